@@ -1,0 +1,65 @@
+package monitor
+
+import "regexp"
+
+// other is where a label value ends that is not on its closed list. It keeps
+// the number of series bounded whatever a caller or a till sends, and its
+// presence in the exposition says that a list here needs an entry.
+const other = "other"
+
+// maxTerminals bounds the series per terminal. An organisation has tens; a
+// thousand is far beyond any store and still a cheap scrape.
+const maxTerminals = 1000
+
+// maxIgnoredPairs bounds the (state, event) pairs of ignored events: more than
+// states times events, so it binds only if a caller passes free text.
+const maxIgnoredPairs = 512
+
+// terminalPattern is the shape that an id must have to enter a topic, and so a
+// label: it keeps values short and valid UTF-8, without which one bad id would
+// spoil the whole scrape.
+var terminalPattern = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
+
+// finalStates lists the kinds of request and the final states of each.
+var finalStates = map[string][]string{
+	"order":      {"paid", "declined", "cancelled", "rejected", "expired", "unresolved"},
+	"refund":     {"refunded", "declined", "cancelled", "rejected", "expired", "unresolved"},
+	"approval":   {"submitted", "rejected", "expired", "unresolved"},
+	"cancel":     {"done", "rejected", "expired"},
+	"resend":     {"done", "rejected", "expired"},
+	"check":      {"done", "rejected", "expired"},
+	"resolution": {"done", "rejected", "expired"},
+}
+
+// operations are the calls of the payment API, in the order of its pages.
+var operations = []string{
+	"list_terminals", "create", "cancel", "resend", "payment_status", "refund",
+	"refund_status", "approval", "order_statuses", "order_status", "order_details",
+}
+
+// outcomes are what a call can come to. "unavailable" never reached the
+// server, "ambiguous" may have.
+var outcomes = []string{
+	"accepted", "refused", "not_found", "busy", "rate_limited", "unauthorized",
+	"unavailable", "ambiguous",
+}
+
+// labelSet is a closed list of label values. It is not changed once made, so
+// it may be read from any goroutine.
+type labelSet map[string]struct{}
+
+func newLabelSet(values ...string) labelSet {
+	set := make(labelSet, len(values))
+	for _, v := range values {
+		set[v] = struct{}{}
+	}
+	return set
+}
+
+// fold returns v if it is on the list, else other.
+func (s labelSet) fold(v string) string {
+	if _, ok := s[v]; ok {
+		return v
+	}
+	return other
+}

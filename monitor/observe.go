@@ -1,0 +1,108 @@
+package monitor
+
+import "time"
+
+// RequestAccepted counts a request that is on disk. kind is that of the status
+// message ("order", "refund", …).
+func (m *Metrics) RequestAccepted(kind string) {
+	m.accepted.WithLabelValues(m.foldKind(kind)).Inc()
+}
+
+// RequestRefused counts a message that was refused at the door. reason is the
+// code told to the till; one that NewMetrics was not given counts as "other".
+func (m *Metrics) RequestRefused(reason string) {
+	m.refused.WithLabelValues(m.reasons.fold(reason)).Inc()
+}
+
+// RequestFinished counts an entry of a request into a final state; a request
+// that late evidence moves to another final state counts in both. endToEnd is
+// the time since its acceptance, observed only if known is true: it is not for
+// a request accepted in an earlier boot without a known time, and should not be
+// given again for a second final state.
+func (m *Metrics) RequestFinished(kind, state string, endToEnd time.Duration, known bool) {
+	kind = m.foldKind(kind)
+	m.finished.WithLabelValues(kind, m.kinds[kind].fold(state)).Inc()
+	if known {
+		m.endToEnd.WithLabelValues(kind).Observe(max(endToEnd, 0).Seconds())
+	}
+}
+
+// TerminalBusy counts an answer of the API that the terminal is busy.
+func (m *Metrics) TerminalBusy(terminal string) { m.queues.terminalBusy(terminal) }
+
+// WatchQueues makes src the source of the metrics per terminal. It is asked at
+// every scrape, so nothing goes stale and a terminal that is no longer listed
+// has no more gauges. A later call replaces the source; nil takes it away.
+func (m *Metrics) WatchQueues(src QueueSource) { m.queues.watch(src) }
+
+// WatchOutbox makes the functions the source of the outbox file's size and of
+// the bytes free to us on its disk. They are called at every scrape, possibly
+// at the same time by several; ok false means not known, and shows as NaN.
+// A later call replaces them; a nil function is one that does not know.
+func (m *Metrics) WatchOutbox(size, freeDisk func() (bytes int64, ok bool)) {
+	m.storage.watch(size, freeDisk)
+}
+
+// APICall counts a finished call of the payment API. operation and outcome are
+// the names of the client's closed lists ("create", "ambiguous").
+func (m *Metrics) APICall(operation, outcome string, d time.Duration) {
+	operation = m.operations.fold(operation)
+	m.apiCalls.WithLabelValues(operation, m.outcomes.fold(outcome)).Inc()
+	m.apiDuration.WithLabelValues(operation).Observe(d.Seconds())
+}
+
+// APIUp states whether the payment API answers.
+func (m *Metrics) APIUp(up bool) { m.apiUp.Set(truth(up)) }
+
+// APIRateRemaining states how many calls the API said are left in its window
+// (its header x-ratelimit-remaining).
+func (m *Metrics) APIRateRemaining(calls int) { m.rateRemaining.Set(float64(calls)) }
+
+// MQTTConnected states whether the broker is connected and subscribed.
+func (m *Metrics) MQTTConnected(connected bool) { m.mqttConnected.Set(truth(connected)) }
+
+// MQTTReconnect counts a connection to the broker after the first one.
+func (m *Metrics) MQTTReconnect() { m.mqttReconnects.Inc() }
+
+// OutboxCommit observes how long one durable commit took.
+func (m *Metrics) OutboxCommit(d time.Duration) { m.commitDuration.Observe(d.Seconds()) }
+
+// LatePayment counts a payment found after its order had ended otherwise.
+func (m *Metrics) LatePayment() { m.latePayments.Inc() }
+
+// ClockSynchronized states whether the clock is known to be right.
+func (m *Metrics) ClockSynchronized(synchronized bool) { m.clockSynced.Set(truth(synchronized)) }
+
+// ClockSkew states how far the clock is ahead of the payment API's (its Date
+// header, so to a second), negative if it is behind.
+func (m *Metrics) ClockSkew(skew time.Duration) { m.clockSkew.Set(skew.Seconds()) }
+
+// IgnoredEvent counts an event that had no meaning in the state that its
+// request was in. Both are names of the state machine's closed lists.
+func (m *Metrics) IgnoredEvent(state, event string) {
+	pair := [2]string{state, event}
+	m.ignoredMu.Lock()
+	if _, known := m.ignoredPairs[pair]; !known {
+		if len(m.ignoredPairs) < maxIgnoredPairs {
+			m.ignoredPairs[pair] = struct{}{}
+		} else {
+			pair = [2]string{other, other}
+		}
+	}
+	m.ignoredMu.Unlock()
+	m.ignored.WithLabelValues(pair[0], pair[1]).Inc()
+}
+
+func (m *Metrics) foldKind(kind string) string {
+	if _, ok := m.kinds[kind]; ok {
+		return kind
+	}
+	return other
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
