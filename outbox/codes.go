@@ -1,0 +1,51 @@
+package outbox
+
+// Our own reason codes, as the till sees them. Where the API gave a message of its own, that one is told instead.
+const (
+	CodeExpired         = "expired"
+	CodeAgeUnknown      = "ageUnknown"
+	CodeCustomerTimeout = "customerTimeout"
+	CodeDeclined        = "declined"
+	CodeCancelled       = "cancelled"
+	CodeAbandoned       = "abandoned"
+	CodeDoubtUnresolved = "doubtUnresolved"
+	CodeOrderUUIDTaken  = "orderUuidTaken"
+	CodeCancelWanted    = "cancelWanted"
+	CodeAlreadyPaid     = "orderStatusAlreadyPaid"
+	CodeUnknownTerminal = "unknownTerminal"
+)
+
+// Why a request waits.
+const (
+	WaitBehind         = "behind"
+	WaitBusy           = "terminalIsBusy"
+	WaitAPIUnreachable = "apiUnreachable"
+	WaitAPIError       = "apiError"
+	WaitRateLimited    = "rateLimited"
+	WaitUnauthorized   = "unauthorized"
+	WaitClockUnknown   = "clockUnknown"
+	WaitForOrder       = "waitingForOrder"
+	WaitChecking       = "checking"
+	WaitNeedsStaff     = "needs_staff"
+	WaitWrongAccount   = "wrongAccount"
+	WaitRolledBack     = "outboxRolledBack"
+	WaitAnotherAgent   = "anotherAgent"
+)
+
+// What Alarm effects carry.
+const (
+	// AlarmNeedsStaff: a doubt was looked into for doubt_check without a find.
+	AlarmNeedsStaff = "needsStaff"
+	// AlarmUnresolved: a doubt ended without an answer.
+	AlarmUnresolved = "unresolved"
+	// AlarmLatePayment: a payment was found after another final state had been told.
+	AlarmLatePayment = "latePayment"
+	// AlarmFurtherOrder: a second order was found paid for one request.
+	AlarmFurtherOrder = "furtherOrderPaid"
+)
+
+const (
+	ignoredPair  = "illegal"   // the event means nothing in this state
+	ignoredStale = "stale"     // it came too late or too early to matter
+	ignoredKind  = "otherKind" // the kind has no such step
+)

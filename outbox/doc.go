@@ -1,0 +1,7 @@
+// Package outbox is the durable state machine of tillpost: what was accepted from a till, how far it has come, and
+// what may happen to it next.
+//
+// Step is pure: it takes a request and an event and returns the changed request and the effects to run. Store keeps
+// requests in a bbolt file and runs Step inside its transactions; it hands effects back only after the commit that
+// makes them legitimate. Whoever executes effects decides nothing: results come back as events.
+package outbox

@@ -1,0 +1,170 @@
+package outbox
+
+import (
+	"fmt"
+	"time"
+)
+
+// EventType says what happened to a request.
+type EventType uint8
+
+// The events that Step knows.
+const (
+	// Due: its turn has come and a connection stands; Mark, Shown and Search are set.
+	Due EventType = iota + 1
+	// Accepted: the API took the submission; OrderUUID is set.
+	Accepted
+	// Done: the API carried out the cancel or resend.
+	Done
+	// Busy: the API said that the terminal is busy.
+	Busy
+	// Unavailable: not a byte of the call reached the API; RetryAfter may be set.
+	Unavailable
+	// RateLimited: the API refused for now; RetryAfter is set.
+	RateLimited
+	// Unauthorized: the API did not accept the token.
+	Unauthorized
+	// Refused: the API said no; Reason is set.
+	Refused
+	// Ambiguous: the call may or may not have been carried out; Reason may be set.
+	Ambiguous
+	// StatusSeen: the API told the status of OrderUUID.
+	StatusSeen
+	// Found: an order that bears one of our marks is OrderUUID, its status Status.
+	Found
+	// NotFound: a search that began after the doubt answered in full, without our mark.
+	NotFound
+	// CallbackSeen: somebody called with our mark and named OrderUUID. A hint, never a proof.
+	CallbackSeen
+	// CancelWanted: somebody wants it cancelled; Reason.Code says why.
+	CancelWanted
+	// ResendWanted: somebody wants it shown on the terminal again.
+	ResendWanted
+	// CheckWanted: somebody wants to know the status now.
+	CheckWanted
+	// Resolved: a person decided; Resolution, By, and OrderUUID for an adoption are set.
+	Resolved
+	// Expired: the time to live seems to have run out. Step looks again.
+	Expired
+	// CustomerTimeout: the customer had the time that the policy grants.
+	CustomerTimeout
+	// DoubtTimeout: Timer says whether doubt_check or doubt_hold ran out.
+	DoubtTimeout
+	// Restarted: the process has just started and found the request as it is.
+	Restarted
+
+	// added stands in the journal for the acceptance itself.
+	added EventType = 0
+)
+
+var eventNames = [...]string{
+	added: "Added", Due: "Due", Accepted: "Accepted", Done: "Done", Busy: "Busy", Unavailable: "Unavailable", RateLimited: "RateLimited",
+	Unauthorized: "Unauthorized", Refused: "Refused", Ambiguous: "Ambiguous", StatusSeen: "StatusSeen", Found: "Found",
+	NotFound: "NotFound", CallbackSeen: "CallbackSeen", CancelWanted: "CancelWanted", ResendWanted: "ResendWanted",
+	CheckWanted: "CheckWanted", Resolved: "Resolved", Expired: "Expired", CustomerTimeout: "CustomerTimeout",
+	DoubtTimeout: "DoubtTimeout", Restarted: "Restarted",
+}
+
+// EventTypes lists all event types.
+func EventTypes() []EventType {
+	all := make([]EventType, 0, len(eventNames)-1)
+	for t := Due; int(t) < len(eventNames); t++ {
+		all = append(all, t)
+	}
+	return all
+}
+
+func (t EventType) String() string {
+	if int(t) < len(eventNames) && eventNames[t] != "" {
+		return eventNames[t]
+	}
+	return fmt.Sprintf("event(%d)", uint8(t))
+}
+
+// OrderStatus is what the API says of an order, as far as it matters here.
+type OrderStatus uint8
+
+// What an order's status means (reference: Payment Status Check; all order statuses).
+const (
+	// StatusPending is everything that is not one of the others.
+	StatusPending OrderStatus = iota
+	// StatusPaid: PAID, REFUNDED, PARTIAL REFUNDED or INVOICED.
+	StatusPaid
+	// StatusDeclined: CANCELLED with orderPaymentFailed.
+	StatusDeclined
+	// StatusCancelled: CANCELLED otherwise, and EXPIRED.
+	StatusCancelled
+)
+
+func (s OrderStatus) String() string {
+	return [...]string{"pending", "paid", "declined", "cancelled"}[s]
+}
+
+// SearchResult says what a search for the marks of a submission showed before its repeat.
+type SearchResult uint8
+
+// What is known before a repeat.
+const (
+	// SearchNone: no search was made since the last answer.
+	SearchNone SearchResult = iota
+	// SearchClear: a search begun after the busy answer came back in full, without our mark.
+	SearchClear
+	// SearchForbidden: the API does not let us search, or the mark stands nowhere that a search could see it.
+	SearchForbidden
+)
+
+// Resolution is a person's decision on a request in doubt. Stored values are append-only.
+type Resolution uint8
+
+// The decisions.
+const (
+	Adopt    Resolution = 1
+	Resubmit Resolution = 2
+	Abandon  Resolution = 3
+)
+
+func (r Resolution) String() string {
+	return [...]string{"", "adopt", "resubmit", "abandon"}[r]
+}
+
+// BusyMeans says what a busy answer stands for where the API lets us search for nothing.
+type BusyMeans uint8
+
+// The two readings.
+const (
+	BusyNotCreated BusyMeans = iota
+	BusyDoubt
+)
+
+// Policy is what the operator decided on times and readings. Durations of 0 are off where the field says so.
+type Policy struct {
+	CustomerTimeout time.Duration // 0: wait for ever
+	ResendAfter     time.Duration // 0: never
+	BusyMeans       BusyMeans
+	DoubtCheck      time.Duration
+	DoubtHold       time.Duration
+	PollInterval    time.Duration
+	BusyBackoffMin  time.Duration
+	BusyBackoffMax  time.Duration
+}
+
+// Event is something that happened. At, Jitter and Policy come with every event; the other fields as the type says.
+type Event struct {
+	Type EventType
+	At   Instant
+	// Jitter is uniform in [0,1): Step itself rolls no dice.
+	Jitter float64
+	// Policy is filled in by the Store.
+	Policy Policy
+
+	Mark       string
+	Shown      bool
+	Search     SearchResult
+	OrderUUID  string
+	Status     OrderStatus
+	Reason     *Reason
+	RetryAfter time.Duration
+	Resolution Resolution
+	By         string
+	Timer      Timer
+}

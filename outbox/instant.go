@@ -1,0 +1,40 @@
+package outbox
+
+import "time"
+
+// Instant is a moment as a machine without a battery clock can know it: wall time, whether that was known to be right,
+// and the monotonic time since a named boot.
+type Instant struct {
+	// Wall is Unix time in milliseconds. It means nothing while Known is false.
+	Wall int64 `json:"w"`
+	// Known says that the wall clock was synchronised, or set right by the API's Date header.
+	Known bool `json:"k,omitempty"`
+	// Boot names the boot of the machine that Mono counts from.
+	Boot string `json:"b,omitempty"`
+	// Mono is the time since that boot, suspend included.
+	Mono time.Duration `json:"m"`
+}
+
+// Since gives the time from earlier to i. Within one boot it is exact whatever the wall clock did; across boots both
+// wall clocks must have been known. ok is false where neither holds. The result is never negative.
+func (i Instant) Since(earlier Instant) (d time.Duration, ok bool) {
+	switch {
+	case i.Boot == earlier.Boot:
+		d = i.Mono - earlier.Mono
+	case i.Known && earlier.Known:
+		d = time.Duration(i.Wall-earlier.Wall) * time.Millisecond
+	default:
+		return 0, false
+	}
+	return max(d, 0), true
+}
+
+// Add moves the instant by d.
+func (i Instant) Add(d time.Duration) Instant {
+	i.Wall += d.Milliseconds()
+	i.Mono += d
+	return i
+}
+
+// Time gives the wall time in UTC.
+func (i Instant) Time() time.Time { return time.UnixMilli(i.Wall).UTC() }

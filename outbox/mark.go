@@ -1,0 +1,69 @@
+package outbox
+
+import (
+	"crypto/subtle"
+	"encoding/base32"
+	"encoding/binary"
+	"strings"
+)
+
+// MarkEntropy is how many random bytes a mark holds.
+const MarkEntropy = 15
+
+const (
+	markPrefix = "tp"
+	markSeq    = 5
+	// MarkLen is the length of a mark in characters.
+	MarkLen = len(markPrefix) + (markSeq+MarkEntropy)*8/5
+)
+
+var markEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// NewMark makes the mark of a submission: it names the request by its sequence, so that finding the request needs no
+// index, and carries 120 random bits, so that nobody can guess it.
+func NewMark(seq uint64, random [MarkEntropy]byte) string {
+	var b [8 + MarkEntropy]byte
+	binary.BigEndian.PutUint64(b[:8], seq)
+	copy(b[8:], random[:])
+	return markPrefix + markEncoding.EncodeToString(b[8-markSeq:])
+}
+
+// MarkSeq reads the sequence that a mark names; ok is false for what is not a mark. It proves nothing: compare with
+// Request.Bears.
+func MarkSeq(mark string) (seq uint64, ok bool) {
+	enc, found := strings.CutPrefix(mark, markPrefix)
+	if !found || len(mark) != MarkLen {
+		return 0, false
+	}
+	raw, err := markEncoding.DecodeString(enc)
+	if err != nil {
+		return 0, false
+	}
+	var b [8]byte
+	copy(b[8-markSeq:], raw[:markSeq])
+	return binary.BigEndian.Uint64(b[:]), true
+}
+
+// Bears tells, in constant time per submission, whether a mark is one of this request's.
+func (r Request) Bears(mark string) bool {
+	hit := 0
+	for _, s := range r.Submissions {
+		hit |= subtle.ConstantTimeCompare([]byte(s.Mark), []byte(mark))
+	}
+	return hit == 1
+}
+
+// FindMarks lists what looks like marks in a text, such as an order's references.
+func FindMarks(text string) []string {
+	var marks []string
+	for i := 0; i+MarkLen <= len(text); i++ {
+		if !strings.HasPrefix(text[i:], markPrefix) {
+			continue
+		}
+		if _, ok := MarkSeq(text[i : i+MarkLen]); ok {
+			marks = append(marks, text[i:i+MarkLen])
+			i += MarkLen - 1
+		}
+	}
+	return marks
+}

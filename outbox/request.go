@@ -1,0 +1,145 @@
+package outbox
+
+import (
+	"slices"
+	"time"
+)
+
+// Request is one accepted request with all that is known of it. It is a value: Step returns a changed copy, and no two
+// copies share a slice that either may write to.
+type Request struct {
+	// Seq is the acceptance sequence, from 1. It orders a lane; clocks never do.
+	Seq uint64 `json:"-"`
+	// ID is the till's requestId, unique for ever.
+	ID       string `json:"id"`
+	Kind     Kind   `json:"-"`
+	Terminal string `json:"t"`
+	State    State  `json:"-"`
+	// Revision grows by one with each durable change.
+	Revision uint64 `json:"r"`
+	// Digest is that of kind, terminal and JSON value: it tells a repeat from a conflict.
+	Digest [32]byte `json:"d"`
+	// Body is what the till asked to forward, as it came; empty once final (unresolved keeps it).
+	Body []byte `json:"-"`
+	// AmountOre is what the customer pays or gets, in øre (hundredths of Currency); 0 where a kind has none.
+	AmountOre int64  `json:"a,omitempty"`
+	Currency  string `json:"c,omitempty"`
+
+	Accepted Instant `json:"acc"`
+	// PublishedAt is the till's own time in Unix milliseconds, 0 if it gave none.
+	PublishedAt int64 `json:"pub,omitempty"`
+	// TTL bounds the start of every attempt, counted from TTLFrom, or from PublishedAt where that is earlier.
+	TTL     time.Duration `json:"ttl"`
+	TTLFrom Instant       `json:"ttlf"`
+	// Entered is when State was entered, Finished when it first became final.
+	Entered  Instant  `json:"ent"`
+	Finished *Instant `json:"fin,omitempty"`
+
+	// OrderUUID is the order at the API that this request created or was settled on. At most one request owns a uuid.
+	OrderUUID string `json:"o,omitempty"`
+	// Further lists orders found beyond OrderUUID that bear a mark of ours.
+	Further []string `json:"fo,omitempty"`
+	// Submissions are the marks under which this request may have reached the API, oldest first.
+	Submissions []Submission `json:"sub,omitempty"`
+	// Attempts counts the times a submission was started.
+	Attempts int `json:"n,omitempty"`
+	// Fresh says that the next submission takes a new mark, because a person chose to send again.
+	Fresh bool `json:"fr,omitempty"`
+	// Busy counts the "terminal is busy" answers in a row to the last submission. While it is not 0, a search must have
+	// come back empty before the next attempt.
+	Busy int `json:"bz,omitempty"`
+
+	Waiting      *Waiting `json:"wt,omitempty"`
+	Reason       *Reason  `json:"rs,omitempty"`
+	CancelWanted bool     `json:"cw,omitempty"`
+	// CancelReason is why the order is being cancelled, for the reason it will end with.
+	CancelReason string `json:"cr,omitempty"`
+	// Resent is set once the automatic resend was spent.
+	Resent bool `json:"re,omitempty"`
+	// Late marks a payment found after another final state had been told.
+	Late bool `json:"lt,omitempty"`
+	// Alarmed is set while a person has yet to look at late evidence.
+	Alarmed bool `json:"al,omitempty"`
+
+	History []Entry `json:"h"`
+	// Folded counts history entries left out of the middle, to keep the record small.
+	Folded int `json:"hf,omitempty"`
+}
+
+// Submission is one mark of ours and where the API can show it.
+type Submission struct {
+	Mark string `json:"m"`
+	// Shown says that the mark stands in a reference of the order, so that a search of details can find it.
+	Shown bool    `json:"s,omitempty"`
+	At    Instant `json:"at"`
+}
+
+// Waiting says why a request does not move. It may change within one revision.
+type Waiting struct {
+	Code     string  `json:"c"`
+	Since    Instant `json:"s"`
+	Attempts int     `json:"n,omitempty"`
+	// Next is when the next attempt is due, zero if that is not known.
+	Next Instant `json:"x,omitzero"`
+}
+
+// Reason says why a request ended as it did, in words that a person can act on.
+type Reason struct {
+	Code       string       `json:"c"`
+	Message    string       `json:"m,omitempty"`
+	HTTPStatus int          `json:"h,omitempty"`
+	Errors     []FieldError `json:"e,omitempty"`
+}
+
+// FieldError is one fault that the API named.
+type FieldError struct {
+	Path    string `json:"p"`
+	Message string `json:"m"`
+}
+
+// Entry is one line of a request's journal.
+type Entry struct {
+	Revision uint64  `json:"r"`
+	At       Instant `json:"at"`
+	State    State   `json:"s"`
+	Event    string  `json:"e"`
+	Code     string  `json:"c,omitempty"`
+	// By names the person behind a resolution.
+	By string `json:"by,omitempty"`
+}
+
+// Mark is the mark of the latest submission, "" before the first.
+func (r Request) Mark() string {
+	if len(r.Submissions) == 0 {
+		return ""
+	}
+	return r.Submissions[len(r.Submissions)-1].Mark
+}
+
+// MarksShown tells whether a search of order details can find every submission of this request.
+func (r Request) MarksShown() bool {
+	return !slices.ContainsFunc(r.Submissions, func(s Submission) bool { return !s.Shown })
+}
+
+// LiveFor tells what is left of the time to live at a moment. ok is false where the age can't be known.
+func (r Request) LiveFor(at Instant) (left time.Duration, ok bool) {
+	age, ok := at.Since(r.TTLFrom)
+	if !ok {
+		return 0, false
+	}
+	if r.PublishedAt != 0 {
+		if !at.Known {
+			return 0, false
+		}
+		age = max(age, time.Duration(at.Wall-r.PublishedAt)*time.Millisecond)
+	}
+	return r.TTL - age, true
+}
+
+// clone gives a copy that shares no slice a Step may write to. Body is never written to, and shared.
+func (r Request) clone() Request {
+	r.Further = slices.Clone(r.Further)
+	r.Submissions = slices.Clone(r.Submissions)
+	r.History = slices.Clone(r.History)
+	return r
+}

@@ -1,0 +1,138 @@
+package outbox
+
+import (
+	"slices"
+	"time"
+)
+
+// historyCap is how many journal entries a record keeps; the middle is folded away, the ends tell the story.
+const historyCap = 32
+
+// Step is the state machine: what a request becomes by an event, and what is then to be done. It is total and pure. If
+// nothing durable changes, the request comes back with the same Revision and need not be written.
+func Step(r Request, e Event) (Request, []Effect) {
+	m := &move{r: r.clone(), e: e}
+	switch r.Kind {
+	case KindOrder:
+		m.order()
+	default:
+		m.ignore(ignoredKind)
+	}
+	return m.r, m.fx
+}
+
+// NewRequest gives a request its start in life: queued, with revision 1. The Store sets Seq. r carries ID, Kind,
+// Terminal, Digest, Body, AmountOre, Currency, PublishedAt and TTL; at is the moment of acceptance.
+func NewRequest(r Request, at Instant) Request {
+	m := &move{r: r.clone(), e: Event{Type: added, At: at}}
+	m.r.Accepted, m.r.TTLFrom = at, at
+	m.to(StateQueued, nil, nil)
+	return m.r
+}
+
+// move is one Step under way.
+type move struct {
+	r  Request
+	e  Event
+	fx []Effect
+}
+
+// to is the one place where State changes.
+func (m *move) to(s State, wait *Waiting, why *Reason) {
+	r := &m.r
+	r.State, r.Entered = s, m.e.At
+	r.Waiting, r.Reason = wait, why
+	if s.Final() {
+		at := m.e.At
+		r.Finished = &at
+		if s != StateUnresolved {
+			r.Body = nil
+		}
+	} else {
+		r.Finished = nil
+	}
+	m.changed()
+}
+
+// changed records a durable change and has it told.
+func (m *move) changed() {
+	r := &m.r
+	r.Revision++
+	code := ""
+	switch {
+	case r.Reason != nil:
+		code = r.Reason.Code
+	case r.Waiting != nil:
+		code = r.Waiting.Code
+	}
+	r.History = append(r.History, Entry{Revision: r.Revision, At: m.e.At, State: r.State, Event: m.e.Type.String(), Code: code, By: m.e.By})
+	if len(r.History) > historyCap {
+		r.History = slices.Delete(r.History, historyCap/2, historyCap/2+1)
+		r.Folded++
+	}
+	m.do(Effect{Type: Publish})
+}
+
+func (m *move) do(fx ...Effect) { m.fx = append(m.fx, fx...) }
+
+func (m *move) ignore(why string) { m.do(Effect{Type: Ignored, Code: why}) }
+
+func (m *move) wake(t Timer, after time.Duration) {
+	m.do(Effect{Type: WakeAt, Timer: t, After: max(after, 0)})
+}
+
+// wakeAnswering sets a timer that runs only while the API answers.
+func (m *move) wakeAnswering(t Timer, after time.Duration) {
+	m.do(Effect{Type: WakeAt, Timer: t, After: max(after, 0), Answering: true})
+}
+
+// waiting says why the request does not move, and for how long at most, 0 where that is not known.
+func (m *move) waiting(code string, next time.Duration) *Waiting {
+	w := &Waiting{Code: code, Since: m.e.At, Attempts: m.r.Attempts}
+	if next > 0 {
+		w.Next = m.e.At.Add(next)
+	}
+	return w
+}
+
+// age is the time since the present state was entered; 0 where it can't be known.
+func (m *move) age() time.Duration {
+	d, _ := m.e.At.Since(m.r.Entered)
+	return d
+}
+
+// backoff is the wait before a busy terminal is tried again: it doubles from BusyBackoffMin to BusyBackoffMax, with up
+// to a quarter of jitter, within these bounds.
+func (m *move) backoff(n int) time.Duration {
+	p := m.e.Policy
+	d := p.BusyBackoffMin
+	for ; n > 1 && d < p.BusyBackoffMax; n-- {
+		d *= 2
+	}
+	d += time.Duration(m.e.Jitter * float64(d) / 4)
+	return min(d, p.BusyBackoffMax)
+}
+
+const (
+	fastPolling  = 3 * time.Minute
+	slowestPoll  = 30 * time.Second
+	searchAgain  = 5 * time.Second
+	cancelAgain  = 30 * time.Second
+	clockAgain   = 5 * time.Second
+	watchClosely = 10 * time.Minute
+	watchLoosely = 24 * time.Hour
+)
+
+// pollAfter paces status calls: PollInterval for three minutes, then slower, to half a minute.
+func (m *move) pollAfter() time.Duration {
+	every := m.e.Policy.PollInterval
+	if age := m.age(); age > fastPolling {
+		every += (age - fastPolling) / 10
+	}
+	return min(every, max(slowestPoll, m.e.Policy.PollInterval))
+}
+
+// retryAfter paces what failed for a cause outside the request.
+func (m *move) retryAfter(atLeast time.Duration) time.Duration {
+	return max(m.e.RetryAfter, atLeast)
+}

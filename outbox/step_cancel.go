@@ -1,0 +1,84 @@
+package outbox
+
+// cancelAtAPI takes the order off its terminal.
+func (m *move) cancelAtAPI() {
+	m.to(StateCancelling, nil, nil)
+	m.do(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
+	m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)
+}
+
+func (m *move) orderCancelling() {
+	switch m.e.Type {
+	case StatusSeen:
+		if !m.endByStatus() {
+			m.wake(TimerPoll, m.pollAfter())
+		}
+	case Done:
+		m.query()
+		m.wake(TimerCancel, cancelAgain)
+	case Refused:
+		if m.e.Reason != nil && m.e.Reason.Code == CodeAlreadyPaid {
+			m.end(StatePaid, nil)
+			return
+		}
+		m.query()
+		m.wake(TimerCancel, m.retryAfter(searchAgain))
+	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous:
+		m.wake(TimerCancel, m.retryAfter(searchAgain))
+	case DoubtTimeout:
+		m.unresolved()
+	case CancelWanted:
+		m.wishCancel()
+	case CallbackSeen:
+		m.verifyHint()
+	case Found:
+		m.further()
+	case CheckWanted:
+		m.do(Effect{Type: Publish})
+		m.query()
+	case Restarted:
+		m.do(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
+		m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)
+	default:
+		m.ignore(ignoredPair)
+	}
+}
+
+// noteCancel records who wants the cancel.
+func (m *move) noteCancel() {
+	m.r.CancelWanted = true
+	if m.e.Reason != nil && m.r.CancelReason == "" {
+		m.r.CancelReason = m.e.Reason.Code
+	}
+}
+
+// wishCancel records a cancel that can't be acted on yet; a second wish changes nothing.
+func (m *move) wishCancel() {
+	if m.r.CancelWanted {
+		return
+	}
+	m.noteCancel()
+	m.changed()
+}
+
+func (m *move) cancelReason() *Reason {
+	switch m.r.CancelReason {
+	case CodeCustomerTimeout:
+		return &Reason{Code: CodeCustomerTimeout, Message: "the customer did not pay in time; the order was taken off the terminal"}
+	case "", CodeCancelled:
+		if m.r.CancelWanted {
+			return &Reason{Code: CodeCancelled, Message: "cancelled on request"}
+		}
+		return m.reasonOr(CodeCancelled, "cancelled at the terminal")
+	default:
+		return &Reason{Code: m.r.CancelReason, Message: "cancelled on request"}
+	}
+}
+
+// reasonOr takes the event's own reason where it has one.
+func (m *move) reasonOr(code, message string) *Reason {
+	if m.e.Reason != nil {
+		return m.e.Reason
+	}
+	return &Reason{Code: code, Message: message}
+}

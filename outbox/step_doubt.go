@@ -1,0 +1,94 @@
+package outbox
+
+// doubt is where everything goes that may or may not exist.
+func (m *move) doubt(why *Reason) {
+	m.to(StateInDoubt, m.waiting(WaitChecking, 0), why)
+	m.lookInto()
+}
+
+func (m *move) lookInto() {
+	m.do(Effect{Type: Search, Mark: m.r.Mark()})
+	if m.r.Waiting == nil || m.r.Waiting.Code != WaitNeedsStaff {
+		m.wakeAnswering(TimerDoubtCheck, m.e.Policy.DoubtCheck)
+	}
+	m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)
+}
+
+func (m *move) orderInDoubt() {
+	switch m.e.Type {
+	case Found, Accepted:
+		m.adopt()
+	case NotFound, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
+		m.wake(TimerSearch, m.retryAfter(searchAgain))
+	case CallbackSeen:
+		m.verifyHint()
+	case CancelWanted:
+		m.wishCancel()
+	case Resolved:
+		m.resolve()
+	case DoubtTimeout:
+		m.doubtTimeout()
+	case CheckWanted:
+		m.do(Effect{Type: Publish}, Effect{Type: Search, Mark: m.r.Mark()})
+	case Restarted:
+		m.lookInto()
+	default:
+		m.ignore(ignoredPair)
+	}
+}
+
+func (m *move) doubtTimeout() {
+	if m.e.Timer == TimerDoubtCheck {
+		if m.r.Waiting != nil && m.r.Waiting.Code == WaitNeedsStaff {
+			return
+		}
+		m.r.Waiting = m.waiting(WaitNeedsStaff, 0)
+		m.changed()
+		m.do(Effect{Type: Alarm, Code: AlarmNeedsStaff})
+		return
+	}
+	m.unresolved()
+}
+
+func (m *move) unresolved() {
+	m.end(StateUnresolved, &Reason{Code: CodeDoubtUnresolved, Message: "nobody could tell whether the order exists at the API; look it up there, then adopt, resubmit or abandon it"})
+	m.do(Effect{Type: Alarm, Code: AlarmUnresolved})
+}
+
+// resolve carries out a person's decision on a request in doubt or unresolved.
+func (m *move) resolve() {
+	switch m.e.Resolution {
+	case Adopt:
+		if m.e.OrderUUID == "" {
+			m.ignore(ignoredStale)
+			return
+		}
+		m.adopt()
+	case Resubmit:
+		m.resubmit()
+	case Abandon:
+		m.end(StateCancelled, &Reason{Code: CodeAbandoned, Message: "given up by a person; nothing was sent again"})
+	default:
+		m.ignore(ignoredPair)
+	}
+}
+
+// resubmit is the one way from doubt to a second submission: a person chose it, doubt_check has passed since the last
+// byte, and a new search found nothing or was not allowed.
+func (m *move) resubmit() {
+	r := &m.r
+	sent := r.Entered
+	if n := len(r.Submissions); n > 0 {
+		sent = r.Submissions[n-1].At
+	}
+	since, ok := m.e.At.Since(sent)
+	if r.CancelWanted || m.e.Search == SearchNone || ok && since < m.e.Policy.DoubtCheck || len(r.Body) == 0 {
+		m.ignore(ignoredStale)
+		return
+	}
+	r.Fresh, r.Busy = true, 0
+	r.TTLFrom, r.PublishedAt = m.e.At, 0
+	m.to(StateQueued, nil, nil)
+	m.wake(TimerRetry, 0)
+	m.wake(TimerExpire, r.TTL)
+}

@@ -1,0 +1,161 @@
+package outbox
+
+import "slices"
+
+// end makes a request final and keeps an eye on it where a payment may still turn up.
+func (m *move) end(s State, why *Reason) {
+	m.to(s, nil, why)
+	m.watch()
+}
+
+// watched tells whether a payment may still turn up: the order reached the API unpaid, or may have.
+func (m *move) watched() bool {
+	r := m.r
+	return r.State != StatePaid && (r.OrderUUID != "" || r.State == StateUnresolved || r.Busy > 0)
+}
+
+// watch paces the second looks: every minute for ten minutes, then every ten minutes for a day.
+func (m *move) watch() {
+	if !m.watched() || m.r.Finished == nil {
+		return
+	}
+	since, _ := m.e.At.Since(*m.r.Finished)
+	switch {
+	case since < watchClosely:
+		m.wake(TimerWatch, watchClosely/10)
+	case since < watchLoosely:
+		m.wake(TimerWatch, watchClosely)
+	}
+}
+
+// orderEnded takes late evidence, and a person's word on what stayed unresolved.
+func (m *move) orderEnded() {
+	switch m.e.Type {
+	case StatusSeen:
+		m.lateStatus()
+	case Found:
+		m.lateFind()
+	case Done:
+		m.watch()
+	case Refused:
+		if m.e.Reason != nil && m.e.Reason.Code == CodeAlreadyPaid {
+			m.lateCancelRefused()
+			return
+		}
+		m.watch()
+	case NotFound, Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Restarted:
+		m.watch()
+	case Resolved:
+		if m.r.State != StateUnresolved {
+			m.ignore(ignoredStale)
+			return
+		}
+		m.resolve()
+	case CallbackSeen:
+		m.verifyHint()
+	case CheckWanted:
+		m.do(Effect{Type: Publish})
+		if m.watched() && m.r.OrderUUID != "" {
+			m.query()
+		}
+	default:
+		m.ignore(ignoredStale)
+	}
+}
+
+func (m *move) lateStatus() {
+	if m.e.OrderUUID != "" && m.e.OrderUUID != m.r.OrderUUID {
+		if slices.Contains(m.r.Further, m.e.OrderUUID) && m.e.Status == StatusPaid {
+			m.alarmFurther()
+		}
+		return
+	}
+	switch {
+	case m.r.State == StatePaid:
+	case m.e.Status == StatusPaid:
+		m.late()
+	case m.r.State == StateUnresolved && m.endByStatus():
+	default:
+		m.watch()
+	}
+}
+
+// late is a payment found after another final state was told: never swallowed.
+func (m *move) late() {
+	m.r.Late, m.r.Alarmed = true, true
+	m.to(StatePaid, nil, nil)
+	m.do(Effect{Type: Alarm, Code: AlarmLatePayment})
+}
+
+// lateFind is an order that turned up for a request that had ended: paid is told, unpaid is taken off the terminal.
+func (m *move) lateFind() {
+	if m.r.State == StatePaid || m.r.OrderUUID != "" && m.e.Status != StatusPaid {
+		m.further()
+		m.watch()
+		return
+	}
+	if m.r.OrderUUID != "" && m.r.OrderUUID != m.e.OrderUUID {
+		m.r.Further = append(m.r.Further, m.r.OrderUUID)
+	}
+	m.r.OrderUUID = m.e.OrderUUID
+	if m.e.Status == StatusPaid {
+		m.late()
+		return
+	}
+	if m.r.State == StateUnresolved && m.endByStatus() {
+		return
+	}
+	m.changed()
+	if m.e.Status == StatusPending {
+		m.do(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
+	}
+	m.watch()
+}
+
+// lateCancelRefused is "already paid" to a cancel of an order that turned up late.
+func (m *move) lateCancelRefused() {
+	switch {
+	case m.r.State == StatePaid || slices.Contains(m.r.Further, m.e.OrderUUID):
+		m.alarmFurther()
+	default:
+		m.late()
+	}
+}
+
+// verifyHint has the status of an order asked for that somebody named.
+func (m *move) verifyHint() {
+	switch {
+	case m.e.OrderUUID != "":
+		m.do(Effect{Type: Query, OrderUUID: m.e.OrderUUID})
+	case m.r.OrderUUID != "":
+		m.query()
+	default:
+		m.ignore(ignoredStale)
+	}
+}
+
+// further deals with an order beyond our own that bears a mark of ours: off with it, or a person has to know.
+func (m *move) further() {
+	if m.e.OrderUUID == m.r.OrderUUID {
+		return
+	}
+	known := slices.Contains(m.r.Further, m.e.OrderUUID)
+	if !known {
+		m.r.Further = append(m.r.Further, m.e.OrderUUID)
+		m.changed()
+	}
+	switch m.e.Status {
+	case StatusPaid:
+		m.alarmFurther()
+	case StatusPending:
+		m.do(Effect{Type: SendCancel, OrderUUID: m.e.OrderUUID})
+	}
+}
+
+func (m *move) alarmFurther() {
+	if !m.r.Alarmed {
+		m.r.Alarmed = true
+		m.changed()
+	}
+	m.do(Effect{Type: Alarm, Code: AlarmFurtherOrder})
+}

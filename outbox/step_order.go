@@ -1,0 +1,251 @@
+package outbox
+
+import (
+	"time"
+)
+
+// order runs the life of an order: queued, sending, on the terminal, ended; and the doubt beside it.
+func (m *move) order() {
+	switch m.r.State {
+	case StateQueued:
+		m.orderQueued()
+	case StateSending:
+		m.orderSending()
+	case StateInDoubt:
+		m.orderInDoubt()
+	case StateAwaitingCustomer:
+		m.orderAwaiting()
+	case StateCancelling:
+		m.orderCancelling()
+	default:
+		m.orderEnded()
+	}
+}
+
+func (m *move) orderQueued() {
+	switch m.e.Type {
+	case Due:
+		m.orderDue()
+	case CancelWanted:
+		m.orderCancelQueued()
+	case Expired:
+		if !m.expireIfDue() {
+			left, _ := m.r.LiveFor(m.e.At)
+			m.wake(TimerExpire, max(left, clockAgain/5))
+		}
+	case Found:
+		// A busy answer hid an order that exists.
+		m.adopt()
+	case CallbackSeen:
+		m.verifyHint()
+	case CheckWanted, NotFound:
+		m.do(Effect{Type: Publish})
+	case Restarted:
+		if left, ok := m.r.LiveFor(m.e.At); ok {
+			m.wake(TimerExpire, left)
+		} else {
+			m.expireIfDue()
+		}
+	case Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
+		// The search before a repeat got no answer.
+		m.wake(TimerRetry, m.retryAfter(searchAgain))
+	default:
+		m.ignore(ignoredPair)
+	}
+}
+
+// orderDue starts an attempt if the time to live, the clock and, after a busy answer, a search allow it.
+func (m *move) orderDue() {
+	if m.expireIfDue() || m.waitForClock() {
+		return
+	}
+	r := &m.r
+	if r.Busy > 0 {
+		switch {
+		case m.e.Search == SearchNone:
+			m.do(Effect{Type: Search, Mark: r.Mark()})
+			return
+		case m.e.Search == SearchForbidden && m.e.Policy.BusyMeans == BusyDoubt:
+			m.doubt(m.r.Reason)
+			return
+		}
+	}
+	if r.CancelWanted {
+		m.end(StateCancelled, m.cancelReason())
+		return
+	}
+	r.Attempts++
+	if len(r.Submissions) == 0 || r.Fresh {
+		r.Submissions = append(r.Submissions, Submission{Mark: m.e.Mark, Shown: m.e.Shown})
+		r.Fresh = false
+	}
+	r.Submissions[len(r.Submissions)-1].At = m.e.At
+	m.to(StateSending, nil, nil)
+	m.do(Effect{Type: Submit, Mark: r.Mark()})
+}
+
+// expireIfDue ends what is too old, or of an age that nobody can know any more, once the clock is right.
+func (m *move) expireIfDue() bool {
+	if !m.e.At.Known {
+		return false
+	}
+	left, ok := m.r.LiveFor(m.e.At)
+	switch {
+	case !ok:
+		m.end(StateExpired, &Reason{Code: CodeAgeUnknown, Message: "accepted before a restart, while the clock was not known; its age can't be told, so it was not sent"})
+	case left <= 0:
+		m.end(StateExpired, &Reason{Code: CodeExpired, Message: "not sent within its time to live"})
+	default:
+		return false
+	}
+	return true
+}
+
+// waitForClock holds back what can't be aged, or seems too old, while the clock may be wrong.
+func (m *move) waitForClock() bool {
+	if left, ok := m.r.LiveFor(m.e.At); m.e.At.Known || ok && left > 0 {
+		return false
+	}
+	m.do(Effect{Type: Publish, Waiting: m.waiting(WaitClockUnknown, clockAgain)})
+	m.wake(TimerRetry, clockAgain)
+	return true
+}
+
+// orderCancelQueued cancels on the spot, unless a busy answer may hide an order: then the search comes first.
+func (m *move) orderCancelQueued() {
+	m.noteCancel()
+	if m.r.Busy == 0 {
+		m.end(StateCancelled, m.cancelReason())
+		return
+	}
+	m.changed()
+	m.wake(TimerRetry, 0)
+}
+
+func (m *move) orderSending() {
+	switch m.e.Type {
+	case Accepted:
+		if m.e.OrderUUID == "" {
+			m.doubt(m.e.Reason)
+			return
+		}
+		m.adopt()
+	case Busy:
+		m.r.Busy++
+		wait := m.backoff(m.r.Busy)
+		m.requeue(WaitBusy, m.retryAfter(wait))
+	case Unavailable:
+		m.requeue(WaitAPIUnreachable, m.retryAfter(0))
+	case RateLimited:
+		m.requeue(WaitRateLimited, m.retryAfter(m.e.Policy.BusyBackoffMin))
+	case Unauthorized:
+		m.requeue(WaitUnauthorized, m.retryAfter(0))
+	case Refused:
+		m.end(StateRejected, m.e.Reason)
+	case Ambiguous, Restarted:
+		m.doubt(m.e.Reason)
+	case CancelWanted:
+		m.wishCancel()
+	case CheckWanted:
+		m.do(Effect{Type: Publish})
+	default:
+		m.ignore(ignoredPair)
+	}
+}
+
+// requeue puts an attempt back that was not carried out for sure.
+func (m *move) requeue(code string, after time.Duration) {
+	m.to(StateQueued, m.waiting(code, after), nil)
+	m.wake(TimerRetry, after)
+	if left, ok := m.r.LiveFor(m.e.At); ok {
+		m.wake(TimerExpire, left)
+	}
+}
+
+// adopt takes an order for ours: a fresh one, one found in doubt, or one that a person named.
+func (m *move) adopt() {
+	m.r.OrderUUID = m.e.OrderUUID
+	m.r.Busy = 0
+	if m.r.CancelWanted {
+		m.cancelAtAPI()
+		return
+	}
+	m.to(StateAwaitingCustomer, nil, nil)
+	if m.e.Type == Accepted {
+		m.wake(TimerPoll, m.pollAfter())
+	} else {
+		m.query()
+	}
+	m.customerTimer()
+}
+
+func (m *move) customerTimer() {
+	if t := m.e.Policy.CustomerTimeout; t > 0 {
+		m.wakeAnswering(TimerCustomer, t-m.age())
+	}
+}
+
+func (m *move) query() { m.do(Effect{Type: Query, OrderUUID: m.r.OrderUUID}) }
+
+func (m *move) orderAwaiting() {
+	switch m.e.Type {
+	case StatusSeen:
+		m.awaitingStatus()
+	case CustomerTimeout:
+		m.r.CancelReason = CodeCustomerTimeout
+		m.cancelAtAPI()
+	case CancelWanted:
+		m.noteCancel()
+		m.cancelAtAPI()
+	case ResendWanted:
+		m.do(Effect{Type: SendResend, OrderUUID: m.r.OrderUUID})
+	case CheckWanted:
+		m.do(Effect{Type: Publish})
+		m.query()
+	case CallbackSeen:
+		m.verifyHint()
+	case Found:
+		m.further()
+	case Restarted:
+		m.query()
+		m.customerTimer()
+	case Done:
+		m.wake(TimerPoll, m.pollAfter())
+	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
+		m.wake(TimerPoll, m.retryAfter(m.pollAfter()))
+	default:
+		m.ignore(ignoredPair)
+	}
+}
+
+func (m *move) awaitingStatus() {
+	if m.endByStatus() {
+		return
+	}
+	if after := m.e.Policy.ResendAfter; after > 0 && !m.r.Resent {
+		if m.age() >= after {
+			m.r.Resent = true
+			m.changed()
+			m.do(Effect{Type: SendResend, OrderUUID: m.r.OrderUUID})
+		} else if left := after - m.age(); left < m.pollAfter() {
+			m.wake(TimerPoll, left)
+			return
+		}
+	}
+	m.wake(TimerPoll, m.pollAfter())
+}
+
+// endByStatus ends an order by what the API says of it; false while that is nothing final.
+func (m *move) endByStatus() bool {
+	switch m.e.Status {
+	case StatusPaid:
+		m.end(StatePaid, nil)
+	case StatusDeclined:
+		m.end(StateDeclined, m.reasonOr(CodeDeclined, "the payment was declined on the terminal"))
+	case StatusCancelled:
+		m.end(StateCancelled, m.cancelReason())
+	default:
+		return false
+	}
+	return true
+}
