@@ -46,7 +46,10 @@ func (m *move) orderQueued() {
 		} else {
 			m.expireIfDue()
 		}
-	case Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
+	case Refused:
+		// It can't be forwarded at all, such as to a terminal that the API does not have.
+		m.end(StateRejected, m.e.Reason)
+	case Unavailable, RateLimited, Unauthorized, Ambiguous:
 		// The search before a repeat got no answer.
 		m.wake(TimerRetry, m.retryAfter(searchAgain))
 	default:
