@@ -55,3 +55,12 @@ func (c *limitedConn) Close() error {
 	c.once.Do(func() { <-c.slots })
 	return err
 }
+
+// CloseWrite lets net/http end an answer before it closes the connection;
+// without it a client still sending might lose the answer to a reset.
+func (c *limitedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
