@@ -1,0 +1,231 @@
+package simulator
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Fault is one line of the fault script: which calls it is for, which of those it
+// befalls, and what happens to them. Of several faults that fit a call, the one
+// injected first befalls it.
+type Fault struct {
+	Operation Operation // "" is every one but OpCallback
+	Terminal  string    // uuid; "" is every one
+	Order     string    // uuid; "" is every one
+	// Reference narrows to orders that bear it as referenceNo, customerReference or
+	// last path segment of callbackUrl; on create, to bodies that do.
+	Reference string
+
+	// Skip lets that many fitting calls pass first.
+	Skip int
+	// Every befalls only every nth of the rest; 0 and 1 are all of them.
+	Every int
+	// Probability, from 0 to 1, befalls each with that chance, drawn from
+	// Options.Seed; 0 is always.
+	Probability float64
+	// Times is how many calls it befalls: a negative number is no limit, 0 is one,
+	// or no limit where Every or Probability is set.
+	Times int
+
+	Do Action
+}
+
+// Kind says what a fault does.
+type Kind string
+
+// The kinds of faults. "Acts" means that the call does its work before it goes wrong.
+const (
+	KindDelay          Kind = "delay"            // acts and answers, late
+	KindDropBefore     Kind = "drop_before"      // closes the connection without acting
+	KindDropAfter      Kind = "drop_after"       // acts, closes the connection without a byte of reply
+	KindHalfReply      Kind = "half_reply"       // acts, closes the connection in the middle of the reply
+	KindRefuse         Kind = "refuse"           // refuses without acting, in the API's envelope
+	KindStatus         Kind = "status"           // answers anything without acting
+	KindUnauthorized   Kind = "unauthorized"     // 401 without acting
+	KindRateLimited    Kind = "rate_limited"     // 429 with Retry-After, without acting
+	KindRedirect       Kind = "redirect"         // redirects to the very same address, without acting
+	KindBusyReply      Kind = "busy_reply"       // says terminalIsBusy without acting
+	KindBusyButCreated Kind = "busy_but_created" // acts, and says terminalIsBusy all the same
+	KindUnder200       Kind = "under_200"        // acts; HTTP 200 whatever status_code says
+	KindGarbage        Kind = "garbage"          // acts; the reply is unreadable
+)
+
+var kinds = []Kind{
+	KindDelay, KindDropBefore, KindDropAfter, KindHalfReply, KindRefuse, KindStatus, KindUnauthorized,
+	KindRateLimited, KindRedirect, KindBusyReply, KindBusyButCreated, KindUnder200, KindGarbage,
+}
+
+// Action is what a fault does. The functions of this package that return one build
+// every kind; Wait, WaitReply and WithoutActing may be set on any of them.
+type Action struct {
+	Kind Kind
+	// Wait passes before anything happens, WaitReply after acting and before the
+	// reply. The call acts even if the client has gone in the meantime.
+	Wait, WaitReply time.Duration
+	// WithoutActing makes a garbage reply to a call that does nothing.
+	WithoutActing bool
+
+	Code       int           // HTTP status of refuse, status and redirect; of garbage, where not 0
+	StatusText string        // status_message of refuse
+	Message    string        // message of refuse
+	Body       string        // body of status, as it is
+	RetryAfter time.Duration // of rate_limited, in whole seconds
+	Garbage    Garbage
+}
+
+// Refuse refuses without acting: HTTP status and status_code are code.
+func Refuse(code int, statusMessage, message string) Action {
+	return Action{Kind: KindRefuse, Code: code, StatusText: statusMessage, Message: message}
+}
+
+// Status answers with any HTTP status and body, without acting.
+func Status(code int, body string) Action { return Action{Kind: KindStatus, Code: code, Body: body} }
+
+// Delay acts d after the call has arrived, and then answers.
+func Delay(d time.Duration) Action { return Action{Kind: KindDelay, Wait: d} }
+
+// DelayReply acts at once and answers d later.
+func DelayReply(d time.Duration) Action { return Action{Kind: KindDelay, WaitReply: d} }
+
+// DropBefore closes the connection without acting.
+func DropBefore() Action { return Action{Kind: KindDropBefore} }
+
+// DropAfter acts and closes the connection without a byte of reply.
+func DropAfter() Action { return Action{Kind: KindDropAfter} }
+
+// HalfReply acts, sends all headers and half the body, and closes the connection.
+func HalfReply() Action { return Action{Kind: KindHalfReply} }
+
+// Unreadable acts and sends garbage.
+func Unreadable(g Garbage) Action { return Action{Kind: KindGarbage, Garbage: g} }
+
+// RateLimited answers 429 with Retry-After in whole seconds, without acting.
+func RateLimited(retryAfter time.Duration) Action {
+	return Action{Kind: KindRateLimited, RetryAfter: retryAfter}
+}
+
+// Unauthorized answers 401 without acting.
+func Unauthorized() Action { return Action{Kind: KindUnauthorized} }
+
+// Redirect answers code (307 or 308) with the call's own address as the target,
+// without acting: a client that follows repeats the call.
+func Redirect(code int) Action { return Action{Kind: KindRedirect, Code: code} }
+
+// Under200 acts and answers under HTTP 200; a failure shows in status_code only.
+func Under200() Action { return Action{Kind: KindUnder200} }
+
+// BusyReply says terminalIsBusy without acting.
+func BusyReply() Action { return Action{Kind: KindBusyReply} }
+
+// BusyButCreated acts, and where that succeeds says terminalIsBusy all the same.
+func BusyButCreated() Action { return Action{Kind: KindBusyButCreated} }
+
+// Validate says what is wrong with a fault; nil if it can be injected.
+func (f Fault) Validate() error {
+	switch {
+	case !slices.Contains(kinds, f.Do.Kind):
+		return fmt.Errorf("simulator: fault: no such kind %q", f.Do.Kind)
+	case f.Do.Kind == KindGarbage && !slices.Contains(garbages, f.Do.Garbage):
+		return fmt.Errorf("simulator: fault: no such garbage %q", f.Do.Garbage)
+	case f.Do.Kind == KindRedirect && f.Do.Code != 307 && f.Do.Code != 308:
+		return fmt.Errorf("simulator: fault: a redirect's code is 307 or 308, not %d", f.Do.Code)
+	case (f.Do.Kind == KindRefuse || f.Do.Kind == KindStatus || f.Do.Code != 0) && (f.Do.Code < 200 || f.Do.Code > 599):
+		return fmt.Errorf("simulator: fault: no HTTP status %d", f.Do.Code)
+	case f.Operation != "" && f.Operation != OpCallback && !isOperation(f.Operation):
+		return fmt.Errorf("simulator: fault: no such operation %q", f.Operation)
+	case f.Skip < 0 || f.Every < 0 || f.Probability < 0 || f.Probability > 1 || f.Do.Wait < 0 || f.Do.WaitReply < 0:
+		return fmt.Errorf("simulator: fault: a negative count or time, or a probability over 1")
+	}
+	return nil
+}
+
+// isOperation says whether the API has the operation.
+func isOperation(op Operation) bool {
+	return slices.ContainsFunc(routes, func(r route) bool { return r.op == op })
+}
+
+// fault is a line of the script with its counters.
+type fault struct {
+	Fault
+	id   int
+	seen int // fitting calls so far
+	hits int // calls befallen so far
+}
+
+// Inject adds a line to the fault script, to be used up from the next call on. It
+// panics on a fault that Validate refuses.
+func (s *Simulator) Inject(f Fault) {
+	if err := f.Validate(); err != nil {
+		panic(err)
+	}
+	s.inject(f)
+}
+
+// inject adds a valid fault and returns its number.
+func (s *Simulator) inject(f Fault) int {
+	if f.Times == 0 {
+		f.Times = 1
+		if f.Every > 1 || f.Probability > 0 {
+			f.Times = -1
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nextFault++
+	s.faults = append(s.faults, &fault{Fault: f, id: s.nextFault})
+	return s.nextFault
+}
+
+// ClearFaults empties the script.
+func (s *Simulator) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
+// Faults returns the lines of the script that are not used up.
+func (s *Simulator) Faults() []Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]Fault, len(s.faults))
+	for i, f := range s.faults {
+		out[i] = f.Fault
+		if f.Times > 0 {
+			out[i].Times = f.Times - f.hits
+		}
+	}
+	return out
+}
+
+// takeFault returns what befalls a call, the zero Action if nothing does. Lines that
+// are used up are struck out. The lock is held.
+func (s *Simulator) takeFault(op Operation, terminal, uuid string, refs []string) Action {
+	for i, f := range s.faults {
+		if !f.fits(op, terminal, uuid, refs) {
+			continue
+		}
+		f.seen++
+		n := f.seen - f.Skip
+		if n <= 0 || (f.Every > 1 && n%f.Every != 0) || (f.Probability > 0 && s.rng.Float64() >= f.Probability) {
+			continue
+		}
+		f.hits++
+		if f.hits == f.Times {
+			s.faults = slices.Delete(s.faults, i, i+1)
+		}
+		return f.Do
+	}
+	return Action{}
+}
+
+// fits says whether a call is one that the fault is for.
+func (f *fault) fits(op Operation, terminal, uuid string, refs []string) bool {
+	if f.Operation == "" && op == OpCallback {
+		return false
+	}
+	return (f.Operation == "" || f.Operation == op) &&
+		(f.Terminal == "" || f.Terminal == terminal) &&
+		(f.Order == "" || f.Order == uuid) &&
+		(f.Reference == "" || slices.Contains(refs, f.Reference))
+}
