@@ -1,0 +1,231 @@
+// Package config reads tillpost's configuration: one TOML file, in which every
+// key has a default but the API's address, the token, and either the
+// organisation or the list of terminals.
+//
+// A Config holds no secret. It names the files that do; [Config.TokenReader]
+// and [ReadSecretFile] read them.
+package config
+
+import (
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+	_ "time/tzdata" // a bare Raspberry Pi image may lack the zone files
+)
+
+// Config is a configuration that passed every check: a caller needs no test of
+// its own on any field. It is not changed after [Load], so it may be read by
+// any number of goroutines.
+//
+// File names are as written in the file, but relative ones are taken from the
+// folder of the configuration file, not from the working directory, which for a
+// service is rarely what the writer had in mind.
+type Config struct {
+	// File is the name under which the configuration was read.
+	File string
+	// Terminals are the uuids to serve, without repeats; empty means that they
+	// are discovered at the API.
+	Terminals []string
+
+	Store         Store
+	API           API
+	MQTT          MQTT
+	Outbox        Outbox
+	Policy        Policy
+	OrderDefaults OrderDefaults
+	// Callback is nil while callbacks are off.
+	Callback *Callback
+	HTTP     HTTP
+	Log      Log
+}
+
+// Store says where the tills stand.
+type Store struct {
+	Name string
+	// Location is the zone in which "today" is decided; never nil.
+	Location *time.Location
+	// Currency is an ISO 4217 code.
+	Currency string
+}
+
+// API says how to reach Front Payment.
+type API struct {
+	// BaseURL is https, or http on a loopback host; its scheme and host are in
+	// lower case and it does not end in a slash, so that two spellings of one
+	// address compare equal.
+	BaseURL string
+	// TokenFile may be empty; see [Config.TokenReader].
+	TokenFile string
+	// OrganizationUUID may be empty if Terminals are named.
+	OrganizationUUID string
+	// Timeout bounds one call.
+	Timeout time.Duration
+	// CAFile is a PEM bundle that replaces the system's roots; empty: the system's.
+	CAFile string
+	// RequestsPerMinute is at least 1.
+	RequestsPerMinute int
+}
+
+// MQTT says how tills reach the agent: over an external broker (URL) or over
+// the embedded one (Embedded). Exactly one of the two is set.
+type MQTT struct {
+	// URL is tcp://host:port or tls://host:port, always with a port.
+	URL string
+	// ClientID is fixed across restarts. By default it is made of the topic
+	// prefix, since one agent serves a prefix.
+	ClientID string
+	// Username is set wherever PasswordFile is.
+	Username     string
+	PasswordFile string
+	CAFile       string
+	// CertFile and KeyFile are both set or both empty.
+	CertFile string
+	KeyFile  string
+	// TopicPrefix has no wildcard and neither begins nor ends with a slash.
+	TopicPrefix string
+	// Embedded is nil where URL is set.
+	Embedded *Embedded
+}
+
+// Embedded is the broker inside the agent.
+type Embedded struct {
+	// Listen is host:port.
+	Listen string
+	// CertFile and KeyFile are both set or both empty.
+	CertFile string
+	KeyFile  string
+	// UsersFile is set wherever Listen is reachable from other machines.
+	UsersFile string
+}
+
+// Outbox is the file of requests.
+type Outbox struct {
+	Path string
+	// Retention is how long final requests are kept.
+	Retention time.Duration
+}
+
+// BusyMeans says what a busy terminal's reply to a create proves where the API
+// does not let the agent search for the order.
+type BusyMeans string
+
+// The two readings of a busy reply.
+const (
+	// BusyNotCreated takes it for a proof that nothing was created.
+	BusyNotCreated BusyMeans = "not_created"
+	// BusyDoubt takes it for no proof: the order is in doubt.
+	BusyDoubt BusyMeans = "doubt"
+)
+
+// Policy holds the deadlines and choices of the state machine. Durations are
+// positive unless their comment says otherwise.
+type Policy struct {
+	OrderTTL  time.Duration
+	RefundTTL time.Duration
+	// CustomerTimeout of 0 waits for the customer for ever.
+	CustomerTimeout time.Duration
+	// ResendAfter of 0 never resends by itself.
+	ResendAfter time.Duration
+	BusyMeans   BusyMeans
+	// DoubtCheck is at most DoubtHold.
+	DoubtCheck          time.Duration
+	DoubtHold           time.Duration
+	AllowPersonalNumber bool
+	PollInterval        time.Duration
+	// BusyBackoffMin is at most BusyBackoffMax.
+	BusyBackoffMin time.Duration
+	BusyBackoffMax time.Duration
+}
+
+// OrderDefaults are JSON objects that an order gets where it lacks the member
+// of that name, checked by the rules of "Front Payment, Create Terminal Order";
+// nil where not set. They may hold personal data: don't log them.
+type OrderDefaults struct {
+	CustomerDetails json.RawMessage
+	SendOrderBy     json.RawMessage
+}
+
+// Callback is the listener for the API's notifications.
+type Callback struct {
+	// Listen is host:port.
+	Listen string
+	// PublicURL is how the API reaches Listen: https, or http on a loopback
+	// host, without a slash at its end.
+	PublicURL string
+}
+
+// HTTP is the side for technicians and displays.
+type HTTP struct {
+	// Listen is host:port.
+	Listen string
+	// WebConfigFile is a file in the format of Prometheus' exporter-toolkit, for
+	// TLS and users; empty: neither.
+	WebConfigFile string
+}
+
+// LogFormat is how a line of the log is written.
+type LogFormat string
+
+// The formats of the log.
+const (
+	LogText LogFormat = "text"
+	LogJSON LogFormat = "json"
+)
+
+// Log says what is logged, and how.
+type Log struct {
+	Level  slog.Level
+	Format LogFormat
+}
+
+// DefaultPath is where the configuration lies unless --config says otherwise:
+// /etc/tillpost/tillpost.toml, on Windows below %ProgramData%.
+func DefaultPath() string {
+	if runtime.GOOS == "windows" {
+		return filepath.Join(os.Getenv("ProgramData"), "tillpost", "tillpost.toml")
+	}
+	return "/etc/tillpost/tillpost.toml"
+}
+
+func defaultOutboxPath() string {
+	if runtime.GOOS == "windows" {
+		return filepath.Join(os.Getenv("ProgramData"), "tillpost", "outbox.db")
+	}
+	return "/var/lib/tillpost/outbox.db"
+}
+
+const (
+	defaultTimezone       = "Europe/Oslo"
+	defaultEmbeddedListen = "127.0.0.1:1883"
+	defaultCallbackListen = "127.0.0.1:9721"
+	defaultTopicPrefix    = "tillpost"
+)
+
+// defaults is the configuration of an empty file; what has no default is empty.
+func defaults() *Config {
+	return &Config{
+		Store: Store{Currency: "NOK"},
+		API:   API{Timeout: 30 * time.Second, RequestsPerMinute: 180},
+		MQTT:  MQTT{TopicPrefix: defaultTopicPrefix},
+		Outbox: Outbox{
+			Path:      defaultOutboxPath(),
+			Retention: 720 * time.Hour,
+		},
+		Policy: Policy{
+			OrderTTL:        10 * time.Minute,
+			RefundTTL:       24 * time.Hour,
+			CustomerTimeout: 5 * time.Minute,
+			BusyMeans:       BusyNotCreated,
+			DoubtCheck:      150 * time.Second,
+			DoubtHold:       10 * time.Minute,
+			PollInterval:    2 * time.Second,
+			BusyBackoffMin:  2 * time.Second,
+			BusyBackoffMax:  15 * time.Second,
+		},
+		HTTP: HTTP{Listen: "127.0.0.1:9720"},
+		Log:  Log{Level: slog.LevelInfo, Format: LogText},
+	}
+}

@@ -1,0 +1,136 @@
+package config
+
+import (
+	"net"
+	"strings"
+)
+
+func (r *reader) mqtt(t *table, m *MQTT) {
+	if t.text("url", &m.URL, isBrokerURL) {
+		m.URL = canonicalBroker(m.URL)
+	}
+	t.text("topic_prefix", &m.TopicPrefix, isTopicPrefix)
+	if !t.text("client_id", &m.ClientID, isClientID) {
+		// Mosquitto refuses ids with slashes where its ACL has patterns.
+		m.ClientID = strings.ReplaceAll(m.TopicPrefix, "/", "-")
+	}
+	t.text("username", &m.Username, notEmpty)
+	t.text("password_file", &m.PasswordFile, notEmpty)
+	t.text("ca_file", &m.CAFile, notEmpty)
+	t.text("cert_file", &m.CertFile, notEmpty)
+	t.text("key_file", &m.KeyFile, notEmpty)
+	within := t.table("embedded")
+	embedded := r.embedded(within)
+
+	if _, external := t.values["url"]; !external {
+		r.withoutURL(t)
+		m.Embedded = embedded
+		return
+	}
+	if within.present {
+		r.fault(within.path, "excludes mqtt.url", "keep one of the two: your broker's mqtt.url, or the broker inside tillpost")
+	}
+	if m.Username == "" && m.PasswordFile != "" && !r.bad["mqtt.username"] {
+		r.fault("mqtt.password_file", "is set without mqtt.username", "MQTT has no password without a user name: write both")
+	}
+	t.pair("cert_file", "key_file")
+	if strings.HasPrefix(m.URL, "tcp:") {
+		for _, key := range []string{"ca_file", "cert_file", "key_file"} {
+			if _, set := t.values[key]; set {
+				r.fault(join(t.path, key), "has no effect on an unencrypted connection", "write mqtt.url with tls://, or take the key out")
+			}
+		}
+	}
+}
+
+// withoutURL refuses what only an external broker needs, for it shows that the
+// address was forgotten.
+func (r *reader) withoutURL(t *table) {
+	for _, key := range []string{"username", "password_file", "ca_file", "cert_file", "key_file"} {
+		if _, set := t.values[key]; set {
+			r.fault(join(t.path, key), "has no effect without mqtt.url", "add mqtt.url, or take the key out")
+		}
+	}
+}
+
+func (r *reader) embedded(t *table) *Embedded {
+	e := &Embedded{Listen: defaultEmbeddedListen}
+	t.text("listen", &e.Listen, isListen)
+	t.text("cert_file", &e.CertFile, notEmpty)
+	t.text("key_file", &e.KeyFile, notEmpty)
+	t.text("users_file", &e.UsersFile, notEmpty)
+	t.pair("cert_file", "key_file")
+	if listensBeyondLoopback(e.Listen) && e.UsersFile == "" && !r.bad["mqtt.embedded.users_file"] {
+		r.fault("mqtt.embedded.listen", "lets every machine that reaches it order and refund", "add users_file, or listen on 127.0.0.1")
+	}
+	return e
+}
+
+// pair checks that of two keys the file has both or none.
+func (t *table) pair(a, b string) {
+	_, hasA := t.values[a]
+	_, hasB := t.values[b]
+	if hasA == hasB {
+		return
+	}
+	if hasB {
+		a, b = b, a
+	}
+	t.r.fault(join(t.path, a), "is set without "+b, "write both")
+}
+
+// callback reads the table whose presence turns callbacks on.
+func (r *reader) callback(t *table, c *Config) {
+	cb := &Callback{Listen: defaultCallbackListen}
+	t.text("listen", &cb.Listen, isListen)
+	if t.text("public_url", &cb.PublicURL, isWebURL) {
+		cb.PublicURL = canonicalURL(cb.PublicURL)
+	} else if t.present {
+		t.missing("public_url", "write the https address at which the API reaches callback.listen, or take [callback] out")
+	}
+	if t.present {
+		c.Callback = cb
+	}
+}
+
+// listeners checks that no two of them want the same port.
+func (r *reader) listeners(c *Config) {
+	type listener struct{ path, address string }
+	all := []listener{{"http.listen", c.HTTP.Listen}}
+	if c.Callback != nil {
+		all = append(all, listener{"callback.listen", c.Callback.Listen})
+	}
+	if c.MQTT.Embedded != nil {
+		all = append(all, listener{"mqtt.embedded.listen", c.MQTT.Embedded.Listen})
+	}
+	for i, a := range all {
+		for _, b := range all[i+1:] {
+			if !r.bad[a.path] && !r.bad[b.path] && samePort(a.address, b.address) {
+				r.clash(a.path, b.path)
+			}
+		}
+	}
+}
+
+// clash tells of two listeners on one port, at the one that the file sets.
+func (r *reader) clash(a, b string) {
+	if _, written := r.places.at[b]; !written {
+		a, b = b, a
+	}
+	r.fault(b, "is the port of "+a+" too", "give each its own port")
+}
+
+// samePort holds where two addresses can't both be listened on.
+func samePort(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	if errA != nil || errB != nil || portA != portB || portA == "0" {
+		return false
+	}
+	return hostA == hostB || everyAddress(hostA) || everyAddress(hostB)
+}
+
+func everyAddress(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || ip != nil && ip.IsUnspecified()
+}

@@ -1,0 +1,219 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// maxFile bounds a configuration file, which in practice has a few hundred bytes.
+const maxFile = 256 << 10
+
+// Load reads and checks the configuration file at path. A file that can be read
+// but not used gives an [*Error] with every fault in it. Whether the token and
+// the files that the configuration names are there is not Load's matter.
+func Load(path string) (*Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("read the configuration: %w; name the file with --config", err)
+		}
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	defer func() { _ = f.Close() }() // only read from
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	return Parse(path, data)
+}
+
+// Parse is [Load] for a configuration that is in memory already. The name goes
+// into the errors, and relative file names in the configuration are taken from
+// its folder.
+func Parse(name string, data []byte) (*Config, error) {
+	if len(data) > maxFile {
+		return nil, &Error{File: name, Faults: []Fault{{Line: 1, Column: 1,
+			Problem: "the file has more than " + strconv.Itoa(maxFile>>10) + " KiB", Want: "is it a configuration?"}}}
+	}
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // Windows' Notepad puts it there
+	doc := map[string]any{}
+	if err := toml.Unmarshal(data, &doc); err != nil {
+		return nil, notTOML(name, err)
+	}
+	r := &reader{places: locate(data), bad: map[string]bool{}}
+	c := defaults()
+	c.File = name
+	r.config(doc, c)
+	r.unknown()
+	if len(r.faults) > 0 {
+		sortFaults(r.faults)
+		return nil, &Error{File: name, Faults: r.faults}
+	}
+	c.resolvePaths(filepath.Dir(name))
+	return c, nil
+}
+
+// notTOML tells where a document stops being TOML. Only the first such place
+// can be told: what follows it has no certain meaning.
+func notTOML(name string, err error) error {
+	f := Fault{Line: 1, Column: 1, Problem: strings.TrimPrefix(err.Error(), "toml: ")}
+	if at, ok := errors.AsType[*toml.DecodeError](err); ok {
+		f.Line, f.Column = at.Position()
+	}
+	if strings.HasSuffix(f.Problem, "at start of value") {
+		f.Want = "texts and durations are written in quotes"
+	}
+	return &Error{File: name, Faults: []Fault{f}}
+}
+
+func (r *reader) config(doc map[string]any, c *Config) {
+	root := r.root(doc)
+	r.terminals(root, c)
+	r.store(root.table("store"), &c.Store)
+	r.api(root.table("api"), c)
+	r.mqtt(root.table("mqtt"), &c.MQTT)
+	outbox := root.table("outbox")
+	outbox.text("path", &c.Outbox.Path, notEmpty)
+	outbox.duration("retention", &c.Outbox.Retention)
+	r.policy(root.table("policy"), &c.Policy)
+	r.orderDefaults(root.table("order_defaults"), c)
+	r.callback(root.table("callback"), c)
+	http := root.table("http")
+	http.text("listen", &c.HTTP.Listen, isListen)
+	http.text("web_config_file", &c.HTTP.WebConfigFile, notEmpty)
+	r.log(root.table("log"), &c.Log)
+	r.listeners(c)
+}
+
+func (r *reader) terminals(t *table, c *Config) {
+	const want = `a list of terminal uuids, such as ["TRML1216693970"]`
+	var list []any
+	as(t, "terminals", &list, want)
+	for i, v := range list {
+		path := "terminals[" + strconv.Itoa(i) + "]"
+		id, isText := v.(string)
+		if !isText {
+			r.fault(path, "is "+typeName(v), "terminals must be "+want)
+			continue
+		}
+		if problem, want := isID(id); problem != "" {
+			r.fault(path, problem, want)
+			continue
+		}
+		if slices.Contains(c.Terminals, id) {
+			r.fault(path, id+" is there twice", "take one out")
+			continue
+		}
+		c.Terminals = append(c.Terminals, id)
+	}
+}
+
+func (r *reader) store(t *table, s *Store) {
+	t.text("name", &s.Name)
+	zone := defaultTimezone
+	t.text("timezone", &zone, isTimezone)
+	location, err := time.LoadLocation(zone)
+	if err != nil { // the default; the zones are compiled in
+		r.fault(join(t.path, "timezone"), err.Error(), "")
+		return
+	}
+	s.Location = location
+	t.text("currency", &s.Currency, isCurrency)
+}
+
+func (r *reader) api(t *table, c *Config) {
+	a := &c.API
+	if t.text("base_url", &a.BaseURL, isWebURL) {
+		a.BaseURL = canonicalURL(a.BaseURL)
+	} else {
+		t.missing("base_url", `write the API's address, such as "https://apigo.frontpayment.no/api/v1"`)
+	}
+	t.text("token_file", &a.TokenFile, notEmpty)
+	if !t.text("organization_uuid", &a.OrganizationUUID, isID) && len(c.Terminals) == 0 && !r.bad["terminals"] {
+		t.missing("organization_uuid", "write the organisation's uuid, or name the terminals at the top of the file")
+	}
+	t.duration("timeout", &a.Timeout)
+	t.text("ca_file", &a.CAFile, notEmpty)
+	r.requestsPerMinute(t, a)
+}
+
+func (r *reader) requestsPerMinute(t *table, a *API) {
+	const most = 1_000_000 // fits an int on the 32-bit machines too
+	value := int64(a.RequestsPerMinute)
+	if !as(t, "requests_per_minute", &value, "a whole number, such as 180") {
+		return
+	}
+	if value < 1 || value > most {
+		r.fault(join(t.path, "requests_per_minute"), strconv.FormatInt(value, 10)+" is out of range",
+			"write a whole number from 1 to "+strconv.Itoa(most))
+		return
+	}
+	a.RequestsPerMinute = int(value)
+}
+
+func (r *reader) policy(t *table, p *Policy) {
+	t.duration("order_ttl", &p.OrderTTL)
+	t.duration("refund_ttl", &p.RefundTTL)
+	t.durationOrZero("customer_timeout", &p.CustomerTimeout) // "0s" waits for ever
+	t.durationOrZero("resend_after", &p.ResendAfter)         // "0s" is off
+	busy := string(p.BusyMeans)
+	t.text("busy_means", &busy, oneOf(string(BusyNotCreated), string(BusyDoubt)))
+	p.BusyMeans = BusyMeans(busy)
+	t.duration("doubt_check", &p.DoubtCheck)
+	t.duration("doubt_hold", &p.DoubtHold)
+	t.boolean("allow_personal_number", &p.AllowPersonalNumber)
+	t.duration("poll_interval", &p.PollInterval)
+	t.duration("busy_backoff_min", &p.BusyBackoffMin)
+	t.duration("busy_backoff_max", &p.BusyBackoffMax)
+	r.ordered(t, "busy_backoff_min", p.BusyBackoffMin, "busy_backoff_max", p.BusyBackoffMax)
+	r.ordered(t, "doubt_check", p.DoubtCheck, "doubt_hold", p.DoubtHold)
+}
+
+// ordered checks that one duration is at most another, at the place of the one
+// that the file has.
+func (r *reader) ordered(t *table, low string, least time.Duration, high string, most time.Duration) {
+	lowPath, highPath := join(t.path, low), join(t.path, high)
+	if least <= most || r.bad[lowPath] || r.bad[highPath] {
+		return
+	}
+	if _, written := t.values[low]; written {
+		r.fault(lowPath, shortDuration(least)+" is more than "+high+" ("+shortDuration(most)+")", "write at most that, or raise "+high)
+		return
+	}
+	r.fault(highPath, shortDuration(most)+" is less than "+low+" ("+shortDuration(least)+")", "write at least that, or lower "+low)
+}
+
+func (r *reader) log(t *table, l *Log) {
+	level, format := "info", string(l.Format)
+	if t.text("level", &level, oneOf("debug", "info", "warn", "error")) {
+		l.Level = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo,
+			"warn": slog.LevelWarn, "error": slog.LevelError}[level]
+	}
+	t.text("format", &format, oneOf(string(LogText), string(LogJSON)))
+	l.Format = LogFormat(format)
+}
+
+// resolvePaths takes relative file names from the folder of the configuration.
+func (c *Config) resolvePaths(folder string) {
+	paths := []*string{&c.API.TokenFile, &c.API.CAFile, &c.MQTT.PasswordFile, &c.MQTT.CAFile, &c.MQTT.CertFile,
+		&c.MQTT.KeyFile, &c.Outbox.Path, &c.HTTP.WebConfigFile}
+	if e := c.MQTT.Embedded; e != nil {
+		paths = append(paths, &e.CertFile, &e.KeyFile, &e.UsersFile)
+	}
+	for _, path := range paths {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(folder, *path)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package config
+
+import (
+	"bytes"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// place is where a key and its value stand, as offsets into the file.
+type place struct {
+	key, value int
+}
+
+// places maps the path of every key, table and array element of a document that
+// is known to be sound TOML to where it stands. A path is the dotted key;
+// elements of arrays are "key[0]", "key[1]". Of a table or an array of tables
+// that is written several times, the first place counts.
+type places struct {
+	data  []byte
+	lines []int // where each line begins
+	at    map[string]place
+}
+
+func locate(data []byte) places {
+	p := places{data: data, lines: []int{0}, at: map[string]place{}}
+	for i, b := range data {
+		if b == '\n' {
+			p.lines = append(p.lines, i+1)
+		}
+	}
+	parser := unstable.Parser{}
+	parser.Reset(data)
+	prefix := ""
+	for parser.NextExpression() {
+		switch node := parser.Expression(); node.Kind {
+		case unstable.Table, unstable.ArrayTable:
+			prefix, _ = p.addKey("", node.Key())
+		case unstable.KeyValue:
+			p.addKeyValue(prefix, node)
+		}
+	}
+	return p
+}
+
+// addKey notes every part of a dotted key, so that [a.b] gives a place to "a"
+// too, and returns the whole path and the offset of the key's end.
+func (p places) addKey(prefix string, parts unstable.Iterator) (path string, end int) {
+	path = prefix
+	for parts.Next() {
+		node := parts.Node()
+		path = join(path, string(node.Data))
+		start := int(node.Raw.Offset)
+		end = start + int(node.Raw.Length)
+		p.note(path, place{key: start, value: start})
+	}
+	return path, end
+}
+
+func (p places) addKeyValue(prefix string, node *unstable.Node) {
+	path, end := p.addKey(prefix, node.Key())
+	at := p.at[path]
+	// The parser gives arrays no range of their own; all values begin behind
+	// the equals sign.
+	rest := bytes.TrimLeft(p.data[end:], " \t")
+	rest = bytes.TrimLeft(bytes.TrimPrefix(rest, []byte("=")), " \t")
+	at.value = len(p.data) - len(rest)
+	p.at[path] = at
+	p.addChildren(path, node.Value())
+}
+
+func (p places) addChildren(path string, value *unstable.Node) {
+	children := value.Children()
+	for i := 0; children.Next(); i++ {
+		child := children.Node()
+		switch {
+		case value.Kind == unstable.InlineTable && child.Kind == unstable.KeyValue:
+			p.addKeyValue(path, child)
+		case value.Kind == unstable.Array:
+			at := p.at[path]
+			if child.Raw.Length > 0 {
+				at = place{key: int(child.Raw.Offset), value: int(child.Raw.Offset)}
+			}
+			element := path + "[" + strconv.Itoa(i) + "]"
+			p.note(element, at)
+			p.addChildren(element, child)
+		}
+	}
+}
+
+func (p places) note(path string, at place) {
+	if _, known := p.at[path]; !known {
+		p.at[path] = at
+	}
+}
+
+// lineColumn turns an offset into a line and a column, both from 1.
+func (p places) lineColumn(offset int) (line, column int) {
+	line = sort.SearchInts(p.lines, offset+1)
+	return line, offset - p.lines[line-1] + 1
+}
+
+var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// join appends a part to a dotted key, quoted where TOML would need quotes, so
+// that the key "a.b" and the key b of table a stay apart.
+func join(path, part string) string {
+	if !bareKey.MatchString(part) {
+		part = strconv.Quote(part)
+	}
+	if path == "" {
+		return part
+	}
+	return path + "." + part
+}
+
+// parent is the path of the table that holds a key, "" for the root.
+func parent(path string) string {
+	if i := strings.LastIndexByte(path, '.'); i >= 0 {
+		return path[:i]
+	}
+	return ""
+}

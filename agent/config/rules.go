@@ -1,0 +1,209 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+var (
+	idPattern       = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
+	currencyPattern = regexp.MustCompile(`^[A-Z]{3}$`)
+)
+
+func notEmpty(v string) (problem, want string) {
+	if strings.TrimSpace(v) == "" {
+		return "is empty", "write a value, or leave the key out"
+	}
+	return "", ""
+}
+
+// isID holds for what enters topics and the API's paths.
+func isID(v string) (problem, want string) {
+	if !idPattern.MatchString(v) {
+		return "is not a usable id", "an id has 1 to 64 letters, digits and . _ : -"
+	}
+	return "", ""
+}
+
+func isCurrency(v string) (problem, want string) {
+	if !currencyPattern.MatchString(v) {
+		return strconv.Quote(v) + " is not a currency", `write the three capitals of ISO 4217, such as "NOK"`
+	}
+	return "", ""
+}
+
+func isTimezone(v string) (problem, want string) {
+	// Go takes "" for UTC and "Local" for the machine's own zone: neither is a
+	// zone that a receipt's date could be told from.
+	if _, err := time.LoadLocation(v); err != nil || v == "" || v == "Local" {
+		return strconv.Quote(v) + " is not a time zone", `write a name of the IANA database, such as "Europe/Oslo"`
+	}
+	return "", ""
+}
+
+func isTopicPrefix(v string) (problem, want string) {
+	const example = `write it like "tillpost" or "shops/oslo"`
+	switch {
+	case v == "":
+		return "is empty", example
+	case strings.ContainsAny(v, "+#"):
+		return "holds a wildcard (+ or #)", example
+	case strings.HasPrefix(v, "/") || strings.HasSuffix(v, "/") || strings.Contains(v, "//"):
+		return "has an empty level (a slash at an end, or two together)", example
+	case strings.HasPrefix(v, "$"):
+		return "begins with $, which brokers keep for themselves", example
+	case hasControl(v):
+		return "holds a control character", example
+	case len(v) > maxTopicPrefix:
+		return "is longer than " + strconv.Itoa(maxTopicPrefix) + " bytes", example
+	}
+	return "", ""
+}
+
+// maxTopicPrefix leaves room for the rest of a topic, which MQTT bounds at
+// 65,535 bytes, and for a default client id that brokers take.
+const maxTopicPrefix = 100
+
+func isClientID(v string) (problem, want string) {
+	if v == "" || len(v) > 128 || hasControl(v) {
+		return "is not a usable client id", "write 1 to 128 bytes without control characters, and another one for every agent"
+	}
+	return "", ""
+}
+
+func hasControl(v string) bool { return strings.ContainsFunc(v, unicode.IsControl) }
+
+// isListen holds for host:port; an empty host means every address of the
+// machine, port 0 one that the system chooses.
+func isListen(v string) (problem, want string) {
+	const example = `write host:port, such as "127.0.0.1:9720"`
+	host, port, err := net.SplitHostPort(v)
+	if err != nil || !isPort(port) || strings.ContainsAny(host, " /") {
+		return strconv.Quote(v) + " is not an address to listen on", example
+	}
+	return "", ""
+}
+
+func isPort(v string) bool {
+	_, err := strconv.ParseUint(v, 10, 16)
+	return err == nil
+}
+
+// isWebURL holds for https, and for http where nobody else can listen in: on a
+// loopback host. The value is not repeated; it might hold a password.
+func isWebURL(v string) (problem, want string) {
+	const example = `write it like "https://host/path"`
+	u, err := url.Parse(v)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Port() != "" && !isPort(u.Port()):
+		return "is not a web address", example
+	case u.Scheme != "https" && u.Scheme != "http":
+		return "is not an https address", example
+	case u.User != nil:
+		return "holds a user name or password", "take it out of the address"
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return "has a query or fragment", "write the address without ? and #"
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return "is not encrypted", "write https; http is for loopback hosts only"
+	}
+	return "", ""
+}
+
+// canonicalURL makes two spellings of an address that passed isWebURL equal.
+func canonicalURL(v string) string {
+	u, err := url.Parse(v)
+	if err != nil {
+		return v
+	}
+	u.Host = strings.ToLower(u.Host)
+	return strings.TrimRight(u.String(), "/")
+}
+
+// isBrokerURL holds for tcp://host[:port] and tls://host[:port]. The value is
+// not repeated; it might hold a password.
+func isBrokerURL(v string) (problem, want string) {
+	const example = `write it like "tls://host:8883" or "tcp://host:1883"`
+	u, err := url.Parse(v)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Port() != "" && !isPort(u.Port()):
+		return "is not a broker's address", example
+	case u.Scheme != "tcp" && u.Scheme != "tls":
+		return "is not a tcp:// or tls:// address", example
+	case u.User != nil:
+		return "holds a user name or password", "put them into mqtt.username and the file of mqtt.password_file"
+	case strings.TrimPrefix(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return "has more than a host and a port", example
+	}
+	return "", ""
+}
+
+// canonicalBroker adds the scheme's usual port to an address that passed
+// isBrokerURL and has none.
+func canonicalBroker(v string) string {
+	u, err := url.Parse(v)
+	if err != nil {
+		return v
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"tcp": "1883", "tls": "8883"}[u.Scheme]
+	}
+	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.Unmap().IsLoopback()
+}
+
+// listensBeyondLoopback holds for an address (that passed isListen) which other
+// machines may reach; of a host name other than localhost that can't be excluded.
+func listensBeyondLoopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	return err != nil || !isLoopback(host)
+}
+
+// oneOf makes the rule that a text is one of a few. The value is not repeated;
+// the rule judges customers' data too.
+func oneOf(choices ...string) rule {
+	return func(v string) (problem, want string) {
+		for _, choice := range choices {
+			if v == choice {
+				return "", ""
+			}
+		}
+		return "is not one of the choices", "write " + listedQuoted(choices)
+	}
+}
+
+func listed(words []string) string { return strings.Join(words, ", ") }
+
+func listedQuoted(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = strconv.Quote(word)
+	}
+	last := len(quoted) - 1
+	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
+}
+
+// shortDuration writes a duration as one would in the file: 10m, not 10m0s.
+func shortDuration(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}

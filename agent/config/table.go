@@ -1,0 +1,208 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// reader collects the faults of one document.
+type reader struct {
+	places places
+	faults []Fault
+	// bad holds the keys with a fault, so that rules between keys don't judge a
+	// default that stands in for a bad value.
+	bad    map[string]bool
+	tables []*table
+}
+
+// fault notes what is wrong with the value of a key.
+func (r *reader) fault(path, problem, want string) {
+	at, found := r.places.at[path]
+	for up := path; !found && up != ""; {
+		up = parent(up)
+		at, found = r.places.at[up]
+	}
+	r.faultAt(at.value, path, problem, want)
+}
+
+// faultAtKey notes that a key itself is wrong.
+func (r *reader) faultAtKey(path, problem, want string) {
+	r.faultAt(r.places.at[path].key, path, problem, want)
+}
+
+func (r *reader) faultAt(offset int, path, problem, want string) {
+	line, column := r.places.lineColumn(offset)
+	r.bad[path] = true
+	r.faults = append(r.faults, Fault{Line: line, Column: column, Key: path, Problem: problem, Want: want})
+}
+
+// table is one table of the document. Reading a key makes it known; keys that
+// nobody read are the unknown ones.
+type table struct {
+	r      *reader
+	path   string
+	values map[string]any
+	known  []string
+	// present is false for a table that the file does not have; broken tells
+	// that the name stands for something else, so that its keys, missed for that
+	// reason alone, are not reported as missing.
+	present, broken bool
+	// open tables are handed on to the API: an unknown key is refused only if it
+	// looks like a slip of the pen.
+	open bool
+}
+
+func (r *reader) root(doc map[string]any) *table {
+	t := &table{r: r, values: doc, present: true}
+	r.tables = append(r.tables, t)
+	return t
+}
+
+func (t *table) table(key string) *table {
+	sub := &table{r: t.r, path: join(t.path, key), broken: t.broken}
+	if v, found := t.get(key); found {
+		sub.values, sub.present = v.(map[string]any)
+		if !sub.present {
+			sub.broken = true
+			t.r.fault(sub.path, "is "+typeName(v), "must be a table: write ["+sub.path+"]")
+		}
+	}
+	t.r.tables = append(t.r.tables, sub)
+	return sub
+}
+
+func (t *table) get(key string) (any, bool) {
+	t.known = append(t.known, key)
+	v, found := t.values[key]
+	return v, found
+}
+
+// missing tells that a key that must be there is not.
+func (t *table) missing(key, want string) {
+	if path := join(t.path, key); !t.broken && !t.r.bad[path] {
+		t.r.fault(path, "is missing", want)
+	}
+}
+
+// as reads a value of type T into into; it leaves into alone and returns false
+// where the file does not have the key or has something else there.
+func as[T any](t *table, key string, into *T, want string) bool {
+	v, found := t.get(key)
+	if !found {
+		return false
+	}
+	value, right := v.(T)
+	if !right {
+		t.r.fault(join(t.path, key), "is "+typeName(v), "must be "+want)
+		return false
+	}
+	*into = value
+	return true
+}
+
+// rule judges a text. It returns "" or what is wrong, and what would be right.
+type rule func(value string) (problem, want string)
+
+// text reads a text and returns whether the file has one there that passes.
+func (t *table) text(key string, into *string, rules ...rule) bool {
+	var value string
+	if !as(t, key, &value, "a text in quotes") {
+		return false
+	}
+	for _, rule := range rules {
+		if problem, want := rule(value); problem != "" {
+			t.r.fault(join(t.path, key), problem, want)
+			return false
+		}
+	}
+	*into = value
+	return true
+}
+
+func (t *table) boolean(key string, into *bool) {
+	as(t, key, into, "true or false, without quotes")
+}
+
+// duration reads a duration of more than zero.
+func (t *table) duration(key string, into *time.Duration) {
+	t.durationFrom(1, key, into)
+}
+
+// durationOrZero reads a duration for which zero has a meaning of its own.
+func (t *table) durationOrZero(key string, into *time.Duration) {
+	t.durationFrom(0, key, into)
+}
+
+func (t *table) durationFrom(least time.Duration, key string, into *time.Duration) {
+	path := join(t.path, key)
+	var text string
+	if !as(t, key, &text, `a duration in quotes, such as "10m" or "1h30m"`) {
+		return
+	}
+	value, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		t.r.fault(path, strconv.Quote(text)+" is not a duration", `write a number and a unit (ms, s, m or h), such as "10m" or "1h30m"`)
+	case value < 0 && least == 0:
+		t.r.fault(path, strconv.Quote(text)+" is less than zero", `write a duration such as "10m", or "0s"`)
+	case value < least:
+		t.r.fault(path, strconv.Quote(text)+" is not more than zero", `write a duration such as "`+shortDuration(*into)+`"`)
+	default:
+		*into = value
+	}
+}
+
+// unknown notes every key that no one asked for.
+func (r *reader) unknown() {
+	for _, t := range r.tables {
+		for _, key := range slices.Sorted(maps.Keys(t.values)) {
+			if !slices.Contains(t.known, key) && (!t.open || slipOf(key, t.known)) {
+				r.faultAtKey(join(t.path, key), "is not a known key", r.meant(t, key))
+			}
+		}
+	}
+}
+
+// meant guesses what an unknown key was to be: a name of the same table, or one
+// of another table that stands in the wrong place.
+func (r *reader) meant(t *table, key string) string {
+	if name := suggest(key, t.known); name != "" {
+		return "did you mean " + join(t.path, name) + "?"
+	}
+	for _, other := range r.tables {
+		for _, name := range other.known {
+			if other != t && plain(name) == plain(key) {
+				return "did you mean " + join(other.path, name) + "?"
+			}
+		}
+	}
+	if t.path == "" {
+		return "known here: " + listed(t.known)
+	}
+	return "known in [" + t.path + "]: " + listed(t.known)
+}
+
+// typeName names what TOML has at a place where something else should be.
+func typeName(v any) string {
+	switch v.(type) {
+	case string:
+		return "a text"
+	case int64:
+		return "a whole number"
+	case float64:
+		return "a decimal number"
+	case bool:
+		return "a boolean"
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "a table"
+	case time.Time, toml.LocalDate, toml.LocalTime, toml.LocalDateTime:
+		return "a date or time"
+	}
+	return "of another type"
+}
