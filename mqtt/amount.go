@@ -1,0 +1,70 @@
+package mqtt
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/big"
+)
+
+// maxOre is the largest amount that is taken, in øre: 999,999,999.99 kroner.
+const maxOre = 99_999_999_999
+
+var hundred = big.NewRat(100, 1)
+
+// oreOf returns an amount of kroner, as JSON number or string, in øre. It is
+// not ok unless the amount is positive, has at most two decimals and is within
+// bounds. The number must have passed scan.
+func oreOf(v any) (ore int64, ok bool) {
+	var literal string
+	switch v := v.(type) {
+	case json.Number:
+		literal = string(v)
+	case string:
+		if !plainDecimal(v) {
+			return 0, false
+		}
+		literal = v
+	default:
+		return 0, false
+	}
+	kroner, ok := new(big.Rat).SetString(literal)
+	if !ok {
+		return 0, false
+	}
+	kroner.Mul(kroner, hundred)
+	if !kroner.IsInt() || !kroner.Num().IsInt64() {
+		return 0, false
+	}
+	ore = kroner.Num().Int64()
+	return ore, 0 < ore && ore <= maxOre
+}
+
+// plainDecimal keeps out what big.Rat would take beyond a decimal number:
+// fractions, exponents, underscores, other bases. Leading zeros are kept out
+// too: not every reader takes 010 for ten.
+func plainDecimal(s string) bool {
+	if s == "" || len(s) > 12 {
+		return false
+	}
+	dot := len(s)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case '0' <= c && c <= '9':
+		case c == '.' && dot == len(s):
+			dot = i
+		default:
+			return false
+		}
+	}
+	fraction := len(s) - dot - 1
+	return dot > 0 && (s[0] != '0' || dot == 1) && fraction != 0 && fraction <= 2
+}
+
+// kroner writes an amount in øre as a decimal with two digits.
+func kroner(ore int64) string {
+	sign, magnitude := "", uint64(ore)
+	if ore < 0 {
+		sign, magnitude = "-", -magnitude
+	}
+	return fmt.Sprintf("%s%d.%02d", sign, magnitude/100, magnitude%100)
+}

@@ -1,0 +1,136 @@
+package mqtt
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"strconv"
+	"time"
+)
+
+// build makes the typed request of a value that passed every check.
+func build(k Kind, terminal string, root any, payload []byte) (*Request, error) {
+	envelope := objectAt(root)
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(payload, &raw); err != nil {
+		return nil, errors.New("the payload is not a JSON object")
+	}
+	r := &Request{
+		Kind:      k,
+		Terminal:  terminal,
+		RequestID: text(envelope, "requestId"),
+		TTL:       time.Duration(whole(envelope["ttlSeconds"])) * time.Second,
+		Digest:    digest(k, terminal, root),
+		Raw:       payload,
+	}
+	if s := text(envelope, "publishedAt"); s != "" {
+		at, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			return nil, errors.New("publishedAt is not a time as in RFC 3339")
+		}
+		r.PublishedAt = at
+	}
+	switch k {
+	case KindOrder:
+		r.Order = buildOrder(objectAt(envelope, "order"), raw["order"])
+	case KindRefund:
+		r.Refund = buildRefund(envelope, raw["refund"])
+	case KindApproval:
+		ore, _ := oreOf(objectAt(envelope, "approval")["grandTotal"])
+		r.Approval = &ApprovalRequest{
+			OrderUUID:      text(envelope, "orderUuid"),
+			OrderRequestID: text(envelope, "orderRequestId"),
+			Body:           raw["approval"],
+			AmountOre:      ore,
+		}
+	case KindCancel:
+		r.Cancel = &CancelRequest{Target: text(envelope, "target"), OrderUUID: text(envelope, "orderUuid"), Type: text(envelope, "type")}
+	case KindResend:
+		r.Resend = &ResendRequest{Target: text(envelope, "target"), OrderUUID: text(envelope, "orderUuid")}
+	case KindCheck:
+		r.Check = &CheckRequest{Target: text(envelope, "target"), OrderUUID: text(envelope, "orderUuid"), Type: text(envelope, "type")}
+	case KindResolution:
+		r.Resolution = &ResolutionRequest{
+			Target:    text(envelope, "target"),
+			Outcome:   text(envelope, "outcome"),
+			OrderUUID: text(envelope, "orderUuid"),
+			Revision:  uint64(whole(envelope["revision"])),
+			By:        text(envelope, "by"),
+		}
+	default:
+		return nil, fmt.Errorf("no request is built of kind %q", k)
+	}
+	return r, nil
+}
+
+func buildOrder(order map[string]any, body json.RawMessage) *OrderRequest {
+	o := &OrderRequest{Body: body}
+	o.AmountOre, _ = oreOf(objectAt(order, "orderSummary")["grandTotal"])
+	if date, err := ParseDate(text(order, "orderDate")); err == nil {
+		o.OrderDate = &date
+	}
+	_, o.HasTerminalUUID = order["terminalUuid"]
+	_, o.HasCustomerDetails = order["customerDetails"]
+	_, o.HasSendOrderBy = order["sendOrderBy"]
+	o.HasCallbackURL = text(order, "callbackUrl") != ""
+	references := objectAt(order, "invoiceReferences")
+	o.ReferenceNoEmpty = text(references, "referenceNo") == ""
+	o.CustomerReferenceEmpty = text(references, "customerReference") == ""
+	return o
+}
+
+func buildRefund(envelope map[string]any, body json.RawMessage) *RefundRequest {
+	r := &RefundRequest{
+		OrderUUID:       text(envelope, "orderUuid"),
+		OrderRequestID:  text(envelope, "orderRequestId"),
+		ApprovalMessage: text(objectAt(envelope, "requestApproval"), "message"),
+	}
+	if full, _ := envelope["full"].(bool); full {
+		r.Full = true
+		return r
+	}
+	refund := objectAt(envelope, "refund")
+	r.Body = body
+	r.AmountOre, _ = oreOf(refund["grandTotal"])
+	r.IsReversal, _ = refund["isReversal"].(bool)
+	products, _ := refund["products"].([]any)
+	for _, p := range products {
+		r.Products = append(r.Products, buildProduct(objectAt(p)))
+	}
+	return r
+}
+
+func buildProduct(p map[string]any) RefundProduct {
+	product := RefundProduct{ProductID: text(p, "productId"), Line: -1}
+	product.AmountOre, _ = oreOf(p["amount"])
+	switch id := p["id"].(type) {
+	case string:
+		product.ID = id
+	case json.Number:
+		product.ID = strconv.FormatInt(whole(id), 10)
+	}
+	if line, ok := p["line"]; ok {
+		product.Line = int(whole(line))
+	}
+	return product
+}
+
+func text(object map[string]any, key string) string {
+	s, _ := object[key].(string)
+	return s
+}
+
+// whole is the value of a number that the schema found to be whole and small
+// enough, however it is written (1e2 is whole); 0 for anything else.
+func whole(v any) int64 {
+	n, ok := v.(json.Number)
+	if !ok {
+		return 0
+	}
+	r, ok := new(big.Rat).SetString(string(n))
+	if !ok || !r.IsInt() || !r.Num().IsInt64() {
+		return 0
+	}
+	return r.Num().Int64()
+}

@@ -1,0 +1,111 @@
+package mqtt
+
+import (
+	"fmt"
+	"time"
+)
+
+// Rules is what Decode needs to know beyond the message itself.
+type Rules struct {
+	// AllowPersonalNumber lets customerDetails.personalNumber pass.
+	AllowPersonalNumber bool
+	// HasCustomerDefaults and HasSendOrderByDefaults let an order leave out
+	// customerDetails and sendOrderBy.
+	HasCustomerDefaults    bool
+	HasSendOrderByDefaults bool
+	// Location is the store's time zone; nil is UTC.
+	Location *time.Location
+	// Now is what the clock says; ClockKnown tells whether it is to be
+	// believed. If not, no date is refused for its age.
+	Now        time.Time
+	ClockKnown bool
+}
+
+// today is the store's day.
+func (r Rules) today() Date {
+	location := r.Location
+	if location == nil {
+		location = time.UTC
+	}
+	return DateOf(r.Now.In(location))
+}
+
+// Decode reads a message that arrived on topic, and checks all of it. It
+// returns either a request or the reason why there is none, never both. The
+// payload is kept by the request and must not be changed afterwards. Decode
+// may be called from several goroutines at once.
+//
+// It judges in this order: the retain flag, the topic, the size, the form, and
+// then all rules about the content together.
+func Decode(topics Topics, topic string, retained bool, payload []byte, rules Rules) (*Request, *Rejection) {
+	terminal, segment, topicErr := topics.Parse(topic)
+	refuse := func(r *Rejection) (*Request, *Rejection) {
+		if r.RequestID == "" {
+			r.RequestID = looseRequestID(payload)
+		}
+		if ValidID(terminal) {
+			r.Terminal = terminal
+		}
+		return nil, r
+	}
+	k, known := KindOf(segment)
+	switch {
+	case retained:
+		return refuse(&Rejection{
+			Code:    CodeRetainedRequest,
+			Message: "the request was published with the retain flag; publish it without, and clear the topic with an empty retained message",
+		})
+	case topicErr != nil, !known:
+		return refuse(&Rejection{Code: CodeUnknownKind, Message: unknownKindMessage()})
+	case len(payload) > MaxPayload:
+		return refuse(&Rejection{
+			Code:    CodeTooLarge,
+			Message: fmt.Sprintf("the payload has %d bytes; at most %d are taken", len(payload), MaxPayload),
+		})
+	}
+	s := scan(payload)
+	if s.rejection != nil {
+		s.rejection.RequestID = s.requestID
+		return refuse(s.rejection)
+	}
+	var found faults
+	if !ValidID(terminal) {
+		found.add("", "must be published under a terminal's id of 1 to 64 of the characters A-Z a-z 0-9 . _ : - as the topic's last level but one")
+	}
+	if err := check(k, terminal, s.root, rules, &found); err != nil {
+		found.add("", "can't be checked: "+err.Error())
+	}
+	if found.any() {
+		r := found.rejection(CodeInvalidRequest)
+		r.RequestID = s.requestID
+		return refuse(r)
+	}
+	request, err := build(k, terminal, s.root, payload)
+	if err != nil {
+		return refuse(&Rejection{Code: CodeInvalidRequest, Message: err.Error(), RequestID: s.requestID})
+	}
+	return request, nil
+}
+
+// check applies the rules of Go first and the schema second: of two faults at
+// one place the first is kept, and ours says more.
+func check(k Kind, terminal string, root any, rules Rules, f *faults) error {
+	v, err := loadValidator()
+	if err != nil {
+		return err
+	}
+	checkRules(k, terminal, root, rules, f)
+	v.validate(k, root, f)
+	return nil
+}
+
+func unknownKindMessage() string {
+	message := "the topic's last level names no kind of request; it must be one of "
+	for i, k := range Kinds() {
+		if i > 0 {
+			message += ", "
+		}
+		message += k.Segment()
+	}
+	return message
+}

@@ -1,0 +1,136 @@
+package mqtt
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Timestamp is a time that is written in RFC 3339, in UTC, with exactly
+// milliseconds.
+type Timestamp struct{ time.Time }
+
+const timestampLayout = "2006-01-02T15:04:05.000Z"
+
+// At makes a Timestamp of t.
+func At(t time.Time) Timestamp { return Timestamp{t} }
+
+// String is the time as it is published.
+func (t Timestamp) String() string { return t.UTC().Format(timestampLayout) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (t Timestamp) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// MarshalJSON implements json.Marshaler.
+func (t Timestamp) MarshalJSON() ([]byte, error) { return []byte(`"` + t.String() + `"`), nil }
+
+// Amount is money as it is published.
+type Amount struct {
+	// Value is a decimal with two digits after the point.
+	Value    string `json:"value"`
+	Currency string `json:"currency"`
+}
+
+// NewAmount makes an Amount of øre, or the hundredth of another currency.
+func NewAmount(ore int64, currency string) *Amount {
+	return &Amount{Value: kroner(ore), Currency: currency}
+}
+
+// Reason says why a request was refused or ended, so that a person can act.
+type Reason struct {
+	// Code is one of our own codes, or the API's message in camelCase.
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	// HTTPStatus is the API's, 0 if it was not asked.
+	HTTPStatus int `json:"httpStatus,omitempty"`
+	// Errors is a list of FieldError for our own refusals, or what the API
+	// sent; empty if there is nothing, never "null".
+	Errors json.RawMessage `json:"errors,omitempty"`
+}
+
+// Waiting says what a request waits for.
+type Waiting struct {
+	Code          string    `json:"code"`
+	Since         Timestamp `json:"since"`
+	Attempts      int       `json:"attempts"`
+	NextAttemptAt Timestamp `json:"nextAttemptAt,omitzero"`
+}
+
+// Status is a request's latest state, published retained on its own topic.
+type Status struct {
+	RequestID    string `json:"requestId"`
+	Kind         Kind   `json:"kind"`
+	TerminalUUID string `json:"terminalUuid"`
+	State        string `json:"state"`
+	// Final tells that the state changes no more but by late evidence or a
+	// resolution.
+	Final bool `json:"final"`
+	// Revision grows by one with each durable change.
+	Revision        uint64    `json:"revision"`
+	At              Timestamp `json:"at"`
+	OrderUUID       string    `json:"orderUuid,omitempty"`
+	TargetRequestID string    `json:"targetRequestId,omitempty"`
+	Amount          *Amount   `json:"amount,omitempty"`
+	// QueuePosition counts from 1 for what is next; 0 is not in a queue.
+	QueuePosition int      `json:"queuePosition,omitempty"`
+	Waiting       *Waiting `json:"waiting,omitempty"`
+	Reason        *Reason  `json:"reason,omitempty"`
+	// Late tells that the payment was found after the request had ended.
+	Late bool `json:"late,omitempty"`
+}
+
+// StateRejected is the state of a request that was refused.
+const StateRejected = "rejected"
+
+// Reject tells of a message that was refused at the door; never retained.
+type Reject struct {
+	At        Timestamp `json:"at"`
+	Topic     string    `json:"topic"`
+	RequestID string    `json:"requestId,omitempty"`
+	Reason    *Reason   `json:"reason"`
+}
+
+// TerminalInfo is one entry of the retained list of terminals.
+type TerminalInfo struct {
+	UUID        string `json:"uuid"`
+	Name        string `json:"name"`
+	Active      bool   `json:"active"`
+	QueueLength int    `json:"queueLength"`
+}
+
+// The agent's own states.
+const (
+	AgentOnline   = "online"
+	AgentDegraded = "degraded"
+	AgentOffline  = "offline"
+)
+
+// AgentState is what the agent says of itself, retained; the last will has the
+// same shape.
+type AgentState struct {
+	// State is AgentDegraded if and only if there are Problems, but for the
+	// last will, which is AgentOffline.
+	State   string    `json:"state"`
+	Version string    `json:"version"`
+	Since   Timestamp `json:"since"`
+	// Instance names the outbox, Generation its age.
+	Instance   string    `json:"instance"`
+	Generation uint64    `json:"generation"`
+	Problems   []Problem `json:"problems"`
+}
+
+// MarshalJSON writes no problems as an empty list.
+func (a AgentState) MarshalJSON() ([]byte, error) {
+	if a.Problems == nil {
+		a.Problems = []Problem{}
+	}
+	type plain AgentState
+	return json.Marshal(plain(a))
+}
+
+// Problem is something that needs a person, or time.
+type Problem struct {
+	Code      string    `json:"code"`
+	Message   string    `json:"message"`
+	Since     Timestamp `json:"since"`
+	RequestID string    `json:"requestId,omitempty"`
+}

@@ -1,0 +1,148 @@
+package mqtt
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Kind is what a request asks for.
+type Kind string
+
+// The kinds of requests. Each has a topic segment of its own, so that a
+// broker's access list can say who may do what.
+const (
+	KindOrder      Kind = "order"
+	KindRefund     Kind = "refund"
+	KindApproval   Kind = "approval"
+	KindCancel     Kind = "cancel"
+	KindResend     Kind = "resend"
+	KindCheck      Kind = "check"
+	KindResolution Kind = "resolution"
+)
+
+// Kinds lists all kinds of requests.
+func Kinds() []Kind {
+	return []Kind{KindOrder, KindRefund, KindApproval, KindCancel, KindResend, KindCheck, KindResolution}
+}
+
+// Segment is the kind's last topic level, like "orders".
+func (k Kind) Segment() string { return string(k) + "s" }
+
+// KindOf returns the kind whose topic ends in segment, and whether there is
+// one.
+func KindOf(segment string) (Kind, bool) {
+	for _, k := range Kinds() {
+		if k.Segment() == segment {
+			return k, true
+		}
+	}
+	return "", false
+}
+
+const maxIDLength = 64
+
+// ValidID tells whether s may stand in a topic and name a request or a
+// terminal: 1 to 64 of the characters A-Z a-z 0-9 . _ : -
+func ValidID(s string) bool {
+	if s == "" || len(s) > maxIDLength {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case c == '.', c == '_', c == ':', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// ErrForeignTopic is returned for a topic that has not the shape of a
+// request's topic under our prefix.
+var ErrForeignTopic = errors.New("not the topic of a request")
+
+// Topics names every topic that tillpost reads or writes. The zero value is of
+// no use: Prefix must not be empty.
+type Topics struct {
+	// Prefix is what all topics begin with, without a slash at its end. It
+	// may have several levels.
+	Prefix string
+}
+
+// ValidatePrefix returns an error that says what is wrong with a topic prefix.
+func ValidatePrefix(prefix string) error {
+	switch {
+	case prefix == "":
+		return errors.New("the topic prefix is empty")
+	case strings.ContainsAny(prefix, "+#\x00"):
+		return errors.New("the topic prefix holds a wildcard (+ or #) or a NUL")
+	case strings.HasPrefix(prefix, "$"):
+		return errors.New("the topic prefix begins with $, which brokers keep for themselves")
+	case strings.HasPrefix(prefix, "/"), strings.HasSuffix(prefix, "/"), strings.Contains(prefix, "//"):
+		return errors.New("the topic prefix has an empty level")
+	case len(prefix) > 256:
+		return errors.New("the topic prefix is longer than 256 bytes")
+	}
+	return nil
+}
+
+// Request is where tills publish requests of one kind for one terminal.
+func (t Topics) Request(terminal string, k Kind) string {
+	return t.terminal(terminal) + k.Segment()
+}
+
+// Orders is where tills publish orders for one terminal.
+func (t Topics) Orders(terminal string) string { return t.Request(terminal, KindOrder) }
+
+// Status is where the agent keeps the latest state of one request, retained.
+func (t Topics) Status(terminal, requestID string) string {
+	return t.terminal(terminal) + "status/" + requestID
+}
+
+// Display is where the agent keeps what a customer should see, retained.
+func (t Topics) Display(terminal string) string { return t.terminal(terminal) + displaySegment }
+
+// Terminals is where the agent keeps the list of terminals, retained.
+func (t Topics) Terminals() string { return t.Prefix + "/terminals" }
+
+// Agent is where the agent keeps its own state, retained; also the last will's
+// topic.
+func (t Topics) Agent() string { return t.Prefix + "/agent" }
+
+// Rejects is where the agent tells of every message refused at the door.
+func (t Topics) Rejects() string { return t.Prefix + "/rejects" }
+
+// RequestFilter is the one subscription that brings the requests of all kinds
+// and terminals in their order of arrival. It brings the agent's own display
+// messages too; see [Topics.OwnTopic].
+func (t Topics) RequestFilter() string { return t.Prefix + "/terminals/+/+" }
+
+const displaySegment = "display"
+
+func (t Topics) terminal(terminal string) string {
+	return t.Prefix + "/terminals/" + terminal + "/"
+}
+
+// OwnTopic tells whether topic is one that RequestFilter matches but that only
+// the agent itself writes.
+func (t Topics) OwnTopic(topic string) bool {
+	_, segment, err := t.Parse(topic)
+	return err == nil && segment == displaySegment
+}
+
+// Parse takes the topic of a request apart. The terminal and the segment are
+// as they came: neither is checked beyond being one topic level. It returns
+// ErrForeignTopic for anything that RequestFilter does not match.
+func (t Topics) Parse(topic string) (terminal, kindSegment string, err error) {
+	rest, ok := strings.CutPrefix(topic, t.Prefix+"/terminals/")
+	if !ok {
+		return "", "", fmt.Errorf("%w: it is not under %s/terminals/", ErrForeignTopic, t.Prefix)
+	}
+	terminal, kindSegment, ok = strings.Cut(rest, "/")
+	if !ok || strings.Contains(kindSegment, "/") {
+		return "", "", fmt.Errorf("%w: it has not two levels under %s/terminals/", ErrForeignTopic, t.Prefix)
+	}
+	return terminal, kindSegment, nil
+}
