@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,6 +26,7 @@ type validator struct {
 // schemaText is what our annotations in a subschema say.
 type schemaText struct {
 	must  string
+	other string
 	paths []string
 	ref   string
 }
@@ -77,6 +79,7 @@ func (v *validator) note(base, at string, part any) {
 	case map[string]any:
 		var text schemaText
 		text.must, _ = part["x-must"].(string)
+		text.other, _ = part["x-other"].(string)
 		if paths, ok := part["x-path"].([]any); ok {
 			for _, p := range paths {
 				s, _ := p.(string)
@@ -157,10 +160,8 @@ func (v *validator) collect(e *jsonschema.ValidationError, f *faults) {
 		}
 	case *kind.AdditionalProperties:
 		for _, key := range k.Properties {
-			f.add(at+pointer(key), "is not a key that is known here; it must be left out")
+			f.add(at+pointer(key), mustSentence(cmp.Or(text.other, "be left out: no such key is known here")))
 		}
-	case *kind.PropertyNames:
-		f.add(at+pointer(k.Property), mustSentence(v.must(e.SchemaURL)))
 	case *kind.OneOf:
 		f.add(at+choicePath(text.paths, len(k.Subschemas) > 0), mustSentence(text.must))
 	default:

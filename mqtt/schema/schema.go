@@ -1,9 +1,10 @@
 // Package schema holds the JSON Schemas (draft 2020-12) of the requests that a
 // till may publish and of the messages that the agent publishes.
 //
-// Two annotations of our own ride along; a validator that does not know them
+// Three annotations of our own ride along; a validator that does not know them
 // ignores them. "x-must" completes the sentence "this member must …" and is
-// what a refused till is told. "x-path" stands beside a oneOf or anyOf and
+// what a refused till is told; "x-other" is the same for a member that
+// additionalProperties refuses. "x-path" stands beside a oneOf or anyOf and
 // names the members it is about: the first is pointed at when none is given,
 // the last when too many are.
 package schema

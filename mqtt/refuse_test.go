@@ -1,0 +1,281 @@
+package mqtt
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// refused is a message that must not pass: the example of its kind with one
+// edit, or a payload of its own where old is empty.
+type refused struct {
+	name     string
+	kind     Kind
+	old, new string
+	code     Code
+	paths    []string
+}
+
+func examples() map[Kind]string {
+	return map[Kind]string{
+		KindOrder:      exampleFull,
+		KindRefund:     exampleRefund,
+		KindApproval:   exampleApproval,
+		KindCancel:     `{"requestId":"r-4","target":"o"}`,
+		KindResend:     `{"requestId":"r-5","target":"o"}`,
+		KindCheck:      `{"requestId":"r-6","target":"o"}`,
+		KindResolution: `{"requestId":"r-7","target":"o","outcome":"adopt","orderUuid":"ODR1","revision":1,"by":"Ola"}`,
+	}
+}
+
+func (r refused) payload(t *testing.T) string {
+	t.Helper()
+	if r.old == "" {
+		return r.new
+	}
+	return edit(t, examples()[r.kind], r.old, r.new)
+}
+
+func formTable() []refused {
+	return []refused{
+		{"empty", KindOrder, "", "", CodeNotJSON, nil},
+		{"only space", KindOrder, "", " \n", CodeNotJSON, nil},
+		{"not JSON", KindOrder, "", "hello", CodeNotJSON, nil},
+		{"cut short", KindOrder, "", `{"requestId":"r-1","order":{`, CodeNotJSON, nil},
+		{"trailing data", KindOrder, "", exampleFull + `{}`, CodeNotJSON, nil},
+		{"trailing comma", KindCancel, `"o"}`, `"o",}`, CodeNotJSON, nil},
+		{"single quotes", KindOrder, "", `{'requestId':'r-1'}`, CodeNotJSON, nil},
+		{"NaN", KindOrder, `"rate": 42`, `"rate": NaN`, CodeNotJSON, nil},
+		{"leading zero", KindOrder, `"rate": 42`, `"rate": 042`, CodeNotJSON, nil},
+		{"byte order mark", KindOrder, "", "\ufeff" + exampleFull, CodeNotJSON, nil},
+		{"not UTF-8", KindOrder, "Kari", "K\xe5ri", CodeNotJSON, nil},
+		{"UTF-16", KindOrder, "", "\xff\xfe{\x00}\x00", CodeNotJSON, nil},
+		{"NUL byte", KindOrder, "Kari", "K\x00ri", CodeNotJSON, nil},
+		{"NUL escaped", KindOrder, "Kari", `K\u0000ri`, CodeInvalidRequest, []string{"/order/customerDetails/name"}},
+		{"NUL in a key", KindOrder, `"tnc"`, `"t\u0000c"`, CodeInvalidRequest, []string{"/order/invoiceReferences"}},
+		{"too large", KindOrder, `"tnc": ""`, `"tnc": "` + strings.Repeat("x", MaxPayload) + `"`, CodeTooLarge, nil},
+		{"10,000 levels", KindOrder, `"tnc": ""`, `"tnc": ` + strings.Repeat("[", 10000) + strings.Repeat("]", 10000), CodeInvalidRequest, nil},
+		{"10,000 levels unclosed", KindOrder, "", strings.Repeat("[", 10000), CodeInvalidRequest, nil},
+		{"a billion digits", KindOrder, `"rate": 42`, `"rate": 1e999999999`, CodeInvalidRequest, []string{"/order/products/0/rate"}},
+		{"a billionth of digits", KindOrder, `"amount": 42`, `"amount": 1E-999999999`, CodeInvalidRequest, []string{"/order/products/0/amount"}},
+		{"very many digits", KindOrder, `"rate": 42`, `"rate": ` + strings.Repeat("9", 1000), CodeInvalidRequest, []string{"/order/products/0/rate"}},
+		{"duplicate key", KindOrder, `"receiptPrint": false`, `"receiptPrint": false, "receiptPrint": true`, CodeDuplicateKey, []string{"/order/receiptPrint"}},
+		{"duplicate key deep", KindOrder, `"zip": "4313"`, `"zip": "4313", "z\u0069p": ""`, CodeDuplicateKey, []string{"/order/customerDetails/address/zip"}},
+		{"duplicate product", KindOrder, `{"0": {`, `{"0": {}, "0": {`, CodeDuplicateKey, []string{"/order/products/0"}},
+		{"duplicate unknown key", KindOrder, `"rate": 42`, `"rate": 42, "a/b~": {"x": 1}, "a/b~": 2`, CodeDuplicateKey, []string{"/order/products/0/a~1b~0"}},
+		{"a list", KindOrder, "", `[]`, CodeInvalidRequest, []string{""}},
+		{"null", KindOrder, "", `null`, CodeInvalidRequest, []string{""}},
+		{"a string", KindRefund, "", `"r-1"`, CodeInvalidRequest, []string{""}},
+	}
+}
+
+func envelopeTable() []refused {
+	return []refused{
+		{"no requestId", KindOrder, `"requestId":"r-1",`, ``, CodeInvalidRequest, []string{"/requestId"}},
+		{"other case", KindOrder, `"requestId"`, `"requestID"`, CodeInvalidRequest, []string{"/requestID", "/requestId"}},
+		{"requestId empty", KindOrder, `"r-1"`, `""`, CodeInvalidRequest, []string{"/requestId"}},
+		{"requestId a number", KindOrder, `"r-1"`, `17`, CodeInvalidRequest, []string{"/requestId"}},
+		{"requestId with a slash", KindOrder, `"r-1"`, `"r/1"`, CodeInvalidRequest, []string{"/requestId"}},
+		{"requestId a wildcard", KindOrder, `"r-1"`, `"+"`, CodeInvalidRequest, []string{"/requestId"}},
+		{"requestId with a line end", KindOrder, `"r-1"`, `"r-1\n"`, CodeInvalidRequest, []string{"/requestId"}},
+		{"requestId of 65", KindOrder, `"r-1"`, `"` + strings.Repeat("a", 65) + `"`, CodeInvalidRequest, []string{"/requestId"}},
+		{"requestId not ASCII", KindOrder, `"r-1"`, `"ø"`, CodeInvalidRequest, []string{"/requestId"}},
+		{"unknown key", KindOrder, `{"requestId"`, `{"priority":1,"requestId"`, CodeInvalidRequest, []string{"/priority"}},
+		{"ttl of 0", KindCancel, `"target"`, `"ttlSeconds":0,"target"`, CodeInvalidRequest, []string{"/ttlSeconds"}},
+		{"ttl over a day", KindCancel, `"target"`, `"ttlSeconds":86401,"target"`, CodeInvalidRequest, []string{"/ttlSeconds"}},
+		{"ttl a string", KindCancel, `"target"`, `"ttlSeconds":"60","target"`, CodeInvalidRequest, []string{"/ttlSeconds"}},
+		{"ttl a fraction", KindCancel, `"target"`, `"ttlSeconds":1.5,"target"`, CodeInvalidRequest, []string{"/ttlSeconds"}},
+		{"ttl null", KindCancel, `"target"`, `"ttlSeconds":null,"target"`, CodeInvalidRequest, []string{"/ttlSeconds"}},
+		{"publishedAt a number", KindCancel, `"target"`, `"publishedAt":1,"target"`, CodeInvalidRequest, []string{"/publishedAt"}},
+		{"publishedAt without zone", KindCancel, `"target"`, `"publishedAt":"2026-11-20T12:00:00","target"`, CodeInvalidRequest, []string{"/publishedAt"}},
+		{"publishedAt of no day", KindCancel, `"target"`, `"publishedAt":"2026-02-30T12:00:00Z","target"`, CodeInvalidRequest, []string{"/publishedAt"}},
+		{"no order", KindOrder, "", `{"requestId":"r-1"}`, CodeInvalidRequest, []string{"/order"}},
+		{"order null", KindOrder, "", `{"requestId":"r-1","order":null}`, CodeInvalidRequest, []string{"/order"}},
+		{"order a list", KindOrder, "", `{"requestId":"r-1","order":[1]}`, CodeInvalidRequest, []string{"/order"}},
+	}
+}
+
+func orderTable() []refused {
+	const (
+		products = `{"0": {"name": "Hair Wash", "productId": "VFDDF", "quantity": "1", "rate": 42, "discount": 0, "tax": "0", "amount": 42}}`
+		total    = "/order/orderSummary/grandTotal"
+		customer = "/order/customerDetails/"
+	)
+	amount := func(name, v string) refused {
+		return refused{name, KindOrder, `"grandTotal": "42.00"`, `"grandTotal": ` + v, CodeInvalidRequest, []string{total}}
+	}
+	order := func(name, old, replacement string, paths ...string) refused {
+		return refused{name, KindOrder, old, replacement, CodeInvalidRequest, paths}
+	}
+	return []refused{
+		order("empty", exampleOrder, `{}`, "/order/customerDetails", "/order/orderSummary", "/order/products", "/order/receiptPrint", "/order/sendOrderBy"),
+		order("other terminal", `"TRML1216693970"`, `"TRML2"`, "/order/terminalUuid"),
+		order("terminal null", `"TRML1216693970"`, `null`, "/order/terminalUuid"),
+		order("no products", products, `{}`, "/order/products"),
+		order("no products in a list", products, `[]`, "/order/products"),
+		order("products null", products, `null`, "/order/products"),
+		order("products by name", `{"0": {`, `{"first": {`, "/order/products/first"),
+		order("a product that is none", products, `[1]`, "/order/products/0"),
+		order("a product of nothing", products, `[{}]`, "/order/products/0/amount", "/order/products/0/name", "/order/products/0/quantity", "/order/products/0/rate", "/order/products/0/tax"),
+		order("product name empty", `"Hair Wash"`, `" "`, "/order/products/0/name"),
+		order("quantity in words", `"quantity": "1"`, `"quantity": "one"`, "/order/products/0/quantity"),
+		order("quantity empty", `"quantity": "1"`, `"quantity": ""`, "/order/products/0/quantity"),
+		order("rate with comma", `"rate": 42`, `"rate": "42,00"`, "/order/products/0/rate"),
+		order("tax null", `"tax": "0"`, `"tax": null`, "/order/products/0/tax"),
+		order("discount true", `"discount": 0`, `"discount": true`, "/order/products/0/discount"),
+		order("no grandTotal", `, "grandTotal": "42.00"`, ``, total),
+		order("summary a list", `{"subTotal": "42.00", "totalTax": "0.00", "totalDiscount": "0.00", "grandTotal": "42.00"}`, `[]`, "/order/orderSummary"),
+		order("totalTax missing", `"totalTax": "0.00",`, ``, "/order/orderSummary/totalTax"),
+		amount("amount zero", `0`), amount("amount zero string", `"0.00"`), amount("amount negative", `-42`),
+		amount("amount negative string", `"-42.00"`), amount("three decimals", `42.001`), amount("three decimals string", `"42.001"`),
+		amount("amount in words", `"free"`), amount("amount with comma", `"42,00"`), amount("amount with space", `" 42"`),
+		amount("amount hexadecimal", `"0x2A"`), amount("amount a fraction", `"84/2"`), amount("amount exponent string", `"42e0"`),
+		amount("amount octal or ten", `"010"`), amount("amount infinite", `"Inf"`), amount("amount too large", `1000000000`),
+		amount("amount too large string", `"1000000000"`), amount("amount null", `null`), amount("amount an object", `{}`),
+		amount("amount empty", `""`), amount("amount half written", `"42."`), amount("amount begun", `".5"`), amount("amount underscored", `"4_2"`),
+		amount("many decimals", `1.00000000000000000000001`),
+		order("the day before yesterday", `20 Nov, 2026`, `18 Nov, 2026`, "/order/orderDate"),
+		order("the documents' date", `20 Nov, 2026`, `07 Apr, 2024`, "/order/orderDate"),
+		order("ISO date", `20 Nov, 2026`, `2026-11-20`, "/order/orderDate"),
+		order("one digit", `20 Nov, 2026`, `1 Dec, 2026`, "/order/orderDate"),
+		order("Norwegian month", `20 Nov, 2026`, `20 Des, 2026`, "/order/orderDate"),
+		order("no such day", `20 Nov, 2026`, `31 Nov, 2026`, "/order/orderDate"),
+		order("date null", `"20 Nov, 2026"`, `null`, "/order/orderDate"),
+		order("receiptPrint missing", `"receiptPrint": false,`, ``, "/order/receiptPrint"),
+		order("receiptPrint a string", `"receiptPrint": false`, `"receiptPrint": "no"`, "/order/receiptPrint"),
+		order("neither sms nor email", `"email": true`, `"email": false`, "/order/sendOrderBy"),
+		order("sms missing", `"sms": false, `, ``, "/order/sendOrderBy/sms"),
+		order("sms a number", `"sms": false`, `"sms": 0`, "/order/sendOrderBy/sms"),
+		order("sendOrderBy a list", `{"sms": false, "email": true}`, `["email"]`, "/order/sendOrderBy"),
+		order("sendOrderBy missing", `"sendOrderBy": {"sms": false, "email": true},`, ``, "/order/sendOrderBy"),
+		order("customer type", `"private"`, `"person"`, customer+"type"),
+		order("corporate without number", `"private"`, `"corporate"`, customer+"organizationId"),
+		order("organization with space", `"organizationId": null`, `"organizationId": "912 345 678"`, customer+"organizationId"),
+		order("country code without plus", `"+47"`, `"47"`, customer+"countryCode"),
+		order("telephone in letters", `"46567468"`, `"CALL-ME"`, customer+"msisdn"),
+		order("telephone a number", `"46567468"`, `46567468`, customer+"msisdn"),
+		order("no e-mail", `"customer@email.com"`, `"customer"`, customer+"email"),
+		order("name empty", `"Kari Nordmann"`, `""`, customer+"name"),
+		order("name missing", `"name": "Kari Nordmann", `, ``, customer+"name"),
+		order("unknown language", `"preferredLanguage": "en"`, `"preferredLanguage": "fr"`, customer+"preferredLanguage"),
+		order("personal number", `"personalNumber": null`, `"personalNumber": "01010112345"`, customer+"personalNumber"),
+		order("personal number empty", `"personalNumber": null`, `"personalNumber": ""`, customer+"personalNumber"),
+		order("personal number an object", `"personalNumber": null`, `"personalNumber": {}`, customer+"personalNumber"),
+		order("country in words", `"country": "NO"`, `"country": "Norway"`, customer+"address/country"),
+		order("country in small letters", `"country": "NO"`, `"country": "no"`, customer+"address/country"),
+		order("zip a number", `"zip": "4313"`, `"zip": 4313`, customer+"address/zip"),
+		order("street missing", `"street": "Luramyrveien 65", `, ``, customer+"address/street"),
+		order("reference a number", `"referenceNo": "1234567"`, `"referenceNo": 1234567`, "/order/invoiceReferences/referenceNo"),
+		order("references a list", `{"referenceNo": "1234567", "customerReference": "3500", "customerNotes": "", "tnc": ""}`, `[]`, "/order/invoiceReferences"),
+		order("callback no URL", `"https://example-callback.com"`, `"example-callback.com"`, "/order/callbackUrl"),
+		order("callback a script", `"https://example-callback.com"`, `"javascript:alert(1)"`, "/order/callbackUrl"),
+		order("callback without host", `"https://example-callback.com"`, `"https://"`, "/order/callbackUrl"),
+		order("callback port", `"https://example-callback.com"`, `"https://example.com:port/"`, "/order/callbackUrl"),
+	}
+}
+
+func otherTable() []refused {
+	bad := func(k Kind, name, old, replacement string, paths ...string) refused {
+		return refused{name, k, old, replacement, CodeInvalidRequest, paths}
+	}
+	return []refused{
+		bad(KindRefund, "no order named", `"orderUuid":"ODR123456789",`, ``, "/orderUuid"),
+		bad(KindRefund, "two orders named", `"orderUuid"`, `"orderRequestId":"o","orderUuid"`, "/orderRequestId"),
+		bad(KindRefund, "uuid that walks", `"ODR123456789"`, `".."`, "/orderUuid"),
+		bad(KindRefund, "uuid with a path", `"ODR123456789"`, `"ODR1/../x"`, "/orderUuid"),
+		bad(KindRefund, "refunds itself", `"orderUuid":"ODR123456789"`, `"orderRequestId":"r-2"`, "/orderRequestId"),
+		bad(KindRefund, "neither refund nor full", `,"refund":{"type":"regular","grandTotal":42,"products":[{"id":12,"amount":42}],"isReversal":false}`, ``, "/refund"),
+		bad(KindRefund, "refund and full", `"refund"`, `"full":true,"refund"`, "/full"),
+		bad(KindRefund, "full is false", `"refund":{"type":"regular","grandTotal":42,"products":[{"id":12,"amount":42}],"isReversal":false}`, `"full":false`, "/full"),
+		bad(KindRefund, "refund type", `"regular"`, `"partial"`, "/refund/type"),
+		bad(KindRefund, "sum differs", `"grandTotal":42`, `"grandTotal":42.01`, "/refund/grandTotal"),
+		bad(KindRefund, "total negative", `"grandTotal":42`, `"grandTotal":-42`, "/refund/grandTotal"),
+		bad(KindRefund, "amount zero", `"amount":42`, `"amount":0`, "/refund/products/0/amount"),
+		bad(KindRefund, "amount of three decimals", `"amount":42`, `"amount":"42.000"`, "/refund/products/0/amount"),
+		bad(KindRefund, "no products", `[{"id":12,"amount":42}]`, `[]`, "/refund/products"),
+		bad(KindRefund, "products an object", `[{"id":12,"amount":42}]`, `{"0":{"id":12,"amount":42}}`, "/refund/products"),
+		bad(KindRefund, "product without a name", `"id":12,`, ``, "/refund/products/0/id"),
+		bad(KindRefund, "product named twice", `"id":12,`, `"id":12,"line":0,`, "/refund/products/0"),
+		bad(KindRefund, "line negative", `"id":12,`, `"line":-1,`, "/refund/products/0/line"),
+		bad(KindRefund, "id in words", `"id":12`, `"id":"twelve"`, "/refund/products/0/id"),
+		bad(KindRefund, "isReversal in words", `"isReversal":false`, `"isReversal":"yes"`, "/refund/isReversal"),
+		bad(KindRefund, "approval without message", `"refund":`, `"requestApproval":{},"refund":`, "/requestApproval/message"),
+		bad(KindRefund, "approval with more", `"refund":`, `"requestApproval":{"message":"x","to":"y"},"refund":`, "/requestApproval/to"),
+		bad(KindApproval, "approval type", `"reservation"`, `"other"`, "/approval/type"),
+		bad(KindApproval, "reservation without source", `"source":"charged",`, ``, "/approval/source"),
+		bad(KindApproval, "reservation without reference", `,"reference":"CHA3852658817"`, ``, "/approval/reference"),
+		bad(KindApproval, "message missing", `"message":"refundRejectionForWeeklyThresholdExceed",`, ``, "/approval/message"),
+		bad(KindApproval, "sum of approval", `"grandTotal":55`, `"grandTotal":54`, "/approval/grandTotal"),
+		bad(KindApproval, "no order", `"orderUuid":"ODR123456789",`, ``, "/orderUuid"),
+		bad(KindApproval, "product by line", `"id":451,`, `"line":0,`, "/approval/products/0/id"),
+		bad(KindCancel, "nothing named", `,"target":"o"`, ``, "/target"),
+		bad(KindCancel, "both named", `"target":"o"`, `"target":"o","orderUuid":"ODR1","type":"payment"`, "/orderUuid"),
+		bad(KindCancel, "type beside target", `"target":"o"`, `"target":"o","type":"payment"`, "/type"),
+		bad(KindCancel, "uuid without type", `"target":"o"`, `"orderUuid":"ODR1"`, "/type"),
+		bad(KindCancel, "unknown type", `"target":"o"`, `"orderUuid":"ODR1","type":"order"`, "/type"),
+		bad(KindCancel, "cancels itself", `"target":"o"`, `"target":"r-4"`, "/target"),
+		bad(KindCancel, "target null", `"target":"o"`, `"target":null`, "/target"),
+		bad(KindResend, "nothing named", `,"target":"o"`, ``, "/target"),
+		bad(KindResend, "type", `"target":"o"`, `"target":"o","type":"payment"`, "/type"),
+		bad(KindCheck, "both named", `"target":"o"`, `"target":"o","orderUuid":"ODR1"`, "/orderUuid"),
+		bad(KindCheck, "unknown type", `"target":"o"`, `"target":"o","type":"x"`, "/type"),
+		bad(KindResolution, "no target", `"target":"o",`, ``, "/target"),
+		bad(KindResolution, "unknown outcome", `"adopt"`, `"refund"`, "/outcome"),
+		bad(KindResolution, "adopt without uuid", `"orderUuid":"ODR1",`, ``, "/orderUuid"),
+		bad(KindResolution, "abandon with uuid", `"adopt"`, `"abandon"`, "/orderUuid"),
+		bad(KindResolution, "nobody", `"Ola"`, `" "`, "/by"),
+		bad(KindResolution, "by missing", `,"by":"Ola"`, ``, "/by"),
+		bad(KindResolution, "revision 0", `"revision":1`, `"revision":0`, "/revision"),
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	t.Parallel()
+	for _, tt := range slices.Concat(formTable(), envelopeTable(), orderTable(), otherTable()) {
+		t.Run(string(tt.kind)+" "+tt.name, func(t *testing.T) {
+			t.Parallel()
+			payload := tt.payload(t)
+			request, r := Decode(testTopics, testTopics.Request(testTerminal, tt.kind), false, []byte(payload), testRules())
+			if request != nil || r == nil {
+				t.Fatalf("taken")
+			}
+			if r.Code != tt.code {
+				t.Errorf("code %s, want %s (%v)", r.Code, tt.code, r)
+			}
+			if r.Terminal != testTerminal || r.Message == "" {
+				t.Errorf("terminal %q, message %q", r.Terminal, r.Message)
+			}
+			var paths []string
+			for _, e := range r.Errors {
+				paths = append(paths, e.Path)
+				if !strings.Contains(e.Message, "must") || strings.Contains(e.Message, "schema") {
+					t.Errorf("%s %q does not say what would be right", e.Path, e.Message)
+				}
+			}
+			if tt.paths != nil && !slices.Equal(paths, tt.paths) {
+				t.Errorf("faults %v, want %v", r.Errors, tt.paths)
+			}
+			noPersonalData(t, r)
+		})
+	}
+}
+
+// noPersonalData fails the test if a refusal tells anything about the
+// customer.
+func noPersonalData(t *testing.T, r *Rejection) {
+	t.Helper()
+	all, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"Kari", "Nordmann", "46567468", "customer@", "Luramyr", "4313", "Sandnes", "01010112345", "CALL-ME"} {
+		if strings.Contains(string(all), secret) {
+			t.Errorf("%s is in the refusal: %s", secret, all)
+		}
+	}
+	if !utf8.Valid(all) {
+		t.Errorf("not UTF-8: %q", all)
+	}
+}
