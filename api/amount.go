@@ -1,0 +1,69 @@
+package api
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/govalues/decimal"
+)
+
+// Amount is an exact decimal as the API wrote it, or unknown (the zero value).
+// Amounts of money are in kroner.
+type Amount struct {
+	value decimal.Decimal
+	known bool
+}
+
+// Known reports whether the API told the amount in a form that is understood.
+func (a Amount) Known() bool { return a.known }
+
+// Decimal is the amount with the digits that the API wrote; zero where unknown.
+func (a Amount) Decimal() decimal.Decimal { return a.value }
+
+// Minor is the amount in øre. It is false where the amount is unknown, has a
+// fraction of an øre, or does not fit.
+func (a Amount) Minor() (int64, bool) {
+	if !a.known || a.value.Cmp(a.value.Trunc(2)) != 0 {
+		return 0, false
+	}
+	whole, frac, ok := a.value.Int64(2)
+	if !ok || whole > maxWhole || whole < -maxWhole {
+		return 0, false
+	}
+	return whole*100 + frac, true
+}
+
+const (
+	maxWhole  = 1 << 53
+	maxDigits = 18 // what decimal.Decimal holds without rounding, less one
+)
+
+// parseAmount reads plain digits with at most one point ("42", "-1.50"). Other
+// ways to write a number ("4.2e1", "1 234,50") are not documented, and a guess
+// at one could be wrong by a factor.
+func parseAmount(s string) Amount {
+	s = strings.TrimSpace(s)
+	whole, frac, point := strings.Cut(strings.TrimPrefix(s, "-"), ".")
+	if !digits(whole) || point && !digits(frac) || len(whole)+len(frac) > maxDigits {
+		return Amount{}
+	}
+	d, err := decimal.Parse(s)
+	return Amount{value: d, known: err == nil}
+}
+
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func amountOf(m map[string]json.RawMessage, name string) Amount {
+	s, ok := asText(field(m, name))
+	if !ok {
+		return Amount{}
+	}
+	return parseAmount(s)
+}

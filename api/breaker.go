@@ -1,0 +1,128 @@
+package api
+
+import (
+	"sync"
+	"time"
+)
+
+const (
+	// An API out of reach is tried at least this often, from try to try.
+	longestPause = 15 * time.Second
+	// After the first failure only: one lost call is no outage.
+	shortestPause = time.Second
+	leastPause    = 200 * time.Millisecond
+	// A probe that hangs does not keep the next one away for longer.
+	probeLease = 10 * time.Second
+)
+
+// breaker remembers whether the API can be reached, for all lanes. While it
+// cannot, one probe at a time is let through, after pauses that double up to
+// longestPause with full jitter: a thousand stores whose network returns at
+// once must not be a flood.
+type breaker struct {
+	rand func() float64
+
+	mu       sync.Mutex
+	failures int // in a row; 0 is reachable
+	round    int // counts changes, so that one outage's calls count as one failure
+	until    time.Time
+	probing  time.Time // until when the probe under way keeps others out
+}
+
+// ticket is leave to make one call; it must be given back by done, once.
+type ticket struct {
+	b       *breaker
+	round   int
+	probe   bool
+	started time.Time
+	once    sync.Once
+}
+
+type result uint8
+
+const (
+	wasAbandoned result = iota // the caller gave up: says nothing
+	wasAnswered
+	wasUnanswered // never reached, or no reply
+)
+
+// allow gives a ticket, or the time after which to ask again.
+func (b *breaker) allow() (*ticket, time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	t := &ticket{b: b, round: b.round, started: now}
+	if b.failures == 0 {
+		return t, 0
+	}
+	if wait := b.waitLocked(now); wait > 0 {
+		return nil, wait
+	}
+	t.probe = true
+	b.probing = now.Add(probeLease)
+	return t, 0
+}
+
+func (b *breaker) waitLocked(now time.Time) time.Duration {
+	if wait := b.until.Sub(now); wait > 0 {
+		return wait
+	}
+	if wait := b.probing.Sub(now); wait > 0 {
+		// Most probes end within a moment, either way.
+		return min(wait, leastPause+time.Duration(b.rand()*float64(shortestPause)))
+	}
+	return 0
+}
+
+// wait is the time until the next try is let through; 0 is now.
+func (b *breaker) wait() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.failures == 0 {
+		return 0
+	}
+	return b.waitLocked(time.Now())
+}
+
+func (b *breaker) reachable() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failures == 0
+}
+
+func (t *ticket) done(r result) {
+	t.once.Do(func() { t.b.done(t, r) })
+}
+
+func (b *breaker) done(t *ticket, r result) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case r == wasAnswered:
+		if b.failures > 0 {
+			b.failures, b.until, b.probing = 0, time.Time{}, time.Time{}
+			b.round++
+		}
+	case t.round != b.round: // it began before what is known by now
+	case r == wasUnanswered:
+		b.failures++
+		b.round++
+		b.probing = time.Time{}
+		b.until = b.pauseEnd(t.started, time.Now())
+	case t.probe:
+		b.probing = time.Time{}
+	}
+}
+
+// pauseEnd counts from the start of the failed try, so that tries that take
+// long to fail are not spread further apart than longestPause.
+func (b *breaker) pauseEnd(started, now time.Time) time.Time {
+	limit := shortestPause << min(b.failures-1, 4)
+	limit = min(limit, longestPause)
+	pause := leastPause + time.Duration(b.rand()*float64(limit-leastPause))
+	end := started.Add(pause)
+	if least := now.Add(leastPause); end.Before(least) {
+		return least
+	}
+	return end
+}

@@ -1,0 +1,50 @@
+package api
+
+import (
+	"errors"
+	"net/url"
+)
+
+// Callback is what the API tells a callback URL ("Callback URL Parameters").
+// It is unsigned: a hint to ask, never a proof.
+type Callback struct {
+	OrderUUID   string
+	Approved    bool // status Approved; otherwise Cancelled
+	Refund      bool // type Payment_Refund; otherwise Payment
+	BaseAmount  Amount
+	VATAmount   Amount
+	TotalAmount Amount
+	Currency    string
+}
+
+// ParseCallback reads the query of a callback. Order, status and type must be
+// well-formed; amounts that are not are unknown. Errors do not echo the query.
+func ParseCallback(q url.Values) (Callback, error) {
+	c := Callback{
+		OrderUUID:   q.Get("orderUuid"),
+		BaseAmount:  parseAmount(q.Get("baseAmount")),
+		VATAmount:   parseAmount(q.Get("vatAmount")),
+		TotalAmount: parseAmount(q.Get("totalAmount")),
+	}
+	if !validID(c.OrderUUID) {
+		return Callback{}, errors.New("the callback's orderUuid is missing or not an id")
+	}
+	switch messageKey(q.Get("status")) {
+	case "approved":
+		c.Approved = true
+	case "cancelled":
+	default:
+		return Callback{}, errors.New("the callback's status is neither Approved nor Cancelled")
+	}
+	switch messageKey(q.Get("type")) {
+	case "payment":
+	case "paymentrefund":
+		c.Refund = true
+	default:
+		return Callback{}, errors.New("the callback's type is neither Payment nor Payment_Refund")
+	}
+	if currency := q.Get("currency"); len(currency) == 3 && messageKey(currency) != "" {
+		c.Currency = currency
+	}
+	return c, nil
+}

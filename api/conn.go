@@ -1,0 +1,186 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	maxReply  = 1 << 20
+	maxHeader = 64 << 10
+)
+
+var errEarlyBytes = errors.New("the server spoke before it was asked")
+
+// Conn is a fresh connection for exactly one create, refund or approval, its
+// TLS handshake done. The call that it is given to closes it; a Conn that is
+// given to none must be closed by its owner. Its methods may be called at any
+// time, by any goroutine.
+type Conn struct {
+	link    *link
+	dialled time.Time
+	used    atomic.Bool
+	ticket  *ticket
+	reader  *bufio.Reader
+	bounded *io.LimitedReader
+	first   chan error // the first byte's arrival, or why there will be none
+	closing sync.Once
+}
+
+// Dial opens a connection for one create, refund or approval. The error is
+// always an *[UnavailableError]: nothing was sent, and RetryAfter says when the
+// next try is let through. While an outage lasts most calls fail at once,
+// without a try. The caller hands the Conn to a call or closes it.
+func (c *Client) Dial(ctx context.Context) (*Conn, error) {
+	t, wait := c.breaker.allow()
+	if t == nil {
+		return nil, &UnavailableError{RetryAfter: wait, Err: ErrBreakerOpen}
+	}
+	l, err := c.dialer.dial(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			t.done(wasAbandoned)
+		} else {
+			t.done(wasUnanswered)
+		}
+		return nil, &UnavailableError{RetryAfter: c.breaker.wait(), Err: err}
+	}
+	return newConn(l, t), nil
+}
+
+func newConn(l *link, t *ticket) *Conn {
+	bounded := &io.LimitedReader{R: l, N: maxHeader}
+	conn := &Conn{
+		link: l, dialled: time.Now(), ticket: t, bounded: bounded,
+		reader: bufio.NewReader(bounded), first: make(chan error, 1),
+	}
+	// Reading from the start tells of a server that hung up before we spoke, when
+	// hanging up still proves that nothing happened.
+	go func() {
+		_, err := conn.reader.Peek(1)
+		conn.first <- err
+	}()
+	return conn
+}
+
+// Age is the time since the connection stood.
+func (c *Conn) Age() time.Duration { return time.Since(c.dialled) }
+
+// Close ends the connection. It may be called more than once, and after a call
+// that used the connection.
+func (c *Conn) Close() error {
+	c.closing.Do(func() {
+		_ = c.link.Close()
+		// That it stood is all that a connection without a call can tell.
+		c.ticket.done(wasAnswered)
+	})
+	return nil
+}
+
+// exchange is what one HTTP exchange came to.
+type exchange struct {
+	sent   bool // a byte of the request left
+	status int  // 0 without reply
+	header http.Header
+	body   []byte // nil where it was cut or could not be read
+	err    error  // why there is no reply, or no body
+	at     time.Time
+}
+
+// roundTrip sends rq and reads the reply, once, by hand: no transport that
+// could repeat, redirect or reuse stands between. It closes the connection.
+func (c *Conn) roundTrip(ctx context.Context, rq *http.Request) exchange {
+	defer func() { _ = c.link.Close() }()
+	rq.Close = true // "Connection: close": the server need not keep it either
+	var request bytes.Buffer
+	if err := rq.Write(&request); err != nil {
+		return exchange{err: err, at: time.Now()}
+	}
+	stop := context.AfterFunc(ctx, func() { _ = c.link.Close() })
+	defer stop()
+
+	select {
+	case err := <-c.first:
+		if err == nil {
+			err = errEarlyBytes
+		}
+		return exchange{err: fmt.Errorf("connection lost before use: %w", err), at: time.Now()}
+	default:
+	}
+	if err := ctx.Err(); err != nil {
+		return exchange{err: err, at: time.Now()}
+	}
+	before := c.link.wire.sent.Load()
+	_, writeErr := c.link.Write(request.Bytes())
+	if c.link.wire.sent.Load() == before {
+		return exchange{err: firstError(ctx.Err(), writeErr), at: time.Now()}
+	}
+	// Even a request that broke off may have its reply: a server may refuse early.
+	ex := c.readReply(rq)
+	ex.sent = true
+	if ex.status == 0 {
+		ex.err = firstError(ctx.Err(), writeErr, ex.err)
+	}
+	return ex
+}
+
+func (c *Conn) readReply(rq *http.Request) exchange {
+	if err := <-c.first; err != nil {
+		return exchange{err: err, at: time.Now()}
+	}
+	resp, err := c.readHeader(rq)
+	if err != nil {
+		return exchange{err: err, at: time.Now()}
+	}
+	defer func() { _ = resp.Body.Close() }()
+	ex := exchange{status: resp.StatusCode, header: resp.Header, at: time.Now()}
+	c.bounded.N += maxReply + 1
+	ex.body, ex.err = readBounded(resp.Body)
+	return ex
+}
+
+// readHeader passes over informational replies (103 Early Hints).
+func (c *Conn) readHeader(rq *http.Request) (*http.Response, error) {
+	const informational = 5
+	for range informational {
+		resp, err := http.ReadResponse(c.reader, rq)
+		if err != nil {
+			return nil, err
+		}
+		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
+			return resp, nil
+		}
+		_ = resp.Body.Close()
+	}
+	return nil, errors.New("too many informational replies")
+}
+
+// readBounded reads a body of at most maxReply bytes to its end. A longer one
+// is cut, and a cut body is none.
+func readBounded(r io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, maxReply+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the reply broke off: %w", err)
+	case len(body) > maxReply:
+		return nil, ErrCut
+	}
+	return body, nil
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return errors.New("the connection ended")
+}

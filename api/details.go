@@ -1,0 +1,167 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+)
+
+// OrderDetails is what the API's books say about an order. All of it is read
+// leniently: which fields come back for terminal orders is not documented, so
+// a field that is absent or not understood is simply unknown.
+type OrderDetails struct {
+	UUID    string
+	Status  string // as the API writes it; State reads it
+	Summary OrderSummary
+	// Products are in the order in which the API lists them.
+	Products []OrderProduct
+	Payment  PaymentHistory
+	// CallbackURL is the order's callback URL, where the API tells it.
+	CallbackURL string
+	references  []string
+}
+
+// OrderSummary holds the order's sums.
+type OrderSummary struct {
+	SubTotal, TotalTax, TotalDiscount, GrandTotal Amount
+}
+
+// OrderProduct is a line of the order. ID is the number by which a refund names
+// it ("Refund or Reverse Payment"); 0 where the API did not tell it.
+type OrderProduct struct {
+	ID        int64
+	Name      string
+	ProductID string // the till's own
+	Quantity  Amount
+	Rate      Amount
+	Discount  Amount
+	Tax       Amount
+	Amount    Amount
+}
+
+// PaymentHistory is what was paid and refunded. Times are as the API wrote them.
+type PaymentHistory struct {
+	Known    bool // false where the reply had none
+	PaidAt   string
+	Amount   Amount
+	Refunded Amount
+	Refunds  []RefundEntry
+}
+
+// RefundEntry is one refund of the history, in the API's order.
+type RefundEntry struct {
+	At         string
+	Amount     Amount
+	IsRefunded bool
+	IsPartial  bool
+}
+
+// State reads the status.
+func (d OrderDetails) State() PaymentState { return paymentState(d.Status, "") }
+
+// References is the text of the order's invoice references and callback URL, one
+// value a line, for a caller to search its mark in. It may hold what the till
+// wrote there: not for logs.
+func (d OrderDetails) References() string { return strings.Join(d.references, "\n") }
+
+// OrderDetails reads an order from the API's books. A reply that holds no order,
+// or another one, is ambiguous.
+func (c *Client) OrderDetails(ctx context.Context, orderUUID string) (OrderDetails, Reply) {
+	var details OrderDetails
+	reply := c.order(ctx, OpOrderDetails, http.MethodGet, "connect/orders/details/", orderUUID, nil, request{
+		read: func(e envelope) error {
+			m, err := e.record(orderUUID)
+			if err == nil {
+				details = readDetails(orderUUID, m)
+			}
+			return err
+		},
+	})
+	return details, reply
+}
+
+func readDetails(uuid string, m map[string]json.RawMessage) OrderDetails {
+	d := OrderDetails{UUID: uuid, Status: textOf(m, "status")}
+	d.CallbackURL, _ = asText(field(m, "callbackUrl")) // whole: a mark stands at its end
+	sums, _ := asObject(field(m, "orderSummary"))
+	d.Summary = OrderSummary{
+		SubTotal: amountOf(sums, "subTotal"), TotalTax: amountOf(sums, "totalTax"),
+		TotalDiscount: amountOf(sums, "totalDiscount"), GrandTotal: amountOf(sums, "grandTotal"),
+	}
+	d.Products = readProducts(m)
+	d.Payment = readHistory(field(m, "paymentHistory"))
+	d.references = leaves(nil, field(m, "invoiceReferences"), maxDepth)
+	if d.CallbackURL != "" {
+		d.references = append(d.references, d.CallbackURL)
+	}
+	return d
+}
+
+func readProducts(m map[string]json.RawMessage) []OrderProduct {
+	list, ok := asList(field(m, "productList"))
+	if !ok {
+		list, _ = asList(field(m, "products"))
+	}
+	products := make([]OrderProduct, 0, len(list))
+	for _, raw := range list {
+		// One that cannot be read keeps its place: lines are counted.
+		p, _ := asObject(raw)
+		id, _ := asInt(field(p, "id"))
+		products = append(products, OrderProduct{
+			ID: max(id, 0), Name: textOf(p, "name"), ProductID: textOf(p, "productId"),
+			Quantity: amountOf(p, "quantity"), Rate: amountOf(p, "rate"), Discount: amountOf(p, "discount"),
+			Tax: amountOf(p, "tax"), Amount: amountOf(p, "amount"),
+		})
+	}
+	return products
+}
+
+func readHistory(raw json.RawMessage) PaymentHistory {
+	m, ok := asObject(raw)
+	if !ok {
+		return PaymentHistory{}
+	}
+	h := PaymentHistory{
+		Known: true, PaidAt: textOf(m, "paidAt"), Amount: amountOf(m, "amount"), Refunded: amountOf(m, "refunded"),
+	}
+	list, _ := asList(field(m, "refunds"))
+	for _, raw := range list {
+		r, _ := asObject(raw)
+		h.Refunds = append(h.Refunds, RefundEntry{
+			At: textOf(r, "at"), Amount: amountOf(r, "amount"),
+			IsRefunded: asBool(field(r, "isRefunded")), IsPartial: asBool(field(r, "isPartial")),
+		})
+	}
+	return h
+}
+
+func textOf(m map[string]json.RawMessage, name string) string {
+	s, _ := asText(field(m, name))
+	return cutText(s, maxText)
+}
+
+const maxDepth = 8
+
+// leaves collects every text and number in raw: invoiceReferences has been seen
+// as a string, an object and null. A string may itself hold JSON, and is then
+// searched as it stands.
+func leaves(found []string, raw json.RawMessage, depth int) []string {
+	if depth == 0 {
+		return found
+	}
+	if s, ok := asText(raw); ok {
+		return append(found, s)
+	}
+	if list, ok := asList(raw); ok {
+		for _, item := range list {
+			found = leaves(found, item, depth-1)
+		}
+		return found
+	}
+	m, _ := asObject(raw)
+	for _, name := range sortedKeys(m) {
+		found = leaves(found, m[name], depth-1)
+	}
+	return found
+}

@@ -1,0 +1,92 @@
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/url"
+	"sync/atomic"
+	"time"
+)
+
+// longestDial bounds connecting and the TLS handshake; a call's own timeout may
+// bound it further.
+const longestDial = 10 * time.Second
+
+// wire counts the bytes that leave on a connection, below TLS.
+type wire struct {
+	net.Conn
+	sent atomic.Int64
+}
+
+func (w *wire) Write(p []byte) (int, error) {
+	n, err := w.Conn.Write(p)
+	w.sent.Add(int64(n))
+	return n, err
+}
+
+// link is a connection that is ready for a request, together with the wire
+// that knows whether bytes of it left. The handshake's bytes are on the wire's
+// count before any request starts, so callers compare with a count taken then.
+type link struct {
+	net.Conn // what to read and write: the TLS connection, or the wire itself
+	wire     *wire
+}
+
+// Close closes the wire at once. A close_notify would wait on a peer that no
+// longer reads, and nothing depends on it: replies bear their length.
+func (l *link) Close() error { return l.wire.Close() }
+
+// dialer makes links to the API's host.
+type dialer struct {
+	network func(ctx context.Context, network, addr string) (net.Conn, error)
+	addr    string      // host:port of the base URL
+	tls     *tls.Config // nil for plain http (loopback only)
+	timeout time.Duration
+}
+
+// dial connects and, for https, shakes hands. The caller closes the link.
+func (d *dialer) dial(ctx context.Context) (*link, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	raw, err := d.network(ctx, "tcp", d.addr)
+	if err != nil {
+		return nil, err
+	}
+	w := &wire{Conn: raw}
+	if d.tls == nil {
+		return &link{Conn: w, wire: w}, nil
+	}
+	conn := tls.Client(w, d.tls)
+	// net.Pipe and other transports may not honour deadlines: closing always ends the handshake.
+	stop := context.AfterFunc(ctx, func() { _ = w.Close() })
+	err = conn.HandshakeContext(ctx)
+	if !stop() && err == nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		_ = w.Close()
+		return nil, err
+	}
+	return &link{Conn: conn, wire: w}, nil
+}
+
+// hostPort is the address that a base URL names.
+func hostPort(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return net.JoinHostPort(u.Hostname(), port)
+	}
+	if u.Scheme == "https" {
+		return net.JoinHostPort(u.Hostname(), "443")
+	}
+	return net.JoinHostPort(u.Hostname(), "80")
+}
+
+// isLoopback reports whether host can only be this machine.
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,225 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// envelope is the frame in which the API answers: status_code, status_message,
+// message, and data or errors. It is decoded leniently, as shapes drift.
+type envelope struct {
+	parsed     bool // the body is an object
+	own        bool // it is the API's frame, and not a proxy's or a framework's
+	statusCode int  // 0 where there is none
+	isError    bool
+	code       string
+	meaning    meaning
+	text       string
+	errors     []FieldError
+	data       json.RawMessage
+	fields     map[string]json.RawMessage
+}
+
+// decodeEnvelope reads a reply's body. It takes any bytes.
+func decodeEnvelope(body []byte, s *scrubber) envelope {
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xEF\xBB\xBF")))
+	if len(body) == 0 || body[0] != '{' {
+		return envelope{}
+	}
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(body, &fields) != nil {
+		fields = nil
+		if json.Unmarshal(repair(body), &fields) != nil {
+			return envelope{}
+		}
+	}
+	return readFields(fields, s)
+}
+
+// frameKeys beside a message make an object the API's envelope: a gateway's own
+// refusal has a message too, but none of these.
+var frameKeys = []string{"status_code", "status_message", "is_error", "is_data", "errors", "data"}
+
+func readFields(fields map[string]json.RawMessage, s *scrubber) envelope {
+	e := envelope{parsed: true, fields: fields, data: fields["data"], isError: asBool(fields["is_error"])}
+	if n, ok := asInt(fields["status_code"]); ok && n >= 100 && n <= 599 {
+		e.statusCode = int(n)
+	}
+	message, ok := asText(fields["message"])
+	if !ok || strings.TrimSpace(message) == "" {
+		return e
+	}
+	for _, k := range frameKeys {
+		if _, ok := fields[k]; ok {
+			e.own = true
+		}
+	}
+	e.code, e.meaning, e.text = readMessage(message, s.clean)
+	e.errors = readErrors(fields["errors"], s)
+	return e
+}
+
+// readErrors reads the errors of an envelope: null, the text "Array" (both say
+// nothing), a list of texts or objects, or an object of texts or lists.
+func readErrors(raw json.RawMessage, s *scrubber) []FieldError {
+	var found []FieldError
+	add := func(path, message string) {
+		message = cutText(s.clean(cutText(message, maxMessageConsulted)), maxText)
+		if message != "" && len(found) < maxFieldErrors {
+			found = append(found, FieldError{Path: cutText(s.clean(path), maxPath), Message: message})
+		}
+	}
+	if list, ok := asList(raw); ok && len(list) > 0 {
+		for _, item := range list {
+			if m, ok := asObject(item); ok {
+				path, _ := asText(firstOf(m, "field", "path", "attribute", "name"))
+				message, _ := asText(firstOf(m, "message", "error", "msg"))
+				add(path, message)
+				continue
+			}
+			addTexts("", item, add)
+		}
+		return found
+	}
+	m, _ := asObject(raw)
+	for _, name := range sortedKeys(m) {
+		addTexts(name, m[name], add)
+	}
+	return found
+}
+
+func addTexts(path string, raw json.RawMessage, add func(path, message string)) {
+	if text, ok := asText(raw); ok {
+		add(path, text)
+		return
+	}
+	list, _ := asList(raw)
+	for _, item := range list {
+		if text, ok := asText(item); ok {
+			add(path, text)
+		}
+	}
+}
+
+func firstOf(m map[string]json.RawMessage, names ...string) json.RawMessage {
+	for _, n := range names {
+		if raw, ok := m[n]; ok {
+			return raw
+		}
+	}
+	return nil
+}
+
+// classify says what a reply means, success included. HTTP status and
+// status_code may differ: a failure in either is a failure, and the message
+// decides which. The finer points hold for what must not happen twice:
+//   - done for sure not: 401, 403, 429, and any other 4xx in the API's envelope;
+//   - in doubt: a redirect, a 5xx (a 510 says nothing about whether something was
+//     stored), a 4xx from somebody else, and a reply that contradicts itself.
+func classify(op Operation, status int, e envelope) Outcome {
+	is := func(code int) bool { return status == code || e.statusCode == code }
+	switch {
+	case status < 200 || status > 299 && status < 400:
+		return OutcomeAmbiguous
+	case is(401):
+		return OutcomeUnauthorized
+	case is(429):
+		return OutcomeRateLimited
+	case e.own && e.meaning == meansBusy:
+		return OutcomeBusy
+	case is(403):
+		return OutcomeRefused
+	case !e.parsed:
+		return OutcomeAmbiguous
+	}
+	failed := !success(status) || e.statusCode != 0 && !success(e.statusCode) || e.isError ||
+		e.meaning == meansMissing || e.meaning == meansRefused || e.meaning == meansBroken
+	if !failed {
+		return OutcomeAccepted
+	}
+	if !e.own || e.meaning == meansDone {
+		return OutcomeAmbiguous
+	}
+	return classifyFailure(op, status, e)
+}
+
+func classifyFailure(op Operation, status int, e envelope) Outcome {
+	client := status >= 400 && status < 500 || e.statusCode >= 400 && e.statusCode < 500
+	server := status >= 500 || e.statusCode >= 300 && e.statusCode < 400 || e.statusCode >= 500
+	saysWhy := e.meaning == meansMissing || e.meaning == meansRefused
+	switch {
+	case server && !saysWhy, server && op.submits() && !client:
+		return OutcomeAmbiguous
+	case !client && !saysWhy:
+		return OutcomeAmbiguous
+	case e.meaning == meansMissing, e.meaning == meansUnknown && effectiveStatus(status, e) == 404:
+		return OutcomeNotFound
+	default:
+		return OutcomeRefused
+	}
+}
+
+func success(status int) bool { return status >= 200 && status <= 299 }
+
+// effectiveStatus is the status that decides: the body's where only it fails.
+func effectiveStatus(status int, e envelope) int {
+	if success(status) && e.statusCode != 0 && !success(e.statusCode) {
+		return e.statusCode
+	}
+	return status
+}
+
+// reply puts what was read into a Reply.
+func (e envelope) reply(op Operation, status int) Reply {
+	r := Reply{Outcome: classify(op, status, e), HTTPStatus: effectiveStatus(status, e)}
+	if e.own {
+		r.Code, r.Message, r.Errors = e.code, e.text, e.errors
+	}
+	switch r.Outcome {
+	case OutcomeRefused, OutcomeNotFound, OutcomeBusy:
+		// A "no" that names the order it made contradicts itself.
+		if op == OpCreate && e.orderUUID() != "" {
+			r.Outcome = OutcomeAmbiguous
+		}
+	}
+	if r.Message == "" {
+		r.Message = plainText(r.Outcome, r.HTTPStatus)
+	}
+	if r.Outcome == OutcomeAmbiguous {
+		r.Err = unsettled(r)
+	}
+	return r
+}
+
+func unsettled(r Reply) error {
+	if r.Code != "" {
+		return fmt.Errorf("the reply (HTTP %d, %s) does not settle the call", r.HTTPStatus, r.Code)
+	}
+	return fmt.Errorf("the reply (HTTP %d) is not one of the API's", r.HTTPStatus)
+}
+
+// plainText is the sentence for a reply that brings none of its own.
+func plainText(o Outcome, status int) string {
+	switch o {
+	case OutcomeAccepted:
+		return "The API accepted the call."
+	case OutcomeRefused:
+		return fmt.Sprintf("The API refused the call (HTTP %d).", status)
+	case OutcomeNotFound:
+		return "The API does not know this order."
+	case OutcomeBusy:
+		return "The terminal is busy with something else."
+	case OutcomeRateLimited:
+		return "The API asks for fewer calls."
+	case OutcomeUnauthorized:
+		return "The API refused the token, or there is none that can be used."
+	case OutcomeUnavailable:
+		return "The API could not be reached; nothing was sent."
+	}
+	if status == 0 {
+		return "The call was sent and no reply came back."
+	}
+	return fmt.Sprintf("The API's reply (HTTP %d) does not say what became of the call.", status)
+}

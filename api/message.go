@@ -1,0 +1,148 @@
+package api
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// meaning is what a message of the API says about the call that it answers.
+type meaning uint8
+
+const (
+	meansUnknown meaning = iota
+	meansDone            // the call was carried out
+	meansBusy            // the terminal is busy
+	meansMissing         // the order is not known
+	meansRefused         // refused for a reason that a person can act on
+	meansBroken          // the API failed and does not say how far it got
+)
+
+type knownMessage struct {
+	code    string
+	meaning meaning
+	text    string
+}
+
+// known are the messages that the API's documents write, in their camelCase
+// form, with a sentence for people.
+var known = []knownMessage{
+	{"terminalsRetrievedSuccessfully", meansDone, "The terminals were listed."},
+	{"terminalOrderAddedSuccessfully", meansDone, "The order was placed on the terminal."},
+	{"cancelledOrderSuccessfully", meansDone, "The order is cancelled."},
+	{"orderSentSuccessfully", meansDone, "The order was sent to the terminal again."},
+	{"orderPaymentConfirmed", meansDone, "The payment is confirmed."},
+	{"orderStatusUpdatedSuccessfully", meansDone, "The order's status is up to date."},
+	{"orderPaymentFailed", meansDone, "The payment failed on the terminal."},
+	{"terminalOrderRefundRequestSuccessfully", meansDone, "The refund was taken and is under way."},
+	{"terminalOrderReversalSuccessfully", meansDone, "The payment was reversed."},
+	{"orderRefundedSuccessfully", meansDone, "The refund is done."},
+	{"refundRequestRejectedSuccessfully", meansDone, "The refund request is rejected."},
+	{"requestedOrderRefundSuccessfully", meansDone, "The refund was handed in for approval."},
+	{"orderRetrievedSuccessfully", meansDone, "The order was read."},
+	{"orderStatusRetrievedSuccessfully", meansDone, "The order's status was read."},
+	{"terminalIsBusy", meansBusy, "The terminal is busy with something else."},
+	{"orderNotFound", meansMissing, "The API does not know this order."},
+	{"somethingWentWrong", meansBroken, "The API failed and does not say how far it got."},
+	{"payloadValidationErrors", meansRefused, "The API refused the request's content."},
+	{"orderStatusAlreadyPaid", meansRefused, "The order is already paid."},
+	{"requestProductIdNotAvailable", meansRefused, "The order has no product with this id."},
+	{"orderProductsNotFound", meansRefused, "The order's products were not found."},
+	{"orderRefundRequestAlreadySubmitted", meansRefused, "A refund request for this order was handed in before."},
+	{"refundRejectionForProductAmountExceed", meansRefused, "The refund is more than the product's amount."},
+	{"refundRejectionForRequestAmountThresholdExceed", meansRefused, "The refund is above the amount that needs an approval."},
+	{"refundRejectionForWeeklyThresholdExceed", meansRefused, "There were more refunds this week than are allowed without an approval."},
+	{"refundRejectionForOutOfRunwayParam", meansRefused, "The refund is refused: the funds for it do not suffice."},
+	{"refundRejectionForRefundRequestGreaterThanOrderAmount", meansRefused, "The refund is more than the order's amount."},
+	{"refundRejectionForTransactionNotFound", meansRefused, "The payment's transaction was not found."},
+	{"refundRejectionForRefundedCancelledInvoicedOrderParam", meansRefused, "The order is refunded, cancelled or invoiced already."},
+	{"refundRejectionForRefundedCancelledInvoicedOrderParamRefunded", meansRefused, "The order is refunded already."},
+	{"refundRejectionForRefundedCancelledInvoicedOrderParamCancelled", meansRefused, "The order is cancelled already."},
+	{"refundRejectionForRefundedCancelledInvoicedOrderParamInvoiced", meansRefused, "The order is invoiced already."},
+}
+
+const (
+	codeReversed        = "terminalOrderReversalSuccessfully"
+	codePaymentFailed   = "orderPaymentFailed"
+	codeInvalidRequest  = "invalidRequest"
+	refusalPrefix       = "refundrejection"
+	maxCode             = 64
+	maxText             = 200
+	maxPath             = 100
+	maxFieldErrors      = 20
+	maxMessageConsulted = 4096
+)
+
+var knownByKey = func() map[string]knownMessage {
+	m := make(map[string]knownMessage, len(known))
+	for _, k := range known {
+		m[messageKey(k.code)] = k
+	}
+	return m
+}()
+
+// messageKey reduces a message to what stays the same when its writing drifts:
+// the part before a colon, without case, spaces and punctuation.
+func messageKey(message string) string {
+	message, _, _ = strings.Cut(message, ":")
+	var b strings.Builder
+	for _, r := range message {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			b.WriteRune(r - 'A' + 'a')
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// readMessage names what the API said: its code, what that means, and a
+// sentence that may be published. scrub takes out what must not be.
+func readMessage(message string, scrub func(string) string) (code string, m meaning, text string) {
+	message = cutText(message, maxMessageConsulted)
+	key := messageKey(message)
+	if k, ok := knownByKey[key]; ok {
+		return k.code, k.meaning, k.text
+	}
+	if strings.HasPrefix(key, refusalPrefix) {
+		m = meansRefused
+	}
+	safe := scrub(message)
+	head, _, _ := strings.Cut(safe, ":")
+	return camelCase(head), m, cutText(safe, maxText)
+}
+
+// camelCase writes a sentence the way the API's documents write messages; what
+// is camelCase already stays as it is.
+func camelCase(s string) string {
+	words := strings.FieldsFunc(s, func(r rune) bool { return !isAlnum(r) })
+	var b strings.Builder
+	for i, w := range words {
+		switch {
+		case len(words) == 1 && w != strings.ToUpper(w):
+			b.WriteString(strings.ToLower(w[:1]) + w[1:])
+		case i == 0:
+			b.WriteString(strings.ToLower(w))
+		default:
+			b.WriteString(strings.ToUpper(w[:1]) + strings.ToLower(w[1:]))
+		}
+		if b.Len() >= maxCode {
+			return b.String()[:maxCode]
+		}
+	}
+	return b.String()
+}
+
+func isAlnum(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+}
+
+// cutText keeps at most n runes of s, as valid UTF-8.
+func cutText(s string, n int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	r := []rune(s)
+	return string(r[:n-1]) + "…"
+}

@@ -1,0 +1,197 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// CancelType says what a cancel is for.
+type CancelType string
+
+const (
+	// CancelPayment cancels an order that is not paid ("Cancel Terminal Order").
+	CancelPayment CancelType = "payment"
+	// CancelRefund cancels a refund request ("Cancel Refund Request").
+	CancelRefund CancelType = "refund"
+)
+
+// PaymentState is what an order's status means for the till; a closed enum.
+type PaymentState uint8
+
+const (
+	// PaymentPending: not over, or a status that the documents do not name.
+	PaymentPending PaymentState = iota + 1
+	// PaymentPaid: PAID, REFUNDED, PARTIAL REFUNDED or INVOICED.
+	PaymentPaid
+	// PaymentDeclined: CANCELLED with the message orderPaymentFailed.
+	PaymentDeclined
+	// PaymentCancelled: CANCELLED with any other message.
+	PaymentCancelled
+	// PaymentExpired: EXPIRED; the till treats it as cancelled.
+	PaymentExpired
+)
+
+// String gives the state's name in lower case.
+func (s PaymentState) String() string {
+	switch s {
+	case PaymentPending:
+		return "pending"
+	case PaymentPaid:
+		return "paid"
+	case PaymentDeclined:
+		return "declined"
+	case PaymentCancelled:
+		return "cancelled"
+	case PaymentExpired:
+		return "expired"
+	default:
+		return "unknown"
+	}
+}
+
+// PaymentStatus is the answer to a payment status check. Raw is the API's
+// order_status as it came, bounded; "" where there was none (then pending).
+type PaymentStatus struct {
+	State PaymentState
+	Raw   string
+}
+
+// OrderStatus is one order in the API's books. Status is as the API writes it;
+// it does not tell a declined payment from a cancelled order.
+type OrderStatus struct {
+	UUID   string
+	Status string
+}
+
+// State reads the status.
+func (s OrderStatus) State() PaymentState { return paymentState(s.Status, "") }
+
+func paymentState(status, code string) PaymentState {
+	switch messageKey(status) {
+	case "paid", "refunded", "partialrefunded", "partiallyrefunded", "invoiced":
+		return PaymentPaid
+	case "cancelled", "canceled":
+		if code == codePaymentFailed {
+			return PaymentDeclined
+		}
+		return PaymentCancelled
+	case "expired":
+		return PaymentExpired
+	default:
+		return PaymentPending
+	}
+}
+
+// CreateOrder places an order ("Create Terminal Order"). body is sent byte for
+// byte. conn is consumed; nil dials one. The order uuid is set exactly if the
+// outcome is accepted: a 2xx that names no order is ambiguous, and so is a
+// refusal that names one.
+func (c *Client) CreateOrder(ctx context.Context, conn *Conn, body []byte) (string, Reply) {
+	var uuid string
+	reply := c.call(ctx, request{
+		op: OpCreate, method: http.MethodPost, path: "connect/terminal/orders/create", body: body, conn: conn,
+		read: func(e envelope) error {
+			if uuid = e.orderUUID(); uuid == "" {
+				return errors.New("the reply names no order")
+			}
+			return nil
+		},
+	})
+	return uuid, reply
+}
+
+// orderUUID finds data.orderUuid, in an object, in a list of one, or beside the
+// message; "" where there is no well-formed one.
+func (e envelope) orderUUID() string {
+	places := []json.RawMessage{e.data}
+	if list, ok := asList(e.data); ok {
+		places = append(places, list...)
+	}
+	for _, raw := range places {
+		if m, ok := asObject(raw); ok {
+			if id, ok := asText(field(m, "orderUuid")); ok && validID(id) {
+				return id
+			}
+		}
+	}
+	if id, ok := asText(field(e.fields, "orderUuid")); ok && validID(id) {
+		return id
+	}
+	return ""
+}
+
+// Cancel cancels an order's payment or refund request. A refusal with the code
+// orderStatusAlreadyPaid means that the order is paid.
+func (c *Client) Cancel(ctx context.Context, orderUUID string, t CancelType) Reply {
+	if t != CancelPayment && t != CancelRefund {
+		return c.invalid(OpCancel, "the cancel's type is neither payment nor refund")
+	}
+	body := []byte(`{"type":"` + string(t) + `"}`)
+	return c.order(ctx, OpCancel, http.MethodPost, "connect/terminal/orders/cancel/", orderUUID, body, request{read: needsFrame})
+}
+
+// Resend shows the order on its terminal again ("Resend Terminal Order").
+func (c *Client) Resend(ctx context.Context, orderUUID string) Reply {
+	return c.order(ctx, OpResend, http.MethodPost, "connect/terminal/orders/resend/", orderUUID, nil, request{read: needsFrame})
+}
+
+// PaymentStatus asks how an order's payment stands ("Payment Status Check").
+// Not accepted: PaymentStatus is zero.
+func (c *Client) PaymentStatus(ctx context.Context, orderUUID string) (PaymentStatus, Reply) {
+	var status PaymentStatus
+	reply := c.order(ctx, OpPaymentStatus, http.MethodGet, "connect/terminal/orders/payment-status/", orderUUID, nil, request{
+		read: func(e envelope) error {
+			raw, found := e.status("order_status")
+			if !found && !e.own {
+				return errNotFramed
+			}
+			status = PaymentStatus{State: paymentState(raw, e.code), Raw: cutText(raw, maxText)}
+			return nil
+		},
+	})
+	return status, reply
+}
+
+// status finds a status by name, beside the message or in data.
+func (e envelope) status(name string) (string, bool) {
+	if s, ok := asText(field(e.fields, name)); ok {
+		return strings.TrimSpace(s), true
+	}
+	m, _ := asObject(e.data)
+	s, ok := asText(field(m, name))
+	return strings.TrimSpace(s), ok
+}
+
+var errNotFramed = errors.New("the reply is not one of the API's")
+
+// needsFrame is for calls whose success bears nothing but its message: any
+// other 2xx may come from whoever stands between.
+func needsFrame(e envelope) error {
+	if !e.own {
+		return errNotFramed
+	}
+	return nil
+}
+
+// order makes a call about one order, rest bearing what is particular to it.
+func (c *Client) order(ctx context.Context, op Operation, method, prefix, uuid string, body []byte, rest request) Reply {
+	if !validID(uuid) {
+		if rest.conn != nil {
+			_ = rest.conn.Close()
+		}
+		return c.invalid(op, "the order's uuid is not an id")
+	}
+	rest.op, rest.method, rest.path, rest.body = op, method, prefix+url.PathEscape(uuid), body
+	return c.call(ctx, rest)
+}
+
+// invalid refuses a call that cannot be made.
+func (c *Client) invalid(op Operation, why string) Reply {
+	c.observe(Call{Operation: op, Outcome: OutcomeRefused, RateRemaining: -1, At: time.Now()})
+	return Reply{Outcome: OutcomeRefused, Code: codeInvalidRequest, Message: "Not sent: " + why + "."}
+}

@@ -1,0 +1,163 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Outcome says what is known after a call. It is a closed enum whose names are
+// also metric labels; new values are only ever appended.
+type Outcome uint8
+
+const (
+	// OutcomeAccepted: the API did what was asked and the reply could be read.
+	OutcomeAccepted Outcome = iota + 1
+	// OutcomeRefused: the API said no, in its own words; nothing was done.
+	OutcomeRefused
+	// OutcomeNotFound: the API does not know the order; nothing was done.
+	OutcomeNotFound
+	// OutcomeBusy: the API answered terminalIsBusy. It means "not now".
+	OutcomeBusy
+	// OutcomeRateLimited: too many calls; nothing was done.
+	OutcomeRateLimited
+	// OutcomeUnauthorized: the token is missing, unreadable or was refused
+	// (401); nothing was done.
+	OutcomeUnauthorized
+	// OutcomeUnavailable: no byte of the request left this machine.
+	OutcomeUnavailable
+	// OutcomeAmbiguous: the request, or a part of it, left, and no reply that
+	// settles its fate came back. On a read: no usable reply.
+	OutcomeAmbiguous
+)
+
+// String gives the metric label.
+func (o Outcome) String() string {
+	switch o {
+	case OutcomeAccepted:
+		return "accepted"
+	case OutcomeRefused:
+		return "refused"
+	case OutcomeNotFound:
+		return "not_found"
+	case OutcomeBusy:
+		return "busy"
+	case OutcomeRateLimited:
+		return "rate_limited"
+	case OutcomeUnauthorized:
+		return "unauthorized"
+	case OutcomeUnavailable:
+		return "unavailable"
+	case OutcomeAmbiguous:
+		return "ambiguous"
+	default:
+		return fmt.Sprintf("outcome(%d)", uint8(o))
+	}
+}
+
+// Operation names one of the API's operations; the values are metric labels.
+type Operation string
+
+// The operations of the terminal chapter, and the three order pages beside it.
+const (
+	OpListTerminals Operation = "list_terminals"
+	OpCreate        Operation = "create"
+	OpCancel        Operation = "cancel"
+	OpResend        Operation = "resend"
+	OpPaymentStatus Operation = "payment_status"
+	OpRefund        Operation = "refund"
+	OpRefundStatus  Operation = "refund_status"
+	OpApproval      Operation = "approval"
+	OpOrderStatuses Operation = "order_statuses"
+	OpOrderStatus   Operation = "order_status"
+	OpOrderDetails  Operation = "order_details"
+)
+
+// Operations lists every [Operation], in the order of the API's documents.
+func Operations() []Operation {
+	return []Operation{
+		OpListTerminals, OpCreate, OpCancel, OpResend, OpPaymentStatus, OpRefund, OpRefundStatus,
+		OpApproval, OpOrderStatuses, OpOrderStatus, OpOrderDetails,
+	}
+}
+
+// submits reports whether repeating the call could charge or pay out twice.
+func (o Operation) submits() bool {
+	return o == OpCreate || o == OpRefund || o == OpApproval
+}
+
+// urgent reports whether the call goes before polls when calls are scarce.
+func (o Operation) urgent() bool {
+	return o.submits() || o == OpCancel || o == OpResend
+}
+
+// FieldError is one entry of what the API sent in "errors". Path is the API's
+// own name of the field ("orderSummary.grandTotal"), empty where it gave none.
+// Both texts are bounded and bear no personal data.
+type FieldError struct {
+	Path    string `json:"path"`
+	Message string `json:"message"`
+}
+
+// Reply is what is known after a call. Its texts may be published: they hold
+// neither personal data nor the token, and do not echo customer details.
+type Reply struct {
+	Outcome Outcome
+	// HTTPStatus is the status that decided: the reply's own or, where that is
+	// a success and the body's status_code is not, the body's. 0 without reply.
+	HTTPStatus int
+	// Code is the API's message in the camelCase form of its documents, the part
+	// before a colon; "" where no envelope could be read.
+	Code string
+	// Message is a sentence for people, at most 200 characters.
+	Message string
+	// Errors is what the API sent in errors, at most 20 entries.
+	Errors []FieldError
+	// RetryAfter is how long to leave the API alone: after OutcomeRateLimited what
+	// it asked for (at most 5 minutes), after OutcomeUnavailable the time until
+	// the next try is let through; otherwise 0.
+	RetryAfter time.Duration
+	// Err is the cause of OutcomeUnavailable and OutcomeAmbiguous, and of an
+	// OutcomeUnauthorized without a reply; otherwise nil.
+	Err error
+}
+
+// Call tells an observer of one finished call. Calls that were held back
+// (breaker, limiter, token) are told too, with Replied false and Duration near
+// zero. A Dial is no call.
+type Call struct {
+	Operation     Operation
+	Outcome       Outcome
+	HTTPStatus    int           // the HTTP reply's status; 0 without reply
+	Duration      time.Duration // from the request's start to the body's end, without the wait for the limiter
+	Date          time.Time     // the server's Date header; zero without one
+	At            time.Time     // local time when the reply's header, or the failure, came
+	RateRemaining int           // x-ratelimit-remaining; -1 where unknown
+	Replied       bool          // some HTTP reply came
+}
+
+// UnavailableError says that no connection could be made, or that it was not
+// tried because the API is known to be out of reach. Nothing was sent.
+type UnavailableError struct {
+	RetryAfter time.Duration // until the next try is let through
+	Err        error         // the cause, never nil
+}
+
+func (e *UnavailableError) Error() string {
+	return fmt.Sprintf("cannot reach the API: %v", e.Err)
+}
+
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+var (
+	// ErrBreakerOpen is the cause of an unavailable call that was not tried,
+	// because earlier ones failed and the pause after them is not over.
+	ErrBreakerOpen = errors.New("not tried: the API was out of reach a moment ago")
+	// ErrConnUsed is the cause where a Conn was given to a second call.
+	ErrConnUsed = errors.New("this connection was used before")
+	// ErrCut is the cause where a reply was longer than its bound.
+	ErrCut = errors.New("the reply is longer than the bound")
+	// ErrPaged is the cause where a list came in pages, so that one page of it
+	// proves nothing about the rest.
+	ErrPaged = errors.New("the list came in pages")
+)

@@ -1,0 +1,107 @@
+package api
+
+import (
+	"encoding/json"
+	"regexp"
+	"sort"
+	"strings"
+	"unicode"
+)
+
+const redacted = "[…]"
+
+var (
+	mailLike = regexp.MustCompile(`[^\s"'<>(),;]+@[^\s"'<>(),;]+`)
+	// Five digits or more, with the marks people write between them: phone,
+	// personal and card numbers. It takes dates and ids along; a lost date is
+	// cheaper than a published phone number.
+	digitRun = regexp.MustCompile(`\+?[0-9](?:[ .()/\x{00A0}-]{0,2}[0-9]){4,}`)
+)
+
+// scrubber takes personal data out of the API's sentences: what looks like a
+// mail address or a long number, and whatever of the customer details of the
+// request itself comes back as an echo.
+type scrubber struct {
+	body []byte
+	echo *strings.Replacer
+	done bool
+}
+
+// clean gives s without personal data and without control characters.
+func (s *scrubber) clean(text string) string {
+	if !s.done {
+		s.done = true
+		s.echo = echoes(s.body)
+	}
+	if s.echo != nil {
+		text = replaceFold(text, s.echo)
+	}
+	text = mailLike.ReplaceAllString(text, redacted)
+	text = digitRun.ReplaceAllString(text, redacted)
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool {
+		return unicode.IsControl(r) || unicode.IsSpace(r)
+	}), " ")
+}
+
+// impersonal are the customer details that name nobody; as words they stand in
+// many an innocent sentence ("type must be private").
+var impersonal = map[string]bool{"type": true, "countryCode": true, "preferredLanguage": true, "country": true}
+
+// echoes prepares the replacement of the customer details in body; nil where
+// there are none.
+func echoes(body []byte) *strings.Replacer {
+	var sent struct {
+		CustomerDetails map[string]any `json:"customerDetails"`
+	}
+	if json.Unmarshal(body, &sent) != nil || len(sent.CustomerDetails) == 0 {
+		return nil
+	}
+	words := map[string]bool{}
+	var walk func(key string, v any)
+	walk = func(key string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for k, e := range v {
+				walk(k, e)
+			}
+		case []any:
+			for _, e := range v {
+				walk(key, e)
+			}
+		case string:
+			if impersonal[key] {
+				return
+			}
+			for _, w := range append(strings.Fields(v), v) {
+				if len([]rune(w)) >= 3 {
+					words[strings.ToLower(w)] = true
+				}
+			}
+		}
+	}
+	walk("", sent.CustomerDetails)
+	if len(words) == 0 {
+		return nil
+	}
+	list := make([]string, 0, len(words))
+	for w := range words {
+		list = append(list, w)
+	}
+	// The replacer prefers the earlier pair: whole values before their words.
+	sort.Slice(list, func(i, j int) bool { return len(list[i]) > len(list[j]) })
+	pairs := make([]string, 0, 2*len(list))
+	for _, w := range list {
+		pairs = append(pairs, w, redacted)
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// replaceFold replaces without regard to case. The text goes to lower case only
+// where something is replaced at all.
+func replaceFold(text string, r *strings.Replacer) string {
+	lower := strings.ToLower(text)
+	if changed := r.Replace(lower); changed != lower {
+		return changed
+	}
+	return text
+}

@@ -1,0 +1,54 @@
+package api
+
+import (
+	"errors"
+	"sync"
+	"time"
+)
+
+// tokenAge is how long a token is used before it is asked for again, so that a
+// changed one is in use well within 10 seconds.
+const tokenAge = 5 * time.Second
+
+// tokens keeps the bearer token between reads of it.
+type tokens struct {
+	read func() (string, error)
+
+	mu    sync.Mutex
+	value string
+	at    time.Time
+}
+
+// get gives the token to use now. Its errors never hold the token.
+func (t *tokens) get() (string, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.value != "" && time.Since(t.at) < tokenAge {
+		return t.value, nil
+	}
+	t.value = ""
+	value, err := t.read()
+	if err != nil {
+		return "", err
+	}
+	if value == "" {
+		return "", errors.New("the API token is empty")
+	}
+	for i := range len(value) {
+		if value[i] <= ' ' || value[i] > '~' {
+			return "", errors.New("the API token holds a space, a line break or another character that no header can carry")
+		}
+	}
+	t.value, t.at = value, time.Now()
+	return value, nil
+}
+
+// refused says that the API answered 401 to value: it is read again before the
+// next call.
+func (t *tokens) refused(value string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.value == value {
+		t.value = ""
+	}
+}
