@@ -124,14 +124,12 @@ func checkMode(path string, mode os.FileMode) error {
 	if runtime.GOOS == "windows" || inCredentials(path) {
 		return nil
 	}
-	problem := ""
-	switch {
-	case mode&worldRead != 0:
-		problem = "everyone on this machine can read it"
-	case mode&othersWrite != 0:
-		problem = "others than its owner can write it"
-	default:
+	if mode&(worldRead|othersWrite) == 0 {
 		return nil
+	}
+	problem := "others than its owner can write it"
+	if mode&worldRead != 0 {
+		problem = "everyone on this machine can read it"
 	}
 	return fmt.Errorf("%s has mode %#o: %s; mend it with: chmod g-w,o-rwx %s", path, mode.Perm(), problem, path)
 }

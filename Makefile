@@ -1,0 +1,74 @@
+# "make" shows what there is. Tools are built once from tools/go.mod into .tools/.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-print-directory
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+FUZZTIME ?= 10s
+COUNT   ?= 6
+
+TOOLS := $(abspath .tools)
+
+.PHONY: help build test race lint fmt bench fuzz docs e2e ci vuln clean cross
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' Makefile
+
+build: ## Build bin/tillpost
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/tillpost$(shell go env GOEXE) ./cmd/agent
+
+test: ## Run all tests (those with a broker want mosquitto installed)
+	go test ./...
+
+race: ## Run all tests with the race detector, in a random order
+	go test -race -shuffle=on ./...
+
+lint: $(TOOLS)/golangci-lint ## Check style, mistakes and the direction of imports
+	go vet ./...
+	$(TOOLS)/golangci-lint run ./...
+
+fmt: $(TOOLS)/golangci-lint ## Format the Go files
+	$(TOOLS)/golangci-lint fmt ./...
+
+bench: $(TOOLS)/benchstat ## Run the benchmarks into bench.out; compare two with .tools/benchstat
+	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./... | tee bench.out
+
+# Fuzzing takes one target of one package at a time.
+fuzz: ## Run every fuzz target for FUZZTIME (10s)
+	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sort | while IFS=: read -r file line; do \
+		echo "== $$(dirname "$$file") $${line#func }"; \
+		go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$${line#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x; \
+	done
+
+docs: ## Write the generated files and pages again
+	go generate ./...
+
+e2e: ## Run the built binary against a real mosquitto and the simulated API
+	go test -count=1 ./cmd/...
+
+cross: ## Build for every machine that we ship to
+	@for target in linux/amd64 linux/arm64 linux/arm windows/amd64; do \
+		echo "build $$target"; \
+		export GOOS=$${target%/*} GOARCH=$${target#*/} GOARM=6 CGO_ENABLED=0; \
+		go build ./...; \
+		go build -trimpath -ldflags '$(LDFLAGS)' -o "dist/$$GOOS-$$GOARCH/tillpost$$(go env GOEXE)" ./cmd/agent; \
+	done
+
+ci: ## Everything that a change has to pass
+	.ci/run
+
+vuln: $(TOOLS)/govulncheck ## Look for known vulnerabilities (needs the network)
+	$(TOOLS)/govulncheck ./...
+
+clean: ## Remove what was built, the tools included
+	rm -rf bin dist .tools *.out
+
+$(TOOLS)/golangci-lint: PKG = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(TOOLS)/govulncheck:   PKG = golang.org/x/vuln/cmd/govulncheck
+$(TOOLS)/benchstat:     PKG = golang.org/x/perf/cmd/benchstat
+$(TOOLS)/nfpm:          PKG = github.com/goreleaser/nfpm/v2/cmd/nfpm
+$(TOOLS)/%: tools/go.mod tools/go.sum
+	go build -C tools -o $@ $(PKG)
