@@ -32,7 +32,8 @@ var errUnknownTerminal = errors.New("simulator: no such terminal")
 
 // Simulator is the simulated API. It is an http.Handler that serves
 // <any prefix>/api/v1/… over HTTP/1.1. All methods may be called at any time from
-// any goroutine. Its memory grows with the number of orders and with nothing else.
+// any goroutine. Its memory grows with the orders, and with the faults, customers and
+// listeners that were added and not used up, but not with calls.
 type Simulator struct {
 	opts Options
 	done chan struct{}
