@@ -30,7 +30,8 @@ const (
 	Ambiguous
 	// StatusSeen: the API told the status of OrderUUID.
 	StatusSeen
-	// Found: an order that bears one of our marks is OrderUUID, its status Status.
+	// Found: an order that bears one of our marks is OrderUUID, its status Status. A StatusSeen about an order that the
+	// request does not hold is taken as one.
 	Found
 	// NotFound: a search that began after the doubt answered in full, without our mark.
 	NotFound
@@ -97,7 +98,11 @@ const (
 )
 
 func (s OrderStatus) String() string {
-	return [...]string{"pending", "paid", "declined", "cancelled"}[s]
+	names := [...]string{"pending", "paid", "declined", "cancelled"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return fmt.Sprintf("status(%d)", uint8(s))
 }
 
 // SearchResult says what a search for the marks of a submission showed before its repeat.
@@ -124,7 +129,11 @@ const (
 )
 
 func (r Resolution) String() string {
-	return [...]string{"", "adopt", "resubmit", "abandon"}[r]
+	names := [...]string{Adopt: "adopt", Resubmit: "resubmit", Abandon: "abandon"}
+	if int(r) < len(names) {
+		return names[r]
+	}
+	return fmt.Sprintf("resolution(%d)", uint8(r))
 }
 
 // BusyMeans says what a busy answer stands for where the API lets us search for nothing.

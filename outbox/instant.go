@@ -1,6 +1,9 @@
 package outbox
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Instant is a moment as a machine without a battery clock can know it: wall time, whether that was known to be right,
 // and the monotonic time since a named boot.
@@ -22,11 +25,18 @@ func (i Instant) Since(earlier Instant) (d time.Duration, ok bool) {
 	case i.Boot == earlier.Boot:
 		d = i.Mono - earlier.Mono
 	case i.Known && earlier.Known:
-		d = time.Duration(i.Wall-earlier.Wall) * time.Millisecond
+		d = millis(i.Wall - earlier.Wall)
 	default:
 		return 0, false
 	}
 	return max(d, 0), true
+}
+
+// millis gives a duration of ms milliseconds, the longest there is where it does not fit: a till without a clock may
+// well say that it is the year 1.
+func millis(ms int64) time.Duration {
+	const most = math.MaxInt64 / int64(time.Millisecond)
+	return time.Duration(min(max(ms, -most), most)) * time.Millisecond
 }
 
 // Add moves the instant by d.

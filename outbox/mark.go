@@ -53,7 +53,8 @@ func (r Request) Bears(mark string) bool {
 	return hit == 1
 }
 
-// FindMarks lists what looks like marks in a text, such as an order's references.
+// FindMarks lists what looks like marks in a text, such as an order's references. Places that overlap are all listed,
+// as a word before a mark may look like the start of one.
 func FindMarks(text string) []string {
 	var marks []string
 	for i := 0; i+MarkLen <= len(text); i++ {
@@ -62,7 +63,6 @@ func FindMarks(text string) []string {
 		}
 		if _, ok := MarkSeq(text[i : i+MarkLen]); ok {
 			marks = append(marks, text[i:i+MarkLen])
-			i += MarkLen - 1
 		}
 	}
 	return marks

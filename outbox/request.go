@@ -39,6 +39,8 @@ type Request struct {
 	OrderUUID string `json:"o,omitempty"`
 	// Further lists orders found beyond OrderUUID that bear a mark of ours.
 	Further []string `json:"fo,omitempty"`
+	// FurtherPaid lists those of them that a person was alarmed about because they are paid.
+	FurtherPaid []string `json:"fp,omitempty"`
 	// Submissions are the marks under which this request may have reached the API, oldest first.
 	Submissions []Submission `json:"sub,omitempty"`
 	// Attempts counts the times a submission was started.
@@ -131,7 +133,7 @@ func (r Request) LiveFor(at Instant) (left time.Duration, ok bool) {
 		if !at.Known {
 			return 0, false
 		}
-		age = max(age, time.Duration(at.Wall-r.PublishedAt)*time.Millisecond)
+		age = max(age, millis(at.Wall-r.PublishedAt))
 	}
 	return r.TTL - age, true
 }
@@ -139,6 +141,7 @@ func (r Request) LiveFor(at Instant) (left time.Duration, ok bool) {
 // clone gives a copy that shares no slice a Step may write to. Body is never written to, and shared.
 func (r Request) clone() Request {
 	r.Further = slices.Clone(r.Further)
+	r.FurtherPaid = slices.Clone(r.FurtherPaid)
 	r.Submissions = slices.Clone(r.Submissions)
 	r.History = slices.Clone(r.History)
 	return r

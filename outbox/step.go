@@ -11,6 +11,10 @@ const historyCap = 32
 // Step is the state machine: what a request becomes by an event, and what is then to be done. It is total and pure. If
 // nothing durable changes, the request comes back with the same Revision and need not be written.
 func Step(r Request, e Event) (Request, []Effect) {
+	if e.Type == StatusSeen && e.OrderUUID != "" && e.OrderUUID != r.OrderUUID {
+		// Only a hint that bore our mark had this order asked for: the answer is a find, and never our own order's status.
+		e.Type = Found
+	}
 	m := &move{r: r.clone(), e: e}
 	switch r.Kind {
 	case KindOrder:
@@ -43,8 +47,10 @@ func (m *move) to(s State, wait *Waiting, why *Reason) {
 	r.State, r.Entered = s, m.e.At
 	r.Waiting, r.Reason = wait, why
 	if s.Final() {
-		at := m.e.At
-		r.Finished = &at
+		if r.Finished == nil {
+			at := m.e.At
+			r.Finished = &at
+		}
 		if s != StateUnresolved {
 			r.Body = nil
 		}
@@ -119,6 +125,7 @@ const (
 	searchAgain  = 5 * time.Second
 	cancelAgain  = 30 * time.Second
 	clockAgain   = 5 * time.Second
+	expireAgain  = time.Second
 	watchClosely = 10 * time.Minute
 	watchLoosely = 24 * time.Hour
 )

@@ -17,21 +17,20 @@ func (m *move) orderCancelling() {
 		m.query()
 		m.wake(TimerCancel, cancelAgain)
 	case Refused:
-		if m.e.Reason != nil && m.e.Reason.Code == CodeAlreadyPaid {
-			m.end(StatePaid, nil)
-			return
-		}
-		m.query()
-		m.wake(TimerCancel, m.retryAfter(searchAgain))
-	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous:
+		m.cancelRefused()
+	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, NotFound:
 		m.wake(TimerCancel, m.retryAfter(searchAgain))
 	case DoubtTimeout:
+		if m.e.Timer == TimerDoubtCheck {
+			m.ignore(ignoredStale)
+			return
+		}
 		m.unresolved()
 	case CancelWanted:
 		m.wishCancel()
 	case CallbackSeen:
 		m.verifyHint()
-	case Found:
+	case Found, Accepted:
 		m.further()
 	case CheckWanted:
 		m.do(Effect{Type: Publish})
@@ -43,6 +42,27 @@ func (m *move) orderCancelling() {
 		m.ignore(ignoredPair)
 	}
 }
+
+// cancelRefused settles by "already paid"; any other refusal is looked into. A refusal may also answer the cancel of a
+// further order, which must not settle ours.
+func (m *move) cancelRefused() {
+	switch {
+	case m.furtherPaid():
+	case m.alreadyPaid():
+		m.end(StatePaid, nil)
+	default:
+		m.query()
+		m.wake(TimerCancel, m.retryAfter(searchAgain))
+	}
+}
+
+// alreadyPaid tells whether the API refused to cancel because our own order is paid (Front Payment, Cancel Terminal
+// Order Payment).
+func (m *move) alreadyPaid() bool {
+	return m.paidRefusal() && m.r.OrderUUID != "" && (m.e.OrderUUID == "" || m.e.OrderUUID == m.r.OrderUUID)
+}
+
+func (m *move) paidRefusal() bool { return m.e.Reason != nil && m.e.Reason.Code == CodeAlreadyPaid }
 
 // noteCancel records who wants the cancel.
 func (m *move) noteCancel() {

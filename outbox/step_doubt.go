@@ -74,15 +74,15 @@ func (m *move) resolve() {
 }
 
 // resubmit is the one way from doubt to a second submission: a person chose it, doubt_check has passed since the last
-// byte, and a new search found nothing or was not allowed.
+// byte, and a new search found nothing or was not allowed. An order that we know of is not resubmitted: it exists.
 func (m *move) resubmit() {
 	r := &m.r
-	sent := r.Entered
-	if n := len(r.Submissions); n > 0 {
+	sent := r.Entered // of the doubt: no byte left after it
+	if n := len(r.Submissions); n > 0 && r.State == StateUnresolved {
 		sent = r.Submissions[n-1].At
 	}
 	since, ok := m.e.At.Since(sent)
-	if r.CancelWanted || m.e.Search == SearchNone || ok && since < m.e.Policy.DoubtCheck || len(r.Body) == 0 {
+	if r.CancelWanted || r.OrderUUID != "" || m.e.Search == SearchNone || ok && since < m.e.Policy.DoubtCheck || len(r.Body) == 0 {
 		m.ignore(ignoredStale)
 		return
 	}

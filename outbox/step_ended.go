@@ -8,10 +8,19 @@ func (m *move) end(s State, why *Reason) {
 	m.watch()
 }
 
-// watched tells whether a payment may still turn up: the order reached the API unpaid, or may have.
+// watched tells whether a payment may still turn up: the order reached the API unpaid, or a submission may have.
 func (m *move) watched() bool {
 	r := m.r
-	return r.State != StatePaid && (r.OrderUUID != "" || r.State == StateUnresolved || r.Busy > 0)
+	switch {
+	case r.State == StatePaid:
+		return false
+	case r.OrderUUID != "", r.State == StateUnresolved, r.Busy > 0:
+		return true
+	case r.Fresh, len(r.Submissions) > 1:
+		// A person sent again what was in doubt; the first submission may exist all the same.
+		return true
+	}
+	return r.Reason != nil && r.Reason.Code == CodeAbandoned
 }
 
 // watch paces the second looks: every minute for ten minutes, then every ten minutes for a day.
@@ -33,16 +42,12 @@ func (m *move) orderEnded() {
 	switch m.e.Type {
 	case StatusSeen:
 		m.lateStatus()
-	case Found:
+	case Found, Accepted:
 		m.lateFind()
 	case Done:
 		m.watch()
 	case Refused:
-		if m.e.Reason != nil && m.e.Reason.Code == CodeAlreadyPaid {
-			m.lateCancelRefused()
-			return
-		}
-		m.watch()
+		m.lateRefusal()
 	case NotFound, Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Restarted:
 		m.watch()
 	case Resolved:
@@ -64,18 +69,18 @@ func (m *move) orderEnded() {
 }
 
 func (m *move) lateStatus() {
-	if m.e.OrderUUID != "" && m.e.OrderUUID != m.r.OrderUUID {
-		if slices.Contains(m.r.Further, m.e.OrderUUID) && m.e.Status == StatusPaid {
-			m.alarmFurther()
-		}
-		return
-	}
 	switch {
+	case m.r.OrderUUID == "":
+		m.ignore(ignoredStale)
 	case m.r.State == StatePaid:
 	case m.e.Status == StatusPaid:
 		m.late()
 	case m.r.State == StateUnresolved && m.endByStatus():
 	default:
+		if m.e.Status == StatusPending {
+			// The till was told that nobody will pay; so nobody shall be asked to.
+			m.do(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
+		}
 		m.watch()
 	}
 }
@@ -89,15 +94,16 @@ func (m *move) late() {
 
 // lateFind is an order that turned up for a request that had ended: paid is told, unpaid is taken off the terminal.
 func (m *move) lateFind() {
+	if m.e.OrderUUID == m.r.OrderUUID {
+		m.lateStatus()
+		return
+	}
 	if m.r.State == StatePaid || m.r.OrderUUID != "" && m.e.Status != StatusPaid {
 		m.further()
 		m.watch()
 		return
 	}
-	if m.r.OrderUUID != "" && m.r.OrderUUID != m.e.OrderUUID {
-		m.r.Further = append(m.r.Further, m.r.OrderUUID)
-	}
-	m.r.OrderUUID = m.e.OrderUUID
+	m.own(m.e.OrderUUID)
 	if m.e.Status == StatusPaid {
 		m.late()
 		return
@@ -112,13 +118,14 @@ func (m *move) lateFind() {
 	m.watch()
 }
 
-// lateCancelRefused is "already paid" to a cancel of an order that turned up late.
-func (m *move) lateCancelRefused() {
+// lateRefusal takes "already paid" to a cancel of an order that turned up late, or that was paid before the cancel.
+func (m *move) lateRefusal() {
 	switch {
-	case m.r.State == StatePaid || slices.Contains(m.r.Further, m.e.OrderUUID):
-		m.alarmFurther()
-	default:
+	case m.furtherPaid():
+	case m.alreadyPaid() && m.r.State != StatePaid:
 		m.late()
+	default:
+		m.watch()
 	}
 }
 
@@ -152,10 +159,32 @@ func (m *move) further() {
 	}
 }
 
-func (m *move) alarmFurther() {
-	if !m.r.Alarmed {
-		m.r.Alarmed = true
-		m.changed()
+// own makes an order ours. The one held before, if any, is kept among the further ones: it can still be paid.
+func (m *move) own(uuid string) {
+	r := &m.r
+	if r.OrderUUID != "" && r.OrderUUID != uuid {
+		r.Further = append(r.Further, r.OrderUUID)
 	}
+	r.Further = slices.DeleteFunc(r.Further, func(f string) bool { return f == uuid })
+	r.OrderUUID = uuid
+}
+
+// furtherPaid takes "already paid" to the cancel of a further order; false where the refusal means something else.
+func (m *move) furtherPaid() bool {
+	if !m.paidRefusal() || !slices.Contains(m.r.Further, m.e.OrderUUID) {
+		return false
+	}
+	m.alarmFurther()
+	return true
+}
+
+// alarmFurther calls a person to the payment of a further order, once for each.
+func (m *move) alarmFurther() {
+	if slices.Contains(m.r.FurtherPaid, m.e.OrderUUID) {
+		return
+	}
+	m.r.FurtherPaid = append(m.r.FurtherPaid, m.e.OrderUUID)
+	m.r.Alarmed = true
+	m.changed()
 	m.do(Effect{Type: Alarm, Code: AlarmFurtherOrder})
 }

@@ -1,11 +1,13 @@
 package outbox
 
-import (
-	"time"
-)
+import "time"
 
 // order runs the life of an order: queued, sending, on the terminal, ended; and the doubt beside it.
 func (m *move) order() {
+	if m.e.OrderUUID == "" && (m.e.Type == Found || m.e.Type == Accepted && m.r.State != StateSending) {
+		m.ignore(ignoredPair)
+		return
+	}
 	switch m.r.State {
 	case StateQueued:
 		m.orderQueued()
@@ -31,22 +33,28 @@ func (m *move) orderQueued() {
 	case Expired:
 		if !m.expireIfDue() {
 			left, _ := m.r.LiveFor(m.e.At)
-			m.wake(TimerExpire, max(left, clockAgain/5))
+			m.wake(TimerExpire, max(left, expireAgain))
 		}
-	case Found:
+	case Found, Accepted:
 		// A busy answer hid an order that exists.
 		m.adopt()
 	case CallbackSeen:
 		m.verifyHint()
-	case CheckWanted, NotFound:
+	case CheckWanted:
 		m.do(Effect{Type: Publish})
+	case NotFound:
+		// The search before a repeat came back empty: that is what the repeat waited for.
+		m.wake(TimerRetry, 0)
 	case Restarted:
-		if left, ok := m.r.LiveFor(m.e.At); ok {
-			m.wake(TimerExpire, left)
-		} else {
-			m.expireIfDue()
+		if !m.expireIfDue() {
+			m.expireTimer()
 		}
 	case Refused:
+		if m.e.OrderUUID != "" {
+			// So ended a hint that named an order; it says nothing of the request.
+			m.wake(TimerRetry, m.retryAfter(searchAgain))
+			return
+		}
 		// It can't be forwarded at all, such as to a terminal that the API does not have.
 		m.end(StateRejected, m.e.Reason)
 	case Unavailable, RateLimited, Unauthorized, Ambiguous:
@@ -116,12 +124,12 @@ func (m *move) waitForClock() bool {
 
 // orderCancelQueued cancels on the spot, unless a busy answer may hide an order: then the search comes first.
 func (m *move) orderCancelQueued() {
-	m.noteCancel()
 	if m.r.Busy == 0 {
+		m.noteCancel()
 		m.end(StateCancelled, m.cancelReason())
 		return
 	}
-	m.changed()
+	m.wishCancel()
 	m.wake(TimerRetry, 0)
 }
 
@@ -132,6 +140,9 @@ func (m *move) orderSending() {
 			m.doubt(m.e.Reason)
 			return
 		}
+		m.adopt()
+	case Found:
+		// An earlier busy answer hid it. What becomes of the submission under way is taken as evidence of a further order.
 		m.adopt()
 	case Busy:
 		m.r.Busy++
@@ -160,14 +171,22 @@ func (m *move) orderSending() {
 func (m *move) requeue(code string, after time.Duration) {
 	m.to(StateQueued, m.waiting(code, after), nil)
 	m.wake(TimerRetry, after)
-	if left, ok := m.r.LiveFor(m.e.At); ok {
-		m.wake(TimerExpire, left)
+	m.expireTimer()
+}
+
+// expireTimer sets the end of the time to live; while the age can't be told it looks again and again, so that the end
+// is told as soon as the clock is right.
+func (m *move) expireTimer() {
+	left, ok := m.r.LiveFor(m.e.At)
+	if !ok {
+		left = expireAgain
 	}
+	m.wake(TimerExpire, left)
 }
 
 // adopt takes an order for ours: a fresh one, one found in doubt, or one that a person named.
 func (m *move) adopt() {
-	m.r.OrderUUID = m.e.OrderUUID
+	m.own(m.e.OrderUUID)
 	m.r.Busy = 0
 	if m.r.CancelWanted {
 		m.cancelAtAPI()
@@ -207,14 +226,18 @@ func (m *move) orderAwaiting() {
 		m.query()
 	case CallbackSeen:
 		m.verifyHint()
-	case Found:
+	case Found, Accepted:
 		m.further()
 	case Restarted:
 		m.query()
 		m.customerTimer()
 	case Done:
 		m.wake(TimerPoll, m.pollAfter())
-	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
+	case Refused:
+		if !m.furtherPaid() {
+			m.wake(TimerPoll, m.retryAfter(m.pollAfter()))
+		}
+	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, NotFound:
 		m.wake(TimerPoll, m.retryAfter(m.pollAfter()))
 	default:
 		m.ignore(ignoredPair)

@@ -1,0 +1,283 @@
+package outbox
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+var updateGolden = flag.Bool("update", false, "rewrite golden files and docs/states.md from the code")
+
+// stepFunc is Step, or a broken stand-in for it.
+type stepFunc func(Request, Event) (Request, []Effect)
+
+// stepStart is the moment at which the requests of these tests are accepted.
+var stepStart = Instant{Wall: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC).UnixMilli(), Known: true, Boot: "boot-1", Mono: time.Hour}
+
+func stepPolicy() Policy {
+	return Policy{
+		CustomerTimeout: 5 * time.Minute, BusyMeans: BusyNotCreated, DoubtCheck: 150 * time.Second, DoubtHold: 10 * time.Minute,
+		PollInterval: 2 * time.Second, BusyBackoffMin: 2 * time.Second, BusyBackoffMax: 15 * time.Second,
+	}
+}
+
+func stepOrder() Request {
+	r := NewRequest(Request{
+		ID: "till-1", Kind: KindOrder, Terminal: "TRML1", Body: []byte(`{"order":{}}`), AmountOre: 4200, Currency: "NOK", TTL: 10 * time.Minute,
+	}, stepStart)
+	r.Seq = 1
+	return r
+}
+
+// journey runs events through Step, a second apart unless they bring a time, and gives the request that comes of it.
+func journey(t testing.TB, r Request, events ...Event) Request {
+	t.Helper()
+	at := r.Entered
+	for _, e := range events {
+		if e.At == (Instant{}) {
+			e.At = at.Add(time.Second)
+		}
+		at = e.At
+		if e.Policy == (Policy{}) {
+			e.Policy = stepPolicy()
+		}
+		r, _ = Step(r, e)
+	}
+	return r
+}
+
+// caseRequest is a request in a state, with what of its past matters.
+type caseRequest struct {
+	// when says what is particular about it, "" for the plain way into its state.
+	when string
+	r    Request
+}
+
+// caseEvent is an event with what of its content matters.
+type caseEvent struct {
+	when string
+	e    Event
+	// set changes the policy, or the moment, which is a second after the state was entered unless said otherwise.
+	set func(*Event, Request)
+}
+
+var (
+	apiRefused = &Reason{Code: "somethingWentWrong", Message: "Something Went Wrong", HTTPStatus: 417}
+	alreadyPd  = &Reason{Code: CodeAlreadyPaid, Message: "Order Status Already Paid", HTTPStatus: 400}
+	onRequest  = &Reason{Code: CodeCancelled}
+
+	evDue       = Event{Type: Due, Mark: "mark1", Shown: true}
+	evAgain     = Event{Type: Due, Mark: "mark2", Shown: true, Search: SearchClear}
+	evAccepted  = Event{Type: Accepted, OrderUUID: "order1"}
+	evBusy      = Event{Type: Busy}
+	evAmbiguous = Event{Type: Ambiguous}
+	evWish      = Event{Type: CancelWanted, Reason: onRequest}
+	evHold      = Event{Type: DoubtTimeout, Timer: TimerDoubtHold}
+	evCheck     = Event{Type: DoubtTimeout, Timer: TimerDoubtCheck}
+)
+
+func evStatus(s OrderStatus) Event { return Event{Type: StatusSeen, OrderUUID: "order1", Status: s} }
+
+// orderCases lists an order in every state that it can be in, by the ways that matter.
+func orderCases(t testing.TB) []caseRequest {
+	from := func(events ...Event) Request { return journey(t, stepOrder(), events...) }
+	resubmit := Event{Type: Resolved, Resolution: Resubmit, Search: SearchClear, By: "Kari", At: stepStart.Add(4 * time.Minute)}
+	late := Event{Type: Expired, At: stepStart.Add(10 * time.Minute)}
+	further := Event{Type: Found, OrderUUID: "order2"}
+	return []caseRequest{
+		{"", from()},
+		{"after a busy answer", from(evDue, evBusy)},
+		{"after a busy answer, cancel wanted", from(evDue, evBusy, evWish)},
+		{"resubmitted", from(evDue, evAmbiguous, resubmit)},
+		{"", from(evDue)},
+		{"cancel wanted", from(evDue, evWish)},
+		{"", from(evDue, evAmbiguous)},
+		{"cancel wanted", from(evDue, evAmbiguous, evWish)},
+		{"staff called", from(evDue, evAmbiguous, evCheck)},
+		{"", from(evDue, evAccepted)},
+		{"a further order known", from(evDue, evAccepted, further)},
+		{"", from(evDue, evAccepted, evWish)},
+		{"a further order known", from(evDue, evAccepted, further, evWish)},
+		{"customer timeout", from(evDue, evAccepted, Event{Type: CustomerTimeout})},
+		{"", from(evDue, evAccepted, evStatus(StatusPaid))},
+		{"a further order known", from(evDue, evAccepted, further, evStatus(StatusPaid))},
+		{"", from(evDue, evAccepted, evStatus(StatusDeclined))},
+		{"never sent", from(evWish)},
+		{"", from(evDue, evAccepted, evWish, evStatus(StatusCancelled))},
+		{"abandoned", from(evDue, evAmbiguous, Event{Type: Resolved, Resolution: Abandon, By: "Kari"})},
+		{"", from(evDue, Event{Type: Refused, Reason: apiRefused})},
+		{"", from(late)},
+		{"after a busy answer", from(evDue, evBusy, late)},
+		{"", from(evDue, evAmbiguous, evHold)},
+		{"cancel wanted", from(evDue, evAmbiguous, evWish, evHold)},
+		{"order known", from(evDue, evAccepted, Event{Type: CustomerTimeout}, evHold)},
+	}
+}
+
+// orderEvents lists every event, by the contents that matter.
+func orderEvents() []caseEvent {
+	policy := func(f func(*Policy)) func(*Event, Request) {
+		return func(e *Event, _ Request) { f(&e.Policy) }
+	}
+	at := func(f func(Request) Instant) func(*Event, Request) {
+		return func(e *Event, r Request) { e.At = f(r) }
+	}
+	dueWith := func(s SearchResult) Event { return Event{Type: Due, Mark: "mark9", Shown: true, Search: s} }
+	tooOld := at(func(r Request) Instant { return r.TTLFrom.Add(r.TTL) })
+	noClock := func(e *Event, r Request) { e.At = r.TTLFrom.Add(r.TTL); e.At.Known = false }
+	otherBoot := func(e *Event, r Request) { e.At = r.Entered.Add(time.Hour); e.At.Boot = "boot-2"; e.At.Known = false }
+	other := func(t EventType, s OrderStatus) Event { return Event{Type: t, OrderUUID: "order2", Status: s} }
+	all := []caseEvent{
+		{"not searched", dueWith(SearchNone), nil},
+		{"search was clear", dueWith(SearchClear), nil},
+		{"search not allowed", dueWith(SearchForbidden), nil},
+		{"search not allowed, busy means doubt", dueWith(SearchForbidden), policy(func(p *Policy) { p.BusyMeans = BusyDoubt })},
+		{"too old", dueWith(SearchClear), tooOld},
+		{"too old by a clock that may be wrong", dueWith(SearchClear), noClock},
+		{"other boot, clock unknown", dueWith(SearchClear), otherBoot},
+		{"", evAccepted, nil},
+		{"another order", Event{Type: Accepted, OrderUUID: "order2"}, nil},
+		{"without a uuid", Event{Type: Accepted}, nil},
+		{"", Event{Type: Done}, nil},
+		{"", evBusy, nil},
+		{"", Event{Type: Unavailable}, nil},
+		{"after 40 s", Event{Type: RateLimited, RetryAfter: 40 * time.Second}, nil},
+		{"", Event{Type: Unauthorized}, nil},
+		{"", Event{Type: Refused, Reason: apiRefused}, nil},
+		{"already paid", Event{Type: Refused, Reason: alreadyPd, OrderUUID: "order1"}, nil},
+		{"already paid, another order", Event{Type: Refused, Reason: alreadyPd, OrderUUID: "order2"}, nil},
+		{"", evAmbiguous, nil},
+	}
+	for _, s := range []OrderStatus{StatusPending, StatusPaid, StatusDeclined, StatusCancelled} {
+		all = append(all, caseEvent{s.String(), evStatus(s), nil})
+	}
+	all = append(all,
+		caseEvent{"pending, time to resend", evStatus(StatusPending), func(e *Event, r Request) {
+			e.Policy.ResendAfter, e.At = time.Minute, r.Entered.Add(time.Minute)
+		}},
+		caseEvent{"another order, pending", other(StatusSeen, StatusPending), nil},
+		caseEvent{"another order, paid", other(StatusSeen, StatusPaid), nil},
+	)
+	for _, s := range []OrderStatus{StatusPending, StatusPaid, StatusDeclined, StatusCancelled} {
+		all = append(all, caseEvent{s.String(), Event{Type: Found, OrderUUID: "order1", Status: s}, nil},
+			caseEvent{"another order, " + s.String(), other(Found, s), nil})
+	}
+	for _, res := range []Resolution{Adopt, Resubmit, Abandon} {
+		e := Event{Type: Resolved, Resolution: res, By: "Kari", Search: SearchClear}
+		if res == Adopt {
+			e.OrderUUID = "order1"
+		}
+		all = append(all, caseEvent{res.String(), e, at(func(r Request) Instant { return r.Entered.Add(5 * time.Minute) })})
+	}
+	return append(all,
+		caseEvent{"resubmit too early", Event{Type: Resolved, Resolution: Resubmit, By: "Kari", Search: SearchClear}, at(func(r Request) Instant {
+			if n := len(r.Submissions); n > 0 {
+				return r.Submissions[n-1].At.Add(149 * time.Second)
+			}
+			return r.Entered
+		})},
+		caseEvent{"resubmit, not searched", Event{Type: Resolved, Resolution: Resubmit, By: "Kari"}, at(func(r Request) Instant { return r.Entered.Add(5 * time.Minute) })},
+		caseEvent{"", Event{Type: NotFound}, nil},
+		caseEvent{"", Event{Type: CallbackSeen, OrderUUID: "order1"}, nil},
+		caseEvent{"another order", Event{Type: CallbackSeen, OrderUUID: "order2"}, nil},
+		caseEvent{"", evWish, nil},
+		caseEvent{"", Event{Type: ResendWanted}, nil},
+		caseEvent{"", Event{Type: CheckWanted}, nil},
+		caseEvent{"too early", Event{Type: Expired}, nil},
+		caseEvent{"", Event{Type: Expired}, tooOld},
+		caseEvent{"by a clock that may be wrong", Event{Type: Expired}, noClock},
+		caseEvent{"other boot, clock unknown", Event{Type: Expired}, otherBoot},
+		caseEvent{"", Event{Type: CustomerTimeout}, nil},
+		caseEvent{"check", evCheck, nil},
+		caseEvent{"hold", evHold, nil},
+		caseEvent{"", Event{Type: Restarted}, nil},
+		caseEvent{"no customer timeout", Event{Type: Restarted}, policy(func(p *Policy) { p.CustomerTimeout = 0 })},
+		caseEvent{"other boot, clock unknown", Event{Type: Restarted}, otherBoot},
+	)
+}
+
+// caseOutcome is one cell of the table of states and events.
+type caseOutcome struct {
+	from  caseRequest
+	event caseEvent
+	after Request
+	fx    []Effect
+}
+
+// runCases runs each event on each request.
+func runCases(requests []caseRequest, events []caseEvent) []caseOutcome {
+	var all []caseOutcome
+	for _, c := range requests {
+		for _, v := range events {
+			v.e.Policy, v.e.At = stepPolicy(), c.r.Entered.Add(time.Second)
+			if v.set != nil {
+				v.set(&v.e, c.r)
+			}
+			after, fx := Step(c.r, v.e)
+			all = append(all, caseOutcome{c, v, after, fx})
+		}
+	}
+	return all
+}
+
+func withWhen(name, when string) string {
+	if when == "" {
+		return name
+	}
+	return name + " (" + when + ")"
+}
+
+// String is a line of the golden file.
+func (o caseOutcome) String() string {
+	next := "stays"
+	if o.after.State != o.from.r.State {
+		next = o.after.State.String()
+		if why := o.after.Reason; why != nil {
+			next += "[" + why.Code + "]"
+		}
+		if w := o.after.Waiting; w != nil {
+			next += "[waiting " + w.Code + "]"
+		}
+		if o.after.Late {
+			next += "[late]"
+		}
+	}
+	revision := "  "
+	if d := o.after.Revision - o.from.r.Revision; d != 0 {
+		revision = fmt.Sprintf("+%d", d)
+	}
+	return fmt.Sprintf("%-51s %-52s → %-36s %s  %s", withWhen(o.from.r.State.String(), o.from.when),
+		withWhen(o.event.e.Type.String(), o.event.when), next, revision, strings.Join(effectWords(o.fx, true), ", "))
+}
+
+// effectWords puts effects into words, with or without their particulars.
+func effectWords(fx []Effect, particulars bool) []string {
+	words := make([]string, 0, len(fx))
+	for _, f := range fx {
+		var about []string
+		switch f.Type {
+		case WakeAt:
+			about = append(about, f.Timer.String())
+			if particulars {
+				about = append(about, f.After.String())
+			}
+			if f.Answering && particulars {
+				about = append(about, "while the API answers")
+			}
+		case Alarm, Ignored:
+			about = append(about, f.Code)
+		case Publish:
+			if f.Waiting != nil {
+				about = append(about, "waiting", f.Waiting.Code)
+			}
+		default:
+			if particulars {
+				about = append(about, strings.TrimSpace(f.Mark+" "+f.OrderUUID))
+			}
+		}
+		words = append(words, withWhen(f.Type.String(), strings.Join(about, " ")))
+	}
+	return words
+}
