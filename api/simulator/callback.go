@@ -30,7 +30,7 @@ func (s *Simulator) callBack(o *order, kind string, approved bool, amount decima
 		return
 	}
 	u, err := url.Parse(o.callback)
-	if err != nil || !(s.opts.CallbacksAnywhere || loopback(u.Hostname())) {
+	if err != nil || (!s.opts.CallbacksAnywhere && !loopback(u.Hostname())) {
 		return
 	}
 	act := s.takeFault(OpCallback, o.Terminal, o.UUID, o.References)
@@ -68,7 +68,7 @@ func (s *Simulator) callBack(o *order, kind string, approved bool, amount decima
 func (s *Simulator) get(u string) (int, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, callbackTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, http.NoBody)
 	if err != nil {
 		return 0, err
 	}

@@ -72,7 +72,7 @@ func TestCallbacksStayAtHome(t *testing.T) {
 		var hosts []string
 		client := &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
 			hosts = append(hosts, req.URL.Hostname())
-			return &http.Response{StatusCode: 302, Header: http.Header{"Location": {"http://example.com/"}}, Body: http.NoBody}, nil
+			return &http.Response{StatusCode: http.StatusFound, Header: http.Header{"Location": {"http://example.com/"}}, Body: http.NoBody}, nil
 		})}
 		for anywhere, want := range map[bool]int{false: 3, true: 5} {
 			hosts = nil
@@ -95,7 +95,7 @@ func TestLateCallback(t *testing.T) {
 		var called atomic.Int64
 		r := newRig(t, simulator.Options{Callbacks: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 			called.Add(1)
-			return &http.Response{StatusCode: 204, Body: http.NoBody}, nil
+			return &http.Response{StatusCode: http.StatusNoContent, Body: http.NoBody}, nil
 		})}})
 		r.sim.Inject(simulator.Fault{Operation: simulator.OpCallback, Do: simulator.Delay(time.Minute)})
 		uuid := r.create("TRML1")
@@ -104,7 +104,7 @@ func TestLateCallback(t *testing.T) {
 		if called.Load() != 0 {
 			t.Error("called before its time")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if n := called.Load(); n != 1 {
 			t.Errorf("called %d times", n)

@@ -148,7 +148,6 @@ func isOperation(op Operation) bool {
 // fault is a line of the script with its counters.
 type fault struct {
 	Fault
-	id   int
 	seen int // fitting calls so far
 	hits int // calls befallen so far
 }
@@ -162,8 +161,8 @@ func (s *Simulator) Inject(f Fault) {
 	s.inject(f)
 }
 
-// inject adds a valid fault and returns its number.
-func (s *Simulator) inject(f Fault) int {
+// inject adds a valid fault.
+func (s *Simulator) inject(f Fault) {
 	if f.Times == 0 {
 		f.Times = 1
 		if f.Every > 1 || f.Probability > 0 {
@@ -172,9 +171,7 @@ func (s *Simulator) inject(f Fault) int {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.nextFault++
-	s.faults = append(s.faults, &fault{Fault: f, id: s.nextFault})
-	return s.nextFault
+	s.faults = append(s.faults, &fault{Fault: f})
 }
 
 // ClearFaults empties the script.

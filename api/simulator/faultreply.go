@@ -50,6 +50,7 @@ func (a Action) instead(req *request) (reply, bool) {
 		if a.WithoutActing {
 			return a.garbage(success(http.StatusOK, "OK", nil)), true
 		}
+	default: // the others act
 	}
 	return reply{}, false
 }
@@ -65,6 +66,7 @@ func (a Action) after(rep reply) reply {
 		rep.http = http.StatusOK
 	case KindGarbage:
 		return a.garbage(rep)
+	default: // the others leave the reply as it is
 	}
 	return rep
 }
@@ -83,6 +85,7 @@ func (a Action) garbage(rep reply) reply {
 		out.raw = bytes.ReplaceAll(body, []byte(`"`), []byte(`'`))
 	case GarbageInvalidJSON:
 		out.raw = body[:len(body)-1]
+	default: // nothing, or what send streams
 	}
 	return out
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -65,17 +67,26 @@ func overPipe(t *testing.T, opts simulator.Options) *rig {
 	t.Helper()
 	r := newRig(t, opts)
 	ln := r.sim.ListenPipe()
+	r.serve(ln)
+	tr := &http.Transport{DialContext: ln.DialContext}
+	r.url, r.client = "http://api.test", freshClient(tr)
+	t.Cleanup(tr.CloseIdleConnections)
+	return r
+}
+
+// serve runs an http.Server on a listener until the test ends.
+func (r *rig) serve(ln net.Listener) {
 	srv := &http.Server{Handler: r.sim, ReadHeaderTimeout: time.Minute}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(ln) }()
-	tr := &http.Transport{DialContext: ln.DialContext}
-	r.url, r.client = "http://api.test", freshClient(tr)
-	t.Cleanup(func() {
-		tr.CloseIdleConnections()
-		_ = srv.Close()
-		<-ended
+	r.t.Cleanup(func() {
+		if err := srv.Close(); err != nil {
+			r.t.Error(err)
+		}
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			r.t.Error(err)
+		}
 	})
-	return r
 }
 
 // freshClient follows no redirects and gives up after a minute.

@@ -34,7 +34,7 @@ func (s *Simulator) enter(req *request, c *checker) *order {
 	nothing := func() {}
 	o := &order{
 		Order: Order{
-			UUID: s.newUUID(), Terminal: req.payload["terminalUuid"].(string), Seq: len(s.list) + 1,
+			UUID: s.newUUID(), Terminal: c.text("terminalUuid", true), Seq: len(s.list) + 1,
 			CreatedAt: s.opts.Clock(), Body: req.body, References: references(req.payload),
 			Status: Sent, Amount: c.number("orderSummary.grandTotal", true).Pad(2),
 			Calls: map[Operation]int{OpCreate: 1},
@@ -110,6 +110,7 @@ func (s *Simulator) end(o *order, status OrderStatus, declined bool) {
 		s.callBack(o, "Payment", true, o.Amount)
 	case Cancelled:
 		s.callBack(o, "Payment", false, o.Amount)
+	default: // the documents have no callback for it
 	}
 }
 

@@ -108,8 +108,9 @@ func (o *order) refuses(w refundWish) (reply, bool) {
 		return conflictData(msgWrongStatus + "Cancelled"), true
 	case Invoiced:
 		return conflictData(msgWrongStatus + "Invoiced"), true
+	default:
+		return o.refusesAmounts(w)
 	}
-	return o.refusesAmounts(w)
 }
 
 // refusesAmounts checks the amounts alone. Several parts of one product are summed.
@@ -195,13 +196,11 @@ func (s *Simulator) refundStatus(req *request) reply {
 		return notFoundError(msgNotFound)
 	}
 	status := o.refunds[len(o.refunds)-1].Status
-	message := msgRetrieved
-	switch status {
-	case RefundDone:
-		message = "orderRefundedSuccessfully"
-	case RefundRejected:
-		message = "refundRequestRejectedSuccessfully"
-	}
+	message := map[RefundStatus]string{
+		RefundPending:  msgRetrieved,
+		RefundDone:     "orderRefundedSuccessfully",
+		RefundRejected: "refundRequestRejectedSuccessfully",
+	}[status]
 	return withStatus("refund_status", status, message)
 }
 

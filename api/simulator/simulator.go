@@ -58,10 +58,8 @@ type Simulator struct {
 	byRef     map[string][]*order
 	nextUUID  uint64
 	nextItem  int64
-	nextRef   int
 
 	faults    []*fault
-	nextFault int
 	counts    map[Operation]int
 	calls     []Call // a ring, see record
 	callsAt   int
