@@ -193,14 +193,15 @@ func TestOutageInABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := overPipe(t, simulator.Options{})
 		r.sim.Inject(simulator.Fault{Do: simulator.DelayReply(20 * time.Second)})
+		start := time.Now()
 		cut := make(chan answer)
 		go func() { cut <- r.call("POST", base+"terminal/orders/create", r.payload("TRML1")) }()
 		time.Sleep(10 * time.Second)
 		if err := r.sim.SetDown(true); err != nil {
 			t.Fatal(err)
 		}
-		if a := <-cut; a.err == nil {
-			t.Errorf("the call under way got HTTP %d", a.status)
+		if a := <-cut; a.err == nil || time.Since(start) != 10*time.Second {
+			t.Errorf("the call under way got HTTP %d, %v, after %s", a.status, a.err, time.Since(start))
 		}
 		if a := r.call("POST", base+"terminal/orders/create", r.payload("TRML1")); !errors.Is(a.err, syscall.ECONNREFUSED) {
 			t.Errorf("while down: %v", a.err)
