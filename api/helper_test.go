@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -149,3 +150,5 @@ func serveMethods(t *testing.T, seen *[]string, allowed string) *Client {
 		answer(200, `{"status_code":200,"refund_status":"REFUNDED","message":"orderRefundedSuccessfully"}`)(w, r)
 	})
 }
+
+func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -1,0 +1,86 @@
+package api
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestBreaker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &breaker{rand: func() float64 { return 1 }}
+		take := func() *ticket {
+			t.Helper()
+			tk, wait := b.allow()
+			if tk == nil {
+				t.Fatalf("not let through for %v", wait)
+			}
+			return tk
+		}
+		// Calls of one moment fail together and count once.
+		a, c := take(), take()
+		a.done(wasUnanswered)
+		c.done(wasUnanswered)
+		if b.reachable() {
+			t.Error("reachable after a failure")
+		}
+		if _, wait := b.allow(); wait != shortestPause {
+			t.Errorf("first pause %v, want %v", wait, shortestPause)
+		}
+		time.Sleep(shortestPause - 1)
+		if tk, _ := b.allow(); tk != nil {
+			t.Error("let through just before the pause's end")
+		}
+		time.Sleep(1)
+		for i, want := range []time.Duration{2, 4, 8, 15, 15} {
+			probe := take()
+			if second, wait := b.allow(); second != nil || wait <= 0 {
+				t.Fatalf("a second probe beside the first (%v)", wait)
+			}
+			probe.done(wasUnanswered)
+			_, wait := b.allow()
+			if wait != want*time.Second {
+				t.Errorf("pause %d: %v, want %v", i+2, wait, want*time.Second)
+			}
+			time.Sleep(wait)
+		}
+		// A probe that is given up makes way; one that hangs does not block for long.
+		take().done(wasAbandoned)
+		hangs := take()
+		time.Sleep(probeLease)
+		take().done(wasAnswered)
+		if !b.reachable() || b.wait() != 0 {
+			t.Error("not reachable after an answer")
+		}
+		hangs.done(wasUnanswered)
+		if !b.reachable() {
+			t.Error("the old probe's failure says nothing about what came after")
+		}
+	})
+}
+
+func TestBreakerCountsPausesFromTheTrysStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &breaker{rand: func() float64 { return 1 }, failures: 9}
+		tk, _ := b.allow()
+		time.Sleep(9 * time.Second)
+		tk.done(wasUnanswered)
+		if wait := b.wait(); wait != 6*time.Second {
+			t.Errorf("wait %v, so that tries are at most 15 s apart; want 6s", wait)
+		}
+	})
+}
+
+func TestBreakerJitterIsFull(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &breaker{rand: func() float64 { return 0 }, failures: 9}
+		tk, _ := b.allow()
+		tk.done(wasUnanswered)
+		if wait := b.wait(); wait != leastPause {
+			t.Errorf("shortest of many pauses %v, want %v", wait, leastPause)
+		}
+	})
+}
