@@ -228,7 +228,7 @@ func TestLimitGivesPlacesBackOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		inner := newPipeListener()
-		l := limitListener(inner, 2)
+		l := LimitListener(inner, 2)
 		var conns []net.Conn
 		for range 2 {
 			client := inner.dial()

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// limitListener returns l with at most n of its connections open at once. The
+// LimitListener returns l with at most n of its connections open at once. The
 // next Accept waits until one of them is closed.
-func limitListener(l net.Listener, n int) net.Listener {
+func LimitListener(l net.Listener, n int) net.Listener {
 	return &limitedListener{
 		Listener: l,
 		slots:    make(chan struct{}, n),

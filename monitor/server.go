@@ -128,7 +128,7 @@ func (s *Server) serve(ctx context.Context, l net.Listener) error {
 	served := make(chan error, 1)
 	go func() {
 		flags := &web.FlagConfig{WebConfigFile: &s.opts.WebConfigFile}
-		served <- web.Serve(limitListener(l, s.opts.MaxConnections), srv, flags, s.opts.Logger)
+		served <- web.Serve(LimitListener(l, s.opts.MaxConnections), srv, flags, s.opts.Logger)
 	}()
 	select {
 	case err := <-served:

@@ -1,0 +1,330 @@
+package agent
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tillpost/agent/config"
+	"tillpost/api"
+	"tillpost/monitor"
+	"tillpost/mqtt"
+	"tillpost/outbox"
+)
+
+// Options are what an Agent is made of. Config is required; everything else has a default that serves a shop.
+type Options struct {
+	Config  *config.Config
+	Version string
+	Commit  string
+	Logger  *slog.Logger
+
+	// Clock tells the time; nil is the system's.
+	Clock Clock
+	// DialAPI replaces the network under the API client.
+	DialAPI func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Bus replaces the connection to the broker. will makes the last will's payload.
+	Bus func(topics mqtt.Topics, will func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error)
+	// NoHTTP leaves out the HTTP side.
+	NoHTTP bool
+	// Store replaces the outbox file; the agent closes it. committed is to be called as outbox.Options.Committed is.
+	Store func(o outbox.Options) (Outbox, error)
+}
+
+// Agent is the running thing. New opens what must be there, Run does the work, once.
+type Agent struct {
+	cfg     *config.Config
+	opts    Options
+	log     *slog.Logger
+	clock   Clock
+	store   Outbox
+	api     *api.Client
+	bus     mqtt.Bus
+	web     *monitor.Server
+	calls   *callbacks // nil while callbacks are off
+	metrics *monitor.Metrics
+	topics  mqtt.Topics
+	since   time.Time
+
+	publish  *publisher
+	lanes    *lanes
+	intake   *intake
+	health   *health
+	problems *problems
+	gate     *gate
+
+	giveUp, end context.CancelFunc
+	up          atomic.Bool // connected before, so the next time is a reconnect
+	running     atomic.Bool
+	clockKnown  atomic.Bool
+}
+
+// New builds an agent and opens its outbox and its HTTP address; nothing is sent or taken before Run. If Run is not to
+// be called, Close is.
+func New(o Options) (*Agent, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Clock == nil {
+		o.Clock = NewSystemClock()
+	}
+	a := &Agent{cfg: o.Config, opts: o, log: o.Logger, clock: o.Clock, topics: mqtt.Topics{Prefix: o.Config.MQTT.TopicPrefix}}
+	a.since = a.clock.Now().Time()
+	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, GoVersion: runtime.Version()}, refusalCodes())
+	a.publish = newPublisher(a.topics, nil, a.log)
+	a.problems = newProblems(a.problemsChanged)
+	if err := a.openStore(); err != nil {
+		return nil, err
+	}
+	if err := a.connectParts(); err != nil {
+		return nil, errors.Join(err, a.store.Close())
+	}
+	return a, nil
+}
+
+func refusalCodes() []string {
+	var codes []string
+	for _, c := range mqtt.Codes() {
+		codes = append(codes, string(c))
+	}
+	return codes
+}
+
+func (a *Agent) openStore() error {
+	o := outbox.Options{Policy: policyOf(a.cfg.Policy), Committed: a.committed, OnCommit: a.metrics.OutboxCommit}
+	open := a.opts.Store
+	if open == nil {
+		open = func(o outbox.Options) (Outbox, error) { return outbox.Open(a.cfg.Outbox.Path, o) }
+	}
+	store, err := open(o)
+	if err != nil {
+		return err
+	}
+	a.store, a.publish.store = store, store
+	return nil
+}
+
+func policyOf(p config.Policy) outbox.Policy {
+	means := outbox.BusyNotCreated
+	if p.BusyMeans == config.BusyDoubt {
+		means = outbox.BusyDoubt
+	}
+	return outbox.Policy{
+		CustomerTimeout: p.CustomerTimeout, ResendAfter: p.ResendAfter, BusyMeans: means,
+		DoubtCheck: p.DoubtCheck, DoubtHold: p.DoubtHold, PollInterval: p.PollInterval,
+		BusyBackoffMin: p.BusyBackoffMin, BusyBackoffMax: p.BusyBackoffMax,
+	}
+}
+
+// connectParts makes the parts and ties them together.
+func (a *Agent) connectParts() error {
+	ls := &lanes{store: a.store, clock: a.clock, publish: a.publish, metrics: a.metrics, log: a.log, problems: a.problems, all: map[string]*lane{}}
+	a.lanes = ls
+	var ctx, calls context.Context
+	ctx, a.end = context.WithCancel(context.Background())
+	calls, a.giveUp = context.WithCancel(context.Background())
+	ls.ctx, ls.calls = ctx, calls
+	a.gate = &gate{changed: ls.kickAll}
+	ls.gate, ls.answering = a.gate, &answering{}
+	a.health = newHealth(ls.answering, a.problems, a.gate, a.log)
+	a.health.probe = a.refreshTerminals
+	ls.health, ls.directory = a.health, newDirectory(a.cfg.Terminals)
+	ls.expiries = newExpiries(a.clock, a.store)
+	ls.expiries.fire = func(seq uint64, terminal string) { ls.lane(terminal).post(seq, outbox.Event{Type: outbox.Expired}) }
+	if err := a.openAPI(); err != nil {
+		return err
+	}
+	ls.api = a.api
+	ls.reconciler = newReconciler(a.api, a.log)
+	ls.reconciler.clock, ls.reconciler.quiet, ls.reconciler.stray = a.clock, ls.quiet, ls.stray
+	ls.reconciler.owned = func(uuid string) bool { _, err := a.store.ByOrder(uuid); return err == nil }
+	ls.compose = composer{location: a.cfg.Store.Location, customerDetails: a.cfg.OrderDefaults.CustomerDetails, sendOrderBy: a.cfg.OrderDefaults.SendOrderBy}
+	a.intake = &intake{
+		cfg: a.cfg, topics: a.topics, store: a.store, clock: a.clock, directory: ls.directory, publish: a.publish,
+		metrics: a.metrics, problems: a.problems, log: a.log, wake: make(chan struct{}, 1),
+		expect: func(terminal string) { ls.lane(terminal).expectRequest() },
+	}
+	a.publish.agentState, a.publish.terminals, a.publish.displays = a.agentState, a.terminalInfos, a.displays
+	a.metrics.WatchQueues(ls)
+	a.metrics.WatchOutbox(a.outboxSize, a.freeDisk)
+	a.checkAccount()
+	if err := a.openBus(); err != nil {
+		return err
+	}
+	if err := a.openCallbacks(); err != nil {
+		return err
+	}
+	return a.openWeb()
+}
+
+func (a *Agent) openAPI() error {
+	var roots *x509.CertPool
+	if file := a.cfg.API.CAFile; file != "" {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("api.ca_file: %w", err)
+		}
+		roots = x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("api.ca_file: %s holds no certificate in PEM form", file)
+		}
+	}
+	client, err := api.New(api.Options{
+		BaseURL: a.cfg.API.BaseURL, OrganizationUUID: a.cfg.API.OrganizationUUID, Token: a.cfg.TokenReader(),
+		Timeout: a.cfg.API.Timeout, RootCAs: roots, RequestsPerMinute: a.cfg.API.RequestsPerMinute,
+		UserAgent: "tillpost/" + a.opts.Version, DialContext: a.opts.DialAPI, Observe: a.observe, Rand: rand.Float64,
+	})
+	if err != nil {
+		return err
+	}
+	a.api = client
+	return nil
+}
+
+// observe takes the end of every call to the API.
+func (a *Agent) observe(c api.Call) {
+	a.metrics.APICall(string(c.Operation), c.Outcome.String(), c.Duration)
+	if c.RateRemaining >= 0 {
+		a.metrics.APIRateRemaining(c.RateRemaining)
+	}
+	if !c.Date.IsZero() {
+		a.clock.SawDate(c.Date, c.At)
+		a.clockChanged()
+	}
+	a.health.saw(c.Replied, c.Outcome)
+	a.metrics.APIUp(!a.problems.has(ProblemAPIUnreachable) && c.Replied)
+}
+
+// committed is told of every durable change, in the order of the commits.
+func (a *Agent) committed(changes []outbox.Change) {
+	for _, c := range changes {
+		r := c.Request
+		a.publish.changed(r, c.Position)
+		if c.Previous == 0 {
+			a.metrics.RequestAccepted(r.Kind.String())
+			a.lanes.expiries.set(r.Seq, r.Terminal, r.TTL)
+			a.lanes.kick(r.Terminal)
+		}
+		if r.State.Final() && r.State != c.Previous {
+			a.finished(r, c.Previous)
+		}
+		a.settled(r, c.Previous)
+		a.log.Info("request", "request", r.ID, "kind", r.Kind.String(), "terminal", r.Terminal, "state", r.State.String(),
+			"revision", r.Revision, "order", r.OrderUUID, "reason", reasonCode(r))
+	}
+}
+
+func (a *Agent) finished(r outbox.Request, previous outbox.State) {
+	took, ok := a.clock.Now().Since(r.Accepted)
+	a.metrics.RequestFinished(r.Kind.String(), r.State.String(), took, ok && !previous.Final())
+	a.lanes.expiries.drop(r.Seq)
+}
+
+// settled takes away the problems that a change has ended.
+func (a *Agent) settled(r outbox.Request, previous outbox.State) {
+	if previous == outbox.StateInDoubt && r.State != outbox.StateInDoubt {
+		a.problems.clear(ProblemNeedsStaff, r.ID)
+	}
+	if previous == outbox.StateUnresolved && r.State != outbox.StateUnresolved {
+		a.problems.clear(ProblemUnresolved, r.ID)
+	}
+}
+
+func reasonCode(r outbox.Request) string {
+	switch {
+	case r.Reason != nil:
+		return r.Reason.Code
+	case r.Waiting != nil:
+		return r.Waiting.Code
+	}
+	return ""
+}
+
+// Close gives back what New opened, for a caller that does not Run.
+func (a *Agent) Close() error {
+	a.giveUp()
+	a.end()
+	var err error
+	if a.calls != nil {
+		err = a.calls.ln.Close()
+	}
+	if a.web != nil {
+		err = errors.Join(err, a.web.Close())
+	}
+	a.api.Close()
+	return errors.Join(err, a.store.Close())
+}
+
+// stopGrace bounds how long the last words to the broker may take.
+const stopGrace = time.Second
+
+// Run works until ctx ends, and then stops in order within five seconds: nothing new is taken or started, calls under
+// way may end, their outcomes are written and told, the broker hears "offline", the outbox closes. It returns nil after
+// an ordered stop.
+func (a *Agent) Run(ctx context.Context) error {
+	taking, stopTaking := context.WithCancel(context.Background())
+	telling, stopTelling := context.WithCancel(context.Background())
+	defer stopTaking()
+	defer stopTelling()
+	var work, tell sync.WaitGroup
+	failed := make(chan error, 2)
+	tell.Go(func() { a.publish.run(telling) })
+	busDone := make(chan struct{})
+	go func() {
+		defer close(busDone)
+		if err := a.bus.Run(telling); err != nil {
+			failed <- fmt.Errorf("broker: %w", err)
+		}
+	}()
+	if a.web != nil {
+		work.Go(func() {
+			if err := a.web.Run(taking); err != nil {
+				failed <- fmt.Errorf("http: %w", err)
+			}
+		})
+	}
+	if a.calls != nil {
+		work.Go(func() { a.calls.run(taking) })
+	}
+	for _, part := range []func(context.Context){
+		a.intake.run, a.health.run, a.lanes.expiries.run, a.lanes.reconciler.run, a.followTerminals, a.prune, a.followClock, a.lanes.resume,
+	} {
+		work.Go(func() { part(taking) })
+	}
+	a.running.Store(true)
+	a.log.Info("tillpost runs", "version", a.opts.Version)
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	a.running.Store(false)
+	stopTaking()
+	a.lanes.stop(a.giveUp, a.end)
+	work.Wait()
+	a.farewell()
+	stopTelling()
+	<-busDone
+	tell.Wait()
+	a.api.Close()
+	a.log.Info("tillpost stopped")
+	return errors.Join(err, a.store.Close())
+}
+
+// farewell has everything told that is still to be told, and "offline" as the last word.
+func (a *Agent) farewell() {
+	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
+	defer cancel()
+	state := a.agentState()
+	state.State = mqtt.AgentOffline
+	a.publish.last(ctx, a.topics.Agent(), state)
+}

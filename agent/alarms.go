@@ -1,0 +1,123 @@
+package agent
+
+import (
+	"sync"
+	"time"
+)
+
+// answering measures the time in which the API answers: ten seconds from each reply. Deadlines that wait for the API's
+// word run on this clock, so that an outage ends nothing.
+type answering struct {
+	mu      sync.Mutex
+	last    time.Time // of the last reply
+	spent   time.Duration
+	waiting int // deadlines that run on it
+}
+
+// answerLasts is how long one reply proves that the API answers.
+const answerLasts = 10 * time.Second
+
+// saw takes a reply of the API.
+func (a *answering) saw() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.spent = a.at(time.Now())
+	a.last = time.Now()
+}
+
+func (a *answering) at(now time.Time) time.Duration {
+	if a.last.IsZero() {
+		return a.spent
+	}
+	return a.spent + min(now.Sub(a.last), answerLasts)
+}
+
+// spentSoFar is the time in which the API answered since start.
+func (a *answering) spentSoFar() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.at(time.Now())
+}
+
+// silentFor is the time since the last reply; it is very long before the first.
+func (a *answering) silentFor() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return time.Since(a.last)
+}
+
+// deadlines is how many deadlines wait for the API's word.
+func (a *answering) deadlines() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.waiting
+}
+
+func (a *answering) wait(n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.waiting += n
+}
+
+// alarm is one timer that may run on the answering clock.
+type alarm struct {
+	mu      sync.Mutex
+	timer   *time.Timer
+	stopped bool
+	release func()
+}
+
+// after runs fire once d has passed, on its own goroutine. With answering, d counts only while the API answers.
+func (a *answering) after(d time.Duration, answers bool, fire func()) *alarm {
+	al := &alarm{release: func() {}}
+	if !answers {
+		al.timer = time.AfterFunc(d, func() {
+			if al.stop() {
+				fire()
+			}
+		})
+		return al
+	}
+	a.wait(1)
+	al.release = func() { a.wait(-1) }
+	until := a.spentSoFar() + d
+	var check func()
+	check = func() {
+		left := until - a.spentSoFar()
+		if left > 0 {
+			al.again(max(left, answeringGrain), check)
+			return
+		}
+		if al.stop() {
+			fire()
+		}
+	}
+	al.again(d, check)
+	return al
+}
+
+// answeringGrain bounds how often a deadline looks at a clock that stands still.
+const answeringGrain = 100 * time.Millisecond
+
+func (al *alarm) again(d time.Duration, check func()) {
+	al.mu.Lock()
+	defer al.mu.Unlock()
+	if !al.stopped {
+		al.timer = time.AfterFunc(d, check)
+	}
+}
+
+// stop ends the alarm; true for the first to say so.
+func (al *alarm) stop() bool {
+	al.mu.Lock()
+	defer al.mu.Unlock()
+	if al.stopped {
+		return false
+	}
+	al.stopped = true
+	if al.timer != nil {
+		al.timer.Stop()
+	}
+	al.release()
+	return true
+}

@@ -1,0 +1,106 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"tillpost/api"
+	"tillpost/monitor"
+	"tillpost/outbox"
+)
+
+// Bounds of the callback listener: it may be reachable from the internet, and a callback is a short GET.
+const (
+	callbackTimeout   = 5 * time.Second
+	callbackHeader    = 8 << 10
+	callbackConns     = 64
+	callbackPace      = time.Second // one status call a second per request
+	callbackRemembers = 1024
+)
+
+// callbacks takes the API's notifications. They are unsigned, so one is at most a hint: the mark in its path has to be
+// one of ours, and all it does is have a status asked for.
+type callbacks struct {
+	store Outbox
+	post  func(terminal string, seq uint64, e outbox.Event)
+	log   *slog.Logger
+	ln    net.Listener
+
+	mu   sync.Mutex
+	seen map[uint64]time.Time // when a request's last callback was passed on, or will be
+}
+
+// listen opens the address, so that a port in use is known at start.
+func (c *callbacks) listen(address string) error {
+	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
+	if err != nil {
+		return fmt.Errorf("callback.listen: %w", err)
+	}
+	c.ln = monitor.LimitListener(ln, callbackConns)
+	return nil
+}
+
+func (c *callbacks) run(ctx context.Context) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /callback/{mark}", c.serve)
+	server := &http.Server{
+		Handler: mux, ReadTimeout: callbackTimeout, WriteTimeout: callbackTimeout, IdleTimeout: callbackTimeout,
+		MaxHeaderBytes: callbackHeader, ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
+	}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(c.ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		c.log.Error("the callback listener ended; payments are polled for all the same", "err", err)
+	}
+}
+
+// serve answers 204 for a mark that we hold, 404 for everything else, whatever the query says.
+func (c *callbacks) serve(w http.ResponseWriter, rq *http.Request) {
+	mark := rq.PathValue("mark")
+	seq, ok := outbox.MarkSeq(mark)
+	if !ok {
+		http.NotFound(w, rq)
+		return
+	}
+	r, err := c.store.Get(seq)
+	if err != nil || !r.Bears(mark) {
+		http.NotFound(w, rq)
+		return
+	}
+	e := outbox.Event{Type: outbox.CallbackSeen}
+	if cb, err := api.ParseCallback(rq.URL.Query()); err == nil {
+		e.OrderUUID = cb.OrderUUID
+	}
+	if wait, ok := c.pace(seq); ok {
+		time.AfterFunc(wait, func() { c.post(r.Terminal, seq, e) })
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// pace lets one callback of a request through each second; of those that come faster, the first is passed on late and
+// the others add nothing to it.
+func (c *callbacks) pace(seq uint64) (wait time.Duration, ok bool) {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.seen) >= callbackRemembers {
+		for s, at := range c.seen {
+			if now.Sub(at) > callbackPace {
+				delete(c.seen, s)
+			}
+		}
+	}
+	last := c.seen[seq]
+	if last.After(now) {
+		return 0, false
+	}
+	wait = max(callbackPace-now.Sub(last), 0)
+	c.seen[seq] = now.Add(wait)
+	return wait, true
+}

@@ -1,0 +1,86 @@
+package agent
+
+import (
+	"sync"
+	"time"
+
+	"tillpost/outbox"
+)
+
+// Clock tells moments to the outbox. It must be safe for concurrent use.
+type Clock interface {
+	// Now is the present moment.
+	Now() outbox.Instant
+	// SawDate takes the API's Date header, and the local wall time at which it came.
+	SawDate(date, local time.Time)
+	// Synchronized tells whether the operating system keeps its clock in step with the world.
+	Synchronized() bool
+	// Skew is how far the local clock is ahead of the API's; ok is false before the first Date header.
+	Skew() (d time.Duration, ok bool)
+}
+
+const (
+	// skewTolerated is what a Date header, cut to seconds and a while on its way, can't tell from a right clock.
+	skewTolerated = 3 * time.Second
+	syncLookAgain = time.Second
+)
+
+// SystemClock is the machine's own clock. A Raspberry Pi has no battery behind it: while the system does not call
+// itself synchronised, the API's Date header sets it right.
+type SystemClock struct {
+	boot string
+
+	mu       sync.Mutex
+	synced   bool
+	lookedAt time.Duration
+	looked   bool
+	skew     time.Duration
+	dated    bool
+}
+
+// NewSystemClock reads the boot's identity.
+func NewSystemClock() *SystemClock { return &SystemClock{boot: bootID()} }
+
+// Now implements Clock.
+func (c *SystemClock) Now() outbox.Instant {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	wall, mono := time.Now(), sinceBoot()
+	known := c.synchronized(mono)
+	if !known && c.dated {
+		known = true
+		if c.skew.Abs() > skewTolerated {
+			wall = wall.Add(-c.skew)
+		}
+	}
+	return outbox.Instant{Wall: wall.UnixMilli(), Known: known, Boot: c.boot, Mono: mono.Truncate(time.Millisecond)}
+}
+
+// SawDate implements Clock.
+func (c *SystemClock) SawDate(date, local time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.skew, c.dated = local.Sub(date), true
+}
+
+// Synchronized implements Clock.
+func (c *SystemClock) Synchronized() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.synchronized(sinceBoot())
+}
+
+// Skew implements Clock.
+func (c *SystemClock) Skew() (time.Duration, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.skew, c.dated
+}
+
+// synchronized asks the system at most once a second.
+func (c *SystemClock) synchronized(now time.Duration) bool {
+	if !c.looked || now-c.lookedAt >= syncLookAgain {
+		c.synced, c.lookedAt, c.looked = systemSynchronized(), now, true
+	}
+	return c.synced
+}

@@ -1,0 +1,83 @@
+package agent
+
+import (
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"tillpost/outbox"
+)
+
+// commit applies an event durably. An outcome of the API that could not be written is held and written again while the
+// lane stands; a Due that could not be written was not sent, and comes again by itself.
+func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
+	uncertain := false
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, storeAgain) {
+		e.At, e.Jitter = l.clock.Now(), rand.Float64()
+		r, fx, err := l.store.Apply(l.ctx, seq, e)
+		switch {
+		case err == nil && uncertain:
+			return l.regain(r, fx)
+		case err == nil:
+			l.problems.clear(ProblemOutboxFull, "")
+			return r, fx, nil
+		case errors.Is(err, outbox.ErrOrderTaken):
+			e = withoutOrder(e)
+			continue
+		case errors.Is(err, outbox.ErrUncertain):
+			uncertain = true
+			if e.Type == outbox.Due {
+				if e, err = l.unsent(seq, err); err != nil {
+					return r, nil, err
+				}
+			}
+		case errors.Is(err, outbox.ErrFull):
+			l.problems.raise(ProblemOutboxFull, "", "the disk of the outbox is full; free some space, requests go on by themselves", time.Now())
+			if e.Type == outbox.Due {
+				return r, nil, err
+			}
+		case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrClosed), errors.Is(err, outbox.ErrLaneHeld):
+			return r, nil, err
+		case e.Type == outbox.Due:
+			return r, nil, err
+		}
+		select {
+		case <-l.ctx.Done():
+			return r, nil, err
+		case <-time.After(wait):
+		}
+	}
+}
+
+// unsent tells what to do about a Due whose commit may or may not be in the file: if it is, nothing was sent all the
+// same, and it goes back to the queue.
+func (l *lane) unsent(seq uint64, cause error) (outbox.Event, error) {
+	r, err := l.store.Get(seq)
+	if err != nil {
+		return outbox.Event{}, err
+	}
+	if r.State != outbox.StateSending {
+		return outbox.Event{}, cause
+	}
+	return outbox.Event{Type: outbox.Unavailable}, nil
+}
+
+// regain asks for the effects of a change again, where the commit that made it may have been written without them.
+func (l *lane) regain(r outbox.Request, fx []outbox.Effect) (outbox.Request, []outbox.Effect, error) {
+	if r.State == outbox.StateSending {
+		return r, fx, nil
+	}
+	again, more, err := l.store.Apply(l.ctx, r.Seq, outbox.Event{Type: outbox.Restarted, At: l.clock.Now(), Jitter: rand.Float64()})
+	if err != nil {
+		return r, fx, nil //nolint:nilerr // the change itself is written; its effects come with the next event
+	}
+	return again, append(fx, more...), nil
+}
+
+// withoutOrder is the event that remains of one whose order uuid another request owns.
+func withoutOrder(e outbox.Event) outbox.Event {
+	if e.Type == outbox.Accepted {
+		return outbox.Event{Type: outbox.Ambiguous, Reason: &outbox.Reason{Code: outbox.CodeOrderUUIDTaken, Message: "the API named an order that belongs to another request"}}
+	}
+	return outbox.Event{Type: outbox.NotFound}
+}

@@ -1,0 +1,206 @@
+package agent
+
+import (
+	"context"
+
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+// effect runs one effect of a committed change. It decides nothing.
+func (l *lane) effect(r outbox.Request, e outbox.Event, f outbox.Effect) {
+	switch f.Type {
+	case outbox.Submit:
+		l.submit(r)
+	case outbox.Query:
+		l.query(r, f.OrderUUID)
+	case outbox.Search:
+		l.search(r)
+	case outbox.SendCancel:
+		l.cancel(r, f.OrderUUID)
+	case outbox.SendResend:
+		l.resend(r, f.OrderUUID)
+	case outbox.WakeAt:
+		l.wakeAt(r.Seq, f.Timer, f.After, f.Answering)
+	case outbox.Publish:
+		if f.Waiting != nil {
+			l.publish.waits(r, 1, f.Waiting) // only the head of a lane waits for what is not on disk
+		}
+		// A durable change was told by the committer, in commit order.
+	case outbox.Alarm:
+		l.alarmed(r, f.Code)
+	case outbox.Ignored:
+		l.metrics.IgnoredEvent(r.State.String(), e.Type.String())
+		l.log.Debug("an event had no meaning", "request", r.ID, "state", r.State.String(), "event", e.Type.String(), "why", f.Code)
+	}
+}
+
+// submit makes the one call that creates, on the connection that was dialled for it.
+func (l *lane) submit(r outbox.Request) {
+	conn, body := l.conn, l.body
+	l.conn, l.body = nil, nil
+	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
+		orderUUID, reply := l.api.CreateOrder(ctx, conn, body)
+		if reply.Outcome == api.OutcomeBusy {
+			l.metrics.TerminalBusy(l.terminal)
+		}
+		e := l.eventOf(ctx, reply)
+		if reply.Outcome == api.OutcomeAccepted {
+			e.Type, e.OrderUUID = outbox.Accepted, orderUUID
+		}
+		return e
+	})
+}
+
+// query asks for an order's status. For an order that is not (yet) the request's own, an answer is a find.
+func (l *lane) query(r outbox.Request, orderUUID string) {
+	l.call(r, outbox.Query, orderUUID, func(ctx context.Context) outbox.Event {
+		status, reply := l.api.PaymentStatus(ctx, orderUUID)
+		if reply.Outcome != api.OutcomeAccepted {
+			e := l.eventOf(ctx, reply)
+			if e.Type == outbox.Refused {
+				e.Type = outbox.Ambiguous // an error page, or a 404 on a uuid that we hold, decides nothing
+			}
+			return e
+		}
+		e := outbox.Event{Type: outbox.StatusSeen, OrderUUID: orderUUID, Status: statusSeen(status.State)}
+		if r.OrderUUID != orderUUID {
+			e.Type = outbox.Found
+		}
+		return e
+	})
+}
+
+// statusSeen maps the API's statuses to what the state machine tells apart (Front Payment, Payment Status Check).
+func statusSeen(s api.PaymentState) outbox.OrderStatus {
+	switch s {
+	case api.PaymentPaid:
+		return outbox.StatusPaid
+	case api.PaymentDeclined:
+		return outbox.StatusDeclined
+	case api.PaymentCancelled, api.PaymentExpired:
+		return outbox.StatusCancelled
+	default:
+		return outbox.StatusPending
+	}
+}
+
+func (l *lane) cancel(r outbox.Request, orderUUID string) {
+	l.call(r, outbox.SendCancel, orderUUID, func(ctx context.Context) outbox.Event {
+		reply := l.api.Cancel(ctx, orderUUID, api.CancelPayment)
+		e := l.eventOf(ctx, reply)
+		if reply.Outcome == api.OutcomeAccepted {
+			e.Type = outbox.Done
+		}
+		e.OrderUUID = orderUUID
+		return e
+	})
+}
+
+func (l *lane) resend(r outbox.Request, orderUUID string) {
+	l.call(r, outbox.SendResend, orderUUID, func(ctx context.Context) outbox.Event {
+		reply := l.api.Resend(ctx, orderUUID)
+		e := l.eventOf(ctx, reply)
+		if reply.Outcome == api.OutcomeAccepted {
+			e.Type = outbox.Done
+		}
+		return e
+	})
+}
+
+// call makes one call beside the lane and applies the event that it brings. A call of the same kind that is under way
+// already serves for both.
+func (l *lane) call(r outbox.Request, what outbox.EffectType, orderUUID string, make func(context.Context) outbox.Event) {
+	key := callKey{r.Seq, what, orderUUID}
+	if l.calls[key] {
+		return
+	}
+	l.calls[key] = true
+	l.background(func(ctx context.Context) {
+		e := make(ctx)
+		l.do(func() {
+			delete(l.calls, key)
+			l.apply(r.Seq, e)
+		})
+	})
+}
+
+// search has the reconciler look for the request's marks.
+func (l *lane) search(r outbox.Request) {
+	key := callKey{seq: r.Seq, effect: outbox.Search}
+	if l.calls[key] {
+		return
+	}
+	l.calls[key] = true
+	l.reconciler.search(searchJob{request: r, done: func(f findings) {
+		l.do(func() {
+			delete(l.calls, key)
+			l.searched(r.Seq, f)
+		})
+	}})
+}
+
+// searched takes what a search came to. Before a repeat it is kept for the next Due, else it is an event of its own.
+func (l *lane) searched(seq uint64, f findings) {
+	r, err := l.store.Get(seq)
+	if err != nil {
+		return // pruned
+	}
+	beforeRepeat := r.State == outbox.StateQueued
+	switch {
+	case f.verdict == searchFound:
+		l.apply(seq, outbox.Event{Type: outbox.Found, OrderUUID: f.orderUUID, Status: statusSeen(f.status)})
+	case f.verdict == searchIncomplete:
+		l.apply(seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.retryAfter})
+	case beforeRepeat && f.verdict == searchClear:
+		l.cleared[seq], l.moved = outbox.SearchClear, true
+	case beforeRepeat:
+		l.cleared[seq], l.moved = outbox.SearchForbidden, true
+	default:
+		l.apply(seq, outbox.Event{Type: outbox.NotFound})
+	}
+}
+
+// eventOf says in the state machine's terms what came of a call; an accepted one is for the caller to name.
+func (l *lane) eventOf(ctx context.Context, reply api.Reply) outbox.Event {
+	e := outbox.Event{RetryAfter: reply.RetryAfter}
+	switch reply.Outcome {
+	case api.OutcomeBusy:
+		e.Type = outbox.Busy
+	case api.OutcomeRateLimited:
+		e.Type = outbox.RateLimited
+	case api.OutcomeUnauthorized:
+		e.Type = outbox.Unauthorized
+	case api.OutcomeUnavailable:
+		e.Type = outbox.Unavailable
+	case api.OutcomeRefused, api.OutcomeNotFound:
+		e.Type, e.Reason = outbox.Refused, reasonFrom(reply)
+		if reply.HTTPStatus == 403 && l.listForbidden(ctx) {
+			l.health.refused()
+			e.Type, e.Reason = outbox.Unauthorized, nil
+		}
+	default:
+		e.Type = outbox.Ambiguous
+		if reply.HTTPStatus != 0 {
+			e.Reason = reasonFrom(reply)
+		}
+	}
+	return e
+}
+
+// listForbidden tells a token that lost its rights from one request that is not allowed.
+func (l *lane) listForbidden(ctx context.Context) bool {
+	_, reply := l.api.ListTerminals(ctx)
+	return reply.Outcome == api.OutcomeUnauthorized || reply.HTTPStatus == 403
+}
+
+func reasonFrom(reply api.Reply) *outbox.Reason {
+	r := &outbox.Reason{Code: reply.Code, Message: reply.Message, HTTPStatus: reply.HTTPStatus}
+	if r.Code == "" {
+		r.Code = outbox.WaitAPIError
+	}
+	for _, e := range reply.Errors {
+		r.Errors = append(r.Errors, outbox.FieldError{Path: e.Path, Message: e.Message})
+	}
+	return r
+}

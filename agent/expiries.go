@@ -1,0 +1,143 @@
+package agent
+
+import (
+	"container/heap"
+	"context"
+	"sync"
+	"time"
+
+	"tillpost/outbox"
+)
+
+// expiries holds the end of every queued request's time to live, wherever it stands in its queue, in a few bytes each.
+type expiries struct {
+	clock Clock
+	store Outbox
+	fire  func(seq uint64, terminal string)
+
+	mu   sync.Mutex
+	heap expiryHeap
+	wake chan struct{}
+}
+
+type expiry struct {
+	at       time.Time
+	seq      uint64
+	terminal string
+}
+
+func newExpiries(clock Clock, store Outbox) *expiries {
+	return &expiries{clock: clock, store: store, wake: make(chan struct{}, 1), heap: expiryHeap{index: map[uint64]int{}}}
+}
+
+// set has a request looked at once after has passed; an earlier setting is replaced.
+func (x *expiries) set(seq uint64, terminal string, after time.Duration) {
+	x.mu.Lock()
+	at := time.Now().Add(max(after, 0))
+	if i, ok := x.heap.index[seq]; ok {
+		x.heap.list[i].at = at
+		heap.Fix(&x.heap, i)
+	} else {
+		heap.Push(&x.heap, expiry{at, seq, terminal})
+	}
+	first := x.heap.list[0].seq == seq
+	x.mu.Unlock()
+	if first {
+		select {
+		case x.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// drop forgets a request that is queued no more.
+func (x *expiries) drop(seq uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if i, ok := x.heap.index[seq]; ok {
+		heap.Remove(&x.heap, i)
+	}
+}
+
+// expireAgain is how soon a request is looked at again that could not be expired just now.
+const expireAgain = time.Second
+
+func (x *expiries) run(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		timer.Reset(x.next())
+		select {
+		case <-ctx.Done():
+			return
+		case <-x.wake:
+		case <-timer.C:
+			x.due()
+		}
+	}
+}
+
+func (x *expiries) next() time.Duration {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.heap.list) == 0 {
+		return time.Hour
+	}
+	return time.Until(x.heap.list[0].at)
+}
+
+// due fires what has come to its end. While the clock is not known nothing expires, so nothing is looked at.
+func (x *expiries) due() {
+	now := time.Now()
+	known := x.clock.Now().Known
+	var ended []expiry
+	x.mu.Lock()
+	for len(x.heap.list) > 0 && !x.heap.list[0].at.After(now) {
+		if !known {
+			x.heap.list[0].at = now.Add(expireAgain)
+			heap.Fix(&x.heap, 0)
+			continue
+		}
+		ended = append(ended, heap.Pop(&x.heap).(expiry))
+	}
+	x.mu.Unlock()
+	for _, e := range ended {
+		r, err := x.store.Get(e.seq)
+		switch {
+		case err != nil || r.State.Final():
+		case r.State == outbox.StateQueued:
+			x.fire(e.seq, e.terminal)
+		case r.State == outbox.StateSending || r.State == outbox.StateInDoubt:
+			x.set(e.seq, e.terminal, expireAgain) // it may come back to the queue
+		}
+	}
+}
+
+// expiryHeap is an indexed heap by time.
+type expiryHeap struct {
+	list  []expiry
+	index map[uint64]int
+}
+
+func (h *expiryHeap) Len() int           { return len(h.list) }
+func (h *expiryHeap) Less(i, j int) bool { return h.list[i].at.Before(h.list[j].at) }
+func (h *expiryHeap) Swap(i, j int) {
+	h.list[i], h.list[j] = h.list[j], h.list[i]
+	h.index[h.list[i].seq], h.index[h.list[j].seq] = i, j
+}
+
+// Push implements heap.Interface.
+func (h *expiryHeap) Push(v any) {
+	e := v.(expiry)
+	h.index[e.seq] = len(h.list)
+	h.list = append(h.list, e)
+}
+
+// Pop implements heap.Interface.
+func (h *expiryHeap) Pop() any {
+	last := len(h.list) - 1
+	e := h.list[last]
+	h.list = h.list[:last]
+	delete(h.index, e.seq)
+	return e
+}

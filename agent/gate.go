@@ -1,0 +1,67 @@
+package agent
+
+import (
+	"sync"
+
+	"tillpost/outbox"
+)
+
+// gateReason is why nothing may be sent, though everything may be queued.
+type gateReason uint8
+
+const (
+	gateWrongAccount gateReason = iota
+	gateRolledBack
+	gateAnotherAgent
+	gateUnauthorized
+	gateReasons
+)
+
+var gateCodes = [gateReasons]string{
+	gateWrongAccount: outbox.WaitWrongAccount,
+	gateRolledBack:   outbox.WaitRolledBack,
+	gateAnotherAgent: outbox.WaitAnotherAgent,
+	gateUnauthorized: outbox.WaitUnauthorized,
+}
+
+// gate stands before every create, refund and approval. changed is called, without the lock, after every change.
+type gate struct {
+	mu      sync.Mutex
+	closed  [gateReasons]bool
+	changed func()
+}
+
+// shut closes the gate for a reason; true if that is new.
+func (g *gate) shut(why gateReason) bool { return g.set(why, true) }
+
+// open takes a reason away; true if it stood.
+func (g *gate) open(why gateReason) bool { return g.set(why, false) }
+
+func (g *gate) set(why gateReason, closed bool) bool {
+	g.mu.Lock()
+	news := g.closed[why] != closed
+	g.closed[why] = closed
+	g.mu.Unlock()
+	if news {
+		g.changed()
+	}
+	return news
+}
+
+func (g *gate) isShut(why gateReason) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed[why]
+}
+
+// code is the waiting code of the first reason that stands, "" if sending is allowed.
+func (g *gate) code() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for why, closed := range g.closed {
+		if closed {
+			return gateCodes[why]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,151 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tillpost/api"
+)
+
+const (
+	// heartbeatEvery keeps the API's word fresh while a deadline depends on it.
+	heartbeatEvery = 5 * time.Second
+	// unreachableAfter is the silence after a failed call that makes a problem of it.
+	unreachableAfter = 5 * time.Second
+	healthTick       = time.Second
+)
+
+// health follows whether the API answers and whether it accepts our token, and asks when nobody else does.
+type health struct {
+	answering *answering
+	problems  *problems
+	gate      *gate
+	probe     func(ctx context.Context) api.Outcome
+	log       *slog.Logger
+	// anyAccepts: without an organisation there is no terminal list to tell that the token is good again.
+	anyAccepts bool
+
+	mu      sync.Mutex
+	failing time.Time // of the first call without a reply since the last one with
+	failed  int       // such calls in a row
+	probed  time.Time
+	wake    chan struct{}
+}
+
+func newHealth(a *answering, p *problems, g *gate, log *slog.Logger) *health {
+	return &health{answering: a, problems: p, gate: g, log: log, wake: make(chan struct{}, 1)}
+}
+
+// saw takes the end of a call, however it came about.
+func (h *health) saw(replied bool, outcome api.Outcome) {
+	if replied {
+		h.answering.saw()
+		h.mu.Lock()
+		was := h.failing
+		h.failing, h.failed = time.Time{}, 0
+		h.mu.Unlock()
+		if !was.IsZero() && h.problems.has(ProblemAPIUnreachable) {
+			h.log.Info("the API answers again", "outage", time.Since(was).Round(time.Second))
+		}
+		h.problems.clear(ProblemAPIUnreachable, "")
+	} else if outcome != api.OutcomeUnauthorized && outcome != api.OutcomeRateLimited {
+		h.missed()
+	}
+	switch outcome {
+	case api.OutcomeUnauthorized:
+		h.refused()
+	case api.OutcomeAccepted:
+		if replied && h.anyAccepts {
+			h.authorized()
+		}
+	}
+}
+
+// missed takes a call that brought no reply. The second in a row, or five seconds of silence, make it a problem.
+func (h *health) missed() {
+	h.mu.Lock()
+	first := h.failing.IsZero()
+	if first {
+		h.failing = time.Now()
+	}
+	h.failed++
+	second := h.failed == 2
+	h.mu.Unlock()
+	if second {
+		h.unreachable()
+	}
+	h.nudge()
+}
+
+func (h *health) unreachable() {
+	if !h.problems.has(ProblemAPIUnreachable) {
+		h.log.Warn("the API does not answer; requests are kept and tried again")
+	}
+	h.problems.raise(ProblemAPIUnreachable, "", "Front Payment's API does not answer; requests are kept and sent when it does", time.Now())
+}
+
+// refused takes a 401: all sending stops, the queueing goes on.
+func (h *health) refused() {
+	if h.gate.shut(gateUnauthorized) {
+		h.log.Warn("the API does not accept the token; sending stops until it does")
+	}
+	h.problems.raise(ProblemUnauthorized, "", "the API does not accept the token; put a valid one into the token file, it is read again by itself", time.Now())
+	h.nudge()
+}
+
+func (h *health) authorized() {
+	if h.gate.open(gateUnauthorized) {
+		h.log.Info("the API accepts the token again")
+		h.problems.clear(ProblemUnauthorized, "")
+	}
+}
+
+func (h *health) nudge() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run asks the API while something depends on its answering and nothing else calls.
+func (h *health) run(ctx context.Context) {
+	tick := time.NewTicker(healthTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-h.wake:
+		}
+		if h.due() {
+			h.probed = time.Now()
+			h.probe(ctx)
+		}
+		h.mu.Lock()
+		silent := !h.failing.IsZero() && time.Since(h.failing) >= unreachableAfter
+		h.mu.Unlock()
+		if silent {
+			h.unreachable()
+		}
+	}
+}
+
+// due tells whether it is time to ask.
+func (h *health) due() bool {
+	if time.Since(h.probed) < heartbeatEvery {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		// A first failure is looked into at once.
+		return h.failed == 1 && h.probed.Before(h.failing)
+	}
+	if h.gate.isShut(gateUnauthorized) {
+		return true
+	}
+	h.mu.Lock()
+	failing := !h.failing.IsZero()
+	h.mu.Unlock()
+	return failing || h.answering.deadlines() > 0 && h.answering.silentFor() >= heartbeatEvery
+}

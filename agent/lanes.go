@@ -1,0 +1,235 @@
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tillpost/api"
+	"tillpost/monitor"
+	"tillpost/outbox"
+)
+
+// callsGrace is how long an ordered stop waits for calls under way: a create whose answer is heard leaves no doubt.
+const callsGrace = 3 * time.Second
+
+// lanes are all terminals' lanes and what they share.
+type lanes struct {
+	api        *api.Client
+	store      Outbox
+	clock      Clock
+	compose    composer
+	publish    *publisher
+	gate       *gate
+	directory  *directory
+	reconciler *reconciler
+	answering  *answering
+	health     *health
+	problems   *problems
+	expiries   *expiries
+	metrics    *monitor.Metrics
+	log        *slog.Logger
+
+	ctx      context.Context // ends when the lanes are to work no more
+	calls    context.Context // ends when calls under way are to be given up
+	stopped  atomic.Bool
+	inFlight sync.WaitGroup
+	running  sync.WaitGroup
+
+	mu  sync.Mutex
+	all map[string]*lane
+}
+
+// lane gives the lane of a terminal, started if it is new.
+func (ls *lanes) lane(terminal string) *lane {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l := ls.all[terminal]
+	if l == nil {
+		l = newLane(ls, terminal)
+		ls.all[terminal] = l
+		ls.running.Go(func() { l.run(ls.ctx) })
+	}
+	return l
+}
+
+// each calls f for every lane, in no order.
+func (ls *lanes) each(f func(*lane)) {
+	ls.mu.Lock()
+	all := make([]*lane, 0, len(ls.all))
+	for _, l := range ls.all {
+		all = append(all, l)
+	}
+	ls.mu.Unlock()
+	for _, l := range all {
+		f(l)
+	}
+}
+
+// kick has a lane look whether something can be started.
+func (ls *lanes) kick(terminal string) {
+	l := ls.lane(terminal)
+	l.do(func() { l.moved = true })
+}
+
+// kickAll does so for every lane, after something that holds all of them changed.
+func (ls *lanes) kickAll() {
+	ls.each(func(l *lane) { l.do(func() { l.moved = true }) })
+}
+
+// stopping tells that nothing new may be started.
+func (ls *lanes) stopping() bool { return ls.stopped.Load() }
+
+// background runs a call beside the lanes.
+func (ls *lanes) background(f func(ctx context.Context)) {
+	ls.inFlight.Go(func() { f(ls.calls) })
+}
+
+// stop lets calls under way end, and what they brought be written; then it ends the lanes.
+func (ls *lanes) stop(giveUp, end context.CancelFunc) {
+	ls.stopped.Store(true)
+	timer := time.AfterFunc(callsGrace, giveUp)
+	ls.inFlight.Wait()
+	timer.Stop()
+	ls.each(func(l *lane) {
+		written := make(chan struct{})
+		l.do(func() { close(written) })
+		<-written
+	})
+	end()
+	ls.running.Wait()
+}
+
+// resume takes up what a former process left: lane holders at once, then the queues' deadlines and the second looks.
+func (ls *lanes) resume(ctx context.Context) {
+	for _, at := range ls.store.Lanes() {
+		if at.Holder != 0 {
+			ls.lane(at.Terminal).post(at.Holder, outbox.Event{Type: outbox.Restarted})
+		}
+		ls.kick(at.Terminal)
+	}
+	now := ls.clock.Now()
+	err := ls.store.EachOpen(ctx, "", func(r outbox.Request) bool {
+		switch {
+		case r.State == outbox.StateQueued:
+			left, _ := r.LiveFor(now)
+			ls.expiries.set(r.Seq, r.Terminal, left)
+		case !r.State.HoldsLane():
+			ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
+		case r.Waiting != nil && r.Waiting.Code == outbox.WaitNeedsStaff:
+			ls.alarmed(r, outbox.AlarmNeedsStaff)
+		}
+		return ctx.Err() == nil
+	})
+	if err != nil && ctx.Err() == nil {
+		ls.log.Error("the open requests could not all be read", "err", err)
+	}
+	err = ls.store.Each(true, func(r outbox.Request) bool {
+		if r.State.Final() {
+			ls.resumeEnded(r)
+		}
+		return ctx.Err() == nil
+	})
+	if err != nil && ctx.Err() == nil {
+		ls.log.Error("the ended requests could not all be read", "err", err)
+	}
+}
+
+// resumeEnded takes up the second looks and the alarms of a request that had ended.
+func (ls *lanes) resumeEnded(r outbox.Request) {
+	switch {
+	case r.State == outbox.StateUnresolved:
+		ls.alarmed(r, outbox.AlarmUnresolved)
+	case r.Alarmed && r.Late:
+		ls.alarmed(r, outbox.AlarmLatePayment)
+	case r.Alarmed:
+		ls.alarmed(r, outbox.AlarmFurtherOrder)
+	}
+	if r.State != outbox.StatePaid {
+		ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
+	}
+}
+
+// alarmed makes a problem of what a person has to know.
+func (ls *lanes) alarmed(r outbox.Request, code string) {
+	at := lastChange(r).Time()
+	switch code {
+	case outbox.AlarmNeedsStaff:
+		ls.problems.raise(ProblemNeedsStaff, r.ID, "nobody knows yet whether this request was carried out; look at the terminal and at Front Payment", at)
+	case outbox.AlarmUnresolved:
+		ls.problems.raise(ProblemUnresolved, r.ID, "it was never found out whether this request was carried out; adopt, resubmit or abandon it", at)
+	case outbox.AlarmLatePayment:
+		ls.metrics.LatePayment()
+		ls.problems.raise(ProblemLatePayment, r.ID, "a payment was found after the request had ended otherwise; hand over the goods or refund it", at)
+	case outbox.AlarmFurtherOrder:
+		ls.metrics.LatePayment()
+		ls.problems.raise(ProblemFurtherOrder, r.ID, "a second order was paid for this request; refund one of them", at)
+	}
+	ls.log.Warn("a person is needed", "alarm", code, "request", r.ID, "terminal", r.Terminal, "state", r.State.String())
+}
+
+// quiet tells that nothing is on its way or in doubt at any terminal.
+func (ls *lanes) quiet() bool {
+	return !slices.ContainsFunc(ls.store.Lanes(), func(at outbox.Lane) bool {
+		if at.Holder == 0 {
+			return false
+		}
+		r, err := ls.store.Get(at.Holder)
+		return err != nil || r.State == outbox.StateSending || r.State == outbox.StateInDoubt
+	})
+}
+
+// stray takes an order that bears the mark of a request nobody was looking for.
+func (ls *lanes) stray(mark, orderUUID string, status api.PaymentState) {
+	seq, ok := outbox.MarkSeq(mark)
+	if !ok {
+		return
+	}
+	r, err := ls.store.Get(seq)
+	if err != nil || !r.Bears(mark) {
+		return
+	}
+	ls.lane(r.Terminal).post(seq, outbox.Event{Type: outbox.Found, OrderUUID: orderUUID, Status: statusSeen(status)})
+}
+
+// Queues implements monitor.QueueSource.
+func (ls *lanes) Queues() []monitor.QueueStat {
+	now := ls.clock.Now()
+	stats := make([]monitor.QueueStat, 0, 8)
+	seen := map[string]bool{}
+	for _, at := range ls.store.Lanes() {
+		seen[at.Terminal] = true
+		stats = append(stats, ls.queue(at, now))
+	}
+	for _, t := range ls.directory.list() {
+		if !seen[t.UUID] {
+			stats = append(stats, monitor.QueueStat{Terminal: t.UUID, Lane: monitor.LaneIdle})
+		}
+	}
+	return stats
+}
+
+func (ls *lanes) queue(at outbox.Lane, now outbox.Instant) monitor.QueueStat {
+	q := monitor.QueueStat{Terminal: at.Terminal, Length: at.Queued, Lane: monitor.LaneIdle}
+	if at.Head != 0 {
+		q.OldestAge, _ = now.Since(at.Oldest)
+		q.Lane = monitor.LaneWaiting
+	}
+	if at.Holder != 0 {
+		q.Lane = monitor.LaneBusy
+		if r, err := ls.store.Get(at.Holder); err == nil && r.State == outbox.StateInDoubt {
+			q.InDoubt, q.Lane = 1, monitor.LaneInDoubt
+		}
+	}
+	return q
+}
+
+// entropy is the random part of a mark.
+func entropy() (b [outbox.MarkEntropy]byte) {
+	_, _ = rand.Read(b[:]) // never fails
+	return b
+}

@@ -1,0 +1,102 @@
+package agent
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+)
+
+// ProblemCode names what is wrong, as {p}/agent tells it.
+type ProblemCode string
+
+// The problems that make the agent degraded.
+const (
+	ProblemAPIUnreachable ProblemCode = "apiUnreachable"
+	ProblemUnauthorized   ProblemCode = "unauthorized"
+	ProblemClockUnknown   ProblemCode = "clockUnknown"
+	ProblemOutboxFull     ProblemCode = "outboxFull"
+	ProblemWrongAccount   ProblemCode = "wrongAccount"
+	ProblemRolledBack     ProblemCode = "outboxRolledBack"
+	ProblemRestored       ProblemCode = "outboxRestored"
+	ProblemNeedsStaff     ProblemCode = "needsStaff"
+	ProblemUnresolved     ProblemCode = "unresolved"
+	ProblemLatePayment    ProblemCode = "latePayment"
+	ProblemFurtherOrder   ProblemCode = "furtherOrderPaid"
+)
+
+// Problem is one thing that is wrong just now.
+type Problem struct {
+	Code    ProblemCode
+	Message string
+	Since   time.Time
+	// RequestID is set where the problem is that of one request.
+	RequestID string
+}
+
+// problems is the set of what is wrong. changed is called, without the lock, after every change.
+type problems struct {
+	mu      sync.Mutex
+	set     map[problemKey]Problem
+	changed func()
+}
+
+type problemKey struct {
+	code ProblemCode
+	id   string
+}
+
+func newProblems(changed func()) *problems {
+	return &problems{set: map[problemKey]Problem{}, changed: changed}
+}
+
+// raise adds a problem; one that stands keeps its since.
+func (p *problems) raise(code ProblemCode, id, message string, at time.Time) {
+	key := problemKey{code, id}
+	p.mu.Lock()
+	old, stands := p.set[key]
+	if stands && old.Message == message {
+		p.mu.Unlock()
+		return
+	}
+	if stands {
+		at = old.Since
+	}
+	p.set[key] = Problem{Code: code, Message: message, Since: at, RequestID: id}
+	p.mu.Unlock()
+	p.changed()
+}
+
+// clear takes a problem away.
+func (p *problems) clear(code ProblemCode, id string) {
+	key := problemKey{code, id}
+	p.mu.Lock()
+	_, stood := p.set[key]
+	delete(p.set, key)
+	p.mu.Unlock()
+	if stood {
+		p.changed()
+	}
+}
+
+// has tells whether a problem that concerns no single request stands.
+func (p *problems) has(code ProblemCode) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.set[problemKey{code, ""}]
+	return ok
+}
+
+// list gives the standing problems, oldest first.
+func (p *problems) list() []Problem {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make([]Problem, 0, len(p.set))
+	for _, v := range p.set {
+		all = append(all, v)
+	}
+	slices.SortFunc(all, func(a, b Problem) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Code, b.Code), cmp.Compare(a.RequestID, b.RequestID))
+	})
+	return all
+}

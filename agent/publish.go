@@ -1,0 +1,347 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"tillpost/mqtt"
+	"tillpost/outbox"
+)
+
+const (
+	// publishWindow is how many messages may be on their way to the broker at once.
+	publishWindow = 64
+	// publishQueue bounds what waits for the broker; beyond it everything is published anew instead.
+	publishQueue = 10_000
+	// agentPace and terminalsPace bound how often the summaries are published.
+	summaryPace = 250 * time.Millisecond
+)
+
+// publisher tells the world, in the order in which things became durable. While the broker is away nothing piles up:
+// everything retained is published again on each connect.
+type publisher struct {
+	bus    mqtt.Bus
+	topics mqtt.Topics
+	store  Outbox
+	log    *slog.Logger
+
+	agentState func() mqtt.AgentState
+	terminals  func() []mqtt.TerminalInfo
+	displays   func() []mqtt.Display
+
+	mu       sync.Mutex
+	queue    []mqtt.Message
+	resync   bool // everything is to be published again
+	stale    map[summary]bool
+	overlays map[uint64]overlay
+	wake     chan struct{}
+	up       bool
+	flushes  []chan struct{}
+}
+
+// summary names a retained message that is made anew when it is published.
+type summary uint8
+
+const (
+	summaryAgent summary = iota
+	summaryTerminals
+)
+
+// overlay is why a request waits, where that is not on disk, and its place in the queue.
+type overlay struct {
+	revision uint64
+	waiting  *outbox.Waiting
+	position int
+}
+
+func newPublisher(topics mqtt.Topics, store Outbox, log *slog.Logger) *publisher {
+	return &publisher{
+		topics: topics, store: store, log: log,
+		stale: map[summary]bool{}, overlays: map[uint64]overlay{}, wake: make(chan struct{}, 1),
+	}
+}
+
+// changed tells a durable change. It is called in commit order and does not block.
+func (p *publisher) changed(r outbox.Request, position int) {
+	p.mu.Lock()
+	if r.State.Final() || position == 0 {
+		delete(p.overlays, r.Seq)
+	} else {
+		p.overlays[r.Seq] = overlay{revision: r.Revision, position: position}
+	}
+	p.mu.Unlock()
+	p.status(statusOf(r, position, nil), true)
+}
+
+// waits tells why a request waits, or that it moved up, without a durable change.
+func (p *publisher) waits(r outbox.Request, position int, waiting *outbox.Waiting) {
+	p.mu.Lock()
+	old, stands := p.overlays[r.Seq]
+	if waiting == nil && stands && old.revision == r.Revision {
+		waiting = old.waiting
+	}
+	if stands && old.revision == r.Revision && old.position == position && sameWaiting(old.waiting, waiting) {
+		p.mu.Unlock()
+		return
+	}
+	if waiting != nil && stands && old.waiting != nil && old.waiting.Code == waiting.Code {
+		waiting.Since = old.waiting.Since
+	}
+	p.overlays[r.Seq] = overlay{revision: r.Revision, waiting: waiting, position: position}
+	p.mu.Unlock()
+	p.status(statusOf(r, position, waiting), true)
+}
+
+func sameWaiting(a, b *outbox.Waiting) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Code == b.Code && a.Attempts == b.Attempts && a.Next == b.Next
+}
+
+// current is a request's status with what the lane knows of its waiting.
+func (p *publisher) current(r outbox.Request) mqtt.Status {
+	p.mu.Lock()
+	o := p.overlays[r.Seq]
+	p.mu.Unlock()
+	if o.revision != r.Revision {
+		o.waiting = nil
+	}
+	return statusOf(r, o.position, o.waiting)
+}
+
+// waitingOf is the overlay of a request, nil if it has none.
+func (p *publisher) waitingOf(r outbox.Request) *outbox.Waiting {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if o := p.overlays[r.Seq]; o.revision == r.Revision && o.waiting != nil {
+		return o.waiting
+	}
+	return r.Waiting
+}
+
+func (p *publisher) status(s mqtt.Status, retained bool) {
+	p.send(p.topics.Status(s.TerminalUUID, s.RequestID), retained, s)
+}
+
+// reject tells of a message that was refused at the door.
+func (p *publisher) reject(r mqtt.Reject) { p.send(p.topics.Rejects(), false, r) }
+
+func (p *publisher) display(d mqtt.Display) { p.send(p.topics.Display(d.TerminalUUID), true, d) }
+
+// clear empties a retained status whose record is gone.
+func (p *publisher) clear(r outbox.Request) {
+	p.enqueue(mqtt.Message{Topic: p.topics.Status(r.Terminal, r.ID), Retained: true})
+}
+
+func (p *publisher) send(topic string, retained bool, v any) {
+	payload, err := json.Marshal(v)
+	if err != nil {
+		p.log.Error("a message could not be written as JSON", "topic", topic, "err", err)
+		return
+	}
+	p.enqueue(mqtt.Message{Topic: topic, Payload: payload, Retained: retained})
+}
+
+func (p *publisher) enqueue(m mqtt.Message) {
+	p.mu.Lock()
+	switch {
+	case !p.up: // told again on the next connect
+	case len(p.queue) >= publishQueue:
+		p.queue, p.resync = nil, true
+	default:
+		p.queue = append(p.queue, m)
+	}
+	p.mu.Unlock()
+	p.nudge()
+}
+
+// touch has a summary published anew, soon.
+func (p *publisher) touch(s summary) {
+	p.mu.Lock()
+	p.stale[s] = true
+	p.mu.Unlock()
+	p.nudge()
+}
+
+// connected starts everything over: the broker may have lost its memory.
+func (p *publisher) connected(up bool) {
+	p.mu.Lock()
+	p.up, p.resync, p.queue = up, up, nil
+	p.mu.Unlock()
+	p.nudge()
+}
+
+func (p *publisher) nudge() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run publishes until ctx ends.
+func (p *publisher) run(ctx context.Context) {
+	w := &window{ctx: ctx, bus: p.bus}
+	pace := time.NewTicker(summaryPace)
+	defer pace.Stop()
+	for {
+		summaries := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.wake:
+		case <-pace.C:
+			summaries = true
+		}
+		for p.step(w, summaries) {
+			summaries = false
+		}
+	}
+}
+
+// step publishes what there is; false when nothing is left to do now.
+func (p *publisher) step(w *window, summaries bool) bool {
+	p.mu.Lock()
+	resync, queue := p.resync, p.queue
+	p.resync, p.queue = false, nil
+	var stale []summary
+	if (summaries || resync) && p.up {
+		stale = slices.Sorted(maps.Keys(p.stale))
+		clear(p.stale)
+	}
+	p.mu.Unlock()
+	if resync {
+		p.everything(w)
+		return true
+	}
+	for _, m := range queue {
+		w.publish(m)
+	}
+	for _, s := range stale {
+		w.publish(p.summary(s))
+	}
+	if w.lost {
+		w.lost = false
+		p.mu.Lock()
+		p.resync = p.up
+		p.mu.Unlock()
+		return false // the next tick tries again
+	}
+	if len(queue) == 0 {
+		p.flushed(w)
+	}
+	return len(queue) > 0
+}
+
+// flushed answers those who wait until everything is with the broker.
+func (p *publisher) flushed(w *window) {
+	p.mu.Lock()
+	flushes := p.flushes
+	p.flushes = nil
+	p.mu.Unlock()
+	if len(flushes) == 0 {
+		return
+	}
+	if w.drain() != nil {
+		w.lost = true
+	}
+	for _, done := range flushes {
+		close(done)
+	}
+}
+
+// last publishes the last word of this process, retained, and waits until it and everything before is with the broker,
+// or ctx ends.
+func (p *publisher) last(ctx context.Context, topic string, v any) {
+	p.send(topic, true, v)
+	done := make(chan struct{})
+	p.mu.Lock()
+	if !p.up {
+		p.mu.Unlock()
+		return
+	}
+	p.flushes = append(p.flushes, done)
+	clear(p.stale)
+	p.mu.Unlock()
+	p.nudge()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+func (p *publisher) summary(s summary) mqtt.Message {
+	topic, v := p.topics.Agent(), any(nil)
+	if s == summaryAgent {
+		v = p.agentState()
+	} else {
+		topic, v = p.topics.Terminals(), p.terminals()
+	}
+	payload, err := json.Marshal(v)
+	if err != nil {
+		p.log.Error("a summary could not be written as JSON", "topic", topic, "err", err)
+	}
+	return mqtt.Message{Topic: topic, Payload: payload, Retained: true}
+}
+
+// everything publishes all that is retained: the agent, the terminals, the displays, what is open, what has ended.
+// Records are read at the moment they are told, so nothing older than what was told before goes out.
+func (p *publisher) everything(w *window) {
+	w.publish(p.summary(summaryAgent))
+	w.publish(p.summary(summaryTerminals))
+	for _, d := range p.displays() {
+		if payload, err := json.Marshal(d); err == nil {
+			w.publish(mqtt.Message{Topic: p.topics.Display(d.TerminalUUID), Payload: payload, Retained: true})
+		}
+	}
+	tell := func(r outbox.Request) bool {
+		if payload, err := json.Marshal(p.current(r)); err == nil {
+			w.publish(mqtt.Message{Topic: p.topics.Status(r.Terminal, r.ID), Payload: payload, Retained: true})
+		}
+		return !w.lost && w.ctx.Err() == nil
+	}
+	if err := p.store.EachOpen(w.ctx, "", func(r outbox.Request) bool { return tell(r) }); err != nil {
+		p.log.Error("open requests could not be read to be told again", "err", err)
+	}
+	if err := p.store.Each(true, func(r outbox.Request) bool { return !r.State.Final() || tell(r) }); err != nil {
+		p.log.Error("ended requests could not be read to be told again", "err", err)
+	}
+}
+
+// window keeps a bounded number of messages on their way, and notices when one got lost with its connection.
+type window struct {
+	ctx    context.Context
+	bus    mqtt.Bus
+	tokens []mqtt.Token
+	lost   bool
+}
+
+func (w *window) publish(m mqtt.Message) {
+	if w.lost {
+		return
+	}
+	if len(w.tokens) >= publishWindow {
+		if w.tokens[0].Wait(w.ctx) != nil {
+			w.lost, w.tokens = true, nil
+			return
+		}
+		w.tokens = w.tokens[1:]
+	}
+	w.tokens = append(w.tokens, w.bus.Publish(m))
+}
+
+// drain waits until everything published is with the broker.
+func (w *window) drain() error {
+	for _, t := range w.tokens {
+		if err := t.Wait(w.ctx); err != nil {
+			return err
+		}
+	}
+	w.tokens = nil
+	return nil
+}

@@ -1,0 +1,248 @@
+package agent
+
+import (
+	"context"
+	"hash/maphash"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+const (
+	// detailsPerRound bounds how many orders one round of the search looks into.
+	detailsPerRound = 50
+	// baselineEvery renews the list of orders that are surely not ours, while nothing is in doubt.
+	baselineEvery = time.Hour
+	// askAgainEvery is how often an operation that the API forbade is asked for again.
+	askAgainEvery = 10 * time.Minute
+	// examinedMost bounds what is remembered of orders that were looked into.
+	examinedMost = 20_000
+)
+
+// verdict is what a search came to.
+type verdict uint8
+
+const (
+	// searchIncomplete: the list or an order could not be read; it proves nothing.
+	searchIncomplete verdict = iota
+	// searchClear: list and details answered in full, without the marks.
+	searchClear
+	// searchFound: an order bears a mark.
+	searchFound
+	// searchForbidden: the API does not let us search, or no reference holds the mark.
+	searchForbidden
+)
+
+// findings is the answer to one search.
+type findings struct {
+	verdict    verdict
+	orderUUID  string
+	status     api.PaymentState
+	retryAfter time.Duration
+}
+
+// searchJob asks for the order that bears one of a request's marks.
+type searchJob struct {
+	request outbox.Request
+	done    func(findings)
+}
+
+// reconciler looks for marks in the API's order list and details. One round serves every search that waited for it; a
+// round answers only those that asked before it began.
+type reconciler struct {
+	api   *api.Client
+	owned func(orderUUID string) bool // some request of ours holds it
+	// stray is told of an order that bears a mark of a request that asked for no search.
+	stray func(mark, orderUUID string, status api.PaymentState)
+	clock Clock
+	quiet func() bool // nothing is sent or in doubt, so a baseline may be taken
+	log   *slog.Logger
+	seed  maphash.Seed
+
+	mu   sync.Mutex
+	jobs []searchJob
+	wake chan struct{}
+
+	// Owned by run.
+	baseline   map[uint64]struct{}
+	baselineAt outbox.Instant // when its list was asked for and read in full
+	examined   map[uint64][]string
+	forbidden  time.Time // until then, searching is not asked for
+}
+
+func newReconciler(client *api.Client, log *slog.Logger) *reconciler {
+	return &reconciler{api: client, log: log, seed: maphash.MakeSeed(), wake: make(chan struct{}, 1), examined: map[uint64][]string{}}
+}
+
+// search queues a job; done is called on the reconciler's goroutine, or at once where no search could find the mark.
+func (c *reconciler) search(j searchJob) {
+	if len(j.request.Submissions) == 0 || !j.request.MarksShown() {
+		j.done(findings{verdict: searchForbidden})
+		return
+	}
+	c.mu.Lock()
+	c.jobs = append(c.jobs, j)
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (c *reconciler) run(ctx context.Context) {
+	renew := time.NewTimer(0)
+	defer renew.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-renew.C:
+			renew.Reset(c.renew(ctx))
+		case <-c.wake:
+			c.mu.Lock()
+			jobs := c.jobs
+			c.jobs = nil
+			c.mu.Unlock()
+			c.round(ctx, jobs)
+		}
+	}
+}
+
+// renew takes a new baseline if nothing is on its way, and asks again for what was forbidden.
+func (c *reconciler) renew(ctx context.Context) time.Duration {
+	if !c.quiet() {
+		return time.Minute
+	}
+	fresh := map[uint64]struct{}{}
+	reply := c.api.OrderStatuses(ctx, "", func(o api.OrderStatus) error {
+		fresh[c.hash(o.UUID)] = struct{}{}
+		return nil
+	})
+	switch {
+	case reply.Outcome == api.OutcomeAccepted:
+		c.forbidden = time.Time{}
+		if c.quiet() {
+			c.baseline, c.baselineAt = fresh, c.clock.Now()
+			clear(c.examined)
+		}
+		return baselineEvery
+	case forbids(reply) || reply.Outcome == api.OutcomeNotFound:
+		// Not confirmed for terminal orders: we work without it, and ask again.
+		c.forbidden = time.Now().Add(askAgainEvery)
+		return askAgainEvery
+	default:
+		return time.Minute
+	}
+}
+
+func forbids(r api.Reply) bool {
+	return r.Outcome == api.OutcomeRefused && r.HTTPStatus == 403
+}
+
+// candidate is an order that may be one of ours.
+type candidate struct {
+	uuid   string
+	status api.PaymentState
+}
+
+// round reads the list once and looks into the orders that no request holds and no earlier list showed.
+func (c *reconciler) round(ctx context.Context, jobs []searchJob) {
+	if time.Now().Before(c.forbidden) {
+		answer(jobs, findings{verdict: searchForbidden})
+		return
+	}
+	usable := c.baselineHolds(jobs)
+	var found []candidate
+	reply := c.api.OrderStatuses(ctx, "", func(o api.OrderStatus) error {
+		if _, old := c.baseline[c.hash(o.UUID)]; !(usable && old) && !c.owned(o.UUID) {
+			found = append(found, candidate{o.UUID, o.State()})
+		}
+		return nil
+	})
+	if forbids(reply) {
+		c.forbidden = time.Now().Add(askAgainEvery)
+		answer(jobs, findings{verdict: searchForbidden})
+		return
+	}
+	if reply.Outcome != api.OutcomeAccepted {
+		answer(jobs, findings{retryAfter: reply.RetryAfter})
+		return
+	}
+	rest, retryAfter, banned := c.examine(ctx, found, &jobs)
+	switch {
+	case banned:
+		c.forbidden = time.Now().Add(askAgainEvery)
+		answer(jobs, findings{verdict: searchForbidden})
+	case rest:
+		answer(jobs, findings{retryAfter: retryAfter})
+	default:
+		answer(jobs, findings{verdict: searchClear})
+	}
+}
+
+// baselineHolds tells whether the baseline was complete before any submission that is looked for.
+func (c *reconciler) baselineHolds(jobs []searchJob) bool {
+	for _, j := range jobs {
+		first := j.request.Submissions[0].At
+		if c.baseline == nil || first.Boot != c.baselineAt.Boot || first.Mono <= c.baselineAt.Mono {
+			return false
+		}
+	}
+	return true
+}
+
+// examine looks into candidates, newest in the list first, and answers the jobs whose mark it finds. rest tells that
+// some candidate could not be looked into; banned, that details are not ours to read.
+func (c *reconciler) examine(ctx context.Context, found []candidate, jobs *[]searchJob) (rest bool, retryAfter time.Duration, banned bool) {
+	if len(c.examined) > examinedMost {
+		clear(c.examined)
+	}
+	asked := 0
+	for i := len(found) - 1; i >= 0; i-- {
+		one := found[i]
+		marks, known := c.examined[c.hash(one.uuid)]
+		if !known {
+			if asked == detailsPerRound {
+				return true, 0, false
+			}
+			asked++
+			details, reply := c.api.OrderDetails(ctx, one.uuid)
+			switch {
+			case forbids(reply):
+				return true, 0, true
+			case reply.Outcome != api.OutcomeAccepted:
+				rest, retryAfter = true, max(retryAfter, reply.RetryAfter)
+				continue
+			}
+			marks = outbox.FindMarks(details.References())
+			c.examined[c.hash(one.uuid)] = marks
+		}
+		for _, m := range marks {
+			c.matched(m, one, jobs)
+		}
+	}
+	return rest, retryAfter, false
+}
+
+// matched answers the job that looks for a mark, or tells of a stray order.
+func (c *reconciler) matched(mark string, one candidate, jobs *[]searchJob) {
+	for i, j := range *jobs {
+		if j.request.Bears(mark) {
+			j.done(findings{verdict: searchFound, orderUUID: one.uuid, status: one.status})
+			*jobs = append((*jobs)[:i:i], (*jobs)[i+1:]...)
+			return
+		}
+	}
+	c.stray(mark, one.uuid, one.status)
+}
+
+func answer(jobs []searchJob, f findings) {
+	for _, j := range jobs {
+		j.done(f)
+	}
+}
+
+func (c *reconciler) hash(uuid string) uint64 { return maphash.String(c.seed, uuid) }

@@ -1,0 +1,67 @@
+package agent
+
+import (
+	"encoding/json"
+
+	"tillpost/mqtt"
+	"tillpost/outbox"
+)
+
+// statusOf is a request as tills see it. position is its place among the queued of its lane, 0 where it has none;
+// waiting replaces the stored one where the lane knows better.
+func statusOf(r outbox.Request, position int, waiting *outbox.Waiting) mqtt.Status {
+	s := mqtt.Status{
+		RequestID:    r.ID,
+		Kind:         mqtt.Kind(r.Kind.String()),
+		TerminalUUID: r.Terminal,
+		State:        r.State.String(),
+		Final:        r.State.Final(),
+		Revision:     r.Revision,
+		At:           mqtt.At(lastChange(r).Time()),
+		OrderUUID:    r.OrderUUID,
+		Late:         r.Late,
+	}
+	if r.AmountOre > 0 {
+		s.Amount = mqtt.NewAmount(r.AmountOre, r.Currency)
+	}
+	if r.State == outbox.StateQueued {
+		s.QueuePosition = position
+	}
+	if waiting == nil {
+		waiting = r.Waiting
+	}
+	if waiting == nil && r.State == outbox.StateQueued && position > 1 {
+		waiting = &outbox.Waiting{Code: outbox.WaitBehind, Since: r.Entered, Attempts: r.Attempts}
+	}
+	if waiting != nil && !r.State.Final() {
+		s.Waiting = &mqtt.Waiting{Code: waiting.Code, Since: mqtt.At(waiting.Since.Time()), Attempts: waiting.Attempts}
+		if waiting.Next != (outbox.Instant{}) {
+			s.Waiting.NextAttemptAt = mqtt.At(waiting.Next.Time())
+		}
+	}
+	s.Reason = reasonOf(r.Reason)
+	return s
+}
+
+// lastChange is the moment of the last durable change.
+func lastChange(r outbox.Request) outbox.Instant {
+	if n := len(r.History); n > 0 {
+		return r.History[n-1].At
+	}
+	return r.Entered
+}
+
+func reasonOf(r *outbox.Reason) *mqtt.Reason {
+	if r == nil {
+		return nil
+	}
+	out := &mqtt.Reason{Code: r.Code, Message: r.Message, HTTPStatus: r.HTTPStatus}
+	if len(r.Errors) > 0 {
+		faults := make([]mqtt.FieldError, len(r.Errors))
+		for i, e := range r.Errors {
+			faults[i] = mqtt.FieldError{Path: e.Path, Message: e.Message}
+		}
+		out.Errors, _ = json.Marshal(faults) // strings alone always marshal
+	}
+	return out
+}

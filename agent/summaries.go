@@ -1,0 +1,301 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"tillpost/api"
+	"tillpost/monitor"
+	"tillpost/mqtt"
+	"tillpost/outbox"
+)
+
+const (
+	terminalsEvery = 10 * time.Minute
+	// terminalsAgain is how soon the list is asked for again while none was had since the start.
+	terminalsAgain = 5 * time.Second
+	clockEvery     = 5 * time.Second
+	pruneEvery     = time.Hour
+	pruneBatch     = 500
+)
+
+// agentState is what {p}/agent says: degraded if and only if there are problems.
+func (a *Agent) agentState() mqtt.AgentState {
+	id := a.store.Identity()
+	s := mqtt.AgentState{State: mqtt.AgentOnline, Version: a.opts.Version, Since: mqtt.At(a.since), Instance: id.Instance, Generation: id.Generation}
+	for _, p := range a.problems.list() {
+		s.State = mqtt.AgentDegraded
+		s.Problems = append(s.Problems, mqtt.Problem{Code: string(p.Code), Message: p.Message, Since: mqtt.At(p.Since), RequestID: p.RequestID})
+	}
+	return s
+}
+
+// will is the last will's payload: what the broker says for us once we can't.
+func (a *Agent) will() []byte {
+	s := a.agentState()
+	s.State = mqtt.AgentOffline
+	raw, err := json.Marshal(s)
+	if err != nil {
+		a.log.Error("the last will could not be written as JSON", "err", err)
+	}
+	return raw
+}
+
+func (a *Agent) problemsChanged() {
+	a.publish.touch(summaryAgent)
+	if a.lanes != nil {
+		a.lanes.each(func(l *lane) { l.do(func() { l.show(outbox.Request{}) }) })
+	}
+}
+
+func (a *Agent) terminalInfos() []mqtt.TerminalInfo {
+	infos := []mqtt.TerminalInfo{}
+	for _, t := range a.lanes.directory.list() {
+		infos = append(infos, mqtt.TerminalInfo{UUID: t.UUID, Name: t.Name, Active: t.Active, QueueLength: a.store.Lane(t.UUID).Queued})
+	}
+	return infos
+}
+
+func (a *Agent) displays() []mqtt.Display {
+	var all []mqtt.Display
+	a.lanes.each(func(l *lane) {
+		if d, ok := l.displayed(); ok {
+			all = append(all, d)
+		}
+	})
+	return all
+}
+
+// refreshTerminals asks the API for its terminals, or, where no organisation is configured, for anything at all.
+func (a *Agent) refreshTerminals(ctx context.Context) api.Outcome {
+	if a.cfg.API.OrganizationUUID == "" {
+		return a.api.OrderStatuses(ctx, "SENT", func(api.OrderStatus) error { return nil }).Outcome
+	}
+	list, reply := a.api.ListTerminals(ctx)
+	if forbids(reply) {
+		a.health.refused()
+	}
+	if reply.Outcome == api.OutcomeAccepted {
+		a.health.authorized()
+		a.terminalsListed(ctx, list)
+	}
+	return reply.Outcome
+}
+
+func (a *Agent) terminalsListed(ctx context.Context, list []api.Terminal) {
+	if !a.lanes.directory.update(list) {
+		return
+	}
+	raw, err := json.Marshal(list)
+	if err == nil {
+		err = a.store.PutBlob(ctx, terminalsBlob, raw)
+	}
+	if err != nil && ctx.Err() == nil {
+		a.log.Warn("the terminal list could not be kept on disk", "err", err)
+	}
+	a.log.Info("terminals", "count", len(list))
+	a.showTerminals()
+}
+
+// showTerminals has every terminal known by now told, with a display of its own.
+func (a *Agent) showTerminals() {
+	for _, t := range a.lanes.directory.list() {
+		l := a.lanes.lane(t.UUID)
+		l.do(func() { l.show(outbox.Request{}) })
+	}
+	a.publish.touch(summaryTerminals)
+}
+
+// followTerminals keeps the list fresh.
+func (a *Agent) followTerminals(ctx context.Context) {
+	a.showTerminals()
+	for {
+		wait := terminalsEvery
+		if a.refreshTerminals(ctx) != api.OutcomeAccepted && !a.lanes.directory.fresh() {
+			wait = terminalsAgain
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// followClock tells what is known of the clock, and wakes what waited for it.
+func (a *Agent) followClock(ctx context.Context) {
+	tick := time.NewTicker(clockEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			a.clockChanged()
+			if !a.clock.Now().Known {
+				a.problems.raise(ProblemClockUnknown, "", "the clock is not known to be right: nothing expires, and what can't be aged waits; it is set by NTP or by the API's first reply", time.Now())
+			}
+		}
+	}
+}
+
+// clockChanged looks whether the clock is known by now.
+func (a *Agent) clockChanged() {
+	known := a.clock.Now().Known
+	a.metrics.ClockSynchronized(known)
+	if skew, ok := a.clock.Skew(); ok {
+		a.metrics.ClockSkew(skew)
+	}
+	if known && !a.clockKnown.Swap(true) {
+		a.problems.clear(ProblemClockUnknown, "")
+		a.lanes.kickAll()
+	}
+}
+
+// prune removes what ended longer ago than the retention, and clears the retained statuses.
+func (a *Agent) prune(ctx context.Context) {
+	tick := time.NewTicker(pruneEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for a.pruneSome(ctx) == pruneBatch && ctx.Err() == nil {
+		}
+	}
+}
+
+func (a *Agent) pruneSome(ctx context.Context) int {
+	now := a.clock.Now()
+	gone, err := a.store.Prune(ctx, func(r outbox.Request) bool {
+		if r.Finished == nil {
+			return false
+		}
+		age, ok := now.Since(*r.Finished)
+		return ok && age > a.cfg.Outbox.Retention
+	}, pruneBatch)
+	if err != nil && ctx.Err() == nil {
+		a.log.Error("old requests could not be pruned", "err", err)
+	}
+	for _, r := range gone {
+		a.publish.clear(r)
+		a.problems.clear(ProblemLatePayment, r.ID)
+		a.problems.clear(ProblemFurtherOrder, r.ID)
+	}
+	return len(gone)
+}
+
+// checkAccount holds sending back where the outbox belongs to another account at the API.
+func (a *Agent) checkAccount() {
+	mine := outbox.Account{BaseURL: a.cfg.API.BaseURL, Organization: a.cfg.API.OrganizationUUID}
+	bound, ok := a.store.Account()
+	if !ok {
+		if err := a.store.BindAccount(context.Background(), mine); err != nil {
+			a.log.Error("the outbox could not be bound to the API account", "err", err)
+		}
+	} else if bound != mine {
+		a.gate.shut(gateWrongAccount)
+		a.problems.raise(ProblemWrongAccount, "", "the outbox belongs to "+bound.BaseURL+" "+bound.Organization+
+			", the configuration names "+mine.BaseURL+" "+mine.Organization+"; correct the configuration, or start with an outbox of its own", time.Now())
+	}
+	if a.store.Identity().RolledBack {
+		a.gate.shut(gateRolledBack)
+		a.problems.raise(ProblemRolledBack, "", "the outbox file is an older copy than the one that was in use; nothing is sent until an operator accepts it", time.Now())
+	}
+}
+
+func (a *Agent) openBus() error {
+	handlers := mqtt.Handlers{Deliver: a.intake.deliver, Up: a.busUp, Down: a.busDown}
+	open := a.opts.Bus
+	if open == nil {
+		open = a.externalBroker
+	}
+	bus, err := open(a.topics, a.will, handlers)
+	if err != nil {
+		return err
+	}
+	a.bus, a.publish.bus = bus, bus
+	return nil
+}
+
+func (a *Agent) externalBroker(topics mqtt.Topics, will func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error) {
+	c := a.cfg.MQTT
+	if c.URL == "" {
+		return nil, errors.New("mqtt.url is not set, and this version has no broker of its own; name one, such as tcp://127.0.0.1:1883")
+	}
+	return mqtt.New(mqtt.Options{
+		URL: c.URL, ClientID: c.ClientID, Topics: topics, Username: c.Username, Password: a.cfg.PasswordReader(),
+		CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile, Will: will,
+	}, handlers)
+}
+
+func (a *Agent) busUp() {
+	if a.up.Swap(true) {
+		a.metrics.MQTTReconnect()
+	}
+	a.metrics.MQTTConnected(true)
+	a.log.Info("connected to the broker")
+	a.publish.connected(true)
+}
+
+func (a *Agent) busDown(err error) {
+	a.metrics.MQTTConnected(false)
+	a.publish.connected(false)
+	if err != nil {
+		a.log.Warn("no connection to the broker; it is tried again", "err", err)
+	}
+}
+
+func (a *Agent) openCallbacks() error {
+	if a.cfg.Callback == nil {
+		return nil
+	}
+	c := &callbacks{store: a.store, log: a.log, seen: map[uint64]time.Time{}}
+	c.post = func(terminal string, seq uint64, e outbox.Event) { a.lanes.lane(terminal).post(seq, e) }
+	if err := c.listen(a.cfg.Callback.Listen); err != nil {
+		return err
+	}
+	a.calls = c
+	a.lanes.compose.callbackURL = a.cfg.Callback.PublicURL
+	return nil
+}
+
+func (a *Agent) openWeb() error {
+	if a.opts.NoHTTP {
+		return nil
+	}
+	web, err := monitor.NewServer(monitor.ServerOptions{
+		Listen: a.cfg.HTTP.Listen, WebConfigFile: a.cfg.HTTP.WebConfigFile, Metrics: a.metrics, Ready: a.notReady, Logger: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := web.Listen(); err != nil {
+		return err
+	}
+	a.web = web
+	return nil
+}
+
+// notReady says why the agent can't do its work. The API's absence is a problem, not unreadiness: requests are kept.
+func (a *Agent) notReady() []string {
+	var why []string
+	if !a.running.Load() {
+		why = append(why, "the lanes are not running")
+	}
+	if !a.bus.Connected() {
+		why = append(why, "the broker is not connected and subscribed")
+	}
+	if a.problems.has(ProblemOutboxFull) {
+		why = append(why, "the outbox takes no requests: the disk is full")
+	}
+	return why
+}
+
+func (a *Agent) outboxSize() (int64, bool) {
+	return a.store.Stats().FileBytes, true
+}

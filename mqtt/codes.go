@@ -1,0 +1,19 @@
+package mqtt
+
+import "slices"
+
+// The codes of refusals at the door that need to know more than the message itself; whoever knows makes them.
+const (
+	// CodeUnknownTerminal: the API's list does not have the terminal.
+	CodeUnknownTerminal Code = "unknownTerminal"
+	// CodeRequestIDConflict: the id was used before with other content.
+	CodeRequestIDConflict Code = "requestIdConflict"
+)
+
+var codes = []Code{
+	CodeRetainedRequest, CodeUnknownKind, CodeInvalidRequest, CodeTooLarge, CodeNotJSON, CodeDuplicateKey,
+	CodeUnknownTerminal, CodeRequestIDConflict,
+}
+
+// Codes lists every code with which a message can be refused at the door.
+func Codes() []Code { return slices.Clone(codes) }
