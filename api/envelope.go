@@ -66,8 +66,12 @@ func readFields(fields map[string]json.RawMessage, s *scrubber) envelope {
 func readErrors(raw json.RawMessage, s *scrubber) []FieldError {
 	var found []FieldError
 	add := func(path, message string) {
+		if len(found) == maxFieldErrors {
+			return
+		}
+		path = cutText(path, maxMessageConsulted)
 		message = cutText(s.clean(cutText(message, maxMessageConsulted)), maxText)
-		if message != "" && len(found) < maxFieldErrors {
+		if message != "" {
 			found = append(found, FieldError{Path: cutText(s.clean(path), maxPath), Message: message})
 		}
 	}

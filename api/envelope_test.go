@@ -125,7 +125,7 @@ func FuzzReply(f *testing.F) {
 			readDetails("ODR1", m)
 		}
 		_, _ = readTerminals(e)
-		_, _ = readStatuses(strings.NewReader(string(body)), func(OrderStatus) error { return nil })
+		_, _ = readStatuses(strings.NewReader(string(body)), maxList, func(OrderStatus) error { return nil })
 	})
 }
 

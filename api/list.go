@@ -39,7 +39,7 @@ func (c *Client) OrderStatuses(ctx context.Context, status string, each func(Ord
 			if strings.Contains(resp.Header.Get("Link"), `rel="next"`) {
 				return envelope{}, ErrPaged
 			}
-			return readStatuses(resp.Body, each)
+			return readStatuses(resp.Body, maxList, each)
 		},
 	})
 	return reply
@@ -110,9 +110,9 @@ func (a *allowance) Read(b []byte) (int, error) {
 }
 
 // readStatuses reads {…, "data": [{uuid,status}…], …} and the end of the body
-// after it. The keys may come in any order.
-func readStatuses(r io.Reader, each func(OrderStatus) error) (envelope, error) {
-	in := &allowance{r: r, left: maxList, entry: maxListEntry}
+// after it, at most bound bytes. The keys may come in any order.
+func readStatuses(r io.Reader, bound int64, each func(OrderStatus) error) (envelope, error) {
+	in := &allowance{r: r, left: bound, entry: maxListEntry}
 	dec := json.NewDecoder(in)
 	if err := expect(dec, '{'); err != nil {
 		return envelope{}, err
