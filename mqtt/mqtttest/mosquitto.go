@@ -1,0 +1,219 @@
+package mqtttest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// MosquittoOptions say how to run a mosquitto. The zero value is one without
+// persistence that lets everybody in.
+type MosquittoOptions struct {
+	// Persistence keeps sessions and retained messages on disk after every
+	// change.
+	Persistence bool
+	// Config is added to the configuration, line by line.
+	Config string
+	// Listener is put after the listener line; by default
+	// "allow_anonymous true".
+	Listener string
+}
+
+// Mosquitto is a running mosquitto on a port of its own. Its methods are for
+// one goroutine.
+type Mosquitto struct {
+	// Addr is host:port, URL the same as tcp://host:port.
+	Addr, URL string
+
+	t       testing.TB
+	dir     string
+	binary  string
+	command *exec.Cmd
+	exited  chan struct{}
+	output  *lockedBuffer
+}
+
+// StartMosquitto runs a mosquitto until the test ends, and returns when it
+// answers. Without mosquitto installed the test is skipped in short mode and
+// fails otherwise.
+func StartMosquitto(t testing.TB, options MosquittoOptions) *Mosquitto {
+	t.Helper()
+	m := &Mosquitto{t: t, dir: t.TempDir(), binary: findMosquitto(t), output: &lockedBuffer{}}
+	m.Addr = freeAddr(t)
+	m.URL = "tcp://" + m.Addr
+	m.configure(options)
+	t.Cleanup(func() {
+		m.Kill()
+		if t.Failed() {
+			t.Logf("mosquitto said:\n%s", m.output)
+		}
+	})
+	m.Start()
+	return m
+}
+
+func findMosquitto(t testing.TB) string {
+	t.Helper()
+	for _, name := range []string{"mosquitto", "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	if testing.Short() {
+		t.Skip("mosquitto is not installed")
+	}
+	t.Fatal("mosquitto is not installed; install it, or run the tests with -short")
+	return ""
+}
+
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("finding a free port: %v", err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
+func (m *Mosquitto) configure(options MosquittoOptions) {
+	m.t.Helper()
+	host, port, err := net.SplitHostPort(m.Addr)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if options.Listener == "" {
+		options.Listener = "allow_anonymous true"
+	}
+	var config strings.Builder
+	if options.Persistence {
+		fmt.Fprintf(&config, "persistence true\npersistence_location %s/\nautosave_on_changes true\nautosave_interval 1\n", m.dir)
+	}
+	if os.Geteuid() == 0 {
+		// It would change to a user that can't write into the test's folder.
+		config.WriteString("user root\n")
+	}
+	fmt.Fprintf(&config, "log_dest stderr\nmax_queued_messages 0\n%s\nlistener %s %s\n%s\n", options.Config, port, host, options.Listener)
+	if err := os.WriteFile(m.config(), []byte(config.String()), 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *Mosquitto) config() string { return filepath.Join(m.dir, "mosquitto.conf") }
+
+// Start runs it again after Stop or Kill, on the same port.
+func (m *Mosquitto) Start() {
+	m.t.Helper()
+	if m.command != nil {
+		return
+	}
+	// Not bound to the test's context: that ends before the cleanups, and the
+	// processes that they stop in order.
+	command := exec.CommandContext(context.WithoutCancel(m.t.Context()), m.binary, "-c", m.config())
+	command.Stderr = m.output
+	if err := command.Start(); err != nil {
+		m.t.Fatalf("starting mosquitto: %v", err)
+	}
+	exited := make(chan struct{})
+	go func() {
+		// How it ended is in its output.
+		_ = command.Wait()
+		close(exited)
+	}()
+	m.command, m.exited = command, exited
+	m.await()
+}
+
+// await returns once the port answers.
+func (m *Mosquitto) await() {
+	m.t.Helper()
+	dialer := net.Dialer{Timeout: time.Second}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.NewTimer(10 * time.Second)
+	defer limit.Stop()
+	for {
+		conn, err := dialer.DialContext(m.t.Context(), "tcp", m.Addr)
+		if err == nil {
+			_ = conn.Close()
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-m.exited:
+			m.t.Fatalf("mosquitto ended:\n%s", m.output)
+		case <-limit.C:
+			m.t.Fatalf("mosquitto does not answer on %s: %v", m.Addr, err)
+		}
+	}
+}
+
+// Stop ends it in order: with persistence it saves what it knows.
+func (m *Mosquitto) Stop() { m.stop(os.Interrupt) }
+
+// Kill ends it as kill -9 does.
+func (m *Mosquitto) Kill() { m.stop(os.Kill) }
+
+func (m *Mosquitto) stop(how os.Signal) {
+	if m.command == nil {
+		return
+	}
+	if err := m.command.Process.Signal(how); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		m.t.Errorf("stopping mosquitto: %v", err)
+	}
+	select {
+	case <-m.exited:
+	case <-time.After(10 * time.Second):
+		m.t.Error("mosquitto does not end; killing it")
+		_ = m.command.Process.Kill()
+		<-m.exited
+	}
+	m.command = nil
+}
+
+// Restart stops it in order and starts it again. Without persistence it has
+// then forgotten everything.
+func (m *Mosquitto) Restart() {
+	m.t.Helper()
+	m.Stop()
+	m.Start()
+}
+
+// RestartForgetful starts it again without its memory, persistence or not.
+func (m *Mosquitto) RestartForgetful() {
+	m.t.Helper()
+	m.Kill()
+	if err := os.Remove(filepath.Join(m.dir, "mosquitto.db")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		m.t.Fatal(err)
+	}
+	m.Start()
+}
+
+// Output is what it wrote to its log so far.
+func (m *Mosquitto) Output() string { return m.output.String() }
+
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}

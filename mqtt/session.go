@@ -1,0 +1,219 @@
+package mqtt
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+)
+
+// inFlight bounds how many messages are published without the broker having
+// acknowledged them.
+const inFlight = 256
+
+// arrival is a message of the broker on its way through us.
+type arrival struct {
+	message paho.Message
+	settled bool
+}
+
+type publication struct {
+	message Message
+	decide  func(error)
+}
+
+type sent struct {
+	token  paho.Token
+	decide func(error)
+}
+
+// session is one connection, from dialling to its end.
+type session struct {
+	topics       Topics
+	writeTimeout time.Duration
+	deliver      func(Delivery)
+	client       paho.Client
+
+	// down is closed when the connection has ended, whoever ended it.
+	down chan struct{}
+	// Each of these has room for one sign that the state below has changed.
+	arrivals, acks, out, idle chan struct{}
+	// running counts what delivers and acknowledges.
+	running sync.WaitGroup
+
+	mu   sync.Mutex
+	conn *watchedConn
+	up   bool
+	// failed and closing end the deliveries; failed the acknowledgements too.
+	failed, closing bool
+	err             error
+	// queue holds what waits to be delivered; unsettled, in order of arrival,
+	// what is not acknowledged yet.
+	queue     []*arrival
+	unsettled []*arrival
+	delivered int
+	pending   []publication
+	// writing is what is being handed to paho, which may block for a while
+	// after the connection has ended.
+	writing *publication
+	sending int
+}
+
+func newSession(topics Topics, writeTimeout time.Duration, deliver func(Delivery)) *session {
+	return &session{
+		topics:       topics,
+		writeTimeout: writeTimeout,
+		deliver:      deliver,
+		down:         make(chan struct{}),
+		arrivals:     make(chan struct{}, 1),
+		acks:         make(chan struct{}, 1),
+		out:          make(chan struct{}, 1),
+		idle:         make(chan struct{}, 1),
+	}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func (s *session) watch(raw net.Conn) net.Conn {
+	conn := &watchedConn{Conn: raw, writeTimeout: s.writeTimeout, lost: s.lost}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conn = conn
+	return conn
+}
+
+// lost notes that the connection has ended; only the first reason counts. What
+// was published and not acknowledged is decided by the goroutines that hold
+// it.
+func (s *session) lost(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return
+	}
+	s.err = err
+	close(s.down)
+	for _, p := range s.pending {
+		p.decide(ErrConnectionLost)
+	}
+	s.pending = nil
+	if s.writing != nil {
+		s.writing.decide(ErrConnectionLost)
+	}
+}
+
+func (s *session) isDown() bool {
+	select {
+	case <-s.down:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *session) reason() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		return errors.New("the connection to the broker was closed")
+	}
+	return fmt.Errorf("the connection to the broker ended: %w", s.err)
+}
+
+// markUp tells whether the connection still stands.
+func (s *session) markUp() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.up = s.err == nil
+	return s.up
+}
+
+func (s *session) closeUnlessUp() {
+	s.mu.Lock()
+	conn, up := s.conn, s.up
+	s.mu.Unlock()
+	if conn != nil && !up {
+		_ = conn.Close()
+	}
+}
+
+// subscribe returns once the broker has granted the subscription. A granted
+// quality of service of 0 is a refusal: nothing would be acknowledged.
+func (s *session) subscribe(filter string, timeout time.Duration) error {
+	t := s.client.Subscribe(filter, 1, nil)
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-t.Done():
+	case <-s.down:
+		return s.reason()
+	case <-timer.C:
+		return fmt.Errorf("the broker did not answer the subscription to %s within %s", filter, timeout)
+	}
+	if err := t.Error(); err != nil {
+		return fmt.Errorf("subscribing to %s: %w", filter, err)
+	}
+	granted, ok := t.(*paho.SubscribeToken)
+	if !ok || granted.Result()[filter] != 1 {
+		return fmt.Errorf("the broker refused the subscription to %s: check what its access list allows our user", filter)
+	}
+	return nil
+}
+
+// start begins to acknowledge and publish.
+func (s *session) start() {
+	inFlight := make(chan sent, inFlight)
+	s.running.Go(s.acknowledge)
+	go s.write(inFlight)
+	go s.collect(inFlight)
+}
+
+// end closes the connection if it still stands. When it returns, nothing is
+// delivered any more; a write that paho still holds ends by its own timeout.
+func (s *session) end() {
+	if s.client != nil && s.client.IsConnectionOpen() {
+		s.client.Disconnect(250)
+	}
+	s.lost(errors.New("closed by us"))
+	s.mu.Lock()
+	conn := s.conn
+	s.mu.Unlock()
+	if conn != nil {
+		_ = conn.Close()
+	}
+	s.running.Wait()
+}
+
+// drain waits until all that was delivered is settled and all that was
+// published is acknowledged, but not longer than grace. Nothing more is
+// delivered.
+func (s *session) drain(grace time.Duration) {
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	for !s.drained() {
+		select {
+		case <-s.idle:
+		case <-timer.C:
+			return
+		case <-s.down:
+			return
+		}
+	}
+}
+
+func (s *session) drained() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pending) == 0 && s.sending == 0 && s.delivered == 0
+}
