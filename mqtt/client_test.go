@@ -1,0 +1,281 @@
+package mqtt_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"math/big"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tillpost/mqtt"
+	"tillpost/mqtt/mqtttest"
+)
+
+const patience = 15 * time.Second
+
+// running is a client that runs until the test ends.
+type running struct {
+	client     *mqtt.Client
+	ups        chan struct{}
+	downs      chan error
+	deliveries chan mqtt.Delivery
+}
+
+func run(t *testing.T, o mqtt.Options) *running {
+	t.Helper()
+	r := &running{ups: make(chan struct{}, 1000), downs: make(chan error, 1000), deliveries: make(chan mqtt.Delivery, 1000)}
+	if o.ClientID == "" {
+		o.ClientID = "agent"
+	}
+	o.Topics = mqtt.Topics{Prefix: "test"}
+	o.BackoffMin, o.BackoffMax = 20*time.Millisecond, 100*time.Millisecond
+	client, err := mqtt.New(o, mqtt.Handlers{
+		Deliver: func(d mqtt.Delivery) { r.deliveries <- d },
+		Up:      func() { r.ups <- struct{}{} },
+		Down:    func(err error) { r.downs <- err },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.client = client
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- client.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := receive(t, ended); err != nil {
+			t.Errorf("Run returned %v", err)
+		}
+	})
+	return r
+}
+
+func receive[T any](t *testing.T, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		t.Fatal("waited in vain")
+		panic("unreachable")
+	}
+}
+
+func TestClientNoticesAHalfOpenConnection(t *testing.T) {
+	t.Parallel()
+	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{})
+	proxy := mqtttest.NewProxy(t, broker.Addr)
+	r := run(t, mqtt.Options{URL: "tcp://" + proxy.Addr(), KeepAlive: time.Second, WriteTimeout: 500 * time.Millisecond, ConnectTimeout: time.Second})
+	receive(t, r.ups)
+	proxy.Hold(true)
+	// More than the kernel's buffers hold, so that writing blocks.
+	token := r.client.Publish(mqtt.Message{Topic: "x", Payload: make([]byte, 20<<20)})
+	behind := r.client.Publish(mqtt.Message{Topic: "x"})
+	if err := receive(t, r.downs); err == nil {
+		t.Error("no reason for Down")
+	}
+	for _, lost := range []mqtt.Token{token, behind} {
+		if err := lost.Wait(t.Context()); !errors.Is(err, mqtt.ErrConnectionLost) {
+			t.Errorf("a message on a dead connection: %v", err)
+		}
+	}
+	proxy.Hold(false)
+	receive(t, r.ups)
+}
+
+// TestClientNoticesASilentPeer has nothing to write but the probe.
+func TestClientNoticesASilentPeer(t *testing.T) {
+	t.Parallel()
+	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{})
+	proxy := mqtttest.NewProxy(t, broker.Addr)
+	r := run(t, mqtt.Options{URL: "tcp://" + proxy.Addr(), KeepAlive: time.Second, WriteTimeout: 500 * time.Millisecond, ConnectTimeout: time.Second})
+	receive(t, r.ups)
+	proxy.Hold(true)
+	if err := receive(t, r.downs); err == nil {
+		t.Error("no reason for Down")
+	}
+	// A peer that takes the connection and says nothing is not waited for
+	// either.
+	if err := receive(t, r.downs); err == nil || r.client.Connected() {
+		t.Errorf("connected to a silent peer: %v", err)
+	}
+}
+
+func TestClientEndsWhileConnecting(t *testing.T) {
+	t.Parallel()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	silent := make(chan net.Conn, 1)
+	go func() {
+		if conn, err := listener.Accept(); err == nil {
+			silent <- conn
+		}
+	}()
+	client, err := mqtt.New(mqtt.Options{URL: "tcp://" + listener.Addr().String(), ClientID: "agent", Topics: mqtt.Topics{Prefix: "test"}, ConnectTimeout: time.Hour},
+		mqtt.Handlers{Deliver: func(mqtt.Delivery) {}, Up: func() { t.Error("up") }, Down: func(error) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- client.Run(ctx) }()
+	conn := receive(t, silent)
+	defer func() { _ = conn.Close() }()
+	cancel()
+	if err := receive(t, ended); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestClientTellsWhyItIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	users, acl := filepath.Join(dir, "users"), filepath.Join(dir, "acl")
+	makeUsers(t, users, "agent", "secret")
+	if err := os.WriteFile(acl, []byte("user agent\ntopic readwrite other/#\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Listener: "allow_anonymous false\npassword_file " + users + "\nacl_file " + acl})
+
+	wrong := run(t, mqtt.Options{URL: broker.URL, Username: "agent", Password: func() (string, error) { return "wrong", nil }})
+	if err := receive(t, wrong.downs); err == nil || strings.Contains(err.Error(), "wrong") {
+		t.Errorf("wrong password: %v", err)
+	}
+	unread := run(t, mqtt.Options{URL: broker.URL, Username: "agent", Password: func() (string, error) { return "", os.ErrPermission }})
+	if err := receive(t, unread.downs); !errors.Is(err, os.ErrPermission) {
+		t.Errorf("a password that can't be read: %v", err)
+	}
+	// mosquitto grants any subscription and filters what it sends, unless
+	// the access list denies the filter itself.
+	right := run(t, mqtt.Options{URL: broker.URL, Username: "agent", Password: func() (string, error) { return "secret", nil }})
+	select {
+	case <-right.ups:
+	case err := <-right.downs:
+		if !strings.Contains(err.Error(), "subscription") {
+			t.Errorf("a denied subscription: %v", err)
+		}
+	case <-time.After(patience):
+		t.Error("neither up nor down")
+	}
+}
+
+func makeUsers(t *testing.T, path, user, password string) {
+	t.Helper()
+	tool, err := exec.LookPath("mosquitto_passwd")
+	if err != nil {
+		t.Skip("mosquitto_passwd is not installed")
+	}
+	if out, err := exec.CommandContext(t.Context(), tool, "-b", "-c", path, user, password).CombinedOutput(); err != nil {
+		t.Fatalf("mosquitto_passwd: %v %s", err, out)
+	}
+}
+
+// TestTwoClientsWithOneID throw each other out, and neither takes the other's
+// deliveries for its own.
+func TestTwoClientsWithOneID(t *testing.T) {
+	t.Parallel()
+	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{})
+	a := run(t, mqtt.Options{URL: broker.URL})
+	receive(t, a.ups)
+	run(t, mqtt.Options{URL: broker.URL})
+	if err := receive(t, a.downs); err == nil {
+		t.Error("no reason for Down")
+	}
+}
+
+func TestClientOverTLSWithACertificate(t *testing.T) {
+	t.Parallel()
+	pki := newPKI(t)
+	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Listener: "allow_anonymous true\ncafile " + pki.ca + "\ncertfile " + pki.cert + "\nkeyfile " + pki.key + "\nrequire_certificate true"})
+	url := "tls://" + broker.Addr
+	good := run(t, mqtt.Options{URL: url, CAFile: pki.ca, CertFile: pki.cert, KeyFile: pki.key})
+	receive(t, good.ups)
+	if err := good.client.Publish(mqtt.Message{Topic: "x", Payload: []byte("x")}).Wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+	stranger := run(t, mqtt.Options{ClientID: "stranger", URL: url, CertFile: pki.cert, KeyFile: pki.key})
+	if err := receive(t, stranger.downs); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("a broker that nobody vouches for: %v", err)
+	}
+	bare := run(t, mqtt.Options{ClientID: "bare", URL: url, CAFile: pki.ca})
+	if err := receive(t, bare.downs); err == nil {
+		t.Error("without a certificate")
+	}
+}
+
+type pki struct{ ca, cert, key string }
+
+// newPKI makes a certificate that vouches for itself and serves both sides.
+func newPKI(t *testing.T) pki {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	p := pki{ca: filepath.Join(dir, "cert.pem"), cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem")}
+	for path, block := range map[string]*pem.Block{p.cert: {Type: "CERTIFICATE", Bytes: der}, p.key: {Type: "PRIVATE KEY", Bytes: keyDER}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p
+}
+
+func TestNewRefusesWhatCannotWork(t *testing.T) {
+	t.Parallel()
+	good := mqtt.Options{URL: "tcp://broker", ClientID: "agent", Topics: mqtt.Topics{Prefix: "tillpost"}}
+	handlers := mqtt.Handlers{Deliver: func(mqtt.Delivery) {}, Up: func() {}, Down: func(error) {}}
+	if _, err := mqtt.New(good, handlers); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mqtt.New(good, mqtt.Handlers{}); err == nil {
+		t.Error("no handlers")
+	}
+	for name, change := range map[string]func(*mqtt.Options){
+		"no URL":          func(o *mqtt.Options) { o.URL = "" },
+		"no scheme":       func(o *mqtt.Options) { o.URL = "broker:1883" },
+		"other scheme":    func(o *mqtt.Options) { o.URL = "http://broker" },
+		"no host":         func(o *mqtt.Options) { o.URL = "tcp://:1883" },
+		"a path":          func(o *mqtt.Options) { o.URL = "tcp://broker/mqtt" },
+		"a password":      func(o *mqtt.Options) { o.URL = "tcp://agent:hunter2@broker" },
+		"broken password": func(o *mqtt.Options) { o.URL = "tcp://agent:hunter2%zz@broker" },
+		"no id":           func(o *mqtt.Options) { o.ClientID = "" },
+		"no prefix":       func(o *mqtt.Options) { o.Topics.Prefix = "" },
+		"half a pair":     func(o *mqtt.Options) { o.CertFile = "cert.pem" },
+		"no CA there":     func(o *mqtt.Options) { o.URL = "tls://broker"; o.CAFile = "/does/not/exist" },
+	} {
+		o := good
+		change(&o)
+		if _, err := mqtt.New(o, handlers); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
