@@ -32,16 +32,17 @@ func TestBreaker(t *testing.T) {
 		if tk, _ := b.allow(); tk != nil {
 			t.Error("let through just before the pause's end")
 		}
-		time.Sleep(1)
-		for i, want := range []time.Duration{2, 4, 8, 15, 15} {
+		time.Sleep(time.Nanosecond)
+		for i, seconds := range []int{2, 4, 8, 15, 15} {
+			want := time.Duration(seconds) * time.Second
 			probe := take()
 			if second, wait := b.allow(); second != nil || wait <= 0 {
 				t.Fatalf("a second probe beside the first (%v)", wait)
 			}
 			probe.done(wasUnanswered)
 			_, wait := b.allow()
-			if wait != want*time.Second {
-				t.Errorf("pause %d: %v, want %v", i+2, wait, want*time.Second)
+			if wait != want {
+				t.Errorf("pause %d: %v, want %v", i+2, wait, want)
 			}
 			time.Sleep(wait)
 		}

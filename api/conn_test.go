@@ -245,7 +245,7 @@ func TestSharedAndFreshConnections(t *testing.T) {
 func TestCertificateIsChecked(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewUnstartedServer(answer(201, created))
-	srv.Config.ErrorLog = discardLog()
+	quiet(srv.Config)
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	c := newClient(t, options(srv.URL))

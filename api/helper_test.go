@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -151,4 +151,7 @@ func serveMethods(t *testing.T, seen *[]string, allowed string) *Client {
 	})
 }
 
-func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
+// quiet silences a server whose failures are the test.
+func quiet(srv *http.Server) {
+	srv.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+}
