@@ -1,0 +1,303 @@
+package outbox
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strconv"
+	"strings"
+)
+
+// A record is a fixed header, the terminal, the request's id and the rest as JSON. What an index needs stands in front,
+// so that a scan at start decodes no JSON:
+//
+//	0  format version     4  length of the id       12 revision, 8 bytes big-endian
+//	1  state              5  flags                  20 content digest, 32 bytes
+//	2  kind               6  reserved, zero         52 terminal, id, JSON
+//	3  length of terminal 8  CRC-32C, big-endian
+//
+// The checksum covers the record's sequence and everything but itself, so that a record under another's key is damage
+// too. A tombstone has no JSON. Bodies are kept apart, so that a change of state does not write them again.
+const (
+	recordVersion = 1
+	headerLen     = 52
+	bodyHeaderLen = 8
+
+	flagTomb = 1 << 0
+	flagBody = 1 << 1
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+var (
+	errRecordShort    = errors.New("record is cut short")
+	errRecordChecksum = errors.New("record does not match its checksum")
+	errRecordShape    = errors.New("record makes no sense")
+)
+
+// newerError is a record of a format that this build does not know.
+type newerError struct{ version byte }
+
+func (e newerError) Error() string {
+	return fmt.Sprintf("format version %d is newer than this tillpost's %d", e.version, recordVersion)
+}
+
+// header is what stands before a record's JSON. Terminal and id are copies only where a function says so.
+type header struct {
+	state    State
+	kind     Kind
+	flags    byte
+	revision uint64
+	digest   [32]byte
+	terminal []byte
+	id       []byte
+	rest     []byte
+}
+
+func (h header) tomb() bool    { return h.flags&flagTomb != 0 }
+func (h header) hasBody() bool { return h.flags&flagBody != 0 }
+
+// request gives what a header alone knows.
+func (h header) request(seq uint64) Request {
+	return Request{
+		Seq: seq, ID: string(h.id), Kind: h.kind, Terminal: string(h.terminal), State: h.state,
+		Revision: h.revision, Digest: h.digest,
+	}
+}
+
+// stored is the JSON part: the request without what the header holds, and the names of the boots that its instants
+// refer to. A boot's name is long and comes back in every instant.
+type stored struct {
+	*Request
+	Boots []string `json:"boots,omitempty"`
+
+	ID       *struct{} `json:"id,omitempty"`
+	Terminal *struct{} `json:"t,omitempty"`
+	Revision *struct{} `json:"r,omitempty"`
+	Digest   *struct{} `json:"d,omitempty"`
+}
+
+// encodeRecord gives the record of a request, without its body.
+func encodeRecord(r Request) ([]byte, error) {
+	if err := storable(r); err != nil {
+		return nil, err
+	}
+	var flags byte
+	if len(r.Body) > 0 {
+		flags |= flagBody
+	}
+	shared := sharing(r)
+	rest := stored{Request: &shared.request, Boots: shared.boots}
+	buf := bytes.NewBuffer(make([]byte, 0, 1024))
+	buf.Write(make([]byte, headerLen))
+	buf.WriteString(r.Terminal)
+	buf.WriteString(r.ID)
+	enc := json.NewEncoder(buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(rest); err != nil {
+		return nil, fmt.Errorf("encode the record of %s: %w", r.ID, err)
+	}
+	b := bytes.TrimSuffix(buf.Bytes(), []byte{'\n'})
+	fillHeader(b, r, flags)
+	return b, nil
+}
+
+// encodeTomb gives what outlives a pruned request: enough that its id is never run again.
+func encodeTomb(r Request) []byte {
+	b := make([]byte, headerLen, headerLen+len(r.Terminal)+len(r.ID))
+	b = append(append(b, r.Terminal...), r.ID...)
+	fillHeader(b, r, flagTomb)
+	return b
+}
+
+// storable tells whether a request fits the record's frame.
+func storable(r Request) error {
+	switch {
+	case r.ID == "" || len(r.ID) > 255:
+		return fmt.Errorf("a request's id has 1 to 255 bytes, not %d", len(r.ID))
+	case r.Terminal == "" || len(r.Terminal) > 255 || strings.IndexByte(r.Terminal, 0) >= 0:
+		return errors.New("a request's terminal has 1 to 255 bytes, none of them zero")
+	case r.Kind == 0 || r.State == 0:
+		return fmt.Errorf("request %s has no kind or no state", r.ID)
+	}
+	return nil
+}
+
+func fillHeader(b []byte, r Request, flags byte) {
+	b[0], b[1], b[2], b[3], b[4], b[5] = recordVersion, byte(r.State), byte(r.Kind), byte(len(r.Terminal)), byte(len(r.ID)), flags
+	binary.BigEndian.PutUint64(b[12:], r.Revision)
+	copy(b[20:], r.Digest[:])
+	binary.BigEndian.PutUint32(b[8:], recordSum(r.Seq, b))
+}
+
+// seal sets the sequence of an encoded record that was made before it had one.
+func seal(b []byte, seq uint64) { binary.BigEndian.PutUint32(b[8:], recordSum(seq, b)) }
+
+func recordSum(seq uint64, b []byte) uint32 {
+	var key [8]byte
+	binary.BigEndian.PutUint64(key[:], seq)
+	sum := crc32.Update(0, castagnoli, key[:])
+	sum = crc32.Update(sum, castagnoli, b[:8])
+	return crc32.Update(sum, castagnoli, b[12:])
+}
+
+// decodeHeader reads a record's header and checks the whole record's checksum. The slices point into b.
+func decodeHeader(seq uint64, b []byte) (header, error) {
+	if len(b) == 0 {
+		return header{}, errRecordShort
+	}
+	if b[0] > recordVersion {
+		return header{}, newerError{b[0]}
+	}
+	if len(b) < headerLen {
+		return header{}, errRecordShort
+	}
+	if binary.BigEndian.Uint32(b[8:]) != recordSum(seq, b) {
+		return header{}, errRecordChecksum
+	}
+	nt, ni := int(b[3]), int(b[4])
+	if b[0] != recordVersion || nt == 0 || ni == 0 || len(b) < headerLen+nt+ni {
+		return header{}, errRecordShape
+	}
+	h := header{state: State(b[1]), kind: Kind(b[2]), flags: b[5], revision: binary.BigEndian.Uint64(b[12:])}
+	copy(h.digest[:], b[20:])
+	h.terminal = b[headerLen : headerLen+nt]
+	h.id = b[headerLen+nt : headerLen+nt+ni]
+	h.rest = b[headerLen+nt+ni:]
+	return h, nil
+}
+
+// decodeRecord reads a record without its body. The request shares no memory with b.
+func decodeRecord(seq uint64, b []byte) (Request, header, error) {
+	h, err := decodeHeader(seq, b)
+	if err != nil {
+		return Request{}, h, err
+	}
+	r := h.request(seq)
+	if h.tomb() {
+		return r, h, nil
+	}
+	rest := stored{Request: &r}
+	if err := json.Unmarshal(h.rest, &rest); err != nil {
+		return Request{}, h, fmt.Errorf("%w: %w", errRecordShape, err)
+	}
+	if rest.Request != &r {
+		return Request{}, h, errRecordShape
+	}
+	if err := unshare(&r, rest.Boots); err != nil {
+		return Request{}, h, err
+	}
+	return r, h, nil
+}
+
+// encodeBody frames a body: version, three zero bytes, CRC-32C over sequence and body, body.
+func encodeBody(seq uint64, body []byte) []byte {
+	b := make([]byte, bodyHeaderLen, bodyHeaderLen+len(body))
+	b[0] = recordVersion
+	b = append(b, body...)
+	binary.BigEndian.PutUint32(b[4:], bodySum(seq, body))
+	return b
+}
+
+// decodeBody gives a copy of the body in its frame.
+func decodeBody(seq uint64, b []byte) ([]byte, error) {
+	if err := checkBody(seq, b); err != nil {
+		return nil, err
+	}
+	return bytes.Clone(b[bodyHeaderLen:]), nil
+}
+
+func checkBody(seq uint64, b []byte) error {
+	switch {
+	case len(b) > 0 && b[0] > recordVersion:
+		return newerError{b[0]}
+	case len(b) <= bodyHeaderLen:
+		return errRecordShort
+	case b[0] != recordVersion || b[1]|b[2]|b[3] != 0:
+		return errRecordShape
+	case binary.BigEndian.Uint32(b[4:]) != bodySum(seq, b[bodyHeaderLen:]):
+		return errRecordChecksum
+	}
+	return nil
+}
+
+func bodySum(seq uint64, body []byte) uint32 {
+	var key [8]byte
+	binary.BigEndian.PutUint64(key[:], seq)
+	return crc32.Update(crc32.Update(0, castagnoli, key[:]), castagnoli, body)
+}
+
+// sharedBoots is a request whose instants name their boots by number.
+type sharedBoots struct {
+	request Request
+	boots   []string
+}
+
+// sharing replaces the boots' names by their number in a list: a name of 36 bytes would otherwise stand in the record
+// a dozen times.
+func sharing(r Request) sharedBoots {
+	s := sharedBoots{request: r.clone()}
+	q := &s.request
+	if q.Finished != nil {
+		at := *q.Finished
+		q.Finished = &at
+	}
+	if q.Waiting != nil {
+		w := *q.Waiting
+		q.Waiting = &w
+	}
+	eachInstant(q, func(i *Instant) {
+		if i.Boot == "" {
+			return
+		}
+		for n, b := range s.boots {
+			if b == i.Boot {
+				i.Boot = strconv.Itoa(n)
+				return
+			}
+		}
+		s.boots = append(s.boots, i.Boot)
+		i.Boot = strconv.Itoa(len(s.boots) - 1)
+	})
+	return s
+}
+
+// unshare is the inverse of sharing.
+func unshare(r *Request, boots []string) error {
+	var err error
+	eachInstant(r, func(i *Instant) {
+		if i.Boot == "" {
+			return
+		}
+		n, e := strconv.Atoi(i.Boot)
+		if e != nil || n < 0 || n >= len(boots) {
+			err = errRecordShape
+			return
+		}
+		i.Boot = boots[n]
+	})
+	return err
+}
+
+// eachInstant visits the instants of a request that are stored.
+func eachInstant(r *Request, fn func(*Instant)) {
+	fn(&r.Accepted)
+	fn(&r.TTLFrom)
+	fn(&r.Entered)
+	if r.Finished != nil {
+		fn(r.Finished)
+	}
+	for i := range r.Submissions {
+		fn(&r.Submissions[i].At)
+	}
+	if r.Waiting != nil {
+		fn(&r.Waiting.Since)
+		fn(&r.Waiting.Next)
+	}
+	for i := range r.History {
+		fn(&r.History[i].At)
+	}
+}

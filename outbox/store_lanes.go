@@ -1,0 +1,261 @@
+package outbox
+
+import (
+	"bytes"
+	"slices"
+	"sync"
+)
+
+// Lane is how a terminal's queue stands. Only laned kinds count (Kind.Laned).
+type Lane struct {
+	Terminal string
+	// Holder is the request that keeps the others waiting, 0 if there is none. After a restore there may be several in
+	// doubt; then it is the first.
+	Holder uint64
+	// Head is the first of the queued ones, 0 if there is none, and Oldest when it was accepted.
+	Head   uint64
+	Queued int
+	Oldest Instant
+}
+
+// laneState is what is kept in memory of a lane: never the requests.
+type laneState struct {
+	holders []uint64 // ascending; more than one only after a restore
+	head    uint64
+	queued  int
+}
+
+func (l *laneState) clone() *laneState {
+	c := *l
+	c.holders = slices.Clone(l.holders)
+	return &c
+}
+
+// laneTable holds the lanes as they are committed.
+type laneTable struct {
+	mu    sync.RWMutex
+	lanes map[string]*laneState
+	open  int
+}
+
+func (t *laneTable) get(terminal string) laneState {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if l := t.lanes[terminal]; l != nil {
+		return *l.clone()
+	}
+	return laneState{}
+}
+
+func (t *laneTable) openCount() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.open
+}
+
+// merge makes a committed transaction's lanes the present ones.
+func (t *laneTable) merge(changed map[string]*laneState, opened int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for name, l := range changed {
+		t.lanes[name] = l
+	}
+	t.open += opened
+}
+
+func (t *laneTable) replace(lanes map[string]*laneState, open int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lanes, t.open = lanes, open
+}
+
+func (t *laneTable) terminals() []string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	names := make([]string, 0, len(t.lanes))
+	for n := range t.lanes {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Lane tells how a terminal's queue stands; one never seen is empty.
+func (s *Store) Lane(terminal string) Lane {
+	l := s.lanes.get(terminal)
+	lane := Lane{Terminal: terminal, Head: l.head, Queued: l.queued}
+	if len(l.holders) > 0 {
+		lane.Holder = l.holders[0]
+	}
+	if l.head != 0 {
+		if r, err := s.Get(l.head); err == nil {
+			lane.Oldest = r.Accepted
+		}
+	}
+	return lane
+}
+
+// Lanes lists the lanes of all terminals that had open requests since the store was opened, by terminal.
+func (s *Store) Lanes() []Lane {
+	names := s.lanes.terminals()
+	all := make([]Lane, len(names))
+	for i, n := range names {
+		all[i] = s.Lane(n)
+	}
+	return all
+}
+
+// Positions gives the first n of a terminal's queue, in their order.
+func (s *Store) Positions(terminal string, n int) []Request {
+	var list []Request
+	head := s.lanes.get(terminal).head
+	if head == 0 || n <= 0 {
+		return nil
+	}
+	err := s.view(func(t *txn) error {
+		return t.eachQueued(terminal, head, func(seq uint64) (bool, error) {
+			r, err := t.load(seq)
+			if err == nil {
+				list = append(list, r)
+			}
+			return len(list) < n, err
+		})
+	})
+	if err != nil {
+		return nil
+	}
+	return list
+}
+
+// lane gives a lane as this transaction has it, to be changed.
+func (t *txn) lane(terminal string) *laneState {
+	if l := t.lanes[terminal]; l != nil {
+		return l
+	}
+	l := t.s.lanes.get(terminal)
+	if t.lanes == nil {
+		t.lanes = map[string]*laneState{}
+	}
+	t.lanes[terminal] = &l
+	return &l
+}
+
+// held tells whether another request holds the lane.
+func (t *txn) held(terminal string, seq uint64) bool {
+	l := t.lanes[terminal]
+	if l == nil {
+		committed := t.s.lanes.get(terminal)
+		l = &committed
+	}
+	return slices.ContainsFunc(l.holders, func(h uint64) bool { return h != seq })
+}
+
+// moveLane keeps a lane's figures when a laned request goes from one state to another; 0 is none. The records must be
+// written already.
+func (t *txn) moveLane(r Request, from, to State) error {
+	if !r.Kind.Laned() {
+		return nil
+	}
+	l := t.lane(r.Terminal)
+	switch was, is := from != 0 && from.HoldsLane(), to.HoldsLane(); {
+	case is && !was:
+		at, _ := slices.BinarySearch(l.holders, r.Seq)
+		l.holders = slices.Insert(l.holders, at, r.Seq)
+	case was && !is:
+		l.holders = slices.DeleteFunc(l.holders, func(h uint64) bool { return h == r.Seq })
+	}
+	switch was, is := from == StateQueued, to == StateQueued; {
+	case is && !was:
+		l.queued++
+		if l.head == 0 || r.Seq < l.head {
+			l.head = r.Seq
+		}
+	case was && !is:
+		l.queued--
+		if l.head == r.Seq {
+			l.head = 0
+			return t.eachQueued(r.Terminal, r.Seq+1, func(seq uint64) (bool, error) {
+				l.head = seq
+				return false, nil
+			})
+		}
+	}
+	return nil
+}
+
+// position gives a queued request's place in its lane, from 1.
+func (t *txn) position(r Request) (int, error) {
+	if !r.Kind.Laned() || r.State != StateQueued {
+		return 0, nil
+	}
+	l := t.lane(r.Terminal)
+	switch r.Seq {
+	case l.head:
+		return 1, nil
+	case t.requests.Sequence(): // the newest of all
+		return l.queued, nil
+	}
+	n := 0
+	err := t.eachQueued(r.Terminal, l.head, func(seq uint64) (bool, error) {
+		n++
+		return seq < r.Seq, nil
+	})
+	return n, err
+}
+
+// eachQueued visits the queued laned requests of a terminal from a sequence on, without decoding them.
+func (t *txn) eachQueued(terminal string, from uint64, fn func(seq uint64) (bool, error)) error {
+	prefix := openPrefix(terminal)
+	c := t.open.Cursor()
+	for k, _ := c.Seek(openKey(terminal, from)); k != nil && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		seq, ok := openSeq(k)
+		if !ok {
+			return &DamagedError{Path: t.s.path, Found: "the index of open requests has a key that is none"}
+		}
+		b := t.requests.Get(seqKey(seq))
+		h, err := decodeHeader(seq, b)
+		if err != nil {
+			return t.damaged("record", seq, err)
+		}
+		if h.state != StateQueued || !h.kind.Laned() {
+			continue
+		}
+		if more, err := fn(seq); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// rebuildLanes reads the lanes from the records' headers.
+func (t *txn) rebuildLanes() (map[string]*laneState, int, error) {
+	lanes, open := map[string]*laneState{}, 0
+	c := t.requests.Cursor()
+	for k, b := c.First(); k != nil; k, b = c.Next() {
+		seq, ok := keySeq(k)
+		if !ok {
+			return nil, 0, &DamagedError{Path: t.s.path, Found: "a record's key is no sequence"}
+		}
+		h, err := decodeHeader(seq, b)
+		if err != nil {
+			return nil, 0, t.damaged("record", seq, err)
+		}
+		open++
+		l := lanes[string(h.terminal)]
+		if l == nil {
+			l = &laneState{}
+			lanes[string(h.terminal)] = l
+		}
+		switch {
+		case !h.kind.Laned():
+		case h.state == StateQueued:
+			l.queued++
+			if l.head == 0 {
+				l.head = seq
+			}
+		case h.state.HoldsLane():
+			l.holders = append(l.holders, seq)
+		}
+	}
+	return lanes, open, nil
+}

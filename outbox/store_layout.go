@@ -1,0 +1,175 @@
+package outbox
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+)
+
+// The buckets. Requests that are not final have a bucket of their own: it stays small, so that the commits of a
+// request's life touch few pages however many ended ones are kept, and a start reads what is open only. Ended records
+// move once. Bodies are written once and deleted once.
+var (
+	bucketRequests = []byte("requests") // seq: record, not final
+	bucketEnded    = []byte("ended")    // seq: record, final
+	bucketBodies   = []byte("bodies")   // seq: body
+	bucketOpen     = []byte("open")     // terminal 0x00 seq: nothing, for what is not final
+	bucketIDs      = []byte("ids")      // request id: seq, for ever
+	bucketOrders   = []byte("orders")   // order uuid: seq of the order that owns it
+	bucketTombs    = []byte("tombs")    // seq: tombstone
+	bucketMeta     = []byte("meta")
+	bucketBlobs    = []byte("blobs") // small values of the agent's
+)
+
+var allBuckets = [][]byte{
+	bucketRequests, bucketEnded, bucketBodies, bucketOpen, bucketIDs, bucketOrders, bucketTombs, bucketMeta, bucketBlobs,
+}
+
+// Keys in the meta bucket.
+var (
+	metaFormat     = []byte("format")
+	metaInstance   = []byte("instance")
+	metaGeneration = []byte("generation")
+	metaRolledBack = []byte("rolledBack")
+	metaRestored   = []byte("restored")
+	metaAccount    = []byte("account")
+)
+
+const layoutFormat = 1
+
+// Ended records, bodies and tombstones are added in about the order of their sequence, so their pages can be full.
+const appendFill = 0.9
+
+func seqKey(seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(make([]byte, 0, 8), seq)
+}
+
+func keySeq(k []byte) (uint64, bool) {
+	if len(k) != 8 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint64(k), true
+}
+
+func openPrefix(terminal string) []byte {
+	return append(append(make([]byte, 0, len(terminal)+9), terminal...), 0)
+}
+
+func openKey(terminal string, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(openPrefix(terminal), seq)
+}
+
+// openSeq reads the sequence at the end of a key of the open index.
+func openSeq(k []byte) (uint64, bool) {
+	i := bytes.IndexByte(k, 0)
+	if i < 0 || len(k) != i+9 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint64(k[i+1:]), true
+}
+
+// txn is one bbolt transaction with the outbox's buckets. What it changes of the lanes counts only once it is
+// committed.
+type txn struct {
+	s  *Store
+	tx *bbolt.Tx
+
+	requests, ended, bodies, open, ids, orders, tombs, meta, blobs *bbolt.Bucket
+
+	lanes   map[string]*laneState
+	opened  int // change of the number of open requests
+	changes []Change
+	dirty   bool
+	// broken is an error after a first write: nothing of the transaction may be committed.
+	broken error
+}
+
+func newTxn(s *Store, tx *bbolt.Tx) (*txn, error) {
+	t := &txn{s: s, tx: tx}
+	for _, b := range []struct {
+		name []byte
+		to   **bbolt.Bucket
+		fill float64
+	}{
+		{bucketRequests, &t.requests, appendFill}, {bucketEnded, &t.ended, appendFill}, {bucketBodies, &t.bodies, appendFill},
+		{bucketOpen, &t.open, 0}, {bucketIDs, &t.ids, 0}, {bucketOrders, &t.orders, 0}, {bucketTombs, &t.tombs, appendFill},
+		{bucketMeta, &t.meta, 0}, {bucketBlobs, &t.blobs, 0},
+	} {
+		*b.to = tx.Bucket(b.name)
+		if *b.to == nil {
+			return nil, &DamagedError{Path: s.path, Found: fmt.Sprintf("it has no bucket %q", b.name)}
+		}
+		if b.fill > 0 {
+			(*b.to).FillPercent = b.fill
+		}
+	}
+	return t, nil
+}
+
+// damaged words what is wrong with a record.
+func (t *txn) damaged(what string, seq uint64, err error) error {
+	if newer, ok := err.(newerError); ok { //nolint:errorlint // the codec gives it bare
+		return fmt.Errorf("%w: %s %d: %w", ErrNewerFormat, what, seq, newer)
+	}
+	return &DamagedError{Path: t.s.path, Found: fmt.Sprintf("%s %d: %v", what, seq, err), Err: err}
+}
+
+// raw finds a record wherever it is.
+func (t *txn) raw(seq uint64) []byte {
+	k := seqKey(seq)
+	if b := t.requests.Get(k); b != nil {
+		return b
+	}
+	return t.ended.Get(k)
+}
+
+// load reads a request with its body.
+func (t *txn) load(seq uint64) (Request, error) {
+	b := t.raw(seq)
+	if b == nil {
+		if t.tombs.Get(seqKey(seq)) != nil {
+			return Request{}, ErrPruned
+		}
+		return Request{}, ErrNotFound
+	}
+	return t.decode(seq, b)
+}
+
+func (t *txn) decode(seq uint64, b []byte) (Request, error) {
+	r, h, err := decodeRecord(seq, b)
+	if err != nil {
+		return Request{}, t.damaged("record", seq, err)
+	}
+	if h.hasBody() {
+		if r.Body, err = decodeBody(seq, t.bodies.Get(seqKey(seq))); err != nil {
+			return Request{}, t.damaged("body", seq, err)
+		}
+	}
+	return r, nil
+}
+
+// lookup finds a request by its id; a tombstone comes with ErrPruned.
+func (t *txn) lookup(id string) (Request, error) {
+	v := t.ids.Get([]byte(id))
+	if v == nil {
+		return Request{}, ErrNotFound
+	}
+	seq, ok := keySeq(v)
+	if !ok {
+		return Request{}, &DamagedError{Path: t.s.path, Found: "the index of ids has an entry that is no sequence"}
+	}
+	if b := t.raw(seq); b != nil {
+		return t.decode(seq, b)
+	}
+	b := t.tombs.Get(seqKey(seq))
+	if b == nil {
+		return Request{}, &DamagedError{Path: t.s.path, Found: fmt.Sprintf("the index of ids names record %d, which is not there", seq)}
+	}
+	r, _, err := decodeRecord(seq, b)
+	if err != nil {
+		return Request{}, t.damaged("tombstone", seq, err)
+	}
+	return r, ErrPruned
+}

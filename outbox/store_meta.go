@@ -1,0 +1,150 @@
+package outbox
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Identity tells this outbox from others and from older copies of itself.
+type Identity struct {
+	// Instance is random and stays the same for the outbox's life.
+	Instance string
+	// Generation grows by one with each Open.
+	Generation uint64
+	// RolledBack says that this is an older copy than the one that ran here last, a copy from elsewhere, or a restored
+	// snapshot, and that nobody has accepted it yet. What it does not remember may have been sent.
+	RolledBack bool
+}
+
+// Account is what the outbox's requests were accepted for.
+type Account struct {
+	BaseURL      string `json:"url"`
+	Organization string `json:"org,omitempty"`
+}
+
+// Identity tells this outbox from others and from older copies of itself. RolledBack may change by AcceptRollback.
+func (s *Store) Identity() Identity {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.identity
+}
+
+// AcceptRollback notes that a person takes this copy as the outbox that counts.
+func (s *Store) AcceptRollback(ctx context.Context) error {
+	err := s.submit(ctx, false, func(t *txn) error {
+		t.note(t.meta.Delete(metaRolledBack))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.identity.RolledBack = false
+	return nil
+}
+
+// Account gives the account that the outbox belongs to; ok is false while it belongs to none.
+func (s *Store) Account() (a Account, ok bool) {
+	err := s.view(func(t *txn) (err error) {
+		a, ok, err = t.account()
+		return err
+	})
+	return a, ok && err == nil
+}
+
+func (t *txn) account() (a Account, ok bool, err error) {
+	b := t.meta.Get(metaAccount)
+	if b == nil {
+		return Account{}, false, nil
+	}
+	if err := json.Unmarshal(b, &a); err != nil {
+		return Account{}, false, &DamagedError{Path: t.s.path, Found: "the account is unreadable", Err: err}
+	}
+	return a, true, nil
+}
+
+// BindAccount gives an outbox that belongs to no account to this one. One that belongs to it already stays as it is;
+// for another's it is ErrWrongAccount. An account without an organisation takes up the first that is named.
+func (s *Store) BindAccount(ctx context.Context, a Account) error { return s.bind(ctx, a, false) }
+
+// RebindAccount gives the outbox to another account. Only a person may decide that.
+func (s *Store) RebindAccount(ctx context.Context, a Account) error { return s.bind(ctx, a, true) }
+
+func (s *Store) bind(ctx context.Context, a Account, force bool) error {
+	b, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	return s.submit(ctx, false, func(t *txn) error {
+		have, ok, err := t.account()
+		switch {
+		case err != nil && !force:
+			return err
+		case ok && have == a:
+			return nil
+		case ok && !force && (have.BaseURL != a.BaseURL || have.Organization != "" && have.Organization != a.Organization):
+			return fmt.Errorf("%w: it belongs to organisation %q at %s", ErrWrongAccount, have.Organization, have.BaseURL)
+		}
+		t.note(t.meta.Put(metaAccount, b))
+		return nil
+	})
+}
+
+// GetBlob reads a small value that PutBlob kept; ErrNotFound if there is none.
+func (s *Store) GetBlob(name string) ([]byte, error) {
+	var b []byte
+	err := s.view(func(t *txn) error {
+		v := t.blobs.Get([]byte(name))
+		if v == nil {
+			return ErrNotFound
+		}
+		var err error
+		if b, err = decodeBody(0, v); err != nil {
+			return &DamagedError{Path: s.path, Found: fmt.Sprintf("value %q: %v", name, err), Err: err}
+		}
+		return nil
+	})
+	return b, err
+}
+
+// PutBlob keeps a small value under a name. The same value again is not written; an empty one removes it.
+func (s *Store) PutBlob(ctx context.Context, name string, data []byte) error {
+	if name == "" {
+		return errors.New("a value needs a name")
+	}
+	return s.submit(ctx, false, func(t *txn) error {
+		k := []byte(name)
+		have := t.blobs.Get(k)
+		switch {
+		case len(data) == 0 && have == nil:
+		case len(data) == 0:
+			t.note(t.blobs.Delete(k))
+		default:
+			if b := encodeBody(0, data); !bytes.Equal(have, b) {
+				t.note(t.blobs.Put(k, b))
+			}
+		}
+		return nil
+	})
+}
+
+// newInstance makes the name of a new outbox.
+func newInstance() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return hex.EncodeToString(b[:])
+}
+
+func (t *txn) generation() uint64 {
+	if v := t.meta.Get(metaGeneration); len(v) == 8 {
+		return binary.BigEndian.Uint64(v)
+	}
+	return 0
+}

@@ -1,0 +1,274 @@
+package outbox
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Recovery tells what Open had to do beyond opening.
+type Recovery struct {
+	// Restored says that a snapshot was put in the place of a file that was damaged or gone, and why.
+	Restored bool
+	Cause    error
+	// Quarantined is where the damaged file is now, "" if there was none left.
+	Quarantined string
+	// InDoubt counts the requests whose fate is unknown because this is an older copy.
+	InDoubt int
+	// Compacted says that the file was made smaller, from Before to After bytes.
+	Compacted     bool
+	Before, After int64
+}
+
+const (
+	// compactFrom is the size below which a file is left alone, and compactSmall the largest transaction of a compaction.
+	compactFrom  = 4 << 20
+	compactSmall = 4 << 20
+	// seqGap is left in the sequence of a restored snapshot: a mark names its request by sequence, and those given out
+	// after the snapshot was taken must not name another.
+	seqGap = 1 << 20
+)
+
+// Open opens the outbox at path, or makes a new one where there never was one. A file that is damaged is moved aside
+// and the last snapshot takes its place, every open request of it in doubt; without a snapshot Open refuses, and so it
+// does for a file that is gone. Recovery tells what was done.
+//
+// The file is looked at by a child process first, if main called RunChecker: a damaged one can crash who reads it.
+// Errors are *OpenError, *DamagedError, or wrap ErrLocked, ErrMissing, ErrNewerFormat; they say what to do.
+func Open(path string, o Options) (*Store, error) {
+	if o.commit == nil {
+		o.commit = (*bbolt.Tx).Commit
+	}
+	lock, err := lockFile(path + suffixLock)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	s := &Store{
+		path: path, o: o, lock: lock, ballast: newBallast(path, o), down: ErrClosed,
+		ops: make(chan *op, maxBatch), closing: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	if err := s.open(); err != nil {
+		if s.db != nil {
+			_ = s.db.Close()
+		}
+		_ = lock.release()
+		return nil, openError(path, err)
+	}
+	go s.committer()
+	return s, nil
+}
+
+// openError adds what an operator needs to know.
+func openError(path string, err error) error {
+	var damaged *DamagedError
+	var open *OpenError
+	if errors.As(err, &damaged) || errors.As(err, &open) {
+		return err
+	}
+	hint := ""
+	switch {
+	case errors.Is(err, ErrLocked):
+		hint = "stop the other tillpost, or give this one a path of its own"
+	case errors.Is(err, ErrNewerFormat):
+		hint = "install the version that wrote it, or a newer one"
+	case errors.Is(err, os.ErrPermission):
+		hint = "the folder and the file must belong to the user that tillpost runs as"
+	case errors.Is(err, os.ErrNotExist):
+		hint = "create the folder, or mount the disk that holds it"
+	case isFull(err):
+		hint = "free some space on its disk"
+	}
+	return &OpenError{Path: path, Err: err, Hint: hint}
+}
+
+// open brings the file up, in the order that a crash at any point can be started from again.
+func (s *Store) open() error {
+	mark, err := readMarker(s.path)
+	if err != nil {
+		return err
+	}
+	for _, left := range []string{suffixCompact, suffixRestore, suffixSnapshot + suffixTemp} {
+		if err := remove(s.path + left); err != nil {
+			return err
+		}
+	}
+	fresh, err := s.examine(mark)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		if err := s.create(); err != nil {
+			return err
+		}
+	}
+	if s.db, err = openBolt(s.path, false); err != nil {
+		return err
+	}
+	if err := s.compact(); err != nil {
+		return err
+	}
+	if err := s.ballast.withRoom(func() error { return s.begin(mark) }); err != nil {
+		return err
+	}
+	m := marker{Instance: s.identity.Instance, Generation: s.identity.Generation}
+	err = s.ballast.withRoom(func() error { return writeMarker(s.path, m) })
+	if err != nil && (mark == nil || !isFull(err)) { // an older marker does on a full disk
+		return err
+	}
+	if err := s.db.View(s.loadLanes); err != nil {
+		return err
+	}
+	s.ballast.ready()
+	s.down = nil
+	return nil
+}
+
+// examine finds out what there is, has it checked, and restores it where need be. fresh is a new outbox.
+func (s *Store) examine(mark *marker) (fresh bool, err error) {
+	size := fileSize(s.path)
+	snapshot := fileSize(s.path+suffixSnapshot) > 0
+	if size == 0 {
+		if mark == nil && !snapshot {
+			return true, nil
+		}
+		return false, s.restore(ErrMissing)
+	}
+	err = checkFile(s.path)
+	var damaged *DamagedError
+	if errors.As(err, &damaged) {
+		return false, s.restore(damaged)
+	}
+	return false, err
+}
+
+// begin tells old copies from the present one, and starts a generation.
+func (s *Store) begin(mark *marker) error {
+	tx, err := s.db.Begin(true)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // no more than an error once it is committed
+	t, err := newTxn(s, tx)
+	if err != nil {
+		return err
+	}
+	if f := t.meta.Get(metaFormat); len(f) != 1 || f[0] > layoutFormat {
+		return fmt.Errorf("%w: layout %v", ErrNewerFormat, f)
+	}
+	id := Identity{Instance: string(t.meta.Get(metaInstance)), Generation: t.generation()}
+	restored := t.meta.Get(metaRolledBack) != nil
+	if outdated(mark, id, t.requests.Sequence() > 0) && !s.recovery.Restored {
+		n, err := t.doubtAll(s.now())
+		if err != nil {
+			return err
+		}
+		s.recovery.InDoubt = n
+		restored = true
+	}
+	if mark != nil {
+		id.Generation = max(id.Generation, mark.Generation)
+	}
+	id.Generation++
+	id.RolledBack = restored
+	if err := t.meta.Put(metaGeneration, binary.BigEndian.AppendUint64(nil, id.Generation)); err != nil {
+		return err
+	}
+	if t.broken != nil {
+		return t.broken
+	}
+	s.identity = id
+	return s.o.commit(tx)
+}
+
+// outdated tells whether the marker was written for another copy of the outbox than this one.
+func outdated(mark *marker, id Identity, used bool) bool {
+	switch {
+	case mark == nil:
+		return used // brought here without its marker
+	case mark.unreadable:
+		return true
+	}
+	return mark.Instance != id.Instance || mark.Generation > id.Generation
+}
+
+// create makes a new, empty file in one piece: half a one would be taken for damage.
+func (s *Store) create() error {
+	tmp := s.path + suffixTemp
+	if err := remove(tmp); err != nil {
+		return err
+	}
+	db, err := openBolt(tmp, false)
+	if err != nil {
+		return err
+	}
+	err = db.Update(layOut)
+	if e := db.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return errors.Join(err, remove(tmp))
+	}
+	return replaceFile(tmp, s.path)
+}
+
+// layOut makes the buckets of a new file.
+func layOut(tx *bbolt.Tx) error {
+	for _, name := range allBuckets {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	meta := tx.Bucket(bucketMeta)
+	if err := meta.Put(metaFormat, []byte{layoutFormat}); err != nil {
+		return err
+	}
+	return meta.Put(metaInstance, []byte(newInstance()))
+}
+
+// now is the time for what Open itself changes.
+func (s *Store) now() Instant {
+	if s.o.Now != nil {
+		return s.o.Now()
+	}
+	return Instant{Wall: time.Now().UnixMilli(), Boot: "restore"}
+}
+
+// compact copies a file that is mostly empty into a small one. It is done at start only: nobody waits then.
+func (s *Store) compact() error {
+	size, free := fileSize(s.path), s.db.Stats().FreePageN
+	if size < compactFrom || int64(free)*pageSize*2 < size {
+		return nil
+	}
+	tmp := s.path + suffixCompact
+	dst, err := openBolt(tmp, false)
+	if err != nil {
+		return err
+	}
+	dst.NoSync = true // it is synced as a whole before it counts
+	err = bbolt.Compact(dst, s.db, compactSmall)
+	if err == nil {
+		err = dst.Sync()
+	}
+	if e := dst.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		// It does as it is, for instance on a disk without room for another.
+		return remove(tmp)
+	}
+	err = s.db.Close()
+	s.db = nil
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(tmp, s.path); err != nil {
+		return err
+	}
+	s.recovery.Compacted, s.recovery.Before, s.recovery.After = true, size, fileSize(s.path)
+	s.db, err = openBolt(s.path, false)
+	return err
+}

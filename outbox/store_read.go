@@ -1,0 +1,228 @@
+package outbox
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+)
+
+// A read transaction keeps the pages it sees from being used again, so long scans take many short ones.
+const (
+	chunkRecords = 64
+	chunkBytes   = 256 << 10
+)
+
+// Get reads a request. ErrNotFound if there is none, ErrPruned if its record was removed.
+func (s *Store) Get(seq uint64) (Request, error) {
+	var r Request
+	err := s.view(func(t *txn) error {
+		var err error
+		r, err = t.load(seq)
+		return err
+	})
+	return r, err
+}
+
+// Lookup finds a request by the till's id. One that was pruned comes with ErrPruned, and only what outlived it.
+func (s *Store) Lookup(id string) (Request, error) {
+	var r Request
+	err := s.view(func(t *txn) error {
+		var err error
+		r, err = t.lookup(id)
+		return err
+	})
+	return r, err
+}
+
+// ByOrder finds the order request that owns an order at the API.
+func (s *Store) ByOrder(uuid string) (Request, error) {
+	var r Request
+	err := s.view(func(t *txn) error {
+		v := t.orders.Get([]byte(uuid))
+		if v == nil {
+			return ErrNotFound
+		}
+		seq, ok := keySeq(v)
+		if !ok {
+			return &DamagedError{Path: s.path, Found: "the index of orders has an entry that is no sequence"}
+		}
+		var err error
+		r, err = t.load(seq)
+		return err
+	})
+	return r, err
+}
+
+// EachOpen visits the requests that are not final, of one terminal or, for "", of all, by sequence, until fn returns
+// false or ctx ends. It reads in short transactions: what changes meanwhile may be seen as it was or as it is. fn may
+// call the store.
+func (s *Store) EachOpen(ctx context.Context, terminal string, fn func(Request) bool) error {
+	var next uint64
+	for {
+		var list []Request
+		more := false
+		err := s.view(func(t *txn) (err error) {
+			if terminal == "" {
+				list, more, err = t.chunk(t.requests, next, false)
+			} else {
+				list, more, err = t.openChunk(terminal, next)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, r := range list {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if !fn(r) {
+				return nil
+			}
+			next = r.Seq + 1
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+// Each visits all records, open and ended, by sequence, until fn returns false. As EachOpen, it reads in short
+// transactions, and fn may call the store.
+func (s *Store) Each(newestFirst bool, fn func(Request) bool) error {
+	var next uint64
+	if newestFirst {
+		next = ^uint64(0)
+	}
+	for {
+		var list []Request
+		more := false
+		err := s.view(func(t *txn) (err error) {
+			list, more, err = t.mergedChunk(next, newestFirst)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, r := range list {
+			if !fn(r) {
+				return nil
+			}
+			if next = r.Seq + 1; newestFirst {
+				next = r.Seq - 1
+			}
+		}
+		if !more || newestFirst && next == 0 {
+			return nil
+		}
+	}
+}
+
+// chunk reads some records of a bucket from a sequence on, up or down; more says that there are others.
+func (t *txn) chunk(b *bbolt.Bucket, from uint64, down bool) (list []Request, more bool, err error) {
+	size := 0
+	w := newWalk(b, from, down)
+	for ; w.key != nil; w.next() {
+		if len(list) == chunkRecords || size > chunkBytes {
+			return list, true, nil
+		}
+		r, err := w.read(t)
+		if err != nil {
+			return nil, false, err
+		}
+		size += len(w.value) + len(r.Body)
+		list = append(list, r)
+	}
+	return list, false, nil
+}
+
+// openChunk reads some of a terminal's open requests.
+func (t *txn) openChunk(terminal string, from uint64) (list []Request, more bool, err error) {
+	prefix := openPrefix(terminal)
+	size := 0
+	c := t.open.Cursor()
+	for k, _ := c.Seek(openKey(terminal, from)); k != nil && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		if len(list) == chunkRecords || size > chunkBytes {
+			return list, true, nil
+		}
+		seq, ok := openSeq(k)
+		if !ok {
+			return nil, false, &DamagedError{Path: t.s.path, Found: "the index of open requests has a key that is none"}
+		}
+		b := t.requests.Get(seqKey(seq))
+		if b == nil {
+			return nil, false, &DamagedError{Path: t.s.path, Found: fmt.Sprintf("the index of open requests names record %d, which is not there", seq)}
+		}
+		r, err := t.decode(seq, b)
+		if err != nil {
+			return nil, false, err
+		}
+		size += len(b) + len(r.Body)
+		list = append(list, r)
+	}
+	return list, false, nil
+}
+
+// mergedChunk reads open and ended records as one sequence.
+func (t *txn) mergedChunk(from uint64, down bool) (list []Request, more bool, err error) {
+	size := 0
+	a, b := newWalk(t.requests, from, down), newWalk(t.ended, from, down)
+	for a.key != nil || b.key != nil {
+		if len(list) == chunkRecords || size > chunkBytes {
+			return list, true, nil
+		}
+		w := a
+		if a.key == nil || b.key != nil && (bytes.Compare(b.key, a.key) < 0) != down {
+			w = b
+		}
+		r, err := w.read(t)
+		if err != nil {
+			return nil, false, err
+		}
+		size += len(w.value) + len(r.Body)
+		list = append(list, r)
+		w.next()
+	}
+	return list, false, nil
+}
+
+// walk is a cursor over records, up or down.
+type walk struct {
+	c          *bbolt.Cursor
+	down       bool
+	key, value []byte
+}
+
+func newWalk(b *bbolt.Bucket, from uint64, down bool) *walk {
+	w := &walk{c: b.Cursor(), down: down}
+	k := seqKey(from)
+	w.key, w.value = w.c.Seek(k)
+	if !down {
+		return w
+	}
+	switch {
+	case w.key == nil:
+		w.key, w.value = w.c.Last()
+	case !bytes.Equal(w.key, k):
+		w.key, w.value = w.c.Prev()
+	}
+	return w
+}
+
+func (w *walk) next() {
+	if w.down {
+		w.key, w.value = w.c.Prev()
+	} else {
+		w.key, w.value = w.c.Next()
+	}
+}
+
+func (w *walk) read(t *txn) (Request, error) {
+	seq, ok := keySeq(w.key)
+	if !ok {
+		return Request{}, &DamagedError{Path: t.s.path, Found: "a record's key is no sequence"}
+	}
+	return t.decode(seq, w.value)
+}

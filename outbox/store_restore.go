@@ -1,0 +1,138 @@
+package outbox
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"go.etcd.io/bbolt"
+)
+
+// restore puts the last snapshot in the place of a database that is damaged or gone. It is changed to what a restored
+// one is before it takes that place, so that a crash leaves either nothing done or all.
+func (s *Store) restore(cause error) error {
+	from, tmp := s.path+suffixSnapshot, s.path+suffixRestore
+	if fileSize(from) == 0 {
+		return s.refuse(cause)
+	}
+	if err := checkFile(from); err != nil {
+		return errors.Join(s.refuse(cause), fmt.Errorf("its snapshot can't be used either: %w", err))
+	}
+	if err := copyFile(from, tmp); err != nil {
+		return err
+	}
+	n, err := s.convert(tmp)
+	if err != nil {
+		return errors.Join(err, remove(tmp))
+	}
+	r := Recovery{Restored: true, Cause: cause, InDoubt: n}
+	if fileSize(s.path) > 0 {
+		if r.Quarantined, err = quarantine(s.path); err != nil {
+			return err
+		}
+	}
+	if err := replaceFile(tmp, s.path); err != nil {
+		return err
+	}
+	s.recovery = r
+	return nil
+}
+
+// refuse says what there is to do where no snapshot helps.
+func (s *Store) refuse(cause error) error {
+	aside := fmt.Sprintf("to give up what it held and start empty, remove %s%s and %s, then look up at Front Payment what was paid", s.path, suffixMarker, s.path)
+	var damaged *DamagedError
+	if errors.As(cause, &damaged) {
+		return &DamagedError{Path: s.path, Found: damaged.Found, Err: damaged.Err,
+			Hint: "there is no snapshot to restore; put back a copy of the file if you have one; " + aside}
+	}
+	return &OpenError{Path: s.path, Err: cause,
+		Hint: "mount its disk or put the file back; there is no snapshot to restore; " + aside}
+}
+
+// convert makes a copy of a snapshot what a restored outbox is: rolled back, all that was open in doubt.
+func (s *Store) convert(path string) (inDoubt int, err error) {
+	db, err := openBolt(path, false)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if e := db.Close(); err == nil {
+			err = e
+		}
+	}()
+	err = db.Update(func(tx *bbolt.Tx) error {
+		t, err := newTxn(s, tx)
+		if err != nil {
+			return err
+		}
+		inDoubt, err = t.doubtAll(s.now())
+		if err != nil {
+			return err
+		}
+		return t.requests.SetSequence(t.requests.Sequence() + seqGap)
+	})
+	return inDoubt, err
+}
+
+// doubtAll puts every open request in doubt, and notes that this is an older copy.
+func (t *txn) doubtAll(at Instant) (n int, err error) {
+	if err := t.meta.Put(metaRolledBack, []byte{1}); err != nil {
+		return 0, err
+	}
+	if err := t.meta.Put(metaRestored, []byte{1}); err != nil {
+		return 0, err
+	}
+	var open []uint64
+	c := t.requests.Cursor()
+	for k, _ := c.First(); k != nil; k, _ = c.Next() {
+		seq, _ := keySeq(k)
+		open = append(open, seq)
+	}
+	for _, seq := range open {
+		before, err := t.load(seq)
+		if err != nil {
+			return 0, err
+		}
+		after := AfterRestore(before, at)
+		record, err := encodeRecord(after)
+		if err != nil {
+			return 0, err
+		}
+		t.put(before.State, after, record, false, len(before.Body) > 0 && len(after.Body) == 0)
+	}
+	return len(open), t.broken
+}
+
+// AfterRestore is what an open request becomes when it is read from an older copy of the outbox: nobody knows what
+// happened to it since, so it is in doubt, queued or not. What acts beside the lanes (cancels, resends, checks,
+// resolutions) may have been carried out, and ends rejected: the till can ask again. A final one stays as it is.
+func AfterRestore(r Request, at Instant) Request {
+	if r.State.Final() {
+		return r
+	}
+	m := &move{r: r.clone(), e: Event{Type: Restarted, At: at}}
+	if r.Kind.Laned() {
+		m.to(StateInDoubt, m.waiting(WaitChecking, 0), nil)
+	} else {
+		m.to(StateRejected, nil, &Reason{Code: WaitRolledBack, Message: "the outbox was restored from an older copy; whether this was carried out is unknown, ask again"})
+	}
+	m.r.History[len(m.r.History)-1].Event = "Restored"
+	return m.r
+}
+
+// copyFile copies a file, on disk when it returns.
+func copyFile(from, to string) error {
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close() //nolint:errcheck // it was only read
+	dst, err := os.OpenFile(to, os.O_RDWR|os.O_CREATE|os.O_TRUNC, filePerm)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(dst, src)
+	return syncClose(dst, err)
+}

@@ -1,0 +1,246 @@
+package outbox
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Verdict says what became of a request that was to be added.
+type Verdict uint8
+
+// The verdicts of Add.
+const (
+	// AddedNew: it is on disk now.
+	AddedNew Verdict = iota + 1
+	// AddedSame: its id is known with the same content; nothing was changed.
+	AddedSame
+	// AddedConflict: its id is known with other content; the first stands.
+	AddedConflict
+)
+
+func (v Verdict) String() string {
+	switch v {
+	case AddedNew:
+		return "new"
+	case AddedSame:
+		return "same"
+	case AddedConflict:
+		return "conflict"
+	}
+	return fmt.Sprintf("verdict(%d)", uint8(v))
+}
+
+// Added is what Add did with one request.
+type Added struct {
+	// Request is the record as it stands. Of a pruned one only ID, Kind, Terminal, State, Digest and Revision are known.
+	Request Request
+	Verdict Verdict
+}
+
+// Add puts requests made by NewRequest into the outbox, all in one commit and in their order, and answers in that order
+// once they are on disk. An id that is known already, even one pruned long ago, is not added again. ctx bounds the wait
+// to be taken, not the commit. Errors: ErrFull, ErrUncertain, ErrClosed, ErrFailed; with any of them nothing was
+// acknowledged.
+func (s *Store) Add(ctx context.Context, rs ...Request) ([]Added, error) {
+	if len(rs) == 0 {
+		return nil, nil
+	}
+	if !s.ballast.ready() {
+		return nil, fmt.Errorf("%w: only the reserve for open requests is left", ErrFull)
+	}
+	records := make([][]byte, len(rs))
+	for i, r := range rs {
+		var err error
+		if records[i], err = encodeRecord(r); err != nil {
+			return nil, err
+		}
+	}
+	var added []Added
+	err := s.submit(ctx, true, func(t *txn) error {
+		added = make([]Added, len(rs))
+		known := make([]Request, len(rs))
+		for i, r := range rs { // every error before the first write
+			var err error
+			if known[i], err = t.lookup(r.ID); err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
+		}
+		for i, r := range rs {
+			if known[i].ID == "" {
+				known[i] = t.addedBefore(added[:i], r.ID)
+			}
+			added[i] = t.add(r, known[i], records[i])
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return added, nil
+}
+
+// addedBefore finds a request of the same batch.
+func (t *txn) addedBefore(batch []Added, id string) Request {
+	for _, a := range batch {
+		if a.Request.ID == id {
+			return a.Request
+		}
+	}
+	return Request{}
+}
+
+// add writes a new request, unless its id is known.
+func (t *txn) add(r, known Request, record []byte) Added {
+	if known.ID != "" {
+		if known.Digest == r.Digest && known.Kind == r.Kind && known.Terminal == r.Terminal {
+			return Added{Request: known, Verdict: AddedSame}
+		}
+		return Added{Request: known, Verdict: AddedConflict}
+	}
+	seq, err := t.requests.NextSequence()
+	t.note(err)
+	r.Seq = seq
+	r = r.clone()
+	record = bytes.Clone(record) // a retry takes another sequence, and bbolt keeps what it is given
+	seal(record, seq)
+	t.note(t.ids.Put([]byte(r.ID), seqKey(seq)))
+	t.put(0, r, record, len(r.Body) > 0, false)
+	place, err := t.position(r)
+	t.note(err)
+	t.changes = append(t.changes, Change{Request: r, Position: place})
+	return Added{Request: r, Verdict: AddedNew}
+}
+
+// note keeps an error that came after a first write: the transaction will not be committed.
+func (t *txn) note(err error) {
+	t.dirty = true
+	if err != nil && t.broken == nil {
+		t.broken = err
+	}
+}
+
+// put writes a record, its body and the indexes; previous is 0 for a new one.
+func (t *txn) put(previous State, r Request, record []byte, writeBody, dropBody bool) {
+	k := seqKey(r.Seq)
+	was, is := previous != 0 && !previous.Final(), !r.State.Final()
+	to, from := t.ended, t.requests
+	if is {
+		to, from = t.requests, t.ended
+	}
+	t.note(to.Put(k, record))
+	if previous != 0 && was != is {
+		t.note(from.Delete(k))
+	}
+	switch {
+	case is && !was:
+		t.opened++
+		t.note(t.open.Put(openKey(r.Terminal, r.Seq), nil))
+	case was && !is:
+		t.opened--
+		t.note(t.open.Delete(openKey(r.Terminal, r.Seq)))
+	}
+	switch {
+	case writeBody:
+		t.note(t.bodies.Put(k, encodeBody(r.Seq, r.Body)))
+	case dropBody:
+		t.note(t.bodies.Delete(k))
+	}
+	if !r.Kind.Laned() {
+		t.lane(r.Terminal) // so that its terminal is listed
+	}
+	t.note(t.moveLane(r, previous, r.State))
+}
+
+// Apply runs Step on a request and commits what it changed. The effects come back only once that is on disk; they must
+// then be run. If nothing durable changed, nothing is written, and there may be effects all the same.
+//
+// ErrLaneHeld and ErrOrderTaken refuse the change and leave the record as it is; with ErrFull nothing was committed;
+// with ErrUncertain the caller has to look. ctx bounds the wait to be taken, not the commit.
+func (s *Store) Apply(ctx context.Context, seq uint64, e Event) (Request, []Effect, error) {
+	e.Policy = s.o.Policy
+	var after Request
+	var fx []Effect
+	err := s.submit(ctx, false, func(t *txn) error {
+		var err error
+		after, fx, err = t.apply(seq, e)
+		return err
+	})
+	if err != nil {
+		return Request{}, nil, err
+	}
+	return after, fx, nil
+}
+
+func (t *txn) apply(seq uint64, e Event) (Request, []Effect, error) {
+	before, err := t.load(seq)
+	if err != nil {
+		return Request{}, nil, err
+	}
+	after, fx := Step(before, e)
+	if after.Revision == before.Revision {
+		return after, fx, nil
+	}
+	if err := t.change(before, after); err != nil {
+		return Request{}, nil, err
+	}
+	place, err := t.position(after)
+	t.note(err)
+	t.changes = append(t.changes, Change{Request: after, Effects: fx, Position: place, Previous: before.State})
+	return after, fx, nil
+}
+
+// change replaces a record, or refuses to.
+func (t *txn) change(before, after Request) error {
+	if after.Kind.Laned() && after.State.HoldsLane() && !before.State.HoldsLane() && t.held(after.Terminal, after.Seq) {
+		return fmt.Errorf("%w: request %s, terminal %s", ErrLaneHeld, after.ID, after.Terminal)
+	}
+	gained, lost := ownedDiff(before, after)
+	for _, uuid := range gained {
+		if v := t.orders.Get([]byte(uuid)); v != nil && !bytes.Equal(v, seqKey(after.Seq)) {
+			return fmt.Errorf("%w: request %s, order %s", ErrOrderTaken, after.ID, uuid)
+		}
+	}
+	record, err := encodeRecord(after)
+	if err != nil {
+		return err
+	}
+	for _, uuid := range gained {
+		t.note(t.orders.Put([]byte(uuid), seqKey(after.Seq)))
+	}
+	for _, uuid := range lost {
+		t.note(t.orders.Delete([]byte(uuid)))
+	}
+	same := bytes.Equal(before.Body, after.Body)
+	t.put(before.State, after, record, !same && len(after.Body) > 0, !same && len(after.Body) == 0)
+	return nil
+}
+
+// owned lists the orders that a request owns. Refunds and cancels name an order, but do not own it.
+func owned(r Request) []string {
+	if r.Kind != KindOrder {
+		return nil
+	}
+	list := slices.Clone(r.Further)
+	if r.OrderUUID != "" {
+		list = append(list, r.OrderUUID)
+	}
+	return slices.DeleteFunc(list, func(u string) bool { return u == "" })
+}
+
+func ownedDiff(before, after Request) (gained, lost []string) {
+	was, is := owned(before), owned(after)
+	for _, u := range is {
+		if !slices.Contains(was, u) {
+			gained = append(gained, u)
+		}
+	}
+	for _, u := range was {
+		if !slices.Contains(is, u) {
+			lost = append(lost, u)
+		}
+	}
+	return gained, lost
+}
