@@ -100,7 +100,7 @@ func refusalCodes() []string {
 }
 
 func (a *Agent) openStore() error {
-	o := outbox.Options{Policy: policyOf(a.cfg.Policy), Committed: a.committed, OnCommit: a.metrics.OutboxCommit}
+	o := outbox.Options{Policy: policyOf(a.cfg.Policy), Now: a.clock.Now, Committed: a.committed, OnCommit: a.metrics.OutboxCommit}
 	open := a.opts.Store
 	if open == nil {
 		open = func(o outbox.Options) (Outbox, error) { return outbox.Open(a.cfg.Outbox.Path, o) }

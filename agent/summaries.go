@@ -297,5 +297,10 @@ func (a *Agent) notReady() []string {
 }
 
 func (a *Agent) outboxSize() (int64, bool) {
-	return a.store.Stats().FileBytes, true
+	return a.store.Stats().FileSize, true
+}
+
+func (a *Agent) freeDisk() (int64, bool) {
+	free := a.store.Stats().DiskFree
+	return free, free >= 0
 }
