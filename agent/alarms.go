@@ -71,7 +71,7 @@ type alarm struct {
 func (a *answering) after(d time.Duration, answers bool, fire func()) *alarm {
 	al := &alarm{release: func() {}}
 	if !answers {
-		al.timer = time.AfterFunc(d, func() {
+		al.again(d, func() {
 			if al.stop() {
 				fire()
 			}

@@ -181,10 +181,8 @@ func (l *lane) wakeAt(seq uint64, t outbox.Timer, after time.Duration, answering
 	if old := l.timers[key]; old != nil {
 		old.stop()
 	}
-	var al *alarm
-	ready := make(chan struct{})
+	var al *alarm // written and read on the lane's goroutine only
 	al = l.answering.after(after, answering, func() {
-		<-ready
 		l.do(func() {
 			if l.timers[key] == al {
 				delete(l.timers, key)
@@ -192,7 +190,6 @@ func (l *lane) wakeAt(seq uint64, t outbox.Timer, after time.Duration, answering
 			}
 		})
 	})
-	close(ready)
 	l.timers[key] = al
 }
 
