@@ -36,8 +36,8 @@ func MarkSeq(mark string) (seq uint64, ok bool) {
 		return 0, false
 	}
 	raw, err := markEncoding.DecodeString(enc)
-	if err != nil {
-		return 0, false
+	if err != nil || len(raw) != markSeq+MarkEntropy {
+		return 0, false // the decoder passes over line ends, so the length tells
 	}
 	var b [8]byte
 	copy(b[8-markSeq:], raw[:markSeq])

@@ -11,9 +11,12 @@ const historyCap = 32
 // Step is the state machine: what a request becomes by an event, and what is then to be done. It is total and pure. If
 // nothing durable changes, the request comes back with the same Revision and need not be written.
 func Step(r Request, e Event) (Request, []Effect) {
-	if e.Type == StatusSeen && e.OrderUUID != "" && e.OrderUUID != r.OrderUUID {
+	if own := e.OrderUUID == r.OrderUUID; e.Type == StatusSeen && !own && e.OrderUUID != "" {
 		// Only a hint that bore our mark had this order asked for: the answer is a find, and never our own order's status.
 		e.Type = Found
+	} else if e.Type == Found && own && e.OrderUUID != "" {
+		// What was found is what we hold: all that is new is its status.
+		e.Type = StatusSeen
 	}
 	m := &move{r: r.clone(), e: e}
 	switch r.Kind {

@@ -96,6 +96,7 @@ func orderCases(t testing.TB) []caseRequest {
 		{"", from(evDue, evAmbiguous)},
 		{"cancel wanted", from(evDue, evAmbiguous, evWish)},
 		{"staff called", from(evDue, evAmbiguous, evCheck)},
+		{"restored, order known", AfterRestore(from(evDue, evAccepted), stepStart.Add(time.Hour))},
 		{"", from(evDue, evAccepted)},
 		{"a further order known", from(evDue, evAccepted, further)},
 		{"", from(evDue, evAccepted, evWish)},

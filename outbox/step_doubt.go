@@ -1,5 +1,7 @@
 package outbox
 
+import "time"
+
 // doubt is where everything goes that may or may not exist.
 func (m *move) doubt(why *Reason) {
 	m.to(StateInDoubt, m.waiting(WaitChecking, 0), why)
@@ -7,19 +9,41 @@ func (m *move) doubt(why *Reason) {
 }
 
 func (m *move) lookInto() {
-	m.do(Effect{Type: Search, Mark: m.r.Mark()})
+	m.seek()
 	if m.r.Waiting == nil || m.r.Waiting.Code != WaitNeedsStaff {
 		m.wakeAnswering(TimerDoubtCheck, m.e.Policy.DoubtCheck)
 	}
 	m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)
 }
 
+// seek looks for evidence: the status of the order, if one is held, else whatever bears our marks.
+func (m *move) seek() {
+	if m.r.OrderUUID != "" {
+		m.query()
+		return
+	}
+	m.do(Effect{Type: Search, Mark: m.r.Mark()})
+}
+
+func (m *move) seekAgain(after time.Duration) {
+	if m.r.OrderUUID != "" {
+		m.wake(TimerPoll, after)
+		return
+	}
+	m.wake(TimerSearch, after)
+}
+
 func (m *move) orderInDoubt() {
 	switch m.e.Type {
 	case Found, Accepted:
 		m.adopt()
+	case StatusSeen:
+		// Only a request from a restored copy of the outbox holds an order and is in doubt.
+		if !m.endByStatus() {
+			m.adopt()
+		}
 	case NotFound, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
-		m.wake(TimerSearch, m.retryAfter(searchAgain))
+		m.seekAgain(m.retryAfter(searchAgain))
 	case CallbackSeen:
 		m.verifyHint()
 	case CancelWanted:
@@ -29,7 +53,8 @@ func (m *move) orderInDoubt() {
 	case DoubtTimeout:
 		m.doubtTimeout()
 	case CheckWanted:
-		m.do(Effect{Type: Publish}, Effect{Type: Search, Mark: m.r.Mark()})
+		m.do(Effect{Type: Publish})
+		m.seek()
 	case Restarted:
 		m.lookInto()
 	default:

@@ -70,8 +70,6 @@ func (m *move) orderEnded() {
 
 func (m *move) lateStatus() {
 	switch {
-	case m.r.OrderUUID == "":
-		m.ignore(ignoredStale)
 	case m.r.State == StatePaid:
 	case m.e.Status == StatusPaid:
 		m.late()
@@ -94,10 +92,6 @@ func (m *move) late() {
 
 // lateFind is an order that turned up for a request that had ended: paid is told, unpaid is taken off the terminal.
 func (m *move) lateFind() {
-	if m.e.OrderUUID == m.r.OrderUUID {
-		m.lateStatus()
-		return
-	}
 	if m.r.State == StatePaid || m.r.OrderUUID != "" && m.e.Status != StatusPaid {
 		m.further()
 		m.watch()
@@ -149,12 +143,15 @@ func (m *move) further() {
 	known := slices.Contains(m.r.Further, m.e.OrderUUID)
 	if !known {
 		m.r.Further = append(m.r.Further, m.e.OrderUUID)
+	}
+	if m.e.Status == StatusPaid {
+		m.alarmFurther()
+		return
+	}
+	if !known {
 		m.changed()
 	}
-	switch m.e.Status {
-	case StatusPaid:
-		m.alarmFurther()
-	case StatusPending:
+	if m.e.Status == StatusPending {
 		m.do(Effect{Type: SendCancel, OrderUUID: m.e.OrderUUID})
 	}
 }

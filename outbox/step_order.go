@@ -4,9 +4,12 @@ import "time"
 
 // order runs the life of an order: queued, sending, on the terminal, ended; and the doubt beside it.
 func (m *move) order() {
-	if m.e.OrderUUID == "" && (m.e.Type == Found || m.e.Type == Accepted && m.r.State != StateSending) {
-		m.ignore(ignoredPair)
-		return
+	if m.e.OrderUUID == "" {
+		found := m.e.Type == Found || m.e.Type == Accepted && m.r.State != StateSending
+		if found || m.e.Type == StatusSeen && m.r.OrderUUID == "" {
+			m.ignore(ignoredPair) // evidence of nothing
+			return
+		}
 	}
 	switch m.r.State {
 	case StateQueued:

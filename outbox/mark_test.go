@@ -1,0 +1,81 @@
+package outbox
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestMarkRoundTrip(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		seq := rapid.Uint64Range(0, 1<<40-1).Draw(t, "seq")
+		var random [MarkEntropy]byte
+		copy(random[:], rapid.SliceOfN(rapid.Byte(), MarkEntropy, MarkEntropy).Draw(t, "random"))
+		mark := NewMark(seq, random)
+		if got, ok := MarkSeq(mark); !ok || got != seq || len(mark) != MarkLen {
+			t.Fatalf("%s: %d, %v; want %d", mark, got, ok, seq)
+		}
+		before := rapid.StringMatching(`[a-z2-7 "/:-]{0,40}`).Draw(t, "before")
+		after := rapid.StringMatching(`[a-z2-7 "/:-]{0,40}`).Draw(t, "after")
+		if got := FindMarks(before + mark + after); !slices.Contains(got, mark) {
+			t.Fatalf("%q holds the mark %s, found %q", before+mark+after, mark, got)
+		}
+	})
+}
+
+func TestMarkSeqRefuses(t *testing.T) {
+	t.Parallel()
+	mark := NewMark(7, [MarkEntropy]byte{1, 2, 3})
+	for _, bad := range []string{"", "tp", mark[1:], mark + "a", mark[:MarkLen-1] + "1", strings.ToUpper(mark), "xx" + mark[2:], mark[:MarkLen-1] + "\n"} {
+		if seq, ok := MarkSeq(bad); ok {
+			t.Errorf("%q passes for the mark of %d", bad, seq)
+		}
+	}
+}
+
+func TestFindMarks(t *testing.T) {
+	t.Parallel()
+	a, b := NewMark(1, [MarkEntropy]byte{1}), NewMark(2, [MarkEntropy]byte{2})
+	for text, want := range map[string][]string{
+		"":                                    nil,
+		"outpost 12, http://tp.example":       nil,
+		a:                                     {a},
+		a[:MarkLen-1]:                         nil,
+		`{"referenceNo":"` + a + `"}`:         {a},
+		fmt.Sprintf("%s, %s and %s", a, b, a): {a, b, a},
+	} {
+		if got := FindMarks(text); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+	if got := FindMarks("outpost" + a); !slices.Contains(got, a) {
+		t.Errorf("hidden by the word before it: %q", got)
+	}
+}
+
+func TestBears(t *testing.T) {
+	t.Parallel()
+	a, b := NewMark(1, [MarkEntropy]byte{1}), NewMark(1, [MarkEntropy]byte{2})
+	none := Request{}
+	one := Request{Submissions: []Submission{{Mark: a, Shown: true}}}
+	two := Request{Submissions: []Submission{{Mark: a, Shown: true}, {Mark: b}}}
+	for _, c := range []struct {
+		r    Request
+		mark string
+		want bool
+	}{{none, "", false}, {none, a, false}, {one, a, true}, {one, b, false}, {one, "", false}, {one, a[:10], false}, {two, a, true}, {two, b, true}} {
+		if got := c.r.Bears(c.mark); got != c.want {
+			t.Errorf("%d submissions, %q: %v", len(c.r.Submissions), c.mark, got)
+		}
+	}
+	if none.Mark() != "" || one.Mark() != a || two.Mark() != b {
+		t.Errorf("latest marks %q, %q, %q", none.Mark(), one.Mark(), two.Mark())
+	}
+	if !none.MarksShown() || !one.MarksShown() || two.MarksShown() {
+		t.Error("whether all marks are shown")
+	}
+}

@@ -1,0 +1,103 @@
+package outbox
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// enter moves a request on by hand, as a broken machine would.
+func enter(r Request, s State, at Instant) (Request, []Effect) {
+	m := &move{r: r.clone(), e: Event{Type: Restarted, At: at}}
+	m.to(s, nil, nil)
+	m.wake(TimerRetry, time.Second)
+	return m.r, m.fx
+}
+
+func isPaid(e Event) bool {
+	return (e.Type == StatusSeen || e.Type == Found) && e.Status == StatusPaid || e.Type == Refused && e.Reason == alreadyPd
+}
+
+// mutants are machines with one fault each.
+var mutants = map[string]stepFunc{
+	"a doubt returns to the queue": func(r Request, e Event) (Request, []Effect) {
+		if r.State == StateInDoubt && e.Type == NotFound {
+			return enter(r, StateQueued, e.At)
+		}
+		return Step(r, e)
+	},
+	"a busy terminal is tried again without a search": func(r Request, e Event) (Request, []Effect) {
+		if e.Type == Due {
+			e.Search = SearchClear // the machine is deceived; the checks see the event as it was
+		}
+		return Step(r, e)
+	},
+	"a payment after the cancel is swallowed": func(r Request, e Event) (Request, []Effect) {
+		if r.State == StateCancelled && isPaid(e) {
+			return r.clone(), []Effect{{Type: Ignored, Code: ignoredStale}}
+		}
+		return Step(r, e)
+	},
+	"an ambiguous answer is taken for none": func(r Request, e Event) (Request, []Effect) {
+		if r.State == StateSending && e.Type == Ambiguous {
+			return enter(r, StateQueued, e.At)
+		}
+		return Step(r, e)
+	},
+	"a restart forgets what was on its way": func(r Request, e Event) (Request, []Effect) {
+		if r.State == StateSending && e.Type == Restarted {
+			return enter(r, StateQueued, e.At)
+		}
+		return Step(r, e)
+	},
+	"a wish is kept in memory only": func(r Request, e Event) (Request, []Effect) {
+		if r.State == StateSending && e.Type == CancelWanted {
+			r.CancelWanted = true
+			return r.clone(), nil
+		}
+		return Step(r, e)
+	},
+	"the journal is written in place": func(r Request, e Event) (Request, []Effect) {
+		after, fx := Step(r, e)
+		if n := len(r.History); n > 1 && after.Revision != r.Revision {
+			after.History = append(r.History[:n:n], after.History[n:]...)
+			r.History[0].Code = e.Type.String()
+		}
+		return after, fx
+	},
+	"a late payment alarms with every look": func(r Request, e Event) (Request, []Effect) {
+		after, fx := Step(r, e)
+		if r.State == StatePaid && r.Late && isPaid(e) {
+			fx = append(fx, Effect{Type: Alarm, Code: AlarmLatePayment})
+		}
+		return after, fx
+	},
+	"every attempt takes a new mark": func(r Request, e Event) (Request, []Effect) {
+		if r.State == StateQueued && e.Type == Due {
+			r.Fresh = true
+		}
+		return Step(r, e)
+	},
+	"a poll without an answer is the last": func(r Request, e Event) (Request, []Effect) {
+		after, fx := Step(r, e)
+		return after, slices.DeleteFunc(fx, func(f Effect) bool { return f.Type == WakeAt && (f.Timer == TimerPoll || f.Timer == TimerCustomer) })
+	},
+}
+
+// TestMutantsAreCaught shows that the promises can be broken, and that the worlds find it.
+func TestMutantsAreCaught(t *testing.T) {
+	t.Parallel()
+	for name, step := range mutants {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(1000) {
+				w := newWorld(step, dice(seed))
+				if err := w.live(100); err != nil {
+					t.Logf("caught in world %d: %.200v", seed, err)
+					return
+				}
+			}
+			t.Error("survived 1,000 worlds")
+		})
+	}
+}
