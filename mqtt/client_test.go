@@ -15,8 +15,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"tillpost/mqtt"
 	"tillpost/mqtt/mqtttest"
@@ -135,6 +138,9 @@ func TestClientEndsWhileConnecting(t *testing.T) {
 	go func() { ended <- client.Run(ctx) }()
 	conn := receive(t, silent)
 	defer func() { _ = conn.Close() }()
+	if _, err := packets.ReadPacket(conn); err != nil {
+		t.Fatal(err)
+	}
 	cancel()
 	if err := receive(t, ended); err != nil {
 		t.Error(err)
@@ -144,12 +150,9 @@ func TestClientEndsWhileConnecting(t *testing.T) {
 func TestClientTellsWhyItIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	users, acl := filepath.Join(dir, "users"), filepath.Join(dir, "acl")
+	users := filepath.Join(dir, "users")
 	makeUsers(t, users, "agent", "secret")
-	if err := os.WriteFile(acl, []byte("user agent\ntopic readwrite other/#\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Listener: "allow_anonymous false\npassword_file " + users + "\nacl_file " + acl})
+	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Listener: "allow_anonymous false\npassword_file " + users})
 
 	wrong := run(t, mqtt.Options{URL: broker.URL, Username: "agent", Password: func() (string, error) { return "wrong", nil }})
 	if err := receive(t, wrong.downs); err == nil || strings.Contains(err.Error(), "wrong") {
@@ -159,17 +162,72 @@ func TestClientTellsWhyItIsRefused(t *testing.T) {
 	if err := receive(t, unread.downs); !errors.Is(err, os.ErrPermission) {
 		t.Errorf("a password that can't be read: %v", err)
 	}
-	// mosquitto grants any subscription and filters what it sends, unless
-	// the access list denies the filter itself.
 	right := run(t, mqtt.Options{URL: broker.URL, Username: "agent", Password: func() (string, error) { return "secret", nil }})
-	select {
-	case <-right.ups:
-	case err := <-right.downs:
-		if !strings.Contains(err.Error(), "subscription") {
-			t.Errorf("a denied subscription: %v", err)
+	receive(t, right.ups)
+}
+
+// TestClientChecksTheSubscription talks to a peer that takes the connection
+// and then answers the subscription in its own way.
+func TestClientChecksTheSubscription(t *testing.T) {
+	t.Parallel()
+	for name, grant := range map[string][]byte{"refused": {0x80}, "without acknowledgements": {0}, "answered to nothing": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := run(t, mqtt.Options{URL: "tcp://" + grantingPeer(t, grant)})
+			if err := receive(t, r.downs); err == nil || !strings.Contains(err.Error(), "subscription") {
+				t.Errorf("Down says %v", err)
+			}
+			if len(r.ups) != 0 || r.client.Connected() {
+				t.Error("up without a subscription")
+			}
+		})
+	}
+}
+
+func grantingPeer(t *testing.T, grant []byte) (addr string) {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	t.Cleanup(func() {
+		_ = listener.Close()
+		serving.Wait()
+	})
+	serving.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() { grantAll(conn, grant) })
 		}
-	case <-time.After(patience):
-		t.Error("neither up nor down")
+	})
+	return listener.Addr().String()
+}
+
+func grantAll(conn net.Conn, grant []byte) {
+	defer func() { _ = conn.Close() }()
+	for {
+		packet, err := packets.ReadPacket(conn)
+		if err != nil {
+			return
+		}
+		var answer packets.ControlPacket
+		switch p := packet.(type) {
+		case *packets.ConnectPacket:
+			answer = packets.NewControlPacket(packets.Connack)
+		case *packets.SubscribePacket:
+			suback := packets.NewControlPacket(packets.Suback).(*packets.SubackPacket)
+			suback.MessageID, suback.ReturnCodes = p.MessageID, grant
+			answer = suback
+		default:
+			return
+		}
+		if answer.Write(conn) != nil {
+			return
+		}
 	}
 }
 

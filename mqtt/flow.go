@@ -47,7 +47,7 @@ func (s *session) deliverFrom() {
 func (s *session) next() *arrival {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.failed || s.closing || s.err != nil || len(s.queue) == 0 {
+	if s.closing || s.err != nil || len(s.queue) == 0 {
 		return nil
 	}
 	a := s.queue[0]
@@ -56,12 +56,11 @@ func (s *session) next() *arrival {
 	return a
 }
 
-// settle notes an Ack or a Fail. After a Fail nothing is acknowledged on this
-// connection any more, and it is closed.
+// settle notes an Ack or a Fail. What failed stays unsettled, so that nothing
+// behind it is acknowledged, and the connection is closed.
 func (s *session) settle(a *arrival, err error) {
 	s.mu.Lock()
 	a.settled = err == nil
-	s.failed = s.failed || err != nil
 	conn := s.conn
 	s.mu.Unlock()
 	if err == nil {
@@ -96,7 +95,7 @@ func (s *session) acknowledge() {
 func (s *session) settledHead() *arrival {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.failed || len(s.unsettled) == 0 || !s.unsettled[0].settled {
+	if len(s.unsettled) == 0 || !s.unsettled[0].settled {
 		return nil
 	}
 	a := s.unsettled[0]

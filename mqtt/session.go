@@ -47,9 +47,9 @@ type session struct {
 	mu   sync.Mutex
 	conn *watchedConn
 	up   bool
-	// failed and closing end the deliveries; failed the acknowledgements too.
-	failed, closing bool
-	err             error
+	// closing ends the deliveries.
+	closing bool
+	err     error
 	// queue holds what waits to be delivered; unsettled, in order of arrival,
 	// what is not acknowledged yet.
 	queue     []*arrival
