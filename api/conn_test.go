@@ -55,6 +55,9 @@ func TestTimeoutAfterSending(t *testing.T) {
 			if took := time.Since(start); took != 5*time.Second {
 				t.Errorf("took %v, want the timeout of 5s", took)
 			}
+			if c.Reachable() != (late != "" && late[len(late)-1] == '{') {
+				t.Errorf("reachable %t after %q", c.Reachable(), late)
+			}
 			start = time.Now()
 			time.Sleep(time.Second)
 			wantOutcome(t, "silent server, a read", invoke(t, c, OpPaymentStatus), OutcomeAmbiguous)
@@ -93,6 +96,30 @@ func TestNothingIsSentOnALostConnection(t *testing.T) {
 		_, r := c.CreateOrder(t.Context(), conn, []byte(`{}`))
 		wantOutcome(t, "a reply before the request", r, OutcomeUnavailable)
 	})
+}
+
+// A write to a TCP connection that the other side closed succeeds; only reading
+// beforehand shows that nobody is there.
+func TestNothingIsSentOnAConnectionThatTheServerClosed(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	c := newClient(t, options("http://"+ln.Addr().String()))
+	conn, err := c.Dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = far.Close()
+	conn.first <- <-conn.first // the close has been seen
+	_, r := c.CreateOrder(t.Context(), conn, []byte(`{}`))
+	wantOutcome(t, "closed by the server", r, OutcomeUnavailable)
 }
 
 func TestConnServesOneCall(t *testing.T) {
