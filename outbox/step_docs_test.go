@@ -155,7 +155,11 @@ func writeDiagram(b *strings.Builder, kind Kind, cases []caseOutcome) {
 		for _, to := range States(kind) {
 			if via := events[edge{from, to}]; len(via) > 0 {
 				slices.Sort(via)
-				fmt.Fprintf(b, "    %v --> %v: %s\n", from, to, strings.Trim(fmt.Sprint(via), "[]"))
+				fmt.Fprintf(b, "    %v --> %v:", from, to)
+				for _, e := range via {
+					fmt.Fprintf(b, " %v", e)
+				}
+				b.WriteByte('\n')
 			}
 		}
 	}

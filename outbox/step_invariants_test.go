@@ -118,6 +118,8 @@ func checkRecord(_ *trace, _ Request, _ Event, after Request, _ []Effect) error 
 	switch {
 	case !slices.Contains(States(after.Kind), after.State):
 		return fmt.Errorf("a %v in state %v", after.Kind, after.State)
+	case after.State == StateQueued && after.CancelWanted && after.Busy == 0:
+		return errors.New("queued, and a cancel waits for nothing")
 	case keeps != (len(after.Body) > 0):
 		return fmt.Errorf("in state %v with a body of %d bytes", after.State, len(after.Body))
 	case after.State.Final() != (after.Finished != nil):
@@ -139,6 +141,8 @@ func checkSubmission(tr *trace, before Request, e Event, after Request, fx []Eff
 		return fmt.Errorf("%d Submit on the way from %v to %v", submits, before.State, after.State)
 	case starts && (before.State != StateQueued || e.Type != Due):
 		return fmt.Errorf("a submission out of %v by %v", before.State, e.Type)
+	case starts && before.CancelWanted:
+		return errors.New("a submission although a cancel is wanted")
 	case starts && tr.doubted:
 		return errors.New("a submission in doubt, and no person chose it")
 	case starts && tr.created:

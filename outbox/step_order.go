@@ -170,8 +170,13 @@ func (m *move) orderSending() {
 	}
 }
 
-// requeue puts an attempt back that was not carried out for sure.
+// requeue puts an attempt back that was not carried out for sure. A wish to cancel that waited for this outcome is
+// granted now, as the next turn may be long in coming; unless a busy answer may hide an order.
 func (m *move) requeue(code string, after time.Duration) {
+	if m.r.CancelWanted && m.r.Busy == 0 {
+		m.end(StateCancelled, m.cancelReason())
+		return
+	}
 	m.to(StateQueued, m.waiting(code, after), nil)
 	m.wake(TimerRetry, after)
 	m.expireTimer()
