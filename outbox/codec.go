@@ -7,16 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"strconv"
 	"strings"
 )
 
-// A record is a fixed header, the terminal, the request's id and the rest as JSON. What an index needs stands in front,
-// so that a scan at start decodes no JSON:
+// A record is a fixed header, the terminal, the request's id, its instants and the rest as JSON. What an index needs
+// stands in front, so that a scan at start decodes no JSON:
 //
 //	0  format version     4  length of the id       12 revision, 8 bytes big-endian
 //	1  state              5  flags                  20 content digest, 32 bytes
-//	2  kind               6  reserved, zero         52 terminal, id, JSON
+//	2  kind               6  reserved, zero         52 terminal, id, length of instants, instants, JSON
 //	3  length of terminal 8  CRC-32C, big-endian
 //
 // The checksum covers the record's sequence and everything but itself, so that a record under another's key is damage
@@ -28,6 +27,8 @@ const (
 
 	flagTomb = 1 << 0
 	flagBody = 1 << 1
+	// flagFinished: Finished is among the instants.
+	flagFinished = 1 << 2
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -68,18 +69,6 @@ func (h header) request(seq uint64) Request {
 	}
 }
 
-// stored is the JSON part: the request without what the header holds, and the names of the boots that its instants
-// refer to. A boot's name is long and comes back in every instant.
-type stored struct {
-	*Request
-	Boots []string `json:"boots,omitempty"`
-
-	ID       *struct{} `json:"id,omitempty"`
-	Terminal *struct{} `json:"t,omitempty"`
-	Revision *struct{} `json:"r,omitempty"`
-	Digest   *struct{} `json:"d,omitempty"`
-}
-
 // encodeRecord gives the record of a request, without its body.
 func encodeRecord(r Request) ([]byte, error) {
 	if err := storable(r); err != nil {
@@ -89,15 +78,19 @@ func encodeRecord(r Request) ([]byte, error) {
 	if len(r.Body) > 0 {
 		flags |= flagBody
 	}
-	shared := sharing(r)
-	rest := stored{Request: &shared.request, Boots: shared.boots}
-	buf := bytes.NewBuffer(make([]byte, 0, 1024))
+	if r.Finished != nil {
+		flags |= flagFinished
+	}
+	instants := encodeInstants(&r)
+	buf := bytes.NewBuffer(make([]byte, 0, 768))
 	buf.Write(make([]byte, headerLen))
 	buf.WriteString(r.Terminal)
 	buf.WriteString(r.ID)
+	buf.Write(binary.AppendUvarint(nil, uint64(len(instants))))
+	buf.Write(instants)
 	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(rest); err != nil {
+	if err := enc.Encode(toStored(&r)); err != nil {
 		return nil, fmt.Errorf("encode the record of %s: %w", r.ID, err)
 	}
 	b := bytes.TrimSuffix(buf.Bytes(), []byte{'\n'})
@@ -180,17 +173,18 @@ func decodeRecord(seq uint64, b []byte) (Request, header, error) {
 	if h.tomb() {
 		return r, h, nil
 	}
-	rest := stored{Request: &r}
-	if err := json.Unmarshal(h.rest, &rest); err != nil {
-		return Request{}, h, fmt.Errorf("%w: %w", errRecordShape, err)
-	}
-	if rest.Request != &r {
+	n, used := binary.Uvarint(h.rest)
+	if used <= 0 || n > uint64(len(h.rest)-used) {
 		return Request{}, h, errRecordShape
 	}
-	if err := unshare(&r, rest.Boots); err != nil {
-		return Request{}, h, err
+	instants, rest := h.rest[used:used+int(n)], h.rest[used+int(n):] // n fits: it is less than a length
+	if err := fromStored(rest, &r); err != nil {
+		return Request{}, h, fmt.Errorf("%w: %w", errRecordShape, err)
 	}
-	return r, h, nil
+	if h.flags&flagFinished != 0 {
+		r.Finished = &Instant{}
+	}
+	return r, h, decodeInstants(instants, &r)
 }
 
 // encodeBody frames a body: version, three zero bytes, CRC-32C over sequence and body, body.
@@ -228,76 +222,4 @@ func bodySum(seq uint64, body []byte) uint32 {
 	var key [8]byte
 	binary.BigEndian.PutUint64(key[:], seq)
 	return crc32.Update(crc32.Update(0, castagnoli, key[:]), castagnoli, body)
-}
-
-// sharedBoots is a request whose instants name their boots by number.
-type sharedBoots struct {
-	request Request
-	boots   []string
-}
-
-// sharing replaces the boots' names by their number in a list: a name of 36 bytes would otherwise stand in the record
-// a dozen times.
-func sharing(r Request) sharedBoots {
-	s := sharedBoots{request: r.clone()}
-	q := &s.request
-	if q.Finished != nil {
-		at := *q.Finished
-		q.Finished = &at
-	}
-	if q.Waiting != nil {
-		w := *q.Waiting
-		q.Waiting = &w
-	}
-	eachInstant(q, func(i *Instant) {
-		if i.Boot == "" {
-			return
-		}
-		for n, b := range s.boots {
-			if b == i.Boot {
-				i.Boot = strconv.Itoa(n)
-				return
-			}
-		}
-		s.boots = append(s.boots, i.Boot)
-		i.Boot = strconv.Itoa(len(s.boots) - 1)
-	})
-	return s
-}
-
-// unshare is the inverse of sharing.
-func unshare(r *Request, boots []string) error {
-	var err error
-	eachInstant(r, func(i *Instant) {
-		if i.Boot == "" {
-			return
-		}
-		n, e := strconv.Atoi(i.Boot)
-		if e != nil || n < 0 || n >= len(boots) {
-			err = errRecordShape
-			return
-		}
-		i.Boot = boots[n]
-	})
-	return err
-}
-
-// eachInstant visits the instants of a request that are stored.
-func eachInstant(r *Request, fn func(*Instant)) {
-	fn(&r.Accepted)
-	fn(&r.TTLFrom)
-	fn(&r.Entered)
-	if r.Finished != nil {
-		fn(r.Finished)
-	}
-	for i := range r.Submissions {
-		fn(&r.Submissions[i].At)
-	}
-	if r.Waiting != nil {
-		fn(&r.Waiting.Since)
-		fn(&r.Waiting.Next)
-	}
-	for i := range r.History {
-		fn(&r.History[i].At)
-	}
 }

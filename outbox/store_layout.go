@@ -21,10 +21,16 @@ var (
 	bucketTombs    = []byte("tombs")    // seq: tombstone
 	bucketMeta     = []byte("meta")
 	bucketBlobs    = []byte("blobs") // small values of the agent's
+
+	// The newest entries of the larger ones; see shelf.
+	bucketEndedNew  = []byte("ended.new")
+	bucketIDsNew    = []byte("ids.new")
+	bucketOrdersNew = []byte("orders.new")
 )
 
 var allBuckets = [][]byte{
 	bucketRequests, bucketEnded, bucketBodies, bucketOpen, bucketIDs, bucketOrders, bucketTombs, bucketMeta, bucketBlobs,
+	bucketEndedNew, bucketIDsNew, bucketOrdersNew,
 }
 
 // Keys in the meta bucket.
@@ -76,7 +82,8 @@ type txn struct {
 	s  *Store
 	tx *bbolt.Tx
 
-	requests, ended, bodies, open, ids, orders, tombs, meta, blobs *bbolt.Bucket
+	requests, bodies, open, tombs, meta, blobs *bbolt.Bucket
+	ended, ids, orders                         shelf
 
 	lanes   map[string]*laneState
 	opened  int // change of the number of open requests
@@ -88,14 +95,17 @@ type txn struct {
 
 func newTxn(s *Store, tx *bbolt.Tx) (*txn, error) {
 	t := &txn{s: s, tx: tx}
+	t.ended.room, t.ids.room, t.orders.room = roomEnded, roomIndex, roomIndex
 	for _, b := range []struct {
 		name []byte
 		to   **bbolt.Bucket
 		fill float64
 	}{
-		{bucketRequests, &t.requests, appendFill}, {bucketEnded, &t.ended, appendFill}, {bucketBodies, &t.bodies, appendFill},
-		{bucketOpen, &t.open, 0}, {bucketIDs, &t.ids, 0}, {bucketOrders, &t.orders, 0}, {bucketTombs, &t.tombs, appendFill},
-		{bucketMeta, &t.meta, 0}, {bucketBlobs, &t.blobs, 0},
+		{bucketRequests, &t.requests, appendFill}, {bucketBodies, &t.bodies, appendFill}, {bucketOpen, &t.open, 0},
+		{bucketTombs, &t.tombs, appendFill}, {bucketMeta, &t.meta, 0}, {bucketBlobs, &t.blobs, 0},
+		{bucketEnded, &t.ended.all, appendFill}, {bucketEndedNew, &t.ended.newest, 0},
+		{bucketIDs, &t.ids.all, 0}, {bucketIDsNew, &t.ids.newest, 0},
+		{bucketOrders, &t.orders.all, 0}, {bucketOrdersNew, &t.orders.newest, 0},
 	} {
 		*b.to = tx.Bucket(b.name)
 		if *b.to == nil {

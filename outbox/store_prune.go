@@ -43,7 +43,7 @@ func (s *Store) prunable(before func(Request) bool, most int) ([]Request, error)
 	for more := true; more; {
 		var list []Request
 		err := s.view(func(t *txn) (err error) {
-			list, more, err = t.chunk(t.ended, next, false)
+			list, more, err = t.chunk(next, false, t.ended.all, t.ended.newest)
 			return err
 		})
 		if err != nil {

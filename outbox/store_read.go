@@ -65,7 +65,7 @@ func (s *Store) EachOpen(ctx context.Context, terminal string, fn func(Request) 
 		more := false
 		err := s.view(func(t *txn) (err error) {
 			if terminal == "" {
-				list, more, err = t.chunk(t.requests, next, false)
+				list, more, err = t.chunk(next, false, t.requests)
 			} else {
 				list, more, err = t.openChunk(terminal, next)
 			}
@@ -100,7 +100,7 @@ func (s *Store) Each(newestFirst bool, fn func(Request) bool) error {
 		var list []Request
 		more := false
 		err := s.view(func(t *txn) (err error) {
-			list, more, err = t.mergedChunk(next, newestFirst)
+			list, more, err = t.chunk(next, newestFirst, t.requests, t.ended.all, t.ended.newest)
 			return err
 		})
 		if err != nil {
@@ -120,11 +120,14 @@ func (s *Store) Each(newestFirst bool, fn func(Request) bool) error {
 	}
 }
 
-// chunk reads some records of a bucket from a sequence on, up or down; more says that there are others.
-func (t *txn) chunk(b *bbolt.Bucket, from uint64, down bool) (list []Request, more bool, err error) {
+// chunk reads some records of buckets as one sequence, from one on, up or down; more says that there are others.
+func (t *txn) chunk(from uint64, down bool, buckets ...*bbolt.Bucket) (list []Request, more bool, err error) {
 	size := 0
-	w := newWalk(b, from, down)
-	for ; w.key != nil; w.next() {
+	walks := make([]*walk, len(buckets))
+	for i, b := range buckets {
+		walks[i] = newWalk(b, from, down)
+	}
+	for w := foremost(walks); w != nil; w = foremost(walks) {
 		if len(list) == chunkRecords || size > chunkBytes {
 			return list, true, nil
 		}
@@ -134,6 +137,7 @@ func (t *txn) chunk(b *bbolt.Bucket, from uint64, down bool) (list []Request, mo
 		}
 		size += len(w.value) + len(r.Body)
 		list = append(list, r)
+		w.next()
 	}
 	return list, false, nil
 }
@@ -165,29 +169,6 @@ func (t *txn) openChunk(terminal string, from uint64) (list []Request, more bool
 	return list, false, nil
 }
 
-// mergedChunk reads open and ended records as one sequence.
-func (t *txn) mergedChunk(from uint64, down bool) (list []Request, more bool, err error) {
-	size := 0
-	a, b := newWalk(t.requests, from, down), newWalk(t.ended, from, down)
-	for a.key != nil || b.key != nil {
-		if len(list) == chunkRecords || size > chunkBytes {
-			return list, true, nil
-		}
-		w := a
-		if a.key == nil || b.key != nil && (bytes.Compare(b.key, a.key) < 0) != down {
-			w = b
-		}
-		r, err := w.read(t)
-		if err != nil {
-			return nil, false, err
-		}
-		size += len(w.value) + len(r.Body)
-		list = append(list, r)
-		w.next()
-	}
-	return list, false, nil
-}
-
 // walk is a cursor over records, up or down.
 type walk struct {
 	c          *bbolt.Cursor
@@ -209,6 +190,17 @@ func newWalk(b *bbolt.Bucket, from uint64, down bool) *walk {
 		w.key, w.value = w.c.Prev()
 	}
 	return w
+}
+
+// foremost is the walk whose record comes next, nil when all are through.
+func foremost(walks []*walk) *walk {
+	var first *walk
+	for _, w := range walks {
+		if w.key != nil && (first == nil || (bytes.Compare(w.key, first.key) < 0) != w.down) {
+			first = w
+		}
+	}
+	return first
 }
 
 func (w *walk) next() {

@@ -18,7 +18,7 @@ func (t *txn) verify() error {
 		bucket *bbolt.Bucket
 		check  func(seq uint64, h header, n *tally) error
 	}{
-		{t.requests, t.verifyOpen}, {t.ended, t.verifyEnded}, {t.tombs, t.verifyTomb},
+		{t.requests, t.verifyOpen}, {t.ended.all, t.verifyEnded}, {t.ended.newest, t.verifyEnded}, {t.tombs, t.verifyTomb},
 	} {
 		c := b.bucket.Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
@@ -108,16 +108,18 @@ func (t *txn) verifyWhole(seq uint64, h header, n *tally) error {
 // verifyCounts finds entries of the indexes that no record stands behind.
 func (t *txn) verifyCounts(n tally) error {
 	for _, c := range []struct {
-		name   string
-		bucket *bbolt.Bucket
-		want   int
+		name    string
+		want    int
+		buckets []*bbolt.Bucket
 	}{
-		{"ids", t.ids, n.records}, {"open requests", t.open, n.open}, {"bodies", t.bodies, n.bodies}, {"orders", t.orders, n.orders},
+		{"ids", n.records, []*bbolt.Bucket{t.ids.all, t.ids.newest}},
+		{"orders", n.orders, []*bbolt.Bucket{t.orders.all, t.orders.newest}},
+		{"open requests", n.open, []*bbolt.Bucket{t.open}},
+		{"bodies", n.bodies, []*bbolt.Bucket{t.bodies}},
 	} {
 		have := 0
-		cur := c.bucket.Cursor()
-		for k, _ := cur.First(); k != nil; k, _ = cur.Next() {
-			have++
+		for _, b := range c.buckets {
+			have += count(b)
 		}
 		if have != c.want {
 			return t.wrong("the index of %s has %d entries, not %d", c.name, have, c.want)

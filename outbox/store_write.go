@@ -126,13 +126,17 @@ func (t *txn) note(err error) {
 func (t *txn) put(previous State, r Request, record []byte, writeBody, dropBody bool) {
 	k := seqKey(r.Seq)
 	was, is := previous != 0 && !previous.Final(), !r.State.Final()
-	to, from := t.ended, t.requests
 	if is {
-		to, from = t.requests, t.ended
+		t.note(t.requests.Put(k, record))
+	} else {
+		t.note(t.ended.Put(k, record))
 	}
-	t.note(to.Put(k, record))
-	if previous != 0 && was != is {
-		t.note(from.Delete(k))
+	switch {
+	case previous == 0 || was == is:
+	case was:
+		t.note(t.requests.Delete(k))
+	default:
+		t.note(t.ended.Delete(k))
 	}
 	switch {
 	case is && !was:

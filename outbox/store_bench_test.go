@@ -1,0 +1,150 @@
+package outbox_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"tillpost/outbox"
+	"tillpost/outbox/outboxtest"
+)
+
+// BenchmarkAdd counts durable accepts, from so many goroutines.
+func BenchmarkAdd(b *testing.B) {
+	for _, n := range []int{1, 8, 64} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			s := outboxtest.Open(b, outbox.Options{Policy: outboxtest.Policy})
+			rs := make([]outbox.Request, b.N)
+			for i := range rs {
+				rs[i] = outboxtest.Order(outboxtest.ID(i), fmt.Sprintf("TRML-%d", i%8))
+			}
+			var next atomic.Int64
+			var wg sync.WaitGroup
+			b.ResetTimer()
+			for range n {
+				wg.Go(func() {
+					for i := next.Add(1) - 1; i < int64(b.N); i = next.Add(1) - 1 {
+						if _, err := s.Add(context.Background(), rs[i]); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+			b.StopTimer()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "accepts/s")
+			b.ReportMetric(float64(b.N)/float64(max(s.Stats().Commits, 1)), "accepts/commit")
+		})
+	}
+}
+
+// BenchmarkBareCommit is the floor: one key into one bucket, and the sync.
+func BenchmarkBareCommit(b *testing.B) {
+	db, err := bbolt.Open(filepath.Join(b.TempDir(), "bare.db"), 0o600, &bbolt.Options{PageSize: 4096, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	v := make([]byte, 1024)
+	for i := 0; b.Loop(); i++ {
+		err := db.Update(func(tx *bbolt.Tx) error {
+			bk, err := tx.CreateBucketIfNotExists([]byte("b"))
+			if err != nil {
+				return err
+			}
+			return bk.Put([]byte(outboxtest.ID(i)), v)
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkOrderLife runs orders from queued to paid, four commits each, and tells what that writes.
+func BenchmarkOrderLife(b *testing.B) {
+	for _, kept := range []int{0, 1000, 10000} {
+		b.Run("kept="+strconv.Itoa(kept), func(b *testing.B) {
+			var pages atomic.Int64
+			o := outbox.WithCommit(outbox.Options{Policy: outboxtest.Policy}, func(tx *bbolt.Tx) error {
+				db := tx.DB()
+				before := db.Stats().TxStats
+				err := tx.Commit()
+				after := db.Stats().TxStats
+				pages.Add(after.GetPageCount() - before.GetPageCount() + 1) // and the meta page
+				return err
+			})
+			s := outboxtest.Open(b, o)
+			live(b, s, 0, kept, 256)
+			pages.Store(0)
+			b.ResetTimer()
+			live(b, s, kept, b.N, 1)
+			b.StopTimer()
+			b.ReportMetric(float64(pages.Load())*4/float64(b.N), "KiB/order")
+		})
+	}
+}
+
+// live runs n orders to their end, so many of them abreast, each on a terminal of its own.
+func live(b *testing.B, s *outbox.Store, from, n, abreast int) {
+	b.Helper()
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for w := range abreast {
+		wg.Go(func() {
+			for i := int(next.Add(1) - 1); i < n; i = int(next.Add(1) - 1) {
+				if err := outboxtest.Live(s, from+i, fmt.Sprintf("TRML-%d", w)); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// BenchmarkOpen measures a start with a backlog, and the parts of it.
+func BenchmarkOpen(b *testing.B) {
+	for _, queued := range []int{1000, 100000} {
+		b.Run("queued="+strconv.Itoa(queued), func(b *testing.B) {
+			s := outboxtest.Open(b, outbox.Options{})
+			for i := 0; i < queued; i += 500 {
+				rs := make([]outbox.Request, 500)
+				for j := range rs {
+					rs[j] = outboxtest.Order(outboxtest.ID(i+j), fmt.Sprintf("TRML-%d", j%8))
+				}
+				if _, err := s.Add(context.Background(), rs...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			path := s.Path()
+			if err := s.Close(); err != nil {
+				b.Fatal(err)
+			}
+			b.ResetTimer()
+			var check time.Duration
+			for range b.N {
+				start := time.Now()
+				if err := outbox.CheckFile(path); err != nil {
+					b.Fatal(err)
+				}
+				check += time.Since(start)
+				again, err := outbox.Open(path, outbox.Options{BallastSize: -1})
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.StopTimer()
+				_ = again.Close()
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(check.Milliseconds())/float64(b.N), "check-ms")
+		})
+	}
+}
