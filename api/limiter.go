@@ -40,11 +40,12 @@ type waiter struct {
 }
 
 func newLimiter(perMinute int) *limiter {
+	const mostReserved = 8 // a lane makes one urgent call at a time
 	burst := math.Max(2, float64(perMinute)/6)
 	return &limiter{
 		perSecond: float64(perMinute) / 60,
 		burst:     burst,
-		reserve:   math.Min(burst-1, math.Max(1, burst/4)),
+		reserve:   math.Min(mostReserved, math.Min(burst-1, math.Max(1, burst/4))),
 		left:      burst,
 		filled:    time.Now(),
 	}

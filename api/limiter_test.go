@@ -128,6 +128,20 @@ func TestLimiterObeysRemaining(t *testing.T) {
 	})
 }
 
+// A limit of ours far above the API's own must not make polls wait for a reserve
+// that the API's count never allows.
+func TestReserveIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter(60000)
+		defer l.stop()
+		l.remaining(17, 0)
+		if n := drain(t, l, false); n != 9 {
+			t.Errorf("%d polls left at once of 17, want all but 8", n)
+		}
+	})
+}
+
 func TestLimiterGivesBackOnCancel(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
