@@ -23,6 +23,16 @@ type Client struct {
 	options  Options
 	handlers Handlers
 	endpoint endpoint
+	// filters are subscribed in this order. What own matches is not delivered.
+	filters []string
+	own     Topics
+	// clean asks the broker to keep nothing for us.
+	clean bool
+
+	// writers counts what publishes on any connection. paho may hold a message
+	// for up to WriteTimeout after its connection has ended; the next
+	// connection does not wait for that, the end of Run does.
+	writers sync.WaitGroup
 
 	mu      sync.Mutex
 	current *session
@@ -54,11 +64,18 @@ func New(options Options, handlers Handlers) (*Client, error) {
 		}
 	}
 	options.setDefaults()
-	return &Client{options: options, handlers: handlers, endpoint: e}, nil
+	return &Client{
+		options:  options,
+		handlers: handlers,
+		endpoint: e,
+		filters:  []string{options.Topics.RequestFilter()},
+		own:      options.Topics,
+	}, nil
 }
 
 // Run implements Bus. It never gives up on a broker by itself.
 func (c *Client) Run(ctx context.Context) error {
+	defer c.writers.Wait()
 	for attempt := 0; ; attempt++ {
 		begun := time.Now()
 		err := c.connection(ctx)
@@ -93,7 +110,7 @@ func (c *Client) pause(attempt int) time.Duration {
 // connection makes one connection and stays until it ends. The error says why
 // it ended, also after an ordered end.
 func (c *Client) connection(ctx context.Context) error {
-	s := newSession(c.options.Topics, c.options.WriteTimeout, c.handlers.Deliver)
+	s := newSession(c.own, c.options.WriteTimeout, c.handlers.Deliver, &c.writers)
 	// Closing the connection is what ends a handshake under way.
 	stop := context.AfterFunc(ctx, s.closeUnlessUp)
 	defer stop()
@@ -129,7 +146,12 @@ func (c *Client) connect(ctx context.Context, s *session) error {
 		return fmt.Errorf("connecting to the broker at %s: %w", c.endpoint.address, err)
 	}
 	s.start()
-	return s.subscribe(c.options.Topics.RequestFilter(), c.options.ConnectTimeout)
+	for _, filter := range c.filters {
+		if err := s.subscribe(filter, c.options.ConnectTimeout); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *Client) pahoOptions(ctx context.Context, s *session) (*paho.ClientOptions, error) {
@@ -137,7 +159,7 @@ func (c *Client) pahoOptions(ctx context.Context, s *session) (*paho.ClientOptio
 	o.AddBroker("tcp://" + c.endpoint.address)
 	o.SetClientID(c.options.ClientID)
 	o.SetProtocolVersion(4)
-	o.SetCleanSession(false)
+	o.SetCleanSession(c.clean)
 	o.SetAutoReconnect(false)
 	o.SetConnectRetry(false)
 	o.SetAutoAckDisabled(true)

@@ -41,8 +41,9 @@ type session struct {
 	down chan struct{}
 	// Each of these has room for one sign that the state below has changed.
 	arrivals, acks, out, idle chan struct{}
-	// running counts what delivers and acknowledges.
+	// running counts what delivers and acknowledges, writers what publishes.
 	running sync.WaitGroup
+	writers *sync.WaitGroup
 
 	mu   sync.Mutex
 	conn *watchedConn
@@ -62,8 +63,9 @@ type session struct {
 	sending int
 }
 
-func newSession(topics Topics, writeTimeout time.Duration, deliver func(Delivery)) *session {
+func newSession(topics Topics, writeTimeout time.Duration, deliver func(Delivery), writers *sync.WaitGroup) *session {
 	return &session{
+		writers:      writers,
 		topics:       topics,
 		writeTimeout: writeTimeout,
 		deliver:      deliver,
@@ -172,8 +174,8 @@ func (s *session) subscribe(filter string, timeout time.Duration) error {
 func (s *session) start() {
 	inFlight := make(chan sent, inFlight)
 	s.running.Go(s.acknowledge)
-	go s.write(inFlight)
-	go s.collect(inFlight)
+	s.writers.Go(func() { s.write(inFlight) })
+	s.writers.Go(func() { s.collect(inFlight) })
 }
 
 // end closes the connection if it still stands. When it returns, nothing is

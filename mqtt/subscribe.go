@@ -3,18 +3,14 @@ package mqtt
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
-
-	paho "github.com/eclipse/paho.mqtt.golang"
+	"slices"
 )
 
 // Subscriber is a client beside the agent: it reads the topics that it names,
 // and may publish requests as a till does. The broker keeps nothing for it: a
 // new connection begins with what is retained.
 type Subscriber struct {
-	client  *Client
-	filters []string
+	client *Client
 }
 
 var _ Bus = (*Subscriber)(nil)
@@ -37,7 +33,11 @@ func NewSubscriber(options Options, filters []string, handlers Handlers) (*Subsc
 		handlers.Deliver(d)
 		d.Ack()
 	}
-	return &Subscriber{client: client, filters: filters}, nil
+	client.filters = slices.Clone(filters)
+	// The client id is of this run alone: a kept session would never be asked
+	// for again. The zero Topics own no topic: nothing is kept back.
+	client.clean, client.own = true, Topics{}
+	return &Subscriber{client: client}, nil
 }
 
 // Publish implements Bus.
@@ -48,73 +48,4 @@ func (s *Subscriber) Connected() bool { return s.client.Connected() }
 
 // Run implements Bus. It never gives up on a broker by itself; who wants it to,
 // ends ctx at the first Down.
-func (s *Subscriber) Run(ctx context.Context) error {
-	for attempt := 0; ctx.Err() == nil; attempt++ {
-		begun := time.Now()
-		err := s.connection(ctx)
-		if ctx.Err() != nil {
-			break
-		}
-		s.client.handlers.Down(err)
-		if time.Since(begun) > s.client.options.BackoffMax {
-			attempt = 0
-		}
-		pause := time.NewTimer(s.client.pause(attempt))
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-		}
-	}
-	s.client.handlers.Down(nil)
-	return nil
-}
-
-// connection makes one connection and stays until it ends.
-func (s *Subscriber) connection(ctx context.Context) error {
-	c := s.client
-	// The zero Topics own no topic: nothing is kept back as our own.
-	conn := newSession(Topics{}, c.options.WriteTimeout, c.handlers.Deliver)
-	stop := context.AfterFunc(ctx, conn.closeUnlessUp)
-	defer stop()
-	defer conn.end()
-	if err := s.connect(ctx, conn); err != nil {
-		return err
-	}
-	if !conn.markUp() {
-		return conn.reason()
-	}
-	c.setCurrent(conn)
-	defer c.setCurrent(nil)
-	c.handlers.Up()
-	conn.deliverFrom()
-	select {
-	case <-conn.down:
-	case <-ctx.Done():
-		conn.drain(c.options.CloseGrace)
-	}
-	return conn.reason()
-}
-
-func (s *Subscriber) connect(ctx context.Context, conn *session) error {
-	options, err := s.client.pahoOptions(ctx, conn)
-	if err != nil {
-		return err
-	}
-	// The client id is of this run alone: a kept session would never be asked for again.
-	options.SetCleanSession(true)
-	conn.client = paho.NewClient(options)
-	connecting := conn.client.Connect()
-	// Bounded by the connection's deadline, which ends it in every case.
-	<-connecting.Done()
-	if err := connecting.Error(); err != nil {
-		return fmt.Errorf("connecting to the broker at %s: %w", s.client.endpoint.address, err)
-	}
-	conn.start()
-	for _, filter := range s.filters {
-		if err := conn.subscribe(filter, s.client.options.ConnectTimeout); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (s *Subscriber) Run(ctx context.Context) error { return s.client.Run(ctx) }

@@ -88,7 +88,7 @@ func start(t *testing.T, w World, onUp func(*rig)) *rig {
 	}
 	options := mqtt.Options{
 		ClientID: "agent", Topics: topics, Will: func() []byte { return []byte("offline") },
-		BackoffMin: 20 * time.Millisecond, BackoffMax: 100 * time.Millisecond, CloseGrace: 5 * time.Second,
+		BackoffMin: 20 * time.Millisecond, BackoffMax: 100 * time.Millisecond, CloseGrace: 5 * time.Second, WriteTimeout: 3 * time.Second,
 	}
 	r.bus = w.NewBus(options, mqtt.Handlers{
 		Deliver: func(d mqtt.Delivery) { r.deliveries <- d },
