@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"tillpost/agent/config"
+	"tillpost/mqtt"
+)
+
+// connection is a client of the configured broker beside the agent. What happens comes in order from Events.
+type connection struct {
+	bus    *mqtt.Subscriber
+	events chan event
+}
+
+// event is one thing that happened; exactly one field is set.
+type event struct {
+	up      bool
+	down    error
+	message *mqtt.Delivery
+	tick    time.Time
+}
+
+// newConnection makes a client that subscribes to filters. It has a client id of its own: the agent's would throw the
+// agent out.
+func newConnection(cfg *config.Config, filters []string) (*connection, error) {
+	m := cfg.MQTT
+	if m.URL == "" {
+		return nil, fmt.Errorf("%s: %w", cfg.File, errNoBroker)
+	}
+	c := &connection{events: make(chan event)}
+	bus, err := mqtt.NewSubscriber(mqtt.Options{
+		URL: m.URL, ClientID: "tillpost-" + rand.Text()[:12], Topics: mqtt.Topics{Prefix: m.TopicPrefix},
+		Username: m.Username, Password: cfg.PasswordReader(), CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile,
+	}, filters, mqtt.Handlers{Up: c.up, Down: c.down, Deliver: c.deliver})
+	if err != nil {
+		return nil, err
+	}
+	c.bus = bus
+	return c, nil
+}
+
+func (c *connection) up()                     { c.events <- event{up: true} }
+func (c *connection) deliver(d mqtt.Delivery) { c.events <- event{message: &d} }
+
+func (c *connection) down(err error) {
+	if err != nil {
+		c.events <- event{down: err}
+	}
+}
+
+// run connects, and hands events to handle, one at a time and a tick every second among them, until handle says that it
+// is done or ctx ends. It returns what handle returned, else nil.
+func (c *connection) run(ctx context.Context, handle func(event) (done bool, err error)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- c.bus.Run(ctx) }()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		var e event
+		select {
+		case e = <-c.events:
+		case e.tick = <-tick.C:
+		case err := <-ended:
+			return err
+		}
+		if done, err := handle(e); done {
+			cancel()
+			c.drain(ended)
+			return err
+		}
+	}
+}
+
+// drain lets the client end.
+func (c *connection) drain(ended <-chan error) {
+	for {
+		select {
+		case <-c.events:
+		case <-ended:
+			return
+		}
+	}
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"tillpost/mqtt"
+)
+
+// resendAfter is how long a till waits for "queued" before it publishes the same request again.
+const resendAfter = 10 * time.Second
+
+// follower publishes one request as a good till does, and follows it to its end. It is driven by one goroutine.
+type follower struct {
+	screen  *screen
+	json    bool
+	topics  mqtt.Topics
+	request *mqtt.Request
+	publish func(mqtt.Message) mqtt.Token
+
+	wasUp, up bool
+	sentAt    time.Time
+	// answered: the agent has spoken of the request since it was published. What is retained from before is no answer:
+	// the same id may have been used with other content.
+	answered bool
+	agent    string // the agent's state, "" while it is not known
+	last     string // the last status written
+	state    string // the request's last known state
+}
+
+// filters are the subscriptions that a follower needs.
+func (f *follower) filters() []string {
+	return []string{f.topics.Agent(), f.topics.Rejects(), f.statusTopic()}
+}
+
+func (f *follower) statusTopic() string {
+	return f.topics.Status(f.request.Terminal, f.request.RequestID)
+}
+
+func (f *follower) requestTopic() string {
+	return f.topics.Request(f.request.Terminal, f.request.Kind)
+}
+
+// handle takes one event. done says that there is nothing more to follow; err then says how it ended, nil being well.
+func (f *follower) handle(e event) (done bool, err error) {
+	switch {
+	case e.up:
+		if f.wasUp {
+			f.screen.note("connected to the broker again")
+		}
+		f.wasUp, f.up = true, true
+		f.send()
+	case e.down != nil:
+		return f.takeDown(e.down)
+	case e.message != nil:
+		return f.take(*e.message)
+	case !e.tick.IsZero() && f.up && !f.answered && e.tick.Sub(f.sentAt) >= resendAfter:
+		f.screen.note("%s", f.silence())
+		f.send()
+	}
+	return false, nil
+}
+
+// takeDown goes on after a lost connection, but gives up on one that could not be made: the person at the keyboard can
+// mend that.
+func (f *follower) takeDown(why error) (done bool, err error) {
+	if !f.wasUp {
+		return true, fmt.Errorf("%w; is the broker running, and are mqtt.url and its login right?", why)
+	}
+	if f.up {
+		f.screen.note("no connection to the broker, trying again: %v", why)
+	}
+	f.up = false
+	return false, nil
+}
+
+// send publishes the request. Whether it arrived is told by its status, not by the broker; so its token is not looked at.
+func (f *follower) send() {
+	f.sentAt = f.screen.now()
+	f.publish(mqtt.Message{Topic: f.requestTopic(), Payload: f.request.Raw})
+}
+
+// silence says why there may be no answer.
+func (f *follower) silence() string {
+	const again = "; the same request is published again, which is safe"
+	switch f.agent {
+	case "":
+		return "no answer, and no agent has ever spoken on " + f.topics.Agent() + ": is it running, with this topic_prefix?" + again
+	case mqtt.AgentOffline:
+		return "no answer: the agent is offline" + again
+	}
+	return "no answer, though the agent says that it is " + f.agent + again
+}
+
+func (f *follower) take(d mqtt.Delivery) (done bool, err error) {
+	switch d.Topic {
+	case f.topics.Agent():
+		f.takeAgent(d.Payload)
+	case f.topics.Rejects():
+		return f.takeReject(d)
+	case f.statusTopic():
+		return f.takeStatus(d)
+	}
+	return false, nil
+}
+
+func (f *follower) takeAgent(payload []byte) {
+	var a mqtt.AgentState
+	if json.Unmarshal(payload, &a) != nil || a.State == f.agent {
+		return
+	}
+	if f.agent != "" || a.State != mqtt.AgentOnline {
+		f.screen.note("the agent is %s", agentWords(a, f.screen.local))
+	}
+	f.agent = a.State
+}
+
+// takeReject ends with the refusal of our own message. A till that uses our id on another topic is not us.
+func (f *follower) takeReject(d mqtt.Delivery) (done bool, err error) {
+	var r mqtt.Reject
+	if json.Unmarshal(d.Payload, &r) != nil || r.RequestID != f.request.RequestID || r.Topic != f.requestTopic() || r.Reason == nil {
+		return false, nil
+	}
+	if f.json {
+		if err := f.screen.raw(d.Payload); err != nil {
+			return true, err
+		}
+	}
+	return true, fmt.Errorf("%s %s was refused: %s", f.request.Kind, f.request.RequestID, plain(reasonWords(*r.Reason)))
+}
+
+func (f *follower) takeStatus(d mqtt.Delivery) (done bool, err error) {
+	var s mqtt.Status
+	if err := json.Unmarshal(d.Payload, &s); err != nil {
+		if len(d.Payload) > 0 { // an empty one says that the record was pruned
+			f.screen.note("a status that can't be read is left out: %v", err)
+		}
+		return false, nil
+	}
+	f.answered = f.answered || !d.Retained
+	f.state = s.State
+	if err := f.show(d.Payload, s); err != nil {
+		return true, err
+	}
+	if !f.answered || !s.Final {
+		return false, nil
+	}
+	if endedWell(s.State) {
+		return true, nil
+	}
+	text := fmt.Sprintf("%s %s ended %s", s.Kind, s.RequestID, s.State)
+	if s.Reason != nil {
+		text += ": " + reasonWords(*s.Reason)
+	}
+	return true, errors.New(plain(text))
+}
+
+// show writes a status, unless it is the one that was written last.
+func (f *follower) show(payload []byte, s mqtt.Status) error {
+	if f.json {
+		if string(payload) == f.last {
+			return nil
+		}
+		f.last = string(payload)
+		return f.screen.raw(payload)
+	}
+	words := fmt.Sprintf("%s  %s  %s", s.Kind, s.RequestID, statusWords(s, f.screen.local))
+	if words == f.last {
+		return nil
+	}
+	f.last = words
+	return f.screen.say(f.screen.now(), words)
+}
+
+// unfinished says how far a request had come when it was followed no longer.
+func (f *follower) unfinished(why string) error {
+	known := "the agent has not answered: it may run as soon as the agent is back"
+	if f.state != "" {
+		known = "its last known state is " + f.state + ", and it goes on"
+	}
+	return fmt.Errorf("%s %s is not finished %s; %s; tillpost watch shows it", f.request.Kind, f.request.RequestID, why, known)
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"tillpost/agent/config"
+	"tillpost/mqtt"
+)
+
+// maxFile bounds what is read as a payload, which may have a sixteenth of it: a mistaken file is not read for ever.
+const maxFile = 16 * mqtt.MaxPayload
+
+// readPayload reads a file, "-" being in.
+func readPayload(name string, in io.Reader) ([]byte, error) {
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("read the payload: %w", err)
+		}
+		defer func() { _ = f.Close() }() // only read from
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the payload: %w", err)
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("%s has more than %d KiB: it is no request", name, maxFile>>10)
+	}
+	return data, nil
+}
+
+// completed is a payload with what a person at a keyboard may leave out.
+type completed struct {
+	payload []byte
+	// wrapped and newID tell what was added; newID is "" where the payload has an id.
+	wrapped bool
+	newID   string
+}
+
+// complete puts an envelope around a bare order, and an id into an envelope without one. Everything else stays byte for
+// byte as it is, and is not judged here.
+func complete(k mqtt.Kind, data []byte, newID func() string) completed {
+	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) // Windows' Notepad puts it there
+	var members map[string]json.RawMessage
+	if json.Unmarshal(data, &members) != nil || members == nil {
+		return completed{payload: data} // decoding says what it is
+	}
+	has := func(name string) bool { _, ok := members[name]; return ok }
+	switch {
+	case has("requestId"):
+		return completed{payload: data}
+	case k == mqtt.KindOrder && has("products") && !has("order"):
+		id := newID()
+		return completed{payload: fmt.Appendf(nil, `{"requestId":%q,"order":%s}`, id, data), wrapped: true, newID: id}
+	}
+	id := newID()
+	comma := ","
+	if len(members) == 0 {
+		comma = ""
+	}
+	return completed{payload: fmt.Appendf(nil, `{"requestId":%q%s%s`, id, comma, data[1:]), newID: id}
+}
+
+// newUUID returns a random UUID (RFC 9562, version 4).
+func newUUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// decode checks a payload by the rules that the agent with this configuration has at its door. name is where the payload
+// is from.
+func decode(cfg *config.Config, topic, name string, payload []byte) (*mqtt.Request, error) {
+	request, refused := mqtt.Decode(mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix}, topic, false, payload, mqtt.Rules{
+		AllowPersonalNumber:    cfg.Policy.AllowPersonalNumber,
+		HasCustomerDefaults:    cfg.OrderDefaults.CustomerDetails != nil,
+		HasSendOrderByDefaults: cfg.OrderDefaults.SendOrderBy != nil,
+		Location:               cfg.Store.Location,
+		Now:                    time.Now(),
+		ClockKnown:             true,
+	})
+	if refused == nil {
+		return request, nil
+	}
+	if len(refused.Errors) == 0 {
+		return nil, fmt.Errorf("%s: nothing was sent: %w", name, refused)
+	}
+	var faults []string
+	for _, f := range refused.Errors {
+		faults = append(faults, fmt.Sprintf("%s: nothing was sent: %s: %s", name, refused.Code, fieldWords(f)))
+	}
+	return nil, &faultsError{faults}
+}
+
+// parseKind takes a kind by its name or by the last level of its topic.
+func parseKind(name string) (mqtt.Kind, error) {
+	if k, ok := mqtt.KindOf(name); ok {
+		return k, nil
+	}
+	if k, ok := mqtt.KindOf(name + "s"); ok {
+		return k, nil
+	}
+	kinds := ""
+	for i, k := range mqtt.Kinds() {
+		if i > 0 {
+			kinds += ", "
+		}
+		kinds += string(k)
+	}
+	return "", usagef("%q is no kind of request; write one of %s", name, kinds)
+}
+
+var errNoBroker = errors.New("mqtt.url is not set; write the broker's address there, such as tcp://127.0.0.1:1883")

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"tillpost/mqtt/mqtttest"
+	"tillpost/outbox"
+)
+
+func TestMain(m *testing.M) {
+	// The scripts' daemons start this binary again to check their outbox.
+	outbox.RunChecker()
+	testscript.Main(m, map[string]func(){"tillpost": main})
+}
+
+// TestScripts runs testdata/*.txtar, each with a topic prefix of its own at one mosquitto.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	broker := ""
+	if hasMosquitto() || !testing.Short() {
+		broker = mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Persistence: true}).URL
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("BROKER", broker)
+			e.Setenv("TZ", "UTC")
+			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "broker" {
+				return broker != "", nil
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":    exits,
+			"expand":   expand,
+			"fetch":    fetch,
+			"freeport": freePort,
+			"lines":    lines,
+			"waitfor":  waitFor,
+		},
+	})
+}
+
+func hasMosquitto() bool {
+	for _, name := range []string{"mosquitto", "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"} {
+		if _, err := exec.LookPath(name); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// exits CODE COMMAND…: the command ends with that exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := "0"
+	if err != nil {
+		code = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if code != args[0] {
+		ts.Fatalf("%s ended with %s, not %s", args[1], code, args[0])
+	}
+}
+
+// expand FILE…: ${NAME} in the files is replaced from the script's environment.
+func expand(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		text := os.Expand(ts.ReadFile(name), ts.Getenv)
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
+	}
+}
+
+// fetch URL [BODY]: gets a page, or posts to it, and prints what comes.
+func fetch(ts *testscript.TestScript, _ bool, args []string) {
+	code, text, err := request(args[0], args[1:]...)
+	ts.Check(err)
+	if code >= http.StatusBadRequest {
+		ts.Fatalf("%s answered %d: %s", args[0], code, text)
+	}
+	_, err = io.WriteString(ts.Stdout(), text)
+	ts.Check(err)
+}
+
+func request(url string, body ...string) (code int, text string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	method := http.MethodGet
+	if len(body) > 0 {
+		method = http.MethodPost
+	}
+	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(strings.Join(body, "")))
+	if err != nil {
+		return 0, "", err
+	}
+	reply, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, "", err
+	}
+	defer reply.Body.Close()
+	data, err := io.ReadAll(reply.Body)
+	return reply.StatusCode, string(data), err
+}
+
+// freeport NAME…: each variable becomes a loopback port that was free.
+func freePort(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+		ts.Check(err)
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		ts.Check(err)
+		ts.Setenv(name, port)
+		defer func() { ts.Check(l.Close()) }() // all are held until all are found
+	}
+}
+
+// lines FILE COUNT: the file has that many lines.
+func lines(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	if got := fmt.Sprint(strings.Count(text, "\n")); got != args[1] {
+		ts.Fatalf("%s has %s lines, not %s:\n%s", args[0], got, args[1], text)
+	}
+}
+
+// waitfor FILE|URL REGEXP: waits until the file holds, or the page answers 200 with, a match.
+func waitFor(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: waitfor FILE|URL REGEXP")
+	}
+	pattern := regexp.MustCompile("(?m)" + args[1])
+	look := func() string {
+		if strings.HasPrefix(args[0], "http://") {
+			code, text, err := request(args[0])
+			return fmt.Sprintf("%d %s %v", code, text, err)
+		}
+		data, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err != nil {
+			return err.Error()
+		}
+		return string(data)
+	}
+	limit := time.NewTimer(30 * time.Second)
+	defer limit.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		text := look()
+		if pattern.MatchString(text) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			ts.Fatalf("%s did not come to match %q:\n%s", args[0], args[1], text)
+		}
+	}
+}

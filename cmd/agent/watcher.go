@@ -1,0 +1,177 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"tillpost/mqtt"
+)
+
+// watcher writes what the agent publishes. It is driven by one goroutine.
+type watcher struct {
+	screen   *screen
+	topics   mqtt.Topics
+	terminal string // show only this one, by uuid or name; "" is all
+	json     bool
+	broker   string
+
+	wasUp, down bool
+	names       map[string]string
+	// seen holds what was last said of each topic: the agent publishes everything anew when it reconnects. It is cleared
+	// with the topic, so it is as large as what the broker retains.
+	seen map[string]string
+}
+
+// filters are the subscriptions that a watcher needs, the names of the terminals first.
+func (w *watcher) filters() []string {
+	return []string{w.topics.Terminals(), w.topics.Agent(), w.topics.Display("+"), w.topics.Status("+", "+"), w.topics.Rejects()}
+}
+
+// handle takes one event; it is done only when nothing more can be written.
+func (w *watcher) handle(e event) (done bool, err error) {
+	switch {
+	case e.up:
+		if w.down || !w.wasUp {
+			w.screen.note("connected to %s", w.broker)
+		}
+		w.wasUp, w.down = true, false
+	case e.down != nil:
+		if !w.down {
+			w.screen.note("no connection to the broker, trying again: %v", e.down)
+		}
+		w.down = true
+	case e.message != nil:
+		err = w.take(*e.message)
+	}
+	return err != nil, err
+}
+
+func (w *watcher) take(d mqtt.Delivery) error {
+	if d.Topic == w.topics.Terminals() {
+		w.learnNames(d.Payload)
+	}
+	terminal := w.terminalOf(d)
+	if w.terminal != "" && d.Topic != w.topics.Agent() && !w.wanted(terminal) {
+		return nil
+	}
+	if w.json {
+		return w.raw(d)
+	}
+	if len(d.Payload) == 0 {
+		delete(w.seen, d.Topic)
+		return nil
+	}
+	line, err := w.line(d)
+	if err != nil {
+		w.screen.note("a message on %s can't be read: %v", d.Topic, err)
+		return nil
+	}
+	fresh := w.seen[d.Topic] != line.words
+	if d.Topic != w.topics.Rejects() {
+		w.seen[d.Topic] = line.words
+	} else {
+		fresh = true // each of them is an event of its own
+	}
+	if !fresh || d.Retained && line.over {
+		return nil
+	}
+	at := w.screen.now()
+	if d.Retained && !line.at.IsZero() {
+		at = line.at.Time
+	}
+	return w.screen.say(at, plain(w.name(terminal)+line.words))
+}
+
+// name is the terminal's column.
+func (w *watcher) name(terminal string) string {
+	if terminal == "" {
+		return ""
+	}
+	if n := w.names[terminal]; n != "" {
+		return n + "  "
+	}
+	return terminal + "  "
+}
+
+func (w *watcher) wanted(terminal string) bool {
+	return terminal != "" && (terminal == w.terminal || strings.EqualFold(w.names[terminal], w.terminal))
+}
+
+// terminalOf is the terminal that a message is about, "" if it is about none or all.
+func (w *watcher) terminalOf(d mqtt.Delivery) string {
+	topic := d.Topic
+	if topic == w.topics.Rejects() {
+		var r mqtt.Reject
+		if json.Unmarshal(d.Payload, &r) != nil {
+			return ""
+		}
+		topic = r.Topic
+	}
+	rest, ok := strings.CutPrefix(topic, w.topics.Terminals()+"/")
+	if !ok {
+		return ""
+	}
+	terminal, _, _ := strings.Cut(rest, "/")
+	return terminal
+}
+
+func (w *watcher) learnNames(payload []byte) {
+	var list []mqtt.TerminalInfo
+	if json.Unmarshal(payload, &list) != nil {
+		return // take tells of it
+	}
+	for _, t := range list {
+		w.names[t.UUID] = t.Name
+	}
+}
+
+// raw writes a message as it came, beside its topic.
+func (w *watcher) raw(d mqtt.Delivery) error {
+	payload := json.RawMessage(d.Payload)
+	if len(payload) == 0 {
+		payload = json.RawMessage("null")
+	}
+	line, err := json.Marshal(struct {
+		Topic    string          `json:"topic"`
+		Retained bool            `json:"retained"`
+		Payload  json.RawMessage `json:"payload"`
+	}{d.Topic, d.Retained, payload})
+	if err != nil {
+		w.screen.note("a message on %s that is not JSON is left out", d.Topic)
+		return nil
+	}
+	return w.screen.raw(line)
+}
+
+// line is a message in words.
+type line struct {
+	words string
+	at    mqtt.Timestamp // zero: not told
+	over  bool           // of interest only as it happens
+}
+
+func (w *watcher) line(d mqtt.Delivery) (line, error) {
+	switch topic := d.Topic; {
+	case topic == w.topics.Agent():
+		var a mqtt.AgentState
+		err := json.Unmarshal(d.Payload, &a)
+		return line{words: "agent  " + agentWords(a, w.screen.local)}, err
+	case topic == w.topics.Terminals():
+		var list []mqtt.TerminalInfo
+		err := json.Unmarshal(d.Payload, &list)
+		return line{words: "terminals  " + terminalsWords(list)}, err
+	case topic == w.topics.Rejects():
+		var r mqtt.Reject
+		err := json.Unmarshal(d.Payload, &r)
+		return line{words: "refused  " + rejectWords(r), at: r.At}, err
+	case topic == w.topics.Display(w.terminalOf(d)):
+		var shown mqtt.Display
+		err := json.Unmarshal(d.Payload, &shown)
+		return line{words: "display  " + displayWords(shown), at: shown.Since}, err
+	default:
+		var s mqtt.Status
+		err := json.Unmarshal(d.Payload, &s)
+		return line{words: fmt.Sprintf("%s  %s  %s", s.Kind, s.RequestID, statusWords(s, w.screen.local)), at: s.At, over: s.Final}, err
+	}
+}

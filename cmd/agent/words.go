@@ -1,0 +1,213 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"tillpost/mqtt"
+)
+
+// maxReasonErrors bounds, in bytes, what is shown of the errors that the API sent.
+const maxReasonErrors = 300
+
+// stateWords explain the states whose names don't.
+var stateWords = map[string]string{
+	"in_doubt":          "it may have reached the API; the agent looks for it",
+	"awaiting_customer": "the terminal shows it",
+	"awaiting_refund":   "the refund is on its way",
+	"awaiting_approval": "somebody has to approve the refund",
+	"cancelling":        "it is being taken off the terminal",
+	"expired":           "it was never sent",
+	"unresolved":        "nobody knows whether it was carried out; somebody has to settle it",
+}
+
+// waitingWords say what a request waits for, by the code of its status.
+var waitingWords = map[string]string{
+	"behind":           "others are before it",
+	"terminalIsBusy":   "the terminal is busy",
+	"apiUnreachable":   "the API does not answer",
+	"apiError":         "the API has trouble",
+	"rateLimited":      "the API allows no more calls just now",
+	"unauthorized":     "the API does not accept the token",
+	"clockUnknown":     "the agent's clock is not known to be right",
+	"waitingForOrder":  "its order is not finished",
+	"checking":         "it is being looked into",
+	"needs_staff":      "nothing was found; staff has to decide",
+	"wrongAccount":     "the outbox belongs to another account",
+	"outboxRolledBack": "the outbox is an old copy; an operator has to accept it",
+	"anotherAgent":     "another agent runs; an operator has to decide",
+}
+
+// endedWell tells whether a final state is what the till asked for.
+func endedWell(state string) bool {
+	switch state {
+	case "paid", "refunded", "submitted", "done":
+		return true
+	}
+	return false
+}
+
+// statusWords says how a request stands, in one line without its name. Times are in the zone of local.
+func statusWords(s mqtt.Status, local *time.Location) string {
+	var parts []string
+	if s.QueuePosition == 1 {
+		parts = append(parts, "next in line")
+	} else if s.QueuePosition > 1 {
+		parts = append(parts, fmt.Sprintf("number %d in line", s.QueuePosition))
+	}
+	if words := stateWords[s.State]; words != "" {
+		parts = append(parts, words)
+	}
+	if s.Late {
+		parts = append(parts, "late: found after the request had ended")
+	}
+	if s.Amount != nil {
+		parts = append(parts, s.Amount.Value+" "+s.Amount.Currency)
+	}
+	if s.OrderUUID != "" {
+		parts = append(parts, s.OrderUUID)
+	}
+	if w := s.Waiting; w != nil {
+		parts = append(parts, waitWords(*w, local))
+	}
+	if s.Reason != nil {
+		parts = append(parts, reasonWords(*s.Reason))
+	}
+	return plain(head(s.State, parts))
+}
+
+// head puts parts behind what they are about.
+func head(what string, parts []string) string {
+	if len(parts) == 0 {
+		return what
+	}
+	return what + ": " + strings.Join(parts, "; ")
+}
+
+func waitWords(w mqtt.Waiting, local *time.Location) string {
+	text := waitingWords[w.Code]
+	if text == "" {
+		text = "waits: " + w.Code
+	}
+	switch {
+	case w.Attempts == 1:
+		text += ", tried once"
+	case w.Attempts > 1:
+		text += fmt.Sprintf(", tried %d times", w.Attempts)
+	}
+	if !w.NextAttemptAt.IsZero() {
+		text += ", again at " + w.NextAttemptAt.In(local).Format(time.TimeOnly)
+	}
+	return text
+}
+
+func reasonWords(r mqtt.Reason) string {
+	text := r.Code
+	if r.Message != "" && r.Message != r.Code {
+		text += ", " + r.Message
+	}
+	if r.HTTPStatus != 0 {
+		text += fmt.Sprintf(" (HTTP %d)", r.HTTPStatus)
+	}
+	var faults []mqtt.FieldError
+	switch err := json.Unmarshal(r.Errors, &faults); {
+	case len(r.Errors) == 0:
+	case err == nil && len(faults) > 0 && faults[0].Message != "":
+		for _, f := range faults {
+			text += "; " + fieldWords(f)
+		}
+	default:
+		text += "; " + cut(string(r.Errors), maxReasonErrors)
+	}
+	return text
+}
+
+func fieldWords(f mqtt.FieldError) string {
+	if f.Path == "" {
+		return "the payload " + f.Message
+	}
+	return f.Path + " " + f.Message
+}
+
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + " …"
+}
+
+// agentWords says how the agent is.
+func agentWords(a mqtt.AgentState, local *time.Location) string {
+	var parts []string
+	for _, p := range a.Problems {
+		text := p.Message
+		if p.RequestID != "" {
+			text += " (request " + p.RequestID + ")"
+		}
+		if !p.Since.IsZero() {
+			text += " since " + p.Since.In(local).Format(time.TimeOnly)
+		}
+		parts = append(parts, p.Code+", "+text)
+	}
+	if a.State != mqtt.AgentOffline && len(parts) == 0 && a.Version != "" {
+		parts = append(parts, "version "+a.Version)
+	}
+	return plain(head(a.State, parts))
+}
+
+// displayWords says what a terminal's display shows.
+func displayWords(d mqtt.Display) string {
+	var parts []string
+	if d.Amount != nil {
+		parts = append(parts, d.Amount.Value+" "+d.Amount.Currency)
+	}
+	if d.RequestID != "" {
+		parts = append(parts, string(d.Kind)+" "+d.RequestID)
+	}
+	return plain(head(string(d.Phase), parts))
+}
+
+// rejectWords says why a message was refused.
+func rejectWords(r mqtt.Reject) string {
+	text := "a message without a usable requestId"
+	if r.RequestID != "" {
+		text = r.RequestID
+	}
+	text += " on " + r.Topic
+	if r.Reason != nil {
+		text += ": " + reasonWords(*r.Reason)
+	}
+	return plain(text)
+}
+
+// terminalsWords lists the terminals, without what changes with every request.
+func terminalsWords(list []mqtt.TerminalInfo) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	var parts []string
+	for _, t := range list {
+		text := t.UUID
+		if t.Name != "" {
+			text += " " + t.Name
+		}
+		if !t.Active {
+			text += " (not active)"
+		}
+		parts = append(parts, text)
+	}
+	return plain(strings.Join(parts, ", "))
+}
+
+// plain makes text from elsewhere safe for a screen: no control characters, one line.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '·'
+	}, s)
+}
