@@ -25,8 +25,9 @@ const (
 	headerLen     = 52
 	bodyHeaderLen = 8
 
-	flagTomb = 1 << 0
-	flagBody = 1 << 1
+	flagTomb   = 1 << 0
+	flagBody   = 1 << 1
+	flagParked = 1 << 3
 	// flagFinished: Finished is among the instants.
 	flagFinished = 1 << 2
 )
@@ -61,6 +62,11 @@ type header struct {
 func (h header) tomb() bool    { return h.flags&flagTomb != 0 }
 func (h header) hasBody() bool { return h.flags&flagBody != 0 }
 
+// inQueue is Request.InQueue.
+func (h header) inQueue() bool {
+	return h.kind.Laned() && h.state == StateQueued && h.flags&flagParked == 0
+}
+
 // request gives what a header alone knows.
 func (h header) request(seq uint64) Request {
 	return Request{
@@ -77,6 +83,9 @@ func encodeRecord(r Request) ([]byte, error) {
 	var flags byte
 	if len(r.Body) > 0 {
 		flags |= flagBody
+	}
+	if r.Parked {
+		flags |= flagParked
 	}
 	if r.Finished != nil {
 		flags |= flagFinished

@@ -13,6 +13,25 @@ const (
 	CodeCancelWanted    = "cancelWanted"
 	CodeAlreadyPaid     = "orderStatusAlreadyPaid"
 	CodeUnknownTerminal = "unknownTerminal"
+	CodeUnknownTarget   = "unknownTarget"
+	CodeStaleRevision   = "staleRevision"
+	CodeNotInDoubt      = "notInDoubt"
+	CodeAmountMismatch  = "amountMismatch"
+	CodeOrderNotPaid    = "orderNotPaid"
+	CodeOrderUnknown    = "orderUnknown"
+	CodeRefundExceeds   = "refundExceedsOrder"
+	CodeRefundOpen      = "refundOpen"
+	CodeInvalidRequest  = "invalidRequest"
+	// CodeProductUnknown is the API's own word for a product that an order does not have.
+	CodeProductUnknown = "orderProductsNotFound"
+)
+
+// What the API says that the state machine tells apart (Front Payment, Refund or Reverse Payment; Request Refund
+// Approval).
+const (
+	CodeAmountThreshold  = "refundRejectionForRequestAmountThresholdExceed"
+	CodeWeeklyThreshold  = "refundRejectionForWeeklyThresholdExceed"
+	CodeAlreadySubmitted = "orderRefundRequestAlreadySubmitted"
 )
 
 // Why a request waits.

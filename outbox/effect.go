@@ -27,13 +27,15 @@ const (
 	Publish
 	// Alarm: a person has to know; Code says what.
 	Alarm
+	// Settle: carry the resolution's decision out on Target, and tell it what came of that.
+	Settle
 	// Ignored: the event means nothing in this state; counted, so that it is seen.
 	Ignored
 )
 
 var effectNames = [...]string{
 	Submit: "Submit", Query: "Query", Search: "Search", SendCancel: "SendCancel", SendResend: "SendResend",
-	WakeAt: "WakeAt", Publish: "Publish", Alarm: "Alarm", Ignored: "Ignored",
+	WakeAt: "WakeAt", Publish: "Publish", Alarm: "Alarm", Settle: "Settle", Ignored: "Ignored",
 }
 
 func (t EffectType) String() string {
@@ -89,6 +91,8 @@ type Effect struct {
 	// Answering: After counts only time in which the API answers.
 	Answering bool
 	Waiting   *Waiting
+	// Target is the requestId that a cancel, resend, check or resolution is about.
+	Target string
 	// Code is the alarm's or the cause of an Ignored.
 	Code string
 }

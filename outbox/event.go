@@ -53,6 +53,10 @@ const (
 	DoubtTimeout
 	// Restarted: the process has just started and found the request as it is.
 	Restarted
+	// BooksSeen: order details and refund status were read; Books is set.
+	BooksSeen
+	// TargetSeen: the request that this one is about is in state Target.
+	TargetSeen
 
 	// added stands in the journal for the acceptance itself.
 	added EventType = 0
@@ -63,7 +67,7 @@ var eventNames = [...]string{
 	Unauthorized: "Unauthorized", Refused: "Refused", Ambiguous: "Ambiguous", StatusSeen: "StatusSeen", Found: "Found",
 	NotFound: "NotFound", CallbackSeen: "CallbackSeen", CancelWanted: "CancelWanted", ResendWanted: "ResendWanted",
 	CheckWanted: "CheckWanted", Resolved: "Resolved", Expired: "Expired", CustomerTimeout: "CustomerTimeout",
-	DoubtTimeout: "DoubtTimeout", Restarted: "Restarted",
+	DoubtTimeout: "DoubtTimeout", Restarted: "Restarted", BooksSeen: "BooksSeen", TargetSeen: "TargetSeen",
 }
 
 // EventTypes lists all event types.
@@ -95,10 +99,16 @@ const (
 	StatusDeclined
 	// StatusCancelled: CANCELLED otherwise, and EXPIRED.
 	StatusCancelled
+	// StatusRefunded: a refund status REFUNDED.
+	StatusRefunded
+	// StatusRefundDenied: a refund status REJECTED.
+	StatusRefundDenied
+	// StatusRefundPending: any other refund status.
+	StatusRefundPending
 )
 
 func (s OrderStatus) String() string {
-	names := [...]string{"pending", "paid", "declined", "cancelled"}
+	names := [...]string{"pending", "paid", "declined", "cancelled", "refunded", "rejected", "pending"}
 	if int(s) < len(names) {
 		return names[s]
 	}
@@ -176,4 +186,16 @@ type Event struct {
 	Resolution Resolution
 	By         string
 	Timer      Timer
+	// Final: the API's answer already is the end (a reversal's 200).
+	Final bool
+	// Confirmed: an end that also stood before the submission is borne out by the books, or was told several times.
+	Confirmed bool
+	// Target is the state of the request that this one is about.
+	Target State
+	// Source is the requestId of the resolution behind a Resolved, Revision the target's that it was made on (0: any).
+	Source   string
+	Revision uint64
+	Books    Books
+	// Ledger is filled in by the Store for refunds and approvals.
+	Ledger Ledger
 }

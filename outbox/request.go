@@ -37,6 +37,18 @@ type Request struct {
 
 	// OrderUUID is the order at the API that this request created or was settled on. At most one request owns a uuid.
 	OrderUUID string `json:"o,omitempty"`
+	// Target is the requestId that a cancel, resend, check or resolution is about, or whose order a refund or approval
+	// pays back; "" where OrderUUID says it.
+	Target string `json:"tg,omitempty"`
+	// Scope says what of a bare OrderUUID a cancel or check is about.
+	Scope Scope `json:"sc,omitempty"`
+	// Refund is set for refunds and approvals, Decision for resolutions.
+	Refund   *Refund   `json:"rf,omitempty"`
+	Decision *Decision `json:"dc,omitempty"`
+	// Parked: a queued refund that waits for an order in another lane, beside its own.
+	Parked bool `json:"pk,omitempty"`
+	// Settled is the last decision of a person on this request.
+	Settled *Settlement `json:"st,omitempty"`
 	// Further lists orders found beyond OrderUUID that bear a mark of ours.
 	Further []string `json:"fo,omitempty"`
 	// FurtherPaid lists those of them that a person was alarmed about because they are paid.
@@ -138,11 +150,19 @@ func (r Request) LiveFor(at Instant) (left time.Duration, ok bool) {
 	return r.TTL - age, true
 }
 
+// InQueue tells whether a request waits for its turn in its lane.
+func (r Request) InQueue() bool { return r.Kind.Laned() && r.State == StateQueued && !r.Parked }
+
 // clone gives a copy that shares no slice a Step may write to. Body is never written to, and shared.
 func (r Request) clone() Request {
 	r.Further = slices.Clone(r.Further)
 	r.FurtherPaid = slices.Clone(r.FurtherPaid)
 	r.Submissions = slices.Clone(r.Submissions)
 	r.History = slices.Clone(r.History)
+	if r.Refund != nil {
+		refund := *r.Refund
+		refund.Lines = slices.Clone(refund.Lines)
+		r.Refund = &refund
+	}
 	return r
 }

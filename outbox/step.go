@@ -11,7 +11,9 @@ const historyCap = 32
 // Step is the state machine: what a request becomes by an event, and what is then to be done. It is total and pure. If
 // nothing durable changes, the request comes back with the same Revision and need not be written.
 func Step(r Request, e Event) (Request, []Effect) {
-	if own := e.OrderUUID == r.OrderUUID; e.Type == StatusSeen && !own && e.OrderUUID != "" {
+	if own := e.OrderUUID == r.OrderUUID; r.Kind != KindOrder {
+		// Refunds and what acts beside the lanes name an order, and own none.
+	} else if e.Type == StatusSeen && !own && e.OrderUUID != "" {
 		// Only a hint that bore our mark had this order asked for: the answer is a find, and never our own order's status.
 		e.Type = Found
 	} else if e.Type == Found && own && e.OrderUUID != "" {
@@ -22,6 +24,10 @@ func Step(r Request, e Event) (Request, []Effect) {
 	switch r.Kind {
 	case KindOrder:
 		m.order()
+	case KindRefund, KindApproval:
+		m.refund()
+	case KindCancel, KindResend, KindCheck, KindResolution:
+		m.beside()
 	default:
 		m.ignore(ignoredKind)
 	}

@@ -16,9 +16,9 @@ func (m *move) lookInto() {
 	m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)
 }
 
-// seek looks for evidence: the status of the order, if one is held, else whatever bears our marks.
+// seek looks for evidence: the status of the order, if one is held, else whatever bears our marks, or the books.
 func (m *move) seek() {
-	if m.r.OrderUUID != "" {
+	if m.r.Kind == KindOrder && m.r.OrderUUID != "" {
 		m.query()
 		return
 	}
@@ -76,22 +76,28 @@ func (m *move) doubtTimeout() {
 }
 
 func (m *move) unresolved() {
-	m.end(StateUnresolved, &Reason{Code: CodeDoubtUnresolved, Message: "nobody could tell whether the order exists at the API; look it up there, then adopt, resubmit or abandon it"})
+	m.end(StateUnresolved, &Reason{Code: CodeDoubtUnresolved, Message: "nobody could tell whether it was carried out at the API; look it up there, then adopt, resubmit or abandon it"})
 	m.do(Effect{Type: Alarm, Code: AlarmUnresolved})
 }
 
 // resolve carries out a person's decision on a request in doubt or unresolved.
 func (m *move) resolve() {
+	if m.e.Revision != 0 && m.e.Revision != m.r.Revision {
+		m.ignore(CodeStaleRevision)
+		return
+	}
 	switch m.e.Resolution {
 	case Adopt:
 		if m.e.OrderUUID == "" {
 			m.ignore(ignoredStale)
 			return
 		}
+		m.settle()
 		m.adopt()
 	case Resubmit:
 		m.resubmit()
 	case Abandon:
+		m.settle()
 		m.end(StateCancelled, &Reason{Code: CodeAbandoned, Message: "given up by a person; nothing was sent again"})
 	default:
 		m.ignore(ignoredPair)
@@ -107,10 +113,15 @@ func (m *move) resubmit() {
 		sent = r.Submissions[n-1].At
 	}
 	since, ok := m.e.At.Since(sent)
-	if r.CancelWanted || r.OrderUUID != "" || m.e.Search == SearchNone || ok && since < m.e.Policy.DoubtCheck || len(r.Body) == 0 {
+	if r.CancelWanted {
+		m.ignore(CodeCancelWanted)
+		return
+	}
+	if r.Kind == KindOrder && r.OrderUUID != "" || m.e.Search == SearchNone || ok && since < m.e.Policy.DoubtCheck || len(r.Body) == 0 {
 		m.ignore(ignoredStale)
 		return
 	}
+	m.settle()
 	r.Fresh, r.Busy = true, 0
 	r.TTLFrom, r.PublishedAt = m.e.At, 0
 	m.to(StateQueued, nil, nil)

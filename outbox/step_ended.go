@@ -12,7 +12,7 @@ func (m *move) end(s State, why *Reason) {
 func (m *move) watched() bool {
 	r := m.r
 	switch {
-	case r.State == StatePaid:
+	case r.State == StatePaid, r.Kind != KindOrder:
 		return false
 	case r.OrderUUID != "", r.State == StateUnresolved, r.Busy > 0:
 		return true
@@ -52,7 +52,7 @@ func (m *move) orderEnded() {
 		m.watch()
 	case Resolved:
 		if m.r.State != StateUnresolved {
-			m.ignore(ignoredStale)
+			m.ignore(CodeNotInDoubt)
 			return
 		}
 		m.resolve()

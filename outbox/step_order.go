@@ -105,12 +105,15 @@ func (m *move) expireIfDue() bool {
 	}
 	left, ok := m.r.LiveFor(m.e.At)
 	switch {
+	case ok && left > 0:
+		return false
+	case m.r.Busy > 0 && m.e.Policy.BusyMeans == BusyDoubt:
+		// By the operator's word a busy answer is no proof: it may have been carried out.
+		m.doubt(nil)
 	case !ok:
 		m.end(StateExpired, &Reason{Code: CodeAgeUnknown, Message: "accepted before a restart, while the clock was not known; its age can't be told, so it was not sent"})
-	case left <= 0:
-		m.end(StateExpired, &Reason{Code: CodeExpired, Message: "not sent within its time to live"})
 	default:
-		return false
+		m.end(StateExpired, &Reason{Code: CodeExpired, Message: "not sent within its time to live"})
 	}
 	return true
 }

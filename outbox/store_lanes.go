@@ -150,12 +150,13 @@ func (t *txn) held(terminal string, seq uint64) bool {
 	return slices.ContainsFunc(l.holders, func(h uint64) bool { return h != seq })
 }
 
-// moveLane keeps a lane's figures when a laned request goes from one state to another; 0 is none. The records must be
+// moveLane keeps a lane's figures when a laned request changes; before is zero for a new one. The records must be
 // written already.
-func (t *txn) moveLane(r Request, from, to State) error {
+func (t *txn) moveLane(before, r Request) error {
 	if !r.Kind.Laned() {
 		return nil
 	}
+	from, to := before.State, r.State
 	l := t.lane(r.Terminal)
 	switch was, is := from != 0 && from.HoldsLane(), to.HoldsLane(); {
 	case is && !was:
@@ -164,7 +165,7 @@ func (t *txn) moveLane(r Request, from, to State) error {
 	case was && !is:
 		l.holders = slices.DeleteFunc(l.holders, func(h uint64) bool { return h == r.Seq })
 	}
-	switch was, is := from == StateQueued, to == StateQueued; {
+	switch was, is := before.InQueue(), r.InQueue(); {
 	case is && !was:
 		l.queued++
 		if l.head == 0 || r.Seq < l.head {
@@ -185,7 +186,7 @@ func (t *txn) moveLane(r Request, from, to State) error {
 
 // position gives a queued request's place in its lane, from 1.
 func (t *txn) position(r Request) (int, error) {
-	if !r.Kind.Laned() || r.State != StateQueued {
+	if !r.InQueue() {
 		return 0, nil
 	}
 	l := t.lane(r.Terminal)
@@ -217,7 +218,7 @@ func (t *txn) eachQueued(terminal string, from uint64, fn func(seq uint64) (bool
 		if err != nil {
 			return t.damaged("record", seq, err)
 		}
-		if h.state != StateQueued || !h.kind.Laned() {
+		if !h.inQueue() {
 			continue
 		}
 		if more, err := fn(seq); err != nil || !more {
@@ -248,7 +249,7 @@ func (t *txn) rebuildLanes() (map[string]*laneState, int, error) {
 		}
 		switch {
 		case !h.kind.Laned():
-		case h.state == StateQueued:
+		case h.inQueue():
 			l.queued++
 			if l.head == 0 {
 				l.head = seq

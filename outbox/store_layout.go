@@ -19,6 +19,7 @@ var (
 	bucketIDs      = []byte("ids")      // request id: seq, for ever
 	bucketOrders   = []byte("orders")   // order uuid: seq of the order that owns it
 	bucketTombs    = []byte("tombs")    // seq: tombstone
+	bucketRefunds  = []byte("refunds")  // order uuid 0x00 seq: nothing, for refunds and approvals that name the order
 	bucketMeta     = []byte("meta")
 	bucketBlobs    = []byte("blobs") // small values of the agent's
 
@@ -29,7 +30,7 @@ var (
 )
 
 var allBuckets = [][]byte{
-	bucketRequests, bucketEnded, bucketBodies, bucketOpen, bucketIDs, bucketOrders, bucketTombs, bucketMeta, bucketBlobs,
+	bucketRequests, bucketEnded, bucketBodies, bucketOpen, bucketIDs, bucketOrders, bucketTombs, bucketRefunds, bucketMeta, bucketBlobs,
 	bucketEndedNew, bucketIDsNew, bucketOrdersNew,
 }
 
@@ -82,8 +83,8 @@ type txn struct {
 	s  *Store
 	tx *bbolt.Tx
 
-	requests, bodies, open, tombs, meta, blobs *bbolt.Bucket
-	ended, ids, orders                         shelf
+	requests, bodies, open, tombs, refunds, meta, blobs *bbolt.Bucket
+	ended, ids, orders                                  shelf
 
 	lanes   map[string]*laneState
 	opened  int // change of the number of open requests
@@ -102,7 +103,7 @@ func newTxn(s *Store, tx *bbolt.Tx) (*txn, error) {
 		fill float64
 	}{
 		{bucketRequests, &t.requests, appendFill}, {bucketBodies, &t.bodies, appendFill}, {bucketOpen, &t.open, 0},
-		{bucketTombs, &t.tombs, appendFill}, {bucketMeta, &t.meta, 0}, {bucketBlobs, &t.blobs, 0},
+		{bucketTombs, &t.tombs, appendFill}, {bucketRefunds, &t.refunds, 0}, {bucketMeta, &t.meta, 0}, {bucketBlobs, &t.blobs, 0},
 		{bucketEnded, &t.ended.all, appendFill}, {bucketEndedNew, &t.ended.newest, 0},
 		{bucketIDs, &t.ids.all, 0}, {bucketIDsNew, &t.ids.newest, 0},
 		{bucketOrders, &t.orders.all, 0}, {bucketOrdersNew, &t.orders.newest, 0},

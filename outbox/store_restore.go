@@ -100,7 +100,7 @@ func (t *txn) doubtAll(at Instant) (n int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		t.put(before.State, after, record, false, len(before.Body) > 0 && len(after.Body) == 0)
+		t.put(before, after, record, false, len(before.Body) > 0 && len(after.Body) == 0)
 	}
 	return len(open), t.broken
 }

@@ -107,7 +107,8 @@ func (t *txn) add(r, known Request, record []byte) Added {
 	record = bytes.Clone(record) // a retry takes another sequence, and bbolt keeps what it is given
 	seal(record, seq)
 	t.note(t.ids.Put([]byte(r.ID), seqKey(seq)))
-	t.put(0, r, record, len(r.Body) > 0, false)
+	t.put(Request{}, r, record, len(r.Body) > 0, false)
+	t.indexRefund(r)
 	place, err := t.position(r)
 	t.note(err)
 	t.changes = append(t.changes, Change{Request: r, Position: place})
@@ -122,9 +123,9 @@ func (t *txn) note(err error) {
 	}
 }
 
-// put writes a record, its body and the indexes; previous is 0 for a new one.
-func (t *txn) put(previous State, r Request, record []byte, writeBody, dropBody bool) {
-	k := seqKey(r.Seq)
+// put writes a record, its body and the indexes; before is zero for a new one.
+func (t *txn) put(before, r Request, record []byte, writeBody, dropBody bool) {
+	k, previous := seqKey(r.Seq), before.State
 	was, is := previous != 0 && !previous.Final(), !r.State.Final()
 	if is {
 		t.note(t.requests.Put(k, record))
@@ -155,7 +156,7 @@ func (t *txn) put(previous State, r Request, record []byte, writeBody, dropBody 
 	if !r.Kind.Laned() {
 		t.lane(r.Terminal) // so that its terminal is listed
 	}
-	t.note(t.moveLane(r, previous, r.State))
+	t.note(t.moveLane(before, r))
 }
 
 // Apply runs Step on a request and commits what it changed. The effects come back only once that is on disk; they must
@@ -182,6 +183,11 @@ func (t *txn) apply(seq uint64, e Event) (Request, []Effect, error) {
 	before, err := t.load(seq)
 	if err != nil {
 		return Request{}, nil, err
+	}
+	if before.Kind == KindRefund || before.Kind == KindApproval {
+		if e.Ledger, err = t.ledger(before); err != nil {
+			return Request{}, nil, err
+		}
 	}
 	after, fx := Step(before, e)
 	if after.Revision == before.Revision {
@@ -218,7 +224,10 @@ func (t *txn) change(before, after Request) error {
 		t.note(t.orders.Delete([]byte(uuid)))
 	}
 	same := bytes.Equal(before.Body, after.Body)
-	t.put(before.State, after, record, !same && len(after.Body) > 0, !same && len(after.Body) == 0)
+	t.put(before, after, record, !same && len(after.Body) > 0, !same && len(after.Body) == 0)
+	if before.OrderUUID != after.OrderUUID {
+		t.indexRefund(after)
+	}
 	return nil
 }
 

@@ -1,0 +1,451 @@
+package outboxtest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"tillpost/outbox"
+)
+
+// Store is what the suite needs of a store: what the real one and Mem have in common.
+type Store interface {
+	Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, error)
+	Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error)
+	Get(seq uint64) (outbox.Request, error)
+	Lookup(id string) (outbox.Request, error)
+	ByOrder(uuid string) (outbox.Request, error)
+	Lane(terminal string) outbox.Lane
+	Lanes() []outbox.Lane
+	Positions(terminal string, n int) []outbox.Request
+	EachOpen(ctx context.Context, terminal string, fn func(outbox.Request) bool) error
+	Each(newestFirst bool, fn func(outbox.Request) bool) error
+	Prune(ctx context.Context, before func(outbox.Request) bool, most int) ([]outbox.Request, error)
+	Stats() outbox.Stats
+	Identity() outbox.Identity
+	Account() (outbox.Account, bool)
+	BindAccount(ctx context.Context, a outbox.Account) error
+	RebindAccount(ctx context.Context, a outbox.Account) error
+	GetBlob(name string) ([]byte, error)
+	PutBlob(ctx context.Context, name string, data []byte) error
+	Close() error
+}
+
+// Mem is a store in memory that behaves as the real one: for tests whose time is not the disk's.
+type Mem struct {
+	o outbox.Options
+
+	mu      sync.Mutex
+	closed  bool
+	last    uint64
+	commits int64
+	records map[uint64]outbox.Request
+	tombs   map[uint64]outbox.Request
+	ids     map[string]uint64
+	orders  map[string]uint64
+	lanes   map[string]bool
+	account *outbox.Account
+	blobs   map[string][]byte
+	fail    error
+}
+
+// NewMem makes an empty store. It takes Policy, Committed and OnCommit of the options.
+func NewMem(o outbox.Options) *Mem {
+	return &Mem{
+		o: o, records: map[uint64]outbox.Request{}, tombs: map[uint64]outbox.Request{}, ids: map[string]uint64{},
+		orders: map[string]uint64{}, lanes: map[string]bool{}, blobs: map[string][]byte{},
+	}
+}
+
+// FailWith makes every write fail with an error (outbox.ErrFull, say) and change nothing, until it is called with nil.
+func (m *Mem) FailWith(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fail = err
+}
+
+// write runs fn under the lock, and then what the real store does after a commit.
+func (m *Mem) write(ctx context.Context, fn func() ([]outbox.Change, error)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.closed:
+		return outbox.ErrClosed
+	case m.fail != nil:
+		return m.fail
+	}
+	changes, err := fn()
+	if err != nil {
+		return err
+	}
+	if len(changes) > 0 {
+		m.commits++
+		if m.o.OnCommit != nil {
+			m.o.OnCommit(0)
+		}
+		if m.o.Committed != nil {
+			m.o.Committed(changes)
+		}
+	}
+	return nil
+}
+
+// copied gives a request that shares nothing with the store's.
+func copied(r outbox.Request) outbox.Request {
+	r.Further, r.Submissions, r.History = slices.Clone(r.Further), slices.Clone(r.Submissions), slices.Clone(r.History)
+	r.Body = bytes.Clone(r.Body)
+	return r
+}
+
+// Add is as the real store's.
+func (m *Mem) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, error) {
+	var added []outbox.Added
+	err := m.write(ctx, func() (changes []outbox.Change, err error) {
+		for _, r := range rs {
+			if seq, ok := m.ids[r.ID]; ok {
+				known, ok := m.records[seq]
+				if !ok {
+					known = m.tombs[seq]
+				}
+				v := outbox.AddedConflict
+				if known.Digest == r.Digest && known.Kind == r.Kind && known.Terminal == r.Terminal {
+					v = outbox.AddedSame
+				}
+				added = append(added, outbox.Added{Request: copied(known), Verdict: v})
+				continue
+			}
+			m.last++
+			r = copied(r)
+			r.Seq = m.last
+			m.records[r.Seq], m.ids[r.ID], m.lanes[r.Terminal] = r, r.Seq, true
+			added = append(added, outbox.Added{Request: copied(r), Verdict: outbox.AddedNew})
+			changes = append(changes, outbox.Change{Request: copied(r), Position: m.position(r)})
+		}
+		return changes, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return added, nil
+}
+
+// Apply is as the real store's.
+func (m *Mem) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
+	e.Policy = m.o.Policy
+	var after outbox.Request
+	var fx []outbox.Effect
+	err := m.write(ctx, func() ([]outbox.Change, error) {
+		before, err := m.get(seq)
+		if err != nil {
+			return nil, err
+		}
+		after, fx = outbox.Step(copied(before), e)
+		if after.Revision == before.Revision {
+			return nil, nil
+		}
+		if err := m.replace(before, after); err != nil {
+			return nil, err
+		}
+		return []outbox.Change{{Request: copied(after), Effects: fx, Position: m.position(after), Previous: before.State}}, nil
+	})
+	if err != nil {
+		return outbox.Request{}, nil, err
+	}
+	return copied(after), fx, nil
+}
+
+func (m *Mem) replace(before, after outbox.Request) error {
+	if after.Kind.Laned() && after.State.HoldsLane() && !before.State.HoldsLane() {
+		if l := m.lane(after.Terminal); l.Holder != 0 {
+			return fmt.Errorf("%w: request %s", outbox.ErrLaneHeld, after.ID)
+		}
+	}
+	for _, u := range owns(after) {
+		if owner, ok := m.orders[u]; ok && owner != after.Seq {
+			return fmt.Errorf("%w: request %s, order %s", outbox.ErrOrderTaken, after.ID, u)
+		}
+	}
+	for _, u := range owns(before) {
+		delete(m.orders, u)
+	}
+	for _, u := range owns(after) {
+		m.orders[u] = after.Seq
+	}
+	m.records[after.Seq] = copied(after)
+	return nil
+}
+
+func owns(r outbox.Request) []string {
+	if r.Kind != outbox.KindOrder {
+		return nil
+	}
+	return slices.DeleteFunc(append(slices.Clone(r.Further), r.OrderUUID), func(u string) bool { return u == "" })
+}
+
+func (m *Mem) get(seq uint64) (outbox.Request, error) {
+	if r, ok := m.records[seq]; ok {
+		return copied(r), nil
+	}
+	if _, ok := m.tombs[seq]; ok {
+		return outbox.Request{}, outbox.ErrPruned
+	}
+	return outbox.Request{}, outbox.ErrNotFound
+}
+
+// read runs fn under the lock.
+func (m *Mem) read(fn func() error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return outbox.ErrClosed
+	}
+	return fn()
+}
+
+// Get is as the real store's.
+func (m *Mem) Get(seq uint64) (r outbox.Request, err error) {
+	err = m.read(func() error { r, err = m.get(seq); return err })
+	return r, err
+}
+
+// Lookup is as the real store's.
+func (m *Mem) Lookup(id string) (r outbox.Request, err error) {
+	err = m.read(func() error {
+		seq, ok := m.ids[id]
+		if !ok {
+			return outbox.ErrNotFound
+		}
+		if r, ok = m.tombs[seq]; ok {
+			return outbox.ErrPruned
+		}
+		r, err = m.get(seq)
+		return err
+	})
+	return r, err
+}
+
+// ByOrder is as the real store's.
+func (m *Mem) ByOrder(uuid string) (r outbox.Request, err error) {
+	err = m.read(func() error {
+		seq, ok := m.orders[uuid]
+		if !ok {
+			return outbox.ErrNotFound
+		}
+		r, err = m.get(seq)
+		return err
+	})
+	return r, err
+}
+
+// sorted lists the records by sequence.
+func (m *Mem) sorted(keep func(outbox.Request) bool) []outbox.Request {
+	var list []outbox.Request
+	for _, r := range m.records {
+		if keep(r) {
+			list = append(list, copied(r))
+		}
+	}
+	slices.SortFunc(list, func(a, b outbox.Request) int { return cmp.Compare(a.Seq, b.Seq) })
+	return list
+}
+
+func (m *Mem) queued(terminal string) []outbox.Request {
+	return m.sorted(func(r outbox.Request) bool {
+		return r.Terminal == terminal && r.Kind.Laned() && r.State == outbox.StateQueued
+	})
+}
+
+func (m *Mem) position(r outbox.Request) int {
+	return 1 + slices.IndexFunc(m.queued(r.Terminal), func(q outbox.Request) bool { return q.Seq == r.Seq })
+}
+
+func (m *Mem) lane(terminal string) outbox.Lane {
+	l := outbox.Lane{Terminal: terminal}
+	if q := m.queued(terminal); len(q) > 0 {
+		l.Queued, l.Head, l.Oldest = len(q), q[0].Seq, q[0].Accepted
+	}
+	holders := m.sorted(func(r outbox.Request) bool { return r.Terminal == terminal && r.Kind.Laned() && r.State.HoldsLane() })
+	if len(holders) > 0 {
+		l.Holder = holders[0].Seq
+	}
+	return l
+}
+
+// Lane is as the real store's.
+func (m *Mem) Lane(terminal string) outbox.Lane {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.lane(terminal)
+}
+
+// Lanes is as the real store's.
+func (m *Mem) Lanes() []outbox.Lane {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := make([]outbox.Lane, 0, len(m.lanes))
+	for t := range m.lanes {
+		list = append(list, m.lane(t))
+	}
+	slices.SortFunc(list, func(a, b outbox.Lane) int { return cmp.Compare(a.Terminal, b.Terminal) })
+	return list
+}
+
+// Positions is as the real store's.
+func (m *Mem) Positions(terminal string, n int) []outbox.Request {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	q := m.queued(terminal)
+	return q[:min(len(q), max(n, 0))]
+}
+
+// EachOpen is as the real store's.
+func (m *Mem) EachOpen(ctx context.Context, terminal string, fn func(outbox.Request) bool) error {
+	return m.each(ctx, fn, false, func(r outbox.Request) bool { return !r.State.Final() && (terminal == "" || r.Terminal == terminal) })
+}
+
+// Each is as the real store's.
+func (m *Mem) Each(newestFirst bool, fn func(outbox.Request) bool) error {
+	return m.each(context.Background(), fn, newestFirst, func(outbox.Request) bool { return true })
+}
+
+func (m *Mem) each(ctx context.Context, fn func(outbox.Request) bool, down bool, keep func(outbox.Request) bool) error {
+	var list []outbox.Request
+	if err := m.read(func() error { list = m.sorted(keep); return nil }); err != nil {
+		return err
+	}
+	if down {
+		slices.Reverse(list)
+	}
+	for _, r := range list {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !fn(r) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// Prune is as the real store's.
+func (m *Mem) Prune(ctx context.Context, before func(outbox.Request) bool, most int) ([]outbox.Request, error) {
+	var found []outbox.Request
+	err := m.each(ctx, func(r outbox.Request) bool {
+		if len(found) < most && r.State.Final() && r.State != outbox.StateUnresolved && before(r) {
+			found = append(found, r)
+		}
+		return len(found) < most
+	}, false, func(outbox.Request) bool { return true })
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	err = m.write(ctx, func() ([]outbox.Change, error) {
+		m.commits++
+		for _, r := range found {
+			delete(m.records, r.Seq)
+			for _, u := range owns(r) {
+				delete(m.orders, u)
+			}
+			m.tombs[r.Seq] = outbox.Request{
+				Seq: r.Seq, ID: r.ID, Kind: r.Kind, Terminal: r.Terminal, State: r.State, Digest: r.Digest, Revision: r.Revision,
+			}
+		}
+		return nil, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// Stats counts what is open, and the commits.
+func (m *Mem) Stats() outbox.Stats {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	open := m.sorted(func(r outbox.Request) bool { return !r.State.Final() })
+	return outbox.Stats{Open: len(open), DiskFree: -1, Commits: m.commits}
+}
+
+// Identity is that of a first start.
+func (m *Mem) Identity() outbox.Identity { return outbox.Identity{Instance: "memory", Generation: 1} }
+
+// Account is as the real store's.
+func (m *Mem) Account() (outbox.Account, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.account == nil {
+		return outbox.Account{}, false
+	}
+	return *m.account, true
+}
+
+// BindAccount is as the real store's.
+func (m *Mem) BindAccount(ctx context.Context, a outbox.Account) error {
+	return m.write(ctx, func() ([]outbox.Change, error) {
+		if h := m.account; h != nil && (h.BaseURL != a.BaseURL || h.Organization != "" && h.Organization != a.Organization) {
+			return nil, outbox.ErrWrongAccount
+		}
+		m.account = &a
+		return nil, nil
+	})
+}
+
+// RebindAccount is as the real store's.
+func (m *Mem) RebindAccount(ctx context.Context, a outbox.Account) error {
+	return m.write(ctx, func() ([]outbox.Change, error) { m.account = &a; return nil, nil })
+}
+
+// GetBlob is as the real store's.
+func (m *Mem) GetBlob(name string) (b []byte, err error) {
+	err = m.read(func() error {
+		v, ok := m.blobs[name]
+		if !ok {
+			return outbox.ErrNotFound
+		}
+		b = bytes.Clone(v)
+		return nil
+	})
+	return b, err
+}
+
+// PutBlob is as the real store's.
+func (m *Mem) PutBlob(ctx context.Context, name string, data []byte) error {
+	if name == "" {
+		return errors.New("a value needs a name")
+	}
+	return m.write(ctx, func() ([]outbox.Change, error) {
+		if len(data) == 0 {
+			delete(m.blobs, name)
+		} else {
+			m.blobs[name] = bytes.Clone(data)
+		}
+		return nil, nil
+	})
+}
+
+// Close makes every later call fail.
+func (m *Mem) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	return nil
+}
+
+// String shows what is in the store, for a failed test's log.
+func (m *Mem) String() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b, err := json.Marshal(m.sorted(func(outbox.Request) bool { return true }))
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}

@@ -1,0 +1,242 @@
+package outboxtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"tillpost/outbox"
+)
+
+// TestStore runs the suite that every store passes, each case on one that factory makes; factory closes it.
+func TestStore(t *testing.T, factory func(t testing.TB, o outbox.Options) Store) {
+	t.Helper()
+	for name, run := range map[string]func(*testing.T, *fixture){
+		"a repeat is the same, other content a conflict": testDedupe,
+		"duplicates within a batch and across batches":   testConcurrentDuplicates,
+		"an order's life":                                testLife,
+		"what changes nothing is not committed":          testUnchanged,
+		"a lane has one holder":                          testLaneHeld,
+		"an order has one owner":                         testOrderTaken,
+		"lanes and positions":                            testLanes,
+		"kinds beside the lanes":                         testUnlaned,
+		"reading in order":                               testEach,
+		"pruning leaves the id":                          testPrune,
+		"unresolved is not pruned and can be reopened":   testUnresolved,
+		"changes are told in order":                      testCommitted,
+		"account":                                        testAccount,
+		"blobs":                                          testBlobs,
+		"closed":                                         testClosed,
+		"a random course":                                testCourse,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := &fixture{}
+			f.Store = factory(t, outbox.Options{Policy: Policy, Committed: func(cs []outbox.Change) {
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				f.told = append(f.told, cs...)
+			}})
+			run(t, f)
+		})
+	}
+}
+
+// fixture is a store under test and what it told.
+type fixture struct {
+	Store
+	mu   sync.Mutex
+	told []outbox.Change
+}
+
+func (f *fixture) changes() []outbox.Change {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.told)
+}
+
+func (f *fixture) add(t *testing.T, rs ...outbox.Request) []outbox.Added {
+	t.Helper()
+	added, err := f.Add(context.Background(), rs...)
+	if err != nil {
+		t.Fatalf("Add: %v", err)
+	}
+	if len(added) != len(rs) {
+		t.Fatalf("Add of %d gave %d", len(rs), len(added))
+	}
+	return added
+}
+
+func (f *fixture) apply(t *testing.T, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect) {
+	t.Helper()
+	r, fx, err := f.Apply(context.Background(), seq, e)
+	if err != nil {
+		t.Fatalf("Apply %v to %d: %v", e.Type, seq, err)
+	}
+	return r, fx
+}
+
+func (f *fixture) wantLane(t *testing.T, terminal string, holder, head uint64, queued int) {
+	t.Helper()
+	l := f.Lane(terminal)
+	if l.Holder != holder || l.Head != head || l.Queued != queued {
+		t.Errorf("lane %s: holder %d, head %d, %d queued; want %d, %d, %d", terminal, l.Holder, l.Head, l.Queued, holder, head, queued)
+	}
+}
+
+func testDedupe(t *testing.T, f *fixture) {
+	first := f.add(t, Order("a", "T1"))[0]
+	if first.Verdict != outbox.AddedNew || first.Request.Seq != 1 || first.Request.Revision != 1 {
+		t.Fatalf("first: %v, seq %d, revision %d", first.Verdict, first.Request.Seq, first.Request.Revision)
+	}
+	again := f.add(t, Order("a", "T1"))[0]
+	if again.Verdict != outbox.AddedSame {
+		t.Errorf("again: %v", again.Verdict)
+	}
+	Equal(t, again.Request, first.Request)
+	for _, r := range []outbox.Request{Order("a", "T1", "other"), Order("a", "T2")} {
+		other := f.add(t, r)[0]
+		if other.Verdict != outbox.AddedConflict {
+			t.Errorf("other content: %v", other.Verdict)
+		}
+		Equal(t, other.Request, first.Request)
+	}
+	got, err := f.Lookup("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	Equal(t, got, first.Request)
+	if n := len(f.changes()); n != 1 {
+		t.Errorf("%d changes were told, want 1", n)
+	}
+	if _, err := f.Lookup("b"); !errors.Is(err, outbox.ErrNotFound) || errors.Is(err, outbox.ErrPruned) {
+		t.Errorf("Lookup of an unknown id: %v", err)
+	}
+}
+
+func testConcurrentDuplicates(t *testing.T, f *fixture) {
+	added := f.add(t, Order("x", "T1"), Order("y", "T1"), Order("x", "T1"), Order("x", "T1", "other"))
+	want := []outbox.Verdict{outbox.AddedNew, outbox.AddedNew, outbox.AddedSame, outbox.AddedConflict}
+	for i, a := range added {
+		if a.Verdict != want[i] {
+			t.Errorf("place %d: %v, want %v", i, a.Verdict, want[i])
+		}
+	}
+	if added[2].Request.Seq != added[0].Request.Seq {
+		t.Errorf("the duplicate has sequence %d, the first %d", added[2].Request.Seq, added[0].Request.Seq)
+	}
+	var mu sync.Mutex
+	fresh := map[string]int{}
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			for i := range 20 {
+				id := fmt.Sprintf("id-%d", (i+w)%20)
+				a, err := f.Add(context.Background(), Order(id, "T2"))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if a[0].Verdict == outbox.AddedNew {
+					mu.Lock()
+					fresh[id]++
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for i := range 20 {
+		if n := fresh[fmt.Sprintf("id-%d", i)]; n != 1 {
+			t.Errorf("id-%d was new %d times", i, n)
+		}
+	}
+	f.wantLane(t, "T2", 0, f.Lane("T2").Head, 20)
+}
+
+func testLife(t *testing.T, f *fixture) {
+	seq := f.add(t, Order("a", "T1"))[0].Request.Seq
+	f.wantLane(t, "T1", 0, seq, 1)
+	r, fx := f.apply(t, seq, DueEvent(seq))
+	if r.State != outbox.StateSending || !has(fx, outbox.Submit) || len(r.Body) == 0 {
+		t.Fatalf("Due: %v, %v, body of %d", r.State, fx, len(r.Body))
+	}
+	f.wantLane(t, "T1", seq, 0, 0)
+	r, _ = f.apply(t, seq, outbox.Event{Type: outbox.Accepted, At: At(2 * time.Second), OrderUUID: "ORDR1"})
+	if r.State != outbox.StateAwaitingCustomer {
+		t.Fatalf("Accepted: %v", r.State)
+	}
+	got, err := f.ByOrder("ORDR1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	Equal(t, got, r)
+	if n := f.Stats().Open; n != 1 {
+		t.Errorf("%d open, want 1", n)
+	}
+	r, _ = f.apply(t, seq, outbox.Event{Type: outbox.StatusSeen, At: At(3 * time.Second), OrderUUID: "ORDR1", Status: outbox.StatusPaid})
+	if r.State != outbox.StatePaid || len(r.Body) != 0 || r.Finished == nil {
+		t.Fatalf("paid: %v, body of %d, finished %v", r.State, len(r.Body), r.Finished)
+	}
+	got, err = f.Get(seq)
+	if err != nil {
+		t.Fatal(err)
+	}
+	Equal(t, got, r)
+	f.wantLane(t, "T1", 0, 0, 0)
+	if n := f.Stats().Open; n != 0 {
+		t.Errorf("%d open, want 0", n)
+	}
+	if _, err := f.ByOrder("ORDR2"); !errors.Is(err, outbox.ErrNotFound) {
+		t.Errorf("ByOrder of an unknown one: %v", err)
+	}
+}
+
+func has(fx []outbox.Effect, t outbox.EffectType) bool {
+	return slices.ContainsFunc(fx, func(e outbox.Effect) bool { return e.Type == t })
+}
+
+func testUnchanged(t *testing.T, f *fixture) {
+	seq := f.add(t, Order("a", "T1"))[0].Request.Seq
+	before := f.Stats().Commits
+	r, fx := f.apply(t, seq, outbox.Event{Type: outbox.CheckWanted, At: At(time.Second)})
+	if r.Revision != 1 || !has(fx, outbox.Publish) {
+		t.Errorf("CheckWanted: revision %d, effects %v", r.Revision, fx)
+	}
+	f.add(t, Order("a", "T1"))
+	if n := f.Stats().Commits; n != before {
+		t.Errorf("%d commits for nothing", n-before)
+	}
+	if n := len(f.changes()); n != 1 {
+		t.Errorf("%d changes were told, want 1", n)
+	}
+	if _, _, err := f.Apply(context.Background(), 77, outbox.Event{Type: outbox.CheckWanted}); !errors.Is(err, outbox.ErrNotFound) {
+		t.Errorf("Apply to nothing: %v", err)
+	}
+	if added := f.add(t); len(added) != 0 {
+		t.Errorf("Add of nothing: %v", added)
+	}
+}
+
+func testLaneHeld(t *testing.T, f *fixture) {
+	added := f.add(t, Order("a", "T1"), Order("b", "T1"), Order("c", "T2"))
+	a, b, c := added[0].Request.Seq, added[1].Request, added[2].Request.Seq
+	f.apply(t, a, DueEvent(a))
+	if _, _, err := f.Apply(context.Background(), b.Seq, DueEvent(b.Seq)); !errors.Is(err, outbox.ErrLaneHeld) {
+		t.Fatalf("a second holder: %v", err)
+	}
+	got, err := f.Get(b.Seq)
+	if err != nil {
+		t.Fatal(err)
+	}
+	Equal(t, got, b)
+	f.wantLane(t, "T1", a, b.Seq, 1)
+	f.apply(t, c, DueEvent(c)) // another lane is free
+	f.apply(t, a, outbox.Event{Type: outbox.Refused, At: At(time.Minute), Reason: &outbox.Reason{Code: "no"}})
+	f.apply(t, b.Seq, DueEvent(b.Seq))
+	f.wantLane(t, "T1", b.Seq, 0, 0)
+}

@@ -1,0 +1,164 @@
+package outbox
+
+import "time"
+
+// Cancels, resends, checks and resolutions act beside the lanes, on another request (Target) or on a bare order uuid.
+// They are queued, sending from the moment they act, and done or rejected in the end.
+
+// Scope says whether a cancel or check of a bare order uuid means its payment or its refund. Stored values are
+// append-only.
+type Scope uint8
+
+// The scopes.
+const (
+	ScopePayment Scope = 1
+	ScopeRefund  Scope = 2
+)
+
+// Decision is what a resolution asks for.
+type Decision struct {
+	Resolution Resolution `json:"r"`
+	By         string     `json:"by"`
+	// Revision is that of the target which the person saw, 0 if not told.
+	Revision uint64 `json:"rev,omitempty"`
+}
+
+// Settlement is a person's decision as it was carried out on a request.
+type Settlement struct {
+	// ID is the resolution's requestId.
+	ID         string     `json:"id"`
+	Resolution Resolution `json:"r"`
+	By         string     `json:"by"`
+	At         Instant    `json:"at"`
+}
+
+func (m *move) beside() {
+	switch m.r.State {
+	case StateQueued:
+		m.besideQueued()
+	case StateSending:
+		m.besideSending()
+	default:
+		if m.e.Type == CheckWanted {
+			m.do(Effect{Type: Publish})
+			return
+		}
+		if m.e.Type != Restarted {
+			m.ignore(ignoredStale)
+		}
+	}
+}
+
+func (m *move) besideQueued() {
+	switch m.e.Type {
+	case Due:
+		if m.r.Kind != KindCancel && (m.expireIfDue() || m.waitForClock()) {
+			return
+		}
+		m.r.Attempts++
+		m.to(StateSending, nil, nil)
+		m.act()
+	case CancelWanted:
+		m.ignore(ignoredPair)
+	case Expired:
+		if m.r.Kind != KindCancel {
+			m.queuedCommon()
+		}
+	case Restarted:
+		if m.r.Kind == KindCancel || !m.expireIfDue() {
+			m.wake(TimerRetry, 0)
+			if m.r.Kind != KindCancel {
+				m.expireTimer()
+			}
+		}
+	default:
+		m.queuedCommon()
+	}
+}
+
+// act does what the request is for.
+func (m *move) act() {
+	e := Effect{OrderUUID: m.r.OrderUUID, Target: m.r.Target}
+	switch m.r.Kind {
+	case KindCancel:
+		e.Type = SendCancel
+	case KindResend:
+		e.Type = SendResend
+	case KindCheck:
+		e.Type = Query
+	default:
+		e.Type = Settle
+	}
+	m.do(e)
+}
+
+func (m *move) besideSending() {
+	switch m.e.Type {
+	case Done:
+		m.end(StateDone, m.e.Reason)
+	case StatusSeen:
+		// A check has its answer.
+		m.end(StateDone, &Reason{Code: m.e.Status.String(), Message: "the API says " + m.e.Status.String()})
+	case TargetSeen:
+		m.targetSeen()
+	case Refused:
+		m.end(StateRejected, m.e.Reason)
+	case Busy:
+		m.r.Busy++
+		m.again(WaitBusy, m.backoff(m.r.Busy))
+	case Unavailable:
+		m.again(WaitAPIUnreachable, searchAgain)
+	case RateLimited:
+		m.again(WaitRateLimited, searchAgain)
+	case Unauthorized:
+		m.again(WaitUnauthorized, searchAgain)
+	case Ambiguous:
+		m.again(WaitAPIError, searchAgain)
+	case NotFound:
+		// A resubmission has to wait until doubt_check has passed, or for a search that answers in full.
+		m.again(WaitChecking, searchAgain)
+	case Restarted:
+		m.act()
+	case Expired:
+		m.wake(TimerExpire, expireAgain)
+	case CheckWanted:
+		m.do(Effect{Type: Publish})
+	default:
+		m.ignore(ignoredPair)
+	}
+}
+
+// again has another try later. All of these may be repeated without harm: a cancel of what is cancelled, a resend, a
+// question. A cancel stays sending, which costs no writes; the others go back to the queue, so that they can expire.
+func (m *move) again(code string, after time.Duration) {
+	after = m.retryAfter(after)
+	if m.r.Kind == KindCancel {
+		m.do(Effect{Type: Publish, Waiting: m.waiting(code, after)})
+		m.wake(TimerCancel, after)
+		return
+	}
+	m.to(StateQueued, m.waiting(code, after), nil)
+	m.wake(TimerRetry, after)
+	m.expireTimer()
+}
+
+// targetSeen tells a cancel how its target ended, a resend that there is nothing to show, a check what is known.
+func (m *move) targetSeen() {
+	state := m.e.Target
+	ended := &Reason{Code: state.String(), Message: "the request is " + state.String()}
+	switch {
+	case m.r.Kind == KindCheck:
+		m.end(StateDone, ended)
+	case m.r.Kind == KindCancel && state == StateCancelled:
+		m.end(StateDone, nil)
+	case m.r.Kind == KindCancel && !state.Final() && state != StateAwaitingApproval:
+		// It has been asked to; its end will be told.
+	default:
+		m.end(StateRejected, ended)
+	}
+}
+
+// settle keeps who decided what.
+func (m *move) settle() {
+	m.r.Settled = &Settlement{ID: m.e.Source, Resolution: m.e.Resolution, By: m.e.By, At: m.e.At}
+}

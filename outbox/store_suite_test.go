@@ -1,0 +1,18 @@
+package outbox_test
+
+import (
+	"testing"
+
+	"tillpost/outbox"
+	"tillpost/outbox/outboxtest"
+)
+
+func TestStoreSuite(t *testing.T) {
+	t.Parallel()
+	outboxtest.TestStore(t, func(t testing.TB, o outbox.Options) outboxtest.Store { return outboxtest.Open(t, o) })
+}
+
+func TestMemSuite(t *testing.T) {
+	t.Parallel()
+	outboxtest.TestStore(t, func(_ testing.TB, o outbox.Options) outboxtest.Store { return outboxtest.NewMem(o) })
+}
