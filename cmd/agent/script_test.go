@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,11 +49,12 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"append":   appendLines,
+			"edit":     edit,
 			"exits":    exits,
-			"expand":   expand,
 			"fetch":    fetch,
 			"freeport": freePort,
-			"lines":    lines,
+			"term":     term,
 			"waitfor":  waitFor,
 		},
 	})
@@ -82,12 +84,20 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// expand FILE…: ${NAME} in the files is replaced from the script's environment.
-func expand(ts *testscript.TestScript, _ bool, args []string) {
-	for _, name := range args {
-		text := os.Expand(ts.ReadFile(name), ts.Getenv)
-		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
+// edit FILE OLD NEW: OLD, which the file holds, becomes NEW, in which @ begins a line.
+func edit(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not hold %q:\n%s", args[0], args[1], text)
 	}
+	text = strings.Replace(text, args[1], strings.ReplaceAll(args[2], "@", "\n"), 1)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+// appendLines FILE LINE…: the lines are put behind the file.
+func appendLines(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0]) + strings.Join(args[1:], "\n") + "\n"
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
 // fetch URL [BODY]: gets a page, or posts to it, and prints what comes.
@@ -133,12 +143,15 @@ func freePort(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// lines FILE COUNT: the file has that many lines.
-func lines(ts *testscript.TestScript, _ bool, args []string) {
-	text := ts.ReadFile(args[0])
-	if got := fmt.Sprint(strings.Count(text, "\n")); got != args[1] {
-		ts.Fatalf("%s has %s lines, not %s:\n%s", args[0], got, args[1], text)
+// term SUBCOMMAND: sends SIGTERM to the background process of that subcommand; testscript's own kill can't.
+func term(ts *testscript.TestScript, _ bool, args []string) {
+	for _, c := range ts.BackgroundCmds() {
+		if strings.Contains(strings.Join(c.Args, " "), "tillpost "+args[0]) {
+			ts.Check(c.Process.Signal(syscall.SIGTERM))
+			return
+		}
 	}
+	ts.Fatalf("nothing runs tillpost %s", args[0])
 }
 
 // waitfor FILE|URL REGEXP: waits until the file holds, or the page answers 200 with, a match.

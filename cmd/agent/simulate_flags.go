@@ -46,7 +46,7 @@ func (f *simulateFlags) register(c *cobra.Command) {
 	s.StringVar(&f.token, "token", f.token, "token that calls must carry; \"\" takes any")
 	s.StringVar(&f.organization, "organization", f.organization, "`UUID` of the organisation")
 	s.StringArrayVar(&f.terminals, "terminal", f.terminals, "a terminal, as `UUID=NAME`; may be given several times")
-	s.StringVar(&f.customer, "customer", f.customer, "what customers do: pay:`TIME`, decline:TIME or walkaway")
+	s.StringVar(&f.customer, "customer", f.customer, "what customers do: `pay:TIME, decline:TIME or walkaway`")
 	s.IntVar(&f.rateLimit, "rate-limit", f.rateLimit, "calls a minute, 0 for no limit")
 	s.StringVar(&f.lookups, "lookups", f.lookups, "whether orders can be looked up: shown, forbidden or hidden")
 	s.BoolVar(&f.callbacks, "callbacks", f.callbacks, "call the callbackUrl of orders, on loopback hosts")
