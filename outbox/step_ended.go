@@ -51,11 +51,14 @@ func (m *move) orderEnded() {
 	case NotFound, Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Restarted:
 		m.watch()
 	case Resolved:
-		if m.r.State != StateUnresolved {
+		switch {
+		case m.r.State == StateUnresolved:
+			m.resolve()
+		case m.r.Alarmed && (m.e.Revision == 0 || m.e.Revision == m.r.Revision):
+			m.acknowledge()
+		default:
 			m.ignore(CodeNotInDoubt)
-			return
 		}
-		m.resolve()
 	case CallbackSeen:
 		m.verifyHint()
 	case CheckWanted:
@@ -88,6 +91,13 @@ func (m *move) late() {
 	m.r.Late, m.r.Alarmed = true, true
 	m.to(StatePaid, nil, nil)
 	m.do(Effect{Type: Alarm, Code: AlarmLatePayment})
+}
+
+// acknowledge ends the alarm of a late or further payment: a person has dealt with it, whatever they decided.
+func (m *move) acknowledge() {
+	m.settle()
+	m.r.Alarmed = false
+	m.changed()
 }
 
 // lateFind is an order that turned up for a request that had ended: paid is told, unpaid is taken off the terminal.
