@@ -28,6 +28,9 @@ func (l *lane) effect(r outbox.Request, e outbox.Event, f outbox.Effect) {
 		}
 		// A durable change was told by the committer, in commit order.
 	case outbox.Alarm:
+		if f.Code == outbox.AlarmLatePayment || f.Code == outbox.AlarmFurtherOrder {
+			l.metrics.LatePayment()
+		}
 		l.alarmed(r, f.Code)
 	case outbox.Ignored:
 		l.metrics.IgnoredEvent(r.State.String(), e.Type.String())
@@ -58,6 +61,7 @@ func (l *lane) query(r outbox.Request, orderUUID string) {
 		status, reply := l.api.PaymentStatus(ctx, orderUUID)
 		if reply.Outcome != api.OutcomeAccepted {
 			e := l.eventOf(ctx, reply)
+			e.OrderUUID = orderUUID
 			if e.Type == outbox.Refused {
 				e.Type = outbox.Ambiguous // an error page, or a 404 on a uuid that we hold, decides nothing
 			}
@@ -120,9 +124,26 @@ func (l *lane) call(r outbox.Request, what outbox.EffectType, orderUUID string, 
 		e := make(ctx)
 		l.do(func() {
 			delete(l.calls, key)
-			l.apply(r.Seq, e)
+			if what == outbox.Submit || !l.outlived(r, e) {
+				l.apply(r.Seq, e)
+			}
 		})
 	})
+}
+
+// outlived tells that an answer comes too late to mean anything: the request has left the state that asked, and the
+// answer is no evidence. An old "unreachable" must never be taken for that of the submission under way.
+func (l *lane) outlived(asked outbox.Request, e outbox.Event) bool {
+	switch e.Type {
+	case outbox.Accepted, outbox.Found, outbox.StatusSeen, outbox.BooksSeen:
+		return false
+	case outbox.Refused:
+		if e.Reason != nil && e.Reason.Code == outbox.CodeAlreadyPaid {
+			return false
+		}
+	}
+	now, err := l.store.Get(asked.Seq)
+	return err != nil || now.Entered != asked.Entered
 }
 
 // search has the reconciler look for the request's marks.
@@ -135,16 +156,17 @@ func (l *lane) search(r outbox.Request) {
 	l.reconciler.search(searchJob{request: r, done: func(f findings) {
 		l.do(func() {
 			delete(l.calls, key)
-			l.searched(r.Seq, f)
+			l.searched(r, f)
 		})
 	}})
 }
 
 // searched takes what a search came to. Before a repeat it is kept for the next Due, else it is an event of its own.
-func (l *lane) searched(seq uint64, f findings) {
+func (l *lane) searched(asked outbox.Request, f findings) {
+	seq := asked.Seq
 	r, err := l.store.Get(seq)
-	if err != nil {
-		return // pruned
+	if err != nil || r.Entered != asked.Entered && f.verdict != searchFound {
+		return // pruned, or no longer what was asked about
 	}
 	beforeRepeat := r.State == outbox.StateQueued
 	switch {

@@ -163,10 +163,8 @@ func (ls *lanes) alarmed(r outbox.Request, code string) {
 	case outbox.AlarmUnresolved:
 		ls.problems.raise(ProblemUnresolved, r.ID, "it was never found out whether this request was carried out; adopt, resubmit or abandon it", at)
 	case outbox.AlarmLatePayment:
-		ls.metrics.LatePayment()
 		ls.problems.raise(ProblemLatePayment, r.ID, "a payment was found after the request had ended otherwise; hand over the goods or refund it", at)
 	case outbox.AlarmFurtherOrder:
-		ls.metrics.LatePayment()
 		ls.problems.raise(ProblemFurtherOrder, r.ID, "a second order was paid for this request; refund one of them", at)
 	}
 	ls.log.Warn("a person is needed", "alarm", code, "request", r.ID, "terminal", r.Terminal, "state", r.State.String())
