@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -48,17 +49,22 @@ type Mosquitto struct {
 func StartMosquitto(t testing.TB, options MosquittoOptions) *Mosquitto {
 	t.Helper()
 	m := &Mosquitto{t: t, dir: t.TempDir(), binary: findMosquitto(t), output: &lockedBuffer{}}
-	m.Addr = freeAddr(t)
-	m.URL = "tcp://" + m.Addr
-	m.configure(options)
 	t.Cleanup(func() {
 		m.Kill()
 		if t.Failed() {
 			t.Logf("mosquitto said:\n%s", m.output)
 		}
 	})
-	m.Start()
-	return m
+	for range 10 {
+		m.Addr = freeAddr(t)
+		m.URL = "tcp://" + m.Addr
+		m.configure(options)
+		if m.start() == nil {
+			return m
+		}
+	}
+	t.Fatalf("mosquitto does not start:\n%s", m.output)
+	return nil
 }
 
 func findMosquitto(t testing.TB) string {
@@ -75,14 +81,20 @@ func findMosquitto(t testing.TB) string {
 	return ""
 }
 
+// freeAddr looks below the ports that the system gives out by itself: nobody
+// takes it by chance while a stopped broker is to come back on it.
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("finding a free port: %v", err)
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
+		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", addr)
+		if err == nil {
+			_ = listener.Close()
+			return addr
+		}
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
+	t.Fatal("found no free port")
+	return ""
 }
 
 func (m *Mosquitto) configure(options MosquittoOptions) {
@@ -116,12 +128,20 @@ func (m *Mosquitto) Start() {
 	if m.command != nil {
 		return
 	}
+	if err := m.start(); err != nil {
+		m.t.Fatalf("mosquitto does not start again: %v\n%s", err, m.output)
+	}
+}
+
+func (m *Mosquitto) start() error {
+	m.t.Helper()
+	begun := m.starts()
 	// Not bound to the test's context: that ends before the cleanups, and the
 	// processes that they stop in order.
 	command := exec.CommandContext(context.WithoutCancel(m.t.Context()), m.binary, "-c", m.config())
 	command.Stderr = m.output
 	if err := command.Start(); err != nil {
-		m.t.Fatalf("starting mosquitto: %v", err)
+		return err
 	}
 	exited := make(chan struct{})
 	go func() {
@@ -130,31 +150,33 @@ func (m *Mosquitto) Start() {
 		close(exited)
 	}()
 	m.command, m.exited = command, exited
-	m.await()
+	if err := m.await(begun); err != nil {
+		m.stop(os.Kill)
+		return err
+	}
+	return nil
 }
 
-// await returns once the port answers.
-func (m *Mosquitto) await() {
-	m.t.Helper()
-	dialer := net.Dialer{Timeout: time.Second}
-	tick := time.NewTicker(10 * time.Millisecond)
+// starts counts how often it said that it runs.
+func (m *Mosquitto) starts() int { return strings.Count(m.output.String(), " running\n") }
+
+// await returns once it says that it runs once more. That the port answers
+// would prove nothing: it may be somebody else's.
+func (m *Mosquitto) await(begun int) error {
+	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	limit := time.NewTimer(10 * time.Second)
 	defer limit.Stop()
-	for {
-		conn, err := dialer.DialContext(m.t.Context(), "tcp", m.Addr)
-		if err == nil {
-			_ = conn.Close()
-			return
-		}
+	for m.starts() == begun {
 		select {
 		case <-tick.C:
 		case <-m.exited:
-			m.t.Fatalf("mosquitto ended:\n%s", m.output)
+			return errors.New("it ended at once")
 		case <-limit.C:
-			m.t.Fatalf("mosquitto does not answer on %s: %v", m.Addr, err)
+			return errors.New("it does not say that it runs")
 		}
 	}
+	return nil
 }
 
 // Stop ends it in order: with persistence it saves what it knows.

@@ -496,7 +496,8 @@ func testOrderlyEnd(t *testing.T, w World) {
 	again := start(t, w, nil)
 	again.up()
 	w.Publish(request(2))
-	again.next(name(2)).Ack()
+	// A new connection may overtake the end of the old one on its way.
+	again.nextBut(name(2)).Ack()
 }
 
 func testOwn(t *testing.T, w World) {
