@@ -193,7 +193,10 @@ func decodeRecord(seq uint64, b []byte) (Request, header, error) {
 	if h.flags&flagFinished != 0 {
 		r.Finished = &Instant{}
 	}
-	return r, h, decodeInstants(instants, &r)
+	if err := decodeInstants(instants, &r); err != nil {
+		return Request{}, h, err
+	}
+	return r, h, nil
 }
 
 // encodeBody frames a body: version, three zero bytes, CRC-32C over sequence and body, body.

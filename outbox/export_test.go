@@ -1,6 +1,10 @@
 package outbox
 
-import "go.etcd.io/bbolt"
+import (
+	"time"
+
+	"go.etcd.io/bbolt"
+)
 
 // WithCommit gives options whose commits a test can make fail.
 func WithCommit(o Options, commit func(tx *bbolt.Tx) error) Options {
@@ -26,4 +30,11 @@ var (
 func DecodeRecord(seq uint64, b []byte) (Request, error) {
 	r, _, err := decodeRecord(seq, b)
 	return r, err
+}
+
+// ForgetBallastTry has the reserve tried again at once.
+func ForgetBallastTry(s *Store) {
+	s.ballast.mu.Lock()
+	defer s.ballast.mu.Unlock()
+	s.ballast.tried = time.Time{}
 }

@@ -34,15 +34,8 @@ var allBuckets = [][]byte{
 	bucketEndedNew, bucketIDsNew, bucketOrdersNew,
 }
 
-// Keys in the meta bucket.
-var (
-	metaFormat     = []byte("format")
-	metaInstance   = []byte("instance")
-	metaGeneration = []byte("generation")
-	metaRolledBack = []byte("rolledBack")
-	metaRestored   = []byte("restored")
-	metaAccount    = []byte("account")
-)
+// metaKey is the one key in the meta bucket: a framed fileState.
+var metaKey = []byte("state")
 
 const layoutFormat = 1
 

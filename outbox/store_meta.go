@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -38,7 +37,12 @@ func (s *Store) Identity() Identity {
 // AcceptRollback notes that a person takes this copy as the outbox that counts.
 func (s *Store) AcceptRollback(ctx context.Context) error {
 	err := s.submit(ctx, false, func(t *txn) error {
-		t.note(t.meta.Delete(metaRolledBack))
+		st, err := t.state()
+		if err != nil || !st.RolledBack {
+			return err
+		}
+		st.RolledBack = false
+		t.note(t.setState(st))
 		return nil
 	})
 	if err != nil {
@@ -52,22 +56,14 @@ func (s *Store) AcceptRollback(ctx context.Context) error {
 
 // Account gives the account that the outbox belongs to; ok is false while it belongs to none.
 func (s *Store) Account() (a Account, ok bool) {
-	err := s.view(func(t *txn) (err error) {
-		a, ok, err = t.account()
+	err := s.view(func(t *txn) error {
+		st, err := t.state()
+		if err == nil && st.Account != nil {
+			a, ok = *st.Account, true
+		}
 		return err
 	})
 	return a, ok && err == nil
-}
-
-func (t *txn) account() (a Account, ok bool, err error) {
-	b := t.meta.Get(metaAccount)
-	if b == nil {
-		return Account{}, false, nil
-	}
-	if err := json.Unmarshal(b, &a); err != nil {
-		return Account{}, false, &DamagedError{Path: t.s.path, Found: "the account is unreadable", Err: err}
-	}
-	return a, true, nil
 }
 
 // BindAccount gives an outbox that belongs to no account to this one. One that belongs to it already stays as it is;
@@ -78,21 +74,20 @@ func (s *Store) BindAccount(ctx context.Context, a Account) error { return s.bin
 func (s *Store) RebindAccount(ctx context.Context, a Account) error { return s.bind(ctx, a, true) }
 
 func (s *Store) bind(ctx context.Context, a Account, force bool) error {
-	b, err := json.Marshal(a)
-	if err != nil {
-		return err
-	}
 	return s.submit(ctx, false, func(t *txn) error {
-		have, ok, err := t.account()
-		switch {
-		case err != nil && !force:
+		st, err := t.state()
+		if err != nil {
 			return err
-		case ok && have == a:
+		}
+		switch have := st.Account; {
+		case have == nil || force:
+		case *have == a:
 			return nil
-		case ok && !force && (have.BaseURL != a.BaseURL || have.Organization != "" && have.Organization != a.Organization):
+		case have.BaseURL != a.BaseURL || have.Organization != "" && have.Organization != a.Organization:
 			return fmt.Errorf("%w: it belongs to organisation %q at %s", ErrWrongAccount, have.Organization, have.BaseURL)
 		}
-		t.note(t.meta.Put(metaAccount, b))
+		st.Account = &a
+		t.note(t.setState(st))
 		return nil
 	})
 }
@@ -142,9 +137,34 @@ func newInstance() string {
 	return hex.EncodeToString(b[:])
 }
 
-func (t *txn) generation() uint64 {
-	if v := t.meta.Get(metaGeneration); len(v) == 8 {
-		return binary.BigEndian.Uint64(v)
+// fileState is what the file knows of itself. It is framed as a body is, so that damage is seen.
+type fileState struct {
+	Format     int      `json:"format"`
+	Instance   string   `json:"instance"`
+	Generation uint64   `json:"generation"`
+	RolledBack bool     `json:"rolledBack,omitempty"`
+	Account    *Account `json:"account,omitempty"`
+}
+
+func (t *txn) state() (fileState, error) {
+	var st fileState
+	b, err := decodeBody(0, t.meta.Get(metaKey))
+	if err == nil {
+		err = json.Unmarshal(b, &st)
 	}
-	return 0
+	if err != nil {
+		return st, t.damaged("the state of the file, record", 0, err)
+	}
+	if st.Format > layoutFormat {
+		return st, fmt.Errorf("%w: its layout is %d, this one knows %d", ErrNewerFormat, st.Format, layoutFormat)
+	}
+	return st, nil
+}
+
+func (t *txn) setState(st fileState) error {
+	b, err := json.Marshal(st)
+	if err != nil {
+		return err
+	}
+	return t.meta.Put(metaKey, encodeBody(0, b))
 }

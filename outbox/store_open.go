@@ -1,9 +1,7 @@
 package outbox
 
 import (
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -17,7 +15,9 @@ type Recovery struct {
 	Cause    error
 	// Quarantined is where the damaged file is now, "" if there was none left.
 	Quarantined string
-	// InDoubt counts the requests whose fate is unknown because this is an older copy.
+	// RootLost says that one of the two root pages was unreadable: the last commit may be missing.
+	RootLost bool
+	// InDoubt counts the requests that are in doubt now because of any of that.
 	InDoubt int
 	// Compacted says that the file was made smaller, from Before to After bytes.
 	Compacted     bool
@@ -137,6 +137,9 @@ func (s *Store) examine(mark *marker) (fresh bool, err error) {
 		}
 		return false, s.restore(ErrMissing)
 	}
+	if s.recovery.RootLost, err = rootLost(s.path); err != nil {
+		return false, err
+	}
 	err = checkFile(s.path)
 	var damaged *DamagedError
 	if errors.As(err, &damaged) {
@@ -156,43 +159,41 @@ func (s *Store) begin(mark *marker) error {
 	if err != nil {
 		return err
 	}
-	if f := t.meta.Get(metaFormat); len(f) != 1 || f[0] > layoutFormat {
-		return fmt.Errorf("%w: layout %v", ErrNewerFormat, f)
-	}
-	id := Identity{Instance: string(t.meta.Get(metaInstance)), Generation: t.generation()}
-	restored := t.meta.Get(metaRolledBack) != nil
-	if outdated(mark, id, t.requests.Sequence() > 0) && !s.recovery.Restored {
-		n, err := t.doubtAll(s.now())
-		if err != nil {
-			return err
-		}
-		s.recovery.InDoubt = n
-		restored = true
-	}
-	if mark != nil {
-		id.Generation = max(id.Generation, mark.Generation)
-	}
-	id.Generation++
-	id.RolledBack = restored
-	if err := t.meta.Put(metaGeneration, binary.BigEndian.AppendUint64(nil, id.Generation)); err != nil {
+	st, err := t.state()
+	if err != nil {
 		return err
 	}
-	if t.broken != nil {
-		return t.broken
+	switch {
+	case s.recovery.Restored: // all is in doubt already
+	case outdated(mark, st, t.requests.Sequence() > 0):
+		s.recovery.InDoubt, err = t.doubtAll(s.now())
+		st.RolledBack = true
+	case s.recovery.RootLost:
+		s.recovery.InDoubt, err = t.doubtHeads(s.now())
 	}
-	s.identity = id
+	if err != nil {
+		return err
+	}
+	if mark != nil {
+		st.Generation = max(st.Generation, mark.Generation)
+	}
+	st.Generation++
+	if err := t.setState(st); err != nil {
+		return err
+	}
+	s.identity = Identity{Instance: st.Instance, Generation: st.Generation, RolledBack: st.RolledBack}
 	return s.o.commit(tx)
 }
 
 // outdated tells whether the marker was written for another copy of the outbox than this one.
-func outdated(mark *marker, id Identity, used bool) bool {
+func outdated(mark *marker, st fileState, used bool) bool {
 	switch {
 	case mark == nil:
 		return used // brought here without its marker
 	case mark.unreadable:
 		return true
 	}
-	return mark.Instance != id.Instance || mark.Generation > id.Generation
+	return mark.Instance != st.Instance || mark.Generation > st.Generation
 }
 
 // create makes a new, empty file in one piece: half a one would be taken for damage.
@@ -218,15 +219,12 @@ func (s *Store) create() error {
 // layOut makes the buckets of a new file.
 func layOut(tx *bbolt.Tx) error {
 	for _, name := range allBuckets {
-		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+		if _, err := tx.CreateBucket(name); err != nil {
 			return err
 		}
 	}
-	meta := tx.Bucket(bucketMeta)
-	if err := meta.Put(metaFormat, []byte{layoutFormat}); err != nil {
-		return err
-	}
-	return meta.Put(metaInstance, []byte(newInstance()))
+	t := &txn{meta: tx.Bucket(bucketMeta)}
+	return t.setState(fileState{Format: layoutFormat, Instance: newInstance()})
 }
 
 // now is the time for what Open itself changes.

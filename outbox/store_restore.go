@@ -67,8 +67,15 @@ func (s *Store) convert(path string) (inDoubt int, err error) {
 		if err != nil {
 			return err
 		}
-		inDoubt, err = t.doubtAll(s.now())
+		st, err := t.state()
 		if err != nil {
+			return err
+		}
+		st.RolledBack = true
+		if err := t.setState(st); err != nil {
+			return err
+		}
+		if inDoubt, err = t.doubtAll(s.now()); err != nil {
 			return err
 		}
 		return t.requests.SetSequence(t.requests.Sequence() + seqGap)
@@ -76,33 +83,46 @@ func (s *Store) convert(path string) (inDoubt int, err error) {
 	return inDoubt, err
 }
 
-// doubtAll puts every open request in doubt, and notes that this is an older copy.
+// doubtAll puts every open request in doubt.
 func (t *txn) doubtAll(at Instant) (n int, err error) {
-	if err := t.meta.Put(metaRolledBack, []byte{1}); err != nil {
-		return 0, err
-	}
-	if err := t.meta.Put(metaRestored, []byte{1}); err != nil {
-		return 0, err
-	}
 	var open []uint64
 	c := t.requests.Cursor()
 	for k, _ := c.First(); k != nil; k, _ = c.Next() {
 		seq, _ := keySeq(k)
 		open = append(open, seq)
 	}
-	for _, seq := range open {
+	return len(open), t.doubt(open, at)
+}
+
+// doubtHeads puts in doubt what a missing last commit may have started: in each lane that nobody holds, the first.
+func (t *txn) doubtHeads(at Instant) (n int, err error) {
+	lanes, _, err := t.rebuildLanes()
+	if err != nil {
+		return 0, err
+	}
+	var heads []uint64
+	for _, l := range lanes {
+		if l.head != 0 && len(l.holders) == 0 {
+			heads = append(heads, l.head)
+		}
+	}
+	return len(heads), t.doubt(heads, at)
+}
+
+func (t *txn) doubt(seqs []uint64, at Instant) error {
+	for _, seq := range seqs {
 		before, err := t.load(seq)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		after := AfterRestore(before, at)
 		record, err := encodeRecord(after)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		t.put(before, after, record, false, len(before.Body) > 0 && len(after.Body) == 0)
 	}
-	return len(open), t.broken
+	return t.broken
 }
 
 // AfterRestore is what an open request becomes when it is read from an older copy of the outbox: nobody knows what
@@ -113,6 +133,7 @@ func AfterRestore(r Request, at Instant) Request {
 		return r
 	}
 	m := &move{r: r.clone(), e: Event{Type: Restarted, At: at}}
+	m.r.Parked = false
 	if r.Kind.Laned() {
 		m.to(StateInDoubt, m.waiting(WaitChecking, 0), nil)
 	} else {

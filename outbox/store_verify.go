@@ -10,8 +10,11 @@ import (
 // verify checks the records, their checksums, and that records and indexes agree both ways. It keeps no more than
 // counts in memory.
 func (t *txn) verify() error {
-	if f := t.meta.Get(metaFormat); len(f) != 1 || f[0] > layoutFormat {
-		return fmt.Errorf("%w: layout %v", ErrNewerFormat, f)
+	if _, err := t.state(); err != nil {
+		return err
+	}
+	if err := t.verifyBlobs(); err != nil {
+		return err
 	}
 	var n tally
 	for _, b := range []struct {
@@ -46,7 +49,7 @@ func (t *txn) verify() error {
 }
 
 // tally counts what the indexes must hold.
-type tally struct{ records, open, bodies, orders int }
+type tally struct{ records, open, bodies, orders, refunds int }
 
 func (t *txn) wrong(format string, args ...any) error {
 	return &DamagedError{Path: t.s.path, Found: fmt.Sprintf(format, args...)}
@@ -96,6 +99,13 @@ func (t *txn) verifyWhole(seq uint64, h header, n *tally) error {
 	if err != nil {
 		return t.damaged("record", seq, err)
 	}
+	if pays(r) {
+		n.refunds++
+		k := refundKey(r.OrderUUID, seq)
+		if found, _ := t.refunds.Cursor().Seek(k); !bytes.Equal(found, k) {
+			return t.wrong("record %d is not in the index of refunds", seq)
+		}
+	}
 	for _, uuid := range owned(r) {
 		n.orders++
 		if !bytes.Equal(t.orders.Get([]byte(uuid)), seqKey(seq)) {
@@ -115,6 +125,7 @@ func (t *txn) verifyCounts(n tally) error {
 		{"ids", n.records, []*bbolt.Bucket{t.ids.all, t.ids.newest}},
 		{"orders", n.orders, []*bbolt.Bucket{t.orders.all, t.orders.newest}},
 		{"open requests", n.open, []*bbolt.Bucket{t.open}},
+		{"refunds", n.refunds, []*bbolt.Bucket{t.refunds}},
 		{"bodies", n.bodies, []*bbolt.Bucket{t.bodies}},
 	} {
 		have := 0
@@ -123,6 +134,16 @@ func (t *txn) verifyCounts(n tally) error {
 		}
 		if have != c.want {
 			return t.wrong("the index of %s has %d entries, not %d", c.name, have, c.want)
+		}
+	}
+	return nil
+}
+
+func (t *txn) verifyBlobs() error {
+	c := t.blobs.Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		if err := checkBody(0, v); err != nil {
+			return t.wrong("value %q: %v", k, err)
 		}
 	}
 	return nil

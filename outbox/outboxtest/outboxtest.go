@@ -3,6 +3,7 @@
 package outboxtest
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -39,10 +40,7 @@ func Order(id, terminal string, extra ...string) outbox.Request {
 
 // Request makes a request of a kind; see Order.
 func Request(kind outbox.Kind, id, terminal string, extra ...string) outbox.Request {
-	body := make([]byte, 1024)
-	for i := range body {
-		body[i] = "0123456789abcdef"[(i+len(id))%16]
-	}
+	body := bytes.Repeat([]byte("0123456789abcdef"), 64)
 	content := kind.String() + "\x00" + terminal + "\x00" + id
 	for _, e := range extra {
 		content += "\x00" + e
