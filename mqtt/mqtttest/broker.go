@@ -250,9 +250,7 @@ func (b *Broker) connect(id, filter string, will *mqtt.Message) (*link, error) {
 	l := &link{broker: b, session: m, will: will, wake: make(chan struct{}, 1), idle: make(chan struct{}, 1), down: make(chan struct{})}
 	m.link = l
 	m.filter = filter
-	for _, message := range b.retainedFor(filter) {
-		m.queue = append(m.queue, message)
-	}
+	m.queue = append(m.queue, b.retainedFor(filter)...)
 	wake(l.wake)
 	return l, nil
 }

@@ -37,21 +37,16 @@ func NewBus(b *Broker, options mqtt.Options, handlers mqtt.Handlers) *Bus {
 
 // Run implements mqtt.Bus. It tries again at an even pace.
 func (u *Bus) Run(ctx context.Context) error {
-	for {
-		err := u.connection(ctx)
-		if ctx.Err() != nil {
-			break
+	defer u.handlers.Down(nil)
+	for ctx.Err() == nil {
+		if err := u.connection(ctx); ctx.Err() == nil {
+			u.handlers.Down(err)
 		}
-		u.handlers.Down(err)
 		select {
 		case <-time.After(u.options.BackoffMin):
 		case <-ctx.Done():
 		}
-		if ctx.Err() != nil {
-			break
-		}
 	}
-	u.handlers.Down(nil)
 	return nil
 }
 

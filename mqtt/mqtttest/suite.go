@@ -73,7 +73,6 @@ type rig struct {
 	deliveries chan mqtt.Delivery
 	ups        chan struct{}
 	downs      chan error
-	onUp       func()
 	cancel     context.CancelFunc
 	ended      chan error
 }
@@ -104,7 +103,9 @@ func start(t *testing.T, w World, onUp func(*rig)) *rig {
 	t.Cleanup(func() {
 		cancel()
 		// A test that ended the bus itself has put the result back.
-		<-r.ended
+		if err := <-r.ended; err != nil {
+			t.Errorf("Run returned %v", err)
+		}
 	})
 	return r
 }

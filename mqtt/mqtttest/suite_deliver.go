@@ -145,7 +145,9 @@ func testForgetful(t *testing.T, w World) {
 	r := start(t, w, nil)
 	r.up()
 	w.Stop()
-	receive(t, r.downs, "Down")
+	if err := receive(t, r.downs, "Down"); err == nil {
+		t.Error("no reason for Down")
+	}
 	if r.bus.Connected() {
 		t.Error("connected to a broker that is stopped")
 	}
