@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"tillpost/agent/config"
 	"tillpost/mqtt"
 )
@@ -22,6 +24,32 @@ type event struct {
 	down    error
 	message *mqtt.Delivery
 	tick    time.Time
+}
+
+// login replaces the configured one, which is the agent's: a broker's access list may allow the agent no more than an
+// agent needs.
+type login struct{ username, passwordFile string }
+
+func (l *login) register(c *cobra.Command) {
+	c.Flags().StringVar(&l.username, "username", "", "`NAME` to log in with at the broker (default mqtt.username)")
+	c.Flags().StringVar(&l.passwordFile, "password-file", "", "`FILE` with that user's password")
+}
+
+func (l *login) check() error {
+	if l.passwordFile != "" && l.username == "" {
+		return usagef("--password-file is given without --username; MQTT has no password without a user name")
+	}
+	return nil
+}
+
+// in returns the configuration with this login, if it is one.
+func (l *login) in(cfg *config.Config) *config.Config {
+	if l.username == "" {
+		return cfg
+	}
+	own := *cfg
+	own.MQTT.Username, own.MQTT.PasswordFile = l.username, l.passwordFile
+	return &own
 }
 
 // newConnection makes a client that subscribes to filters. It has a client id of its own: the agent's would throw the

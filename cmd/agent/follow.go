@@ -91,7 +91,7 @@ func (f *follower) silence() string {
 	case mqtt.AgentOffline:
 		return "no answer: the agent is offline" + again
 	}
-	return "no answer, though the agent says that it is " + f.agent + again
+	return "no answer, though the agent is " + f.agent + ": may this login write " + f.requestTopic() + " and read " + f.statusTopic() + "?" + again
 }
 
 func (f *follower) take(d mqtt.Delivery) (done bool, err error) {

@@ -31,7 +31,7 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	broker := ""
 	if hasMosquitto() || !testing.Short() {
-		broker = mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Persistence: true}).URL
+		broker = mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{}).URL
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -40,6 +40,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("BROKER", broker)
 			e.Setenv("TZ", "UTC")
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // else each process of a race test lingers for a second
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
@@ -50,6 +51,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"append":   appendLines,
+			"control":  control,
 			"edit":     edit,
 			"exits":    exits,
 			"fetch":    fetch,
@@ -82,6 +84,16 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if code != args[0] {
 		ts.Fatalf("%s ended with %s, not %s", args[1], code, args[0])
 	}
+}
+
+// control FILE: CONTROL becomes the address of the control endpoint that a simulator's configuration names, TAKEN its port.
+func control(ts *testscript.TestScript, _ bool, args []string) {
+	found := regexp.MustCompile(`curl (http://127\.0\.0\.1:(\d+))/`).FindStringSubmatch(ts.ReadFile(args[0]))
+	if found == nil {
+		ts.Fatalf("%s names no control endpoint", args[0])
+	}
+	ts.Setenv("CONTROL", found[1])
+	ts.Setenv("TAKEN", found[2])
 }
 
 // edit FILE OLD NEW: OLD, which the file holds, becomes NEW, in which @ begins a line.

@@ -15,6 +15,7 @@ import (
 
 // sendFlags are the choices of "tillpost send".
 type sendFlags struct {
+	login          login
 	json, noFollow bool
 	timeout        time.Duration
 }
@@ -42,6 +43,7 @@ requestId is made up. The payload is checked before it is sent.`,
 			return send(c, f, args[0], args[1], args[2])
 		},
 	}
+	f.login.register(c)
 	c.Flags().BoolVar(&f.json, "json", false, "print the status messages as they are, one per line")
 	c.Flags().BoolVar(&f.noFollow, "no-follow", false, "only publish; the broker's acknowledgement is no promise that the agent has it")
 	c.Flags().DurationVar(&f.timeout, "timeout", 0, "stop following after this `TIME`; the request goes on (default until it ends)")
@@ -56,7 +58,10 @@ func send(c *cobra.Command, f sendFlags, terminal, kindName, file string) error 
 	case !mqtt.ValidID(terminal):
 		return usagef("%q is no terminal's uuid; it has 1 to 64 of the characters A-Z a-z 0-9 . _ : -", terminal)
 	case f.timeout < 0:
-		return usagef("--timeout %s is less than nothing", f.timeout)
+		return usagef("--timeout %s is less than nothing; leave it out to follow to the end", f.timeout)
+	}
+	if err := f.login.check(); err != nil {
+		return err
 	}
 	cfg, err := loadConfig(c)
 	if err != nil {
@@ -96,7 +101,7 @@ func sendRequest(ctx context.Context, cfg *config.Config, f sendFlags, follow *f
 		ctx, cancel = context.WithTimeoutCause(ctx, f.timeout, errTimeout)
 		defer cancel()
 	}
-	conn, err := newConnection(cfg, follow.filters())
+	conn, err := newConnection(f.login.in(cfg), follow.filters())
 	if err != nil {
 		return err
 	}

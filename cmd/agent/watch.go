@@ -11,6 +11,7 @@ import (
 func newWatch() *cobra.Command {
 	var terminal string
 	var raw bool
+	var own login
 	c := &cobra.Command{
 		Use:   "watch",
 		Short: "Show what happens, one line per change",
@@ -19,6 +20,9 @@ each message that was refused, until SIGINT or SIGTERM. It begins with how thing
 stand; requests that had ended before are left out, but not with --json.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := own.check(); err != nil {
+				return err
+			}
 			cfg, err := loadConfig(c)
 			if err != nil {
 				return err
@@ -30,13 +34,14 @@ stand; requests that had ended before are left out, but not with --json.`,
 				topics: mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix}, terminal: terminal, json: raw, broker: cfg.MQTT.URL,
 				names: map[string]string{}, seen: map[string]string{},
 			}
-			conn, err := newConnection(cfg, w.filters())
+			conn, err := newConnection(own.in(cfg), w.filters())
 			if err != nil {
 				return err
 			}
 			return conn.run(ctx, w.handle)
 		},
 	}
+	own.register(c)
 	c.Flags().StringVar(&terminal, "terminal", "", "show only this terminal, by its `UUID` or name, and the agent")
 	c.Flags().BoolVar(&raw, "json", false, `print {"topic":…,"retained":…,"payload":…}, one per line`)
 	return c

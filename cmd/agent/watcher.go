@@ -17,7 +17,7 @@ type watcher struct {
 	broker   string
 
 	wasUp, down bool
-	names       map[string]string
+	names       map[string]string // of terminals, by uuid
 	// seen holds what was last said of each topic: the agent publishes everything anew when it reconnects. It is cleared
 	// with the topic, so it is as large as what the broker retains.
 	seen map[string]string
@@ -168,6 +168,9 @@ func (w *watcher) line(d mqtt.Delivery) (line, error) {
 	case topic == w.topics.Display(w.terminalOf(d)):
 		var shown mqtt.Display
 		err := json.Unmarshal(d.Payload, &shown)
+		if err == nil && shown.Name != "" {
+			w.names[shown.TerminalUUID] = shown.Name // it may come before the list
+		}
 		return line{words: "display  " + displayWords(shown), at: shown.Since}, err
 	default:
 		var s mqtt.Status
