@@ -68,7 +68,7 @@ func TestPauseIsRandomWithinADoublingBound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for attempt, bound := range map[int]time.Duration{0: 500 * time.Millisecond, 1: time.Second, 4: 8 * time.Second, 5: 15 * time.Second, 1 << 40: 15 * time.Second} {
+	for attempt, bound := range map[int]time.Duration{0: 500 * time.Millisecond, 1: time.Second, 4: 8 * time.Second, 5: 15 * time.Second, 1 << 30: 15 * time.Second} {
 		var low, high bool
 		for range 200 {
 			p := c.pause(attempt)
