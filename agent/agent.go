@@ -138,20 +138,25 @@ func (a *Agent) connectParts() error {
 	a.health = newHealth(ls.answering, a.problems, a.gate, a.log)
 	a.health.probe = a.refreshTerminals
 	ls.health, ls.directory = a.health, newDirectory(a.cfg.Terminals)
+	ls.followers, ls.details, ls.doubtCheck = newFollowers(), &ban{}, a.cfg.Policy.DoubtCheck
 	ls.expiries = newExpiries(a.clock, a.store)
 	ls.expiries.fire = func(seq uint64, terminal string) { ls.lane(terminal).post(seq, outbox.Event{Type: outbox.Expired}) }
 	if err := a.openAPI(); err != nil {
 		return err
 	}
 	ls.api = a.api
-	ls.reconciler = newReconciler(a.api, a.log)
+	ls.reconciler, ls.poller = newReconciler(a.api, a.log), newPoller(a.api)
 	ls.reconciler.clock, ls.reconciler.quiet, ls.reconciler.stray = a.clock, ls.quiet, ls.stray
 	ls.reconciler.owned = func(uuid string) bool { _, err := a.store.ByOrder(uuid); return err == nil }
 	ls.compose = composer{location: a.cfg.Store.Location, customerDetails: a.cfg.OrderDefaults.CustomerDetails, sendOrderBy: a.cfg.OrderDefaults.SendOrderBy}
 	a.intake = &intake{
 		cfg: a.cfg, topics: a.topics, store: a.store, clock: a.clock, directory: ls.directory, publish: a.publish,
 		metrics: a.metrics, problems: a.problems, log: a.log, wake: make(chan struct{}, 1),
+		inOrder: true, early: &earlyCancels{store: a.store, ttl: a.cfg.Policy.OrderTTL},
 		expect: func(terminal string) { ls.lane(terminal).expectRequest() },
+	}
+	if err := a.recall(); err != nil {
+		return err
 	}
 	a.publish.agentState, a.publish.terminals, a.publish.displays = a.agentState, a.terminalInfos, a.displays
 	a.metrics.WatchQueues(ls)
@@ -164,6 +169,21 @@ func (a *Agent) connectParts() error {
 		return err
 	}
 	return a.openWeb()
+}
+
+// recall takes up the small things that were kept on disk.
+func (a *Agent) recall() error {
+	raw, err := a.store.GetBlob(terminalsBlob)
+	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
+		return err
+	}
+	if err := a.lanes.directory.load(raw); err != nil {
+		a.log.Warn("started without the kept terminal list", "err", err)
+	}
+	if err := a.intake.early.load(); err != nil {
+		a.log.Warn("started without the remembered cancels", "err", err)
+	}
+	return nil
 }
 
 func (a *Agent) openAPI() error {
@@ -211,15 +231,35 @@ func (a *Agent) committed(changes []outbox.Change) {
 		a.publish.changed(r, c.Position)
 		if c.Previous == 0 {
 			a.metrics.RequestAccepted(r.Kind.String())
-			a.lanes.expiries.set(r.Seq, r.Terminal, r.TTL)
-			a.lanes.kick(r.Terminal)
+			a.admitted(r)
 		}
 		if r.State.Final() && r.State != c.Previous {
 			a.finished(r, c.Previous)
 		}
 		a.settled(r, c.Previous)
+		a.lanes.followed(r)
+		if r.Parked {
+			a.lanes.park(r)
+		}
 		a.log.Info("request", "request", r.ID, "kind", r.Kind.String(), "terminal", r.Terminal, "state", r.State.String(),
 			"revision", r.Revision, "order", r.OrderUUID, "reason", reasonCode(r))
+	}
+}
+
+// admitted starts what was accepted: its time to live runs, its lane is told, and what acts beside the lane acts.
+func (a *Agent) admitted(r outbox.Request) {
+	if r.Kind != outbox.KindCancel {
+		left, _ := r.LiveFor(a.clock.Now())
+		a.lanes.expiries.set(r.Seq, r.Terminal, left)
+	}
+	l := a.lanes.lane(r.Terminal)
+	switch {
+	case !r.Kind.Laned():
+		l.post(r.Seq, outbox.Event{Type: outbox.Due})
+	case r.CancelWanted:
+		l.post(r.Seq, outbox.Event{Type: outbox.CancelWanted})
+	default:
+		a.lanes.kick(r.Terminal)
 	}
 }
 

@@ -28,7 +28,7 @@ const (
 // one of ours, and all it does is have a status asked for.
 type callbacks struct {
 	store Outbox
-	post  func(terminal string, seq uint64, e outbox.Event)
+	post  func(r outbox.Request, orderUUID string, refund bool)
 	log   *slog.Logger
 	ln    net.Listener
 
@@ -73,12 +73,9 @@ func (c *callbacks) serve(w http.ResponseWriter, rq *http.Request) {
 		http.NotFound(w, rq)
 		return
 	}
-	e := outbox.Event{Type: outbox.CallbackSeen}
-	if cb, err := api.ParseCallback(rq.URL.Query()); err == nil {
-		e.OrderUUID = cb.OrderUUID
-	}
-	if wait, ok := c.pace(seq); ok {
-		time.AfterFunc(wait, func() { c.post(r.Terminal, seq, e) })
+	hint, err := api.ParseCallback(rq.URL.Query())
+	if wait, ok := c.pace(seq); ok && err == nil {
+		time.AfterFunc(wait, func() { c.post(r, hint.OrderUUID, hint.Refund) })
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
@@ -103,4 +100,35 @@ func (c *callbacks) pace(seq uint64) (wait time.Duration, ok bool) {
 	wait = max(callbackPace-now.Sub(last), 0)
 	c.seen[seq] = now.Add(wait)
 	return wait, true
+}
+
+// hinted takes what a callback that bears a request's mark says: ask for the status of the order it names. While the
+// request is sending, the API's own answer comes first.
+func (ls *lanes) hinted(r outbox.Request, orderUUID string, refund bool) {
+	l := ls.lane(r.Terminal)
+	if refund {
+		ls.refundHinted(orderUUID)
+		return
+	}
+	l.do(func() {
+		if now, err := ls.store.Get(r.Seq); err == nil && now.State == outbox.StateSending {
+			l.hints[r.Seq] = orderUUID
+			return
+		}
+		l.apply(r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
+	})
+}
+
+// refundHinted has every refund of an order that is under way look at its status.
+func (ls *lanes) refundHinted(orderUUID string) {
+	list, err := ls.store.Refunds(orderUUID)
+	if err != nil {
+		ls.log.Warn("the refunds of an order could not be read after a callback; they are polled", "err", err)
+		return
+	}
+	for _, t := range list {
+		if !t.State.Final() && t.State != outbox.StateQueued && t.State != outbox.StateSending {
+			ls.lane(t.Terminal).post(t.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
+		}
+	}
 }

@@ -9,6 +9,9 @@ import (
 
 // effect runs one effect of a committed change. It decides nothing.
 func (l *lane) effect(r outbox.Request, e outbox.Event, f outbox.Effect) {
+	if l.besideEffect(r, f) {
+		return
+	}
 	switch f.Type {
 	case outbox.Submit:
 		l.submit(r)
@@ -40,6 +43,10 @@ func (l *lane) effect(r outbox.Request, e outbox.Event, f outbox.Effect) {
 
 // submit makes the one call that creates, on the connection that was dialled for it.
 func (l *lane) submit(r outbox.Request) {
+	if r.Kind != outbox.KindOrder {
+		l.submitRefund(r)
+		return
+	}
 	conn, body := l.conn, l.body
 	l.conn, l.body = nil, nil
 	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
@@ -55,23 +62,14 @@ func (l *lane) submit(r outbox.Request) {
 	})
 }
 
-// query asks for an order's status. For an order that is not (yet) the request's own, an answer is a find.
+// query asks for an order's or a refund's status.
 func (l *lane) query(r outbox.Request, orderUUID string) {
+	if r.Kind != outbox.KindOrder {
+		l.queryRefund(r)
+		return
+	}
 	l.call(r, outbox.Query, orderUUID, func(ctx context.Context) outbox.Event {
-		status, reply := l.api.PaymentStatus(ctx, orderUUID)
-		if reply.Outcome != api.OutcomeAccepted {
-			e := l.eventOf(ctx, reply)
-			e.OrderUUID = orderUUID
-			if e.Type == outbox.Refused {
-				e.Type = outbox.Ambiguous // an error page, or a 404 on a uuid that we hold, decides nothing
-			}
-			return e
-		}
-		e := outbox.Event{Type: outbox.StatusSeen, OrderUUID: orderUUID, Status: statusSeen(status.State)}
-		if r.OrderUUID != orderUUID {
-			e.Type = outbox.Found
-		}
-		return e
+		return l.statusEvent(ctx, orderUUID, false)
 	})
 }
 
@@ -91,7 +89,11 @@ func statusSeen(s api.PaymentState) outbox.OrderStatus {
 
 func (l *lane) cancel(r outbox.Request, orderUUID string) {
 	l.call(r, outbox.SendCancel, orderUUID, func(ctx context.Context) outbox.Event {
-		reply := l.api.Cancel(ctx, orderUUID, api.CancelPayment)
+		what := api.CancelPayment
+		if r.Kind == outbox.KindRefund {
+			what = api.CancelRefund
+		}
+		reply := l.api.Cancel(ctx, orderUUID, what)
 		e := l.eventOf(ctx, reply)
 		if reply.Outcome == api.OutcomeAccepted {
 			e.Type = outbox.Done
@@ -124,6 +126,7 @@ func (l *lane) call(r outbox.Request, what outbox.EffectType, orderUUID string, 
 		e := make(ctx)
 		l.do(func() {
 			delete(l.calls, key)
+			l.confirm(r, &e)
 			if what == outbox.Submit || !l.outlived(r, e) {
 				l.apply(r.Seq, e)
 			}
@@ -148,6 +151,10 @@ func (l *lane) outlived(asked outbox.Request, e outbox.Event) bool {
 
 // search has the reconciler look for the request's marks.
 func (l *lane) search(r outbox.Request) {
+	if r.Kind != outbox.KindOrder {
+		l.searchRefund(r)
+		return
+	}
 	key := callKey{seq: r.Seq, effect: outbox.Search}
 	if l.calls[key] {
 		return

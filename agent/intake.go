@@ -26,12 +26,16 @@ type intake struct {
 	publish   *publisher
 	metrics   *monitor.Metrics
 	problems  *problems
+	early     *earlyCancels
+	inOrder   bool                  // one connection brings everything, so that one failure stops all
 	expect    func(terminal string) // a request for it is about to be written
 	log       *slog.Logger
 
 	mu    sync.Mutex
 	queue []mqtt.Delivery
 	wake  chan struct{}
+	// broken: a durable write failed, and nothing later of that connection may be taken before what failed.
+	broken error
 }
 
 // deliver takes a message from the bus. It does not block; the broker's in-flight window bounds what waits here.
@@ -41,8 +45,15 @@ func (in *intake) deliver(d mqtt.Delivery) {
 		return
 	}
 	in.mu.Lock()
-	in.queue = append(in.queue, d)
+	broken := in.broken
+	if broken == nil {
+		in.queue = append(in.queue, d)
+	}
 	in.mu.Unlock()
+	if broken != nil {
+		d.Fail(broken)
+		return
+	}
 	select {
 	case in.wake <- struct{}{}:
 	default:
@@ -91,54 +102,40 @@ func (in *intake) take(ctx context.Context, batch []mqtt.Delivery) {
 		ClockKnown:             now.Known,
 	}
 	var good []arrived
-	for _, d := range batch {
+	for i, d := range batch {
 		req, refusal := mqtt.Decode(in.topics, d.Topic, d.Retained, d.Payload, rules)
 		if refusal == nil {
-			refusal = in.admit(req)
+			if _, target, _ := targetOf(req); target != "" {
+				// The target may be among them.
+				if err := in.add(ctx, good); err != nil {
+					fail(batch[i:], err)
+					return
+				}
+				good = nil
+			}
+			refusal = in.admit(ctx, req)
 		}
 		if refusal != nil {
 			in.refuse(d, refusal, kindOf(in.topics, d.Topic))
 			d.Ack()
 			continue
 		}
-		in.expect(req.Terminal)
-		good = append(good, arrived{d, in.request(req, now)})
+		r := record(req, in.cfg, now)
+		if r.Kind == outbox.KindOrder {
+			in.expect(req.Terminal)
+			if in.early.wanted(r.Terminal, r.ID, now) {
+				r.CancelWanted, r.CancelReason = true, outbox.CodeCancelled
+			}
+		}
+		good = append(good, arrived{d, r})
 	}
-	in.add(ctx, good)
-}
-
-// admit refuses what is well-formed but can't be served.
-func (in *intake) admit(req *mqtt.Request) *mqtt.Rejection {
-	if req.Kind != mqtt.KindOrder {
-		return &mqtt.Rejection{Code: mqtt.CodeUnknownKind, RequestID: req.RequestID, Terminal: req.Terminal,
-			Message: "this version takes orders only"}
-	}
-	if !in.directory.has(req.Terminal) {
-		return &mqtt.Rejection{Code: mqtt.CodeUnknownTerminal, RequestID: req.RequestID, Terminal: req.Terminal,
-			Message: "there is no terminal " + req.Terminal + "; there are: " + in.directory.known()}
-	}
-	return nil
-}
-
-// request is the record of a message that passed.
-func (in *intake) request(req *mqtt.Request, now outbox.Instant) outbox.Request {
-	r := outbox.Request{
-		ID: req.RequestID, Kind: outbox.KindOrder, Terminal: req.Terminal, Digest: req.Digest,
-		Body: req.Order.Body, AmountOre: req.Order.AmountOre, Currency: in.cfg.Store.Currency, TTL: req.TTL,
-	}
-	if r.TTL == 0 {
-		r.TTL = in.cfg.Policy.OrderTTL
-	}
-	if !req.PublishedAt.IsZero() {
-		r.PublishedAt = req.PublishedAt.UnixMilli()
-	}
-	return outbox.NewRequest(r, now)
+	_ = in.add(ctx, good) // nothing comes after it
 }
 
 // add writes a batch durably, and only then acknowledges it.
-func (in *intake) add(ctx context.Context, good []arrived) {
+func (in *intake) add(ctx context.Context, good []arrived) error {
 	if len(good) == 0 {
-		return
+		return nil
 	}
 	rs := make([]outbox.Request, len(good))
 	for i, a := range good {
@@ -147,7 +144,7 @@ func (in *intake) add(ctx context.Context, good []arrived) {
 	added, err := in.store.Add(ctx, rs...)
 	if err != nil {
 		in.failed(good, err)
-		return
+		return err
 	}
 	in.problems.clear(ProblemOutboxFull, "")
 	for i, a := range good {
@@ -160,6 +157,7 @@ func (in *intake) add(ctx context.Context, good []arrived) {
 		}
 		a.delivery.Ack()
 	}
+	return nil
 }
 
 // again tells the present status of a request that was published once more.
@@ -175,9 +173,30 @@ func (in *intake) failed(good []arrived, err error) {
 	if !errors.Is(err, outbox.ErrClosed) && !errors.Is(err, context.Canceled) {
 		in.log.Error("requests could not be written to the outbox; they stay with the broker", "requests", len(good), "err", err)
 	}
+	in.mu.Lock()
+	rest := in.queue
+	in.queue = nil
+	if in.inOrder {
+		in.broken = err
+	}
+	in.mu.Unlock()
 	for _, a := range good {
 		a.delivery.Fail(err)
 	}
+	fail(rest, err)
+}
+
+func fail(rest []mqtt.Delivery, err error) {
+	for _, d := range rest {
+		d.Fail(err)
+	}
+}
+
+// connected starts over: what was not acknowledged comes again, in its order.
+func (in *intake) connected() {
+	in.mu.Lock()
+	in.broken = nil
+	in.mu.Unlock()
 }
 
 // refuse tells why a message was not taken: on the rejects topic, and as a status if its id is free.
@@ -189,7 +208,7 @@ func (in *intake) refuse(d mqtt.Delivery, why *mqtt.Rejection, kind mqtt.Kind) {
 	if why.RequestID == "" || why.Terminal == "" || kind == "" {
 		return
 	}
-	if _, err := in.store.Lookup(why.RequestID); !errors.Is(err, outbox.ErrNotFound) {
+	if in.knows(why.RequestID) {
 		return // the id is taken: that request's status stands
 	}
 	in.publish.status(mqtt.Status{

@@ -37,8 +37,11 @@ type lane struct {
 	dialing bool
 	body    []byte // what the submission under way sends
 	cleared map[uint64]outbox.SearchResult
-	moved   bool // something may be startable now
-	told    bool // positions are to be told soon
+	books   map[uint64]outbox.Books // read for the next attempt
+	tries   map[uint64]int          // answers in a row that can't be believed yet
+	hints   map[uint64]string       // orders that a callback named while their request was sending
+	moved   bool                    // something may be startable now
+	told    bool                    // positions are to be told soon
 	shown   shown
 }
 
@@ -58,7 +61,7 @@ func newLane(ls *lanes, terminal string) *lane {
 	return &lane{
 		lanes: ls, terminal: terminal, wake: make(chan struct{}, 1),
 		timers: map[timerKey]*alarm{}, entered: map[uint64]outbox.Instant{}, calls: map[callKey]bool{},
-		cleared: map[uint64]outbox.SearchResult{},
+		cleared: map[uint64]outbox.SearchResult{}, books: map[uint64]outbox.Books{}, tries: map[uint64]int{}, hints: map[uint64]string{},
 	}
 }
 
@@ -127,21 +130,43 @@ func (l *lane) apply(seq uint64, e outbox.Event) {
 		l.commitFailed(seq, e, err)
 		return
 	}
+	l.applied(r, e, fx)
+}
+
+// applied runs the effects of a change that is on disk.
+func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
+	seq := r.Seq
 	if l.entered[seq] != r.Entered {
 		l.clearTimers(seq)
 		l.entered[seq] = r.Entered
+		l.arrived(r)
 	}
 	for _, f := range fx {
 		l.effect(r, e, f)
 	}
 	if r.State.Final() {
 		delete(l.cleared, seq)
+		delete(l.books, seq)
+		delete(l.tries, seq)
 		if !l.hasTimers(seq) {
 			delete(l.entered, seq)
 		}
 	}
-	l.show(r)
+	if r.Kind.Laned() {
+		l.show(r)
+	}
 	l.moved = true
+}
+
+// arrived does what goes with a new state beside its effects: a hint that came too early is looked into, and what
+// parks is told of the end it waits for.
+func (l *lane) arrived(r outbox.Request) {
+	hint, ok := l.hints[r.Seq]
+	if !ok || r.State == outbox.StateSending {
+		return
+	}
+	delete(l.hints, r.Seq)
+	l.post(r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: hint})
 }
 
 func (l *lane) commitFailed(seq uint64, e outbox.Event, err error) {
@@ -198,6 +223,9 @@ func (l *lane) fired(seq uint64, t outbox.Timer) {
 	switch t {
 	case outbox.TimerRetry:
 		l.moved = true
+		if r, err := l.store.Get(seq); err == nil && !r.Kind.Laned() {
+			l.apply(seq, outbox.Event{Type: outbox.Due})
+		}
 		return
 	case outbox.TimerCustomer:
 		l.apply(seq, outbox.Event{Type: outbox.CustomerTimeout})
@@ -211,10 +239,14 @@ func (l *lane) fired(seq uint64, t outbox.Timer) {
 		return // pruned
 	}
 	switch {
+	case t == outbox.TimerCancel && r.Kind == outbox.KindCancel:
+		l.carryCancel(r)
 	case t == outbox.TimerCancel:
 		l.cancel(r, r.OrderUUID)
 	case t == outbox.TimerSearch, t == outbox.TimerWatch && r.OrderUUID == "":
 		l.search(r)
+	case t == outbox.TimerPoll:
+		l.poll(r)
 	default:
 		l.query(r, r.OrderUUID)
 	}
@@ -257,7 +289,15 @@ func (l *lane) advance() {
 
 // attempt brings the head of the lane to its submission: a search if it needs one, a connection, then Due.
 func (l *lane) attempt(r outbox.Request) {
-	if r.Busy > 0 && l.cleared[r.Seq] == outbox.SearchNone {
+	if r.CancelWanted && r.Busy == 0 {
+		l.apply(r.Seq, outbox.Event{Type: outbox.CancelWanted}) // nothing is on its way
+		return
+	}
+	if r.Kind != outbox.KindOrder {
+		if !l.prepareRefund(r) {
+			return
+		}
+	} else if r.Busy > 0 && l.cleared[r.Seq] == outbox.SearchNone {
 		if !l.calls[callKey{seq: r.Seq, effect: outbox.Search}] {
 			l.apply(r.Seq, outbox.Event{Type: outbox.Due})
 		}
@@ -275,6 +315,12 @@ func (l *lane) attempt(r outbox.Request) {
 
 // due commits the submission before its first byte leaves.
 func (l *lane) due(r outbox.Request) {
+	if r.Kind != outbox.KindOrder {
+		books := l.books[r.Seq]
+		delete(l.books, r.Seq)
+		l.apply(r.Seq, outbox.Event{Type: outbox.Due, Mark: outbox.NewMark(r.Seq, entropy()), Books: books})
+		return
+	}
 	mark := r.Mark()
 	if mark == "" || r.Fresh {
 		mark = outbox.NewMark(r.Seq, entropy())

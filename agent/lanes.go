@@ -27,10 +27,14 @@ type lanes struct {
 	gate       *gate
 	directory  *directory
 	reconciler *reconciler
+	poller     *poller
 	answering  *answering
 	health     *health
 	problems   *problems
 	expiries   *expiries
+	followers  *followers
+	details    *ban // whether order details are ours to read
+	doubtCheck time.Duration
 	metrics    *monitor.Metrics
 	log        *slog.Logger
 
@@ -115,9 +119,12 @@ func (ls *lanes) resume(ctx context.Context) {
 	now := ls.clock.Now()
 	err := ls.store.EachOpen(ctx, "", func(r outbox.Request) bool {
 		switch {
-		case r.State == outbox.StateQueued:
+		case r.InQueue():
 			left, _ := r.LiveFor(now)
 			ls.expiries.set(r.Seq, r.Terminal, left)
+		case r.Parked:
+			ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
+			ls.park(r)
 		case !r.State.HoldsLane():
 			ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
 		case r.Waiting != nil && r.Waiting.Code == outbox.WaitNeedsStaff:
@@ -225,6 +232,26 @@ func (ls *lanes) queue(at outbox.Lane, now outbox.Instant) monitor.QueueStat {
 	}
 	return q
 }
+
+// park has a refund that waits for another lane's order told of that order's end.
+func (ls *lanes) park(r outbox.Request) {
+	target := r.Target
+	if target == "" {
+		order, err := ls.store.ByOrder(r.OrderUUID)
+		if err != nil {
+			return
+		}
+		target = order.ID
+	}
+	l := ls.lane(r.Terminal)
+	l.do(func() { l.follow(r, target) })
+}
+
+// ban remembers for a while that the API does not let us do something.
+type ban struct{ until atomic.Int64 }
+
+func (b *ban) ban()         { b.until.Store(time.Now().Add(askAgainEvery).UnixNano()) }
+func (b *ban) banned() bool { return time.Now().UnixNano() < b.until.Load() }
 
 // entropy is the random part of a mark.
 func entropy() (b [outbox.MarkEntropy]byte) {

@@ -12,6 +12,7 @@ type Outbox interface {
 	Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error)
 	Get(seq uint64) (outbox.Request, error)
 	Lookup(id string) (outbox.Request, error)
+	Refunds(orderUUID string) ([]outbox.Request, error)
 	ByOrder(uuid string) (outbox.Request, error)
 	Lane(terminal string) outbox.Lane
 	Lanes() []outbox.Lane

@@ -238,6 +238,7 @@ func (a *Agent) busUp() {
 		a.metrics.MQTTReconnect()
 	}
 	a.metrics.MQTTConnected(true)
+	a.intake.connected()
 	a.log.Info("connected to the broker")
 	a.publish.connected(true)
 }
@@ -255,7 +256,7 @@ func (a *Agent) openCallbacks() error {
 		return nil
 	}
 	c := &callbacks{store: a.store, log: a.log, seen: map[uint64]time.Time{}}
-	c.post = func(terminal string, seq uint64, e outbox.Event) { a.lanes.lane(terminal).post(seq, e) }
+	c.post = a.lanes.hinted
 	if err := c.listen(a.cfg.Callback.Listen); err != nil {
 		return err
 	}

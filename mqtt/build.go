@@ -37,12 +37,14 @@ func build(k Kind, terminal string, root any, payload []byte) (*Request, error) 
 	case KindRefund:
 		r.Refund = buildRefund(envelope, raw["refund"])
 	case KindApproval:
-		ore, _ := oreOf(objectAt(envelope, "approval")["grandTotal"])
+		approval := objectAt(envelope, "approval")
+		ore, _ := oreOf(approval["grandTotal"])
 		r.Approval = &ApprovalRequest{
 			OrderUUID:      text(envelope, "orderUuid"),
 			OrderRequestID: text(envelope, "orderRequestId"),
 			Body:           raw["approval"],
 			AmountOre:      ore,
+			Products:       buildProducts(approval),
 		}
 	case KindCancel:
 		r.Cancel = &CancelRequest{Target: text(envelope, "target"), OrderUUID: text(envelope, "orderUuid"), Type: text(envelope, "type")}
@@ -94,11 +96,17 @@ func buildRefund(envelope map[string]any, body json.RawMessage) *RefundRequest {
 	r.Body = body
 	r.AmountOre, _ = oreOf(refund["grandTotal"])
 	r.IsReversal, _ = refund["isReversal"].(bool)
-	products, _ := refund["products"].([]any)
-	for _, p := range products {
-		r.Products = append(r.Products, buildProduct(objectAt(p)))
-	}
+	r.Products = buildProducts(refund)
 	return r
+}
+
+func buildProducts(of map[string]any) []RefundProduct {
+	var built []RefundProduct
+	products, _ := of["products"].([]any)
+	for _, p := range products {
+		built = append(built, buildProduct(objectAt(p)))
+	}
+	return built
 }
 
 func buildProduct(p map[string]any) RefundProduct {

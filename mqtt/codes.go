@@ -8,11 +8,13 @@ const (
 	CodeUnknownTerminal Code = "unknownTerminal"
 	// CodeRequestIDConflict: the id was used before with other content.
 	CodeRequestIDConflict Code = "requestIdConflict"
+	// CodeUnknownTarget: the request that this one is about was never seen.
+	CodeUnknownTarget Code = "unknownTarget"
 )
 
 var codes = []Code{
 	CodeRetainedRequest, CodeUnknownKind, CodeInvalidRequest, CodeTooLarge, CodeNotJSON, CodeDuplicateKey,
-	CodeUnknownTerminal, CodeRequestIDConflict,
+	CodeUnknownTerminal, CodeRequestIDConflict, CodeUnknownTarget,
 }
 
 // Codes lists every code with which a message can be refused at the door.

@@ -95,6 +95,7 @@ type ApprovalRequest struct {
 	Body json.RawMessage
 	// AmountOre is grandTotal in øre, positive, the sum of the products.
 	AmountOre int64
+	Products  []RefundProduct
 }
 
 // CancelRequest asks to cancel either the request Target, or at the API the

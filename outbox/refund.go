@@ -184,3 +184,8 @@ func newEntries(before, now []BookEntry) []BookEntry {
 	}
 	return fresh
 }
+
+// BornOut tells whether a look at the books shows a refund of this amount that was not there before the submission.
+func (f *Refund) BornOut(now Books, amount int64) bool {
+	return booksSince(f.Before, now, amount) == bookDone
+}

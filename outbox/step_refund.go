@@ -76,6 +76,10 @@ func (m *move) refundDue() {
 	if m.expireIfDue() || m.waitForClock() || m.waitForOrder() {
 		return
 	}
+	if m.r.OrderUUID == "" {
+		m.end(StateRejected, &Reason{Code: CodeUnknownTarget, Message: "the refund names no order that is known any more; name it by orderUuid"})
+		return
+	}
 	if m.r.Busy > 0 && !m.mayRepeat() {
 		return
 	}

@@ -1,0 +1,138 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"tillpost/mqtt"
+	"tillpost/outbox"
+)
+
+// admit refuses what is well-formed but can't be served: a terminal or a target that nobody knows.
+func (in *intake) admit(ctx context.Context, req *mqtt.Request) *mqtt.Rejection {
+	if !in.directory.has(req.Terminal) {
+		return &mqtt.Rejection{Code: mqtt.CodeUnknownTerminal, RequestID: req.RequestID, Terminal: req.Terminal,
+			Message: "there is no terminal " + req.Terminal + "; there are: " + in.directory.known()}
+	}
+	pointer, target, kinds := targetOf(req)
+	if target == "" {
+		return nil
+	}
+	problem := in.targetProblem(req, target, kinds)
+	if problem == "" {
+		return nil
+	}
+	if req.Kind == mqtt.KindCancel && !in.knows(target) {
+		in.early.remember(ctx, req.Terminal, target, in.clock.Now())
+	}
+	return &mqtt.Rejection{Code: mqtt.CodeUnknownTarget, RequestID: req.RequestID, Terminal: req.Terminal,
+		Message: problem, Errors: []mqtt.FieldError{{Path: pointer, Message: problem}}}
+}
+
+// targetOf is the requestId that a request is about, "" if none, and the kinds that it may be.
+func targetOf(req *mqtt.Request) (pointer, target string, kinds []outbox.Kind) {
+	order, refund, approval := outbox.KindOrder, outbox.KindRefund, outbox.KindApproval
+	switch {
+	case req.Refund != nil:
+		return "/orderRequestId", req.Refund.OrderRequestID, []outbox.Kind{order}
+	case req.Approval != nil:
+		return "/orderRequestId", req.Approval.OrderRequestID, []outbox.Kind{order}
+	case req.Cancel != nil:
+		return "/target", req.Cancel.Target, []outbox.Kind{order, refund}
+	case req.Resend != nil:
+		return "/target", req.Resend.Target, []outbox.Kind{order}
+	case req.Check != nil:
+		return "/target", req.Check.Target, []outbox.Kind{order, refund, approval}
+	case req.Resolution != nil:
+		return "/target", req.Resolution.Target, []outbox.Kind{order, refund, approval}
+	}
+	return "", "", nil
+}
+
+// targetProblem says what is wrong with a target, "" if nothing is. Only a refund may reach over to another terminal's
+// order: the customer need not come back to the same till.
+func (in *intake) targetProblem(req *mqtt.Request, target string, kinds []outbox.Kind) string {
+	t, err := in.store.Lookup(target)
+	crossing := req.Refund != nil || req.Approval != nil
+	switch {
+	case errors.Is(err, outbox.ErrPruned) && crossing:
+		return "that request ended long ago and its record was removed; name the order by orderUuid"
+	case err != nil && !errors.Is(err, outbox.ErrPruned):
+		return "no request with that requestId was ever seen here"
+	case !slices.Contains(kinds, t.Kind):
+		return fmt.Sprintf("that request is of the kind %s, which can't be meant here", t.Kind)
+	case t.Terminal != req.Terminal && !crossing:
+		return "that request belongs to terminal " + t.Terminal + "; publish on that terminal's topic"
+	}
+	return ""
+}
+
+// knows tells whether an id was ever accepted.
+func (in *intake) knows(id string) bool {
+	_, err := in.store.Lookup(id)
+	return err == nil || errors.Is(err, outbox.ErrPruned)
+}
+
+const (
+	earlyBlob = "earlyCancels"
+	earlyMost = 1000
+)
+
+// earlyCancels remembers cancels that came before their order: a message may have been late, and the till must not be
+// surprised by an order that it has already given up. Kept on disk, so that a restart forgets none.
+type earlyCancels struct {
+	store Outbox
+	ttl   time.Duration
+
+	mu  sync.Mutex
+	set map[string]outbox.Instant // by terminal and id
+}
+
+func (c *earlyCancels) key(terminal, id string) string { return terminal + "/" + id }
+
+func (c *earlyCancels) load() error {
+	raw, err := c.store.GetBlob(earlyBlob)
+	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
+		return err
+	}
+	c.set = map[string]outbox.Instant{}
+	if len(raw) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(raw, &c.set); err != nil {
+		return fmt.Errorf("the remembered cancels can't be read: %w", err)
+	}
+	return nil
+}
+
+// remember keeps a cancel for as long as an order lives by default.
+func (c *earlyCancels) remember(ctx context.Context, terminal, id string, now outbox.Instant) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.set, func(_ string, at outbox.Instant) bool { return c.over(at, now) })
+	if len(c.set) < earlyMost {
+		c.set[c.key(terminal, id)] = now
+	}
+	if raw, err := json.Marshal(c.set); err == nil {
+		_ = c.store.PutBlob(ctx, earlyBlob, raw) // a full disk costs the memory over a restart, no more
+	}
+}
+
+func (c *earlyCancels) over(at, now outbox.Instant) bool {
+	age, ok := now.Since(at)
+	return ok && age > c.ttl
+}
+
+// wanted tells whether an order that comes now was cancelled before it came.
+func (c *earlyCancels) wanted(terminal, id string, now outbox.Instant) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, ok := c.set[c.key(terminal, id)]
+	return ok && !c.over(at, now)
+}

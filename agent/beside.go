@@ -1,0 +1,160 @@
+package agent
+
+import (
+	"context"
+	"errors"
+
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+// besideEffect runs the effects of what acts beside the lane: cancels, resends, checks, resolutions. false: it is none
+// of theirs.
+func (l *lane) besideEffect(r outbox.Request, f outbox.Effect) bool {
+	switch {
+	case r.Kind == outbox.KindCancel && f.Type == outbox.SendCancel:
+		l.carryCancel(r)
+	case r.Kind == outbox.KindResend && f.Type == outbox.SendResend:
+		l.carryResend(r)
+	case r.Kind == outbox.KindCheck && f.Type == outbox.Query:
+		l.carryCheck(r)
+	case f.Type == outbox.Settle:
+		l.settle(r)
+	default:
+		return false
+	}
+	return true
+}
+
+// target is the request that another one is about: by its id, or by an order that we hold. ok is false for an order
+// that is not ours.
+func (l *lane) target(r outbox.Request) (t outbox.Request, ok bool) {
+	var err error
+	if r.Target != "" {
+		t, err = l.store.Lookup(r.Target)
+		return t, err == nil || errors.Is(err, outbox.ErrPruned)
+	}
+	if r.Scope == outbox.ScopeRefund {
+		return l.openRefund(r.OrderUUID)
+	}
+	t, err = l.store.ByOrder(r.OrderUUID)
+	return t, err == nil && t.OrderUUID == r.OrderUUID
+}
+
+// openRefund is the refund of an order that is under way, if it is one of ours.
+func (l *lane) openRefund(orderUUID string) (outbox.Request, bool) {
+	list, err := l.store.Refunds(orderUUID)
+	if err != nil {
+		return outbox.Request{}, false
+	}
+	for _, t := range list {
+		if t.Kind == outbox.KindRefund && !t.State.Final() && t.State != outbox.StateQueued {
+			return t, true
+		}
+	}
+	return outbox.Request{}, false
+}
+
+// carryCancel hands a cancel to its target, whose end will be told, or sends it to the API for an order that is not
+// ours.
+func (l *lane) carryCancel(r outbox.Request) {
+	if t, ok := l.target(r); ok {
+		l.follow(r, t.ID)
+		if !t.State.Final() {
+			l.lane(t.Terminal).post(t.Seq, outbox.Event{Type: outbox.CancelWanted, Reason: &outbox.Reason{Code: outbox.CodeCancelled}})
+		}
+		return
+	}
+	what := api.CancelPayment
+	if r.Scope == outbox.ScopeRefund {
+		what = api.CancelRefund
+	}
+	l.call(r, outbox.SendCancel, r.OrderUUID, func(ctx context.Context) outbox.Event {
+		reply := l.api.Cancel(ctx, r.OrderUUID, what)
+		e := l.eventOf(ctx, reply)
+		if reply.Outcome == api.OutcomeAccepted {
+			e.Type = outbox.Done
+		}
+		return e
+	})
+}
+
+// carryResend shows an order on its terminal again, if there is one to show.
+func (l *lane) carryResend(r outbox.Request) {
+	uuid := r.OrderUUID
+	if t, ok := l.target(r); ok {
+		if t.State != outbox.StateAwaitingCustomer {
+			l.post(r.Seq, outbox.Event{Type: outbox.TargetSeen, Target: t.State})
+			return
+		}
+		uuid = t.OrderUUID
+	}
+	l.call(r, outbox.SendResend, uuid, func(ctx context.Context) outbox.Event {
+		reply := l.api.Resend(ctx, uuid)
+		e := l.eventOf(ctx, reply)
+		switch reply.Outcome {
+		case api.OutcomeAccepted:
+			e.Type = outbox.Done
+		case api.OutcomeBusy:
+			l.metrics.TerminalBusy(l.terminal)
+		}
+		return e
+	})
+}
+
+// carryCheck asks the API how an order stands. The answer is also handed to the request of ours that it is about.
+func (l *lane) carryCheck(r outbox.Request) {
+	t, ours := l.target(r)
+	uuid, refund := r.OrderUUID, r.Scope == outbox.ScopeRefund
+	if ours {
+		l.lane(t.Terminal).post(t.Seq, outbox.Event{Type: outbox.CheckWanted})
+		if t.OrderUUID == "" || r.Target != "" && t.Kind != outbox.KindOrder && !t.Spends() {
+			l.post(r.Seq, outbox.Event{Type: outbox.TargetSeen, Target: t.State})
+			return
+		}
+		uuid, refund = t.OrderUUID, t.Kind != outbox.KindOrder
+	}
+	l.call(r, outbox.Query, uuid, func(ctx context.Context) outbox.Event {
+		e := l.statusEvent(ctx, uuid, refund)
+		if e.Type == outbox.Ambiguous && e.Reason != nil && e.Reason.HTTPStatus == 404 {
+			e.Type = outbox.Refused // the API does not know the order: that is the answer
+		}
+		return e
+	})
+}
+
+// statusEvent asks for the payment or refund status of an order.
+func (l *lane) statusEvent(ctx context.Context, orderUUID string, refund bool) outbox.Event {
+	e := outbox.Event{Type: outbox.StatusSeen, OrderUUID: orderUUID}
+	var reply api.Reply
+	if refund {
+		var status api.RefundStatus
+		status, reply = l.api.RefundStatus(ctx, orderUUID)
+		e.Status = refundSeen(status.State)
+	} else {
+		var status api.PaymentStatus
+		status, reply = l.api.PaymentStatus(ctx, orderUUID)
+		e.Status = statusSeen(status.State)
+	}
+	if reply.Outcome == api.OutcomeAccepted {
+		return e
+	}
+	e = l.eventOf(ctx, reply)
+	e.OrderUUID = orderUUID
+	if e.Type == outbox.Refused {
+		e.Type = outbox.Ambiguous // an error page, or a 404 on a uuid that we hold, decides nothing
+	}
+	return e
+}
+
+// refundSeen maps the API's refund statuses (Front Payment, Refund Status Check).
+func refundSeen(s api.RefundState) outbox.OrderStatus {
+	switch s {
+	case api.RefundDone:
+		return outbox.StatusRefunded
+	case api.RefundRejected:
+		return outbox.StatusRefundDenied
+	default:
+		return outbox.StatusRefundPending
+	}
+}

@@ -1,0 +1,156 @@
+package agent
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+const (
+	// pollSingly is how many orders may be on terminals before one list covers them all.
+	pollSingly = 3
+	// pollFresh is how old a list may be to answer a poll.
+	pollFresh = time.Second
+	// pollDoubt is how often in a row an order may be missing from the list while its own status is pending, before
+	// the list is taken for one that does not show our orders.
+	pollDoubt = 3
+)
+
+// poller answers status polls: each by a call of its own while they are few, and by one list of what is still sent
+// (operation 11) for all of them when they are many. An order that the list no longer shows is asked for by itself.
+type poller struct {
+	api *api.Client
+	ban ban
+
+	mu      sync.Mutex
+	polled  map[string]polled
+	pending map[string]bool // the last list of what is sent
+	at      time.Time       // when that list was asked for
+	busy    chan struct{}   // closed when the list under way is done; nil while none is
+	missing int
+}
+
+// polled is when an order was polled.
+type polled struct{ first, last time.Time }
+
+func newPoller(client *api.Client) *poller {
+	return &poller{api: client, polled: map[string]polled{}}
+}
+
+// covered tells that an order is still pending by the list; false: ask for it by itself.
+func (p *poller) covered(ctx context.Context, orderUUID string) bool {
+	if !p.many(orderUUID) || p.ban.banned() {
+		return false
+	}
+	for {
+		p.mu.Lock()
+		switch {
+		case time.Since(p.at) < pollFresh:
+			pending := p.pending[orderUUID]
+			p.mu.Unlock()
+			return pending
+		case p.busy == nil:
+			done := make(chan struct{})
+			p.busy = done
+			p.mu.Unlock()
+			ok := p.list(ctx)
+			close(done)
+			if !ok {
+				return false
+			}
+		default:
+			wait := p.busy
+			p.mu.Unlock()
+			select {
+			case <-wait:
+			case <-ctx.Done():
+				return false
+			}
+			if p.ban.banned() {
+				return false
+			}
+		}
+	}
+}
+
+// many notes a poll, and tells whether more orders are polled than can be asked for one by one.
+func (p *poller) many(orderUUID string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	this, known := p.polled[orderUUID]
+	if !known {
+		this.first = now
+	}
+	this.last = now
+	p.polled[orderUUID] = this
+	for uuid, other := range p.polled {
+		if now.Sub(other.last) > time.Minute {
+			delete(p.polled, uuid)
+		}
+	}
+	return len(p.polled) > pollSingly
+}
+
+// list reads what is still sent. A list that can't be had leaves polls to calls of their own for a while.
+func (p *poller) list(ctx context.Context) bool {
+	begun := time.Now()
+	pending := map[string]bool{}
+	reply := p.api.OrderStatuses(ctx, "SENT", func(o api.OrderStatus) error {
+		if o.State() == api.PaymentPending {
+			pending[o.UUID] = true
+		}
+		return nil
+	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.busy = nil
+	if reply.Outcome != api.OutcomeAccepted {
+		if reply.Outcome != api.OutcomeUnavailable && reply.Outcome != api.OutcomeRateLimited {
+			p.ban.ban()
+		}
+		return false
+	}
+	p.pending, p.at = pending, begun
+	return true
+}
+
+// seen takes an order's own status after the list did not show it: one that is pending all the same says that the list
+// does not show orders like ours.
+func (p *poller) seen(orderUUID string, status outbox.OrderStatus) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if status != outbox.StatusPending {
+		p.missing = 0
+		delete(p.polled, orderUUID)
+		return
+	}
+	if p.at.After(p.polled[orderUUID].first) && !p.pending[orderUUID] {
+		p.missing++
+		if p.missing >= pollDoubt {
+			p.missing = 0
+			p.ban.ban()
+		}
+	}
+}
+
+// poll asks for the status of an order on its terminal, or of a refund on its way, in the cheapest way.
+func (l *lane) poll(r outbox.Request) {
+	if r.Kind != outbox.KindOrder {
+		l.query(r, r.OrderUUID)
+		return
+	}
+	l.call(r, outbox.Query, r.OrderUUID, func(ctx context.Context) outbox.Event {
+		if l.poller.covered(ctx, r.OrderUUID) {
+			return outbox.Event{Type: outbox.StatusSeen, OrderUUID: r.OrderUUID, Status: outbox.StatusPending}
+		}
+		e := l.statusEvent(ctx, r.OrderUUID, false)
+		if e.Type == outbox.StatusSeen {
+			l.poller.seen(r.OrderUUID, e.Status)
+		}
+		return e
+	})
+}

@@ -1,0 +1,228 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+const (
+	// booksTries is how often details that fail are asked for before a refund goes on without them.
+	booksTries = 3
+	// confirmAfter is how many answers in a row are believed where the books don't bear a refund's end out.
+	confirmAfter = 3
+)
+
+// look is what was read of an order's books before an attempt; retry says that it has to be read again first.
+type look struct {
+	books outbox.Books
+	retry time.Duration
+	code  string
+}
+
+// prepareRefund brings a refund at the head of its lane to its Due: its order has ended, or it parks; its books are
+// read. false: it is not ready yet.
+func (l *lane) prepareRefund(r outbox.Request) bool {
+	uuid, wait := l.refundOrder(r)
+	if wait {
+		l.apply(r.Seq, outbox.Event{Type: outbox.Due}) // the order has not ended paid: it parks, or ends
+		return false
+	}
+	if _, ok := l.books[r.Seq]; ok {
+		return true
+	}
+	l.readBooks(r, uuid, func(k look) {
+		if k.retry > 0 {
+			l.waits(r, k.code, k.retry)
+			l.wakeAt(r.Seq, outbox.TimerRetry, k.retry, false)
+			return
+		}
+		l.books[r.Seq] = k.books
+		l.moved = true
+	})
+	return false
+}
+
+// refundOrder is the order that a refund pays back; wait is true while that is an order of ours that is not paid.
+func (l *lane) refundOrder(r outbox.Request) (uuid string, wait bool) {
+	var order outbox.Request
+	var err error
+	if r.OrderUUID != "" {
+		order, err = l.store.ByOrder(r.OrderUUID)
+	} else {
+		order, err = l.store.Lookup(r.Target)
+	}
+	if err != nil {
+		return r.OrderUUID, r.OrderUUID == ""
+	}
+	if r.OrderUUID != "" {
+		return r.OrderUUID, order.State != outbox.StatePaid
+	}
+	return order.OrderUUID, order.State != outbox.StatePaid
+}
+
+// readBooks reads order details and refund status beside the lane, one look at a time for each request.
+func (l *lane) readBooks(r outbox.Request, uuid string, done func(look)) {
+	key := callKey{seq: r.Seq, effect: outbox.Search}
+	if l.calls[key] {
+		return
+	}
+	l.calls[key] = true
+	l.background(func(ctx context.Context) {
+		k := l.lookAt(ctx, uuid)
+		l.do(func() {
+			delete(l.calls, key)
+			if now, err := l.store.Get(r.Seq); err != nil || now.Entered != r.Entered {
+				return // no longer what was asked about
+			}
+			if k.retry > 0 && k.code == outbox.WaitAPIError {
+				l.tries[r.Seq]++
+				if l.tries[r.Seq] >= booksTries {
+					k.retry = 0
+				}
+			}
+			if k.retry == 0 {
+				delete(l.tries, r.Seq)
+			}
+			done(k)
+		})
+	})
+}
+
+const booksAgain = 2 * time.Second
+
+// lookAt reads an order's books. What the API does not let us read is simply not known.
+func (l *lane) lookAt(ctx context.Context, uuid string) look {
+	var k look
+	if !l.details.banned() {
+		details, reply := l.api.OrderDetails(ctx, uuid)
+		switch {
+		case reply.Outcome == api.OutcomeAccepted:
+			k.books = booksOf(details)
+		case forbids(reply):
+			l.details.ban()
+		case reply.Outcome == api.OutcomeNotFound, reply.Outcome == api.OutcomeRefused:
+		default:
+			return look{retry: max(reply.RetryAfter, booksAgain), code: waitingCode(reply)}
+		}
+	}
+	status, reply := l.api.RefundStatus(ctx, uuid)
+	switch reply.Outcome {
+	case api.OutcomeAccepted:
+		k.books.Status, k.books.StatusRead = refundSeen(status.State), true
+	case api.OutcomeNotFound:
+		k.books.StatusRead = true // nothing was ever refunded
+	case api.OutcomeUnavailable, api.OutcomeUnauthorized, api.OutcomeRateLimited:
+		return look{retry: max(reply.RetryAfter, booksAgain), code: waitingCode(reply)}
+	}
+	return k
+}
+
+func waitingCode(reply api.Reply) string {
+	switch reply.Outcome {
+	case api.OutcomeUnavailable:
+		return outbox.WaitAPIUnreachable
+	case api.OutcomeUnauthorized:
+		return outbox.WaitUnauthorized
+	case api.OutcomeRateLimited:
+		return outbox.WaitRateLimited
+	default:
+		return outbox.WaitAPIError
+	}
+}
+
+func booksOf(d api.OrderDetails) outbox.Books {
+	b := outbox.Books{Detailed: true, Readable: d.Payment.Known}
+	if ore, ok := d.Summary.GrandTotal.Minor(); ok {
+		b.TotalOre = ore
+	} else if ore, ok := d.Payment.Amount.Minor(); ok {
+		b.TotalOre = ore
+	}
+	if ore, ok := d.Payment.Refunded.Minor(); ok {
+		b.RefundedOre = ore
+	}
+	for _, e := range d.Payment.Refunds {
+		ore, ok := e.Amount.Minor()
+		b.Readable = b.Readable && ok
+		b.Entries = append(b.Entries, outbox.BookEntry{Ore: ore, Done: e.IsRefunded})
+	}
+	for _, p := range d.Products {
+		ore, _ := p.Amount.Minor()
+		b.Products = append(b.Products, outbox.BookProduct{ID: p.ID, ProductID: p.ProductID, Ore: ore})
+	}
+	return b
+}
+
+// submitRefund makes the one call that pays back, or that asks for the approval to.
+func (l *lane) submitRefund(r outbox.Request) {
+	conn := l.conn
+	l.conn = nil
+	body, err := refundBody(r)
+	if err != nil {
+		l.post(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeInvalidRequest, Message: "the refund can't be forwarded: " + err.Error()}})
+		return
+	}
+	approving := r.Kind == outbox.KindApproval || r.Refund.Approving
+	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
+		var final bool
+		var reply api.Reply
+		if approving {
+			reply = l.api.RequestApproval(ctx, conn, r.OrderUUID, body)
+		} else {
+			final, reply = l.api.Refund(ctx, conn, r.OrderUUID, body)
+		}
+		if reply.Outcome == api.OutcomeBusy {
+			l.metrics.TerminalBusy(l.terminal)
+		}
+		e := l.eventOf(ctx, reply)
+		if reply.Outcome == api.OutcomeAccepted {
+			e.Type, e.Final = outbox.Accepted, final
+		}
+		return e
+	})
+}
+
+// queryRefund asks how a refund stands. The API's status is the order's, so one that stood before this refund began is
+// believed only once the books bear it out, or it has been told several times over.
+func (l *lane) queryRefund(r outbox.Request) {
+	l.call(r, outbox.Query, r.OrderUUID, func(ctx context.Context) outbox.Event {
+		e := l.statusEvent(ctx, r.OrderUUID, true)
+		before := r.Refund.Before
+		if e.Type != outbox.StatusSeen || e.Status == outbox.StatusRefundPending || before == nil || !before.StatusRead || before.Status != e.Status {
+			return e
+		}
+		if k := l.lookAt(ctx, r.OrderUUID); k.retry == 0 {
+			e.Books = k.books
+		}
+		return e
+	})
+}
+
+// confirm counts answers that tell of an end that stood before; on the lane's goroutine.
+func (l *lane) confirm(r outbox.Request, e *outbox.Event) {
+	if e.Type != outbox.StatusSeen || r.Kind != outbox.KindRefund || r.Refund == nil || r.Refund.Before == nil {
+		return
+	}
+	if e.Status == outbox.StatusRefundPending {
+		l.tries[r.Seq] = confirmAfter // it has been on its way since: its end is its own
+		return
+	}
+	l.tries[r.Seq]++
+	e.Confirmed = l.tries[r.Seq] > confirmAfter || r.Refund.BornOut(e.Books, r.AmountOre)
+	if e.Confirmed {
+		delete(l.tries, r.Seq)
+	}
+}
+
+// searchRefund looks into a refund in doubt: only the books can tell.
+func (l *lane) searchRefund(r outbox.Request) {
+	l.readBooks(r, r.OrderUUID, func(k look) {
+		if k.retry > 0 {
+			l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: k.retry})
+			return
+		}
+		l.apply(r.Seq, outbox.Event{Type: outbox.BooksSeen, Books: k.books})
+	})
+}

@@ -1,0 +1,194 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+// settle carries a person's decision out on its target: checked first, written with the target, and only then done.
+func (l *lane) settle(r outbox.Request) {
+	t, err := l.store.Lookup(r.Target)
+	if err != nil {
+		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the request ended long ago")
+		return
+	}
+	d := r.Decision
+	doubtful := t.State == outbox.StateInDoubt || t.State == outbox.StateUnresolved
+	switch {
+	case t.Settled != nil && t.Settled.ID == r.ID: // written before a restart
+		l.post(r.Seq, outbox.Event{Type: outbox.Done})
+	case !doubtful && !t.Alarmed:
+		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the request is "+t.State.String()+"; there is nothing to settle")
+	case d.Revision != 0 && d.Revision != t.Revision:
+		l.refuseSettlement(r, outbox.CodeStaleRevision, "the request has changed since that revision; look at it again")
+	case doubtful && d.Resolution == outbox.Adopt:
+		l.verifyAdoption(r, t)
+	case doubtful && d.Resolution == outbox.Resubmit:
+		l.prepareResubmit(r, t)
+	default:
+		l.resolve(r, t, outbox.Event{})
+	}
+}
+
+func (l *lane) refuseSettlement(r outbox.Request, code, message string) {
+	l.post(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: code, Message: message}})
+}
+
+// resolve writes the decision with its target, and tells the resolution what came of it.
+func (l *lane) resolve(r, t outbox.Request, e outbox.Event) {
+	d := r.Decision
+	e.Type, e.Resolution, e.By, e.Revision, e.Source = outbox.Resolved, d.Resolution, d.By, d.Revision, r.ID
+	if e.OrderUUID == "" {
+		e.OrderUUID = r.OrderUUID
+	}
+	if d.Resolution == outbox.Adopt {
+		if owner, err := l.store.ByOrder(e.OrderUUID); err == nil && owner.Seq != t.Seq && t.Kind == outbox.KindOrder {
+			l.refuseSettlement(r, outbox.CodeOrderUUIDTaken, "that order belongs to request "+owner.ID)
+			return
+		}
+	}
+	e.At, e.Jitter = l.clock.Now(), rand.Float64()
+	after, fx, err := l.store.Apply(l.ctx, t.Seq, e)
+	switch {
+	case errors.Is(err, outbox.ErrLaneHeld):
+		l.post(r.Seq, outbox.Event{Type: outbox.NotFound}) // another request is on the terminal: after it
+		return
+	case errors.Is(err, outbox.ErrOrderTaken):
+		l.refuseSettlement(r, outbox.CodeOrderUUIDTaken, "that order belongs to another request")
+		return
+	case err != nil:
+		l.post(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: storeAgain})
+		return
+	}
+	l.applied(after, e, fx)
+	if after.Settled != nil && after.Settled.ID == r.ID {
+		if !after.Alarmed {
+			l.problems.clear(ProblemLatePayment, t.ID)
+			l.problems.clear(ProblemFurtherOrder, t.ID)
+		}
+		l.post(r.Seq, outbox.Event{Type: outbox.Done})
+		return
+	}
+	l.notResolved(r, after, fx)
+}
+
+// notResolved tells why the state machine did not take a decision.
+func (l *lane) notResolved(r, t outbox.Request, fx []outbox.Effect) {
+	code := outbox.CodeNotInDoubt
+	for _, f := range fx {
+		switch f.Code {
+		case outbox.CodeCancelWanted, outbox.CodeStaleRevision, outbox.CodeAmountMismatch:
+			code = f.Code
+		}
+	}
+	l.refuseSettlement(r, code, "the request is "+t.State.String()+" and did not take the decision")
+}
+
+// verifyAdoption asks the API whether the order exists and its amount fits.
+func (l *lane) verifyAdoption(r, t outbox.Request) {
+	if t.Kind != outbox.KindOrder {
+		if r.OrderUUID != t.OrderUUID {
+			l.refuseSettlement(r, outbox.CodeAmountMismatch, "that is not the order which this request pays back")
+			return
+		}
+		l.resolve(r, t, outbox.Event{})
+		return
+	}
+	key := callKey{seq: r.Seq, effect: outbox.Settle}
+	if l.calls[key] {
+		return
+	}
+	l.calls[key] = true
+	l.background(func(ctx context.Context) {
+		verdict := l.adoptable(ctx, r.OrderUUID, t.AmountOre)
+		l.do(func() {
+			delete(l.calls, key)
+			if verdict.Type != outbox.Found {
+				l.apply(r.Seq, verdict)
+				return
+			}
+			if now, err := l.store.Get(t.Seq); err == nil {
+				l.resolve(r, now, outbox.Event{})
+			}
+		})
+	})
+}
+
+// adoptable is Found for an order that may be adopted, else the event for the resolution. Where details can't be read,
+// a payment status that is not 404 is enough.
+func (l *lane) adoptable(ctx context.Context, orderUUID string, amount int64) outbox.Event {
+	if !l.details.banned() {
+		details, reply := l.api.OrderDetails(ctx, orderUUID)
+		switch {
+		case reply.Outcome == api.OutcomeAccepted:
+			if ore, ok := details.Summary.GrandTotal.Minor(); ok && ore != amount {
+				return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeAmountMismatch, Message: "that order is of another amount"}}
+			}
+			return outbox.Event{Type: outbox.Found}
+		case forbids(reply):
+			l.details.ban()
+		}
+	}
+	_, reply := l.api.PaymentStatus(ctx, orderUUID)
+	if reply.Outcome == api.OutcomeAccepted {
+		return outbox.Event{Type: outbox.Found}
+	}
+	return l.eventOf(ctx, reply)
+}
+
+// prepareResubmit waits until doubt_check has passed since the last byte, and looks once more before anything is sent
+// again.
+func (l *lane) prepareResubmit(r, t outbox.Request) {
+	if t.CancelWanted {
+		l.refuseSettlement(r, outbox.CodeCancelWanted, "the request is to be cancelled; abandon it instead")
+		return
+	}
+	if age, ok := l.clock.Now().Since(t.Entered); ok && t.State == outbox.StateInDoubt && age < l.doubtCheck {
+		l.post(r.Seq, outbox.Event{Type: outbox.NotFound, RetryAfter: l.doubtCheck - age})
+		return
+	}
+	if t.Kind != outbox.KindOrder {
+		l.readBooks(t, t.OrderUUID, func(k look) { l.resubmitRefund(r, t, k) })
+		return
+	}
+	l.reconciler.search(searchJob{request: t, done: func(f findings) {
+		l.do(func() { l.resubmitOrder(r, t, f) })
+	}})
+}
+
+func (l *lane) resubmitOrder(r, t outbox.Request, f findings) {
+	switch f.verdict {
+	case searchFound:
+		l.apply(t.Seq, outbox.Event{Type: outbox.Found, OrderUUID: f.orderUUID, Status: statusSeen(f.status)})
+		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the order was found at the API: it is "+f.orderUUID)
+	case searchClear:
+		l.resolve(r, t, outbox.Event{Search: outbox.SearchClear})
+	case searchForbidden:
+		l.resolve(r, t, outbox.Event{Search: outbox.SearchForbidden})
+	default:
+		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.retryAfter})
+	}
+}
+
+// resubmitRefund has the books judged first: what they show to be done is not sent again.
+func (l *lane) resubmitRefund(r, t outbox.Request, k look) {
+	if k.retry > 0 {
+		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: k.retry})
+		return
+	}
+	l.apply(t.Seq, outbox.Event{Type: outbox.BooksSeen, Books: k.books})
+	now, err := l.store.Get(t.Seq)
+	if err != nil || now.Revision != t.Revision {
+		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the books show what became of it")
+		return
+	}
+	found := outbox.SearchForbidden
+	if k.books.Readable {
+		found = outbox.SearchClear
+	}
+	l.resolve(r, now, outbox.Event{Search: found})
+}
