@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
@@ -99,19 +100,18 @@ func (c *connection) run(ctx context.Context, handle func(event) (done bool, err
 		}
 		if done, err := handle(e); done {
 			cancel()
-			c.drain(ended)
-			return err
+			return errors.Join(err, c.drain(ended))
 		}
 	}
 }
 
-// drain lets the client end.
-func (c *connection) drain(ended <-chan error) {
+// drain lets the client end, and returns what it ended with.
+func (c *connection) drain(ended <-chan error) error {
 	for {
 		select {
 		case <-c.events:
-		case <-ended:
-			return
+		case err := <-ended:
+			return err
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -95,9 +94,12 @@ func (f *follower) silence() string {
 }
 
 func (f *follower) take(d mqtt.Delivery) (done bool, err error) {
+	if len(d.Payload) == 0 {
+		return false, nil // a topic was cleared
+	}
 	switch d.Topic {
 	case f.topics.Agent():
-		f.takeAgent(d.Payload)
+		f.takeAgent(d)
 	case f.topics.Rejects():
 		return f.takeReject(d)
 	case f.statusTopic():
@@ -106,9 +108,9 @@ func (f *follower) take(d mqtt.Delivery) (done bool, err error) {
 	return false, nil
 }
 
-func (f *follower) takeAgent(payload []byte) {
-	var a mqtt.AgentState
-	if json.Unmarshal(payload, &a) != nil || a.State == f.agent {
+func (f *follower) takeAgent(d mqtt.Delivery) {
+	a, ok := read[mqtt.AgentState](f.screen, d)
+	if !ok || a.State == f.agent {
 		return
 	}
 	if f.agent != "" || a.State != mqtt.AgentOnline {
@@ -119,8 +121,8 @@ func (f *follower) takeAgent(payload []byte) {
 
 // takeReject ends with the refusal of our own message. A till that uses our id on another topic is not us.
 func (f *follower) takeReject(d mqtt.Delivery) (done bool, err error) {
-	var r mqtt.Reject
-	if json.Unmarshal(d.Payload, &r) != nil || r.RequestID != f.request.RequestID || r.Topic != f.requestTopic() || r.Reason == nil {
+	r, ok := read[mqtt.Reject](f.screen, d)
+	if !ok || r.RequestID != f.request.RequestID || r.Topic != f.requestTopic() || r.Reason == nil {
 		return false, nil
 	}
 	if f.json {
@@ -132,11 +134,8 @@ func (f *follower) takeReject(d mqtt.Delivery) (done bool, err error) {
 }
 
 func (f *follower) takeStatus(d mqtt.Delivery) (done bool, err error) {
-	var s mqtt.Status
-	if err := json.Unmarshal(d.Payload, &s); err != nil {
-		if len(d.Payload) > 0 { // an empty one says that the record was pruned
-			f.screen.note("a status that can't be read is left out: %v", err)
-		}
+	s, ok := read[mqtt.Status](f.screen, d)
+	if !ok {
 		return false, nil
 	}
 	f.answered = f.answered || !d.Retained

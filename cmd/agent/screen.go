@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"tillpost/mqtt"
 )
 
 // screen is where a person, or a script, reads what happens: facts on out, remarks on notes.
@@ -27,12 +29,15 @@ func (s *screen) note(format string, args ...any) {
 	_, _ = fmt.Fprintf(s.notes, "%s  %s\n", s.stamp(s.now()), plain(fmt.Sprintf(format, args...)))
 }
 
-// raw writes a JSON value in one line.
+// raw writes a JSON value in one line; what is not JSON is left out.
 func (s *screen) raw(value []byte) error {
-	var line bytes.Buffer
-	if err := json.Compact(&line, value); err != nil {
+	if !json.Valid(value) {
 		s.note("a message that is not JSON is left out")
 		return nil
+	}
+	var line bytes.Buffer
+	if err := json.Compact(&line, value); err != nil {
+		return err
 	}
 	line.WriteByte('\n')
 	_, err := s.out.Write(line.Bytes())
@@ -45,4 +50,13 @@ func (s *screen) stamp(at time.Time) string {
 		return at.Format(time.TimeOnly)
 	}
 	return at.Format(time.DateTime)
+}
+
+// read reads a message; ok is false for one that can't be read, which is remarked on.
+func read[T any](s *screen, d mqtt.Delivery) (v T, ok bool) {
+	if err := json.Unmarshal(d.Payload, &v); err != nil {
+		s.note("a message on %s can't be read: %v", d.Topic, err)
+		return v, false
+	}
+	return v, true
 }

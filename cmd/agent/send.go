@@ -133,14 +133,19 @@ func (f *follower) publishOnly(ctx context.Context, e event) (done bool, err err
 		return false, nil
 	}
 	f.wasUp, f.up = true, true
-	sent := f.publish(mqtt.Message{Topic: f.requestTopic(), Payload: f.request.Raw})
-	switch err := sent.Wait(ctx); {
-	case err == nil:
+	done, err = delivered(ctx, f.publish(mqtt.Message{Topic: f.requestTopic(), Payload: f.request.Raw}))
+	if done {
 		f.screen.note("the broker has %s %s; follow it with tillpost watch", f.request.Kind, f.request.RequestID)
-		return true, nil
-	case errors.Is(err, mqtt.ErrConnectionLost), errors.Is(err, mqtt.ErrNotConnected), ctx.Err() != nil:
-		return false, nil // the next connection publishes it again
-	default:
-		return true, err
 	}
+	return done || err != nil, err
+}
+
+// delivered tells whether the broker has a message. A lost connection is no error: the next one publishes it again.
+func delivered(ctx context.Context, t mqtt.Token) (bool, error) {
+	err := t.Wait(ctx)
+	ok := err == nil
+	if errors.Is(err, mqtt.ErrConnectionLost) || errors.Is(err, mqtt.ErrNotConnected) || ctx.Err() != nil {
+		err = nil
+	}
+	return ok, err
 }

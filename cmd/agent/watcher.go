@@ -62,9 +62,8 @@ func (w *watcher) take(d mqtt.Delivery) error {
 		delete(w.seen, d.Topic)
 		return nil
 	}
-	line, err := w.line(d)
-	if err != nil {
-		w.screen.note("a message on %s can't be read: %v", d.Topic, err)
+	line, ok := w.line(d)
+	if !ok {
 		return nil
 	}
 	fresh := w.seen[d.Topic] != line.words
@@ -119,7 +118,7 @@ func (w *watcher) terminalOf(d mqtt.Delivery) string {
 func (w *watcher) learnNames(payload []byte) {
 	var list []mqtt.TerminalInfo
 	if json.Unmarshal(payload, &list) != nil {
-		return // take tells of it
+		return // line tells of it
 	}
 	for _, t := range list {
 		w.names[t.UUID] = t.Name
@@ -132,14 +131,17 @@ func (w *watcher) raw(d mqtt.Delivery) error {
 	if len(payload) == 0 {
 		payload = json.RawMessage("null")
 	}
+	if !json.Valid(payload) {
+		w.screen.note("a message on %s is not JSON and left out", d.Topic)
+		return nil
+	}
 	line, err := json.Marshal(struct {
 		Topic    string          `json:"topic"`
 		Retained bool            `json:"retained"`
 		Payload  json.RawMessage `json:"payload"`
 	}{d.Topic, d.Retained, payload})
 	if err != nil {
-		w.screen.note("a message on %s that is not JSON is left out", d.Topic)
-		return nil
+		return err
 	}
 	return w.screen.raw(line)
 }
@@ -151,30 +153,25 @@ type line struct {
 	over  bool           // of interest only as it happens
 }
 
-func (w *watcher) line(d mqtt.Delivery) (line, error) {
+func (w *watcher) line(d mqtt.Delivery) (l line, ok bool) {
 	switch topic := d.Topic; {
 	case topic == w.topics.Agent():
-		var a mqtt.AgentState
-		err := json.Unmarshal(d.Payload, &a)
-		return line{words: "agent  " + agentWords(a, w.screen.local)}, err
+		a, ok := read[mqtt.AgentState](w.screen, d)
+		return line{words: "agent  " + agentWords(a, w.screen.local)}, ok
 	case topic == w.topics.Terminals():
-		var list []mqtt.TerminalInfo
-		err := json.Unmarshal(d.Payload, &list)
-		return line{words: "terminals  " + terminalsWords(list)}, err
+		list, ok := read[[]mqtt.TerminalInfo](w.screen, d)
+		return line{words: "terminals  " + terminalsWords(list)}, ok
 	case topic == w.topics.Rejects():
-		var r mqtt.Reject
-		err := json.Unmarshal(d.Payload, &r)
-		return line{words: "refused  " + rejectWords(r), at: r.At}, err
+		r, ok := read[mqtt.Reject](w.screen, d)
+		return line{words: "refused  " + rejectWords(r), at: r.At}, ok
 	case topic == w.topics.Display(w.terminalOf(d)):
-		var shown mqtt.Display
-		err := json.Unmarshal(d.Payload, &shown)
-		if err == nil && shown.Name != "" {
+		shown, ok := read[mqtt.Display](w.screen, d)
+		if ok && shown.Name != "" {
 			w.names[shown.TerminalUUID] = shown.Name // it may come before the list
 		}
-		return line{words: "display  " + displayWords(shown), at: shown.Since}, err
+		return line{words: "display  " + displayWords(shown), at: shown.Since}, ok
 	default:
-		var s mqtt.Status
-		err := json.Unmarshal(d.Payload, &s)
-		return line{words: fmt.Sprintf("%s  %s  %s", s.Kind, s.RequestID, statusWords(s, w.screen.local)), at: s.At, over: s.Final}, err
+		s, ok := read[mqtt.Status](w.screen, d)
+		return line{words: fmt.Sprintf("%s  %s  %s", s.Kind, s.RequestID, statusWords(s, w.screen.local)), at: s.At, over: s.Final}, ok
 	}
 }

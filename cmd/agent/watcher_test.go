@@ -104,7 +104,7 @@ func TestWatcherInJSON(t *testing.T) {
 	want := `{"topic":"p/terminals/T1/status/r1","retained":true,"payload":null}
 {"topic":"p/terminals/T1/status/r1","retained":false,"payload":{"a":1.50}}
 `
-	if out.String() != want || !strings.Contains(notes.String(), "that is not JSON is left out") {
+	if out.String() != want || !strings.Contains(notes.String(), "is not JSON and left out") {
 		t.Errorf("out:\n%s\nnotes: %s", out, notes)
 	}
 }

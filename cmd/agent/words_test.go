@@ -142,7 +142,7 @@ func TestTell(t *testing.T) {
 	}{
 		{nil, 0, ""},
 		{errors.New("broken"), 1, "tillpost: broken\n"},
-		{errors.Join(errors.New("one"), errors.New("two\n  three\n")), 1, "tillpost: one; two; three\n"},
+		{fmt.Errorf("one\n%s", "two\n  three\n"), 1, "tillpost: one; two; three\n"},
 		{usagef("no %s", "way"), 2, "tillpost: no way\n"},
 		{faults, 1, "t.toml:1:2: a\nt.toml:3:4: k: b; c\n"},
 		{fmt.Errorf("x: %w", &faultsError{[]string{"f: a", "f: b"}}), 1, "tillpost: f: a\ntillpost: f: b\n"},
