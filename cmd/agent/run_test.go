@@ -45,7 +45,7 @@ func TestNotifyTellsSystemd(t *testing.T) {
 
 	t.Setenv("NOTIFY_SOCKET", path+"-gone")
 	notify(logger, "STOPPING=1")
-	if !strings.Contains(log.String(), "state=STOPPING=1") {
+	if !strings.Contains(log.String(), `state="STOPPING=1"`) {
 		t.Errorf("a failure is silent: %s", &log)
 	}
 }

@@ -141,18 +141,22 @@ func cut(s string, most int) string {
 
 // agentWords says how the agent is.
 func agentWords(a mqtt.AgentState, local *time.Location) string {
+	if a.State == mqtt.AgentOffline {
+		return a.State // what it had trouble with before says nothing about now
+	}
 	var parts []string
 	for _, p := range a.Problems {
-		text := p.Message
-		if p.RequestID != "" {
-			text += " (request " + p.RequestID + ")"
-		}
+		text := p.Code
 		if !p.Since.IsZero() {
 			text += " since " + p.Since.In(local).Format(time.TimeOnly)
 		}
-		parts = append(parts, p.Code+", "+text)
+		text += ", " + p.Message
+		if p.RequestID != "" {
+			text += " (request " + p.RequestID + ")"
+		}
+		parts = append(parts, text)
 	}
-	if a.State != mqtt.AgentOffline && len(parts) == 0 && a.Version != "" {
+	if len(parts) == 0 && a.Version != "" {
 		parts = append(parts, "version "+a.Version)
 	}
 	return plain(head(a.State, parts))

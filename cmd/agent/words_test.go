@@ -113,11 +113,11 @@ func TestOtherWords(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ got, want string }{
 		{agentWords(mqtt.AgentState{State: "online", Version: "v1"}, time.UTC), "online: version v1"},
-		{agentWords(mqtt.AgentState{State: "offline", Version: "v1"}, time.UTC), "offline"},
+		{agentWords(mqtt.AgentState{State: "offline", Version: "v1", Problems: []mqtt.Problem{{Code: "old"}}}, time.UTC), "offline"},
 		{agentWords(mqtt.AgentState{State: "degraded", Version: "v1", Problems: []mqtt.Problem{
 			{Code: "apiUnreachable", Message: "the API does not answer", Since: at("08:00:00")},
 			{Code: "needsStaff", Message: "look", RequestID: "r1"},
-		}}, time.UTC), "degraded: apiUnreachable, the API does not answer since 08:00:00; needsStaff, look (request r1)"},
+		}}, time.UTC), "degraded: apiUnreachable since 08:00:00, the API does not answer; needsStaff, look (request r1)"},
 		{displayWords(mqtt.Display{Phase: "idle"}), "idle"},
 		{displayWords(mqtt.Display{Phase: "present_card", Kind: "order", RequestID: "r1", Amount: mqtt.NewAmount(5, "NOK")}), "present_card: 0.05 NOK; order r1"},
 		{rejectWords(mqtt.Reject{Topic: "t/x", Reason: &mqtt.Reason{Code: "notJSON", Message: "m"}}), "a message without a usable requestId on t/x: notJSON, m"},
