@@ -32,15 +32,20 @@ const (
 	pageSize = 4096
 	// growStep is how much the file grows at a time; each growth costs a sync.
 	growStep = 1 << 20
-	// lockWait is for a checker that is just about to let go.
-	lockWait = 2 * time.Second
+	// lockWait is for a checker that is just about to let go, checkWait for what can't be: an open outbox is not checked.
+	lockWait  = 2 * time.Second
+	checkWait = 100 * time.Millisecond
 )
 
 // openBolt opens the database. The free pages are not written but found again at start: that saves the larger part of
 // a commit.
 func openBolt(path string, readOnly bool) (*bbolt.DB, error) {
+	wait := lockWait
+	if readOnly {
+		wait = checkWait
+	}
 	db, err := bbolt.Open(path, filePerm, &bbolt.Options{
-		Timeout:         lockWait,
+		Timeout:         wait,
 		PageSize:        pageSize,
 		NoFreelistSync:  true,
 		FreelistType:    bbolt.FreelistMapType,

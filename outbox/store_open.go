@@ -31,6 +31,9 @@ const (
 	// seqGap is left in the sequence of a restored snapshot: a mark names its request by sequence, and those given out
 	// after the snapshot was taken must not name another.
 	seqGap = 1 << 20
+
+	ownLockWait = 500 * time.Millisecond
+	lockRetry   = 20 * time.Millisecond
 )
 
 // Open opens the outbox at path, or makes a new one where there never was one. A file that is damaged is moved aside
@@ -43,7 +46,7 @@ func Open(path string, o Options) (*Store, error) {
 	if o.commit == nil {
 		o.commit = (*bbolt.Tx).Commit
 	}
-	lock, err := lockFile(path + suffixLock)
+	lock, err := waitForLock(path + suffixLock)
 	if err != nil {
 		return nil, openError(path, err)
 	}
@@ -60,6 +63,18 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	go s.committer()
 	return s, nil
+}
+
+// waitForLock takes the lock. For a moment after a fork, a child process holds all that its parent has open, so a lock
+// that was just released may still seem taken.
+func waitForLock(path string) (*fileLock, error) {
+	for waited := time.Duration(0); ; waited += lockRetry {
+		lock, err := lockFile(path)
+		if !errors.Is(err, ErrLocked) || waited >= ownLockWait {
+			return lock, err
+		}
+		time.Sleep(lockRetry)
+	}
 }
 
 // openError adds what an operator needs to know.
