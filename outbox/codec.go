@@ -40,11 +40,14 @@ var (
 	errRecordShape    = errors.New("record makes no sense")
 )
 
-// newerError is a record of a format that this build does not know.
-type newerError struct{ version byte }
+// newerError is a sound record with something in it that this build does not know.
+type newerError struct {
+	what  string
+	value byte
+}
 
 func (e newerError) Error() string {
-	return fmt.Sprintf("format version %d is newer than this tillpost's %d", e.version, recordVersion)
+	return fmt.Sprintf("%s %d is not known to this version of tillpost", e.what, e.value)
 }
 
 // header is what stands before a record's JSON. Terminal and id are copies only where a function says so.
@@ -152,7 +155,7 @@ func decodeHeader(seq uint64, b []byte) (header, error) {
 		return header{}, errRecordShort
 	}
 	if b[0] > recordVersion {
-		return header{}, newerError{b[0]}
+		return header{}, newerError{"record format", b[0]}
 	}
 	if len(b) < headerLen {
 		return header{}, errRecordShort
@@ -163,6 +166,12 @@ func decodeHeader(seq uint64, b []byte) (header, error) {
 	nt, ni := int(b[3]), int(b[4])
 	if b[0] != recordVersion || nt == 0 || ni == 0 || len(b) < headerLen+nt+ni {
 		return header{}, errRecordShape
+	}
+	if _, known := stateNames[State(b[1])]; !known {
+		return header{}, newerError{"state", b[1]}
+	}
+	if _, known := kindNames[Kind(b[2])]; !known {
+		return header{}, newerError{"kind", b[2]}
 	}
 	h := header{state: State(b[1]), kind: Kind(b[2]), flags: b[5], revision: binary.BigEndian.Uint64(b[12:])}
 	copy(h.digest[:], b[20:])
@@ -219,7 +228,7 @@ func decodeBody(seq uint64, b []byte) ([]byte, error) {
 func checkBody(seq uint64, b []byte) error {
 	switch {
 	case len(b) > 0 && b[0] > recordVersion:
-		return newerError{b[0]}
+		return newerError{"body format", b[0]}
 	case len(b) <= bodyHeaderLen:
 		return errRecordShort
 	case b[0] != recordVersion || b[1]|b[2]|b[3] != 0:

@@ -57,8 +57,9 @@ type Store struct {
 	// suspect says that the file's last commit may be in the page cache only.
 	suspect bool
 
-	lanes   laneTable
-	ballast *ballast
+	lanes     laneTable
+	ballast   *ballast
+	snapshots sync.Mutex
 
 	identity Identity // its RolledBack is guarded by mu
 	recovery Recovery

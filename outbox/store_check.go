@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
@@ -84,6 +85,9 @@ func checkFile(path string) error {
 	if err != nil {
 		return err
 	}
+	// The child dies with the thread that started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, self)
 	cmd.Env = append(os.Environ(), checkerEnv+"="+path, "GOTRACEBACK=none")

@@ -25,6 +25,9 @@ type op struct {
 // submit hands an op to the committer and waits for its end. ctx bounds the wait to be taken; a taken op is waited for,
 // because its result has to be acted on.
 func (s *Store) submit(ctx context.Context, grows bool, run func(t *txn) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	o := &op{run: run, grows: grows, done: make(chan error, 1)}
 	select {
 	case <-s.closing:

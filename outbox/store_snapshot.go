@@ -9,8 +9,10 @@ import (
 
 // Snapshot copies the outbox to a file beside it, from which a damaged one is restored. The last one is replaced only
 // once the new one was checked and is on disk. Commits go on meanwhile, but the file grows by what they change: take
-// one in a quiet moment. One at a time.
+// one in a quiet moment. A second caller waits for the first.
 func (s *Store) Snapshot(ctx context.Context) error {
+	s.snapshots.Lock()
+	defer s.snapshots.Unlock()
 	tmp := s.path + suffixSnapshot + suffixTemp
 	if err := s.copyTo(tmp); err != nil {
 		return fmt.Errorf("snapshot of the outbox: %w", err)
