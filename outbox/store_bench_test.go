@@ -73,15 +73,7 @@ func BenchmarkOrderLife(b *testing.B) {
 	for _, kept := range []int{0, 1000, 10000} {
 		b.Run("kept="+strconv.Itoa(kept), func(b *testing.B) {
 			var pages atomic.Int64
-			o := outbox.WithCommit(outbox.Options{Policy: outboxtest.Policy}, func(tx *bbolt.Tx) error {
-				db := tx.DB()
-				before := db.Stats().TxStats
-				err := tx.Commit()
-				after := db.Stats().TxStats
-				pages.Add(after.GetPageCount() - before.GetPageCount() + 1) // and the meta page
-				return err
-			})
-			s := outboxtest.Open(b, o)
+			s := outboxtest.Open(b, countPages(&pages))
 			live(b, s, 0, kept, 256)
 			pages.Store(0)
 			b.ResetTimer()
@@ -92,8 +84,39 @@ func BenchmarkOrderLife(b *testing.B) {
 	}
 }
 
+// countPages gives options that count the pages that commits write.
+func countPages(pages *atomic.Int64) outbox.Options {
+	return outbox.WithCommit(outbox.Options{Policy: outboxtest.Policy}, func(tx *bbolt.Tx) error {
+		db := tx.DB()
+		before := db.Stats().TxStats
+		err := tx.Commit()
+		after := db.Stats().TxStats
+		pages.Add(after.GetPageCount() - before.GetPageCount() + 1) // and the root page
+		return err
+	})
+}
+
+// TestOrderWritesLittle: cards wear out by writing. The four commits of an order of 1 KB write no more than 50 KiB.
+func TestOrderWritesLittle(t *testing.T) {
+	t.Parallel()
+	var pages atomic.Int64
+	s := outboxtest.Open(t, countPages(&pages))
+	const orders = 200
+	before := s.Stats().Commits
+	pages.Store(0)
+	live(t, s, 0, orders, 1)
+	if n := s.Stats().Commits - before; n != 4*orders {
+		t.Errorf("%d orders took %d commits", orders, n)
+	}
+	if kib := float64(pages.Load()) * 4 / orders; kib > 50 {
+		t.Errorf("an order writes %.1f KiB", kib)
+	} else {
+		t.Logf("an order writes %.1f KiB", kib)
+	}
+}
+
 // live runs n orders to their end, so many of them abreast, each on a terminal of its own.
-func live(b *testing.B, s *outbox.Store, from, n, abreast int) {
+func live(b testing.TB, s *outbox.Store, from, n, abreast int) {
 	b.Helper()
 	var next atomic.Int64
 	var wg sync.WaitGroup

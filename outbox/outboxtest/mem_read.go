@@ -1,0 +1,144 @@
+package outboxtest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"tillpost/outbox"
+)
+
+// read runs fn under the lock.
+func (m *Mem) read(fn func() error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return outbox.ErrClosed
+	}
+	return fn()
+}
+
+// Get is as the real store's.
+func (m *Mem) Get(seq uint64) (r outbox.Request, err error) {
+	err = m.read(func() error { r, err = m.get(seq); return err })
+	return r, err
+}
+
+// Lookup is as the real store's.
+func (m *Mem) Lookup(id string) (r outbox.Request, err error) {
+	err = m.read(func() error {
+		seq, ok := m.ids[id]
+		if !ok {
+			return outbox.ErrNotFound
+		}
+		if r, ok = m.tombs[seq]; ok {
+			return outbox.ErrPruned
+		}
+		r, err = m.get(seq)
+		return err
+	})
+	return r, err
+}
+
+// ByOrder is as the real store's.
+func (m *Mem) ByOrder(uuid string) (r outbox.Request, err error) {
+	err = m.read(func() error {
+		seq, ok := m.orders[uuid]
+		if !ok {
+			return outbox.ErrNotFound
+		}
+		r, err = m.get(seq)
+		return err
+	})
+	return r, err
+}
+
+// sorted lists the records by sequence.
+func (m *Mem) sorted(keep func(outbox.Request) bool) []outbox.Request {
+	var list []outbox.Request
+	for _, r := range m.records {
+		if keep(r) {
+			list = append(list, copied(r))
+		}
+	}
+	slices.SortFunc(list, func(a, b outbox.Request) int { return cmp.Compare(a.Seq, b.Seq) })
+	return list
+}
+
+func (m *Mem) queued(terminal string) []outbox.Request {
+	return m.sorted(func(r outbox.Request) bool {
+		return r.Terminal == terminal && r.Kind.Laned() && r.State == outbox.StateQueued
+	})
+}
+
+func (m *Mem) position(r outbox.Request) int {
+	return 1 + slices.IndexFunc(m.queued(r.Terminal), func(q outbox.Request) bool { return q.Seq == r.Seq })
+}
+
+func (m *Mem) lane(terminal string) outbox.Lane {
+	l := outbox.Lane{Terminal: terminal}
+	if q := m.queued(terminal); len(q) > 0 {
+		l.Queued, l.Head, l.Oldest = len(q), q[0].Seq, q[0].Accepted
+	}
+	holders := m.sorted(func(r outbox.Request) bool { return r.Terminal == terminal && r.Kind.Laned() && r.State.HoldsLane() })
+	if len(holders) > 0 {
+		l.Holder = holders[0].Seq
+	}
+	return l
+}
+
+// Lane is as the real store's.
+func (m *Mem) Lane(terminal string) outbox.Lane {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.lane(terminal)
+}
+
+// Lanes is as the real store's.
+func (m *Mem) Lanes() []outbox.Lane {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := make([]outbox.Lane, 0, len(m.lanes))
+	for t := range m.lanes {
+		list = append(list, m.lane(t))
+	}
+	slices.SortFunc(list, func(a, b outbox.Lane) int { return cmp.Compare(a.Terminal, b.Terminal) })
+	return list
+}
+
+// Positions is as the real store's.
+func (m *Mem) Positions(terminal string, n int) []outbox.Request {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	q := m.queued(terminal)
+	return q[:min(len(q), max(n, 0))]
+}
+
+// EachOpen is as the real store's.
+func (m *Mem) EachOpen(ctx context.Context, terminal string, fn func(outbox.Request) bool) error {
+	return m.each(ctx, fn, false, func(r outbox.Request) bool { return !r.State.Final() && (terminal == "" || r.Terminal == terminal) })
+}
+
+// Each is as the real store's.
+func (m *Mem) Each(newestFirst bool, fn func(outbox.Request) bool) error {
+	return m.each(context.Background(), fn, newestFirst, func(outbox.Request) bool { return true })
+}
+
+func (m *Mem) each(ctx context.Context, fn func(outbox.Request) bool, down bool, keep func(outbox.Request) bool) error {
+	var list []outbox.Request
+	if err := m.read(func() error { list = m.sorted(keep); return nil }); err != nil {
+		return err
+	}
+	if down {
+		slices.Reverse(list)
+	}
+	for _, r := range list {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !fn(r) {
+			return nil
+		}
+	}
+	return nil
+}
