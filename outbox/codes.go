@@ -63,6 +63,9 @@ const (
 	AlarmFurtherOrder = "furtherOrderPaid"
 )
 
+// IgnoredEarly is why a resubmission was not carried out yet: doubt_check has not passed, or the search is missing.
+const IgnoredEarly = "early"
+
 const (
 	ignoredPair  = "illegal"   // the event means nothing in this state
 	ignoredStale = "stale"     // it came too late or too early to matter

@@ -53,7 +53,8 @@ const (
 	DoubtTimeout
 	// Restarted: the process has just started and found the request as it is.
 	Restarted
-	// BooksSeen: order details and refund status were read; Books is set.
+	// BooksSeen: order details and refund status were asked for, as far as the API lets us; Books is set. It answers the
+	// Search of a refund or approval.
 	BooksSeen
 	// TargetSeen: the request that this one is about is in state Target.
 	TargetSeen
@@ -105,10 +106,12 @@ const (
 	StatusRefundDenied
 	// StatusRefundPending: any other refund status.
 	StatusRefundPending
+	// StatusRefundNone: the API knows of no refund of the order (404).
+	StatusRefundNone
 )
 
 func (s OrderStatus) String() string {
-	names := [...]string{"pending", "paid", "declined", "cancelled", "refunded", "rejected", "pending"}
+	names := [...]string{"pending", "paid", "declined", "cancelled", "refunded", "rejected", "pending", "none"}
 	if int(s) < len(names) {
 		return names[s]
 	}
@@ -188,7 +191,8 @@ type Event struct {
 	Timer      Timer
 	// Final: the API's answer already is the end (a reversal's 200).
 	Final bool
-	// Confirmed: an end that also stood before the submission is borne out by the books, or was told several times.
+	// Confirmed: a refund's end was told several times in a row, or something else was told since the submission. It is
+	// asked of an end that also stood before the submission, or where that could not be read.
 	Confirmed bool
 	// Target is the state of the request that this one is about.
 	Target State

@@ -1,6 +1,6 @@
 package outbox
 
-import "slices"
+import "math"
 
 // Refund is what a refund or an approval asks for beyond its amount, and what the books showed before it was sent.
 type Refund struct {
@@ -12,6 +12,8 @@ type Refund struct {
 	// Approving: the API refused over a threshold, and the submission is now the request for an approval.
 	Approving bool         `json:"ap,omitempty"`
 	Lines     []RefundLine `json:"l,omitempty"`
+	// Doubted: a submission of this stage was in doubt, and a person had it sent again.
+	Doubted bool `json:"dt,omitempty"`
 	// Before is what the books showed when the submission began; only a change since then is evidence.
 	Before *Books `json:"b,omitempty"`
 }
@@ -24,47 +26,22 @@ type RefundLine struct {
 	Ore       int64  `json:"o"`
 }
 
-// Books is what the API tells of an order's money: order details and refund status.
-type Books struct {
-	// Readable: the details answered, with a payment history.
-	Readable    bool        `json:"r,omitempty"`
-	TotalOre    int64       `json:"t,omitempty"` // 0: not told
-	RefundedOre int64       `json:"d,omitempty"`
-	Entries     []BookEntry `json:"e,omitempty"`
-	// Status is the refund status, as far as it matters; StatusRead is false where it could not be read.
-	Status     OrderStatus `json:"s,omitempty"`
-	StatusRead bool        `json:"sr,omitempty"`
-	// Detailed: the details answered, so Products is all there is.
-	Detailed bool          `json:"-"`
-	Products []BookProduct `json:"-"`
-}
-
-// BookEntry is one refund in the payment history.
-type BookEntry struct {
-	Ore  int64 `json:"o"`
-	Done bool  `json:"d,omitempty"`
-}
-
-// BookProduct is a line of the order.
-type BookProduct struct {
-	ID        int64
-	ProductID string
-	Ore       int64 // 0: not told
-}
-
 // Ledger is what the outbox knows of the other refunds and approvals of the same order, in whatever lane, at the moment
 // of the event. The Store reads it inside the transaction.
 type Ledger struct {
-	// Order is the request whose order it is, nil where none of ours placed it.
+	// Order is the request whose order it is, nil where none of ours placed it, or its record is gone.
 	Order *LedgerOrder
 	// SpentOre counts everything that is not known not to have happened; Lines the same by product number.
 	SpentOre int64
 	Lines    map[int64]int64
+	// Done lists the amounts in SpentOre that were paid back for sure, Open the others.
+	Done, Open []int64
 	// UnderWay: another refund is sending, awaiting its end or being cancelled; Doubtful: one is in doubt or unresolved.
 	UnderWay bool
 	Doubtful bool
-	// Twin: one of the doubtful ones is of the same amount.
-	Twin bool
+	// MayRefund and MayDeny: the order's refund status may have become REFUNDED or REJECTED by another one since this one
+	// was sent. Twin: so may its books have grown by the same amount.
+	MayRefund, MayDeny, Twin bool
 }
 
 // LedgerOrder is the order that is paid back.
@@ -74,7 +51,8 @@ type LedgerOrder struct {
 	AmountOre int64
 }
 
-// Spends tells whether a refund or approval counts against its order: everything that may have happened does.
+// Spends tells whether a refund or approval counts against its order: everything that may have happened does. What a
+// person gave up, or sent again and then saw refused, does not: that was their word.
 func (r Request) Spends() bool {
 	if r.Kind != KindRefund && r.Kind != KindApproval {
 		return false
@@ -88,21 +66,23 @@ func (r Request) Spends() bool {
 }
 
 // Count adds another refund or approval of the order to the ledger as r sees it.
-func (l *Ledger) Count(other Request, amount int64) {
+func (l *Ledger) Count(other, r Request) {
+	l.countEnds(other, r)
 	if !other.Spends() {
 		return
 	}
-	l.SpentOre += other.AmountOre
-	if other.Refund != nil {
-		for _, line := range other.Refund.Lines {
-			if line.ID != 0 {
-				if l.Lines == nil {
-					l.Lines = map[int64]int64{}
-				}
-				l.Lines[line.ID] += line.Ore
-			}
-		}
+	ore := other.AmountOre
+	if ore == 0 {
+		// All that was left, from a copy of the outbox older than the computation.
+		ore = math.MaxInt64
 	}
+	l.SpentOre = addOre(l.SpentOre, ore)
+	if other.State == StateRefunded {
+		l.Done = append(l.Done, ore)
+	} else {
+		l.Open = append(l.Open, ore)
+	}
+	l.countLines(other)
 	if other.Kind != KindRefund {
 		return
 	}
@@ -111,81 +91,53 @@ func (l *Ledger) Count(other Request, amount int64) {
 		l.UnderWay = true
 	case StateInDoubt, StateUnresolved:
 		l.Doubtful = true
-		l.Twin = l.Twin || other.AmountOre == amount
 	}
 }
 
-// left is what of an order can still be paid back; ok is false where nobody knows what it came to.
-func (m *move) left() (ore int64, ok bool) {
-	total := m.e.Books.TotalOre
-	if o := m.e.Ledger.Order; o != nil && o.AmountOre > 0 {
-		total = o.AmountOre
+func (l *Ledger) countLines(other Request) {
+	if other.Refund == nil {
+		return
 	}
-	if total == 0 {
-		return 0, false
-	}
-	return max(total-max(m.e.Ledger.SpentOre, m.e.Books.RefundedOre), 0), true
-}
-
-// lineLeft is what of a product can still be paid back; ok is false where the books don't tell.
-func (m *move) lineLeft(id int64) (ore int64, ok bool) {
-	for _, p := range m.e.Books.Products {
-		if p.ID == id && p.Ore > 0 {
-			return max(p.Ore-m.e.Ledger.Lines[id], 0), true
-		}
-	}
-	return 0, false
-}
-
-// change says what became visible between two looks at the books.
-type bookChange uint8
-
-const (
-	bookUnreadable bookChange = iota // no look, or none to compare with
-	bookSame
-	bookDone    // a refund of exactly this amount is done
-	bookPending // a refund of exactly this amount is on its way
-	bookOther   // something else changed; it proves nothing either way
-)
-
-// booksSince compares a look at the books with the one before the submission.
-func booksSince(before *Books, now Books, amount int64) bookChange {
-	if before == nil || !before.Readable || !now.Readable {
-		if before != nil && before.StatusRead && now.StatusRead && before.Status != now.Status {
-			return bookOther
-		}
-		return bookUnreadable
-	}
-	grown := now.RefundedOre - before.RefundedOre
-	fresh := newEntries(before.Entries, now.Entries)
-	switch {
-	case grown == amount && len(fresh) <= 1 && (len(fresh) == 0 || fresh[0].Ore == amount):
-		return bookDone
-	case grown == 0 && len(fresh) == 1 && fresh[0].Ore == amount && fresh[0].Done:
-		return bookDone
-	case grown == 0 && len(fresh) == 1 && fresh[0].Ore == amount:
-		return bookPending
-	case grown != 0 || len(fresh) > 0 || before.StatusRead && now.StatusRead && before.Status != now.Status:
-		return bookOther
-	}
-	return bookSame
-}
-
-// newEntries lists what of now was not there before, each entry matched once.
-func newEntries(before, now []BookEntry) []BookEntry {
-	rest := slices.Clone(before)
-	var fresh []BookEntry
-	for _, e := range now {
-		if i := slices.Index(rest, e); i >= 0 {
-			rest = slices.Delete(rest, i, i+1)
+	for _, line := range other.Refund.Lines {
+		if line.ID == 0 {
 			continue
 		}
-		fresh = append(fresh, e)
+		if l.Lines == nil {
+			l.Lines = map[int64]int64{}
+		}
+		l.Lines[line.ID] = addOre(l.Lines[line.ID], line.Ore)
 	}
-	return fresh
 }
 
-// BornOut tells whether a look at the books shows a refund of this amount that was not there before the submission.
-func (f *Refund) BornOut(now Books, amount int64) bool {
-	return booksSince(f.Before, now, amount) == bookDone
+// countEnds notes what another one may have done to the order's refund status and books since r was sent. What is known
+// to have ended before that did nothing since.
+func (l *Ledger) countEnds(other, r Request) {
+	refunds, denies := other.Spends(), other.Spends()
+	switch other.State {
+	case StateRefunded:
+		refunds, denies = !other.endedBefore(r), false
+	case StateDeclined, StateCancelled:
+		denies = other.Attempts > 0 && !other.endedBefore(r)
+	}
+	l.MayRefund = l.MayRefund || refunds
+	l.MayDeny = l.MayDeny || denies
+	l.Twin = l.Twin || refunds && (other.AmountOre == r.AmountOre || other.AmountOre == 0)
+}
+
+// endedBefore tells whether a final request is known to have ended before another was last sent.
+func (r Request) endedBefore(other Request) bool {
+	n := len(other.Submissions)
+	if n == 0 {
+		return true
+	}
+	after, ok := r.Entered.Since(other.Submissions[n-1].At)
+	return ok && after == 0
+}
+
+// addOre adds amounts that are not negative; what does not fit is the most there is.
+func addOre(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
 }

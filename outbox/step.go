@@ -11,16 +11,14 @@ const historyCap = 32
 // Step is the state machine: what a request becomes by an event, and what is then to be done. It is total and pure. If
 // nothing durable changes, the request comes back with the same Revision and need not be written.
 func Step(r Request, e Event) (Request, []Effect) {
-	if own := e.OrderUUID == r.OrderUUID; r.Kind != KindOrder {
-		// Refunds and what acts beside the lanes name an order, and own none.
-	} else if e.Type == StatusSeen && !own && e.OrderUUID != "" {
-		// Only a hint that bore our mark had this order asked for: the answer is a find, and never our own order's status.
-		e.Type = Found
-	} else if e.Type == Found && own && e.OrderUUID != "" {
-		// What was found is what we hold: all that is new is its status.
-		e.Type = StatusSeen
+	if r.Kind == KindOrder { // the others name an order, and own none
+		e.Type = aboutOwn(r, e)
 	}
 	m := &move{r: r.clone(), e: e}
+	if e.Type == Resolved && r.State != StateInDoubt && r.State != StateUnresolved {
+		m.ignore(CodeNotInDoubt)
+		return m.r, m.fx
+	}
 	switch r.Kind {
 	case KindOrder:
 		m.order()
@@ -34,11 +32,29 @@ func Step(r Request, e Event) (Request, []Effect) {
 	return m.r, m.fx
 }
 
+// aboutOwn tells a find from the status of the order that is held already.
+func aboutOwn(r Request, e Event) EventType {
+	own := e.OrderUUID == r.OrderUUID
+	switch {
+	case e.OrderUUID == "":
+	case e.Type == StatusSeen && !own:
+		// Only a hint that bore our mark had this order asked for: the answer is a find, and never our own order's status.
+		return Found
+	case e.Type == Found && own:
+		// What was found is what we hold: all that is new is its status.
+		return StatusSeen
+	}
+	return e.Type
+}
+
 // NewRequest gives a request its start in life: queued, with revision 1. The Store sets Seq. r carries ID, Kind,
-// Terminal, Digest, Body, AmountOre, Currency, PublishedAt and TTL; at is the moment of acceptance.
+// Terminal, Digest, Body, AmountOre, Currency, PublishedAt and TTL, and what its kind asks for; at is the moment of acceptance.
 func NewRequest(r Request, at Instant) Request {
 	m := &move{r: r.clone(), e: Event{Type: added, At: at}}
 	m.r.Accepted, m.r.TTLFrom = at, at
+	if m.r.Refund == nil && (r.Kind == KindRefund || r.Kind == KindApproval) {
+		m.r.Refund = &Refund{}
+	}
 	m.to(StateQueued, nil, nil)
 	return m.r
 }
@@ -54,6 +70,7 @@ type move struct {
 func (m *move) to(s State, wait *Waiting, why *Reason) {
 	r := &m.r
 	r.State, r.Entered = s, m.e.At
+	r.Parked = false
 	r.Waiting, r.Reason = wait, why
 	if s.Final() {
 		if r.Finished == nil {

@@ -78,6 +78,7 @@ func (m *move) besideQueued() {
 
 // act does what the request is for.
 func (m *move) act() {
+	m.cancelHold()
 	e := Effect{OrderUUID: m.r.OrderUUID, Target: m.r.Target}
 	switch m.r.Kind {
 	case KindCancel:
@@ -92,18 +93,35 @@ func (m *move) act() {
 	m.do(e)
 }
 
+// cancelHold bounds a cancel of a bare order: it has no time to live, and no target whose end ends it. The time runs only
+// while the API answers.
+func (m *move) cancelHold() {
+	if m.r.Kind == KindCancel && m.r.Target == "" {
+		m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)
+	}
+}
+
 func (m *move) besideSending() {
 	switch m.e.Type {
 	case Done:
 		m.end(StateDone, m.e.Reason)
 	case StatusSeen:
-		// A check has its answer.
-		m.end(StateDone, &Reason{Code: m.e.Status.String(), Message: "the API says " + m.e.Status.String()})
+		m.besideStatus()
+	case DoubtTimeout:
+		if m.r.Kind != KindCancel || m.r.Target != "" {
+			m.ignore(ignoredStale)
+			return
+		}
+		m.end(StateExpired, &Reason{Code: CodeExpired, Message: "the API answers, but never said that it was cancelled; look at the terminal"})
 	case TargetSeen:
 		m.targetSeen()
 	case Refused:
 		m.end(StateRejected, m.e.Reason)
 	case Busy:
+		if m.r.Kind == KindCancel { // it stays as it is, so there is no count
+			m.again(WaitBusy, searchAgain)
+			return
+		}
 		m.r.Busy++
 		m.again(WaitBusy, m.backoff(m.r.Busy))
 	case Unavailable:
@@ -111,6 +129,7 @@ func (m *move) besideSending() {
 	case RateLimited:
 		m.again(WaitRateLimited, searchAgain)
 	case Unauthorized:
+		m.cancelHold() // a new token has its own chance
 		m.again(WaitUnauthorized, searchAgain)
 	case Ambiguous:
 		m.again(WaitAPIError, searchAgain)
@@ -125,6 +144,23 @@ func (m *move) besideSending() {
 		m.do(Effect{Type: Publish})
 	default:
 		m.ignore(ignoredPair)
+	}
+}
+
+// besideStatus takes the API's word on a bare order: a check has its answer, a cancel its end once there is one.
+func (m *move) besideStatus() {
+	why := &Reason{Code: m.e.Status.String(), Message: "the API says " + m.e.Status.String()}
+	switch {
+	case m.r.Kind == KindCheck:
+		m.end(StateDone, why)
+	case m.r.Kind != KindCancel:
+		m.ignore(ignoredPair)
+	case m.e.Status == StatusCancelled, m.e.Status == StatusDeclined, m.e.Status == StatusRefundDenied:
+		m.end(StateDone, why)
+	case m.e.Status == StatusPaid, m.e.Status == StatusRefunded:
+		m.end(StateRejected, why)
+	default:
+		m.again(WaitChecking, searchAgain)
 	}
 }
 

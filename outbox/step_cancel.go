@@ -84,6 +84,9 @@ func (m *move) wishCancel() {
 func (m *move) cancelReason() *Reason {
 	switch m.r.CancelReason {
 	case CodeCustomerTimeout:
+		if m.r.Kind == KindRefund {
+			return &Reason{Code: CodeCustomerTimeout, Message: "the refund was not taken on the terminal in time, and was called off"}
+		}
 		return &Reason{Code: CodeCustomerTimeout, Message: "the customer did not pay in time; the order was taken off the terminal"}
 	case "", CodeCancelled:
 		if m.r.CancelWanted {

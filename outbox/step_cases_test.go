@@ -128,7 +128,6 @@ func orderEvents() []caseEvent {
 	dueWith := func(s SearchResult) Event { return Event{Type: Due, Mark: "mark9", Shown: true, Search: s} }
 	tooOld := at(func(r Request) Instant { return r.TTLFrom.Add(r.TTL) })
 	noClock := func(e *Event, r Request) { e.At = r.TTLFrom.Add(r.TTL); e.At.Known = false }
-	otherBoot := func(e *Event, r Request) { e.At = r.Entered.Add(time.Hour); e.At.Boot = "boot-2"; e.At.Known = false }
 	other := func(t EventType, s OrderStatus) Event { return Event{Type: t, OrderUUID: "order2", Status: s} }
 	all := []caseEvent{
 		{"not searched", dueWith(SearchNone), nil},
@@ -194,6 +193,8 @@ func orderEvents() []caseEvent {
 		caseEvent{"check", evCheck, nil},
 		caseEvent{"hold", evHold, nil},
 		caseEvent{"", Event{Type: Restarted}, nil},
+		caseEvent{"", Event{Type: BooksSeen}, nil},
+		caseEvent{"", Event{Type: TargetSeen, Target: StatePaid}, nil},
 		caseEvent{"no customer timeout", Event{Type: Restarted}, policy(func(p *Policy) { p.CustomerTimeout = 0 })},
 		caseEvent{"other boot, clock unknown", Event{Type: Restarted}, otherBoot},
 	)
@@ -275,7 +276,7 @@ func effectWords(fx []Effect, particulars bool) []string {
 			}
 		default:
 			if particulars {
-				about = append(about, strings.TrimSpace(f.Mark+" "+f.OrderUUID))
+				about = append(about, strings.Join(strings.Fields(f.Mark+" "+f.OrderUUID+" "+f.Target), " "))
 			}
 		}
 		words = append(words, withWhen(f.Type.String(), strings.Join(about, " ")))

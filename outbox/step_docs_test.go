@@ -8,72 +8,6 @@ import (
 	"testing"
 )
 
-// stateWords says of a state what it means to a till, and what moves a request on.
-type stateWords struct{ means, moves string }
-
-// kindPage is what the page on states tells of a kind. A kind whose steps are built adds itself to kindPages.
-type kindPage struct {
-	title  string
-	cases  func(testing.TB) []caseRequest
-	events func() []caseEvent
-	words  map[State]stateWords
-}
-
-var kindPages = map[Kind]kindPage{KindOrder: {"Orders", orderCases, orderEvents, map[State]stateWords{
-	StateQueued: {"On disk, waiting for its turn: it survives a power cut, and nothing of it has reached the terminal.",
-		"Its turn sends it; a cancel ends it on the spot; the end of its time to live ends it `expired`."},
-	StateSending: {"The call that creates the order may be on its way.",
-		"The API's answer moves it on; if no answer comes, or none that tells, it is `in_doubt`."},
-	StateInDoubt: {"The order may exist at the API or not, so it is not sent again: do not take another payment yet.",
-		"The order is found, or a person decides, or it ends `unresolved` once the time for looking is over."},
-	StateAwaitingCustomer: {"The order is on the terminal, and the customer may pay.",
-		"The API tells that it was paid, declined or cancelled; a cancel, or the end of the customer's time, takes it off the terminal."},
-	StateCancelling: {"The order is being taken off the terminal; the customer may have been quicker.",
-		"The API tells how it ended; if it never does, it ends `unresolved`."},
-	StatePaid: {"Paid. With `late: true`, another end had been told before: a person has to look at it.",
-		"Nothing."},
-	StateDeclined: {"The payment was declined.",
-		"A payment found after all."},
-	StateCancelled: {"Cancelled: on request, at the terminal, because the customer's time was over, or given up by a person.",
-		"A payment found after all."},
-	StateRejected: {"Refused by the API, or impossible to forward.",
-		"A payment found after all."},
-	StateExpired: {"Not sent within its time to live.",
-		"A payment found after all, where a busy terminal had hidden an order."},
-	StateUnresolved: {"Nobody could tell whether the order exists. The lane is free again, the request is kept until a person decides.",
-		"A person's decision, or evidence that turns up."},
-}}}
-
-var eventWords = map[EventType]string{
-	Due:             "its turn has come, and a connection to the API stands",
-	Accepted:        "the API created the order",
-	Done:            "the API carried out a cancel or a resend",
-	Busy:            "the API said that the terminal is busy",
-	Unavailable:     "the call never reached the API",
-	RateLimited:     "the API asked for patience",
-	Unauthorized:    "the API did not accept the token",
-	Refused:         "the API said no",
-	Ambiguous:       "the call may or may not have been carried out",
-	StatusSeen:      "the API told the order's status",
-	Found:           "an order that bears a mark of ours was found",
-	NotFound:        "a search answered in full, without our mark",
-	CallbackSeen:    "somebody called back with our mark: a hint, never a proof",
-	CancelWanted:    "somebody wants it cancelled",
-	ResendWanted:    "somebody wants it shown on the terminal again",
-	CheckWanted:     "somebody wants to know the status now",
-	Resolved:        "a person decided: adopt, resubmit or abandon",
-	Expired:         "the time to live seems to be over",
-	CustomerTimeout: "the customer had their time",
-	DoubtTimeout:    "the time for looking into a doubt is over: `check` calls staff, `hold` gives up",
-	Restarted:       "the agent has just started",
-}
-
-var effectMeanings = map[EffectType]string{
-	Submit: "make the call that creates the order", Query: "ask for the order's status", Search: "look for our marks at the API",
-	SendCancel: "ask the API to cancel", SendResend: "ask the API to show it again", WakeAt: "set a timer",
-	Publish: "tell the till", Alarm: "call a person", Ignored: "the event means nothing here; counted",
-}
-
 // TestStatesPage holds docs/states.md to what Step does.
 func TestStatesPage(t *testing.T) {
 	t.Parallel()
@@ -89,11 +23,7 @@ terminal waiting, so that they reach the API in order.
 What happens to a request comes as an event. The agent writes the change to disk first, and only then does what follows from it.
 `)
 	for kind := KindOrder; kind <= KindResolution; kind++ {
-		if page, ok := kindPages[kind]; ok {
-			writeKind(t, &b, kind, page)
-		} else {
-			writeOtherKind(&b, kind)
-		}
+		writeKind(t, &b, kind, kindPages[kind])
 	}
 	writeLegend(t, &b)
 	checkGolden(t, filepath.Join("..", "docs", "states.md"), b.String())
@@ -104,14 +34,6 @@ func stateLabel(s State) string {
 		return "**`" + s.String() + "`**"
 	}
 	return "`" + s.String() + "`"
-}
-
-func writeOtherKind(b *strings.Builder, kind Kind) {
-	names := make([]string, 0, len(States(kind)))
-	for _, s := range States(kind) {
-		names = append(names, stateLabel(s))
-	}
-	fmt.Fprintf(b, "\n## Kind `%v`\n\nStates: %s. This version carries out no request of this kind.\n", kind, strings.Join(names, ", "))
 }
 
 func writeKind(t *testing.T, b *strings.Builder, kind Kind, page kindPage) {

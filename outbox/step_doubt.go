@@ -82,8 +82,7 @@ func (m *move) unresolved() {
 
 // resolve carries out a person's decision on a request in doubt or unresolved.
 func (m *move) resolve() {
-	if m.e.Revision != 0 && m.e.Revision != m.r.Revision {
-		m.ignore(CodeStaleRevision)
+	if m.staleResolution() {
 		return
 	}
 	switch m.e.Resolution {
@@ -104,6 +103,19 @@ func (m *move) resolve() {
 	}
 }
 
+// staleResolution refuses a decision that was made on another revision, or carried out before.
+func (m *move) staleResolution() bool {
+	switch {
+	case m.r.Settled != nil && m.r.Settled.ID == m.e.Source && m.e.Source != "":
+		m.ignore(ignoredStale)
+	case m.e.Revision != 0 && m.e.Revision != m.r.Revision:
+		m.ignore(CodeStaleRevision)
+	default:
+		return false
+	}
+	return true
+}
+
 // resubmit is the one way from doubt to a second submission: a person chose it, doubt_check has passed since the last
 // byte, and a new search found nothing or was not allowed. An order that we know of is not resubmitted: it exists.
 func (m *move) resubmit() {
@@ -113,16 +125,25 @@ func (m *move) resubmit() {
 		sent = r.Submissions[n-1].At
 	}
 	since, ok := m.e.At.Since(sent)
-	if r.CancelWanted {
+	switch {
+	case r.CancelWanted:
 		m.ignore(CodeCancelWanted)
 		return
-	}
-	if r.Kind == KindOrder && r.OrderUUID != "" || m.e.Search == SearchNone || ok && since < m.e.Policy.DoubtCheck || len(r.Body) == 0 {
+	case r.Kind == KindOrder && r.OrderUUID != "":
+		m.ignore(CodeNotInDoubt)
+		return
+	case m.e.Search == SearchNone || ok && since < m.e.Policy.DoubtCheck:
+		m.ignore(IgnoredEarly)
+		return
+	case len(r.Body) == 0:
 		m.ignore(ignoredStale)
 		return
 	}
 	m.settle()
-	r.Fresh, r.Busy = true, 0
+	if r.Refund != nil {
+		r.Refund.Doubted = true
+	}
+	r.Fresh, r.Busy, r.CancelReason = true, 0, ""
 	r.TTLFrom, r.PublishedAt = m.e.At, 0
 	m.to(StateQueued, nil, nil)
 	m.wake(TimerRetry, 0)

@@ -107,7 +107,7 @@ func (m *move) expireIfDue() bool {
 	switch {
 	case ok && left > 0:
 		return false
-	case m.r.Busy > 0 && m.e.Policy.BusyMeans == BusyDoubt:
+	case m.r.Busy > 0 && m.r.Kind.Laned() && m.e.Policy.BusyMeans == BusyDoubt:
 		// By the operator's word a busy answer is no proof: it may have been carried out.
 		m.doubt(nil)
 	case !ok:

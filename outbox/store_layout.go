@@ -19,7 +19,7 @@ var (
 	bucketIDs      = []byte("ids")      // request id: seq, for ever
 	bucketOrders   = []byte("orders")   // order uuid: seq of the order that owns it
 	bucketTombs    = []byte("tombs")    // seq: tombstone
-	bucketRefunds  = []byte("refunds")  // order uuid 0x00 seq: nothing, for refunds and approvals that name the order
+	bucketRefunds  = []byte("refunds")  // order uuid 0x00 seq, or 0x00 order's id 0x00 seq: nothing, for refunds and approvals
 	bucketMeta     = []byte("meta")
 	bucketBlobs    = []byte("blobs") // small values of the agent's
 

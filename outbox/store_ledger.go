@@ -4,71 +4,94 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 )
 
 func refundPrefix(orderUUID string) []byte { return append([]byte(orderUUID), 0) }
 
-func refundKey(orderUUID string, seq uint64) []byte {
-	return binary.BigEndian.AppendUint64(refundPrefix(orderUUID), seq)
+// waitingPrefix stands before the refunds that name an order by its requestId, as long as they don't know its uuid.
+func waitingPrefix(orderID string) []byte { return append(append([]byte{0}, orderID...), 0) }
+
+// refundKey is a request's place in the index of what pays back an order; nil if it has none.
+func refundKey(r Request) []byte {
+	switch {
+	case r.Kind != KindRefund && r.Kind != KindApproval:
+		return nil
+	case r.OrderUUID != "":
+		return binary.BigEndian.AppendUint64(refundPrefix(r.OrderUUID), r.Seq)
+	case r.Target != "":
+		return binary.BigEndian.AppendUint64(waitingPrefix(r.Target), r.Seq)
+	}
+	return nil
 }
 
-// pays tells whether a request belongs into the index of what pays back an order.
-func pays(r Request) bool {
-	return (r.Kind == KindRefund || r.Kind == KindApproval) && r.OrderUUID != ""
-}
-
-// indexRefund keeps the index when a refund's order becomes known, which happens once.
-func (t *txn) indexRefund(r Request) {
-	if pays(r) {
-		t.note(t.refunds.Put(refundKey(r.OrderUUID, r.Seq), nil))
+// indexRefund keeps the index of refunds; before is zero for a new one. A key changes once, when the order becomes known.
+func (t *txn) indexRefund(before, after Request) {
+	was, is := refundKey(before), refundKey(after)
+	if bytes.Equal(was, is) {
+		return
+	}
+	if was != nil {
+		t.note(t.refunds.Delete(was))
+	}
+	if is != nil {
+		t.note(t.refunds.Put(is, nil))
 	}
 }
 
 // ledger adds up what this outbox knows of a refund's or approval's order.
 func (t *txn) ledger(r Request) (Ledger, error) {
 	var l Ledger
-	uuid, err := t.ledgerOrder(r, &l)
-	if err != nil || uuid == "" {
+	uuid, id, err := t.ledgerOrder(r, &l)
+	if err != nil {
 		return l, err
 	}
-	err = t.eachRefund(uuid, func(other Request) {
+	count := func(other Request) {
 		if other.Seq != r.Seq {
-			l.Count(other, r.AmountOre)
+			l.Count(other, r)
 		}
-	})
+	}
+	if uuid != "" {
+		err = t.eachRefund(refundPrefix(uuid), count)
+	}
+	if err == nil && id != "" {
+		err = t.eachRefund(waitingPrefix(id), count)
+	}
 	return l, err
 }
 
 // ledgerOrder finds the order that a refund pays back, and the request of ours that placed it, if one did.
-func (t *txn) ledgerOrder(r Request, l *Ledger) (uuid string, err error) {
-	uuid = r.OrderUUID
+func (t *txn) ledgerOrder(r Request, l *Ledger) (uuid, id string, err error) {
+	uuid, id = r.OrderUUID, r.Target
 	var k []byte
 	if uuid != "" {
 		k = t.orders.Get([]byte(uuid))
 	} else {
-		k = t.ids.Get([]byte(r.Target))
+		k = t.ids.Get([]byte(id))
 	}
 	seq, ok := keySeq(k)
 	if !ok {
-		return uuid, nil
+		return uuid, id, nil
 	}
 	order, err := t.load(seq)
-	if err != nil || order.Kind != KindOrder {
-		if errors.Is(err, ErrNotFound) {
-			err = nil // pruned long ago
-		}
-		return uuid, err
-	}
-	if uuid == "" {
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return uuid, id, nil // pruned long ago
+	case err != nil || order.Kind != KindOrder:
+		return uuid, id, err
+	case uuid == "":
 		uuid = order.OrderUUID
 	}
-	l.Order = &LedgerOrder{State: order.State, OrderUUID: uuid, AmountOre: order.AmountOre}
-	return uuid, nil
+	state := order.State
+	if slices.Contains(order.FurtherPaid, uuid) {
+		state = StatePaid // by itself, however the request ended
+	}
+	l.Order = &LedgerOrder{State: state, OrderUUID: uuid, AmountOre: order.AmountOre}
+	return uuid, order.ID, nil
 }
 
-// eachRefund visits the refunds and approvals that name an order.
-func (t *txn) eachRefund(uuid string, fn func(Request)) error {
-	prefix := refundPrefix(uuid)
+// eachRefund visits the refunds and approvals whose keys begin with prefix.
+func (t *txn) eachRefund(prefix []byte, fn func(Request)) error {
 	c := t.refunds.Cursor()
 	for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
 		seq, ok := keySeq(k[len(prefix):])
@@ -84,12 +107,22 @@ func (t *txn) eachRefund(uuid string, fn func(Request)) error {
 	return nil
 }
 
-// Refunds lists the refunds and approvals that name an order, oldest first.
+// Refunds lists the refunds and approvals of an order, oldest first; those that name it by its requestId are among them
+// once they know its uuid.
 func (s *Store) Refunds(orderUUID string) ([]Request, error) {
+	return s.refunds(refundPrefix(orderUUID))
+}
+
+// Waiting lists the refunds and approvals that name an order by its requestId and don't know its uuid yet, oldest first.
+func (s *Store) Waiting(orderID string) ([]Request, error) {
+	return s.refunds(waitingPrefix(orderID))
+}
+
+func (s *Store) refunds(prefix []byte) ([]Request, error) {
 	var list []Request
 	err := s.view(func(t *txn) error {
 		list = nil
-		return t.eachRefund(orderUUID, func(r Request) { list = append(list, r) })
+		return t.eachRefund(prefix, func(r Request) { list = append(list, r) })
 	})
 	return list, err
 }

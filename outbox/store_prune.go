@@ -69,9 +69,7 @@ func (t *txn) prune(r Request) {
 	for _, uuid := range owned(r) {
 		t.note(t.orders.Delete([]byte(uuid)))
 	}
-	if pays(r) {
-		t.note(t.refunds.Delete(refundKey(r.OrderUUID, r.Seq)))
-	}
+	t.indexRefund(r, Request{})
 	if len(r.Body) > 0 {
 		t.note(t.bodies.Delete(k))
 	}

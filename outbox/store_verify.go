@@ -84,7 +84,7 @@ func (t *txn) verifyTomb(seq uint64, h header, _ *tally) error {
 }
 
 // verifyWhole reads the body and the orders of a record. Its JSON is covered by the checksum; it is decoded where it
-// names an order.
+// names an order or pays one back.
 func (t *txn) verifyWhole(seq uint64, h header, n *tally) error {
 	if h.hasBody() {
 		n.bodies++
@@ -92,25 +92,32 @@ func (t *txn) verifyWhole(seq uint64, h header, n *tally) error {
 			return t.damaged("body", seq, err)
 		}
 	}
-	if !bytes.Contains(h.rest, []byte(`"o":`)) && !bytes.Contains(h.rest, []byte(`"fo":`)) {
+	pays := h.kind == KindRefund || h.kind == KindApproval
+	if !pays && !bytes.Contains(h.rest, []byte(`"o":`)) && !bytes.Contains(h.rest, []byte(`"fo":`)) {
 		return nil
 	}
 	r, _, err := decodeRecord(seq, t.raw(seq))
 	if err != nil {
 		return t.damaged("record", seq, err)
 	}
-	if pays(r) {
-		n.refunds++
-		k := refundKey(r.OrderUUID, seq)
-		if found, _ := t.refunds.Cursor().Seek(k); !bytes.Equal(found, k) {
-			return t.wrong("record %d is not in the index of refunds", seq)
-		}
-	}
 	for _, uuid := range owned(r) {
 		n.orders++
 		if !bytes.Equal(t.orders.Get([]byte(uuid)), seqKey(seq)) {
 			return t.wrong("an order of record %d is not in the index of orders", seq)
 		}
+	}
+	return t.verifyRefund(r, n)
+}
+
+// verifyRefund looks for a refund in the index of what pays back an order.
+func (t *txn) verifyRefund(r Request, n *tally) error {
+	key := refundKey(r)
+	if key == nil {
+		return nil
+	}
+	n.refunds++
+	if k, _ := t.refunds.Cursor().Seek(key); !bytes.Equal(k, key) {
+		return t.wrong("record %d is not in the index of refunds", r.Seq)
 	}
 	return nil
 }

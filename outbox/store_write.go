@@ -108,7 +108,7 @@ func (t *txn) add(r, known Request, record []byte) Added {
 	seal(record, seq)
 	t.note(t.ids.Put([]byte(r.ID), seqKey(seq)))
 	t.put(Request{}, r, record, len(r.Body) > 0, false)
-	t.indexRefund(r)
+	t.indexRefund(Request{}, r)
 	place, err := t.position(r)
 	t.note(err)
 	t.changes = append(t.changes, Change{Request: r, Position: place})
@@ -225,9 +225,7 @@ func (t *txn) change(before, after Request) error {
 	}
 	same := bytes.Equal(before.Body, after.Body)
 	t.put(before, after, record, !same && len(after.Body) > 0, !same && len(after.Body) == 0)
-	if before.OrderUUID != after.OrderUUID {
-		t.indexRefund(after)
-	}
+	t.indexRefund(before, after)
 	return nil
 }
 

@@ -1,0 +1,166 @@
+package outbox
+
+import "slices"
+
+// Books is what the API tells of an order's money: order details and refund status.
+type Books struct {
+	// Readable: the details answered, with a payment history.
+	Readable    bool        `json:"r,omitempty"`
+	TotalOre    int64       `json:"t,omitempty"` // 0: not told
+	RefundedOre int64       `json:"d,omitempty"`
+	Entries     []BookEntry `json:"e,omitempty"`
+	// Status is the refund status, as far as it matters; StatusRead is false where it could not be read.
+	Status     OrderStatus `json:"s,omitempty"`
+	StatusRead bool        `json:"sr,omitempty"`
+	// Detailed: the details answered, so Products is all there is.
+	Detailed bool          `json:"-"`
+	Products []BookProduct `json:"-"`
+}
+
+// BookEntry is one refund in the payment history.
+type BookEntry struct {
+	Ore  int64 `json:"o"`
+	Done bool  `json:"d,omitempty"`
+}
+
+// BookProduct is a line of the order.
+type BookProduct struct {
+	ID        int64 // 0: not told
+	ProductID string
+	Ore       int64 // 0: not told
+}
+
+// toKeep is what of the books is evidence later.
+func (b Books) toKeep() *Books {
+	b.Entries = slices.Clone(b.Entries)
+	b.Detailed, b.Products = false, nil
+	return &b
+}
+
+// refunded is what was paid back by these books.
+func (b Books) refunded() int64 {
+	var done int64
+	for _, e := range b.Entries {
+		if e.Done {
+			done = addOre(done, e.Ore)
+		}
+	}
+	return max(done, b.RefundedOre)
+}
+
+// elsewhere is what the books show as paid back beyond a ledger. A refund of exactly the amount of one of ours of which
+// the end is not known is taken for that one, as in a doubt.
+func (b Books) elsewhere(l Ledger) int64 {
+	others := b.refunded()
+	var amounts []int64
+	for _, e := range b.Entries {
+		if e.Done {
+			amounts = append(amounts, e.Ore)
+		}
+	}
+	for _, ore := range l.Done {
+		others = max(others-ore, 0)
+		amounts, _ = without(amounts, ore)
+	}
+	if len(b.Entries) == 0 {
+		amounts = []int64{others}
+	}
+	for _, ore := range l.Open {
+		var ours bool
+		if amounts, ours = without(amounts, ore); ours {
+			others = max(others-ore, 0)
+		}
+	}
+	return others
+}
+
+// without takes one of an amount out of a list.
+func without(list []int64, ore int64) (rest []int64, found bool) {
+	i := slices.Index(list, ore)
+	if i < 0 {
+		return list, false
+	}
+	return slices.Delete(list, i, i+1), true
+}
+
+// bookChange says what became visible between two looks at the books.
+type bookChange uint8
+
+const (
+	bookUnreadable bookChange = iota // no look, or none to compare with
+	bookSame
+	bookDone    // a refund of exactly this amount is done
+	bookPending // a refund of exactly this amount is there
+	bookOther   // something else changed; it proves nothing either way
+)
+
+// booksSince compares a look at the books with the one before the submission.
+func booksSince(before *Books, now Books, amount int64) bookChange {
+	if before == nil {
+		return bookUnreadable
+	}
+	moved := before.StatusRead && now.StatusRead && before.Status != now.Status
+	if !before.Readable || !now.Readable {
+		if moved {
+			return bookOther
+		}
+		return bookUnreadable
+	}
+	c := compareEntries(before.Entries, now.Entries)
+	grown := now.refunded() - before.refunded() - c.completed
+	// One of the same amount that was under way before, and still seems to be: which of the two is done can't be told.
+	twin := slices.Contains(c.kept, BookEntry{Ore: amount})
+	one := len(c.fresh) == 1 && c.fresh[0].Ore == amount && (grown == 0 || grown == amount)
+	switch {
+	case c.gone:
+		return bookOther
+	case len(c.fresh) == 0 && grown == amount && !twin:
+		return bookDone
+	case one && (grown == amount || c.fresh[0].Done) && !twin:
+		return bookDone
+	case one:
+		return bookPending
+	case grown != 0 || len(c.fresh) > 0 || c.completed > 0 || moved:
+		return bookOther
+	case before.StatusRead != now.StatusRead:
+		return bookUnreadable // not in full
+	}
+	return bookSame
+}
+
+// entryChange is what became of the refunds in a payment history.
+type entryChange struct {
+	kept, fresh []BookEntry
+	// completed adds up what was under way and is done now; gone: one is there no more.
+	completed int64
+	gone      bool
+}
+
+func compareEntries(before, now []BookEntry) entryChange {
+	var c entryChange
+	rest := slices.Clone(before)
+	take := func(e BookEntry) bool {
+		i := slices.Index(rest, e)
+		if i >= 0 {
+			rest = slices.Delete(rest, i, i+1)
+		}
+		return i >= 0
+	}
+	var others []BookEntry
+	for _, e := range now {
+		if take(e) {
+			c.kept = append(c.kept, e)
+		} else {
+			others = append(others, e)
+		}
+	}
+	for _, e := range others {
+		if e.Done && take(BookEntry{Ore: e.Ore}) {
+			c.completed = addOre(c.completed, e.Ore)
+		} else {
+			c.fresh = append(c.fresh, e)
+		}
+	}
+	c.gone = len(rest) > 0
+	return c
+}

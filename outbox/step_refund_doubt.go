@@ -1,0 +1,95 @@
+package outbox
+
+func (m *move) refundInDoubt() {
+	switch m.e.Type {
+	case BooksSeen:
+		if !m.foundInBooks() {
+			m.wake(TimerSearch, m.retryAfter(searchAgain))
+		}
+	case Accepted:
+		// The API's word, committed only now.
+		m.refundAccepted()
+	case NotFound, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
+		m.wake(TimerSearch, m.retryAfter(searchAgain))
+	case CancelWanted:
+		m.wishCancel()
+	case CallbackSeen:
+		m.seek()
+	case Resolved:
+		m.resolveRefund()
+	case DoubtTimeout:
+		m.doubtTimeout()
+	case CheckWanted:
+		m.do(Effect{Type: Publish})
+		m.seek()
+	case Restarted:
+		m.lookInto()
+	default:
+		m.ignore(ignoredPair)
+	}
+}
+
+// bookEvidence says what the books show of this refund. Where another one may have brought the same amount into them,
+// nobody can tell the two apart.
+func (m *move) bookEvidence() bookChange {
+	if m.e.Ledger.Twin {
+		return bookUnreadable
+	}
+	return booksSince(m.r.Refund.Before, m.e.Books, m.r.AmountOre)
+}
+
+// foundInBooks ends a doubt by a change of exactly this amount since the submission, and by nothing less; false if there is
+// none.
+func (m *move) foundInBooks() bool {
+	switch change := m.bookEvidence(); {
+	case change == bookDone && m.r.Kind == KindRefund:
+		m.end(StateRefunded, nil)
+	case change == bookDone, change == bookPending && !m.approves():
+		m.accept()
+	default:
+		return false
+	}
+	return true
+}
+
+// resolveRefund carries out a person's decision on a refund or approval. What it is about is the order that it pays back.
+func (m *move) resolveRefund() {
+	if m.staleResolution() {
+		return
+	}
+	switch m.e.Resolution {
+	case Adopt:
+		m.adoptRefund()
+	case Resubmit:
+		if !m.foundInBooks() { // what is there is not sent again, whatever the person knew
+			m.resubmit()
+		}
+	case Abandon:
+		m.settle()
+		m.end(StateRejected, &Reason{Code: CodeAbandoned, Message: "given up by a person; nothing was sent again"})
+	default:
+		m.ignore(ignoredPair)
+	}
+}
+
+func (m *move) adoptRefund() {
+	r := &m.r
+	uuid := r.OrderUUID
+	if o := m.e.Ledger.Order; uuid == "" && o != nil {
+		// From a copy of the outbox in which its turn had not come.
+		uuid = o.OrderUUID
+	}
+	if uuid == "" {
+		uuid = m.e.OrderUUID
+	}
+	if uuid == "" || m.e.OrderUUID != "" && m.e.OrderUUID != uuid {
+		m.ignore(CodeAmountMismatch)
+		return
+	}
+	r.OrderUUID = uuid
+	if r.Refund.Full && r.AmountOre == 0 {
+		r.AmountOre, _ = m.left()
+	}
+	m.settle()
+	m.accept()
+}
