@@ -147,6 +147,7 @@ func (a *Agent) connectParts() error {
 	ls.api = a.api
 	ls.reconciler, ls.poller = newReconciler(a.api, a.log), newPoller(a.api)
 	ls.reconciler.clock, ls.reconciler.quiet, ls.reconciler.stray = a.clock, ls.quiet, ls.stray
+	ls.reconciler.path = a.cfg.Outbox.Path + ".baseline"
 	ls.reconciler.owned = func(uuid string) bool { _, err := a.store.ByOrder(uuid); return err == nil }
 	ls.compose = composer{location: a.cfg.Store.Location, customerDetails: a.cfg.OrderDefaults.CustomerDetails, sendOrderBy: a.cfg.OrderDefaults.SendOrderBy}
 	a.intake = &intake{

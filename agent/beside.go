@@ -41,18 +41,23 @@ func (l *lane) target(r outbox.Request) (t outbox.Request, ok bool) {
 	return t, err == nil && t.OrderUUID == r.OrderUUID
 }
 
-// openRefund is the refund of an order that is under way, if it is one of ours.
+// openRefund is the refund of an order that is under way, else one that is queued, if there is one of ours.
 func (l *lane) openRefund(orderUUID string) (outbox.Request, bool) {
 	list, err := l.store.Refunds(orderUUID)
 	if err != nil {
 		return outbox.Request{}, false
 	}
+	var queued outbox.Request
 	for _, t := range list {
-		if t.Kind == outbox.KindRefund && !t.State.Final() && t.State != outbox.StateQueued {
+		switch {
+		case t.Kind != outbox.KindRefund || t.State.Final():
+		case t.State != outbox.StateQueued:
 			return t, true
+		default:
+			queued = t
 		}
 	}
-	return outbox.Request{}, false
+	return queued, queued.ID != ""
 }
 
 // carryCancel hands a cancel to its target, whose end will be told, or sends it to the API for an order that is not

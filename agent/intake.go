@@ -90,10 +90,9 @@ type arrived struct {
 	request  outbox.Request
 }
 
-// take brings a batch through the door: one commit for all that pass.
-func (in *intake) take(ctx context.Context, batch []mqtt.Delivery) {
-	now := in.clock.Now()
-	rules := mqtt.Rules{
+// rules is what the door has to know of this shop and moment.
+func (in *intake) rules(now outbox.Instant) mqtt.Rules {
+	return mqtt.Rules{
 		AllowPersonalNumber:    in.cfg.Policy.AllowPersonalNumber,
 		HasCustomerDefaults:    in.cfg.OrderDefaults.CustomerDetails != nil,
 		HasSendOrderByDefaults: in.cfg.OrderDefaults.SendOrderBy != nil,
@@ -101,6 +100,12 @@ func (in *intake) take(ctx context.Context, batch []mqtt.Delivery) {
 		Now:                    now.Time(),
 		ClockKnown:             now.Known,
 	}
+}
+
+// take brings a batch through the door: one commit for all that pass.
+func (in *intake) take(ctx context.Context, batch []mqtt.Delivery) {
+	now := in.clock.Now()
+	rules := in.rules(now)
 	var good []arrived
 	for i, d := range batch {
 		req, refusal := mqtt.Decode(in.topics, d.Topic, d.Retained, d.Payload, rules)
@@ -162,7 +167,12 @@ func (in *intake) add(ctx context.Context, good []arrived) error {
 
 // again tells the present status of a request that was published once more.
 func (in *intake) again(r outbox.Request) {
-	in.publish.status(in.publish.current(r), r.Seq != 0)
+	s := in.publish.current(r)
+	known := len(r.History) > 0 // else it was pruned, and its topic cleared: nothing is to stay there
+	if !known {
+		s.At = mqtt.At(in.clock.Now().Time())
+	}
+	in.publish.status(s, known)
 }
 
 // failed leaves a batch with the broker, which sends it again when the connection is back.

@@ -316,9 +316,12 @@ func (l *lane) attempt(r outbox.Request) {
 // due commits the submission before its first byte leaves.
 func (l *lane) due(r outbox.Request) {
 	if r.Kind != outbox.KindOrder {
-		books := l.books[r.Seq]
+		books, search := l.books[r.Seq], outbox.SearchForbidden
 		delete(l.books, r.Seq)
-		l.apply(r.Seq, outbox.Event{Type: outbox.Due, Mark: outbox.NewMark(r.Seq, entropy()), Books: books})
+		if books.Readable {
+			search = outbox.SearchClear
+		}
+		l.apply(r.Seq, outbox.Event{Type: outbox.Due, Mark: outbox.NewMark(r.Seq, entropy()), Books: books, Search: search})
 		return
 	}
 	mark := r.Mark()

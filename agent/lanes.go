@@ -14,6 +14,9 @@ import (
 	"tillpost/outbox"
 )
 
+// watchedFor is how long an unresolved request is looked for.
+const watchedFor = 24 * time.Hour
+
 // callsGrace is how long an ordered stop waits for calls under way: a create whose answer is heard leaves no doubt.
 const callsGrace = 3 * time.Second
 
@@ -125,7 +128,7 @@ func (ls *lanes) resume(ctx context.Context) {
 		case r.Parked:
 			ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
 			ls.park(r)
-		case !r.State.HoldsLane():
+		case !r.Kind.Laned(), !r.State.HoldsLane():
 			ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
 		case r.Waiting != nil && r.Waiting.Code == outbox.WaitNeedsStaff:
 			ls.alarmed(r, outbox.AlarmNeedsStaff)
@@ -177,8 +180,13 @@ func (ls *lanes) alarmed(r outbox.Request, code string) {
 	ls.log.Warn("a person is needed", "alarm", code, "request", r.ID, "terminal", r.Terminal, "state", r.State.String())
 }
 
-// quiet tells that nothing is on its way or in doubt at any terminal.
+// quiet tells that nothing is on its way, in doubt, or looked for after a doubt, at any terminal.
 func (ls *lanes) quiet() bool {
+	for _, p := range ls.problems.list() {
+		if p.Code == ProblemUnresolved && time.Since(p.Since) < watchedFor {
+			return false
+		}
+	}
 	return !slices.ContainsFunc(ls.store.Lanes(), func(at outbox.Lane) bool {
 		if at.Holder == 0 {
 			return false

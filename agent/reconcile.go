@@ -2,8 +2,8 @@ package agent
 
 import (
 	"context"
-	"hash/maphash"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,21 +60,20 @@ type reconciler struct {
 	clock Clock
 	quiet func() bool // nothing is sent or in doubt, so a baseline may be taken
 	log   *slog.Logger
-	seed  maphash.Seed
+	path  string // where the baseline is kept; "": nowhere
 
 	mu   sync.Mutex
 	jobs []searchJob
 	wake chan struct{}
 
 	// Owned by run.
-	baseline   map[uint64]struct{}
-	baselineAt outbox.Instant // when its list was asked for and read in full
-	examined   map[uint64][]string
-	forbidden  time.Time // until then, searching is not asked for
+	baseline  *baseline
+	examined  map[uint64][]string
+	forbidden time.Time // until then, searching is not asked for
 }
 
 func newReconciler(client *api.Client, log *slog.Logger) *reconciler {
-	return &reconciler{api: client, log: log, seed: maphash.MakeSeed(), wake: make(chan struct{}, 1), examined: map[uint64][]string{}}
+	return &reconciler{api: client, log: log, wake: make(chan struct{}, 1), examined: map[uint64][]string{}}
 }
 
 // search queues a job; done is called on the reconciler's goroutine, or at once where no search could find the mark.
@@ -93,6 +92,12 @@ func (c *reconciler) search(j searchJob) {
 }
 
 func (c *reconciler) run(ctx context.Context) {
+	if c.path != "" {
+		var err error
+		if c.baseline, err = loadBaseline(c.path); err != nil {
+			c.log.Warn("a search may take longer", "file", c.path, "err", err)
+		}
+	}
 	renew := time.NewTimer(0)
 	defer renew.Stop()
 	for {
@@ -116,17 +121,16 @@ func (c *reconciler) renew(ctx context.Context) time.Duration {
 	if !c.quiet() {
 		return time.Minute
 	}
-	fresh := map[uint64]struct{}{}
+	fresh := &baseline{}
 	reply := c.api.OrderStatuses(ctx, "", func(o api.OrderStatus) error {
-		fresh[c.hash(o.UUID)] = struct{}{}
+		fresh.add(o.UUID)
 		return nil
 	})
 	switch {
 	case reply.Outcome == api.OutcomeAccepted:
 		c.forbidden = time.Time{}
 		if c.quiet() {
-			c.baseline, c.baselineAt = fresh, c.clock.Now()
-			clear(c.examined)
+			c.renewed(fresh)
 		}
 		return baselineEvery
 	case forbids(reply) || reply.Outcome == api.OutcomeNotFound:
@@ -135,6 +139,22 @@ func (c *reconciler) renew(ctx context.Context) time.Duration {
 		return askAgainEvery
 	default:
 		return time.Minute
+	}
+}
+
+// renewed takes a list that was read in full by now: what is submitted from now on is not in it. What was submitted
+// while it was read may be, so its moment is the end of the reading, not the beginning.
+func (c *reconciler) renewed(fresh *baseline) {
+	fresh.at = c.clock.Now()
+	fresh.sort()
+	known := c.baseline != nil && slices.Equal(c.baseline.hashes, fresh.hashes)
+	c.baseline = fresh
+	clear(c.examined)
+	if known || c.path == "" {
+		return
+	}
+	if err := fresh.save(c.path); err != nil {
+		c.log.Warn("the list of known orders could not be kept; a search after a crash may take longer", "err", err)
 	}
 }
 
@@ -157,7 +177,7 @@ func (c *reconciler) round(ctx context.Context, jobs []searchJob) {
 	usable := c.baselineHolds(jobs)
 	var found []candidate
 	reply := c.api.OrderStatuses(ctx, "", func(o api.OrderStatus) error {
-		if _, old := c.baseline[c.hash(o.UUID)]; !(usable && old) && !c.owned(o.UUID) {
+		if !(usable && c.baseline.has(o.UUID)) && !c.owned(o.UUID) {
 			found = append(found, candidate{o.UUID, o.State()})
 		}
 		return nil
@@ -186,8 +206,7 @@ func (c *reconciler) round(ctx context.Context, jobs []searchJob) {
 // baselineHolds tells whether the baseline was complete before any submission that is looked for.
 func (c *reconciler) baselineHolds(jobs []searchJob) bool {
 	for _, j := range jobs {
-		first := j.request.Submissions[0].At
-		if c.baseline == nil || first.Boot != c.baselineAt.Boot || first.Mono <= c.baselineAt.Mono {
+		if !c.baseline.before(j.request.Submissions[0].At) {
 			return false
 		}
 	}
@@ -203,7 +222,7 @@ func (c *reconciler) examine(ctx context.Context, found []candidate, jobs *[]sea
 	asked := 0
 	for i := len(found) - 1; i >= 0; i-- {
 		one := found[i]
-		marks, known := c.examined[c.hash(one.uuid)]
+		marks, known := c.examined[hashUUID(one.uuid)]
 		if !known {
 			if asked == detailsPerRound {
 				return true, 0, false
@@ -218,7 +237,7 @@ func (c *reconciler) examine(ctx context.Context, found []candidate, jobs *[]sea
 				continue
 			}
 			marks = outbox.FindMarks(details.References())
-			c.examined[c.hash(one.uuid)] = marks
+			c.examined[hashUUID(one.uuid)] = marks
 		}
 		for _, m := range marks {
 			c.matched(m, one, jobs)
@@ -244,5 +263,3 @@ func answer(jobs []searchJob, f findings) {
 		j.done(f)
 	}
 }
-
-func (c *reconciler) hash(uuid string) uint64 { return maphash.String(c.seed, uuid) }

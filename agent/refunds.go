@@ -11,7 +11,7 @@ import (
 const (
 	// booksTries is how often details that fail are asked for before a refund goes on without them.
 	booksTries = 3
-	// confirmAfter is how many answers in a row are believed where the books don't bear a refund's end out.
+	// confirmAfter is how many answers of a refund's end in a row are not believed yet where it proves little.
 	confirmAfter = 3
 )
 
@@ -184,36 +184,26 @@ func (l *lane) submitRefund(r outbox.Request) {
 	})
 }
 
-// queryRefund asks how a refund stands. The API's status is the order's, so one that stood before this refund began is
-// believed only once the books bear it out, or it has been told several times over.
+// queryRefund asks how a refund stands.
 func (l *lane) queryRefund(r outbox.Request) {
 	l.call(r, outbox.Query, r.OrderUUID, func(ctx context.Context) outbox.Event {
-		e := l.statusEvent(ctx, r.OrderUUID, true)
-		before := r.Refund.Before
-		if e.Type != outbox.StatusSeen || e.Status == outbox.StatusRefundPending || before == nil || !before.StatusRead || before.Status != e.Status {
-			return e
-		}
-		if k := l.lookAt(ctx, r.OrderUUID); k.retry == 0 {
-			e.Books = k.books
-		}
-		return e
+		return l.statusEvent(ctx, r.OrderUUID, true)
 	})
 }
 
-// confirm counts answers that tell of an end that stood before; on the lane's goroutine.
+// confirm counts answers in a row that tell of a refund's end, on the lane's goroutine. The API's status is the order's,
+// so the state machine asks of one that stood before this refund began that it is told several times over, or that
+// something else was told in between.
 func (l *lane) confirm(r outbox.Request, e *outbox.Event) {
-	if e.Type != outbox.StatusSeen || r.Kind != outbox.KindRefund || r.Refund == nil || r.Refund.Before == nil {
+	if e.Type != outbox.StatusSeen || r.Kind != outbox.KindRefund {
 		return
 	}
 	if e.Status == outbox.StatusRefundPending {
-		l.tries[r.Seq] = confirmAfter // it has been on its way since: its end is its own
+		l.tries[r.Seq] = confirmAfter
 		return
 	}
 	l.tries[r.Seq]++
-	e.Confirmed = l.tries[r.Seq] > confirmAfter || r.Refund.BornOut(e.Books, r.AmountOre)
-	if e.Confirmed {
-		delete(l.tries, r.Seq)
-	}
+	e.Confirmed = l.tries[r.Seq] > confirmAfter
 }
 
 // searchRefund looks into a refund in doubt: only the books can tell.

@@ -20,6 +20,8 @@ func statusOf(r outbox.Request, position int, waiting *outbox.Waiting) mqtt.Stat
 		At:           mqtt.At(lastChange(r).Time()),
 		OrderUUID:    r.OrderUUID,
 		Late:         r.Late,
+
+		TargetRequestID: r.Target,
 	}
 	if r.AmountOre > 0 {
 		s.Amount = mqtt.NewAmount(r.AmountOre, r.Currency)

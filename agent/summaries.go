@@ -164,7 +164,7 @@ func (a *Agent) prune(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		for a.pruneSome(ctx) == pruneBatch && ctx.Err() == nil {
+		for a.bus.Connected() && a.pruneSome(ctx) == pruneBatch && ctx.Err() == nil {
 		}
 	}
 }
@@ -270,7 +270,7 @@ func (a *Agent) openWeb() error {
 		return nil
 	}
 	web, err := monitor.NewServer(monitor.ServerOptions{
-		Listen: a.cfg.HTTP.Listen, WebConfigFile: a.cfg.HTTP.WebConfigFile, Metrics: a.metrics, Ready: a.notReady, Logger: a.log,
+		Listen: a.cfg.HTTP.Listen, WebConfigFile: a.cfg.HTTP.WebConfigFile, Metrics: a.metrics, Ready: a.notReady, Logger: a.log, Requests: a,
 	})
 	if err != nil {
 		return err

@@ -44,6 +44,8 @@ type ServerOptions struct {
 	Ready func() []string
 	// Logger gets what goes wrong with a connection; nil discards it.
 	Logger *slog.Logger
+	// Requests is what the JSON API is about; nil leaves it out.
+	Requests Requests
 	// MaxConnections bounds the connections served at once; 0 means 128.
 	MaxConnections int
 }

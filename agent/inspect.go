@@ -1,0 +1,132 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tillpost/monitor"
+	"tillpost/mqtt"
+	"tillpost/outbox"
+)
+
+// requestView is a request as the JSON API shows it: the status message, and how it came about.
+type requestView struct {
+	mqtt.Status
+	History []historyEntry `json:"history"`
+}
+
+type historyEntry struct {
+	Revision uint64         `json:"revision"`
+	At       mqtt.Timestamp `json:"at"`
+	State    string         `json:"state"`
+	Event    string         `json:"event"`
+	Code     string         `json:"code,omitempty"`
+	By       string         `json:"by,omitempty"`
+}
+
+func (a *Agent) view(r outbox.Request) requestView {
+	v := requestView{Status: a.publish.current(r), History: []historyEntry{}}
+	for _, e := range r.History {
+		v.History = append(v.History, historyEntry{
+			Revision: e.Revision, At: mqtt.At(e.At.Time()), State: e.State.String(), Event: e.Event, Code: e.Code, By: e.By,
+		})
+	}
+	return v
+}
+
+// Request implements monitor.Requests.
+func (a *Agent) Request(id string) (any, bool, error) {
+	r, err := a.store.Lookup(id)
+	switch {
+	case err == nil, errors.Is(err, outbox.ErrPruned):
+		return a.view(r), true, nil
+	case errors.Is(err, outbox.ErrNotFound):
+		return nil, false, nil
+	}
+	return nil, false, err
+}
+
+// Requests implements monitor.Requests.
+func (a *Agent) Requests(terminal, state string, limit int) (any, error) {
+	list := []mqtt.Status{}
+	err := a.store.Each(true, func(r outbox.Request) bool {
+		if (terminal == "" || r.Terminal == terminal) && (state == "" || r.State.String() == state) {
+			list = append(list, a.publish.current(r))
+		}
+		return len(list) < limit
+	})
+	return list, err
+}
+
+// Terminals implements monitor.Requests.
+func (a *Agent) Terminals() any { return a.terminalInfos() }
+
+const (
+	resolveWait = 3 * time.Second
+	resolveLook = 50 * time.Millisecond
+)
+
+// Resolve implements monitor.Requests: the decision goes the way of one that a till publishes, with an id of its own.
+func (a *Agent) Resolve(ctx context.Context, id string, body []byte) (any, bool, error) {
+	target, err := a.store.Lookup(id)
+	if errors.Is(err, outbox.ErrNotFound) {
+		return nil, false, refusal(http.StatusNotFound, &mqtt.Rejection{Code: mqtt.CodeUnknownTarget, Message: "no request with that id is kept here"})
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	var decision map[string]json.RawMessage
+	if err := json.Unmarshal(body, &decision); err != nil || decision == nil {
+		return nil, false, refusal(http.StatusBadRequest, &mqtt.Rejection{Code: mqtt.CodeNotJSON, Message: "the body must be one JSON object"})
+	}
+	resolutionID := uuid.NewString()
+	decision["requestId"], decision["target"] = quote(resolutionID), quote(id)
+	payload, err := encode(decision)
+	if err != nil {
+		return nil, false, err
+	}
+	now := a.clock.Now()
+	topic := a.topics.Request(target.Terminal, mqtt.KindResolution)
+	req, no := mqtt.Decode(a.topics, topic, false, payload, a.intake.rules(now))
+	if no != nil {
+		return nil, false, refusal(http.StatusUnprocessableEntity, no)
+	}
+	if _, err := a.store.Add(ctx, record(req, a.cfg, now)); err != nil {
+		return nil, false, err
+	}
+	return a.resolved(ctx, resolutionID)
+}
+
+func refusal(status int, why *mqtt.Rejection) *monitor.Refusal {
+	return &monitor.Refusal{Status: status, Reason: why.Reason()}
+}
+
+// resolved waits a little for a resolution's end; one that still waits goes on by itself.
+func (a *Agent) resolved(ctx context.Context, id string) (any, bool, error) {
+	end := time.NewTimer(resolveWait)
+	defer end.Stop()
+	for {
+		r, err := a.store.Lookup(id)
+		if err != nil {
+			return nil, false, err
+		}
+		switch r.State {
+		case outbox.StateDone:
+			return a.view(r), true, nil
+		case outbox.StateRejected, outbox.StateExpired:
+			return nil, true, &monitor.Refusal{Status: http.StatusConflict, Reason: reasonOf(r.Reason)}
+		}
+		select {
+		case <-time.After(resolveLook):
+		case <-end.C:
+			return a.view(r), false, nil
+		case <-ctx.Done():
+			return a.view(r), false, nil
+		}
+	}
+}

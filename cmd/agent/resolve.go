@@ -1,0 +1,98 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"tillpost/mqtt"
+)
+
+// decision is what tillpost resolve was told.
+type decision struct {
+	adopt             string
+	resubmit, abandon bool
+	by                string
+	revision          uint64
+}
+
+func newResolve() *cobra.Command {
+	var d decision
+	c := &cobra.Command{
+		Use:   "resolve ID (--adopt UUID | --resubmit | --abandon) --by NAME",
+		Short: "Settle a request of which nobody knows whether it was carried out",
+		Long: `Settles a request that is in_doubt or unresolved, after a look at the terminal and
+at Front Payment:
+
+  --adopt UUID  it was carried out: UUID is its order
+  --resubmit    it was not: send it again (once doubt_check has passed and a new
+                search has found nothing)
+  --abandon     give it up
+
+It also ends the alarm of a late payment. Who decided is kept.`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("tillpost resolve takes one requestId; %s --help tells more", c.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error { return resolve(c, args[0], d) },
+	}
+	c.Flags().StringVar(&d.adopt, "adopt", "", "the order `UUID` that was created for it")
+	c.Flags().BoolVar(&d.resubmit, "resubmit", false, "send it again")
+	c.Flags().BoolVar(&d.abandon, "abandon", false, "give it up")
+	c.Flags().StringVar(&d.by, "by", "", "your `NAME`, which is kept with the decision")
+	c.Flags().Uint64Var(&d.revision, "revision", 0, "refuse if the request has changed since this `REVISION`")
+	return daemonFlags(c)
+}
+
+// body is the decision as the daemon takes it.
+func (d decision) body() ([]byte, error) {
+	chosen := 0
+	outcome := ""
+	for _, o := range []struct {
+		is   bool
+		name string
+	}{{d.adopt != "", mqtt.OutcomeAdopt}, {d.resubmit, mqtt.OutcomeResubmit}, {d.abandon, mqtt.OutcomeAbandon}} {
+		if o.is {
+			outcome = o.name
+			chosen++
+		}
+	}
+	switch {
+	case chosen != 1:
+		return nil, usagef("choose one of --adopt UUID, --resubmit and --abandon")
+	case d.by == "":
+		return nil, usagef("say who decides with --by NAME; it is kept with the decision")
+	}
+	return json.Marshal(struct {
+		Outcome   string `json:"outcome"`
+		OrderUUID string `json:"orderUuid,omitempty"`
+		Revision  uint64 `json:"revision,omitempty"`
+		By        string `json:"by"`
+	}{outcome, d.adopt, d.revision, d.by})
+}
+
+func resolve(c *cobra.Command, id string, d decision) error {
+	body, err := d.body()
+	if err != nil {
+		return err
+	}
+	raw, err := askDaemon(c, http.MethodPost, "/api/v1/requests/"+url.PathEscape(id)+"/resolution", nil, body)
+	if err != nil {
+		return err
+	}
+	var s mqtt.Status
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return fmt.Errorf("the daemon's answer can't be read: %w", err)
+	}
+	text := "done"
+	if !s.Final {
+		text = "taken; it waits until it may be carried out (tillpost show " + s.RequestID + ")"
+	}
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %s\n", id, text)
+	return err
+}
