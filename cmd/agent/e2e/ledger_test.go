@@ -1,0 +1,149 @@
+package e2e
+
+import (
+	"encoding/json"
+	"strings"
+	"sync"
+
+	"tillpost/mqtt"
+)
+
+// ledger is everything that was heard on the topics, in order.
+type ledger struct {
+	mu     sync.Mutex
+	all    []mqtt.Message
+	latest map[string][]byte // by topic
+}
+
+// follow notes what comes until the channel's client is gone.
+func follow(messages <-chan mqtt.Message, stop <-chan struct{}) *ledger {
+	l := &ledger{latest: map[string][]byte{}}
+	go func() {
+		for {
+			select {
+			case m := <-messages:
+				l.mu.Lock()
+				l.all = append(l.all, m)
+				l.latest[m.Topic] = m.Payload
+				l.mu.Unlock()
+			case <-stop:
+				return
+			}
+		}
+	}()
+	return l
+}
+
+// messages are those on topics that end in suffix, in order.
+func (l *ledger) messages(suffix string) []mqtt.Message {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []mqtt.Message
+	for _, m := range l.all {
+		if strings.HasSuffix(m.Topic, suffix) {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// on is the latest message on a topic, nil if there was none.
+func (l *ledger) on(topic string) []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.latest[topic]
+}
+
+// status is a status message as a till reads it.
+type status struct {
+	RequestID string `json:"requestId"`
+	Kind      string
+	Terminal  string `json:"terminalUuid"`
+	State     string
+	Final     bool
+	Revision  int
+	OrderUUID string `json:"orderUuid"`
+	Late      bool
+	Position  int `json:"queuePosition"`
+	Waiting   *struct {
+		Code     string
+		Attempts int
+	}
+	Reason *struct {
+		Code, Message string
+		HTTPStatus    int
+		Errors        json.RawMessage
+	}
+}
+
+func (s status) waits() string {
+	if s.Waiting == nil {
+		return ""
+	}
+	return s.Waiting.Code
+}
+
+func (s status) reason() string {
+	if s.Reason == nil {
+		return ""
+	}
+	return s.Reason.Code
+}
+
+// statuses are the latest statuses of all requests, by id.
+func (l *ledger) statuses() map[string]status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	found := map[string]status{}
+	for topic, payload := range l.latest {
+		var s status
+		if strings.Contains(topic, "/status/") && json.Unmarshal(payload, &s) == nil {
+			found[s.RequestID] = s
+		}
+	}
+	return found
+}
+
+// told are the status messages of one request, in order.
+func (l *ledger) told(id string) []status {
+	var all []status
+	for _, m := range l.messages("/status/" + id) {
+		var s status
+		if json.Unmarshal(m.Payload, &s) == nil {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// states are the states of one request in the order told, repeats left out.
+func (l *ledger) states(id string) []string {
+	var all []string
+	for _, s := range l.told(id) {
+		if len(all) == 0 || all[len(all)-1] != s.State {
+			all = append(all, s.State)
+		}
+	}
+	return all
+}
+
+// refusal is a message on the rejects topic.
+type refusal struct {
+	Topic     string
+	RequestID string `json:"requestId"`
+	Reason    struct {
+		Code, Message string
+		Errors        []struct{ Path, Message string }
+	}
+}
+
+func (l *ledger) rejects() []refusal {
+	var all []refusal
+	for _, m := range l.messages("/rejects") {
+		var r refusal
+		if json.Unmarshal(m.Payload, &r) == nil {
+			all = append(all, r)
+		}
+	}
+	return all
+}

@@ -1,0 +1,153 @@
+package e2e
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"tillpost/api/simulator"
+)
+
+// nonsense are the replies that no till should ever suffer from.
+var nonsense = map[string]simulator.Action{
+	"html": simulator.Unreadable(simulator.GarbageHTML), "single quotes": simulator.Unreadable(simulator.GarbageSingleQuoted),
+	"empty": simulator.Unreadable(simulator.GarbageEmpty), "20 MB": simulator.Unreadable(simulator.GarbageHuge),
+	"cut": simulator.HalfReply(), "without an end": simulator.Unreadable(simulator.GarbageInvalidJSON), "under 200": simulator.Under200(),
+	"busy but done": simulator.BusyButCreated(), "dropped": simulator.DropAfter(),
+}
+
+// each gives every kind of nonsense a terminal of its own.
+func each(w *world, do func(terminal, id string, a simulator.Action)) (ids map[string]string) {
+	ids = map[string]string{}
+	for i, name := range slices.Sorted(maps.Keys(nonsense)) {
+		ids["n-"+string(rune('a'+i))] = name
+		do(terminal(i), "n-"+string(rune('a'+i)), nonsense[name])
+	}
+	return ids
+}
+
+func nonsenseShop() shop {
+	return shop{terminals: len(nonsense), policy: "doubt_check = \"3s\"\ndoubt_hold = \"20s\""}
+}
+
+func TestNonsenseAfterACreate(t *testing.T) {
+	outside(t)
+	w := newWorld(t, nonsenseShop())
+	ids := each(w, func(terminal, id string, a simulator.Action) {
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Terminal: terminal, Do: a})
+		w.order(terminal, id)
+	})
+	i := 0
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		w.untilState(soon, terminal(i), id, "paid")
+		i++
+	}
+	for id, name := range ids {
+		if n := w.orders()[id]; n != 1 {
+			t.Errorf("%s: %d orders, want 1", name, n)
+		}
+	}
+	if n := w.sim.Count(simulator.OpCreate); n != len(ids) {
+		t.Errorf("%d creates for %d orders", n, len(ids))
+	}
+}
+
+// Nonsense in answer to a question leads to no state, and the question is asked again.
+func TestNonsenseInsteadOfAStatus(t *testing.T) {
+	outside(t)
+	w := newWorld(t, nonsenseShop())
+	ids := each(w, func(terminal, id string, a simulator.Action) {
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpPaymentStatus, Terminal: terminal, Times: 2, Do: a})
+		w.order(terminal, id)
+	})
+	i := 0
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		w.untilState(soon, terminal(i), id, "paid")
+		if got := w.heard.states(id); !slices.Equal(got, []string{"queued", "sending", "awaiting_customer", "paid"}) {
+			t.Errorf("%s: told %v", ids[id], got)
+		}
+		i++
+	}
+	w.once()
+}
+
+// A search that gets nonsense is no search: the order is found by the next one.
+func TestNonsenseInASearch(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{terminals: 1})
+	w.sale(terminal(0), "first")
+	for i, name := range []string{"html", "20 MB", "cut", "without an end"} {
+		op := []simulator.Operation{simulator.OpOrderStatuses, simulator.OpOrderDetails}[i%2]
+		w.sim.Inject(simulator.Fault{Operation: op, Do: nonsense[name]})
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropAfter()})
+		id := "lost-" + string(rune('a'+i))
+		w.order(terminal(0), id)
+		w.untilState(soon, terminal(0), id, "paid")
+	}
+	w.once()
+	if n := w.sim.Count(simulator.OpCreate); n != 5 {
+		t.Errorf("%d creates, want 5", n)
+	}
+}
+
+// A redirect of a create is neither followed nor repeated; nobody can tell what became of it.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{policy: "doubt_check = \"1s\"\ndoubt_hold = \"3s\""})
+	for i, code := range []int{307, 308} {
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Terminal: terminal(i), Do: simulator.Redirect(code)})
+		w.order(terminal(i), "moved")
+		w.order(terminal(i), "moved-"+terminal(i))
+	}
+	w.until(soon, "a conflict", func() bool { return len(w.heard.rejects()) == 1 })
+	w.untilState(soon, terminal(0), "moved", "in_doubt")
+	w.untilWaits(soon, terminal(0), "moved", "needs_staff")
+	if s := w.untilState(soon, terminal(0), "moved", "unresolved"); s.reason() != "doubtUnresolved" {
+		t.Errorf("the reason is %q", s.reason())
+	}
+	w.untilProblem(soon, "unresolved")
+	w.untilState(soon, terminal(0), "moved-"+terminal(0), "paid")
+	w.untilState(soon, terminal(1), "moved-"+terminal(1), "unresolved")
+	if n := w.orders()["moved"]; n != 0 {
+		t.Errorf("%d orders, want none", n)
+	}
+	if n := w.sim.Count(simulator.OpCreate); n != 3 {
+		t.Errorf("%d creates, want 3", n)
+	}
+	// Questions are asked again, not at another place.
+	w.sim.Inject(simulator.Fault{Operation: simulator.OpPaymentStatus, Terminal: terminal(0), Do: simulator.Redirect(308)})
+	w.sale(terminal(0), "after")
+}
+
+// Where the status line says 200, the body's own status code counts.
+func TestEverythingUnder200(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{})
+	reply := func(code, message string) simulator.Action {
+		return simulator.Status(200, `{"status_code":`+code+`,"status_message":"x","message":"`+message+`","is_error":true,"errors":"Array"}`)
+	}
+	create := func(a simulator.Action) { w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: a}) }
+	create(reply("417", "payloadValidationErrors"))
+	w.order(terminal(0), "refused")
+	if s := w.untilState(soon, terminal(0), "refused", "rejected"); s.reason() != "payloadValidationErrors" || s.Reason.HTTPStatus != 417 {
+		t.Errorf("the reason is %+v", s.Reason)
+	}
+	create(reply("510", "Terminal is busy"))
+	w.sale(terminal(0), "busy")
+	create(reply("401", "Unauthenticated."))
+	w.order(terminal(0), "unauthorized")
+	w.untilState(soon, terminal(0), "unauthorized", "paid")
+	create(reply("510", "Something Went Wrong"))
+	w.order(terminal(0), "broken")
+	w.untilState(soon, terminal(0), "broken", "in_doubt")
+	w.sim.Inject(simulator.Fault{Operation: simulator.OpPaymentStatus, Terminal: terminal(1), Do: reply("404", "Order Not Found")})
+	w.sale(terminal(1), "missing")
+	for id, n := range w.orders() {
+		if n > 1 {
+			t.Errorf("%d orders for %s", n, id)
+		}
+	}
+	if n := len(w.sim.Orders()); n != 3 {
+		t.Errorf("%d orders, want 3", n)
+	}
+}

@@ -1,0 +1,171 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tillpost/api/simulator"
+)
+
+const (
+	volumeOrders    = 500
+	volumeTerminals = 10
+)
+
+func volumeID(i int) string { return fmt.Sprintf("v-%03d", i) }
+
+// volume publishes all orders at once, to each terminal in turn.
+func (w *world) volume() {
+	w.Helper()
+	for i := range volumeOrders {
+		w.order(terminal(i%volumeTerminals), volumeID(i))
+	}
+}
+
+// paid counts the orders told paid, but for those of one terminal.
+func (w *world) paid(but string) (n int) {
+	for _, s := range w.heard.statuses() {
+		if s.State == "paid" && s.Terminal != but {
+			n++
+		}
+	}
+	return n
+}
+
+// inOrder checks that each order came to the API once, and in the order of its terminal's queue.
+func (w *world) inOrder() {
+	w.Helper()
+	got := map[string][]string{}
+	for _, o := range w.sim.Orders() {
+		got[o.Terminal] = append(got[o.Terminal], tillReference(w, o))
+	}
+	for i := range volumeTerminals {
+		var want []string
+		for k := i; k < volumeOrders; k += volumeTerminals {
+			want = append(want, volumeID(k))
+		}
+		if have := got[terminal(i)]; !slices.Equal(have, want) {
+			w.Errorf("%s got %d orders\n%v\nwant %d\n%v", terminal(i), len(have), have, len(want), want)
+		}
+	}
+}
+
+func TestManyOrdersOnceAndInOrder(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{terminals: volumeTerminals})
+	w.volume()
+	w.until(time.Minute, "all to be paid", func() bool { return w.paid("") == volumeOrders })
+	w.inOrder()
+	if n := w.sim.Count(simulator.OpCreate); n != volumeOrders {
+		t.Errorf("%d creates, want %d", n, volumeOrders)
+	}
+}
+
+func TestManyOrdersOverAnOutage(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{terminals: volumeTerminals, policy: `doubt_check = "1s"`})
+	w.untilOnline(soon)
+	w.down(true)
+	w.volume()
+	w.untilProblem(15*time.Second, "apiUnreachable")
+	if s := w.now(terminal(0), volumeID(0)); s.State != "queued" || s.waits() != "apiUnreachable" {
+		t.Errorf("the first is %+v", s)
+	}
+	if code, text := w.get("/readyz"); code != 200 {
+		t.Errorf("not ready without the API: %d %s", code, text)
+	}
+	w.down(false)
+	w.until(soon, "some to be paid", func() bool { return w.paid("") > 50 })
+	// And once more in the middle, where calls are under way.
+	w.down(true)
+	w.untilProblem(15*time.Second, "apiUnreachable")
+	w.down(false)
+	w.settleDoubts(time.Minute, func() bool { return w.paid("") == volumeOrders })
+	w.inOrder()
+}
+
+func TestABusyTerminalDelaysNoOther(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{terminals: volumeTerminals})
+	if err := w.sim.SetBusy(terminal(3), true); err != nil {
+		t.Fatal(err)
+	}
+	w.volume()
+	w.until(time.Minute, "the nine others to end", func() bool { return w.paid(terminal(3)) == volumeOrders*9/10 })
+	w.untilWaits(soon, terminal(3), volumeID(3), "terminalIsBusy")
+	if n := w.paid("") - w.paid(terminal(3)); n != 0 {
+		t.Errorf("%d orders paid at a busy terminal", n)
+	}
+	if err := w.sim.SetBusy(terminal(3), false); err != nil {
+		t.Fatal(err)
+	}
+	w.until(time.Minute, "all to be paid", func() bool { return w.paid("") == volumeOrders })
+	w.inOrder()
+}
+
+func TestKilledInTheMiddle(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{terminals: volumeTerminals, policy: `doubt_check = "1s"`})
+	w.volume()
+	for _, n := range []int{60, 200} {
+		w.until(time.Minute, "some to be paid", func() bool { return w.paid("") > n })
+		// These are carried out at the API, and their replies reach nobody.
+		for i := range 4 {
+			w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Terminal: terminal(i), Do: simulator.DelayReply(3 * time.Second)})
+		}
+		w.until(soon, "four to be caught sending", func() bool { return len(w.sim.Faults()) == 0 && w.caught() >= 4 })
+		w.crash()
+	}
+	w.settleDoubts(time.Minute, func() bool { return w.paid("") == volumeOrders })
+	w.inOrder()
+	adopted := 0
+	for i := range volumeOrders {
+		states := w.heard.states(volumeID(i))
+		if slices.Contains(states, "in_doubt") && !slices.Contains(resolved(w), volumeID(i)) {
+			adopted++
+		}
+	}
+	if adopted < 8 {
+		t.Errorf("%d orders were found by their mark, want the 8 whose replies got lost", adopted)
+	}
+}
+
+// caught counts the orders of the first four terminals that the API holds and the agent does not know to be there.
+func (w *world) caught() int {
+	n := 0
+	orders, statuses := w.orders(), w.heard.statuses()
+	for i := range volumeOrders {
+		if id := volumeID(i); i%volumeTerminals < 4 && statuses[id].State == "sending" {
+			n += orders[id]
+		}
+	}
+	return n
+}
+
+// settleDoubts has everything that nobody can tell sent again by a person, until all is well.
+func (w *world) settleDoubts(within time.Duration, well func() bool) {
+	w.Helper()
+	asked := map[string]bool{}
+	w.until(within, "all doubts to be settled", func() bool {
+		for id, s := range w.heard.statuses() {
+			if s.State == "in_doubt" && s.waits() == "needs_staff" && !asked[id] {
+				asked[id] = true
+				w.send(s.Terminal, "resolutions", fmt.Sprintf(`{"requestId":"resolve-%s","target":%q,"outcome":"resubmit","by":"Ola"}`, id, id))
+			}
+		}
+		return well()
+	})
+}
+
+// resolved are the requests that a person had sent again.
+func resolved(w *world) (ids []string) {
+	for id := range w.heard.statuses() {
+		if target, ok := strings.CutPrefix(id, "resolve-"); ok {
+			ids = append(ids, target)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,414 @@
+package e2e
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"tillpost/api/simulator"
+	"tillpost/mqtt"
+	"tillpost/mqtt/mqtttest"
+)
+
+const (
+	token        = "tok-7f3a-e2e-secret"
+	newToken     = "tok-91bc-e2e-secret"
+	organization = "ORG2074299506"
+	// exampleTerminal is the one of the API's own example.
+	exampleTerminal = "TRML1216693970"
+	// soon is how long anything may take that has no time of its own.
+	soon = 30 * time.Second
+)
+
+// shop says what a world is made of. The zero value is two terminals and customers who pay at once.
+type shop struct {
+	terminals int
+	customer  simulator.Customer
+	policy    string // lines of [policy], beside the short times that all have
+	tables    string // further tables of the configuration
+	broker    mqtttest.MosquittoOptions
+}
+
+// world is a shop: mosquitto, the simulated API, the agent as a process, and a till that hears everything.
+type world struct {
+	*testing.T
+	shop    shop
+	dir     string
+	zone    string
+	broker  *mqtttest.Mosquitto
+	sim     *simulator.Simulator
+	apiAddr string
+	web     string
+	till    *mqtttest.Till
+	heard   *ledger
+	agent   *process
+	ledgers []*ledger
+}
+
+// newWorld makes a shop and starts its agent.
+func newWorld(t *testing.T, s shop) *world {
+	t.Helper()
+	w := emptyWorld(t, s)
+	w.start()
+	return w
+}
+
+// emptyWorld is a shop whose agent does not run yet.
+func emptyWorld(t *testing.T, s shop) *world {
+	t.Helper()
+	s.terminals = cmp.Or(s.terminals, 2)
+	w := &world{T: t, shop: s, dir: t.TempDir(), zone: awayFromMidnight(), web: freeAddr(t)}
+	w.broker = mqtttest.StartMosquitto(t, s.broker)
+	w.simulate()
+	w.listen()
+	w.write("token", token)
+	w.configure(w.apiAddr)
+	t.Cleanup(w.check)
+	return w
+}
+
+// simulate serves the API.
+func (w *world) simulate() {
+	w.Helper()
+	location, err := time.LoadLocation(w.zone)
+	if err != nil {
+		w.Fatal(err)
+	}
+	o := simulator.Options{
+		Token: token, Organization: organization, Customer: w.shop.customer, Location: location,
+		Thresholds: &simulator.Thresholds{}, Terminals: []simulator.Terminal{{UUID: exampleTerminal, Name: "Example"}},
+	}
+	for i := range w.shop.terminals {
+		o.Terminals = append(o.Terminals, simulator.Terminal{UUID: terminal(i), Name: fmt.Sprintf("Counter %d", i)})
+	}
+	w.sim = simulator.New(o)
+	w.apiAddr = w.serve(freeAddr(w))
+	w.Cleanup(w.sim.Close)
+}
+
+// serve opens an address of the API; there may be several.
+func (w *world) serve(addr string) string {
+	w.Helper()
+	l, err := w.sim.Listen(w.Context(), addr)
+	if err != nil {
+		w.Fatal(err)
+	}
+	server := &http.Server{Handler: w.sim, ReadHeaderTimeout: soon}
+	go func() { _ = server.Serve(l) }()
+	w.Cleanup(func() { _ = server.Close() })
+	return l.Addr().String()
+}
+
+// listen connects a till, with a new ledger.
+func (w *world) listen() {
+	w.Helper()
+	w.till = mqtttest.Connect(w, w.broker.URL)
+	stop := make(chan struct{})
+	w.Cleanup(func() { close(stop) })
+	w.heard = follow(w.till.Watch("shop/#"), stop)
+	w.ledgers = append(w.ledgers, w.heard)
+}
+
+func (w *world) write(name, text string) {
+	w.Helper()
+	if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o600); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// configure writes the configuration, with the API at an address.
+func (w *world) configure(apiAddr string) {
+	w.Helper()
+	w.write("tillpost.toml", fmt.Sprintf(`
+[store]
+name = "E2E"
+timezone = %q
+[api]
+base_url = "http://%s/api/v1"
+token_file = "token"
+organization_uuid = %q
+requests_per_minute = 100000
+timeout = "5s"
+[mqtt]
+url = %q
+topic_prefix = "shop"
+[outbox]
+path = "outbox.db"
+[http]
+listen = %q
+[policy]
+poll_interval = "50ms"
+busy_backoff_min = "50ms"
+busy_backoff_max = "500ms"
+%s
+%s
+`, w.zone, apiAddr, organization, w.broker.URL, w.web, w.shop.policy, w.shop.tables))
+}
+
+// start runs the agent and returns when it has told that it is there.
+func (w *world) start() {
+	w.Helper()
+	before := len(w.heard.messages("shop/agent"))
+	w.agent = start(w, w.dir, "run", "--config", "tillpost.toml")
+	w.until(soon, "the agent to be there", func() bool {
+		if !w.agent.running() {
+			w.Fatalf("the agent ended with %d", w.agent.code)
+		}
+		state, _ := w.agentState()
+		return len(w.heard.messages("shop/agent")) > before && (state == "online" || state == "degraded")
+	})
+}
+
+// stop ends the agent in order.
+func (w *world) stop() {
+	w.Helper()
+	if code := w.agent.end(syscall.SIGTERM, 10*time.Second); code != 0 {
+		w.Errorf("the agent ended with %d", code)
+	}
+}
+
+func (w *world) restart() {
+	w.Helper()
+	w.stop()
+	w.start()
+}
+
+// crash is kill -9 and a new start.
+func (w *world) crash() {
+	w.Helper()
+	w.agent.kill()
+	w.start()
+}
+
+func terminal(i int) string { return fmt.Sprintf("TRML10000000%02d", i) }
+
+// send publishes what a till publishes.
+func (w *world) send(terminal, segment, payload string) {
+	w.Helper()
+	w.till.Publish(mqtt.Message{Topic: "shop/terminals/" + terminal + "/" + segment, Payload: []byte(payload)})
+}
+
+// order publishes the example order, with room for a mark.
+func (w *world) order(terminal, id string) {
+	w.Helper()
+	w.send(terminal, "orders", request(id, "order", example(w.today(), id)))
+}
+
+// sale has an order paid and gives its uuid.
+func (w *world) sale(terminal, id string) string {
+	w.Helper()
+	w.order(terminal, id)
+	return w.untilState(soon, terminal, id, "paid").OrderUUID
+}
+
+// now is the latest status of a request, zero if none was told.
+func (w *world) now(terminal, id string) (s status) {
+	w.Helper()
+	raw := w.heard.on("shop/terminals/" + terminal + "/status/" + id)
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &s); err != nil {
+			w.Fatal(err)
+		}
+	}
+	return s
+}
+
+// agentState is the latest word of the agent on itself.
+func (w *world) agentState() (state string, problems []string) {
+	var s struct {
+		State    string
+		Problems []struct{ Code string }
+	}
+	_ = json.Unmarshal(w.heard.on("shop/agent"), &s)
+	for _, p := range s.Problems {
+		problems = append(problems, p.Code)
+	}
+	return s.State, problems
+}
+
+// eventually looks again and again until something is so.
+func eventually(within time.Duration, is func() bool) bool {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.NewTimer(within)
+	defer limit.Stop()
+	for {
+		if is() {
+			return true
+		}
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			return is()
+		}
+	}
+}
+
+func (w *world) until(within time.Duration, what string, is func() bool) {
+	w.Helper()
+	if !eventually(within, is) {
+		state, problems := w.agentState()
+		w.Fatalf("waited %v for %s; the agent is %s %v", within, what, state, problems)
+	}
+}
+
+// untilState waits for a request to be in a state.
+func (w *world) untilState(within time.Duration, terminal, id, state string) status {
+	w.Helper()
+	return w.untilStatus(within, terminal, id, state, func(s status) bool { return s.State == state })
+}
+
+func (w *world) untilWaits(within time.Duration, terminal, id, code string) status {
+	w.Helper()
+	return w.untilStatus(within, terminal, id, "waiting for "+code, func(s status) bool { return s.waits() == code })
+}
+
+func (w *world) untilStatus(within time.Duration, terminal, id, what string, is func(status) bool) (s status) {
+	w.Helper()
+	if !eventually(within, func() bool { s = w.now(terminal, id); return is(s) }) {
+		w.Fatalf("%s is %q (waits %q, reason %q) after %v, not %s; told %v", id, s.State, s.waits(), s.reason(), within, what, w.heard.states(id))
+	}
+	return s
+}
+
+func (w *world) untilProblem(within time.Duration, code string) {
+	w.Helper()
+	w.until(within, "the problem "+code, func() bool {
+		state, problems := w.agentState()
+		return state == "degraded" && slices.Contains(problems, code)
+	})
+}
+
+func (w *world) untilOnline(within time.Duration) {
+	w.Helper()
+	w.until(within, "online", func() bool { state, _ := w.agentState(); return state == "online" })
+}
+
+// down cuts the API off, or brings it back.
+func (w *world) down(is bool) {
+	w.Helper()
+	if err := w.sim.SetDown(is); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// customers says who comes next to a terminal.
+func (w *world) customers(terminal string, c ...simulator.Customer) {
+	w.Helper()
+	if err := w.sim.SetNextCustomers(terminal, c...); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// get reads a page of the agent.
+func (w *world) get(path string) (code int, text string) {
+	w.Helper()
+	ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.web+path, nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	reply, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err.Error()
+	}
+	raw, err := io.ReadAll(reply.Body)
+	if err = errors.Join(err, reply.Body.Close()); err != nil {
+		return 0, err.Error()
+	}
+	return reply.StatusCode, string(raw)
+}
+
+// today is the shop's date, as the API writes it.
+func (w *world) today() string {
+	w.Helper()
+	location, err := time.LoadLocation(w.zone)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return time.Now().In(location).Format("02 Jan, 2006")
+}
+
+// awayFromMidnight is a zone where it is around noon, so that no test has two todays.
+func awayFromMidnight() string {
+	switch ahead := 12 - time.Now().UTC().Hour(); {
+	case ahead == 0:
+		return "Etc/GMT"
+	case ahead > 0:
+		return fmt.Sprintf("Etc/GMT-%d", ahead)
+	default:
+		return fmt.Sprintf("Etc/GMT+%d", -ahead)
+	}
+}
+
+var lastPort atomic.Int64
+
+func init() { lastPort.Store(10000 + rand.Int64N(8000)) }
+
+// freeAddr looks below the ports that the system gives out by itself, so that nobody takes it by chance while what
+// listens there is away.
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	for range 1000 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 10000+lastPort.Add(1)%9000)
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", addr)
+		if err == nil {
+			_ = l.Close()
+			return addr
+		}
+	}
+	t.Fatal("found no free port")
+	return ""
+}
+
+// creates counts the orders at the API by the requestId that the till put into customerReference.
+func (w *world) orders() map[string]int {
+	w.Helper()
+	n := map[string]int{}
+	for _, o := range w.sim.Orders() {
+		n[tillReference(w, o)]++
+	}
+	return n
+}
+
+func tillReference(t testing.TB, o simulator.Order) string {
+	t.Helper()
+	var body struct {
+		InvoiceReferences struct{ CustomerReference string }
+	}
+	if err := json.Unmarshal(o.Body, &body); err != nil {
+		t.Fatal(err)
+	}
+	return body.InvoiceReferences.CustomerReference
+}
+
+// once checks that no request has two orders at the API, and no order two refunds.
+func (w *world) once() {
+	w.Helper()
+	for id, n := range w.orders() {
+		if n > 1 {
+			w.Errorf("%d orders for %s", n, id)
+		}
+	}
+	for _, o := range w.sim.Orders() {
+		refunds := slices.DeleteFunc(slices.Clone(o.Refunds), func(r simulator.Refund) bool { return r.Status == simulator.RefundRejected })
+		if len(refunds) > 1 {
+			w.Errorf("%d refunds of the order of %s", len(refunds), strings.TrimSpace(tillReference(w, o)))
+		}
+	}
+}
