@@ -116,14 +116,14 @@ func (l *lane) resend(r outbox.Request, orderUUID string) {
 
 // call makes one call beside the lane and applies the event that it brings. A call of the same kind that is under way
 // already serves for both.
-func (l *lane) call(r outbox.Request, what outbox.EffectType, orderUUID string, make func(context.Context) outbox.Event) {
+func (l *lane) call(r outbox.Request, what outbox.EffectType, orderUUID string, ask func(context.Context) outbox.Event) {
 	key := callKey{r.Seq, what, orderUUID}
 	if l.calls[key] {
 		return
 	}
 	l.calls[key] = true
 	l.background(func(ctx context.Context) {
-		e := make(ctx)
+		e := ask(ctx)
 		l.do(func() {
 			delete(l.calls, key)
 			l.confirm(r, &e)

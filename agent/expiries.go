@@ -98,7 +98,9 @@ func (x *expiries) due() {
 			heap.Fix(&x.heap, 0)
 			continue
 		}
-		ended = append(ended, heap.Pop(&x.heap).(expiry))
+		first := x.heap.list[0]
+		heap.Remove(&x.heap, 0)
+		ended = append(ended, first)
 	}
 	x.mu.Unlock()
 	for _, e := range ended {
@@ -128,9 +130,10 @@ func (h *expiryHeap) Swap(i, j int) {
 
 // Push implements heap.Interface.
 func (h *expiryHeap) Push(v any) {
-	e := v.(expiry)
-	h.index[e.seq] = len(h.list)
-	h.list = append(h.list, e)
+	if e, ok := v.(expiry); ok {
+		h.index[e.seq] = len(h.list)
+		h.list = append(h.list, e)
+	}
 }
 
 // Pop implements heap.Interface.

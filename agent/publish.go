@@ -276,11 +276,12 @@ func (p *publisher) last(ctx context.Context, topic string, v any) {
 }
 
 func (p *publisher) summary(s summary) mqtt.Message {
-	topic, v := p.topics.Agent(), any(nil)
+	var v any
+	topic := p.topics.Terminals()
 	if s == summaryAgent {
-		v = p.agentState()
+		topic, v = p.topics.Agent(), p.agentState()
 	} else {
-		topic, v = p.topics.Terminals(), p.terminals()
+		v = p.terminals()
 	}
 	payload, err := json.Marshal(v)
 	if err != nil {

@@ -164,7 +164,9 @@ func (a *Agent) prune(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		for a.bus.Connected() && a.pruneSome(ctx) == pruneBatch && ctx.Err() == nil {
+		for more := true; more; {
+			// Without a broker the retained statuses could not be cleared.
+			more = a.bus.Connected() && a.pruneSome(ctx) == pruneBatch && ctx.Err() == nil
 		}
 	}
 }

@@ -148,7 +148,7 @@ func (s *Server) serve(ctx context.Context, l net.Listener) error {
 	}
 	// Shutdown knows only a listener that is being served already.
 	_ = l.Close()
-	<-served
+	_ = <-served // it ended because its listener was closed
 	return nil
 }
 

@@ -1,0 +1,178 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+const (
+	// connFresh is how old a dialled connection may be when a submission starts on it: a server closes idle ones.
+	connFresh = 3 * time.Second
+	// positionsTold is how many of a queue are told when it moves up.
+	positionsTold = 20
+	positionsPace = time.Second
+)
+
+// advance starts what can be started at this terminal now.
+func (l *lane) advance() {
+	if l.stopping() {
+		return
+	}
+	at := l.store.Lane(l.terminal)
+	l.tellPositions(at)
+	if at.Holder != 0 || at.Head == 0 {
+		l.show(outbox.Request{})
+		if at.Holder != 0 {
+			l.dropConn()
+		}
+		return
+	}
+	if l.timers[timerKey{at.Head, outbox.TimerRetry}] != nil {
+		return
+	}
+	r, err := l.store.Get(at.Head)
+	if err != nil {
+		l.log.Error("the head of a lane can't be read", "terminal", l.terminal, "seq", at.Head, "err", err)
+		l.wakeAt(at.Head, outbox.TimerRetry, storeAgain, false)
+		return
+	}
+	if code := l.gate.code(); code != "" {
+		l.waits(r, code, 0)
+		return
+	}
+	if !l.directory.has(l.terminal) {
+		l.apply(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{
+			Code: outbox.CodeUnknownTerminal, Message: "the API does not have this terminal; it has: " + l.directory.known()}})
+		return
+	}
+	l.attempt(r)
+}
+
+// attempt brings the head of the lane to its submission: a search if it needs one, a connection, then Due.
+func (l *lane) attempt(r outbox.Request) {
+	if r.CancelWanted && r.Busy == 0 {
+		l.apply(r.Seq, outbox.Event{Type: outbox.CancelWanted}) // nothing is on its way
+		return
+	}
+	if r.Kind != outbox.KindOrder {
+		if !l.prepareRefund(r) {
+			return
+		}
+	} else if r.Busy > 0 && l.cleared[r.Seq] == outbox.SearchNone {
+		if !l.calls[callKey{seq: r.Seq, effect: outbox.Search}] {
+			l.apply(r.Seq, outbox.Event{Type: outbox.Due})
+		}
+		return
+	}
+	if l.conn != nil && l.conn.Age() > connFresh {
+		l.dropConn()
+	}
+	if l.conn == nil {
+		l.dial()
+		return
+	}
+	l.due(r)
+}
+
+// due commits the submission before its first byte leaves.
+func (l *lane) due(r outbox.Request) {
+	if r.Kind != outbox.KindOrder {
+		books, search := l.books[r.Seq], outbox.SearchForbidden
+		delete(l.books, r.Seq)
+		if books.Readable {
+			search = outbox.SearchClear
+		}
+		l.apply(r.Seq, outbox.Event{Type: outbox.Due, Mark: outbox.NewMark(r.Seq, entropy()), Books: books, Search: search})
+		return
+	}
+	mark := r.Mark()
+	if mark == "" || r.Fresh {
+		mark = outbox.NewMark(r.Seq, entropy())
+	}
+	body, shown, err := l.compose.order(r, mark, l.clock.Now().Time())
+	if err != nil {
+		l.apply(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: "invalidRequest", Message: "the order can't be forwarded: " + err.Error()}})
+		return
+	}
+	l.body = body
+	search := l.cleared[r.Seq]
+	delete(l.cleared, r.Seq)
+	l.apply(r.Seq, outbox.Event{Type: outbox.Due, Mark: mark, Shown: shown, Search: search})
+}
+
+// dial readies a fresh connection for the next submission, before that is written to disk, so that an outage costs
+// neither doubt nor writes.
+func (l *lane) dial() {
+	if l.dialing || l.stopping() {
+		return
+	}
+	l.dialing = true
+	l.background(func(ctx context.Context) {
+		conn, err := l.api.Dial(ctx)
+		l.do(func() { l.dialled(conn, err) })
+	})
+}
+
+func (l *lane) dialled(conn *api.Conn, err error) {
+	l.dialing = false
+	if err == nil {
+		l.dropConn()
+		l.conn, l.moved = conn, true
+		return
+	}
+	l.health.saw(false, api.OutcomeUnavailable)
+	at := l.store.Lane(l.terminal)
+	if at.Holder != 0 || at.Head == 0 || l.stopping() {
+		return
+	}
+	wait := storeAgain
+	var out *api.UnavailableError
+	if errors.As(err, &out) {
+		wait = max(out.RetryAfter, 50*time.Millisecond)
+	}
+	if r, err := l.store.Get(at.Head); err == nil {
+		l.waits(r, outbox.WaitAPIUnreachable, wait)
+	}
+	l.wakeAt(at.Head, outbox.TimerRetry, wait, false)
+}
+
+// expectRequest dials ahead for a request that is being written to disk, if the terminal is free for it.
+func (l *lane) expectRequest() {
+	l.do(func() {
+		at := l.store.Lane(l.terminal)
+		if at.Holder == 0 && at.Head == 0 && l.conn == nil && l.gate.code() == "" {
+			l.dial()
+		}
+	})
+}
+
+// waits tells, without a write, why the head of the lane does not move.
+func (l *lane) waits(r outbox.Request, code string, next time.Duration) {
+	now := l.clock.Now()
+	w := &outbox.Waiting{Code: code, Since: now, Attempts: r.Attempts}
+	if next > 0 {
+		w.Next = now.Add(next)
+	}
+	l.publish.waits(r, 1, w)
+	l.show(r)
+}
+
+// tellPositions has the first of the queue told that they moved up, at most once a second.
+func (l *lane) tellPositions(at outbox.Lane) {
+	if at.Queued < 2 || l.told {
+		return
+	}
+	l.told = true
+	time.AfterFunc(positionsPace, func() {
+		l.do(func() {
+			l.told = false
+			for i, r := range l.store.Positions(l.terminal, positionsTold) {
+				l.publish.waits(r, i+1, nil)
+			}
+		})
+	})
+}
