@@ -11,10 +11,17 @@ package schema
 
 import "embed"
 
-// FS holds the schema files, common.json and one per kind of message.
+// FS holds the schemas of requests: common.json and one file per kind.
 //
 //go:embed *.json
 var FS embed.FS
+
+// Outgoing holds, in the folder outgoing, the schemas of what the agent
+// publishes: common.json and one file per kind of message. The agent itself
+// does not read them.
+//
+//go:embed outgoing/*.json
+var Outgoing embed.FS
 
 // Base is what every schema's $id begins with; nothing is ever fetched from it.
 const Base = "https://tillpost.invalid/schema/"
