@@ -245,4 +245,3 @@ func (l *lane) fired(seq uint64, t outbox.Timer) {
 		l.query(r, r.OrderUUID)
 	}
 }
-

@@ -148,7 +148,9 @@ func (s *Server) serve(ctx context.Context, l net.Listener) error {
 	}
 	// Shutdown knows only a listener that is being served already.
 	_ = l.Close()
-	_ = <-served // it ended because its listener was closed
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		s.opts.Logger.Debug("the HTTP side ended with an error", "err", err)
+	}
 	return nil
 }
 
