@@ -22,6 +22,11 @@ func phaseOf(r outbox.Request, waiting *outbox.Waiting) mqtt.Phase {
 	switch r.State {
 	case outbox.StateQueued:
 		return queuedPhase(code)
+	case outbox.StateSending:
+		if r.Busy > 0 {
+			return mqtt.PhaseTerminalBusy // the display need not tell of every try
+		}
+		return mqtt.PhaseWaiting
 	case outbox.StateInDoubt:
 		if code == outbox.WaitNeedsStaff {
 			return mqtt.PhaseAskStaff

@@ -42,6 +42,8 @@ type publisher struct {
 	wake     chan struct{}
 	up       bool
 	flushes  []chan struct{}
+
+	told map[summary]string // what was published last; owned by run
 }
 
 // summary names a retained message that is made anew when it is published.
@@ -62,7 +64,7 @@ type overlay struct {
 func newPublisher(topics mqtt.Topics, store Outbox, log *slog.Logger) *publisher {
 	return &publisher{
 		topics: topics, store: store, log: log,
-		stale: map[summary]bool{}, overlays: map[uint64]overlay{}, wake: make(chan struct{}, 1),
+		stale: map[summary]bool{}, told: map[summary]string{}, overlays: map[uint64]overlay{}, wake: make(chan struct{}, 1),
 	}
 }
 
@@ -223,7 +225,10 @@ func (p *publisher) step(w *window, summaries bool) bool {
 		w.publish(m)
 	}
 	for _, s := range stale {
-		w.publish(p.summary(s))
+		if m := p.summary(s); p.told[s] != string(m.Payload) {
+			p.told[s] = string(m.Payload)
+			w.publish(m)
+		}
 	}
 	if w.lost {
 		w.lost = false
@@ -293,8 +298,11 @@ func (p *publisher) summary(s summary) mqtt.Message {
 // everything publishes all that is retained: the agent, the terminals, the displays, what is open, what has ended.
 // Records are read at the moment they are told, so nothing older than what was told before goes out.
 func (p *publisher) everything(w *window) {
-	w.publish(p.summary(summaryAgent))
-	w.publish(p.summary(summaryTerminals))
+	for _, s := range []summary{summaryAgent, summaryTerminals} {
+		m := p.summary(s)
+		p.told[s] = string(m.Payload)
+		w.publish(m)
+	}
 	for _, d := range p.displays() {
 		if payload, err := json.Marshal(d); err == nil {
 			w.publish(mqtt.Message{Topic: p.topics.Display(d.TerminalUUID), Payload: payload, Retained: true})
