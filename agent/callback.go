@@ -47,10 +47,8 @@ func (c *callbacks) listen(address string) error {
 }
 
 func (c *callbacks) run(ctx context.Context) {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /callback/{mark}", c.serve)
 	server := &http.Server{
-		Handler: mux, ReadTimeout: callbackTimeout, WriteTimeout: callbackTimeout, IdleTimeout: callbackTimeout,
+		Handler: c.handler(), ReadTimeout: callbackTimeout, WriteTimeout: callbackTimeout, IdleTimeout: callbackTimeout,
 		MaxHeaderBytes: callbackHeader, ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
 	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
@@ -58,6 +56,13 @@ func (c *callbacks) run(ctx context.Context) {
 	if err := server.Serve(c.ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		c.log.Error("the callback listener ended; payments are polled for all the same", "err", err)
 	}
+}
+
+// handler knows the one path, and nothing else.
+func (c *callbacks) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /callback/{mark}", c.serve)
+	return mux
 }
 
 // serve answers 204 for a mark that we hold, 404 for everything else, whatever the query says.

@@ -43,7 +43,8 @@ type lanes struct {
 
 	ctx      context.Context // ends when the lanes are to work no more
 	calls    context.Context // ends when calls under way are to be given up
-	stopped  atomic.Bool
+	stopMu   sync.RWMutex    // held for writing while the stop begins, so that no call slips in behind it
+	stopped  bool
 	inFlight sync.WaitGroup
 	running  sync.WaitGroup
 
@@ -89,16 +90,26 @@ func (ls *lanes) kickAll() {
 }
 
 // stopping tells that nothing new may be started.
-func (ls *lanes) stopping() bool { return ls.stopped.Load() }
+func (ls *lanes) stopping() bool {
+	ls.stopMu.RLock()
+	defer ls.stopMu.RUnlock()
+	return ls.stopped
+}
 
-// background runs a call beside the lanes.
+// background runs a call beside the lanes. Once they are stopping it is left for the next start.
 func (ls *lanes) background(f func(ctx context.Context)) {
-	ls.inFlight.Go(func() { f(ls.calls) })
+	ls.stopMu.RLock()
+	defer ls.stopMu.RUnlock()
+	if !ls.stopped {
+		ls.inFlight.Go(func() { f(ls.calls) })
+	}
 }
 
 // stop lets calls under way end, and what they brought be written; then it ends the lanes.
 func (ls *lanes) stop(giveUp, end context.CancelFunc) {
-	ls.stopped.Store(true)
+	ls.stopMu.Lock()
+	ls.stopped = true
+	ls.stopMu.Unlock()
 	timer := time.AfterFunc(callsGrace, giveUp)
 	ls.inFlight.Wait()
 	timer.Stop()

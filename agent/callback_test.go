@@ -1,0 +1,128 @@
+package agent
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tillpost/outbox"
+	"tillpost/outbox/outboxtest"
+)
+
+// hint is what a callback led to.
+type hint struct {
+	seq    uint64
+	order  string
+	refund bool
+}
+
+// sentOrder is an order in the store whose submission bears a mark.
+func sentOrder(t *testing.T, s *outbox.Store) (outbox.Request, string) {
+	t.Helper()
+	ctx := context.Background()
+	added, err := s.Add(ctx, outboxtest.Order("o-1", "TRML1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mark := outbox.NewMark(added[0].Request.Seq, [outbox.MarkEntropy]byte{1, 2, 3})
+	r, _, err := s.Apply(ctx, added[0].Request.Seq, outbox.Event{Type: outbox.Due, At: outboxtest.At(1), Mark: mark, Shown: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, mark
+}
+
+func TestCallbacksAreHintsForMarksWeHold(t *testing.T) {
+	store := outboxtest.Open(t, outbox.Options{})
+	r, mark := sentOrder(t, store)
+	forged := outbox.NewMark(r.Seq, [outbox.MarkEntropy]byte{9})
+	const query = "?orderUuid=ODR1&status=Approved&type=Payment&totalAmount=42&currency=NOK"
+	for _, c := range []struct {
+		name, method, path string
+		status             int
+		hints              int
+	}{
+		{"ours", "GET", "/callback/" + mark + query, 204, 1},
+		{"ours, without a word", "GET", "/callback/" + mark, 204, 0},
+		{"ours, with rubbish", "GET", "/callback/" + mark + "?orderUuid=" + strings.Repeat("x", 5000) + "&status=%zz", 204, 0},
+		{"forged", "GET", "/callback/" + forged + query, 404, 0},
+		{"of nobody", "GET", "/callback/" + outbox.NewMark(77, [outbox.MarkEntropy]byte{}) + query, 404, 0},
+		{"no mark", "GET", "/callback/x" + query, 404, 0},
+		{"longer", "GET", "/callback/" + mark + "/more", 404, 0},
+		{"no callback", "GET", "/metrics", 404, 0},
+		{"posted", "POST", "/callback/" + mark + query, 405, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var got []hint
+				cb := &callbacks{store: store, log: slog.New(slog.DiscardHandler), seen: map[uint64]time.Time{}}
+				cb.post = func(r outbox.Request, order string, refund bool) { got = append(got, hint{r.Seq, order, refund}) }
+				w := httptest.NewRecorder()
+				cb.handler().ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
+				time.Sleep(2 * callbackPace)
+				if w.Code != c.status || len(got) != c.hints {
+					t.Errorf("answered %d and passed on %v, want %d and %d hints", w.Code, got, c.status, c.hints)
+				}
+				for _, h := range got {
+					if h != (hint{r.Seq, "ODR1", false}) {
+						t.Errorf("passed on %+v", h)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestReplayedCallbacksAreOneASecond(t *testing.T) {
+	store := outboxtest.Open(t, outbox.Options{})
+	_, mark := sentOrder(t, store)
+	synctest.Test(t, func(t *testing.T) {
+		passed := 0
+		cb := &callbacks{store: store, log: slog.New(slog.DiscardHandler), seen: map[uint64]time.Time{}}
+		cb.post = func(outbox.Request, string, bool) { passed++ }
+		for range 500 {
+			w := httptest.NewRecorder()
+			cb.handler().ServeHTTP(w, httptest.NewRequest("GET", "/callback/"+mark+"?orderUuid=ODR1&status=Cancelled&type=Payment", nil))
+			if w.Code != http.StatusNoContent {
+				t.Fatalf("answered %d", w.Code)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(2 * callbackPace)
+		if passed < 5 || passed > 7 {
+			t.Errorf("%d passed on in five seconds, want about one a second", passed)
+		}
+	})
+}
+
+func TestCallbackListenerBoundsWhatItReads(t *testing.T) {
+	store := outboxtest.Open(t, outbox.Options{})
+	cb := &callbacks{store: store, log: slog.New(slog.DiscardHandler), seen: map[uint64]time.Time{}}
+	if err := cb.listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); cb.run(ctx) }()
+	defer func() { cancel(); <-done }()
+	conn, err := net.Dial("tcp", cb.ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	go func() { // more header than anybody has a use for
+		_, _ = io.WriteString(conn, "GET /callback/x HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("y", 64<<10)+"\r\n\r\n")
+	}()
+	answer, _ := io.ReadAll(conn)
+	if !strings.HasPrefix(string(answer), "HTTP/1.1 431 ") {
+		t.Errorf("answered %.60q", answer)
+	}
+}

@@ -1,0 +1,217 @@
+package check
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"tillpost/api"
+)
+
+// apiFacts is what the API answered.
+type apiFacts struct {
+	findings []Finding
+	// skew is how far our clock is ahead of the API's, if dated.
+	skew  time.Duration
+	dated bool
+}
+
+// observed keeps the last Date header.
+type observed struct {
+	mu    sync.Mutex
+	skew  time.Duration
+	dated bool
+}
+
+func (o *observed) call(c api.Call) {
+	if c.Date.IsZero() {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.skew, o.dated = c.At.Sub(c.Date).Truncate(time.Second), true
+}
+
+const notTried = "not asked: the API can't be reached"
+
+// api reaches the API and asks it for what can be read.
+func (c *checker) api(ctx context.Context) apiFacts {
+	reachable, token, terminals, lookups := about("API"), about("token"), about("terminals"), about("lookups")
+	hasToken := c.token(token)
+	var seen observed
+	all := func() apiFacts {
+		var list []Finding
+		for _, fs := range []*findings{reachable, token, terminals, lookups} {
+			list = append(list, fs.done()...)
+		}
+		seen.mu.Lock()
+		defer seen.mu.Unlock()
+		return apiFacts{findings: list, skew: seen.skew, dated: seen.dated}
+	}
+	client, err := c.reachAPI(ctx, reachable, &seen)
+	if err != nil {
+		if hasToken {
+			token.warn("", notTried)
+		}
+		terminals.warn("", notTried)
+		lookups.warn("", notTried)
+		return all()
+	}
+	defer client.Close()
+	if !hasToken {
+		terminals.warn("", "not asked: there is no token")
+		lookups.warn("", "not asked: there is no token")
+		return all()
+	}
+	good := c.terminals(ctx, client, reachable, token, terminals)
+	if good {
+		c.lookups(ctx, client, token, lookups)
+	} else {
+		lookups.warn("", "not asked: the API did not take the call before")
+	}
+	return all()
+}
+
+// reachAPI takes the steps to the API, and gives a client for it.
+func (c *checker) reachAPI(ctx context.Context, fs *findings, seen *observed) (*api.Client, error) {
+	u, err := url.Parse(c.cfg.API.BaseURL)
+	if err != nil {
+		fs.fail("correct api.base_url", "the address can't be read")
+		return nil, err
+	}
+	roots, err := readRoots(c.cfg.API.CAFile)
+	if err != nil {
+		fs.fail("see secrets", "the API was not asked: api.ca_file can't be used")
+		return nil, err
+	}
+	port, config := "80", (*tls.Config)(nil)
+	if u.Scheme == "https" {
+		port, config = "443", &tls.Config{RootCAs: roots, ServerName: u.Hostname(), MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	}
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	r, err := reach(ctx, u.Hostname(), port, config)
+	if err != nil {
+		fs.unreached(err)
+		return nil, err
+	}
+	fs.ok("%s answers in %s", u.Host, shortTime(r.took))
+	if config != nil {
+		c.expiry(fs, u.Host, r.end)
+		fs.ok("certificate good until %s", r.end.In(c.cfg.Store.Location).Format("2 January 2006"))
+	}
+	return api.New(api.Options{
+		BaseURL: c.cfg.API.BaseURL, OrganizationUUID: c.cfg.API.OrganizationUUID, Token: c.cfg.TokenReader(),
+		Timeout: min(c.cfg.API.Timeout, answerTimeout), RootCAs: roots, RequestsPerMinute: c.cfg.API.RequestsPerMinute,
+		UserAgent: "tillpost-check/" + c.opts.Version, Observe: seen.call,
+	})
+}
+
+// terminals asks for the terminals ("Get Terminal Lists"); false says that asking for more makes no sense.
+func (c *checker) terminals(ctx context.Context, client *api.Client, reachable, token, fs *findings) bool {
+	if c.cfg.API.OrganizationUUID == "" {
+		fs.warn("set api.organization_uuid", "named in the configuration: %s; whether the API has them is not known without the organisation",
+			few(c.cfg.Terminals))
+		return true // the look-ups tell of the token
+	}
+	list, reply := client.ListTerminals(ctx)
+	if reply.Outcome == api.OutcomeRefused && reply.HTTPStatus == http.StatusForbidden {
+		token.fail("ask Front Payment what this token may do, and see api.organization_uuid", "the API knows the token, but does not let it list the terminals: %s", reply.Message)
+		fs.fail("see token", "not known")
+		return false
+	}
+	if !c.took(reply, "list of terminals", reachable, token) {
+		fs.fail("see the lines above, and api.organization_uuid", "the API did not list them: %s", words(reply))
+		return false
+	}
+	token.ok("accepted by the API")
+	c.judgeTerminals(fs, list)
+	return true
+}
+
+// took sorts out what any call can end with, and tells the lines that it concerns.
+func (c *checker) took(r api.Reply, what string, reachable, token *findings) bool {
+	switch r.Outcome {
+	case api.OutcomeAccepted:
+		return true
+	case api.OutcomeUnauthorized:
+		token.fail("put a valid token in its place; the running service takes it up by itself", "the API does not accept the token (401)")
+	case api.OutcomeRateLimited:
+		reachable.warn("lower api.requests_per_minute if it happens again", "the API asks for fewer calls; it was not asked for the %s", what)
+	case api.OutcomeUnavailable:
+		reachable.fail("see the network", "the %s could not be asked for: %s", what, words(r))
+	}
+	return false
+}
+
+func words(r api.Reply) string {
+	if r.Err != nil && r.HTTPStatus == 0 {
+		return r.Message + " (" + r.Err.Error() + ")"
+	}
+	if r.HTTPStatus != 0 && !strings.Contains(r.Message, fmt.Sprint(r.HTTPStatus)) {
+		return fmt.Sprintf("%s (HTTP %d)", r.Message, r.HTTPStatus)
+	}
+	return r.Message
+}
+
+// judgeTerminals compares the API's terminals with those that are to be served.
+func (c *checker) judgeTerminals(fs *findings, list []api.Terminal) {
+	var active, resting []string
+	known := map[string]bool{}
+	for _, t := range list {
+		known[t.UUID] = true
+		if len(c.cfg.Terminals) > 0 && !slices.Contains(c.cfg.Terminals, t.UUID) {
+			continue
+		}
+		if t.Active {
+			active = append(active, named(t))
+		} else {
+			resting = append(resting, named(t))
+		}
+	}
+	if len(active) > 0 {
+		fs.ok("%d: %s", len(active), few(active))
+	}
+	if len(resting) > 0 {
+		fs.warn("activate them at Front Payment, or leave them out", "not active: %s", few(resting))
+	}
+	var missing []string
+	for _, uuid := range c.cfg.Terminals {
+		if !known[uuid] {
+			missing = append(missing, uuid)
+		}
+	}
+	if len(missing) > 0 {
+		fs.fail("correct terminals in the configuration, or api.organization_uuid", "the API does not have %s", few(missing))
+	}
+	if len(list) == 0 && len(missing) == 0 {
+		fs.fail("see api.organization_uuid, and whether terminals are set up at Front Payment", "the organisation has none")
+	}
+}
+
+func named(t api.Terminal) string {
+	if t.Name == "" || t.Name == t.UUID {
+		return t.UUID
+	}
+	return t.Name + " (" + t.UUID + ")"
+}
+
+// few cuts a long list.
+func few(names []string) string {
+	const most = 12
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// errEnough ends the reading of a list early.
+var errEnough = errors.New("one is enough")

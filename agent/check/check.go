@@ -1,0 +1,183 @@
+// Package check looks at everything that a running tillpost depends on, and says in plain words what is well and what
+// to do about the rest: the configuration, its secrets, the disk, the outbox, the clock, the ports, the broker and the
+// API.
+//
+// It is harmless beside a running agent: it creates no order, makes only reading calls, connects to the broker under a
+// client id of its own, and lets no message stay there.
+package check
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tillpost/agent/config"
+)
+
+// Options say what to check.
+type Options struct {
+	// File is the configuration's path. Required.
+	File string
+	// Version goes into the API calls' User-Agent.
+	Version string
+	// Synchronized tells whether the operating system keeps its clock right; nil: that can't be told.
+	Synchronized func() bool
+	// Timeout bounds the whole check; 0 means 30 s.
+	Timeout time.Duration
+}
+
+const (
+	defaultTimeout = 30 * time.Second
+	// connectTimeout bounds reaching something over the network, answerTimeout one answer of it.
+	connectTimeout = 6 * time.Second
+	answerTimeout  = 10 * time.Second
+)
+
+// checker is one check of one configuration.
+type checker struct {
+	cfg     *config.Config
+	opts    Options
+	machine machine
+}
+
+// machine is what the probes learn from the operating system; tests have machines of their own.
+type machine struct {
+	now  func() time.Time
+	disk func(folder string) (diskFacts, error)
+	// sync writes a block to a file in the folder and returns how long it took to be on disk.
+	sync func(ctx context.Context, folder string) ([]time.Duration, error)
+	// mosquitto is the configuration of a mosquitto on this machine.
+	mosquitto string
+	// service is the user that the service runs as, if this machine has one of that name.
+	service func() (account, bool)
+}
+
+func thisMachine() machine {
+	return machine{now: time.Now, disk: diskOf, sync: syncSpeed, mosquitto: "/etc/mosquitto/mosquitto.conf", service: serviceAccount}
+}
+
+// Run checks everything, and tells each finding as soon as those before it are told; tell is called on this goroutine.
+// It ends within the timeout, and returns whether nothing failed. A configuration that can't be used is the only thing
+// that is told then: nothing else could be looked for.
+func Run(ctx context.Context, o Options, tell func(Finding)) bool {
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	defer cancel()
+	c := &checker{opts: o, machine: thisMachine()}
+	good := true
+	told := func(list []Finding) {
+		for _, f := range list {
+			good = good && f.Level != LevelFail
+			tell(f)
+		}
+	}
+	told(c.config())
+	if c.cfg != nil {
+		c.all(ctx, told)
+	}
+	return good
+}
+
+// config reads the configuration; c.cfg stays nil if it can't be used.
+func (c *checker) config() []Finding {
+	fs := about("config")
+	cfg, err := config.Load(c.opts.File)
+	if faults, ok := errors.AsType[*config.Error](err); ok {
+		for _, f := range faults.Faults {
+			one := config.Error{File: faults.File, Faults: []config.Fault{{Line: f.Line, Column: f.Column, Key: f.Key, Problem: f.Problem}}}
+			fix := f.Want
+			if fix == "" {
+				fix = "correct the line"
+			}
+			fs.fail(fix, "%v", &one)
+		}
+		return fs.done()
+	}
+	if err != nil {
+		fs.fail("the file must be there, and readable to who runs this", "%v", err)
+		return fs.done()
+	}
+	c.cfg = cfg
+	fs.ok("%s", cfg.File)
+	return fs.done()
+}
+
+// all runs the probes side by side, and tells their findings in the order in which they build on each other.
+func (c *checker) all(ctx context.Context, told func([]Finding)) {
+	secrets := start("secrets", func() []Finding { return c.secrets() })
+	disk := start("disk", func() []Finding { return c.disk(ctx) })
+	box := start("outbox", func() outboxFacts { return c.outbox(ctx) })
+	daemon := start("ports", func() daemonFacts { return c.daemon(ctx) })
+	calls := start("API", func() apiFacts { return c.api(ctx) })
+	clock := start("clock", func() []Finding { facts, _ := calls.wait(ctx); return c.clock(facts) })
+	ports := start("ports", func() []Finding {
+		held, _ := box.wait(ctx)
+		running, _ := daemon.wait(ctx)
+		return c.ports(ctx, held.locked, running)
+	})
+	broker := start("broker", func() []Finding { held, _ := box.wait(ctx); return c.broker(ctx, held) })
+
+	told(result(ctx, secrets))
+	told(result(ctx, disk))
+	facts, done := box.wait(ctx)
+	told(orLate(box.subject, facts.findings, done))
+	told(result(ctx, clock))
+	told(result(ctx, ports))
+	told(result(ctx, broker))
+	said, done := calls.wait(ctx)
+	told(orLate(calls.subject, said.findings, done))
+}
+
+// probe is one that runs.
+type probe[T any] struct {
+	subject string
+	done    chan struct{}
+	value   T
+}
+
+func start[T any](subject string, look func() T) *probe[T] {
+	p := &probe[T]{subject: subject, done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		p.value = look()
+	}()
+	return p
+}
+
+// grace is what a probe whose time is over has to say so itself, in better words than ours.
+const grace = 500 * time.Millisecond
+
+// wait gives what the probe found; false if it did not end in time, which the operating system can cause: a file system
+// that hangs takes whoever asks it along.
+func (p *probe[T]) wait(ctx context.Context) (T, bool) {
+	select {
+	case <-p.done:
+		return p.value, true
+	case <-ctx.Done():
+	}
+	late := time.NewTimer(grace)
+	defer late.Stop()
+	select {
+	case <-p.done:
+		return p.value, true
+	case <-late.C:
+		var none T
+		return none, false
+	}
+}
+
+func result(ctx context.Context, p *probe[[]Finding]) []Finding {
+	list, done := p.wait(ctx)
+	return orLate(p.subject, list, done)
+}
+
+func orLate(subject string, list []Finding, done bool) []Finding {
+	if done {
+		return list
+	}
+	fs := about(subject)
+	fs.fail("look for what hangs on this machine: a disk, a network folder, a name server", "it could not be looked into in time")
+	return fs.done()
+}

@@ -1,0 +1,8 @@
+//go:build !linux && !windows
+
+package check
+
+// diskOf knows nothing here; the disk's speed is measured all the same.
+func diskOf(string) (diskFacts, error) {
+	return diskFacts{free: -1, files: -1}, nil
+}

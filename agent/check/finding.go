@@ -1,0 +1,168 @@
+package check
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Level says how much a finding matters.
+type Level uint8
+
+const (
+	// LevelOK: as it should be.
+	LevelOK Level = iota + 1
+	// LevelWarn: it works, but somebody should know, or it could not be looked into.
+	LevelWarn
+	// LevelFail: tillpost can't do its work, or can't keep its promises.
+	LevelFail
+)
+
+// String is the level as a person reads it; only a failure is loud.
+func (l Level) String() string {
+	switch l {
+	case LevelOK:
+		return "ok"
+	case LevelWarn:
+		return "warn"
+	case LevelFail:
+		return "FAIL"
+	}
+	return fmt.Sprintf("level(%d)", uint8(l))
+}
+
+// MarshalText is the level as a machine reads it: "ok", "warn" or "fail".
+func (l Level) MarshalText() ([]byte, error) { return []byte(strings.ToLower(l.String())), nil }
+
+// Finding is one line of a check. It holds neither secrets nor personal data, and no control characters.
+type Finding struct {
+	// Subject is one word, such as "broker". A subject may have several findings, one after the other.
+	Subject string `json:"subject"`
+	Level   Level  `json:"level"`
+	// Text says what was found.
+	Text string `json:"text"`
+	// Fix says what to do; set for every failure, and for a warning where something can be done.
+	Fix string `json:"fix,omitempty"`
+}
+
+const (
+	// levelColumn and subjectColumn are the widths of the first two columns, with the gap behind them.
+	levelColumn, subjectColumn = 6, 11
+	// narrow is the width below which the words get a line's whole width but for the level's column: a phone.
+	narrow = 64
+	least  = 24
+)
+
+// Write writes the finding for a person. Without a width it is one line, for grep; otherwise it is broken into lines of
+// at most width characters, the further ones indented.
+func (f Finding) Write(w io.Writer, width int) error {
+	words := f.Text
+	if f.Fix != "" {
+		words += "; " + f.Fix
+	}
+	head := pad(f.Level.String(), levelColumn) + pad(f.Subject, subjectColumn)
+	if width <= 0 {
+		_, err := fmt.Fprintln(w, head+words)
+		return err
+	}
+	indent := levelColumn + subjectColumn
+	if width < narrow {
+		indent = levelColumn
+	}
+	_, err := io.WriteString(w, wrap(head, words, indent, max(width, least)))
+	return err
+}
+
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(width-utf8.RuneCountInString(s), 1))
+}
+
+// wrap breaks words behind a head into lines. A word that is longer than a line, such as a path, keeps its own line
+// whole, so that it can be copied.
+func wrap(head, words string, indent, width int) string {
+	var b strings.Builder
+	line, empty := head, false
+	used := utf8.RuneCountInString(head)
+	for word := range strings.FieldsSeq(words) {
+		n := utf8.RuneCountInString(word)
+		gap := 1
+		if strings.HasSuffix(line, " ") {
+			gap = 0
+		}
+		if !empty && used+gap+n > width {
+			b.WriteString(strings.TrimRight(line, " "))
+			b.WriteByte('\n')
+			line, used, gap, empty = strings.Repeat(" ", indent), indent, 0, true
+		}
+		line += strings.Repeat(" ", gap) + word
+		used += gap + n
+		empty = false
+	}
+	b.WriteString(strings.TrimRight(line, " "))
+	b.WriteByte('\n')
+	return b.String()
+}
+
+// clean makes one line of a text that may come from elsewhere, and takes out what could play with a screen.
+func clean(s string) string {
+	var parts []string
+	for line := range strings.Lines(s) {
+		if line = strings.TrimSpace(line); line != "" {
+			parts = append(parts, line)
+		}
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '·'
+	}, strings.Join(parts, "; "))
+}
+
+// findings collects what one probe has to say about its subject.
+type findings struct {
+	subject string
+	list    []Finding
+}
+
+func about(subject string) *findings { return &findings{subject: subject} }
+
+func (fs *findings) add(l Level, fix, text string) {
+	fs.list = append(fs.list, Finding{Subject: fs.subject, Level: l, Text: clean(text), Fix: clean(fix)})
+}
+
+func (fs *findings) ok(format string, args ...any) { fs.add(LevelOK, "", fmt.Sprintf(format, args...)) }
+
+func (fs *findings) warn(fix, format string, args ...any) {
+	fs.add(LevelWarn, fix, fmt.Sprintf(format, args...))
+}
+
+func (fs *findings) fail(fix, format string, args ...any) {
+	fs.add(LevelFail, fix, fmt.Sprintf(format, args...))
+}
+
+// settled adds an ok if nothing else was found.
+func (fs *findings) settled(format string, args ...any) {
+	if len(fs.list) == 0 {
+		fs.ok(format, args...)
+	}
+}
+
+// done gives the findings, with all that is well in one line before the rest.
+func (fs *findings) done() []Finding {
+	var well []string
+	var rest []Finding
+	for _, f := range fs.list {
+		if f.Level == LevelOK {
+			well = append(well, f.Text)
+		} else {
+			rest = append(rest, f)
+		}
+	}
+	if len(well) == 0 {
+		return rest
+	}
+	return append([]Finding{{Subject: fs.subject, Level: LevelOK, Text: strings.Join(well, "; ")}}, rest...)
+}

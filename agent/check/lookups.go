@@ -1,0 +1,115 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"tillpost/api"
+)
+
+// answer is how the API took one of the calls with which an order can be looked up.
+type answer uint8
+
+const (
+	answerNone    answer = iota // no usable one
+	answerGood                  // it does what we need
+	answerEmpty                 // it answers, but shows no order
+	answerRefused               // we may not
+)
+
+// lookups asks which of the three look-ups the API lets us use ("Get All Order Status", "Get Order Status By UUID", "Get
+// Order Details By UUID"), and says what follows for requests in doubt. Whether they show terminal orders is not
+// documented, so only the API can tell.
+func (c *checker) lookups(ctx context.Context, client *api.Client, token, fs *findings) {
+	uuid := ""
+	reply := client.OrderStatuses(ctx, "", func(o api.OrderStatus) error {
+		uuid = o.UUID
+		return errEnough
+	})
+	list := answered(reply)
+	switch {
+	case uuid != "":
+		list = answerGood
+	case list == answerGood:
+		list = answerEmpty
+	}
+	if reply.Outcome == api.OutcomeUnauthorized {
+		c.took(reply, "list of orders", fs, token)
+		fs.warn("see token", "not known")
+		return
+	}
+	if len(token.list) == 0 && reply.HTTPStatus != 0 {
+		token.ok("accepted by the API") // no terminal list was there to tell
+	}
+	if errors.Is(reply.Err, api.ErrPaged) {
+		fs.warn("tell the maintainers; until then set [callback], so that the API itself names lost orders",
+			"the API's list of orders comes in pages: a lost reply is not looked up in it, and ends with your staff")
+		return
+	}
+	one, details := c.lookUp(ctx, client, uuid)
+	c.follows(fs, list, one, details)
+}
+
+// noOrder is an order that the API can't have.
+const noOrder = "ODR-tillpost-check"
+
+// lookUp asks for one order and its details.
+func (c *checker) lookUp(ctx context.Context, client *api.Client, uuid string) (status, details answer) {
+	asked := uuid
+	if asked == "" {
+		asked = noOrder
+	}
+	_, reply := client.OrderStatus(ctx, asked)
+	status = answered(reply)
+	_, reply = client.OrderDetails(ctx, asked)
+	return status, answered(reply)
+}
+
+func answered(r api.Reply) answer {
+	switch {
+	case r.Outcome == api.OutcomeAccepted:
+		return answerGood
+	case r.Outcome == api.OutcomeNotFound:
+		return answerEmpty
+	case r.Outcome == api.OutcomeRefused && r.HTTPStatus == http.StatusForbidden:
+		return answerRefused
+	}
+	return answerNone
+}
+
+// follows says what the answers mean for a request whose reply was lost.
+func (c *checker) follows(fs *findings, list, one, details answer) {
+	staff, fix := "a lost reply is settled by your staff (tillpost resolve)", "set [callback], so that the API itself names lost orders; or ask Front Payment to allow it"
+	if c.cfg.Callback != nil {
+		staff, fix = "a lost reply is settled by a callback, or by your staff (tillpost resolve)", "ask Front Payment to allow it"
+	}
+	switch {
+	case list == answerGood && details == answerGood:
+		fs.ok("orders can be listed and read: a lost reply is looked up, and settles by itself")
+		if one != answerGood {
+			fs.ok("the status of one order is asked in another way")
+		}
+	case list == answerEmpty && (details == answerEmpty || details == answerGood):
+		fs.warn("check again after the first sale", "orders can be asked for, but none is shown yet: whether a lost reply can be looked up will be seen")
+	case list == answerRefused:
+		fs.warn(fix, "the API does not let us list orders (operation 11): %s", staff)
+	case details == answerRefused:
+		fs.warn(fix, "the API does not let us read orders (operation 13): %s, and refunds by line or product can't be resolved", staff)
+	default:
+		fs.warn(fix, "the API shows us no orders (list: %s, one: %s, details: %s): %s", list, one, details, staff)
+	}
+}
+
+func (a answer) String() string {
+	switch a {
+	case answerGood:
+		return "yes"
+	case answerEmpty:
+		return "nothing there"
+	case answerRefused:
+		return "refused"
+	case answerNone:
+	}
+	return "no answer"
+}

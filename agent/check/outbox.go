@@ -1,0 +1,168 @@
+package check
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"tillpost/outbox"
+)
+
+// What the outbox keeps beside its file, by the end of the name.
+const (
+	besideLock     = ".lock"
+	besideMarker   = ".initialised"
+	besideSnapshot = ".snapshot"
+	besideBallast  = ".ballast"
+)
+
+// readWhole is the largest outbox that is read as a whole: a daemon that is started meanwhile has to wait for that.
+const readWhole = 64 << 20
+
+// outboxFacts is what others want to know of the outbox.
+type outboxFacts struct {
+	findings []Finding
+	// locked: a daemon runs on it.
+	locked bool
+	// instance names it, "" where that is not known.
+	instance string
+}
+
+// outbox looks at the file of requests, without changing it.
+func (c *checker) outbox(ctx context.Context) outboxFacts {
+	fs := about("outbox")
+	path := c.cfg.Outbox.Path
+	marker, err := readMarker(path)
+	if err != nil {
+		fs.fail(c.give(path), "the marker beside the outbox: %v", err)
+		return outboxFacts{findings: fs.done()}
+	}
+	facts := outboxFacts{instance: marker.Instance}
+	facts.locked, err = lockHeld(path + besideLock)
+	if err != nil {
+		fs.fail(c.give(path), "the outbox's lock: %v", err)
+	}
+	c.owners(fs, path)
+	size := fileSize(path)
+	switch {
+	case facts.locked:
+		fs.ok("in use by a running agent; %s, %s", bytes(size), generation(marker))
+	case size == 0 && marker.present && fileSize(path+besideSnapshot) > 0:
+		fs.warn("if it lies elsewhere, put it back before you start tillpost",
+			"%s is gone; at the next start its last snapshot takes its place, and every open request is in doubt", path)
+	case size == 0 && marker.present:
+		fs.fail(fmt.Sprintf("put the file back, or a backup of it; if there never was anything to keep, remove %s", path+besideMarker),
+			"%s is gone, though there was one: tillpost does not start", path)
+	case size == 0:
+		fs.ok("there is none yet; it will be made at %s", path)
+	default:
+		c.readOutbox(ctx, fs, &facts, path, size, marker)
+	}
+	facts.findings = fs.done()
+	return facts
+}
+
+// readOutbox has the outbox check its own file.
+func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFacts, path string, size int64, m marker) {
+	if size > readWhole {
+		fs.ok("%s, %s; too large to be read through here", bytes(size), generation(m))
+		return
+	}
+	read := start("outbox", func() error { return outbox.CheckFile(path) })
+	err, done := read.wait(ctx)
+	damaged, isDamage := errors.AsType[*outbox.DamagedError](err)
+	switch {
+	case !done:
+		fs.warn("", "%s, %s; reading it through takes longer than this check", bytes(size), generation(m))
+	case err == nil:
+		fs.ok("sound; %s, %s", bytes(size), generation(m))
+	case errors.Is(err, outbox.ErrLocked):
+		facts.locked = true
+		fs.ok("in use by a running agent; %s, %s", bytes(size), generation(m))
+	case isDamage && fileSize(path+besideSnapshot) > 0:
+		fs.warn("look for what damages the disk",
+			"%s is damaged (%s); at the next start its last snapshot takes its place, and every open request is in doubt", path, damaged.Found)
+	case isDamage:
+		fs.fail("put a backup of it back", "%s is damaged: %s", path, damaged.Found)
+	case errors.Is(err, outbox.ErrNewerFormat):
+		fs.fail("install the version that wrote it, or a newer one", "%v", err)
+	default:
+		fs.fail(c.give(path), "%v", err)
+	}
+}
+
+// give is how files come to belong to the service.
+func (c *checker) give(path string) string {
+	return fmt.Sprintf("its files must belong to the service's user: chown %s %s*", serviceUser, path)
+}
+
+// owners looks for files that another user than the service's has made: once run as root, tillpost can't open them any
+// more as itself.
+func (c *checker) owners(fs *findings, path string) {
+	folder, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return // the disk's subject tells
+	}
+	if service, ok := c.machine.service(); ok && !service.uses(filepath.Dir(path)) {
+		fs.fail(fmt.Sprintf("chown %s %s", service.name, filepath.Dir(path)), "the user %s can't write to %s", service.name, filepath.Dir(path))
+		return
+	}
+	want, _, ok := ownerOf(folder)
+	if !ok {
+		return
+	}
+	for _, end := range []string{"", besideLock, besideMarker, besideSnapshot, besideBallast} {
+		info, err := os.Stat(path + end)
+		if err != nil {
+			continue
+		}
+		if uid, _, _ := ownerOf(info); uid != want {
+			fs.fail(fmt.Sprintf("stop tillpost, then: chown --reference=%s %s*", filepath.Dir(path), path),
+				"%s belongs to another user than its folder: was tillpost run as root once?", path+end)
+			return
+		}
+	}
+}
+
+// marker is what the file beside the outbox tells of it.
+type marker struct {
+	Instance   string `json:"instance"`
+	Generation uint64 `json:"generation"`
+
+	present bool
+}
+
+// readMarker reads it; that there is none, or one that can't be understood, is no error.
+func readMarker(path string) (marker, error) {
+	data, err := os.ReadFile(path + besideMarker)
+	if errors.Is(err, os.ErrNotExist) {
+		return marker{}, nil
+	}
+	if err != nil {
+		return marker{}, err
+	}
+	var m marker
+	if json.Unmarshal(data, &m) != nil {
+		m = marker{}
+	}
+	m.present = true
+	return m, nil
+}
+
+func generation(m marker) string {
+	if m.Instance == "" {
+		return "its generation is not known"
+	}
+	return fmt.Sprintf("generation %d", m.Generation)
+}
+
+func fileSize(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
