@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -19,6 +20,8 @@ type Store interface {
 	Get(seq uint64) (outbox.Request, error)
 	Lookup(id string) (outbox.Request, error)
 	ByOrder(uuid string) (outbox.Request, error)
+	Refunds(orderUUID string) ([]outbox.Request, error)
+	Waiting(orderID string) ([]outbox.Request, error)
 	Lane(terminal string) outbox.Lane
 	Lanes() []outbox.Lane
 	Positions(terminal string, n int) []outbox.Request
@@ -37,6 +40,9 @@ type Store interface {
 
 // Mem is a store in memory that behaves as the real one: for tests whose time is not the disk's.
 type Mem struct {
+	// Step stands for outbox.Step, for tests of machines with a fault; nil is the real one. It is set before first use.
+	Step func(outbox.Request, outbox.Event) (outbox.Request, []outbox.Effect)
+
 	o outbox.Options
 
 	mu      sync.Mutex
@@ -59,6 +65,32 @@ func NewMem(o outbox.Options) *Mem {
 		o: o, records: map[uint64]outbox.Request{}, tombs: map[uint64]outbox.Request{}, ids: map[string]uint64{},
 		orders: map[string]uint64{}, lanes: map[string]bool{}, blobs: map[string][]byte{},
 	}
+}
+
+// Reopen gives a store of its own with the same contents, as a process finds them that starts after another was
+// killed. m goes on, closed or not.
+func (m *Mem) Reopen(o outbox.Options) *Mem {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := NewMem(o)
+	n.Step, n.last = m.Step, m.last
+	for seq, r := range m.records {
+		n.records[seq] = copied(r)
+	}
+	maps.Copy(n.tombs, m.tombs)
+	maps.Copy(n.ids, m.ids)
+	maps.Copy(n.orders, m.orders)
+	maps.Copy(n.blobs, m.blobs) // a blob is replaced, never written to
+	for _, r := range m.records {
+		if !r.State.Final() {
+			n.lanes[r.Terminal] = true
+		}
+	}
+	if m.account != nil {
+		account := *m.account
+		n.account = &account
+	}
+	return n
 }
 
 // FailWith makes every write fail with an error (outbox.ErrFull, say) and change nothing, until it is called with nil.
@@ -99,8 +131,14 @@ func (m *Mem) write(ctx context.Context, fn func() ([]outbox.Change, error)) err
 
 // copied gives a request that shares nothing with the store's.
 func copied(r outbox.Request) outbox.Request {
-	r.Further, r.Submissions, r.History = slices.Clone(r.Further), slices.Clone(r.Submissions), slices.Clone(r.History)
+	r.Further, r.FurtherPaid = slices.Clone(r.Further), slices.Clone(r.FurtherPaid)
+	r.Submissions, r.History = slices.Clone(r.Submissions), slices.Clone(r.History)
 	r.Body = bytes.Clone(r.Body)
+	if r.Refund != nil {
+		refund := *r.Refund
+		refund.Lines = slices.Clone(refund.Lines)
+		r.Refund = &refund
+	}
 	return r
 }
 
@@ -146,7 +184,14 @@ func (m *Mem) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Req
 		if err != nil {
 			return nil, err
 		}
-		after, fx = outbox.Step(copied(before), e)
+		if before.Kind == outbox.KindRefund || before.Kind == outbox.KindApproval {
+			e.Ledger = m.ledger(before)
+		}
+		step := m.Step
+		if step == nil {
+			step = outbox.Step
+		}
+		after, fx = step(before, e)
 		if after.Revision == before.Revision {
 			return nil, nil
 		}

@@ -67,22 +67,38 @@ func (m *Mem) sorted(keep func(outbox.Request) bool) []outbox.Request {
 
 func (m *Mem) queued(terminal string) []outbox.Request {
 	return m.sorted(func(r outbox.Request) bool {
-		return r.Terminal == terminal && r.Kind.Laned() && r.State == outbox.StateQueued
+		return r.Terminal == terminal && r.InQueue()
 	})
 }
 
 func (m *Mem) position(r outbox.Request) int {
-	return 1 + slices.IndexFunc(m.queued(r.Terminal), func(q outbox.Request) bool { return q.Seq == r.Seq })
+	if !r.InQueue() {
+		return 0
+	}
+	n := 0
+	for _, q := range m.records {
+		if q.Terminal == r.Terminal && q.InQueue() && q.Seq <= r.Seq {
+			n++
+		}
+	}
+	return n
 }
 
 func (m *Mem) lane(terminal string) outbox.Lane {
 	l := outbox.Lane{Terminal: terminal}
-	if q := m.queued(terminal); len(q) > 0 {
-		l.Queued, l.Head, l.Oldest = len(q), q[0].Seq, q[0].Accepted
-	}
-	holders := m.sorted(func(r outbox.Request) bool { return r.Terminal == terminal && r.Kind.Laned() && r.State.HoldsLane() })
-	if len(holders) > 0 {
-		l.Holder = holders[0].Seq
+	for _, r := range m.records {
+		switch {
+		case r.Terminal != terminal || !r.Kind.Laned():
+		case r.State.HoldsLane():
+			if l.Holder == 0 || r.Seq < l.Holder {
+				l.Holder = r.Seq
+			}
+		case r.InQueue():
+			l.Queued++
+			if l.Head == 0 || r.Seq < l.Head {
+				l.Head, l.Oldest = r.Seq, r.Accepted
+			}
+		}
 	}
 	return l
 }

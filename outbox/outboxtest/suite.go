@@ -24,6 +24,7 @@ func TestStore(t *testing.T, factory func(t testing.TB, o outbox.Options) Store)
 		"an order has one owner":                       testOrderTaken,
 		"lanes and positions":                          testLanes,
 		"kinds beside the lanes":                       testUnlaned,
+		"refunds and their order":                      testRefunds,
 		"reading in order":                             testEach,
 		"pruning leaves the id":                        testPrune,
 		"unresolved is not pruned and can be reopened": testUnresolved,
