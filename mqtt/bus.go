@@ -34,7 +34,8 @@ type Bus interface {
 }
 
 // Handlers are called by a bus, one at a time and in this order for each
-// connection: Up, Deliver for each message, Down. None of them may be nil.
+// connection: Up, Deliver for each message, Down. None of them may be nil but
+// Agent.
 type Handlers struct {
 	// Deliver brings a message. Calls are made in the order of arrival; the
 	// next one waits until this one returns, so it must not block for long.
@@ -47,6 +48,12 @@ type Handlers struct {
 	// reason. It is called for each failed attempt, and with nil as the last
 	// call of all, when Run ends.
 	Down func(error)
+	// Agent brings what stands on Topics.Agent() and what is published there,
+	// ours included: other agents under our prefix, or on our client id, are
+	// heard of this way. What a broker retains comes with each connection,
+	// before Up as a rule, at latest soon after it; then retained is true. A
+	// broker that remembers nothing has nothing to bring. nil does without.
+	Agent func(payload []byte, retained bool)
 }
 
 var (

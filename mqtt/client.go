@@ -110,7 +110,7 @@ func (c *Client) pause(attempt int) time.Duration {
 // connection makes one connection and stays until it ends. The error says why
 // it ended, also after an ordered end.
 func (c *Client) connection(ctx context.Context) error {
-	s := newSession(c.own, c.options.WriteTimeout, c.handlers.Deliver, &c.writers)
+	s := newSession(c.own, c.options.WriteTimeout, c.handlers, &c.writers)
 	// Closing the connection is what ends a handshake under way.
 	stop := context.AfterFunc(ctx, s.closeUnlessUp)
 	defer stop()
@@ -123,6 +123,7 @@ func (c *Client) connection(ctx context.Context) error {
 	}
 	c.setCurrent(s)
 	defer c.setCurrent(nil)
+	s.hear()
 	c.handlers.Up()
 	s.deliverFrom()
 	select {
@@ -146,8 +147,16 @@ func (c *Client) connect(ctx context.Context, s *session) error {
 		return fmt.Errorf("connecting to the broker at %s: %w", c.endpoint.address, err)
 	}
 	s.start()
+	if c.handlers.Agent != nil {
+		// First, so that what is retained there has come once the requests are
+		// subscribed; without acknowledgements, so that it does not queue
+		// behind requests of which we have our fill.
+		if err := s.subscribe(c.own.Agent(), 0, c.options.ConnectTimeout); err != nil {
+			return err
+		}
+	}
 	for _, filter := range c.filters {
-		if err := s.subscribe(filter, c.options.ConnectTimeout); err != nil {
+		if err := s.subscribe(filter, 1, c.options.ConnectTimeout); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,11 @@ import (
 func (s *session) arrive(m paho.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.handlers.Agent != nil && m.Topic() == s.topics.Agent() {
+		s.heard = append(s.heard, m)
+		signal(s.arrivals)
+		return
+	}
 	a := &arrival{message: m}
 	s.unsettled = append(s.unsettled, a)
 	if s.topics.OwnTopic(m.Topic()) {
@@ -27,12 +32,14 @@ func (s *session) arrive(m paho.Message) {
 func (s *session) deliverFrom() {
 	s.running.Go(func() {
 		for {
+			s.hear()
 			for a := s.next(); a != nil; a = s.next() {
-				s.deliver(NewDelivery(Message{
+				s.handlers.Deliver(NewDelivery(Message{
 					Topic:    a.message.Topic(),
 					Payload:  a.message.Payload(),
 					Retained: a.message.Retained(),
 				}, a.message.Duplicate(), func(err error) { s.settle(a, err) }))
+				s.hear()
 			}
 			select {
 			case <-s.arrivals:
@@ -41,6 +48,20 @@ func (s *session) deliverFrom() {
 			}
 		}
 	})
+}
+
+// hear hands over what has come on the agent's own topic.
+func (s *session) hear() {
+	s.mu.Lock()
+	heard := s.heard
+	s.heard = nil
+	closing := s.closing
+	s.mu.Unlock()
+	for _, m := range heard {
+		if !closing {
+			s.handlers.Agent(m.Payload(), m.Retained())
+		}
+	}
 }
 
 // next takes what is to be delivered next, if anything may be delivered.

@@ -34,7 +34,7 @@ type sent struct {
 type session struct {
 	topics       Topics
 	writeTimeout time.Duration
-	deliver      func(Delivery)
+	handlers     Handlers
 	client       paho.Client
 
 	// down is closed when the connection has ended, whoever ended it.
@@ -53,7 +53,9 @@ type session struct {
 	err     error
 	// queue holds what waits to be delivered; unsettled, in order of arrival,
 	// what is not acknowledged yet.
-	queue     []*arrival
+	queue []*arrival
+	// heard is what waits for Handlers.Agent.
+	heard     []paho.Message
 	unsettled []*arrival
 	delivered int
 	pending   []publication
@@ -63,12 +65,12 @@ type session struct {
 	sending int
 }
 
-func newSession(topics Topics, writeTimeout time.Duration, deliver func(Delivery), writers *sync.WaitGroup) *session {
+func newSession(topics Topics, writeTimeout time.Duration, handlers Handlers, writers *sync.WaitGroup) *session {
 	return &session{
 		writers:      writers,
 		topics:       topics,
 		writeTimeout: writeTimeout,
-		deliver:      deliver,
+		handlers:     handlers,
 		down:         make(chan struct{}),
 		arrivals:     make(chan struct{}, 1),
 		acks:         make(chan struct{}, 1),
@@ -147,10 +149,10 @@ func (s *session) closeUnlessUp() {
 	}
 }
 
-// subscribe returns once the broker has granted the subscription. A granted
-// quality of service of 0 is a refusal: nothing would be acknowledged.
-func (s *session) subscribe(filter string, timeout time.Duration) error {
-	t := s.client.Subscribe(filter, 1, nil)
+// subscribe returns once the broker has granted the subscription. Less than the
+// wanted quality of service is a refusal: nothing would be acknowledged.
+func (s *session) subscribe(filter string, qos byte, timeout time.Duration) error {
+	t := s.client.Subscribe(filter, qos, nil)
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
@@ -164,7 +166,7 @@ func (s *session) subscribe(filter string, timeout time.Duration) error {
 		return fmt.Errorf("subscribing to %s: %w", filter, err)
 	}
 	granted, ok := t.(*paho.SubscribeToken)
-	if !ok || granted.Result()[filter] != 1 {
+	if !ok || granted.Result()[filter] != qos {
 		return fmt.Errorf("the broker refused the subscription to %s: check what its access list allows our user", filter)
 	}
 	return nil

@@ -24,7 +24,7 @@ func (m arrived) Duplicate() bool { return false }
 
 func TestNothingIsDeliveredInTheGrace(t *testing.T) {
 	t.Parallel()
-	s := newSession(testTopics, time.Second, func(Delivery) {}, new(sync.WaitGroup))
+	s := newSession(testTopics, time.Second, Handlers{Deliver: func(Delivery) {}}, new(sync.WaitGroup))
 	for range 2 {
 		s.arrive(arrived{topic: testTopics.Orders("T1")})
 	}
@@ -39,7 +39,7 @@ func TestNothingIsDeliveredInTheGrace(t *testing.T) {
 
 func TestNothingIsAcknowledgedBehindAFailure(t *testing.T) {
 	t.Parallel()
-	s := newSession(testTopics, time.Second, func(Delivery) {}, new(sync.WaitGroup))
+	s := newSession(testTopics, time.Second, Handlers{Deliver: func(Delivery) {}}, new(sync.WaitGroup))
 	s.watch(closedConn{})
 	var all []*arrival
 	for range 3 {

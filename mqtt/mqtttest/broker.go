@@ -51,7 +51,11 @@ type link struct {
 	// one that something was acknowledged.
 	wake, idle chan struct{}
 	down       chan struct{}
-	err        error
+	// agent is the topic of which the link hears without acknowledging, "" if
+	// none; heard is what came on it.
+	agent string
+	heard []mqtt.Message
+	err   error
 	// held are publishes whose acknowledgement is held back.
 	held []func(error)
 }
@@ -175,6 +179,12 @@ func (b *Broker) route(m mqtt.Message) {
 	}
 	// To a subscription that stands, a message is not retained but new.
 	m.Retained = false
+	for _, session := range b.sessions {
+		if l := session.link; l != nil && l.agent == m.Topic {
+			l.heard = append(l.heard, m)
+			wake(l.wake)
+		}
+	}
 	for _, w := range b.watchers {
 		if matches(w.filter, m.Topic) {
 			w.offer(m)
@@ -234,8 +244,9 @@ func wake(c chan struct{}) {
 }
 
 // connect makes a connection for a client id and subscribes it, which brings
-// the retained messages anew.
-func (b *Broker) connect(id, filter string, will *mqtt.Message) (*link, error) {
+// the retained messages anew. A client that had the id is thrown out, and its
+// will published.
+func (b *Broker) connect(id, filter, agent string, will *mqtt.Message) (*link, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.stopped {
@@ -246,11 +257,17 @@ func (b *Broker) connect(id, filter string, will *mqtt.Message) (*link, error) {
 		m = &memory{}
 		b.sessions[id] = m
 	}
+	if m.link != nil && m.link.will != nil {
+		b.route(*m.link.will)
+	}
 	m.drop(errTakenOver)
-	l := &link{broker: b, session: m, will: will, wake: make(chan struct{}, 1), idle: make(chan struct{}, 1), down: make(chan struct{})}
+	l := &link{broker: b, session: m, will: will, agent: agent, wake: make(chan struct{}, 1), idle: make(chan struct{}, 1), down: make(chan struct{})}
 	m.link = l
 	m.filter = filter
 	m.queue = append(m.queue, b.retainedFor(filter)...)
+	if message, ok := b.retained[agent]; ok {
+		l.heard = append(l.heard, message)
+	}
 	wake(l.wake)
 	return l, nil
 }

@@ -55,12 +55,17 @@ func (u *Bus) connection(ctx context.Context) error {
 	if u.options.Will != nil {
 		will = &mqtt.Message{Topic: u.options.Topics.Agent(), Payload: u.options.Will(), Retained: true}
 	}
-	l, err := u.broker.connect(u.options.ClientID, u.options.Topics.RequestFilter(), will)
+	agent := ""
+	if u.handlers.Agent != nil {
+		agent = u.options.Topics.Agent()
+	}
+	l, err := u.broker.connect(u.options.ClientID, u.options.Topics.RequestFilter(), agent, will)
 	if err != nil {
 		return err
 	}
 	u.set(l, false)
 	defer u.set(nil, false)
+	u.hear(l)
 	u.handlers.Up()
 	var delivering sync.WaitGroup
 	delivering.Go(func() { u.deliver(l) })
@@ -105,6 +110,7 @@ func (u *Bus) Publish(m mqtt.Message) mqtt.Token {
 func (u *Bus) deliver(l *link) {
 	for {
 		for {
+			u.hear(l)
 			if _, closing := u.link(); closing {
 				break
 			}
@@ -118,6 +124,19 @@ func (u *Bus) deliver(l *link) {
 		case <-l.wake:
 		case <-l.down:
 			return
+		}
+	}
+}
+
+// hear hands over what has come on the agent's own topic.
+func (u *Bus) hear(l *link) {
+	l.broker.mu.Lock()
+	heard := l.heard
+	l.heard = nil
+	l.broker.mu.Unlock()
+	for _, m := range heard {
+		if _, closing := u.link(); !closing {
+			u.handlers.Agent(m.Payload, m.Retained)
 		}
 	}
 }

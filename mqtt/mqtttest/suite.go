@@ -27,6 +27,8 @@ type World struct {
 	// Stop and Start are the broker's; Forget, between them, loses all that
 	// it kept.
 	Stop, Start, Forget func()
+	// Deaf says that the bus has nothing to bring to Handlers.Agent.
+	Deaf bool
 }
 
 // Factory makes worlds.
@@ -57,6 +59,7 @@ func TestBus(t *testing.T, factory Factory) {
 		{"leaves a will", testWill},
 		{"ends in order", testOrderlyEnd},
 		{"ignores its own display", testOwn},
+		{"hears of other agents", testAgents},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			factory.Run(t, func(t *testing.T) { test.run(t, factory.New(t)) })
@@ -73,6 +76,7 @@ type rig struct {
 	deliveries chan mqtt.Delivery
 	ups        chan struct{}
 	downs      chan error
+	agents     chan mqtt.Message
 	cancel     context.CancelFunc
 	ended      chan error
 }
@@ -81,7 +85,7 @@ func start(t *testing.T, w World, onUp func(*rig)) *rig {
 	t.Helper()
 	r := &rig{
 		t: t, deliveries: make(chan mqtt.Delivery, 1000), ups: make(chan struct{}, 1000),
-		downs: make(chan error, 1000), ended: make(chan error, 1),
+		downs: make(chan error, 1000), ended: make(chan error, 1), agents: make(chan mqtt.Message, 1000),
 	}
 	options := mqtt.Options{
 		ClientID: "agent", Topics: topics, Will: func() []byte { return []byte("offline") },
@@ -95,7 +99,8 @@ func start(t *testing.T, w World, onUp func(*rig)) *rig {
 			}
 			r.ups <- struct{}{}
 		},
-		Down: func(err error) { r.downs <- err },
+		Down:  func(err error) { r.downs <- err },
+		Agent: func(payload []byte, retained bool) { r.agents <- mqtt.Message{Payload: payload, Retained: retained} },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
