@@ -22,6 +22,7 @@ type Broker struct {
 	mu       sync.Mutex
 	stopped  bool
 	holding  bool
+	wills    bool
 	retained map[string]mqtt.Message
 	sessions map[string]*memory
 	watchers []*watcher
@@ -128,6 +129,14 @@ func (b *Broker) Hold(on bool) {
 			wake(m.link.idle)
 		}
 	}
+}
+
+// TakeoverWills has the last will told of a client whose id another one takes.
+// The standard asks for that; mosquitto 2.0 does not do it, nor does a new Broker.
+func (b *Broker) TakeoverWills(on bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.wills = on
 }
 
 // Publish is what a till does.
@@ -244,8 +253,7 @@ func wake(c chan struct{}) {
 }
 
 // connect makes a connection for a client id and subscribes it, which brings
-// the retained messages anew. A client that had the id is thrown out, and its
-// will published.
+// the retained messages anew. A client that had the id is thrown out.
 func (b *Broker) connect(id, filter, agent string, will *mqtt.Message) (*link, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -257,7 +265,7 @@ func (b *Broker) connect(id, filter, agent string, will *mqtt.Message) (*link, e
 		m = &memory{}
 		b.sessions[id] = m
 	}
-	if m.link != nil && m.link.will != nil {
+	if b.wills && m.link != nil && m.link.will != nil {
 		b.route(*m.link.will)
 	}
 	m.drop(errTakenOver)
