@@ -9,6 +9,7 @@ package check
 import (
 	"context"
 	"errors"
+	"os"
 	"time"
 
 	"tillpost/agent/config"
@@ -95,8 +96,12 @@ func (c *checker) config() []Finding {
 		}
 		return fs.done()
 	}
-	if err != nil {
-		fs.fail("the file must be there, and readable to who runs this", "%v", err)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		fs.fail("name it with --config", "there is no file %s", c.opts.File)
+		return fs.done()
+	case err != nil:
+		fs.fail("make it readable to who runs this", "%v", err)
 		return fs.done()
 	}
 	c.cfg = cfg
@@ -117,17 +122,20 @@ func (c *checker) all(ctx context.Context, told func([]Finding)) {
 		running, _ := daemon.wait(ctx)
 		return c.ports(ctx, held.locked, running)
 	})
-	broker := start("broker", func() []Finding { held, _ := box.wait(ctx); return c.broker(ctx, held) })
+	broker := start("broker", func() brokerFacts { return c.broker(ctx) })
 
 	told(result(ctx, secrets))
 	told(result(ctx, disk))
-	facts, done := box.wait(ctx)
-	told(orLate(box.subject, facts.findings, done))
+	held, done := box.wait(ctx)
+	told(orLate(box.subject, held.findings, done))
 	told(result(ctx, clock))
 	told(result(ctx, ports))
-	told(result(ctx, broker))
-	said, done := calls.wait(ctx)
-	told(orLate(calls.subject, said.findings, done))
+	said, done := broker.wait(ctx)
+	told(orLate(broker.subject, said.findings, done))
+	running, _ := daemon.wait(ctx)
+	told(c.agent(held, running, said.agent))
+	answers, done := calls.wait(ctx)
+	told(orLate(calls.subject, answers.findings, done))
 }
 
 // probe is one that runs.

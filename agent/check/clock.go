@@ -12,7 +12,7 @@ const (
 	skewHarmful = time.Minute
 	// firstYear is one in which no clock that is right can stand any more.
 	firstYear = 2026
-	enableNTP = "enable a time service: timedatectl set-ntp true (NTP leaves on UDP port 123), or put a clock module on the board"
+	enableNTP = "enable a time service: timedatectl set-ntp true"
 )
 
 // clock looks at the time, against the API's where it told one.
@@ -34,9 +34,9 @@ func (c *checker) clock(a apiFacts) []Finding {
 	case a.dated && a.skew.Abs() >= skewNoticed:
 		fs.warn(enableNTP, "%s is %s", said, off)
 	case !synced && a.dated:
-		fs.warn(enableNTP, "%s; the system does not keep its clock right, tillpost goes by the API's", said)
+		fs.warn(enableNTP, "%s; the system does not keep it right, so tillpost goes by the API's", said)
 	case !synced:
-		fs.warn(enableNTP, "%s; the system does not keep its clock right, and until the API answers nothing is sent that could be too old", said)
+		fs.warn(enableNTP, "%s; the system does not keep it right: until the API answers, nothing is sent that could be too old", said)
 	case !a.dated:
 		fs.ok("%s; the API did not tell its own time", said)
 	default:

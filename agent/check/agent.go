@@ -1,0 +1,48 @@
+package check
+
+import (
+	"strings"
+
+	"tillpost/mqtt"
+)
+
+// agent puts together what the outbox, http.listen and the broker tell of an agent that runs.
+func (c *checker) agent(held outboxFacts, d daemonFacts, said *mqtt.AgentState) []Finding {
+	fs := about("agent")
+	here := held.locked || d.ours
+	online := said != nil && said.State != mqtt.AgentOffline
+	switch {
+	case online && held.instance != said.Instance && (here || held.instance != ""):
+		fs.fail("give each agent a mqtt.topic_prefix of its own, or stop the other one",
+			"another agent, with another outbox, is %s under the prefix %s", said.State, c.cfg.MQTT.TopicPrefix)
+	case online && !here:
+		fs.warn("if none runs elsewhere, wait half a minute and check again",
+			"an agent is %s under the prefix %s, but not on this machine: it ended without a word, or runs elsewhere", said.State, c.cfg.MQTT.TopicPrefix)
+	case !here:
+		fs.ok("does not run here")
+	case len(d.reasons) > 0:
+		fs.warn("see its log", "runs here, but takes no requests: %s", strings.Join(d.reasons, ", "))
+	case said != nil && len(said.Problems) > 0:
+		var codes []string
+		for _, p := range said.Problems {
+			codes = append(codes, p.Code)
+		}
+		fs.warn("tillpost watch tells more", "runs here, with problems: %s", few(codes))
+	case said != nil && !online:
+		fs.warn("see its log", "runs here, but the broker has it offline")
+	default:
+		fs.ok("runs here%s", ofVersion(said, d))
+	}
+	return fs.done()
+}
+
+func ofVersion(said *mqtt.AgentState, d daemonFacts) string {
+	version := d.version
+	if said != nil {
+		version = said.Version
+	}
+	if version == "" {
+		return ""
+	}
+	return ", version " + version
+}

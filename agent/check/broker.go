@@ -1,0 +1,275 @@
+package check
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"tillpost/mqtt"
+)
+
+const (
+	// backTimeout is how long our own message may take to come back.
+	backTimeout = 4 * time.Second
+	// nameTimeout is how long the broker may take to tell what it is.
+	nameTimeout = 2 * time.Second
+)
+
+// brokerFacts is what the broker told.
+type brokerFacts struct {
+	findings []Finding
+	// agent is what the agent last said of itself; nil where it said nothing, or was not asked.
+	agent *mqtt.AgentState
+}
+
+// broker connects under a client id of its own, and sends a message to itself.
+func (c *checker) broker(ctx context.Context) brokerFacts {
+	fs := about("broker")
+	if c.cfg.MQTT.Embedded != nil {
+		c.embedded(fs)
+		return brokerFacts{findings: fs.done()}
+	}
+	u, err := url.Parse(c.cfg.MQTT.URL)
+	if err != nil {
+		fs.fail("correct mqtt.url", "the address can't be read")
+		return brokerFacts{findings: fs.done()}
+	}
+	r, err := c.reachBroker(ctx, u)
+	if err != nil {
+		fs.unreached(err)
+		return brokerFacts{findings: fs.done()}
+	}
+	if !r.end.IsZero() {
+		c.expiry(fs, u.Host, r.end)
+	}
+	if u.Scheme == "tcp" && !loopback(u.Hostname()) {
+		fs.warn("use tls://", "%s is not encrypted: orders, and the password, can be read on the way", u.Host)
+	}
+	back := c.loop(ctx)
+	if !c.judge(fs, u.Host, back) {
+		return brokerFacts{findings: fs.done(), agent: back.agent}
+	}
+	name := c.brokerName(ctx)
+	c.keeps(fs, u, name)
+	return brokerFacts{findings: fs.done(), agent: back.agent}
+}
+
+func (c *checker) reachBroker(ctx context.Context, u *url.URL) (reached, error) {
+	if u.Scheme != "tls" {
+		return reach(ctx, u.Hostname(), u.Port(), nil)
+	}
+	config := &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
+	var err error
+	if config.RootCAs, err = readRoots(c.cfg.MQTT.CAFile); err != nil {
+		return reached{}, &unreached{"not asked: mqtt.ca_file can't be used", "see secrets"}
+	}
+	if c.cfg.MQTT.CertFile != "" {
+		cert, err := tls.LoadX509KeyPair(c.cfg.MQTT.CertFile, c.cfg.MQTT.KeyFile)
+		if err != nil {
+			return reached{}, &unreached{"not asked: mqtt.cert_file can't be used", "see secrets"}
+		}
+		config.Certificates = []tls.Certificate{cert}
+	}
+	return reach(ctx, u.Hostname(), u.Port(), config)
+}
+
+// looped is what became of the message to ourselves.
+type looped struct {
+	// err: no connection came about.
+	err error
+	// acked: the broker acknowledged the message; lost: it hung up on it.
+	acked, lost bool
+	// took is how long the message was away; 0: it did not come back.
+	took  time.Duration
+	agent *mqtt.AgentState
+}
+
+// happening is one thing that the bus told; one field is set.
+type happening struct {
+	up      bool
+	down    error
+	message *mqtt.Delivery
+}
+
+// loop sends a message to ourselves, with the agent's login, on a topic of the agent's that no terminal has. It is empty
+// and retained, which to everybody means only that there is nothing on that topic: nothing stays at the broker, and a
+// running agent, which gets it too, takes it for a display's. Brokers acknowledge what their access list denies, so only
+// its coming back shows that we may write and read.
+func (c *checker) loop(ctx context.Context) looped {
+	topics := mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}
+	topic := topics.Display("tillpost-check-" + rand.Text()[:12])
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	bus, happenings, err := c.subscriber(ctx, []string{topics.Agent(), topics.RequestFilter()})
+	if err != nil {
+		return looped{err: err}
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = bus.Run(ctx) // why it ended was told as a happening
+	}()
+	defer func() { cancel(); <-ended }()
+
+	var result looped
+	var sent time.Time
+	var acked <-chan struct{}
+	var token mqtt.Token
+	patience := time.NewTimer(answerTimeout)
+	defer patience.Stop()
+	for {
+		select {
+		case h := <-happenings:
+			switch {
+			case h.up:
+				sent = time.Now()
+				token = bus.Publish(mqtt.Message{Topic: topic, Retained: true})
+				acked = token.Done()
+				patience.Reset(backTimeout)
+			case h.down != nil && sent.IsZero():
+				result.err = h.down
+				return result
+			case h.down != nil:
+				result.lost = true
+				return result
+			case h.message.Topic == topics.Agent():
+				result.agent = readState(h.message.Payload)
+			case h.message.Topic == topic:
+				result.took = time.Since(sent)
+				return result
+			}
+		case <-acked:
+			result.acked, acked = token.Wait(ctx) == nil, nil
+		case <-patience.C:
+			if sent.IsZero() {
+				result.err = errors.New("it does not answer as a broker does")
+			}
+			return result
+		case <-ctx.Done():
+			if sent.IsZero() {
+				result.err = ctx.Err()
+			}
+			return result
+		}
+	}
+}
+
+// subscriber makes a client whose happenings come over a channel until ctx ends.
+func (c *checker) subscriber(ctx context.Context, filters []string) (*mqtt.Subscriber, <-chan happening, error) {
+	m := c.cfg.MQTT
+	happenings := make(chan happening)
+	tell := func(h happening) {
+		select {
+		case happenings <- h:
+		case <-ctx.Done():
+		}
+	}
+	bus, err := mqtt.NewSubscriber(mqtt.Options{
+		// It begins as the agent's does, for brokers that let in by the beginning.
+		URL: m.URL, ClientID: m.ClientID + "-check-" + rand.Text()[:6], Topics: mqtt.Topics{Prefix: m.TopicPrefix},
+		Username: m.Username, Password: c.cfg.PasswordReader(), CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile,
+		ConnectTimeout: connectTimeout, CloseGrace: 200 * time.Millisecond,
+	}, filters, mqtt.Handlers{
+		Up: func() { tell(happening{up: true}) },
+		Down: func(err error) {
+			if err != nil {
+				tell(happening{down: err})
+			}
+		},
+		Deliver: func(d mqtt.Delivery) { tell(happening{message: &d}) },
+	})
+	return bus, happenings, err
+}
+
+func readState(payload []byte) *mqtt.AgentState {
+	var s mqtt.AgentState
+	if json.Unmarshal(payload, &s) != nil || s.State == "" {
+		return nil
+	}
+	return &s
+}
+
+// judge tells how the message to ourselves fared; true if it came back.
+func (c *checker) judge(fs *findings, host string, l looped) bool {
+	topics := mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}
+	rights := "allow " + orAnonymous(c.cfg.MQTT.Username) + " to read " + topics.RequestFilter() + " and to write " + topics.Display("+") +
+		"; packaging/mosquitto/tillpost.acl has all that the agent needs"
+	switch {
+	case l.err != nil && refusedLogin(l.err):
+		fs.fail("see mqtt.username and mqtt.password_file, and the broker's users", "%s does not let us in: %v", host, l.err)
+	case l.err != nil:
+		fs.fail("see mqtt.url, and the broker's log", "%s: %v", host, l.err)
+	case l.took > 0:
+		fs.ok("%s, a message to ourselves took %s", host, shortTime(l.took))
+		return true
+	case l.lost:
+		fs.fail(rights, "%s hung up when we published to %s", host, topics.Display("…"))
+	case l.acked:
+		fs.fail(rights, "%s takes our messages and drops them: its access list denies us to write, or to read", host)
+	default:
+		fs.fail("see the broker's log", "%s did not acknowledge a message in %s", host, backTimeout)
+	}
+	return false
+}
+
+func orAnonymous(user string) string {
+	if user == "" {
+		return "clients without a login"
+	}
+	return user
+}
+
+// refusedLogin knows the words of the client library, which has no errors of its own for them behind ours.
+func refusedLogin(err error) bool {
+	text := strings.ToLower(err.Error())
+	return strings.Contains(text, "not authorized") || strings.Contains(text, "bad user name or password") || strings.Contains(text, "identifier rejected")
+}
+
+// brokerName is what the broker calls itself, "" where it does not tell us.
+func (c *checker) brokerName(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, nameTimeout)
+	defer cancel()
+	bus, happenings, err := c.subscriber(ctx, []string{"$SYS/broker/version"})
+	if err != nil {
+		return ""
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = bus.Run(ctx) // a broker that does not tell is no failure
+	}()
+	defer func() { cancel(); <-ended }()
+	for {
+		select {
+		case h := <-happenings:
+			if h.message != nil {
+				return clean(string(h.message.Payload[:min(len(h.message.Payload), 60)]))
+			}
+			if h.down != nil {
+				return ""
+			}
+		case <-ctx.Done():
+			return ""
+		}
+	}
+}
+
+// embedded is the broker inside tillpost; whether its port is free is the ports' subject, its files that of the secrets.
+func (c *checker) embedded(fs *findings) {
+	e := c.cfg.MQTT.Embedded
+	host, _, _ := net.SplitHostPort(e.Listen)
+	users := "whoever reaches it may order and refund"
+	if e.UsersFile != "" {
+		users = "for the users in " + e.UsersFile
+	}
+	fs.ok("inside tillpost, at %s; %s", e.Listen, users)
+	if !loopback(host) && e.CertFile == "" {
+		fs.warn("set mqtt.embedded.cert_file and key_file", "it is not encrypted: orders and passwords can be read in the shop's network")
+	}
+}

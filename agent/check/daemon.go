@@ -1,0 +1,86 @@
+package check
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// daemonFacts is what answers at http.listen.
+type daemonFacts struct {
+	// ours: it is a tillpost, whose version that is, "" where it does not tell.
+	ours    bool
+	version string
+	// guarded: it asks for a user, and so tells nothing.
+	guarded bool
+	// reasons are why it takes no requests now; empty where it does, or does not tell.
+	reasons []string
+}
+
+const daemonTimeout = 3 * time.Second
+
+var buildInfo = regexp.MustCompile(`^tillpost_build_info\{.*version="([^"]*)"`)
+
+// daemon asks at http.listen whether a tillpost is there.
+func (c *checker) daemon(ctx context.Context) daemonFacts {
+	ctx, cancel := context.WithTimeout(ctx, daemonTimeout)
+	defer cancel()
+	host, port, err := net.SplitHostPort(c.cfg.HTTP.Listen)
+	if err != nil || port == "0" {
+		return daemonFacts{}
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	client := &http.Client{
+		// It is this machine's own listener, and nothing is told to it.
+		Transport:     &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	for _, scheme := range []string{"http://", "https://"} {
+		base := scheme + net.JoinHostPort(host, port)
+		status, page, err := get(ctx, client, base+"/metrics")
+		if err != nil {
+			return daemonFacts{}
+		}
+		if status == http.StatusUnauthorized {
+			return daemonFacts{guarded: true}
+		}
+		facts := daemonFacts{}
+		for line := range strings.Lines(page) {
+			if m := buildInfo.FindStringSubmatch(line); m != nil {
+				facts.ours, facts.version = true, m[1]
+			}
+		}
+		if !facts.ours {
+			continue
+		}
+		if status, page, err = get(ctx, client, base+"/readyz"); err == nil && status == http.StatusServiceUnavailable {
+			for line := range strings.Lines(page) {
+				facts.reasons = append(facts.reasons, strings.TrimSpace(line))
+			}
+		}
+		return facts
+	}
+	return daemonFacts{}
+}
+
+func get(ctx context.Context, client *http.Client, url string) (status int, page string, err error) {
+	rq, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	reply, err := client.Do(rq)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = reply.Body.Close() }()
+	data, err := io.ReadAll(bufio.NewReader(io.LimitReader(reply.Body, 4<<20)))
+	return reply.StatusCode, string(data), err
+}

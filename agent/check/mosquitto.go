@@ -1,0 +1,112 @@
+package check
+
+import (
+	"bufio"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+const (
+	dropIn   = "copy packaging/mosquitto/tillpost.conf to /etc/mosquitto/conf.d/ there and restart it"
+	rightSet = "it does with persistence true, autosave_on_changes true, autosave_interval 1, max_queued_messages 0; else "
+)
+
+// keeps tells whether the broker keeps what waits for the agent over a crash, as far as that can be known: brokers don't
+// tell it. It matters between a till's publish and our "queued", which can be long while the agent is down.
+func (c *checker) keeps(fs *findings, u *url.URL, name string) {
+	if name != "" {
+		fs.ok("%s", name)
+	}
+	if name != "" && !strings.Contains(strings.ToLower(name), "mosquitto") {
+		fs.warn("", "whether it keeps what waits for tillpost over a crash can't be seen from here: see its documentation")
+		return
+	}
+	if loopback(u.Hostname()) {
+		if set, ok := readMosquitto(c.machine.mosquitto); ok && set.listensOn(u.Port()) {
+			if wrong := set.forgets(); len(wrong) > 0 {
+				fs.warn(dropIn, "mosquitto loses what waits for tillpost when it crashes; it lacks: %s", strings.Join(wrong, ", "))
+				return
+			}
+			fs.ok("it keeps what waits for tillpost on disk")
+			return
+		}
+	}
+	fs.warn(rightSet+dropIn, "whether it keeps what waits for tillpost over a crash can't be seen from here")
+}
+
+// settings are the lines of a mosquitto's configuration; of a key that is there twice, the last, but all listeners.
+type settings struct {
+	values    map[string]string
+	listeners []string
+}
+
+// readMosquitto reads a configuration with what it includes; ok is false if it can't be read.
+func readMosquitto(path string) (settings, bool) {
+	s := settings{values: map[string]string{}}
+	return s, s.read(path, true)
+}
+
+func (s *settings) read(path string, include bool) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // only read from
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		key, value, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
+		value = strings.TrimSpace(value)
+		switch {
+		case key == "" || strings.HasPrefix(key, "#"):
+		case key == "include_dir" && include:
+			more, err := filepath.Glob(filepath.Join(value, "*.conf"))
+			if err != nil {
+				return false
+			}
+			for _, file := range more { // in order, as mosquitto does
+				if !s.read(file, false) {
+					return false
+				}
+			}
+		case key == "listener" || key == "port":
+			port, _, _ := strings.Cut(value, " ")
+			s.listeners = append(s.listeners, port)
+		default:
+			s.values[key] = value
+		}
+	}
+	return lines.Err() == nil
+}
+
+// listensOn tells whether a broker with these settings is the one at that port.
+func (s settings) listensOn(port string) bool {
+	if len(s.listeners) == 0 {
+		return port == "1883"
+	}
+	for _, l := range s.listeners {
+		if l == port {
+			return true
+		}
+	}
+	return false
+}
+
+// forgets names the settings by which messages are lost in a crash.
+func (s settings) forgets() []string {
+	var wrong []string
+	for _, want := range []string{"persistence", "autosave_on_changes"} {
+		if s.values[want] != "true" {
+			wrong = append(wrong, want+" true")
+		}
+	}
+	if s.values["autosave_interval"] != "1" {
+		wrong = append(wrong, "autosave_interval 1")
+	}
+	if n, err := strconv.Atoi(s.values["max_queued_messages"]); err != nil || n != 0 && n < 100_000 {
+		wrong = append(wrong, "max_queued_messages 0")
+	}
+	return wrong
+}
