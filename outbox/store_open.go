@@ -25,9 +25,6 @@ type Recovery struct {
 }
 
 const (
-	// compactFrom is the size below which a file is left alone, and compactSmall the largest transaction of a compaction.
-	compactFrom  = 4 << 20
-	compactSmall = 4 << 20
 	// seqGap is left in the sequence of a restored snapshot: a mark names its request by sequence, and those given out
 	// after the snapshot was taken must not name another.
 	seqGap = 1 << 20
@@ -248,40 +245,4 @@ func (s *Store) now() Instant {
 		return s.o.Now()
 	}
 	return Instant{Wall: time.Now().UnixMilli(), Boot: "restore"}
-}
-
-// compact copies a file that is mostly empty into a small one. It is done at start only: nobody waits then.
-func (s *Store) compact() error {
-	size, free := fileSize(s.path), s.db.Stats().FreePageN
-	if size < compactFrom || int64(free)*pageSize*2 < size {
-		return nil
-	}
-	tmp := s.path + suffixCompact
-	dst, err := openBolt(tmp, false)
-	if err != nil {
-		return err
-	}
-	dst.NoSync = true // it is synced as a whole before it counts
-	err = bbolt.Compact(dst, s.db, compactSmall)
-	if err == nil {
-		err = dst.Sync()
-	}
-	if e := dst.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		// It does as it is, for instance on a disk without room for another.
-		return remove(tmp)
-	}
-	err = s.db.Close()
-	s.db = nil
-	if err != nil {
-		return err
-	}
-	if err := replaceFile(tmp, s.path); err != nil {
-		return err
-	}
-	s.recovery.Compacted, s.recovery.Before, s.recovery.After = true, size, fileSize(s.path)
-	s.db, err = openBolt(s.path, false)
-	return err
 }

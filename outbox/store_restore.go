@@ -121,6 +121,7 @@ func (t *txn) doubt(seqs []uint64, at Instant) error {
 			return err
 		}
 		t.put(before, after, record, false, len(before.Body) > 0 && len(after.Body) == 0)
+		t.changes = append(t.changes, Change{Request: after, Previous: before.State})
 	}
 	return t.broken
 }

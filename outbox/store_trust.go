@@ -1,0 +1,32 @@
+package outbox
+
+import "context"
+
+// Distrust notes that a process with this outbox, of the given generation or a newer one, is or was at work elsewhere:
+// this is an older copy, or one of two. Every open request is in doubt then, as after a restore, until AcceptRollback
+// this copy is RolledBack, and the next Open starts a generation beyond that one. It tells how many requests it put in
+// doubt; in a copy that is RolledBack already, what came since is left as it is.
+func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, err error) {
+	err = s.submit(ctx, false, func(t *txn) error {
+		inDoubt = 0
+		st, err := t.state()
+		if err != nil || st.RolledBack && st.Generation >= generation {
+			return err
+		}
+		if !st.RolledBack {
+			var err error
+			inDoubt, err = t.doubtAll(s.now())
+			t.note(err)
+		}
+		st.RolledBack, st.Generation = true, max(st.Generation, generation)
+		t.note(t.setState(st))
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.identity.RolledBack = true
+	return inDoubt, nil
+}
