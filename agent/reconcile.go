@@ -133,7 +133,7 @@ func (c *reconciler) renew(ctx context.Context) time.Duration {
 			c.renewed(fresh)
 		}
 		return baselineEvery
-	case forbids(reply) || reply.Outcome == api.OutcomeNotFound:
+	case forbids(reply), missing(reply), reply.Outcome == api.OutcomeNotFound:
 		// Not confirmed for terminal orders: we work without it, and ask again.
 		c.forbidden = time.Now().Add(askAgainEvery)
 		return askAgainEvery
@@ -160,6 +160,11 @@ func (c *reconciler) renewed(fresh *baseline) {
 
 func forbids(r api.Reply) bool {
 	return r.Outcome == api.OutcomeRefused && r.HTTPStatus == 403
+}
+
+// missing tells of an operation that is not there at all: not confirmed for terminal orders, it may be anybody's 404.
+func missing(r api.Reply) bool {
+	return r.Outcome == api.OutcomeAmbiguous && (r.HTTPStatus == 404 || r.HTTPStatus == 405 || r.HTTPStatus == 501)
 }
 
 // candidate is an order that may be one of ours.
@@ -230,7 +235,7 @@ func (c *reconciler) examine(ctx context.Context, found []candidate, jobs *[]sea
 			asked++
 			details, reply := c.api.OrderDetails(ctx, one.uuid)
 			switch {
-			case forbids(reply):
+			case forbids(reply), missing(reply):
 				return true, 0, true
 			case reply.Outcome != api.OutcomeAccepted:
 				rest, retryAfter = true, max(retryAfter, reply.RetryAfter)

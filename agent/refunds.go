@@ -101,7 +101,7 @@ func (l *lane) lookAt(ctx context.Context, uuid string) look {
 		switch {
 		case reply.Outcome == api.OutcomeAccepted:
 			k.books = booksOf(details)
-		case forbids(reply):
+		case forbids(reply), missing(reply):
 			l.details.ban()
 		case reply.Outcome == api.OutcomeNotFound, reply.Outcome == api.OutcomeRefused:
 		default:

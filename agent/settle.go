@@ -129,7 +129,7 @@ func (l *lane) adoptable(ctx context.Context, orderUUID string, amount int64) ou
 				return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeAmountMismatch, Message: "that order is of another amount"}}
 			}
 			return outbox.Event{Type: outbox.Found}
-		case forbids(reply):
+		case forbids(reply), missing(reply):
 			l.details.ban()
 		}
 	}

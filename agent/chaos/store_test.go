@@ -1,0 +1,177 @@
+package chaos_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"tillpost/agent"
+	"tillpost/outbox"
+	"tillpost/outbox/outboxtest"
+)
+
+// disk is what outlives a process: a store in memory, or a real file in a folder of the schedule's own.
+type disk interface {
+	// open gives the next process its store, with what was committed when the last one died.
+	open(o outbox.Options) (agent.Outbox, error)
+}
+
+type memDisk struct {
+	mem  *outboxtest.Mem
+	step func(outbox.Request, outbox.Event) (outbox.Request, []outbox.Effect)
+}
+
+func (d *memDisk) open(o outbox.Options) (agent.Outbox, error) {
+	if d.mem == nil {
+		d.mem = outboxtest.NewMem(o)
+		d.mem.Step = d.step
+	} else {
+		d.mem = d.mem.Reopen(o)
+	}
+	return d.mem, nil
+}
+
+// fileDisk copies the file as it was at the crash, its marker too, as another machine would find the card.
+type fileDisk struct {
+	dir string
+	n   int
+}
+
+func (d *fileDisk) path(n int) string { return fmt.Sprintf("%s/outbox-%d.db", d.dir, n) }
+
+func (d *fileDisk) open(o outbox.Options) (agent.Outbox, error) {
+	last := d.path(d.n)
+	d.n++
+	for _, suffix := range []string{"", ".initialised"} {
+		raw, err := os.ReadFile(last + suffix)
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err == nil {
+			err = os.WriteFile(d.path(d.n)+suffix, raw, 0o600)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return outbox.Open(d.path(d.n), o)
+}
+
+// store is a process's handle on the disk. Each write takes a while; death lies before or after any of them, and closes
+// the handle.
+type store struct {
+	agent.Outbox
+	p         *process
+	committed func([]outbox.Change)
+
+	mu   sync.Mutex // one write at a time, so that a death is before or after each
+	n    int
+	lost bool // the next commit is carried out, and comes back as an error
+	now  bool // that is the one under way
+}
+
+// commits passes on what a commit changed, unless the process died with it.
+func (s *store) commits(changes []outbox.Change) {
+	if s.now || s.p.reached(afterCommit) {
+		return
+	}
+	s.p.w.committed(changes)
+	s.committed(changes)
+}
+
+func (s *store) write(ctx context.Context, grows bool, do func() error) error {
+	w := s.p.w
+	s.mu.Lock()
+	s.n++
+	n := s.n
+	s.mu.Unlock()
+	took := w.between(50*time.Microsecond, 3*time.Millisecond, "commit", s.p.n, n)
+	if w.chance(0.01, "slow card", s.p.n, n) {
+		took *= 300
+	}
+	time.Sleep(took)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.p.reached(beforeCommit) {
+		return outbox.ErrClosed
+	}
+	if full := w.full.Load(); full == 2 || full == 1 && grows {
+		w.count.faults["disk full"].Add(1)
+		return outbox.ErrFull
+	}
+	if !w.calm.Load() && w.chance(w.uncertain, "uncertain", s.p.n, n) {
+		// The last sync failed. What was written may be there all the same, and nobody is told of it.
+		w.count.faults["commit uncertain"].Add(1)
+		if w.chance(0.5, "written", s.p.n, n) {
+			s.now = true
+			_ = do()
+			s.now = false
+		}
+		return fmt.Errorf("chaos: %w", outbox.ErrUncertain)
+	}
+	w.count.commits.Add(1)
+	err := do()
+	if s.p.dead.Load() {
+		return outbox.ErrClosed
+	}
+	_ = ctx
+	return err
+}
+
+// Add implements agent.Outbox.
+func (s *store) Add(ctx context.Context, rs ...outbox.Request) (added []outbox.Added, err error) {
+	err = s.write(ctx, true, func() (err error) { added, err = s.Outbox.Add(context.WithoutCancel(ctx), rs...); return err })
+	if err != nil {
+		return nil, err
+	}
+	return added, nil
+}
+
+// Apply implements agent.Outbox.
+func (s *store) Apply(ctx context.Context, seq uint64, e outbox.Event) (r outbox.Request, fx []outbox.Effect, err error) {
+	err = s.write(ctx, false, func() (err error) {
+		r, fx, err = s.Outbox.Apply(context.WithoutCancel(ctx), seq, e)
+		return err
+	})
+	if err != nil {
+		return outbox.Request{}, nil, err
+	}
+	return r, fx, nil
+}
+
+// Prune implements agent.Outbox.
+func (s *store) Prune(ctx context.Context, prunable func(outbox.Request) bool, most int) (gone []outbox.Request, err error) {
+	err = s.write(ctx, false, func() (err error) { gone, err = s.Outbox.Prune(ctx, prunable, most); return err })
+	return gone, err
+}
+
+// BindAccount implements agent.Outbox.
+func (s *store) BindAccount(ctx context.Context, a outbox.Account) error {
+	return s.write(ctx, false, func() error { return s.Outbox.BindAccount(ctx, a) })
+}
+
+// PutBlob implements agent.Outbox.
+func (s *store) PutBlob(ctx context.Context, name string, data []byte) error {
+	return s.write(ctx, false, func() error { return s.Outbox.PutBlob(ctx, name, data) })
+}
+
+// Get implements agent.Outbox.
+func (s *store) Get(seq uint64) (outbox.Request, error) {
+	if s.p.dead.Load() {
+		return outbox.Request{}, outbox.ErrClosed
+	}
+	return s.Outbox.Get(seq)
+}
+
+// Lookup implements agent.Outbox.
+func (s *store) Lookup(id string) (outbox.Request, error) {
+	if s.p.dead.Load() {
+		return outbox.Request{}, outbox.ErrClosed
+	}
+	return s.Outbox.Lookup(id)
+}
+
+// Close implements agent.Outbox. A dead process's file is closed as well: it was copied before the next one opened.
+func (s *store) Close() error { return s.Outbox.Close() }

@@ -1,0 +1,55 @@
+package agent_test
+
+import (
+	"testing"
+	"time"
+
+	"tillpost/api/simulator"
+)
+
+// TestBusyWithoutASearch: it is not confirmed that the API shows terminal orders to those who search. Where it does not,
+// the operator's word on busy replies decides.
+func TestBusyWithoutASearch(t *testing.T) {
+	gone := simulator.Action{Kind: simulator.KindStatus, Code: 404, Body: "<html>404 page not found</html>"}
+	for name, c := range map[string]struct {
+		policy, want string
+		prepare      func(*simulator.Simulator)
+	}{
+		"forbidden, not created": {"", "paid", func(s *simulator.Simulator) { s.SetLookups(simulator.LookupsForbidden) }},
+		"forbidden, doubt":       {`busy_means = "doubt"`, "in_doubt", func(s *simulator.Simulator) { s.SetLookups(simulator.LookupsForbidden) }},
+		"no such operation": {"", "paid", func(s *simulator.Simulator) {
+			s.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Times: -1, Do: gone})
+		}},
+		"no details": {"", "paid", func(s *simulator.Simulator) {
+			s.Inject(simulator.Fault{Operation: simulator.OpOrderDetails, Times: -1, Do: gone})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, c.policy, func(w *world) {
+				w.stop()
+				c.prepare(w.sim)
+				w.start()
+				w.sale(bergen, "other") // so that the list has something to show
+				w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Times: 2, Do: simulator.BusyReply()})
+				w.order(oslo, "busy")
+				w.until(2*time.Minute, oslo, "busy", c.want)
+			})
+		})
+	}
+}
+
+// TestAnUnreadableListIsNoAnswer: a search that can't be finished allows no repeat.
+func TestAnUnreadableListIsNoAnswer(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Times: -1, Do: simulator.Unreadable(simulator.GarbageInvalidJSON)})
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyReply()})
+		w.order(oslo, "busy")
+		w.untilWaiting(5*time.Second, oslo, "busy", "terminalIsBusy")
+		time.Sleep(2 * time.Minute)
+		if n := w.sim.Count(simulator.OpCreate); n != 1 {
+			t.Errorf("%d creates, want 1", n)
+		}
+		w.sim.ClearFaults()
+		w.until(time.Minute, oslo, "busy", "paid")
+	})
+}
