@@ -61,6 +61,8 @@ func (r Request) Spends() bool {
 	case StateSending, StateInDoubt, StateAwaitingRefund, StateAwaitingApproval, StateCancelling,
 		StateRefunded, StateSubmitted, StateUnresolved:
 		return true
+	case StateQueued:
+		return r.Busy > 0 // a busy answer may hide it; nobody has looked yet
 	}
 	return false
 }

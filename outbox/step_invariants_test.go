@@ -24,6 +24,12 @@ func deepCopy(r Request) Request {
 	r.Further, r.FurtherPaid = slices.Clone(r.Further), slices.Clone(r.FurtherPaid)
 	r.Submissions, r.History = slices.Clone(r.Submissions), slices.Clone(r.History)
 	r.Finished, r.Waiting, r.Reason = copied(r.Finished), copied(r.Waiting), copied(r.Reason)
+	if r.Refund = copied(r.Refund); r.Refund != nil {
+		r.Refund.Lines = slices.Clone(r.Refund.Lines)
+		if r.Refund.Before = copied(r.Refund.Before); r.Refund.Before != nil {
+			r.Refund.Before.Entries = slices.Clone(r.Refund.Before.Entries)
+		}
+	}
 	return r
 }
 
@@ -72,9 +78,13 @@ func checkedStep(step stepFunc, tr *trace, before Request, e Event) (after Reque
 		sharesArray(before.Further, after.Further) || sharesArray(before.FurtherPaid, after.FurtherPaid) {
 		return after, fx, errors.New("the output shares a slice with the input")
 	}
-	for _, check := range []func(*trace, Request, Event, Request, []Effect) error{
-		checkRevision, checkRecord, checkSubmission, checkFinal, checkPaid, checkOrders, checkEffects,
-	} {
+	checks := []func(*trace, Request, Event, Request, []Effect) error{checkRevision, checkRecord, checkEffects}
+	if before.Kind == KindOrder {
+		checks = append(checks, checkSubmission, checkFinal, checkPaid, checkOrders)
+	} else {
+		checks = append(checks, checkRefundSubmission, checkRefundEnds)
+	}
+	for _, check := range checks {
 		if err := check(tr, before, e, after, fx); err != nil {
 			return after, fx, err
 		}

@@ -87,9 +87,6 @@ func (m *move) adoptRefund() {
 		return
 	}
 	r.OrderUUID = uuid
-	if r.Refund.Full && r.AmountOre == 0 {
-		r.AmountOre, _ = m.left()
-	}
 	m.settle()
 	m.accept()
 }

@@ -1,0 +1,88 @@
+package outbox
+
+import "testing"
+
+// forgetful is a ledger that leaves some requests out.
+func forgetful(leaveOut func(Request) bool) func(*refundActor, []*refundActor) Ledger {
+	return func(of *refundActor, all []*refundActor) Ledger {
+		var rest []*refundActor
+		for _, a := range all {
+			if !leaveOut(a.r) {
+				rest = append(rest, a)
+			}
+		}
+		return honestLedger(of, rest)
+	}
+}
+
+func inState(s State) func(Request) bool { return func(r Request) bool { return r.State == s } }
+
+// deceived is Step with an event changed beforehand; the checks see the event as it was.
+func deceived(change func(Request, *Event)) stepFunc {
+	return func(r Request, e Event) (Request, []Effect) {
+		change(r, &e)
+		return Step(r, e)
+	}
+}
+
+// refundMutants are machines or ledgers with one fault each.
+var refundMutants = map[string]struct {
+	step   stepFunc
+	ledger func(*refundActor, []*refundActor) Ledger
+}{
+	"a doubt ends by an amount although there is a twin":     {step: deceived(func(_ Request, e *Event) { e.Ledger.Twin = false })},
+	"a status is believed the first time":                    {step: deceived(func(_ Request, e *Event) { e.Confirmed = true })},
+	"two refunds of one order at a time":                     {step: deceived(func(_ Request, e *Event) { e.Ledger.UnderWay = false })},
+	"one beside a doubtful one":                              {step: deceived(func(_ Request, e *Event) { e.Ledger.Doubtful = false })},
+	"nothing is weighed":                                     {step: deceived(func(_ Request, e *Event) { e.Ledger.SpentOre, e.Books.RefundedOre, e.Books.Entries = 0, 0, nil })},
+	"the ledger ignores what is unresolved":                  {ledger: forgetful(inState(StateUnresolved))},
+	"the ledger ignores approvals that were handed in":       {ledger: forgetful(inState(StateSubmitted))},
+	"the ledger ignores what waits for an approval":          {ledger: forgetful(inState(StateAwaitingApproval))},
+	"the ledger ignores what a busy answer may hide":         {ledger: forgetful(inState(StateQueued))},
+	"a busy refund is repeated although the books changed":   {step: deceived(func(r Request, e *Event) { unchanged(r, e) })},
+	"a resubmission without a person":                        {step: resubmitsItself},
+	"what is left of the order is computed for each attempt": {step: computesAgain},
+}
+
+func unchanged(r Request, e *Event) {
+	if e.Type == Due && r.Busy > 0 {
+		e.Books = *r.Refund.Before
+	}
+}
+
+func resubmitsItself(r Request, e Event) (Request, []Effect) {
+	if r.State == StateInDoubt && e.Type == BooksSeen && e.Books.Readable {
+		return enter(r, StateQueued, e.At)
+	}
+	return Step(r, e)
+}
+
+func computesAgain(r Request, e Event) (Request, []Effect) {
+	if e.Type == Due && r.Refund.Full {
+		r.AmountOre = 0
+	}
+	return Step(r, e)
+}
+
+func TestRefundMutantsAreCaught(t *testing.T) {
+	t.Parallel()
+	for name, mutant := range refundMutants {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(4000) {
+				w := newRefundWorld(Step, dice(seed))
+				if mutant.step != nil {
+					w.step = mutant.step
+				}
+				if mutant.ledger != nil {
+					w.ledger = mutant.ledger
+				}
+				if err := w.live(200); err != nil {
+					t.Logf("caught in world %d: %.200v", seed, err)
+					return
+				}
+			}
+			t.Error("survived 4,000 worlds")
+		})
+	}
+}

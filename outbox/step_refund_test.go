@@ -1,0 +1,280 @@
+package outbox
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func wantState(t *testing.T, r Request, s State, code string) {
+	t.Helper()
+	got := ""
+	if r.Reason != nil {
+		got = r.Reason.Code
+	}
+	if r.State != s || got != code {
+		t.Errorf("%v[%s], want %v[%s]", r.State, got, s, code)
+	}
+}
+
+// weighed is a refund with lines of its own after its turn, with books and a ledger.
+func weighed(lines []RefundLine, b Books, l Ledger) Request {
+	r := stepRefund()
+	r.Refund.Lines, r.AmountOre = lines, linesSum(Request{Refund: &Refund{Lines: lines}})
+	e := dueWithBooks(b, SearchClear)
+	e.Ledger = l
+	e.Ledger.Order = &ledgerOrder
+	after, _ := stepAt(r, e, stepStart.Add(time.Second))
+	return after
+}
+
+func TestProductsAreNumbered(t *testing.T) {
+	t.Parallel()
+	b := stepBooks(StatusRefundNone)
+	b.Products = []BookProduct{{12, "A", 3000}, {13, "A", 3000}, {0, "B", 1000}, {14, "C", 3000}}
+	blind := b
+	blind.Detailed, blind.Products = false, nil
+	line := func(id int64, name string, n int, ore int64) RefundLine { return RefundLine{id, name, n, ore} }
+	for _, c := range []struct {
+		name  string
+		lines []RefundLine
+		books Books
+		want  string // the numbers, or the reason
+	}{
+		{"by number", []RefundLine{line(99, "", 0, 100)}, b, "[99]"},
+		{"by name", []RefundLine{line(0, "C", 0, 100)}, b, "[14]"},
+		{"by place", []RefundLine{line(0, "", 3, 100), line(0, "", 0, 100)}, b, "[14 12]"},
+		{"two of the same name", []RefundLine{line(0, "A", 0, 3000), line(0, "A", 0, 3000)}, b, "[12 13]"},
+		{"two of the same name, too much", []RefundLine{line(0, "A", 0, 3000), line(0, "A", 0, 3001)}, b, CodeRefundExceeds},
+		{"the product has no number", []RefundLine{line(0, "B", 0, 100)}, b, CodeProductUnknown},
+		{"no such name", []RefundLine{line(0, "D", 0, 100)}, b, CodeProductUnknown},
+		{"no such place", []RefundLine{line(0, "", 4, 100)}, b, CodeProductUnknown},
+		{"details not readable", []RefundLine{line(0, "A", 0, 100)}, blind, CodeOrderUnknown},
+		{"details not readable, by number", []RefundLine{line(99, "", 0, 100)}, blind, "[99]"},
+	} {
+		r := weighed(c.lines, c.books, Ledger{})
+		var got string
+		if r.Reason != nil {
+			got = r.Reason.Code
+		} else {
+			var ids []int64
+			for _, l := range r.Refund.Lines {
+				ids = append(ids, l.ID)
+			}
+			got = fmt.Sprint(ids)
+		}
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// TestWhatIsLeftIsTold: the reason names both figures.
+func TestWhatIsLeftIsTold(t *testing.T) {
+	t.Parallel()
+	r := weighed([]RefundLine{{ID: 12, Ore: 4200}}, booksClear, Ledger{SpentOre: 5801})
+	wantState(t, r, StateRejected, CodeRefundExceeds)
+	if m := r.Reason.Message; !strings.Contains(m, "42.00") || !strings.Contains(m, "41.99") {
+		t.Error(m)
+	}
+	wantState(t, weighed([]RefundLine{{ID: 12, Ore: 4200}}, booksClear, Ledger{SpentOre: 5800}), StateSending, "")
+	// Another till's refunds count, too.
+	wantState(t, weighed([]RefundLine{{ID: 12, Ore: 4200}}, stepBooks(StatusRefunded, BookEntry{5801, true}), Ledger{}), StateRejected, CodeRefundExceeds)
+	wantState(t, weighed([]RefundLine{{ID: 12, Ore: 4000}, {ID: 12, Ore: 2001}}, booksClear, Ledger{}), StateRejected, CodeRefundExceeds)
+}
+
+// TestFullIsComputedOnce: what is left is spread over the products when it is first sent, and stays.
+func TestFullIsComputedOnce(t *testing.T) {
+	t.Parallel()
+	full := stepRefund()
+	full.AmountOre, full.Refund = 0, &Refund{Full: true}
+	e := dueBeside(Ledger{Order: &ledgerOrder, SpentOre: 2500, Lines: map[int64]int64{12: 2000}})
+	r := journey(t, full, e)
+	wantState(t, r, StateSending, "")
+	if want := []RefundLine{{ID: 12, Ore: 4000}, {ID: 13, Ore: 3500}}; r.AmountOre != 7500 || !slices.Equal(r.Refund.Lines, want) {
+		t.Errorf("%d, %v", r.AmountOre, r.Refund.Lines)
+	}
+	r = journey(t, r, Event{Type: Unavailable}, evRefundDue)
+	if r.State != StateSending || r.AmountOre != 7500 {
+		t.Errorf("again: %v, %d", r.State, r.AmountOre)
+	}
+	nameless := booksClear
+	nameless.Products = []BookProduct{{0, "A", 10000}}
+	wantState(t, journey(t, full, dueWithBooks(nameless, SearchClear)), StateRejected, CodeOrderUnknown)
+	wantState(t, journey(t, full, dueWithBooks(booksBlind, SearchForbidden)), StateRejected, CodeOrderUnknown)
+	wantState(t, journey(t, full, dueBeside(Ledger{Order: &ledgerOrder, SpentOre: 10000})), StateRejected, CodeRefundExceeds)
+}
+
+// TestApprovalIsWeighedAgain: between refusal and approval another lane may have spent what was left, or be at it.
+func TestApprovalIsWeighedAgain(t *testing.T) {
+	t.Parallel()
+	asks := stepRefund()
+	asks.Refund.Ask = "please"
+	r := journey(t, asks, evRefundDue, evThreshold)
+	if !r.Refund.Approving || r.State != StateQueued {
+		t.Fatalf("%v, approving %v", r.State, r.Refund.Approving)
+	}
+	wantState(t, journey(t, r, dueBeside(Ledger{Order: &ledgerOrder, SpentOre: 5801})), StateRejected, CodeRefundExceeds)
+	wantState(t, journey(t, r, dueBeside(Ledger{Order: &ledgerOrder, UnderWay: true})), StateQueued, "")
+	wantState(t, journey(t, r, dueBeside(Ledger{Order: &ledgerOrder, Doubtful: true})), StateRejected, CodeRefundOpen)
+	sent := journey(t, r, Event{Type: Due, Mark: "mark2", Search: SearchClear, Books: booksClear, Ledger: Ledger{Order: &ledgerOrder}})
+	if sent.State != StateSending || len(sent.Submissions) != 2 || sent.Mark() != "mark2" {
+		t.Errorf("%v, %v", sent.State, sent.Submissions)
+	}
+	wantState(t, journey(t, sent, evThreshold), StateRejected, CodeAmountThreshold)
+	plain := journey(t, stepRefund(), evRefundDue, evThreshold)
+	wantState(t, plain, StateRejected, CodeAmountThreshold)
+}
+
+// TestAlreadySubmitted means ours only after a doubt about the approval itself.
+func TestAlreadySubmitted(t *testing.T) {
+	t.Parallel()
+	already := Event{Type: Refused, Reason: alreadySub}
+	again := Event{Type: Resolved, Resolution: Resubmit, Search: SearchClear, Books: booksClear, By: "Kari", At: stepStart.Add(time.Hour)}
+	asks := stepRefund()
+	asks.Refund.Ask = "please"
+	wantState(t, journey(t, asks, evRefundDue, evThreshold, evRefundDue, already), StateRejected, CodeAlreadySubmitted)
+	wantState(t, journey(t, asks, evRefundDue, evThreshold, evRefundDue, evAmbiguous, again, evRefundDue, already), StateAwaitingApproval, "")
+	// The doubt was about the refund.
+	wantState(t, journey(t, asks, evRefundDue, evAmbiguous, again, evRefundDue, evThreshold, evRefundDue, already), StateRejected, CodeAlreadySubmitted)
+	wantState(t, journey(t, stepApproval(), evRefundDue, already), StateRejected, CodeAlreadySubmitted)
+	wantState(t, journey(t, stepApproval(), evRefundDue, evAmbiguous, again, evRefundDue, already), StateSubmitted, "")
+	wantState(t, journey(t, stepApproval(), evRefundDue, evBusy, evRefundDue, already), StateInDoubt, CodeAlreadySubmitted)
+	restored := AfterRestore(stepApproval(), stepStart.Add(time.Minute))
+	wantState(t, journey(t, restored, again, evRefundDue, already), StateSubmitted, "")
+}
+
+// TestBusyKeepsTheEvidence: an unreadable look before a repeat does not replace what was read before the first attempt.
+func TestBusyKeepsTheEvidence(t *testing.T) {
+	t.Parallel()
+	first := dueWithBooks(stepBooks(StatusRefunded, ore10Done), SearchClear)
+	r := journey(t, stepRefund(), first, evBusy, dueWithBooks(booksBlind, SearchForbidden), evAmbiguous)
+	seen := Event{Type: BooksSeen, Books: stepBooks(StatusRefunded, ore10Done, ore42Done)}
+	wantState(t, journey(t, r, seen), StateRefunded, "")
+	// But what was proven not to be carried out starts anew: another till may have refunded in the meantime.
+	r = journey(t, stepRefund(), evRefundDue, Event{Type: Unavailable}, dueWithBooks(stepBooks(StatusRefunded, ore42Done), SearchClear), evAmbiguous)
+	wantState(t, journey(t, r, Event{Type: BooksSeen, Books: stepBooks(StatusRefunded, ore42Done)}), StateInDoubt, "")
+}
+
+// TestParkedRefunds wait beside their lane for an order in another one.
+func TestParkedRefunds(t *testing.T) {
+	t.Parallel()
+	named := stepRefund()
+	named.OrderUUID, named.Target = "", "till-1"
+	r := journey(t, named, evAwaitOrder)
+	if !r.Parked || r.InQueue() || r.Waiting == nil || r.Waiting.Code != WaitForOrder {
+		t.Fatalf("%+v", r)
+	}
+	if again := journey(t, r, evAwaitOrder); again.Revision != r.Revision {
+		t.Error("it is told again and again")
+	}
+	for name, e := range map[string]Event{
+		"order ended":            evOrderEnds,
+		"order ended, restarted": {Type: Restarted, Ledger: Ledger{Order: &ledgerOrder}},
+	} {
+		back := journey(t, r, e)
+		if back.Parked || !back.InQueue() || back.Waiting != nil {
+			t.Errorf("%s: %+v", name, back)
+		}
+		if sent := journey(t, back, evRefundDue); sent.State != StateSending || sent.OrderUUID != "order1" {
+			t.Errorf("%s: %v, %q", name, sent.State, sent.OrderUUID)
+		}
+	}
+	if still := journey(t, r, Event{Type: Restarted, Ledger: evAwaitOrder.Ledger}); !still.Parked {
+		t.Error("a restart brings it back before its order has ended")
+	}
+	cancelled := Ledger{Order: &LedgerOrder{State: StateUnresolved, OrderUUID: "order1"}}
+	wantState(t, journey(t, r, evOrderEnds, dueBeside(cancelled)), StateRejected, CodeOrderNotPaid)
+	wantState(t, journey(t, r, evWish), StateCancelled, CodeCancelled)
+	wantState(t, journey(t, r, Event{Type: Expired, At: stepStart.Add(24 * time.Hour)}), StateExpired, CodeExpired)
+	wantState(t, journey(t, named, dueBeside(Ledger{})), StateRejected, CodeUnknownTarget)
+	for _, e := range []Event{evWish, {Type: Expired, At: stepStart.Add(24 * time.Hour)}} {
+		if ended := journey(t, r, e); ended.Parked {
+			t.Errorf("%v: ended, and parked", ended.State)
+		}
+	}
+}
+
+// TestResolutionsOfRefunds are carried out once, on the revision that the person saw.
+func TestResolutionsOfRefunds(t *testing.T) {
+	t.Parallel()
+	doubt := journey(t, stepRefund(), evRefundDue, evAmbiguous)
+	later := stepStart.Add(time.Hour)
+	again := Event{Type: Resolved, Source: "till-9", Resolution: Resubmit, Search: SearchClear, Books: booksClear, By: "Kari", At: later}
+	r := journey(t, doubt, again)
+	if s := r.Settled; s == nil || s.ID != "till-9" || s.By != "Kari" || s.Resolution != Resubmit || s.At != later {
+		t.Fatalf("%+v", r.Settled)
+	}
+	if left, _ := r.LiveFor(later); left != r.TTL || r.Seq != doubt.Seq {
+		t.Errorf("%v to live of %v, sequence %d", left, r.TTL, r.Seq)
+	}
+	r = journey(t, r, evRefundDue, evAmbiguous)
+	again.At = later.Add(time.Hour)
+	if twice, fx := Step(r, again); twice.State != StateInDoubt || countFx(fx, Ignored, ignoredStale) != 1 {
+		t.Errorf("the same decision again: %v, %v", twice.State, fx)
+	}
+	again.Source = "till-10"
+	wantState(t, journey(t, r, again), StateQueued, "")
+	wish := journey(t, doubt, evWish)
+	if after, fx := stepAt(wish, again, later); after.Revision != wish.Revision || countFx(fx, Ignored, CodeCancelWanted) != 1 {
+		t.Errorf("with a cancel wanted: %v", fx)
+	}
+	wantState(t, journey(t, wish, Event{Type: Resolved, Resolution: Adopt, By: "Kari"}), StateCancelling, "")
+	early := again
+	if _, fx := stepAt(doubt, early, doubt.Entered.Add(stepPolicy().DoubtCheck-ms)); countFx(fx, Ignored, IgnoredEarly) != 1 {
+		t.Errorf("too early: %v", fx)
+	}
+	if after, _ := stepAt(doubt, early, doubt.Entered.Add(stepPolicy().DoubtCheck)); after.State != StateQueued {
+		t.Errorf("at doubt_check: %v", after.State)
+	}
+	_, fx := stepAt(journey(t, stepRefund(), evRefundDue), again, later)
+	if countFx(fx, Ignored, CodeNotInDoubt) != 1 {
+		t.Errorf("while sending: %v", fx)
+	}
+}
+
+// TestRestoredRefundIsAdopted although its turn had not come in the copy.
+func TestRestoredRefundIsAdopted(t *testing.T) {
+	t.Parallel()
+	named := stepRefund()
+	named.OrderUUID, named.Target = "", "till-1"
+	r := AfterRestore(named, stepStart.Add(time.Minute))
+	adopt := Event{Type: Resolved, Resolution: Adopt, By: "Kari"}
+	if after, fx := stepAt(r, adopt, r.Entered.Add(time.Second)); after.Revision != r.Revision || countFx(fx, Ignored, "") != 1 {
+		t.Errorf("of no order at all: %v, %v", after.State, fx)
+	}
+	adopt.OrderUUID = "order1"
+	if after := journey(t, r, adopt); after.State != StateAwaitingRefund || after.OrderUUID != "order1" {
+		t.Errorf("%v, %q", after.State, after.OrderUUID)
+	}
+	adopt.Ledger = Ledger{Order: &LedgerOrder{State: StatePaid, OrderUUID: "order2"}}
+	if after := journey(t, r, adopt); after.State != StateInDoubt {
+		t.Errorf("another order's refund was adopted: %v", after.State)
+	}
+}
+
+// TestApprovalsAreNotCancelled, in whatever state.
+func TestApprovalsAreNotCancelled(t *testing.T) {
+	t.Parallel()
+	for _, c := range approvalCases(t) {
+		if after, fx := stepAt(c.r, evWish, c.r.Entered.Add(time.Second)); after.Revision != c.r.Revision || countFx(fx, Ignored, "") != 1 {
+			t.Errorf("%v: %v", c.r.State, fx)
+		}
+	}
+}
+
+// TestApprovalPolling: every minute for ten minutes, then every five, for 45 days.
+func TestApprovalPolling(t *testing.T) {
+	t.Parallel()
+	asks := stepRefund()
+	asks.Refund.Ask = "please"
+	r := journey(t, asks, evRefundDue, evThreshold, evRefundDue, evTaken)
+	for age, want := range map[time.Duration]time.Duration{0: time.Minute, approvalFast - ms: time.Minute, approvalFast: approvalPoll, 30 * 24 * time.Hour: approvalPoll} {
+		_, fx := stepAt(r, evRefund(StatusRefundPending), r.Entered.Add(age))
+		wantWake(t, fx, TimerPoll, want)
+	}
+	_, fx := stepAt(r, Event{Type: Restarted}, r.Entered.Add(24*time.Hour))
+	wantWake(t, fx, TimerDoubtHold, approvalHold-24*time.Hour)
+}

@@ -1,0 +1,301 @@
+package outbox
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// refundActor is one refund or approval with its lane.
+type refundActor struct {
+	r       Request
+	copy    Request // as the last snapshot has it
+	tr      trace
+	timers  map[Timer]time.Duration
+	calls   []apiCall
+	entries uint64
+	turn    bool
+
+	told  OrderStatus // what was told of the status last, how often in a row, and whether something not final was
+	times int
+	other bool
+	// resubmits counts a person's allowances to send again; byHand: a person decided something.
+	resubmits int
+	byHand    bool
+	hidden    bool // ended unsent by the operator's reading of a busy answer
+	misled    bool // ended by the status that another till's refund brought
+}
+
+// refundWorld is one order of 100.00 that several tills pay back from terminals of their own.
+type refundWorld struct {
+	step     stepFunc
+	ledger   func(of *refundActor, all []*refundActor) Ledger
+	pick     chooser
+	now      Instant
+	uptime   time.Duration
+	policy   Policy
+	actors   []*refundActor
+	api      refundAPI
+	strange  bool // another till pays the order back too
+	staff    bool // people decide on doubts
+	byHand   bool
+	restored bool
+	visited  map[State]bool
+	log      []string
+}
+
+// honestLedger is what the Store makes of the other requests.
+func honestLedger(of *refundActor, all []*refundActor) Ledger {
+	l := Ledger{Order: &ledgerOrder}
+	for _, a := range all {
+		if a != of {
+			l.Count(a.r, of.r)
+		}
+	}
+	return l
+}
+
+func newRefundWorld(step stepFunc, pick chooser) *refundWorld {
+	w := &refundWorld{step: step, ledger: honestLedger, pick: pick, now: stepStart, policy: stepPolicy(), visited: map[State]bool{}}
+	w.api.details = w.chance("details", 2)
+	w.api.statuses = !w.chance("no refund status", 5)
+	if w.chance("busy means doubt", 3) {
+		w.policy.BusyMeans = BusyDoubt
+	}
+	w.api.hides = w.api.details || w.policy.BusyMeans == BusyDoubt
+	w.api.lags = w.chance("status lags", 3)
+	w.strange, w.staff = w.chance("another till", 3), w.chance("staff", 2)
+	for i := range 2 + w.pick.choose("refunds", 2) {
+		w.actors = append(w.actors, w.newActor(uint64(i+1)))
+	}
+	return w
+}
+
+func (w *refundWorld) newActor(seq uint64) *refundActor {
+	r := Request{
+		ID: fmt.Sprintf("till-%d", seq), Kind: KindRefund, Terminal: fmt.Sprintf("TRML%d", seq), Body: []byte(`{}`), TTL: 24 * time.Hour,
+		OrderUUID: "order1", Refund: &Refund{}, AmountOre: []int64{4200, 5900}[w.pick.choose("ore", 2)],
+	}
+	switch w.pick.choose("kind", 7) {
+	case 0:
+		r.Refund.Full, r.AmountOre = true, 0
+	case 1, 4:
+		r.Refund.Ask = "please"
+	case 2:
+		r.Refund.Reversal = true
+	case 3:
+		r.Kind = KindApproval
+	}
+	if r.AmountOre > 0 {
+		r.Refund.Lines = []RefundLine{{ID: 12, Ore: r.AmountOre}}
+		if w.chance("other product", 2) {
+			r.Refund.Lines = []RefundLine{{ID: 12, Ore: 2000}, {ID: 13, Ore: r.AmountOre - 2000}}
+		}
+	}
+	if w.chance("short-lived", 4) {
+		r.TTL = 2 * time.Minute
+	}
+	r = NewRequest(r, w.now)
+	r.Seq = seq
+	return &refundActor{r: r, copy: r, turn: true, timers: map[Timer]time.Duration{TimerExpire: w.uptime + r.TTL}}
+}
+
+func (w *refundWorld) chance(what string, oneIn int) bool { return w.pick.choose(what, oneIn) == 0 }
+
+func (w *refundWorld) pass(d time.Duration) {
+	w.now = w.now.Add(d)
+	w.uptime += d
+}
+
+// apply gives a request an event, checks every promise, and does what the effects ask for.
+func (w *refundWorld) apply(a *refundActor, e Event) error {
+	e.At, e.Policy, e.Ledger = w.now, w.policy, w.ledger(a, w.actors)
+	before := a.r
+	after, fx, err := checkedStep(w.step, &a.tr, before, e)
+	w.log = append(w.log, fmt.Sprintf("%8v %s %v, %v %v → %v: %s", w.uptime, before.ID, before.State, e.Type, e.Status, after.State, strings.Join(effectWords(fx, true), ", ")))
+	if err != nil {
+		return err
+	}
+	a.r = after
+	if after.State != before.State {
+		w.visited[after.State] = true
+		clear(a.timers)
+		a.entries++
+	}
+	if e.Type == Resolved && countFx(fx, Ignored, "") == 0 {
+		a.byHand, w.byHand = true, true
+		if after.State == StateQueued {
+			a.resubmits++
+		}
+	}
+	a.hidden = a.hidden || after.State == StateExpired && before.Busy > 0
+	for _, f := range fx {
+		w.carryOut(a, f)
+	}
+	if !a.r.State.Final() && len(a.timers) == 0 && len(a.calls) == 0 && !a.turn {
+		return errors.New("stuck: no timer, no call, no turn")
+	}
+	return w.check(a, before)
+}
+
+func (w *refundWorld) carryOut(a *refundActor, f Effect) {
+	call := func(e Event) { a.calls = append(a.calls, apiCall{entered: a.entries, answer: e}) }
+	switch f.Type {
+	case WakeAt:
+		a.timers[f.Timer] = w.uptime + f.After
+	case Submit:
+		a.other, a.times = false, 0
+		call(w.submit(a))
+	case Query:
+		call(w.query(a))
+	case Search:
+		call(w.look())
+	case SendCancel:
+		call(w.cancel())
+	default:
+	}
+}
+
+// answer ends the oldest call; what was asked in an earlier state is dropped, unless it is the submission's.
+func (w *refundWorld) answer(a *refundActor) error {
+	c := a.calls[0]
+	a.calls = a.calls[1:]
+	if c.entered != a.entries {
+		return nil
+	}
+	return w.apply(a, c.answer)
+}
+
+// fire runs a request's next timer, or its turn where that comes first.
+func (w *refundWorld) fire(a *refundActor) error {
+	if a.turn && a.r.State == StateQueued {
+		return w.due(a)
+	}
+	a.turn = false
+	next := Timer(0)
+	for t := TimerRetry; t <= TimerWatch; t++ {
+		if at, ok := a.timers[t]; ok && (next == 0 || at < a.timers[next]) {
+			next = t
+		}
+	}
+	if next == 0 {
+		return nil
+	}
+	w.pass(max(a.timers[next]-w.uptime, 0))
+	delete(a.timers, next)
+	switch next {
+	case TimerRetry:
+		return w.due(a)
+	case TimerExpire:
+		return w.apply(a, Event{Type: Expired})
+	case TimerCustomer:
+		return w.apply(a, Event{Type: CustomerTimeout})
+	case TimerDoubtCheck, TimerDoubtHold:
+		return w.apply(a, Event{Type: DoubtTimeout, Timer: next})
+	case TimerPoll:
+		w.carryOut(a, Effect{Type: Query})
+	case TimerSearch:
+		w.carryOut(a, Effect{Type: Search})
+	case TimerCancel:
+		w.carryOut(a, Effect{Type: SendCancel})
+	}
+	return nil
+}
+
+func (w *refundWorld) due(a *refundActor) error {
+	a.turn = false
+	if a.r.State != StateQueued {
+		return nil
+	}
+	b, s := w.api.books()
+	return w.apply(a, Event{Type: Due, Mark: fmt.Sprintf("mark-%s-%d", a.r.ID, len(a.r.Submissions)), Books: b, Search: s})
+}
+
+// restart is a crash of everything; now and then an older copy takes the outbox's place.
+func (w *refundWorld) restart() error {
+	restore := w.chance("restore", 6)
+	w.restored = w.restored || restore
+	w.pass(time.Duration(1+w.pick.choose("down", 100)) * time.Second)
+	if w.chance("reboot", 3) {
+		w.now.Boot, w.now.Mono = w.now.Boot+"'", 10*time.Second
+	}
+	for _, a := range w.actors {
+		a.calls, a.turn = nil, true
+		clear(a.timers)
+		a.entries++
+		if restore {
+			a.r = AfterRestore(a.copy, w.now)
+			a.tr = trace{doubted: a.r.State == StateInDoubt || a.r.State == StateUnresolved}
+		}
+	}
+	for _, a := range w.actors {
+		if err := w.apply(a, Event{Type: Restarted}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// act lets anything happen that can happen.
+func (w *refundWorld) act() error {
+	w.pass(time.Duration(w.pick.choose("seconds", 20)) * time.Second)
+	a := w.actors[w.pick.choose("who", len(w.actors))]
+	switch w.pick.choose("act", 20) {
+	case 0, 1, 2, 3, 4, 5, 6:
+		if len(a.calls) > 0 {
+			return w.answer(a)
+		}
+		return w.fire(a)
+	case 7, 8, 9:
+		return w.fire(a)
+	case 10, 11, 12:
+		w.decide()
+	case 13:
+		return w.apply(a, evWish)
+	case 14:
+		return w.apply(a, w.oneOf(Event{Type: CheckWanted}, Event{Type: CallbackSeen, OrderUUID: "order1"}))
+	case 15:
+		return w.restart()
+	case 16:
+		if w.staff {
+			return w.resolve(a)
+		}
+	case 17:
+		if w.strange {
+			w.api.end(w.api.enter(nil, []int64{1000, 4200}[w.pick.choose("ore", 2)], false), w.end())
+		}
+	case 18:
+		for _, b := range w.actors {
+			b.copy = b.r
+		}
+	default:
+		if a.r.State.Final() && len(w.actors) < 6 { // the next customer
+			w.actors = append(w.actors, w.newActor(uint64(len(w.actors)+1)))
+		}
+	}
+	return nil
+}
+
+func (w *refundWorld) end() OrderStatus {
+	return []OrderStatus{StatusRefunded, StatusRefunded, StatusRefundDenied}[w.pick.choose("end", 3)]
+}
+
+// decide ends a refund at the API: the customer, or the approver, has decided.
+func (w *refundWorld) decide() {
+	if len(w.api.refunds) == 0 {
+		return
+	}
+	if r := w.api.refunds[w.pick.choose("which", len(w.api.refunds))]; r.status == StatusRefundPending && !w.api.useless {
+		w.api.end(r, w.end())
+	}
+}
+
+func (w *refundWorld) resolve(a *refundActor) error {
+	b, s := w.api.books()
+	e := Event{Type: Resolved, By: "Kari", Books: b, Search: s, Resolution: []Resolution{Adopt, Resubmit, Resubmit, Abandon}[w.pick.choose("resolution", 4)]}
+	if e.Resolution == Adopt {
+		e.OrderUUID = "order1"
+	}
+	return w.apply(a, e)
+}
