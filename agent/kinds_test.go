@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -268,5 +269,10 @@ func TestManyTerminalsUnderOneLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.until(5*time.Second, "TRML07", "o7", "paid")
-	})
+		for _, c := range w.sim.Calls() {
+			if c.Status == http.StatusTooManyRequests {
+				t.Errorf("%s was refused: too many calls", c.Operation)
+			}
+		}
+	}, func(o *simulator.Options) { o.RateLimit = 240 })
 }

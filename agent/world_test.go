@@ -93,7 +93,7 @@ listen = "127.0.0.1:0"
 `
 
 // inWorld runs a test in a bubble, with two terminals and customers who pay after three seconds.
-func inWorld(t *testing.T, policy string, test func(w *world)) {
+func inWorld(t *testing.T, policy string, test func(w *world), change ...func(*simulator.Options)) {
 	t.Helper()
 	dir := t.TempDir()
 	t.Setenv("TILLPOST_API_TOKEN", token)
@@ -101,10 +101,14 @@ func inWorld(t *testing.T, policy string, test func(w *world)) {
 		w := &world{T: t, dir: dir, broker: mqtttest.NewBroker(), log: &syncBuffer{}}
 		w.clock = &bubbleClock{start: time.Now().Add(-time.Hour)}
 		w.cfg = fmt.Sprintf(baseConfig, filepath.Join(dir, "outbox.db"), policy)
-		w.sim = simulator.New(simulator.Options{
+		options := simulator.Options{
 			Token: token, Organization: "ORG1", Customer: simulator.Pay(3 * time.Second),
 			Terminals: []simulator.Terminal{{UUID: oslo, Name: "Oslo"}, {UUID: bergen, Name: "Bergen"}},
-		})
+		}
+		for _, c := range change {
+			c(&options)
+		}
+		w.sim = simulator.New(options)
 		w.ln = w.sim.ListenPipe()
 		server := &http.Server{Handler: w.sim}
 		var serving sync.WaitGroup
