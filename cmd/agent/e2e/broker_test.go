@@ -79,9 +79,7 @@ func TestAnOrderedStop(t *testing.T) {
 	}
 	w.start()
 	w.untilState(soon, terminal(1), "sending", "paid")
-	if err := w.sim.Settle(w.now(terminal(0), "open").OrderUUID, simulator.Pays); err != nil {
-		t.Fatal(err)
-	}
+	w.must(w.sim.Settle(w.now(terminal(0), "open").OrderUUID, simulator.Pays))
 	w.untilState(soon, terminal(0), "next", "paid")
 	w.once()
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // together is how many tests run at once: most of their time they wait.
-const together = "6"
+const together = "8"
 
 // built is the binary, made once for all tests.
 var built = sync.OnceValues(func() (string, error) {

@@ -96,23 +96,25 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	w := newWorld(t, shop{policy: "doubt_check = \"1s\"\ndoubt_hold = \"3s\""})
 	for i, code := range []int{307, 308} {
 		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Terminal: terminal(i), Do: simulator.Redirect(code)})
-		w.order(terminal(i), "moved")
 		w.order(terminal(i), "moved-"+terminal(i))
+		w.order(terminal(i), "next-"+terminal(i))
 	}
-	w.until(soon, "a conflict", func() bool { return len(w.heard.rejects()) == 1 })
-	w.untilState(soon, terminal(0), "moved", "in_doubt")
-	w.untilWaits(soon, terminal(0), "moved", "needs_staff")
-	if s := w.untilState(soon, terminal(0), "moved", "unresolved"); s.reason() != "doubtUnresolved" {
-		t.Errorf("the reason is %q", s.reason())
+	for i := range 2 {
+		id := "moved-" + terminal(i)
+		if s := w.untilState(soon, terminal(i), id, "unresolved"); s.reason() != "doubtUnresolved" {
+			t.Errorf("the reason is %q", s.reason())
+		}
+		if !slices.ContainsFunc(w.heard.told(id), func(s status) bool { return s.waits() == "needs_staff" }) {
+			t.Errorf("%s never asked for staff", id)
+		}
+		w.untilState(soon, terminal(i), "next-"+terminal(i), "paid")
+		if n := w.orders()[id]; n != 0 {
+			t.Errorf("%d orders, want none", n)
+		}
 	}
 	w.untilProblem(soon, "unresolved")
-	w.untilState(soon, terminal(0), "moved-"+terminal(0), "paid")
-	w.untilState(soon, terminal(1), "moved-"+terminal(1), "unresolved")
-	if n := w.orders()["moved"]; n != 0 {
-		t.Errorf("%d orders, want none", n)
-	}
-	if n := w.sim.Count(simulator.OpCreate); n != 3 {
-		t.Errorf("%d creates, want 3", n)
+	if n := w.sim.Count(simulator.OpCreate); n != 4 {
+		t.Errorf("%d creates, want 4", n)
 	}
 	// Questions are asked again, not at another place.
 	w.sim.Inject(simulator.Fault{Operation: simulator.OpPaymentStatus, Terminal: terminal(0), Do: simulator.Redirect(308)})

@@ -90,18 +90,14 @@ func TestManyOrdersOverAnOutage(t *testing.T) {
 func TestABusyTerminalDelaysNoOther(t *testing.T) {
 	outside(t)
 	w := newWorld(t, shop{terminals: volumeTerminals})
-	if err := w.sim.SetBusy(terminal(3), true); err != nil {
-		t.Fatal(err)
-	}
+	w.must(w.sim.SetBusy(terminal(3), true))
 	w.volume()
 	w.until(time.Minute, "the nine others to end", func() bool { return w.paid(terminal(3)) == volumeOrders*9/10 })
 	w.untilWaits(soon, terminal(3), volumeID(3), "terminalIsBusy")
 	if n := w.paid("") - w.paid(terminal(3)); n != 0 {
 		t.Errorf("%d orders paid at a busy terminal", n)
 	}
-	if err := w.sim.SetBusy(terminal(3), false); err != nil {
-		t.Fatal(err)
-	}
+	w.must(w.sim.SetBusy(terminal(3), false))
 	w.until(time.Minute, "all to be paid", func() bool { return w.paid("") == volumeOrders })
 	w.inOrder()
 }

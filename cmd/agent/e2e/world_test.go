@@ -130,6 +130,16 @@ func (w *world) write(name, text string) {
 	}
 }
 
+// read gives what was written.
+func (w *world) read(name string) string {
+	w.Helper()
+	raw, err := os.ReadFile(filepath.Join(w.dir, name))
+	if err != nil {
+		w.Fatal(err)
+	}
+	return string(raw)
+}
+
 // configure writes the configuration, with the API at an address.
 func (w *world) configure(apiAddr string) {
 	w.Helper()
@@ -150,6 +160,8 @@ topic_prefix = "shop"
 path = "outbox.db"
 [http]
 listen = %q
+[log]
+level = "debug"
 [policy]
 poll_interval = "50ms"
 busy_backoff_min = "50ms"
@@ -192,6 +204,13 @@ func (w *world) crash() {
 	w.Helper()
 	w.agent.kill()
 	w.start()
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
 }
 
 func terminal(i int) string { return fmt.Sprintf("TRML10000000%02d", i) }
@@ -301,17 +320,13 @@ func (w *world) untilOnline(within time.Duration) {
 // down cuts the API off, or brings it back.
 func (w *world) down(is bool) {
 	w.Helper()
-	if err := w.sim.SetDown(is); err != nil {
-		w.Fatal(err)
-	}
+	w.must(w.sim.SetDown(is))
 }
 
 // customers says who comes next to a terminal.
 func (w *world) customers(terminal string, c ...simulator.Customer) {
 	w.Helper()
-	if err := w.sim.SetNextCustomers(terminal, c...); err != nil {
-		w.Fatal(err)
-	}
+	w.must(w.sim.SetNextCustomers(terminal, c...))
 }
 
 // get reads a page of the agent.

@@ -1,0 +1,370 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tillpost/api/simulator"
+)
+
+// deed is one request of a kind, at a terminal of its own: what must be there before it, the request itself, the call
+// that it makes at the API, and the state in which it ends when all is well.
+type deed struct {
+	kind    string
+	op      simulator.Operation
+	prepare func(w *world, terminal string)
+	send    func(w *world, terminal string)
+	end     string
+	// target is a request whose end belongs to it, and that end.
+	target, targetEnd string
+}
+
+// deeds are all kinds. Each request bears its kind as its id.
+var deeds = []deed{
+	{
+		kind: "order", op: simulator.OpCreate, end: "paid",
+		prepare: func(*world, string) {},
+		send:    func(w *world, terminal string) { w.order(terminal, "order") },
+	},
+	{
+		kind: "refund", op: simulator.OpRefund, end: "refunded",
+		prepare: func(w *world, terminal string) { w.sale(terminal, "sale-refund") },
+		send: func(w *world, terminal string) {
+			w.send(terminal, "refunds", `{"requestId":"refund","orderRequestId":"sale-refund","refund":{"type":"regular","grandTotal":10,"products":[{"productId":"VFDDF","amount":10}]}}`)
+		},
+	},
+	{
+		kind: "reversal", op: simulator.OpRefund, end: "refunded",
+		prepare: func(w *world, terminal string) { w.sale(terminal, "sale-reversal") },
+		send: func(w *world, terminal string) {
+			w.send(terminal, "refunds", `{"requestId":"reversal","orderRequestId":"sale-reversal","refund":{"type":"regular","grandTotal":"42.00","products":[{"line":0,"amount":"42.00"}],"isReversal":true}}`)
+		},
+	},
+	{
+		kind: "approval", op: simulator.OpApproval, end: "submitted",
+		prepare: func(w *world, terminal string) {
+			uuid := w.sale(terminal, "sale-approval")
+			w.write("approval", fmt.Sprintf(`{"requestId":"approval","orderRequestId":"sale-approval","approval":{"type":"regular","grandTotal":42,"message":"spoilt","products":[{"id":%s,"amount":42}]}}`, w.productOf(uuid)))
+		},
+		send: func(w *world, terminal string) { w.send(terminal, "approvals", w.read("approval")) },
+	},
+	{
+		kind: "cancel", op: simulator.OpCancel, end: "done", target: "to-cancel", targetEnd: "cancelled",
+		prepare: func(w *world, terminal string) { w.leave(terminal, "to-cancel") },
+		send: func(w *world, terminal string) {
+			w.send(terminal, "cancels", `{"requestId":"cancel","target":"to-cancel"}`)
+		},
+	},
+	{
+		kind: "resend", op: simulator.OpResend, end: "done",
+		prepare: func(w *world, terminal string) {
+			w.must(w.sim.SetCustomer(terminal, simulator.WalkAway())) // nor does anyone come when it is shown again
+			w.leave(terminal, "to-resend")
+		},
+		send: func(w *world, terminal string) {
+			w.send(terminal, "resends", `{"requestId":"resend","target":"to-resend"}`)
+		},
+	},
+	{
+		// Of an order that another till placed, as the agent's own questions are many.
+		kind: "check", op: simulator.OpPaymentStatus, end: "done",
+		prepare: func(w *world, terminal string) { w.write("foreign", w.foreign(terminal)) },
+		send: func(w *world, terminal string) {
+			w.send(terminal, "checks", fmt.Sprintf(`{"requestId":"check","orderUuid":%q}`, w.read("foreign")))
+		},
+	},
+	{
+		kind: "resolution", op: simulator.OpCreate, end: "done", target: "doubtful", targetEnd: "paid",
+		prepare: func(w *world, terminal string) {
+			w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Terminal: terminal, Do: simulator.DropBefore()})
+			w.order(terminal, "doubtful")
+			w.untilWaits(soon, terminal, "doubtful", "needs_staff")
+		},
+		send: func(w *world, terminal string) {
+			w.send(terminal, "resolutions", `{"requestId":"resolution","target":"doubtful","outcome":"resubmit","by":"Ola"}`)
+		},
+	},
+}
+
+// leave places an order and has the customer walk away from it.
+func (w *world) leave(terminal, id string) {
+	w.Helper()
+	w.customers(terminal, simulator.WalkAway())
+	w.order(terminal, id)
+	w.untilState(soon, terminal, id, "awaiting_customer")
+}
+
+// productOf is the number that the API gave to an order's first product.
+func (w *world) productOf(uuid string) string {
+	w.Helper()
+	_, rest, ok := strings.Cut(w.call(http.MethodGet, "connect/orders/details/"+uuid, ""), `"id":`)
+	end := strings.IndexAny(rest, ",}")
+	if !ok || end < 0 {
+		w.Fatal("the details show no product's number")
+	}
+	return strings.TrimSpace(rest[:end])
+}
+
+// foreign places an order past the agent, and gives its uuid.
+func (w *world) foreign(terminal string) string {
+	w.Helper()
+	w.customers(terminal, simulator.WalkAway())
+	body := strings.Replace(example(w.today(), "foreign"), `"receiptPrint"`, `"terminalUuid": "`+terminal+`", "receiptPrint"`, 1)
+	reply := w.call(http.MethodPost, "connect/terminal/orders/create", body)
+	_, rest, ok := strings.Cut(reply, `"orderUuid":"`)
+	uuid, _, found := strings.Cut(rest, `"`)
+	if !ok || !found {
+		w.Fatalf("the API did not take another till's order: %s", reply)
+	}
+	return uuid
+}
+
+// call calls the API as another till does.
+func (w *world) call(method, path, body string) string {
+	w.Helper()
+	r, err := http.NewRequestWithContext(w.Context(), method, "http://"+w.apiAddr+"/api/v1/"+path, strings.NewReader(body))
+	if err != nil {
+		w.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/json")
+	r.Close = true
+	reply, err := http.DefaultClient.Do(r)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer reply.Body.Close()
+	raw, err := io.ReadAll(reply.Body)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return string(raw)
+}
+
+// newKinds is a shop with a terminal for each kind, and what each kind needs. Doubts are held for that long.
+func newKinds(t *testing.T, hold string) *world {
+	t.Helper()
+	outside(t)
+	w := newWorld(t, shop{terminals: len(deeds), policy: "doubt_check = \"1s\"\ncustomer_timeout = \"0s\"\ndoubt_hold = \"" + hold + "\""})
+	for i, d := range deeds {
+		d.prepare(w, terminal(i))
+	}
+	return w
+}
+
+// trouble has every kind's next call go wrong.
+func (w *world) trouble(times int, do simulator.Action) {
+	for i, d := range deeds {
+		w.sim.Inject(simulator.Fault{Operation: d.op, Terminal: terminal(i), Times: times, Do: do})
+	}
+}
+
+func (w *world) sendAll() {
+	w.Helper()
+	for i, d := range deeds {
+		d.send(w, terminal(i))
+	}
+}
+
+// endAll waits for every kind's end; but names those that end otherwise.
+func (w *world) endAll(but map[string]string) {
+	w.Helper()
+	for i, d := range deeds {
+		for id, end := range map[string]string{d.kind: d.end, d.target: d.targetEnd} {
+			if other, ok := but[id]; ok {
+				end = other
+			}
+			if id != "" {
+				w.untilState(soon, terminal(i), id, end)
+			}
+		}
+	}
+	w.once()
+}
+
+// laneGoesOn checks that each terminal takes another order.
+func (w *world) laneGoesOn() {
+	w.Helper()
+	for i, d := range deeds {
+		if d.kind == "resend" || d.kind == "check" {
+			continue // an order is on that terminal
+		}
+		w.sale(terminal(i), "next-"+d.kind)
+	}
+}
+
+func TestKindsWhenAllIsWell(t *testing.T) {
+	w := newKinds(t, "1m")
+	w.sendAll()
+	w.endAll(nil)
+	w.laneGoesOn()
+}
+
+func TestKindsAtABusyTerminal(t *testing.T) {
+	w := newKinds(t, "1m")
+	w.trouble(2, simulator.BusyReply())
+	w.sendAll()
+	w.endAll(nil)
+	w.laneGoesOn()
+}
+
+func TestKindsOverAnOutage(t *testing.T) {
+	w := newKinds(t, "1m")
+	w.down(true)
+	w.sendAll()
+	for i, d := range deeds {
+		if d.kind == "cancel" {
+			w.untilState(soon, terminal(i), d.target, "cancelling") // that is what it waits for
+			continue
+		}
+		w.untilStatus(soon, terminal(i), d.kind, "told why it waits", func(s status) bool { return s.Final || s.waits() != "" })
+	}
+	w.down(false)
+	w.endAll(nil)
+	w.laneGoesOn()
+}
+
+// A reply that got lost before anything was done leaves a doubt that only a person can end.
+func TestKindsWhoseCallsAreLost(t *testing.T) {
+	w := newKinds(t, "12s")
+	w.trouble(1, simulator.DropBefore())
+	w.sendAll()
+	w.endAll(map[string]string{"order": "unresolved", "refund": "unresolved", "reversal": "unresolved", "approval": "unresolved", "doubtful": "unresolved"})
+	if n := w.orders()["order"] + w.orders()["doubtful"]; n != 0 {
+		t.Errorf("%d orders, want none", n)
+	}
+	w.laneGoesOn()
+}
+
+// A reply that got lost after the deed is made up for by looking.
+func TestKindsWhoseRepliesAreLost(t *testing.T) {
+	w := newKinds(t, "12s")
+	w.trouble(1, simulator.DropAfter())
+	w.sendAll()
+	w.endAll(map[string]string{"approval": "unresolved"})
+	w.laneGoesOn()
+}
+
+func TestKindsKilledInTheQueue(t *testing.T) {
+	w := newKinds(t, "1m")
+	w.down(true)
+	w.sendAll()
+	for i, d := range deeds {
+		w.untilStatus(soon, terminal(i), d.kind, "taken", func(s status) bool { return s.State != "" })
+	}
+	w.crash()
+	w.down(false)
+	w.endAll(nil)
+}
+
+func TestKindsKilledWhileSending(t *testing.T) {
+	w := newKinds(t, "12s")
+	w.trouble(1, simulator.DelayReply(time.Minute))
+	for i, d := range deeds {
+		if d.kind == "resolution" {
+			continue // its search would find the others' orders, and end their sending
+		}
+		d.send(w, terminal(i))
+		w.untilState(soon, terminal(i), d.kind, "sending")
+	}
+	w.until(soon, "the API to have all calls", func() bool { return len(w.sim.Faults()) == 1 })
+	w.crash()
+	w.sim.ClearFaults()
+	w.send(terminal(len(deeds)-1), "resolutions", `{"requestId":"resolution","target":"doubtful","outcome":"resubmit","by":"Ola"}`)
+	w.endAll(map[string]string{"approval": "unresolved"})
+	if !slices.Contains(w.heard.states("order"), "in_doubt") {
+		t.Errorf("the order was told %v", w.heard.states("order"))
+	}
+	w.laneGoesOn()
+}
+
+func TestKindsKilledInDoubt(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{terminals: len(deeds), policy: `doubt_check = "4s"`})
+	inDoubt := []string{"order", "refund", "reversal", "approval"}
+	for i := range inDoubt {
+		deeds[i].prepare(w, terminal(i))
+	}
+	w.trouble(1, simulator.DropBefore())
+	for i := range inDoubt {
+		deeds[i].send(w, terminal(i))
+	}
+	for i, id := range inDoubt {
+		w.untilState(soon, terminal(i), id, "in_doubt")
+	}
+	// A resolution that has to wait for doubt_check is killed as well.
+	w.send(terminal(0), "resolutions", `{"requestId":"again","target":"order","outcome":"resubmit","by":"Ola"}`)
+	w.untilWaits(soon, terminal(0), "again", "checking")
+	w.crash()
+	for i, id := range inDoubt[1:] {
+		w.untilState(soon, terminal(i+1), id, "in_doubt")
+		w.send(terminal(i+1), "resolutions", fmt.Sprintf(`{"requestId":"give-up-%s","target":%q,"outcome":"abandon","by":"Ola"}`, id, id))
+		if s := w.untilState(soon, terminal(i+1), id, "rejected"); s.reason() != "abandoned" {
+			t.Errorf("%s: the reason is %q", id, s.reason())
+		}
+		w.untilState(soon, terminal(i+1), "give-up-"+id, "done")
+	}
+	w.untilState(soon, terminal(0), "order", "paid")
+	w.untilState(soon, terminal(0), "again", "done")
+	w.once()
+	if n := w.orders()["order"]; n != 1 {
+		t.Errorf("%d orders, want 1", n)
+	}
+}
+
+func TestKilledBeforeTheCustomer(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{terminals: 3})
+	w.leave(terminal(0), "order")
+	w.sale(terminal(1), "sale-refund")
+	w.sale(terminal(2), "sale-asked")
+	w.must(w.sim.SetRefundCustomer(terminal(1), simulator.Pay(4*time.Second)))
+	w.send(terminal(1), "refunds", `{"requestId":"refund","orderRequestId":"sale-refund","full":true}`)
+	w.untilState(soon, terminal(1), "refund", "awaiting_refund")
+	w.sim.SetApprover(simulator.Grant(time.Second))
+	w.sim.Inject(simulator.Fault{Operation: simulator.OpRefund, Terminal: terminal(2),
+		Do: simulator.Refuse(400, "Conflict of Business Logic", "refundRejectionForRequestAmountThresholdExceed")})
+	w.send(terminal(2), "refunds", `{"requestId":"asked","orderRequestId":"sale-asked","full":true,"requestApproval":{"message":"spoilt"}}`)
+	w.untilState(soon, terminal(2), "asked", "awaiting_approval")
+	w.agent.kill()
+	approved := func() bool {
+		o, ok := w.sim.Order(w.now(terminal(2), "sale-asked").OrderUUID)
+		return ok && o.Status == simulator.Refunded
+	}
+	w.until(soon, "the approval to be granted", approved)
+	w.start()
+	w.must(w.sim.Settle(w.now(terminal(0), "order").OrderUUID, simulator.Declines))
+	w.untilState(soon, terminal(0), "order", "declined")
+	w.untilState(soon, terminal(1), "refund", "refunded")
+	w.untilState(soon, terminal(2), "asked", "refunded")
+	w.once()
+}
+
+func TestKilledWhileCancelling(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{})
+	w.sale(terminal(1), "sale-refund")
+	w.must(w.sim.SetRefundCustomer(terminal(1), simulator.WalkAway()))
+	w.send(terminal(1), "refunds", `{"requestId":"refund","orderRequestId":"sale-refund","full":true}`)
+	w.untilState(soon, terminal(1), "refund", "awaiting_refund")
+	w.leave(terminal(0), "order")
+	w.sim.Inject(simulator.Fault{Operation: simulator.OpCancel, Times: 4, Do: simulator.Delay(time.Minute)})
+	for i, id := range []string{"order", "refund"} {
+		w.send(terminal(i), "cancels", fmt.Sprintf(`{"requestId":"cancel-%s","target":%q}`, id, id))
+		w.untilState(soon, terminal(i), id, "cancelling")
+	}
+	w.until(soon, "the API to have both calls", func() bool { return w.sim.Count(simulator.OpCancel) >= 2 })
+	w.sim.ClearFaults()
+	w.crash()
+	for i, id := range []string{"order", "refund"} {
+		w.untilState(soon, terminal(i), id, "cancelled")
+		w.untilState(soon, terminal(i), "cancel-"+id, "done")
+		w.sale(terminal(i), "next-"+id)
+	}
+	w.once()
+}
