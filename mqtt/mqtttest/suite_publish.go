@@ -34,7 +34,7 @@ func testPublish(t *testing.T, w World) {
 		t.Fatal(err)
 	}
 	late := w.Watch(status)
-	w.Publish(mqtt.Message{Topic: status, Payload: []byte("last")})
+	r.bus.Publish(mqtt.Message{Topic: status, Payload: []byte("last")})
 	if m := receive(t, late, "the last"); string(m.Payload) != "last" {
 		t.Errorf("a cleared topic still holds %q", m.Payload)
 	}
@@ -148,6 +148,9 @@ func testOrderlyEnd(t *testing.T, w World) {
 	}
 	if m := receive(t, seen, "bye"); string(m.Payload) != "bye" {
 		t.Errorf("%q", m.Payload)
+	}
+	if w.Cut == nil {
+		return
 	}
 	w.Publish(mqtt.Message{Topic: topics.Agent(), Payload: []byte("sentinel")})
 	if m := receive(t, seen, "the sentinel"); string(m.Payload) != "sentinel" {

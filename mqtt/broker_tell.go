@@ -1,0 +1,99 @@
+package mqtt
+
+import (
+	"slices"
+
+	"github.com/mochi-mqtt/server/v2/packets"
+)
+
+// replayBatch is how many kept messages go to a new reader before whoever
+// publishes gets its turn.
+const replayBatch = 64
+
+// tell keeps a retained message and hands it to all who read its topic. origin
+// is the client id of the sender, "" for the agent.
+func (b *Broker) tell(m Message, origin string) {
+	b.telling.Lock()
+	defer b.telling.Unlock()
+	if m.Retained {
+		b.retained.set(m.Topic, m.Payload)
+	}
+	for id, sub := range b.server.Topics.Subscribers(m.Topic).Subscriptions {
+		if sub.NoLocal && id == origin {
+			continue
+		}
+		if p := b.peer(id); p != nil {
+			// A message that comes because the subscription stands is not
+			// retained but new, unless the client asked to be told.
+			p.tell(m, sub, m.Retained && sub.RetainAsPublished)
+		}
+	}
+}
+
+func (b *Broker) peer(id string) *peer {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.byID[id]
+}
+
+// replay hands what is kept to a new reader, as fast as that reads.
+func (b *Broker) replay(p *peer, sub packets.Subscription) {
+	b.telling.Lock()
+	topics := b.retained.topics(sub.Filter)
+	b.telling.Unlock()
+	for batch := range slices.Chunk(topics, replayBatch) {
+		if !p.waitForRoom() {
+			return
+		}
+		b.telling.Lock()
+		for _, topic := range batch {
+			if payload, ok := b.retained.get(topic); ok {
+				p.tell(Message{Topic: topic, Payload: payload}, sub, true)
+			}
+		}
+		b.telling.Unlock()
+	}
+}
+
+// tell writes one message to the client if it may read it. The caller holds
+// Broker.telling.
+func (p *peer) tell(m Message, sub packets.Subscription, retained bool) {
+	if !p.mayRead(m.Topic) {
+		return
+	}
+	pk := packets.Packet{
+		FixedHeader: packets.FixedHeader{Type: packets.Publish, Retain: retained},
+		TopicName:   m.Topic,
+		Payload:     m.Payload,
+	}
+	if sub.Identifier > 0 {
+		pk.Properties.SubscriptionIdentifier = []int{sub.Identifier}
+	}
+	for filter, id := range sub.Identifiers {
+		if filter != sub.Filter && id > 0 {
+			pk.Properties.SubscriptionIdentifier = append(pk.Properties.SubscriptionIdentifier, id)
+		}
+	}
+	// No session outlives its connection, so nothing would ever be sent again:
+	// beyond what a client wants to acknowledge, QoS 0 does as well.
+	if sub.Qos > 0 && p.unacked.Load() < p.mostUnacked() {
+		p.unacked.Add(1)
+		p.nextID = max(p.nextID+1, 1)
+		pk.FixedHeader.Qos, pk.PacketID = 1, p.nextID
+	}
+	if err := p.client.WritePacket(pk); err != nil && pk.FixedHeader.Qos > 0 {
+		p.unacked.Add(-1) // too large for the client, or its connection has ended
+	}
+}
+
+func (p *peer) mostUnacked() int32 {
+	if m := p.client.Properties.Props.ReceiveMaximum; m > 0 {
+		return min(int32(m), maxUnacked)
+	}
+	return maxUnacked
+}
+
+func (p *peer) mayRead(topic string) bool {
+	a := p.account.Load()
+	return a == nil || a.mayRead(topic)
+}
