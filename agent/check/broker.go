@@ -99,8 +99,8 @@ type happening struct {
 
 // loop sends a message to ourselves, with the agent's login, on a topic of the agent's that no terminal has. It is empty
 // and retained, which to everybody means only that there is nothing on that topic: nothing stays at the broker, and a
-// running agent, which gets it too, takes it for a display's. Brokers acknowledge what their access list denies, so only
-// its coming back shows that we may write and read.
+// running agent, which gets it too, takes it for a display's. Brokers acknowledge what their access list denies (or hang
+// up), and grant subscriptions that bring nothing, so only its coming back shows that we may write and read.
 func (c *checker) loop(ctx context.Context) looped {
 	topics := mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}
 	topic := topics.Display("tillpost-check-" + rand.Text()[:12])
@@ -209,9 +209,9 @@ func (c *checker) judge(fs *findings, host string, l looped) bool {
 		fs.ok("%s, a message to ourselves took %s", host, shortTime(l.took))
 		return true
 	case l.lost:
-		fs.fail(rights, "%s hung up when we published to %s", host, topics.Display("…"))
+		fs.fail(rights, "%s hung up when we published to %s: its access list denies us that", host, topics.Display("+"))
 	case l.acked:
-		fs.fail(rights, "%s takes our messages and drops them: its access list denies us to write, or to read", host)
+		fs.fail(rights, "%s takes our messages, but they don't come back: its access list denies us to write, or to read", host)
 	default:
 		fs.fail("see the broker's log", "%s did not acknowledge a message in %s", host, backTimeout)
 	}

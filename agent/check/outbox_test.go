@@ -29,11 +29,7 @@ func used(t *testing.T, path string) {
 
 func damage(t *testing.T, path string) {
 	t.Helper()
-	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(path, info.Size()/4+100); err != nil {
+	if err := os.Truncate(path, 3*4096); err != nil { // the roots, and no more
 		t.Fatal(err)
 	}
 }

@@ -1,0 +1,114 @@
+package check
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"tillpost/mqtt"
+	"tillpost/mqtt/mqtttest"
+)
+
+// brokerChecker makes a checker of a broker.
+func brokerChecker(t *testing.T, url string, lines ...string) *checker {
+	t.Helper()
+	return newChecker(t, append([]string{fmt.Sprintf("[mqtt]\nurl = %q", url)}, lines...)...)
+}
+
+func TestBroker(t *testing.T) {
+	t.Parallel()
+	b := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{})
+	till := mqtttest.Connect(t, b.URL)
+	state := `{"state":"online","version":"v1","instance":"abc","generation":3,"problems":[]}`
+	till.Publish(mqtt.Message{Topic: "tillpost/agent", Payload: []byte(state), Retained: true})
+	// Somebody else's display is no answer to ours.
+	till.Publish(mqtt.Message{Topic: "tillpost/terminals/T1/display", Payload: []byte("{}"), Retained: true})
+	heard := till.Watch("tillpost/#")
+	got := brokerChecker(t, b.URL).broker(t.Context())
+	want(t, got.findings, "ok broker "+b.Addr+", a message to ourselves took…mosquitto version", "warn broker whether it keeps")
+	if got.agent == nil || got.agent.Instance != "abc" {
+		t.Errorf("the agent's state is %+v", got.agent)
+	}
+
+	// Of all that, others see one empty message at a terminal that nobody has, and nothing of it stays.
+	till.Publish(mqtt.Message{Topic: "tillpost/end"})
+	for m := range heard {
+		if m.Topic == "tillpost/end" {
+			break
+		}
+		if m.Retained { // from before
+			continue
+		}
+		if len(m.Payload) > 0 || !strings.HasPrefix(m.Topic, "tillpost/terminals/tillpost-check-") {
+			t.Errorf("others heard %q on %s", m.Payload, m.Topic)
+		}
+	}
+	after := mqtttest.Connect(t, b.URL)
+	kept := after.Watch("tillpost/#")
+	after.Publish(mqtt.Message{Topic: "tillpost/end"})
+	for m := range kept {
+		if m.Topic == "tillpost/end" {
+			break
+		}
+		if strings.Contains(m.Topic, "check") {
+			t.Errorf("%s stays at the broker", m.Topic)
+		}
+	}
+}
+
+func TestBrokerThatDeniesRights(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		acl  string
+		want []string
+	}{
+		"the agent's":   {"topic read tillpost/terminals/+/+\ntopic write tillpost/terminals/+/display\ntopic readwrite tillpost/agent\n", []string{"ok broker", "warn broker whether it keeps"}},
+		"nothing":       {"topic read other\n", []string{"FAIL broker…denies us…packaging/mosquitto/tillpost.acl"}},
+		"only reading":  {"topic read tillpost/#\n", []string{"FAIL broker…denies us…allow clients without a login to read tillpost/terminals/+/+ and to write tillpost/terminals/+/display"}},
+		"only writing":  {"topic write tillpost/#\n", []string{"FAIL broker…don't come back…denies us to write, or to read"}},
+		"another's one": {"topic readwrite other/#\n", []string{"FAIL broker…denies us"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			acl := writeFile(t, "acl", tc.acl, 0o600)
+			b := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Config: "acl_file " + acl})
+			want(t, brokerChecker(t, b.URL).broker(t.Context()).findings, tc.want...)
+		})
+	}
+}
+
+func TestBrokerThatLetsNobodyIn(t *testing.T) {
+	t.Parallel()
+	b := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Listener: "allow_anonymous false"})
+	want(t, brokerChecker(t, b.URL).broker(t.Context()).findings, "FAIL broker "+b.Addr+" does not let us in…mqtt.username")
+}
+
+func TestBrokerThatIsNone(t *testing.T) {
+	t.Parallel()
+	web := serve(t, func(c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) })
+	want(t, brokerChecker(t, "tcp://127.0.0.1:"+web).broker(t.Context()).findings, "FAIL broker 127.0.0.1:"+web)
+	gone := closedPort(t)
+	want(t, brokerChecker(t, "tcp://127.0.0.1:"+gone).broker(t.Context()).findings, "FAIL broker 127.0.0.1:"+gone+" refuses connections…is it running")
+}
+
+func TestBrokerOverTLS(t *testing.T) {
+	t.Parallel()
+	cert, key := certificate(t, time.Now().Add(5*24*time.Hour))
+	b := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Listener: fmt.Sprintf("allow_anonymous true\ncertfile %s\nkeyfile %s", cert, key)})
+	url := "tls://" + b.Addr
+	want(t, brokerChecker(t, url, fmt.Sprintf("ca_file = %q", cert)).broker(t.Context()).findings,
+		"ok broker", "warn broker "+b.Addr+": the certificate ends on…in 4 days…renew", "warn broker whether it keeps")
+	want(t, brokerChecker(t, url).broker(t.Context()).findings, "FAIL broker TLS…unknown authority…ca_file")
+	want(t, brokerChecker(t, url, "ca_file = \"none\"").broker(t.Context()).findings, "FAIL broker not asked: mqtt.ca_file…see secrets")
+	want(t, brokerChecker(t, url, fmt.Sprintf("ca_file = %q\ncert_file = \"none\"\nkey_file = \"none\"", cert)).broker(t.Context()).findings,
+		"FAIL broker not asked: mqtt.cert_file…see secrets")
+}
+
+func TestEmbeddedBroker(t *testing.T) {
+	t.Parallel()
+	want(t, newChecker(t).broker(t.Context()).findings, "ok broker inside tillpost, at 127.0.0.1:1883; whoever reaches it")
+	want(t, newChecker(t, "[mqtt.embedded]\nlisten = \":1883\"\nusers_file = \"/users\"").broker(t.Context()).findings,
+		"ok broker…for the users in /users", "warn broker it is not encrypted…cert_file")
+}

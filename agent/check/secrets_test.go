@@ -1,0 +1,50 @@
+package check
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	cert, key := certificate(t, noon.Add(90*24*time.Hour))
+	soon, soonKey := certificate(t, noon.Add(20*24*time.Hour+time.Hour))
+	ended, endedKey := certificate(t, noon.Add(-time.Hour))
+	open := writeFile(t, "open", "secret word", 0o644)
+	closed := writeFile(t, "closed", "secret-word", 0o600)
+	openKey := func() string { _, k := certificate(t, noon); return k }()
+	for name, tc := range map[string]struct {
+		lines string
+		want  []string
+	}{
+		"nothing to guard": {"", []string{"ok secrets the files that the configuration names"}},
+		"all good": {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\nusername = \"a\"\npassword_file = %q\ncert_file = %q\nkey_file = %q\nca_file = %q", closed, cert, key, cert),
+			[]string{"ok secrets"}},
+		"open password": {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\nusername = \"a\"\npassword_file = %q", open),
+			[]string{"FAIL secrets mqtt.password_file…everyone on this machine can read it…chmod"}},
+		"no users": {"[mqtt.embedded]\nlisten = \"0.0.0.0:1883\"\nusers_file = \"none\"", []string{"FAIL secrets mqtt.embedded.users_file"}},
+		"soon":     {fmt.Sprintf("[mqtt.embedded]\ncert_file = %q\nkey_file = %q", soon, soonKey), []string{"warn secrets mqtt.embedded.cert_file…ends on 10 December 2026, in 20 days…renew"}},
+		"ended":    {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\ncert_file = %q\nkey_file = %q", ended, endedKey), []string{"FAIL secrets mqtt.cert_file…ended on 20 November 2026"}},
+		"strangers": {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\ncert_file = %q\nkey_file = %q", cert, openKey),
+			[]string{"FAIL secrets mqtt.cert_file…belong together"}},
+		"a key as authority": {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\nca_file = %q", key), []string{"FAIL secrets mqtt.ca_file…holds a PRIVATE KEY"}},
+		"no authority":       {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\nca_file = %q", closed), []string{"FAIL secrets mqtt.ca_file…no certificate"}},
+		"web config":         {fmt.Sprintf("[http]\nweb_config_file = %q", closed), []string{"FAIL secrets http.web_config_file…correct the file"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newChecker(t, tc.lines)
+			c.machine.now = func() time.Time { return noon }
+			want(t, c.secrets(), tc.want...)
+		})
+	}
+}
+
+func TestSecretThatOnlyRootCanRead(t *testing.T) {
+	t.Parallel()
+	file := writeFile(t, "password", "word", 0o600)
+	c := newChecker(t, fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\nusername = \"a\"\npassword_file = %q", file))
+	c.machine.service = func() (account, bool) { return account{name: "till", uid: 54321}, true }
+	want(t, c.secrets(), "warn secrets mqtt.password_file: the user till can't read…chown till "+file)
+}
