@@ -34,9 +34,11 @@ type publisher struct {
 	terminals  func() []mqtt.TerminalInfo
 	displays   func() []mqtt.Display
 
-	mu       sync.Mutex
-	queue    []mqtt.Message
-	resync   bool // everything is to be published again
+	mu     sync.Mutex
+	queue  []queued
+	resync bool // everything is to be published again
+	// retold is, while everything is published again, what was told of the statuses that changed in the meantime.
+	retold   map[string]uint64
 	stale    map[summary]bool
 	overlays map[uint64]overlay
 	wake     chan struct{}
@@ -44,6 +46,12 @@ type publisher struct {
 	flushes  []chan struct{}
 
 	told map[summary]string // what was published last; owned by run
+}
+
+// queued is a message that waits for the broker; revision is that of a retained status, else 0.
+type queued struct {
+	mqtt.Message
+	revision uint64
 }
 
 // summary names a retained message that is made anew when it is published.
@@ -128,30 +136,37 @@ func (p *publisher) waitingOf(r outbox.Request) *outbox.Waiting {
 }
 
 func (p *publisher) status(s mqtt.Status, retained bool) {
-	p.send(p.topics.Status(s.TerminalUUID, s.RequestID), retained, s)
+	revision := s.Revision
+	if !retained {
+		revision = 0
+	}
+	p.send(p.topics.Status(s.TerminalUUID, s.RequestID), retained, revision, s)
 }
 
 // reject tells of a message that was refused at the door.
-func (p *publisher) reject(r mqtt.Reject) { p.send(p.topics.Rejects(), false, r) }
+func (p *publisher) reject(r mqtt.Reject) { p.send(p.topics.Rejects(), false, 0, r) }
 
-func (p *publisher) display(d mqtt.Display) { p.send(p.topics.Display(d.TerminalUUID), true, d) }
+func (p *publisher) display(d mqtt.Display) { p.send(p.topics.Display(d.TerminalUUID), true, 0, d) }
 
 // clear empties a retained status whose record is gone.
 func (p *publisher) clear(r outbox.Request) {
-	p.enqueue(mqtt.Message{Topic: p.topics.Status(r.Terminal, r.ID), Retained: true})
+	p.enqueue(queued{Message: mqtt.Message{Topic: p.topics.Status(r.Terminal, r.ID), Retained: true}})
 }
 
-func (p *publisher) send(topic string, retained bool, v any) {
+func (p *publisher) send(topic string, retained bool, revision uint64, v any) {
 	payload, err := json.Marshal(v)
 	if err != nil {
 		p.log.Error("a message could not be written as JSON", "topic", topic, "err", err)
 		return
 	}
-	p.enqueue(mqtt.Message{Topic: topic, Payload: payload, Retained: retained})
+	p.enqueue(queued{mqtt.Message{Topic: topic, Payload: payload, Retained: retained}, revision})
 }
 
-func (p *publisher) enqueue(m mqtt.Message) {
+func (p *publisher) enqueue(m queued) {
 	p.mu.Lock()
+	if _, known := p.retold[m.Topic]; p.retold != nil && m.revision > 0 && !known {
+		p.retold[m.Topic] = 0
+	}
 	switch {
 	case !p.up: // told again on the next connect
 	case len(p.queue) >= publishQueue:
@@ -209,8 +224,11 @@ func (p *publisher) run(ctx context.Context) {
 // step publishes what there is; false when nothing is left to do now.
 func (p *publisher) step(w *window, summaries bool) bool {
 	p.mu.Lock()
-	resync, queue := p.resync, p.queue
-	p.resync, p.queue = false, nil
+	resync, queue, retold := p.resync, p.queue, p.retold
+	p.resync, p.queue, p.retold = false, nil, nil
+	if resync {
+		p.retold = map[string]uint64{}
+	}
 	var stale []summary
 	if (summaries || resync) && p.up {
 		stale = slices.Sorted(maps.Keys(p.stale))
@@ -222,7 +240,9 @@ func (p *publisher) step(w *window, summaries bool) bool {
 		return true
 	}
 	for _, m := range queue {
-		w.publish(m)
+		if m.revision == 0 || m.revision >= retold[m.Topic] {
+			w.publish(m.Message)
+		}
 	}
 	for _, s := range stale {
 		if m := p.summary(s); p.told[s] != string(m.Payload) {
@@ -263,7 +283,7 @@ func (p *publisher) flushed(w *window) {
 // last publishes the last word of this process, retained, and waits until it and everything before is with the broker,
 // or ctx ends.
 func (p *publisher) last(ctx context.Context, topic string, v any) {
-	p.send(topic, true, v)
+	p.send(topic, true, 0, v)
 	done := make(chan struct{})
 	p.mu.Lock()
 	if !p.up {
@@ -296,7 +316,8 @@ func (p *publisher) summary(s summary) mqtt.Message {
 }
 
 // everything publishes all that is retained: the agent, the terminals, the displays, what is open, what has ended.
-// Records are read at the moment they are told, so nothing older than what was told before goes out.
+// Records are read at the moment they are told, and what changes meanwhile waits; of that, what is older than the record
+// that was told is left out, so that no till sees a request go back.
 func (p *publisher) everything(w *window) {
 	for _, s := range []summary{summaryAgent, summaryTerminals} {
 		m := p.summary(s)
@@ -310,7 +331,13 @@ func (p *publisher) everything(w *window) {
 	}
 	tell := func(r outbox.Request) bool {
 		if payload, err := json.Marshal(p.current(r)); err == nil {
-			w.publish(mqtt.Message{Topic: p.topics.Status(r.Terminal, r.ID), Payload: payload, Retained: true})
+			topic := p.topics.Status(r.Terminal, r.ID)
+			p.mu.Lock()
+			if _, changed := p.retold[topic]; changed {
+				p.retold[topic] = max(p.retold[topic], r.Revision)
+			}
+			p.mu.Unlock()
+			w.publish(mqtt.Message{Topic: topic, Payload: payload, Retained: true})
 		}
 		return !w.lost && w.ctx.Err() == nil
 	}

@@ -1,0 +1,75 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"testing"
+
+	"tillpost/mqtt"
+	"tillpost/outbox"
+)
+
+// heardBus takes everything at once.
+type heardBus struct {
+	mqtt.Bus
+	all []mqtt.Message
+}
+
+func (b *heardBus) Publish(m mqtt.Message) mqtt.Token {
+	b.all = append(b.all, m)
+	token, settle := mqtt.NewToken()
+	settle(nil)
+	return token
+}
+
+// openOutbox has one open record; while is called before it is read.
+type openOutbox struct {
+	Outbox
+	record outbox.Request
+	while  func()
+}
+
+func (o *openOutbox) EachOpen(_ context.Context, _ string, fn func(outbox.Request) bool) error {
+	o.while()
+	fn(o.record)
+	return nil
+}
+
+func (o *openOutbox) Each(bool, func(outbox.Request) bool) error { return nil }
+
+// What changes while everything is told anew must not be told as it was before that.
+func TestNoStatusGoesBackOnAConnect(t *testing.T) {
+	t.Parallel()
+	at := func(revision uint64) outbox.Request {
+		return outbox.Request{Seq: 1, ID: "a", Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
+	}
+	bus := &heardBus{}
+	store := &openOutbox{record: at(5)}
+	p := newPublisher(mqtt.Topics{Prefix: "p"}, store, slog.New(slog.DiscardHandler))
+	p.bus = bus
+	p.agentState = func() (s mqtt.AgentState) { return s }
+	p.terminals = func() []mqtt.TerminalInfo { return nil }
+	p.displays = func() []mqtt.Display { return nil }
+	store.while = func() {
+		for revision := uint64(3); revision <= 6; revision++ {
+			p.changed(at(revision), 0)
+		}
+	}
+	p.connected(true)
+	w := &window{ctx: t.Context(), bus: bus}
+	for p.step(w, false) {
+		continue
+	}
+	var told []uint64
+	for _, m := range bus.all {
+		var s mqtt.Status
+		if m.Topic == p.topics.Status("T", "a") && json.Unmarshal(m.Payload, &s) == nil {
+			told = append(told, s.Revision)
+		}
+	}
+	if want := []uint64{5, 5, 6}; !slices.Equal(told, want) {
+		t.Errorf("told revisions %v, want %v", told, want)
+	}
+}
