@@ -219,7 +219,7 @@ func (h *hook) OnSessionEstablish(cl *mochi.Client, _ packets.Packet) {
 		case <-giveUp.C:
 		case <-b.stopping:
 		}
-		_ = p.Close() // a connection that is closed brings no more packets
+		cl.Stop(packets.ErrServerBusy)
 		return
 	}
 }
@@ -227,6 +227,9 @@ func (h *hook) OnSessionEstablish(cl *mochi.Client, _ packets.Packet) {
 // OnACLCheck implements mochi.Hook.
 func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 	p := peerOf(cl)
+	if p.gone() {
+		return false // it was read before the connection was closed
+	}
 	a := p.account.Load()
 	allowed := false
 	if write {

@@ -241,6 +241,13 @@ func (p *peer) SetDeadline(t time.Time) error {
 	return p.Conn.SetReadDeadline(t)
 }
 
+// gone tells whether the connection has ended for us.
+func (p *peer) gone() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closing || p.err != nil
+}
+
 // reason is why the connection was cut off by us, nil if it was not.
 func (p *peer) reason() error {
 	p.mu.Lock()

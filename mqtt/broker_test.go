@@ -263,9 +263,12 @@ func TestBrokerOneAfterTheOther(t *testing.T) {
 }
 
 // roundTrip takes as long as it takes the broker to serve another till.
-func (e *embedded) roundTrip() {
+func (e *embedded) roundTrip() { e.roundTripAs("") }
+
+func (e *embedded) roundTripAs(user string) {
 	e.t.Helper()
-	till := connect(e.t, e.Broker, "")
+	till := connect(e.t, e.Broker, user)
+	defer till.Disconnect(0)
 	for range 20 {
 		if token := till.Subscribe("test/agent", 1, nil); !token.WaitTimeout(patience) || token.Error() != nil {
 			e.t.Fatal(token.Error())
