@@ -40,8 +40,10 @@ func (l *lane) advance() {
 		l.wakeAt(at.Head, outbox.TimerRetry, storeAgain, false)
 		return
 	}
-	if code := l.gate.code(); code != "" {
-		l.waits(r, code, 0)
+	if code, shut := l.gate.holds(); shut {
+		if code != "" {
+			l.waits(r, code, 0)
+		}
 		return
 	}
 	if !l.directory.has(l.terminal) {
@@ -122,6 +124,13 @@ func (l *lane) dialled(conn *api.Conn, err error) {
 	if err == nil {
 		l.dropConn()
 		l.conn, l.moved = conn, true
+		time.AfterFunc(connFresh, func() {
+			l.do(func() {
+				if l.conn == conn { // the request that it was dialled for did not come
+					l.dropConn()
+				}
+			})
+		})
 		return
 	}
 	l.health.saw(false, api.OutcomeUnavailable)
@@ -144,8 +153,10 @@ func (l *lane) dialled(conn *api.Conn, err error) {
 func (l *lane) expectRequest() {
 	l.do(func() {
 		at := l.store.Lane(l.terminal)
-		if at.Holder == 0 && at.Head == 0 && l.conn == nil && l.gate.code() == "" {
-			l.dial()
+		if at.Holder == 0 && at.Head == 0 && l.conn == nil {
+			if _, shut := l.gate.holds(); !shut {
+				l.dial()
+			}
 		}
 	})
 }
