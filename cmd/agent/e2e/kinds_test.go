@@ -285,7 +285,7 @@ func TestKindsKilledWhileSending(t *testing.T) {
 
 func TestKindsKilledInDoubt(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{terminals: len(deeds), policy: `doubt_check = "4s"`})
+	w := newWorld(t, shop{terminals: len(deeds), policy: `doubt_check = "10s"`})
 	inDoubt := []string{"order", "refund", "reversal", "approval"}
 	for i := range inDoubt {
 		deeds[i].prepare(w, terminal(i))
@@ -294,12 +294,13 @@ func TestKindsKilledInDoubt(t *testing.T) {
 	for i := range inDoubt {
 		deeds[i].send(w, terminal(i))
 	}
-	for i, id := range inDoubt {
-		w.untilState(soon, terminal(i), id, "in_doubt")
-	}
+	w.untilState(soon, terminal(0), "order", "in_doubt")
 	// A resolution that has to wait for doubt_check is killed as well.
 	w.send(terminal(0), "resolutions", `{"requestId":"again","target":"order","outcome":"resubmit","by":"Ola"}`)
-	w.untilWaits(soon, terminal(0), "again", "checking")
+	for i, id := range inDoubt[1:] {
+		w.untilState(soon, terminal(i+1), id, "in_doubt")
+	}
+	w.untilStatus(soon, terminal(0), "again", "under way", func(s status) bool { return s.State != "" && !s.Final })
 	w.crash()
 	for i, id := range inDoubt[1:] {
 		w.untilState(soon, terminal(i+1), id, "in_doubt")

@@ -1,0 +1,225 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tillpost/api/simulator"
+)
+
+// metrics are the names that dashboards and alert rules use, with the type of each.
+var metrics = map[string]string{
+	"build_info": "gauge", "requests_accepted_total": "counter", "requests_refused_total": "counter", "requests_finished_total": "counter",
+	"queue_length": "gauge", "queue_oldest_age_seconds": "gauge", "requests_in_doubt": "gauge", "lane_state": "gauge",
+	"terminal_busy_total": "counter", "api_calls_total": "counter", "api_call_duration_seconds": "histogram", "api_up": "gauge",
+	"api_rate_remaining": "gauge", "mqtt_connected": "gauge", "mqtt_reconnects_total": "counter", "outbox_commit_duration_seconds": "histogram",
+	"outbox_size_bytes": "gauge", "outbox_free_disk_bytes": "gauge", "late_payments_total": "counter", "clock_synchronized": "gauge",
+	"clock_skew_seconds": "gauge", "end_to_end_seconds": "histogram",
+}
+
+func TestMetricsAndHealth(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{})
+	w.sale(terminal(0), "one")
+	w.sale(terminal(0), "two")
+	w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyReply()})
+	w.sale(terminal(1), "three")
+	w.send(terminal(0), "orders", "{}")
+	w.until(soon, "a refusal", func() bool { return len(w.heard.rejects()) == 1 })
+	w.leave(terminal(1), "open")
+	w.order(terminal(1), "next")
+	w.untilStatus(soon, terminal(1), "next", "the next in line", func(s status) bool { return s.State == "queued" && s.Position == 1 })
+	code, text := w.get("/metrics")
+	if code != 200 {
+		t.Fatalf("%d %s", code, text)
+	}
+	for name, kind := range metrics {
+		if !strings.Contains(text, "\n# TYPE tillpost_"+name+" "+kind+"\n") {
+			t.Errorf("there is no %s %s", kind, name)
+		}
+	}
+	for _, sample := range []string{
+		`api_calls_total{operation="create",outcome="accepted"} 4`, `api_calls_total{operation="create",outcome="busy"} 1`,
+		`api_calls_total{operation="refund",outcome="ambiguous"} 0`,
+		`requests_accepted_total{kind="order"} 5`, `requests_refused_total{reason="invalidRequest"} 1`,
+		`requests_finished_total{kind="order",state="paid"} 3`, `end_to_end_seconds_count{kind="order"} 3`,
+		`queue_length{terminal="` + terminal(1) + `"} 1`, `lane_state{state="busy",terminal="` + terminal(1) + `"} 1`,
+		`lane_state{state="idle",terminal="` + terminal(0) + `"} 1`, `terminal_busy_total{terminal="` + terminal(1) + `"} 1`,
+		`requests_in_doubt{terminal="` + terminal(0) + `"} 0`, `api_up 1`, `mqtt_connected 1`,
+	} {
+		if !strings.Contains(text, "\ntillpost_"+sample+"\n") {
+			t.Errorf("there is no %s among\n%s", sample, like(text, sample))
+		}
+	}
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/nowhere": 404} {
+		if code, _ := w.get(path); code != want {
+			t.Errorf("%s answers %d, want %d", path, code, want)
+		}
+	}
+}
+
+// like is what there is of a metric.
+func like(text, sample string) string {
+	name, _, _ := strings.Cut(strings.ReplaceAll(sample, " ", "{"), "{")
+	var found []string
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "tillpost_"+name) {
+			found = append(found, line)
+		}
+	}
+	return strings.Join(found, "")
+}
+
+func TestAnOutageIsTold(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{})
+	w.untilOnline(soon)
+	w.down(true)
+	w.order(terminal(0), "kept")
+	w.untilProblem(10*time.Second, "apiUnreachable")
+	w.untilWaits(soon, terminal(0), "kept", "apiUnreachable")
+	if s := w.now(terminal(0), "kept"); s.State != "queued" || s.Revision != 1 {
+		t.Errorf("the outage made it %+v", s)
+	}
+	if code, text := w.get("/readyz"); code != 200 {
+		t.Errorf("not ready without the API: %d %s", code, text)
+	}
+	if _, text := w.get("/metrics"); !strings.Contains(text, "\ntillpost_api_up 0\n") {
+		t.Error("the API is up")
+	}
+	w.down(false)
+	w.untilState(soon, terminal(0), "kept", "paid")
+	w.untilOnline(10 * time.Second)
+}
+
+// What nobody may know any more is expired within a second, told so, and never sent.
+func TestAnOrderExpiresInAnOutage(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{})
+	w.sale(terminal(0), "first")
+	w.down(true)
+	w.send(terminal(0), "orders", strings.Replace(request("old", "order", example(w.today(), "old")), "{", `{"ttlSeconds":2,`, 1))
+	begun := time.Now()
+	if s := w.untilState(5*time.Second, terminal(0), "old", "expired"); s.reason() != "expired" {
+		t.Errorf("the reason is %+v", s.Reason)
+	}
+	if took := time.Since(begun); took < 1900*time.Millisecond || took > 3500*time.Millisecond {
+		t.Errorf("expired after %v, want two seconds and at most one more", took)
+	}
+	w.down(false)
+	w.sale(terminal(0), "next")
+	if n := w.orders()["old"]; n != 0 {
+		t.Errorf("%d orders, want none", n)
+	}
+}
+
+func TestAChangedTokenIsUsed(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{})
+	w.untilOnline(soon)
+	w.sim.SetToken(newToken)
+	w.order(terminal(0), "one")
+	w.untilWaits(soon, terminal(0), "one", "unauthorized")
+	w.untilProblem(soon, "unauthorized")
+	w.order(terminal(1), "two")
+	w.untilWaits(soon, terminal(1), "two", "unauthorized")
+	if code, _ := w.get("/readyz"); code != 200 {
+		t.Errorf("not ready: %d", code)
+	}
+	// As an operator's editor does: another file under the old name.
+	w.write("token.new", newToken)
+	w.must(os.Rename(filepath.Join(w.dir, "token.new"), filepath.Join(w.dir, "token")))
+	changed := time.Now()
+	w.untilState(10*time.Second, terminal(0), "one", "paid")
+	w.untilState(10*time.Second, terminal(1), "two", "paid")
+	t.Logf("used after %v", time.Since(changed).Round(time.Millisecond))
+	w.untilOnline(soon)
+}
+
+// An outbox of one account does not send to another.
+func TestAnotherAccountStopsSending(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{})
+	w.sale(terminal(0), "first")
+	w.stop()
+	w.configure(w.serve(freeAddr(w)))
+	w.start()
+	w.untilProblem(soon, "wrongAccount")
+	w.order(terminal(0), "kept")
+	if s := w.untilWaits(soon, terminal(0), "kept", "wrongAccount"); s.State != "queued" {
+		t.Errorf("it is %s", s.State)
+	}
+	if n := w.sim.Count(simulator.OpCreate); n != 1 {
+		t.Errorf("%d creates, want 1", n)
+	}
+	w.stop()
+	w.configure(w.apiAddr)
+	w.start()
+	w.untilState(soon, terminal(0), "kept", "paid")
+	w.untilOnline(soon)
+}
+
+func TestExitCodes(t *testing.T) {
+	outside(t)
+	dir := t.TempDir()
+	bad := filepath.Join(dir, "bad.toml")
+	if err := os.WriteFile(bad, []byte("[api]\nbase_url = 42\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"version", 0, ""},
+		{"run --config nowhere.toml", 1, "nowhere.toml"},
+		{"run --config bad.toml", 1, "bad.toml:2:"},
+		{"run --speed 9", 2, "--speed"},
+		{"fly", 2, "fly"},
+		{"send --config bad.toml", 2, ""},
+	} {
+		code, said := run(t, dir, strings.Fields(c.args)...)
+		if code != c.code || !strings.Contains(said, c.says) {
+			t.Errorf("tillpost %s ended with %d and said %q", c.args, code, said)
+		}
+	}
+}
+
+// A second agent on the same outbox must not start.
+func TestASecondAgentOnTheOutbox(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{})
+	w.sale(terminal(0), "first")
+	w.write("second.toml", strings.ReplaceAll(w.read("tillpost.toml"), w.web, freeAddr(t)))
+	code, said := run(t, w.dir, "run", "--config", "second.toml")
+	if code != 1 || !strings.Contains(said, "outbox") {
+		t.Errorf("the second ended with %d and said %q", code, said)
+	}
+	w.sale(terminal(0), "next")
+}
+
+// The simulator as a process of its own serves the agent as well.
+func TestTheSimulatorAsAProcess(t *testing.T) {
+	outside(t)
+	w := emptyWorld(t, shop{})
+	addr := freeAddr(t)
+	simulate := func() *process {
+		return start(t, w.dir, "simulate", "--listen", addr, "--control", "off", "--organization", organization,
+			"--terminal", "TRML7=Kiosk", "--customer", "pay:100ms")
+	}
+	api := simulate()
+	w.write("token", "demo-token") // the simulator's own, which it prints
+	w.until(soon, "the simulator to be there", func() bool { return strings.Contains(api.said.String(), "simulated.db") })
+	w.configure(addr)
+	w.start()
+	w.sale("TRML7", "one")
+	// An API that dies and comes back has forgotten all, and the till's order goes to it all the same.
+	api.kill()
+	w.order("TRML7", "two")
+	w.untilWaits(soon, "TRML7", "two", "apiUnreachable")
+	simulate()
+	w.untilState(soon, "TRML7", "two", "paid")
+}
