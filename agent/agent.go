@@ -61,6 +61,9 @@ type Agent struct {
 	health   *health
 	problems *problems
 	gate     *gate
+	guard    *guard
+	lookout  lookout // for other agents
+	listing  brake   // for another account
 
 	giveUp, end context.CancelFunc
 	up          atomic.Bool // connected before, so the next time is a reconnect
@@ -78,7 +81,7 @@ func New(o Options) (*Agent, error) {
 		o.Clock = NewSystemClock()
 	}
 	a := &Agent{cfg: o.Config, opts: o, log: o.Logger, clock: o.Clock, topics: mqtt.Topics{Prefix: o.Config.MQTT.TopicPrefix}}
-	a.since = a.clock.Now().Time()
+	a.since = startTime(a.clock.Now())
 	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, GoVersion: runtime.Version()}, refusalCodes())
 	a.publish = newPublisher(a.topics, nil, a.log)
 	a.problems = newProblems(a.problemsChanged)
@@ -86,7 +89,7 @@ func New(o Options) (*Agent, error) {
 		return nil, err
 	}
 	if err := a.connectParts(); err != nil {
-		return nil, errors.Join(err, a.store.Close())
+		return nil, errors.Join(err, a.closeBus(), a.store.Close())
 	}
 	return a, nil
 }
@@ -134,6 +137,8 @@ func (a *Agent) connectParts() error {
 	calls, a.giveUp = context.WithCancel(context.Background())
 	ls.ctx, ls.calls = ctx, calls
 	a.gate = &gate{changed: ls.kickAll}
+	a.guard = &guard{store: a.store, clock: a.clock, problems: a.problems, gate: a.gate, log: a.log}
+	a.lookout.gate, a.lookout.why, a.listing.gate, a.listing.why = a.gate, gateLooking, a.gate, gateListing
 	ls.gate, ls.answering = a.gate, &answering{}
 	a.health = newHealth(ls.answering, a.problems, a.gate, a.log)
 	a.health.probe = a.refreshTerminals
@@ -153,7 +158,7 @@ func (a *Agent) connectParts() error {
 	a.intake = &intake{
 		cfg: a.cfg, topics: a.topics, store: a.store, clock: a.clock, directory: ls.directory, publish: a.publish,
 		metrics: a.metrics, problems: a.problems, log: a.log, wake: make(chan struct{}, 1),
-		inOrder: true, early: &earlyCancels{store: a.store, ttl: a.cfg.Policy.OrderTTL},
+		inOrder: a.opts.Bus != nil || a.cfg.MQTT.Embedded == nil, early: &earlyCancels{store: a.store, ttl: a.cfg.Policy.OrderTTL},
 		expect: func(terminal string) { ls.lane(terminal).expectRequest() },
 	}
 	if err := a.recall(); err != nil {
@@ -162,7 +167,7 @@ func (a *Agent) connectParts() error {
 	a.publish.agentState, a.publish.terminals, a.publish.displays = a.agentState, a.terminalInfos, a.displays
 	a.metrics.WatchQueues(ls)
 	a.metrics.WatchOutbox(a.outboxSize, a.freeDisk)
-	a.checkAccount()
+	a.checkTrust()
 	if err := a.openBus(); err != nil {
 		return err
 	}
@@ -302,7 +307,7 @@ func (a *Agent) Close() error {
 		err = errors.Join(err, a.web.Close())
 	}
 	a.api.Close()
-	return errors.Join(err, a.store.Close())
+	return errors.Join(err, a.closeBus(), a.store.Close())
 }
 
 // stopGrace bounds how long the last words to the broker may take.
@@ -338,9 +343,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	for _, part := range []func(context.Context){
 		a.intake.run, a.health.run, a.lanes.expiries.run, a.lanes.reconciler.run, a.followTerminals, a.prune, a.followClock, a.lanes.resume,
+		a.snapshots, a.followDisk,
 	} {
 		work.Go(func() { part(taking) })
 	}
+	a.beginLooking()
 	a.running.Store(true)
 	a.log.Info("tillpost runs", "version", a.opts.Version)
 	var err error

@@ -36,21 +36,29 @@ type SystemClock struct {
 	looked   bool
 	skew     time.Duration
 	dated    bool
+	// started is the API's time of this machine's start: its clock may be set meanwhile, that can't.
+	started time.Time
+
+	wall         func() time.Time
+	mono         func() time.Duration
+	systemSynced func() bool
 }
 
 // NewSystemClock reads the boot's identity.
-func NewSystemClock() *SystemClock { return &SystemClock{boot: bootID()} }
+func NewSystemClock() *SystemClock {
+	return &SystemClock{boot: bootID(), wall: time.Now, mono: sinceBoot, systemSynced: systemSynchronized}
+}
 
 // Now implements Clock.
 func (c *SystemClock) Now() outbox.Instant {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	wall, mono := time.Now(), sinceBoot()
+	wall, mono := c.wall(), c.mono()
 	known := c.synchronized(mono)
 	if !known && c.dated {
 		known = true
-		if c.skew.Abs() > skewTolerated {
-			wall = wall.Add(-c.skew)
+		if right := c.started.Add(mono); wall.Sub(right).Abs() > skewTolerated {
+			wall = right
 		}
 	}
 	return outbox.Instant{Wall: wall.UnixMilli(), Known: known, Boot: c.boot, Mono: mono.Truncate(time.Millisecond)}
@@ -61,13 +69,14 @@ func (c *SystemClock) SawDate(date, local time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.skew, c.dated = local.Sub(date), true
+	c.started = date.Add(c.wall().Sub(local) - c.mono())
 }
 
 // Synchronized implements Clock.
 func (c *SystemClock) Synchronized() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.synchronized(sinceBoot())
+	return c.synchronized(c.mono())
 }
 
 // Skew implements Clock.
@@ -80,7 +89,7 @@ func (c *SystemClock) Skew() (time.Duration, bool) {
 // synchronized asks the system at most once a second.
 func (c *SystemClock) synchronized(now time.Duration) bool {
 	if !c.looked || now-c.lookedAt >= syncLookAgain {
-		c.synced, c.lookedAt, c.looked = systemSynchronized(), now, true
+		c.synced, c.lookedAt, c.looked = c.systemSynced(), now, true
 	}
 	return c.synced
 }

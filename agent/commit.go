@@ -8,6 +8,12 @@ import (
 	"tillpost/outbox"
 )
 
+// What to do about a disk that is full, or fails otherwise.
+const (
+	outboxFull   = "the disk of the outbox is full; free some space: what was accepted goes on as far as the reserve lasts, new requests wait at the broker"
+	outboxFailed = "the outbox can't be written; look whether its disk is mounted writable and sound, requests wait and go on by themselves"
+)
+
 // commit applies an event durably. An outcome of the API that could not be written is held and written again while the
 // lane stands; a Due that could not be written was not sent, and comes again by itself.
 func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
@@ -19,7 +25,7 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 		case err == nil && uncertain:
 			return l.regain(r, fx)
 		case err == nil:
-			l.problems.clear(ProblemOutboxFull, "")
+			l.problems.clear(ProblemOutboxFailed, "")
 			return r, fx, nil
 		case errors.Is(err, outbox.ErrOrderTaken):
 			e = withoutOrder(e)
@@ -32,14 +38,19 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 				}
 			}
 		case errors.Is(err, outbox.ErrFull):
-			l.problems.raise(ProblemOutboxFull, "", "the disk of the outbox is full; free some space, requests go on by themselves", time.Now())
+			l.problems.raise(ProblemOutboxFull, "", outboxFull, time.Now())
 			if e.Type == outbox.Due {
 				return r, nil, err
 			}
 		case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrClosed), errors.Is(err, outbox.ErrLaneHeld):
 			return r, nil, err
-		case e.Type == outbox.Due:
+		case l.ctx.Err() != nil:
 			return r, nil, err
+		case e.Type == outbox.Due:
+			l.problems.raise(ProblemOutboxFailed, "", outboxFailed, time.Now())
+			return r, nil, err
+		default:
+			l.problems.raise(ProblemOutboxFailed, "", outboxFailed, time.Now())
 		}
 		select {
 		case <-l.ctx.Done():

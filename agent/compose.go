@@ -3,6 +3,7 @@ package agent
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,15 +20,23 @@ type composer struct {
 	callbackURL     string // the mark is its last path segment; "": callbacks are off
 }
 
+// errDateUnknown: today is not known yet.
+var errDateUnknown = errors.New("the order has no date, and the clock is not known to be right")
+
 // order builds the create payload of "Front Payment, Create Terminal Order". shown tells whether the mark stands in a
-// reference, where a search of order details can see it.
-func (c composer) order(r outbox.Request, mark string, now time.Time) (body []byte, shown bool, err error) {
+// reference, where a search of order details can see it. errDateUnknown is for an order that has to be dated while the
+// clock is not known to be right.
+func (c composer) order(r outbox.Request, mark string, now outbox.Instant) (body []byte, shown bool, err error) {
 	var order map[string]json.RawMessage
 	if err := json.Unmarshal(r.Body, &order); err != nil {
 		return nil, false, fmt.Errorf("the stored order is not a JSON object: %w", err)
 	}
 	order["terminalUuid"] = quote(r.Terminal)
-	order["orderDate"] = c.orderDate(order["orderDate"], now)
+	date, ok := c.orderDate(order["orderDate"], now)
+	if !ok {
+		return nil, false, errDateUnknown
+	}
+	order["orderDate"] = date
 	fillIn(order, "customerDetails", c.customerDetails)
 	fillIn(order, "sendOrderBy", c.sendOrderBy)
 	if c.callbackURL != "" && empty(order["callbackUrl"]) {
@@ -41,16 +50,17 @@ func (c composer) order(r outbox.Request, mark string, now time.Time) (body []by
 }
 
 // orderDate keeps a date of today or later; an absent one, and one that has passed while the order waited, become
-// today in the store's time zone: the API takes no other.
-func (c composer) orderDate(given json.RawMessage, now time.Time) json.RawMessage {
-	today := mqtt.DateOf(now.In(c.location))
+// today in the store's time zone: the API takes no other. While the clock is not known to be right a date is left as it
+// is, and ok is false where there is none.
+func (c composer) orderDate(given json.RawMessage, now outbox.Instant) (date json.RawMessage, ok bool) {
+	today := mqtt.DateOf(now.Time().In(c.location))
 	var text string
 	if json.Unmarshal(given, &text) == nil {
-		if d, err := mqtt.ParseDate(text); err == nil && d.Compare(today) >= 0 {
-			return given
+		if d, err := mqtt.ParseDate(text); err == nil && (!now.Known || d.Compare(today) >= 0) {
+			return given, true
 		}
 	}
-	return quote(today.String())
+	return quote(today.String()), now.Known
 }
 
 // withMark puts the mark into referenceNo if the till left that empty, else into an empty customerReference, else

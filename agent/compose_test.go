@@ -2,6 +2,7 @@ package agent
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -45,9 +46,25 @@ func TestOrderIsForwardedValueForValue(t *testing.T) {
 			`{"callbackUrl":"https://till.example","invoiceReferences":{"referenceNo":"MARK"},"orderDate":"21 Nov, 2026","terminalUuid":"T1"}`, true},
 	} {
 		c.composer.location = oslo
-		body, shown, err := c.composer.order(outbox.Request{Terminal: "T1", Body: []byte(c.given)}, mark, now)
+		body, shown, err := c.composer.order(outbox.Request{Terminal: "T1", Body: []byte(c.given)}, mark, outbox.Instant{Wall: now.UnixMilli(), Known: true})
 		if err != nil || string(body) != c.want || shown != c.shown {
 			t.Errorf("%s:\n got %s %v %v\nwant %s %v", c.name, body, shown, err, c.want, c.shown)
+		}
+	}
+}
+
+// A Pi that starts in 1970, or jumps to 2038, dates nothing, and takes no till's date for one that has passed.
+func TestNoOrderIsDatedByAnUnknownClock(t *testing.T) {
+	t.Parallel()
+	for _, year := range []int{1970, 2038} {
+		now := outbox.Instant{Wall: time.Date(year, 1, 19, 3, 14, 7, 0, time.UTC).UnixMilli()}
+		c := composer{location: time.UTC}
+		body, _, err := c.order(outbox.Request{Terminal: "T1", Body: []byte(`{"orderDate":"20 Nov, 2026"}`)}, "M", now)
+		if want := `{"invoiceReferences":{"referenceNo":"M"},"orderDate":"20 Nov, 2026","terminalUuid":"T1"}`; err != nil || string(body) != want {
+			t.Errorf("%d: %s, %v", year, body, err)
+		}
+		if _, _, err := c.order(outbox.Request{Terminal: "T1", Body: []byte(`{}`)}, "M", now); !errors.Is(err, errDateUnknown) {
+			t.Errorf("%d: without a date: %v", year, err)
 		}
 	}
 }

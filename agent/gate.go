@@ -14,6 +14,8 @@ const (
 	gateRolledBack
 	gateAnotherAgent
 	gateUnauthorized
+	gateLooking // for another agent, silently
+	gateListing // whose terminals these are, silently
 	gateReasons
 )
 
@@ -54,14 +56,16 @@ func (g *gate) isShut(why gateReason) bool {
 	return g.closed[why]
 }
 
-// code is the waiting code of the first reason that stands, "" if sending is allowed.
-func (g *gate) code() string {
+// holds tells whether sending is not allowed, and the waiting code of the first reason that has one: what lasts a moment
+// only is not told.
+func (g *gate) holds() (code string, shut bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for why, closed := range g.closed {
-		if closed {
-			return gateCodes[why]
+		if closed && gateCodes[why] != "" {
+			return gateCodes[why], true
 		}
+		shut = shut || closed
 	}
-	return ""
+	return "", shut
 }

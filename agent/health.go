@@ -41,7 +41,9 @@ func newHealth(a *answering, p *problems, g *gate, log *slog.Logger) *health {
 // saw takes the end of a call, however it came about.
 func (h *health) saw(replied bool, outcome api.Outcome) {
 	if replied {
-		h.answering.saw()
+		if !h.gate.isShut(gateWrongAccount) {
+			h.answering.saw() // what another account's API says ends no deadline
+		}
 		h.mu.Lock()
 		was := h.failing
 		h.failing, h.failed = time.Time{}, 0

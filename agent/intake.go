@@ -27,9 +27,11 @@ type intake struct {
 	metrics   *monitor.Metrics
 	problems  *problems
 	early     *earlyCancels
-	inOrder   bool                  // one connection brings everything, so that one failure stops all
-	expect    func(terminal string) // a request for it is about to be written
-	log       *slog.Logger
+	// inOrder: one connection brings everything, so that one failure stops all. With the embedded broker each till waits
+	// for its own request, and only those that share a commit share its failure.
+	inOrder bool
+	expect  func(terminal string) // a request for it is about to be written
+	log     *slog.Logger
 
 	mu    sync.Mutex
 	queue []mqtt.Delivery
@@ -64,6 +66,7 @@ func (in *intake) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			in.stopped()
 			return
 		case <-in.wake:
 		}
@@ -112,7 +115,7 @@ func (in *intake) take(ctx context.Context, batch []mqtt.Delivery) {
 		if refusal == nil {
 			if _, target, _ := targetOf(req); target != "" {
 				// The target may be among them.
-				if err := in.add(ctx, good); err != nil {
+				if err := in.add(ctx, good); err != nil && in.inOrder {
 					fail(batch[i:], err)
 					return
 				}
@@ -152,6 +155,7 @@ func (in *intake) add(ctx context.Context, good []arrived) error {
 		return err
 	}
 	in.problems.clear(ProblemOutboxFull, "")
+	in.problems.clear(ProblemOutboxFailed, "")
 	for i, a := range good {
 		switch added[i].Verdict {
 		case outbox.AddedSame:
@@ -177,23 +181,39 @@ func (in *intake) again(r outbox.Request) {
 
 // failed leaves a batch with the broker, which sends it again when the connection is back.
 func (in *intake) failed(good []arrived, err error) {
-	if errors.Is(err, outbox.ErrFull) {
-		in.problems.raise(ProblemOutboxFull, "", "the disk of the outbox is full; free some space, new requests wait at the broker until then", time.Now())
+	switch {
+	case errors.Is(err, outbox.ErrClosed), errors.Is(err, context.Canceled):
+	case errors.Is(err, outbox.ErrFull):
+		in.problems.raise(ProblemOutboxFull, "", outboxFull, time.Now())
+	default:
+		in.problems.raise(ProblemOutboxFailed, "", outboxFailed, time.Now())
 	}
 	if !errors.Is(err, outbox.ErrClosed) && !errors.Is(err, context.Canceled) {
-		in.log.Error("requests could not be written to the outbox; they stay with the broker", "requests", len(good), "err", err)
+		in.log.Error("requests could not be written to the outbox; they are not acknowledged", "requests", len(good), "err", err)
 	}
-	in.mu.Lock()
-	rest := in.queue
-	in.queue = nil
+	var rest []mqtt.Delivery
 	if in.inOrder {
-		in.broken = err
+		rest = in.refuseFrom(err)
 	}
-	in.mu.Unlock()
 	for _, a := range good {
 		a.delivery.Fail(err)
 	}
 	fail(rest, err)
+}
+
+// refuseFrom fails all that comes from now on; what waits is returned to be failed.
+func (in *intake) refuseFrom(err error) (rest []mqtt.Delivery) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	rest, in.queue, in.broken = in.queue, nil, err
+	return rest
+}
+
+// stopped lets go of tills that wait at the embedded broker; an external one keeps what it has for the next start.
+func (in *intake) stopped() {
+	if !in.inOrder {
+		fail(in.refuseFrom(context.Canceled), context.Canceled)
+	}
 }
 
 func fail(rest []mqtt.Delivery, err error) {

@@ -95,7 +95,12 @@ func (l *lane) due(r outbox.Request) {
 	if mark == "" || r.Fresh {
 		mark = outbox.NewMark(r.Seq, entropy())
 	}
-	body, shown, err := l.compose.order(r, mark, l.clock.Now().Time())
+	body, shown, err := l.compose.order(r, mark, l.clock.Now())
+	if errors.Is(err, errDateUnknown) {
+		l.waits(r, outbox.WaitClockUnknown, storeAgain)
+		l.wakeAt(r.Seq, outbox.TimerRetry, storeAgain, false)
+		return
+	}
 	if err != nil {
 		l.apply(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: "invalidRequest", Message: "the order can't be forwarded: " + err.Error()}})
 		return

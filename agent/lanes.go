@@ -141,8 +141,8 @@ func (ls *lanes) resume(ctx context.Context) {
 			ls.park(r)
 		case !r.Kind.Laned(), !r.State.HoldsLane():
 			ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
-		case r.Waiting != nil && r.Waiting.Code == outbox.WaitNeedsStaff:
-			ls.alarmed(r, outbox.AlarmNeedsStaff)
+		default:
+			ls.resumeHolder(r)
 		}
 		return ctx.Err() == nil
 	})
@@ -157,6 +157,16 @@ func (ls *lanes) resume(ctx context.Context) {
 	})
 	if err != nil && ctx.Err() == nil {
 		ls.log.Error("the ended requests could not all be read", "err", err)
+	}
+}
+
+// resumeHolder takes up the other holders of a lane: after a restore there may be many in doubt.
+func (ls *lanes) resumeHolder(r outbox.Request) {
+	if r.Waiting != nil && r.Waiting.Code == outbox.WaitNeedsStaff {
+		ls.alarmed(r, outbox.AlarmNeedsStaff)
+	}
+	if ls.store.Lane(r.Terminal).Holder != r.Seq {
+		ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
 	}
 }
 

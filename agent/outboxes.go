@@ -22,6 +22,10 @@ type Outbox interface {
 	Prune(ctx context.Context, prunable func(outbox.Request) bool, most int) ([]outbox.Request, error)
 	Stats() outbox.Stats
 	Identity() outbox.Identity
+	Room() bool
+	Recovery() outbox.Recovery
+	Distrust(ctx context.Context, generation uint64) (inDoubt int, err error)
+	Snapshot(ctx context.Context) error
 	Account() (outbox.Account, bool)
 	BindAccount(ctx context.Context, a outbox.Account) error
 	GetBlob(name string) ([]byte, error)

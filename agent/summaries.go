@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"tillpost/api"
@@ -78,14 +77,14 @@ func (a *Agent) refreshTerminals(ctx context.Context) api.Outcome {
 		a.health.refused()
 	}
 	if reply.Outcome == api.OutcomeAccepted {
-		a.health.authorized()
 		a.terminalsListed(ctx, list)
+		a.health.authorized()
 	}
 	return reply.Outcome
 }
 
 func (a *Agent) terminalsListed(ctx context.Context, list []api.Terminal) {
-	if !a.lanes.directory.update(list) {
+	if !a.sameAccount(ctx, list) || !a.lanes.directory.update(list) {
 		return
 	}
 	raw, err := json.Marshal(list)
@@ -113,9 +112,10 @@ func (a *Agent) followTerminals(ctx context.Context) {
 	a.showTerminals()
 	for {
 		wait := terminalsEvery
-		if a.refreshTerminals(ctx) != api.OutcomeAccepted && !a.lanes.directory.fresh() {
+		if a.refreshTerminals(ctx) != api.OutcomeAccepted && !a.lanes.directory.fresh() || a.gate.isShut(gateWrongAccount) {
 			wait = terminalsAgain
 		}
+		a.listing.end()
 		select {
 		case <-ctx.Done():
 			return
@@ -191,29 +191,14 @@ func (a *Agent) pruneSome(ctx context.Context) int {
 	return len(gone)
 }
 
-// checkAccount holds sending back where the outbox belongs to another account at the API.
-func (a *Agent) checkAccount() {
-	mine := outbox.Account{BaseURL: a.cfg.API.BaseURL, Organization: a.cfg.API.OrganizationUUID}
-	bound, ok := a.store.Account()
-	if !ok {
-		if err := a.store.BindAccount(context.Background(), mine); err != nil {
-			a.log.Error("the outbox could not be bound to the API account", "err", err)
-		}
-	} else if bound != mine {
-		a.gate.shut(gateWrongAccount)
-		a.problems.raise(ProblemWrongAccount, "", "the outbox belongs to "+bound.BaseURL+" "+bound.Organization+
-			", the configuration names "+mine.BaseURL+" "+mine.Organization+"; correct the configuration, or start with an outbox of its own", time.Now())
-	}
-	if a.store.Identity().RolledBack {
-		a.gate.shut(gateRolledBack)
-		a.problems.raise(ProblemRolledBack, "", "the outbox file is an older copy than the one that was in use; nothing is sent until an operator accepts it", time.Now())
-	}
-}
-
 func (a *Agent) openBus() error {
-	handlers := mqtt.Handlers{Deliver: a.intake.deliver, Up: a.busUp, Down: a.busDown}
+	handlers := mqtt.Handlers{Deliver: a.intake.deliver, Up: a.busUp, Down: a.busDown, Agent: a.agentHeard}
 	open := a.opts.Bus
-	if open == nil {
+	switch {
+	case open != nil:
+	case a.cfg.MQTT.Embedded != nil:
+		open = a.embeddedBroker
+	default:
 		open = a.externalBroker
 	}
 	bus, err := open(a.topics, a.will, handlers)
@@ -226,9 +211,6 @@ func (a *Agent) openBus() error {
 
 func (a *Agent) externalBroker(topics mqtt.Topics, will func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error) {
 	c := a.cfg.MQTT
-	if c.URL == "" {
-		return nil, errors.New("mqtt.url is not set, and this version has no broker of its own; name one, such as tcp://127.0.0.1:1883")
-	}
 	return mqtt.New(mqtt.Options{
 		URL: c.URL, ClientID: c.ClientID, Topics: topics, Username: c.Username, Password: a.cfg.PasswordReader(),
 		CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile, Will: will,
@@ -241,6 +223,7 @@ func (a *Agent) busUp() {
 	}
 	a.metrics.MQTTConnected(true)
 	a.intake.connected()
+	a.lookedUp()
 	a.log.Info("connected to the broker")
 	a.publish.connected(true)
 }

@@ -139,7 +139,7 @@ func TestDocumentedValues(t *testing.T) {
 		t.Errorf("order uuid %q", uuid)
 	}
 	list, _ := file("terminals.json", 200).ListTerminals(t.Context())
-	if want := []Terminal{{UUID: "TRML1914739698", Name: "Oslo Terminal", Active: true}}; !slices.Equal(list, want) {
+	if want := []Terminal{{UUID: "TRML1914739698", Name: "Oslo Terminal", Active: true, Organization: "ORG2074299506"}}; !slices.Equal(list, want) {
 		t.Errorf("terminals %+v", list)
 	}
 	for name, want := range map[string]PaymentState{

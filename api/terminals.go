@@ -8,11 +8,14 @@ import (
 	"strings"
 )
 
-// Terminal is a card terminal of the organisation. Name is bounded.
+// Terminal is a card terminal. Name is bounded. Organization is the uuid of whom
+// it belongs to, "" where the list does not tell.
 type Terminal struct {
 	UUID   string
 	Name   string
 	Active bool
+
+	Organization string
 }
 
 // ListTerminals lists the organisation's terminals ("Get Terminal Lists"), in
@@ -53,9 +56,11 @@ func readTerminals(e envelope) ([]Terminal, error) {
 		}
 		name, _ := asText(m["name"])
 		status, _ := asText(m["status"])
+		organization, _ := asText(m["organization_uuid"])
 		terminals = append(terminals, Terminal{
 			UUID: uuid, Name: cutText(name, maxPath),
-			Active: asBool(m["status"]) || strings.EqualFold(status, "active"),
+			Active:       asBool(m["status"]) || strings.EqualFold(status, "active"),
+			Organization: cutText(organization, maxPath),
 		})
 	}
 	return terminals, nil

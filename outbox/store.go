@@ -109,6 +109,9 @@ func (s *Store) view(fn func(t *txn) error) error {
 	})
 }
 
+// Room tells whether new requests are taken: the reserve stands, or there was room to take it back. It may write.
+func (s *Store) Room() bool { return s.ballast.ready() }
+
 // Path is where the database is.
 func (s *Store) Path() string { return s.path }
 

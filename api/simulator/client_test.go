@@ -42,7 +42,7 @@ func TestTheClientUnderstandsTheSimulator(t *testing.T) {
 		}
 		list, rep := c.ListTerminals(ctx)
 		accepted("list terminals", rep)
-		if len(list) != 2 || list[0] != (api.Terminal{UUID: "TRML1", Name: "Till 1", Active: true}) {
+		if len(list) != 2 || list[0] != (api.Terminal{UUID: "TRML1", Name: "Till 1", Active: true, Organization: "ORG1"}) {
 			t.Errorf("terminals: %+v", list)
 		}
 		uuid, rep := c.CreateOrder(ctx, nil, []byte(r.payload("TRML1")))

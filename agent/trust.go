@@ -1,0 +1,179 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"tillpost/outbox"
+)
+
+const (
+	// lookMost is how long the first sending waits for a broker that may know of another agent, and for the list of
+	// terminals that may show another account.
+	lookMost = 5 * time.Second
+	// lookQuiet is for a broker that has nothing retained, or brings it late.
+	lookQuiet = 250 * time.Millisecond
+	// lookFirst is for whoever was thrown out by our connecting: it is back within half a second.
+	lookFirst = 3 * time.Second
+	// lookAgain is longer than the longest pause of one that is thrown out again and again.
+	lookAgain = 20 * time.Second
+)
+
+// brake holds everything back for a moment, silently.
+type brake struct {
+	gate *gate
+	why  gateReason
+
+	mu    sync.Mutex
+	timer *time.Timer
+}
+
+// hold shuts the gate for d, counted from now.
+func (b *brake) hold(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+	var t *time.Timer // read under the lock
+	t = time.AfterFunc(d, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.timer == t {
+			b.gate.open(b.why)
+		}
+	})
+	b.timer = t
+	b.gate.shut(b.why)
+}
+
+// end lets go at once.
+
+func (b *brake) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.timer != nil {
+		b.timer.Stop()
+		b.timer = nil
+	}
+	b.gate.open(b.why)
+}
+
+// lookout is what the agent's own topic has told so far.
+type lookout struct {
+	brake
+
+	mu      sync.Mutex
+	witness witness
+	up      bool // connected before
+	quiet   bool // nothing was found there yet
+	perhaps bool
+}
+
+// agentHeard takes what stands on the agent's topic, or is said there.
+func (a *Agent) agentHeard(payload []byte, retained bool) {
+	var h heard
+	if json.Unmarshal(payload, &h) != nil {
+		return
+	}
+	o := &a.lookout
+	o.mu.Lock()
+	found := o.witness.hear(h, retained)
+	o.quiet = false
+	o.perhaps = o.perhaps || found == findPerhaps
+	up := o.up
+	o.mu.Unlock()
+	switch found {
+	case findNothing:
+	case findPerhaps:
+		if up {
+			o.hold(lookAgain)
+		}
+		a.log.Warn("another agent may be at work under our topic prefix; nothing is sent until that is clear", "instance", h.Instance, "generation", h.Generation, "state", h.State)
+	case findOlderCopy:
+		a.distrust(h)
+	case findAnotherAgent:
+		a.guard.notice(a.lanes.ctx, notice{Code: ProblemAnotherAgent, Message: fmt.Sprintf(
+			"another agent (outbox %s, generation %d, started %s) is at work on our client id or under our topic prefix; stop one of the two",
+			h.Instance, h.Generation, h.Since) + acceptHint})
+	}
+}
+
+// lookedUp ends the waiting for the broker's word, once it is connected.
+func (a *Agent) lookedUp() {
+	o := &a.lookout
+	o.mu.Lock()
+	first := !o.up
+	o.up = true
+	quiet, perhaps := o.quiet, o.perhaps
+	o.mu.Unlock()
+	switch {
+	case !first:
+	case perhaps:
+		o.hold(lookFirst)
+	case quiet:
+		o.hold(lookQuiet)
+	default:
+		o.end()
+	}
+}
+
+// distrust takes word of a newer copy of our outbox: what is open here may have been sent there.
+func (a *Agent) distrust(h heard) {
+	n := notice{Code: ProblemRolledBack, Message: fmt.Sprintf(
+		"the broker holds word of this outbox at generation %d, this one is at %d: it is an older copy, or a second one; what was open in it is in doubt",
+		h.Generation, a.store.Identity().Generation) + acceptHint}
+	a.guard.notice(a.lanes.ctx, n)
+	doubted, err := a.store.Distrust(a.lanes.ctx, h.Generation)
+	if err != nil {
+		a.log.Error("the open requests could not be put in doubt; nothing is sent all the same", "err", err)
+		return
+	}
+	if doubted > 0 {
+		a.log.Warn("the open requests are in doubt", "requests", doubted)
+		a.lanes.takeUpDoubts(a.lanes.ctx)
+	}
+}
+
+// takeUpDoubts has every request in doubt looked into.
+func (ls *lanes) takeUpDoubts(ctx context.Context) {
+	err := ls.store.EachOpen(ctx, "", func(r outbox.Request) bool {
+		if r.State == outbox.StateInDoubt {
+			ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
+		}
+		return ctx.Err() == nil
+	})
+	if err != nil && ctx.Err() == nil {
+		ls.log.Error("the requests in doubt could not all be read", "err", err)
+	}
+}
+
+// tellRecovery tells what opening the outbox had to mend.
+func (a *Agent) tellRecovery() {
+	r := a.store.Recovery()
+	if r.Compacted {
+		a.log.Info("the outbox was made smaller", "from", r.Before, "to", r.After)
+	}
+	if r.RootLost {
+		a.log.Warn("one of the outbox's two root pages was unreadable, as after a power cut in the middle of a write; the last change may be missing", "in_doubt", r.InDoubt)
+	}
+	switch {
+	case r.Restored:
+		found := fmt.Sprintf("the outbox was restored from its last snapshot: %v", r.Cause)
+		if r.Quarantined != "" {
+			found += "; the damaged file is kept as " + r.Quarantined
+		}
+		found += fmt.Sprintf("; %d requests are in doubt, and what was accepted after the snapshot is not known here; compare with Front Payment", r.InDoubt)
+		a.guard.notice(context.Background(), notice{Code: ProblemRestored, Message: found})
+		a.rolledBack("the outbox is older than what was in use")
+	case a.store.Identity().RolledBack:
+		a.rolledBack("the outbox is an older copy than the one that was in use here last, or was brought from elsewhere; what was open in it is in doubt")
+	}
+}
+
+func (a *Agent) rolledBack(found string) {
+	a.guard.notice(context.Background(), notice{Code: ProblemRolledBack, Message: found + acceptHint})
+}
