@@ -83,22 +83,23 @@ func pad(s string, width int) string {
 // whole, so that it can be copied.
 func wrap(head, words string, indent, width int) string {
 	var b strings.Builder
-	line, empty := head, false
-	used := utf8.RuneCountInString(head)
+	line, used := head, utf8.RuneCountInString(head)
+	fresh := true // nothing but the head, or the indent, is in the line
 	for word := range strings.FieldsSeq(words) {
 		n := utf8.RuneCountInString(word)
-		gap := 1
-		if strings.HasSuffix(line, " ") {
-			gap = 0
+		if !fresh {
+			n++ // the gap before it
 		}
-		if !empty && used+gap+n > width {
+		if used+n > width && line != strings.Repeat(" ", indent) {
 			b.WriteString(strings.TrimRight(line, " "))
 			b.WriteByte('\n')
-			line, used, gap, empty = strings.Repeat(" ", indent), indent, 0, true
+			line, used, fresh = strings.Repeat(" ", indent), indent, true
+			n = utf8.RuneCountInString(word)
 		}
-		line += strings.Repeat(" ", gap) + word
-		used += gap + n
-		empty = false
+		if !fresh {
+			line += " "
+		}
+		line, used, fresh = line+word, used+n, false
 	}
 	b.WriteString(strings.TrimRight(line, " "))
 	b.WriteByte('\n')

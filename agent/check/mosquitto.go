@@ -46,7 +46,8 @@ type settings struct {
 // readMosquitto reads a configuration with what it includes; ok is false if it can't be read.
 func readMosquitto(path string) (settings, bool) {
 	s := settings{values: map[string]string{}}
-	return s, s.read(path, true)
+	ok := s.read(path, true)
+	return s, ok
 }
 
 func (s *settings) read(path string, include bool) bool {
