@@ -4,6 +4,7 @@ using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using MQTTnet;
+using MQTTnet.Formatter;
 using MQTTnet.Protocol;
 
 string Option(string name, string standard)
@@ -91,7 +92,8 @@ sealed class Till : IAsyncDisposable
     {
         (this.prefix, this.terminal, this.patience) = (prefix, terminal, patience);
         topics[$"{prefix}/agent"] = topics[$"{prefix}/rejects"] = true;
-        var builder = new MqttClientOptionsBuilder().WithConnectionUri(broker).WithKeepAlivePeriod(TimeSpan.FromSeconds(15));
+        var builder = new MqttClientOptionsBuilder().WithConnectionUri(broker)
+            .WithProtocolVersion(MqttProtocolVersion.V311).WithKeepAlivePeriod(TimeSpan.FromSeconds(15));
         if (username != "") builder = builder.WithCredentials(username, File.ReadAllText(passwordFile).Trim());
         options = builder.Build();
         client.ApplicationMessageReceivedAsync += e =>
@@ -142,7 +144,11 @@ sealed class Till : IAsyncDisposable
         var payload = request.ToJsonString(); // once: what is published again has to be the same
         topics[statusTopic] = true;
         while (!client.IsConnected) await Task.Delay(100);
-        try { await client.SubscribeAsync(statusTopic, MqttQualityOfServiceLevel.AtLeastOnce, stop.Token); }
+        try
+        {
+            // First the ears, then the mouth: a refusal is told once.
+            foreach (var ear in new[] { statusTopic, $"{prefix}/rejects" }) await client.SubscribeAsync(ear, MqttQualityOfServiceLevel.AtLeastOnce, stop.Token);
+        }
         catch (Exception e) when (e is not OperationCanceledException) { Say("broker", e.Message); } // the next connect subscribes
         await Publish(topic, payload);
         Say(kind, $"published as {requestId}");

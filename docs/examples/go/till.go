@@ -88,9 +88,9 @@ func connect(broker, username, passwordFile string, t *till) error {
 	return token.Error()
 }
 
-func (t *till) subscribe(topic string) {
+func (t *till) subscribe(topic string) paho.Token {
 	t.topics.Store(topic, true)
-	t.client.Subscribe(topic, 1, func(_ paho.Client, m paho.Message) { t.inbox <- m })
+	return t.client.Subscribe(topic, 1, func(_ paho.Client, m paho.Message) { t.inbox <- m })
 }
 
 // carryOut publishes a request until tillpost has it, follows it, and gives the state that ends it.
@@ -102,7 +102,7 @@ func (t *till) carryOut(kind, id string, request object) (string, error) {
 		return "", err
 	}
 	for _, topic := range []string{statusTopic, t.prefix + "/rejects", t.prefix + "/agent"} {
-		t.subscribe(topic)
+		t.subscribe(topic).WaitTimeout(t.patience) // first the ears, then the mouth: a refusal is told once
 	}
 	// Never retained: it would run again on every connect. The broker's acknowledgement is no promise, only a status is.
 	t.client.Publish(topic, 1, false, payload)

@@ -68,10 +68,7 @@ function carryOut (kind, request) {
   return new Promise(resolve => {
     let known = false
     let told
-    const again = setInterval(() => {
-      say(kind, 'no answer from tillpost yet: published again under the same requestId')
-      publish() // it stays one request
-    }, patience)
+    let again
     const end = message => {
       clearInterval(again)
       listeners.delete(listener)
@@ -82,6 +79,7 @@ function carryOut (kind, request) {
       if (came === `${args.prefix}/agent` && message.state === 'offline') {
         say(kind, `tillpost is offline; ${known ? 'it has the request on disk' : 'the request is not safe yet'}`)
       } else if (came === `${args.prefix}/rejects` && message.requestId === request.requestId && message.topic === topic) {
+        known = true
         say(kind, describe({ state: 'rejected' }))
         end(message)
       } else if (came === statusTopic) {
@@ -94,9 +92,16 @@ function carryOut (kind, request) {
       }
     }
     listeners.add(listener)
-    client.subscribe([statusTopic, `${args.prefix}/agent`, `${args.prefix}/rejects`], { qos: 1 })
-    publish()
-    say(kind, `published as ${request.requestId}`)
+    // First the ears, then the mouth: a refusal is told once.
+    client.subscribe([statusTopic, `${args.prefix}/agent`, `${args.prefix}/rejects`], { qos: 1 }, () => {
+      publish()
+      say(kind, `published as ${request.requestId}`)
+      again = setInterval(() => {
+        say(kind, 'no answer from tillpost yet: published again under the same requestId')
+        publish() // it stays one request
+      }, patience)
+      if (known) clearInterval(again)
+    })
   })
 }
 

@@ -4,6 +4,7 @@ import argparse
 import json
 import queue
 import sys
+import threading
 import time
 import uuid
 
@@ -39,6 +40,7 @@ class Till:
         self.args = args
         self.inbox = queue.Queue()  # what the broker brings, for the one thread that decides
         self.topics = {f"{args.prefix}/agent", f"{args.prefix}/rejects"}
+        self.subscribed = threading.Event()
         # paho-mqtt 2 asks which callbacks are meant; 1.6, which Debian has, does not know the question.
         version = (mqtt.CallbackAPIVersion.VERSION2,) if hasattr(mqtt, "CallbackAPIVersion") else ()
         self.client = mqtt.Client(*version, clean_session=True)
@@ -56,6 +58,7 @@ class Till:
         # The session is clean: subscribe each time. Statuses are retained, so nothing is missed.
         if reason == 0:
             client.subscribe([(topic, 1) for topic in list(self.topics)])
+            self.subscribed.set()
         else:
             say("broker", f"it refuses the connection: {reason}")
 
@@ -65,6 +68,7 @@ class Till:
         topic, status_topic = f"{base}/{kind}s", f"{base}/status/{name}"
         payload = json.dumps(request)  # once: what is published again has to be the same
         self.topics.add(status_topic)
+        self.subscribed.wait()  # first the ears, then the mouth: a refusal is told once
         self.client.subscribe(status_topic, 1)
         self.client.publish(topic, payload, qos=1)  # never retained: it would run again on every connect
         say(kind, f"published as {name}")
