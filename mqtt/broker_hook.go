@@ -237,12 +237,18 @@ func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 	} else if _, has := cl.State.Subscriptions.Get(topic); has || cl.State.Subscriptions.Len() < maxSubscriptions {
 		allowed = maySubscribe(a, topic)
 	}
-	if !allowed {
-		h.b.seldom.Do(func() {
-			h.b.log.Warn("a client may not do this", "user", a.userName(), "remote", cl.Net.Remote, "publish", write, "topic", topic)
-		})
+	if allowed {
+		return true
 	}
-	return allowed
+	h.b.seldom.Do(func() {
+		h.b.log.Warn("a client may not do this", "user", a.userName(), "remote", cl.Net.Remote, "publish", write, "topic", topic)
+	})
+	if write && cl.Properties.ProtocolVersion < 5 {
+		// 3.1.1 has no other answer; mochi would send a DISCONNECT first, which
+		// in 3.1.1 only clients may.
+		cl.Stop(packets.ErrNotAuthorized)
+	}
+	return false
 }
 
 // OnSubscribe implements mochi.Hook.

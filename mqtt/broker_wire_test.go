@@ -250,10 +250,14 @@ func TestBrokerWills(t *testing.T) {
 func TestBrokerDenial(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, nil)
-	old := dialWire(t, b.Broker, 4)
-	old.hello(nil)
-	old.publish("test/agent", []byte("x"), 1, nil)
-	old.closed("denied")
+	for qos := range byte(3) {
+		old := dialWire(t, b.Broker, 4)
+		old.hello(nil)
+		old.publish("test/agent", []byte("x"), qos, nil)
+		if pk, ok := old.read(); ok {
+			t.Errorf("version 3.1.1 is told %+v, where only clients may say goodbye", pk.FixedHeader)
+		}
+	}
 	w := dialWire(t, b.Broker, 5)
 	w.hello(nil)
 	w.publish("test/agent", []byte("x"), 1, nil)
