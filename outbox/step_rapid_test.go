@@ -92,6 +92,11 @@ func anyEvent(t *rapid.T) Event {
 	if e.Type != StatusSeen && e.Type != Found {
 		e.Status = StatusPending
 	}
+	e.Final, e.Confirmed = rapid.Bool().Draw(t, "final"), rapid.Bool().Draw(t, "confirmed")
+	e.Target = State(rapid.IntRange(0, 17).Draw(t, "target"))
+	e.Books = rapid.SampledFrom([]Books{booksBlind, booksClear, stepBooks(StatusRefunded, ore42Done), stepBooks(StatusRefundPending, ore42Pending)}).Draw(t, "books")
+	e.Ledger = rapid.SampledFrom([]Ledger{{}, {Order: &ledgerOrder}, evAwaitOrder.Ledger, {UnderWay: true}, {Doubtful: true, SpentOre: 4200, Twin: true},
+		{MayRefund: true, MayDeny: true}, {Order: &ledgerOrder, SpentOre: 9000}}).Draw(t, "ledger")
 	e.Policy.BusyMeans = BusyMeans(rapid.IntRange(0, 1).Draw(t, "busy means"))
 	if rapid.Bool().Draw(t, "no policy") {
 		e.Policy = Policy{}
@@ -130,6 +135,9 @@ func TestStepIsTotal(t *testing.T) {
 		r.State = State(rapid.IntRange(0, 18).Draw(t, "state"))
 		r.OrderUUID = rapid.SampledFrom([]string{"", "order1"}).Draw(t, "own")
 		r.Further = rapid.SampledFrom([][]string{nil, {"order2"}}).Draw(t, "further")
+		r.Refund = rapid.SampledFrom([]*Refund{nil, {}, {Full: true}, {Approving: true, Ask: "please"}, {Before: &Books{Readable: true}}}).Draw(t, "refund")
+		r.Parked = rapid.Bool().Draw(t, "parked")
+		r.Target = rapid.SampledFrom([]string{"", "till-1"}).Draw(t, "target")
 		r.Busy = rapid.IntRange(0, 100).Draw(t, "busy")
 		r.Fresh = rapid.Bool().Draw(t, "fresh")
 		r.CancelWanted = rapid.Bool().Draw(t, "wish")

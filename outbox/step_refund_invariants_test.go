@@ -24,7 +24,7 @@ func checkRefundSubmission(tr *trace, before Request, e Event, after Request, fx
 		return err
 	}
 	if e.Type == Resolved && after.State == StateQueued {
-		*tr = trace{}
+		*tr = trace{steps: tr.steps}
 	}
 	tr.doubted = tr.doubted || after.State == StateInDoubt || after.State == StateUnresolved
 	tr.busy = !starts && (tr.busy || before.State == StateSending && e.Type == Busy)

@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -49,7 +48,7 @@ func TestEveryRefundEnds(t *testing.T) {
 			limit += approvalHold
 		}
 		if err := w.endWithin(a, limit); err != nil {
-			t.Fatalf("%v\n%+v, ttl %v\n%s", err, w.policy, a.r.TTL, strings.Join(w.log, "\n"))
+			t.Fatalf("%v\n%+v, ttl %v\n%s", err, w.policy, a.r.TTL, w.story())
 		}
 		if a.r.Reason == nil && a.r.State != StateSubmitted && a.r.State != StateRefunded {
 			t.Fatalf("ended %v without a reason", a.r.State)

@@ -42,7 +42,24 @@ type refundWorld struct {
 	byHand   bool
 	restored bool
 	visited  map[State]bool
-	log      []string
+	log      []worldLine
+}
+
+// worldLine is one step of a world; put into words only where a test has failed.
+type worldLine struct {
+	at     time.Duration
+	before Request
+	e      Event
+	after  Request
+	fx     []Effect
+}
+
+func (w *refundWorld) story() string {
+	var b strings.Builder
+	for _, l := range w.log {
+		fmt.Fprintf(&b, "%8v %s %v, %v %v → %v: %s\n", l.at, l.before.ID, l.before.State, l.e.Type, l.e.Status, l.after.State, strings.Join(effectWords(l.fx, true), ", "))
+	}
+	return b.String()
 }
 
 // honestLedger is what the Store makes of the other requests.
@@ -113,7 +130,7 @@ func (w *refundWorld) apply(a *refundActor, e Event) error {
 	e.At, e.Policy, e.Ledger = w.now, w.policy, w.ledger(a, w.actors)
 	before := a.r
 	after, fx, err := checkedStep(w.step, &a.tr, before, e)
-	w.log = append(w.log, fmt.Sprintf("%8v %s %v, %v %v → %v: %s", w.uptime, before.ID, before.State, e.Type, e.Status, after.State, strings.Join(effectWords(fx, true), ", ")))
+	w.log = append(w.log, worldLine{w.uptime, before, e, after, fx})
 	if err != nil {
 		return err
 	}
