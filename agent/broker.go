@@ -1,0 +1,68 @@
+package agent
+
+import (
+	"net"
+	"time"
+
+	"tillpost/agent/config"
+	"tillpost/mqtt"
+)
+
+// toldFirst bounds how long tills wait at the embedded broker's start until everything that is retained is with it.
+const toldFirst = 5 * time.Second
+
+// embeddedBroker makes the broker that is part of the agent, and opens its address: an address that is taken is best
+// told while somebody watches the start.
+func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error) {
+	c := a.cfg.MQTT.Embedded
+	up := handlers.Up
+	handlers.Up = func() {
+		up()
+		// Who connects is handed what is retained as fast as it reads; what is told after that it has to keep up with.
+		a.publish.caughtUp(toldFirst)
+	}
+	broker, err := mqtt.NewBroker(mqtt.BrokerOptions{
+		Listen: c.Listen, Topics: topics, CertFile: c.CertFile, KeyFile: c.KeyFile, UsersFile: c.UsersFile,
+		ReadSecret: config.ReadSecretFile, Log: a.log,
+	}, handlers)
+	if err != nil {
+		return nil, err
+	}
+	if err := broker.Listen(); err != nil {
+		return nil, err
+	}
+	a.log.Info("tills connect to the embedded broker", "address", broker.Addr(), "tls", c.CertFile != "", "users", c.UsersFile != "")
+	if c.UsersFile != "" && c.CertFile == "" && beyondLoopback(broker.Addr()) {
+		a.log.Warn("tills send their passwords unencrypted; set cert_file and key_file in [mqtt.embedded]")
+	}
+	return broker, nil
+}
+
+func beyondLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return err != nil || ip == nil || !ip.IsLoopback()
+}
+
+// closeBus gives back what openBus opened, where Run does not.
+func (a *Agent) closeBus() error {
+	if broker, ok := a.bus.(*mqtt.Broker); ok {
+		return broker.Close()
+	}
+	return nil
+}
+
+// caughtUp waits until everything that was to be told is with the broker, but no longer than most.
+func (p *publisher) caughtUp(most time.Duration) {
+	done := make(chan struct{})
+	p.mu.Lock()
+	p.flushes = append(p.flushes, done)
+	p.mu.Unlock()
+	p.nudge()
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+}
