@@ -1,6 +1,9 @@
 package outbox
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // doubt is where everything goes that may or may not exist.
 func (m *move) doubt(why *Reason) {
@@ -42,7 +45,10 @@ func (m *move) orderInDoubt() {
 		if !m.endByStatus() {
 			m.adopt()
 		}
-	case NotFound, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
+	case Unavailable:
+		// The lost reply itself made the API seem out of reach; the search is on as soon as that is looked into.
+		m.seekAgain(cmp.Or(m.e.RetryAfter, searchAgain))
+	case NotFound, RateLimited, Unauthorized, Ambiguous, Refused:
 		m.seekAgain(m.retryAfter(searchAgain))
 	case CallbackSeen:
 		m.verifyHint()
