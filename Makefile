@@ -47,7 +47,7 @@ docs: ## Write the generated files and pages again
 	go generate ./...
 
 e2e: ## Run the built binary against a real mosquitto and the simulated API
-	go test -count=1 ./cmd/...
+	go test -count=1 ./cmd/agent/e2e
 
 cross: ## Build for every machine that we ship to
 	@for target in linux/amd64 linux/arm64 linux/arm windows/amd64; do \
