@@ -55,29 +55,42 @@ func (c *checker) broker(ctx context.Context) brokerFacts {
 	if !c.judge(fs, u.Host, back) {
 		return brokerFacts{findings: fs.done(), agent: back.agent}
 	}
+	c.rights(ctx, fs, u)
 	name := c.brokerName(ctx)
 	c.keeps(fs, u, name)
 	return brokerFacts{findings: fs.done(), agent: back.agent}
 }
 
 func (c *checker) reachBroker(ctx context.Context, u *url.URL) (reached, error) {
+	config, err := c.brokerTLS(u)
+	if err != nil {
+		return reached{}, err
+	}
+	return reach(ctx, u.Hostname(), u.Port(), config)
+}
+
+// brokerTLS is nil for a broker without TLS.
+func (c *checker) brokerTLS(u *url.URL) (*tls.Config, error) {
 	if u.Scheme != "tls" {
-		return reach(ctx, u.Hostname(), u.Port(), nil)
+		return nil, nil //nolint:nilnil // none is an answer
 	}
 	config := &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
 	var err error
 	if config.RootCAs, err = readRoots(c.cfg.MQTT.CAFile); err != nil {
-		return reached{}, &unreached{"not asked: mqtt.ca_file can't be used", "see secrets"}
+		return nil, &unreached{"not asked: mqtt.ca_file can't be used", "see secrets"}
 	}
 	if c.cfg.MQTT.CertFile != "" {
 		cert, err := tls.LoadX509KeyPair(c.cfg.MQTT.CertFile, c.cfg.MQTT.KeyFile)
 		if err != nil {
-			return reached{}, &unreached{"not asked: mqtt.cert_file can't be used", "see secrets"}
+			return nil, &unreached{"not asked: mqtt.cert_file can't be used", "see secrets"}
 		}
 		config.Certificates = []tls.Certificate{cert}
 	}
-	return reach(ctx, u.Hostname(), u.Port(), config)
+	return config, nil
 }
+
+// clientID begins as the agent's does, for brokers that let in by the beginning.
+func (c *checker) clientID() string { return c.cfg.MQTT.ClientID + "-check-" + rand.Text()[:6] }
 
 // looped is what became of the message to ourselves.
 type looped struct {
@@ -171,8 +184,7 @@ func (c *checker) subscriber(ctx context.Context, filters []string) (*mqtt.Subsc
 		}
 	}
 	bus, err := mqtt.NewSubscriber(mqtt.Options{
-		// It begins as the agent's does, for brokers that let in by the beginning.
-		URL: m.URL, ClientID: m.ClientID + "-check-" + rand.Text()[:6], Topics: mqtt.Topics{Prefix: m.TopicPrefix},
+		URL: m.URL, ClientID: c.clientID(), Topics: mqtt.Topics{Prefix: m.TopicPrefix},
 		Username: m.Username, Password: c.cfg.PasswordReader(), CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile,
 		ConnectTimeout: connectTimeout, CloseGrace: 200 * time.Millisecond,
 	}, filters, mqtt.Handlers{

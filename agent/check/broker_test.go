@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -64,10 +65,11 @@ func TestBrokerThatDeniesRights(t *testing.T) {
 		acl  string
 		want []string
 	}{
-		"the agent's":   {"topic read tillpost/terminals/+/+\ntopic write tillpost/terminals/+/display\ntopic readwrite tillpost/agent\n", []string{"ok broker", "warn broker whether it keeps"}},
+		"the agent's":   {"topic read tillpost/terminals/+/+\ntopic write tillpost/terminals/+/status/+\ntopic write tillpost/terminals/+/display\ntopic readwrite tillpost/agent\n", []string{"ok broker", "warn broker whether it keeps"}},
 		"nothing":       {"topic read other\n", []string{"FAIL broker…denies us…packaging/mosquitto/tillpost.acl"}},
 		"only reading":  {"topic read tillpost/#\n", []string{"FAIL broker…denies us…allow clients without a login to read tillpost/terminals/+/+ and to write tillpost/terminals/+/display"}},
 		"only writing":  {"topic write tillpost/#\n", []string{"FAIL broker…don't come back…denies us to write, or to read"}},
+		"no statuses":   {"topic read tillpost/terminals/+/+\ntopic write tillpost/terminals/+/display\ntopic readwrite tillpost/agent\n", []string{"ok broker", "FAIL broker…denies us to publish statuses…tillpost/terminals/+/status/+", "warn broker whether"}},
 		"another's one": {"topic readwrite other/#\n", []string{"FAIL broker…denies us"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -75,6 +77,55 @@ func TestBrokerThatDeniesRights(t *testing.T) {
 			acl := writeFile(t, "acl", tc.acl, 0o600)
 			b := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Config: "acl_file " + acl})
 			want(t, brokerChecker(t, b.URL).broker(t.Context()).findings, tc.want...)
+		})
+	}
+}
+
+// TestBrokerWithBounds is what a broker tells of itself in MQTT 5.
+func TestBrokerWithBounds(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		config string
+		want   []string
+	}{
+		"small messages": {"max_packet_size 20000", []string{"ok broker", "warn broker it takes no messages over 19 KB", "warn broker whether"}},
+		"large messages": {"max_packet_size 200000", []string{"ok broker", "warn broker whether"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Config: tc.config})
+			want(t, brokerChecker(t, b.URL).broker(t.Context()).findings, tc.want...)
+		})
+	}
+	for name, tc := range map[string]struct {
+		connack string
+		want    string
+	}{
+		"keeps nothing":        {"\x20\x05\x00\x00\x02\x25\x00", "FAIL broker it keeps no retained"},
+		"acknowledges nothing": {"\x20\x05\x00\x00\x02\x24\x00", "FAIL broker it acknowledges no messages"},
+		"only speaks 3.1.1":    {"\x20\x02\x00\x01", ""},
+		"nonsense":             {"\xff\xff\xff\xff\xff\xff", ""},
+		"endless":              {"\x20\xff\xff\xff\x7f", ""},
+		"cut":                  {"\x20", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			port := serve(t, func(conn net.Conn) {
+				_, _ = conn.Read(make([]byte, 1000))
+				_, _ = conn.Write([]byte(tc.connack))
+			})
+			c := brokerChecker(t, "tcp://127.0.0.1:"+port)
+			u, err := url.Parse(c.cfg.MQTT.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fs := about("broker")
+			c.rights(t.Context(), fs, u)
+			if tc.want == "" {
+				want(t, fs.done())
+			} else {
+				want(t, fs.done(), tc.want)
+			}
 		})
 	}
 }
