@@ -12,7 +12,7 @@ func (c *checker) agent(held outboxFacts, d daemonFacts, said *mqtt.AgentState) 
 	here := held.locked || d.ours
 	online := said != nil && said.State != mqtt.AgentOffline
 	switch {
-	case online && held.instance != said.Instance && (here || held.instance != ""):
+	case online && held.instance != "" && held.instance != said.Instance:
 		fs.fail("give each agent a mqtt.topic_prefix of its own, or stop the other one",
 			"another agent, with another outbox, is %s under the prefix %s", said.State, c.cfg.MQTT.TopicPrefix)
 	case online && !here:
