@@ -226,7 +226,9 @@ func (a *Agent) observe(c api.Call) {
 		a.clock.SawDate(c.Date, c.At)
 		a.clockChanged()
 	}
-	a.health.saw(c.Replied, c.Outcome)
+	if !c.Held {
+		a.health.saw(c.Replied, c.Outcome)
+	}
 	a.metrics.APIUp(!a.problems.has(ProblemAPIUnreachable) && c.Replied)
 }
 

@@ -29,6 +29,9 @@ func (l *lane) effect(r outbox.Request, e outbox.Event, f outbox.Effect) {
 		if f.Waiting != nil {
 			l.publish.waits(r, 1, f.Waiting) // only the head of a lane waits for what is not on disk
 		}
+		if e.Type == outbox.CheckWanted {
+			l.publish.status(l.publish.current(r), true)
+		}
 		// A durable change was told by the committer, in commit order.
 	case outbox.Alarm:
 		if f.Code == outbox.AlarmLatePayment || f.Code == outbox.AlarmFurtherOrder {

@@ -85,7 +85,7 @@ func (l *lane) run(ctx context.Context) {
 				break
 			}
 			f()
-			if l.moved {
+			for l.moved && ctx.Err() == nil {
 				l.moved = false
 				l.advance()
 			}

@@ -138,7 +138,9 @@ func (l *lane) dialled(conn *api.Conn, err error) {
 		})
 		return
 	}
-	l.health.saw(false, api.OutcomeUnavailable)
+	if !errors.Is(err, api.ErrBreakerOpen) {
+		l.health.saw(false, api.OutcomeUnavailable)
+	}
 	at := l.store.Lane(l.terminal)
 	if at.Holder != 0 || at.Head == 0 || l.stopping() {
 		return

@@ -201,6 +201,17 @@ func TestLostReplyIsFoundByItsMark(t *testing.T) {
 	}
 }
 
+func TestDoubtIsSearchedAtOnce(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropAfter()})
+		w.order(oslo, "lost")
+		w.until(100*time.Millisecond, oslo, "lost", "awaiting_customer")
+		if state, problems := w.agentState(); state != "online" {
+			t.Errorf("one lost reply makes the agent %s: %v", state, problems)
+		}
+	})
+}
+
 func TestUnauthorizedStopsSendingNotQueueing(t *testing.T) {
 	inWorld(t, "", func(w *world) {
 		w.eventuallyOrFail(func() bool { s, _ := w.agentState(); return s == "online" })
@@ -231,6 +242,10 @@ func TestLatePaymentIsNeverSwallowed(t *testing.T) {
 			t.Error("paid, but not late")
 		}
 		w.untilProblem("latePayment")
+		w.send(oslo, "resolutions", `{"requestId":"seen","target":"late","outcome":"adopt","orderUuid":"`+s.OrderUUID+`","by":"Kari"}`)
+		w.until(5*time.Second, oslo, "seen", "done")
+		w.until(0, oslo, "late", "paid")
+		w.eventuallyOrFail(func() bool { state, _ := w.agentState(); return state == "online" })
 	})
 }
 

@@ -43,7 +43,8 @@ type result uint8
 const (
 	wasAbandoned result = iota // the caller gave up: says nothing
 	wasAnswered
-	wasUnanswered // never reached, or no reply
+	wasUnanswered // never reached
+	wasLost       // reached, but no reply came
 )
 
 // allow gives a ticket, or the time after which to ask again.
@@ -104,11 +105,15 @@ func (b *breaker) done(t *ticket, r result) {
 			b.round++
 		}
 	case t.round != b.round: // it began before what is known by now
-	case r == wasUnanswered:
+	case r == wasUnanswered, r == wasLost:
 		b.failures++
 		b.round++
 		b.probing = time.Time{}
 		b.until = b.pauseEnd(t.started, time.Now())
+		if r == wasLost && b.failures == 1 {
+			// It was there a moment ago, and whether what was lost happened can't wait.
+			b.until = time.Time{}
+		}
 	case t.probe:
 		b.probing = time.Time{}
 	}

@@ -38,7 +38,7 @@ func (c *Client) call(ctx context.Context, rq request) Reply {
 	reply, ex, waited := c.attempt(ctx, rq)
 	report := Call{
 		Operation: rq.op, Outcome: reply.Outcome, HTTPStatus: ex.status, Duration: time.Since(started) - waited,
-		At: ex.at, RateRemaining: -1, Replied: ex.status != 0,
+		At: ex.at, RateRemaining: -1, Replied: ex.status != 0, Held: errors.Is(reply.Err, ErrBreakerOpen),
 	}
 	if report.At.IsZero() {
 		report.At = time.Now()
@@ -87,6 +87,8 @@ func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time
 		t.done(wasAnswered)
 	case ctx.Err() != nil:
 		t.done(wasAbandoned)
+	case ex.sent:
+		t.done(wasLost)
 	default:
 		t.done(wasUnanswered)
 	}

@@ -134,6 +134,7 @@ type Call struct {
 	At            time.Time     // local time when the reply's header, or the failure, came
 	RateRemaining int           // x-ratelimit-remaining; -1 where unknown
 	Replied       bool          // some HTTP reply came
+	Held          bool          // not tried: the breaker is open; it says nothing new of the API
 }
 
 // UnavailableError says that no connection could be made, or that it was not

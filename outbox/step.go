@@ -15,7 +15,7 @@ func Step(r Request, e Event) (Request, []Effect) {
 		e.Type = aboutOwn(r, e)
 	}
 	m := &move{r: r.clone(), e: e}
-	if e.Type == Resolved && r.State != StateInDoubt && r.State != StateUnresolved {
+	if e.Type == Resolved && r.State != StateInDoubt && r.State != StateUnresolved && !r.Alarmed {
 		m.ignore(CodeNotInDoubt)
 		return m.r, m.fx
 	}
@@ -163,6 +163,14 @@ func (m *move) pollAfter() time.Duration {
 		every += (age - fastPolling) / 10
 	}
 	return min(every, max(slowestPoll, m.e.Policy.PollInterval))
+}
+
+// soon paces a search or a beside call that failed: as soon as the API is tried again, and at least every five seconds.
+func (m *move) soon() time.Duration {
+	if m.e.Type == Unavailable && m.e.RetryAfter > 0 {
+		return min(m.e.RetryAfter, searchAgain)
+	}
+	return m.retryAfter(searchAgain)
 }
 
 // retryAfter paces what failed for a cause outside the request.

@@ -125,7 +125,7 @@ func (m *move) besideSending() {
 		m.r.Busy++
 		m.again(WaitBusy, m.backoff(m.r.Busy))
 	case Unavailable:
-		m.again(WaitAPIUnreachable, searchAgain)
+		m.again(WaitAPIUnreachable, m.soon())
 	case RateLimited:
 		m.again(WaitRateLimited, searchAgain)
 	case Unauthorized:

@@ -49,7 +49,7 @@ func (m *move) orderInDoubt() {
 		// The lost reply itself made the API seem out of reach; the search is on as soon as that is looked into.
 		m.seekAgain(cmp.Or(m.e.RetryAfter, searchAgain))
 	case NotFound, RateLimited, Unauthorized, Ambiguous, Refused:
-		m.seekAgain(m.retryAfter(searchAgain))
+		m.seekAgain(m.soon())
 	case CallbackSeen:
 		m.verifyHint()
 	case CancelWanted:

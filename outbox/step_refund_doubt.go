@@ -4,13 +4,13 @@ func (m *move) refundInDoubt() {
 	switch m.e.Type {
 	case BooksSeen:
 		if !m.foundInBooks() {
-			m.wake(TimerSearch, m.retryAfter(searchAgain))
+			m.wake(TimerSearch, m.soon())
 		}
 	case Accepted:
 		// The API's word, committed only now.
 		m.refundAccepted()
 	case NotFound, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
-		m.wake(TimerSearch, m.retryAfter(searchAgain))
+		m.wake(TimerSearch, m.soon())
 	case CancelWanted:
 		m.wishCancel()
 	case CallbackSeen:
