@@ -148,7 +148,7 @@ func (a *Agent) clockChanged() {
 	if skew, ok := a.clock.Skew(); ok {
 		a.metrics.ClockSkew(skew)
 	}
-	if known && !a.clockKnown.Swap(true) {
+	if was := a.clockKnown.Swap(known); known && !was {
 		a.problems.clear(ProblemClockUnknown, "")
 		a.lanes.kickAll()
 	}
