@@ -159,11 +159,11 @@ func (l *link) publish(m mqtt.Message, decide func(error)) bool {
 	if !l.up() {
 		return false
 	}
+	l.broker.route(m)
 	if l.broker.holding {
 		l.held = append(l.held, decide)
 		return true
 	}
-	l.broker.route(m)
 	decide(nil)
 	return true
 }
