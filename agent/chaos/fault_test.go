@@ -27,6 +27,9 @@ func (w *world) arrive(op simulator.Operation, subject, body string) int {
 		w.arrivals = append(w.arrivals, arrival{op: op, tag: tagOf(body)})
 		w.noteLocked("the API gets %s of %s, number %d", op, tagOf(body), n)
 	}
+	if w.o.trace {
+		w.noteLocked("call %s %s", op, subject)
+	}
 	return n
 }
 
@@ -119,9 +122,9 @@ var (
 // counters add up over all schedules of a run.
 type counters struct {
 	schedules, onFile, lives, deliveries, calls, commits, messages atomic.Int64
-	deaths                                                        map[site]*atomic.Int64
-	faults                                                        map[string]*atomic.Int64
-	ends                                                          map[string]*atomic.Int64
+	deaths                                                         map[site]*atomic.Int64
+	faults                                                         map[string]*atomic.Int64
+	ends                                                           map[string]*atomic.Int64
 }
 
 func newCounters() *counters {

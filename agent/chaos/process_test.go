@@ -3,13 +3,11 @@ package chaos_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"tillpost/agent"
-	"tillpost/agent/config"
 	"tillpost/mqtt"
 	"tillpost/mqtt/mqtttest"
 	"tillpost/outbox"
@@ -104,7 +102,11 @@ func (w *world) boot(n int) *process {
 		p.doom, p.hits = w.dooms[n].at, w.dooms[n].hits
 	}
 	if p.doom == atATime {
-		timer := time.AfterFunc(w.dooms[n].after, func() { _ = !w.calm.Load() && p.reachedTime() })
+		timer := time.AfterFunc(w.dooms[n].after, func() {
+			if !w.calm.Load() {
+				p.die(atATime)
+			}
+		})
 		w.atEnd(func() { timer.Stop() })
 	}
 	w.note("process %d starts", n)
@@ -129,8 +131,6 @@ func (w *world) boot(n int) *process {
 	return p
 }
 
-func (p *process) reachedTime() bool { p.die(atATime); return true }
-
 // supervise keeps a process running until the end, as systemd does.
 func (w *world) supervise(ended <-chan struct{}) {
 	var gone sync.WaitGroup
@@ -142,19 +142,14 @@ func (w *world) supervise(ended <-chan struct{}) {
 		case <-p.gone:
 			gone.Go(func() { p.stop(); <-p.done })
 			w.pauseBetweenLives(n)
-		case why := <-w.restart:
+		case <-w.restart:
 			w.end(p)
-			if why == theEnd {
-				return
-			}
 		case <-ended:
 			w.end(p)
 			return
 		}
 	}
 }
-
-const theEnd = "the end"
 
 func (w *world) pauseBetweenLives(n int) {
 	time.Sleep(w.between(time.Millisecond, 8*time.Second, "down", n))
@@ -180,28 +175,6 @@ func (w *world) end(p *process) {
 	}
 }
 
-func (w *world) logger(n int) *slog.Logger {
-	if !w.o.trace {
-		return slog.New(slog.DiscardHandler)
-	}
-	return slog.New(slog.NewTextHandler(logWriter{w, n}, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey {
-			return slog.Attr{}
-		}
-		return a
-	}}))
-}
-
-type logWriter struct {
-	w *world
-	n int
-}
-
-func (l logWriter) Write(b []byte) (int, error) {
-	l.w.note("agent %d: %s", l.n, string(b[:max(len(b)-1, 0)]))
-	return len(b), nil
-}
-
 // bus is a process's connection to the broker.
 type bus struct {
 	mqtt.Bus
@@ -209,7 +182,8 @@ type bus struct {
 }
 
 func (p *process) openBus(topics mqtt.Topics, will func() []byte, h mqtt.Handlers) (mqtt.Bus, error) {
-	deliver := h.Deliver
+	up, deliver := h.Up, h.Deliver
+	h.Up = func() { p.w.subscribed.Store(true); up() }
 	h.Deliver = func(d mqtt.Delivery) {
 		if p.reached(onDelivery) {
 			return
@@ -269,6 +243,3 @@ func (p *process) openStore(o outbox.Options) (agent.Outbox, error) {
 	p.store = s
 	return s, nil
 }
-
-// cfgFor is the shop's configuration: the defaults' shape, with times that fit a schedule of some minutes.
-func cfgFor(text string) (*config.Config, error) { return config.Parse("chaos.toml", []byte(text)) }

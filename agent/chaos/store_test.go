@@ -44,6 +44,9 @@ func (d *fileDisk) path(n int) string { return fmt.Sprintf("%s/outbox-%d.db", d.
 func (d *fileDisk) open(o outbox.Options) (agent.Outbox, error) {
 	last := d.path(d.n)
 	d.n++
+	if err := os.MkdirAll(d.dir, 0o700); err != nil {
+		return nil, err
+	}
 	for _, suffix := range []string{"", ".initialised"} {
 		raw, err := os.ReadFile(last + suffix)
 		if os.IsNotExist(err) {

@@ -1,0 +1,193 @@
+package chaos_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"tillpost/api/simulator"
+	"tillpost/outbox"
+)
+
+var endNames = []string{
+	"order paid", "order declined", "order cancelled", "order rejected", "order expired", "order unresolved",
+	"refund refunded", "refund declined", "refund cancelled", "refund rejected", "refund expired", "refund unresolved", "refund awaiting_approval",
+	"approval submitted", "approval rejected", "approval expired", "approval unresolved",
+	"cancel done", "cancel rejected", "cancel expired", "resend done", "resend rejected", "resend expired", "check done", "check rejected", "check expired",
+	"resolution done", "resolution rejected", "resolution expired",
+}
+
+// records are the outbox of the process that runs now; nil while none does.
+func (w *world) records() map[string]outbox.Request {
+	p := w.current.Load()
+	if p == nil || p.dead.Load() || p.store == nil {
+		return nil
+	}
+	all := map[string]outbox.Request{}
+	if err := p.store.Outbox.Each(false, func(r outbox.Request) bool { all[r.ID] = r; return true }); err != nil {
+		w.fail("read the outbox: %v", err)
+	}
+	return all
+}
+
+// hasEnded: final, or waiting for a person at Front Payment, which may take days.
+func hasEnded(r outbox.Request) bool {
+	return r.State.Final() || r.State == outbox.StateAwaitingApproval
+}
+
+// unended lists what is still on its way.
+func (w *world) unended() []string {
+	records := w.records()
+	if records == nil {
+		return []string{"the process"}
+	}
+	var open []string
+	for _, s := range w.allSent() {
+		r, ok := records[s.id]
+		if ok && !hasEnded(r) || !ok && !w.wasRefused(s.id) {
+			open = append(open, s.id)
+		}
+	}
+	return open
+}
+
+func (w *world) wasRefused(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.refused[id]
+}
+
+// mayBeLate tells whether some order of ours is paid without its request being so.
+func (w *world) mayBeLate() bool {
+	records := w.records()
+	return slices.ContainsFunc(w.sim.Orders(), func(o simulator.Order) bool {
+		r, ours := records[tagOf(string(o.Body))]
+		return ours && !o.PaidAt.IsZero() && r.State != outbox.StatePaid
+	})
+}
+
+// checkAll holds the promises against what is on disk, what was told, and what the simulator's books say.
+func (w *world) checkAll() {
+	records := w.records()
+	if records == nil {
+		w.fail("no process runs at the end")
+		return
+	}
+	rejects := w.rejects()
+	for _, s := range w.allSent() {
+		r, ok := records[s.id]
+		if !ok {
+			if !rejects[s.id] {
+				w.fail("%s %s vanished: it is not on disk, and nobody was told why", s.kind, s.id)
+			}
+			continue
+		}
+		w.checkEnd(r)
+	}
+	for id, s := range w.seen {
+		if _, ok := records[id]; !ok && s.accepted {
+			w.fail("%s was told %s, and is gone", id, s.State)
+		}
+	}
+	w.checkOrder(records)
+	w.checkOrders(records)
+	w.checkRefunds(records)
+	w.checkProblems()
+}
+
+// rejects are the ids that were told a refusal.
+func (w *world) rejects() map[string]bool {
+	all := map[string]bool{}
+	for _, m := range w.broker.Log() {
+		if m.Topic == "tillpost/rejects" {
+			var r struct {
+				RequestID string `json:"requestId"`
+			}
+			if err := json.Unmarshal(m.Payload, &r); err != nil {
+				w.fail("a reject is not JSON: %v", err)
+			}
+			all[r.RequestID] = true
+		}
+	}
+	return all
+}
+
+// checkEnd: every request ends in a state with a reason, and its till knows it.
+func (w *world) checkEnd(r outbox.Request) {
+	if !hasEnded(r) {
+		w.fail("%s %s never ends: it is %s, revision %d, waiting %+v", r.Kind, r.ID, r.State, r.Revision, r.Waiting)
+		return
+	}
+	if end := w.count.ends[fmt.Sprint(r.Kind, " ", r.State)]; end != nil {
+		end.Add(1)
+	}
+	switch r.State {
+	case outbox.StatePaid, outbox.StateRefunded, outbox.StateSubmitted, outbox.StateDone, outbox.StateAwaitingApproval:
+	default:
+		if r.Reason == nil || r.Reason.Code == "" {
+			w.fail("%s %s ended %s without a reason", r.Kind, r.ID, r.State)
+		}
+	}
+	s, ok := w.statusOf(r.Terminal, r.ID)
+	if !ok || s.State != r.State.String() || s.Revision != r.Revision {
+		w.fail("%s %s is %s with revision %d, and its till knows %q with revision %d", r.Kind, r.ID, r.State, r.Revision, s.State, s.Revision)
+	}
+}
+
+// checkOrder: creates of one terminal begin in the order in which they were accepted. A second attempt keeps its
+// place, wherever the others have come to.
+func (w *world) checkOrder(records map[string]outbox.Request) {
+	begun := map[string]bool{}
+	last := map[string]outbox.Request{}
+	for _, a := range w.arrivals {
+		r, ok := records[a.tag]
+		if a.op != simulator.OpCreate || !ok || begun[a.tag] {
+			continue
+		}
+		begun[a.tag] = true
+		if before := last[r.Terminal]; before.Seq > r.Seq {
+			w.fail("%s (number %d) reached the API after %s (number %d) of the same terminal", r.ID, r.Seq, before.ID, before.Seq)
+		}
+		last[r.Terminal] = r
+	}
+}
+
+// resubmits is how often a person had a request sent again.
+func (w *world) resubmits(records map[string]outbox.Request, id string) int {
+	n := 0
+	for _, s := range w.allSent() {
+		if s.refers == id && s.outcome == "resubmit" && records[s.id].State == outbox.StateDone {
+			n++
+		}
+	}
+	return n
+}
+
+// checkProblems: when all is well again, nothing is left of the agent's problems but what a person has to look at.
+func (w *world) checkProblems() {
+	raw, _ := w.broker.Retained("tillpost/agent")
+	var s struct {
+		State    string
+		Problems []struct{ Code string }
+	}
+	if err := json.Unmarshal(raw, &s); err != nil {
+		w.fail("the agent's state is not JSON: %v", err)
+	}
+	for _, p := range s.Problems {
+		if !slices.Contains([]string{"needsStaff", "unresolved", "latePayment", "furtherOrderPaid"}, p.Code) {
+			w.fail("the agent still has the problem %s", p.Code)
+		}
+	}
+	if want := map[bool]string{true: "degraded", false: "online"}[len(s.Problems) > 0]; s.State != want {
+		w.fail("the agent is %q with %d problems", s.State, len(s.Problems))
+	}
+}
+
+// checkFarewell: the last word of an ordered stop.
+func (w *world) checkFarewell() {
+	raw, _ := w.broker.Retained("tillpost/agent")
+	var s struct{ State string }
+	if err := json.Unmarshal(raw, &s); err != nil || s.State != "offline" {
+		w.fail("the agent's last word is %s", raw)
+	}
+}

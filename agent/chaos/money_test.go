@@ -1,0 +1,196 @@
+package chaos_test
+
+import (
+	"fmt"
+	"slices"
+
+	"tillpost/api/simulator"
+	"tillpost/outbox"
+)
+
+func oreOf(o interface {
+	Int64(int) (int64, int64, bool)
+}) int64 {
+	whole, frac, _ := o.Int64(2)
+	return whole*100 + frac
+}
+
+// checkOrders: at most one order for a request, and every payment told or accounted for.
+func (w *world) checkOrders(records map[string]outbox.Request) {
+	exist := map[string]int{}
+	for _, o := range w.sim.Orders() {
+		tag := tagOf(string(o.Body))
+		r, ours := records[tag]
+		if !ours {
+			if tag != foreign {
+				w.fail("order %s exists for %q, of which no record is kept", o.UUID, tag)
+			}
+			continue
+		}
+		exist[tag]++
+		if !o.PaidAt.IsZero() && !w.accounted(records, r, o) {
+			w.fail("order %s of %s over %s is paid, and the request ended %s (order %s, settled %+v)", o.UUID, tag, o.Amount, r.State, r.OrderUUID, r.Settled)
+		}
+	}
+	for id, n := range exist {
+		if most := 1 + w.resubmits(records, id); n > most {
+			w.fail("%d orders exist for %s, at most %d may", n, id, most)
+		}
+	}
+	for _, r := range records {
+		w.checkToldPaid(r)
+	}
+}
+
+// accounted tells whether a payment is told, or is part of what is told as not known.
+func (w *world) accounted(records map[string]outbox.Request, r outbox.Request, o simulator.Order) bool {
+	switch {
+	case r.State == outbox.StatePaid && (r.OrderUUID == o.UUID || slices.Contains(r.FurtherPaid, o.UUID)):
+		return true
+	case r.State == outbox.StateUnresolved:
+		return true
+	case r.Settled != nil:
+		return true // a person's word, right or wrong
+	}
+	for _, other := range records {
+		if other.Kind == outbox.KindOrder && other.OrderUUID == o.UUID && other.Settled != nil {
+			return true // a person took it for another's
+		}
+	}
+	return false
+}
+
+func (w *world) checkToldPaid(r outbox.Request) {
+	if r.Kind != outbox.KindOrder || r.State != outbox.StatePaid {
+		return
+	}
+	o, ok := w.sim.Order(r.OrderUUID)
+	switch {
+	case !ok || o.PaidAt.IsZero():
+		w.fail("%s is paid by order %q, which is not", r.ID, r.OrderUUID)
+	case oreOf(o.Amount) != r.AmountOre && (r.Settled == nil || w.lookups == simulator.LookupsShown):
+		w.fail("%s over %d øre is paid by an order over %s", r.ID, r.AmountOre, o.Amount)
+	}
+}
+
+// wish is what is known of one refund or approval of ours, on both sides.
+type wish struct {
+	r       outbox.Request
+	entries int // in the simulator's books
+	done    int
+}
+
+// mayHave tells whether money may have gone back for a request as it is told: nobody knows, or it is not over yet, or a
+// person decided.
+func (v wish) mayHave() bool {
+	switch v.r.State {
+	case outbox.StateRefunded, outbox.StateUnresolved, outbox.StateSubmitted, outbox.StateAwaitingApproval:
+		return true
+	}
+	return v.r.Settled != nil
+}
+
+// checkRefunds compares, order by order, what went back at the simulator with what was told, to the øre. Refunds of
+// the same amount can't be told apart by anyone, so each amount is counted as a whole where there are several.
+func (w *world) checkRefunds(records map[string]outbox.Request) {
+	for _, o := range w.sim.Orders() {
+		wishes := map[string]*wish{}
+		for _, r := range records {
+			if (r.Kind == outbox.KindRefund || r.Kind == outbox.KindApproval) && r.OrderUUID == o.UUID {
+				wishes[r.ID] = &wish{r: r}
+			}
+		}
+		groups := map[int64]*group{}
+		for _, e := range o.Refunds {
+			ore := oreOf(e.Amount)
+			tag := tagOf(string(e.Body))
+			if tag == "" {
+				tag = fullOf(wishes, ore)
+			}
+			g := groups[ore]
+			if g == nil {
+				g = &group{}
+				groups[ore] = g
+			}
+			done := e.Status == simulator.RefundDone
+			if v := wishes[tag]; v != nil {
+				v.entries++
+				if done {
+					v.done++
+					g.ours++
+				}
+			} else if tag != foreign {
+				w.fail("order %s has a refund over %s by %q, of which no record is kept", o.UUID, e.Amount, tag)
+			}
+			if done {
+				g.done++
+			}
+			g.all++
+		}
+		w.checkWishes(records, o, wishes, groups)
+	}
+}
+
+// group counts the refunds of one amount in an order's books.
+type group struct{ all, done, ours int }
+
+// fullOf finds whose refund it is that bears no tag: one of all that is left, whose amount is computed by us.
+func fullOf(wishes map[string]*wish, ore int64) string {
+	best := ""
+	for id, v := range wishes {
+		if v.r.Refund != nil && v.r.Refund.Full && v.r.AmountOre == ore && (best == "" || v.entries < wishes[best].entries) {
+			best = id
+		}
+	}
+	return best
+}
+
+func (w *world) checkWishes(records map[string]outbox.Request, o simulator.Order, wishes map[string]*wish, groups map[int64]*group) {
+	toldDone, mayBe := map[int64]int{}, map[int64]int{}
+	for id, v := range wishes {
+		if most := 1 + w.resubmits(records, id); v.entries > most {
+			w.fail("%d refunds exist for %s, at most %d may", v.entries, id, most)
+		}
+		ore := v.r.AmountOre
+		if v.r.State == outbox.StateRefunded {
+			toldDone[ore]++
+		}
+		if v.mayHave() {
+			mayBe[ore]++
+		}
+		if g := groups[ore]; g != nil && g.all > 1 {
+			continue // counted below
+		}
+		switch {
+		case v.r.State == outbox.StateRefunded && v.done == 0 && v.r.Settled == nil:
+			w.fail("%s over %d øre of order %s is told refunded, and is not: %s", id, ore, o.UUID, entriesOf(o))
+		case v.done > 0 && !v.mayHave():
+			w.fail("%s over %d øre of order %s went back, and is told %s: %s", id, ore, o.UUID, v.r.State, entriesOf(o))
+		}
+	}
+	for ore, g := range groups {
+		if toldDone[ore] > g.done && !settledOne(wishes) {
+			w.fail("%d refunds over %d øre of order %s are told, %d are done: %s", toldDone[ore], ore, o.UUID, g.done, entriesOf(o))
+		}
+		if g.ours > mayBe[ore] {
+			w.fail("%d refunds over %d øre of order %s are done, %d are told or not known: %s", g.ours, ore, o.UUID, mayBe[ore], entriesOf(o))
+		}
+	}
+}
+
+func settledOne(wishes map[string]*wish) bool {
+	for _, v := range wishes {
+		if v.r.Settled != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func entriesOf(o simulator.Order) string {
+	text := ""
+	for _, e := range o.Refunds {
+		text += fmt.Sprintf("[%s %s %s by %q]", e.Amount, e.Kind, e.Status, tagOf(string(e.Body)))
+	}
+	return text
+}

@@ -1,0 +1,139 @@
+package chaos_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strings"
+
+	"tillpost/mqtt"
+	"tillpost/outbox"
+)
+
+// told is a status message as a till reads it.
+type told struct {
+	RequestID string  `json:"requestId"`
+	Kind      string  `json:"kind"`
+	State     string  `json:"state"`
+	Final     bool    `json:"final"`
+	Revision  uint64  `json:"revision"`
+	OrderUUID string  `json:"orderUuid"`
+	Late      bool    `json:"late"`
+	Reason    *reason `json:"reason"`
+	accepted  bool
+}
+
+type reason struct {
+	Code string `json:"code"`
+}
+
+// told looks at a message in the moment in which the agent says it: at what nobody may hear, and at what must be on
+// disk, and true, before anyone does.
+func (w *world) told(p *process, m mqtt.Message) {
+	w.count.messages.Add(1)
+	for _, secret := range personal {
+		if strings.Contains(string(m.Payload), secret) {
+			w.fail("%s holds personal data: %s", m.Topic, m.Payload)
+		}
+	}
+	if !strings.Contains(m.Topic, "/status/") || len(m.Payload) == 0 {
+		return
+	}
+	var s told
+	if err := json.Unmarshal(m.Payload, &s); err != nil {
+		w.fail("%s is not JSON: %v", m.Topic, err)
+		return
+	}
+	if !m.Retained {
+		return // refused at the door
+	}
+	s.accepted = true
+	r, err := p.store.Outbox.Lookup(s.RequestID)
+	switch {
+	case p.dead.Load():
+		return
+	case err != nil:
+		w.fail("%s is told %s, and is not on disk: %v", s.RequestID, s.State, err)
+	case r.Revision < s.Revision:
+		w.fail("%s is told %s with revision %d, on disk is %d", s.RequestID, s.State, s.Revision, r.Revision)
+	}
+	w.noteTold(s)
+	w.checkPaid(s)
+}
+
+// noteTold remembers what a till knows of a request.
+func (w *world) noteTold(s told) {
+	w.mu.Lock()
+	last, known := w.seen[s.RequestID]
+	if !known || s.Revision >= last.Revision {
+		w.seen[s.RequestID] = s
+	}
+	if !known || last.State != s.State || last.Revision != s.Revision {
+		code := ""
+		if s.Reason != nil {
+			code = s.Reason.Code
+		}
+		w.noteLocked("%s %s is told %s, revision %d %s %s", s.Kind, s.RequestID, s.State, s.Revision, s.OrderUUID, code)
+	}
+	w.mu.Unlock()
+	switch {
+	case known && s.Revision < last.Revision:
+		w.fail("%s is told revision %d (%s) after revision %d (%s)", s.RequestID, s.Revision, s.State, last.Revision, last.State)
+	case known && s.Revision == last.Revision && s.State != last.State:
+		w.fail("%s is told %s and %s, both with revision %d", s.RequestID, last.State, s.State, s.Revision)
+	}
+}
+
+// checkPaid: who is told "paid" hands over the goods.
+func (w *world) checkPaid(s told) {
+	if s.State != "paid" {
+		return
+	}
+	if o, ok := w.sim.Order(s.OrderUUID); !ok || o.PaidAt.IsZero() {
+		w.fail("%s is told paid, and order %q is not: %+v", s.RequestID, s.OrderUUID, o.Status)
+	}
+}
+
+// committed hears of every change before the agent does.
+func (w *world) committed(changes []outbox.Change) {
+	for _, c := range changes {
+		r := c.Request
+		w.note("on disk: %s %s is %s, revision %d, after %s", r.Kind, r.ID, r.State, r.Revision, r.History[len(r.History)-1].Event)
+	}
+}
+
+// doorman is a log handler that notes who was refused at the door: a refusal that is told to nobody, because the
+// process died or the broker was away, is one that the till hears when it asks again.
+type doorman struct {
+	slog.Handler
+	w *world
+	n int
+}
+
+// Enabled implements slog.Handler.
+func (d doorman) Enabled(_ context.Context, l slog.Level) bool {
+	return l == slog.LevelInfo || d.w.o.trace || l >= slog.LevelError
+}
+
+// Handle implements slog.Handler.
+func (d doorman) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "message refused" {
+		r.Attrs(func(a slog.Attr) bool {
+			if a.Key == "request" {
+				d.w.mu.Lock()
+				d.w.refused[a.Value.String()] = true
+				d.w.mu.Unlock()
+			}
+			return true
+		})
+	}
+	if !d.w.o.trace && r.Level < slog.LevelError && r.Message != "message refused" {
+		return nil
+	}
+	text := r.Message
+	r.Attrs(func(a slog.Attr) bool { text += " " + a.String(); return true })
+	d.w.note("agent %d: %s", d.n, text)
+	return nil
+}
+
+func (w *world) logger(n int) *slog.Logger { return slog.New(doorman{slog.DiscardHandler, w, n}) }

@@ -1,0 +1,220 @@
+package chaos_test
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tillpost/agent/config"
+	"tillpost/api/simulator"
+	"tillpost/mqtt"
+	"tillpost/mqtt/mqtttest"
+	"tillpost/outbox"
+)
+
+// options are what differs between the runs of one seed.
+type options struct {
+	count *counters
+	dir   string
+	trace bool // note what the agents log, too
+	// The faults of mutants: a machine, and a bus that acknowledges first.
+	step     func(outbox.Request, outbox.Event) (outbox.Request, []outbox.Effect)
+	ackFirst bool
+}
+
+// world is one schedule under way: a shop, its API, its broker, its clock, and what befalls them.
+type world struct {
+	dice
+	plan
+	o     options
+	count *counters
+	cfg   *config.Config
+	clock *clock
+	sim   *simulator.Simulator
+	disk  disk
+
+	broker  *mqtttest.Broker
+	current atomic.Pointer[process]
+	restart chan bool
+
+	calm, down, hole atomic.Bool
+	subscribed       atomic.Bool  // ever, so that the broker keeps what comes
+	full             atomic.Int32 // 1: no new requests fit on the disk; 2: nothing does
+	dials            atomic.Int64
+	serving          sync.WaitGroup
+
+	mu          sync.Mutex
+	closed      bool
+	serverConns map[net.Conn]bool
+	calls       map[string]int
+	arrivals    []arrival
+	started     time.Time
+	trace       []string
+	failures    []string
+	ends        []func()
+	tills       tills
+	seen        map[string]told
+	refused     map[string]bool // at the door, told or not
+}
+
+// result is what came of a schedule.
+type result struct {
+	seed     uint64
+	failures []string
+	trace    []string
+}
+
+func (r *result) String() string {
+	return fmt.Sprintf("seed %d:\n  %s", r.seed, strings.Join(r.failures, "\n  "))
+}
+
+// run runs the schedule of a seed from its first message to the last word.
+func run(t *testing.T, seed uint64, o options) (r *result) {
+	t.Helper()
+	r = &result{seed: seed}
+	defer func() {
+		if v := recover(); v != nil {
+			panic(fmt.Sprintf("seed %d: %v", seed, v))
+		}
+	}()
+	synctest.Test(t, func(*testing.T) {
+		w := newWorld(seed, o)
+		w.live()
+		r.failures, r.trace = w.failures, w.trace
+	})
+	return r
+}
+
+func newWorld(seed uint64, o options) *world {
+	w := &world{
+		dice: dice(mix(seed)), o: o, count: o.count, broker: mqtttest.NewBroker(), clock: newClock(), restart: make(chan bool),
+		serverConns: map[net.Conn]bool{}, calls: map[string]int{}, seen: map[string]told{}, refused: map[string]bool{}, started: time.Now(),
+	}
+	w.plan = w.draw()
+	w.cfg = w.config(seed, o.dir)
+	w.sim = simulator.New(w.simulated(seed))
+	if w.onFile && o.step == nil {
+		w.disk = &fileDisk{dir: filepath.Join(o.dir, fmt.Sprint(seed))}
+		w.count.onFile.Add(1)
+	} else {
+		w.disk = &memDisk{step: o.step}
+	}
+	w.count.schedules.Add(1)
+	return w
+}
+
+// live is the schedule: everything happens in its time, then all is well again, and then everything has to have ended.
+func (w *world) live() {
+	supervised := make(chan struct{})
+	halt := make(chan struct{})
+	w.note("%+v", w.plan)
+	go func() {
+		defer close(supervised)
+		w.supervise(halt)
+	}()
+	for _, s := range w.script() {
+		time.Sleep(time.Until(w.started.Add(s.at)))
+		if s.what != "" {
+			w.note("%s", s.what)
+		}
+		s.do()
+	}
+	w.settleDown()
+	w.await()
+	w.checkAll()
+	close(halt)
+	<-supervised
+	w.checkFarewell()
+	w.close()
+}
+
+// close takes the world down; the bubble ends with its last goroutine.
+func (w *world) close() {
+	for _, f := range w.ends {
+		f()
+	}
+	w.mu.Lock()
+	w.closed = true
+	for c := range w.serverConns {
+		_ = c.Close()
+	}
+	w.mu.Unlock()
+	w.sim.Close()
+	w.serving.Wait()
+}
+
+func (w *world) atEnd(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ends = append(w.ends, f)
+}
+
+// settleDown ends every fault.
+func (w *world) settleDown() {
+	w.note("calm")
+	w.calm.Store(true)
+	w.sim.ClearFaults()
+	w.sim.SetToken(token)
+	w.setDown(false)
+	w.hole.Store(false)
+	w.full.Store(0)
+	w.broker.Hold(false)
+	w.broker.Start()
+	w.clock.set(0, true)
+	for _, t := range w.terminals {
+		w.sim.AddTerminal(simulator.Terminal{UUID: t, Name: t})
+	}
+	w.repeatUntold()
+}
+
+const (
+	// patience is how long after the last fault everything has to have ended.
+	patience = 12 * time.Minute
+	// lateLook covers the next look, a minute apart, at what ended without a payment.
+	lateLook = 65 * time.Second
+)
+
+// await lets time pass until every request has ended, and what was paid late has had the time to be seen.
+func (w *world) await() {
+	for end := time.Now().Add(patience); time.Now().Before(end) && len(w.unended()) > 0; {
+		time.Sleep(time.Second)
+	}
+	if w.mayBeLate() {
+		time.Sleep(lateLook)
+	}
+	for end := time.Now().Add(patience); time.Now().Before(end) && len(w.unended()) > 0; {
+		time.Sleep(time.Second) // a late look may reopen nothing, but a follower may just have begun
+	}
+	time.Sleep(2 * time.Second) // what is told is told by then
+}
+
+func (w *world) note(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.noteLocked(format, args...)
+}
+
+func (w *world) noteLocked(format string, args ...any) {
+	at := time.Since(w.started)
+	w.trace = append(w.trace, fmt.Sprintf("%12.6f  ", at.Seconds())+fmt.Sprintf(format, args...))
+}
+
+func (w *world) fail(format string, args ...any) {
+	w.note("FAILED: "+format, args...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.failures) < 20 {
+		w.failures = append(w.failures, fmt.Sprintf(format, args...))
+	}
+}
+
+// publish is what a till does.
+func (w *world) publish(terminal, kind, payload string) {
+	w.broker.Publish(mqtt.Message{Topic: "tillpost/terminals/" + terminal + "/" + kind, Payload: []byte(payload)})
+}
