@@ -19,6 +19,7 @@ func TestABrokerWithoutMemory(t *testing.T) {
 	w.order(terminal(1), "open")
 	w.order(terminal(1), "next")
 	w.untilState(soon, terminal(1), "open", "awaiting_customer")
+	w.untilState(soon, terminal(1), "next", "queued") // before that it is the broker's, and lost with it
 	w.broker.RestartForgetful()
 	w.listen()
 	topics := []string{

@@ -2,10 +2,7 @@ package e2e
 
 import (
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -97,53 +94,6 @@ func (w *world) leave(terminal, id string) {
 	w.customers(terminal, simulator.WalkAway())
 	w.order(terminal, id)
 	w.untilState(soon, terminal, id, "awaiting_customer")
-}
-
-// productOf is the number that the API gave to an order's first product.
-func (w *world) productOf(uuid string) string {
-	w.Helper()
-	_, rest, ok := strings.Cut(w.call(http.MethodGet, "connect/orders/details/"+uuid, ""), `"id":`)
-	end := strings.IndexAny(rest, ",}")
-	if !ok || end < 0 {
-		w.Fatal("the details show no product's number")
-	}
-	return strings.TrimSpace(rest[:end])
-}
-
-// foreign places an order past the agent, and gives its uuid.
-func (w *world) foreign(terminal string) string {
-	w.Helper()
-	w.customers(terminal, simulator.WalkAway())
-	body := strings.Replace(example(w.today(), "foreign"), `"receiptPrint"`, `"terminalUuid": "`+terminal+`", "receiptPrint"`, 1)
-	reply := w.call(http.MethodPost, "connect/terminal/orders/create", body)
-	_, rest, ok := strings.Cut(reply, `"orderUuid":"`)
-	uuid, _, found := strings.Cut(rest, `"`)
-	if !ok || !found {
-		w.Fatalf("the API did not take another till's order: %s", reply)
-	}
-	return uuid
-}
-
-// call calls the API as another till does.
-func (w *world) call(method, path, body string) string {
-	w.Helper()
-	r, err := http.NewRequestWithContext(w.Context(), method, "http://"+w.apiAddr+"/api/v1/"+path, strings.NewReader(body))
-	if err != nil {
-		w.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+token)
-	r.Header.Set("Content-Type", "application/json")
-	r.Close = true
-	reply, err := http.DefaultClient.Do(r)
-	if err != nil {
-		w.Fatal(err)
-	}
-	defer reply.Body.Close()
-	raw, err := io.ReadAll(reply.Body)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return string(raw)
 }
 
 // newKinds is a shop with a terminal for each kind, and what each kind needs. Doubts are held for that long.

@@ -7,14 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -347,83 +343,4 @@ func (w *world) get(path string) (code int, text string) {
 		return 0, err.Error()
 	}
 	return reply.StatusCode, string(raw)
-}
-
-// today is the shop's date, as the API writes it.
-func (w *world) today() string {
-	w.Helper()
-	location, err := time.LoadLocation(w.zone)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return time.Now().In(location).Format("02 Jan, 2006")
-}
-
-// awayFromMidnight is a zone where it is around noon, so that no test has two todays.
-func awayFromMidnight() string {
-	switch ahead := 12 - time.Now().UTC().Hour(); {
-	case ahead == 0:
-		return "Etc/GMT"
-	case ahead > 0:
-		return fmt.Sprintf("Etc/GMT-%d", ahead)
-	default:
-		return fmt.Sprintf("Etc/GMT+%d", -ahead)
-	}
-}
-
-var lastPort atomic.Int64
-
-func init() { lastPort.Store(10000 + rand.Int64N(8000)) }
-
-// freeAddr looks below the ports that the system gives out by itself, so that nobody takes it by chance while what
-// listens there is away.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	for range 1000 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 10000+lastPort.Add(1)%9000)
-		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", addr)
-		if err == nil {
-			_ = l.Close()
-			return addr
-		}
-	}
-	t.Fatal("found no free port")
-	return ""
-}
-
-// creates counts the orders at the API by the requestId that the till put into customerReference.
-func (w *world) orders() map[string]int {
-	w.Helper()
-	n := map[string]int{}
-	for _, o := range w.sim.Orders() {
-		n[tillReference(w, o)]++
-	}
-	return n
-}
-
-func tillReference(t testing.TB, o simulator.Order) string {
-	t.Helper()
-	var body struct {
-		InvoiceReferences struct{ CustomerReference string }
-	}
-	if err := json.Unmarshal(o.Body, &body); err != nil {
-		t.Fatal(err)
-	}
-	return body.InvoiceReferences.CustomerReference
-}
-
-// once checks that no request has two orders at the API, and no order two refunds.
-func (w *world) once() {
-	w.Helper()
-	for id, n := range w.orders() {
-		if n > 1 {
-			w.Errorf("%d orders for %s", n, id)
-		}
-	}
-	for _, o := range w.sim.Orders() {
-		refunds := slices.DeleteFunc(slices.Clone(o.Refunds), func(r simulator.Refund) bool { return r.Status == simulator.RefundRejected })
-		if len(refunds) > 1 {
-			w.Errorf("%d refunds of the order of %s", len(refunds), strings.TrimSpace(tillReference(w, o)))
-		}
-	}
 }
