@@ -53,3 +53,19 @@ func TestAnUnreadableListIsNoAnswer(t *testing.T) {
 		w.until(time.Minute, oslo, "busy", "paid")
 	})
 }
+
+// TestOneMissingListIsNoLicence: a proxy's 404 on the list, once, does not mean that the API lets nobody search, and a
+// busy terminal's word is not taken for it.
+func TestOneMissingListIsNoLicence(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.stop()
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Do: simulator.Status(404, "<html>404 page not found</html>")})
+		w.start()
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyButCreated()})
+		w.order(oslo, "hidden")
+		w.until(time.Minute, oslo, "hidden", "paid")
+		if n := len(w.sim.Orders()); n != 1 {
+			t.Errorf("%d orders, want 1", n)
+		}
+	})
+}

@@ -70,6 +70,8 @@ type reconciler struct {
 	baseline  *baseline
 	examined  map[uint64][]string
 	forbidden time.Time // until then, searching is not asked for
+	// How often in a row list and details were not there.
+	noList, noDetails int
 }
 
 func newReconciler(client *api.Client, log *slog.Logger) *reconciler {
@@ -133,7 +135,7 @@ func (c *reconciler) renew(ctx context.Context) time.Duration {
 			c.renewed(fresh)
 		}
 		return baselineEvery
-	case forbids(reply), missing(reply), reply.Outcome == api.OutcomeNotFound:
+	case unavailable(&c.noList, reply, missing(reply) || reply.Outcome == api.OutcomeNotFound):
 		// Not confirmed for terminal orders: we work without it, and ask again.
 		c.forbidden = time.Now().Add(askAgainEvery)
 		return askAgainEvery
@@ -167,6 +169,23 @@ func missing(r api.Reply) bool {
 	return r.Outcome == api.OutcomeAmbiguous && (r.HTTPStatus == 404 || r.HTTPStatus == 405 || r.HTTPStatus == 501)
 }
 
+// missingMost is how often in a row an operation has to be missing before it is believed: any proxy on the way has a
+// 404 of its own, and without the search a busy terminal's word would be taken.
+const missingMost = 3
+
+// unavailable tells that an operation is not ours to use, counting the replies in a row that say it is not there.
+func unavailable(times *int, r api.Reply, gone bool) bool {
+	if forbids(r) {
+		return true
+	}
+	if !gone {
+		*times = 0
+		return false
+	}
+	*times++
+	return *times >= missingMost
+}
+
 // candidate is an order that may be one of ours.
 type candidate struct {
 	uuid   string
@@ -187,7 +206,7 @@ func (c *reconciler) round(ctx context.Context, jobs []searchJob) {
 		}
 		return nil
 	})
-	if forbids(reply) {
+	if unavailable(&c.noList, reply, missing(reply) || reply.Outcome == api.OutcomeNotFound) {
 		c.forbidden = time.Now().Add(askAgainEvery)
 		answer(jobs, findings{verdict: searchForbidden})
 		return
@@ -235,7 +254,7 @@ func (c *reconciler) examine(ctx context.Context, found []candidate, jobs *[]sea
 			asked++
 			details, reply := c.api.OrderDetails(ctx, one.uuid)
 			switch {
-			case forbids(reply), missing(reply):
+			case unavailable(&c.noDetails, reply, missing(reply)):
 				return true, 0, true
 			case reply.Outcome != api.OutcomeAccepted:
 				rest, retryAfter = true, max(retryAfter, reply.RetryAfter)
