@@ -157,6 +157,14 @@ func (w *world) answer(rq *http.Request, body string) (out []byte, ok bool) {
 		if op == simulator.OpListTerminals || op == simulator.OpOrderStatuses {
 			f.Order = ""
 		}
+		if op != simulator.OpCreate {
+			// Only the words of its own request can be known to be personal.
+			f.Do.Message = strings.ReplaceAll(f.Do.Message, "Kari Zwqxnordmann", "The customer")
+		}
+		if f.Do.Kind == simulator.KindGarbage && f.Do.Code == 0 && strings.HasPrefix(string(op), "order_") {
+			// A proxy's 404, three times in a row, means that nobody may search: that is a shop of another kind.
+			f.Do.Code = 502
+		}
 		w.sim.Inject(f)
 	}
 	rec := &recorder{header: http.Header{}}

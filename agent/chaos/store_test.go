@@ -160,6 +160,15 @@ func (s *store) PutBlob(ctx context.Context, name string, data []byte) error {
 	return s.write(ctx, false, func() error { return s.Outbox.PutBlob(ctx, name, data) })
 }
 
+// Distrust implements agent.Outbox.
+func (s *store) Distrust(ctx context.Context, generation uint64) (inDoubt int, err error) {
+	err = s.write(ctx, false, func() (err error) { inDoubt, err = s.Outbox.Distrust(ctx, generation); return err })
+	return inDoubt, err
+}
+
+// Room implements agent.Outbox.
+func (s *store) Room() bool { return s.p.w.full.Load() == 0 && s.Outbox.Room() }
+
 // Get implements agent.Outbox.
 func (s *store) Get(seq uint64) (outbox.Request, error) {
 	if s.p.dead.Load() {

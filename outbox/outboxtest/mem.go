@@ -55,15 +55,18 @@ type Mem struct {
 	orders  map[string]uint64
 	lanes   map[string]bool
 	account *outbox.Account
-	blobs   map[string][]byte
-	fail    error
+	// generation grows with each Reopen; rolledBack is what Distrust says.
+	generation uint64
+	rolledBack bool
+	blobs      map[string][]byte
+	fail       error
 }
 
 // NewMem makes an empty store. It takes Policy, Committed and OnCommit of the options.
 func NewMem(o outbox.Options) *Mem {
 	return &Mem{
 		o: o, records: map[uint64]outbox.Request{}, tombs: map[uint64]outbox.Request{}, ids: map[string]uint64{},
-		orders: map[string]uint64{}, lanes: map[string]bool{}, blobs: map[string][]byte{},
+		orders: map[string]uint64{}, lanes: map[string]bool{}, blobs: map[string][]byte{}, generation: 1,
 	}
 }
 
@@ -74,6 +77,7 @@ func (m *Mem) Reopen(o outbox.Options) *Mem {
 	defer m.mu.Unlock()
 	n := NewMem(o)
 	n.Step, n.last = m.Step, m.last
+	n.generation, n.rolledBack = m.generation+1, m.rolledBack
 	for seq, r := range m.records {
 		n.records[seq] = copied(r)
 	}
@@ -282,9 +286,6 @@ func (m *Mem) Stats() outbox.Stats {
 	open := m.sorted(func(r outbox.Request) bool { return !r.State.Final() })
 	return outbox.Stats{Open: len(open), DiskFree: -1, Commits: m.commits}
 }
-
-// Identity is that of a first start.
-func (m *Mem) Identity() outbox.Identity { return outbox.Identity{Instance: "memory", Generation: 1} }
 
 // Account is as the real store's.
 func (m *Mem) Account() (outbox.Account, bool) {
