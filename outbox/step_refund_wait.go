@@ -138,6 +138,10 @@ func (m *move) refundEnded() {
 	unresolved := m.r.State == StateUnresolved
 	switch m.e.Type {
 	case Resolved:
+		if !unresolved {
+			m.ignore(CodeNotInDoubt)
+			return
+		}
 		m.resolveRefund()
 	case CheckWanted:
 		m.do(Effect{Type: Publish})
