@@ -144,7 +144,7 @@ func (c *checker) loop(ctx context.Context) looped {
 				sent = time.Now()
 				token = bus.Publish(mqtt.Message{Topic: topic, Retained: true})
 				acked = token.Done()
-				patience.Reset(backTimeout)
+				patience.Reset(c.machine.back)
 			case h.down != nil && sent.IsZero():
 				result.err = h.down
 				return result
@@ -225,7 +225,7 @@ func (c *checker) judge(fs *findings, host string, l looped) bool {
 	case l.acked:
 		fs.fail(rights, "%s takes our messages, but they don't come back: its access list denies us to write, or to read", host)
 	default:
-		fs.fail("see the broker's log", "%s did not acknowledge a message in %s", host, backTimeout)
+		fs.fail("see the broker's log", "%s did not acknowledge a message in %s", host, c.machine.back)
 	}
 	return false
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"tillpost/agent/config"
+	"tillpost/mqtt"
 )
 
 // soonExpired is how long before its end a certificate is worth a warning.
@@ -33,9 +34,7 @@ func (c *checker) secrets() []Finding {
 	if e := c.cfg.MQTT.Embedded; e != nil {
 		c.pair(fs, "mqtt.embedded.cert_file", e.CertFile, e.KeyFile)
 		if e.UsersFile != "" {
-			if _, err := config.ReadSecretFile(e.UsersFile); err != nil {
-				fs.fail("the file must be there and hold the users of the broker", "mqtt.embedded.users_file: %v", err)
-			}
+			c.users(fs, e.UsersFile)
 		}
 	}
 	if file := c.cfg.HTTP.WebConfigFile; file != "" {
@@ -45,6 +44,20 @@ func (c *checker) secrets() []Finding {
 	}
 	fs.settled("the files that the configuration names are there and well guarded")
 	return fs.done()
+}
+
+// users reads the accounts of the embedded broker.
+func (c *checker) users(fs *findings, file string) {
+	text, err := config.ReadSecretFile(file)
+	if err != nil {
+		fs.fail("the file must be there, hold the users of the broker, and be closed to all but the service's user", "mqtt.embedded.users_file: %v", err)
+		return
+	}
+	if _, err := mqtt.ParseUsers(mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}, text); err != nil {
+		fs.fail("correct it", "mqtt.embedded.users_file %s: %v", file, err)
+		return
+	}
+	c.readable(fs, "mqtt.embedded.users_file", file)
 }
 
 // token tells whether there is a token to call with.

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -24,8 +25,12 @@ func TestSecrets(t *testing.T) {
 		"open password": {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\nusername = \"a\"\npassword_file = %q", open),
 			[]string{"FAIL secrets mqtt.password_file…everyone on this machine can read it…chmod"}},
 		"no users": {"[mqtt.embedded]\nlisten = \"0.0.0.0:1883\"\nusers_file = \"none\"", []string{"FAIL secrets mqtt.embedded.users_file"}},
-		"soon":     {fmt.Sprintf("[mqtt.embedded]\ncert_file = %q\nkey_file = %q", soon, soonKey), []string{"warn secrets mqtt.embedded.cert_file…ends on 10 December 2026, in 20 days…renew"}},
-		"ended":    {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\ncert_file = %q\nkey_file = %q", ended, endedKey), []string{"FAIL secrets mqtt.cert_file…ended on 20 November 2026"}},
+		"wrong users": {fmt.Sprintf("[mqtt.embedded]\nusers_file = %q", writeFile(t, "users", "[users.till-1]\npassword = \"a-secret-word\"\nrole = \"till\"\n", 0o600)),
+			[]string{"FAIL secrets mqtt.embedded.users_file…user till-1…correct it"}},
+		"users": {fmt.Sprintf("[mqtt.embedded]\nusers_file = %q", writeFile(t, "users",
+			"[roles.till]\npublish = [\"orders\"]\n[users.till-1]\npassword = \"$2a$04$4PQBKQLMkvFCDlhPIBOTl.rvqeQ5sDqEd59opihwm0Y0fEyRbA1GC\"\nrole = \"till\"\nterminals = [\"*\"]\n", 0o600)), []string{"ok secrets"}},
+		"soon":  {fmt.Sprintf("[mqtt.embedded]\ncert_file = %q\nkey_file = %q", soon, soonKey), []string{"warn secrets mqtt.embedded.cert_file…ends on 10 December 2026, in 20 days…renew"}},
+		"ended": {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\ncert_file = %q\nkey_file = %q", ended, endedKey), []string{"FAIL secrets mqtt.cert_file…ended on 20 November 2026"}},
 		"strangers": {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\ncert_file = %q\nkey_file = %q", cert, openKey),
 			[]string{"FAIL secrets mqtt.cert_file…belong together"}},
 		"a key as authority": {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\nca_file = %q", key), []string{"FAIL secrets mqtt.ca_file…holds a PRIVATE KEY"}},
@@ -36,7 +41,11 @@ func TestSecrets(t *testing.T) {
 			t.Parallel()
 			c := newChecker(t, tc.lines)
 			c.machine.now = func() time.Time { return noon }
-			want(t, c.secrets(), tc.want...)
+			got := c.secrets()
+			want(t, got, tc.want...)
+			if strings.Contains(lines(got), "secret-word") {
+				t.Error("a secret is told")
+			}
 		})
 	}
 }
