@@ -151,6 +151,8 @@ func (ls *lanes) takeUpDoubts(ctx context.Context) {
 	}
 }
 
+const olderCopy = "the outbox is an older copy than the one that was in use here last, or was brought from elsewhere; what was open in it is in doubt"
+
 // tellRecovery tells what opening the outbox had to mend.
 func (a *Agent) tellRecovery() {
 	r := a.store.Recovery()
@@ -170,7 +172,7 @@ func (a *Agent) tellRecovery() {
 		a.guard.notice(context.Background(), notice{Code: ProblemRestored, Message: found})
 		a.rolledBack("the outbox is older than what was in use")
 	case a.store.Identity().RolledBack:
-		a.rolledBack("the outbox is an older copy than the one that was in use here last, or was brought from elsewhere; what was open in it is in doubt")
+		a.rolledBack(olderCopy)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,15 +33,17 @@ const (
 // bubbleClock is a clock that is known to be right, on the bubble's time.
 type bubbleClock struct {
 	start   time.Time
-	unknown bool
+	boot    string
+	unknown atomic.Bool
+	ahead   atomic.Int64 // of the bubble's time
 }
 
 func (c *bubbleClock) Now() outbox.Instant {
 	now := time.Now()
-	return outbox.Instant{Wall: now.UnixMilli(), Known: !c.unknown, Boot: "bubble", Mono: now.Sub(c.start)}
+	return outbox.Instant{Wall: now.Add(time.Duration(c.ahead.Load())).UnixMilli(), Known: !c.unknown.Load(), Boot: "bubble" + c.boot, Mono: now.Sub(c.start)}
 }
 func (c *bubbleClock) SawDate(time.Time, time.Time) {}
-func (c *bubbleClock) Synchronized() bool           { return !c.unknown }
+func (c *bubbleClock) Synchronized() bool           { return !c.unknown.Load() }
 func (c *bubbleClock) Skew() (time.Duration, bool)  { return 0, false }
 
 // world is a shop in a bubble: the simulated API behind pipes, a broker in memory, the agent with a real outbox file.
@@ -55,6 +58,8 @@ type world struct {
 	log    *syncBuffer
 	a      *agent.Agent
 	stop   func()
+	// handle answers in the API's place, unless it is nil.
+	handle atomic.Pointer[http.HandlerFunc]
 }
 
 type syncBuffer struct {
@@ -110,7 +115,13 @@ func inWorld(t *testing.T, policy string, test func(w *world), change ...func(*s
 		}
 		w.sim = simulator.New(options)
 		w.ln = w.sim.ListenPipe()
-		server := &http.Server{Handler: w.sim}
+		server := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if h := w.handle.Load(); h != nil {
+				(*h)(rw, r)
+				return
+			}
+			w.sim.ServeHTTP(rw, r)
+		})}
 		var serving sync.WaitGroup
 		serving.Go(func() { _ = server.Serve(w.ln) })
 		defer func() {

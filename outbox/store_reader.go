@@ -41,6 +41,18 @@ func (r *Reader) Each(fn func(Request) bool) error { return r.s.Each(false, fn) 
 // GetBlob is as the Store's.
 func (r *Reader) GetBlob(name string) ([]byte, error) { return r.s.GetBlob(name) }
 
+// Identity is the file's; ErrClosed and damage give the zero one.
+func (r *Reader) Identity() (id Identity) {
+	_ = r.s.view(func(t *txn) error {
+		st, err := t.state()
+		if err == nil {
+			id = Identity{Instance: st.Instance, Generation: st.Generation, RolledBack: st.RolledBack}
+		}
+		return err
+	})
+	return id
+}
+
 // Account is as the Store's.
 func (r *Reader) Account() (a Account, ok bool) { return r.s.Account() }
 
@@ -57,13 +69,8 @@ type Figures struct {
 
 // Figures counts.
 func (r *Reader) Figures() (Figures, error) {
-	f := Figures{Size: fileSize(r.s.path), States: map[State]int{}}
+	f := Figures{Identity: r.Identity(), Size: fileSize(r.s.path), States: map[State]int{}}
 	err := r.s.view(func(t *txn) error {
-		st, err := t.state()
-		if err != nil {
-			return err
-		}
-		f.Identity = Identity{Instance: st.Instance, Generation: st.Generation, RolledBack: st.RolledBack}
 		f.Free = int64(r.s.db.Stats().FreePageN) * pageSize
 		f.Pruned = count(t.tombs)
 		for _, b := range []*bbolt.Bucket{t.requests, t.ended.all, t.ended.newest} {

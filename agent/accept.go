@@ -1,0 +1,138 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"tillpost/agent/config"
+	"tillpost/outbox"
+)
+
+// acceptedBlob is where it is kept who accepted what.
+const acceptedBlob = "accepted"
+
+// acceptedMost bounds that journal; the oldest go.
+const acceptedMost = 50
+
+// Acceptance is one thing that keeps an outbox from sending until a person accepts it.
+type Acceptance struct {
+	Code ProblemCode `json:"code"`
+	// Message says what was found, Means what accepting it means.
+	Message string `json:"message"`
+	Means   string `json:"-"`
+	// Since is when it was found, zero if that is not known.
+	Since time.Time `json:"since,omitzero"`
+	// At and By are when and by whom it was accepted.
+	At time.Time `json:"at,omitzero"`
+	By string    `json:"by,omitempty"`
+}
+
+// Readable is what of an outbox says what there is to accept: an outbox.Store or an outbox.Reader.
+type Readable interface {
+	Identity() outbox.Identity
+	Account() (outbox.Account, bool)
+	GetBlob(name string) ([]byte, error)
+}
+
+var meanings = map[ProblemCode]string{
+	ProblemRestored:     "that you know: what was accepted after the snapshot is not in this outbox, and may have been paid",
+	ProblemRolledBack:   "that this copy counts from now on, and no other one runs; what is in doubt in it stays in doubt until it is found out or settled",
+	ProblemAnotherAgent: "that the other agent is stopped for good, or has a client id and a topic prefix of its own now",
+	ProblemWrongAccount: "that this outbox belongs to the account that the configuration and the token name from now on, and that all it still holds goes there",
+}
+
+// ToAccept lists what keeps an outbox from sending. The account is compared with cfg, unless that is nil.
+func ToAccept(store Readable, cfg *config.Config) ([]Acceptance, error) {
+	raw, err := store.GetBlob(noticesBlob)
+	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
+		return nil, err
+	}
+	notices, err := decodeNotices(raw)
+	if err != nil {
+		return nil, err
+	}
+	var list []Acceptance
+	told := map[ProblemCode]bool{}
+	add := func(code ProblemCode, message string, since time.Time) {
+		list = append(list, Acceptance{Code: code, Message: strings.TrimSuffix(message, acceptHint), Means: meanings[code], Since: since})
+		told[code] = true
+	}
+	for _, n := range notices {
+		add(n.Code, n.Message, n.At)
+	}
+	if store.Identity().RolledBack && !told[ProblemRolledBack] {
+		add(ProblemRolledBack, olderCopy, time.Time{})
+	}
+	if cfg == nil {
+		return list, nil
+	}
+	bound, ok := store.Account()
+	if mine := accountOf(cfg); ok && foreign(bound, mine) {
+		add(ProblemWrongAccount, foreignAccount(bound, mine), time.Time{})
+	}
+	return list, nil
+}
+
+// foreign tells whether an outbox of one account is not for another; one without organisation takes any of its API.
+func foreign(bound, mine outbox.Account) bool {
+	return bound.BaseURL != mine.BaseURL || bound.Organization != "" && bound.Organization != mine.Organization
+}
+
+// Accept takes away what ToAccept has listed, and keeps who decided that and when. No daemon may have the outbox. cfg is
+// the one that ToAccept was given.
+func Accept(ctx context.Context, store *outbox.Store, cfg *config.Config, list []Acceptance, by string, now time.Time) error {
+	journal, err := Accepted(store)
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		a.By, a.At = by, now.UTC()
+		journal = append(journal, a)
+		if a.Code == ProblemWrongAccount {
+			if err := rebind(ctx, store, cfg); err != nil {
+				return err
+			}
+		}
+	}
+	raw, err := json.Marshal(journal[max(0, len(journal)-acceptedMost):])
+	if err != nil {
+		return err
+	}
+	if err := store.PutBlob(ctx, acceptedBlob, raw); err != nil { // first: what is accepted is never without a name
+		return err
+	}
+	if err := store.AcceptRollback(ctx); err != nil {
+		return err
+	}
+	return store.PutBlob(ctx, noticesBlob, nil)
+}
+
+// rebind gives the outbox to the present account; the next list of terminals says whose those are.
+func rebind(ctx context.Context, store *outbox.Store, cfg *config.Config) error {
+	if cfg == nil {
+		return errors.New("the configuration is needed to know the account that is accepted; name it with --config")
+	}
+	if err := store.RebindAccount(ctx, accountOf(cfg)); err != nil {
+		return err
+	}
+	return store.PutBlob(ctx, ownersBlob, nil)
+}
+
+// Accepted is the journal of what was accepted, oldest first.
+func Accepted(store Readable) (list []Acceptance, err error) {
+	raw, err := store.GetBlob(acceptedBlob)
+	if errors.Is(err, outbox.ErrNotFound) {
+		return nil, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &list)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the journal of what was accepted can't be read: %w", err)
+	}
+	return list, nil
+}
