@@ -13,7 +13,7 @@ import (
 	"tillpost/api/simulator"
 )
 
-const goodToken = "a-good-token"
+const goodToken = "test-token"
 
 // apiChecker makes a checker of an API, with a token.
 func apiChecker(t *testing.T, base, token string, lines ...string) *checker {
@@ -46,7 +46,7 @@ func TestAPI(t *testing.T) {
 	}{
 		"good": {apiChecker(t, good.URL, goodToken), []string{
 			"ok API 127.0.0.1:…answers in", "ok token accepted", "ok terminals 2: Counter 1 (T1), Counter 2 (T2)", "warn lookups…none is shown yet…after the first sale"}},
-		"wrong token": {apiChecker(t, good.URL, "an-old-token"), []string{
+		"wrong token": {apiChecker(t, good.URL, "hunter2"), []string{
 			"ok API", "FAIL token…(401)…put a valid token", "warn terminals…see token", "warn lookups not asked"}},
 		"no token": {func() *checker {
 			c := apiChecker(t, good.URL, goodToken)
@@ -70,7 +70,7 @@ func TestAPI(t *testing.T) {
 			return c
 		}(), []string{"ok API", "ok token accepted", "warn terminals named in the configuration: T1", "warn lookups"}},
 		"no organisation, wrong token": {func() *checker {
-			c := apiChecker(t, good.URL, "an-old-token")
+			c := apiChecker(t, good.URL, "hunter2")
 			c.cfg.API.OrganizationUUID, c.cfg.Terminals = "", []string{"T1"}
 			return c
 		}(), []string{"ok API", "FAIL token", "warn terminals", "warn lookups…see token"}},
@@ -84,7 +84,7 @@ func TestAPI(t *testing.T) {
 			t.Parallel()
 			facts := tc.c.api(t.Context())
 			want(t, facts.findings, tc.want...)
-			if all := lines(facts.findings); strings.Contains(all, goodToken) || strings.Contains(all, "an-old-token") {
+			if all := lines(facts.findings); strings.Contains(all, goodToken) || strings.Contains(all, "hunter2") {
 				t.Error("the token is told")
 			}
 			if reached := !strings.HasPrefix(tc.want[0], "FAIL"); reached && name != "no token" && (!facts.dated || facts.skew.Abs() > 5*time.Second) {

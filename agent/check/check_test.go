@@ -24,7 +24,7 @@ func TestBrokenConfigurationIsAllThatIsTold(t *testing.T) {
 	if good {
 		t.Error("and it is said to be good")
 	}
-	file := writeFile(t, "tillpost.toml", "[api]\nbase_url = \"http://shop.example\"\ntoken = \"a-secret-word\"\n", 0o600)
+	file := writeFile(t, "tillpost.toml", "[api]\nbase_url = \"http://shop.example\"\ntoken = \"s3cret\"\n", 0o600)
 	list, _ = run(t, file)
 	want(t, list,
 		"FAIL config "+file+":1:2: api.organization_uuid: is missing…write the organisation's uuid",

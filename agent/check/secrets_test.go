@@ -12,8 +12,8 @@ func TestSecrets(t *testing.T) {
 	cert, key := certificate(t, noon.Add(90*24*time.Hour))
 	soon, soonKey := certificate(t, noon.Add(20*24*time.Hour+time.Hour))
 	ended, endedKey := certificate(t, noon.Add(-time.Hour))
-	open := writeFile(t, "open", "secret word", 0o644)
-	closed := writeFile(t, "closed", "secret-word", 0o600)
+	open := writeFile(t, "open", "s3cret word", 0o644)
+	closed := writeFile(t, "closed", "s3cret", 0o600)
 	openKey := func() string { _, k := certificate(t, noon); return k }()
 	for name, tc := range map[string]struct {
 		lines string
@@ -25,7 +25,7 @@ func TestSecrets(t *testing.T) {
 		"open password": {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\nusername = \"a\"\npassword_file = %q", open),
 			[]string{"FAIL secrets mqtt.password_file…everyone on this machine can read it…chmod"}},
 		"no users": {"[mqtt.embedded]\nlisten = \"0.0.0.0:1883\"\nusers_file = \"none\"", []string{"FAIL secrets mqtt.embedded.users_file"}},
-		"wrong users": {fmt.Sprintf("[mqtt.embedded]\nusers_file = %q", writeFile(t, "users", "[users.till-1]\npassword = \"a-secret-word\"\nrole = \"till\"\n", 0o600)),
+		"wrong users": {fmt.Sprintf("[mqtt.embedded]\nusers_file = %q", writeFile(t, "users", "[users.till-1]\npassword = \"s3cret\"\nrole = \"till\"\n", 0o600)),
 			[]string{"FAIL secrets mqtt.embedded.users_file…user till-1…correct it"}},
 		"users": {fmt.Sprintf("[mqtt.embedded]\nusers_file = %q", writeFile(t, "users",
 			"[roles.till]\npublish = [\"orders\"]\n[users.till-1]\npassword = \"$2a$04$4PQBKQLMkvFCDlhPIBOTl.rvqeQ5sDqEd59opihwm0Y0fEyRbA1GC\"\nrole = \"till\"\nterminals = [\"*\"]\n", 0o600)), []string{"ok secrets"}},
@@ -43,7 +43,7 @@ func TestSecrets(t *testing.T) {
 			c.machine.now = func() time.Time { return noon }
 			got := c.secrets()
 			want(t, got, tc.want...)
-			if strings.Contains(lines(got), "secret-word") {
+			if strings.Contains(lines(got), "s3cret") {
 				t.Error("a secret is told")
 			}
 		})
