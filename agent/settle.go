@@ -83,6 +83,9 @@ func (l *lane) notResolved(r, t outbox.Request, fx []outbox.Effect) {
 		switch f.Code {
 		case outbox.CodeCancelWanted, outbox.CodeStaleRevision, outbox.CodeAmountMismatch:
 			code = f.Code
+		case outbox.IgnoredEarly:
+			l.post(r.Seq, outbox.Event{Type: outbox.NotFound})
+			return
 		}
 	}
 	l.refuseSettlement(r, code, "the request is "+t.State.String()+" and did not take the decision")
@@ -190,5 +193,5 @@ func (l *lane) resubmitRefund(r, t outbox.Request, k look) {
 	if k.books.Readable {
 		found = outbox.SearchClear
 	}
-	l.resolve(r, now, outbox.Event{Search: found})
+	l.resolve(r, now, outbox.Event{Search: found, Books: k.books})
 }
