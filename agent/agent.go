@@ -323,6 +323,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	telling, stopTelling := context.WithCancel(context.Background())
 	defer stopTaking()
 	defer stopTelling()
+	a.beginLooking()
 	var work, tell sync.WaitGroup
 	failed := make(chan error, 2)
 	tell.Go(func() { a.publish.run(telling) })
@@ -349,7 +350,6 @@ func (a *Agent) Run(ctx context.Context) error {
 	} {
 		work.Go(func() { part(taking) })
 	}
-	a.beginLooking()
 	a.running.Store(true)
 	a.log.Info("tillpost runs", "version", a.opts.Version)
 	var err error

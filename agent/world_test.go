@@ -135,6 +135,7 @@ func inWorld(t *testing.T, policy string, test func(w *world), change ...func(*s
 				t.Log(w.log.String())
 			}
 		}()
+		w.broker.Publish(mqtt.Message{Topic: "tillpost/agent", Payload: []byte(`{"state":"offline","instance":"former"}`), Retained: true}) // as where an agent ran before
 		w.start()
 		test(w)
 	})
