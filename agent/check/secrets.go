@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
@@ -17,6 +18,9 @@ import (
 
 // soonExpired is how long before its end a certificate is worth a warning.
 const soonExpired = 21 * 24 * time.Hour
+
+// quoted is what YAML's errors repeat of the file, which holds users' password hashes.
+var quoted = regexp.MustCompile("`[^`]*`")
 
 // secrets looks at every file that the configuration names, but for the token, which is a subject of its own.
 func (c *checker) secrets() []Finding {
@@ -39,7 +43,7 @@ func (c *checker) secrets() []Finding {
 	}
 	if file := c.cfg.HTTP.WebConfigFile; file != "" {
 		if err := web.Validate(file); err != nil {
-			fs.fail("correct the file, or take the key out", "http.web_config_file %s: %v", file, err)
+			fs.fail("correct the file, or take the key out", "http.web_config_file %s: %s", file, quoted.ReplaceAllString(err.Error(), "…"))
 		}
 	}
 	fs.settled("the files that the configuration names are there and well guarded")

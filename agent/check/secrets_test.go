@@ -35,6 +35,7 @@ func TestSecrets(t *testing.T) {
 			[]string{"FAIL secrets mqtt.cert_file…belong together"}},
 		"a key as authority": {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\nca_file = %q", key), []string{"FAIL secrets mqtt.ca_file…holds a PRIVATE KEY"}},
 		"no authority":       {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\nca_file = %q", closed), []string{"FAIL secrets mqtt.ca_file…no certificate"}},
+		"web users":          {fmt.Sprintf("[http]\nweb_config_file = %q", writeFile(t, "web.yml", "basic_auth_users: s3cret-word\n", 0o600)), []string{"FAIL secrets http.web_config_file…line 1…correct the file"}},
 		"web config":         {fmt.Sprintf("[http]\nweb_config_file = %q", closed), []string{"FAIL secrets http.web_config_file…correct the file"}},
 	} {
 		t.Run(name, func(t *testing.T) {
