@@ -236,7 +236,7 @@ func (a *Agent) observe(c api.Call) {
 func (a *Agent) committed(changes []outbox.Change) {
 	for _, c := range changes {
 		r := c.Request
-		a.publish.changed(r, c.Position)
+		a.publish.changed(r, place{c.Position, c.Behind})
 		if c.Previous == 0 {
 			a.metrics.RequestAccepted(r.Kind.String())
 			a.admitted(r)

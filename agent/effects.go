@@ -27,7 +27,7 @@ func (l *lane) effect(r outbox.Request, e outbox.Event, f outbox.Effect) {
 		l.wakeAt(r.Seq, f.Timer, f.After, f.Answering)
 	case outbox.Publish:
 		if f.Waiting != nil {
-			l.publish.waits(r, 1, f.Waiting) // only the head of a lane waits for what is not on disk
+			l.publish.waits(r, headOfLane, f.Waiting) // only the head of a lane waits for what is not on disk
 		}
 		if e.Type == outbox.CheckWanted {
 			l.publish.status(l.publish.current(r), true)

@@ -175,7 +175,7 @@ func (l *lane) waits(r outbox.Request, code string, next time.Duration) {
 	if next > 0 {
 		w.Next = now.Add(next)
 	}
-	l.publish.waits(r, 1, w)
+	l.publish.waits(r, headOfLane, w)
 	l.show(r)
 }
 
@@ -188,8 +188,9 @@ func (l *lane) tellPositions(at outbox.Lane) {
 	time.AfterFunc(positionsPace, func() {
 		l.do(func() {
 			l.told = false
+			held := l.store.Lane(l.terminal).Holder != 0
 			for i, r := range l.store.Positions(l.terminal, positionsTold) {
-				l.publish.waits(r, i+1, nil)
+				l.publish.waits(r, place{i + 1, held || i > 0}, nil)
 			}
 		})
 	})

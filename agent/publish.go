@@ -14,8 +14,6 @@ import (
 )
 
 const (
-	// publishWindow is how many messages may be on their way to the broker at once.
-	publishWindow = 64
 	// publishQueue bounds what waits for the broker; beyond it everything is published anew instead.
 	publishQueue = 10_000
 	// agentPace and terminalsPace bound how often the summaries are published.
@@ -66,7 +64,7 @@ const (
 type overlay struct {
 	revision uint64
 	waiting  *outbox.Waiting
-	position int
+	at       place
 }
 
 func newPublisher(topics mqtt.Topics, store Outbox, log *slog.Logger) *publisher {
@@ -77,34 +75,43 @@ func newPublisher(topics mqtt.Topics, store Outbox, log *slog.Logger) *publisher
 }
 
 // changed tells a durable change. It is called in commit order and does not block.
-func (p *publisher) changed(r outbox.Request, position int) {
+func (p *publisher) changed(r outbox.Request, at place) {
 	p.mu.Lock()
-	if r.State.Final() || position == 0 {
+	if r.State.Final() || at.position == 0 {
 		delete(p.overlays, r.Seq)
 	} else {
-		p.overlays[r.Seq] = overlay{revision: r.Revision, position: position}
+		p.overlays[r.Seq] = overlay{revision: r.Revision, at: at}
 	}
 	p.mu.Unlock()
-	p.status(statusOf(r, position, nil), true)
+	p.status(statusOf(r, at, nil), true)
+}
+
+// knowPlace takes a place that was not told since the start, as of what a former process left.
+func (p *publisher) knowPlace(r outbox.Request, at place) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, known := p.overlays[r.Seq]; !known {
+		p.overlays[r.Seq] = overlay{revision: r.Revision, at: at}
+	}
 }
 
 // waits tells why a request waits, or that it moved up, without a durable change.
-func (p *publisher) waits(r outbox.Request, position int, waiting *outbox.Waiting) {
+func (p *publisher) waits(r outbox.Request, at place, waiting *outbox.Waiting) {
 	p.mu.Lock()
 	old, stands := p.overlays[r.Seq]
 	if waiting == nil && stands && old.revision == r.Revision {
 		waiting = old.waiting
 	}
-	if stands && old.revision == r.Revision && old.position == position && sameWaiting(old.waiting, waiting) {
+	if stands && old.revision == r.Revision && old.at == at && sameWaiting(old.waiting, waiting) {
 		p.mu.Unlock()
 		return
 	}
 	if waiting != nil && stands && old.waiting != nil && old.waiting.Code == waiting.Code {
 		waiting.Since = old.waiting.Since
 	}
-	p.overlays[r.Seq] = overlay{revision: r.Revision, waiting: waiting, position: position}
+	p.overlays[r.Seq] = overlay{revision: r.Revision, waiting: waiting, at: at}
 	p.mu.Unlock()
-	p.status(statusOf(r, position, waiting), true)
+	p.status(statusOf(r, at, waiting), true)
 }
 
 func sameWaiting(a, b *outbox.Waiting) bool {
@@ -122,7 +129,7 @@ func (p *publisher) current(r outbox.Request) mqtt.Status {
 	if o.revision != r.Revision {
 		o.waiting = nil
 	}
-	return statusOf(r, o.position, o.waiting)
+	return statusOf(r, o.at, o.waiting)
 }
 
 // waitingOf is the overlay of a request, nil if it has none.
@@ -341,43 +348,19 @@ func (p *publisher) everything(w *window) {
 		}
 		return !w.lost && w.ctx.Err() == nil
 	}
-	if err := p.store.EachOpen(w.ctx, "", func(r outbox.Request) bool { return tell(r) }); err != nil {
+	queued := map[string]int{}
+	open := func(r outbox.Request) bool {
+		if r.InQueue() {
+			queued[r.Terminal]++
+			n := queued[r.Terminal]
+			p.knowPlace(r, place{n, n > 1 || p.store.Lane(r.Terminal).Holder != 0})
+		}
+		return tell(r)
+	}
+	if err := p.store.EachOpen(w.ctx, "", open); err != nil {
 		p.log.Error("open requests could not be read to be told again", "err", err)
 	}
 	if err := p.store.Each(true, func(r outbox.Request) bool { return !r.State.Final() || tell(r) }); err != nil {
 		p.log.Error("ended requests could not be read to be told again", "err", err)
 	}
-}
-
-// window keeps a bounded number of messages on their way, and notices when one got lost with its connection.
-type window struct {
-	ctx    context.Context
-	bus    mqtt.Bus
-	tokens []mqtt.Token
-	lost   bool
-}
-
-func (w *window) publish(m mqtt.Message) {
-	if w.lost {
-		return
-	}
-	if len(w.tokens) >= publishWindow {
-		if w.tokens[0].Wait(w.ctx) != nil {
-			w.lost, w.tokens = true, nil
-			return
-		}
-		w.tokens = w.tokens[1:]
-	}
-	w.tokens = append(w.tokens, w.bus.Publish(m))
-}
-
-// drain waits until everything published is with the broker.
-func (w *window) drain() error {
-	for _, t := range w.tokens {
-		if err := t.Wait(w.ctx); err != nil {
-			return err
-		}
-	}
-	w.tokens = nil
-	return nil
 }

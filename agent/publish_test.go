@@ -54,7 +54,7 @@ func TestNoStatusGoesBackOnAConnect(t *testing.T) {
 	p.displays = func() []mqtt.Display { return nil }
 	store.while = func() {
 		for revision := uint64(3); revision <= 6; revision++ {
-			p.changed(at(revision), 0)
+			p.changed(at(revision), place{})
 		}
 	}
 	p.connected(true)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -166,7 +167,7 @@ func forbids(r api.Reply) bool {
 
 // missing tells of an operation that is not there at all: not confirmed for terminal orders, it may be anybody's 404.
 func missing(r api.Reply) bool {
-	return r.Outcome == api.OutcomeAmbiguous && (r.HTTPStatus == 404 || r.HTTPStatus == 405 || r.HTTPStatus == 501)
+	return errors.Is(r.Err, api.ErrNoOperation)
 }
 
 // missingMost is how often in a row an operation has to be missing before it is believed: any proxy on the way has a

@@ -7,9 +7,18 @@ import (
 	"tillpost/outbox"
 )
 
-// statusOf is a request as tills see it. position is its place among the queued of its lane, 0 where it has none;
-// waiting replaces the stored one where the lane knows better.
-func statusOf(r outbox.Request, position int, waiting *outbox.Waiting) mqtt.Status {
+// place is where a request stands among the queued of its lane: from 1, 0 where it does not queue. behind tells that
+// others come first, before it in the queue or on the terminal.
+type place struct {
+	position int
+	behind   bool
+}
+
+// headOfLane is the place of what is next.
+var headOfLane = place{position: 1}
+
+// statusOf is a request as tills see it. waiting replaces the stored one where the lane knows better.
+func statusOf(r outbox.Request, at place, waiting *outbox.Waiting) mqtt.Status {
 	s := mqtt.Status{
 		RequestID:    r.ID,
 		Kind:         mqtt.Kind(r.Kind.String()),
@@ -27,12 +36,12 @@ func statusOf(r outbox.Request, position int, waiting *outbox.Waiting) mqtt.Stat
 		s.Amount = mqtt.NewAmount(r.AmountOre, r.Currency)
 	}
 	if r.State == outbox.StateQueued {
-		s.QueuePosition = position
+		s.QueuePosition = at.position
 	}
 	if waiting == nil {
 		waiting = r.Waiting
 	}
-	if waiting == nil && r.State == outbox.StateQueued && position > 1 {
+	if waiting == nil && r.State == outbox.StateQueued && at.behind {
 		waiting = &outbox.Waiting{Code: outbox.WaitBehind, Since: r.Entered, Attempts: r.Attempts}
 	}
 	if waiting != nil && !r.State.Final() {

@@ -12,6 +12,7 @@ import (
 type envelope struct {
 	parsed     bool // the body is an object
 	own        bool // it is the API's frame, and not a proxy's or a framework's
+	broken     bool // the body begins as an object, and can't be read
 	statusCode int  // 0 where there is none
 	isError    bool
 	code       string
@@ -32,7 +33,7 @@ func decodeEnvelope(body []byte, s *scrubber) envelope {
 	if json.Unmarshal(body, &fields) != nil {
 		fields = nil
 		if json.Unmarshal(repair(body), &fields) != nil {
-			return envelope{}
+			return envelope{broken: true}
 		}
 	}
 	return readFields(fields, s)
@@ -193,6 +194,9 @@ func (e envelope) reply(op Operation, status int) Reply {
 	}
 	if r.Outcome == OutcomeAmbiguous {
 		r.Err = unsettled(r)
+		if !e.own && !e.broken && (status == 404 || status == 405 || status == 501) {
+			r.Err = fmt.Errorf("%w (HTTP %d)", ErrNoOperation, status)
+		}
 	}
 	return r
 }

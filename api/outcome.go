@@ -158,6 +158,9 @@ var (
 	ErrConnUsed = errors.New("this connection was used before")
 	// ErrCut is the cause where a reply was longer than its bound.
 	ErrCut = errors.New("the reply is longer than the bound")
+	// ErrNoOperation is the cause where somebody else than the API itself answered
+	// 404, 405 or 501, as a web server does for a path that it does not have.
+	ErrNoOperation = errors.New("nothing answers to this operation")
 	// ErrPaged is the cause where a list came in pages, so that one page of it
 	// proves nothing about the rest.
 	ErrPaged = errors.New("the list came in pages")

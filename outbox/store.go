@@ -39,6 +39,8 @@ type Change struct {
 	Effects []Effect
 	// Position is its place among the queued of its lane, from 1; 0 when it is not queued.
 	Position int
+	// Behind: others come first, on the terminal or before it in the queue.
+	Behind bool
 	// Previous is the state before; 0 when it was added.
 	Previous State
 }

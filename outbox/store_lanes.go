@@ -204,6 +204,11 @@ func (t *txn) position(r Request) (int, error) {
 	return n, err
 }
 
+// behind tells whether others come before a queued request.
+func (t *txn) behind(r Request, place int) bool {
+	return place > 1 || place == 1 && t.held(r.Terminal, r.Seq)
+}
+
 // eachQueued visits the queued laned requests of a terminal from a sequence on, without decoding them.
 func (t *txn) eachQueued(terminal string, from uint64, fn func(seq uint64) (bool, error)) error {
 	prefix := openPrefix(terminal)

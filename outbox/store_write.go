@@ -111,7 +111,7 @@ func (t *txn) add(r, known Request, record []byte) Added {
 	t.indexRefund(Request{}, r)
 	place, err := t.position(r)
 	t.note(err)
-	t.changes = append(t.changes, Change{Request: r, Position: place})
+	t.changes = append(t.changes, Change{Request: r, Position: place, Behind: t.behind(r, place)})
 	return Added{Request: r, Verdict: AddedNew}
 }
 
@@ -198,7 +198,7 @@ func (t *txn) apply(seq uint64, e Event) (Request, []Effect, error) {
 	}
 	place, err := t.position(after)
 	t.note(err)
-	t.changes = append(t.changes, Change{Request: after, Effects: fx, Position: place, Previous: before.State})
+	t.changes = append(t.changes, Change{Request: after, Effects: fx, Position: place, Behind: t.behind(after, place), Previous: before.State})
 	return after, fx, nil
 }
 

@@ -168,7 +168,7 @@ func (m *Mem) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, er
 			r.Seq = m.last
 			m.records[r.Seq], m.ids[r.ID], m.lanes[r.Terminal] = r, r.Seq, true
 			added = append(added, outbox.Added{Request: copied(r), Verdict: outbox.AddedNew})
-			changes = append(changes, outbox.Change{Request: copied(r), Position: m.position(r)})
+			changes = append(changes, outbox.Change{Request: copied(r), Position: m.position(r), Behind: m.behind(r)})
 		}
 		return changes, nil
 	})
@@ -202,7 +202,7 @@ func (m *Mem) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Req
 		if err := m.replace(before, after); err != nil {
 			return nil, err
 		}
-		return []outbox.Change{{Request: copied(after), Effects: fx, Position: m.position(after), Previous: before.State}}, nil
+		return []outbox.Change{{Request: copied(after), Effects: fx, Position: m.position(after), Behind: m.behind(after), Previous: before.State}}, nil
 	})
 	if err != nil {
 		return outbox.Request{}, nil, err

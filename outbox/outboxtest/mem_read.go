@@ -84,6 +84,12 @@ func (m *Mem) position(r outbox.Request) int {
 	return n
 }
 
+// behind tells whether others come before a queued request.
+func (m *Mem) behind(r outbox.Request) bool {
+	place := m.position(r)
+	return place > 1 || place == 1 && m.lane(r.Terminal).Holder != 0
+}
+
 func (m *Mem) lane(terminal string) outbox.Lane {
 	l := outbox.Lane{Terminal: terminal}
 	for _, r := range m.records {
