@@ -19,7 +19,7 @@ func (m *move) orderCancelling() {
 	case Refused:
 		m.cancelRefused()
 	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, NotFound:
-		m.wake(TimerCancel, m.retryAfter(searchAgain))
+		m.cancelLater()
 	case DoubtTimeout:
 		if m.e.Timer == TimerDoubtCheck {
 			m.ignore(ignoredStale)
@@ -41,6 +41,19 @@ func (m *move) orderCancelling() {
 	default:
 		m.ignore(ignoredPair)
 	}
+}
+
+// cancelLater has another try soon, and tells why it has to.
+func (m *move) cancelLater() {
+	after := m.soon()
+	code := map[EventType]string{
+		Busy: WaitBusy, Unavailable: WaitAPIUnreachable, RateLimited: WaitRateLimited, Unauthorized: WaitUnauthorized,
+	}[m.e.Type]
+	if code == "" {
+		code = WaitAPIError
+	}
+	m.do(Effect{Type: Publish, Waiting: m.waiting(code, after)})
+	m.wake(TimerCancel, after)
 }
 
 // cancelRefused settles by "already paid"; any other refusal is looked into. A refusal may also answer the cancel of a

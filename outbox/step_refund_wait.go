@@ -111,7 +111,7 @@ func (m *move) refundCancelling() {
 		m.query()
 		m.wake(TimerCancel, m.retryAfter(searchAgain))
 	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, NotFound:
-		m.wake(TimerCancel, m.retryAfter(searchAgain))
+		m.cancelLater()
 	case DoubtTimeout:
 		if m.e.Timer != TimerDoubtHold {
 			m.ignore(ignoredStale)
