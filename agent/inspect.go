@@ -30,13 +30,17 @@ type historyEntry struct {
 }
 
 func (a *Agent) view(r outbox.Request) requestView {
-	v := requestView{Status: a.publish.current(r), History: []historyEntry{}}
+	return requestView{Status: a.publish.current(r), History: history(r)}
+}
+
+func history(r outbox.Request) []historyEntry {
+	list := []historyEntry{}
 	for _, e := range r.History {
-		v.History = append(v.History, historyEntry{
+		list = append(list, historyEntry{
 			Revision: e.Revision, At: mqtt.At(e.At.Time()), State: e.State.String(), Event: e.Event, Code: e.Code, By: e.By,
 		})
 	}
-	return v
+	return list
 }
 
 // Request implements monitor.Requests.

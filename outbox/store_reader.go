@@ -63,14 +63,26 @@ type Figures struct {
 	Size, Free int64
 	// States counts the records, open and ended, by state.
 	States map[State]int
+	// Outdated says that the marker beside the file is another copy's, or missing: the next Open takes this file for an
+	// older copy. It means nothing for a snapshot.
+	Outdated bool
 	// Open and Ended count the records; Pruned counts the ids of ended requests whose record was removed.
 	Open, Ended, Pruned int
 }
 
 // Figures counts.
 func (r *Reader) Figures() (Figures, error) {
+	mark, err := readMarker(r.s.path)
+	if err != nil {
+		return Figures{}, err
+	}
 	f := Figures{Identity: r.Identity(), Size: fileSize(r.s.path), States: map[State]int{}}
-	err := r.s.view(func(t *txn) error {
+	err = r.s.view(func(t *txn) error {
+		st, err := t.state()
+		if err != nil {
+			return err
+		}
+		f.Outdated = outdated(mark, st, t.requests.Sequence() > 0)
 		f.Free = int64(r.s.db.Stats().FreePageN) * pageSize
 		f.Pruned = count(t.tombs)
 		for _, b := range []*bbolt.Bucket{t.requests, t.ended.all, t.ended.newest} {
