@@ -91,7 +91,7 @@ func TestReplayedCallbacksAreOneASecond(t *testing.T) {
 		cb.post = func(outbox.Request, string, bool) { passed.Add(1) }
 		for range 500 {
 			w := httptest.NewRecorder()
-			cb.handler().ServeHTTP(w, httptest.NewRequest("GET", "/callback/"+mark+"?orderUuid=ODR1&status=Cancelled&type=Payment", nil))
+			cb.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/callback/"+mark+"?orderUuid=ODR1&status=Cancelled&type=Payment", nil))
 			if w.Code != http.StatusNoContent {
 				t.Fatalf("answered %d", w.Code)
 			}
