@@ -1,9 +1,11 @@
 package mqtt
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -29,6 +31,10 @@ type Options struct {
 	// CAFile, CertFile and KeyFile are PEM files for tls, read on each
 	// connect. Without CAFile the system's roots are used.
 	CAFile, CertFile, KeyFile string
+	// PeerCertFile is a PEM file with the very certificate that the broker has
+	// to present, for who has it at hand; its names and its issuer don't count
+	// then, and CAFile is not used.
+	PeerCertFile string
 	// Will makes the last will's payload on each connect; it is retained on
 	// Topics.Agent(). nil is no last will.
 	Will func() []byte
@@ -111,13 +117,16 @@ func parseURL(s string) (endpoint, error) {
 
 func (o *Options) tlsConfig(host string) (*tls.Config, error) {
 	config := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	if o.PeerCertFile != "" {
+		return pinned(config, o.PeerCertFile)
+	}
 	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
+		roots, err := os.ReadFile(o.CAFile)
 		if err != nil {
 			return nil, fmt.Errorf("reading the broker's CA file: %w", err)
 		}
 		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
+		if !config.RootCAs.AppendCertsFromPEM(roots) {
 			return nil, fmt.Errorf("the broker's CA file %s holds no certificate in PEM", o.CAFile)
 		}
 	}
@@ -127,6 +136,27 @@ func (o *Options) tlsConfig(host string) (*tls.Config, error) {
 			return nil, fmt.Errorf("reading the client certificate for the broker: %w", err)
 		}
 		config.Certificates = []tls.Certificate{cert}
+	}
+	return config, nil
+}
+
+// pinned makes config accept the first certificate of a file and no other. Who
+// presents it has proved to hold its key.
+func pinned(config *tls.Config, file string) (*tls.Config, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the broker's own certificate: %w", err)
+	}
+	block, _ := pem.Decode(raw)
+	if block == nil || block.Type != "CERTIFICATE" {
+		return nil, fmt.Errorf("the file %s does not begin with a certificate in PEM", file)
+	}
+	config.InsecureSkipVerify = true
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		if len(state.PeerCertificates) == 0 || !bytes.Equal(state.PeerCertificates[0].Raw, block.Bytes) {
+			return fmt.Errorf("the broker presents another certificate than the one in %s", file)
+		}
+		return nil
 	}
 	return config, nil
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
+	"net"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -53,17 +53,40 @@ func (l *login) in(cfg *config.Config) *config.Config {
 	return &own
 }
 
+// brokerURL is where the broker is reached from this machine, whether it is one of its own or part of the agent.
+func brokerURL(m config.MQTT) string {
+	if m.Embedded == nil {
+		return m.URL
+	}
+	host, port, err := net.SplitHostPort(m.Embedded.Listen)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		host = "127.0.0.1"
+	}
+	scheme := "tcp://"
+	if m.Embedded.CertFile != "" {
+		scheme = "tls://"
+	}
+	return scheme + net.JoinHostPort(host, port)
+}
+
+// embeddedCert is the certificate that the embedded broker presents. It need not be made out to the address at which
+// it is reached from here.
+func embeddedCert(m config.MQTT) string {
+	if m.Embedded == nil {
+		return ""
+	}
+	return m.Embedded.CertFile
+}
+
 // newConnection makes a client that subscribes to filters. It has a client id of its own: the agent's would throw the
 // agent out.
 func newConnection(cfg *config.Config, filters []string) (*connection, error) {
 	m := cfg.MQTT
-	if m.URL == "" {
-		return nil, fmt.Errorf("%s: %w", cfg.File, errNoBroker)
-	}
 	c := &connection{events: make(chan event)}
 	bus, err := mqtt.NewSubscriber(mqtt.Options{
-		URL: m.URL, ClientID: "tillpost-" + rand.Text()[:12], Topics: mqtt.Topics{Prefix: m.TopicPrefix},
+		URL: brokerURL(m), ClientID: "tillpost-" + rand.Text()[:12], Topics: mqtt.Topics{Prefix: m.TopicPrefix},
 		Username: m.Username, Password: cfg.PasswordReader(), CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile,
+		PeerCertFile: embeddedCert(m),
 	}, filters, mqtt.Handlers{Up: c.up, Down: c.down, Deliver: c.deliver})
 	if err != nil {
 		return nil, err

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -119,5 +118,3 @@ func parseKind(name string) (mqtt.Kind, error) {
 	}
 	return "", usagef("%q is no kind of request; write one of %s", name, kinds)
 }
-
-var errNoBroker = errors.New("mqtt.url is not set; write the broker's address there, such as tcp://127.0.0.1:1883")
