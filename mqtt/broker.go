@@ -83,6 +83,8 @@ type Broker struct {
 	up       atomic.Bool
 	stopping chan struct{}
 	taking   deliveries
+	// acks has room for one sign that a client has acknowledged something.
+	acks chan struct{}
 	// delivering makes calls of Deliver one at a time.
 	delivering sync.Mutex
 
@@ -123,6 +125,7 @@ func NewBroker(options BrokerOptions, handlers Handlers) (*Broker, error) {
 		log:      options.Log,
 		seldom:   rate.Sometimes{First: 20, Interval: time.Second},
 		stopping: make(chan struct{}),
+		acks:     make(chan struct{}, 1),
 		retained: retained{folders: map[string]map[string][]byte{}},
 		peers:    map[*peer]struct{}{},
 		byID:     map[string]*peer{},
@@ -195,6 +198,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	<-ctx.Done()
 	_ = b.Close() // what it could say is that it was closed before
 	b.taking.stop(b.options.CloseGrace)
+	b.lastWordsRead(min(b.options.CloseGrace, lastWords))
 	b.up.Store(false)
 	close(b.stopping)
 	running.Wait()

@@ -111,6 +111,7 @@ func (b *Broker) forget(p *peer) {
 	}
 	b.mu.Unlock()
 	close(p.ended)
+	signal(b.acks)
 	p.waitClosed()
 	b.mu.Lock()
 	delete(b.peers, p)
@@ -159,6 +160,7 @@ func (h *hook) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Packet
 	case packets.Puback:
 		if p := peerOf(cl); p.unacked.Load() > 0 {
 			p.unacked.Add(-1)
+			signal(h.b.acks)
 		}
 	}
 	return pk, nil

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"slices"
+	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
 )
@@ -91,6 +92,22 @@ func (p *peer) mostUnacked() int32 {
 		return min(int32(m), maxUnacked)
 	}
 	return maxUnacked
+}
+
+// lastWordsRead waits until the clients have acknowledged what they were told,
+// but not longer than grace: some forget what they have received but not looked
+// at when their connection ends.
+func (b *Broker) lastWordsRead(grace time.Duration) {
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	unread := func(p *peer) bool { return p.unacked.Load() > 0 && !p.gone() }
+	for slices.ContainsFunc(b.everybody(), unread) {
+		select {
+		case <-b.acks:
+		case <-timer.C:
+			return
+		}
+	}
 }
 
 func (p *peer) mayRead(topic string) bool {

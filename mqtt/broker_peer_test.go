@@ -1,0 +1,228 @@
+package mqtt
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func newTestBroker(t *testing.T) *Broker {
+	t.Helper()
+	b, err := NewBroker(BrokerOptions{Listen: "127.0.0.1:0", Topics: Topics{Prefix: "test"}}, Handlers{
+		Deliver: func(d Delivery) { d.Ack() }, Up: func() {}, Down: func(error) {},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestPeerGreetingTimeout: who says nothing, or goes on saying a little, has
+// ten seconds to be greeted.
+func TestPeerGreetingTimeout(t *testing.T) {
+	t.Parallel()
+	for name, said := range map[string][]byte{"nothing": nil, "half a CONNECT": {0x10, 13, 0, 4, 'M'}} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newTestBroker(t)
+			ours, theirs := net.Pipe()
+			p := b.admit(ours)
+			go b.serve(p)
+			if _, err := theirs.Write(said); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(greetingTimeout - time.Millisecond)
+			synctest.Wait()
+			if p.gone() {
+				t.Errorf("%s: closed too early", name)
+			}
+			time.Sleep(time.Millisecond)
+			synctest.Wait()
+			if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
+				t.Errorf("%s: still open after ten seconds: %v", name, err)
+			}
+			if len(b.everybody()) != 0 {
+				t.Errorf("%s: the connection is still counted", name)
+			}
+		})
+	}
+}
+
+var helloFrame = []byte{0x10, 13, 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 60, 0, 1, 'x'}
+
+// TestPeerKeepAlive: a client that is silent for one and a half of its
+// keepalive is gone, and its writes don't count for it.
+func TestPeerKeepAlive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newTestBroker(t)
+		ours, theirs := net.Pipe()
+		go b.serve(b.admit(ours))
+		go func() { _, _ = io.Copy(io.Discard, theirs) }()
+		for _, frame := range [][]byte{helloFrame, {0x82, 6, 0, 1, 0, 1, '#', 1}} {
+			if _, err := theirs.Write(frame); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 89 {
+			time.Sleep(time.Second)
+			b.tell(Message{Topic: "test/agent", Payload: []byte("x")}, "")
+		}
+		time.Sleep(999 * time.Millisecond)
+		synctest.Wait()
+		if b.peer("x") == nil {
+			t.Error("closed too early")
+		}
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		if b.peer("x") != nil {
+			t.Error("still there after one and a half of its keepalive")
+		}
+		_ = theirs.Close()
+	})
+}
+
+// TestPeerStalls: telling a client that reads nothing blocks nobody, and after
+// ten seconds it is cut off.
+func TestPeerStalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		total := &backlog{}
+		p := newPeer(ours, total)
+		begun := time.Now()
+		for range 8 {
+			if _, err := p.Write(bytes.Repeat([]byte("x"), 1000)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if time.Since(begun) != 0 {
+			t.Error("a write blocked")
+		}
+		waited := make(chan bool, 1)
+		go func() { waited <- p.waitForRoom() }()
+		time.Sleep(peerWriteTimeout - time.Millisecond)
+		synctest.Wait()
+		if p.gone() {
+			t.Error("cut off too early")
+		}
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		if !p.gone() || total.bytes.Load() != 0 {
+			t.Errorf("gone %t, and %d bytes still wait", p.gone(), total.bytes.Load())
+		}
+		if _, err := p.Write([]byte("x")); err == nil {
+			t.Error("a write to a connection that was cut off")
+		}
+		_, _ = p.Close(), theirs.Close()
+		<-waited
+	})
+}
+
+// TestPeerBounds: one client may be a megabyte behind, all together a fixed
+// amount.
+func TestPeerBounds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		total := &backlog{}
+		piece := make([]byte, maxBehind/4)
+		open := func() (*peer, func()) {
+			ours, theirs := net.Pipe()
+			p := newPeer(ours, total)
+			return p, func() { _, _ = p.Close(), theirs.Close() }
+		}
+		one, end := open()
+		defer end()
+		for range 4 {
+			if _, err := one.Write(piece); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := one.Write([]byte("x")); err != errTooSlow {
+			t.Errorf("one byte more than a client may be behind: %v", err)
+		}
+		synctest.Wait()
+		if n := total.bytes.Load(); n != 0 {
+			t.Fatalf("%d bytes wait for nobody", n)
+		}
+		for range maxBacklog / maxBehind {
+			p, end := open()
+			defer end()
+			for range 4 {
+				if _, err := p.Write(piece); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		last, end := open()
+		defer end()
+		if _, err := last.Write([]byte("x")); err != errTooSlow {
+			t.Errorf("one byte more than all may be behind: %v", err)
+		}
+	})
+}
+
+// TestPeerLastWords: what was written before the end still goes out, for a
+// second.
+func TestPeerLastWords(t *testing.T) {
+	t.Parallel()
+	for _, reads := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := net.Pipe()
+			p := newPeer(ours, &backlog{})
+			if _, err := p.Write([]byte("because")); err != nil {
+				t.Fatal(err)
+			}
+			begun := time.Now()
+			_ = p.Close()
+			if _, err := p.Write([]byte("x")); err == nil {
+				t.Error("a write after the end")
+			}
+			if reads {
+				if got, err := io.ReadAll(theirs); string(got) != "because" || err != nil {
+					t.Errorf("%q, %v", got, err)
+				}
+			}
+			p.waitClosed()
+			if took := time.Since(begun); reads && took != 0 || !reads && took != lastWords {
+				t.Errorf("closed after %v", took)
+			}
+			_ = theirs.Close()
+		})
+	}
+}
+
+func TestFilters(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		filter, other  string
+		matches, meets bool
+	}{
+		{"a/+/c", "a/b/c", true, true},
+		{"a/+/c", "a//c", true, true},
+		{"a/+/c", "a/b/c/d", false, false},
+		{"a/+", "a", false, false},
+		{"a/#", "a", true, true},
+		{"a/#", "a/b/c", true, true},
+		{"a/#", "b", false, false},
+		{"#", "a/b", true, true},
+		{"a/b", "a/b", true, true},
+		{"a/b", "a/c", false, false},
+		{"a/b", "a/+", false, true},
+		{"+/b/c", "a/+/c", false, true},
+		{"+/b/c", "a/+/d", false, false},
+		{"a/b", "#", false, true},
+		{"a/b", "a/b/#", false, true},
+		{"a/b", "a/b/c/#", false, false},
+		{"a", "+/+", false, false},
+	} {
+		if got := filterMatches(tt.filter, tt.other); got != tt.matches {
+			t.Errorf("%s matches %s: %t", tt.filter, tt.other, got)
+		}
+		if got, back := filtersMeet(tt.filter, tt.other), filtersMeet(tt.other, tt.filter); got != tt.meets || back != got {
+			t.Errorf("%s meets %s: %t, %t", tt.filter, tt.other, got, back)
+		}
+	}
+}
