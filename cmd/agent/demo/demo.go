@@ -1,0 +1,122 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Options say how the demo is played and where it is told. Out and Program are required.
+type Options struct {
+	// Out is where the story is told, in lines of at most Width characters (0 is 80).
+	Out   io.Writer
+	Width int
+	// Colour marks what is told with the escape sequences of a terminal.
+	Colour bool
+	// Dir is the folder to work in and to leave behind; it must be empty or not be there yet. "" takes a temporary one,
+	// which is removed at the end unless the demo failed.
+	Dir string
+	// Stay leaves everything running after the day, until ctx ends.
+	Stay bool
+	// Fast leaves out the pauses for reading, and hurries the customers.
+	Fast bool
+	// Program is the executable of tillpost, started for the daemon as "Program run --config FILE".
+	Program string
+	// Name is how a person calls Program, for what is shown to be typed; "" is "tillpost".
+	Name string
+}
+
+var errInterrupted = errors.New("the demo was interrupted before the day was over")
+
+// Run plays the day. It returns nil only if every request ended as scripted and all books agree, also where it stayed
+// until ctx ended; an end of ctx before that is an error. It leaves no process behind.
+func Run(ctx context.Context, o Options) (err error) {
+	if o.Name == "" {
+		o.Name = "tillpost"
+	}
+	if o.Width == 0 {
+		o.Width = 80
+	}
+	dir, remove, err := folder(o.Dir)
+	if err != nil {
+		return err
+	}
+	tell := newTeller(o.Out, o.Width, o.Colour)
+	p := &play{options: o, pace: paceOf(o.Fast), tell: tell}
+	defer func() {
+		switch {
+		case err == nil && remove, errors.Is(err, errInterrupted) && remove:
+			err = errors.Join(err, os.RemoveAll(dir))
+		case err != nil:
+			err = fmt.Errorf("%w; what the daemon logged is in %s", err, filepath.Join(dir, logName))
+		}
+	}()
+	p.welcome()
+	p.shop, err = openShop(ctx, o.Program, dir, p.pace, tell)
+	if err == nil {
+		err = p.day(ctx)
+		err = errors.Join(err, p.shop.close())
+	}
+	if ctx.Err() != nil && !p.over {
+		return errInterrupted
+	}
+	return errors.Join(err, tell.failed())
+}
+
+// folder makes the folder to work in; remove tells that it is ours to remove.
+func folder(dir string) (made string, remove bool, err error) {
+	if dir == "" {
+		made, err = os.MkdirTemp("", "tillpost-demo-")
+		return made, true, err
+	}
+	// The configuration names its files by their folder, from wherever it is used.
+	if dir, err = filepath.Abs(dir); err != nil {
+		return "", false, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", false, fmt.Errorf("make the demo's folder: %w; choose another one with --dir", err)
+	}
+	found, err := os.ReadDir(dir)
+	if err != nil {
+		return "", false, fmt.Errorf("look into the demo's folder: %w; choose another one with --dir", err)
+	}
+	if len(found) > 0 {
+		return "", false, fmt.Errorf("the folder %s is not empty; the demo begins with an empty outbox: choose another one with --dir", dir)
+	}
+	return dir, false, nil
+}
+
+// pace is how long things take that nobody waits for in earnest.
+type pace struct {
+	read     time.Duration // for a reader, after the narrator has spoken
+	customer time.Duration
+	busy     time.Duration
+	outage   time.Duration
+	approver time.Duration
+}
+
+func paceOf(fast bool) pace {
+	if fast {
+		return pace{customer: 200 * time.Millisecond, busy: 1500 * time.Millisecond, outage: 300 * time.Millisecond, approver: 500 * time.Millisecond}
+	}
+	return pace{read: 1300 * time.Millisecond, customer: 1500 * time.Millisecond, busy: 4 * time.Second, outage: 1500 * time.Millisecond, approver: 2500 * time.Millisecond}
+}
+
+// sleep waits for d; the error is ctx's.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

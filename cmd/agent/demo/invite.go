@@ -1,0 +1,46 @@
+package demo
+
+import (
+	"fmt"
+	"net"
+)
+
+// invite tells what to do with what goes on running.
+func (p *play) invite() {
+	s := p.shop
+	_, port, err := net.SplitHostPort(s.broker)
+	if err != nil {
+		port = s.broker
+	}
+	name, topic := p.options.Name, s.till.topics.Request(counter1, "order")
+	p.tell.block("",
+		"The shop stays open. Ctrl-C closes it. In other terminals you can",
+		"",
+		"watch it:",
+		fmt.Sprintf("  %s watch --config %s", name, s.config),
+		fmt.Sprintf("  mosquitto_sub -p %s -v -t 'tillpost/#'", port),
+		"sell something, and pay it back (each requestId is good for one request):",
+		"  "+fmt.Sprintf(`echo '{"requestId":"mine-1","order":%s}' |`, orderText),
+		fmt.Sprintf("    %s send --config %s %s order -", name, s.config, counter1),
+		`  echo '{"requestId":"mine-2","orderRequestId":"mine-1","full":true}' |`,
+		fmt.Sprintf("    %s send --config %s %s refund -", name, s.config, counter1),
+		"or with a client of your own:",
+		fmt.Sprintf("  mosquitto_pub -p %s -q 1 -t %s -f order.json", port, topic),
+		"make trouble, then sell again:",
+		fmt.Sprintf(`  curl %s/faults -d '{"operation":"create","kind":"drop_after"}'`, s.control),
+		fmt.Sprintf(`  curl %s/busy -d '{"terminal":"%s","busy":true,"for":"20s"}'`, s.control, counter1),
+		fmt.Sprintf(`  curl %s/customers -d '{"deed":"declines","after":"2s"}'`, s.control),
+		fmt.Sprintf(`  curl %s/down -d '{"down":true}'`, s.control),
+		"look into the books, at Front Payment and here:",
+		fmt.Sprintf("  curl %s/orders", s.control),
+		fmt.Sprintf("  %s show --config %s sale-8", name, s.config),
+		fmt.Sprintf("  curl %s/api/v1/requests", s.daemon.http),
+		fmt.Sprintf("  curl %s/metrics", s.daemon.http),
+		"settle what is in doubt, where a fault of the kind drop_before left it:",
+		fmt.Sprintf("  %s resolve --config %s ID --resubmit --by YOU", name, s.config),
+	)
+}
+
+// orderText is the least that an order can be, with the shop's defaults behind it.
+const orderText = `{"products":[{"name":"Tea","productId":"P1","quantity":"1","rate":42,"discount":0,"tax":"0","amount":42}],` +
+	`"orderSummary":{"subTotal":"42.00","totalTax":"0.00","totalDiscount":"0.00","grandTotal":"42.00"},"receiptPrint":false}`

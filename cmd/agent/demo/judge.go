@@ -1,0 +1,184 @@
+package demo
+
+import (
+	"fmt"
+
+	"github.com/govalues/decimal"
+
+	"tillpost/api/simulator"
+	"tillpost/mqtt"
+)
+
+// expected is how a request has to end.
+type expected struct {
+	id    string
+	kind  mqtt.Kind
+	state string
+	code  string // of the reason; "" is any or none
+	ore   int64  // the amount that moves if it ends paid or refunded
+
+	topic   string
+	payload []byte
+}
+
+// tally counts requests or orders, and their money in øre.
+type tally struct {
+	n   int
+	ore int64
+}
+
+func (t *tally) add(ore int64) {
+	t.n++
+	t.ore += ore
+}
+
+// verdict is what became of the day. By the till's statuses, by the simulator's books and by the metrics:
+type verdict struct {
+	paid, refunded, declined, cancelled [2]tally // told to the till; in the books
+	metrics                             metrics
+	twice                               int // orders beyond the one that a sale may have
+	open                                int // requests without an end
+	faults                              []string
+}
+
+func (v *verdict) fault(format string, args ...any) {
+	v.faults = append(v.faults, fmt.Sprintf(format, args...))
+}
+
+// judge holds what was told of each request against what had to become of it, and all of it against the books and the
+// metrics. It finds a fault for everything that does not agree.
+func judge(script []expected, told map[string]mqtt.Status, books []simulator.Order, counted metrics) verdict {
+	v := verdict{metrics: counted}
+	byReference := map[string][]simulator.Order{}
+	for _, o := range books {
+		for _, ref := range o.References {
+			byReference[ref] = append(byReference[ref], o)
+		}
+	}
+	known := map[string]bool{}
+	refunds := map[string]int64{} // by order
+	for _, e := range script {
+		s := told[e.id]
+		v.ending(e, s)
+		switch {
+		case e.kind == mqtt.KindOrder:
+			v.order(e, s, byReference[e.id])
+			for _, o := range byReference[e.id] {
+				known[o.UUID] = true
+			}
+		case s.State == "refunded":
+			refunds[s.OrderUUID] += e.ore
+		}
+	}
+	for _, o := range books {
+		v.book(o, known[o.UUID], refunds[o.UUID])
+	}
+	v.compare()
+	return v
+}
+
+// ending judges a request by what was told of it.
+func (v *verdict) ending(e expected, s mqtt.Status) {
+	switch {
+	case s.State == "":
+		v.open++
+		v.fault("nothing was ever told of %s", e.id)
+	case !s.Final:
+		v.open++
+		v.fault("%s has not ended: it is %s", e.id, s.State)
+	case s.State != e.state:
+		v.fault("%s ended %s, not %s", e.id, s.State, e.state)
+	case e.code != "" && (s.Reason == nil || s.Reason.Code != e.code):
+		v.fault("%s ended %s for another reason than %s", e.id, s.State, e.code)
+	case s.Late:
+		v.fault("%s was told late", e.id)
+	}
+	amount := int64(0)
+	if s.Amount != nil {
+		amount = oreOf(s.Amount.Value)
+	}
+	switch s.State {
+	case "paid":
+		v.paid[0].add(amount)
+	case "refunded":
+		v.refunded[0].add(amount)
+	case "declined":
+		v.declined[0].add(amount)
+	case "cancelled":
+		v.cancelled[0].add(amount)
+	}
+	if (s.State == "paid" || s.State == "refunded") && amount != e.ore {
+		v.fault("%s moved %s, not %s", e.id, kroner(amount), kroner(e.ore))
+	}
+}
+
+// order judges a sale by the orders that bear its id: exactly one, which is the one that was told.
+func (v *verdict) order(e expected, s mqtt.Status, orders []simulator.Order) {
+	v.twice += max(len(orders)-1, 0)
+	if len(orders) != 1 {
+		v.fault("Front Payment has %d orders for %s", len(orders), e.id)
+		return
+	}
+	o := orders[0]
+	if o.UUID != s.OrderUUID {
+		v.fault("%s is order %s at Front Payment, but was told to be %s", e.id, o.UUID, s.OrderUUID)
+	}
+	if got := oreOf(o.Amount.String()); got != e.ore {
+		v.fault("%s is %s at Front Payment, not %s", e.id, kroner(got), kroner(e.ore))
+	}
+	if paid := !o.PaidAt.IsZero(); paid != (s.State == "paid") {
+		v.fault("%s was told %s, but is %s at Front Payment", e.id, s.State, o.Status)
+	}
+}
+
+// book counts an order of the simulator's, and judges what was paid back of it.
+func (v *verdict) book(o simulator.Order, known bool, refunded int64) {
+	if !known {
+		v.fault("Front Payment has the order %s, which nobody placed", o.UUID)
+	}
+	amount := oreOf(o.Amount.String())
+	switch {
+	case !o.PaidAt.IsZero():
+		v.paid[1].add(amount)
+	case o.Declined:
+		v.declined[1].add(amount)
+	case o.Status == simulator.Cancelled:
+		v.cancelled[1].add(amount)
+	}
+	sum := int64(0)
+	for _, r := range o.Refunds {
+		if r.Status == simulator.RefundDone {
+			ore := oreOf(r.Amount.String())
+			v.refunded[1].add(ore)
+			sum += ore
+		}
+	}
+	if sum != refunded {
+		v.fault("of order %s %s were paid back, but %s were told", o.UUID, kroner(sum), kroner(refunded))
+	}
+}
+
+// compare holds the sums against each other.
+func (v *verdict) compare() {
+	for _, r := range v.rows() {
+		if r.by[0] != r.by[1] {
+			v.fault("%s: the till heard of %d (%s), Front Payment has %d (%s)", r.name, r.by[0].n, kroner(r.by[0].ore), r.by[1].n, kroner(r.by[1].ore))
+		}
+		if r.by[0].n != r.metric {
+			v.fault("%s: the till heard of %d, the metrics count %d", r.name, r.by[0].n, r.metric)
+		}
+	}
+}
+
+// oreOf reads an amount of kroner with at most two decimals; -1 is one that can't be read, which nothing equals.
+func oreOf(text string) int64 {
+	d, err := decimal.Parse(text)
+	if err != nil {
+		return -1
+	}
+	whole, frac, ok := d.Int64(2)
+	if !ok || d.MinScale() > 2 {
+		return -1
+	}
+	return whole*100 + frac
+}

@@ -1,0 +1,13 @@
+//go:build unix && !linux
+
+package demo
+
+import (
+	"os"
+	"syscall"
+)
+
+// ownProcess keeps the terminal's Ctrl-C from the daemon, which is stopped after the till.
+func ownProcess() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+func askToStop(p *os.Process) error { return p.Signal(syscall.SIGTERM) }

@@ -1,0 +1,121 @@
+package demo
+
+import (
+	"io"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// tone is what a line means to its reader; on a terminal it has a colour.
+type tone string
+
+const (
+	plainly tone = ""
+	well    tone = "32" // green
+	waits   tone = "33" // yellow
+	badly   tone = "31" // red
+	loudly  tone = "1"  // bold
+	softly  tone = "2"  // dim
+)
+
+// Who speaks. The column is as wide as the longest of them.
+const (
+	whoTill     = "till"
+	whoTillpost = "tillpost"
+	whoPayment  = "Front Payment"
+	whoDisplay  = "display"
+	whoPlug     = "network"
+	whoStaff    = "staff"
+)
+
+// teller writes what happens, one line after the other. Its methods may be called at any time from any goroutine.
+type teller struct {
+	width  int
+	colour bool
+
+	mu  sync.Mutex
+	w   io.Writer
+	err error // the first that writing brought
+}
+
+func newTeller(w io.Writer, width int, colour bool) *teller {
+	return &teller{w: w, width: max(width, 50), colour: colour}
+}
+
+// failed is the first error that writing brought.
+func (t *teller) failed() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err
+}
+
+// say tells what somebody does, now.
+func (t *teller) say(who, what string, how tone) {
+	const columns = 2 + 8 + 2 + len(whoPayment) + 2
+	lines := wrap(printable(what), t.width-columns)
+	head := "  " + t.paint(softly, time.Now().Format(time.TimeOnly)) + "  " + who + strings.Repeat(" ", len(whoPayment)-len(who)) + "  "
+	var b strings.Builder
+	for _, line := range lines {
+		b.WriteString(head + t.paint(how, line) + "\n")
+		head = strings.Repeat(" ", columns)
+	}
+	t.write(b.String())
+}
+
+// title begins a scene.
+func (t *teller) title(text string) { t.write("\n" + t.paint(loudly, text) + "\n") }
+
+// narrate writes the narrator's words as a paragraph.
+func (t *teller) narrate(text string) {
+	t.write("  " + strings.Join(wrap(text, t.width-2), "\n  ") + "\n\n")
+}
+
+// block writes lines as they are; none of them is broken, so that they can be copied.
+func (t *teller) block(lines ...string) {
+	t.write(strings.Join(lines, "\n") + "\n")
+}
+
+func (t *teller) write(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err == nil {
+		_, t.err = io.WriteString(t.w, text)
+	}
+}
+
+func (t *teller) paint(how tone, text string) string {
+	if !t.colour || how == plainly || text == "" {
+		return text
+	}
+	return "\x1b[" + string(how) + "m" + text + "\x1b[0m"
+}
+
+// wrap breaks a text at its spaces into lines of at most width characters; a longer word has a line of its own.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
+			line += " " + word
+		default:
+			lines, line = append(lines, line), word
+		}
+	}
+	return append(lines, line)
+}
+
+// printable makes text from elsewhere safe for a screen.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '·'
+	}, s)
+}
