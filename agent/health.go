@@ -2,6 +2,9 @@ package agent
 
 import (
 	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -30,6 +33,7 @@ type health struct {
 	mu      sync.Mutex
 	failing time.Time // of the first call without a reply since the last one with
 	failed  int       // such calls in a row
+	why     string    // what is known of the cause
 	probed  time.Time
 	wake    chan struct{}
 }
@@ -46,7 +50,7 @@ func (h *health) saw(replied bool, outcome api.Outcome) {
 		}
 		h.mu.Lock()
 		was := h.failing
-		h.failing, h.failed = time.Time{}, 0
+		h.failing, h.failed, h.why = time.Time{}, 0, ""
 		h.mu.Unlock()
 		if !was.IsZero() && h.problems.has(ProblemAPIUnreachable) {
 			h.log.Info("the API answers again", "outage", time.Since(was).Round(time.Second))
@@ -82,10 +86,25 @@ func (h *health) missed() {
 }
 
 func (h *health) unreachable() {
+	h.mu.Lock()
+	why := h.why
+	h.mu.Unlock()
 	if !h.problems.has(ProblemAPIUnreachable) {
-		h.log.Warn("the API does not answer; requests are kept and tried again")
+		h.log.Warn("the API does not answer; requests are kept and tried again", "cause", why)
 	}
-	h.problems.raise(ProblemAPIUnreachable, "", "Front Payment's API does not answer; requests are kept and sent when it does", time.Now())
+	h.problems.raise(ProblemAPIUnreachable, "", "Front Payment's API does not answer"+why+"; requests are kept and sent when it does", time.Now())
+}
+
+// undialled takes a connection that could not be made.
+func (h *health) undialled(err error) {
+	// A machine whose clock is wrong can't tell a valid certificate, and without a connection the API can't set it right.
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		h.mu.Lock()
+		h.why = fmt.Sprintf(": its certificate is not valid by this machine's clock, which says %s UTC; if that is wrong, set the clock or let NTP do it",
+			time.Now().UTC().Format(time.DateTime))
+		h.mu.Unlock()
+	}
+	h.saw(false, api.OutcomeUnavailable)
 }
 
 // refused takes a 401: all sending stops, the queueing goes on.

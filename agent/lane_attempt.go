@@ -139,7 +139,7 @@ func (l *lane) dialled(conn *api.Conn, err error) {
 		return
 	}
 	if !errors.Is(err, api.ErrBreakerOpen) {
-		l.health.saw(false, api.OutcomeUnavailable)
+		l.health.undialled(err)
 	}
 	at := l.store.Lane(l.terminal)
 	if at.Holder != 0 || at.Head == 0 || l.stopping() {
