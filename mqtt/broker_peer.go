@@ -189,7 +189,7 @@ func (p *peer) next() ([]byte, bool) {
 	if p.closing {
 		limit = lastWords
 	}
-	_ = p.Conn.SetWriteDeadline(time.Now().Add(limit)) // an error shows at the write
+	_ = p.SetWriteDeadline(time.Now().Add(limit)) // an error shows at the write
 	return piece, true
 }
 
@@ -217,8 +217,8 @@ func (p *peer) Close() error {
 	if !p.flushing {
 		return p.Conn.Close()
 	}
-	_ = p.Conn.SetReadDeadline(time.Now())
-	_ = p.Conn.SetWriteDeadline(time.Now().Add(lastWords))
+	_ = p.SetReadDeadline(time.Now())
+	_ = p.SetWriteDeadline(time.Now().Add(lastWords))
 	return nil
 }
 
@@ -238,7 +238,7 @@ func (p *peer) SetDeadline(t time.Time) error {
 	if p.closing || p.err != nil {
 		return net.ErrClosed
 	}
-	return p.Conn.SetReadDeadline(t)
+	return p.SetReadDeadline(t)
 }
 
 // gone tells whether the connection has ended for us.

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -40,7 +41,7 @@ func TestPeerGreetingTimeout(t *testing.T) {
 			}
 			time.Sleep(time.Millisecond)
 			synctest.Wait()
-			if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
+			if _, err := theirs.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 				t.Errorf("%s: still open after ten seconds: %v", name, err)
 			}
 			if len(b.everybody()) != 0 {
@@ -140,7 +141,7 @@ func TestPeerBounds(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := one.Write([]byte("x")); err != errTooSlow {
+		if _, err := one.Write([]byte("x")); !errors.Is(err, errTooSlow) {
 			t.Errorf("one byte more than a client may be behind: %v", err)
 		}
 		synctest.Wait()
@@ -158,7 +159,7 @@ func TestPeerBounds(t *testing.T) {
 		}
 		last, end := open()
 		defer end()
-		if _, err := last.Write([]byte("x")); err != errTooSlow {
+		if _, err := last.Write([]byte("x")); !errors.Is(err, errTooSlow) {
 			t.Errorf("one byte more than all may be behind: %v", err)
 		}
 	})

@@ -122,7 +122,7 @@ func (e *embedded) tell(topic, payload string) {
 // till is a client with MQTT 3.1.1.
 type till struct {
 	paho.Client
-	lost chan error
+	lost chan struct{}
 }
 
 // connect connects a till; user is NAME:PASSWORD or nothing.
@@ -136,7 +136,7 @@ func connect(t *testing.T, b *mqtt.Broker, user string) *till {
 }
 
 func dialTill(t *testing.T, b *mqtt.Broker, user, id string) (*till, paho.Token) {
-	lost := make(chan error, 1)
+	lost := make(chan struct{}, 1)
 	o := paho.NewClientOptions()
 	o.AddBroker("tcp://" + b.Addr())
 	o.SetClientID(id)
@@ -147,7 +147,7 @@ func dialTill(t *testing.T, b *mqtt.Broker, user, id string) (*till, paho.Token)
 		o.SetUsername(name)
 		o.SetPassword(password)
 	}
-	o.SetConnectionLostHandler(func(_ paho.Client, err error) { lost <- err })
+	o.SetConnectionLostHandler(func(paho.Client, error) { lost <- struct{}{} })
 	client := &till{paho.NewClient(o), lost}
 	t.Cleanup(func() { client.Disconnect(0) })
 	return client, client.Connect()
