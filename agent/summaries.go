@@ -154,9 +154,10 @@ func (a *Agent) clockChanged() {
 	}
 }
 
-// prune removes what ended longer ago than the retention, and clears the retained statuses.
+// prune removes what ended longer ago than the retention, and clears the retained statuses. Where little is kept it
+// looks more often: a short retention is chosen for a small disk, which an hour's worth may fill.
 func (a *Agent) prune(ctx context.Context) {
-	tick := time.NewTicker(pruneEvery)
+	tick := time.NewTicker(min(pruneEvery, max(a.cfg.Outbox.Retention/4, time.Second)))
 	defer tick.Stop()
 	for {
 		select {
