@@ -20,11 +20,11 @@ help: ## Show the targets
 build: ## Build bin/tillpost
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/tillpost$(shell go env GOEXE) ./cmd/agent
 
-test: ## Run all tests (those with a broker want mosquitto installed)
-	go test ./...
+test: ## Run all tests (those with a broker want mosquitto installed); TESTFLAGS adds flags
+	go test $(TESTFLAGS) ./...
 
 race: ## Run all tests with the race detector, in a random order
-	go test -race -shuffle=on ./...
+	@$(MAKE) test TESTFLAGS='-race -shuffle=on'
 
 lint: $(TOOLS)/golangci-lint ## Check style, mistakes and the direction of imports
 	go vet ./...
