@@ -1,0 +1,165 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"tillpost/agent"
+	"tillpost/agent/config"
+	"tillpost/mqtt/mqtttest"
+)
+
+const (
+	brokerEmbedded = "embedded"
+	// brokerMosquitto has the settings of packaging/mosquitto: it saves itself after every change.
+	brokerMosquitto = "mosquitto"
+	// brokerVolatile is a mosquitto that keeps nothing on disk.
+	brokerVolatile = "mosquitto-volatile"
+)
+
+// brokers are the ways for tills to reach the agent.
+var brokers = []string{brokerEmbedded, brokerMosquitto, brokerVolatile}
+
+// shop is an agent with its broker, and says where tills connect.
+type shop struct {
+	broker string // one of brokers
+	api    string // host:port; "" is one that is not there
+	addr   string // where tills connect
+	dir    string // "" is one of its own; else an outbox may be there
+	policy string // lines of [policy]
+	tables string
+}
+
+// config writes the configuration, having started the broker or chosen its address.
+func (s *shop) config(tb testing.TB) string {
+	tb.Helper()
+	if s.dir == "" {
+		s.dir = tb.TempDir()
+	}
+	if s.api == "" {
+		s.api = "127.0.0.1:1" // nobody listens there
+	}
+	broker := "[mqtt]\n"
+	if s.broker != brokerEmbedded {
+		m := mqtttest.StartMosquitto(tb, mqtttest.MosquittoOptions{Persistence: s.broker == brokerMosquitto, Config: "max_inflight_messages 100\nset_tcp_nodelay true"})
+		s.addr = m.Addr
+		broker += fmt.Sprintf("url = %q\n", m.URL)
+	} else {
+		s.addr = freeAddr(tb)
+		broker += fmt.Sprintf("[mqtt.embedded]\nlisten = %q\n", s.addr)
+	}
+	return fmt.Sprintf(`
+[store]
+name = "Bench"
+[api]
+base_url = "http://%s%s"
+organization_uuid = "ORG1"
+requests_per_minute = 1000000
+%s
+[outbox]
+path = %q
+[http]
+listen = "127.0.0.1:0"
+[policy]
+%s
+%s
+`, s.api, basePath, broker, filepath.Join(s.dir, "outbox.db"), s.policy, s.tables)
+}
+
+// run starts the agent in this process, as the command does but for its log, which is formatted and thrown away.
+func (s *shop) run(tb testing.TB) *agent.Agent {
+	tb.Helper()
+	tb.Setenv("TILLPOST_API_TOKEN", "bench-token")
+	cfg, err := config.Parse("bench.toml", []byte(s.config(tb)))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	a, err := agent.New(agent.Options{Config: cfg, Version: "bench", Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	tb.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			tb.Error(err)
+		}
+	})
+	s.awaitOnline(tb)
+	return a
+}
+
+// awaitOnline waits until the agent says, retained, that it is there.
+func (s *shop) awaitOnline(tb testing.TB) {
+	tb.Helper()
+	online := make(chan struct{}, 1)
+	var watcher *till
+	until(tb, "the broker", func() bool {
+		conn, err := (&net.Dialer{}).DialContext(tb.Context(), "tcp", s.addr)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	})
+	watcher = connect(tb, s.addr, "bench-watcher")
+	if err := watcher.subscribe("tillpost/agent"); err != nil {
+		tb.Fatal(err)
+	}
+	go watcher.messages(func(string, []byte) {
+		select {
+		case online <- struct{}{}:
+		default:
+		}
+	})
+	select {
+	case <-online:
+	case <-time.After(time.Minute):
+		tb.Fatal("the agent does not say that it is there")
+	}
+	_ = watcher.conn.Close()
+}
+
+func until(tb testing.TB, what string, is func() bool) {
+	tb.Helper()
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			tb.Fatalf("waited a minute for %s", what)
+		}
+	}
+}
+
+func freeAddr(tb testing.TB) string {
+	tb.Helper()
+	ln, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	return ln.Addr().String()
+}
+
+func orderTopic(terminal string) string { return "tillpost/terminals/" + terminal + "/orders" }
+
+// request is what a till publishes.
+func request(id string) []byte {
+	return fmt.Appendf(nil, `{"requestId":%q,"order":%s}`, id, order(id))
+}
+
+// quantile gives a quantile of what was measured, in milliseconds.
+func quantile(took []time.Duration, q float64) float64 {
+	if len(took) == 0 {
+		return 0
+	}
+	slices.Sort(took)
+	at := min(int(float64(len(took))*q), len(took)-1)
+	return float64(took[at]) / float64(time.Millisecond)
+}
