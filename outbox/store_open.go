@@ -3,6 +3,7 @@ package outbox
 import (
 	"errors"
 	"os"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -89,6 +90,8 @@ func openError(path string, err error) error {
 		hint = "install the version that wrote it, or a newer one"
 	case errors.Is(err, os.ErrPermission):
 		hint = "the folder and the file must belong to the user that tillpost runs as"
+	case errors.Is(err, syscall.EROFS):
+		hint = "mount its disk writable; the kernel makes a failing card read-only, see its log"
 	case errors.Is(err, os.ErrNotExist):
 		hint = "create the folder, or mount the disk that holds it"
 	case isFull(err):

@@ -1,0 +1,200 @@
+package damage
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"tillpost/api/simulator"
+)
+
+// disk mounts a small file system of its own in a folder, for the outbox.
+func (w *world) disk(size string) string {
+	w.Helper()
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		w.Skip("mounting a file system takes root on Linux")
+	}
+	dir := filepath.Join(w.dir, "disk")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		w.Fatal(err)
+	}
+	if out, err := exec.CommandContext(w.Context(), "mount", "-t", "tmpfs", "-o", "size="+size, "tillpost-test", dir).CombinedOutput(); err != nil {
+		w.Skipf("no file system can be mounted here: %v: %s", err, out)
+	}
+	w.Cleanup(func() {
+		if out, err := exec.Command("umount", "-l", dir).CombinedOutput(); err != nil {
+			w.Errorf("umount: %v: %s", err, out)
+		}
+	})
+	w.configure("disk/outbox.db")
+	return dir
+}
+
+// fillUp leaves no byte free, and gives the file to remove.
+func fillUp(t *testing.T, dir string) string {
+	t.Helper()
+	path := filepath.Join(dir, "filler")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{64 << 10, 4096} {
+		for err = nil; err == nil; {
+			_, err = f.Write(make([]byte, size))
+		}
+	}
+	_ = f.Close()
+	return path
+}
+
+// A full disk ends nothing that was accepted: it goes on with the reserve. New requests wait at the broker until there is
+// room, and are then taken in their order, without anybody's help.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir := w.disk("12m")
+	if err := w.sim.SetNextCustomers(oslo, simulator.Pay(4*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	w.order("begun")
+	w.order("queued")
+	w.untilState("begun", "awaiting_customer")
+	w.untilState("queued", "queued")
+	filler := fillUp(t, dir)
+	// The file has room left within itself; only when it has to grow is the disk's fullness felt.
+	for i := range 600 {
+		w.order(fmt.Sprintf("late-%03d", i))
+	}
+	if text := w.problem("outboxFull"); !strings.Contains(text, "free some space") {
+		t.Errorf("told %q", text)
+	}
+	w.untilState("begun", "paid")
+	w.untilState("queued", "awaiting_customer", "paid")
+	if s := w.now("late-599"); s.State != "" {
+		t.Errorf("the last of what came to a full disk is %+v", s)
+	}
+	if code, text := w.get("/readyz"); code != 503 || !strings.Contains(text, "disk is full") {
+		t.Errorf("ready: %d %s", code, text)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.sim.SetCustomer(oslo, simulator.Pay(0)); err != nil {
+		t.Fatal(err)
+	}
+	w.untilState("late-599", "queued", "awaiting_customer", "paid")
+	w.until("online", func() bool { state, _ := w.state(); return state == "online" })
+	w.until("ready", func() bool { code, _ := w.get("/readyz"); return code == 200 })
+	w.stop()
+	w.once()
+}
+
+// A disk that can't be written is told at the start, in words.
+func TestReadOnlyDisk(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir := w.disk("12m")
+	w.start()
+	w.order("o")
+	w.untilState("o", "paid")
+	w.stop()
+	for _, how := range []string{"ro", "rw"} {
+		if out, err := exec.CommandContext(t.Context(), "mount", "-o", "remount,"+how, dir).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if how == "ro" {
+			code, out := run(t, w.dir, "run", "--config", "tillpost.toml")
+			if code != 1 || !strings.Contains(out, "read-only file system") || strings.Count(out, "\n") != 1 || !strings.Contains(out, "mount") {
+				t.Errorf("exit %d: %s", code, out)
+			}
+		}
+	}
+	w.start()
+	w.order("o2")
+	w.untilState("o2", "paid")
+	w.stop()
+}
+
+// Without a handle for another connection nothing is sent, nothing is in doubt, and all goes on once there is one.
+func TestNoHandles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.before = "ulimit -n 26;"
+	w.start()
+	w.order("before")
+	w.untilState("before", "paid")
+	hold := make([]net.Conn, 0, 40)
+	for range 40 {
+		c, err := (&net.Dialer{Timeout: time.Second}).DialContext(t.Context(), "tcp", w.web)
+		if err != nil {
+			break
+		}
+		hold = append(hold, c)
+	}
+	defer func() {
+		for _, c := range hold {
+			_ = c.Close()
+		}
+	}()
+	time.Sleep(time.Second) // until it has taken them all
+	w.order("during")
+	w.until("the order to wait", func() bool { return w.now("during").Waiting.Code == "apiUnreachable" })
+	if s := w.now("during"); s.State != "queued" || s.Revision != 1 || s.Waiting.Attempts != 0 {
+		t.Errorf("without handles it is %+v", s)
+	}
+	for _, c := range hold {
+		_ = c.Close()
+	}
+	w.untilState("during", "paid")
+	w.until("online", func() bool { state, _ := w.state(); return state == "online" })
+	w.stop()
+	w.once()
+}
+
+// A small machine: 64 MB for all, with a backlog.
+func TestLittleMemory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	group := filepath.Join("/sys/fs/cgroup/memory", fmt.Sprintf("tillpost-test-%d", os.Getpid()))
+	if runtime.GOOS != "linux" || os.Mkdir(group, 0o755) != nil {
+		t.Skip("no memory can be taken away here")
+	}
+	t.Cleanup(func() {
+		if !eventually(soon, func() bool { return os.Remove(group) == nil }) {
+			t.Error("the group stays")
+		}
+	})
+	if err := os.WriteFile(filepath.Join(group, "memory.limit_in_bytes"), []byte(strconv.Itoa(64<<20)), 0o600); err != nil {
+		t.Skip("no memory can be taken away here: ", err)
+	}
+	w.before = "echo $$ >" + group + "/cgroup.procs; export GOMEMLIMIT=40MiB;"
+	if err := w.sim.SetDown(true); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	const orders = 1000
+	for i := range orders {
+		w.order(fmt.Sprintf("o-%d", i))
+	}
+	w.untilState(fmt.Sprintf("o-%d", orders-1), "queued")
+	if err := w.sim.SetCustomer(oslo, simulator.Pay(0)); err != nil {
+		t.Fatal(err)
+	}
+	w.stop()
+	w.start()
+	if err := w.sim.SetDown(false); err != nil {
+		t.Fatal(err)
+	}
+	w.untilState("o-0", "paid")
+	w.untilState("o-20", "paid")
+	w.stop()
+	w.once()
+}
