@@ -60,6 +60,8 @@ type world struct {
 	stop   func()
 	// handle answers in the API's place, unless it is nil.
 	handle atomic.Pointer[http.HandlerFunc]
+	// store replaces the outbox, unless it is nil.
+	store func(outbox.Options) (agent.Outbox, error)
 }
 
 type syncBuffer struct {
@@ -149,7 +151,7 @@ func (w *world) start() {
 		w.Fatal(err)
 	}
 	w.a, err = agent.New(agent.Options{
-		Config: cfg, Version: "test", Clock: w.clock, DialAPI: w.ln.DialContext, NoHTTP: true,
+		Config: cfg, Version: "test", Clock: w.clock, DialAPI: w.ln.DialContext, NoHTTP: true, Store: w.store,
 		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Bus: func(topics mqtt.Topics, will func() []byte, h mqtt.Handlers) (mqtt.Bus, error) {
 			return mqtttest.NewBus(w.broker, mqtt.Options{ClientID: "tillpost", Topics: topics, Will: will}, h), nil

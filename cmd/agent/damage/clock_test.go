@@ -1,0 +1,98 @@
+package damage
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tillpost/api/simulator"
+)
+
+// certificate makes a self-signed one for 127.0.0.1 with a key of its own, or with that of another.
+func certificate(t *testing.T, key *ecdsa.PrivateKey, from, to time.Time) *tls.Certificate {
+	t.Helper()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "the simulated API"}, NotBefore: from, NotAfter: to,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func inPEM(certs ...*tls.Certificate) string {
+	var b strings.Builder
+	for _, c := range certs {
+		b.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate[0]}))
+	}
+	return b.String()
+}
+
+// A machine that starts in 1970, or in 2038, finds the API's certificate invalid: nothing is tried, counted or in doubt
+// for that, the cause is told, and the queue goes on in its order, with today's date, once the clock is right. The test
+// can't set the machine's clock, so it is the certificate's time that is wrong.
+func TestCertificateThatTheClockIsWrongFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	future := certificate(t, key, now.AddDate(12, 0, 0), now.AddDate(13, 0, 0)) // by a clock of the past
+	past := certificate(t, key, now.AddDate(-13, 0, 0), now.AddDate(-12, 0, 0)) // by a clock of the future
+	right := certificate(t, key, now.Add(-time.Hour), now.Add(time.Hour))
+	w.write("ca.pem", inPEM(future, past, right))
+	var shown atomic.Pointer[tls.Certificate]
+	shown.Store(future)
+	w.api = "https://" + w.serve(&tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		return shown.Load(), nil
+	}})
+	w.configure("outbox.db", `ca_file = "ca.pem"`)
+	w.start()
+	w.order("first")
+	w.order("second")
+	for _, c := range []*tls.Certificate{future, past} {
+		shown.Store(c)
+		w.until("the cause to be told", func() bool {
+			_, p := w.state()
+			return strings.Contains(p["apiUnreachable"], "certificate is not valid by this machine's clock, which says "+now.UTC().Format("2006-"))
+		})
+		w.until("the first to wait", func() bool { return w.now("first").Waiting.Code == "apiUnreachable" })
+		if s := w.now("first"); s.State != "queued" || s.Revision != 1 || s.Waiting.Attempts != 0 {
+			t.Errorf("first is %+v", s)
+		}
+	}
+	shown.Store(right)
+	w.untilState("first", "paid")
+	w.untilState("second", "paid")
+	orders := w.sim.Orders()
+	if len(orders) != 2 || w.sim.Count(simulator.OpCreate) != 2 {
+		t.Fatalf("%d orders, %d creates", len(orders), w.sim.Count(simulator.OpCreate))
+	}
+	var body struct {
+		OrderDate         string
+		InvoiceReferences struct{ CustomerReference string }
+	}
+	if err := json.Unmarshal(orders[0].Body, &body); err != nil {
+		t.Fatal(err)
+	}
+	if body.InvoiceReferences.CustomerReference != "first" || body.OrderDate != time.Now().UTC().Format("02 Jan, 2006") {
+		t.Errorf("the first at the API is %+v", body)
+	}
+	w.stop()
+}
