@@ -121,15 +121,26 @@ func TestPowerCutAtEveryCommit(t *testing.T) {
 
 func checkImage(t *testing.T, name string, im image, mark []byte) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "outbox.db")
+	checkImageIn(t, t.TempDir(), name, im, mark)
+}
+
+// checkImageIn opens an image in a folder that may hold other things already; no mark is a file that has none yet.
+func checkImageIn(t *testing.T, dir, name string, im image, mark []byte) {
+	t.Helper()
+	path := filepath.Join(dir, "outbox.db")
 	write(t, path, im.data)
-	write(t, path+".initialised", mark)
+	if mark != nil {
+		write(t, path+".initialised", mark)
+	}
 	s, err := outbox.Open(path, outbox.Options{BallastSize: -1})
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 		return
 	}
-	defer func() { _ = s.Close() }()
+	defer func() {
+		_ = s.Close()
+		outboxtest.CheckFile(t, path)
+	}()
 	if r := s.Recovery(); r.Restored || r.InDoubt > 0 || s.Identity().RolledBack {
 		t.Errorf("%s: a power cut is taken for damage: %+v", name, r)
 	}
