@@ -51,7 +51,10 @@ doubt_hold = "2s"`, "")
 	for range kills {
 		s.run()
 		// Some come before the agent serves anybody: starting is a time to die as any other.
-		sleep(t.Context(), chance.between(0, 1200*time.Millisecond))
+		if chance.chance(750) {
+			s.ready()
+		}
+		sleep(t.Context(), chance.between(0, 700*time.Millisecond))
 		if !s.agent.running() {
 			t.Fatalf("the agent ended by itself with %d", s.agent.code)
 		}
