@@ -1,0 +1,193 @@
+package agent_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tillpost/agent"
+	"tillpost/agent/config"
+	"tillpost/mqtt"
+	"tillpost/mqtt/mqtttest"
+	"tillpost/outbox"
+)
+
+// heldStore is an outbox whose writes can be made to fail, or to wait.
+type heldStore struct {
+	agent.Outbox
+	fail  atomic.Bool
+	hold  chan struct{}
+	begun chan int
+}
+
+func (s *heldStore) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, error) {
+	s.begun <- len(rs)
+	select {
+	case <-s.hold:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if s.fail.Load() {
+		return nil, errors.New("input/output error")
+	}
+	return s.Outbox.Add(ctx, rs...)
+}
+
+// embeddedShop is an agent with the broker inside it, at an API that nobody answers. The world is the real one: tills
+// connect over TCP.
+type embeddedShop struct {
+	*testing.T
+	url   string
+	store *heldStore
+	stop  func()
+}
+
+func startEmbedded(t *testing.T) *embeddedShop {
+	t.Helper()
+	dir, log := t.TempDir(), &syncBuffer{}
+	if err := os.WriteFile(filepath.Join(dir, "token"), []byte(token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Parse("test.toml", fmt.Appendf(nil, `
+terminals = [%q, %q]
+[api]
+base_url = "http://127.0.0.1:1/api/v1"
+token_file = %q
+[mqtt.embedded]
+listen = "127.0.0.1:0"
+[outbox]
+path = %q
+`, oslo, bergen, filepath.Join(dir, "token"), filepath.Join(dir, "outbox.db")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &embeddedShop{T: t, store: &heldStore{hold: make(chan struct{}), begun: make(chan int, 100)}}
+	a, err := agent.New(agent.Options{
+		Config: cfg, Version: "test", NoHTTP: true, Logger: slog.New(slog.NewTextHandler(log, nil)),
+		Store: func(o outbox.Options) (agent.Outbox, error) {
+			store, err := outbox.Open(cfg.Outbox.Path, o)
+			s.store.Outbox = store
+			return s.store, err
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.url = "tcp://" + regexp.MustCompile(`embedded broker" address=(\S+)`).FindStringSubmatch(log.String())[1]
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	s.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		done <- nil
+	}
+	t.Cleanup(func() {
+		s.stop()
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	return s
+}
+
+// publish places an order, in the background; the channel tells whether the broker acknowledged it.
+func (s *embeddedShop) publish(id string) <-chan error {
+	s.Helper()
+	fate := make(chan error, 1)
+	up := make(chan struct{}, 1)
+	till, err := mqtt.NewSubscriber(mqtt.Options{URL: s.url, ClientID: id, Topics: mqtt.Topics{Prefix: "tillpost"}}, []string{"tillpost/rejects"},
+		mqtt.Handlers{Up: func() { up <- struct{}{} }, Down: func(error) {}, Deliver: func(mqtt.Delivery) {}})
+	if err != nil {
+		s.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := till.Run(ctx); err != nil {
+			s.Error(err)
+		}
+	}()
+	<-up
+	go func() {
+		payload := fmt.Appendf(nil, `{"requestId":%q,"order":%s}`, id, exampleOrder(time.Now().Format("02 Jan, 2006")))
+		fate <- till.Publish(mqtt.Message{Topic: "tillpost/terminals/" + oslo + "/orders", Payload: payload}).Wait(context.Background())
+		cancel()
+		<-ended
+	}()
+	return fate
+}
+
+// TestEmbeddedAcknowledgement: a till hears its acknowledgement after the write, tills that wait share one, and one that
+// fails is acknowledged to nobody.
+func TestEmbeddedAcknowledgement(t *testing.T) {
+	t.Parallel()
+	s := startEmbedded(t)
+	first := s.publish("first")
+	<-s.store.begun
+	var others []<-chan error
+	for n := range 5 {
+		others = append(others, s.publish(fmt.Sprint("other-", n)))
+	}
+	select {
+	case err := <-first:
+		t.Fatalf("a till heard %v before its request was written", err)
+	default:
+	}
+	s.store.hold <- struct{}{}
+	if err := <-first; err != nil {
+		t.Fatal(err)
+	}
+	seen := mqtttest.Connect(t, s.url).Watch("tillpost/terminals/" + oslo + "/status/first")
+	if m := <-seen; !strings.Contains(string(m.Payload), `"state":"queued"`) || !m.Retained {
+		t.Errorf("%s", m.Payload)
+	}
+	s.store.fail.Store(true)
+	failed := 0
+	for failed < len(others) {
+		failed += <-s.store.begun
+		s.store.hold <- struct{}{}
+	}
+	for _, fate := range others {
+		if err := <-fate; !errors.Is(err, mqtt.ErrConnectionLost) {
+			t.Errorf("a request that was not written: %v", err)
+		}
+	}
+	s.store.fail.Store(false)
+	again := s.publish("other-0")
+	<-s.store.begun
+	s.store.hold <- struct{}{}
+	if err := <-again; err != nil {
+		t.Errorf("after the disk had recovered: %v", err)
+	}
+}
+
+// TestEmbeddedStop: tills whose requests wait when the agent is told to stop do not hold it up, and are not acknowledged.
+func TestEmbeddedStop(t *testing.T) {
+	t.Parallel()
+	s := startEmbedded(t)
+	writing := s.publish("writing")
+	<-s.store.begun
+	waiting := s.publish("waiting")
+	begun := time.Now()
+	s.stop()
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("the stop took %v", took)
+	}
+	for name, fate := range map[string]<-chan error{"writing": writing, "waiting": waiting} {
+		if err := <-fate; err == nil {
+			t.Errorf("%s: acknowledged although it was not written", name)
+		}
+	}
+}
