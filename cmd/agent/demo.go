@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +34,8 @@ terminal the shop stays open after that, to play with, until Ctrl-C.`,
 			if o.Program, err = os.Executable(); err != nil {
 				return fmt.Errorf("find this program, to start the daemon with: %w", err)
 			}
+			// A reader who has seen enough, such as head, must not leave the daemon and its folder behind.
+			signal.Ignore(syscall.SIGPIPE)
 			ctx, stop := untilSignal(c.Context())
 			defer stop()
 			o.Out, o.Name = c.OutOrStdout(), calledAs(os.Args[0])

@@ -89,14 +89,19 @@ func newToken() string { return "demo-" + rand.Text() }
 // freeAddresses finds loopback ports that nobody has at the moment. Another program may take one before the daemon does;
 // the caller then tries others.
 func freeAddresses(ctx context.Context) (a addresses, err error) {
+	var held []net.Listener // until all are found, so that each is another one
+	defer func() {
+		for _, l := range held {
+			err = errors.Join(err, l.Close())
+		}
+	}()
 	for _, to := range []*string{&a.mqtt, &a.http, &a.callback} {
 		var lc net.ListenConfig
 		l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return a, fmt.Errorf("find a free port on 127.0.0.1: %w", err)
 		}
-		*to = l.Addr().String()
-		defer func() { err = errors.Join(err, l.Close()) }() // all are held until all are found
+		*to, held = l.Addr().String(), append(held, l)
 	}
 	return a, nil
 }

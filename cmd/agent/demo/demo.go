@@ -30,7 +30,10 @@ type Options struct {
 	Name string
 }
 
-var errInterrupted = errors.New("the demo was interrupted before the day was over")
+var (
+	errInterrupted = errors.New("the demo was interrupted before the day was over")
+	errUntold      = errors.New("nothing more could be told")
+)
 
 // Run plays the day. It returns nil only if every request ended as scripted and all books agree, also where it stayed
 // until ctx ended; an end of ctx before that is an error. It leaves no process behind.
@@ -45,13 +48,17 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	tell := newTeller(o.Out, o.Width, o.Colour)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	tell := newTeller(o.Out, o.Width, o.Colour, func(err error) { cancel(fmt.Errorf("%w: %w", errUntold, err)) })
 	p := &play{options: o, pace: paceOf(o.Fast), tell: tell}
 	defer func() {
 		switch {
-		case err == nil && remove, errors.Is(err, errInterrupted) && remove:
-			err = errors.Join(err, os.RemoveAll(dir))
-		case err != nil:
+		case err == nil, errors.Is(err, errInterrupted), errors.Is(err, errUntold):
+			if remove {
+				err = errors.Join(err, os.RemoveAll(dir))
+			}
+		default:
 			err = fmt.Errorf("%w; what the daemon logged is in %s", err, filepath.Join(dir, logName))
 		}
 	}()
@@ -61,10 +68,13 @@ func Run(ctx context.Context, o Options) (err error) {
 		err = p.day(ctx)
 		err = errors.Join(err, p.shop.close())
 	}
-	if ctx.Err() != nil && !p.over {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errUntold):
+		return cause
+	case cause != nil && !p.over:
 		return errInterrupted
 	}
-	return errors.Join(err, tell.failed())
+	return err
 }
 
 // folder makes the folder to work in; remove tells that it is ours to remove.
@@ -103,7 +113,7 @@ func paceOf(fast bool) pace {
 	if fast {
 		return pace{customer: 200 * time.Millisecond, busy: 1500 * time.Millisecond, outage: 300 * time.Millisecond, approver: 500 * time.Millisecond}
 	}
-	return pace{read: 1300 * time.Millisecond, customer: 1500 * time.Millisecond, busy: 4 * time.Second, outage: 1500 * time.Millisecond, approver: 2500 * time.Millisecond}
+	return pace{read: time.Second, customer: 1200 * time.Millisecond, busy: 3 * time.Second, outage: time.Second, approver: 2500 * time.Millisecond}
 }
 
 // sleep waits for d; the error is ctx's.

@@ -12,7 +12,7 @@ func (p *play) invite() {
 	if err != nil {
 		port = s.broker
 	}
-	name, topic := p.options.Name, s.till.topics.Request(counter1, "order")
+	name, topic := p.options.Name, s.till.topics.Orders(counter1)
 	p.tell.block("",
 		"The shop stays open. Ctrl-C closes it. In other terminals you can",
 		"",
@@ -28,7 +28,7 @@ func (p *play) invite() {
 		fmt.Sprintf("  mosquitto_pub -p %s -q 1 -t %s -f order.json", port, topic),
 		"make trouble, then sell again:",
 		fmt.Sprintf(`  curl %s/faults -d '{"operation":"create","kind":"drop_after"}'`, s.control),
-		fmt.Sprintf(`  curl %s/busy -d '{"terminal":"%s","busy":true,"for":"20s"}'`, s.control, counter1),
+		fmt.Sprintf(`  curl %s/busy -d '{"terminal":%q,"busy":true,"for":"20s"}'`, s.control, counter1),
 		fmt.Sprintf(`  curl %s/customers -d '{"deed":"declines","after":"2s"}'`, s.control),
 		fmt.Sprintf(`  curl %s/down -d '{"down":true}'`, s.control),
 		"look into the books, at Front Payment and here:",

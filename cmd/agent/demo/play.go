@@ -41,6 +41,7 @@ func (p *play) day(ctx context.Context) error {
 	for i, s := range scenes {
 		p.tell.title(fmt.Sprintf("%d  %s", i+1, s.title))
 		p.tell.narrate(s.why)
+		p.tell.block("")
 		if err := sleep(ctx, p.pace.read); err != nil {
 			return err
 		}
@@ -62,9 +63,7 @@ func (p *play) evening(ctx context.Context) error {
 		return err
 	}
 	v := judge(p.script, p.shop.till.statuses(), p.shop.sim.Orders(), counted.add(p.counted))
-	for _, refused := range p.shop.till.refusals() {
-		v.faults = append(v.faults, refused)
-	}
+	v.faults = append(v.faults, p.shop.till.refusals()...)
 	p.tell.title("The day, counted by three: the till, Front Payment and tillpost's metrics")
 	p.tell.block(v.table()...)
 	if len(v.faults) > 0 {
@@ -103,7 +102,11 @@ func (p *play) request(ctx context.Context, terminal string, k mqtt.Kind, words 
 	}
 	e.kind, e.topic, e.payload = k, p.shop.till.topics.Request(terminal, k), payload
 	p.script = append(p.script, e)
-	p.tell.say(whoTill, words, plainly)
+	who := whoTill
+	if k == mqtt.KindResolution {
+		who = whoStaff
+	}
+	p.tell.say(who, words, plainly)
 	return p.shop.till.publish(ctx, e.topic, e.id, payload)
 }
 
@@ -140,8 +143,11 @@ func order(id, product string, ore int64) map[string]any {
 func (p *play) books(id string) {
 	orders := p.shop.sim.OrdersByReference(id)
 	text := fmt.Sprintf("has %d orders for %s", len(orders), id)
-	if len(orders) == 1 {
-		text = fmt.Sprintf("has exactly one order for %s, %s NOK: %s", id, orders[0].Amount, orders[0].Status)
+	switch len(orders) {
+	case 0:
+		text = "has no order for " + id
+	case 1:
+		text = fmt.Sprintf("has one order for %s, %s NOK, %s", id, orders[0].Amount, orders[0].Status)
 	}
 	p.tell.say(whoPayment, text, plainly)
 }

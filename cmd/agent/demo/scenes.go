@@ -18,8 +18,8 @@ var scenes = []scene{
 		"counter must not notice.", (*play).busyTerminal},
 	{"A declined card, and a customer who changes his mind", "Not every sale is paid. The till hears the reason, and staff can take " +
 		"a sale back as long as nobody has paid.", (*play).notPaid},
-	{"The network is cut, and then the power", "Front Payment can't be reached, and the till goes on selling. To make it worse the " +
-		"tillpost process is killed (kill -9) and started again. What was \"queued\" is on disk.", (*play).outage},
+	{"The network is cut, and tillpost is killed", "Front Payment can't be reached, and the till goes on selling. To make it worse the " +
+		"process of tillpost is killed (kill -9), as by a pulled plug, and started again. What was \"queued\" is still there.", (*play).outage},
 	{"A lost reply", "The worst case: Front Payment gets a sale, but its reply is lost. Who just sends again charges the customer " +
 		"twice. tillpost looks for the order instead.", (*play).lostReply},
 	{"A sale that never arrived", "Now the sale itself is lost on the way. From here that looks just the same, but there is " +
@@ -31,8 +31,8 @@ var scenes = []scene{
 }
 
 func (p *play) aSale(ctx context.Context) error {
-	p.shop.till.showDisplays(true)
-	defer p.shop.till.showDisplays(false)
+	p.shop.till.showDisplay(counter1)
+	defer p.shop.till.showDisplay("")
 	if err := p.saleTo(ctx, counter1, "sale-1", "Rain jacket", 89900, "paid"); err != nil {
 		return err
 	}

@@ -43,14 +43,14 @@ func (p *play) pullThePlug(ctx context.Context, queued ...string) error {
 	if err := d.kill(); err != nil {
 		return fmt.Errorf("kill the daemon: %w", err)
 	}
-	p.tell.say(whoTillpost, "is dead: its process was killed in the middle of its work", badly)
+	p.tell.say(whoTillpost, "is dead: its process was killed in mid-work", badly)
 	if err := sleep(ctx, p.pace.outage); err != nil {
 		return err
 	}
+	p.tell.say(whoTillpost, "is started again, and reads its disk", plainly)
 	if err := d.start(ctx); err != nil {
 		return err
 	}
-	p.tell.say(whoTillpost, "runs again, and reads its disk", plainly)
 	for _, id := range queued {
 		if err := t.until(ctx, "word of "+id+" after the restart", func() bool { return t.request(id).times > times[id] }); err != nil {
 			return err
@@ -60,8 +60,8 @@ func (p *play) pullThePlug(ctx context.Context, queued ...string) error {
 }
 
 func (p *play) lostReply(ctx context.Context) error {
-	p.shop.till.showDisplays(true)
-	defer p.shop.till.showDisplays(false)
+	p.shop.till.showDisplay(counter1)
+	defer p.shop.till.showDisplay("")
 	p.shop.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Reference: "sale-8", Do: simulator.DropAfter()})
 	if err := p.saleTo(ctx, counter1, "sale-8", "Backpack", 119900, "paid"); err != nil {
 		return err

@@ -39,17 +39,12 @@ type teller struct {
 	mu  sync.Mutex
 	w   io.Writer
 	err error // the first that writing brought
+	// gone is called with that error, once.
+	gone func(error)
 }
 
-func newTeller(w io.Writer, width int, colour bool) *teller {
-	return &teller{w: w, width: max(width, 50), colour: colour}
-}
-
-// failed is the first error that writing brought.
-func (t *teller) failed() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.err
+func newTeller(w io.Writer, width int, colour bool, gone func(error)) *teller {
+	return &teller{w: w, width: max(width, 50), colour: colour, gone: gone}
 }
 
 // say tells what somebody does, now.
@@ -70,7 +65,7 @@ func (t *teller) title(text string) { t.write("\n" + t.paint(loudly, text) + "\n
 
 // narrate writes the narrator's words as a paragraph.
 func (t *teller) narrate(text string) {
-	t.write("  " + strings.Join(wrap(text, t.width-2), "\n  ") + "\n\n")
+	t.write("  " + strings.Join(wrap(text, t.width-2), "\n  ") + "\n")
 }
 
 // block writes lines as they are; none of them is broken, so that they can be copied.
@@ -81,8 +76,11 @@ func (t *teller) block(lines ...string) {
 func (t *teller) write(text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.err == nil {
-		_, t.err = io.WriteString(t.w, text)
+	if t.err != nil {
+		return
+	}
+	if _, t.err = io.WriteString(t.w, text); t.err != nil {
+		t.gone(t.err)
 	}
 }
 

@@ -31,7 +31,7 @@ type till struct {
 	up, was  bool          // connected; ever connected
 	leaving  bool
 	requests map[string]*heard
-	displays bool // are told
+	displays string // the terminal whose display is told
 	problems map[string]bool
 	refused  []string
 }
@@ -96,7 +96,7 @@ func (t *till) disconnected(error) {
 		if t.up && !t.leaving {
 			t.tell.say(whoTill, "has lost the connection, and tries again by itself", waits)
 		}
-		t.up = false
+		t.up, t.problems = false, map[string]bool{} // whoever answers next tells its own
 	})
 }
 
@@ -161,7 +161,7 @@ func (t *till) request(id string) *heard {
 }
 
 func (t *till) display(d mqtt.Display) {
-	if t.displays && (d.Phase == mqtt.PhasePresentCard || d.Phase == mqtt.PhaseApproved || d.Phase == mqtt.PhaseChecking) {
+	if t.displays == d.TerminalUUID && (d.Phase == mqtt.PhasePresentCard || d.Phase == mqtt.PhaseApproved || d.Phase == mqtt.PhaseChecking) {
 		t.tell.say(whoDisplay, displayWords(d), plainly)
 	}
 }
@@ -190,8 +190,8 @@ func (t *till) reject(r mqtt.Reject) {
 	t.tell.say(whoTillpost, text, badly)
 }
 
-// showDisplays says whether what customers read is told.
-func (t *till) showDisplays(on bool) { t.change(func() { t.displays = on }) }
+// showDisplay says of which terminal it is told what customers read; "" is none.
+func (t *till) showDisplay(terminal string) { t.change(func() { t.displays = terminal }) }
 
 // forget makes what was told of a request worth telling again.
 func (t *till) forget(id string) { t.change(func() { clear(t.request(id).told) }) }

@@ -10,14 +10,15 @@ import (
 // waitingWords say in plain words what a request waits for, by the code of its status.
 var waitingWords = map[string]string{
 	"behind":          "waits: others are before it at this terminal",
-	"terminalIsBusy":  "waits: the terminal is busy; it is tried again by itself",
-	"apiUnreachable":  "waits: Front Payment can't be reached; it is kept on disk",
+	"terminalIsBusy":  "waits: the terminal is busy, it is tried again",
+	"apiUnreachable":  "waits on disk: Front Payment can't be reached",
 	"waitingForOrder": "waits: the sale it belongs to is not finished",
+	"clockUnknown":    "waits: whether this machine's clock is right is not known yet",
 	"needs_staff":     "is still in doubt: no trace of it was found. A person has to look, and decide",
 }
 
 var stateWords = map[string]string{
-	"queued":            "is queued: on disk, where no power cut can lose it",
+	"queued":            "is queued: on disk, no power cut can lose it",
 	"in_doubt":          "is in doubt: nobody knows whether Front Payment got it. It is looked for, and never simply sent again",
 	"awaiting_customer": "is on the terminal: the customer may pay",
 	"awaiting_refund":   "is under way at the terminal",
@@ -28,8 +29,11 @@ var stateWords = map[string]string{
 
 // statusWords says how a request stands, in a sentence; "" where a reader need not know.
 func statusWords(s mqtt.Status) (words string, how tone) {
-	if s.State == "sending" {
-		return "", plainly // it lasts for a moment, and is not yet an answer
+	switch {
+	case s.State == "sending":
+		return "", plainly // it lasts for a moment, and is no answer yet
+	case s.State == "queued" && (s.Kind == mqtt.KindCancel || s.Kind == mqtt.KindResolution):
+		return "", plainly // these don't wait in line
 	}
 	text := stateWords[s.State]
 	switch {
