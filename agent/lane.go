@@ -137,6 +137,8 @@ func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 	}
 	for _, f := range fx {
 		l.effect(r, e, f)
+		// Only a change can make something startable. To look again after none would be to look for ever.
+		l.moved = l.moved || f.Type == outbox.Publish && f.Waiting == nil
 	}
 	if r.State.Final() {
 		delete(l.cleared, seq)
@@ -149,7 +151,6 @@ func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 	if r.Kind.Laned() {
 		l.show(r)
 	}
-	l.moved = true
 }
 
 // arrived does what goes with a new state beside its effects: a hint that came too early is looked into, and what
