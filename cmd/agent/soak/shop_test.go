@@ -41,15 +41,15 @@ type shop struct {
 	agent    *process
 	said     *listener
 	books    *books
-	// policy has lines of [policy], tables further tables.
-	policy, tables string
+	// policy and outbox have lines of those tables.
+	policy, outbox string
 }
 
 // newShop makes a shop whose agent does not run yet.
-func newShop(t *testing.T, embedded bool, terminals int, policy, tables string) *shop {
+func newShop(t *testing.T, embedded bool, terminals int, policy, outbox string) *shop {
 	t.Helper()
 	s := &shop{
-		T: t, dir: t.TempDir(), embedded: embedded, zone: awayFromMidnight(), web: freeAddr(t), callback: freeAddr(t), policy: policy, tables: tables,
+		T: t, dir: t.TempDir(), embedded: embedded, zone: awayFromMidnight(), web: freeAddr(t), callback: freeAddr(t), policy: policy, outbox: outbox,
 		said: &listener{heard: map[string]bool{}}, books: newBooks(),
 	}
 	if embedded {
@@ -115,7 +115,7 @@ public_url = %q
 [outbox]
 path = "outbox.db"
 %s
-`, s.zone, apiAddr, organization, broker, s.web, s.callback, "http://"+s.callback, s.policy, s.tables))
+`, s.zone, apiAddr, organization, broker, s.web, s.callback, "http://"+s.callback, s.policy, s.outbox))
 }
 
 // run starts the agent and does not wait for it.
