@@ -15,6 +15,7 @@ const (
 	configName = "tillpost.toml"
 	tokenName  = "token"
 	logName    = "tillpost.log"
+	orderName  = "order.json"
 )
 
 const organization = "ORG1000000001"
@@ -71,10 +72,24 @@ public_url = "http://%[3]s"
 listen = "%[4]s"
 `
 
-// configure writes the configuration and the token that it names, and returns where the former is.
+// orderText is about the least that an order can be, with the shop's defaults behind it.
+const orderText = `{
+  "requestId": "mine-1",
+  "order": {
+    "products": [{"name": "Tea", "productId": "TEA", "quantity": "1", "rate": 42, "discount": 0, "tax": "0", "amount": 42}],
+    "orderSummary": {"subTotal": "42.00", "totalTax": "0.00", "totalDiscount": "0.00", "grandTotal": "42.00"},
+    "receiptPrint": false
+  }
+}
+`
+
+// configure writes the configuration, the token that it names and an order to play with, and returns where the first is.
 func configure(dir, api, token string, a addresses) (string, error) {
 	if err := os.WriteFile(filepath.Join(dir, tokenName), []byte(token+"\n"), 0o600); err != nil {
 		return "", fmt.Errorf("write the demo's token: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, orderName), []byte(orderText), 0o600); err != nil {
+		return "", fmt.Errorf("write the demo's order: %w", err)
 	}
 	path := filepath.Join(dir, configName)
 	text := fmt.Sprintf(configText, api, a.mqtt, a.callback, a.http)

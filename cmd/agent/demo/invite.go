@@ -3,6 +3,7 @@ package demo
 import (
 	"fmt"
 	"net"
+	"path/filepath"
 )
 
 // invite tells what to do with what goes on running.
@@ -12,6 +13,7 @@ func (p *play) invite() {
 	if err != nil {
 		port = s.broker
 	}
+	file := filepath.Join(filepath.Dir(s.config), orderName)
 	name, topic := p.options.Name, s.till.topics.Orders(counter1)
 	p.tell.block("",
 		"The shop stays open. Ctrl-C closes it. In other terminals you can",
@@ -19,18 +21,17 @@ func (p *play) invite() {
 		"watch it:",
 		fmt.Sprintf("  %s watch --config %s", name, s.config),
 		fmt.Sprintf("  mosquitto_sub -p %s -v -t 'tillpost/#'", port),
-		"sell something, and pay it back (each requestId is good for one request):",
-		"  "+fmt.Sprintf(`echo '{"requestId":"mine-1","order":%s}' |`, orderText),
-		fmt.Sprintf("    %s send --config %s %s order -", name, s.config, counter1),
+		"sell something, and pay it back (a requestId is good for one request):",
+		fmt.Sprintf("  %s send --config %s %s order %s", name, s.config, counter1, file),
 		`  echo '{"requestId":"mine-2","orderRequestId":"mine-1","full":true}' |`,
 		fmt.Sprintf("    %s send --config %s %s refund -", name, s.config, counter1),
 		"or with a client of your own:",
-		fmt.Sprintf("  mosquitto_pub -p %s -q 1 -t %s -f order.json", port, topic),
+		fmt.Sprintf("  mosquitto_pub -p %s -q 1 -t %s -f %s", port, topic, file),
 		"make trouble, then sell again:",
 		fmt.Sprintf(`  curl %s/faults -d '{"operation":"create","kind":"drop_after"}'`, s.control),
 		fmt.Sprintf(`  curl %s/busy -d '{"terminal":%q,"busy":true,"for":"20s"}'`, s.control, counter1),
 		fmt.Sprintf(`  curl %s/customers -d '{"deed":"declines","after":"2s"}'`, s.control),
-		fmt.Sprintf(`  curl %s/down -d '{"down":true}'`, s.control),
+		fmt.Sprintf(`  curl %s/down -d '{"down":true}'   # false brings it back`, s.control),
 		"look into the books, at Front Payment and here:",
 		fmt.Sprintf("  curl %s/orders", s.control),
 		fmt.Sprintf("  %s show --config %s sale-8", name, s.config),
@@ -40,7 +41,3 @@ func (p *play) invite() {
 		fmt.Sprintf("  %s resolve --config %s ID --resubmit --by YOU", name, s.config),
 	)
 }
-
-// orderText is the least that an order can be, with the shop's defaults behind it.
-const orderText = `{"products":[{"name":"Tea","productId":"P1","quantity":"1","rate":42,"discount":0,"tax":"0","amount":42}],` +
-	`"orderSummary":{"subTotal":"42.00","totalTax":"0.00","totalDiscount":"0.00","grandTotal":"42.00"},"receiptPrint":false}`
