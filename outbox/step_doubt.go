@@ -141,7 +141,7 @@ func (m *move) resubmit() {
 	case m.e.Search == SearchNone || ok && since < m.e.Policy.DoubtCheck:
 		m.ignore(IgnoredEarly)
 		return
-	case len(r.Body) == 0:
+	case len(r.Body) == 0 && (r.Refund == nil || !r.Refund.Full): // what asks for all that is left has none
 		m.ignore(ignoredStale)
 		return
 	}

@@ -16,7 +16,8 @@ type Options struct {
 	// right.
 	Now func() Instant
 	// Committed is called with what a commit changed, in the order of the commits, after the fsync and before the
-	// callers of that commit get their answers. It runs on the committing goroutine: it must not block, and must not
+	// callers of that commit get their answers. A commit that came back with an error is told too, as soon as it is
+	// clear that it is on the disk all the same; its callers get ErrUncertain or ErrFailed nevertheless. It runs on the committing goroutine: it must not block, and must not
 	// call the store's writing methods.
 	Committed func([]Change)
 	// OnCommit is called with the time that each successful commit took to be on disk.
@@ -56,8 +57,9 @@ type Store struct {
 	mu   sync.RWMutex
 	db   *bbolt.DB
 	down error // why db is nil
-	// suspect says that the file's last commit may be in the page cache only.
+	// suspect says that the file's last commit may be in the page cache only; untold is that commit.
 	suspect bool
+	untold  untold
 
 	lanes     laneTable
 	ballast   *ballast

@@ -97,17 +97,30 @@ func (s *Store) run(batch []*op) {
 	errs := make([]error, len(batch))
 	t, txid, err := s.transact(batch, errs)
 	if err != nil {
+		if txid != 0 {
+			s.untold = untold{txid, t.changes}
+		}
 		s.failed(batch, txid, err)
 		return
 	}
 	if t != nil {
 		s.lanes.merge(t.lanes, t.opened)
-		if s.o.Committed != nil && len(t.changes) > 0 {
-			s.o.Committed(t.changes)
-		}
+		s.tell(t.changes)
 	}
 	for i, o := range batch {
 		o.done <- errs[i]
+	}
+}
+
+// untold is what a commit changed that came back with an error, until it is clear whether it is on the disk.
+type untold struct {
+	txid    int
+	changes []Change
+}
+
+func (s *Store) tell(changes []Change) {
+	if s.o.Committed != nil && len(changes) > 0 {
+		s.o.Committed(changes)
 	}
 }
 
@@ -117,8 +130,8 @@ func answer(batch []*op, err error) {
 	}
 }
 
-// transact runs a batch in one transaction. It gives nil if nothing had to be written, and the transaction's id with an
-// error of the commit itself, 0 where it did not come that far.
+// transact runs a batch in one transaction. It gives nil if nothing had to be written, and the transaction with its id
+// and an error of the commit itself, 0 where it did not come that far.
 func (s *Store) transact(batch []*op, errs []error) (*txn, int, error) {
 	tx, err := s.db.Begin(true)
 	if err != nil {
@@ -140,7 +153,7 @@ func (s *Store) transact(batch []*op, errs []error) (*txn, int, error) {
 	}
 	id, start := tx.ID(), time.Now()
 	if err := s.o.commit(tx); err != nil {
-		return nil, id, err
+		return t, id, err
 	}
 	s.commits.Add(1)
 	if s.o.OnCommit != nil {
@@ -159,7 +172,8 @@ func (s *Store) failed(batch []*op, txid int, cause error) {
 	}
 	switch {
 	case txid != 0 && now == txid:
-		// It is in the file as we see it, which need not be what is on the disk.
+		// It is in the file as we see it, which need not be what is on the disk. Once it is, it is told as any other; the
+		// callers look for themselves all the same.
 		s.suspect = true
 		if err := s.revive(); err != nil {
 			answer(batch, fmt.Errorf("%w: %w", ErrUncertain, errors.Join(cause, err)))
@@ -167,8 +181,10 @@ func (s *Store) failed(batch []*op, txid int, cause error) {
 		}
 		answer(batch, fmt.Errorf("%w: %w", ErrUncertain, cause))
 	case isFull(cause):
+		s.untold = untold{}
 		s.full(batch, cause)
 	default:
+		s.untold = untold{}
 		answer(batch, fmt.Errorf("%w: %w", ErrUncertain, cause))
 	}
 }
@@ -192,8 +208,14 @@ func (s *Store) full(batch []*op, cause error) {
 // revive opens the file again after a failure, and makes sure that what is read is on the disk.
 func (s *Store) revive() error {
 	if s.db == nil {
-		if _, err := s.reopen(); err != nil {
+		now, err := s.reopen()
+		if err != nil {
 			return fmt.Errorf("%w: %w", ErrFailed, err)
+		}
+		if s.untold.txid != 0 && !s.suspect {
+			if s.suspect = now == s.untold.txid; !s.suspect {
+				s.untold = untold{}
+			}
 		}
 	}
 	if !s.suspect {
@@ -209,6 +231,9 @@ func (s *Store) revive() error {
 		return s.down
 	}
 	s.suspect = false
+	late := s.untold.changes
+	s.untold = untold{}
+	s.tell(late)
 	return nil
 }
 

@@ -92,8 +92,8 @@ func TestFailedCommitThatIsInTheFile(t *testing.T) {
 	if _, err := s.Add(ctx, outboxtest.Order("a", "T1")); !errors.Is(err, outbox.ErrUncertain) {
 		t.Fatalf("Add = %v", err)
 	}
-	if n := told.Load(); n != 0 {
-		t.Errorf("%d changes of it were told", n)
+	if n := told.Load(); n != 1 {
+		t.Errorf("%d changes are told of what is on the disk, want 1", n)
 	}
 	r, err := s.Lookup("a")
 	if err != nil || r.State != outbox.StateQueued {
