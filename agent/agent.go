@@ -30,6 +30,8 @@ type Options struct {
 
 	// Clock tells the time; nil is the system's.
 	Clock Clock
+	// Rand gives the jitter of every pause, in [0,1), to any goroutine; nil is math/rand/v2.
+	Rand func() float64
 	// DialAPI replaces the network under the API client.
 	DialAPI func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Bus replaces the connection to the broker. will makes the last will's payload.
@@ -68,6 +70,7 @@ type Agent struct {
 	giveUp, end context.CancelFunc
 	up          atomic.Bool // connected before, so the next time is a reconnect
 	running     atomic.Bool
+	parting     atomic.Bool
 	clockKnown  atomic.Bool
 }
 
@@ -79,6 +82,9 @@ func New(o Options) (*Agent, error) {
 	}
 	if o.Clock == nil {
 		o.Clock = NewSystemClock()
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Float64
 	}
 	a := &Agent{cfg: o.Config, opts: o, log: o.Logger, clock: o.Clock, topics: mqtt.Topics{Prefix: o.Config.MQTT.TopicPrefix}}
 	a.since = startTime(a.clock.Now())
@@ -130,7 +136,7 @@ func policyOf(p config.Policy) outbox.Policy {
 
 // connectParts makes the parts and ties them together.
 func (a *Agent) connectParts() error {
-	ls := &lanes{store: a.store, clock: a.clock, publish: a.publish, metrics: a.metrics, log: a.log, problems: a.problems, all: map[string]*lane{}}
+	ls := &lanes{store: a.store, clock: a.clock, rand: a.opts.Rand, publish: a.publish, metrics: a.metrics, log: a.log, problems: a.problems, all: map[string]*lane{}}
 	a.lanes = ls
 	var ctx, calls context.Context
 	ctx, a.end = context.WithCancel(context.Background())
@@ -207,7 +213,7 @@ func (a *Agent) openAPI() error {
 	client, err := api.New(api.Options{
 		BaseURL: a.cfg.API.BaseURL, OrganizationUUID: a.cfg.API.OrganizationUUID, Token: a.cfg.TokenReader(),
 		Timeout: a.cfg.API.Timeout, RootCAs: roots, RequestsPerMinute: a.cfg.API.RequestsPerMinute,
-		UserAgent: "tillpost/" + a.opts.Version, DialContext: a.opts.DialAPI, Observe: a.observe, Rand: rand.Float64,
+		UserAgent: "tillpost/" + a.opts.Version, DialContext: a.opts.DialAPI, Observe: a.observe, Rand: a.opts.Rand,
 	})
 	if err != nil {
 		return err
@@ -312,8 +318,12 @@ func (a *Agent) Close() error {
 	return errors.Join(err, a.closeBus(), a.store.Close())
 }
 
-// stopGrace bounds how long the last words to the broker may take.
-const stopGrace = time.Second
+// stopGrace bounds how long the last words to the broker may take, busGrace how long what the broker brought and was
+// told may still be settled. With those of the lanes they add up to less than five seconds.
+const (
+	stopGrace = time.Second
+	busGrace  = 900 * time.Millisecond
+)
 
 // Run works until ctx ends, and then stops in order within five seconds: nothing new is taken or started, calls under
 // way may end, their outcomes are written and told, the broker hears "offline", the outbox closes. It returns nil after
@@ -374,7 +384,6 @@ func (a *Agent) Run(ctx context.Context) error {
 func (a *Agent) farewell() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
 	defer cancel()
-	state := a.agentState()
-	state.State = mqtt.AgentOffline
-	a.publish.last(ctx, a.topics.Agent(), state)
+	a.parting.Store(true) // whatever tells the agent's state from now on tells this
+	a.publish.last(ctx, a.topics.Agent(), a.agentState())
 }

@@ -23,7 +23,7 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 	}
 	broker, err := mqtt.NewBroker(mqtt.BrokerOptions{
 		Listen: c.Listen, Topics: topics, CertFile: c.CertFile, KeyFile: c.KeyFile, UsersFile: c.UsersFile,
-		ReadSecret: config.ReadSecretFile, Log: a.log,
+		ReadSecret: config.ReadSecretFile, Log: a.log, CloseGrace: busGrace,
 	}, handlers)
 	if err != nil {
 		return nil, err

@@ -2,7 +2,7 @@ package agent
 
 import (
 	"errors"
-	"math/rand/v2"
+	"slices"
 	"time"
 
 	"tillpost/outbox"
@@ -19,10 +19,14 @@ const (
 func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
 	uncertain := false
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, storeAgain) {
-		e.At, e.Jitter = l.clock.Now(), rand.Float64()
+		e.At, e.Jitter = l.clock.Now(), l.rand()
 		r, fx, err := l.store.Apply(l.ctx, seq, e)
 		switch {
+		case err == nil && uncertain && e.Type == outbox.Due && ignored(fx):
+			e = outbox.Event{Type: outbox.Unavailable} // it had been written all the same, and nothing was sent
+			continue
 		case err == nil && uncertain:
+			l.problems.clear(ProblemOutboxFailed, "")
 			return l.regain(r, fx)
 		case err == nil:
 			l.problems.clear(ProblemOutboxFailed, "")
@@ -46,10 +50,11 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 			return r, nil, err
 		case l.ctx.Err() != nil:
 			return r, nil, err
-		case e.Type == outbox.Due:
+		case e.Type == outbox.Due && !errors.Is(err, outbox.ErrFailed):
 			l.problems.raise(ProblemOutboxFailed, "", outboxFailed, time.Now())
 			return r, nil, err
 		default:
+			uncertain = uncertain || errors.Is(err, outbox.ErrFailed)
 			l.problems.raise(ProblemOutboxFailed, "", outboxFailed, time.Now())
 		}
 		select {
@@ -73,16 +78,28 @@ func (l *lane) unsent(seq uint64, cause error) (outbox.Event, error) {
 	return outbox.Event{Type: outbox.Unavailable}, nil
 }
 
-// regain asks for the effects of a change again, where the commit that made it may have been written without them.
+func ignored(fx []outbox.Effect) bool {
+	return slices.ContainsFunc(fx, func(f outbox.Effect) bool { return f.Type == outbox.Ignored })
+}
+
+// regain asks for the effects of a change again, where the commit that made it may have been written without them. It
+// asks until it is heard: without them nothing would ever move the request on.
 func (l *lane) regain(r outbox.Request, fx []outbox.Effect) (outbox.Request, []outbox.Effect, error) {
-	if r.State == outbox.StateSending {
-		return r, fx, nil
+	for r.State != outbox.StateSending || !r.Kind.Laned() {
+		again, more, err := l.store.Apply(l.ctx, r.Seq, outbox.Event{Type: outbox.Restarted, At: l.clock.Now(), Jitter: l.rand()})
+		switch {
+		case err == nil:
+			return again, append(fx, more...), nil
+		case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrClosed):
+			return r, fx, err
+		}
+		select {
+		case <-l.ctx.Done():
+			return r, fx, err
+		case <-time.After(storeAgain):
+		}
 	}
-	again, more, err := l.store.Apply(l.ctx, r.Seq, outbox.Event{Type: outbox.Restarted, At: l.clock.Now(), Jitter: rand.Float64()})
-	if err != nil {
-		return r, fx, nil //nolint:nilerr // the change itself is written; its effects come with the next event
-	}
-	return again, append(fx, more...), nil
+	return r, fx, nil
 }
 
 // withoutOrder is the event that remains of one whose order uuid another request owns.

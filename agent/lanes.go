@@ -18,13 +18,17 @@ import (
 const watchedFor = 24 * time.Hour
 
 // callsGrace is how long an ordered stop waits for calls under way: a create whose answer is heard leaves no doubt.
-const callsGrace = 3 * time.Second
+const callsGrace = 2500 * time.Millisecond
+
+// writeGrace is how long it waits for the disk then.
+const writeGrace = 500 * time.Millisecond
 
 // lanes are all terminals' lanes and what they share.
 type lanes struct {
 	api        *api.Client
 	store      Outbox
 	clock      Clock
+	rand       func() float64 // jitter
 	compose    composer
 	publish    *publisher
 	gate       *gate
@@ -113,10 +117,18 @@ func (ls *lanes) stop(giveUp, end context.CancelFunc) {
 	timer := time.AfterFunc(callsGrace, giveUp)
 	ls.inFlight.Wait()
 	timer.Stop()
+	// A disk that takes nothing any more must not keep us: what it does not take is in doubt at the next start.
+	over := time.NewTimer(writeGrace)
+	defer over.Stop()
 	ls.each(func(l *lane) {
 		written := make(chan struct{})
 		l.do(func() { close(written) })
-		<-written
+		select {
+		case <-written:
+		case <-over.C:
+			end()
+		case <-ls.ctx.Done():
+		}
 	})
 	end()
 	ls.running.Wait()

@@ -114,7 +114,9 @@ func (c *reconciler) run(ctx context.Context) {
 			jobs := c.jobs
 			c.jobs = nil
 			c.mu.Unlock()
-			c.round(ctx, jobs)
+			if len(jobs) > 0 { // else the last round has answered them
+				c.round(ctx, jobs)
+			}
 		}
 	}
 }
@@ -140,6 +142,8 @@ func (c *reconciler) renew(ctx context.Context) time.Duration {
 		// Not confirmed for terminal orders: we work without it, and ask again.
 		c.forbidden = time.Now().Add(askAgainEvery)
 		return askAgainEvery
+	case c.noList > 0:
+		return missingAgain
 	default:
 		return time.Minute
 	}
@@ -172,7 +176,10 @@ func missing(r api.Reply) bool {
 
 // missingMost is how often in a row an operation has to be missing before it is believed: any proxy on the way has a
 // 404 of its own, and without the search a busy terminal's word would be taken.
-const missingMost = 3
+const (
+	missingMost  = 3
+	missingAgain = 5 * time.Second
+)
 
 // unavailable tells that an operation is not ours to use, counting the replies in a row that say it is not there.
 func unavailable(times *int, r api.Reply, gone bool) bool {
@@ -207,7 +214,7 @@ func (c *reconciler) round(ctx context.Context, jobs []searchJob) {
 		}
 		return nil
 	})
-	if unavailable(&c.noList, reply, missing(reply) || reply.Outcome == api.OutcomeNotFound) {
+	if forbids(reply) {
 		c.forbidden = time.Now().Add(askAgainEvery)
 		answer(jobs, findings{verdict: searchForbidden})
 		return
@@ -230,6 +237,9 @@ func (c *reconciler) round(ctx context.Context, jobs []searchJob) {
 
 // baselineHolds tells whether the baseline was complete before any submission that is looked for.
 func (c *reconciler) baselineHolds(jobs []searchJob) bool {
+	if c.baseline == nil {
+		return false
+	}
 	for _, j := range jobs {
 		if !c.baseline.before(j.request.Submissions[0].At) {
 			return false

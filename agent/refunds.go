@@ -63,9 +63,28 @@ func (l *lane) refundOrder(r outbox.Request) (uuid string, wait bool) {
 	return order.OrderUUID, order.State != outbox.StatePaid
 }
 
-// readBooks reads order details and refund status beside the lane, one look at a time for each request.
+// readBooks reads order details and refund status beside the lane, one look at a time for each request. done is not
+// called where the request has moved on meanwhile.
 func (l *lane) readBooks(r outbox.Request, uuid string, done func(look)) {
-	key := callKey{seq: r.Seq, effect: outbox.Search}
+	l.look(callKey{seq: r.Seq, effect: outbox.Search}, uuid, func(k look) {
+		if now, err := l.store.Get(r.Seq); err != nil || now.Entered != r.Entered {
+			return // no longer what was asked about
+		}
+		if k.retry > 0 && k.code == outbox.WaitAPIError {
+			l.tries[r.Seq]++
+			if l.tries[r.Seq] >= booksTries {
+				k.retry = 0
+			}
+		}
+		if k.retry == 0 {
+			delete(l.tries, r.Seq)
+		}
+		done(k)
+	})
+}
+
+// look reads an order's books, unless the look of that name is under way: that one's done serves then.
+func (l *lane) look(key callKey, uuid string, done func(look)) {
 	if l.calls[key] {
 		return
 	}
@@ -74,18 +93,6 @@ func (l *lane) readBooks(r outbox.Request, uuid string, done func(look)) {
 		k := l.lookAt(ctx, uuid)
 		l.do(func() {
 			delete(l.calls, key)
-			if now, err := l.store.Get(r.Seq); err != nil || now.Entered != r.Entered {
-				return // no longer what was asked about
-			}
-			if k.retry > 0 && k.code == outbox.WaitAPIError {
-				l.tries[r.Seq]++
-				if l.tries[r.Seq] >= booksTries {
-					k.retry = 0
-				}
-			}
-			if k.retry == 0 {
-				delete(l.tries, r.Seq)
-			}
 			done(k)
 		})
 	})

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 
 	"tillpost/api"
 	"tillpost/outbox"
@@ -51,8 +50,14 @@ func (l *lane) resolve(r, t outbox.Request, e outbox.Event) {
 			return
 		}
 	}
-	e.At, e.Jitter = l.clock.Now(), rand.Float64()
+	e.At, e.Jitter = l.clock.Now(), l.rand()
 	after, fx, err := l.store.Apply(l.ctx, t.Seq, e)
+	if errors.Is(err, outbox.ErrUncertain) {
+		// Written, it must not be without effects: nobody would look at the target again.
+		if now, e := l.store.Get(t.Seq); e == nil && now.Settled != nil && now.Settled.ID == r.ID {
+			after, fx, err = l.regain(now, nil)
+		}
+	}
 	switch {
 	case errors.Is(err, outbox.ErrLaneHeld):
 		l.post(r.Seq, outbox.Event{Type: outbox.NotFound}) // another request is on the terminal: after it
@@ -155,7 +160,8 @@ func (l *lane) prepareResubmit(r, t outbox.Request) {
 		return
 	}
 	if t.Kind != outbox.KindOrder {
-		l.readBooks(t, t.OrderUUID, func(k look) { l.resubmitRefund(r, t, k) })
+		// A look of its own: the target's may be under way, or overtaken by what becomes of the target.
+		l.look(callKey{seq: r.Seq, effect: outbox.Settle}, t.OrderUUID, func(k look) { l.resubmitRefund(r, t, k) })
 		return
 	}
 	l.reconciler.search(searchJob{request: t, done: func(f findings) {
@@ -185,7 +191,7 @@ func (l *lane) resubmitRefund(r, t outbox.Request, k look) {
 	}
 	l.apply(t.Seq, outbox.Event{Type: outbox.BooksSeen, Books: k.books})
 	now, err := l.store.Get(t.Seq)
-	if err != nil || now.Revision != t.Revision {
+	if err != nil || now.State != outbox.StateInDoubt && now.State != outbox.StateUnresolved {
 		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the books show what became of it")
 		return
 	}

@@ -28,6 +28,9 @@ func (a *Agent) agentState() mqtt.AgentState {
 		s.State = mqtt.AgentDegraded
 		s.Problems = append(s.Problems, mqtt.Problem{Code: string(p.Code), Message: p.Message, Since: mqtt.At(p.Since), RequestID: p.RequestID})
 	}
+	if a.parting.Load() {
+		s.State = mqtt.AgentOffline
+	}
 	return s
 }
 
@@ -214,7 +217,7 @@ func (a *Agent) externalBroker(topics mqtt.Topics, will func() []byte, handlers 
 	c := a.cfg.MQTT
 	return mqtt.New(mqtt.Options{
 		URL: c.URL, ClientID: c.ClientID, Topics: topics, Username: c.Username, Password: a.cfg.PasswordReader(),
-		CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile, Will: will,
+		CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile, Will: will, CloseGrace: busGrace,
 	}, handlers)
 }
 

@@ -1,0 +1,144 @@
+package agent_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"tillpost/agent"
+	"tillpost/api/simulator"
+	"tillpost/outbox"
+)
+
+func (w *world) eventuallyWithin(d time.Duration, is func() bool) {
+	w.Helper()
+	if !w.eventually(d, is) {
+		w.Fatalf("it does not come to pass in %v", d)
+	}
+}
+
+// flaky is an outbox on a card that is about to die: a write is carried out and comes back as an error, or is refused.
+type flaky struct {
+	agent.Outbox
+
+	mu sync.Mutex
+	// fate says what becomes of an event: its write is made or not, and the error is told.
+	fate func(e outbox.Event) (write bool, err error)
+}
+
+func (f *flaky) set(fate func(e outbox.Event) (bool, error)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fate = fate
+}
+
+func (f *flaky) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
+	f.mu.Lock()
+	write, err := true, error(nil)
+	if f.fate != nil {
+		write, err = f.fate(e)
+	}
+	f.mu.Unlock()
+	if err == nil {
+		return f.Outbox.Apply(ctx, seq, e)
+	}
+	if write {
+		_, _, _ = f.Outbox.Apply(ctx, seq, e) // nobody hears of it
+	}
+	return outbox.Request{}, nil, err
+}
+
+// onFlaky gives the next start of a world's agent a flaky outbox.
+func onFlaky(w *world) *flaky {
+	f := &flaky{}
+	w.stop()
+	w.store = func(o outbox.Options) (agent.Outbox, error) {
+		s, err := outbox.Open(w.dir+"/outbox.db", o)
+		f.Outbox = s
+		return f, err
+	}
+	w.start()
+	return f
+}
+
+// times has the first events of some types written, and their callers told that it may have failed.
+func times(n int, types ...outbox.EventType) func(outbox.Event) (bool, error) {
+	left := map[outbox.EventType]int{}
+	for _, t := range types {
+		left[t] = n
+	}
+	return func(e outbox.Event) (bool, error) {
+		if left[e.Type] == 0 {
+			return true, nil
+		}
+		left[e.Type]--
+		return true, outbox.ErrUncertain
+	}
+}
+
+// TestAWriteThatMayHaveFailedLeavesNothingStuck: the effects of a change are asked for until they are heard, even if
+// that fails in its turn (a schedule of faults, seed 2637).
+func TestAWriteThatMayHaveFailedLeavesNothingStuck(t *testing.T) {
+	for _, what := range []outbox.EventType{outbox.Due, outbox.Accepted, outbox.StatusSeen} {
+		t.Run(what.String(), func(t *testing.T) {
+			inWorld(t, "", func(w *world) {
+				f := onFlaky(w)
+				f.set(times(2, what, outbox.Restarted))
+				w.order(oslo, "o")
+				w.until(time.Minute, oslo, "o", "paid")
+				w.send(oslo, "refunds", `{"requestId":"r","orderRequestId":"o","full":true}`)
+				w.until(time.Minute, oslo, "r", "refunded")
+				if o := w.sim.Orders(); len(o) != 1 || len(o[0].Refunds) != 1 {
+					t.Errorf("%d orders: %+v", len(o), o)
+				}
+			})
+		})
+	}
+}
+
+// TestADecisionThatMayHaveBeenWrittenIsCarriedOut: what a person decided moves on, though nobody knew at first whether
+// it was on disk.
+func TestADecisionThatMayHaveBeenWrittenIsCarriedOut(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		f := onFlaky(w)
+		w.sim.SetLookups(simulator.LookupsForbidden)
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropAfter()})
+		w.order(oslo, "o")
+		w.until(5*time.Second, oslo, "o", "in_doubt")
+		f.set(times(1, outbox.Resolved))
+		w.send(oslo, "resolutions", `{"requestId":"d","target":"o","outcome":"adopt","orderUuid":"`+w.sim.Orders()[0].UUID+`","by":"Kari"}`)
+		w.until(20*time.Second, oslo, "o", "paid")
+		w.until(20*time.Second, oslo, "d", "done")
+	})
+}
+
+// TestTheStopDoesNotWaitForAFullDisk (a schedule of faults, seed 3286); the world's stop takes its time.
+func TestTheStopDoesNotWaitForAFullDisk(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		f := onFlaky(w)
+		w.order(oslo, "o")
+		w.until(5*time.Second, oslo, "o", "awaiting_customer")
+		f.set(func(outbox.Event) (bool, error) { return false, outbox.ErrFull })
+		time.Sleep(5 * time.Second)
+		w.stop()
+	})
+}
+
+// TestResubmitWhileTheBooksAreRead: a decision on a refund in doubt ends, though a look at the books is under way for
+// the refund itself (a schedule of faults, seed 4397).
+func TestResubmitWhileTheBooksAreRead(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(oslo, "o")
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpRefund, Do: simulator.DropBefore()})
+		w.send(oslo, "refunds", `{"requestId":"r","orderRequestId":"o","full":true}`)
+		w.until(10*time.Second, oslo, "r", "in_doubt")
+		w.untilWaiting(3*time.Minute, oslo, "r", "needs_staff")
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderDetails, Times: 2, Do: simulator.DelayReply(8 * time.Second)})
+		calls := w.sim.Count(simulator.OpOrderDetails)
+		w.eventuallyWithin(time.Minute, func() bool { return w.sim.Count(simulator.OpOrderDetails) > calls }) // it looks again
+		w.send(oslo, "resolutions", `{"requestId":"d","target":"r","outcome":"resubmit","by":"Kari"}`)
+		w.until(time.Minute, oslo, "d", "done")
+		w.until(time.Minute, oslo, "r", "refunded")
+	})
+}
