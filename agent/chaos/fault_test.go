@@ -70,7 +70,7 @@ func (w *world) faultFor(op simulator.Operation, order, subject string, n int) (
 // mayHide tells whether a terminal may be called busy though the call was carried out. Where the API does not let us
 // search, that can't be told from the truth, and the operator chooses what to believe.
 func (w *world) mayHide(op simulator.Operation) bool {
-	return op != simulator.OpApproval && (w.lookups == simulator.LookupsShown || w.busyDoubt) && !w.marksHidden
+	return op != simulator.OpApproval && (w.lookups == simulator.LookupsShown && !w.marksHidden || w.lookups == simulator.LookupsForbidden && w.busyDoubt)
 }
 
 // longestDelay is how late a call may act or answer: beyond the client's patience, and well within doubt_check.

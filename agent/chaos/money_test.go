@@ -119,7 +119,9 @@ func (w *world) checkRefunds(records map[string]outbox.Request) {
 					v.done++
 					g.ours++
 				}
-			} else if tag != foreign {
+			} else if tag == foreign {
+				g.foreign = true
+			} else {
 				w.fail("order %s has a refund over %s by %q, of which no record is kept", o.UUID, e.Amount, tag)
 			}
 			if done {
@@ -132,7 +134,10 @@ func (w *world) checkRefunds(records map[string]outbox.Request) {
 }
 
 // group counts the refunds of one amount in an order's books.
-type group struct{ all, done, ours int }
+type group struct {
+	all, done, ours int
+	foreign         bool // another till's is among them
+}
 
 // fullOf finds whose refund it is that bears no tag: one of all that is left, whose amount is computed by us.
 func fullOf(wishes map[string]*wish, ore int64) string {
@@ -158,7 +163,7 @@ func (w *world) checkWishes(records map[string]outbox.Request, o simulator.Order
 		if v.mayHave() {
 			mayBe[ore]++
 		}
-		if g := groups[ore]; g != nil && g.all > 1 {
+		if g := groups[ore]; g != nil && (g.all > 1 || g.foreign) {
 			continue // counted below
 		}
 		switch {

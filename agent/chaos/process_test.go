@@ -113,6 +113,7 @@ func (w *world) boot(n int) *process {
 	w.count.lives.Add(1)
 	a, err := agent.New(agent.Options{
 		Config: w.cfg, Version: "chaos", Clock: w.clock, DialAPI: p.dial, NoHTTP: true, Logger: w.logger(n), Bus: p.openBus, Store: p.openStore,
+		Rand: w.jitter,
 	})
 	switch {
 	case err != nil && !p.dead.Load():
@@ -162,8 +163,10 @@ func (w *world) pauseBetweenLives(n int) {
 // end stops a process in order, which takes five seconds at most and leaves "offline" behind.
 func (w *world) end(p *process) {
 	begun := time.Now()
+	w.note("process %d is asked to stop", p.n)
 	p.stop()
 	err := <-p.done
+	w.note("process %d has stopped", p.n)
 	if p.dead.Load() {
 		return
 	}
@@ -202,7 +205,7 @@ func (p *process) openBus(topics mqtt.Topics, will func() []byte, h mqtt.Handler
 			}
 		}))
 	}
-	b := mqtttest.NewBus(p.w.broker, mqtt.Options{ClientID: "tillpost", Topics: topics, Will: will}, h)
+	b := mqtttest.NewBus(p.w.broker, mqtt.Options{ClientID: "tillpost", Topics: topics, Will: will, CloseGrace: 900 * time.Millisecond}, h)
 	return &bus{b, p}, nil
 }
 

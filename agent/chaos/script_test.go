@@ -85,7 +85,7 @@ func (s *script) requests() {
 		}
 		if s.r.chance(0.03) {
 			s.add(at+s.r.between(0, 20*time.Second), "", func() {
-				w.publish(terminal, "orders", fmt.Sprintf(`{"requestId":%q,"order":%s}`, id, orderOf(own, "other", ore+100, false)))
+				w.publish(terminal, "orders", fmt.Sprintf(`{"requestId":%q,"order":%s}`, id, orderOf(own, id, ore+100, false)))
 			})
 		}
 	}

@@ -24,6 +24,8 @@ type apiConn struct {
 
 // Write implements net.Conn; a request is one write.
 func (c *apiConn) Write(b []byte) (int, error) {
+	w := c.p.w
+	time.Sleep(w.between(20*time.Microsecond, 400*time.Microsecond, "write", w.now()))
 	switch {
 	case c.p.reached(beforeWrite):
 		return 0, net.ErrClosed
@@ -61,8 +63,7 @@ var errRefused = &net.OpError{Op: "dial", Net: "pipe", Err: syscall.ECONNREFUSED
 // dial connects a process to the API: at once, or never while it is out of reach.
 func (p *process) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	w := p.w
-	n := int(w.dials.Add(1))
-	if !wait(ctx, w.between(100*time.Microsecond, 5*time.Millisecond, "dial", n)) {
+	if !wait(ctx, w.between(100*time.Microsecond, 5*time.Millisecond, "dial", w.now())) {
 		return nil, ctx.Err()
 	}
 	for w.hole.Load() {

@@ -69,29 +69,24 @@ type store struct {
 	p         *process
 	committed func([]outbox.Change)
 
-	mu   sync.Mutex // one write at a time, so that a death is before or after each
-	n    int
-	lost bool // the next commit is carried out, and comes back as an error
-	now  bool // that is the one under way
+	mu sync.Mutex // one write at a time, so that a death is before or after each
 }
 
 // commits passes on what a commit changed, unless the process died with it.
 func (s *store) commits(changes []outbox.Change) {
-	if s.now || s.p.reached(afterCommit) {
+	if s.p.reached(afterCommit) {
 		return
 	}
 	s.p.w.committed(changes)
 	s.committed(changes)
 }
 
-func (s *store) write(ctx context.Context, grows bool, do func() error) error {
+// write makes one write; grows says that it takes on new work, what names it for the dice.
+func (s *store) write(grows bool, what string, n int, do func() error) error {
 	w := s.p.w
-	s.mu.Lock()
-	s.n++
-	n := s.n
-	s.mu.Unlock()
-	took := w.between(50*time.Microsecond, 3*time.Millisecond, "commit", s.p.n, n)
-	if w.chance(0.01, "slow card", s.p.n, n) {
+	at := w.now()
+	took := w.between(50*time.Microsecond, 3*time.Millisecond, what, at, n)
+	if w.chance(0.01, "slow card", at, n) {
 		took *= 300
 	}
 	time.Sleep(took)
@@ -104,13 +99,11 @@ func (s *store) write(ctx context.Context, grows bool, do func() error) error {
 		w.count.faults["disk full"].Add(1)
 		return outbox.ErrFull
 	}
-	if !w.calm.Load() && w.chance(w.uncertain, "uncertain", s.p.n, n) {
-		// The last sync failed. What was written may be there all the same, and nobody is told of it.
+	if !w.calm.Load() && w.chance(w.uncertain, "uncertain "+what, at, n) {
+		// The last sync failed. What was written may be there all the same.
 		w.count.faults["commit uncertain"].Add(1)
-		if w.chance(0.5, "written", s.p.n, n) {
-			s.now = true
-			_ = do()
-			s.now = false
+		if w.chance(0.5, "written "+what, at, n) {
+			_ = do() // refused or not, the answer is the same
 		}
 		return fmt.Errorf("chaos: %w", outbox.ErrUncertain)
 	}
@@ -119,13 +112,12 @@ func (s *store) write(ctx context.Context, grows bool, do func() error) error {
 	if s.p.dead.Load() {
 		return outbox.ErrClosed
 	}
-	_ = ctx
 	return err
 }
 
 // Add implements agent.Outbox.
 func (s *store) Add(ctx context.Context, rs ...outbox.Request) (added []outbox.Added, err error) {
-	err = s.write(ctx, true, func() (err error) { added, err = s.Outbox.Add(context.WithoutCancel(ctx), rs...); return err })
+	err = s.write(true, "add "+rs[0].ID, len(rs), func() (err error) { added, err = s.Outbox.Add(context.WithoutCancel(ctx), rs...); return err })
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +126,7 @@ func (s *store) Add(ctx context.Context, rs ...outbox.Request) (added []outbox.A
 
 // Apply implements agent.Outbox.
 func (s *store) Apply(ctx context.Context, seq uint64, e outbox.Event) (r outbox.Request, fx []outbox.Effect, err error) {
-	err = s.write(ctx, false, func() (err error) {
+	err = s.write(false, e.Type.String(), int(seq), func() (err error) {
 		r, fx, err = s.Outbox.Apply(context.WithoutCancel(ctx), seq, e)
 		return err
 	})
@@ -146,23 +138,23 @@ func (s *store) Apply(ctx context.Context, seq uint64, e outbox.Event) (r outbox
 
 // Prune implements agent.Outbox.
 func (s *store) Prune(ctx context.Context, prunable func(outbox.Request) bool, most int) (gone []outbox.Request, err error) {
-	err = s.write(ctx, false, func() (err error) { gone, err = s.Outbox.Prune(ctx, prunable, most); return err })
+	err = s.write(false, "prune", most, func() (err error) { gone, err = s.Outbox.Prune(ctx, prunable, most); return err })
 	return gone, err
 }
 
 // BindAccount implements agent.Outbox.
 func (s *store) BindAccount(ctx context.Context, a outbox.Account) error {
-	return s.write(ctx, false, func() error { return s.Outbox.BindAccount(ctx, a) })
+	return s.write(false, "bind", 0, func() error { return s.Outbox.BindAccount(ctx, a) })
 }
 
 // PutBlob implements agent.Outbox.
 func (s *store) PutBlob(ctx context.Context, name string, data []byte) error {
-	return s.write(ctx, false, func() error { return s.Outbox.PutBlob(ctx, name, data) })
+	return s.write(false, "blob "+name, len(data), func() error { return s.Outbox.PutBlob(ctx, name, data) })
 }
 
 // Distrust implements agent.Outbox.
 func (s *store) Distrust(ctx context.Context, generation uint64) (inDoubt int, err error) {
-	err = s.write(ctx, false, func() (err error) { inDoubt, err = s.Outbox.Distrust(ctx, generation); return err })
+	err = s.write(false, "distrust", 0, func() (err error) { inDoubt, err = s.Outbox.Distrust(ctx, generation); return err })
 	return inDoubt, err
 }
 

@@ -60,12 +60,16 @@ func (w *world) allSent() []sent {
 // connection, or the broker lost its memory, or knew nobody yet who subscribes. What was acknowledged and is to be taken never needs it, so it is not
 // repeated here: nothing may hide a loss.
 func (w *world) repeatUntold() {
+	time.Sleep(breath) // until the agent has subscribed again
 	for _, s := range w.allSent() {
 		w.mu.Lock()
 		lost := w.tills.forgot || s.unheard || w.refused[s.id]
 		w.mu.Unlock()
 		if _, told := w.statusOf(s.terminal, s.id); lost && !told {
 			w.note("the till repeats %s", s.id)
+			w.mu.Lock()
+			delete(w.refused, s.id)
+			w.mu.Unlock()
 			w.publish(s.terminal, s.kind, s.payload)
 		}
 	}

@@ -46,7 +46,6 @@ type world struct {
 	calm, down, hole atomic.Bool
 	subscribed       atomic.Bool  // ever, so that the broker keeps what comes
 	full             atomic.Int32 // 1: no new requests fit on the disk; 2: nothing does
-	dials            atomic.Int64
 	serving          sync.WaitGroup
 
 	mu          sync.Mutex
@@ -176,6 +175,8 @@ func (w *world) settleDown() {
 const (
 	// patience is how long after the last fault everything has to have ended.
 	patience = 12 * time.Minute
+	// breath is the time in which a broker or an API that is back is noticed.
+	breath = 20 * time.Second
 	// lateLook covers the next look, a minute apart, at what ended without a payment.
 	lateLook = 65 * time.Second
 )
@@ -193,6 +194,12 @@ func (w *world) await() {
 	}
 	time.Sleep(2 * time.Second) // what is told is told by then
 }
+
+// jitter is that of a moment, so that it is the same whoever asks first.
+func (w *world) jitter() float64 { return float64(w.roll("jitter", w.now())>>11) / (1 << 53) }
+
+// now is the moment as a number for the dice.
+func (w *world) now() int { return int(time.Since(w.started)) }
 
 func (w *world) note(format string, args ...any) {
 	w.mu.Lock()
