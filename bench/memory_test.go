@@ -1,0 +1,130 @@
+package bench
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"tillpost/outbox"
+)
+
+// BenchmarkMemory is what the real binary keeps for itself (RssAnon), and the most that it ever had resident, the file
+// mapped into memory included (VmHWM), with nothing to do and with 100,000 orders queued on 8 terminals while the API is
+// away. Run it with -benchtime 1x.
+func BenchmarkMemory(b *testing.B) {
+	for _, broker := range []string{brokerEmbedded, brokerVolatile} {
+		for _, queued := range []int{0, 100_000} {
+			b.Run(fmt.Sprintf("%s/queued=%d", broker, queued), func(b *testing.B) {
+				for b.Loop() {
+					dir := b.TempDir()
+					fill(b, dir, queued, func(i int) string { return terminal(i % 8) })
+					api := ""
+					if queued == 0 {
+						api = startAPI(b).addr
+					}
+					s := &shop{broker: broker, api: api, dir: dir}
+					p := s.start(b)
+					s.awaitOnline(b)
+					p.settled(b)
+					b.ReportMetric(0, "ns/op")
+					b.ReportMetric(p.proc(b, "status", "RssAnon")/1024, "RssAnon-MB")
+					b.ReportMetric(p.proc(b, "status", "VmHWM")/1024, "VmHWM-MB")
+					p.stop()
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkStart is the time from the start of the real binary to its first forward to the API.
+func BenchmarkStart(b *testing.B) {
+	for _, queued := range []int{1, 100_000} {
+		b.Run("queued="+strconv.Itoa(queued), func(b *testing.B) {
+			for b.Loop() {
+				dir := b.TempDir()
+				fill(b, dir, queued, func(i int) string { return terminal(i % 8) })
+				api := startAPI(b)
+				var first atomic.Int64
+				api.arrived = func(_ string, at time.Time) { first.CompareAndSwap(0, at.UnixNano()) }
+				s := &shop{broker: brokerEmbedded, api: api.addr, dir: dir}
+				start := time.Now()
+				p := s.start(b)
+				until(b, "the first forward", func() bool { return first.Load() != 0 })
+				b.ReportMetric(0, "ns/op")
+				b.ReportMetric(float64(first.Load()-start.UnixNano())/1e6, "first-forward-ms")
+				p.stop()
+			}
+		})
+	}
+}
+
+// BenchmarkOpenParts takes a start with 100,000 orders queued apart: the look at the file by itself, which the daemon has
+// a child process do, the outbox's opening, and bbolt's with and without a list of free pages on disk. Each commit would
+// have to write that list.
+func BenchmarkOpenParts(b *testing.B) {
+	dir := b.TempDir()
+	fill(b, dir, 100_000, func(i int) string { return terminal(i % 8) })
+	path := filepath.Join(dir, "outbox.db")
+	b.Run("check", func(b *testing.B) {
+		for b.Loop() {
+			if err := outbox.CheckFile(path); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("outbox", func(b *testing.B) {
+		for b.Loop() {
+			s, err := outbox.Open(path, outbox.Options{BallastSize: -1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.StopTimer()
+			_ = s.Close()
+			b.StartTimer()
+		}
+	})
+	for _, without := range []bool{true, false} {
+		b.Run(fmt.Sprintf("bbolt/NoFreelistSync=%t", without), func(b *testing.B) {
+			touch(b, path, without)
+			for b.Loop() {
+				db, err := bbolt.Open(path, 0o600, boltOptions(without))
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.StopTimer()
+				_ = db.Close()
+				b.StartTimer()
+			}
+		})
+		b.Run(fmt.Sprintf("commit/NoFreelistSync=%t", without), func(b *testing.B) {
+			db, err := bbolt.Open(path, 0o600, boltOptions(without))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer func() { _ = db.Close() }()
+			for b.Loop() {
+				if err := db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte("blobs")).Put([]byte("x"), make([]byte, 1024)) }); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// touch commits once, so that the file has a list of free pages or has none.
+func touch(b *testing.B, path string, without bool) {
+	b.Helper()
+	db, err := bbolt.Open(path, 0o600, boltOptions(without))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte("blobs")).Put([]byte("x"), []byte("x")) }); err != nil {
+		b.Fatal(err)
+	}
+}
