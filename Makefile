@@ -8,14 +8,14 @@ MAKEFLAGS   += --no-print-directory
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 10s
-COUNT   ?= 6
+COUNT   ?= 3
 
 TOOLS := $(abspath .tools)
 
-.PHONY: help build test race lint fmt bench fuzz docs e2e ci vuln clean cross
+.PHONY: help build test race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
 
 build: ## Build bin/tillpost
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/tillpost$(shell go env GOEXE) ./cmd/agent
@@ -33,8 +33,11 @@ lint: $(TOOLS)/golangci-lint ## Check style, mistakes and the direction of impor
 fmt: $(TOOLS)/golangci-lint ## Format the Go files
 	$(TOOLS)/golangci-lint fmt ./...
 
-bench: $(TOOLS)/benchstat ## Run the benchmarks into bench.out; compare two with .tools/benchstat
-	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./... | tee bench.out
+bench: $(TOOLS)/benchstat ## Measure everything into bench.out, in COUNT rounds (3); compare two with .tools/benchstat
+	COUNT=$(COUNT) bench/run
+
+bench-quick: ## The same, the most telling parts of it, once
+	bench/run quick
 
 # Fuzzing takes one target of one package at a time.
 fuzz: ## Run every fuzz target for FUZZTIME (10s)

@@ -26,7 +26,7 @@ func BenchmarkDrain(b *testing.B) {
 func drain(b *testing.B, terminals int) {
 	dir := b.TempDir()
 	n := 40 * terminals
-	fill(b, dir, n, func(i int) string { return terminal(i % terminals) })
+	fill(b, dir, n, terminals)
 	api := startAPI(b)
 	var first atomic.Int64
 	api.arrived = func(string, time.Time) { first.CompareAndSwap(0, time.Now().UnixNano()) }
@@ -48,7 +48,7 @@ func BenchmarkCost(b *testing.B) {
 	for _, backlog := range []int{100, 100_000} {
 		b.Run("queued="+strconv.Itoa(backlog), func(b *testing.B) {
 			dir := b.TempDir()
-			fill(b, dir, backlog, func(int) string { return stuck })
+			fill(b, dir, backlog, 0)
 			api := startAPI(b)
 			s := &shop{broker: brokerEmbedded, api: api.addr, dir: dir, policy: "poll_interval = \"50ms\"\ncustomer_timeout = \"0s\""}
 			s.run(b)

@@ -3,6 +3,8 @@ package bench
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -12,8 +14,34 @@ import (
 	"tillpost/outbox/outboxtest"
 )
 
-// fill puts n orders into the outbox of a folder, as if they had been accepted just now, with a day to live.
-func fill(tb testing.TB, dir string, n int, terminalOf func(i int) string) {
+// filled are outboxes made before, by what is in them: a large one takes its time.
+var filled = map[string]string{}
+
+// fill puts n orders into the outbox of a folder, with a day to live, spread over so many terminals; with 0 they are all
+// on the stuck one.
+func fill(tb testing.TB, dir string, n, terminals int) {
+	tb.Helper()
+	key := fmt.Sprint(n, " ", terminals)
+	if filled[key] == "" {
+		made, err := os.MkdirTemp("", "tillpost-bench-")
+		if err != nil {
+			tb.Fatal(err)
+		}
+		cleanups = append(cleanups, made)
+		add(tb, made, n, func(i int) string {
+			if terminals == 0 {
+				return stuck
+			}
+			return terminal(i % terminals)
+		})
+		filled[key] = made
+	}
+	if err := os.CopyFS(dir, os.DirFS(filled[key])); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func add(tb testing.TB, dir string, n int, terminalOf func(i int) string) {
 	tb.Helper()
 	s, err := outbox.Open(filepath.Join(dir, "outbox.db"), outbox.Options{Policy: outboxtest.Policy})
 	if err != nil {

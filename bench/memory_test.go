@@ -22,7 +22,7 @@ func BenchmarkMemory(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/queued=%d", broker, queued), func(b *testing.B) {
 				for b.Loop() {
 					dir := b.TempDir()
-					fill(b, dir, queued, func(i int) string { return terminal(i % 8) })
+					fill(b, dir, queued, 8)
 					api := ""
 					if queued == 0 {
 						api = startAPI(b).addr
@@ -47,7 +47,7 @@ func BenchmarkStart(b *testing.B) {
 		b.Run("queued="+strconv.Itoa(queued), func(b *testing.B) {
 			for b.Loop() {
 				dir := b.TempDir()
-				fill(b, dir, queued, func(i int) string { return terminal(i % 8) })
+				fill(b, dir, queued, 8)
 				api := startAPI(b)
 				var first atomic.Int64
 				api.arrived = func(_ string, at time.Time) { first.CompareAndSwap(0, at.UnixNano()) }
@@ -68,7 +68,7 @@ func BenchmarkStart(b *testing.B) {
 // have to write that list.
 func BenchmarkOpenParts(b *testing.B) {
 	dir := b.TempDir()
-	fill(b, dir, 100_000, func(i int) string { return terminal(i % 8) })
+	fill(b, dir, 100_000, 8)
 	path := filepath.Join(dir, "outbox.db")
 	b.Run("check", func(b *testing.B) {
 		for b.Loop() {

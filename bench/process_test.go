@@ -21,6 +21,7 @@ var built = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	cleanups = append(cleanups, dir)
 	binary := filepath.Join(dir, "tillpost")
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
@@ -55,9 +56,6 @@ func (s *shop) start(tb testing.TB, wrap ...string) *process {
 	binary, err := built()
 	if err != nil {
 		tb.Fatal(err)
-	}
-	if dir := filepath.Dir(binary); len(cleanups) == 0 {
-		cleanups = append(cleanups, dir)
 	}
 	text := s.config(tb)
 	file := filepath.Join(s.dir, "tillpost.toml")
