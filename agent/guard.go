@@ -92,12 +92,12 @@ func (g *guard) stand(n notice) {
 	g.problems.raise(n.Code, "", n.Message, n.At)
 }
 
-// notice takes one; the first of a code stands. true if it is new.
-func (g *guard) notice(ctx context.Context, n notice) bool {
+// notice takes one; the first of a code stands.
+func (g *guard) notice(ctx context.Context, n notice) {
 	g.mu.Lock()
 	if slices.ContainsFunc(g.list, func(o notice) bool { return o.Code == n.Code && o.Token == n.Token }) {
 		g.mu.Unlock()
-		return false
+		return
 	}
 	n.At = g.clock.Now().Time()
 	g.list = append(g.list, n)
@@ -105,7 +105,6 @@ func (g *guard) notice(ctx context.Context, n notice) bool {
 	g.stand(n) // before it is on disk: the disk may be full
 	g.log.Error("an operator is needed", "problem", string(n.Code), "found", n.Message)
 	g.keep(ctx)
-	return true
 }
 
 // withdraw takes back a notice on the token: another one has come that is right.

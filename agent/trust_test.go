@@ -243,7 +243,7 @@ func TestTwinsFindEachOther(t *testing.T) {
 // twin copies the stopped agent's outbox to another machine.
 func (w *world) twin() *world {
 	w.Helper()
-	x := &world{T: w.T, sim: w.sim, broker: w.broker, ln: w.ln, clock: w.clock, dir: w.T.TempDir(), log: &syncBuffer{}}
+	x := &world{T: w.T, sim: w.sim, broker: w.broker, ln: w.ln, clock: w.clock, dir: w.TempDir(), log: &syncBuffer{}}
 	x.cfg = strings.Replace(w.cfg, w.outbox(), x.outbox(), 1)
 	files, err := filepath.Glob(w.outbox() + "*")
 	if err != nil || len(files) < 2 {

@@ -254,7 +254,9 @@ func (w *world) once() {
 	w.Helper()
 	n := map[string]int{}
 	for _, o := range w.sim.Orders() {
-		var body struct{ InvoiceReferences struct{ CustomerReference string } }
+		var body struct {
+			InvoiceReferences struct{ CustomerReference string }
+		}
 		if err := json.Unmarshal(o.Body, &body); err != nil {
 			w.Fatal(err)
 		}
