@@ -227,3 +227,35 @@ func TestFilters(t *testing.T) {
 		}
 	}
 }
+
+// TestBrokerLastWordsRead: before the end, clients have time to acknowledge
+// what they were told, and no longer than they need.
+func TestBrokerLastWordsRead(t *testing.T) {
+	t.Parallel()
+	for _, acknowledges := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newTestBroker(t)
+			ours, theirs := net.Pipe()
+			go b.serve(b.admit(ours))
+			go func() { _, _ = io.Copy(io.Discard, theirs) }()
+			for _, frame := range [][]byte{helloFrame, {0x82, 6, 0, 1, 0, 1, '#', 1}} {
+				if _, err := theirs.Write(frame); err != nil {
+					t.Fatal(err)
+				}
+			}
+			synctest.Wait()
+			b.tell(Message{Topic: "test/agent", Payload: []byte("offline")}, "")
+			begun := time.Now()
+			want := time.Second
+			if acknowledges {
+				want = 300 * time.Millisecond
+				time.AfterFunc(want, func() { _, _ = theirs.Write([]byte{0x40, 2, 0, 1}) })
+			}
+			b.lastWordsRead(time.Second)
+			if took := time.Since(begun); took != want {
+				t.Errorf("acknowledges %t: waited %v", acknowledges, took)
+			}
+			_ = theirs.Close()
+		})
+	}
+}
