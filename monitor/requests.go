@@ -64,12 +64,16 @@ func (s *Server) serveRequests(w http.ResponseWriter, r *http.Request) {
 		}
 		limit = n
 	}
-	v, err := s.opts.Requests.Requests(q.Get("terminal"), q.Get("state"), limit)
+	v, err := s.inTurn(r, func() (any, error) { return s.opts.Requests.Requests(q.Get("terminal"), q.Get("state"), limit) })
 	s.answer(w, v, http.StatusOK, err)
 }
 
 func (s *Server) serveRequest(w http.ResponseWriter, r *http.Request) {
-	v, ok, err := s.opts.Requests.Request(r.PathValue("id"))
+	ok := false
+	v, err := s.inTurn(r, func() (v any, err error) {
+		v, ok, err = s.opts.Requests.Request(r.PathValue("id"))
+		return v, err
+	})
 	if err == nil && !ok {
 		writeText(w, http.StatusNotFound, "no request with that id was ever seen here\n")
 		return
@@ -102,6 +106,7 @@ func (s *Server) answer(w http.ResponseWriter, v any, status int, err error) {
 	switch {
 	case err == nil:
 		writeJSON(w, status, v)
+	case errors.Is(err, errGone): // nobody is left to tell
 	case errors.As(err, &refusal):
 		writeJSON(w, refusal.Status, refusal)
 	default:

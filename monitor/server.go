@@ -56,6 +56,7 @@ type Server struct {
 	opts     ServerOptions
 	handler  http.Handler
 	listener net.Listener
+	turn     chan struct{} // holds a token while an answer is read; see inTurn
 }
 
 // NewServer checks the options and the web configuration file, and opens
@@ -77,7 +78,7 @@ func NewServer(opts ServerOptions) (*Server, error) {
 	if opts.MaxConnections <= 0 {
 		opts.MaxConnections = defaultMaxConns
 	}
-	s := &Server{opts: opts}
+	s := &Server{opts: opts, turn: make(chan struct{}, 1)}
 	s.handler = guard(s.routes(), newHostCheck(host, machineName()))
 	return s, nil
 }
