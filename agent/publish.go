@@ -244,6 +244,11 @@ func (p *publisher) step(w *window, summaries bool) bool {
 	p.mu.Unlock()
 	if resync {
 		p.everything(w)
+		for _, m := range queue {
+			if !m.Retained || len(m.Payload) == 0 { // a reject, or a status that is to be cleared: not told by everything
+				w.publish(m.Message)
+			}
+		}
 		return true
 	}
 	for _, m := range queue {

@@ -73,3 +73,26 @@ func TestNoStatusGoesBackOnAConnect(t *testing.T) {
 		t.Errorf("told revisions %v, want %v", told, want)
 	}
 }
+
+// A message that was refused right after a connect is told, though everything retained is told anew at that moment.
+func TestARejectOutlivesAConnect(t *testing.T) {
+	t.Parallel()
+	bus := &heardBus{}
+	p := newPublisher(mqtt.Topics{Prefix: "p"}, &openOutbox{while: func() {}}, slog.New(slog.DiscardHandler))
+	p.bus = bus
+	p.agentState = func() (s mqtt.AgentState) { return s }
+	p.terminals = func() []mqtt.TerminalInfo { return nil }
+	p.displays = func() []mqtt.Display { return nil }
+	p.connected(true)
+	p.reject(mqtt.Reject{Topic: "p/terminals/T/orders", Reason: &mqtt.Reason{Code: "retainedRequest"}})
+	p.clear(outbox.Request{ID: "gone", Terminal: "T"})
+	w := &window{ctx: t.Context(), bus: bus}
+	for p.step(w, false) {
+		continue
+	}
+	for _, topic := range []string{p.topics.Rejects(), p.topics.Status("T", "gone")} {
+		if !slices.ContainsFunc(bus.all, func(m mqtt.Message) bool { return m.Topic == topic }) {
+			t.Errorf("nothing was told on %s", topic)
+		}
+	}
+}
