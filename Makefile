@@ -12,7 +12,7 @@ COUNT   ?= 3
 
 TOOLS := $(abspath .tools)
 
-.PHONY: help build test race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross
+.PHONY: help build test race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross chaos soak
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,12 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 		echo "== $$(dirname "$$file") $${line#func }"; \
 		go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$${line#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x; \
 	done
+
+chaos: ## Run whole agents through 20,000 schedules of faults in fake time (SCHEDULES, FIRST)
+	SCHEDULES=$(or $(SCHEDULES),20000) go test -count=1 -timeout 60m -v -run 'TestSchedules|TestMutantsAreCaught' ./agent/chaos | grep -v '^=== '
+
+soak: ## Run a great many schedules (200,000), for a night or before a release
+	SCHEDULES=$(or $(SCHEDULES),200000) go test -count=1 -timeout 12h -v -run TestSchedules ./agent/chaos | grep -v '^=== '
 
 docs: ## Write the generated files and pages again
 	go generate ./...

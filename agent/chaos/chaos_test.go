@@ -4,6 +4,8 @@ package chaos_test
 import (
 	"fmt"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +18,7 @@ func TestMain(m *testing.M) {
 	if err := os.Setenv("TILLPOST_API_TOKEN", token); err != nil {
 		panic(err)
 	}
+	debug.SetGCPercent(400) // schedules are short, and leave little behind
 	os.Exit(m.Run())
 }
 
@@ -34,7 +37,7 @@ func number(t *testing.T, name string, otherwise int) int {
 
 // TestSchedules runs SCHEDULES schedules, from seed FIRST on.
 func TestSchedules(t *testing.T) {
-	n, first, workers := number(t, "SCHEDULES", few), number(t, "FIRST", 1), number(t, "WORKERS", 1)
+	n, first, workers := number(t, "SCHEDULES", few), number(t, "FIRST", 1), number(t, "WORKERS", runtime.GOMAXPROCS(0))
 	count := newCounters()
 	began := time.Now()
 	var next atomic.Int64
@@ -89,9 +92,6 @@ func TestReplay(t *testing.T) {
 		}
 	}
 }
-
-// few is how many schedules run where nobody asked for a number.
-const few = 300
 
 func (c *counters) report(took time.Duration) string {
 	var b strings.Builder

@@ -24,7 +24,7 @@ func (w *world) records() map[string]outbox.Request {
 		return nil
 	}
 	all := map[string]outbox.Request{}
-	if err := p.store.Outbox.Each(false, func(r outbox.Request) bool { all[r.ID] = r; return true }); err != nil {
+	if err := p.store.Each(false, func(r outbox.Request) bool { all[r.ID] = r; return true }); err != nil {
 		w.fail("read the outbox: %v", err)
 	}
 	return all

@@ -9,10 +9,8 @@ import (
 
 // arrival is a call that may create something, as it came to the API.
 type arrival struct {
-	op       simulator.Operation
-	tag      string // the requestId behind it
-	terminal string
-	process  int
+	op  simulator.Operation
+	tag string // the requestId behind it
 }
 
 // arrive counts a call on a subject, and notes what may create something.
@@ -108,7 +106,7 @@ var (
 		namedFault{"busy", simulator.BusyReply()},
 		namedFault{"redirect", simulator.Redirect(307)},
 		namedFault{"refused", simulator.Refuse(400, "Conflict of Business Logic", "orderProductsNotFound")},
-		namedFault{"refused", simulator.Refuse(417, "Validation Error", "Kari Zwqxnordmann (kari@zwqx.example, +47 98765432) is not welcome")},
+		namedFault{"refused", simulator.Refuse(417, "Validation Error", "Kari Nordmann (customer@email.com, +47 46567468) is not welcome")},
 		namedFault{"refused", simulator.Status(403, "{}")},
 		namedFault{"refused without the API's envelope", simulator.Status(404, "<html>not found</html>")},
 	)

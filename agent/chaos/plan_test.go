@@ -12,7 +12,7 @@ import (
 	"tillpost/api/simulator"
 )
 
-const token = "chaos-token"
+const token = "test-token"
 
 // doom is where a life ends.
 type doom struct {
@@ -36,7 +36,6 @@ type plan struct {
 	resend      time.Duration
 	dooms       []doom
 	customers   int // how many of ten pay
-	yearsOff    bool
 }
 
 func (w *world) draw() plan {

@@ -141,7 +141,12 @@ func (w *world) supervise(ended <-chan struct{}) {
 		w.current.Store(p)
 		select {
 		case <-p.gone:
-			gone.Go(func() { p.stop(); <-p.done })
+			gone.Go(func() {
+				p.stop()
+				if err := <-p.done; err != nil {
+					w.note("process %d ends with %v", p.n, err)
+				}
+			})
 			w.pauseBetweenLives(n)
 		case <-w.restart:
 			w.end(p)

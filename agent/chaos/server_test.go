@@ -160,7 +160,7 @@ func (w *world) answer(rq *http.Request, body string) (out []byte, ok bool) {
 		}
 		if op != simulator.OpCreate {
 			// Only the words of its own request can be known to be personal.
-			f.Do.Message = strings.ReplaceAll(f.Do.Message, "Kari Zwqxnordmann", "The customer")
+			f.Do.Message = strings.ReplaceAll(f.Do.Message, "Kari Nordmann", "The customer")
 		}
 		if f.Do.Kind == simulator.KindGarbage && f.Do.Code == 0 && strings.HasPrefix(string(op), "order_") {
 			// A proxy's 404, three times in a row, means that nobody may search: that is a shop of another kind.

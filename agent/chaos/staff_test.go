@@ -51,15 +51,15 @@ func (w *world) orderToAdopt(r *draw, m sent) string {
 		now, _ := w.statusOf(m.terminal, m.id)
 		return now.OrderUUID
 	}
-	var any []simulator.Order
+	var others []simulator.Order
 	for _, o := range orders {
 		if tagOf(string(o.Body)) == m.id {
 			return o.UUID
 		}
-		any = append(any, o)
+		others = append(others, o)
 	}
-	if len(any) > 0 && r.chance(0.3) {
-		return any[r.IntN(len(any))].UUID
+	if len(others) > 0 && r.chance(0.3) {
+		return others[r.IntN(len(others))].UUID
 	}
 	return ""
 }

@@ -20,7 +20,7 @@ type disk interface {
 
 type memDisk struct {
 	mem  *outboxtest.Mem
-	step func(outbox.Request, outbox.Event) (outbox.Request, []outbox.Effect)
+	step stepFunc
 }
 
 func (d *memDisk) open(o outbox.Options) (agent.Outbox, error) {

@@ -101,14 +101,14 @@ func orderOf(r *draw, id string, ore int64, marksHidden bool) string {
 	}
 	return fmt.Sprintf(`{%s%s","products":{"0":{"name":"Hair Wash","productId":"P1","quantity":"1","rate":%s,"discount":0,"tax":"0","amount":%s}%s},`+
 		`"orderSummary":{"subTotal":"%[6]s","totalTax":"0.00","totalDiscount":"0.00","grandTotal":"%[6]s"},"sendOrderBy":{"sms":false,"email":true},"receiptPrint":false,`+
-		`"customerDetails":{"type":"private","countryCode":"+47","msisdn":"98765432","email":"kari@zwqx.example","customerUuid":null,"name":"Kari Zwqxnordmann",`+
-		`"preferredLanguage":"en","personalNumber":null,"organizationId":null,"address":{"street":"Zwqxveien 65","zip":"4313","city":"Zwqxnes","country":"NO"}},`+
+		`"customerDetails":{"type":"private","countryCode":"+47","msisdn":"46567468","email":"customer@email.com","customerUuid":null,"name":"Kari Nordmann",`+
+		`"preferredLanguage":"en","personalNumber":null,"organizationId":null,"address":{"street":"Luramyrveien 65","zip":"4313","city":"Sandnes","country":"NO"}},`+
 		`"invoiceReferences":{%s,"customerNotes":"","tnc":""}}`,
 		tagKey, id, kroner(first), kroner(first), products, kroner(ore), references)
 }
 
 // personal is what no message of ours may hold.
-var personal = []string{"Zwqx", "zwqx", "98765432"}
+var personal = []string{"Nordmann", "customer@email", "46567468", "Luramyr"}
 
 func (w *world) sayOrder(r *draw, id, terminal string, ore int64) {
 	envelope := fmt.Sprintf(`{"requestId":%q,`, id)

@@ -15,7 +15,6 @@ import (
 	"tillpost/api/simulator"
 	"tillpost/mqtt"
 	"tillpost/mqtt/mqtttest"
-	"tillpost/outbox"
 )
 
 // options are what differs between the runs of one seed.
@@ -24,7 +23,7 @@ type options struct {
 	dir   string
 	trace bool // note what the agents log, too
 	// The faults of mutants: a machine, and a bus that acknowledges first.
-	step     func(outbox.Request, outbox.Event) (outbox.Request, []outbox.Effect)
+	step     stepFunc
 	ackFirst bool
 }
 

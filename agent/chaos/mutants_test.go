@@ -1,0 +1,81 @@
+package chaos_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"tillpost/outbox"
+)
+
+type stepFunc = func(outbox.Request, outbox.Event) (outbox.Request, []outbox.Effect)
+
+// mutants are agents with one fault each: most have a broken state machine, one a broken bus.
+var mutants = map[string]options{
+	"a doubt returns to the queue": {step: func(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
+		if r.Kind == outbox.KindOrder && r.State == outbox.StateInDoubt && e.Type == outbox.NotFound {
+			return requeue(r, e)
+		}
+		return outbox.Step(r, e)
+	}},
+	"an unclear answer is taken for none": {step: func(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
+		if r.State == outbox.StateSending && r.Kind.Laned() && e.Type == outbox.Ambiguous {
+			return requeue(r, e)
+		}
+		return outbox.Step(r, e)
+	}},
+	"a restart forgets what was on its way": {step: func(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
+		if r.State == outbox.StateSending && r.Kind.Laned() && e.Type == outbox.Restarted {
+			return requeue(r, e)
+		}
+		return outbox.Step(r, e)
+	}},
+	"a busy terminal is tried again without a search": {step: func(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
+		if r.Kind == outbox.KindOrder && e.Type == outbox.Due {
+			e.Search = outbox.SearchClear
+		}
+		return outbox.Step(r, e)
+	}},
+	"a payment after the end is swallowed": {step: func(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
+		after, fx := outbox.Step(r, e)
+		if r.State.Final() && r.State != outbox.StatePaid && after.State == outbox.StatePaid {
+			return r, []outbox.Effect{{Type: outbox.Ignored}}
+		}
+		return after, fx
+	}},
+	"a refund in doubt returns to the queue": {step: func(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
+		if r.Kind == outbox.KindRefund && e.Type == outbox.BooksSeen && r.State == outbox.StateInDoubt {
+			return requeue(r, e)
+		}
+		return outbox.Step(r, e)
+	}},
+	"a message is acknowledged before it is written": {ackFirst: true},
+}
+
+// requeue moves a request back by hand, as a broken machine would.
+func requeue(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
+	r.State, r.Entered, r.Waiting, r.Busy = outbox.StateQueued, e.At, nil, 0
+	r.Revision++
+	r.History = append(slices.Clone(r.History), outbox.Entry{Revision: r.Revision, At: e.At, State: r.State, Event: e.Type.String()})
+	return r, []outbox.Effect{{Type: outbox.Publish}, {Type: outbox.WakeAt, Timer: outbox.TimerRetry, After: time.Second}}
+}
+
+// mutantsDieWithin is how many schedules each fault has to be found in.
+const mutantsDieWithin = 1000
+
+// TestMutantsAreCaught shows that the promises can be broken, and that the schedules find it.
+func TestMutantsAreCaught(t *testing.T) {
+	for name, o := range mutants {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o.count, o.dir = newCounters(), t.TempDir()
+			for seed := range uint64(mutantsDieWithin) {
+				if r := run(t, seed+1, o); len(r.failures) > 0 {
+					t.Logf("caught by schedule %d: %s", seed+1, r.failures[0])
+					return
+				}
+			}
+			t.Errorf("survived %d schedules", mutantsDieWithin)
+		})
+	}
+}
