@@ -233,8 +233,17 @@ func (s *Store) create() error {
 
 // layOut makes the buckets of a new file.
 func layOut(tx *bbolt.Tx) error {
-	for _, name := range allBuckets {
+	for _, name := range hotBuckets {
 		if _, err := tx.CreateBucket(name); err != nil {
+			return err
+		}
+	}
+	cold, err := tx.CreateBucket(bucketCold)
+	if err != nil {
+		return err
+	}
+	for _, name := range coldBuckets {
+		if _, err := cold.CreateBucket(name); err != nil {
 			return err
 		}
 	}
