@@ -108,7 +108,7 @@ func BenchmarkOpenParts(b *testing.B) {
 			}
 			defer func() { _ = db.Close() }()
 			for b.Loop() {
-				if err := db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte("blobs")).Put([]byte("x"), make([]byte, 1024)) }); err != nil {
+				if err := db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte("cold")).Bucket([]byte("blobs")).Put([]byte("x"), make([]byte, 1024)) }); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -124,7 +124,7 @@ func touch(b *testing.B, path string, without bool) {
 		b.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	if err := db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte("blobs")).Put([]byte("x"), []byte("x")) }); err != nil {
+	if err := db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte("cold")).Bucket([]byte("blobs")).Put([]byte("x"), []byte("x")) }); err != nil {
 		b.Fatal(err)
 	}
 }
