@@ -283,6 +283,9 @@ func (a *Agent) notReady() []string {
 	if a.problems.has(ProblemOutboxFull) {
 		why = append(why, "the outbox takes no requests: the disk is full")
 	}
+	if a.problems.has(ProblemOutboxFailed) {
+		why = append(why, "the outbox takes no requests: its disk can't be written")
+	}
 	return why
 }
 
