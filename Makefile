@@ -12,13 +12,16 @@ COUNT   ?= 3
 
 TOOLS := $(abspath .tools)
 
-.PHONY: help build test race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross chaos soak
+.PHONY: help build demo test race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross chaos soak
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
 
 build: ## Build bin/tillpost
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/tillpost$(shell go env GOEXE) ./cmd/agent
+
+demo: ## Play a day in a shop, in less than a minute
+	@go run ./cmd/agent demo
 
 test: ## Run all tests (those with a broker want mosquitto installed); TESTFLAGS adds flags
 	go test $(TESTFLAGS) ./...
