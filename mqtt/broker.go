@@ -92,6 +92,9 @@ type Broker struct {
 	// readers before the next one is, and so are kept ones to a new reader.
 	telling  sync.Mutex
 	retained retained
+	// replaying is taken before telling for each piece of what is kept that
+	// goes to a new reader.
+	replaying sync.Mutex
 
 	serving sync.WaitGroup
 	backlog backlog

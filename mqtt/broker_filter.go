@@ -74,23 +74,29 @@ func (r *retained) get(topic string) ([]byte, bool) {
 	return payload, ok
 }
 
-// topics lists the topics that a filter matches, in no order.
-func (r *retained) topics(filter string) []string {
+// foldersOf lists the folders that hold what a filter may match, in no order.
+func (r *retained) foldersOf(filter string) []string {
+	var found []string
+	for folder := range r.folders {
+		if filtersMeet(filter, folder+"+") {
+			found = append(found, folder)
+		}
+	}
+	return found
+}
+
+// topics lists the topics of a folder that a filter matches, in no order.
+func (r *retained) topics(folder, filter string) []string {
 	if !strings.ContainsAny(filter, "+#") {
-		if _, ok := r.get(filter); ok {
+		if _, ok := r.get(filter); ok && folderOf(filter) == folder {
 			return []string{filter}
 		}
 		return nil
 	}
 	var found []string
-	for folder, messages := range r.folders {
-		if !filtersMeet(filter, folder+"+") {
-			continue
-		}
-		for topic := range messages {
-			if filterMatches(filter, topic) {
-				found = append(found, topic)
-			}
+	for topic := range r.folders[folder] {
+		if filterMatches(filter, topic) {
+			found = append(found, topic)
 		}
 	}
 	return found

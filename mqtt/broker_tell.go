@@ -37,23 +37,37 @@ func (b *Broker) peer(id string) *peer {
 	return b.byID[id]
 }
 
-// replay hands what is kept to a new reader, as fast as that reads.
+// replay hands what is kept to a new reader, as fast as that reads. It goes
+// folder by folder: a list of all topics, held for each reader that is slow,
+// would be most of what the broker takes.
 func (b *Broker) replay(p *peer, sub packets.Subscription) {
-	b.telling.Lock()
-	topics := b.retained.topics(sub.Filter)
-	b.telling.Unlock()
-	for batch := range slices.Chunk(topics, replayBatch) {
-		if !p.waitForRoom() {
-			return
-		}
-		b.telling.Lock()
-		for _, topic := range batch {
-			if payload, ok := b.retained.get(topic); ok {
-				p.tell(Message{Topic: topic, Payload: payload}, sub, true)
+	var folders, topics []string
+	b.inReplay(func() { folders = b.retained.foldersOf(sub.Filter) })
+	for _, folder := range folders {
+		b.inReplay(func() { topics = b.retained.topics(folder, sub.Filter) })
+		for batch := range slices.Chunk(topics, replayBatch) {
+			if !p.waitForRoom() {
+				return
 			}
+			b.inReplay(func() {
+				for _, topic := range batch {
+					if payload, ok := b.retained.get(topic); ok {
+						p.tell(Message{Topic: topic, Payload: payload}, sub, true)
+					}
+				}
+			})
 		}
-		b.telling.Unlock()
 	}
+}
+
+// inReplay does a piece of a replay. Whoever publishes waits behind one of them
+// at most, however many readers are new at once.
+func (b *Broker) inReplay(piece func()) {
+	b.replaying.Lock()
+	defer b.replaying.Unlock()
+	b.telling.Lock()
+	defer b.telling.Unlock()
+	piece()
 }
 
 // tell writes one message to the client if it may read it. The caller holds
