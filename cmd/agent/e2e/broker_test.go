@@ -20,7 +20,7 @@ func TestABrokerWithoutMemory(t *testing.T) {
 	w.order(terminal(1), "next")
 	w.untilState(soon, terminal(1), "open", "awaiting_customer")
 	w.untilState(soon, terminal(1), "next", "queued") // before that it is the broker's, and lost with it
-	w.broker.RestartForgetful()
+	w.forgetBroker()
 	w.listen()
 	topics := []string{
 		"agent", "terminals", "terminals/" + terminal(0) + "/display", "terminals/" + terminal(1) + "/display",
@@ -45,6 +45,7 @@ func TestABrokerWithoutMemory(t *testing.T) {
 
 func TestReadinessFollowsTheBroker(t *testing.T) {
 	outside(t)
+	brokerBeside(t, "it is never away alone")
 	w := newWorld(t, shop{})
 	w.until(soon, "ready", func() bool { code, _ := w.get("/readyz"); return code == 200 })
 	w.broker.Stop()
@@ -89,8 +90,12 @@ func TestTheWillTellsOfADeath(t *testing.T) {
 	outside(t)
 	w := newWorld(t, shop{})
 	w.untilOnline(soon)
-	w.agent.kill()
-	w.until(5*time.Second, "offline", func() bool { state, _ := w.agentState(); return state == "offline" })
+	if w.embedded() {
+		w.killConnected()
+	} else {
+		w.agent.kill()
+		w.until(5*time.Second, "offline", func() bool { state, _ := w.agentState(); return state == "offline" })
+	}
 	var before, after struct{ Instance, Version string }
 	read := func(into any) {
 		if err := json.Unmarshal(w.heard.on("shop/agent"), into); err != nil {

@@ -193,7 +193,7 @@ func TestASecondAgentOnTheOutbox(t *testing.T) {
 	outside(t)
 	w := newWorld(t, shop{})
 	w.sale(terminal(0), "first")
-	w.write("second.toml", strings.ReplaceAll(w.read("tillpost.toml"), w.web, freeAddr(t)))
+	w.write("second.toml", strings.ReplaceAll(w.configOfAnother(), w.web, freeAddr(t)))
 	code, said := run(t, w.dir, "run", "--config", "second.toml")
 	if code != 1 || !strings.Contains(said, "outbox") {
 		t.Errorf("the second ended with %d and said %q", code, said)

@@ -15,23 +15,36 @@ type ledger struct {
 	latest map[string][]byte // by topic
 }
 
-// follow notes what comes until the channel's client is gone.
-func follow(messages <-chan mqtt.Message, stop <-chan struct{}) *ledger {
-	l := &ledger{latest: map[string][]byte{}}
+func newLedger() *ledger { return &ledger{latest: map[string][]byte{}} }
+
+// follow notes what comes, until stop is called. When stop returns, nothing more is added from there.
+func (l *ledger) follow(messages <-chan mqtt.Message) (stop func()) {
+	stopping, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(stopped)
 		for {
 			select {
 			case m := <-messages:
-				l.mu.Lock()
-				l.all = append(l.all, m)
-				l.latest[m.Topic] = m.Payload
-				l.mu.Unlock()
-			case <-stop:
+				l.note(m)
+			case <-stopping:
+				for len(messages) > 0 {
+					l.note(<-messages)
+				}
 				return
 			}
 		}
 	}()
-	return l
+	return sync.OnceFunc(func() {
+		close(stopping)
+		<-stopped
+	})
+}
+
+func (l *ledger) note(m mqtt.Message) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, m)
+	l.latest[m.Topic] = m.Payload
 }
 
 // messages are those on topics that end in suffix, in order.

@@ -37,15 +37,16 @@ type shop struct {
 	policy    string // lines of [policy], beside the short times that all have
 	tables    string // further tables of the configuration
 	broker    mqtttest.MosquittoOptions
+	embedded  bool // over the embedded broker, whatever the run is over
 }
 
-// world is a shop: mosquitto, the simulated API, the agent as a process, and a till that hears everything.
+// world is a shop: a broker, the simulated API, the agent as a process, and a till that hears everything.
 type world struct {
 	*testing.T
 	shop    shop
 	dir     string
 	zone    string
-	broker  *mqtttest.Mosquitto
+	broker  *mqtttest.Mosquitto // nil where the agent is the broker
 	sim     *simulator.Simulator
 	apiAddr string
 	web     string
@@ -53,6 +54,10 @@ type world struct {
 	heard   *ledger
 	agent   *process
 	ledgers []*ledger
+	// brokerAddr is host:port of either broker.
+	brokerAddr string
+	// unfollow ends what the till adds to heard.
+	unfollow func()
 }
 
 // newWorld makes a shop and starts its agent.
@@ -68,9 +73,8 @@ func emptyWorld(t *testing.T, s shop) *world {
 	t.Helper()
 	s.terminals = cmp.Or(s.terminals, 2)
 	w := &world{T: t, shop: s, dir: t.TempDir(), zone: awayFromMidnight(), web: freeAddr(t)}
-	w.broker = mqtttest.StartMosquitto(t, s.broker)
+	w.openBroker()
 	w.simulate()
-	w.listen()
 	w.write("token", token)
 	w.configure(w.apiAddr)
 	t.Cleanup(w.check)
@@ -112,11 +116,23 @@ func (w *world) serve(addr string) string {
 // listen connects a till, with a new ledger.
 func (w *world) listen() {
 	w.Helper()
-	w.till = mqtttest.Connect(w, w.broker.URL)
-	stop := make(chan struct{})
-	w.Cleanup(func() { close(stop) })
-	w.heard = follow(w.till.Watch("shop/#"), stop)
+	w.newLedger()
+	w.connect()
+}
+
+func (w *world) newLedger() {
+	w.heard = newLedger()
 	w.ledgers = append(w.ledgers, w.heard)
+	w.unfollow = func() {}
+}
+
+// connect connects a till that goes on with the ledger where its former connection ended.
+func (w *world) connect() {
+	w.Helper()
+	w.unfollow()
+	w.till = mqtttest.Connect(w, "tcp://"+w.brokerAddr)
+	w.unfollow = w.heard.follow(w.till.Watch("shop/#"))
+	w.Cleanup(w.unfollow)
 }
 
 func (w *world) write(name, text string) {
@@ -149,9 +165,7 @@ token_file = "token"
 organization_uuid = %q
 requests_per_minute = 100000
 timeout = "5s"
-[mqtt]
-url = %q
-topic_prefix = "shop"
+%s
 [outbox]
 path = "outbox.db"
 [http]
@@ -164,7 +178,7 @@ busy_backoff_min = "50ms"
 busy_backoff_max = "500ms"
 %s
 %s
-`, w.zone, apiAddr, organization, w.broker.URL, w.web, w.shop.policy, w.shop.tables))
+`, w.zone, apiAddr, organization, w.mqttTables(), w.web, w.shop.policy, w.shop.tables))
 }
 
 // start runs the agent and returns when it has told that it is there.
@@ -172,6 +186,9 @@ func (w *world) start() {
 	w.Helper()
 	before := len(w.heard.messages("shop/agent"))
 	w.agent = start(w, w.dir, "run", "--config", "tillpost.toml")
+	if w.embedded() {
+		w.letIn()
+	}
 	w.until(soon, "the agent to be there", func() bool {
 		if !w.agent.running() {
 			w.Fatalf("the agent ended with %d", w.agent.code)

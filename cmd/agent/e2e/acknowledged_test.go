@@ -1,0 +1,113 @@
+package e2e
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// counter is a till of one terminal with its orders, that goes on at the first one without an acknowledgement whenever
+// its connection has ended.
+type counter struct {
+	addr, terminal string
+	payloads       []string
+	acked          atomic.Int64
+	connected      atomic.Bool
+}
+
+func (c *counter) run(ctx context.Context) {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for ctx.Err() == nil && int(c.acked.Load()) < len(c.payloads) {
+		// Why it failed does not matter: the agent is killed every now and then.
+		_ = c.connection(ctx)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (c *counter) connection(ctx context.Context) error {
+	c.connected.Store(true)
+	defer c.connected.Store(false)
+	conn, err := dialTill(ctx, c.addr, "counter-"+c.terminal)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	defer func() { _ = conn.Close() }()
+	return publishAll(conn, "shop/terminals/"+c.terminal+"/orders", c.payloads[c.acked.Load():], func() { c.acked.Add(1) })
+}
+
+// Ten tills publish as fast as they can to an agent that is its own broker, and it is killed twice while they do: what
+// was acknowledged is there when it is back, without its till's help, and every order is placed once and in order.
+func TestAcknowledgedIsOnDisk(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{terminals: volumeTerminals, embedded: true, policy: `doubt_check = "1s"`})
+	counters := w.openCounters()
+	for _, n := range []int{100, 300} {
+		w.until(2*time.Minute, "some to be acknowledged", func() bool { return acknowledged(counters) >= n })
+		w.agent.kill()
+		w.until(soon, "all tills to hear of it", func() bool {
+			return !slices.ContainsFunc(counters, func(c *counter) bool { return c.connected.Load() })
+		})
+		promised := w.promised(counters)
+		t.Logf("killed with %d acknowledged and %d orders at the API", len(promised), len(w.sim.Orders()))
+		if len(promised) == volumeOrders {
+			t.Error("killed after the last acknowledgement")
+		}
+		w.start()
+		w.listen() // what was heard before proves nothing
+		w.until(soon, "all that was acknowledged to be there", func() bool {
+			told := w.heard.statuses()
+			return !slices.ContainsFunc(promised, func(id string) bool { return told[id].State == "" })
+		})
+	}
+	w.settleDoubts(2*time.Minute, func() bool { return w.paid("") == volumeOrders })
+	w.inOrder()
+}
+
+// openCounters has each terminal's till publish its orders, until the test ends.
+func (w *world) openCounters() (all []*counter) {
+	w.Helper()
+	ctx, cancel := context.WithCancel(w.Context())
+	w.Cleanup(cancel)
+	for i := range volumeTerminals {
+		c := &counter{addr: w.brokerAddr, terminal: terminal(i)}
+		for k := i; k < volumeOrders; k += volumeTerminals {
+			c.payloads = append(c.payloads, request(volumeID(k), "order", example(w.today(), volumeID(k))))
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			c.run(ctx)
+		}()
+		w.Cleanup(func() {
+			cancel()
+			<-ended
+		})
+		all = append(all, c)
+	}
+	return all
+}
+
+func acknowledged(counters []*counter) (n int) {
+	for _, c := range counters {
+		n += int(c.acked.Load())
+	}
+	return n
+}
+
+// promised are the orders that were acknowledged.
+func (w *world) promised(counters []*counter) (ids []string) {
+	for i, c := range counters {
+		for k := range int(c.acked.Load()) {
+			ids = append(ids, volumeID(i+k*volumeTerminals))
+		}
+	}
+	return ids
+}
