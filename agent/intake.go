@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tillpost/agent/config"
@@ -105,13 +107,42 @@ func (in *intake) rules(now outbox.Instant) mqtt.Rules {
 	}
 }
 
+// decoded is what a message says, or why it is refused.
+type decoded struct {
+	request *mqtt.Request
+	refusal *mqtt.Rejection
+}
+
+// decodeShare is how many messages are worth a goroutine: reading one takes about 0.1 ms.
+const decodeShare = 8
+
+// decode reads a batch, on several processors if it is large: no commit can begin before all of it is read.
+func (in *intake) decode(batch []mqtt.Delivery, rules mqtt.Rules) []decoded {
+	read := make([]decoded, len(batch))
+	var next atomic.Int64
+	work := func() {
+		for i := int(next.Add(1)) - 1; i < len(batch); i = int(next.Add(1)) - 1 {
+			d := batch[i]
+			read[i].request, read[i].refusal = mqtt.Decode(in.topics, d.Topic, d.Retained, d.Payload, rules)
+		}
+	}
+	var others sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(batch)/decodeShare) - 1 {
+		others.Go(work)
+	}
+	work()
+	others.Wait()
+	return read
+}
+
 // take brings a batch through the door: one commit for all that pass.
 func (in *intake) take(ctx context.Context, batch []mqtt.Delivery) {
 	now := in.clock.Now()
 	rules := in.rules(now)
 	var good []arrived
+	read := in.decode(batch, rules)
 	for i, d := range batch {
-		req, refusal := mqtt.Decode(in.topics, d.Topic, d.Retained, d.Payload, rules)
+		req, refusal := read[i].request, read[i].refusal
 		if refusal == nil {
 			if _, target, _ := targetOf(req); target != "" {
 				// The target may be among them.

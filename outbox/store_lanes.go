@@ -36,6 +36,29 @@ type laneTable struct {
 	mu    sync.RWMutex
 	lanes map[string]*laneState
 	open  int
+	// heads remembers when the head of a lane was accepted, so that a look at a lane reads no record.
+	heads map[string]laneHead
+}
+
+// laneHead is a head that was looked at; it counts for as long as it is the head.
+type laneHead struct {
+	seq      uint64
+	accepted Instant
+}
+
+func (t *laneTable) headOf(terminal string) laneHead {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.heads[terminal]
+}
+
+func (t *laneTable) remember(terminal string, h laneHead) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.heads == nil {
+		t.heads = map[string]laneHead{}
+	}
+	t.heads[terminal] = h
 }
 
 func (t *laneTable) get(terminal string) laneState {
@@ -88,11 +111,22 @@ func (s *Store) Lane(terminal string) Lane {
 		lane.Holder = l.holders[0]
 	}
 	if l.head != 0 {
-		if r, err := s.Get(l.head); err == nil {
-			lane.Oldest = r.Accepted
-		}
+		lane.Oldest = s.acceptedOf(terminal, l.head)
 	}
 	return lane
+}
+
+// acceptedOf tells when the head of a lane was accepted, which never changes; zero if its record can't be read.
+func (s *Store) acceptedOf(terminal string, head uint64) Instant {
+	if h := s.lanes.headOf(terminal); h.seq == head {
+		return h.accepted
+	}
+	r, err := s.Get(head)
+	if err != nil {
+		return Instant{}
+	}
+	s.lanes.remember(terminal, laneHead{head, r.Accepted})
+	return r.Accepted
 }
 
 // Lanes lists the lanes of all terminals that had open requests since the store was opened, by terminal.
