@@ -65,6 +65,9 @@ func (s *shop) start(tb testing.TB, wrap ...string) *process {
 	args := append(append([]string{}, wrap...), binary, "run", "--config", file)
 	p := &process{cmd: exec.CommandContext(context.WithoutCancel(tb.Context()), args[0], args[1:]...), dead: make(chan struct{})}
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "TILLPOST_API_TOKEN=bench-token"}
+	if v, ok := os.LookupEnv("GOGC"); ok { // to try what the collector's pace does
+		p.cmd.Env = append(p.cmd.Env, "GOGC="+v)
+	}
 	if err := p.cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
