@@ -361,3 +361,18 @@ func (w *world) get(path string) (code int, text string) {
 	}
 	return reply.StatusCode, string(raw)
 }
+
+// history are the states that a request went through, as the agent shows them. A till that was not connected all the
+// time may not have heard of each.
+func (w *world) history(id string) (states []string) {
+	w.Helper()
+	code, text := w.get("/api/v1/requests/" + id)
+	var r struct{ History []struct{ State string } }
+	if err := json.Unmarshal([]byte(text), &r); err != nil || code != http.StatusOK {
+		w.Fatalf("the history of %s: %d %s", id, code, text)
+	}
+	for _, e := range r.History {
+		states = append(states, e.State)
+	}
+	return states
+}
