@@ -1,13 +1,12 @@
 package soak
 
 import (
+	"maps"
 	"strings"
 	"sync"
-	"time"
 )
 
-// request is what a till asked for, and what it was told of it. The till's fields are the till's; the rest is the
-// books'.
+// request is what a till asked for, and what it was told of it.
 type request struct {
 	id, kind, segment, payload string
 	terminal                   string
@@ -15,14 +14,11 @@ type request struct {
 	target                     string // the request that a refund, a cancel or a resolution is about
 	place                      int    // of an order among its terminal's
 
-	session int
-	sentAt  time.Time
-
-	ackedAt   bool
-	told      status
-	toldFirst time.Time
-	states    map[string]bool
-	staffed   bool // a person had it sent again, or gave it up
+	// What follows changes, and is the books'.
+	acked   bool
+	told    status
+	states  map[string]bool
+	staffed bool // a person decided on it
 }
 
 // books are what the tills know. All methods may be called at once.
@@ -46,14 +42,14 @@ func (b *books) add(r *request) {
 func (b *books) acked(r *request) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	r.ackedAt = true
+	r.acked = true
 }
 
 // promised tells whether a till need not ask again.
 func (b *books) promised(r *request, ackIsPromise bool) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return r.told.State != "" || ackIsPromise && r.ackedAt
+	return r.told.State != "" || ackIsPromise && r.acked
 }
 
 // heard notes a message. Tills go by the revision: what is retained may come again.
@@ -71,9 +67,6 @@ func (b *books) heard(topic string, payload []byte) {
 	r := b.all[s.RequestID]
 	if r == nil || s.Revision < r.told.Revision {
 		return
-	}
-	if r.told.State == "" {
-		r.toldFirst = time.Now()
 	}
 	r.told = s
 	r.states[s.State] = true
@@ -102,6 +95,7 @@ func (b *books) each(f func(r request)) {
 	all := make([]request, len(b.order))
 	for i, r := range b.order {
 		all[i] = *r
+		all[i].states = maps.Clone(r.states)
 	}
 	b.mu.Unlock()
 	for _, r := range all {

@@ -41,7 +41,7 @@ func (s *shop) reconcile(person bool) tally {
 	}
 	s.books.each(func(r request) {
 		t.states[r.kind+" "+r.told.State]++
-		if r.ackedAt {
+		if r.acked {
 			t.acked++
 		}
 		if r.staffed {

@@ -32,11 +32,18 @@ type till struct {
 	ackIsPromise bool
 
 	mu      sync.Mutex
-	out     []*request
+	out     []*asking
 	session int
 	asked   map[uint16]*request // in this session
 	last    uint16
 	conn    net.Conn
+}
+
+// asking is a request that the till was not promised yet, and when it asked last.
+type asking struct {
+	*request
+	session int
+	at      time.Time
 }
 
 func newTill(s *shop, i int) *till {
@@ -48,7 +55,7 @@ func (t *till) put(r *request) {
 	t.books.add(r)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.out = append(t.out, r)
+	t.out = append(t.out, &asking{request: r})
 }
 
 // waiting counts what the till has not been promised yet.
@@ -60,7 +67,7 @@ func (t *till) waiting() int {
 }
 
 func (t *till) tidy() {
-	t.out = slices.DeleteFunc(t.out, func(r *request) bool { return t.books.promised(r, t.ackIsPromise) })
+	t.out = slices.DeleteFunc(t.out, func(a *asking) bool { return t.books.promised(a.request, t.ackIsPromise) })
 }
 
 // run connects again and again until ctx ends.
@@ -159,7 +166,7 @@ func (t *till) publish() error {
 		window = outstanding
 	}
 	for _, r := range t.out[:min(len(t.out), window)] {
-		if r.session == t.session && time.Since(r.sentAt) < resendAfter {
+		if r.session == t.session && time.Since(r.at) < resendAfter {
 			continue
 		}
 		p, ok := packets.NewControlPacket(packets.Publish).(*packets.PublishPacket)
@@ -171,8 +178,8 @@ func (t *till) publish() error {
 			t.last = 2 // 0 is no id, 1 the subscription's
 		}
 		p.Qos, p.MessageID, p.TopicName, p.Payload = 1, t.last, "shop/terminals/"+t.terminal+"/"+r.segment, []byte(r.payload)
-		r.session, r.sentAt = t.session, time.Now()
-		t.asked[t.last] = r
+		r.session, r.at = t.session, time.Now()
+		t.asked[t.last] = r.request
 		_ = t.conn.SetWriteDeadline(time.Now().Add(patience)) // an error shows at the write
 		if err := p.Write(t.conn); err != nil {
 			return err
