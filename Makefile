@@ -58,8 +58,9 @@ soak: ## Run a great many schedules (200,000), for a night or before a release
 docs: ## Write the generated files and pages again
 	go generate ./...
 
-e2e: ## Run the built binary against a real mosquitto and the simulated API
-	go test -count=1 ./cmd/agent/e2e
+e2e: ## Run the built binary against the simulated API, over mosquitto and over its own broker
+	TILLPOST_E2E_BROKER=mosquitto go test -count=1 ./cmd/agent/e2e
+	TILLPOST_E2E_BROKER=embedded go test -count=1 ./cmd/agent/e2e
 
 cross: ## Build for every machine that we ship to
 	@for target in linux/amd64 linux/arm64 linux/arm windows/amd64; do \
