@@ -111,9 +111,9 @@ type pace struct {
 
 func paceOf(fast bool) pace {
 	if fast {
-		return pace{customer: 200 * time.Millisecond, busy: 1500 * time.Millisecond, outage: 300 * time.Millisecond, approver: 500 * time.Millisecond}
+		return pace{customer: 200 * time.Millisecond, busy: 500 * time.Millisecond, outage: 300 * time.Millisecond, approver: 500 * time.Millisecond}
 	}
-	return pace{read: time.Second, customer: 1200 * time.Millisecond, busy: 3 * time.Second, outage: time.Second, approver: 2500 * time.Millisecond}
+	return pace{read: time.Second, customer: 1200 * time.Millisecond, busy: 1500 * time.Millisecond, outage: time.Second, approver: 2500 * time.Millisecond}
 }
 
 // sleep waits for d; the error is ctx's.

@@ -36,6 +36,9 @@ func (p *play) aSale(ctx context.Context) error {
 	if err := p.saleTo(ctx, counter1, "sale-1", "Rain jacket", 89900, "paid"); err != nil {
 		return err
 	}
+	if err := p.shop.till.thank(ctx, "sale-1"); err != nil {
+		return err
+	}
 	p.books("sale-1")
 	return nil
 }
@@ -56,14 +59,16 @@ func (p *play) onceMore(ctx context.Context) error {
 }
 
 func (p *play) busyTerminal(ctx context.Context) error {
-	if err := p.shop.sim.SetBusyFor(counter1, p.pace.busy); err != nil {
-		return err
-	}
-	t := p.shop.till
+	sim, t := p.shop.sim, p.shop.till
 	return all(
+		func() error { return sim.SetBusy(counter1, true) },
+		func() error { p.tell.say(whoTerminal, "Counter 1 is busy with itself", waits); return nil },
 		func() error { return p.sale(ctx, counter1, "sale-2", "Umbrella", 24900, "paid") },
 		func() error { return t.reach(ctx, "sale-2", "terminalIsBusy") },
 		func() error { return p.saleTo(ctx, counter2, "sale-3", "Coffee", 4500, "paid") },
+		func() error { return sleep(ctx, p.pace.busy) },
+		func() error { return sim.SetBusy(counter1, false) },
+		func() error { p.tell.say(whoTerminal, "Counter 1 is free again", plainly); return nil },
 		func() error { return t.end(ctx, "sale-2") },
 	)
 }

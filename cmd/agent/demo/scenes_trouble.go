@@ -66,6 +66,9 @@ func (p *play) lostReply(ctx context.Context) error {
 	if err := p.saleTo(ctx, counter1, "sale-8", "Backpack", 119900, "paid"); err != nil {
 		return err
 	}
+	if err := p.shop.till.thank(ctx, "sale-8"); err != nil {
+		return err
+	}
 	p.books("sale-8")
 	if !p.shop.till.saw("sale-8", "in_doubt") {
 		return fmt.Errorf("sale-8 was never in doubt: its reply was not lost")

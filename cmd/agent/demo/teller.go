@@ -28,6 +28,7 @@ const (
 	whoPayment  = "Front Payment"
 	whoDisplay  = "display"
 	whoPlug     = "network"
+	whoTerminal = "terminal"
 	whoStaff    = "staff"
 )
 

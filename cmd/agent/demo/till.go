@@ -43,6 +43,8 @@ type heard struct {
 	told   map[string]bool
 	// seen are the states and waiting codes that came, whether or not they were told.
 	seen map[string]bool
+	// shown is what a display showed of it last. Displays may pass over what lasts for a moment only.
+	shown mqtt.Phase
 }
 
 // newTill connects to the broker at a loopback address.
@@ -161,6 +163,9 @@ func (t *till) request(id string) *heard {
 }
 
 func (t *till) display(d mqtt.Display) {
+	if d.RequestID != "" {
+		t.request(d.RequestID).shown = d.Phase
+	}
 	if t.displays == d.TerminalUUID && (d.Phase == mqtt.PhasePresentCard || d.Phase == mqtt.PhaseApproved || d.Phase == mqtt.PhaseChecking) {
 		t.tell.say(whoDisplay, displayWords(d), plainly)
 	}
@@ -240,6 +245,11 @@ func (t *till) saw(id, stateOrWaiting string) bool {
 // end waits until a request is final, however it ended.
 func (t *till) end(ctx context.Context, id string) error {
 	return t.until(ctx, "the end of "+id, func() bool { return t.request(id).status.Final })
+}
+
+// thank waits until a customer who has paid is told so on the display.
+func (t *till) thank(ctx context.Context, id string) error {
+	return t.until(ctx, "the display's thanks for "+id, func() bool { return t.request(id).shown == mqtt.PhaseApproved })
 }
 
 // statuses are the last ones heard, by request.
