@@ -78,7 +78,8 @@ func arrives(t *testing.T, sent, got string) {
 // The same request again and again is one order, and other content under its id is a conflict.
 func TestOneRequestIsOneOrder(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{customer: simulator.Pay(300 * time.Millisecond)})
+	w := newWorld(t, shop{})
+	w.customers(terminal(0), simulator.WalkAway())
 	for range 5 {
 		w.order(terminal(0), "twice")
 	}
@@ -87,6 +88,7 @@ func TestOneRequestIsOneOrder(t *testing.T) {
 	for range 3 {
 		w.order(terminal(0), "twice")
 	}
+	w.must(w.sim.Settle(w.now(terminal(0), "twice").OrderUUID, simulator.Pays))
 	paid := w.untilState(soon, terminal(0), "twice", "paid")
 	w.restart()
 	told := len(w.heard.told("twice"))
