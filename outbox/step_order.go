@@ -107,8 +107,9 @@ func (m *move) expireIfDue() bool {
 	switch {
 	case ok && left > 0:
 		return false
-	case m.r.Busy > 0 && m.r.Kind.Laned() && m.e.Policy.BusyMeans == BusyDoubt:
-		// By the operator's word a busy answer is no proof: it may have been carried out.
+	case m.r.Busy > 0 && m.r.Kind.Laned() && (m.e.Policy.BusyMeans == BusyDoubt || m.owesLook()):
+		// A busy answer is no proof by the operator's word, or none until the books bear it out: it may have been carried
+		// out.
 		m.doubt(nil)
 	case !ok:
 		m.end(StateExpired, &Reason{Code: CodeAgeUnknown, Message: "accepted before a restart, while the clock was not known; its age can't be told, so it was not sent"})

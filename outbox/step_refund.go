@@ -175,6 +175,13 @@ func (m *move) mayRepeat() bool {
 	return false
 }
 
+// owesLook tells that a refund was answered "busy", that the books can be read, and that they were not since. An order
+// that hides behind such an answer is found by its mark all day; a refund bears none.
+func (m *move) owesLook() bool {
+	b := m.r.Refund
+	return b != nil && b.Before != nil && b.Before.Readable && booksSince(b.Before, m.e.Books, m.r.AmountOre) != bookSame
+}
+
 // waitForTwin holds a refund beside one of the same order that is under way, and refuses one beside a doubtful one.
 func (m *move) waitForTwin() bool {
 	l := m.e.Ledger
