@@ -37,9 +37,16 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 		case errors.Is(err, outbox.ErrUncertain):
 			uncertain = true
 			if e.Type == outbox.Due {
-				if e, err = l.unsent(seq, err); err != nil {
+				now, gone := l.store.Get(seq)
+				switch {
+				case gone != nil:
+					return r, nil, gone
+				case now.State == outbox.StateQueued:
 					return r, nil, err
+				case now.State != outbox.StateSending:
+					return l.regain(now, nil)
 				}
+				e = outbox.Event{Type: outbox.Unavailable} // nothing was sent
 			}
 		case errors.Is(err, outbox.ErrFull):
 			l.problems.raise(ProblemOutboxFull, "", outboxFull, time.Now())
@@ -63,19 +70,6 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 		case <-time.After(wait):
 		}
 	}
-}
-
-// unsent tells what to do about a Due whose commit may or may not be in the file: if it is, nothing was sent all the
-// same, and it goes back to the queue.
-func (l *lane) unsent(seq uint64, cause error) (outbox.Event, error) {
-	r, err := l.store.Get(seq)
-	if err != nil {
-		return outbox.Event{}, err
-	}
-	if r.State != outbox.StateSending {
-		return outbox.Event{}, cause
-	}
-	return outbox.Event{Type: outbox.Unavailable}, nil
 }
 
 func ignored(fx []outbox.Effect) bool {

@@ -142,3 +142,56 @@ func TestResubmitWhileTheBooksAreRead(t *testing.T) {
 		w.until(time.Minute, oslo, "r", "refunded")
 	})
 }
+
+// hideARefund has the next refund carried out under the answer "busy", and the books unreadable from then on.
+func hideARefund(w *world, times int) {
+	w.sim.Inject(simulator.Fault{Operation: simulator.OpRefund, Do: simulator.BusyButCreated()})
+	w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderDetails, Skip: 1, Times: times, Do: simulator.Status(502, "<html>bad gateway</html>")})
+}
+
+// TestABusyRefundIsNotRepeatedUnread: books that can't be read just now are no licence to pay back once more (a schedule of
+// faults, seed 102411).
+func TestABusyRefundIsNotRepeatedUnread(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(oslo, "o")
+		hideARefund(w, 5)
+		w.send(oslo, "refunds", `{"requestId":"r","orderRequestId":"o","full":true}`)
+		w.until(3*time.Minute, oslo, "r", "refunded")
+		if n := w.sim.Count(simulator.OpRefund); n != 1 {
+			t.Errorf("%d refunds were sent, want 1", n)
+		}
+	})
+}
+
+// TestABusyRefundDoesNotExpireUnread: what may have been carried out is not told expired (a schedule of faults, seed 108296).
+func TestABusyRefundDoesNotExpireUnread(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(oslo, "o")
+		hideARefund(w, -1)
+		w.send(oslo, "refunds", `{"requestId":"r","ttlSeconds":20,"orderRequestId":"o","full":true}`)
+		w.until(30*time.Second, oslo, "r", "in_doubt")
+		w.sim.ClearFaults()
+		w.until(30*time.Second, oslo, "r", "refunded")
+	})
+}
+
+// TestADoubtThatMayHaveBeenWrittenIsLookedInto: the look before a repeat found a change, and the commit of the doubt came
+// back as an error (a schedule of faults, seed 118396).
+func TestADoubtThatMayHaveBeenWrittenIsLookedInto(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		f := onFlaky(w)
+		w.sale(oslo, "o")
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpRefund, Do: simulator.BusyButCreated()})
+		attempts := 0
+		f.set(func(e outbox.Event) (bool, error) {
+			if e.Type == outbox.Due && e.Books.Readable {
+				if attempts++; attempts == 2 {
+					return true, outbox.ErrUncertain
+				}
+			}
+			return true, nil
+		})
+		w.send(oslo, "refunds", `{"requestId":"r","orderRequestId":"o","full":true}`)
+		w.until(time.Minute, oslo, "r", "refunded")
+	})
+}

@@ -67,10 +67,12 @@ func (l *lane) refundOrder(r outbox.Request) (uuid string, wait bool) {
 // called where the request has moved on meanwhile.
 func (l *lane) readBooks(r outbox.Request, uuid string, done func(look)) {
 	l.look(callKey{seq: r.Seq, effect: outbox.Search}, uuid, func(k look) {
-		if now, err := l.store.Get(r.Seq); err != nil || now.Entered != r.Entered {
+		now, err := l.store.Get(r.Seq)
+		if err != nil || now.Entered != r.Entered {
 			return // no longer what was asked about
 		}
-		if k.retry > 0 && k.code == outbox.WaitAPIError {
+		// Before a repeat there is no going on without them.
+		if k.retry > 0 && k.code == outbox.WaitAPIError && now.Busy == 0 {
 			l.tries[r.Seq]++
 			if l.tries[r.Seq] >= booksTries {
 				k.retry = 0
