@@ -15,6 +15,7 @@ type clock struct {
 	wrong  time.Duration
 	ntp    bool
 	dated  bool
+	lied   bool // it was called right while it was years off, which no later boot can know
 	boot   int
 	booted time.Time
 }
@@ -55,12 +56,16 @@ func (c *clock) set(d time.Duration, ntp bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wrong, c.ntp, c.dated = d, ntp, false
+	c.lied = c.lied || ntp && d != 0
 }
 
 // reboot starts the monotonic clock anew. Without a battery the wall clock may be that of the last century.
 func (c *clock) reboot(ntp bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.lied {
+		return
+	}
 	c.boot++
 	c.booted, c.dated, c.ntp = time.Now().Add(-20*time.Second), false, ntp
 	if ntp {
