@@ -230,8 +230,8 @@ func TestPowerCutAnywhere(t *testing.T) {
 		}
 		for range perCommit {
 			im := cutImage{name: fmt.Sprintf("seed %d, image %d", seed, done), mark: c.rec.mark, litter: map[string]int{}, image: image{want: want}}
-			whole := false
-			if im.data, whole = c.rec.cut(c.rnd); whole {
+			data, whole := c.rec.cut(c.rnd)
+			if im.data = data; whole {
 				im.want = now
 				wholes++
 			}
@@ -246,6 +246,74 @@ func TestPowerCutAnywhere(t *testing.T) {
 		want = now
 	}
 	t.Logf("%d images of cuts in commits, %d of them with the commit whole; %d requests", done, wholes, c.made)
+}
+
+// TestDiskThatLies has a disk that says that it has synced what it has not: the root is whole, and of the data that
+// it leads to, some is lost. No image opens as anything but what was written; the others are refused as damaged, and
+// soon, even where what is left leads in a circle.
+func TestDiskThatLies(t *testing.T) {
+	t.Parallel()
+	images := fromEnv(t, cutsEnv, 100) / 2
+	seed := uint64(fromEnv(t, cutsSeedEnv, int(time.Now().UnixNano())))
+	t.Logf("%s=%d", cutsSeedEnv, seed)
+	c := &course{t: t, rnd: rand.New(rand.NewPCG(seed, 13))}
+	c.rec = &recorder{t: t, path: filepath.Join(t.TempDir(), "outbox.db")}
+	o := outbox.WithCommit(outbox.Options{Policy: outboxtest.Policy}, c.rec.commit)
+	c.store = outboxtest.OpenAt(t, c.rec.path, o)
+	refused := 0
+	for done := 0; done < images && !t.Failed(); {
+		c.rec.data, c.rec.root = nil, nil
+		c.step(o)
+		want := contents(t, c.store)
+		if len(c.rec.root) == 0 {
+			continue
+		}
+		for range 2 {
+			data := append(bytes.Clone(c.rec.before), make([]byte, max(c.rec.grown-len(c.rec.before), 0))...)
+			tear(c.rnd, data, c.rec.data)
+			for _, w := range c.rec.root {
+				copy(data[w.at:], w.data)
+			}
+			if !opensAs(t, fmt.Sprintf("seed %d, image %d", seed, done), data, c.rec.mark, want) {
+				refused++
+			}
+			done++
+		}
+	}
+	if refused == 0 {
+		t.Error("nothing that was lost was ever missed")
+	}
+	t.Logf("%d images, %d of them refused as damaged", images, refused)
+}
+
+// opensAs opens an image that holds all it should, and is false for one that is refused as damaged.
+func opensAs(t *testing.T, name string, data, mark []byte, want map[string]string) bool {
+	t.Helper()
+	dir := t.TempDir()
+	defer func() { _ = os.RemoveAll(dir) }()
+	path := filepath.Join(dir, "outbox.db")
+	write(t, path, data)
+	if mark != nil {
+		write(t, path+".initialised", mark)
+	}
+	begin := time.Now()
+	s, err := outbox.Open(path, outbox.Options{BallastSize: -1})
+	if took := time.Since(begin); took > time.Minute {
+		t.Errorf("%s: opening it took %v", name, took)
+	}
+	var damaged *outbox.DamagedError
+	if errors.As(err, &damaged) {
+		return false
+	}
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+		return false
+	}
+	defer func() { _ = s.Close() }()
+	if got := contents(t, s); !sameContents(got, want) {
+		t.Errorf("%s: opened with other contents:\n got %v\nwant %v", name, got, want)
+	}
+	return true
 }
 
 // cutImage is an image with what lies beside it: the marker, and what a cut leaves of files that were to replace others.
