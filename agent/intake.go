@@ -202,12 +202,14 @@ func (in *intake) add(ctx context.Context, good []arrived) error {
 
 // again tells the present status of a request that was published once more.
 func (in *intake) again(r outbox.Request) {
-	s := in.publish.current(r)
-	known := len(r.History) > 0 // else it was pruned, and its topic cleared: nothing is to stay there
-	if !known {
-		s.At = mqtt.At(in.clock.Now().Time())
+	if len(r.History) > 0 {
+		in.publish.again(r)
+		return
 	}
-	in.publish.status(s, known)
+	// It was pruned, and its topic cleared: nothing is to stay there.
+	s := in.publish.current(r)
+	s.At = mqtt.At(in.clock.Now().Time())
+	in.publish.status(s, false)
 }
 
 // failed leaves a batch with the broker, which sends it again when the connection is back.

@@ -35,7 +35,7 @@ type publisher struct {
 	mu     sync.Mutex
 	queue  []queued
 	resync bool // everything is to be published again
-	// retold is, while everything is published again, what was told of the statuses that changed in the meantime.
+	// retold is, while records are read to be told again, what was told of the statuses that changed in the meantime.
 	retold   map[string]uint64
 	stale    map[summary]bool
 	overlays map[uint64]overlay
@@ -46,10 +46,12 @@ type publisher struct {
 	told map[summary]string // what was published last; owned by run
 }
 
-// queued is a message that waits for the broker; revision is that of a retained status, else 0.
+// queued is a message that waits for the broker; revision is that of a retained status, else 0. With again, the message
+// is made of that request when it is published.
 type queued struct {
 	mqtt.Message
 	revision uint64
+	again    *outbox.Request
 }
 
 // summary names a retained message that is made anew when it is published.
@@ -166,7 +168,7 @@ func (p *publisher) send(topic string, retained bool, revision uint64, v any) {
 		p.log.Error("a message could not be written as JSON", "topic", topic, "err", err)
 		return
 	}
-	p.enqueue(queued{mqtt.Message{Topic: topic, Payload: payload, Retained: retained}, revision})
+	p.enqueue(queued{Message: mqtt.Message{Topic: topic, Payload: payload, Retained: retained}, revision: revision})
 }
 
 func (p *publisher) enqueue(m queued) {
@@ -233,7 +235,7 @@ func (p *publisher) step(w *window, summaries bool) bool {
 	p.mu.Lock()
 	resync, queue, retold := p.resync, p.queue, p.retold
 	p.resync, p.queue, p.retold = false, nil, nil
-	if resync {
+	if resync || slices.ContainsFunc(queue, asksAgain) {
 		p.retold = map[string]uint64{}
 	}
 	var stale []summary
@@ -245,17 +247,13 @@ func (p *publisher) step(w *window, summaries bool) bool {
 	if resync {
 		p.everything(w)
 		for _, m := range queue {
-			if !m.Retained || len(m.Payload) == 0 { // a reject, or a status that is to be cleared: not told by everything
+			if m.again == nil && (!m.Retained || len(m.Payload) == 0) { // a reject, or a status that is to be cleared: not told by everything
 				w.publish(m.Message)
 			}
 		}
 		return true
 	}
-	for _, m := range queue {
-		if m.revision == 0 || m.revision >= retold[m.Topic] {
-			w.publish(m.Message)
-		}
-	}
+	p.tellQueue(w, queue, retold)
 	for _, s := range stale {
 		if m := p.summary(s); p.told[s] != string(m.Payload) {
 			p.told[s] = string(m.Payload)

@@ -24,6 +24,17 @@ func (b *heardBus) Publish(m mqtt.Message) mqtt.Token {
 	return token
 }
 
+// revisions are those told on a status topic.
+func (b *heardBus) revisions(topic string) (told []uint64) {
+	for _, m := range b.all {
+		var s mqtt.Status
+		if m.Topic == topic && json.Unmarshal(m.Payload, &s) == nil {
+			told = append(told, s.Revision)
+		}
+	}
+	return told
+}
+
 // openOutbox has one open record; while is called before it is read.
 type openOutbox struct {
 	Outbox
@@ -35,6 +46,11 @@ func (o *openOutbox) EachOpen(_ context.Context, _ string, fn func(outbox.Reques
 	o.while()
 	fn(o.record)
 	return nil
+}
+
+func (o *openOutbox) Lookup(string) (outbox.Request, error) {
+	o.while()
+	return o.record, nil
 }
 
 func (o *openOutbox) Each(bool, func(outbox.Request) bool) error { return nil }
@@ -62,14 +78,34 @@ func TestNoStatusGoesBackOnAConnect(t *testing.T) {
 	for p.step(w, false) {
 		continue
 	}
-	var told []uint64
-	for _, m := range bus.all {
-		var s mqtt.Status
-		if m.Topic == p.topics.Status("T", "a") && json.Unmarshal(m.Payload, &s) == nil {
-			told = append(told, s.Revision)
+	if told, want := bus.revisions(p.topics.Status("T", "a")), []uint64{5, 5, 6}; !slices.Equal(told, want) {
+		t.Errorf("told revisions %v, want %v", told, want)
+	}
+}
+
+// A till that publishes its request once more while it changes must not be told what it was.
+func TestNoStatusGoesBackWhenAskedAgain(t *testing.T) {
+	t.Parallel()
+	at := func(revision uint64) outbox.Request {
+		return outbox.Request{Seq: 1, ID: "a", Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
+	}
+	bus := &heardBus{}
+	store := &openOutbox{record: at(6)}
+	p := newPublisher(mqtt.Topics{Prefix: "p"}, store, slog.New(slog.DiscardHandler))
+	p.bus, p.up = bus, true
+	store.while = func() {
+		for revision := uint64(5); revision <= 7; revision++ {
+			p.changed(at(revision), place{})
 		}
 	}
-	if want := []uint64{5, 5, 6}; !slices.Equal(told, want) {
+	p.changed(at(3), place{})
+	p.again(at(3))
+	p.changed(at(4), place{})
+	w := &window{ctx: t.Context(), bus: bus}
+	for p.step(w, false) {
+		continue
+	}
+	if told, want := bus.revisions(p.topics.Status("T", "a")), []uint64{3, 6, 6, 7}; !slices.Equal(told, want) {
 		t.Errorf("told revisions %v, want %v", told, want)
 	}
 }

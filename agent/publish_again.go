@@ -1,0 +1,58 @@
+package agent
+
+import (
+	"encoding/json"
+	"errors"
+
+	"tillpost/mqtt"
+	"tillpost/outbox"
+)
+
+// again tells the present status of a request whose till asked for it by publishing it once more. r is the record as
+// the till's message found it; by the time of telling there may be a newer one.
+func (p *publisher) again(r outbox.Request) {
+	r.Body = nil
+	p.enqueue(queued{again: &r})
+}
+
+// tellAgain reads the record when it is its turn, and returns the topic and the revision told: what was to be told
+// before it and is older comes too late, in this round and in the next.
+func (p *publisher) tellAgain(w *window, r outbox.Request) (topic string, revision uint64) {
+	topic = p.topics.Status(r.Terminal, r.ID)
+	now, err := p.store.Lookup(r.ID)
+	switch {
+	case err == nil:
+		r = now
+	case !errors.Is(err, outbox.ErrPruned): // of a pruned one nothing is to stay with the broker
+		p.log.Error("a request could not be read to be told again", "request", r.ID, "err", err)
+		return topic, 0
+	}
+	payload, jsonErr := json.Marshal(p.current(r))
+	if jsonErr != nil {
+		p.log.Error("a message could not be written as JSON", "topic", topic, "err", jsonErr)
+		return topic, 0
+	}
+	p.mu.Lock()
+	p.retold[topic] = max(p.retold[topic], r.Revision)
+	p.mu.Unlock()
+	w.publish(mqtt.Message{Topic: topic, Payload: payload, Retained: err == nil})
+	return topic, r.Revision
+}
+
+// tellQueue publishes what waits, but for statuses that are older than what retold says was told.
+func (p *publisher) tellQueue(w *window, queue []queued, retold map[string]uint64) {
+	if retold == nil {
+		retold = map[string]uint64{}
+	}
+	for _, m := range queue {
+		switch {
+		case m.again != nil:
+			topic, revision := p.tellAgain(w, *m.again)
+			retold[topic] = max(retold[topic], revision)
+		case m.revision == 0 || m.revision >= retold[m.Topic]:
+			w.publish(m.Message)
+		}
+	}
+}
+
+func asksAgain(m queued) bool { return m.again != nil }
