@@ -12,7 +12,7 @@ COUNT   ?= 3
 
 TOOLS := $(abspath .tools)
 
-.PHONY: help build demo test race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross chaos soak
+.PHONY: help build demo test race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross chaos chaos-night soak
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
@@ -52,8 +52,16 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 chaos: ## Run whole agents through 20,000 schedules of faults in fake time (SCHEDULES, FIRST)
 	SCHEDULES=$(or $(SCHEDULES),20000) go test -count=1 -timeout 60m -v -run 'TestSchedules|TestMutantsAreCaught' ./agent/chaos | grep -v '^=== '
 
-soak: ## Run a great many schedules (200,000), for a night or before a release
+chaos-night: ## Run a great many schedules (200,000), for a night or before a release
 	SCHEDULES=$(or $(SCHEDULES),200000) go test -count=1 -timeout 12h -v -run TestSchedules ./agent/chaos | grep -v '^=== '
+
+SOAK       ?= 1h
+SOAK_KILLS ?= 200
+SOAK_CUTS  ?= 5000
+
+soak: ## Torment the real binary: a day of SOAK (1h), SOAK_KILLS (200), SOAK_CUTS power cuts (5,000), floods
+	SOAK_CUTS=$(SOAK_CUTS) go test -count=1 -timeout 4h -v -run TestPowerCutAnywhere ./outbox | grep -v '^=== '
+	SOAK=$(SOAK) SOAK_KILLS=$(SOAK_KILLS) go test -count=1 -timeout 48h -v ./cmd/agent/soak | grep -v '^=== '
 
 docs: ## Write the generated files and pages again
 	go generate ./...

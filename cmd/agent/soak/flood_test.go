@@ -107,6 +107,7 @@ func (f *flooded) attack(ctx context.Context, a attack) {
 	busy, m := f.during(attacking, floodFor)
 	stop()
 	attackers.Wait()
+	sleep(ctx, 500*time.Millisecond) // what waited at the door comes in yet, and finds out that nobody is there
 	back := eventually(soon, func() bool { return f.agent.files() <= files+4 && f.goroutines() <= goroutines+8 })
 	f.Logf("%s: an order takes %v (%d of them), in quiet %v (%d); at most %d KiB; %d files and %d goroutines before, %d and %d after",
 		name, busy.Round(time.Millisecond), m, quiet.Round(time.Millisecond), n, peak.Load()>>10, files, goroutines, f.agent.files(), f.goroutines())
