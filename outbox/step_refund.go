@@ -52,6 +52,12 @@ func (m *move) refundQueued() {
 		if !m.unpark() {
 			m.ignore(ignoredStale)
 		}
+	case Refused:
+		if m.r.Busy > 0 && m.owesLook() {
+			m.doubt(nil) // it may have been carried out before it became impossible
+			return
+		}
+		m.queuedCommon()
 	case BooksSeen, NotFound:
 		// The look before a repeat; the next Due brings what it showed.
 		m.wake(TimerRetry, searchAgain)
