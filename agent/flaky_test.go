@@ -195,3 +195,22 @@ func TestADoubtThatMayHaveBeenWrittenIsLookedInto(t *testing.T) {
 		w.until(time.Minute, oslo, "r", "refunded")
 	})
 }
+
+// TestAnotherRequestsOrderIsNotAdopted: an order that bears another request's mark is that one's, whatever a person reads
+// (a schedule of faults, seed 6426).
+func TestAnotherRequestsOrderIsNotAdopted(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropBefore()})
+		w.order(oslo, "lost")
+		w.until(5*time.Second, oslo, "lost", "in_doubt")
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyButCreated()})
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Times: 2, Do: simulator.Status(502, "")})
+		w.order(bergen, "hidden")
+		w.untilWaiting(5*time.Second, bergen, "hidden", "terminalIsBusy")
+		w.send(oslo, "resolutions", `{"requestId":"d","target":"lost","outcome":"adopt","orderUuid":"`+w.sim.Orders()[0].UUID+`","by":"Kari"}`)
+		if s := w.until(5*time.Second, oslo, "d", "rejected"); s.Reason.Code != "orderUuidTaken" {
+			t.Errorf("reason %+v", s.Reason)
+		}
+		w.until(time.Minute, bergen, "hidden", "paid")
+	})
+}

@@ -170,6 +170,9 @@ func (l *lane) expectRequest() {
 
 // waits tells, without a write, why the head of the lane does not move.
 func (l *lane) waits(r outbox.Request, code string, next time.Duration) {
+	if now, err := l.store.Get(r.Seq); err != nil || now.Revision != r.Revision {
+		return // it has moved on since it was read, and that was told
+	}
 	now := l.clock.Now()
 	w := &outbox.Waiting{Code: code, Since: now, Attempts: r.Attempts}
 	if next > 0 {

@@ -112,7 +112,7 @@ func (l *lane) verifyAdoption(r, t outbox.Request) {
 	}
 	l.calls[key] = true
 	l.background(func(ctx context.Context) {
-		verdict := l.adoptable(ctx, r.OrderUUID, t.AmountOre)
+		verdict := l.adoptable(ctx, r.OrderUUID, t)
 		l.do(func() {
 			delete(l.calls, key)
 			if verdict.Type != outbox.Found {
@@ -128,13 +128,16 @@ func (l *lane) verifyAdoption(r, t outbox.Request) {
 
 // adoptable is Found for an order that may be adopted, else the event for the resolution. Where details can't be read,
 // a payment status that is not 404 is enough.
-func (l *lane) adoptable(ctx context.Context, orderUUID string, amount int64) outbox.Event {
+func (l *lane) adoptable(ctx context.Context, orderUUID string, t outbox.Request) outbox.Event {
 	if !l.details.banned() {
 		details, reply := l.api.OrderDetails(ctx, orderUUID)
 		switch {
 		case reply.Outcome == api.OutcomeAccepted:
-			if ore, ok := details.Summary.GrandTotal.Minor(); ok && ore != amount {
+			if ore, ok := details.Summary.GrandTotal.Minor(); ok && ore != t.AmountOre {
 				return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeAmountMismatch, Message: "that order is of another amount"}}
+			}
+			if other, ok := l.markedBy(details.References(), t); ok {
+				return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeOrderUUIDTaken, Message: "that order was placed for request " + other.ID}}
 			}
 			return outbox.Event{Type: outbox.Found}
 		case forbids(reply), missing(reply):
@@ -146,6 +149,18 @@ func (l *lane) adoptable(ctx context.Context, orderUUID string, amount int64) ou
 		return outbox.Event{Type: outbox.Found}
 	}
 	return l.eventOf(ctx, reply)
+}
+
+// markedBy finds another request of ours whose mark stands in an order's references: a person who takes that order for
+// this one has read the wrong line, and the other would be sent again.
+func (l *lane) markedBy(references string, t outbox.Request) (outbox.Request, bool) {
+	for _, mark := range outbox.FindMarks(references) {
+		seq, _ := outbox.MarkSeq(mark)
+		if other, err := l.store.Get(seq); err == nil && other.Seq != t.Seq && other.Bears(mark) {
+			return other, true
+		}
+	}
+	return outbox.Request{}, false
 }
 
 // prepareResubmit waits until doubt_check has passed since the last byte, and looks once more before anything is sent
