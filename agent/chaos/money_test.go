@@ -27,7 +27,9 @@ func (w *world) checkOrders(records map[string]outbox.Request) {
 			}
 			continue
 		}
-		exist[tag]++
+		if !w.takenForAnother(records, r, o) {
+			exist[tag]++
+		}
 		if !o.PaidAt.IsZero() && !w.accounted(records, r, o) {
 			w.fail("order %s of %s over %s is paid, and the request ended %s (order %s, settled %+v)", o.UUID, tag, o.Amount, r.State, r.OrderUUID, r.Settled)
 		}
@@ -52,9 +54,14 @@ func (w *world) accounted(records map[string]outbox.Request, r outbox.Request, o
 	case r.Settled != nil:
 		return true // a person's word, right or wrong
 	}
+	return w.takenForAnother(records, r, o)
+}
+
+// takenForAnother tells that a person took an order for another request's: it is no longer found for its own.
+func (w *world) takenForAnother(records map[string]outbox.Request, r outbox.Request, o simulator.Order) bool {
 	for _, other := range records {
-		if other.Kind == outbox.KindOrder && other.OrderUUID == o.UUID && other.Settled != nil {
-			return true // a person took it for another's
+		if other.Kind == outbox.KindOrder && other.ID != r.ID && other.OrderUUID == o.UUID && other.Settled != nil {
+			return true
 		}
 	}
 	return false
