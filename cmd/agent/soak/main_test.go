@@ -57,8 +57,11 @@ func TestMain(m *testing.M) {
 // slow marks a test that runs processes for a while.
 func slow(t *testing.T) {
 	t.Helper()
-	if testing.Short() {
+	switch {
+	case testing.Short():
 		t.Skip("runs processes for a while; left out by -short")
+	case raceDetector && os.Getenv("SOAK") == "":
+		t.Skip("the processes are what is tested here; under the race detector they run with SOAK set only")
 	}
 }
 
