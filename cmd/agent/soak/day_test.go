@@ -230,12 +230,16 @@ func (d *day) unused(sum tally, open time.Duration) {
 	if least := int(open/dayPace) * dayTerminals * 2 / 3; sum.orders < least {
 		d.Errorf("%d orders, want %d and more", sum.orders, least)
 	}
-	for _, state := range []string{"order paid", "order declined", "order cancelled", "refund refunded", "cancel done", "resolution done"} {
+	wanted := []string{"order paid", "order declined", "order cancelled"}
+	if open >= 5*time.Minute { // a minute's dice may leave one out
+		wanted = append(wanted, "refund refunded", "cancel done", "resolution done")
+	}
+	for _, state := range wanted {
 		if sum.states[state] == 0 {
 			d.Errorf("not one %s", state)
 		}
 	}
-	if sum.found == 0 {
-		d.Error("no doubt was ended by evidence")
+	if sum.doubted == 0 {
+		d.Error("nothing was ever in doubt")
 	}
 }
