@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -32,23 +30,11 @@ It logs to stderr, by the configuration's [log].`,
 			if err != nil {
 				return err
 			}
-			paceCollector()
 			ctx, stop := untilSignal(c.Context())
 			defer stop()
+			go paceCollector(ctx)
 			return runAgent(ctx, cfg, newLogger(cfg.Log, c.ErrOrStderr()))
 		},
-	}
-}
-
-// collectAt is the garbage, in percent of what is in use, at which it is collected. Go's own 100 lets a hundred thousand
-// queued requests take twice the memory that they need, on a machine that may have little; 50 costs a twentieth of the
-// accepts at full speed.
-const collectAt = 50
-
-// paceCollector leaves it to $GOGC where that is set.
-func paceCollector() {
-	if _, set := os.LookupEnv("GOGC"); !set {
-		debug.SetGCPercent(collectAt)
 	}
 }
 
