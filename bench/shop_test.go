@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -73,6 +72,11 @@ listen = "127.0.0.1:0"
 `, s.api, basePath, broker, filepath.Join(s.dir, "outbox.db"), s.policy, s.tables)
 }
 
+// nowhere takes a log that is formatted all the same.
+type nowhere struct{}
+
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+
 // run starts the agent in this process, as the command does but for its log, which is formatted and thrown away.
 func (s *shop) run(tb testing.TB) *agent.Agent {
 	tb.Helper()
@@ -81,7 +85,7 @@ func (s *shop) run(tb testing.TB) *agent.Agent {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	a, err := agent.New(agent.Options{Config: cfg, Version: "bench", Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	a, err := agent.New(agent.Options{Config: cfg, Version: "bench", Logger: slog.New(slog.NewTextHandler(nowhere{}, nil))})
 	if err != nil {
 		tb.Fatal(err)
 	}
