@@ -128,13 +128,19 @@ func (l *lane) call(r outbox.Request, what outbox.EffectType, orderUUID string, 
 	l.background(func(ctx context.Context) {
 		e := ask(ctx)
 		l.do(func() {
-			delete(l.calls, key)
+			l.callEnded(key)
 			l.confirm(r, &e)
 			if what == outbox.Submit || !l.outlived(r, e) {
 				l.apply(r.Seq, e)
 			}
 		})
 	})
+}
+
+// callEnded makes room for the next call of its kind, which the lane may have been waiting to make.
+func (l *lane) callEnded(key callKey) {
+	delete(l.calls, key)
+	l.moved = true
 }
 
 // outlived tells that an answer comes too late to mean anything: the request has left the state that asked, and the
@@ -165,7 +171,7 @@ func (l *lane) search(r outbox.Request) {
 	l.calls[key] = true
 	l.reconciler.search(searchJob{request: r, done: func(f findings) {
 		l.do(func() {
-			delete(l.calls, key)
+			l.callEnded(key)
 			l.searched(r, f)
 		})
 	}})

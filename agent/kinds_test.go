@@ -123,9 +123,9 @@ func TestThresholdTurnsIntoAnApproval(t *testing.T) {
 			t.Errorf("reason %+v", s.Reason)
 		}
 		w.restart()
-		time.Sleep(29 * time.Hour)
+		time.Sleep(30*time.Hour - 2*time.Minute)
 		w.until(0, oslo, "r1", "awaiting_approval")
-		w.until(2*time.Hour, oslo, "r1", "refunded")
+		w.until(10*time.Minute, oslo, "r1", "refunded")
 	})
 }
 

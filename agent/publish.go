@@ -213,8 +213,9 @@ func (p *publisher) nudge() {
 // run publishes until ctx ends.
 func (p *publisher) run(ctx context.Context) {
 	w := &window{ctx: ctx, bus: p.bus}
-	pace := time.NewTicker(summaryPace)
+	pace := time.NewTimer(summaryPace) // runs only while something waits for it: an idle machine sleeps
 	defer pace.Stop()
+	paced := true
 	for {
 		summaries := false
 		select {
@@ -222,12 +223,23 @@ func (p *publisher) run(ctx context.Context) {
 			return
 		case <-p.wake:
 		case <-pace.C:
-			summaries = true
+			summaries, paced = true, false
 		}
 		for p.step(w, summaries) {
 			summaries = false
 		}
+		if !paced && p.later() {
+			pace.Reset(summaryPace)
+			paced = true
+		}
 	}
+}
+
+// later tells that something waits for the next look.
+func (p *publisher) later() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.up && (p.resync || len(p.stale) > 0)
 }
 
 // step publishes what there is; false when nothing is left to do now.

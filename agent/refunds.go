@@ -94,7 +94,7 @@ func (l *lane) look(key callKey, uuid string, done func(look)) {
 	l.background(func(ctx context.Context) {
 		k := l.lookAt(ctx, uuid)
 		l.do(func() {
-			delete(l.calls, key)
+			l.callEnded(key)
 			done(k)
 		})
 	})

@@ -114,7 +114,7 @@ func (l *lane) verifyAdoption(r, t outbox.Request) {
 	l.background(func(ctx context.Context) {
 		verdict := l.adoptable(ctx, r.OrderUUID, t)
 		l.do(func() {
-			delete(l.calls, key)
+			l.callEnded(key)
 			if verdict.Type != outbox.Found {
 				l.apply(r.Seq, verdict)
 				return
