@@ -90,7 +90,7 @@ func (w *world) simulate() {
 	}
 	o := simulator.Options{
 		Token: token, Organization: organization, Customer: w.shop.customer, Location: location,
-		Thresholds: &simulator.Thresholds{}, Terminals: []simulator.Terminal{{UUID: exampleTerminal, Name: "Example"}},
+		Callbacks: &http.Client{Timeout: soon}, Thresholds: &simulator.Thresholds{}, Terminals: []simulator.Terminal{{UUID: exampleTerminal, Name: "Example"}},
 	}
 	for i := range w.shop.terminals {
 		o.Terminals = append(o.Terminals, simulator.Terminal{UUID: terminal(i), Name: fmt.Sprintf("Counter %d", i)})

@@ -1,0 +1,49 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"tillpost/api/simulator"
+)
+
+// TestACallbackNamesTheOrderOfADoubt: the reply to a create is lost and the API lets nobody search, so nothing but the
+// API's own callback can tell which order it was.
+func TestACallbackNamesTheOrderOfADoubt(t *testing.T) {
+	t.Parallel()
+	listen := freeAddr(t)
+	w := newWorld(t, shop{
+		customer: simulator.Pay(500 * time.Millisecond),
+		tables:   fmt.Sprintf("[callback]\nlisten = %q\npublic_url = \"http://%s\"", listen, listen),
+	})
+	w.sim.SetLookups(simulator.LookupsForbidden)
+	w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropAfter()})
+	w.order(terminal(0), "lost")
+	w.untilState(soon, terminal(0), "lost", "paid")
+	orders := w.sim.Orders()
+	if len(orders) != 1 {
+		t.Fatalf("%d orders, want 1", len(orders))
+	}
+	if calls := orders[0].Callbacks; len(calls) == 0 || calls[0].Status != http.StatusNoContent {
+		t.Errorf("callbacks: %+v, want one that was answered 204", calls)
+	}
+
+	for _, path := range []string{"/callback/" + strings.Repeat("a", 34), "/callback/", "/metrics", "/"} {
+		query := "?orderUuid=" + orders[0].UUID + "&status=Approved&type=Payment"
+		rq, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+listen+path+query, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply, err := http.DefaultClient.Do(rq)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = reply.Body.Close()
+		if reply.StatusCode != http.StatusNotFound {
+			t.Errorf("%s was answered %d, want 404", path, reply.StatusCode)
+		}
+	}
+}
