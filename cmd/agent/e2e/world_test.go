@@ -35,6 +35,7 @@ type shop struct {
 	terminals int
 	customer  simulator.Customer
 	policy    string // lines of [policy], beside the short times that all have
+	timeout   string // of a call to the API; 5s unless said otherwise
 	tables    string // further tables of the configuration
 	broker    mqtttest.MosquittoOptions
 	embedded  bool // over the embedded broker, whatever the run is over
@@ -164,7 +165,7 @@ base_url = "http://%s/api/v1"
 token_file = "token"
 organization_uuid = %q
 requests_per_minute = 100000
-timeout = "5s"
+timeout = %q
 %s
 [outbox]
 path = "outbox.db"
@@ -178,7 +179,7 @@ busy_backoff_min = "50ms"
 busy_backoff_max = "500ms"
 %s
 %s
-`, w.zone, apiAddr, organization, w.mqttTables(), w.web, w.shop.policy, w.shop.tables))
+`, w.zone, apiAddr, organization, cmp.Or(w.shop.timeout, "5s"), w.mqttTables(), w.web, w.shop.policy, w.shop.tables))
 }
 
 // start runs the agent and returns when it has told that it is there.
