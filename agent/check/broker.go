@@ -72,7 +72,7 @@ func (c *checker) reachBroker(ctx context.Context, u *url.URL) (reached, error) 
 // brokerTLS is nil for a broker without TLS.
 func (c *checker) brokerTLS(u *url.URL) (*tls.Config, error) {
 	if u.Scheme != "tls" {
-		return nil, nil //nolint:nilnil // none is an answer
+		return nil, nil // none is an answer
 	}
 	config := &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
 	var err error

@@ -133,7 +133,7 @@ func (c *checker) authorities(fs *findings, key, file string) {
 // readRoots reads a PEM bundle; "" gives nil, the system's roots.
 func readRoots(file string) (*x509.CertPool, error) {
 	if file == "" {
-		return nil, nil //nolint:nilnil // a nil pool is the system's roots
+		return nil, nil // a nil pool is the system's roots
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {

@@ -25,7 +25,7 @@ const (
 	daemonAnswer  = 8 << 20
 	// The user for the HTTP side, where http.web_config_file has users.
 	envWebUser     = "TILLPOST_WEB_USER"
-	envWebPassword = "TILLPOST_WEB_PASSWORD" //nolint:gosec // the name of the variable, not a password
+	envWebPassword = "TILLPOST_WEB_PASSWORD" // the name of the variable, not a password
 )
 
 // daemonError is an answer that is not what was asked for.
