@@ -110,11 +110,12 @@ func TestABusyTerminalDelaysNoOther(t *testing.T) {
 
 func TestKilledInTheMiddle(t *testing.T) {
 	outside(t)
-	// The replies come so late, and are waited for so long, that a slow machine has time to see four of them outstanding.
-	w := newWorld(t, shop{terminals: volumeTerminals, policy: `doubt_check = "1s"`, timeout: "60s"})
+	// The replies come so late, and are waited for so long, that a slow machine has time to see four of them outstanding;
+	// and it has long enough to find an order before a person is asked, who would hold its terminal until then.
+	w := newWorld(t, shop{terminals: volumeTerminals, policy: `doubt_check = "15s"`, timeout: "60s"})
 	w.volume()
 	for _, n := range []int{60, 200} {
-		w.until(time.Minute, "some to be paid", func() bool { return w.paid("") > n })
+		w.settleDoubts(time.Minute, func() bool { return w.paid("") > n })
 		// These are carried out at the API, and their replies reach nobody.
 		for i := range 4 {
 			w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Terminal: terminal(i), Do: simulator.DelayReply(50 * time.Second)})
@@ -122,7 +123,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 		w.until(soon, "four to be caught sending", func() bool { return len(w.sim.Faults()) == 0 && w.caught() >= 4 })
 		w.crash()
 	}
-	w.settleDoubts(time.Minute, func() bool { return w.paid("") == volumeOrders })
+	w.settleDoubts(2*time.Minute, func() bool { return w.paid("") == volumeOrders })
 	w.inOrder()
 	adopted := 0
 	for i := range volumeOrders {
