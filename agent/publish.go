@@ -16,7 +16,7 @@ import (
 const (
 	// publishQueue bounds what waits for the broker; beyond it everything is published anew instead.
 	publishQueue = 10_000
-	// agentPace and terminalsPace bound how often the summaries are published.
+	// summaryPace bounds how often the summaries are published.
 	summaryPace = 250 * time.Millisecond
 )
 
