@@ -169,6 +169,7 @@ func (l *lane) search(r outbox.Request) {
 		return
 	}
 	l.calls[key] = true
+	l.sought(r)
 	l.reconciler.search(searchJob{request: r, done: func(f findings) {
 		l.do(func() {
 			l.callEnded(key)

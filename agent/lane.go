@@ -238,8 +238,10 @@ func (l *lane) fired(seq uint64, t outbox.Timer) {
 		l.carryCancel(r)
 	case t == outbox.TimerCancel:
 		l.cancel(r, r.OrderUUID)
-	case t == outbox.TimerSearch, t == outbox.TimerWatch && r.OrderUUID == "":
+	case t == outbox.TimerSearch:
 		l.search(r)
+	case t == outbox.TimerWatch:
+		l.lookAgain(r)
 	case t == outbox.TimerPoll:
 		l.poll(r)
 	default:

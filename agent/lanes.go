@@ -42,8 +42,10 @@ type lanes struct {
 	followers  *followers
 	details    *ban // whether order details are ours to read
 	doubtCheck time.Duration
-	metrics    *monitor.Metrics
-	log        *slog.Logger
+	// soughtUntil: until then (Unix ns) the marks of ended requests are looked for.
+	soughtUntil atomic.Int64
+	metrics     *monitor.Metrics
+	log         *slog.Logger
 
 	ctx      context.Context // ends when the lanes are to work no more
 	calls    context.Context // ends when calls under way are to be given up
@@ -192,7 +194,8 @@ func (ls *lanes) resumeEnded(r outbox.Request) {
 	case r.Alarmed:
 		ls.alarmed(r, outbox.AlarmFurtherOrder)
 	}
-	if r.State != outbox.StatePaid {
+	if r.Watched() {
+		ls.sought(r)
 		ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
 	}
 }
@@ -215,6 +218,9 @@ func (ls *lanes) alarmed(r outbox.Request, code string) {
 
 // quiet tells that nothing is on its way, in doubt, or looked for after a doubt, at any terminal.
 func (ls *lanes) quiet() bool {
+	if time.Now().UnixNano() < ls.soughtUntil.Load() {
+		return false
+	}
 	for _, p := range ls.problems.list() {
 		if p.Code == ProblemUnresolved && time.Since(p.Since) < watchedFor {
 			return false

@@ -28,7 +28,7 @@ func statusOf(r outbox.Request, at place, waiting *outbox.Waiting) mqtt.Status {
 		Revision:     r.Revision,
 		At:           mqtt.At(lastChange(r).Time()),
 		OrderUUID:    r.OrderUUID,
-		Late:         r.Late,
+		Late:         r.Late || r.State == outbox.StatePaid && len(r.FurtherPaid) > 0,
 
 		TargetRequestID: r.Target,
 	}

@@ -8,24 +8,35 @@ func (m *move) end(s State, why *Reason) {
 	m.watch()
 }
 
-// watched tells whether a payment may still turn up: the order reached the API unpaid, or a submission may have.
-func (m *move) watched() bool {
-	r := m.r
+// Watched tells whether a payment may still turn up once an order request has ended: its order reached the API unpaid, a
+// submission may have, or there may be an order beyond the one that it holds.
+func (r Request) Watched() bool {
 	switch {
-	case r.State == StatePaid, r.Kind != KindOrder:
+	case r.Kind != KindOrder || !r.State.Final():
 		return false
-	case r.OrderUUID != "", r.State == StateUnresolved, r.Busy > 0:
+	case r.MayHaveMore():
 		return true
-	case r.Fresh, len(r.Submissions) > 1:
-		// A person sent again what was in doubt; the first submission may exist all the same.
+	case r.State == StatePaid:
+		return false
+	case r.OrderUUID != "", r.State == StateUnresolved, r.Busy > 0, r.Fresh:
 		return true
 	}
 	return r.Reason != nil && r.Reason.Code == CodeAbandoned
 }
 
+// MayHaveMore tells whether orders beyond the one that is held may exist, or do and are not known to be paid: a person
+// had the request sent again, or named an order, which need not be what our submission came to.
+func (r Request) MayHaveMore() bool {
+	adopted := r.Settled != nil && r.Settled.Resolution == Adopt
+	return len(r.Submissions) > 1 || adopted && len(r.Submissions) > 0 || len(r.Further) > len(r.FurtherPaid)
+}
+
+// Sought tells whether a search for the request's marks may find what is not known yet.
+func (r Request) Sought() bool { return r.OrderUUID == "" || r.MayHaveMore() }
+
 // watch paces the second looks: every minute for ten minutes, then every ten minutes for a day.
 func (m *move) watch() {
-	if !m.watched() || m.r.Finished == nil {
+	if !m.r.Watched() || m.r.Finished == nil {
 		return
 	}
 	since, _ := m.e.At.Since(*m.r.Finished)
@@ -63,7 +74,7 @@ func (m *move) orderEnded() {
 		m.verifyHint()
 	case CheckWanted:
 		m.do(Effect{Type: Publish})
-		if m.watched() && m.r.OrderUUID != "" {
+		if m.r.Watched() && m.r.OrderUUID != "" {
 			m.query()
 		}
 	default:
@@ -91,6 +102,7 @@ func (m *move) late() {
 	m.r.Late, m.r.Alarmed = true, true
 	m.to(StatePaid, nil, nil)
 	m.do(Effect{Type: Alarm, Code: AlarmLatePayment})
+	m.watch()
 }
 
 // acknowledge ends the alarm of a late or further payment: a person has dealt with it, whatever they decided.

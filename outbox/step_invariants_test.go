@@ -296,7 +296,8 @@ func checkEffects(_ *trace, before Request, _ Event, after Request, fx []Effect)
 			if f.After < 0 || f.Timer == 0 {
 				return fmt.Errorf("%v after %v", f.Timer, f.After)
 			}
-			if after.State.Final() != (f.Timer == TimerWatch) {
+			awaited := after.State == StateAwaitingCustomer && after.MayHaveMore()
+			if f.Timer == TimerWatch && !awaited && !after.Watched() || f.Timer != TimerWatch && after.State.Final() {
 				return fmt.Errorf("timer %v in state %v", f.Timer, after.State)
 			}
 		case Query, SendCancel, SendResend:

@@ -211,6 +211,14 @@ func (m *move) adopt() {
 		m.query()
 	}
 	m.customerTimer()
+	m.lookForMore()
+}
+
+// lookForMore looks for further orders while the customer has ours: what a person had sent again may still come to exist.
+func (m *move) lookForMore() {
+	if m.r.MayHaveMore() {
+		m.wake(TimerWatch, searchAgain)
+	}
 }
 
 func (m *move) customerTimer() {
@@ -240,9 +248,11 @@ func (m *move) orderAwaiting() {
 		m.verifyHint()
 	case Found, Accepted:
 		m.further()
+		m.lookForMore()
 	case Restarted:
 		m.query()
 		m.customerTimer()
+		m.lookForMore()
 	case Done:
 		m.wake(TimerPoll, m.pollAfter())
 	case Refused:
@@ -251,6 +261,7 @@ func (m *move) orderAwaiting() {
 		}
 	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, NotFound:
 		m.wake(TimerPoll, m.retryAfter(m.pollAfter()))
+		m.lookForMore()
 	default:
 		m.ignore(ignoredPair)
 	}

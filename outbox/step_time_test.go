@@ -322,7 +322,10 @@ func TestWatchPace(t *testing.T) {
 		"abandoned":  journey(t, stepOrder(), evDue, evAmbiguous, Event{Type: Resolved, Resolution: Abandon}),
 		"resubmitted, then refused": journey(t, stepOrder(), evDue, evAmbiguous, Event{Type: Resolved, Resolution: Resubmit,
 			Search: SearchClear, At: stepStart.Add(time.Hour)}, evAgain, Event{Type: Refused, Reason: apiRefused}),
-		"rejected after a busy answer": journey(t, stepOrder(), evDue, evBusy, evAgain, Event{Type: Refused, Reason: apiRefused}),
+		"resubmitted, then paid": journey(t, stepOrder(), evDue, evAmbiguous, Event{Type: Resolved, Resolution: Resubmit,
+			Search: SearchClear, At: stepStart.Add(time.Hour)}, evAgain, evAccepted, evStatus(StatusPaid)),
+		"adopted by a person, then paid": journey(t, stepOrder(), evDue, evAmbiguous, Event{Type: Resolved, Resolution: Adopt, OrderUUID: "order1"}, evStatus(StatusPaid)),
+		"rejected after a busy answer":   journey(t, stepOrder(), evDue, evBusy, evAgain, Event{Type: Refused, Reason: apiRefused}),
 	} {
 		for _, c := range []struct{ since, want time.Duration }{
 			{0, time.Minute},

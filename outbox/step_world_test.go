@@ -3,6 +3,7 @@ package outbox
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -188,7 +189,9 @@ func (w *world) fire() error {
 		w.start(w.searchFor())
 	case TimerCancel:
 		w.start(w.cancel(w.r.OrderUUID), SearchNone)
-	case TimerWatch, TimerPoll:
+	case TimerWatch:
+		w.lookAgain()
+	case TimerPoll:
 		if w.r.OrderUUID == "" {
 			w.start(w.searchFor())
 		} else {
@@ -196,6 +199,21 @@ func (w *world) fire() error {
 		}
 	}
 	return nil
+}
+
+// lookAgain is what a lane does on TimerWatch.
+func (w *world) lookAgain() {
+	if w.r.Sought() {
+		w.start(w.searchFor())
+	}
+	if w.r.OrderUUID != "" && w.r.State.Final() && w.r.State != StatePaid {
+		w.start(w.query(w.r.OrderUUID), SearchNone)
+	}
+	for _, uuid := range w.r.Further {
+		if !slices.Contains(w.r.FurtherPaid, uuid) {
+			w.start(w.query(uuid), SearchNone)
+		}
+	}
 }
 
 func (w *world) due() error {
