@@ -89,6 +89,9 @@ func New(o Options) (*Agent, error) {
 	a := &Agent{cfg: o.Config, opts: o, log: o.Logger, clock: o.Clock, topics: mqtt.Topics{Prefix: o.Config.MQTT.TopicPrefix}}
 	a.since = startTime(a.clock.Now())
 	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, GoVersion: runtime.Version()}, refusalCodes())
+	if err := checkSecrets(o.Config); err != nil {
+		return nil, err
+	}
 	a.publish = newPublisher(a.topics, nil, a.log)
 	a.problems = newProblems(a.problemsChanged)
 	if err := a.openStore(); err != nil {
@@ -147,7 +150,7 @@ func (a *Agent) connectParts() error {
 	a.lookout.gate, a.lookout.why, a.listing.gate, a.listing.why = a.gate, gateLooking, a.gate, gateListing
 	ls.gate, ls.answering = a.gate, &answering{}
 	a.health = newHealth(ls.answering, a.problems, a.gate, a.log)
-	a.health.probe = a.refreshTerminals
+	a.health.probe, a.health.token = a.refreshTerminals, a.cfg.CheckToken
 	ls.health, ls.directory = a.health, newDirectory(a.cfg.Terminals)
 	ls.followers, ls.details, ls.doubtCheck = newFollowers(), &ban{}, a.cfg.Policy.DoubtCheck
 	ls.expiries = newExpiries(a.clock, a.store)
@@ -203,11 +206,11 @@ func (a *Agent) openAPI() error {
 	if file := a.cfg.API.CAFile; file != "" {
 		pem, err := os.ReadFile(file)
 		if err != nil {
-			return fmt.Errorf("api.ca_file: %w", err)
+			return fmt.Errorf("api.ca_file: %w; correct the key, or take it out", err)
 		}
 		roots = x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("api.ca_file: %s holds no certificate in PEM form", file)
+			return fmt.Errorf("api.ca_file: %s holds no certificate in PEM form; name the file of the authority that signed the API's", file)
 		}
 	}
 	client, err := api.New(api.Options{

@@ -26,6 +26,7 @@ type health struct {
 	problems  *problems
 	gate      *gate
 	probe     func(ctx context.Context) api.Outcome
+	token     func() error // why there is no token to call with
 	log       *slog.Logger
 	// anyAccepts: without an organisation there is no terminal list to tell that the token is good again.
 	anyAccepts bool
@@ -107,12 +108,16 @@ func (h *health) undialled(err error) {
 	h.saw(false, api.OutcomeUnavailable)
 }
 
-// refused takes a 401: all sending stops, the queueing goes on.
+// refused takes a 401, or that there was no token to call with: all sending stops, the queueing goes on.
 func (h *health) refused() {
-	if h.gate.shut(gateUnauthorized) {
-		h.log.Warn("the API does not accept the token; sending stops until it does")
+	cause := "the API does not accept the token"
+	if err := h.token(); err != nil {
+		cause = err.Error()
 	}
-	h.problems.raise(ProblemUnauthorized, "", "the API does not accept the token; put a valid one into the token file, it is read again by itself", time.Now())
+	if h.gate.shut(gateUnauthorized) {
+		h.log.Warn("sending stops until the API accepts the token", "cause", cause)
+	}
+	h.problems.raise(ProblemUnauthorized, "", cause+"; put a valid token into its place, it is read again by itself", time.Now())
 	h.nudge()
 }
 

@@ -227,6 +227,23 @@ func TestUnauthorizedStopsSendingNotQueueing(t *testing.T) {
 	})
 }
 
+// A token that can't be read looks like one that is refused, but the problem says what it is.
+func TestLostTokenIsToldForWhatItIs(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.eventuallyOrFail(func() bool { s, _ := w.agentState(); return s == "online" })
+		t.Setenv("TILLPOST_API_TOKEN", "")
+		time.Sleep(10 * time.Second)
+		w.order(oslo, "one")
+		w.untilWaiting(10*time.Second, oslo, "one", "unauthorized")
+		w.untilProblem("unauthorized")
+		if raw, _ := w.broker.Retained("tillpost/agent"); !strings.Contains(string(raw), "no API token: set api.token_file") {
+			t.Errorf("told %s", raw)
+		}
+		t.Setenv("TILLPOST_API_TOKEN", token)
+		w.until(20*time.Second, oslo, "one", "paid")
+	})
+}
+
 func TestLatePaymentIsNeverSwallowed(t *testing.T) {
 	inWorld(t, "", func(w *world) {
 		if err := w.sim.SetNextCustomers(oslo, simulator.WalkAway()); err != nil {

@@ -99,7 +99,7 @@ func (c *checker) pair(fs *findings, key, certFile, keyFile string) {
 		return
 	}
 	if _, err := config.ReadSecretFile(keyFile); err != nil {
-		fs.warn("", "%s: the key is not well guarded: %v", key, err)
+		fs.fail("tillpost does not start with it", "%s: the key is not well guarded: %v", key, err)
 	}
 	leaf, err := x509.ParseCertificate(cert.Certificate[0])
 	if err != nil {

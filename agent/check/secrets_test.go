@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,8 @@ func TestSecrets(t *testing.T) {
 		"ended": {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\ncert_file = %q\nkey_file = %q", ended, endedKey), []string{"FAIL secrets mqtt.cert_file…ended on 20 November 2026"}},
 		"strangers": {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\ncert_file = %q\nkey_file = %q", cert, openKey),
 			[]string{"FAIL secrets mqtt.cert_file…belong together"}},
+		"an open key": {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\ncert_file = %q\nkey_file = %q", cert, opened(t, key)),
+			[]string{"FAIL secrets mqtt.cert_file: the key is not well guarded…mode 0644"}},
 		"a key as authority": {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\nca_file = %q", key), []string{"FAIL secrets mqtt.ca_file…holds a PRIVATE KEY"}},
 		"no authority":       {fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\nca_file = %q", closed), []string{"FAIL secrets mqtt.ca_file…no certificate"}},
 		"web users":          {fmt.Sprintf("[http]\nweb_config_file = %q", writeFile(t, "web.yml", "basic_auth_users: s3cret-word\n", 0o600)), []string{"FAIL secrets http.web_config_file…line 1…correct the file"}},
@@ -57,4 +60,14 @@ func TestSecretThatOnlyRootCanRead(t *testing.T) {
 	c := newChecker(t, fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\nusername = \"a\"\npassword_file = %q", file))
 	c.machine.service = func() (account, bool) { return account{name: "till", uid: 54321}, true }
 	want(t, c.secrets(), "warn secrets mqtt.password_file: the user till can't read…chown till "+file)
+}
+
+// opened copies a key to where everyone can read it.
+func opened(t *testing.T, key string) string {
+	t.Helper()
+	text, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return writeFile(t, "open.pem", string(text), 0o644)
 }

@@ -24,16 +24,16 @@ const maxFile = 256 << 10
 // the files that the configuration names are there is not Load's matter.
 func Load(path string) (*Config, error) {
 	f, err := os.Open(path)
-	if err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("read the configuration: %w; name the file with --config", err)
-		}
-		return nil, fmt.Errorf("read the configuration: %w", err)
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return nil, fmt.Errorf("read the configuration: %w; run this as a user who may read it", err)
+	case err != nil:
+		return nil, fmt.Errorf("read the configuration: %w; name the file with --config", err)
 	}
 	defer func() { _ = f.Close() }() // only read from
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
+		return nil, fmt.Errorf("read the configuration: %w; name the file with --config", err)
 	}
 	return Parse(path, data)
 }
