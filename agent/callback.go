@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,7 +41,7 @@ type callbacks struct {
 func (c *callbacks) listen(address string) error {
 	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 	if err != nil {
-		return fmt.Errorf("callback.listen: %w", err)
+		return fmt.Errorf("callback.listen %q: %w; free the address or choose another", address, err)
 	}
 	c.ln = monitor.LimitListener(ln, callbackConns)
 	return nil
@@ -49,7 +50,7 @@ func (c *callbacks) listen(address string) error {
 func (c *callbacks) run(ctx context.Context) {
 	server := &http.Server{
 		Handler: c.handler(), ReadTimeout: callbackTimeout, WriteTimeout: callbackTimeout, IdleTimeout: callbackTimeout,
-		MaxHeaderBytes: callbackHeader, ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: callbackHeader, DisableGeneralOptionsHandler: true, ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
 	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
@@ -58,31 +59,37 @@ func (c *callbacks) run(ctx context.Context) {
 	}
 }
 
-// handler knows the one path, and nothing else.
-func (c *callbacks) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /callback/{mark}", c.serve)
-	return mux
-}
+// handler knows the one path, and nothing else: no mux, which would redirect to a path that is almost right.
+func (c *callbacks) handler() http.Handler { return http.HandlerFunc(c.serve) }
 
 // serve answers 204 for a mark that we hold, 404 for everything else, whatever the query says.
 func (c *callbacks) serve(w http.ResponseWriter, rq *http.Request) {
-	mark := rq.PathValue("mark")
-	seq, ok := outbox.MarkSeq(mark)
+	r, ok := c.marked(rq)
 	if !ok {
 		http.NotFound(w, rq)
 		return
 	}
-	r, err := c.store.Get(seq)
-	if err != nil || !r.Bears(mark) {
-		http.NotFound(w, rq)
-		return
-	}
-	hint, err := api.ParseCallback(rq.URL.Query())
-	if wait, ok := c.pace(seq); ok && err == nil {
-		time.AfterFunc(wait, func() { c.post(r, hint.OrderUUID, hint.Refund) })
+	// What says nothing must not use up the turn of what does.
+	if hint, err := api.ParseCallback(rq.URL.Query()); err == nil {
+		if wait, ok := c.pace(r.Seq); ok {
+			time.AfterFunc(wait, func() { c.post(r, hint.OrderUUID, hint.Refund) })
+		}
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// marked gives the request whose mark is the path's.
+func (c *callbacks) marked(rq *http.Request) (outbox.Request, bool) {
+	mark, found := strings.CutPrefix(rq.URL.Path, "/callback/")
+	if !found || rq.Method != http.MethodGet {
+		return outbox.Request{}, false
+	}
+	seq, ok := outbox.MarkSeq(mark)
+	if !ok {
+		return outbox.Request{}, false
+	}
+	r, err := c.store.Get(seq)
+	return r, err == nil && r.Bears(mark)
 }
 
 // pace lets one callback of a request through each second; of those that come faster, the first is passed on late and

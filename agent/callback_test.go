@@ -58,7 +58,11 @@ func TestCallbacksAreHintsForMarksWeHold(t *testing.T) {
 		{"no mark", "GET", "/callback/x" + query, 404, 0},
 		{"longer", "GET", "/callback/" + mark + "/more", 404, 0},
 		{"no callback", "GET", "/metrics", 404, 0},
-		{"posted", "POST", "/callback/" + mark + query, 405, 0},
+		{"with a slash", "GET", "/callback/" + mark + "/" + query, 404, 0},
+		{"a path that is almost right", "GET", "//callback/" + mark + query, 404, 0},
+		{"a detour", "GET", "/callback/../callback/" + mark + query, 404, 0},
+		{"posted", "POST", "/callback/" + mark + query, 404, 0},
+		{"only asked for", "HEAD", "/callback/" + mark + query, 404, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -100,6 +104,23 @@ func TestReplayedCallbacksAreOneASecond(t *testing.T) {
 		time.Sleep(2 * callbackPace)
 		if n := passed.Load(); n < 5 || n > 7 {
 			t.Errorf("%d passed on in five seconds, want about one a second", n)
+		}
+	})
+}
+
+func TestCallbackThatSaysNothingUsesUpNoTurn(t *testing.T) {
+	store := outboxtest.Open(t, outbox.Options{})
+	_, mark := sentOrder(t, store)
+	synctest.Test(t, func(t *testing.T) {
+		var passed atomic.Int64
+		cb := &callbacks{store: store, log: slog.New(slog.DiscardHandler), seen: map[uint64]time.Time{}}
+		cb.post = func(outbox.Request, string, bool) { passed.Add(1) }
+		for _, query := range []string{"", "?status=x", "?orderUuid=ODR1&status=Approved&type=Payment"} {
+			cb.handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/callback/"+mark+query, nil))
+		}
+		synctest.Wait()
+		if n := passed.Load(); n != 1 {
+			t.Errorf("%d passed on at once, want the one with an order", n)
 		}
 	})
 }
