@@ -84,9 +84,22 @@ func (a *Agent) Resolve(ctx context.Context, id string, body []byte) (any, bool,
 	if err != nil {
 		return nil, false, err
 	}
+	now := a.clock.Now()
+	decode := func(payload []byte) (*mqtt.Request, *mqtt.Rejection) {
+		return mqtt.Decode(a.topics, a.topics.Request(target.Terminal, mqtt.KindResolution), false, payload, a.intake.rules(now))
+	}
+	// The form is judged before we add to it, which would hide that a key was there twice.
+	if _, no := decode(body); no != nil && no.Code != mqtt.CodeInvalidRequest {
+		return nil, false, refusal(http.StatusBadRequest, no)
+	}
 	var decision map[string]json.RawMessage
 	if err := json.Unmarshal(body, &decision); err != nil || decision == nil {
 		return nil, false, refusal(http.StatusBadRequest, &mqtt.Rejection{Code: mqtt.CodeNotJSON, Message: "the body must be one JSON object"})
+	}
+	if other, given := decision["target"]; given && string(other) != string(quote(id)) {
+		fault := mqtt.FieldError{Path: "/target", Message: "is another request than the one in the address"}
+		return nil, false, refusal(http.StatusUnprocessableEntity, &mqtt.Rejection{
+			Code: mqtt.CodeInvalidRequest, Message: fault.Path + " " + fault.Message, Errors: []mqtt.FieldError{fault}})
 	}
 	resolutionID := uuid.NewString()
 	decision["requestId"], decision["target"] = quote(resolutionID), quote(id)
@@ -94,9 +107,7 @@ func (a *Agent) Resolve(ctx context.Context, id string, body []byte) (any, bool,
 	if err != nil {
 		return nil, false, err
 	}
-	now := a.clock.Now()
-	topic := a.topics.Request(target.Terminal, mqtt.KindResolution)
-	req, no := mqtt.Decode(a.topics, topic, false, payload, a.intake.rules(now))
+	req, no := decode(payload)
 	if no != nil {
 		return nil, false, refusal(http.StatusUnprocessableEntity, no)
 	}

@@ -4,13 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"strconv"
-
-	"go.yaml.in/yaml/v2"
 )
 
 // Requests is what the JSON API shows, and what it may change. The values are marshalled as they are: they have the
@@ -75,7 +73,7 @@ func (s *Server) serveRequest(w http.ResponseWriter, r *http.Request) {
 		return v, err
 	})
 	if err == nil && !ok {
-		writeText(w, http.StatusNotFound, "no request with that id was ever seen here\n")
+		writeText(w, http.StatusNotFound, "no request with that id was ever seen here; is it the requestId that the till gave?\n")
 		return
 	}
 	s.answer(w, v, http.StatusOK, err)
@@ -88,10 +86,12 @@ func (s *Server) serveResolution(w http.ResponseWriter, r *http.Request) {
 		writeText(w, http.StatusForbidden, "without users in http.web_config_file, changes are taken from this machine only\n")
 		return
 	}
-	var body json.RawMessage
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		writeText(w, http.StatusBadRequest, "the body must be one JSON object: {\"outcome\": \"adopt\"|\"resubmit\"|\"abandon\", \"by\": \"…\"}\n")
+	body, err := io.ReadAll(r.Body)
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		writeText(w, http.StatusRequestEntityTooLarge, "the body has more than "+strconv.Itoa(maxBodyBytes>>10)+" KiB\n")
 		return
+	} else if err != nil {
+		return // the client has gone, or was too slow
 	}
 	v, settled, err := s.opts.Requests.Resolve(r.Context(), r.PathValue("id"), body)
 	status := http.StatusOK
@@ -126,21 +126,6 @@ func (s *Server) mayWrite(r *http.Request) bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.Unmap().IsLoopback()
-}
-
-// hasUsers reads whether the web configuration asks everybody for a password. It is read anew, as the file may change.
-func hasUsers(file string) bool {
-	if file == "" {
-		return false
-	}
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		return false
-	}
-	var c struct {
-		Users map[string]string `yaml:"basic_auth_users"`
-	}
-	return yaml.Unmarshal(raw, &c) == nil && len(c.Users) > 0
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
