@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tillpost/agent/config"
+	"tillpost/monitor"
 )
 
 // The outbox is locked while the daemon runs, so the command line talks to the daemon over its HTTP side.
@@ -36,20 +39,51 @@ type daemonError struct {
 
 func (e *daemonError) Error() string { return e.text }
 
-// daemonURL is where the daemon of a configuration answers; --url says it where that is not reachable as configured.
-func daemonURL(c *cobra.Command, cfg *config.Config) (string, error) {
+// daemonAt is where the daemon of a configuration answers, and who may be called there; --url says it where that is not
+// reachable as configured.
+func daemonAt(c *cobra.Command, cfg *config.Config) (base string, client *http.Client, err error) {
 	given, err := c.Flags().GetString("url")
 	if err != nil || given != "" {
-		return strings.TrimRight(given, "/"), err
+		return strings.TrimRight(given, "/"), http.DefaultClient, err
 	}
 	host, port, err := net.SplitHostPort(cfg.HTTP.Listen)
 	if err != nil {
-		return "", fmt.Errorf("http.listen: %w", err)
+		return "", nil, fmt.Errorf("http.listen: %w", err)
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port), nil
+	certFile, secured := monitor.WebTLS(cfg.HTTP.WebConfigFile)
+	if !secured {
+		return "http://" + net.JoinHostPort(host, port), http.DefaultClient, nil
+	}
+	client, err = knownBy(certFile)
+	return "https://" + net.JoinHostPort(host, port), client, err
+}
+
+// knownBy makes a client that talks to whoever presents the first certificate of a file, which need not be made out to
+// the address at which the daemon is reached from here.
+func knownBy(certFile string) (*http.Client, error) {
+	if certFile == "" {
+		return http.DefaultClient, nil
+	}
+	raw, err := os.ReadFile(certFile)
+	if err != nil {
+		return nil, fmt.Errorf("read the daemon's certificate: %w; name the daemon's address with --url", err)
+	}
+	known, _ := pem.Decode(raw)
+	if known == nil {
+		return nil, fmt.Errorf("the daemon's certificate %s does not begin with one in PEM form; name the daemon's address with --url", certFile)
+	}
+	verify := func(state tls.ConnectionState) error {
+		if len(state.PeerCertificates) == 0 || !bytes.Equal(state.PeerCertificates[0].Raw, known.Bytes) {
+			return fmt.Errorf("it presents another certificate than the one in %s", certFile)
+		}
+		return nil
+	}
+	return &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true, VerifyConnection: verify},
+	}}, nil
 }
 
 // askDaemon makes one call to the daemon and gives its JSON answer.
@@ -58,7 +92,7 @@ func askDaemon(c *cobra.Command, method, path string, query url.Values, body []b
 	if err != nil {
 		return nil, err
 	}
-	base, err := daemonURL(c, cfg)
+	base, client, err := daemonAt(c, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +105,7 @@ func askDaemon(c *cobra.Command, method, path string, query url.Values, body []b
 	if user := os.Getenv(envWebUser); user != "" {
 		rq.SetBasicAuth(user, os.Getenv(envWebPassword))
 	}
-	reply, err := http.DefaultClient.Do(rq)
+	reply, err := client.Do(rq)
 	if err != nil {
 		var cause *url.Error
 		if errors.As(err, &cause) {
@@ -85,13 +119,13 @@ func askDaemon(c *cobra.Command, method, path string, query url.Values, body []b
 		return nil, fmt.Errorf("the daemon's answer broke off: %w", err)
 	}
 	if reply.StatusCode/100 != 2 {
-		return nil, refusedBy(reply.StatusCode, raw)
+		return nil, refusedBy(base, reply.StatusCode, raw)
 	}
 	return raw, nil
 }
 
 // refusedBy words what the daemon answered instead.
-func refusedBy(status int, raw []byte) error {
+func refusedBy(base string, status int, raw []byte) error {
 	var refusal struct {
 		Reason struct {
 			Code, Message string
@@ -102,7 +136,8 @@ func refusedBy(status int, raw []byte) error {
 		if status == http.StatusUnauthorized {
 			return &daemonError{status, "the daemon asks for a user; set " + envWebUser + " and " + envWebPassword}
 		}
-		return &daemonError{status, oneLine(string(raw))}
+		said := oneLine(string(raw[:min(len(raw), 400)]))
+		return &daemonError{status, fmt.Sprintf("at %s it says %d: %s", base, status, said)}
 	}
 	text := refusal.Reason.Code + ": " + refusal.Reason.Message
 	for _, e := range refusal.Reason.Errors {
@@ -111,6 +146,14 @@ func refusedBy(status int, raw []byte) error {
 		}
 	}
 	return &daemonError{status, text}
+}
+
+// oneID takes the one argument of a subcommand that is about a request.
+func oneID(c *cobra.Command, args []string) error {
+	if len(args) != 1 || args[0] == "" {
+		return usagef("%s takes one requestId; %s --help tells more", c.CommandPath(), c.CommandPath())
+	}
+	return nil
 }
 
 // daemonFlags are those of every subcommand that asks the daemon.

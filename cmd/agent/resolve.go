@@ -33,12 +33,7 @@ at Front Payment:
   --abandon     give it up
 
 It also ends the alarm of a late payment. Who decided is kept.`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usagef("tillpost resolve takes one requestId; %s --help tells more", c.CommandPath())
-			}
-			return nil
-		},
+		Args: oneID,
 		RunE: func(c *cobra.Command, args []string) error { return resolve(c, args[0], d) },
 	}
 	c.Flags().StringVar(&d.adopt, "adopt", "", "the order `UUID` that was created for it")

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,15 +15,12 @@ func newShow() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show ID",
 		Short: "Print a request with its history, as JSON",
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usagef("tillpost show takes one requestId; %s --help tells more", c.CommandPath())
-			}
-			return nil
-		},
+		Args:  oneID,
 		RunE: func(c *cobra.Command, args []string) error {
 			raw, err := askDaemon(c, http.MethodGet, "/api/v1/requests/"+url.PathEscape(args[0]), nil, nil)
-			if err != nil {
+			if _, answered := errors.AsType[*daemonError](err); answered {
+				return fmt.Errorf("show %s: %w", args[0], err)
+			} else if err != nil {
 				return err
 			}
 			return printJSON(c, raw)
