@@ -95,13 +95,16 @@ func isPort(v string) bool {
 	return err == nil
 }
 
+// isRemotePort holds for a port that can be called: 0 is for listeners only.
+func isRemotePort(v string) bool { return isPort(v) && strings.Trim(v, "0") != "" }
+
 // isWebURL holds for https, and for http where nobody else can listen in: on a
 // loopback host. The value is not repeated; it might hold a password.
 func isWebURL(v string) (problem, want string) {
 	const example = `write it like "https://host/path"`
 	u, err := url.Parse(v)
 	switch {
-	case err != nil || u.Hostname() == "" || u.Port() != "" && !isPort(u.Port()):
+	case err != nil || u.Hostname() == "" || u.Port() != "" && !isRemotePort(u.Port()):
 		return "is not a web address", example
 	case u.Scheme != "https" && u.Scheme != "http":
 		return "is not an https address", example
@@ -131,7 +134,7 @@ func isBrokerURL(v string) (problem, want string) {
 	const example = `write it like "tls://host:8883" or "tcp://host:1883"`
 	u, err := url.Parse(v)
 	switch {
-	case err != nil || u.Hostname() == "" || u.Port() != "" && !isPort(u.Port()):
+	case err != nil || u.Hostname() == "" || u.Port() != "" && !isRemotePort(u.Port()):
 		return "is not a broker's address", example
 	case u.Scheme != "tcp" && u.Scheme != "tls":
 		return "is not a tcp:// or tls:// address", example
