@@ -11,7 +11,8 @@ import (
 
 const (
 	dropIn   = "copy packaging/mosquitto/tillpost.conf to /etc/mosquitto/conf.d/ there and restart it"
-	rightSet = "it does with persistence true, autosave_on_changes true, autosave_interval 1, max_queued_messages 0; else "
+	rightSet = "it does with persistence true, autosave_on_changes true, autosave_interval 1, max_queued_messages 0, " +
+		"and is quick with set_tcp_nodelay true; else "
 )
 
 // keeps tells whether the broker keeps what waits for the agent over a crash, as far as that can be known: brokers don't
@@ -31,6 +32,9 @@ func (c *checker) keeps(fs *findings, u *url.URL, name string) {
 				return
 			}
 			fs.ok("it keeps what waits for tillpost on disk")
+			if set.values["set_tcp_nodelay"] != "true" {
+				fs.warn(dropIn, "mosquitto lets a status wait up to 40 ms; it lacks: set_tcp_nodelay true")
+			}
 			return
 		}
 	}

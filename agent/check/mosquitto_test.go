@@ -5,12 +5,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
 func TestKeeps(t *testing.T) {
 	t.Parallel()
-	const good = "persistence true\nautosave_on_changes true\nautosave_interval 1\nmax_queued_messages 0\n"
+	const good = "persistence true\nautosave_on_changes true\nautosave_interval 1\nmax_queued_messages 0\nset_tcp_nodelay true\n"
 	included := t.TempDir()
 	if err := os.WriteFile(filepath.Join(included, "tillpost.conf"), []byte(good+"listener 1884\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -23,6 +24,7 @@ func TestKeeps(t *testing.T) {
 		"good, in a drop-in":    {"tcp://localhost:1884", "", "persistence false\ninclude_dir " + included + "\n", []string{"ok broker it keeps"}},
 		"a drop-in from before": {"tcp://localhost:1884", "", "include_dir " + included + "\npersistence false\n", []string{"warn broker…lacks: persistence true; "}},
 		"as it is shipped":      {"tcp://127.0.0.1:1883", "", "persistence true\npersistence_location /var/lib/mosquitto/\n", []string{"warn broker…loses…autosave_on_changes true, autosave_interval 1, max_queued_messages 0; copy packaging"}},
+		"slow":                  {"tcp://127.0.0.1:1883", "", strings.Replace(good, "nodelay true", "nodelay false", 1), []string{"ok broker it keeps", "warn broker…40 ms; it lacks: set_tcp_nodelay true; copy packaging"}},
 		"bounded":               {"tcp://127.0.0.1:1883", "", good + "max_queued_messages 500\n", []string{"warn broker…lacks: max_queued_messages 0"}},
 		"bounded, but far":      {"tcp://127.0.0.1:1883", "", good + "max_queued_messages 100000\n", []string{"ok broker"}},
 		"another port":          {"tcp://127.0.0.1:1885", "mosquitto version 2", good, []string{"ok broker mosquitto", "warn broker whether it keeps"}},
