@@ -140,6 +140,9 @@ func (l *lane) statusEvent(ctx context.Context, orderUUID string, refund bool) o
 		var status api.PaymentStatus
 		status, reply = l.api.PaymentStatus(ctx, orderUUID)
 		e.Status = statusSeen(status.State)
+		if reply.Outcome == api.OutcomeAccepted && l.reconciler.owned(orderUUID) {
+			l.reconciler.evidence.told(orderUUID)
+		}
 	}
 	if reply.Outcome == api.OutcomeAccepted {
 		return e

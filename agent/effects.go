@@ -60,6 +60,7 @@ func (l *lane) submit(r outbox.Request) {
 		e := l.eventOf(ctx, reply)
 		if reply.Outcome == api.OutcomeAccepted {
 			e.Type, e.OrderUUID = outbox.Accepted, orderUUID
+			l.reconciler.evidence.created(orderUUID)
 		}
 		return e
 	})

@@ -166,6 +166,9 @@ func (ls *lanes) resume(ctx context.Context) {
 	err = ls.store.Each(true, func(r outbox.Request) bool {
 		if r.State.Final() {
 			ls.resumeEnded(r)
+			if ago, ok := now.Since(lastChange(r)); ok && r.Kind == outbox.KindOrder && r.OrderUUID != "" {
+				ls.reconciler.evidence.recall(r.OrderUUID, ago)
+			}
 		}
 		return ctx.Err() == nil
 	})

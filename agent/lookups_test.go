@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -67,5 +68,63 @@ func TestOneMissingListIsNoLicence(t *testing.T) {
 		if n := len(w.sim.Orders()); n != 1 {
 			t.Errorf("%d orders, want 1", n)
 		}
+	})
+}
+
+// TestAListWithoutOurOrdersIsNoAnswer: a list that answers in full and lacks an order that the API has told us of says
+// nothing of one that hides behind a busy answer.
+func TestAListWithoutOurOrdersIsNoAnswer(t *testing.T) {
+	for name, restart := range map[string]bool{"": false, "after a restart": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, "", func(w *world) {
+				w.sale(bergen, "known")
+				if restart {
+					w.restart()
+				}
+				w.sim.SetLookups(simulator.LookupsHidden)
+				w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyButCreated()})
+				w.order(oslo, "hidden")
+				w.untilWaiting(5*time.Second, oslo, "hidden", "terminalIsBusy")
+				time.Sleep(9 * time.Second) // it may lag behind
+				w.sim.SetLookups(simulator.LookupsShown)
+				w.until(10*time.Second, oslo, "hidden", "paid")
+				if n := len(w.sim.Orders()); n != 2 {
+					t.Errorf("%d orders, want 2", n)
+				}
+			})
+		})
+	}
+}
+
+// TestAListThatNeverShowsOurOrders is none to search in: the operator's word on busy replies decides.
+func TestAListThatNeverShowsOurOrders(t *testing.T) {
+	for policy, want := range map[string]string{"": "paid", `busy_means = "doubt"`: "in_doubt"} {
+		inWorld(t, policy, func(w *world) {
+			w.sale(bergen, "known")
+			w.sim.SetLookups(simulator.LookupsHidden)
+			w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Times: 2, Do: simulator.BusyReply()})
+			w.order(oslo, "busy")
+			w.until(30*time.Second, oslo, "busy", want)
+			if want == "paid" {
+				w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyReply()})
+				w.order(oslo, "again")
+				w.until(6*time.Second+time.Second/2, oslo, "again", "paid") // that is known by now
+			}
+			if !strings.Contains(w.log.String(), "does not show orders of ours") {
+				t.Error("nobody is told")
+			}
+		})
+	}
+}
+
+// TestAnOldOrderNeedNotBeListed: what the API put away after a while does not stop anything.
+func TestAnOldOrderNeedNotBeListed(t *testing.T) {
+	inWorld(t, `busy_means = "doubt"`, func(w *world) {
+		w.sale(bergen, "known")
+		time.Sleep(time.Hour)
+		w.sim.SetLookups(simulator.LookupsHidden)
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyReply()})
+		w.order(oslo, "busy")
+		w.until(10*time.Second, oslo, "busy", "paid")
 	})
 }

@@ -27,13 +27,13 @@ const (
 type verdict uint8
 
 const (
-	// searchIncomplete: the list or an order could not be read; it proves nothing.
+	// searchIncomplete: the list or an order could not be read, or the list lacks an order of ours; it proves nothing.
 	searchIncomplete verdict = iota
 	// searchClear: list and details answered in full, without the marks.
 	searchClear
 	// searchFound: an order bears a mark.
 	searchFound
-	// searchForbidden: the API does not let us search, or no reference holds the mark.
+	// searchForbidden: the API does not let us search, its list does not show our orders, or no reference holds the mark.
 	searchForbidden
 )
 
@@ -56,6 +56,8 @@ type searchJob struct {
 type reconciler struct {
 	api   *api.Client
 	owned func(orderUUID string) bool // some request of ours holds it
+	// evidence is orders that a list has to show.
+	evidence *evidence
 	// stray is told of an order that bears a mark of a request that asked for no search.
 	stray func(mark, orderUUID string, status api.PaymentState)
 	clock Clock
@@ -71,12 +73,12 @@ type reconciler struct {
 	baseline  *baseline
 	examined  map[uint64][]string
 	forbidden time.Time // until then, searching is not asked for
-	// How often in a row list and details were not there.
-	noList, noDetails int
+	// How often in a row list and details were not there, and the list lacked orders of ours.
+	noList, noDetails, lacking int
 }
 
 func newReconciler(client *api.Client, log *slog.Logger) *reconciler {
-	return &reconciler{api: client, log: log, wake: make(chan struct{}, 1), examined: map[uint64][]string{}}
+	return &reconciler{api: client, log: log, wake: make(chan struct{}, 1), examined: map[uint64][]string{}, evidence: &evidence{}}
 }
 
 // search queues a job; done is called on the reconciler's goroutine, or at once where no search could find the mark.
@@ -208,7 +210,9 @@ func (c *reconciler) round(ctx context.Context, jobs []searchJob) {
 	}
 	usable := c.baselineHolds(jobs)
 	var found []candidate
+	missed := c.evidence.expected()
 	reply := c.api.OrderStatuses(ctx, "", func(o api.OrderStatus) error {
+		delete(missed, o.UUID)
 		if !(usable && c.baseline.has(o.UUID)) && !c.owned(o.UUID) {
 			found = append(found, candidate{o.UUID, o.State()})
 		}
@@ -230,9 +234,24 @@ func (c *reconciler) round(ctx context.Context, jobs []searchJob) {
 		answer(jobs, findings{verdict: searchForbidden})
 	case rest:
 		answer(jobs, findings{retryAfter: retryAfter})
+	case len(missed) > 0:
+		answer(jobs, findings{verdict: c.lacks(len(missed))})
 	default:
+		c.lacking = 0
 		answer(jobs, findings{verdict: searchClear})
 	}
+}
+
+// lacks judges a list that answered in full and does not show orders of ours that the API has spoken of: it may lag behind.
+// Where it stays so, it is not one to find our orders in, and what the operator says of busy terminals counts.
+func (c *reconciler) lacks(orders int) verdict {
+	if c.lacking++; c.lacking < missingMost {
+		return searchIncomplete
+	}
+	if c.lacking == missingMost {
+		c.log.Warn("the API's list does not show orders of ours; it can't tell what became of an order in doubt", "missing", orders)
+	}
+	return searchForbidden
 }
 
 // baselineHolds tells whether the baseline was complete before any submission that is looked for.
