@@ -14,8 +14,15 @@ import (
 	"tillpost/outbox"
 )
 
-// admit refuses what is well-formed but can't be served: a terminal or a target that nobody knows.
+// admit refuses what is well-formed but can't be served: an id that is taken, a terminal or a target that nobody knows. A
+// repetition is never refused, for its terminal or target may be gone by now.
 func (in *intake) admit(ctx context.Context, req *mqtt.Request) *mqtt.Rejection {
+	switch same, taken := in.repeats(req.RequestID, req.Digest); {
+	case same:
+		return nil
+	case taken:
+		return conflict(req.RequestID, req.Terminal)
+	}
 	if !in.directory.has(req.Terminal) {
 		return &mqtt.Rejection{Code: mqtt.CodeUnknownTerminal, RequestID: req.RequestID, Terminal: req.Terminal,
 			Message: "there is no terminal " + req.Terminal + "; there are: " + in.directory.known()}
@@ -71,6 +78,21 @@ func (in *intake) targetProblem(req *mqtt.Request, target string, kinds []outbox
 		return "that request belongs to terminal " + t.Terminal + "; publish on that terminal's topic"
 	}
 	return ""
+}
+
+// repeats tells whether an id was accepted before, and whether with the same content.
+func (in *intake) repeats(id string, digest [32]byte) (same, taken bool) {
+	r, err := in.store.Lookup(id)
+	taken = err == nil || errors.Is(err, outbox.ErrPruned)
+	return taken && r.Digest == digest, taken
+}
+
+func conflict(id, terminal string) *mqtt.Rejection {
+	return &mqtt.Rejection{
+		Code: mqtt.CodeRequestIDConflict, RequestID: id, Terminal: terminal,
+		Message: "this requestId was used before with other content; the first one stands, take a new id",
+		Errors:  []mqtt.FieldError{{Path: "/requestId", Message: "must be a new one: this one was used before with other content"}},
+	}
 }
 
 // knows tells whether an id was ever accepted.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -104,6 +105,10 @@ func (in *intake) rules(now outbox.Instant) mqtt.Rules {
 		Location:               in.cfg.Store.Location,
 		Now:                    now.Time(),
 		ClockKnown:             now.Known,
+		Held: func(id string, digest [32]byte) bool {
+			same, _ := in.repeats(id, digest)
+			return same
+		},
 	}
 }
 
@@ -155,7 +160,7 @@ func (in *intake) take(ctx context.Context, batch []mqtt.Delivery) {
 			refusal = in.admit(ctx, req)
 		}
 		if refusal != nil {
-			in.refuse(d, refusal, kindOf(in.topics, d.Topic))
+			in.refuse(d, refusal, kindOf(in.topics, d.Topic), good)
 			d.Ack()
 			continue
 		}
@@ -192,8 +197,7 @@ func (in *intake) add(ctx context.Context, good []arrived) error {
 		case outbox.AddedSame:
 			in.again(added[i].Request)
 		case outbox.AddedConflict:
-			in.refuse(a.delivery, &mqtt.Rejection{Code: mqtt.CodeRequestIDConflict, RequestID: a.request.ID, Terminal: a.request.Terminal,
-				Message: "this requestId was used before with other content; the first one stands, take a new id"}, "")
+			in.refuse(a.delivery, conflict(a.request.ID, a.request.Terminal), "", nil)
 		}
 		a.delivery.Ack()
 	}
@@ -262,16 +266,18 @@ func (in *intake) connected() {
 	in.mu.Unlock()
 }
 
-// refuse tells why a message was not taken: on the rejects topic, and as a status if its id is free.
-func (in *intake) refuse(d mqtt.Delivery, why *mqtt.Rejection, kind mqtt.Kind) {
+// refuse tells why a message was not taken: on the rejects topic, and as a status if its id is free. pending is what is
+// about to be written.
+func (in *intake) refuse(d mqtt.Delivery, why *mqtt.Rejection, kind mqtt.Kind, pending []arrived) {
 	now := mqtt.At(in.clock.Now().Time())
 	in.metrics.RequestRefused(string(why.Code))
 	in.log.Info("message refused", "reason", string(why.Code), "request", why.RequestID, "terminal", why.Terminal)
 	in.publish.reject(mqtt.Reject{At: now, Topic: d.Topic, RequestID: why.RequestID, Reason: why.Reason()})
-	if why.RequestID == "" || why.Terminal == "" || kind == "" {
+	if why.RequestID == "" || why.Terminal == "" {
 		return
 	}
-	if in.knows(why.RequestID) {
+	own := func(a arrived) bool { return a.request.ID == why.RequestID }
+	if in.knows(why.RequestID) || slices.ContainsFunc(pending, own) {
 		return // the id is taken: that request's status stands
 	}
 	in.publish.status(mqtt.Status{
@@ -280,7 +286,7 @@ func (in *intake) refuse(d mqtt.Delivery, why *mqtt.Rejection, kind mqtt.Kind) {
 	}, false)
 }
 
-// kindOf is the kind that a topic asks for, "" if none.
+// kindOf is the kind that a topic asks for, "" if none: the status of such a message has none either.
 func kindOf(topics mqtt.Topics, topic string) mqtt.Kind {
 	_, segment, err := topics.Parse(topic)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// build makes the typed request of a value that passed every check.
+// build makes the typed request of a value that passed every check, but for its
+// Digest.
 func build(k Kind, terminal string, root any, payload []byte) (*Request, error) {
 	envelope := objectAt(root)
 	var raw map[string]json.RawMessage
@@ -21,11 +22,10 @@ func build(k Kind, terminal string, root any, payload []byte) (*Request, error) 
 		Terminal:  terminal,
 		RequestID: text(envelope, "requestId"),
 		TTL:       time.Duration(whole(envelope["ttlSeconds"])) * time.Second,
-		Digest:    digest(k, terminal, root),
 		Raw:       payload,
 	}
 	if s := text(envelope, "publishedAt"); s != "" {
-		at, err := time.Parse(time.RFC3339, s)
+		at, err := parseTime(s)
 		if err != nil {
 			return nil, errors.New("publishedAt is not a time as in RFC 3339")
 		}

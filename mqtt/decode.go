@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"time"
 )
@@ -19,6 +20,11 @@ type Rules struct {
 	// believed. If not, no date is refused for its age.
 	Now        time.Time
 	ClockKnown bool
+	// Held tells whether a request of that id and digest was accepted before.
+	// Such a one is a repetition and is judged by its form alone: the date,
+	// the policy and the defaults that it was taken by may have changed. nil
+	// is none. It may be called from several goroutines at once.
+	Held func(requestID string, digest [sha256.Size]byte) bool
 }
 
 // today is the store's day.
@@ -36,7 +42,8 @@ func (r Rules) today() Date {
 // may be called from several goroutines at once.
 //
 // It judges in this order: the retain flag, the topic, the size, the form, and
-// then all rules about the content together.
+// then, unless it repeats what was accepted, all rules about the content
+// together.
 func Decode(topics Topics, topic string, retained bool, payload []byte, rules Rules) (*Request, *Rejection) {
 	terminal, segment, topicErr := topics.Parse(topic)
 	refuse := func(r *Rejection) (*Request, *Rejection) {
@@ -68,6 +75,22 @@ func Decode(topics Topics, topic string, retained bool, payload []byte, rules Ru
 		s.rejection.RequestID = s.requestID
 		return refuse(s.rejection)
 	}
+	sum := digest(k, terminal, s.root)
+	if repeated := s.requestID != "" && rules.Held != nil && rules.Held(s.requestID, sum); !repeated {
+		if r := judge(k, terminal, s, rules); r != nil {
+			return refuse(r)
+		}
+	}
+	request, err := build(k, terminal, s.root, payload)
+	if err != nil {
+		return refuse(&Rejection{Code: CodeInvalidRequest, Message: err.Error(), RequestID: s.requestID})
+	}
+	request.Digest = sum
+	return request, nil
+}
+
+// judge holds what was read against all rules, nil if it breaks none.
+func judge(k Kind, terminal string, s scanned, rules Rules) *Rejection {
 	var found faults
 	if !ValidID(terminal) {
 		found.add("", "must be published under a terminal's id of 1 to 64 of the characters A-Z a-z 0-9 . _ : - as the topic's last level but one")
@@ -75,16 +98,12 @@ func Decode(topics Topics, topic string, retained bool, payload []byte, rules Ru
 	if err := check(k, terminal, s.root, rules, &found); err != nil {
 		found.add("", "can't be checked: "+err.Error())
 	}
-	if found.any() {
-		r := found.rejection(CodeInvalidRequest)
-		r.RequestID = s.requestID
-		return refuse(r)
+	if !found.any() {
+		return nil
 	}
-	request, err := build(k, terminal, s.root, payload)
-	if err != nil {
-		return refuse(&Rejection{Code: CodeInvalidRequest, Message: err.Error(), RequestID: s.requestID})
-	}
-	return request, nil
+	r := found.rejection(CodeInvalidRequest)
+	r.RequestID = s.requestID
+	return r
 }
 
 // check applies the rules of Go first and the schema second: of two faults at

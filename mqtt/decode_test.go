@@ -206,3 +206,38 @@ func TestDigest(t *testing.T) {
 		t.Error("the digits of a number don't count")
 	}
 }
+
+func TestDecodeTimes(t *testing.T) {
+	t.Parallel()
+	want := time.Date(2026, 11, 20, 9, 59, 59, 500_000_000, time.UTC)
+	for _, s := range []string{"2026-11-20T10:59:59.5+01:00", "2026-11-20t09:59:59.500z", "2026-11-20T09:59:59.500-00:00"} {
+		r, rejected := Decode(testTopics, testTopics.Request("T1", KindResend), false, []byte(`{"requestId":"r","target":"o","publishedAt":"`+s+`"}`), testRules())
+		if rejected != nil || !r.PublishedAt.Equal(want) {
+			t.Errorf("%s: %v %v", s, r, rejected)
+		}
+	}
+}
+
+// What was accepted once stays accepted, whatever day it is and whatever the policy has become.
+func TestDecodeTakesARepetition(t *testing.T) {
+	t.Parallel()
+	first, rejected := decodeOrder(exampleFull)
+	if rejected != nil {
+		t.Fatal(rejected)
+	}
+	rules := testRules()
+	rules.Now = rules.Now.AddDate(0, 0, 3)
+	decode := func(payload string) (*Request, *Rejection) {
+		return Decode(testTopics, testTopics.Orders(testTerminal), false, []byte(payload), rules)
+	}
+	if _, rejected := decode(exampleFull); rejected == nil || rejected.Errors[0].Path != "/order/orderDate" {
+		t.Errorf("a new one of three days ago: %v", rejected)
+	}
+	rules.Held = func(id string, digest [32]byte) bool { return id == "r-1" && digest == first.Digest }
+	if again, rejected := decode(exampleFull); rejected != nil || again.Digest != first.Digest || again.Order.AmountOre != 4200 {
+		t.Errorf("the same again: %v, %+v", rejected, again)
+	}
+	if _, rejected := decode(edit(t, exampleFull, "Kari", "Ola")); rejected == nil {
+		t.Error("another one of three days ago under the same id is taken")
+	}
+}

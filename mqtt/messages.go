@@ -57,8 +57,9 @@ type Waiting struct {
 
 // Status is a request's latest state, published retained on its own topic.
 type Status struct {
-	RequestID    string `json:"requestId"`
-	Kind         Kind   `json:"kind"`
+	RequestID string `json:"requestId"`
+	// Kind is "" only for a message that was refused as CodeUnknownKind.
+	Kind         Kind   `json:"kind,omitempty"`
 	TerminalUUID string `json:"terminalUuid"`
 	State        string `json:"state"`
 	// Final tells that the state changes no more but by late evidence or a

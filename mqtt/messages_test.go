@@ -37,7 +37,7 @@ func TestMessagesMarshal(t *testing.T) {
 		},
 		{
 			"reject, least", Reject{At: round, Topic: "t", Reason: (&Rejection{Code: CodeNotJSON, Message: "m"}).Reason()},
-			`{"at":"2026-11-20T12:00:00.000Z","topic":"t","reason":{"code":"notJSON","message":"m"}}`,
+			`{"at":"2026-11-20T12:00:00.000Z","topic":"t","reason":{"code":"notJSON","message":"m","errors":[{"path":"","message":"m"}]}}`,
 		},
 		{
 			"display", Display{TerminalUUID: "T", Name: "Kasse 1", Phase: PhaseChecking, RequestID: "r", Kind: KindOrder, Amount: NewAmount(5, "NOK"), QueueLength: 1, Since: round, Text: PhaseChecking.Text()},

@@ -66,13 +66,16 @@ type Rejection struct {
 // Error makes a Rejection an error: its code and message.
 func (r *Rejection) Error() string { return string(r.Code) + ": " + r.Message }
 
-// Reason is the rejection as it stands in a status or reject message.
+// Reason is the rejection as it stands in a status or reject message. A fault
+// that has no place of its own is one of the whole payload.
 func (r *Rejection) Reason() *Reason {
-	reason := &Reason{Code: string(r.Code), Message: r.Message}
-	if len(r.Errors) > 0 {
-		// Strings alone always marshal.
-		reason.Errors, _ = json.Marshal(r.Errors)
+	list := r.Errors
+	if len(list) == 0 {
+		list = []FieldError{{Message: r.Message}}
 	}
+	reason := &Reason{Code: string(r.Code), Message: r.Message}
+	// Strings alone always marshal.
+	reason.Errors, _ = json.Marshal(list)
 	return reason
 }
 

@@ -13,7 +13,7 @@ import (
 func checkRules(k Kind, terminal string, root any, rules Rules, f *faults) {
 	envelope := objectAt(root)
 	if s, ok := envelope["publishedAt"].(string); ok {
-		if _, err := time.Parse(time.RFC3339, s); err != nil {
+		if _, err := parseTime(s); err != nil {
 			f.add("/publishedAt", "must be a time as in RFC 3339, like \"2026-11-20T12:00:00Z\"")
 		}
 	}
@@ -28,6 +28,11 @@ func checkRules(k Kind, terminal string, root any, rules Rules, f *faults) {
 		checkSum("/approval", objectAt(envelope, "approval"), f)
 	case KindCancel, KindResend, KindCheck, KindResolution:
 	}
+}
+
+// parseTime reads a time as in RFC 3339, which allows "t" and "z" too.
+func parseTime(s string) (time.Time, error) {
+	return time.Parse(time.RFC3339, strings.ToUpper(s))
 }
 
 // checkOtherRequest refuses a request that is about itself.

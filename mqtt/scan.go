@@ -47,15 +47,28 @@ func scan(payload []byte) scanned {
 		s.rejection = w.duplicates.rejection(CodeDuplicateKey)
 	case w.faults.any():
 		s.rejection = w.faults.rejection(CodeInvalidRequest)
+	default:
+		s.rejection = halfCharacters(payload)
 	}
 	return s
+}
+
+func halfCharacters(payload []byte) *Rejection {
+	at := halfCharacter(payload)
+	if at < 0 {
+		return nil
+	}
+	var found faults
+	found.add(place(payload, int64(at)), "must not hold one half of a surrogate pair (\\ud800 to \\udfff) without the other")
+	return found.rejection(CodeInvalidRequest)
 }
 
 // notJSON judges everything about the payload's form but its depth, which
 // encoding/json would confuse with a syntax error.
 func notJSON(payload []byte) *Rejection {
-	refuse := func(format string, args ...any) *Rejection {
-		return &Rejection{Code: CodeNotJSON, Message: fmt.Sprintf(format, args...)}
+	refuse := func(message string) *Rejection { return &Rejection{Code: CodeNotJSON, Message: message} }
+	refuseAt := func(path, must, where string) *Rejection {
+		return &Rejection{Code: CodeNotJSON, Message: "the payload " + where, Errors: []FieldError{{Path: path, Message: must}}}
 	}
 	switch {
 	case len(bytes.TrimSpace(payload)) == 0:
@@ -63,14 +76,16 @@ func notJSON(payload []byte) *Rejection {
 	case bytes.HasPrefix(payload, []byte("\xef\xbb\xbf")):
 		return refuse("the payload begins with a byte order mark; it must be UTF-8 without one")
 	case !utf8.Valid(payload):
-		return refuse("the payload is not UTF-8 from byte %d on", invalidUTF8(payload))
+		at := invalidUTF8(payload)
+		return refuseAt(place(payload, int64(at)), "must be in UTF-8", fmt.Sprintf("is not UTF-8 from byte %d on", at))
 	case tooDeep(payload):
 		return nil
 	}
 	var raw json.RawMessage
 	var syntax *json.SyntaxError
 	if err := json.Unmarshal(payload, &raw); errors.As(err, &syntax) {
-		return refuse("the payload is not exactly one JSON value: the fault is at byte %d of %d", syntax.Offset, len(payload))
+		return refuseAt(place(payload, int64(len(payload))), "must be JSON, with nothing before or after it",
+			fmt.Sprintf("is not exactly one JSON value: the fault is at byte %d of %d", syntax.Offset, len(payload)))
 	} else if err != nil {
 		return refuse("the payload is not exactly one JSON value")
 	}
@@ -133,16 +148,19 @@ type walker struct {
 	faults     faults
 	requestID  string
 	idTaken    bool
+	// stop is where the walk ends with errReached: before the token in which
+	// the byte at this offset lies. -1 is nowhere.
+	stop int64
 }
 
 func newWalker(payload []byte) *walker {
 	dec := json.NewDecoder(bytes.NewReader(payload))
 	dec.UseNumber()
-	return &walker{dec: dec}
+	return &walker{dec: dec, stop: -1}
 }
 
 func (w *walker) value(depth int) (any, error) {
-	token, err := w.dec.Token()
+	token, err := w.token()
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +189,7 @@ func (w *walker) value(depth int) (any, error) {
 func (w *walker) object(depth int) (any, error) {
 	object := make(map[string]any)
 	for w.dec.More() {
-		token, err := w.dec.Token()
+		token, err := w.token()
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -172,6 +173,6 @@ func (w *watcher) line(d mqtt.Delivery) (l line, ok bool) {
 		return line{words: "display  " + displayWords(shown), at: shown.Since}, ok
 	default:
 		s, ok := read[mqtt.Status](w.screen, d)
-		return line{words: fmt.Sprintf("%s  %s  %s", s.Kind, s.RequestID, statusWords(s, w.screen.local)), at: s.At, over: s.Final}, ok
+		return line{words: fmt.Sprintf("%s  %s  %s", cmp.Or(string(s.Kind), "unknown"), s.RequestID, statusWords(s, w.screen.local)), at: s.At, over: s.Final}, ok
 	}
 }

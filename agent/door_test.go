@@ -1,0 +1,108 @@
+package agent_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A till repeats until it has seen queued, which may be days after the request was taken; the day, the list of terminals
+// and the record of the target may be others by then.
+func TestARepetitionIsNotJudgedAgain(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.cfg = strings.Replace(w.cfg, "[outbox]\n", "[outbox]\nretention = \"24h\"\n", 1)
+		w.restart()
+		order := fmt.Sprintf(`{"requestId":"s1","order":%s}`, exampleOrder(time.Now().Format("02 Jan, 2006")))
+		refund := `{"requestId":"r1","orderRequestId":"s1","full":true}`
+		w.send(oslo, "orders", order)
+		w.until(10*time.Second, oslo, "s1", "paid")
+		w.send(oslo, "refunds", refund)
+		w.until(20*time.Second, oslo, "r1", "refunded")
+		time.Sleep(72 * time.Hour)
+		if s := w.now(oslo, "s1"); s.State != "" {
+			t.Errorf("the record was not pruned: %+v", s)
+		}
+		for id, again := range map[string]func(){
+			"s1": func() { w.send(oslo, "orders", order) },
+			"r1": func() { w.send(oslo, "refunds", refund) },
+		} {
+			before := len(w.told(id))
+			again()
+			w.eventuallyOrFail(func() bool { return len(w.told(id)) > before })
+			if told := w.told(id)[before]; !strings.Contains(told, `"final":true`) || strings.Contains(told, "rejected") {
+				t.Errorf("repeated: told %s", told)
+			}
+		}
+		if r := w.rejects(); len(r) > 0 {
+			t.Errorf("refused: %v", r)
+		}
+	})
+}
+
+// An id that is taken is a conflict whatever else the second message is about, and its status stands.
+func TestATakenIDIsAConflictFirst(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(oslo, "s1")
+		for i, again := range []struct{ terminal, kind, payload string }{
+			{oslo, "checks", `{"requestId":"s1","target":"unheard"}`},
+			{bergen, "refunds", `{"requestId":"s1","orderRequestId":"unheard","full":true}`},
+			{"TRML-nowhere", "checks", `{"requestId":"s1","orderUuid":"ODR1"}`},
+		} {
+			told := len(w.told("s1"))
+			w.send(again.terminal, again.kind, again.payload)
+			w.eventuallyOrFail(func() bool { return len(w.rejects()) == i+1 })
+			if r := w.rejects()[i]; r != "requestIdConflict" {
+				t.Errorf("%s: refused as %s", again.payload, r)
+			}
+			if n := len(w.told("s1")); n != told {
+				t.Errorf("%s: a status was told: %s", again.payload, w.told("s1")[n-1])
+			}
+		}
+	})
+}
+
+// What is refused has a status where it has an id, a message of no kind too.
+func TestAnUnknownKindHasAStatus(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(oslo, "s1")
+		told := len(w.told("s1"))
+		for _, id := range []string{"s1", "k1"} {
+			w.send(oslo, "payments", fmt.Sprintf(`{"requestId":%q}`, id))
+		}
+		w.eventuallyOrFail(func() bool { return len(w.rejects()) == 2 && len(w.told("k1")) == 1 })
+		var s map[string]any
+		if err := json.Unmarshal([]byte(w.told("k1")[0]), &s); err != nil {
+			t.Fatal(err)
+		}
+		if reason, _ := s["reason"].(map[string]any); s["state"] != "rejected" || s["final"] != true || reason["code"] != "unknownKind" || reason["errors"] == nil {
+			t.Errorf("told %v", s)
+		}
+		if _, has := s["kind"]; has {
+			t.Errorf("it has the kind %q", s["kind"])
+		}
+		if w.now(oslo, "k1").State != "" {
+			t.Error("the refusal is retained")
+		}
+		if n := len(w.told("s1")); n != told {
+			t.Error("the taken id has another status")
+		}
+	})
+}
+
+// Messages that come together are judged as if they came one by one.
+func TestARefusalBesideItsNamesake(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		for range 20 {
+			w.order(oslo, "s1")
+			w.send(oslo, "orders", `{"requestId":"s1"}`)
+		}
+		w.until(10*time.Second, oslo, "s1", "paid")
+		for _, told := range w.told("s1") {
+			if strings.Contains(told, "rejected") {
+				t.Fatalf("told %s", told)
+			}
+		}
+	})
+}

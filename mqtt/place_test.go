@@ -1,0 +1,71 @@
+package mqtt
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// Every refusal points at its fault, that of the form too.
+func TestAFaultOfFormHasItsPlace(t *testing.T) {
+	t.Parallel()
+	const value = `{"requestId":"r-1","order":{"products":[{"name":"Tea"},{"rate":1}],"customerDetails":{"name":"Kari","address":{"zip":"4313"}}}}`
+	tests := map[string]struct {
+		old, new string
+		code     Code
+		path     string
+	}{
+		"not UTF-8 in a value":       {`"Tea"`, "\"T\xe9\"", CodeNotJSON, "/order/products/0/name"},
+		"not UTF-8 in a key":         {`"rate"`, "\"r\xe9\"", CodeNotJSON, "/order/products/1"},
+		"not UTF-8 outside":          {`"Tea"`, "\xe9", CodeNotJSON, "/order/products/0/name"},
+		"not UTF-8 behind":           {`"4313"}}}}`, "\"4313\"}}}}\xe9", CodeNotJSON, ""},
+		"not UTF-8 in a customer":    {`"4313"`, "\"4\xe9\"", CodeNotJSON, "/order/customerDetails/address/zip"},
+		"no value":                   {`"rate":1`, `"rate":`, CodeNotJSON, "/order/products/1/rate"},
+		"NaN":                        {`"rate":1`, `"rate":NaN`, CodeNotJSON, "/order/products/1/rate"},
+		"a name that became a key":   {`"name":"Kari"`, `"name":"x","Kari"`, CodeNotJSON, "/order/customerDetails"},
+		"the same, not UTF-8 behind": {`"name":"Kari"`, "\"name\":\"x\",\"Kari\",\"\xe9\":1", CodeNotJSON, "/order/customerDetails"},
+		"trailing data":              {`"4313"}}}}`, `"4313"}}}} {}`, CodeNotJSON, ""},
+		"one bracket too many":       {`"4313"}}}}`, `"4313"}}}}}`, CodeNotJSON, ""},
+		"a high surrogate alone":     {`"Tea"`, `"T\ud83dea"`, CodeInvalidRequest, "/order/products/0/name"},
+		"a low surrogate alone":      {`"Tea"`, `"T\\\uDE00"`, CodeInvalidRequest, "/order/products/0/name"},
+		"the wrong way round":        {`"Tea"`, `"\ude00\ud83d"`, CodeInvalidRequest, "/order/products/0/name"},
+		"a surrogate in a key":       {`"rate"`, `"r\ud83d"`, CodeInvalidRequest, "/order/products/1"},
+	}
+	for name, tt := range tests {
+		_, r := decodeOrder(edit(t, value, tt.old, tt.new))
+		if r == nil || r.Code != tt.code || len(r.Errors) != 1 || r.Errors[0].Path != tt.path {
+			t.Errorf("%s: %+v, want %s at %q", name, r, tt.code, tt.path)
+		}
+		if r != nil && r.RequestID != "r-1" {
+			t.Errorf("%s: told of %q", name, r.RequestID)
+		}
+	}
+	for _, whole := range []string{`"T\ud83d\ude00"`, `"T\\ud83d"`, `"T\\\\\ud83D\uDE00\u00e5"`, `"T�"`, `"T\ufffd"`} {
+		if at := halfCharacter([]byte(edit(t, value, `"Tea"`, whole))); at >= 0 {
+			t.Errorf("%s is half at %d", whole, at)
+		}
+	}
+}
+
+func TestARefusalOfTheWholePointsAtIt(t *testing.T) {
+	t.Parallel()
+	decode := func(topic string, retained bool, payload string) *Rejection {
+		_, r := Decode(testTopics, topic, retained, []byte(payload), testRules())
+		return r
+	}
+	orders := testTopics.Orders(testTerminal)
+	for code, r := range map[Code]*Rejection{
+		CodeRetainedRequest: decode(orders, true, exampleFull),
+		CodeUnknownKind:     decode("tillpost/terminals/T/payments", false, exampleFull),
+		CodeTooLarge:        decode(orders, false, strings.Repeat(" ", MaxPayload+1)),
+		CodeNotJSON:         decode(orders, false, ""),
+	} {
+		var faults []FieldError
+		if err := json.Unmarshal(r.Reason().Errors, &faults); err != nil {
+			t.Fatal(err)
+		}
+		if r.Code != code || len(faults) != 1 || faults[0] != (FieldError{Message: r.Message}) {
+			t.Errorf("%s: %+v with %v", code, r, faults)
+		}
+	}
+}
