@@ -21,11 +21,12 @@ import (
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
+	"tillpost/internal/proctest"
 	"tillpost/mqtt"
 	"tillpost/mqtt/mqtttest"
 )
 
-const patience = 15 * time.Second
+const patience = proctest.Patience
 
 // running is a client that runs until the test ends.
 type running struct {

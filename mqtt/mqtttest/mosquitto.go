@@ -1,19 +1,18 @@
 package mqtttest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"tillpost/internal/proctest"
 )
 
 // MosquittoOptions say how to run a mosquitto. The zero value is one without
@@ -40,7 +39,7 @@ type Mosquitto struct {
 	binary  string
 	command *exec.Cmd
 	exited  chan struct{}
-	output  *lockedBuffer
+	output  *proctest.Output
 }
 
 // StartMosquitto runs a mosquitto until the test ends, and returns when it
@@ -48,7 +47,7 @@ type Mosquitto struct {
 // fails otherwise.
 func StartMosquitto(t testing.TB, options MosquittoOptions) *Mosquitto {
 	t.Helper()
-	m := &Mosquitto{t: t, dir: t.TempDir(), binary: findMosquitto(t), output: &lockedBuffer{}}
+	m := &Mosquitto{t: t, dir: t.TempDir(), binary: findMosquitto(t), output: proctest.NewOutput(0)}
 	t.Cleanup(func() {
 		m.Kill()
 		if t.Failed() {
@@ -56,7 +55,7 @@ func StartMosquitto(t testing.TB, options MosquittoOptions) *Mosquitto {
 		}
 	})
 	for range 10 {
-		m.Addr = freeAddr(t)
+		m.Addr = proctest.FreeAddr(t)
 		m.URL = "tcp://" + m.Addr
 		m.configure(options)
 		if m.start() == nil {
@@ -78,22 +77,6 @@ func findMosquitto(t testing.TB) string {
 		t.Skip("mosquitto is not installed")
 	}
 	t.Fatal("mosquitto is not installed; install it, or run the tests with -short")
-	return ""
-}
-
-// freeAddr looks below the ports that the system gives out by itself: nobody
-// takes it by chance while a stopped broker is to come back on it.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
-		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", addr)
-		if err == nil {
-			_ = listener.Close()
-			return addr
-		}
-	}
-	t.Fatal("found no free port")
 	return ""
 }
 
@@ -165,7 +148,7 @@ func (m *Mosquitto) starts() int { return strings.Count(m.output.String(), " run
 func (m *Mosquitto) await(begun int) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.NewTimer(10 * time.Second)
+	limit := time.NewTimer(proctest.Patience)
 	defer limit.Stop()
 	for m.starts() == begun {
 		select {
@@ -194,7 +177,7 @@ func (m *Mosquitto) stop(how os.Signal) {
 	}
 	select {
 	case <-m.exited:
-	case <-time.After(10 * time.Second):
+	case <-time.After(proctest.Patience):
 		m.t.Error("mosquitto does not end; killing it")
 		_ = m.command.Process.Kill()
 		<-m.exited
@@ -222,20 +205,3 @@ func (m *Mosquitto) RestartForgetful() {
 
 // Output is what it wrote to its log so far.
 func (m *Mosquitto) Output() string { return m.output.String() }
-
-type lockedBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
-}

@@ -5,10 +5,10 @@ import (
 	"net/url"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"tillpost/internal/proctest"
 	"tillpost/mqtt"
 )
 
@@ -73,4 +73,4 @@ func (c *Till) wait(doing string, token paho.Token) {
 }
 
 // patience is how long anything that must happen may take.
-const patience = 15 * time.Second
+const patience = proctest.Patience

@@ -91,7 +91,7 @@ func TestCertificateThatTheClockIsWrongFor(t *testing.T) {
 	if err := json.Unmarshal(orders[0].Body, &body); err != nil {
 		t.Fatal(err)
 	}
-	if body.InvoiceReferences.CustomerReference != "first" || body.OrderDate != time.Now().UTC().Format("02 Jan, 2006") {
+	if body.InvoiceReferences.CustomerReference != "first" || body.OrderDate != time.Now().In(w.zone).Format("02 Jan, 2006") {
 		t.Errorf("the first at the API is %+v", body)
 	}
 	w.stop()

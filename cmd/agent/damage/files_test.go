@@ -132,7 +132,7 @@ func TestDamagedOutboxIsRestored(t *testing.T) {
 		if !strings.Contains(text, d.found) || !strings.Contains(text, "3 requests are in doubt") {
 			t.Errorf("%s: told %q", d.name, text)
 		}
-		if log := w.agent.said.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "problem=outboxRestored") {
+		if log := w.agent.Said.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "problem=outboxRestored") {
 			t.Errorf("%s: the log does not tell", d.name)
 		}
 		w.problem("outboxRolledBack")

@@ -9,10 +9,11 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/proctest"
 )
 
 // disk mounts a small file system of its own in a folder, for the outbox.
@@ -60,7 +61,7 @@ func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	dir := w.disk("12m")
-	if err := w.sim.SetNextCustomers(oslo, simulator.Pay(4*time.Second)); err != nil {
+	if err := w.sim.SetNextCustomers(oslo, simulator.WalkAway()); err != nil {
 		t.Fatal(err)
 	}
 	w.start()
@@ -75,6 +76,9 @@ func TestFullDisk(t *testing.T) {
 	}
 	if text := w.problem("outboxFull"); !strings.Contains(text, "free some space") {
 		t.Errorf("told %q", text)
+	}
+	if err := w.sim.Settle(w.sim.Orders()[0].UUID, simulator.Pays); err != nil {
+		t.Fatal(err)
 	}
 	w.untilState("begun", "paid")
 	w.untilState("queued", "awaiting_customer", "paid")
@@ -131,32 +135,41 @@ func TestNoHandles(t *testing.T) {
 	w.start()
 	w.order("before")
 	w.untilState("before", "paid")
-	hold := make([]net.Conn, 0, 40)
-	for range 40 {
-		c, err := (&net.Dialer{Timeout: time.Second}).DialContext(t.Context(), "tcp", w.web)
-		if err != nil {
-			break
-		}
-		hold = append(hold, c)
-	}
-	defer func() {
-		for _, c := range hold {
-			_ = c.Close()
-		}
-	}()
-	time.Sleep(time.Second) // until it has taken them all
+	release := w.hold(40)
+	defer release()
+	w.until("all handles to be taken", func() bool { return strings.Contains(w.agent.Said.String(), "too many open files") })
 	w.order("during")
 	w.until("the order to wait", func() bool { return w.now("during").Waiting.Code == "apiUnreachable" })
 	if s := w.now("during"); s.State != "queued" || s.Revision != 1 || s.Waiting.Attempts != 0 {
 		t.Errorf("without handles it is %+v", s)
 	}
-	for _, c := range hold {
-		_ = c.Close()
-	}
+	release()
 	w.untilState("during", "paid")
 	w.until("online", func() bool { state, _ := w.state(); return state == "online" })
 	w.stop()
 	w.once()
+}
+
+// hold keeps connections to the agent's page open until they are released. Each has asked for something: one that says
+// nothing is cut off soon.
+func (w *world) hold(n int) (release func()) {
+	w.Helper()
+	all := make([]net.Conn, 0, n)
+	for range n {
+		c, err := (&net.Dialer{Timeout: proctest.Patience}).DialContext(w.Context(), "tcp", w.web)
+		if err != nil {
+			w.Fatal(err)
+		}
+		all = append(all, c)
+		if _, err := fmt.Fprintf(c, "GET /healthz HTTP/1.1\r\nHost: %s\r\n\r\n", w.web); err != nil {
+			w.Fatal(err)
+		}
+	}
+	return sync.OnceFunc(func() {
+		for _, c := range all {
+			_ = c.Close()
+		}
+	})
 }
 
 // A small machine: 64 MB for all, with a backlog.
@@ -168,7 +181,7 @@ func TestLittleMemory(t *testing.T) {
 		t.Skip("no memory can be taken away here")
 	}
 	t.Cleanup(func() {
-		if !eventually(soon, func() bool { return os.Remove(group) == nil }) {
+		if !proctest.Eventually(proctest.Patience, func() bool { return os.Remove(group) == nil }) {
 			t.Error("the group stays")
 		}
 	})

@@ -1,24 +1,20 @@
 package damage
 
 import (
-	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/proctest"
 	"tillpost/mqtt"
 	"tillpost/mqtt/mqtttest"
 )
@@ -26,20 +22,19 @@ import (
 const (
 	token = "tok-damage-secret"
 	oslo  = "TRML1000000001"
-	soon  = 30 * time.Second
 )
 
 // world is mosquitto, the simulated API, and the agent as a process.
 type world struct {
 	*testing.T
 	dir    string // the configuration's and, unless a test says otherwise, the outbox's
-	zone   string
+	zone   *time.Location
 	broker *mqtttest.Mosquitto
 	sim    *simulator.Simulator
 	api    string
 	web    string
 	till   *mqtttest.Till
-	agent  *process
+	agent  *proctest.Process
 	before string
 
 	mu    sync.Mutex
@@ -52,10 +47,10 @@ func newWorld(t *testing.T) *world {
 	if testing.Short() {
 		t.Skip("runs processes for a while; left out by -short")
 	}
-	w := &world{T: t, dir: t.TempDir(), zone: "Etc/GMT", web: freeAddr(t), heard: map[string][]byte{}}
+	w := &world{T: t, dir: t.TempDir(), zone: proctest.AwayFromMidnight(t), web: proctest.FreeAddr(t), heard: map[string][]byte{}}
 	w.broker = mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{})
 	w.sim = simulator.New(simulator.Options{
-		Token: token, Organization: "ORG1", Customer: simulator.Pay(50 * time.Millisecond), Location: time.UTC,
+		Token: token, Organization: "ORG1", Customer: simulator.Pay(50 * time.Millisecond), Location: w.zone,
 		Terminals: []simulator.Terminal{{UUID: oslo, Name: "Oslo"}, {UUID: "TRML1000000002", Name: "Bergen"}},
 	})
 	t.Cleanup(w.sim.Close)
@@ -69,7 +64,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) serve(config *tls.Config) string {
 	w.Helper()
 	var l net.Listener
-	l, err := w.sim.Listen(w.Context(), freeAddr(w))
+	l, err := w.sim.Listen(w.Context(), proctest.FreeAddr(w))
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -77,9 +72,7 @@ func (w *world) serve(config *tls.Config) string {
 	if config != nil {
 		l = tls.NewListener(l, config)
 	}
-	server := &http.Server{Handler: w.sim, ReadHeaderTimeout: soon, ErrorLog: nil}
-	go func() { _ = server.Serve(l) }()
-	w.Cleanup(func() { _ = server.Close() })
+	proctest.Serve(w, l, w.sim)
 	return addr
 }
 
@@ -88,7 +81,7 @@ func (w *world) configure(outbox string, more ...string) {
 	w.Helper()
 	w.write("tillpost.toml", fmt.Sprintf(`
 [store]
-timezone = %q
+timezone = "%s"
 [api]
 base_url = "%s/api/v1"
 organization_uuid = "ORG1"
@@ -140,8 +133,8 @@ func (w *world) start() {
 	w.forget("tillpost/agent")
 	w.agent = start(w, w.dir, w.before, "run", "--config", "tillpost.toml")
 	w.until("the agent to be there", func() bool {
-		if !w.agent.running() {
-			w.Fatalf("the agent ended with %d", w.agent.code)
+		if !w.agent.Running() {
+			w.Fatalf("the agent ended with %d", w.agent.Code())
 		}
 		state, _ := w.state()
 		return state == "online" || state == "degraded"
@@ -150,7 +143,7 @@ func (w *world) start() {
 
 func (w *world) stop() {
 	w.Helper()
-	if code := w.agent.end(syscall.SIGTERM); code != 0 {
+	if code := w.agent.Stop(); code != 0 {
 		w.Errorf("the agent ended with %d", code)
 	}
 }
@@ -212,7 +205,7 @@ func (w *world) now(id string) (s status) {
 
 func (w *world) untilState(id string, states ...string) {
 	w.Helper()
-	if !eventually(soon, func() bool { return slices.Contains(states, w.now(id).State) }) {
+	if !proctest.Eventually(proctest.Patience, func() bool { return slices.Contains(states, w.now(id).State) }) {
 		_, problems := w.state()
 		w.Fatalf("%s is %+v, not %v; problems %v", id, w.now(id), states, problems)
 	}
@@ -220,21 +213,10 @@ func (w *world) untilState(id string, states ...string) {
 
 func (w *world) until(what string, is func() bool) {
 	w.Helper()
-	if !eventually(soon, is) {
+	if !proctest.Eventually(proctest.Patience, is) {
 		state, problems := w.state()
-		w.Fatalf("waited %v for %s; the agent is %q %v", soon, what, state, problems)
+		w.Fatalf("waited %v for %s; the agent is %q %v", proctest.Patience, what, state, problems)
 	}
-}
-
-func eventually(within time.Duration, is func() bool) bool {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(within); time.Now().Before(end); <-tick.C {
-		if is() {
-			return true
-		}
-	}
-	return is()
 }
 
 // order publishes the API's example order.
@@ -269,33 +251,8 @@ func (w *world) once() {
 	}
 }
 
-// get reads a page of the agent; the code is 0 where it does not answer.
+// get reads a page of the agent.
 func (w *world) get(path string) (int, string) {
 	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.web+path, nil)
-	if err != nil {
-		w.Fatal(err)
-	}
-	reply, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return 0, err.Error()
-	}
-	raw, err := io.ReadAll(reply.Body)
-	if err = errors.Join(err, reply.Body.Close()); err != nil {
-		return 0, err.Error()
-	}
-	return reply.StatusCode, string(raw)
-}
-
-// freeAddr is a loopback address that was free.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	return proctest.Get(w, "http://"+w.web+path)
 }

@@ -1,0 +1,59 @@
+package proctest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// The ports of [FreeAddr] lie below those that the system gives out by itself, so that nobody takes one by chance while
+// what listens there is away.
+const (
+	firstPort = 10_000
+	ports     = 20_000
+)
+
+var lastPort atomic.Int64
+
+func init() { lastPort.Store(rand.Int64N(ports)) }
+
+// FreeAddr is a loopback address, host:port, that is free. It is the test's until the test ends: what listens there may
+// go and come back.
+func FreeAddr(t testing.TB) string {
+	t.Helper()
+	for range 1000 {
+		addr := fmt.Sprintf("127.0.0.1:%d", firstPort+lastPort.Add(1)%ports)
+		// Other test processes look for addresses too. Who holds the UDP port of that number has the TCP port.
+		claim, err := (&net.ListenConfig{}).ListenPacket(t.Context(), "udp", addr)
+		if err != nil {
+			continue
+		}
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", addr)
+		if err != nil {
+			_ = claim.Close()
+			continue
+		}
+		_ = l.Close()
+		t.Cleanup(func() { _ = claim.Close() })
+		return addr
+	}
+	t.Fatal("found no free port")
+	return ""
+}
+
+// AwayFromMidnight is a zone where it is around noon, so that no test has two todays.
+func AwayFromMidnight(t testing.TB) *time.Location {
+	t.Helper()
+	name := "Etc/GMT"
+	if ahead := 12 - time.Now().UTC().Hour(); ahead != 0 {
+		name = fmt.Sprintf("Etc/GMT%+d", -ahead) // the sign is the other way round in these names
+	}
+	location, err := time.LoadLocation(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return location
+}

@@ -1,0 +1,25 @@
+package proctest
+
+import "time"
+
+// Patience is how long anything may take that has no time of its own. Only a failure takes it, so it is long: the machine
+// may have a dozen other processes to run.
+const Patience = time.Minute
+
+// Eventually looks again and again until something is so, and once more at the end of that time.
+func Eventually(within time.Duration, is func() bool) bool {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.NewTimer(within)
+	defer limit.Stop()
+	for {
+		if is() {
+			return true
+		}
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			return is()
+		}
+	}
+}
