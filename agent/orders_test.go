@@ -222,8 +222,8 @@ func TestUnauthorizedStopsSendingNotQueueing(t *testing.T) {
 		w.untilWaiting(10*time.Second, bergen, "two", "unauthorized")
 		w.untilProblem("unauthorized")
 		w.sim.SetToken(token)
-		w.until(20*time.Second, oslo, "one", "paid")
-		w.until(20*time.Second, bergen, "two", "paid")
+		w.until(10*time.Second, oslo, "one", "paid")
+		w.until(10*time.Second, bergen, "two", "paid")
 	})
 }
 
@@ -240,7 +240,7 @@ func TestLostTokenIsToldForWhatItIs(t *testing.T) {
 			t.Errorf("told %s", raw)
 		}
 		t.Setenv("TILLPOST_API_TOKEN", token)
-		w.until(20*time.Second, oslo, "one", "paid")
+		w.until(10*time.Second, oslo, "one", "paid")
 	})
 }
 

@@ -47,11 +47,11 @@ func (c *counter) connection(ctx context.Context) error {
 // was acknowledged is there when it is back, without its till's help, and every order is placed once and in order.
 func TestAcknowledgedIsOnDisk(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{terminals: volumeTerminals, embedded: true, policy: `doubt_check = "1s"`})
+	w := newWorld(t, shop{terminals: volumeTerminals, embedded: true, policy: `doubt_check = "15s"`})
 	counters := w.openCounters()
 	for _, n := range []int{100, 300} {
 		w.until(2*time.Minute, "some to be acknowledged", func() bool { return acknowledged(counters) >= n })
-		w.agent.kill()
+		w.agent.Kill()
 		w.until(soon, "all tills to hear of it", func() bool {
 			return !slices.ContainsFunc(counters, func(c *counter) bool { return c.connected.Load() })
 		})

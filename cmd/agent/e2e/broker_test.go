@@ -71,12 +71,12 @@ func TestAnOrderedStop(t *testing.T) {
 	w.untilState(soon, terminal(0), "open", "awaiting_customer")
 	w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Terminal: terminal(1), Do: simulator.DelayReply(time.Second)})
 	w.order(terminal(1), "sending")
-	w.untilState(soon, terminal(1), "sending", "sending")
-	if code := w.agent.end(syscall.SIGTERM, 5*time.Second); code != 0 {
+	w.untilTold("sending", "sending", func(s status) bool { return s.State == "sending" })
+	if code := w.agent.End(syscall.SIGTERM, 20*time.Second); code != 0 {
 		t.Errorf("the exit code is %d", code)
 	}
-	w.until(time.Second, "offline", func() bool { state, _ := w.agentState(); return state == "offline" })
-	if s := w.untilStatus(time.Second, terminal(1), "sending", "told", func(s status) bool { return s.State != "sending" }); s.State != "awaiting_customer" && s.State != "paid" {
+	w.until(soon, "offline", func() bool { state, _ := w.agentState(); return state == "offline" })
+	if s := w.untilStatus(soon, terminal(1), "sending", "told", func(s status) bool { return s.State != "sending" }); s.State != "awaiting_customer" && s.State != "paid" {
 		t.Errorf("the call under way ended as %s", s.State)
 	}
 	w.start()
@@ -93,8 +93,8 @@ func TestTheWillTellsOfADeath(t *testing.T) {
 	if w.embedded() {
 		w.killConnected()
 	} else {
-		w.agent.kill()
-		w.until(5*time.Second, "offline", func() bool { state, _ := w.agentState(); return state == "offline" })
+		w.agent.Kill()
+		w.until(soon, "offline", func() bool { state, _ := w.agentState(); return state == "offline" })
 	}
 	var before, after struct{ Instance, Version string }
 	read := func(into any) {

@@ -151,7 +151,7 @@ func TestBadMessagesAreRefusedAndTold(t *testing.T) {
 	if n := w.sim.Count(simulator.OpCreate); n != 2 {
 		t.Errorf("%d creates, want 2", n)
 	}
-	if !w.agent.running() {
+	if !w.agent.Running() {
 		t.Error("the agent ended")
 	}
 	t.Logf("%d bad messages", len(all))

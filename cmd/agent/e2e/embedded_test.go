@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"tillpost/internal/proctest"
 	"tillpost/mqtt"
 	"tillpost/mqtt/mqtttest"
 )
@@ -66,7 +67,7 @@ func overEmbedded(t *testing.T) bool {
 func (w *world) openBroker() {
 	w.Helper()
 	if w.shop.embedded || overEmbedded(w.T) {
-		w.brokerAddr = freeAddr(w)
+		w.brokerAddr = proctest.FreeAddr(w)
 		w.newLedger() // the till connects once the agent is there
 		return
 	}
@@ -93,10 +94,10 @@ func (w *world) letIn() {
 		if err == nil {
 			_ = conn.Close() // it has served
 		}
-		return err == nil || !w.agent.running()
+		return err == nil || !w.agent.Running()
 	})
-	if !w.agent.running() {
-		w.Fatalf("the agent ended with %d", w.agent.code)
+	if !w.agent.Running() {
+		w.Fatalf("the agent ended with %d", w.agent.Code())
 	}
 	w.connect()
 }
@@ -140,8 +141,8 @@ func (w *world) killConnected() {
 		w.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	w.agent.kill()
-	w.must(conn.SetReadDeadline(time.Now().Add(5 * time.Second)))
+	w.agent.Kill()
+	w.must(conn.SetReadDeadline(time.Now().Add(soon)))
 	if n, err := conn.Read(make([]byte, 1)); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
 		w.Errorf("the connection outlives the agent: %d bytes, %v", n, err)
 	}
@@ -152,7 +153,7 @@ func (w *world) configOfAnother() string {
 	w.Helper()
 	text := w.read("tillpost.toml")
 	if w.embedded() {
-		text = strings.ReplaceAll(text, w.brokerAddr, freeAddr(w))
+		text = strings.ReplaceAll(text, w.brokerAddr, proctest.FreeAddr(w))
 	}
 	return text
 }

@@ -181,7 +181,7 @@ func TestKindsOverAnOutage(t *testing.T) {
 
 // A reply that got lost before anything was done leaves a doubt that only a person can end.
 func TestKindsWhoseCallsAreLost(t *testing.T) {
-	w := newKinds(t, "12s")
+	w := newKinds(t, "20s")
 	w.trouble(1, simulator.DropBefore())
 	w.sendAll()
 	w.endAll(map[string]string{"order": "unresolved", "refund": "unresolved", "reversal": "unresolved", "approval": "unresolved", "doubtful": "unresolved"})
@@ -193,7 +193,7 @@ func TestKindsWhoseCallsAreLost(t *testing.T) {
 
 // A reply that got lost after the deed is made up for by looking.
 func TestKindsWhoseRepliesAreLost(t *testing.T) {
-	w := newKinds(t, "12s")
+	w := newKinds(t, "20s")
 	w.trouble(1, simulator.DropAfter())
 	w.sendAll()
 	w.endAll(map[string]string{"approval": "unresolved"})
@@ -213,7 +213,7 @@ func TestKindsKilledInTheQueue(t *testing.T) {
 }
 
 func TestKindsKilledWhileSending(t *testing.T) {
-	w := newKinds(t, "12s")
+	w := newKinds(t, "20s")
 	// No search finds an order whose reply is awaited, for that would end its sending.
 	w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Times: 1000, Do: simulator.DropBefore()})
 	w.trouble(1, simulator.DelayReply(time.Minute))
@@ -237,7 +237,7 @@ func TestKindsKilledWhileSending(t *testing.T) {
 
 func TestKindsKilledInDoubt(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{terminals: len(deeds), policy: `doubt_check = "10s"`})
+	w := newWorld(t, shop{terminals: len(deeds), policy: `doubt_check = "20s"`})
 	inDoubt := []string{"order", "refund", "reversal", "approval"}
 	for i := range inDoubt {
 		deeds[i].prepare(w, terminal(i))
@@ -276,15 +276,15 @@ func TestKilledBeforeTheCustomer(t *testing.T) {
 	w.leave(terminal(0), "order")
 	w.sale(terminal(1), "sale-refund")
 	w.sale(terminal(2), "sale-asked")
-	w.must(w.sim.SetRefundCustomer(terminal(1), simulator.Pay(4*time.Second)))
+	w.must(w.sim.SetRefundCustomer(terminal(1), simulator.Pay(8*time.Second)))
 	w.send(terminal(1), "refunds", `{"requestId":"refund","orderRequestId":"sale-refund","full":true}`)
-	w.untilState(soon, terminal(1), "refund", "awaiting_refund")
-	w.sim.SetApprover(simulator.Grant(time.Second))
+	w.untilTold("refund", "awaiting_refund", func(s status) bool { return s.State == "awaiting_refund" })
+	w.sim.SetApprover(simulator.Grant(5 * time.Second))
 	w.sim.Inject(simulator.Fault{Operation: simulator.OpRefund, Terminal: terminal(2),
 		Do: simulator.Refuse(400, "Conflict of Business Logic", "refundRejectionForRequestAmountThresholdExceed")})
 	w.send(terminal(2), "refunds", `{"requestId":"asked","orderRequestId":"sale-asked","full":true,"requestApproval":{"message":"spoilt"}}`)
-	w.untilState(soon, terminal(2), "asked", "awaiting_approval")
-	w.agent.kill()
+	w.untilTold("asked", "awaiting_approval", func(s status) bool { return s.State == "awaiting_approval" })
+	w.agent.Kill()
 	approved := func() bool {
 		o, ok := w.sim.Order(w.now(terminal(2), "sale-asked").OrderUUID)
 		return ok && o.Status == simulator.Refunded

@@ -1,43 +1,19 @@
 package e2e
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
-	"sync"
 	"testing"
-	"time"
+
+	"tillpost/internal/proctest"
 )
 
 // together is how many tests run at once: most of their time they wait.
 const together = "8"
 
-// built is the binary, made once for all tests.
-var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "tillpost-e2e-")
-	if err != nil {
-		return "", err
-	}
-	binary := filepath.Join(dir, "tillpost")
-	if runtime.GOOS == "windows" {
-		binary += ".exe"
-	}
-	args := []string{"build", "-o", binary}
-	if raceDetector {
-		args = append(args, "-race")
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "go", append(args, "tillpost/cmd/agent")...).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return binary, nil
-})
+// tillpost is built as the tests are.
+var tillpost = proctest.Binary{Race: proctest.Race}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -54,11 +30,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
-	if !testing.Short() {
-		if binary, err := built(); err == nil {
-			_ = os.RemoveAll(filepath.Dir(binary))
-		}
-	}
+	tillpost.Remove()
 	os.Exit(code)
 }
 

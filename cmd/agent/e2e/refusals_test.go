@@ -130,19 +130,20 @@ func TestTheGeneralFailureDecidesNothing(t *testing.T) {
 			t.Errorf("%s waits for %q", id, s.waits())
 		}
 	}
+	apiError := func(s status) bool { return s.waits() == "apiError" }
 	w.must(w.sim.SetCustomer(terminal(3), simulator.WalkAway()))
 	foreign := w.foreign(terminal(3))
 	failure(simulator.OpResend, terminal(3))
 	w.send(terminal(3), "resends", fmt.Sprintf(`{"requestId":"resend","orderUuid":%q}`, foreign))
-	w.untilWaits(soon, terminal(3), "resend", "apiError")
+	w.untilTold("resend", "waiting for apiError", apiError)
 	failure(simulator.OpPaymentStatus, terminal(3))
 	w.send(terminal(3), "checks", fmt.Sprintf(`{"requestId":"check","orderUuid":%q}`, foreign))
-	w.untilWaits(soon, terminal(3), "check", "apiError")
+	w.untilTold("check", "waiting for apiError", apiError)
 	w.untilState(soon, terminal(3), "resend", "done")
 	w.untilState(soon, terminal(3), "check", "done")
 	failure(simulator.OpCancel, terminal(3))
 	w.send(terminal(3), "cancels", fmt.Sprintf(`{"requestId":"cancel","orderUuid":%q,"type":"payment"}`, foreign))
-	w.untilWaits(soon, terminal(3), "cancel", "apiError")
+	w.untilTold("cancel", "waiting for apiError", apiError)
 	w.untilState(soon, terminal(3), "cancel", "done")
 	failure(simulator.OpPaymentStatus, terminal(4))
 	w.sale(terminal(4), "asked-twice")

@@ -27,7 +27,7 @@ func each(w *world, do func(terminal, id string, a simulator.Action)) (ids map[s
 }
 
 func nonsenseShop() shop {
-	return shop{terminals: len(nonsense), policy: "doubt_check = \"3s\"\ndoubt_hold = \"20s\""}
+	return shop{terminals: len(nonsense), policy: "doubt_check = \"3s\"\ndoubt_hold = \"1m\""}
 }
 
 func TestNonsenseAfterACreate(t *testing.T) {
@@ -93,7 +93,7 @@ func TestNonsenseInASearch(t *testing.T) {
 // A redirect of a create is neither followed nor repeated; nobody can tell what became of it.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{policy: "doubt_check = \"1s\"\ndoubt_hold = \"3s\""})
+	w := newWorld(t, shop{policy: "doubt_check = \"1s\"\ndoubt_hold = \"8s\""})
 	for i, code := range []int{307, 308} {
 		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Terminal: terminal(i), Do: simulator.Redirect(code)})
 		w.order(terminal(i), "moved-"+terminal(i))

@@ -12,7 +12,7 @@ import (
 // dialTill connects a till that speaks MQTT by itself: what counts as acknowledged is what came over the wire, where a
 // client library may take a lost connection for a success.
 func dialTill(ctx context.Context, addr, id string) (net.Conn, error) {
-	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", addr)
+	conn, err := (&net.Dialer{Timeout: soon}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +24,7 @@ func dialTill(ctx context.Context, addr, id string) (net.Conn, error) {
 }
 
 func greet(conn net.Conn, id string) error {
-	if err := conn.SetDeadline(time.Now().Add(15 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(soon)); err != nil {
 		return err
 	}
 	hello := &packets.ConnectPacket{

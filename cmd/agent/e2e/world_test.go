@@ -2,20 +2,17 @@ package e2e
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/proctest"
 	"tillpost/mqtt"
 	"tillpost/mqtt/mqtttest"
 )
@@ -27,7 +24,7 @@ const (
 	// exampleTerminal is the one of the API's own example.
 	exampleTerminal = "TRML1216693970"
 	// soon is how long anything may take that has no time of its own.
-	soon = 30 * time.Second
+	soon = proctest.Patience
 )
 
 // shop says what a world is made of. The zero value is two terminals and customers who pay at once.
@@ -46,14 +43,14 @@ type world struct {
 	*testing.T
 	shop    shop
 	dir     string
-	zone    string
+	zone    *time.Location
 	broker  *mqtttest.Mosquitto // nil where the agent is the broker
 	sim     *simulator.Simulator
 	apiAddr string
 	web     string
 	till    *mqtttest.Till
 	heard   *ledger
-	agent   *process
+	agent   *proctest.Process
 	ledgers []*ledger
 	// brokerAddr is host:port of either broker.
 	brokerAddr string
@@ -73,7 +70,7 @@ func newWorld(t *testing.T, s shop) *world {
 func emptyWorld(t *testing.T, s shop) *world {
 	t.Helper()
 	s.terminals = cmp.Or(s.terminals, 2)
-	w := &world{T: t, shop: s, dir: t.TempDir(), zone: awayFromMidnight(), web: freeAddr(t)}
+	w := &world{T: t, shop: s, dir: t.TempDir(), zone: proctest.AwayFromMidnight(t), web: proctest.FreeAddr(t)}
 	w.openBroker()
 	w.simulate()
 	w.write("token", token)
@@ -85,19 +82,15 @@ func emptyWorld(t *testing.T, s shop) *world {
 // simulate serves the API.
 func (w *world) simulate() {
 	w.Helper()
-	location, err := time.LoadLocation(w.zone)
-	if err != nil {
-		w.Fatal(err)
-	}
 	o := simulator.Options{
-		Token: token, Organization: organization, Customer: w.shop.customer, Location: location,
+		Token: token, Organization: organization, Customer: w.shop.customer, Location: w.zone,
 		Callbacks: &http.Client{Timeout: soon}, Thresholds: &simulator.Thresholds{}, Terminals: []simulator.Terminal{{UUID: exampleTerminal, Name: "Example"}},
 	}
 	for i := range w.shop.terminals {
 		o.Terminals = append(o.Terminals, simulator.Terminal{UUID: terminal(i), Name: fmt.Sprintf("Counter %d", i)})
 	}
 	w.sim = simulator.New(o)
-	w.apiAddr = w.serve(freeAddr(w))
+	w.apiAddr = w.serve(proctest.FreeAddr(w))
 	w.Cleanup(w.sim.Close)
 }
 
@@ -108,9 +101,7 @@ func (w *world) serve(addr string) string {
 	if err != nil {
 		w.Fatal(err)
 	}
-	server := &http.Server{Handler: w.sim, ReadHeaderTimeout: soon}
-	go func() { _ = server.Serve(l) }()
-	w.Cleanup(func() { _ = server.Close() })
+	proctest.Serve(w, l, w.sim)
 	return l.Addr().String()
 }
 
@@ -159,7 +150,7 @@ func (w *world) configure(apiAddr string) {
 	w.write("tillpost.toml", fmt.Sprintf(`
 [store]
 name = "E2E"
-timezone = %q
+timezone = "%s"
 [api]
 base_url = "http://%s/api/v1"
 token_file = "token"
@@ -191,8 +182,8 @@ func (w *world) start() {
 		w.letIn()
 	}
 	w.until(soon, "the agent to be there", func() bool {
-		if !w.agent.running() {
-			w.Fatalf("the agent ended with %d", w.agent.code)
+		if !w.agent.Running() {
+			w.Fatalf("the agent ended with %d", w.agent.Code())
 		}
 		state, _ := w.agentState()
 		return len(w.heard.messages("shop/agent")) > before && (state == "online" || state == "degraded")
@@ -202,7 +193,7 @@ func (w *world) start() {
 // stop ends the agent in order.
 func (w *world) stop() {
 	w.Helper()
-	if code := w.agent.end(syscall.SIGTERM, 10*time.Second); code != 0 {
+	if code := w.agent.Stop(); code != 0 {
 		w.Errorf("the agent ended with %d", code)
 	}
 }
@@ -216,7 +207,7 @@ func (w *world) restart() {
 // crash is kill -9 and a new start.
 func (w *world) crash() {
 	w.Helper()
-	w.agent.kill()
+	w.agent.Kill()
 	w.start()
 }
 
@@ -248,6 +239,11 @@ func (w *world) sale(terminal, id string) string {
 	return w.untilState(soon, terminal, id, "paid").OrderUUID
 }
 
+// today is the shop's date, as the API writes it.
+func (w *world) today() string {
+	return time.Now().In(w.zone).Format("02 Jan, 2006")
+}
+
 // now is the latest status of a request, zero if none was told.
 func (w *world) now(terminal, id string) (s status) {
 	w.Helper()
@@ -273,27 +269,9 @@ func (w *world) agentState() (state string, problems []string) {
 	return s.State, problems
 }
 
-// eventually looks again and again until something is so.
-func eventually(within time.Duration, is func() bool) bool {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.NewTimer(within)
-	defer limit.Stop()
-	for {
-		if is() {
-			return true
-		}
-		select {
-		case <-tick.C:
-		case <-limit.C:
-			return is()
-		}
-	}
-}
-
 func (w *world) until(within time.Duration, what string, is func() bool) {
 	w.Helper()
-	if !eventually(within, is) {
+	if !proctest.Eventually(within, is) {
 		state, problems := w.agentState()
 		w.Fatalf("waited %v for %s; the agent is %s %v", within, what, state, problems)
 	}
@@ -312,10 +290,18 @@ func (w *world) untilWaits(within time.Duration, terminal, id, code string) stat
 
 func (w *world) untilStatus(within time.Duration, terminal, id, what string, is func(status) bool) (s status) {
 	w.Helper()
-	if !eventually(within, func() bool { s = w.now(terminal, id); return is(s) }) {
+	if !proctest.Eventually(within, func() bool { s = w.now(terminal, id); return is(s) }) {
 		w.Fatalf("%s is %q (waits %q, reason %q) after %v, not %s; told %v", id, s.State, s.waits(), s.reason(), within, what, w.heard.states(id))
 	}
 	return s
+}
+
+// untilTold waits for something to have been told of a request at any time, which may not be so for long.
+func (w *world) untilTold(id, what string, is func(status) bool) {
+	w.Helper()
+	if !proctest.Eventually(soon, func() bool { return slices.ContainsFunc(w.heard.told(id), is) }) {
+		w.Fatalf("%s was never %s; told %v", id, what, w.heard.states(id))
+	}
 }
 
 func (w *world) untilProblem(within time.Duration, code string) {
@@ -346,21 +332,7 @@ func (w *world) customers(terminal string, c ...simulator.Customer) {
 // get reads a page of the agent.
 func (w *world) get(path string) (code int, text string) {
 	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+w.web+path, nil)
-	if err != nil {
-		w.Fatal(err)
-	}
-	reply, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return 0, err.Error()
-	}
-	raw, err := io.ReadAll(reply.Body)
-	if err = errors.Join(err, reply.Body.Close()); err != nil {
-		return 0, err.Error()
-	}
-	return reply.StatusCode, string(raw)
+	return proctest.Get(w, "http://"+w.web+path)
 }
 
 // history are the states that a request went through, as the agent shows them. A till that was not connected all the
