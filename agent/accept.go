@@ -40,7 +40,7 @@ type Readable interface {
 
 var meanings = map[ProblemCode]string{
 	ProblemRestored:     "that you know: what was accepted after the snapshot is not in this outbox, and may have been paid",
-	ProblemRolledBack:   "that this copy counts from now on, and no other one runs; what is in doubt in it stays in doubt until it is found out or settled",
+	ProblemRolledBack:   "that this copy counts from now on, and no other one runs; what is in doubt in it stays in doubt until it is found out or settled, and what is queued is sent, even if another copy has done that already",
 	ProblemAnotherAgent: "that the other agent is stopped for good, or has a client id and a topic prefix of its own now",
 	ProblemWrongAccount: "that this outbox belongs to the account that the configuration and the token name from now on, and that all it still holds goes there",
 }

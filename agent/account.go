@@ -56,6 +56,9 @@ func accountOf(cfg *config.Config) outbox.Account {
 }
 
 func foreignAccount(bound, mine outbox.Account) string {
+	if mine.Organization == "" && bound.Organization != "" && mine.BaseURL == bound.BaseURL {
+		return fmt.Sprintf("the outbox belongs to %s, the configuration names no organisation any more; put api.organization_uuid back, or give the other terminals an outbox of their own", accountName(bound))
+	}
 	return fmt.Sprintf("the outbox belongs to %s, the configuration names %s; correct the configuration, or give this account an outbox of its own",
 		accountName(bound), accountName(mine))
 }

@@ -35,6 +35,16 @@ func TestSnapshotsAreTaken(t *testing.T) {
 	})
 }
 
+// Nobody starts empty without a word.
+func TestANewOutboxIsTold(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.restart()
+		if n := strings.Count(w.log.String(), "a new, empty outbox was made"); n != 1 {
+			t.Errorf("told %d times in two starts", n)
+		}
+	})
+}
+
 // A damaged outbox is restored from its snapshot: nobody is charged again, all that was open comes to an end that staff
 // can act on, and the till hears of it in words.
 func TestRestoredOutboxIsTold(t *testing.T) {

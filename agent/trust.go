@@ -163,17 +163,26 @@ func (a *Agent) tellRecovery() {
 		a.log.Warn("one of the outbox's two root pages was unreadable, as after a power cut in the middle of a write; the last change may be missing", "in_doubt", r.InDoubt)
 	}
 	switch {
+	case r.Created:
+		a.log.Info("a new, empty outbox was made", "path", a.cfg.Outbox.Path, "instance", a.store.Identity().Instance)
 	case r.Restored:
 		found := fmt.Sprintf("the outbox was restored from its last snapshot: %v", r.Cause)
 		if r.Quarantined != "" {
 			found += "; the damaged file is kept as " + r.Quarantined
 		}
-		found += fmt.Sprintf("; %d requests are in doubt, and what was accepted after the snapshot is not known here; compare with Front Payment", r.InDoubt)
+		found += fmt.Sprintf("; %s in doubt, and what was accepted after the snapshot is not known here; compare with Front Payment", requestsAre(r.InDoubt))
 		a.guard.notice(context.Background(), notice{Code: ProblemRestored, Message: found})
 		a.rolledBack("the outbox is older than what was in use")
 	case a.store.Identity().RolledBack:
 		a.rolledBack(olderCopy)
 	}
+}
+
+func requestsAre(n int) string {
+	if n == 1 {
+		return "1 request is"
+	}
+	return fmt.Sprintf("%d requests are", n)
 }
 
 func (a *Agent) rolledBack(found string) {

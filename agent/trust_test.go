@@ -359,3 +359,16 @@ func TestAnotherAPIStopsSending(t *testing.T) {
 		w.untilProblem("wrongAccount")
 	})
 }
+
+// A configuration that names terminals instead of the organisation says nothing of whose they are.
+func TestNoOrganisationStopsSending(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.stop()
+		w.cfg = "terminals = [\"" + oslo + "\"]\n" + strings.Replace(w.cfg, `organization_uuid = "ORG1"`, "", 1)
+		w.start()
+		w.untilProblem("wrongAccount")
+		if text := w.problemWords("wrongAccount"); !strings.Contains(text, "belongs to organisation ORG1 ") || !strings.Contains(text, "names no organisation") {
+			t.Errorf("told: %s", text)
+		}
+	})
+}

@@ -11,6 +11,8 @@ import (
 
 // Recovery tells what Open had to do beyond opening.
 type Recovery struct {
+	// Created says that there was no outbox here, and an empty one was made.
+	Created bool
 	// Restored says that a snapshot was put in the place of a file that was damaged or gone, and why.
 	Restored bool
 	Cause    error
@@ -119,6 +121,7 @@ func (s *Store) open() error {
 		if err := s.create(); err != nil {
 			return err
 		}
+		s.recovery.Created = true
 	}
 	if s.db, err = openBolt(s.path, false); err != nil {
 		return err

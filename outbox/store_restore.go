@@ -14,10 +14,10 @@ import (
 func (s *Store) restore(cause error) error {
 	from, tmp := s.path+suffixSnapshot, s.path+suffixRestore
 	if fileSize(from) == 0 {
-		return s.refuse(cause)
+		return s.refuse(cause, "there is no snapshot to restore")
 	}
 	if err := checkFile(from); err != nil {
-		return errors.Join(s.refuse(cause), fmt.Errorf("its snapshot can't be used either: %w", err))
+		return s.refuse(cause, fmt.Sprintf("its snapshot can't be used either (%v)", err))
 	}
 	if err := copyFile(from, tmp); err != nil {
 		return err
@@ -40,15 +40,15 @@ func (s *Store) restore(cause error) error {
 }
 
 // refuse says what there is to do where no snapshot helps.
-func (s *Store) refuse(cause error) error {
+func (s *Store) refuse(cause error, snapshot string) error {
 	aside := fmt.Sprintf("to give up what it held and start empty, remove %s%s and %s, then look up at Front Payment what was paid", s.path, suffixMarker, s.path)
 	var damaged *DamagedError
 	if errors.As(cause, &damaged) {
 		return &DamagedError{Path: s.path, Found: damaged.Found, Err: damaged.Err,
-			Hint: "there is no snapshot to restore; put back a copy of the file if you have one; " + aside}
+			Hint: snapshot + "; put back a copy of the file if you have one; " + aside}
 	}
 	return &OpenError{Path: s.path, Err: cause,
-		Hint: "mount its disk or put the file back; there is no snapshot to restore; " + aside}
+		Hint: "mount its disk or put the file back; " + snapshot + "; " + aside}
 }
 
 // convert makes a copy of a snapshot what a restored outbox is: rolled back, all that was open in doubt.

@@ -94,7 +94,13 @@ something is damaged.`,
 			if err != nil {
 				return err
 			}
-			if err := verifyOutbox(c.OutOrStdout(), path); err != nil {
+			var cfg *config.Config // to compare the account with
+			if !c.Flags().Changed("db") || c.Flags().Changed("config") {
+				if cfg, err = loadConfig(c); err != nil {
+					return err
+				}
+			}
+			if err := verifyOutbox(c.OutOrStdout(), path, cfg); err != nil {
 				return err
 			}
 			if strings.HasSuffix(path, snapshotSuffix) {
@@ -105,7 +111,7 @@ something is damaged.`,
 	}
 }
 
-func verifyOutbox(w io.Writer, path string) (err error) {
+func verifyOutbox(w io.Writer, path string, cfg *config.Config) (err error) {
 	r, err := openOutbox(path)
 	if err != nil {
 		return err
@@ -115,7 +121,7 @@ func verifyOutbox(w io.Writer, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	pending, err := agent.ToAccept(r, nil)
+	pending, err := agent.ToAccept(r, cfg)
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func accept(c *cobra.Command, path string, cfg *config.Config, by string, yes bo
 	if err := ownsFile(path); err != nil {
 		return err
 	}
-	list, err := pending(path, cfg)
+	list, waiting, err := pending(path, cfg)
 	if err != nil {
 		return err
 	}
@@ -71,6 +71,11 @@ func accept(c *cobra.Command, path string, cfg *config.Config, by string, yes bo
 	}
 	for i, a := range list {
 		if _, err := fmt.Fprintf(c.OutOrStdout(), "%d. %s: %s.\n   To accept it means %s.\n", i+1, a.Code, a.Message, a.Means); err != nil {
+			return err
+		}
+	}
+	if waiting.n > 0 {
+		if _, err := fmt.Fprintf(c.OutOrStdout(), "What is queued is sent then: %s.\n", waiting); err != nil {
 			return err
 		}
 	}
@@ -86,21 +91,51 @@ func accept(c *cobra.Command, path string, cfg *config.Config, by string, yes bo
 	return err
 }
 
-// pending lists what there is to accept, without changing anything.
-func pending(path string, cfg *config.Config) (list []agent.Acceptance, err error) {
+// queued is the orders, refunds and approvals that wait, and the names of the first of them.
+type queued struct {
+	n     int
+	first []string
+}
+
+// queuedNamed is how many are named.
+const queuedNamed = 10
+
+func (q queued) String() string {
+	names := strings.Join(q.first, ", ")
+	if q.n > len(q.first) {
+		return fmt.Sprintf("%s and %d more", names, q.n-len(q.first))
+	}
+	return names
+}
+
+func (q *queued) add(r outbox.Request) bool {
+	if r.Kind.Laned() && r.State == outbox.StateQueued {
+		if q.n++; q.n <= queuedNamed {
+			q.first = append(q.first, r.ID)
+		}
+	}
+	return true
+}
+
+// pending lists what there is to accept and what waits for that, without changing anything.
+func pending(path string, cfg *config.Config) (list []agent.Acceptance, waiting queued, err error) {
 	r, err := openOutbox(path)
 	if err != nil {
-		return nil, err
+		return nil, waiting, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	f, err := r.Figures()
 	if err != nil {
-		return nil, err
+		return nil, waiting, err
 	}
 	if f.Outdated {
-		return nil, fmt.Errorf("outbox %s: no daemon has opened this file yet since it was brought here; start tillpost once, so that what is open is put in doubt, stop it, and accept then", path)
+		return nil, waiting, fmt.Errorf("outbox %s: no daemon has opened this file yet since it was brought here; start tillpost once, so that what is open is put in doubt, stop it, and accept then", path)
 	}
-	return agent.ToAccept(r, cfg)
+	if err := r.Each(waiting.add); err != nil {
+		return nil, waiting, err
+	}
+	list, err = agent.ToAccept(r, cfg)
+	return list, waiting, err
 }
 
 func confirm(c *cobra.Command) error {
