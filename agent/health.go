@@ -28,8 +28,6 @@ type health struct {
 	probe     func(ctx context.Context) api.Outcome
 	token     func() error // why there is no token to call with
 	log       *slog.Logger
-	// anyAccepts: without an organisation there is no terminal list to tell that the token is good again.
-	anyAccepts bool
 
 	mu      sync.Mutex
 	failing time.Time // of the first call without a reply since the last one with
@@ -60,14 +58,15 @@ func (h *health) saw(replied bool, outcome api.Outcome) {
 	} else if outcome != api.OutcomeUnauthorized && outcome != api.OutcomeRateLimited {
 		h.missed()
 	}
-	switch outcome {
-	case api.OutcomeUnauthorized:
+	if outcome == api.OutcomeUnauthorized {
 		h.refused()
-	case api.OutcomeAccepted:
-		if replied && h.anyAccepts {
-			h.authorized()
-		}
 	}
+}
+
+// letIn tells that a reply is no word against the token: an operation that is forbidden, or not there, needs a good one
+// too.
+func letIn(c api.Call) bool {
+	return c.Replied && c.HTTPStatus < 500 && c.Outcome != api.OutcomeUnauthorized && c.Outcome != api.OutcomeRateLimited
 }
 
 // missed takes a call that brought no reply. The second in a row, or five seconds of silence, make it a problem.
