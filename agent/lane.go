@@ -32,7 +32,8 @@ type lane struct {
 	body    []byte // what the submission under way sends
 	cleared map[uint64]outbox.SearchResult
 	books   map[uint64]outbox.Books // read for the next attempt
-	tries   map[uint64]int          // answers in a row that can't be believed yet
+	tries   map[uint64]int          // looks at the books in a row that failed
+	ends    map[uint64]int          // ends of a refund told in a row that can't be believed yet
 	hints   map[uint64]string       // orders that a callback named while their request was sending
 	moved   bool                    // something may be startable now
 	told    bool                    // positions are to be told soon
@@ -55,7 +56,8 @@ func newLane(ls *lanes, terminal string) *lane {
 	return &lane{
 		lanes: ls, terminal: terminal, wake: make(chan struct{}, 1),
 		timers: map[timerKey]*alarm{}, entered: map[uint64]outbox.Instant{}, calls: map[callKey]bool{},
-		cleared: map[uint64]outbox.SearchResult{}, books: map[uint64]outbox.Books{}, tries: map[uint64]int{}, hints: map[uint64]string{},
+		cleared: map[uint64]outbox.SearchResult{}, books: map[uint64]outbox.Books{}, tries: map[uint64]int{}, ends: map[uint64]int{},
+		hints: map[uint64]string{},
 	}
 }
 
@@ -144,6 +146,7 @@ func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 		delete(l.cleared, seq)
 		delete(l.books, seq)
 		delete(l.tries, seq)
+		delete(l.ends, seq)
 		if !l.hasTimers(seq) {
 			delete(l.entered, seq)
 		}

@@ -81,6 +81,9 @@ func (l *lane) readBooks(r outbox.Request, uuid string, done func(look)) {
 		if k.retry == 0 {
 			delete(l.tries, r.Seq)
 		}
+		if k.books.Readable && k.books.Status == outbox.StatusRefunded {
+			delete(l.ends, r.Seq) // where the books can be read, they say of which refund that is told
+		}
 		done(k)
 	})
 }
@@ -97,6 +100,24 @@ func (l *lane) look(key callKey, uuid string, done func(look)) {
 			l.callEnded(key)
 			done(k)
 		})
+	})
+}
+
+// expire ends a queued request whose time to live is over. A refund that was called busy may have been carried out all the
+// same, and bears no mark by which it would be found later: its books are read first.
+func (l *lane) expire(seq uint64) {
+	r, err := l.store.Get(seq)
+	if err != nil {
+		return // pruned
+	}
+	if r.State != outbox.StateQueued || r.Busy == 0 || r.Refund == nil {
+		l.apply(seq, outbox.Event{Type: outbox.Expired})
+		return
+	}
+	l.look(callKey{seq: seq, effect: outbox.Query}, r.OrderUUID, func(k look) {
+		if now, err := l.store.Get(seq); err == nil && now.Entered == r.Entered { // else another attempt has its own end
+			l.apply(seq, outbox.Event{Type: outbox.Expired, Books: k.books})
+		}
 	})
 }
 
@@ -168,6 +189,7 @@ func booksOf(d api.OrderDetails) outbox.Books {
 func (l *lane) submitRefund(r outbox.Request) {
 	conn := l.conn
 	l.conn = nil
+	delete(l.ends, r.Seq)
 	body, err := refundBody(r)
 	if err != nil {
 		l.post(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeInvalidRequest, Message: "the refund can't be forwarded: " + err.Error()}})
@@ -202,17 +224,20 @@ func (l *lane) queryRefund(r outbox.Request) {
 
 // confirm counts answers in a row that tell of a refund's end, on the lane's goroutine. The API's status is the order's,
 // so the state machine asks of one that stood before this refund began that it is told several times over, or that
-// something else was told in between.
+// something else was told in between. Of what waits for a person it proves nothing however often it is told.
 func (l *lane) confirm(r outbox.Request, e *outbox.Event) {
 	if e.Type != outbox.StatusSeen || r.Kind != outbox.KindRefund {
 		return
 	}
 	if e.Status == outbox.StatusRefundPending {
-		l.tries[r.Seq] = confirmAfter
+		l.ends[r.Seq] = confirmAfter
 		return
 	}
-	l.tries[r.Seq]++
-	e.Confirmed = l.tries[r.Seq] > confirmAfter
+	if l.ends[r.Seq] < confirmAfter && r.State == outbox.StateAwaitingApproval {
+		return
+	}
+	l.ends[r.Seq]++
+	e.Confirmed = l.ends[r.Seq] > confirmAfter
 }
 
 // searchRefund looks into a refund in doubt: only the books can tell.
