@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"tillpost/internal/proctest"
 )
 
 const (
@@ -41,9 +43,7 @@ func startAPI(tb testing.TB) *fakeAPI {
 		tb.Fatal(err)
 	}
 	f := &fakeAPI{addr: ln.Addr().String(), terminals: 64, arrived: func(string, time.Time) {}}
-	server := &http.Server{Handler: f, ReadHeaderTimeout: time.Minute}
-	go func() { _ = server.Serve(ln) }()
-	tb.Cleanup(func() { _ = server.Close() })
+	proctest.Serve(tb, ln, f)
 	return f
 }
 

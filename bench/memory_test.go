@@ -30,11 +30,11 @@ func BenchmarkMemory(b *testing.B) {
 					s := &shop{broker: broker, api: api, dir: dir}
 					p := s.start(b)
 					s.awaitOnline(b)
-					p.settled(b)
+					settled(b, p)
 					b.ReportMetric(0, "ns/op")
-					b.ReportMetric(p.proc(b, "status", "RssAnon")/1024, "RssAnon-MB")
-					b.ReportMetric(p.proc(b, "status", "VmHWM")/1024, "VmHWM-MB")
-					p.stop()
+					b.ReportMetric(figure(b, p, "RssAnon")/1024, "RssAnon-MB")
+					b.ReportMetric(figure(b, p, "VmHWM")/1024, "VmHWM-MB")
+					p.Stop()
 				}
 			})
 		}
@@ -43,6 +43,7 @@ func BenchmarkMemory(b *testing.B) {
 
 // BenchmarkStart is the time from the start of the real binary to its first forward to the API.
 func BenchmarkStart(b *testing.B) {
+	tillpost.Path(b) // it is built before the clock runs
 	for _, queued := range []int{1, 100_000} {
 		b.Run("queued="+strconv.Itoa(queued), func(b *testing.B) {
 			for b.Loop() {
@@ -57,7 +58,7 @@ func BenchmarkStart(b *testing.B) {
 				until(b, "the first forward", func() bool { return first.Load() != 0 })
 				b.ReportMetric(0, "ns/op")
 				b.ReportMetric(float64(first.Load()-start.UnixNano())/1e6, "first-forward-ms")
-				p.stop()
+				p.Stop()
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 
 	"tillpost/agent"
 	"tillpost/agent/config"
+	"tillpost/internal/proctest"
 	"tillpost/mqtt/mqtttest"
 )
 
@@ -47,11 +48,13 @@ func (s *shop) config(tb testing.TB) string {
 	}
 	broker := "[mqtt]\n"
 	if s.broker != brokerEmbedded {
-		m := mqtttest.StartMosquitto(tb, mqtttest.MosquittoOptions{Persistence: s.broker == brokerMosquitto, Config: "max_inflight_messages 100\nset_tcp_nodelay true"})
+		options := mqtttest.Packaged()
+		options.Persistence = s.broker == brokerMosquitto
+		m := mqtttest.StartMosquitto(tb, options)
 		s.addr = m.Addr
 		broker += fmt.Sprintf("url = %q\n", m.URL)
 	} else {
-		s.addr = freeAddr(tb)
+		s.addr = proctest.FreeAddr(tb)
 		broker += fmt.Sprintf("[mqtt.embedded]\nlisten = %q\n", s.addr)
 	}
 	return fmt.Sprintf(`
@@ -139,16 +142,6 @@ func until(tb testing.TB, what string, is func() bool) {
 			tb.Fatalf("waited a minute for %s", what)
 		}
 	}
-}
-
-func freeAddr(tb testing.TB) string {
-	tb.Helper()
-	ln, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
 }
 
 func orderTopic(terminal string) string { return "tillpost/terminals/" + terminal + "/orders" }

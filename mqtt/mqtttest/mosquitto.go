@@ -28,6 +28,11 @@ type MosquittoOptions struct {
 	Listener string
 }
 
+// Packaged is a mosquitto with the settings of packaging/mosquitto.
+func Packaged() MosquittoOptions {
+	return MosquittoOptions{Persistence: true, Config: "max_inflight_messages 100\nset_tcp_nodelay true"}
+}
+
 // Mosquitto is a running mosquitto on a port of its own. Its methods are for
 // one goroutine.
 type Mosquitto struct {

@@ -4,44 +4,23 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"tillpost/mqtt/mqtttest"
 )
 
-// dialTill connects a till that speaks MQTT by itself: what counts as acknowledged is what came over the wire, where a
-// client library may take a lost connection for a success.
+// dialTill connects a till that speaks MQTT by itself.
 func dialTill(ctx context.Context, addr, id string) (net.Conn, error) {
 	conn, err := (&net.Dialer{Timeout: soon}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	if err := greet(conn, id); err != nil {
+	if err := mqtttest.Greet(conn, id, 0); err != nil {
 		_ = conn.Close() // why is said already
 		return nil, err
 	}
 	return conn, nil
-}
-
-func greet(conn net.Conn, id string) error {
-	if err := conn.SetDeadline(time.Now().Add(soon)); err != nil {
-		return err
-	}
-	hello := &packets.ConnectPacket{
-		FixedHeader:  packets.FixedHeader{MessageType: packets.Connect},
-		ProtocolName: "MQTT", ProtocolVersion: 4, CleanSession: true, ClientIdentifier: id,
-	}
-	if err := hello.Write(conn); err != nil {
-		return err
-	}
-	answer, err := packets.ReadPacket(conn)
-	if err != nil {
-		return err
-	}
-	if ack, ok := answer.(*packets.ConnackPacket); !ok || ack.ReturnCode != packets.Accepted {
-		return fmt.Errorf("not let in: %v", answer)
-	}
-	return conn.SetDeadline(time.Time{})
 }
 
 // publishAll publishes in order, a few ahead of their acknowledgements, and calls acked for each that comes, in order.

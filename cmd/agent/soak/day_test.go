@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/proctest"
 )
 
 const (
@@ -83,7 +83,7 @@ func (d *day) live(open time.Duration) {
 	d.disturb(selling, open, u)
 	leaving.Wait()
 	d.calm()
-	if !eventually(attended, func() bool { return len(d.books.open(true)) == 0 }) {
+	if !proctest.Eventually(attended, func() bool { return len(d.books.open(true)) == 0 }) {
 		d.Errorf("not over %v after closing time: %v", attended, d.books.open(true))
 	}
 	sum := d.reconcile(true)
@@ -151,10 +151,10 @@ func (d *day) event(ctx context.Context, steady bool) {
 	if !steady {
 		if d.chance.chance(600) {
 			d.did("kill -9")
-			d.agent.kill()
+			d.agent.Kill()
 		} else {
 			d.did("restart")
-			if code := d.agent.end(syscall.SIGTERM); code != 0 {
+			if code := d.agent.Stop(); code != 0 {
 				d.Errorf("the agent ended with %d", code)
 			}
 		}
@@ -209,8 +209,8 @@ func (d *day) calm() {
 	for i := range dayTerminals {
 		d.must(d.sim.SetBusy(terminal(i), false))
 	}
-	if !d.agent.running() {
-		d.Errorf("the agent ended by itself with %d", d.agent.code)
+	if !d.agent.Running() {
+		d.Errorf("the agent ended by itself with %d", d.agent.Code())
 		d.run()
 	}
 	d.ready()

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/proctest"
+	"tillpost/mqtt/mqtttest"
 )
 
 const (
@@ -57,7 +59,7 @@ func TestFloods(t *testing.T) {
 		f.attack(ctx, a)
 	}
 	closed()
-	if !eventually(soon, func() bool { return len(f.books.open(false)) == 0 }) {
+	if !proctest.Eventually(soon, func() bool { return len(f.books.open(false)) == 0 }) {
 		t.Errorf("not over: %v", f.books.open(false))
 	}
 	f.reconcile(false)
@@ -94,38 +96,38 @@ func (f *flooded) attack(ctx context.Context, a attack) {
 	f.Helper()
 	name := a.name
 	quiet, n := f.during(ctx, floodFor/3)
-	files, goroutines := f.agent.files(), f.goroutines()
+	files, goroutines := f.agent.Files(), f.goroutines()
 	attacking, stop := context.WithTimeout(ctx, floodFor)
 	var attackers sync.WaitGroup
 	attackers.Go(func() { a.do(attacking) })
 	var peak atomic.Int64
 	attackers.Go(func() {
 		for sleep(attacking, 50*time.Millisecond) {
-			peak.Store(max(peak.Load(), f.agent.rssAnon()))
+			peak.Store(max(peak.Load(), f.agent.RSSAnon()))
 		}
 	})
 	busy, m := f.during(attacking, floodFor)
 	stop()
 	attackers.Wait()
 	sleep(ctx, 500*time.Millisecond) // what waited at the door comes in yet, and finds out that nobody is there
-	back := eventually(soon, func() bool { return f.agent.files() <= files+4 && f.goroutines() <= goroutines+8 })
+	back := proctest.Eventually(soon, func() bool { return f.agent.Files() <= files+4 && f.goroutines() <= goroutines+8 })
 	f.Logf("%s: an order takes %v (%d of them), in quiet %v (%d); at most %d KiB; %d files and %d goroutines before, %d and %d after",
-		name, busy.Round(time.Millisecond), m, quiet.Round(time.Millisecond), n, peak.Load()>>10, files, goroutines, f.agent.files(), f.goroutines())
+		name, busy.Round(time.Millisecond), m, quiet.Round(time.Millisecond), n, peak.Load()>>10, files, goroutines, f.agent.Files(), f.goroutines())
 	limit := slower*quiet + slowerBy
-	if raceDetector {
+	if proctest.Race {
 		limit *= 3 // the processor has several times the work
 	}
 	if m == 0 || busy > limit {
 		f.Errorf("%s: an order takes %v, more than %v", name, busy, limit)
 	}
-	if !raceDetector && peak.Load() > a.memory {
+	if !proctest.Race && peak.Load() > a.memory {
 		f.Errorf("%s: the agent took %d KiB", name, peak.Load()>>10)
 	}
 	if !back {
-		f.Errorf("%s: the agent holds %d files and %d goroutines, before it were %d and %d", name, f.agent.files(), f.goroutines(), files, goroutines)
+		f.Errorf("%s: the agent holds %d files and %d goroutines, before it were %d and %d", name, f.agent.Files(), f.goroutines(), files, goroutines)
 	}
-	if !f.agent.running() {
-		f.Fatalf("%s: the agent ended with %d", name, f.agent.code)
+	if !f.agent.Running() {
+		f.Fatalf("%s: the agent ended with %d", name, f.agent.Code())
 	}
 }
 
@@ -236,7 +238,7 @@ func (f *flooded) deaf(ctx context.Context) {
 	each(ctx, crowd, func(i int) {
 		conn, end := connect(ctx, f.mqttAddr)
 		defer end()
-		if conn == nil || greet(conn, fmt.Sprintf("deaf-%d", i), "shop/#") != nil {
+		if conn == nil || mqtttest.Greet(conn, fmt.Sprintf("deaf-%d", i), keepalive, "shop/#") != nil {
 			return
 		}
 		<-ctx.Done()

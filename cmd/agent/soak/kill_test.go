@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/proctest"
 )
 
 // TestKill9 kills the agent at random moments while tills sell. Nothing that was promised is lost, nothing is charged
@@ -29,7 +30,7 @@ func killing(t *testing.T, embedded bool, kills int) {
 poll_interval = "100ms"
 customer_timeout = "1s"
 doubt_check = "1s"
-doubt_hold = "2s"`, "")
+doubt_hold = "5s"`, "")
 	s.must(s.sim.SetCustomer(terminal(0), simulator.Pay(0)))
 	s.must(s.sim.SetCustomer(terminal(1), simulator.Pay(150*time.Millisecond)))
 	s.must(s.sim.SetCustomer(terminal(2), simulator.Decline(80*time.Millisecond)))
@@ -55,18 +56,18 @@ doubt_hold = "2s"`, "")
 			s.ready()
 		}
 		sleep(t.Context(), chance.between(0, 700*time.Millisecond))
-		if !s.agent.running() {
-			t.Fatalf("the agent ended by itself with %d", s.agent.code)
+		if !s.agent.Running() {
+			t.Fatalf("the agent ended by itself with %d", s.agent.Code())
 		}
-		s.agent.kill()
+		s.agent.Kill()
 	}
 	killed := time.Since(begin)
 	s.run()
 	s.ready()
 	closed()
 	sellers.Wait()
-	if !eventually(time.Minute, func() bool { return len(s.books.open(false)) == 0 }) {
-		t.Fatalf("not over after a minute: %v", s.books.open(false))
+	if !proctest.Eventually(2*time.Minute, func() bool { return len(s.books.open(false)) == 0 }) {
+		t.Fatalf("not over after two minutes: %v", s.books.open(false))
 	}
 	sum := s.reconcile(false)
 	t.Logf("%d kills in %v, every %v; PUBACKs %d; %v", kills, killed.Round(time.Second), (killed / time.Duration(kills)).Round(time.Millisecond), sum.acked, sum)

@@ -2,16 +2,14 @@ package soak
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
+
+	"tillpost/internal/proctest"
 )
 
 // What make soak sets.
@@ -21,36 +19,12 @@ const (
 	envSeed  = "SOAK_SEED"  // repeats the choices of a run, though not the machine's timing
 )
 
-// built is the binary, made once for all tests.
-var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "tillpost-soak-")
-	if err != nil {
-		return "", err
-	}
-	binary := filepath.Join(dir, "tillpost")
-	if runtime.GOOS == "windows" {
-		binary += ".exe"
-	}
-	args := []string{"build", "-o", binary}
-	if raceDetector {
-		args = append(args, "-race")
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "go", append(args, "tillpost/cmd/agent")...).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return binary, nil
-})
+// tillpost is built as the tests are.
+var tillpost = proctest.Binary{Race: proctest.Race}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if !testing.Short() {
-		if binary, err := built(); err == nil {
-			_ = os.RemoveAll(filepath.Dir(binary))
-		}
-	}
+	tillpost.Remove()
 	os.Exit(code)
 }
 
@@ -60,7 +34,7 @@ func slow(t *testing.T) {
 	switch {
 	case testing.Short():
 		t.Skip("runs processes for a while; left out by -short")
-	case raceDetector && os.Getenv("SOAK") == "":
+	case proctest.Race && os.Getenv(envSoak) == "":
 		t.Skip("the processes are what is tested here; under the race detector they run with SOAK set only")
 	}
 }
@@ -134,18 +108,5 @@ func sleep(ctx context.Context, d time.Duration) bool {
 		return true
 	case <-ctx.Done():
 		return false
-	}
-}
-
-// eventually looks again and again until something is so.
-func eventually(within time.Duration, is func() bool) bool {
-	for end := time.Now().Add(within); ; {
-		if is() {
-			return true
-		}
-		if time.Now().After(end) {
-			return false
-		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }

@@ -1,30 +1,24 @@
 package soak
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/proctest"
 	"tillpost/mqtt/mqtttest"
 )
 
 const (
 	token        = "tok-5d1e-soak-secret"
 	organization = "ORG2074299506"
-	soon         = 30 * time.Second
+	soon         = proctest.Patience
 )
 
 // shop is an agent as a process, its broker, the simulated API, and a till at each terminal.
@@ -38,8 +32,8 @@ type shop struct {
 	sim      *simulator.Simulator
 	web      string
 	callback string
-	agent    *process
-	said     *listener
+	agent    *proctest.Process
+	said     *proctest.Output
 	books    *books
 	// policy and outbox have lines of those tables.
 	policy, outbox string
@@ -49,14 +43,15 @@ type shop struct {
 func newShop(t *testing.T, embedded bool, terminals int, policy, outbox string) *shop {
 	t.Helper()
 	s := &shop{
-		T: t, dir: t.TempDir(), embedded: embedded, zone: awayFromMidnight(), web: freeAddr(t), callback: freeAddr(t), policy: policy, outbox: outbox,
-		said: &listener{heard: map[string]bool{}}, books: newBooks(),
+		T: t, dir: t.TempDir(), embedded: embedded, zone: proctest.AwayFromMidnight(t), web: proctest.FreeAddr(t), callback: proctest.FreeAddr(t), policy: policy, outbox: outbox,
+		said: newListener(), books: newBooks(),
 	}
 	if embedded {
-		s.mqttAddr = freeAddr(t)
+		s.mqttAddr = proctest.FreeAddr(t)
 	} else {
-		// As packaging/mosquitto/tillpost.conf sets it up.
-		s.broker = mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Persistence: true, Config: "max_inflight_messages 100\nlog_type error\nlog_type warning\nlog_type notice\nlog_type information"})
+		options := mqtttest.Packaged()
+		options.Config += "\nlog_type error\nlog_type warning\nlog_type notice\nlog_type information"
+		s.broker = mqtttest.StartMosquitto(t, options)
 		s.mqttAddr = s.broker.Addr
 	}
 	o := simulator.Options{Token: token, Organization: organization, Location: s.zone, Thresholds: &simulator.Thresholds{},
@@ -66,13 +61,11 @@ func newShop(t *testing.T, embedded bool, terminals int, policy, outbox string) 
 	}
 	s.sim = simulator.New(o)
 	s.Cleanup(s.sim.Close)
-	l, err := s.sim.Listen(t.Context(), freeAddr(t))
+	l, err := s.sim.Listen(t.Context(), proctest.FreeAddr(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: s.sim, ReadHeaderTimeout: soon}
-	go func() { _ = server.Serve(l) }()
-	t.Cleanup(func() { _ = server.Close() })
+	proctest.Serve(t, l, s.sim)
 	s.write("token", token)
 	s.configure(l.Addr().String())
 	t.Cleanup(s.finish)
@@ -127,9 +120,9 @@ func (s *shop) run() {
 // ready waits for the agent to take requests.
 func (s *shop) ready() {
 	s.Helper()
-	ok := eventually(soon, func() bool {
-		if !s.agent.running() {
-			s.Fatalf("the agent ended with %d", s.agent.code)
+	ok := proctest.Eventually(soon, func() bool {
+		if !s.agent.Running() {
+			s.Fatalf("the agent ended with %d", s.agent.Code())
 		}
 		code, _ := s.get("/readyz")
 		return code == http.StatusOK
@@ -141,39 +134,18 @@ func (s *shop) ready() {
 
 // finish ends the agent in order and looks through what all agents of this shop wrote.
 func (s *shop) finish() {
-	if s.agent != nil && s.agent.running() {
-		if code := s.agent.end(syscall.SIGTERM); code != 0 {
+	if s.agent != nil && s.agent.Running() {
+		if code := s.agent.Stop(); code != 0 {
 			s.Errorf("the agent ended with %d", code)
 		}
 	}
-	tail, heard := s.said.end()
-	for _, text := range heard {
-		s.Errorf("the agent wrote %q", text)
-	}
-	if s.Failed() {
-		s.Logf("the agent said at last:\n%s", tail)
-	}
+	s.said.Judge(s, "the agent")
 }
 
 // get reads a page of the agent.
 func (s *shop) get(path string) (code int, text string) {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.web+path, nil)
-	if err != nil {
-		s.Fatal(err)
-	}
-	r.Close = true // what is measured are the agent's handles, not those kept for us
-	reply, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return 0, err.Error()
-	}
-	raw, err := io.ReadAll(reply.Body)
-	if err = errors.Join(err, reply.Body.Close()); err != nil {
-		return 0, err.Error()
-	}
-	return reply.StatusCode, string(raw)
+	return proctest.Get(s, "http://"+s.web+path)
 }
 
 // goroutines is what /metrics says, 0 if it says nothing.
@@ -190,38 +162,4 @@ func (s *shop) must(err error) {
 	if err != nil {
 		s.Fatal(err)
 	}
-}
-
-// awayFromMidnight is a zone where it is around noon, so that no run has two todays.
-func awayFromMidnight() *time.Location {
-	ahead := 12 - time.Now().UTC().Hour()
-	name := fmt.Sprintf("Etc/GMT%+d", -ahead)
-	if ahead == 0 {
-		name = "Etc/GMT"
-	}
-	location, err := time.LoadLocation(name)
-	if err != nil {
-		panic(err)
-	}
-	return location
-}
-
-var lastPort atomic.Int64
-
-func init() { lastPort.Store(rand.Int64N(1000)) }
-
-// freeAddr looks below the ports that the system gives out by itself, so that nobody takes it by chance while what
-// listens there is away.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	for range 1000 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 8000+lastPort.Add(1)%1900)
-		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", addr)
-		if err == nil {
-			_ = l.Close()
-			return addr
-		}
-	}
-	t.Fatal("found no free port")
-	return ""
 }

@@ -4,13 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"tillpost/mqtt/mqtttest"
 )
 
 const (
@@ -20,6 +21,8 @@ const (
 	// connection. Another one may lose the first of two, and then only a till that waits has them taken in order.
 	outstanding = 4
 	patience    = 5 * time.Second
+	// keepalive is what tills promise: they ping each second.
+	keepalive = 10 * time.Second
 )
 
 // till is one till as the guide for their developers wants it: it publishes in order, and publishes again what it was
@@ -87,7 +90,7 @@ func (t *till) connected(ctx context.Context) error {
 	defer func() { _ = conn.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	if err := greet(conn, "soak-"+t.terminal, "shop/terminals/"+t.terminal+"/status/+", "shop/rejects"); err != nil {
+	if err := mqtttest.Greet(conn, "soak-"+t.terminal, keepalive, "shop/terminals/"+t.terminal+"/status/+", "shop/rejects"); err != nil {
 		return err
 	}
 	t.mu.Lock()
@@ -115,38 +118,6 @@ func (t *till) connected(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// greet connects and subscribes.
-func greet(conn net.Conn, id string, filters ...string) error {
-	_ = conn.SetDeadline(time.Now().Add(patience)) // an error shows at the read
-	hello, ok := packets.NewControlPacket(packets.Connect).(*packets.ConnectPacket)
-	if !ok {
-		return errors.New("not a CONNECT")
-	}
-	hello.ProtocolName, hello.ProtocolVersion, hello.CleanSession, hello.ClientIdentifier, hello.Keepalive = "MQTT", 4, true, id, 10
-	if err := hello.Write(conn); err != nil {
-		return err
-	}
-	answer, err := packets.ReadPacket(conn)
-	if err != nil {
-		return err
-	}
-	if ack, ok := answer.(*packets.ConnackPacket); !ok || ack.ReturnCode != packets.Accepted {
-		return fmt.Errorf("not let in: %v", answer)
-	}
-	if len(filters) == 0 {
-		return nil
-	}
-	sub, ok := packets.NewControlPacket(packets.Subscribe).(*packets.SubscribePacket)
-	if !ok {
-		return errors.New("not a SUBSCRIBE")
-	}
-	sub.MessageID, sub.Topics, sub.Qoss = 1, filters, make([]byte, len(filters))
-	for i := range filters {
-		sub.Qoss[i] = 1
-	}
-	return sub.Write(conn)
 }
 
 func (t *till) write(p packets.ControlPacket) error {

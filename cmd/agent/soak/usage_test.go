@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tillpost/internal/proctest"
 )
 
 // What may grow from the first half of the steady part of a day to its second. Ids are kept for ever, so the file does.
@@ -38,7 +40,7 @@ func newUsage(open time.Duration) *usage { return &usage{open: open} }
 
 // sample measures; what counts for the comparison is the part of the day in which one process lives.
 func (u *usage) sample(s *shop, age time.Duration, steady bool) {
-	memory := s.agent.rssAnon()
+	memory := s.agent.RSSAnon()
 	u.peak = max(u.peak, memory)
 	if !steady {
 		return
@@ -47,7 +49,7 @@ func (u *usage) sample(s *shop, age time.Duration, steady bool) {
 	if info, err := os.Stat(filepath.Join(s.dir, "outbox.db")); err == nil {
 		size = info.Size()
 	}
-	u.samples = append(u.samples, sample{age, memory, size, s.agent.files(), s.goroutines()})
+	u.samples = append(u.samples, sample{age, memory, size, s.agent.Files(), s.goroutines()})
 }
 
 // halves are the medians of the first half and of the second.
@@ -98,7 +100,7 @@ func (u *usage) judge(s *shop, sum tally) {
 	limits[0] = int64(moreMemory*float64(first)) + memorySlack
 	limits[1] = int64(sum.orders+sum.refunds+sum.beside)*idBytes + fileSlack
 	for i, m := range measures {
-		if i == 0 && raceDetector {
+		if i == 0 && proctest.Race {
 			continue
 		}
 		first, second := u.halves(m.of)
@@ -106,7 +108,7 @@ func (u *usage) judge(s *shop, sum tally) {
 			s.Errorf("%s grew from %d to %d, by more than %d", m.name, first/m.in, second/m.in, limits[i]/m.in)
 		}
 	}
-	if !raceDetector && u.peak > mostMemory {
+	if !proctest.Race && u.peak > mostMemory {
 		s.Errorf("the agent took %d KiB, want %d at most", u.peak>>10, mostMemory>>10)
 	}
 	if len(u.samples) < 10 {
