@@ -3,7 +3,6 @@
 package examples
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,17 +11,17 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/proctest"
 	"tillpost/mqtt/mqtttest"
 	"tillpost/outbox"
 )
 
 // bound is how long one till may take.
-const bound = 60 * time.Second
+const bound = 2 * proctest.Patience
 
 func TestMain(m *testing.M) {
 	// The agent starts this binary again to check its outbox.
@@ -137,11 +136,16 @@ func sale(s *scene) {
 }
 
 func decline(s *scene) {
-	if err := errors.Join(s.sim.SetNextCustomers(terminal, simulator.Decline(100*time.Millisecond)), s.sim.SetBusyFor(terminal, 1500*time.Millisecond)); err != nil {
+	if err := errors.Join(s.sim.SetNextCustomers(terminal, simulator.Decline(100*time.Millisecond)), s.sim.SetBusy(terminal, true)); err != nil {
 		s.Fatal(err)
 	}
 	s.runAgent()
-	s.start().ends(1,
+	till := s.start()
+	till.says("the terminal is busy")
+	if err := s.sim.SetBusy(terminal, false); err != nil {
+		s.Fatal(err)
+	}
+	till.ends(1,
 		`order   queued: It is safe with tillpost\. Waiting: the terminal is busy; it is tried again by itself\.`,
 		`order   declined: Declined\. Another card is another order, with a new requestId\.`,
 	)
@@ -161,7 +165,7 @@ func refusal(s *scene) {
 // doubt loses a create before it is carried out: nobody can know, so that the cashier hears what not to do.
 func doubt(s *scene) {
 	s.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropBefore()})
-	s.runAgent(`doubt_check = "2s"`, `doubt_hold = "4s"`)
+	s.runAgent(`doubt_check = "2s"`, `doubt_hold = "8s"`)
 	s.start().ends(3,
 		`order   in_doubt: It may have gone through or not\. Do NOT repeat it, in cash or by card: tillpost is looking\.`,
 		`order   in_doubt: .* tillpost is looking\. It found no trace so far\. Call the shift leader: a person has to decide\.`,
@@ -187,7 +191,7 @@ func found(s *scene) {
 type process struct {
 	*scene
 	command *exec.Cmd
-	output  *lockedBuffer
+	output  *proctest.Output
 	ended   chan error
 }
 
@@ -199,7 +203,7 @@ func (s *scene) start(flags ...string) *process {
 	line = append(append(line, "--prefix", s.prefix, "--terminal", terminal, "--patience", s.example.patience), flags...)
 	ctx, cancel := context.WithTimeout(s.Context(), bound)
 	s.Cleanup(cancel)
-	p := &process{scene: s, command: exec.CommandContext(ctx, line[0], line[1:]...), output: &lockedBuffer{}, ended: make(chan error, 1)}
+	p := &process{scene: s, command: exec.CommandContext(ctx, line[0], line[1:]...), output: proctest.NewOutput(0, token), ended: make(chan error, 1)}
 	p.command.Stdout, p.command.Stderr = p.output, p.output
 	p.command.WaitDelay = time.Second
 	if err := p.command.Start(); err != nil {
@@ -207,6 +211,14 @@ func (s *scene) start(flags ...string) *process {
 	}
 	go func() { p.ended <- p.command.Wait() }()
 	return p
+}
+
+// says waits until the till has said something.
+func (p *process) says(text string) {
+	p.Helper()
+	if !proctest.Eventually(bound, func() bool { return strings.Contains(p.output.String(), text) }) {
+		p.Fatalf("the till does not say %q, but:\n%s", text, p.output)
+	}
 }
 
 // ends waits for its end, and wants lines that match the patterns, in this order, and the exit code.
@@ -229,24 +241,5 @@ func (p *process) ends(code int, lines ...string) {
 		}
 		rest = rest[at+1:]
 	}
-	if p.Failed() {
-		p.Logf("%s said:\n%s", fmt.Sprint(p.command.Args), p.output)
-	}
-}
-
-type lockedBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
+	p.output.Judge(p, fmt.Sprint(p.command.Args))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"tillpost/agent"
 	"tillpost/agent/config"
 	"tillpost/api/simulator"
+	"tillpost/internal/proctest"
 	"tillpost/mqtt/mqtttest"
 )
 
@@ -55,13 +55,13 @@ type scene struct {
 	sim     *simulator.Simulator
 	cfg     string
 	spy     *spy
-	log     *lockedBuffer
+	log     *proctest.Output
 }
 
 func newScene(t *testing.T, e example, command []string, broker *mqtttest.Mosquitto) *scene {
 	t.Helper()
 	name := strings.ReplaceAll(strings.TrimPrefix(t.Name(), "TestTills/all/"), "/", "-")
-	s := &scene{T: t, example: e, command: command, broker: broker, name: name, prefix: "examples/" + name, log: &lockedBuffer{}}
+	s := &scene{T: t, example: e, command: command, broker: broker, name: name, prefix: "examples/" + name, log: proctest.NewOutput(0, token)}
 	s.sim = simulator.New(simulator.Options{
 		Token: token, Organization: "ORG1", Customer: simulator.Pay(200 * time.Millisecond),
 		Terminals: []simulator.Terminal{{UUID: terminal, Name: "Counter 1"}},
@@ -71,13 +71,7 @@ func newScene(t *testing.T, e example, command []string, broker *mqtttest.Mosqui
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: s.sim, ReadHeaderTimeout: time.Minute}
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = server.Serve(listener) })
-	t.Cleanup(func() {
-		_ = server.Close()
-		serving.Wait()
-	})
+	proctest.Serve(t, listener, s.sim)
 	dir := t.TempDir()
 	tokenFile := filepath.Join(dir, "token")
 	if err := os.WriteFile(tokenFile, []byte(token), 0o600); err != nil {
@@ -85,11 +79,7 @@ func newScene(t *testing.T, e example, command []string, broker *mqtttest.Mosqui
 	}
 	s.cfg = fmt.Sprintf(shopConfig, listener.Addr(), tokenFile, broker.URL, s.prefix, filepath.Join(dir, "outbox.db"))
 	s.spy = newSpy(t, broker.URL, s.prefix)
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the agent said:\n%s", s.log)
-		}
-	})
+	t.Cleanup(func() { s.log.Judge(t, "the agent") })
 	return s
 }
 
@@ -134,7 +124,7 @@ func newSpy(t *testing.T, url, prefix string) *spy {
 	s := &spy{prefix: prefix, changed: make(chan struct{}, 1)}
 	s.client = paho.NewClient(paho.NewClientOptions().AddBroker(url).SetClientID("spy-" + filepath.Base(prefix)))
 	wait := func(token paho.Token) {
-		if !token.WaitTimeout(10*time.Second) || token.Error() != nil {
+		if !token.WaitTimeout(proctest.Patience) || token.Error() != nil {
 			t.Fatalf("the spy is not let in: %v", token.Error())
 		}
 	}
