@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tillpost/api/simulator"
 )
 
 // A till repeats until it has seen queued, which may be days after the request was taken; the day, the list of terminals
@@ -104,5 +106,29 @@ func TestARefusalBesideItsNamesake(t *testing.T) {
 				t.Fatalf("told %s", told)
 			}
 		}
+	})
+}
+
+// What waits beside the lanes, a check or a refund whose order is elsewhere, is next to nothing.
+func TestWhatDoesNotQueueHasNoPosition(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		if err := w.sim.SetNextCustomers(bergen, simulator.Pay(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		w.order(bergen, "slow")
+		w.send(oslo, "refunds", `{"requestId":"r1","orderRequestId":"slow","full":true}`)
+		w.untilWaiting(5*time.Second, oslo, "r1", "waitingForOrder")
+		w.clock.unknown.Store(true)
+		w.down(true)
+		w.send(oslo, "checks", `{"requestId":"c1","orderUuid":"ODR1","ttlSeconds":1}`)
+		w.untilWaiting(10*time.Second, oslo, "c1", "clockUnknown")
+		w.order(oslo, "next")
+		w.untilWaiting(10*time.Second, oslo, "next", "apiUnreachable")
+		for id, want := range map[string]int{"r1": 0, "c1": 0, "next": 1} {
+			if s := w.now(oslo, id); s.Position != want {
+				t.Errorf("%s has position %d, want %d", id, s.Position, want)
+			}
+		}
+		w.down(false)
 	})
 }

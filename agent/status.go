@@ -35,7 +35,7 @@ func statusOf(r outbox.Request, at place, waiting *outbox.Waiting) mqtt.Status {
 	if r.AmountOre > 0 {
 		s.Amount = mqtt.NewAmount(r.AmountOre, r.Currency)
 	}
-	if r.State == outbox.StateQueued {
+	if r.InQueue() {
 		s.QueuePosition = at.position
 	}
 	if waiting == nil {
