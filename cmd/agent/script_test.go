@@ -12,10 +12,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"tillpost/internal/proctest"
 	"tillpost/mqtt/mqtttest"
 	"tillpost/outbox"
 )
@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 			"edit":     edit,
 			"exits":    exits,
 			"fetch":    fetch,
-			"freeport": freePort,
+			"freeport": freePort(t),
 			"private":  private,
 			"term":     term,
 			"waitfor":  waitFor,
@@ -125,7 +125,7 @@ func fetch(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func request(url string, body ...string) (code int, text string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), proctest.Patience/4)
 	defer cancel()
 	method := http.MethodGet
 	if len(body) > 0 {
@@ -144,15 +144,14 @@ func request(url string, body ...string) (code int, text string, err error) {
 	return reply.StatusCode, string(data), err
 }
 
-// freeport NAME…: each variable becomes a loopback port that was free.
-func freePort(ts *testscript.TestScript, _ bool, args []string) {
-	for _, name := range args {
-		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-		ts.Check(err)
-		_, port, err := net.SplitHostPort(l.Addr().String())
-		ts.Check(err)
-		ts.Setenv(name, port)
-		defer func() { ts.Check(l.Close()) }() // all are held until all are found
+// freePort is freeport NAME…: each variable becomes a loopback port that is free, and stays the scripts' while they run.
+func freePort(t *testing.T) func(ts *testscript.TestScript, _ bool, args []string) {
+	return func(ts *testscript.TestScript, _ bool, args []string) {
+		for _, name := range args {
+			_, port, err := net.SplitHostPort(proctest.FreeAddr(t))
+			ts.Check(err)
+			ts.Setenv(name, port)
+		}
 	}
 }
 
@@ -200,19 +199,8 @@ func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		return string(data)
 	}
-	limit := time.NewTimer(30 * time.Second)
-	defer limit.Stop()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		text := look()
-		if pattern.MatchString(text) {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-limit.C:
-			ts.Fatalf("%s did not come to match %q:\n%s", args[0], args[1], text)
-		}
+	text := ""
+	if !proctest.Eventually(2*proctest.Patience, func() bool { text = look(); return pattern.MatchString(text) }) { // a demo's day takes a while
+		ts.Fatalf("%s did not come to match %q:\n%s", args[0], args[1], text)
 	}
 }
