@@ -47,6 +47,13 @@ func (l *lane) openRefund(orderUUID string) (outbox.Request, bool) {
 	if err != nil {
 		return outbox.Request{}, false
 	}
+	if order, err := l.store.ByOrder(orderUUID); err == nil && order.OrderUUID == orderUUID {
+		waiting, err := l.store.Waiting(order.ID) // by its requestId; which order that is they know when they are sent
+		if err != nil {
+			return outbox.Request{}, false
+		}
+		list = append(list, waiting...)
+	}
 	var queued outbox.Request
 	for _, t := range list {
 		switch {

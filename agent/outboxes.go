@@ -13,6 +13,7 @@ type Outbox interface {
 	Get(seq uint64) (outbox.Request, error)
 	Lookup(id string) (outbox.Request, error)
 	Refunds(orderUUID string) ([]outbox.Request, error)
+	Waiting(orderID string) ([]outbox.Request, error)
 	ByOrder(uuid string) (outbox.Request, error)
 	Lane(terminal string) outbox.Lane
 	Lanes() []outbox.Lane
