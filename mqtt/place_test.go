@@ -69,3 +69,21 @@ func TestARefusalOfTheWholePointsAtIt(t *testing.T) {
 		}
 	}
 }
+
+func TestTheIDOfARefusal(t *testing.T) {
+	t.Parallel()
+	for payload, want := range map[string]string{
+		`{"requestId":"a"}`:                                  "a",
+		`{"requestId":"a","requestId":"a"}`:                  "a",
+		`{"requestId":"a","requestId":"b"}`:                  "",
+		`{"requestId":"a","requestId":"b","requestId":"b"}`:  "",
+		`{"requestId":"a","requestId":1}`:                    "",
+		`{"requestId":"/","requestId":"a"}`:                  "",
+		`{"order":{"requestId":"b"},"requestId":"a","order"`: "a",
+		`{"order":{"requestId":"b"}}`:                        "",
+	} {
+		if _, r := decodeOrder(payload); r == nil || r.RequestID != want {
+			t.Errorf("%s: told of %+v, want %q", payload, r, want)
+		}
+	}
+}

@@ -222,7 +222,7 @@ func (w *walker) object(depth int) (any, error) {
 // trusted.
 func (w *walker) noteID(v any) {
 	id, _ := v.(string)
-	if w.idTaken || !ValidID(id) {
+	if !ValidID(id) || w.idTaken && id != w.requestID {
 		id = ""
 	}
 	w.requestID, w.idTaken = id, true
