@@ -88,14 +88,21 @@ func (m *move) orderDue() {
 		m.end(StateCancelled, m.cancelReason())
 		return
 	}
+	m.attempt(Submission{Mark: m.e.Mark, Shown: m.e.Shown})
+	m.to(StateSending, nil, nil)
+	m.do(Effect{Type: Submit, Mark: r.Mark()})
+}
+
+// attempt counts another attempt. It begins submission s, and is fresh, unless it repeats the last one after a busy answer.
+func (m *move) attempt(s Submission) (fresh bool) {
+	r := &m.r
 	r.Attempts++
-	if len(r.Submissions) == 0 || r.Fresh {
-		r.Submissions = append(r.Submissions, Submission{Mark: m.e.Mark, Shown: m.e.Shown})
+	if fresh = len(r.Submissions) == 0 || r.Fresh; fresh {
+		r.Submissions = append(r.Submissions, s)
 		r.Fresh = false
 	}
 	r.Submissions[len(r.Submissions)-1].At = m.e.At
-	m.to(StateSending, nil, nil)
-	m.do(Effect{Type: Submit, Mark: r.Mark()})
+	return fresh
 }
 
 // expireIfDue ends what is too old, or of an age that nobody can know any more, once the clock is right.

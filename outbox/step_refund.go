@@ -111,13 +111,7 @@ func (m *move) refundDue() {
 		return
 	}
 	r := &m.r
-	r.Attempts++
-	fresh := len(r.Submissions) == 0 || r.Fresh
-	if fresh {
-		r.Submissions = append(r.Submissions, Submission{Mark: m.e.Mark})
-		r.Fresh = false
-	}
-	r.Submissions[len(r.Submissions)-1].At = m.e.At
+	fresh := m.attempt(Submission{Mark: m.e.Mark})
 	if fresh || r.Busy == 0 || r.Refund.Before == nil || m.e.Books.Readable {
 		// A repeat after a busy answer keeps the better evidence.
 		r.Refund.Before = m.e.Books.toKeep()

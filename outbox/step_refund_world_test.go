@@ -190,12 +190,7 @@ func (w *refundWorld) fire(a *refundActor) error {
 		return w.due(a)
 	}
 	a.turn = false
-	next := Timer(0)
-	for t := TimerRetry; t <= TimerWatch; t++ {
-		if at, ok := a.timers[t]; ok && (next == 0 || at < a.timers[next]) {
-			next = t
-		}
-	}
+	next := nextTimer(a.timers)
 	if next == 0 {
 		return nil
 	}

@@ -159,18 +159,24 @@ func (w *world) answer() error {
 	return w.apply(e)
 }
 
+// nextTimer is the one that rings first, 0 if none is set.
+func nextTimer(timers map[Timer]time.Duration) Timer {
+	next := Timer(0)
+	for t := TimerRetry; t <= TimerWatch; t++ {
+		if at, ok := timers[t]; ok && (next == 0 || at < timers[next]) {
+			next = t
+		}
+	}
+	return next
+}
+
 // fire runs the next timer, or the lane's turn where that comes first.
 func (w *world) fire() error {
 	if w.turn && w.r.State == StateQueued {
 		return w.due()
 	}
 	w.turn = false
-	next := Timer(0)
-	for t := TimerRetry; t <= TimerWatch; t++ {
-		if at, ok := w.timers[t]; ok && (next == 0 || at < w.timers[next]) {
-			next = t
-		}
-	}
+	next := nextTimer(w.timers)
 	if next == 0 {
 		return nil
 	}

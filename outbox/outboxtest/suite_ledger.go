@@ -2,7 +2,6 @@ package outboxtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -129,23 +128,7 @@ func testRefundCourse(t *testing.T, f *fixture) {
 		}
 		seq := 1 + rnd.Uint64N(n)
 		e := anyRefundEvent(rnd, seq, time.Duration(step)*10*time.Second)
-		got, gotFx, gotErr := f.Apply(ctx, seq, e)
-		want, wantFx, wantErr := model.Apply(ctx, seq, e)
-		for _, kind := range []error{nil, outbox.ErrLaneHeld, outbox.ErrOrderTaken} {
-			if errors.Is(gotErr, kind) != errors.Is(wantErr, kind) {
-				t.Fatalf("step %d: %v: %v, want %v", step, e.Type, gotErr, wantErr)
-			}
-		}
-		if len(gotFx) != len(wantFx) {
-			t.Fatalf("step %d: %v: effects %v, want %v", step, e.Type, gotFx, wantFx)
-		}
-		Equal(t, got, want)
-		for i := range 3 {
-			name := fmt.Sprintf("T%d", i)
-			if got, want := f.Lane(name), model.Lane(name); got != want {
-				t.Fatalf("step %d: %v: lane %+v, want %+v", step, e.Type, got, want)
-			}
-		}
+		f.applyAsIn(t, model, step, seq, e)
 	}
 }
 
