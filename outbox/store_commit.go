@@ -151,6 +151,9 @@ func (s *Store) transact(batch []*op, errs []error) (*txn, int, error) {
 	if !t.dirty {
 		return nil, 0, nil
 	}
+	if err := stamp(tx); err != nil {
+		return nil, 0, err
+	}
 	id, start := tx.ID(), time.Now()
 	if err := s.o.commit(tx); err != nil {
 		return t, id, err
@@ -286,14 +289,5 @@ func (s *Store) rewrite() error {
 	if err := writeCopy(s.db, tmp); err != nil {
 		return err
 	}
-	err := s.db.Close()
-	s.db = nil
-	if err != nil {
-		return err
-	}
-	if err := replaceFile(tmp, s.path); err != nil {
-		return err
-	}
-	s.db, err = openBolt(s.path, false)
-	return err
+	return s.changeTo(tmp)
 }

@@ -74,6 +74,9 @@ func (s *Store) shrink() error {
 	dst.AllocSize = 16 * pageSize
 	err = bbolt.Compact(dst, s.db, compactSmall)
 	if err == nil {
+		err = dst.Update(stamp) // the copy counts its own transactions
+	}
+	if err == nil {
 		err = dst.Sync()
 	}
 	if e := dst.Close(); err == nil {
@@ -82,7 +85,12 @@ func (s *Store) shrink() error {
 	if err != nil {
 		return errors.Join(err, remove(tmp))
 	}
-	err = s.db.Close()
+	return s.changeTo(tmp)
+}
+
+// changeTo goes on with another file in the place of the present one. After an error there may be no db.
+func (s *Store) changeTo(tmp string) error {
+	err := s.db.Close()
 	s.db = nil
 	if err != nil {
 		return err

@@ -183,7 +183,7 @@ func (s *Store) begin(mark *marker) error {
 	}
 	switch {
 	case s.recovery.Restored: // all is in doubt already
-	case outdated(mark, st, t.requests.Sequence() > 0):
+	case outdated(mark, st, t.requests.Sequence() > 0), stale(tx, tx.ID()-1):
 		s.recovery.InDoubt, err = t.doubtAll(s.now())
 		st.RolledBack = true
 	case s.recovery.RootLost:
@@ -200,6 +200,9 @@ func (s *Store) begin(mark *marker) error {
 		return err
 	}
 	s.identity = Identity{Instance: st.Instance, Generation: st.Generation, RolledBack: st.RolledBack}
+	if err := stamp(tx); err != nil {
+		return err
+	}
 	return s.o.commit(tx)
 }
 
@@ -251,7 +254,10 @@ func layOut(tx *bbolt.Tx) error {
 		}
 	}
 	t := &txn{meta: tx.Bucket(bucketMeta)}
-	return t.setState(fileState{Format: layoutFormat, Instance: newInstance()})
+	if err := t.setState(fileState{Format: layoutFormat, Instance: newInstance()}); err != nil {
+		return err
+	}
+	return stamp(tx)
 }
 
 // now is the time for what Open itself changes.

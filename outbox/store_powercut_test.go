@@ -252,7 +252,7 @@ func TestPowerCutAnywhere(t *testing.T) {
 // TestDiskThatLies has a disk that says that it has synced what it has not: the root is whole, and of the data that it
 // leads to, some is lost. An image is refused as damaged, and soon, even where what is left leads in a circle; or it
 // holds what was written; or, where all that was lost lay in pages that were used before, it is an earlier state as a
-// whole, as an older copy of the file is. None is a mixture.
+// whole, and as a rule known for an older copy. None is a mixture.
 func TestDiskThatLies(t *testing.T) {
 	t.Parallel()
 	images := fromEnv(t, cutsEnv, 100)

@@ -78,7 +78,10 @@ func (s *Store) convert(path string) (inDoubt int, err error) {
 		if inDoubt, err = t.doubtAll(s.now()); err != nil {
 			return err
 		}
-		return t.requests.SetSequence(t.requests.Sequence() + seqGap)
+		if err := t.requests.SetSequence(t.requests.Sequence() + seqGap); err != nil {
+			return err
+		}
+		return stamp(tx)
 	})
 	return inDoubt, err
 }
