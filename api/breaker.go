@@ -23,8 +23,9 @@ type breaker struct {
 	rand func() float64
 
 	mu       sync.Mutex
-	failures int // in a row; 0 is reachable
-	round    int // counts changes, so that one outage's calls count as one failure
+	failures int  // in a row; 0 is reachable
+	unsure   bool // the only failure in a row is a lost reply: nobody is held back yet
+	round    int  // counts changes, so that one outage's calls count as one failure
 	until    time.Time
 	probing  time.Time // until when the probe under way keeps others out
 }
@@ -53,7 +54,7 @@ func (b *breaker) allow() (*ticket, time.Duration) {
 	defer b.mu.Unlock()
 	now := time.Now()
 	t := &ticket{b: b, round: b.round, started: now}
-	if b.failures == 0 {
+	if b.failures == 0 || b.unsure {
 		return t, 0
 	}
 	if wait := b.waitLocked(now); wait > 0 {
@@ -79,7 +80,7 @@ func (b *breaker) waitLocked(now time.Time) time.Duration {
 func (b *breaker) wait() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.failures == 0 {
+	if b.failures == 0 || b.unsure {
 		return 0
 	}
 	return b.waitLocked(time.Now())
@@ -101,7 +102,7 @@ func (b *breaker) done(t *ticket, r result) {
 	switch {
 	case r == wasAnswered:
 		if b.failures > 0 {
-			b.failures, b.until, b.probing = 0, time.Time{}, time.Time{}
+			b.failures, b.unsure, b.until, b.probing = 0, false, time.Time{}, time.Time{}
 			b.round++
 		}
 	case t.round != b.round: // it began before what is known by now
@@ -110,10 +111,8 @@ func (b *breaker) done(t *ticket, r result) {
 		b.round++
 		b.probing = time.Time{}
 		b.until = b.pauseEnd(t.started, time.Now())
-		if r == wasLost && b.failures == 1 {
-			// It was there a moment ago, and whether what was lost happened can't wait.
-			b.until = time.Time{}
-		}
+		// It was there a moment ago, and whether what was lost happened can't wait.
+		b.unsure = r == wasLost && b.failures == 1
 	case t.probe:
 		b.probing = time.Time{}
 	}

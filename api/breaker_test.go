@@ -61,6 +61,29 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
+// One lost reply is no outage: whoever looks into it is not kept out by another's call. A second one is.
+func TestBreakerIsUnsureAfterOneLostReply(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &breaker{rand: func() float64 { return 1 }}
+		lost, _ := b.allow()
+		lost.done(wasLost)
+		poll, _ := b.allow()
+		search, _ := b.allow()
+		if poll == nil || search == nil || b.wait() != 0 {
+			t.Fatal("held back after one lost reply")
+		}
+		poll.done(wasLost)
+		if late, wait := b.allow(); late != nil || wait != 2*shortestPause || b.wait() != wait {
+			t.Errorf("after the second lost reply: let through %t, wait %v", late != nil, wait)
+		}
+		search.done(wasAnswered)
+		if _, wait := b.allow(); wait != 0 || !b.reachable() {
+			t.Errorf("after an answer: wait %v", wait)
+		}
+	})
+}
+
 func TestBreakerCountsPausesFromTheTrysStart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
