@@ -147,8 +147,8 @@ func (b *Broker) Publish(m mqtt.Message) {
 }
 
 // Watch returns what is published on topics that match filter: first what is
-// retained, then what comes. A message that the channel has no room for (a
-// thousand) is lost.
+// retained, then what comes. It has to be read: the channel has room for a
+// thousand, and no message is lost in silence.
 func (b *Broker) Watch(filter string) <-chan mqtt.Message {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -210,6 +210,7 @@ func (w *watcher) offer(m mqtt.Message) {
 	select {
 	case w.messages <- m:
 	default:
+		panic("mqtttest: a watcher of " + w.filter + " does not read")
 	}
 }
 

@@ -45,16 +45,16 @@ func (c *Till) Publish(m mqtt.Message) {
 	c.wait("publishing", c.client.Publish(m.Topic, 1, m.Retained, m.Payload))
 }
 
-// Watch returns what comes on topics that match filter. A message that the
-// channel has no room for (a thousand) is lost.
+// Watch returns what comes on topics that match filter, until the test ends.
+// Nothing is lost, however slowly it is read.
 func (c *Till) Watch(filter string) <-chan mqtt.Message {
 	c.t.Helper()
 	messages := make(chan mqtt.Message, 1000)
+	queue := newQueue()
+	c.t.Cleanup(queue.close)
+	go queue.pump(messages)
 	c.wait("subscribing", c.client.Subscribe(filter, 1, func(_ paho.Client, m paho.Message) {
-		select {
-		case messages <- mqtt.Message{Topic: m.Topic(), Payload: m.Payload(), Retained: m.Retained()}:
-		default:
-		}
+		queue.add(mqtt.Message{Topic: m.Topic(), Payload: m.Payload(), Retained: m.Retained()})
 	}))
 	return messages
 }

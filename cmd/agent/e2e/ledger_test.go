@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"sync"
 
@@ -106,9 +107,10 @@ func (s status) reason() string {
 // statuses are the latest statuses of all requests, by id.
 func (l *ledger) statuses() map[string]status {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	latest := maps.Clone(l.latest)
+	l.mu.Unlock()
 	found := map[string]status{}
-	for topic, payload := range l.latest {
+	for topic, payload := range latest {
 		var s status
 		if strings.Contains(topic, "/status/") && json.Unmarshal(payload, &s) == nil {
 			found[s.RequestID] = s
