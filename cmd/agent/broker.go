@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -82,6 +83,11 @@ func embeddedCert(m config.MQTT) string {
 // agent out.
 func newConnection(cfg *config.Config, filters []string) (*connection, error) {
 	m := cfg.MQTT
+	if read := cfg.PasswordReader(); read != nil { // what no waiting mends is told at once
+		if _, err := read(); err != nil {
+			return nil, fmt.Errorf("read the broker's password: %w; name the right file, one that only you can read, with --password-file", err)
+		}
+	}
 	c := &connection{events: make(chan event)}
 	bus, err := mqtt.NewSubscriber(mqtt.Options{
 		URL: brokerURL(m), ClientID: "tillpost-" + rand.Text()[:12], Topics: mqtt.Topics{Prefix: m.TopicPrefix},

@@ -11,6 +11,10 @@ import (
 // resendAfter is how long a till waits for "queued" before it publishes the same request again.
 const resendAfter = 10 * time.Second
 
+// deniedWithin is how soon after a request the end of a connection may be the broker's answer to it: MQTT 3.1.1 has no
+// other way to say no.
+const deniedWithin = 2 * time.Second
+
 // follower publishes one request as a good till does, and follows it to its end. It is driven by one goroutine.
 type follower struct {
 	screen  *screen
@@ -68,7 +72,10 @@ func (f *follower) takeDown(why error) (done bool, err error) {
 	if !f.wasUp {
 		return true, fmt.Errorf("%w; is the broker running, and are mqtt.url and its login right?", why)
 	}
-	if f.up {
+	switch {
+	case f.up && !f.answered && f.screen.now().Sub(f.sentAt) < deniedWithin:
+		f.screen.note("no connection to the broker, trying again: %v; it ended with the request: may this login write %s?", why, f.requestTopic())
+	case f.up:
 		f.screen.note("no connection to the broker, trying again: %v", why)
 	}
 	f.up = false

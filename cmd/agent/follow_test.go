@@ -184,6 +184,20 @@ func TestFollowerOverAReconnect(t *testing.T) {
 	}
 }
 
+// To a 3.1.1 client a broker says no by ending the connection: what may be meant is said.
+func TestFollowerWhoseRequestEndsTheConnection(t *testing.T) {
+	t.Parallel()
+	for after, asks := range map[time.Duration]bool{deniedWithin - 1: true, deniedWithin: false} {
+		r := newTill(t, false)
+		r.on(event{up: true})
+		r.tick(after)
+		r.on(event{down: errors.New("cut")})
+		if got := strings.Contains(r.notes.String(), "cut; it ended with the request: may this login write p/terminals/T1/orders?"); got != asks {
+			t.Errorf("cut after %v: %q", after, r.notes.String())
+		}
+	}
+}
+
 func TestFollowerGivesUpWithoutAFirstConnection(t *testing.T) {
 	t.Parallel()
 	r := newTill(t, false)
