@@ -3,9 +3,10 @@ package outbox
 import "time"
 
 const (
-	approvalFast = 10 * time.Minute // how long an approval is asked after every minute
-	approvalPoll = 5 * time.Minute
-	approvalHold = 45 * 24 * time.Hour
+	approvalAtOnce = time.Minute      // how long an approval is asked after like a refund
+	approvalFast   = 10 * time.Minute // and then every minute
+	approvalPoll   = 5 * time.Minute
+	approvalHold   = 45 * 24 * time.Hour
 )
 
 // refund runs the life of a refund, reversal or approval: queued, weighed, sending, on the terminal or with an approver,

@@ -265,13 +265,16 @@ func TestApprovalsAreNotCancelled(t *testing.T) {
 	}
 }
 
-// TestApprovalPolling: every minute for ten minutes, then every five, for 45 days.
+// TestApprovalPolling: like a refund for a minute, every minute for ten minutes, then every five, for 45 days.
 func TestApprovalPolling(t *testing.T) {
 	t.Parallel()
 	asks := stepRefund()
 	asks.Refund.Ask = "please"
 	r := journey(t, asks, evRefundDue, evThreshold, evRefundDue, evTaken)
-	for age, want := range map[time.Duration]time.Duration{0: time.Minute, approvalFast - ms: time.Minute, approvalFast: approvalPoll, 30 * 24 * time.Hour: approvalPoll} {
+	for age, want := range map[time.Duration]time.Duration{
+		0: stepPolicy().PollInterval, approvalAtOnce - ms: stepPolicy().PollInterval, approvalAtOnce: time.Minute,
+		approvalFast - ms: time.Minute, approvalFast: approvalPoll, 30 * 24 * time.Hour: approvalPoll,
+	} {
 		_, fx := stepAt(r, evRefund(StatusRefundPending), r.Entered.Add(age))
 		wantWake(t, fx, TimerPoll, want)
 	}

@@ -2,10 +2,10 @@ package outbox
 
 import "time"
 
-// refundPoll paces an approval: it takes a person at Front Payment.
+// refundPoll paces an approval: it takes a person at Front Payment, who may be at it already.
 func (m *move) refundPoll() time.Duration {
 	switch {
-	case m.r.State != StateAwaitingApproval:
+	case m.r.State != StateAwaitingApproval, m.age() < approvalAtOnce:
 		return m.pollAfter()
 	case m.age() < approvalFast:
 		return time.Minute
