@@ -70,10 +70,11 @@ func accountName(a outbox.Account) string {
 	return "organisation " + a.Organization + " at " + a.BaseURL
 }
 
-// beginLooking holds the first sending until the broker and the API had the chance to tell of another agent or account.
+// beginLooking holds the first sending until the broker has told of another agent, if there is one, and the API had the
+// chance to tell of another account. Before the broker is there, no till hears anything anyway.
 func (a *Agent) beginLooking() {
 	if a.cfg.MQTT.URL != "" { // the embedded broker remembers nothing
-		a.lookout.hold(lookMost)
+		a.lookout.wait()
 	}
 	if a.cfg.API.OrganizationUUID != "" {
 		a.listing.hold(lookMost)

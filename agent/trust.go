@@ -11,8 +11,7 @@ import (
 )
 
 const (
-	// lookMost is how long the first sending waits for a broker that may know of another agent, and for the list of
-	// terminals that may show another account.
+	// lookMost is how long the first sending waits for the list of terminals, which may show another account.
 	lookMost = 5 * time.Second
 	// lookQuiet is for a broker that has nothing retained, or brings it late.
 	lookQuiet = 250 * time.Millisecond
@@ -30,6 +29,9 @@ type brake struct {
 	mu    sync.Mutex
 	timer *time.Timer
 }
+
+// wait shuts the gate until hold or end says otherwise.
+func (b *brake) wait() { b.gate.shut(b.why) }
 
 // hold shuts the gate for d, counted from now.
 func (b *brake) hold(d time.Duration) {

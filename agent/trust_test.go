@@ -152,6 +152,28 @@ func TestOlderCopyIsNoticedAtTheBroker(t *testing.T) {
 	})
 }
 
+// Nor does it send before there is a broker to ask, as when all machines of a shop start at once.
+func TestOlderCopyWaitsForTheBroker(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.down(true)
+		w.order(oslo, "open")
+		w.until(5*time.Second, oslo, "open", "queued")
+		w.stop()
+		newer := w.word()
+		newer.Generation++
+		newer.Since = "2026-11-19T08:00:00.000Z"
+		w.says(newer, true)
+		w.down(false)
+		w.broker.Stop()
+		time.AfterFunc(25*time.Second, w.broker.Start)
+		w.start()
+		w.until(5*time.Second, oslo, "open", "in_doubt")
+		if n := w.creates(); n > 0 {
+			t.Errorf("%d creates", n)
+		}
+	})
+}
+
 // A sound restart, in order or not, holds nothing back for longer than a moment.
 func TestOwnFormerWordIsNoOther(t *testing.T) {
 	inWorld(t, "", func(w *world) {
