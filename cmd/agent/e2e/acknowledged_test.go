@@ -49,7 +49,7 @@ func TestAcknowledgedIsOnDisk(t *testing.T) {
 	outside(t)
 	w := newWorld(t, shop{terminals: volumeTerminals, embedded: true, policy: `doubt_check = "15s"`})
 	counters := w.openCounters()
-	for _, n := range []int{100, 300} {
+	for _, n := range []int{100, 250} {
 		w.until(2*time.Minute, "some to be acknowledged", func() bool { return acknowledged(counters) >= n })
 		w.agent.Kill()
 		w.until(soon, "all tills to hear of it", func() bool {

@@ -111,17 +111,19 @@ func TestABusyTerminalDelaysNoOther(t *testing.T) {
 
 func TestKilledInTheMiddle(t *testing.T) {
 	outside(t)
-	// The replies come so late, and are waited for so long, that a slow machine has time to see four of them outstanding;
-	// and it has long enough to find an order before a person is asked, who would hold its terminal until then.
-	w := newWorld(t, shop{terminals: volumeTerminals, policy: `doubt_check = "15s"`, timeout: "60s"})
-	w.volume()
-	for _, n := range []int{60, 200} {
-		w.settleDoubts(2*time.Minute, func() bool { return w.paid("") > n })
-		// These are carried out at the API, and their replies reach nobody.
+	// What is to be caught at a kill is chosen beforehand: these are carried out at the API, and their replies come so late
+	// that they reach nobody. A slow machine has long enough to find an order before a person is asked, who would hold its
+	// terminal until then.
+	w := newWorld(t, shop{terminals: volumeTerminals, policy: `doubt_check = "15s"`, timeout: "10m"})
+	kills := []int{60, 200}
+	for _, n := range kills {
 		for i := range 4 {
-			w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Terminal: terminal(i), Do: simulator.DelayReply(50 * time.Second)})
+			w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Reference: volumeID(n + i), Do: simulator.DelayReply(9 * time.Minute)})
 		}
-		w.until(soon, "four to be caught sending", func() bool { return len(w.sim.Faults()) == 0 && w.caught() >= 4 })
+	}
+	w.volume()
+	for _, n := range kills {
+		w.settleDoubts(2*time.Minute, func() bool { return w.caught(n) == 4 })
 		w.crash()
 	}
 	w.settleDoubts(2*time.Minute, func() bool { return w.paid("") == volumeOrders })
@@ -137,16 +139,15 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 }
 
-// caught counts the orders of the first four terminals that the API holds and the agent does not know to be there.
-func (w *world) caught() int {
-	n := 0
+// caught counts those of the four orders from the nth on that the API holds and the agent does not know to be there.
+func (w *world) caught(n int) (caught int) {
 	orders, statuses := w.orders(), w.heard.statuses()
-	for i := range volumeOrders {
-		if id := volumeID(i); i%volumeTerminals < 4 && statuses[id].State == "sending" {
-			n += orders[id]
+	for i := range 4 {
+		if id := volumeID(n + i); statuses[id].State == "sending" {
+			caught += orders[id]
 		}
 	}
-	return n
+	return caught
 }
 
 // settleDoubts has everything that nobody can tell sent again by a person, until all is well.
