@@ -14,6 +14,9 @@ const (
 	pollSingly = 3
 	// pollFresh is how old a list may be to answer a poll.
 	pollFresh = time.Second
+	// pollOwn is how long the list alone is believed of an order, if there are no more than ten: it may lag behind what the
+	// API says of an order that it is asked for. Of more orders one is asked for each second.
+	pollOwn = 10 * time.Second
 	// pollDoubt is how often in a row an order may be missing from the list while its own status is pending, before
 	// the list is taken for one that does not show our orders.
 	pollDoubt = 3
@@ -33,8 +36,8 @@ type poller struct {
 	missing int
 }
 
-// polled is when an order was polled.
-type polled struct{ first, last time.Time }
+// polled is when an order was polled, and when it was last asked for by itself or first polled.
+type polled struct{ first, last, own time.Time }
 
 func newPoller(client *api.Client) *poller {
 	return &poller{api: client, polled: map[string]polled{}}
@@ -49,7 +52,7 @@ func (p *poller) covered(ctx context.Context, orderUUID string) bool {
 		p.mu.Lock()
 		switch {
 		case time.Since(p.at) < pollFresh:
-			pending := p.pending[orderUUID]
+			pending := p.pending[orderUUID] && !p.overdue(orderUUID)
 			p.mu.Unlock()
 			return pending
 		case p.busy == nil:
@@ -83,7 +86,7 @@ func (p *poller) many(orderUUID string) bool {
 	now := time.Now()
 	this, known := p.polled[orderUUID]
 	if !known {
-		this.first = now
+		this.first, this.own = now, now
 	}
 	this.last = now
 	p.polled[orderUUID] = this
@@ -93,6 +96,17 @@ func (p *poller) many(orderUUID string) bool {
 		}
 	}
 	return len(p.polled) > pollSingly
+}
+
+// overdue tells that an order was not asked for by itself for too long; the caller holds the lock, and asks now.
+func (p *poller) overdue(orderUUID string) bool {
+	this, now := p.polled[orderUUID], time.Now()
+	if now.Sub(this.own) < max(pollOwn, time.Duration(len(p.polled))*time.Second) {
+		return false
+	}
+	this.own = now
+	p.polled[orderUUID] = this
+	return true
 }
 
 // list reads what is still sent. A list that can't be had leaves polls to calls of their own for a while.
