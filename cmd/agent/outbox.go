@@ -40,14 +40,22 @@ that first; its last snapshot (FILE.snapshot) can be verified and exported at an
 // outboxPath is the file that the command line or the configuration names.
 func outboxPath(c *cobra.Command) (string, error) {
 	path, err := c.Flags().GetString("db")
-	if err != nil || path != "" {
-		return path, err
-	}
-	cfg, err := loadConfig(c)
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", err
+	case path == "" && c.Flags().Changed("db"):
+		return "", usagef("--db names no file; write --db FILE, or leave it out for the configuration's")
+	case path == "":
+		cfg, err := loadConfig(c)
+		if err != nil {
+			return "", err
+		}
+		path = cfg.Outbox.Path
 	}
-	return cfg.Outbox.Path, nil
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return "", fmt.Errorf("outbox %s: it is no regular file; name the right one with --db", path)
+	}
+	return path, nil
 }
 
 // outboxConfig is the configuration to compare the outbox's account with; nil where --db alone says which file.
