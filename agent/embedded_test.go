@@ -182,7 +182,7 @@ func TestEmbeddedStop(t *testing.T) {
 	waiting := s.publish("waiting")
 	begun := time.Now()
 	s.stop()
-	if took := time.Since(begun); took > 5*time.Second {
+	if took := time.Since(begun); took > 20*time.Second { // the exact bound is held where time does not depend on the machine
 		t.Errorf("the stop took %v", took)
 	}
 	for name, fate := range map[string]<-chan error{"writing": writing, "waiting": waiting} {

@@ -46,7 +46,9 @@ func serve(t *testing.T, h http.HandlerFunc) *Client {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	return newClient(t, options(srv.URL+"/api/v1"))
+	o := options(srv.URL + "/api/v1")
+	o.Timeout = time.Minute // by the machine's clock, which others use too
+	return newClient(t, o)
 }
 
 // answer is a handler that gives the same reply to everything.

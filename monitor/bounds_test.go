@@ -51,6 +51,16 @@ func (l *pipeListener) Close() error {
 
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
+// serving has s serve on pipes until stop is called, and then tell how it ended.
+func serving(t *testing.T, s *Server) (l *pipeListener, stop context.CancelFunc, ended <-chan error) {
+	t.Helper()
+	l = newPipeListener()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.serve(ctx, l) }()
+	return l, stop, done
+}
+
 // fetch asks for path on conn and sends the status of the answer, or 0 if the
 // connection ended without one.
 func fetch(conn net.Conn, path string) <-chan int {
@@ -80,10 +90,7 @@ func TestSlowLoris(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const places = 3
 		s := newTestServer(t, func(o *ServerOptions) { o.MaxConnections = places })
-		l := newPipeListener()
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- s.serve(ctx, l) }()
+		l, cancel, done := serving(t, s)
 
 		var slow sync.WaitGroup
 		for range places {
@@ -127,10 +134,7 @@ func TestStopLetsAnswersEnd(t *testing.T) {
 		s := newTestServer(t, func(o *ServerOptions) {
 			o.Ready = func() []string { time.Sleep(500 * time.Millisecond); return nil }
 		})
-		l := newPipeListener()
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- s.serve(ctx, l) }()
+		l, cancel, done := serving(t, s)
 		answer := fetch(l.dial(), "/readyz")
 		synctest.Wait()
 		stop := time.Now()
@@ -156,10 +160,7 @@ func TestStopIsBounded(t *testing.T) {
 		s := newTestServer(t, func(o *ServerOptions) {
 			o.Ready = func() []string { <-release; return nil }
 		})
-		l := newPipeListener()
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- s.serve(ctx, l) }()
+		l, cancel, done := serving(t, s)
 		answer := fetch(l.dial(), "/readyz")
 		synctest.Wait()
 		cancel()
@@ -189,10 +190,7 @@ func TestStopEndsStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestServer(t, nil)
 		s.handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-		l := newPipeListener()
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- s.serve(ctx, l) }()
+		l, cancel, done := serving(t, s)
 		answer := fetch(l.dial(), "/stream")
 		synctest.Wait()
 		stop := time.Now()

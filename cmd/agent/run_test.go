@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tillpost/agent/config"
+	"tillpost/internal/proctest"
 )
 
 // Not parallel: it changes the environment.
@@ -34,7 +35,7 @@ func TestNotifyTellsSystemd(t *testing.T) {
 	defer conn.Close()
 	t.Setenv("NOTIFY_SOCKET", path)
 	notify(logger, "READY=1")
-	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(proctest.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	got := make([]byte, 100)
