@@ -71,8 +71,11 @@ func notTOML(name string, err error) error {
 	if at, ok := errors.AsType[*toml.DecodeError](err); ok {
 		f.Line, f.Column = at.Position()
 	}
-	if strings.HasSuffix(f.Problem, "at start of value") {
+	switch {
+	case strings.HasSuffix(f.Problem, "at start of value"):
 		f.Want = "texts and durations are written in quotes"
+	case strings.Contains(f.Problem, "already"):
+		f.Want = "keep it once"
 	}
 	return &Error{File: name, Faults: []Fault{f}}
 }

@@ -21,14 +21,14 @@ func readPayload(name string, in io.Reader) ([]byte, error) {
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, fmt.Errorf("read the payload: %w", err)
+			return nil, fmt.Errorf("read the payload: %w; name its file, or - for standard input", err)
 		}
 		defer func() { _ = f.Close() }() // only read from
 		in = f
 	}
 	data, err := io.ReadAll(io.LimitReader(in, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("read the payload: %w", err)
+		return nil, fmt.Errorf("read the payload: %w; name its file, or - for standard input", err)
 	}
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("%s has more than %d KiB: it is no request", name, maxFile>>10)
