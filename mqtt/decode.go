@@ -113,9 +113,34 @@ func check(k Kind, terminal string, root any, rules Rules, f *faults) error {
 	if err != nil {
 		return err
 	}
+	if path, most := crowded(k, root); path != "" {
+		f.add(path, fmt.Sprintf("must hold at most %d products", most))
+		return nil
+	}
 	checkRules(k, terminal, root, rules, f)
 	v.validate(k, root, f)
 	return nil
+}
+
+// crowded points at products that are more than could be right: so many don't
+// fit into a payload, and to look for the faults of each would hold up those
+// who wait behind.
+func crowded(k Kind, root any) (path string, most int) {
+	most = 4000 // of a number and an amount
+	if k == KindOrder {
+		most = 1500
+	}
+	switch products := objectAt(root, string(k))["products"].(type) {
+	case []any:
+		if len(products) > most {
+			path = pointer(string(k), "products")
+		}
+	case map[string]any:
+		if len(products) > most {
+			path = pointer(string(k), "products")
+		}
+	}
+	return path, most
 }
 
 func unknownKindMessage() string {

@@ -87,3 +87,28 @@ func TestTheIDOfARefusal(t *testing.T) {
 		}
 	}
 }
+
+// Faults by the ten thousand take a second to find, in which nobody else is served.
+func TestProductsThatCanNotBeRightAreNotReadOneByOne(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		kind     Kind
+		products string
+		want     int
+	}{
+		{KindOrder, "[" + strings.Repeat("{},", 1499) + "{}]", MaxFieldErrors},
+		{KindOrder, "[" + strings.Repeat("{},", 1500) + "{}]", 1},
+		{KindRefund, "[" + strings.Repeat("{},", 3999) + "{}]", MaxFieldErrors},
+		{KindRefund, "[" + strings.Repeat("{},", 4000) + "{}]", 1},
+		{KindApproval, "[" + strings.Repeat("{},", 4000) + "{}]", 1},
+	} {
+		payload := `{"requestId":"r","` + string(tt.kind) + `":{"products":` + tt.products + `}}`
+		_, r := Decode(testTopics, testTopics.Request(testTerminal, tt.kind), false, []byte(payload), testRules())
+		if r == nil || len(r.Errors) != tt.want {
+			t.Fatalf("%s: %+v, want %d faults", tt.kind, r, tt.want)
+		}
+		if path := "/" + string(tt.kind) + "/products"; tt.want == 1 && r.Errors[0].Path != path {
+			t.Errorf("%s: %+v", tt.kind, r.Errors)
+		}
+	}
+}
