@@ -154,7 +154,7 @@ func (a *Agent) connectParts() error {
 	ls.health, ls.directory = a.health, newDirectory(a.cfg.Terminals)
 	ls.followers, ls.details, ls.doubtCheck = newFollowers(), &ban{}, a.cfg.Policy.DoubtCheck
 	ls.expiries = newExpiries(a.clock, a.store)
-	ls.expiries.fire = func(seq uint64, terminal string) { l := ls.lane(terminal); l.do(func() { l.expire(seq) }) }
+	ls.expiries.fire = func(terminal string, seqs []uint64) { l := ls.lane(terminal); l.do(func() { l.expire(seqs) }) }
 	if err := a.openAPI(); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 type expiries struct {
 	clock Clock
 	store Outbox
-	fire  func(seq uint64, terminal string)
+	fire  func(terminal string, seqs []uint64) // of one terminal, by their ends
 
 	mu   sync.Mutex
 	heap expiryHeap
@@ -103,14 +103,53 @@ func (x *expiries) due() {
 		ended = append(ended, first)
 	}
 	x.mu.Unlock()
+	over := map[string][]uint64{}
 	for _, e := range ended {
 		r, err := x.store.Get(e.seq)
 		switch {
 		case err != nil || r.State.Final():
 		case r.State == outbox.StateQueued:
-			x.fire(e.seq, e.terminal)
+			over[e.terminal] = append(over[e.terminal], e.seq)
 		case r.State == outbox.StateSending || r.State == outbox.StateInDoubt:
 			x.set(e.seq, e.terminal, expireAgain) // it may come back to the queue
+		}
+	}
+	for terminal, seqs := range over {
+		x.fire(terminal, seqs)
+	}
+}
+
+// expireBatch is how many requests of a lane may end in one commit.
+const expireBatch = 256
+
+// expire ends queued requests whose time to live is over. A whole queue may end at the same moment, so they share commits;
+// between two of them the lane looks at what else is to be done.
+func (l *lane) expire(seqs []uint64) {
+	if len(seqs) > expireBatch {
+		rest := seqs[expireBatch:]
+		seqs = seqs[:expireBatch]
+		defer l.do(func() { l.expire(rest) })
+	}
+	type end struct {
+		r   outbox.Request
+		fx  []outbox.Effect
+		err error
+	}
+	ends := make([]end, len(seqs))
+	e := outbox.Event{Type: outbox.Expired}
+	var commits sync.WaitGroup
+	for i, seq := range seqs {
+		if !l.expireUnread(seq) {
+			commits.Go(func() { ends[i].r, ends[i].fx, ends[i].err = l.commit(seq, e) })
+		}
+	}
+	commits.Wait()
+	for i, seq := range seqs {
+		switch {
+		case ends[i].err != nil:
+			l.commitFailed(seq, e, ends[i].err)
+		case ends[i].r.Seq != 0:
+			l.applied(ends[i].r, e, ends[i].fx)
 		}
 	}
 }

@@ -103,22 +103,19 @@ func (l *lane) look(key callKey, uuid string, done func(look)) {
 	})
 }
 
-// expire ends a queued request whose time to live is over. A refund that was called busy may have been carried out all the
-// same, and bears no mark by which it would be found later: its books are read first.
-func (l *lane) expire(seq uint64) {
+// expireUnread sees to a request whose time to live is over and which may have been carried out all the same: a refund that
+// was called busy bears no mark by which it would be found later, so its books are read first. false: it is none of these.
+func (l *lane) expireUnread(seq uint64) bool {
 	r, err := l.store.Get(seq)
-	if err != nil {
-		return // pruned
-	}
-	if r.State != outbox.StateQueued || r.Busy == 0 || r.Refund == nil {
-		l.apply(seq, outbox.Event{Type: outbox.Expired})
-		return
+	if err != nil || r.State != outbox.StateQueued || r.Busy == 0 || r.Refund == nil {
+		return false
 	}
 	l.look(callKey{seq: seq, effect: outbox.Query}, r.OrderUUID, func(k look) {
 		if now, err := l.store.Get(seq); err == nil && now.Entered == r.Entered { // else another attempt has its own end
 			l.apply(seq, outbox.Event{Type: outbox.Expired, Books: k.books})
 		}
 	})
+	return true
 }
 
 const booksAgain = 2 * time.Second
