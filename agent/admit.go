@@ -55,7 +55,9 @@ func targetOf(req *mqtt.Request) (pointer, target string, kinds []outbox.Kind) {
 	case req.Resend != nil:
 		return "/target", req.Resend.Target, []outbox.Kind{order}
 	case req.Check != nil:
-		return "/target", req.Check.Target, []outbox.Kind{order, refund, approval}
+		return "/target", req.Check.Target, []outbox.Kind{
+			order, refund, approval, outbox.KindCancel, outbox.KindResend, outbox.KindCheck, outbox.KindResolution,
+		}
 	case req.Resolution != nil:
 		return "/target", req.Resolution.Target, []outbox.Kind{order, refund, approval}
 	}

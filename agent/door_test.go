@@ -132,3 +132,30 @@ func TestWhatDoesNotQueueHasNoPosition(t *testing.T) {
 		w.down(false)
 	})
 }
+
+// A check may ask for anything that was seen; what has no order has its status told again.
+func TestACheckOfWhatHasNoOrder(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		uuid := w.sale(oslo, "s1")
+		w.send(oslo, "cancels", `{"requestId":"c1","target":"s1"}`)
+		w.until(5*time.Second, oslo, "c1", "rejected")
+		w.send(oslo, "cancels", fmt.Sprintf(`{"requestId":"c2","orderUuid":%q,"type":"payment"}`, uuid))
+		w.until(5*time.Second, oslo, "c2", "rejected")
+		w.send(oslo, "checks", `{"requestId":"k1","target":"s1"}`)
+		w.until(5*time.Second, oslo, "k1", "done")
+		calls := w.sim.Count(simulator.OpPaymentStatus)
+		for of, state := range map[string]string{"c1": "rejected", "c2": "rejected", "k1": "done"} {
+			told := len(w.told(of))
+			w.send(oslo, "checks", fmt.Sprintf(`{"requestId":"of-%s","target":%q}`, of, of))
+			if s := w.until(5*time.Second, oslo, "of-"+of, "done"); s.Reason == nil || s.Reason.Code != state {
+				t.Errorf("%s: %+v", of, s.Reason)
+			}
+			if now := w.told(of); len(now) != told+1 || now[told] != now[told-1] {
+				t.Errorf("%s: told %v", of, now)
+			}
+		}
+		if n := w.sim.Count(simulator.OpPaymentStatus); n != calls {
+			t.Errorf("%d calls were made", n-calls)
+		}
+	})
+}
