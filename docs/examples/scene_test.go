@@ -107,6 +107,11 @@ func (s *scene) runAgent(policy ...string) {
 		}
 		s.spy.judge(s.T)
 	})
+	s.Cleanup(func() {
+		if !s.Failed() {
+			s.spy.await(s, 1, "/display") // a refusal is told before that
+		}
+	})
 }
 
 // spy reads all topics under a prefix.

@@ -35,12 +35,13 @@ func TestABrokerWithoutMemory(t *testing.T) {
 	w.sale(terminal(0), "after")
 	// What is told anew is retained anew.
 	w.listen()
-	w.untilState(soon, terminal(1), "open", "awaiting_customer")
 	for _, topic := range topics {
-		if m := w.heard.messages("shop/" + topic); len(m) == 0 || !m[0].Retained {
+		w.until(soon, topic+" to be told to who comes later", func() bool { return len(w.heard.messages("shop/"+topic)) > 0 })
+		if m := w.heard.messages("shop/" + topic); !m[0].Retained {
 			t.Errorf("%s is not retained", topic)
 		}
 	}
+	w.untilState(soon, terminal(1), "open", "awaiting_customer")
 }
 
 func TestReadinessFollowsTheBroker(t *testing.T) {
