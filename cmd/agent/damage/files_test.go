@@ -132,9 +132,10 @@ func TestDamagedOutboxIsRestored(t *testing.T) {
 		if !strings.Contains(text, d.found) || !strings.Contains(text, "3 requests are in doubt") {
 			t.Errorf("%s: told %q", d.name, text)
 		}
-		if log := w.agent.Said.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "problem=outboxRestored") {
-			t.Errorf("%s: the log does not tell", d.name)
-		}
+		w.until("the log to tell of a file that is "+d.name, func() bool {
+			log := w.agent.Said.String()
+			return strings.Contains(log, "level=ERROR") && strings.Contains(log, "problem=outboxRestored")
+		})
 		w.problem("outboxRolledBack")
 		w.untilState("first", "in_doubt")
 		w.untilState("second", "in_doubt")

@@ -141,7 +141,7 @@ func TestBadMessagesAreRefusedAndTold(t *testing.T) {
 			t.Errorf("%s: %s", b.name, problem)
 		}
 	}
-	if s := w.now(terminal(0), "bad"); s.State != "rejected" || !s.Final || s.reason() == "" {
+	if s := w.untilState(soon, terminal(0), "bad", "rejected"); !s.Final || s.reason() == "" {
 		t.Errorf("the status of the refused is %+v", s)
 	}
 	w.sale(terminal(0), "good")
