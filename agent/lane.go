@@ -34,6 +34,7 @@ type lane struct {
 	books   map[uint64]outbox.Books // read for the next attempt
 	tries   map[uint64]int          // looks at the books in a row that failed
 	ends    map[uint64]int          // ends of a refund told in a row that can't be believed yet
+	dials   map[uint64]int          // that failed for the next attempt
 	hints   map[uint64]string       // orders that a callback named while their request was sending
 	moved   bool                    // something may be startable now
 	told    bool                    // positions are to be told soon
@@ -57,7 +58,7 @@ func newLane(ls *lanes, terminal string) *lane {
 		lanes: ls, terminal: terminal, wake: make(chan struct{}, 1),
 		timers: map[timerKey]*alarm{}, entered: map[uint64]outbox.Instant{}, calls: map[callKey]bool{},
 		cleared: map[uint64]outbox.SearchResult{}, books: map[uint64]outbox.Books{}, tries: map[uint64]int{}, ends: map[uint64]int{},
-		hints: map[uint64]string{},
+		dials: map[uint64]int{}, hints: map[uint64]string{},
 	}
 }
 
@@ -135,6 +136,7 @@ func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 	if l.entered[seq] != r.Entered {
 		l.clearTimers(seq)
 		l.entered[seq] = r.Entered
+		delete(l.dials, seq)
 		l.arrived(r)
 	}
 	for _, f := range fx {

@@ -151,6 +151,7 @@ func (l *lane) dialled(conn *api.Conn, err error) {
 		wait = max(out.RetryAfter, 50*time.Millisecond)
 	}
 	if r, err := l.store.Get(at.Head); err == nil {
+		l.dials[r.Seq]++
 		l.waits(r, outbox.WaitAPIUnreachable, wait)
 	}
 	l.wakeAt(at.Head, outbox.TimerRetry, wait, false)
@@ -174,7 +175,7 @@ func (l *lane) waits(r outbox.Request, code string, next time.Duration) {
 		return // it has moved on since it was read, and that was told
 	}
 	now := l.clock.Now()
-	w := &outbox.Waiting{Code: code, Since: now, Attempts: r.Attempts}
+	w := &outbox.Waiting{Code: code, Since: now, Attempts: r.Attempts + l.dials[r.Seq]}
 	if next > 0 {
 		w.Next = now.Add(next)
 	}

@@ -145,6 +145,8 @@ func TestOutageCostsNothingButTime(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		if s := w.now(oslo, "kept"); s.Revision != 1 {
 			t.Errorf("an outage cost %d writes", s.Revision-1)
+		} else if n := s.Waiting.Attempts; n < 12 { // every 15 seconds at least
+			t.Errorf("tried %d times in three minutes", n)
 		}
 		if err := w.sim.SetDown(false); err != nil {
 			t.Fatal(err)

@@ -216,8 +216,11 @@ type status struct {
 	OrderUUID string `json:"orderUuid"`
 	Late      bool   `json:"late"`
 	Position  int    `json:"queuePosition"`
-	Waiting   *struct{ Code string }
-	Reason    *struct{ Code, Message string }
+	Waiting   *struct {
+		Code     string
+		Attempts int
+	}
+	Reason *struct{ Code, Message string }
 }
 
 // now is the retained status of a request, zero if there is none.
