@@ -38,8 +38,14 @@ func (a *Agent) checkTrust() {
 	a.lookout.witness.mine = heard{Instance: id.Instance, Generation: id.Generation, Since: mqtt.At(a.since).String()}
 	a.lookout.quiet = true
 	a.tellRecovery()
+	accepted, err := Accepted(a.store)
+	if err != nil {
+		a.log.Warn("started without the journal of what was accepted", "err", err)
+	}
+	a.intake.forgotten.accepted(accepted)
+	a.intake.forgotten.older = func() bool { return a.gate.isShut(gateRolledBack) }
 	mine := accountOf(a.cfg)
-	err := a.store.BindAccount(context.Background(), mine)
+	err = a.store.BindAccount(context.Background(), mine)
 	if errors.Is(err, outbox.ErrWrongAccount) {
 		a.guard.elsewhere = true
 		bound, _ := a.store.Account()

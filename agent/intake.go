@@ -34,7 +34,10 @@ type intake struct {
 	// for its own request, and only those that share a commit share its failure.
 	inOrder bool
 	expect  func(terminal string) // a request for it is about to be written
-	log     *slog.Logger
+	// forgotten knows what a newer copy of the outbox has told; doubted looks into a request that it has told of.
+	forgotten forgotten
+	doubted   func(r outbox.Request, orderUUID string)
+	log       *slog.Logger
 
 	mu    sync.Mutex
 	queue []mqtt.Delivery
@@ -94,6 +97,8 @@ func (in *intake) run(ctx context.Context) {
 type arrived struct {
 	delivery mqtt.Delivery
 	request  outbox.Request
+	// hint is an order that a newer copy of the outbox has named for it.
+	hint string
 }
 
 // rules is what the door has to know of this shop and moment.
@@ -171,7 +176,8 @@ func (in *intake) take(ctx context.Context, batch []mqtt.Delivery) {
 				r.CancelWanted, r.CancelReason = true, outbox.CodeCancelled
 			}
 		}
-		good = append(good, arrived{d, r})
+		r, hint := in.mayBeDone(r, now)
+		good = append(good, arrived{d, r, hint})
 	}
 	_ = in.add(ctx, good) // nothing comes after it
 }
@@ -194,6 +200,10 @@ func (in *intake) add(ctx context.Context, good []arrived) error {
 	in.problems.clear(ProblemOutboxFailed, "")
 	for i, a := range good {
 		switch added[i].Verdict {
+		case outbox.AddedNew:
+			if r := added[i].Request; r.State == outbox.StateInDoubt {
+				in.doubted(r, a.hint)
+			}
 		case outbox.AddedSame:
 			in.again(added[i].Request)
 		case outbox.AddedConflict:

@@ -210,6 +210,9 @@ func (a *Agent) openBus() error {
 		return err
 	}
 	a.bus, a.publish.bus = bus, bus
+	if r, ok := bus.(mqtt.Recaller); ok {
+		a.intake.forgotten.recall, a.intake.doubted = r.Recall, a.lanes.doubted
+	}
 	return nil
 }
 

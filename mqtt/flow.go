@@ -17,6 +17,9 @@ func (s *session) arrive(m paho.Message) {
 		signal(s.arrivals)
 		return
 	}
+	if s.recalls(m) {
+		return
+	}
 	a := &arrival{message: m}
 	s.unsettled = append(s.unsettled, a)
 	if s.topics.OwnTopic(m.Topic()) {

@@ -92,6 +92,15 @@ func (u *Bus) link() (l *link, closing bool) {
 	return u.current, u.closing
 }
 
+// Recall implements mqtt.Recaller.
+func (u *Bus) Recall(topic string) ([]byte, error) {
+	if !u.Connected() {
+		return nil, mqtt.ErrNotConnected
+	}
+	payload, _ := u.broker.Retained(topic)
+	return payload, nil
+}
+
 // Connected implements mqtt.Bus.
 func (u *Bus) Connected() bool {
 	l, _ := u.link()

@@ -67,6 +67,7 @@ func TestBus(t *testing.T, factory Factory) {
 		{"ends in order", false, testOrderlyEnd},
 		{"ignores its own display", false, testOwn},
 		{"hears of other agents", true, testAgents},
+		{"recalls what is retained", true, testRecall},
 	} {
 		if test.beside && factory.Embedded {
 			continue

@@ -35,6 +35,38 @@ func testAgents(t *testing.T, w World) {
 	}
 }
 
+// testRecall: what stands on a topic of ours is given when it is asked for, and
+// disturbs nothing else.
+func testRecall(t *testing.T, w World) {
+	topic := func(id string) string { return topics.Status("T1", id) }
+	w.Publish(mqtt.Message{Topic: topic("kept"), Payload: []byte("old news"), Retained: true})
+	r := start(t, w, nil)
+	r.up()
+	bus, ok := r.bus.(mqtt.Recaller)
+	if !ok {
+		t.Fatal("the bus can't recall")
+	}
+	for range 2 {
+		for id, want := range map[string]string{"kept": "old news", "none": ""} {
+			if got, err := bus.Recall(topic(id)); err != nil || string(got) != want {
+				t.Errorf("recalled %q, %v; want %q", got, err, want)
+			}
+		}
+		w.Publish(request(1))
+		r.next(name(1)).Ack()
+	}
+	if err := r.bus.Publish(mqtt.Message{Topic: topic("kept"), Payload: []byte("news"), Retained: true}).Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := bus.Recall(topic("kept")); err != nil || string(got) != "news" {
+		t.Errorf("recalled %q, %v", got, err)
+	}
+	r.end()
+	if _, err := bus.Recall(topic("kept")); err == nil {
+		t.Error("recalled without a broker")
+	}
+}
+
 func (r *rig) hears(payload string, retained bool) {
 	r.t.Helper()
 	m := receive(r.t, r.agents, payload)

@@ -1,0 +1,86 @@
+package agent
+
+import (
+	"encoding/json"
+	"time"
+
+	"tillpost/outbox"
+)
+
+// forgottenFor is how long after an operator accepted an older copy of the outbox tills may ask again for what it has
+// forgotten.
+const forgottenFor = 24 * time.Hour
+
+// revisionMost bounds what is believed of a revision that a broker shows.
+const revisionMost = 1 << 20
+
+// forgotten finds out whether a request that is new to an older copy of the outbox, or to a restored one, was already
+// known to the newer copy: then the broker still holds its status.
+type forgotten struct {
+	// recall asks the broker what it retains on a topic; nil where it remembers nothing.
+	recall func(topic string) ([]byte, error)
+	// older tells that this copy is an older one, or was restored, and that nobody has accepted it.
+	older func() bool
+	// until: it was accepted, and may still be asked for what it has forgotten.
+	until time.Time
+}
+
+// accepted takes the journal of what operators accepted.
+func (f *forgotten) accepted(list []Acceptance) {
+	for _, a := range list {
+		if end := a.At.Add(forgottenFor); a.Code == ProblemRolledBack && end.After(f.until) {
+			f.until = end
+		}
+	}
+}
+
+// toldStatus is what counts of a status that a newer copy has told.
+type toldStatus struct {
+	State     string `json:"state"`
+	Revision  uint64 `json:"revision"`
+	OrderUUID string `json:"orderUuid"`
+}
+
+// told gives the status that a newer copy told of a request; zero if there is none.
+func (f *forgotten) told(topic string, now time.Time) (s toldStatus, err error) {
+	if f.recall == nil || !f.older() && !now.Before(f.until) {
+		return s, nil
+	}
+	raw, err := f.recall(topic)
+	if err != nil || len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
+		return toldStatus{}, err // what is no status is none of ours
+	}
+	s.Revision = min(s.Revision, revisionMost)
+	return s, nil
+}
+
+// mayBeDone puts a new request in doubt that a newer copy of the outbox has told of: it may have been carried out there. It
+// gives the order that was named then, as a hint to be verified.
+func (in *intake) mayBeDone(r outbox.Request, now outbox.Instant) (doubted outbox.Request, hint string) {
+	if !r.Kind.Laned() || in.knows(r.ID) {
+		return r, ""
+	}
+	told, err := in.forgotten.told(in.topics.Status(r.Terminal, r.ID), now.Time())
+	if err != nil {
+		in.log.Warn("the broker could not be asked what a newer copy of the outbox has told of a request", "request", r.ID, "err", err)
+	}
+	if told.State == "" {
+		return r, ""
+	}
+	in.log.Warn("a request that this copy of the outbox does not know was told of by a newer one; it is in doubt", "request", r.ID, "terminal", r.Terminal, "told", told.State)
+	// Tills take lower revisions for old news.
+	r.Revision, r.Folded = r.Revision+told.Revision, r.Folded+int(told.Revision) //nolint:gosec // no request has that many
+	if r.Kind == outbox.KindOrder {
+		hint = told.OrderUUID
+	}
+	return outbox.AfterRestore(r, now), hint
+}
+
+// doubted takes up a request that came in doubt. The order that a newer copy named for it is verified as a callback's is.
+func (ls *lanes) doubted(r outbox.Request, orderUUID string) {
+	l := ls.lane(r.Terminal)
+	l.post(r.Seq, outbox.Event{Type: outbox.Restarted})
+	if orderUUID != "" {
+		l.post(r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
+	}
+}
