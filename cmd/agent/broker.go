@@ -85,7 +85,7 @@ func newConnection(cfg *config.Config, filters []string) (*connection, error) {
 	m := cfg.MQTT
 	if read := cfg.PasswordReader(); read != nil { // what no waiting mends is told at once
 		if _, err := read(); err != nil {
-			return nil, fmt.Errorf("read the broker's password: %w; name the right file, one that only you can read, with --password-file", err)
+			return nil, fmt.Errorf("reading the broker's password: %w; name the right file, one that only you can read, with --password-file", err)
 		}
 	}
 	c := &connection{events: make(chan event)}
