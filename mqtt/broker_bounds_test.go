@@ -19,9 +19,9 @@ func TestBrokerSizes(t *testing.T) {
 	b := startBroker(t, nil)
 	w := dialWire(t, b.Broker, 4)
 	w.hello(nil)
-	w.publish("test/terminals/T1/orders", bytes.Repeat([]byte("x"), 4*mqtt.MaxPayload), 1, nil)
+	w.publish("test/terminals/T1/orders", bytes.Repeat([]byte("x"), 16*mqtt.MaxPayload), 1, nil)
 	d := receive(t, b.deliveries)
-	if len(d.Payload) != 4*mqtt.MaxPayload {
+	if len(d.Payload) != 16*mqtt.MaxPayload {
 		t.Errorf("%d bytes came", len(d.Payload))
 	}
 	d.Ack()
@@ -30,6 +30,26 @@ func TestBrokerSizes(t *testing.T) {
 	}
 	w.write([]byte{packets.Publish<<4 | 2, 0xff, 0xff, 0x7f})
 	w.closed("a packet of 2 MiB")
+}
+
+// TestBrokerPassesNothingLargeOn: a message that a till may send to be refused
+// is too large to be passed on to others, whom a few of them would cut off.
+func TestBrokerPassesNothingLargeOn(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	reader, writer := dialWire(t, b.Broker, 4), dialWire(t, b.Broker, 4)
+	reader.hello(nil)
+	reader.subscribe("shop/#", nil)
+	writer.hello(nil)
+	for _, size := range []int{4*mqtt.MaxPayload + 1, 4 * mqtt.MaxPayload} {
+		writer.publish("shop/drawer", bytes.Repeat([]byte("x"), size), 1, nil)
+		if ack, _ := writer.read(); ack.FixedHeader.Type != packets.Puback {
+			t.Fatalf("%+v", ack.FixedHeader)
+		}
+	}
+	if m, _ := reader.read(); len(m.Payload) != 4*mqtt.MaxPayload {
+		t.Errorf("%d bytes were passed on", len(m.Payload))
+	}
 }
 
 // TestBrokerStrangers: before the login, a client can't have us reserve memory,

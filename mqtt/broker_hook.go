@@ -15,7 +15,10 @@ import (
 const (
 	// maxBrokerPacket is a payload that is refused with a reason, and what
 	// goes with it; a client that sends more is disconnected.
-	maxBrokerPacket = 4*MaxPayload + 4<<10
+	maxBrokerPacket = 16*MaxPayload + 4<<10
+	// maxForeign bounds what is passed on between clients: a reader would be
+	// cut off by few large ones.
+	maxForeign = 4 * MaxPayload
 	// maxSubscriptions bounds the filters of one client.
 	maxSubscriptions = 100
 	// maxUnfinished is how many QoS 2 messages a client may leave without
@@ -311,7 +314,9 @@ var errNotWritten = packets.Code{
 func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
 	b, p := h.b, peerOf(cl)
 	if b.foreign(pk.TopicName) {
-		b.tell(Message{Topic: pk.TopicName, Payload: pk.Payload}, cl.ID)
+		if len(pk.Payload) <= maxForeign {
+			b.tell(Message{Topic: pk.TopicName, Payload: pk.Payload}, cl.ID)
+		}
 		return pk, packets.CodeSuccessIgnore
 	}
 	if err := b.take(pk); err != nil {
