@@ -248,13 +248,13 @@ func (a *Agent) observe(c api.Call) {
 func (a *Agent) committed(changes []outbox.Change) {
 	for _, c := range changes {
 		r := c.Request
+		a.count(r, c.Previous) // first: who has heard of an end finds it in the metrics
 		a.publish.changed(r, place{c.Position, c.Behind})
 		if c.Previous == 0 {
-			a.metrics.RequestAccepted(r.Kind.String())
 			a.admitted(r)
 		}
-		if r.State.Final() && r.State != c.Previous {
-			a.finished(r, c.Previous)
+		if r.State.Final() {
+			a.lanes.expiries.drop(r.Seq)
 		}
 		a.settled(r, c.Previous)
 		a.lanes.followed(r)
@@ -283,10 +283,15 @@ func (a *Agent) admitted(r outbox.Request) {
 	}
 }
 
-func (a *Agent) finished(r outbox.Request, previous outbox.State) {
-	took, ok := a.clock.Now().Since(r.Accepted)
-	a.metrics.RequestFinished(r.Kind.String(), r.State.String(), took, ok && !previous.Final())
-	a.lanes.expiries.drop(r.Seq)
+// count counts a request that came in, and one that ended.
+func (a *Agent) count(r outbox.Request, previous outbox.State) {
+	if previous == 0 {
+		a.metrics.RequestAccepted(r.Kind.String())
+	}
+	if r.State.Final() && r.State != previous {
+		took, ok := a.clock.Now().Since(r.Accepted)
+		a.metrics.RequestFinished(r.Kind.String(), r.State.String(), took, ok && !previous.Final())
+	}
 }
 
 // settled takes away the problems that a change has ended.
