@@ -55,6 +55,7 @@ func TestARefundEndsLikeTheOneBefore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, "", func(w *world) {
+				w.sim.SetThresholds(simulator.Thresholds{})
 				w.sim.SetLookups(c.lookups)
 				w.sale(oslo, "o")
 				if err := w.sim.SetRefundCustomer(oslo, c.customer); err != nil { // over before the first look
@@ -63,7 +64,10 @@ func TestARefundEndsLikeTheOneBefore(t *testing.T) {
 				w.refundPart("r1", "o", "")
 				w.until(10*time.Second, oslo, "r1", c.want)
 				w.refundPart("r2", "o", "")
-				w.until(20*time.Second, oslo, "r2", c.want)
+				w.until(3*time.Second, oslo, "r2", c.want) // it was seen to be under way
+				w.sim.Inject(simulator.Fault{Operation: simulator.OpRefundStatus, Times: 2, Skip: 1, Do: simulator.Status(502, "")})
+				w.refundPart("r3", "o", "")
+				w.until(20*time.Second, oslo, "r3", c.want) // it was not
 			})
 		})
 	}
@@ -84,5 +88,18 @@ func TestAnApprovalIsNotTheRefundBefore(t *testing.T) {
 		w.until(20*time.Second, oslo, "r2", "awaiting_approval")
 		time.Sleep(24 * time.Hour)
 		w.until(0, oslo, "r2", "awaiting_approval")
+	})
+}
+
+// TestADecisionLikeTheOneBefore: an approver who denies at once is heard, though a denial stood before.
+func TestADecisionLikeTheOneBefore(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(oslo, "o")
+		w.sim.SetApprover(simulator.Deny(time.Second))
+		for _, id := range []string{"r1", "r2"} {
+			w.sim.Inject(simulator.Fault{Operation: simulator.OpRefund, Do: simulator.Refuse(400, "Conflict of Business Logic", "refundRejectionForWeeklyThresholdExceed")})
+			w.refundPart(id, "o", `,"requestApproval":{"message":"damaged goods"}`)
+			w.until(10*time.Second, oslo, id, "declined")
+		}
 	})
 }

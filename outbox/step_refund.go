@@ -246,19 +246,26 @@ func (m *move) accept() {
 		// Nothing takes it back any more, so a wish to cancel is over.
 		m.r.CancelWanted, m.r.CancelReason = false, ""
 		m.to(StateAwaitingApproval, nil, nil)
-		m.wake(TimerPoll, m.refundPoll())
+		m.firstLook()
 		m.wakeAnswering(TimerDoubtHold, approvalHold)
 	case m.r.CancelWanted:
 		m.cancelAtAPI()
 	default:
 		m.to(StateAwaitingRefund, nil, nil)
-		if m.e.Type == Accepted {
-			m.wake(TimerPoll, m.pollAfter())
-		} else {
-			m.query()
-		}
+		m.firstLook()
 		m.customerTimer()
 	}
+}
+
+// firstLook asks how a refund stands, at once where an earlier one of the order had ended: that this one is under way has
+// to be seen, so that its end can be told from that one's.
+func (m *move) firstLook() {
+	b := m.r.Refund.Before
+	if m.e.Type != Accepted || b == nil || !b.StatusRead || b.Status == StatusRefunded || b.Status == StatusRefundDenied {
+		m.query()
+		return
+	}
+	m.wake(TimerPoll, m.refundPoll())
 }
 
 // refundRefused: over a threshold an approval is asked for, if the till wants that (Front Payment, Request Refund
