@@ -241,3 +241,27 @@ func TestDecodeTakesARepetition(t *testing.T) {
 		t.Error("another one of three days ago under the same id is taken")
 	}
 }
+
+// The documents set no bounds for texts; the payload's own is enough.
+func TestDecodeTakesTextsOfAnyLength(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		kind         Kind
+		payload, old string
+	}{
+		{KindOrder, exampleFull, `"Hair Wash"`},
+		{KindOrder, exampleFull, `"Kari Nordmann"`},
+		{KindOrder, exampleFull, `"customerNotes": ""`},
+		{KindApproval, exampleApproval, `"refundRejectionForWeeklyThresholdExceed"`},
+		{KindRefund, `{"requestId":"r","orderUuid":"ODR1","full":true,"requestApproval":{"message":"m"}}`, `"m"`},
+	} {
+		room := MaxPayload - len(tt.payload)
+		for size, fits := range map[int]bool{room: true, room + 1: false} {
+			payload := edit(t, tt.payload, tt.old, strings.TrimSuffix(tt.old, `"`)+strings.Repeat("x", size)+`"`)
+			_, r := Decode(testTopics, testTopics.Request(testTerminal, tt.kind), false, []byte(payload), testRules())
+			if fits != (r == nil) || r != nil && r.Code != CodeTooLarge {
+				t.Errorf("%s of %d bytes: %v", tt.old, len(payload), r)
+			}
+		}
+	}
+}
