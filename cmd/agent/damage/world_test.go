@@ -191,10 +191,7 @@ func (w *world) problem(code string) string {
 type status struct {
 	State    string
 	Revision int
-	Waiting  struct {
-		Code     string
-		Attempts int
-	}
+	Waiting  struct{ Code string }
 }
 
 func (w *world) now(id string) (s status) {

@@ -47,7 +47,7 @@ func TestMetricsAndHealth(t *testing.T) {
 		_, text := w.get("/metrics")
 		return !strings.Contains(text, "\ntillpost_"+sample+"\n")
 	}
-	// A status may be told a little before it is counted.
+	// A lane comes to rest a little after its last word.
 	proctest.Eventually(soon, func() bool { return !slices.ContainsFunc(samples, lacks) })
 	code, text := w.get("/metrics")
 	if code != 200 {
