@@ -112,3 +112,20 @@ func TestProductsThatCanNotBeRightAreNotReadOneByOne(t *testing.T) {
 		}
 	}
 }
+
+// What nobody calculates with keeps its digits, however many there are; what is calculated with has bounds.
+func TestNumbersOfUnknownKeysAreUntouched(t *testing.T) {
+	t.Parallel()
+	for _, number := range []string{"1e400", "-1E-999999999", strings.Repeat("9", 1000) + ".50", "0.00", "-0"} {
+		payload := edit(t, exampleFull, `"tnc": ""`, `"tnc": "", "points": [{"x": `+number+`}, `+number+`]`)
+		if r, rejected := decodeOrder(payload); rejected != nil || !strings.Contains(string(r.Order.Body), number) {
+			t.Errorf("%.20s: %v", number, rejected)
+		}
+	}
+	for _, known := range []string{`"rate": 42`, `"discount": 0`, `"amount": 42`} {
+		name, _, _ := strings.Cut(known, ":")
+		if _, r := decodeOrder(edit(t, exampleFull, known, name+`: [1e400]`)); r == nil || !strings.Contains(r.Errors[0].Message, "small exponent") {
+			t.Errorf("%s: %v", name, r)
+		}
+	}
+}

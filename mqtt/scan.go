@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -175,7 +176,7 @@ func (w *walker) value(depth int) (any, error) {
 		}
 		return w.array(depth)
 	case json.Number:
-		if !bounded(string(v)) {
+		if !w.untouched() && !bounded(string(v)) {
 			w.faults.add(pointer(w.path...), fmt.Sprintf("must be a number of at most %d characters and a small exponent", maxNumberLength))
 		}
 	case string:
@@ -241,6 +242,23 @@ func (w *walker) array(depth int) (any, error) {
 	}
 	_, err := w.dec.Token()
 	return list, err
+}
+
+// numbers are the members that are calculated with, by us or by the schemas. What others hold is forwarded digit for digit,
+// however many those are.
+var numbers = map[string]bool{
+	"ttlSeconds": true, "revision": true, "grandTotal": true, "subTotal": true, "totalTax": true, "totalDiscount": true,
+	"quantity": true, "rate": true, "discount": true, "tax": true, "amount": true, "id": true, "line": true,
+}
+
+// untouched tells whether the walk is below a key of which nobody wants a number.
+func (w *walker) untouched() bool {
+	for _, name := range slices.Backward(w.path) {
+		if _, err := strconv.Atoi(name); err != nil { // a list's place counts for the list
+			return !numbers[name]
+		}
+	}
+	return false
 }
 
 // bounded tells whether calculating with a JSON number is cheap.
