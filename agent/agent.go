@@ -283,17 +283,6 @@ func (a *Agent) admitted(r outbox.Request) {
 	}
 }
 
-// count counts a request that came in, and one that ended.
-func (a *Agent) count(r outbox.Request, previous outbox.State) {
-	if previous == 0 {
-		a.metrics.RequestAccepted(r.Kind.String())
-	}
-	if r.State.Final() && r.State != previous {
-		took, ok := a.clock.Now().Since(r.Accepted)
-		a.metrics.RequestFinished(r.Kind.String(), r.State.String(), took, ok && !previous.Final())
-	}
-}
-
 // settled takes away the problems that a change has ended.
 func (a *Agent) settled(r outbox.Request, previous outbox.State) {
 	if previous == outbox.StateInDoubt && r.State != outbox.StateInDoubt {
