@@ -19,14 +19,10 @@ import (
 // ownersBlob is where it is kept to which organisation each terminal belongs.
 const ownersBlob = "owners"
 
-// startTime is when this process started. It tells processes apart, so where the clock is not right anyway, two machines
-// that boot from copies of one card do not say the same.
+// startTime is when this process started, up to a second earlier. It tells processes apart, so that two which start on
+// copies of one outbox in the same moment do not say the same.
 func startTime(now outbox.Instant) time.Time {
-	t := now.Time()
-	if !now.Known {
-		t = t.Truncate(time.Second).Add(rand.N(time.Second)).Truncate(time.Millisecond)
-	}
-	return t
+	return now.Time().Add(-rand.N(time.Second)).Truncate(time.Millisecond)
 }
 
 // checkTrust finds out whether this outbox may be acted on: whether it is the one that was in use here, and whose it is.
@@ -81,6 +77,7 @@ func accountName(a outbox.Account) string {
 func (a *Agent) beginLooking() {
 	if a.cfg.MQTT.URL != "" { // the embedded broker remembers nothing
 		a.lookout.wait()
+		a.gate.shut(gateUnheard)
 	}
 	if a.cfg.API.OrganizationUUID != "" {
 		a.listing.hold(lookMost)

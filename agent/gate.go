@@ -16,6 +16,7 @@ const (
 	gateUnauthorized
 	gateLooking // for another agent, silently
 	gateListing // whose terminals these are, silently
+	gateUnheard // until our own word stands at the broker, silently
 	gateReasons
 )
 

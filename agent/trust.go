@@ -15,6 +15,8 @@ const (
 	lookMost = 5 * time.Second
 	// lookQuiet is for a broker that has nothing retained, or brings it late.
 	lookQuiet = 250 * time.Millisecond
+	// lookDeaf is for a broker that lets us read nothing, not even our own word.
+	lookDeaf = 2 * time.Second
 	// lookFirst is for whoever was thrown out by our connecting: it is back within half a second.
 	lookFirst = 3 * time.Second
 	// lookAgain is longer than the longest pause of one that is thrown out again and again.
@@ -53,7 +55,6 @@ func (b *brake) hold(d time.Duration) {
 }
 
 // end lets go at once.
-
 func (b *brake) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,8 +87,13 @@ func (a *Agent) agentHeard(payload []byte, retained bool) {
 	found := o.witness.hear(h, retained)
 	o.quiet = false
 	o.perhaps = o.perhaps || found == findPerhaps
-	up := o.up
+	up, told := o.up, o.witness.told
 	o.mu.Unlock()
+	if told && found == findNothing {
+		// Whoever begins from now on finds our word, and whoever began before us has lost the connection before its own
+		// word stood: of several that start at once, one goes on.
+		a.gate.open(gateUnheard)
+	}
 	switch found {
 	case findNothing:
 	case findPerhaps:
@@ -118,8 +124,24 @@ func (a *Agent) lookedUp() {
 		o.hold(lookFirst)
 	case quiet:
 		o.hold(lookQuiet)
+		time.AfterFunc(lookDeaf, a.deaf)
 	default:
 		o.end()
+	}
+}
+
+// deaf goes on without our own word where the broker has not let us read anything.
+func (a *Agent) deaf() {
+	o := &a.lookout
+	o.mu.Lock()
+	quiet := o.quiet
+	o.mu.Unlock()
+	switch {
+	case !quiet || a.lanes.ctx.Err() != nil:
+	case a.bus.Connected():
+		a.gate.open(gateUnheard)
+	default:
+		time.AfterFunc(lookDeaf, a.deaf)
 	}
 }
 

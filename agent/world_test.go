@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -60,6 +61,10 @@ type world struct {
 	stop   func()
 	// handle answers in the API's place, unless it is nil.
 	handle atomic.Pointer[http.HandlerFunc]
+	// client is the agent's client id, "" for the usual one; deaf keeps its own topic from it; bus changes what connects it.
+	client string
+	deaf   bool
+	bus    func(mqtt.Bus) mqtt.Bus
 	// store replaces the outbox, unless it is nil.
 	store func(outbox.Options) (agent.Outbox, error)
 }
@@ -146,6 +151,13 @@ func inWorld(t *testing.T, policy string, test func(w *world), change ...func(*s
 // start runs an agent on the world's outbox; stop ends it in order.
 func (w *world) start() {
 	w.Helper()
+	w.launch()
+	w.eventuallyOrFail(func() bool { state, _ := w.agentState(); return state == "online" || state == "degraded" })
+}
+
+// launch is start without waiting for the agent's word.
+func (w *world) launch() {
+	w.Helper()
 	cfg, err := config.Parse("test.toml", []byte(w.cfg))
 	if err != nil {
 		w.Fatal(err)
@@ -154,7 +166,14 @@ func (w *world) start() {
 		Config: cfg, Version: "test", Clock: w.clock, DialAPI: w.ln.DialContext, NoHTTP: true, Store: w.store,
 		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Bus: func(topics mqtt.Topics, will func() []byte, h mqtt.Handlers) (mqtt.Bus, error) {
-			return mqtttest.NewBus(w.broker, mqtt.Options{ClientID: "tillpost", Topics: topics, Will: will}, h), nil
+			if w.deaf {
+				h.Agent = nil
+			}
+			bus := mqtt.Bus(mqtttest.NewBus(w.broker, mqtt.Options{ClientID: cmp.Or(w.client, "tillpost"), Topics: topics, Will: will}, h))
+			if w.bus != nil {
+				bus = w.bus(bus)
+			}
+			return bus, nil
 		},
 	})
 	if err != nil {
@@ -174,7 +193,6 @@ func (w *world) start() {
 		}
 		w.stop = nil
 	}
-	w.eventuallyOrFail(func() bool { state, _ := w.agentState(); return state == "online" || state == "degraded" })
 }
 
 func (w *world) restart() {
