@@ -30,6 +30,7 @@ type shop struct {
 	broker   *mqtttest.Mosquitto // nil with the embedded one
 	mqttAddr string
 	sim      *simulator.Simulator
+	apiAddr  string
 	web      string
 	callback string
 	agent    *proctest.Process
@@ -67,7 +68,8 @@ func newShop(t *testing.T, embedded bool, terminals int, policy, outbox string) 
 	}
 	proctest.Serve(t, l, s.sim)
 	s.write("token", token)
-	s.configure(l.Addr().String())
+	s.apiAddr = l.Addr().String()
+	s.configure(s.apiAddr)
 	t.Cleanup(s.finish)
 	return s
 }
