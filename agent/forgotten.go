@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"tillpost/mqtt"
 	"tillpost/outbox"
 )
 
@@ -55,17 +56,14 @@ func (f *forgotten) told(topic string, now time.Time) (s toldStatus, err error) 
 }
 
 // mayBeDone puts a new request in doubt that a newer copy of the outbox has told of: it may have been carried out there. It
-// gives the order that was named then, as a hint to be verified.
-func (in *intake) mayBeDone(r outbox.Request, now outbox.Instant) (doubted outbox.Request, hint string) {
+// gives the order that was named then, as a hint to be verified. An error says that the broker could not be asked.
+func (in *intake) mayBeDone(r outbox.Request, now outbox.Instant) (doubted outbox.Request, hint string, err error) {
 	if !r.Kind.Laned() || in.knows(r.ID) {
-		return r, ""
+		return r, "", nil
 	}
 	told, err := in.forgotten.told(in.topics.Status(r.Terminal, r.ID), now.Time())
-	if err != nil {
-		in.log.Warn("the broker could not be asked what a newer copy of the outbox has told of a request", "request", r.ID, "err", err)
-	}
-	if told.State == "" {
-		return r, ""
+	if err != nil || told.State == "" {
+		return r, "", err
 	}
 	in.log.Warn("a request that this copy of the outbox does not know was told of by a newer one; it is in doubt", "request", r.ID, "terminal", r.Terminal, "told", told.State)
 	// Tills take lower revisions for old news.
@@ -73,7 +71,15 @@ func (in *intake) mayBeDone(r outbox.Request, now outbox.Instant) (doubted outbo
 	if r.Kind == outbox.KindOrder {
 		hint = told.OrderUUID
 	}
-	return outbox.AfterRestore(r, now), hint
+	return outbox.AfterRestore(r, now), hint, nil
+}
+
+// unasked leaves messages with the broker that could not be asked about the first of them: they come again.
+func (in *intake) unasked(batch []mqtt.Delivery, err error) {
+	in.log.Warn("the broker could not be asked what a newer copy of the outbox has told of a request; it is taken when it comes again", "err", err)
+	rest := in.refuseFrom(err)
+	fail(batch, err)
+	fail(rest, err)
 }
 
 // doubted takes up a request that came in doubt. The order that a newer copy named for it is verified as a callback's is.

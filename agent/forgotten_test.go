@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tillpost/api/simulator"
+	"tillpost/mqtt"
 )
 
 // keep notes the stopped outbox and its marker, to be put back later.
@@ -85,4 +86,41 @@ func TestWhatAnOlderCopyHasForgottenIsNotDoneAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// shyBus can't be asked at first.
+type shyBus struct {
+	mqtt.Bus
+	left int
+}
+
+func (b *shyBus) Recall(topic string) ([]byte, error) {
+	if b.left--; b.left >= 0 {
+		return nil, mqtt.ErrConnectionLost
+	}
+	return b.Bus.(mqtt.Recaller).Recall(topic)
+}
+
+// A connection that is lost while the broker is asked makes no request a new one.
+func TestWhatCouldNotBeAskedComesAgain(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.stop()
+		restore := w.keep()
+		w.start()
+		w.sale(oslo, "forgotten")
+		w.stop()
+		restore()
+		w.start()
+		w.untilProblem("outboxRolledBack")
+		w.stop()
+		w.accept()
+		w.bus = func(b mqtt.Bus) mqtt.Bus { return &shyBus{b, 2} }
+		w.start()
+		w.order(oslo, "forgotten")
+		w.order(oslo, "new")
+		w.until(10*time.Second, oslo, "new", "paid")
+		if s := w.now(oslo, "forgotten"); s.State != "paid" || w.creates() != 2 {
+			t.Errorf("%+v, %d creates", s, w.creates())
+		}
+	})
 }

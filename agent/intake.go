@@ -176,7 +176,12 @@ func (in *intake) take(ctx context.Context, batch []mqtt.Delivery) {
 				r.CancelWanted, r.CancelReason = true, outbox.CodeCancelled
 			}
 		}
-		r, hint := in.mayBeDone(r, now)
+		r, hint, err := in.mayBeDone(r, now)
+		if err != nil {
+			_ = in.add(ctx, good)
+			in.unasked(batch[i:], err)
+			return
+		}
 		good = append(good, arrived{d, r, hint})
 	}
 	_ = in.add(ctx, good) // nothing comes after it

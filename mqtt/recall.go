@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"errors"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
@@ -10,7 +11,8 @@ import (
 type Recaller interface {
 	// Recall gives what the broker retains on a status topic of ours, nil for
 	// nothing. A broker whose access list hides the topic from us shows
-	// nothing. It waits for the broker, so no handler may call it.
+	// nothing; an error means that the connection is of no use. It waits for
+	// the broker, so no handler may call it.
 	Recall(topic string) ([]byte, error)
 }
 
@@ -38,7 +40,10 @@ func (s *session) recall(topic string, timeout time.Duration) ([]byte, error) {
 		delete(s.recalled, topic)
 	}()
 	for range 2 {
-		if err := s.subscribe(topic, 0, timeout); err != nil {
+		switch err := s.subscribe(topic, 0, timeout); {
+		case errors.Is(err, errSubscriptionRefused):
+			return nil, nil // it is hidden from us
+		case err != nil:
 			return nil, err
 		}
 	}

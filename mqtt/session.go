@@ -152,6 +152,8 @@ func (s *session) closeUnlessUp() {
 	}
 }
 
+var errSubscriptionRefused = errors.New("the broker refused the subscription")
+
 // subscribe returns once the broker has granted the subscription. Less than the
 // wanted quality of service is a refusal: nothing would be acknowledged.
 func (s *session) subscribe(filter string, qos byte, timeout time.Duration) error {
@@ -170,7 +172,7 @@ func (s *session) subscribe(filter string, qos byte, timeout time.Duration) erro
 	}
 	granted, ok := t.(*paho.SubscribeToken)
 	if !ok || granted.Result()[filter] != qos {
-		return fmt.Errorf("the broker refused the subscription to %s: check what its access list allows our user", filter)
+		return fmt.Errorf("%w to %s: check what its access list allows our user", errSubscriptionRefused, filter)
 	}
 	return nil
 }
