@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -213,4 +214,25 @@ func TestAnotherRequestsOrderIsNotAdopted(t *testing.T) {
 		}
 		w.until(time.Minute, bergen, "hidden", "paid")
 	})
+}
+
+// TestAnOrderIsReadBeforeItIsAdopted: a few lost replies are no reason to take an order of another amount (schedules of
+// faults, seeds 78573 and 183059). One that can't be read for good is taken by its status, if it is nobody's.
+func TestAnOrderIsReadBeforeItIsAdopted(t *testing.T) {
+	for times, want := range map[int]string{4: "amountMismatch", 5: "orderUuidTaken"} {
+		t.Run(want, func(t *testing.T) {
+			inWorld(t, "", func(w *world) {
+				uuid := w.sale(bergen, "other")
+				w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropBefore()})
+				dearer := strings.ReplaceAll(exampleOrder(time.Now().Format("02 Jan, 2006")), `"grandTotal": "42.00"`, `"grandTotal": "43.00"`)
+				w.send(oslo, "orders", `{"requestId":"lost","order":`+dearer+`}`)
+				w.until(5*time.Second, oslo, "lost", "in_doubt")
+				w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderDetails, Times: times, Do: simulator.Status(502, "")})
+				w.send(oslo, "resolutions", `{"requestId":"d","target":"lost","outcome":"adopt","orderUuid":"`+uuid+`","by":"Kari"}`)
+				if s := w.until(20*time.Second, oslo, "d", "rejected"); s.Reason.Code != want {
+					t.Errorf("reason %+v, want %s", s.Reason, want)
+				}
+			})
+		})
+	}
 }

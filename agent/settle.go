@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"time"
 
 	"tillpost/api"
 	"tillpost/outbox"
@@ -126,22 +127,28 @@ func (l *lane) verifyAdoption(r, t outbox.Request) {
 	})
 }
 
+// adoptPauses are the waits between the tries to read an order that a person named. One lost reply is no reason to take
+// an order unread.
+var adoptPauses = []time.Duration{time.Second, time.Second, 2 * time.Second, 4 * time.Second}
+
 // adoptable is Found for an order that may be adopted, else the event for the resolution. Where details can't be read,
 // a payment status that is not 404 is enough.
 func (l *lane) adoptable(ctx context.Context, orderUUID string, t outbox.Request) outbox.Event {
-	if !l.details.banned() {
+	for _, pause := range append(adoptPauses, 0) {
+		if l.details.banned() {
+			break
+		}
 		details, reply := l.api.OrderDetails(ctx, orderUUID)
 		switch {
 		case reply.Outcome == api.OutcomeAccepted:
-			if ore, ok := details.Summary.GrandTotal.Minor(); ok && ore != t.AmountOre {
-				return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeAmountMismatch, Message: "that order is of another amount"}}
-			}
-			if other, ok := l.markedBy(details.References(), t); ok {
-				return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeOrderUUIDTaken, Message: "that order was placed for request " + other.ID}}
-			}
-			return outbox.Event{Type: outbox.Found}
+			return l.fits(details, t)
 		case forbids(reply), missing(reply):
 			l.details.ban()
+		case reply.Outcome == api.OutcomeNotFound, reply.Outcome == api.OutcomeRefused:
+			pause = 0 // that was an answer
+		}
+		if pause == 0 || !sleep(ctx, pause) {
+			break
 		}
 	}
 	_, reply := l.api.PaymentStatus(ctx, orderUUID)
@@ -149,6 +156,17 @@ func (l *lane) adoptable(ctx context.Context, orderUUID string, t outbox.Request
 		return outbox.Event{Type: outbox.Found}
 	}
 	return l.eventOf(ctx, reply)
+}
+
+// fits holds the details of an order that a person named against the request that is to adopt it.
+func (l *lane) fits(details api.OrderDetails, t outbox.Request) outbox.Event {
+	if ore, ok := details.Summary.GrandTotal.Minor(); ok && ore != t.AmountOre {
+		return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeAmountMismatch, Message: "that order is of another amount"}}
+	}
+	if other, ok := l.markedBy(details.References(), t); ok {
+		return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeOrderUUIDTaken, Message: "that order was placed for request " + other.ID}}
+	}
+	return outbox.Event{Type: outbox.Found}
 }
 
 // markedBy finds another request of ours whose mark stands in an order's references: a person who takes that order for
