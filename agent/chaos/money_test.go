@@ -169,7 +169,7 @@ func (w *world) checkWishes(records map[string]outbox.Request, o simulator.Order
 			toldDone[ore]++
 		}
 		if v.mayHave() {
-			mayBe[ore]++
+			mayBe[ore] += 1 + w.resubmits(records, id)
 		}
 		switch {
 		case twins: // counted below
