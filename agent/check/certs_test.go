@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"tillpost/internal/proctest"
 )
 
 // certificate makes one for 127.0.0.1 that signs itself and ends then, and returns its files.
@@ -88,12 +90,7 @@ func serve(t *testing.T, talk func(net.Conn)) (port string) {
 // closedPort is one that nobody listens on.
 func closedPort(t *testing.T) string {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
+	_, port, err := net.SplitHostPort(proctest.FreeAddr(t))
 	if err != nil {
 		t.Fatal(err)
 	}
