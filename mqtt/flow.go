@@ -12,12 +12,12 @@ import (
 func (s *session) arrive(m paho.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.recalls(m) {
+		return
+	}
 	if s.handlers.Agent != nil && m.Topic() == s.topics.Agent() {
 		s.heard = append(s.heard, m)
 		signal(s.arrivals)
-		return
-	}
-	if s.recalls(m) {
 		return
 	}
 	a := &arrival{message: m}

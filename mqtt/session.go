@@ -57,8 +57,8 @@ type session struct {
 	// heard is what waits for Handlers.Agent.
 	heard     []paho.Message
 	unsettled []*arrival
-	// recalled has a place for each topic that is being recalled.
-	recalled  map[string]paho.Message
+	// recall is what is being recalled, nil as a rule.
+	recall    *recall
 	delivered int
 	pending   []publication
 	// writing is what is being handed to paho, which may block for a while
@@ -78,7 +78,6 @@ func newSession(topics Topics, writeTimeout time.Duration, handlers Handlers, wr
 		acks:         make(chan struct{}, 1),
 		out:          make(chan struct{}, 1),
 		idle:         make(chan struct{}, 1),
-		recalled:     map[string]paho.Message{},
 	}
 }
 

@@ -39,6 +39,7 @@ func testAgents(t *testing.T, w World) {
 // disturbs nothing else.
 func testRecall(t *testing.T, w World) {
 	topic := func(id string) string { return topics.Status("T1", id) }
+	w.Publish(mqtt.Message{Topic: topics.Agent(), Payload: []byte("our word"), Retained: true})
 	w.Publish(mqtt.Message{Topic: topic("kept"), Payload: []byte("old news"), Retained: true})
 	r := start(t, w, nil)
 	r.up()
