@@ -25,6 +25,30 @@ func (s *Store) Get(seq uint64) (Request, error) {
 	return r, err
 }
 
+// Records reads requests, without their bodies, as of one moment. Those that there are not, or not any more, are left
+// out. A read transaction lasts as long as that takes, so ask for some dozens at a time.
+func (s *Store) Records(seqs []uint64) ([]Request, error) {
+	list := make([]Request, 0, len(seqs))
+	err := s.view(func(t *txn) error {
+		for _, seq := range seqs {
+			b := t.raw(seq)
+			if b == nil {
+				continue
+			}
+			r, _, err := decodeRecord(seq, b)
+			if err != nil {
+				return t.damaged("record", seq, err)
+			}
+			list = append(list, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
 // Lookup finds a request by the till's id. One that was pruned comes with ErrPruned, and only what outlived it.
 func (s *Store) Lookup(id string) (Request, error) {
 	var r Request

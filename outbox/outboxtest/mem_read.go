@@ -24,6 +24,21 @@ func (m *Mem) Get(seq uint64) (r outbox.Request, err error) {
 	return r, err
 }
 
+// Records is as the real store's.
+func (m *Mem) Records(seqs []uint64) (list []outbox.Request, err error) {
+	err = m.read(func() error {
+		for _, seq := range seqs {
+			if r, ok := m.records[seq]; ok {
+				r = copied(r)
+				r.Body = nil
+				list = append(list, r)
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
 // Lookup is as the real store's.
 func (m *Mem) Lookup(id string) (r outbox.Request, err error) {
 	err = m.read(func() error {
