@@ -21,9 +21,10 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 		// Who connects is handed what is retained as fast as it reads; what is told after that it has to keep up with.
 		a.publish.caughtUp(toldFirst)
 	}
+	a.publish.kept = newKept()
 	broker, err := mqtt.NewBroker(mqtt.BrokerOptions{
 		Listen: c.Listen, Topics: topics, CertFile: c.CertFile, KeyFile: c.KeyFile, UsersFile: c.UsersFile,
-		ReadSecret: config.ReadSecretFile, Log: a.log, CloseGrace: busGrace,
+		ReadSecret: config.ReadSecretFile, Statuses: &keptStatuses{p: a.publish}, Log: a.log, CloseGrace: busGrace,
 	}, handlers)
 	if err != nil {
 		return nil, err

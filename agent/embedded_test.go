@@ -2,13 +2,16 @@ package agent_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,6 +21,7 @@ import (
 	"tillpost/mqtt"
 	"tillpost/mqtt/mqtttest"
 	"tillpost/outbox"
+	"tillpost/outbox/outboxtest"
 )
 
 // heldStore is an outbox whose writes can be made to fail, or to wait.
@@ -50,9 +54,20 @@ type embeddedShop struct {
 	stop  func()
 }
 
-func startEmbedded(t *testing.T) *embeddedShop {
+func startEmbedded(t *testing.T, before ...outbox.Request) *embeddedShop {
 	t.Helper()
 	dir, log := t.TempDir(), &syncBuffer{}
+	if len(before) > 0 {
+		store := outboxtest.OpenAt(t, filepath.Join(dir, "outbox.db"), outbox.Options{})
+		for some := range slices.Chunk(before, 500) {
+			if _, err := store.Add(t.Context(), some...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := os.WriteFile(filepath.Join(dir, "token"), []byte(token), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -196,4 +211,66 @@ func TestEmbeddedStop(t *testing.T) {
 			t.Errorf("%s: acknowledged although it was not written", name)
 		}
 	}
+}
+
+// TestEmbeddedReadsStatuses: more statuses than are held in memory are all handed to who subscribes, once, retained, and
+// as they stand.
+func TestEmbeddedReadsStatuses(t *testing.T) {
+	t.Parallel()
+	const n = 5000
+	clock := agent.NewSystemClock()
+	queue := make([]outbox.Request, n)
+	for i := range queue {
+		r := outboxtest.Order(fmt.Sprint("order-", i), []string{oslo, bergen}[i%2])
+		r.TTL = 24 * time.Hour
+		queue[i] = outbox.NewRequest(r, clock.Now())
+	}
+	s := startEmbedded(t, queue...)
+	for s.readAll(n) < n {
+		continue // a slow machine lets readers in before all was told: they hear the rest as new
+	}
+}
+
+// readAll subscribes to all statuses, and returns how many of the n there are it heard as retained once it knows all.
+func (s *embeddedShop) readAll(n int) int {
+	s.Helper()
+	heard, retained, all := map[string]bool{}, map[string]bool{}, make(chan struct{})
+	check := func(m mqtt.Delivery) {
+		defer m.Ack()
+		var status mqtt.Status
+		if err := json.Unmarshal(m.Payload, &status); err != nil {
+			s.Error(err)
+		}
+		var i int
+		if _, err := fmt.Sscanf(status.RequestID, "order-%d", &i); err != nil || m.Retained && retained[status.RequestID] {
+			s.Errorf("%s comes twice, or is no order of ours: %v", status.RequestID, err)
+		}
+		if status.State != "queued" || status.QueuePosition != i/2+1 {
+			s.Errorf("%s", m.Payload)
+		}
+		known := len(heard)
+		heard[status.RequestID] = true
+		if m.Retained {
+			retained[status.RequestID] = true
+		}
+		if len(heard) == n && known < n {
+			close(all)
+		}
+	}
+	reader, err := mqtt.NewSubscriber(mqtt.Options{URL: s.url, ClientID: "reader", Topics: mqtt.Topics{Prefix: "tillpost"}}, []string{"tillpost/terminals/+/status/+"},
+		mqtt.Handlers{Up: func() {}, Down: func(error) {}, Deliver: check})
+	if err != nil {
+		s.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(s.Context())
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		if err := reader.Run(ctx); err != nil {
+			s.Error(err)
+		}
+	})
+	<-all
+	cancel()
+	reading.Wait()
+	return len(retained)
 }

@@ -3,6 +3,7 @@ package agent
 import (
 	"container/heap"
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,9 +16,10 @@ type expiries struct {
 	store Outbox
 	fire  func(terminal string, seqs []uint64) // of one terminal, by their ends
 
-	mu   sync.Mutex
-	heap expiryHeap
-	wake chan struct{}
+	mu    sync.Mutex
+	heap  expiryHeap
+	names map[string]string // one copy of each terminal's, instead of one for each request
+	wake  chan struct{}
 }
 
 type expiry struct {
@@ -27,7 +29,7 @@ type expiry struct {
 }
 
 func newExpiries(clock Clock, store Outbox) *expiries {
-	return &expiries{clock: clock, store: store, wake: make(chan struct{}, 1), heap: expiryHeap{index: map[uint64]int{}}}
+	return &expiries{clock: clock, store: store, wake: make(chan struct{}, 1), heap: expiryHeap{index: map[uint64]int{}}, names: map[string]string{}}
 }
 
 // set has a request looked at once after has passed; an earlier setting is replaced.
@@ -38,7 +40,12 @@ func (x *expiries) set(seq uint64, terminal string, after time.Duration) {
 		x.heap.list[i].at = at
 		heap.Fix(&x.heap, i)
 	} else {
-		heap.Push(&x.heap, expiry{at, seq, terminal})
+		name, known := x.names[terminal]
+		if !known {
+			name = strings.Clone(terminal)
+			x.names[name] = name
+		}
+		heap.Push(&x.heap, expiry{at, seq, name})
 	}
 	first := x.heap.list[0].seq == seq
 	x.mu.Unlock()

@@ -228,7 +228,7 @@ func (in *intake) again(r outbox.Request) {
 	// It was pruned, and its topic cleared: nothing is to stay there.
 	s := in.publish.current(r)
 	s.At = mqtt.At(in.clock.Now().Time())
-	in.publish.status(s, false)
+	in.publish.unretained(s)
 }
 
 // failed leaves a batch with the broker, which sends it again when the connection is back.
@@ -295,10 +295,10 @@ func (in *intake) refuse(d mqtt.Delivery, why *mqtt.Rejection, kind mqtt.Kind, p
 	if in.knows(why.RequestID) || slices.ContainsFunc(pending, own) {
 		return // the id is taken: that request's status stands
 	}
-	in.publish.status(mqtt.Status{
+	in.publish.unretained(mqtt.Status{
 		RequestID: why.RequestID, Kind: kind, TerminalUUID: why.Terminal, State: mqtt.StateRejected, Final: true,
 		Revision: 1, At: now, Reason: why.Reason(),
-	}, false)
+	})
 }
 
 // kindOf is the kind that a topic asks for, "" if none: the status of such a message has none either.

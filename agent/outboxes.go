@@ -11,6 +11,7 @@ type Outbox interface {
 	Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, error)
 	Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error)
 	Get(seq uint64) (outbox.Request, error)
+	Records(seqs []uint64) ([]outbox.Request, error)
 	Lookup(id string) (outbox.Request, error)
 	Refunds(orderUUID string) ([]outbox.Request, error)
 	Waiting(orderID string) ([]outbox.Request, error)

@@ -34,11 +34,13 @@ type publisher struct {
 
 	mu     sync.Mutex
 	queue  []queued
+	clears int  // how many of the queue clear a topic
 	resync bool // everything is to be published again
 	// retold is, while records are read to be told again, what was told of the statuses that changed in the meantime.
 	retold   map[string]uint64
 	stale    map[summary]bool
 	overlays map[uint64]overlay
+	kept     *kept // nil where a broker keeps what is retained
 	wake     chan struct{}
 	up       bool
 	flushes  []chan struct{}
@@ -52,6 +54,9 @@ type queued struct {
 	mqtt.Message
 	revision uint64
 	again    *outbox.Request
+	// of is whose retained status it is, zero for all else; number is kept's.
+	of     statusKey
+	number uint64
 }
 
 // summary names a retained message that is made anew when it is published.
@@ -62,13 +67,6 @@ const (
 	summaryTerminals
 )
 
-// overlay is why a request waits, where that is not on disk, and its place in the queue.
-type overlay struct {
-	revision uint64
-	waiting  *outbox.Waiting
-	at       place
-}
-
 func newPublisher(topics mqtt.Topics, store Outbox, log *slog.Logger) *publisher {
 	return &publisher{
 		topics: topics, store: store, log: log,
@@ -76,116 +74,75 @@ func newPublisher(topics mqtt.Topics, store Outbox, log *slog.Logger) *publisher
 	}
 }
 
-// changed tells a durable change. It is called in commit order and does not block.
-func (p *publisher) changed(r outbox.Request, at place) {
-	p.mu.Lock()
-	if r.State.Final() || at.position == 0 {
-		delete(p.overlays, r.Seq)
-	} else {
-		p.overlays[r.Seq] = overlay{revision: r.Revision, at: at}
-	}
-	p.mu.Unlock()
-	p.status(statusOf(r, at, nil), true)
+// retained is the retained status of a request, as it is to be told.
+func (p *publisher) retained(r outbox.Request, s mqtt.Status) queued {
+	m := p.message(p.topics.Status(r.Terminal, r.ID), true, s)
+	m.revision, m.of = r.Revision, keyOf(r)
+	return m
 }
 
-// knowPlace takes a place that was not told since the start, as of what a former process left.
-func (p *publisher) knowPlace(r outbox.Request, at place) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if _, known := p.overlays[r.Seq]; !known {
-		p.overlays[r.Seq] = overlay{revision: r.Revision, at: at}
-	}
-}
-
-// waits tells why a request waits, or that it moved up, without a durable change.
-func (p *publisher) waits(r outbox.Request, at place, waiting *outbox.Waiting) {
-	p.mu.Lock()
-	old, stands := p.overlays[r.Seq]
-	if waiting == nil && stands && old.revision == r.Revision {
-		waiting = old.waiting
-	}
-	if stands && old.revision == r.Revision && old.at == at && sameWaiting(old.waiting, waiting) {
-		p.mu.Unlock()
-		return
-	}
-	if waiting != nil && stands && old.waiting != nil && old.waiting.Code == waiting.Code {
-		waiting.Since = old.waiting.Since
-	}
-	p.overlays[r.Seq] = overlay{revision: r.Revision, waiting: waiting, at: at}
-	p.mu.Unlock()
-	p.status(statusOf(r, at, waiting), true)
-}
-
-func sameWaiting(a, b *outbox.Waiting) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Code == b.Code && a.Attempts == b.Attempts && a.Next == b.Next
-}
-
-// current is a request's status with what the lane knows of its waiting.
-func (p *publisher) current(r outbox.Request) mqtt.Status {
-	p.mu.Lock()
-	o := p.overlays[r.Seq]
-	p.mu.Unlock()
-	if o.revision != r.Revision {
-		o.waiting = nil
-	}
-	return statusOf(r, o.at, o.waiting)
-}
-
-// waitingOf is the overlay of a request, nil if it has none.
-func (p *publisher) waitingOf(r outbox.Request) *outbox.Waiting {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if o := p.overlays[r.Seq]; o.revision == r.Revision && o.waiting != nil {
-		return o.waiting
-	}
-	return r.Waiting
-}
-
-func (p *publisher) status(s mqtt.Status, retained bool) {
-	revision := s.Revision
-	if !retained {
-		revision = 0
-	}
-	p.send(p.topics.Status(s.TerminalUUID, s.RequestID), retained, revision, s)
+// unretained tells a till how its message stands, of which nothing is to stay with the broker.
+func (p *publisher) unretained(s mqtt.Status) {
+	p.enqueue(p.message(p.topics.Status(s.TerminalUUID, s.RequestID), false, s))
 }
 
 // reject tells of a message that was refused at the door.
-func (p *publisher) reject(r mqtt.Reject) { p.send(p.topics.Rejects(), false, 0, r) }
+func (p *publisher) reject(r mqtt.Reject) { p.enqueue(p.message(p.topics.Rejects(), false, r)) }
 
-func (p *publisher) display(d mqtt.Display) { p.send(p.topics.Display(d.TerminalUUID), true, 0, d) }
+func (p *publisher) display(d mqtt.Display) {
+	p.enqueue(p.message(p.topics.Display(d.TerminalUUID), true, d))
+}
 
 // clear empties a retained status whose record is gone.
 func (p *publisher) clear(r outbox.Request) {
-	p.enqueue(queued{Message: mqtt.Message{Topic: p.topics.Status(r.Terminal, r.ID), Retained: true}})
+	p.enqueue(queued{Message: mqtt.Message{Topic: p.topics.Status(r.Terminal, r.ID), Retained: true}, of: keyOf(r)})
 }
 
-func (p *publisher) send(topic string, retained bool, revision uint64, v any) {
+// message is v as JSON; one without a topic, which is told to nobody, if v can't be written so.
+func (p *publisher) message(topic string, retained bool, v any) queued {
 	payload, err := json.Marshal(v)
 	if err != nil {
 		p.log.Error("a message could not be written as JSON", "topic", topic, "err", err)
-		return
+		return queued{}
 	}
-	p.enqueue(queued{Message: mqtt.Message{Topic: topic, Payload: payload, Retained: retained}, revision: revision})
+	return queued{Message: mqtt.Message{Topic: topic, Payload: payload, Retained: retained}}
 }
 
 func (p *publisher) enqueue(m queued) {
 	p.mu.Lock()
-	if _, known := p.retold[m.Topic]; p.retold != nil && m.revision > 0 && !known {
-		p.retold[m.Topic] = 0
-	}
-	switch {
-	case !p.up: // told again on the next connect
-	case len(p.queue) >= publishQueue:
-		p.queue, p.resync = nil, true
-	default:
-		p.queue = append(p.queue, m)
-	}
+	p.put(m)
 	p.mu.Unlock()
 	p.nudge()
 }
+
+// put is enqueue for who holds mu, and nudges later.
+func (p *publisher) put(m queued) {
+	if m.Topic == "" && m.again == nil {
+		return
+	}
+	if _, known := p.retold[m.Topic]; p.retold != nil && m.revision > 0 && !known {
+		p.retold[m.Topic] = 0
+	}
+	if !p.up {
+		return // told again on the next connect
+	}
+	m.number = p.kept.wait(m.of)
+	if len(p.queue)-p.clears >= publishQueue {
+		p.startOver()
+	}
+	if m.clears() {
+		p.clears++
+	}
+	p.queue = append(p.queue, m)
+}
+
+// startOver has everything published anew, instead of what waits. Of what is to be cleared nothing else would tell.
+func (p *publisher) startOver() {
+	p.queue = slices.DeleteFunc(p.queue, func(m queued) bool { return !m.clears() })
+	p.resync = true
+}
+
+func (m queued) clears() bool { return m.Retained && len(m.Payload) == 0 }
 
 // touch has a summary published anew, soon.
 func (p *publisher) touch(s summary) {
@@ -198,7 +155,7 @@ func (p *publisher) touch(s summary) {
 // connected starts everything over: the broker may have lost its memory.
 func (p *publisher) connected(up bool) {
 	p.mu.Lock()
-	p.up, p.resync, p.queue = up, up, nil
+	p.up, p.resync, p.queue, p.clears = up, up, nil, 0
 	p.mu.Unlock()
 	p.nudge()
 }
@@ -245,8 +202,8 @@ func (p *publisher) later() bool {
 // step publishes what there is; false when nothing is left to do now.
 func (p *publisher) step(w *window, summaries bool) bool {
 	p.mu.Lock()
-	resync, queue, retold := p.resync, p.queue, p.retold
-	p.resync, p.queue, p.retold = false, nil, nil
+	resync, queue, retold, number := p.resync, p.queue, p.retold, p.kept.newest()
+	p.resync, p.queue, p.clears, p.retold = false, nil, 0, nil
 	if resync || slices.ContainsFunc(queue, asksAgain) {
 		p.retold = map[string]uint64{}
 	}
@@ -260,9 +217,12 @@ func (p *publisher) step(w *window, summaries bool) bool {
 		p.everything(w)
 		for _, m := range queue {
 			if m.again == nil && (!m.Retained || len(m.Payload) == 0) { // a reject, or a status that is to be cleared: not told by everything
-				w.publish(m.Message)
+				p.hand(w, m)
 			}
 		}
+		p.mu.Lock()
+		p.kept.caughtUp(number)
+		p.mu.Unlock()
 		return true
 	}
 	p.tellQueue(w, queue, retold)
@@ -305,7 +265,7 @@ func (p *publisher) flushed(w *window) {
 // last publishes the last word of this process, retained, and waits until it and everything before is with the broker,
 // or ctx ends.
 func (p *publisher) last(ctx context.Context, topic string, v any) {
-	p.send(topic, true, 0, v)
+	p.enqueue(p.message(topic, true, v))
 	done := make(chan struct{})
 	p.mu.Lock()
 	if !p.up {
@@ -352,15 +312,13 @@ func (p *publisher) everything(w *window) {
 		}
 	}
 	tell := func(r outbox.Request) bool {
-		if payload, err := json.Marshal(p.current(r)); err == nil {
-			topic := p.topics.Status(r.Terminal, r.ID)
-			p.mu.Lock()
-			if _, changed := p.retold[topic]; changed {
-				p.retold[topic] = max(p.retold[topic], r.Revision)
-			}
-			p.mu.Unlock()
-			w.publish(mqtt.Message{Topic: topic, Payload: payload, Retained: true})
+		m := p.retained(r, p.current(r))
+		p.mu.Lock()
+		if _, changed := p.retold[m.Topic]; changed {
+			p.retold[m.Topic] = max(p.retold[m.Topic], r.Revision)
 		}
+		p.mu.Unlock()
+		p.hand(w, m)
 		return !w.lost && w.ctx.Err() == nil
 	}
 	queued := map[string]int{}

@@ -1,10 +1,8 @@
 package agent
 
 import (
-	"encoding/json"
 	"errors"
 
-	"tillpost/mqtt"
 	"tillpost/outbox"
 )
 
@@ -27,15 +25,14 @@ func (p *publisher) tellAgain(w *window, r outbox.Request) (topic string, revisi
 		p.log.Error("a request could not be read to be told again", "request", r.ID, "err", err)
 		return topic, 0
 	}
-	payload, jsonErr := json.Marshal(p.current(r))
-	if jsonErr != nil {
-		p.log.Error("a message could not be written as JSON", "topic", topic, "err", jsonErr)
-		return topic, 0
+	m := p.retained(r, p.current(r))
+	if err != nil {
+		m.Retained, m.of = false, statusKey{}
 	}
 	p.mu.Lock()
 	p.retold[topic] = max(p.retold[topic], r.Revision)
 	p.mu.Unlock()
-	w.publish(mqtt.Message{Topic: topic, Payload: payload, Retained: err == nil})
+	p.hand(w, m)
 	return topic, r.Revision
 }
 
@@ -50,7 +47,11 @@ func (p *publisher) tellQueue(w *window, queue []queued, retold map[string]uint6
 			topic, revision := p.tellAgain(w, *m.again)
 			retold[topic] = max(retold[topic], revision)
 		case m.revision == 0 || m.revision >= retold[m.Topic]:
-			w.publish(m.Message)
+			p.hand(w, m)
+		default:
+			p.mu.Lock()
+			p.kept.leaveOut(m)
+			p.mu.Unlock()
 		}
 	}
 }

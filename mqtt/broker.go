@@ -30,6 +30,9 @@ type BrokerOptions struct {
 	// ReadSecret reads UsersFile and KeyFile; it is where their permissions
 	// are checked. Required with either of them.
 	ReadSecret func(path string) (string, error)
+	// Statuses is where the retained statuses are read for who subscribes; nil
+	// keeps them in memory.
+	Statuses Statuses
 	// Log hears what happens to single clients, at most once a second; nil
 	// discards it.
 	Log *slog.Logger

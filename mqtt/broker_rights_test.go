@@ -46,6 +46,11 @@ func startRestricted(t *testing.T) (*embedded, func(text string)) {
 
 func startWithUsers(t *testing.T, users string) (*embedded, func(text string)) {
 	t.Helper()
+	return startWithUsersAnd(t, users, func(*mqtt.BrokerOptions) {})
+}
+
+func startWithUsersAnd(t *testing.T, users string, change func(*mqtt.BrokerOptions)) (*embedded, func(text string)) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "users.toml")
 	write := func(text string) {
 		t.Helper()
@@ -58,7 +63,10 @@ func startWithUsers(t *testing.T, users string) (*embedded, func(text string)) {
 		}
 	}
 	write(users)
-	return startBroker(t, func(o *mqtt.BrokerOptions) { o.UsersFile = file }), write
+	return startBroker(t, func(o *mqtt.BrokerOptions) {
+		o.UsersFile = file
+		change(o)
+	}), write
 }
 
 func login(name string) string { return name + ":secret of " + name }

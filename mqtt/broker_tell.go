@@ -16,7 +16,7 @@ const replayBatch = 64
 func (b *Broker) tell(m Message, origin string) {
 	b.telling.Lock()
 	defer b.telling.Unlock()
-	if m.Retained {
+	if m.Retained && b.keeps(m.Topic) {
 		b.retained.set(m.Topic, m.Payload)
 	}
 	for id, sub := range b.server.Topics.Subscribers(m.Topic).Subscriptions {
@@ -37,10 +37,16 @@ func (b *Broker) peer(id string) *peer {
 	return b.byID[id]
 }
 
-// replay hands what is kept to a new reader, as fast as that reads. It goes
-// folder by folder: a list of all topics, held for each reader that is slow,
-// would be most of what the broker takes.
+// replay hands what is retained to a new reader, as fast as that reads.
 func (b *Broker) replay(p *peer, sub packets.Subscription) {
+	b.replayKept(p, sub)
+	b.replayStatuses(p, sub)
+}
+
+// replayKept hands over what is in memory. It goes folder by folder: a list of
+// all topics, held for each reader that is slow, would be most of what the
+// broker takes.
+func (b *Broker) replayKept(p *peer, sub packets.Subscription) {
 	var folders, topics []string
 	b.inReplay(func() { folders = b.retained.foldersOf(sub.Filter) })
 	for _, folder := range folders {

@@ -101,6 +101,13 @@ func (t Topics) Status(terminal, requestID string) string {
 	return t.terminal(terminal) + "status/" + requestID
 }
 
+// isStatus tells whether topic is the status of a request.
+func (t Topics) isStatus(topic string) bool {
+	rest, ok := strings.CutPrefix(topic, t.Prefix+"/terminals/")
+	levels := strings.SplitN(rest, "/", 4)
+	return ok && len(levels) == 3 && levels[1] == "status"
+}
+
 // Display is where the agent keeps what a customer should see, retained.
 func (t Topics) Display(terminal string) string { return t.terminal(terminal) + displaySegment }
 

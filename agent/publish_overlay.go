@@ -1,0 +1,100 @@
+package agent
+
+import (
+	"math"
+
+	"tillpost/mqtt"
+	"tillpost/outbox"
+)
+
+// overlay is why a request waits, where that is not on disk, and its place in the queue. There may be one for each of
+// 100,000 requests.
+type overlay struct {
+	revision uint64
+	waiting  *outbox.Waiting
+	position int32
+	behind   bool
+}
+
+func overlayOf(r outbox.Request, at place, waiting *outbox.Waiting) overlay {
+	return overlay{revision: r.Revision, waiting: waiting, position: int32(min(at.position, math.MaxInt32)), behind: at.behind}
+}
+
+func (o overlay) place() place { return place{int(o.position), o.behind} }
+
+// changed tells a durable change. It is called in commit order and does not block.
+func (p *publisher) changed(r outbox.Request, at place) {
+	m := p.retained(r, statusOf(r, at, nil))
+	defer p.nudge()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.State.Final() || at.position == 0 {
+		delete(p.overlays, r.Seq)
+	} else {
+		p.overlays[r.Seq] = overlayOf(r, at, nil)
+	}
+	p.put(m)
+}
+
+// knowPlace takes a place that was not told since the start, as of what a former process left.
+func (p *publisher) knowPlace(r outbox.Request, at place) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, known := p.overlays[r.Seq]; !known {
+		p.overlays[r.Seq] = overlayOf(r, at, nil)
+	}
+}
+
+// waits tells why a request waits, or that it moved up, without a durable change.
+func (p *publisher) waits(r outbox.Request, at place, waiting *outbox.Waiting) {
+	defer p.nudge()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old, stands := p.overlays[r.Seq]
+	if waiting == nil && stands && old.revision == r.Revision {
+		waiting = old.waiting
+	}
+	if stands && old.revision == r.Revision && old.place() == at && sameWaiting(old.waiting, waiting) {
+		return
+	}
+	if waiting != nil && stands && old.waiting != nil && old.waiting != waiting && old.waiting.Code == waiting.Code {
+		same := *waiting // the old one may just be read
+		same.Since = old.waiting.Since
+		waiting = &same
+	}
+	p.overlays[r.Seq] = overlayOf(r, at, waiting)
+	p.put(p.retained(r, statusOf(r, at, waiting)))
+}
+
+func sameWaiting(a, b *outbox.Waiting) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Code == b.Code && a.Attempts == b.Attempts && a.Next == b.Next
+}
+
+// current is a request's status with what the lane knows of its waiting.
+func (p *publisher) current(r outbox.Request) mqtt.Status {
+	p.mu.Lock()
+	o := p.overlays[r.Seq]
+	p.mu.Unlock()
+	return o.status(r)
+}
+
+// status is a request's with this overlay, which may be that of an earlier revision.
+func (o overlay) status(r outbox.Request) mqtt.Status {
+	if o.revision != r.Revision {
+		o.waiting = nil
+	}
+	return statusOf(r, o.place(), o.waiting)
+}
+
+// waitingOf is the overlay of a request, nil if it has none.
+func (p *publisher) waitingOf(r outbox.Request) *outbox.Waiting {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if o := p.overlays[r.Seq]; o.revision == r.Revision && o.waiting != nil {
+		return o.waiting
+	}
+	return r.Waiting
+}
