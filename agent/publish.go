@@ -34,8 +34,9 @@ type publisher struct {
 
 	mu     sync.Mutex
 	queue  []queued
-	clears int  // how many of the queue clear a topic
 	resync bool // everything is to be published again
+	// clearings are what is to be cleared and is not known to be, by topic: of these no record tells any more.
+	clearings map[string]clearing
 	// retold is, while records are read to be told again, what was told of the statuses that changed in the meantime.
 	retold   map[string]uint64
 	stale    map[summary]bool
@@ -70,7 +71,7 @@ const (
 func newPublisher(topics mqtt.Topics, store Outbox, log *slog.Logger) *publisher {
 	return &publisher{
 		topics: topics, store: store, log: log,
-		stale: map[summary]bool{}, told: map[summary]string{}, overlays: map[uint64]overlay{}, wake: make(chan struct{}, 1),
+		stale: map[summary]bool{}, told: map[summary]string{}, overlays: map[uint64]overlay{}, clearings: map[string]clearing{}, wake: make(chan struct{}, 1),
 	}
 }
 
@@ -91,11 +92,6 @@ func (p *publisher) reject(r mqtt.Reject) { p.enqueue(p.message(p.topics.Rejects
 
 func (p *publisher) display(d mqtt.Display) {
 	p.enqueue(p.message(p.topics.Display(d.TerminalUUID), true, d))
-}
-
-// clear empties a retained status whose record is gone.
-func (p *publisher) clear(r outbox.Request) {
-	p.enqueue(queued{Message: mqtt.Message{Topic: p.topics.Status(r.Terminal, r.ID), Retained: true}, of: keyOf(r)})
 }
 
 // message is v as JSON; one without a topic, which is told to nobody, if v can't be written so.
@@ -127,22 +123,11 @@ func (p *publisher) put(m queued) {
 		return // told again on the next connect
 	}
 	m.number = p.kept.wait(m.of)
-	if len(p.queue)-p.clears >= publishQueue {
-		p.startOver()
-	}
-	if m.clears() {
-		p.clears++
+	if len(p.queue) >= publishQueue {
+		p.queue, p.resync = nil, true
 	}
 	p.queue = append(p.queue, m)
 }
-
-// startOver has everything published anew, instead of what waits. Of what is to be cleared nothing else would tell.
-func (p *publisher) startOver() {
-	p.queue = slices.DeleteFunc(p.queue, func(m queued) bool { return !m.clears() })
-	p.resync = true
-}
-
-func (m queued) clears() bool { return m.Retained && len(m.Payload) == 0 }
 
 // touch has a summary published anew, soon.
 func (p *publisher) touch(s summary) {
@@ -155,7 +140,7 @@ func (p *publisher) touch(s summary) {
 // connected starts everything over: the broker may have lost its memory.
 func (p *publisher) connected(up bool) {
 	p.mu.Lock()
-	p.up, p.resync, p.queue, p.clears = up, up, nil, 0
+	p.up, p.resync, p.queue = up, up, nil
 	p.mu.Unlock()
 	p.nudge()
 }
@@ -203,7 +188,7 @@ func (p *publisher) later() bool {
 func (p *publisher) step(w *window, summaries bool) bool {
 	p.mu.Lock()
 	resync, queue, retold, number := p.resync, p.queue, p.retold, p.kept.newest()
-	p.resync, p.queue, p.clears, p.retold = false, nil, 0, nil
+	p.resync, p.queue, p.retold = false, nil, nil
 	if resync || slices.ContainsFunc(queue, asksAgain) {
 		p.retold = map[string]uint64{}
 	}
@@ -214,9 +199,11 @@ func (p *publisher) step(w *window, summaries bool) bool {
 	}
 	p.mu.Unlock()
 	if resync {
+		w.startOver()
 		p.everything(w)
+		p.tellClearings(w, true)
 		for _, m := range queue {
-			if m.again == nil && (!m.Retained || len(m.Payload) == 0) { // a reject, or a status that is to be cleared: not told by everything
+			if m.again == nil && !m.Retained { // a reject: not told by everything
 				p.hand(w, m)
 			}
 		}
@@ -240,7 +227,9 @@ func (p *publisher) step(w *window, summaries bool) bool {
 		return false // the next tick tries again
 	}
 	if len(queue) == 0 {
+		p.tellClearings(w, false)
 		p.flushed(w)
+		p.confirmClearings(w)
 	}
 	return len(queue) > 0
 }

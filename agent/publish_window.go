@@ -31,10 +31,14 @@ func (w *window) publish(m mqtt.Message) {
 	w.tokens = append(w.tokens, w.bus.Publish(m))
 }
 
+// startOver forgets what is on its way: all that matters is published again.
+func (w *window) startOver() { w.tokens, w.lost = nil, false }
+
 // drain waits until everything published is with the broker.
 func (w *window) drain() error {
 	for _, t := range w.tokens {
 		if err := t.Wait(w.ctx); err != nil {
+			w.tokens = nil
 			return err
 		}
 	}

@@ -173,7 +173,7 @@ func (w *readerWorld) waits(r outbox.Request, random *rand.Rand) {
 // startOver is what too long a queue does.
 func (w *readerWorld) startOver() {
 	w.p.mu.Lock()
-	w.p.startOver()
+	w.p.queue, w.p.resync = nil, true
 	w.p.mu.Unlock()
 	w.p.nudge()
 }

@@ -1,0 +1,64 @@
+package agent
+
+import (
+	"tillpost/mqtt"
+	"tillpost/outbox"
+)
+
+// clearing empties a retained status whose record is gone. It is kept until the broker has acknowledged it, over lost
+// connections too: nothing else would ever tell of that topic again.
+type clearing struct {
+	message queued
+	handed  bool // it is on its way
+}
+
+// clear empties a retained status whose record is gone, after what waits to be told.
+func (p *publisher) clear(r outbox.Request) {
+	m := queued{Message: mqtt.Message{Topic: p.topics.Status(r.Terminal, r.ID), Retained: true}, of: keyOf(r)}
+	p.mu.Lock()
+	m.number = p.kept.wait(m.of)
+	p.clearings[m.Topic] = clearing{message: m}
+	p.mu.Unlock()
+	p.nudge()
+}
+
+// tellClearings hands over the clearings that are not on their way yet; again, all of them.
+func (p *publisher) tellClearings(w *window, again bool) {
+	p.mu.Lock()
+	var due []queued
+	for topic, c := range p.clearings {
+		if p.up && (again || !c.handed) {
+			due = append(due, c.message)
+			c.handed = true
+			p.clearings[topic] = c
+		}
+	}
+	p.mu.Unlock()
+	for _, m := range due {
+		p.hand(w, m)
+	}
+}
+
+// confirmClearings waits until the clearings that are on their way are with the broker, and forgets them.
+func (p *publisher) confirmClearings(w *window) {
+	p.mu.Lock()
+	var handed []string
+	for topic, c := range p.clearings {
+		if c.handed {
+			handed = append(handed, topic)
+		}
+	}
+	p.mu.Unlock()
+	if len(handed) == 0 {
+		return
+	}
+	if w.lost || w.drain() != nil {
+		w.lost = true
+		return
+	}
+	p.mu.Lock()
+	for _, topic := range handed {
+		delete(p.clearings, topic)
+	}
+	p.mu.Unlock()
+}

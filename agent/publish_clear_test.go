@@ -1,0 +1,71 @@
+package agent
+
+import (
+	"errors"
+	"log/slog"
+	"testing"
+
+	"tillpost/mqtt"
+	"tillpost/outbox"
+)
+
+// deafBus loses what is published on it, if told to.
+type deafBus struct {
+	heardBus
+	deaf bool
+}
+
+func (b *deafBus) Publish(m mqtt.Message) mqtt.Token {
+	if !b.deaf {
+		return b.heardBus.Publish(m)
+	}
+	token, settle := mqtt.NewToken()
+	settle(errors.New("the connection has ended"))
+	return token
+}
+
+// Of a record that is pruned nothing tells any more: its clearing is told until the broker has it, and no longer.
+func TestAClearingOutlivesLostConnections(t *testing.T) {
+	t.Parallel()
+	bus := &deafBus{}
+	p := newPublisher(mqtt.Topics{Prefix: "p"}, &openOutbox{while: func() {}}, slog.New(slog.DiscardHandler))
+	p.bus = bus
+	p.agentState = func() (s mqtt.AgentState) { return s }
+	p.terminals = func() []mqtt.TerminalInfo { return nil }
+	p.displays = func() []mqtt.Display { return nil }
+	w := &window{ctx: t.Context(), bus: bus}
+	work := func() {
+		for range 10 {
+			p.step(w, true)
+		}
+	}
+	cleared := func() (n int) {
+		for _, m := range bus.all {
+			if m.Topic == p.topics.Status("T", "gone") && m.Retained && len(m.Payload) == 0 {
+				n++
+			}
+		}
+		return n
+	}
+	p.clear(outbox.Request{ID: "gone", Terminal: "T"}) // while there is no broker
+	work()
+	bus.deaf = true
+	p.connected(true)
+	work()
+	if n := cleared(); n != 0 {
+		t.Fatalf("a deaf broker heard %d", n)
+	}
+	p.connected(false)
+	bus.deaf = false
+	p.connected(true)
+	work()
+	if n := cleared(); n != 1 {
+		t.Errorf("cleared %d times, want once", n)
+	}
+	p.connected(false)
+	p.connected(true)
+	work()
+	if n := cleared(); n != 1 {
+		t.Errorf("cleared %d times after another connect, want once", n)
+	}
+}
