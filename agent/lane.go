@@ -235,8 +235,11 @@ func (l *lane) fired(seq uint64, t outbox.Timer) {
 		return
 	}
 	r, err := l.store.Get(seq)
+	if errors.Is(err, outbox.ErrNotFound) { // pruned
+		delete(l.entered, seq)
+	}
 	if err != nil {
-		return // pruned
+		return
 	}
 	switch {
 	case t == outbox.TimerCancel && r.Kind == outbox.KindCancel:
