@@ -216,7 +216,13 @@ func TestKindsKilledWhileSending(t *testing.T) {
 	w := newKinds(t, "20s")
 	// No search finds an order whose reply is awaited, for that would end its sending.
 	w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Times: 1000, Do: simulator.DropBefore()})
-	w.trouble(1, simulator.DelayReply(time.Minute))
+	for i, d := range deeds {
+		late := simulator.DelayReply(time.Minute)
+		if d.kind == "cancel" {
+			late = simulator.Delay(time.Minute) // what it did would be seen by a poll, which ends it
+		}
+		w.sim.Inject(simulator.Fault{Operation: d.op, Terminal: terminal(i), Do: late})
+	}
 	for i, d := range deeds {
 		if d.kind == "resolution" {
 			continue // it waits for a search
