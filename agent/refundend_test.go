@@ -86,7 +86,7 @@ func TestAnApprovalIsNotTheRefundBefore(t *testing.T) {
 			`{"status_code":200,"message":"orderRefundedSuccessfully","is_data":false,"data":null,"is_error":false,"errors":null,"refund_status":"REFUNDED"}`)})
 		w.refundPart("r2", "o", `,"requestApproval":{"message":"damaged goods"}`)
 		w.until(20*time.Second, oslo, "r2", "awaiting_approval")
-		time.Sleep(24 * time.Hour)
+		time.Sleep(4 * time.Hour)
 		w.until(0, oslo, "r2", "awaiting_approval")
 	})
 }
