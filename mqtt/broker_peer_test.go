@@ -53,20 +53,27 @@ func TestPeerGreetingTimeout(t *testing.T) {
 
 var helloFrame = []byte{0x10, 13, 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 60, 0, 1, 'x'}
 
+// readsAll connects a client that subscribes to everything, and is not interested.
+func readsAll(t *testing.T, b *Broker) (theirs net.Conn) {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	go b.serve(b.admit(ours))
+	go func() { _, _ = io.Copy(io.Discard, theirs) }()
+	for _, frame := range [][]byte{helloFrame, {0x82, 6, 0, 1, 0, 1, '#', 1}} {
+		if _, err := theirs.Write(frame); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return theirs
+}
+
 // TestPeerKeepAlive: a client that is silent for one and a half of its
 // keepalive is gone, and its writes don't count for it.
 func TestPeerKeepAlive(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newTestBroker(t)
-		ours, theirs := net.Pipe()
-		go b.serve(b.admit(ours))
-		go func() { _, _ = io.Copy(io.Discard, theirs) }()
-		for _, frame := range [][]byte{helloFrame, {0x82, 6, 0, 1, 0, 1, '#', 1}} {
-			if _, err := theirs.Write(frame); err != nil {
-				t.Fatal(err)
-			}
-		}
+		theirs := readsAll(t, b)
 		for range 89 {
 			time.Sleep(time.Second)
 			b.tell(Message{Topic: "test/agent", Payload: []byte("x")}, "")
@@ -235,14 +242,7 @@ func TestBrokerLastWordsRead(t *testing.T) {
 	for _, acknowledges := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newTestBroker(t)
-			ours, theirs := net.Pipe()
-			go b.serve(b.admit(ours))
-			go func() { _, _ = io.Copy(io.Discard, theirs) }()
-			for _, frame := range [][]byte{helloFrame, {0x82, 6, 0, 1, 0, 1, '#', 1}} {
-				if _, err := theirs.Write(frame); err != nil {
-					t.Fatal(err)
-				}
-			}
+			theirs := readsAll(t, b)
 			synctest.Wait()
 			b.tell(Message{Topic: "test/agent", Payload: []byte("offline")}, "")
 			begun := time.Now()

@@ -54,7 +54,8 @@ func halfCharacter(payload []byte) int {
 	return -1
 }
 
-// escaped reads the \uXXXX that b begins with, -1 if it does not.
+// escaped is the UTF-16 unit of the escape that b begins with (\u and four
+// hexadecimal digits), -1 if it begins with none.
 func escaped(b []byte) rune {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return -1
