@@ -13,7 +13,7 @@ import (
 const forgottenFor = 24 * time.Hour
 
 // revisionMost bounds what is believed of a revision that a broker shows.
-const revisionMost = 1 << 20
+const revisionMost = 1 << 20 // no request has that many
 
 // forgotten finds out whether a request that is new to an older copy of the outbox, or to a restored one, was already
 // known to the newer copy: then the broker still holds its status.
@@ -38,7 +38,7 @@ func (f *forgotten) accepted(list []Acceptance) {
 // toldStatus is what counts of a status that a newer copy has told.
 type toldStatus struct {
 	State     string `json:"state"`
-	Revision  uint64 `json:"revision"`
+	Revision  uint32 `json:"revision"`
 	OrderUUID string `json:"orderUuid"`
 }
 
@@ -67,7 +67,7 @@ func (in *intake) mayBeDone(r outbox.Request, now outbox.Instant) (doubted outbo
 	}
 	in.log.Warn("a request that this copy of the outbox does not know was told of by a newer one; it is in doubt", "request", r.ID, "terminal", r.Terminal, "told", told.State)
 	// Tills take lower revisions for old news.
-	r.Revision, r.Folded = r.Revision+told.Revision, r.Folded+int(told.Revision) //nolint:gosec // no request has that many
+	r.Revision, r.Folded = r.Revision+uint64(told.Revision), r.Folded+int(told.Revision)
 	if r.Kind == outbox.KindOrder {
 		hint = told.OrderUUID
 	}

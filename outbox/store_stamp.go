@@ -12,7 +12,7 @@ var stampKey = []byte("tx")
 
 // stamp notes in a transaction which one it is. Every commit has to.
 func stamp(tx *bbolt.Tx) error {
-	return tx.Bucket(bucketMeta).Put(stampKey, binary.BigEndian.AppendUint64(nil, uint64(tx.ID()))) //nolint:gosec // ids are positive
+	return tx.Bucket(bucketMeta).Put(stampKey, binary.AppendVarint(nil, int64(tx.ID())))
 }
 
 // stale tells whether a file whose last transaction has the id last is an earlier state of itself: a disk that says
@@ -20,5 +20,6 @@ func stamp(tx *bbolt.Tx) error {
 // file of before there were stamps has none.
 func stale(tx *bbolt.Tx, last int) bool {
 	v := tx.Bucket(bucketMeta).Get(stampKey)
-	return len(v) == 8 && binary.BigEndian.Uint64(v) < uint64(last) //nolint:gosec // ids are positive
+	id, n := binary.Varint(v)
+	return n > 0 && n == len(v) && id < int64(last)
 }
