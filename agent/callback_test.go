@@ -86,13 +86,19 @@ func TestCallbacksAreHintsForMarksWeHold(t *testing.T) {
 	}
 }
 
+// countedCallbacks counts what is passed on.
+func countedCallbacks(store Outbox) (cb *callbacks, passed *atomic.Int64) {
+	passed = &atomic.Int64{}
+	cb = &callbacks{store: store, log: slog.New(slog.DiscardHandler), seen: map[uint64]time.Time{}}
+	cb.post = func(outbox.Request, string, bool) { passed.Add(1) }
+	return cb, passed
+}
+
 func TestReplayedCallbacksAreOneASecond(t *testing.T) {
 	store := outboxtest.Open(t, outbox.Options{})
 	_, mark := sentOrder(t, store)
 	synctest.Test(t, func(t *testing.T) {
-		var passed atomic.Int64
-		cb := &callbacks{store: store, log: slog.New(slog.DiscardHandler), seen: map[uint64]time.Time{}}
-		cb.post = func(outbox.Request, string, bool) { passed.Add(1) }
+		cb, passed := countedCallbacks(store)
 		for range 500 {
 			w := httptest.NewRecorder()
 			cb.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/callback/"+mark+"?orderUuid=ODR1&status=Cancelled&type=Payment", nil))
@@ -112,9 +118,7 @@ func TestCallbackThatSaysNothingUsesUpNoTurn(t *testing.T) {
 	store := outboxtest.Open(t, outbox.Options{})
 	_, mark := sentOrder(t, store)
 	synctest.Test(t, func(t *testing.T) {
-		var passed atomic.Int64
-		cb := &callbacks{store: store, log: slog.New(slog.DiscardHandler), seen: map[uint64]time.Time{}}
-		cb.post = func(outbox.Request, string, bool) { passed.Add(1) }
+		cb, passed := countedCallbacks(store)
 		for _, query := range []string{"", "?status=x", "?orderUuid=ODR1&status=Approved&type=Payment"} {
 			cb.handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/callback/"+mark+query, nil))
 		}

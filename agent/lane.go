@@ -34,7 +34,7 @@ type lane struct {
 	books   map[uint64]outbox.Books // read for the next attempt
 	tries   map[uint64]int          // looks at the books in a row that failed
 	ends    map[uint64]int          // ends of a refund told in a row that can't be believed yet
-	dials   map[uint64]int          // that failed for the next attempt
+	dials   map[uint64]int          // that failed, of a request that waits
 	hints   map[uint64]string       // orders that a callback named while their request was sending
 	moved   bool                    // something may be startable now
 	told    bool                    // positions are to be told soon

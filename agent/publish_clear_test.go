@@ -2,7 +2,6 @@ package agent
 
 import (
 	"errors"
-	"log/slog"
 	"testing"
 
 	"tillpost/mqtt"
@@ -28,11 +27,7 @@ func (b *deafBus) Publish(m mqtt.Message) mqtt.Token {
 func TestAClearingOutlivesLostConnections(t *testing.T) {
 	t.Parallel()
 	bus := &deafBus{}
-	p := newPublisher(mqtt.Topics{Prefix: "p"}, &openOutbox{while: func() {}}, slog.New(slog.DiscardHandler))
-	p.bus = bus
-	p.agentState = func() (s mqtt.AgentState) { return s }
-	p.terminals = func() []mqtt.TerminalInfo { return nil }
-	p.displays = func() []mqtt.Display { return nil }
+	p := newTestPublisher(bus, &openOutbox{while: func() {}})
 	w := &window{ctx: t.Context(), bus: bus}
 	work := func() {
 		for range 10 {

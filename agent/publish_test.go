@@ -55,6 +55,16 @@ func (o *openOutbox) Lookup(string) (outbox.Request, error) {
 
 func (o *openOutbox) Each(bool, func(outbox.Request) bool) error { return nil }
 
+// newTestPublisher tells nothing of the agent, its terminals and displays.
+func newTestPublisher(bus mqtt.Bus, store Outbox) *publisher {
+	p := newPublisher(mqtt.Topics{Prefix: "p"}, store, slog.New(slog.DiscardHandler))
+	p.bus = bus
+	p.agentState = func() (s mqtt.AgentState) { return s }
+	p.terminals = func() []mqtt.TerminalInfo { return nil }
+	p.displays = func() []mqtt.Display { return nil }
+	return p
+}
+
 // What changes while everything is told anew must not be told as it was before that.
 func TestNoStatusGoesBackOnAConnect(t *testing.T) {
 	t.Parallel()
@@ -63,11 +73,7 @@ func TestNoStatusGoesBackOnAConnect(t *testing.T) {
 	}
 	bus := &heardBus{}
 	store := &openOutbox{record: at(5)}
-	p := newPublisher(mqtt.Topics{Prefix: "p"}, store, slog.New(slog.DiscardHandler))
-	p.bus = bus
-	p.agentState = func() (s mqtt.AgentState) { return s }
-	p.terminals = func() []mqtt.TerminalInfo { return nil }
-	p.displays = func() []mqtt.Display { return nil }
+	p := newTestPublisher(bus, store)
 	store.while = func() {
 		for revision := uint64(3); revision <= 6; revision++ {
 			p.changed(at(revision), place{})
@@ -91,8 +97,8 @@ func TestNoStatusGoesBackWhenAskedAgain(t *testing.T) {
 	}
 	bus := &heardBus{}
 	store := &openOutbox{record: at(6)}
-	p := newPublisher(mqtt.Topics{Prefix: "p"}, store, slog.New(slog.DiscardHandler))
-	p.bus, p.up = bus, true
+	p := newTestPublisher(bus, store)
+	p.up = true
 	store.while = func() {
 		for revision := uint64(5); revision <= 7; revision++ {
 			p.changed(at(revision), place{})
@@ -114,11 +120,7 @@ func TestNoStatusGoesBackWhenAskedAgain(t *testing.T) {
 func TestARejectOutlivesAConnect(t *testing.T) {
 	t.Parallel()
 	bus := &heardBus{}
-	p := newPublisher(mqtt.Topics{Prefix: "p"}, &openOutbox{while: func() {}}, slog.New(slog.DiscardHandler))
-	p.bus = bus
-	p.agentState = func() (s mqtt.AgentState) { return s }
-	p.terminals = func() []mqtt.TerminalInfo { return nil }
-	p.displays = func() []mqtt.Display { return nil }
+	p := newTestPublisher(bus, &openOutbox{while: func() {}})
 	p.connected(true)
 	p.reject(mqtt.Reject{Topic: "p/terminals/T/orders", Reason: &mqtt.Reason{Code: "retainedRequest"}})
 	p.clear(outbox.Request{ID: "gone", Terminal: "T"})

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -229,12 +228,7 @@ func TestTwinsFindEachOther(t *testing.T) {
 		t.Run(fmt.Sprintf("wills told %t", wills), func(t *testing.T) {
 			inWorld(t, "", func(w *world) {
 				w.broker.TakeoverWills(wills)
-				w.down(true)
-				for i := range 3 {
-					w.order(oslo, fmt.Sprintf("open-%d", i))
-				}
-				w.until(5*time.Second, oslo, "open-2", "queued")
-				w.stop()
+				w.stopWithThree()
 				twin := w.twin()
 				w.start()
 				w.down(false)
@@ -242,14 +236,7 @@ func TestTwinsFindEachOther(t *testing.T) {
 				twin.start()
 				time.Sleep(time.Minute)
 				synctest.Wait()
-				for name, x := range map[string]*world{"first": w, "twin": twin} {
-					if !strings.Contains(x.log.String(), "an operator is needed") {
-						t.Errorf("the %s goes on:\n%s", name, x.log)
-					}
-				}
-				if n := w.creates(); n > 3 {
-					t.Errorf("%d creates for three requests", n)
-				}
+				w.bothStopped(twin)
 				before := w.creates()
 				w.order(bergen, "new")
 				time.Sleep(time.Minute)
@@ -260,27 +247,6 @@ func TestTwinsFindEachOther(t *testing.T) {
 			})
 		})
 	}
-}
-
-// twin copies the stopped agent's outbox to another machine.
-func (w *world) twin() *world {
-	w.Helper()
-	x := &world{T: w.T, sim: w.sim, broker: w.broker, ln: w.ln, clock: w.clock, dir: w.TempDir(), log: &syncBuffer{}}
-	x.cfg = strings.Replace(w.cfg, w.outbox(), x.outbox(), 1)
-	files, err := filepath.Glob(w.outbox() + "*")
-	if err != nil || len(files) < 2 {
-		w.Fatal(files, err)
-	}
-	for _, f := range files {
-		raw, err := os.ReadFile(f)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(x.dir, filepath.Base(f)), raw, 0o600)
-		}
-		if err != nil {
-			w.Fatal(err)
-		}
-	}
-	return x
 }
 
 // The list of terminals tells another organisation's token, and a terminal that was moved.

@@ -3,6 +3,8 @@ package agent_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -30,12 +32,7 @@ func TestTwinsThatStartAtOnce(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			inWorld(t, "", func(w *world) {
 				w.broker.TakeoverWills(c.takeover)
-				w.down(true)
-				for i := range 3 {
-					w.order(oslo, fmt.Sprintf("open-%d", i))
-				}
-				w.until(5*time.Second, oslo, "open-2", "queued")
-				w.stop()
+				w.stopWithThree()
 				w.down(false)
 				if c.forgets {
 					w.broker.Publish(mqtt.Message{Topic: "tillpost/agent", Retained: true})
@@ -47,14 +44,7 @@ func TestTwinsThatStartAtOnce(t *testing.T) {
 				twin.launch()
 				time.Sleep(time.Minute)
 				synctest.Wait()
-				for name, x := range map[string]*world{"first": w, "second": twin} {
-					if !strings.Contains(x.log.String(), "an operator is needed") {
-						t.Errorf("the %s goes on:\n%s", name, x.log)
-					}
-				}
-				if n := w.creates(); n > 3 {
-					t.Errorf("%d creates for three requests", n)
-				}
+				w.bothStopped(twin)
 				twin.stop()
 			})
 		})
@@ -108,4 +98,49 @@ func TestABrokerThatHidesOurWord(t *testing.T) {
 		}
 		w.eventuallyWithin(time.Second, func() bool { return w.creates() == 1 })
 	})
+}
+
+// stopWithThree stops the agent with three open orders, of which none has been sent. The API stays away.
+func (w *world) stopWithThree() {
+	w.Helper()
+	w.down(true)
+	for i := range 3 {
+		w.order(oslo, fmt.Sprintf("open-%d", i))
+	}
+	w.until(5*time.Second, oslo, "open-2", "queued")
+	w.stop()
+}
+
+// bothStopped checks that neither of two agents sends any more, and that they sent none of the three orders twice.
+func (w *world) bothStopped(twin *world) {
+	w.Helper()
+	for name, x := range map[string]*world{"first": w, "twin": twin} {
+		if !strings.Contains(x.log.String(), "an operator is needed") {
+			w.Errorf("the %s goes on:\n%s", name, x.log)
+		}
+	}
+	if n := w.creates(); n > 3 {
+		w.Errorf("%d creates for three requests", n)
+	}
+}
+
+// twin copies the stopped agent's outbox to another machine.
+func (w *world) twin() *world {
+	w.Helper()
+	x := &world{T: w.T, sim: w.sim, broker: w.broker, ln: w.ln, clock: w.clock, dir: w.TempDir(), log: &syncBuffer{}}
+	x.cfg = strings.Replace(w.cfg, w.outbox(), x.outbox(), 1)
+	files, err := filepath.Glob(w.outbox() + "*")
+	if err != nil || len(files) < 2 {
+		w.Fatal(files, err)
+	}
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(x.dir, filepath.Base(f)), raw, 0o600)
+		}
+		if err != nil {
+			w.Fatal(err)
+		}
+	}
+	return x
 }
