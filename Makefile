@@ -92,6 +92,7 @@ clean: ## Remove what was built, the tools included
 $(TOOLS)/golangci-lint: PKG = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 $(TOOLS)/govulncheck:   PKG = golang.org/x/vuln/cmd/govulncheck
 $(TOOLS)/benchstat:     PKG = golang.org/x/perf/cmd/benchstat
+$(TOOLS)/gotestsum:     PKG = gotest.tools/gotestsum
 $(TOOLS)/nfpm:          PKG = github.com/goreleaser/nfpm/v2/cmd/nfpm
 $(TOOLS)/%: tools/go.mod tools/go.sum
 	go build -C tools -o $@ $(PKG)
