@@ -67,19 +67,31 @@ type alarm struct {
 	release func()
 }
 
-// after runs fire once d has passed, on its own goroutine. With answering, d counts only while the API answers.
+// after runs fire once d has passed, on its own goroutine. With answering, d counts only while the API answers; of a
+// deadline that is days away only the last part does, or the API would be asked every few seconds for all that time.
 func (a *answering) after(d time.Duration, answers bool, fire func()) *alarm {
 	al := &alarm{release: func() {}}
-	if !answers {
-		al.again(d, func() {
-			if al.stop() {
-				fire()
-			}
-		})
-		return al
+	end := func() {
+		if al.stop() {
+			fire()
+		}
 	}
-	a.wait(1)
-	al.release = func() { a.wait(-1) }
+	switch {
+	case !answers:
+		al.again(d, end)
+	case d > answeringMost:
+		al.again(d-answeringMost, func() { a.whileAnswering(al, answeringMost, end) })
+	default:
+		a.whileAnswering(al, d, end)
+	}
+	return al
+}
+
+// whileAnswering runs end once the API has answered for d.
+func (a *answering) whileAnswering(al *alarm, d time.Duration, end func()) {
+	if !al.hold(a) {
+		return
+	}
 	until := a.spentSoFar() + d
 	var check func()
 	check = func() {
@@ -88,16 +100,29 @@ func (a *answering) after(d time.Duration, answers bool, fire func()) *alarm {
 			al.again(max(left, answeringGrain), check)
 			return
 		}
-		if al.stop() {
-			fire()
-		}
+		end()
 	}
 	al.again(d, check)
-	return al
 }
 
-// answeringGrain bounds how often a deadline looks at a clock that stands still.
-const answeringGrain = 100 * time.Millisecond
+const (
+	// answeringMost is the last part of a deadline, for which the API is asked whenever nothing else asks it.
+	answeringMost = time.Hour
+	// answeringGrain bounds how often a deadline looks at a clock that stands still.
+	answeringGrain = 100 * time.Millisecond
+)
+
+// hold counts a deadline among those that wait for the API's word, until it is stopped.
+func (al *alarm) hold(a *answering) bool {
+	al.mu.Lock()
+	defer al.mu.Unlock()
+	if al.stopped {
+		return false
+	}
+	a.wait(1)
+	al.release = func() { a.wait(-1) }
+	return true
+}
 
 func (al *alarm) again(d time.Duration, check func()) {
 	al.mu.Lock()

@@ -123,8 +123,12 @@ func TestThresholdTurnsIntoAnApproval(t *testing.T) {
 			t.Errorf("reason %+v", s.Reason)
 		}
 		w.restart()
+		listed := w.sim.Count(simulator.OpListTerminals)
 		time.Sleep(30*time.Hour - 2*time.Minute)
 		w.until(0, oslo, "r1", "awaiting_approval")
+		if n := w.sim.Count(simulator.OpListTerminals) - listed; n > 30*7 {
+			t.Errorf("the terminals were asked for %d times in 30 hours, once in ten minutes would do", n)
+		}
 		w.until(10*time.Minute, oslo, "r1", "refunded")
 	})
 }
