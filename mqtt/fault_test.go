@@ -3,6 +3,7 @@ package mqtt
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -211,6 +212,11 @@ func FuzzDecodePayload(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, payload string) {
+		if s, ok := quick([]byte(payload)); ok {
+			if w := walk([]byte(payload)); !reflect.DeepEqual(w, s) {
+				t.Fatalf("quick: %+v\nwalk: %+v", s, w)
+			}
+		}
 		for _, k := range Kinds() {
 			request, r := Decode(testTopics, testTopics.Request("T1", k), false, []byte(payload), testRules())
 			if (request == nil) == (r == nil) {

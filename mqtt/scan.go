@@ -33,6 +33,15 @@ type scanned struct {
 // duplicate keys, and a number like 1e999999999 would fill the memory of
 // whoever calculates with it.
 func scan(payload []byte) scanned {
+	if s, ok := quick(payload); ok {
+		return s
+	}
+	return walk(payload)
+}
+
+// walk reads token by token, and tells the fault and the place of what is
+// refused.
+func walk(payload []byte) scanned {
 	if r := notJSON(payload); r != nil {
 		return scanned{rejection: r, requestID: looseRequestID(payload)}
 	}
