@@ -23,7 +23,7 @@ func (l *lane) settle(r outbox.Request) {
 		l.post(r.Seq, outbox.Event{Type: outbox.Done})
 	case !doubtful && !t.Alarmed:
 		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the request is "+t.State.String()+"; there is nothing to settle")
-	case d.Revision != 0 && d.Revision != t.Revision:
+	case d.Revision != 0 && d.Revision != t.Revision && !waitedFor(r, t):
 		l.refuseSettlement(r, outbox.CodeStaleRevision, "the request has changed since that revision; look at it again")
 	case doubtful && d.Resolution == outbox.Adopt:
 		l.verifyAdoption(r, t)
@@ -34,6 +34,23 @@ func (l *lane) settle(r outbox.Request) {
 	}
 }
 
+// waitedFor tells that a decision was made on the present revision when it was first looked at, and has only waited for the
+// API or for doubt_check since: that the doubt was told of as needs_staff meanwhile makes it no decision on an old screen.
+func waitedFor(r, t outbox.Request) bool {
+	later, ok := t.Entered.Since(r.Accepted)
+	return r.Attempts > 1 && t.State == outbox.StateInDoubt && ok && later == 0
+}
+
+// decidedOn is the revision by which the state machine judges a decision that was held against t: the present one, as long
+// as the doubt is still the same.
+func (l *lane) decidedOn(d *outbox.Decision, t outbox.Request) uint64 {
+	now, err := l.store.Get(t.Seq)
+	if d.Revision == 0 || err != nil || now.State != outbox.StateInDoubt || now.Entered != t.Entered {
+		return d.Revision
+	}
+	return now.Revision
+}
+
 func (l *lane) refuseSettlement(r outbox.Request, code, message string) {
 	l.post(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: code, Message: message}})
 }
@@ -41,7 +58,7 @@ func (l *lane) refuseSettlement(r outbox.Request, code, message string) {
 // resolve writes the decision with its target, and tells the resolution what came of it.
 func (l *lane) resolve(r, t outbox.Request, e outbox.Event) {
 	d := r.Decision
-	e.Type, e.Resolution, e.By, e.Revision, e.Source = outbox.Resolved, d.Resolution, d.By, d.Revision, r.ID
+	e.Type, e.Resolution, e.By, e.Revision, e.Source = outbox.Resolved, d.Resolution, d.By, l.decidedOn(d, t), r.ID
 	if e.OrderUUID == "" {
 		e.OrderUUID = r.OrderUUID
 	}
@@ -120,9 +137,7 @@ func (l *lane) verifyAdoption(r, t outbox.Request) {
 				l.apply(r.Seq, verdict)
 				return
 			}
-			if now, err := l.store.Get(t.Seq); err == nil {
-				l.resolve(r, now, outbox.Event{})
-			}
+			l.resolve(r, t, outbox.Event{})
 		})
 	})
 }

@@ -1,6 +1,9 @@
 package outbox
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Cancels, resends, checks and resolutions act beside the lanes, on another request (Target) or on a bare order uuid.
 // They are queued, sending from the moment they act, and done or rejected in the end.
@@ -135,7 +138,7 @@ func (m *move) besideSending() {
 		m.again(WaitAPIError, searchAgain)
 	case NotFound:
 		// A resubmission has to wait until doubt_check has passed, or for a search that answers in full.
-		m.again(WaitChecking, searchAgain)
+		m.again(WaitChecking, cmp.Or(m.e.RetryAfter, searchAgain))
 	case Restarted:
 		m.act()
 	case Expired:

@@ -1,0 +1,62 @@
+package agent_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"tillpost/api/simulator"
+)
+
+// TestADecisionThatWaitsIsNotStale: a decision to send again that was made on the present revision waits until doubt_check
+// has passed. That the status says needs_staff then is no reason to refuse it; that a person went on from there is.
+func TestADecisionThatWaitsIsNotStale(t *testing.T) {
+	refund := func(w *world) {
+		w.sale(oslo, "o")
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpRefund, Do: simulator.DropBefore()})
+		w.send(oslo, "refunds", `{"requestId":"lost","orderRequestId":"o","full":true}`)
+	}
+	order := func(w *world) {
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropBefore()})
+		w.order(oslo, "lost")
+	}
+	for name, doubtful := range map[string]func(*world){"order": order, "refund": refund} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, "", func(w *world) {
+				doubtful(w)
+				seen := w.until(10*time.Second, oslo, "lost", "in_doubt").Revision
+				w.decide("d", "resubmit", seen)
+				w.until(200*time.Second, oslo, "d", "done")
+				w.eventuallyOrFail(func() bool { s := w.now(oslo, "lost"); return s.State == "paid" || s.State == "refunded" })
+			})
+		})
+	}
+	inWorld(t, "", func(w *world) {
+		order(w)
+		seen := w.until(10*time.Second, oslo, "lost", "in_doubt").Revision
+		w.untilWaiting(3*time.Minute, oslo, "lost", "needs_staff")
+		w.decide("d", "resubmit", seen)
+		if s := w.until(5*time.Second, oslo, "d", "rejected"); s.Reason.Code != "staleRevision" {
+			t.Errorf("a decision on an old screen: reason %+v", s.Reason)
+		}
+	})
+}
+
+// TestADecisionWaitsNoLongerThanItHasTo: what is left of doubt_check, and not a look more.
+func TestADecisionWaitsNoLongerThanItHasTo(t *testing.T) {
+	inWorld(t, `doubt_check = "4s"`, func(w *world) {
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropBefore()})
+		w.order(oslo, "lost")
+		seen := w.until(10*time.Second, oslo, "lost", "in_doubt").Revision
+		time.Sleep(time.Second)
+		w.decide("d", "resubmit", seen)
+		time.Sleep(2900 * time.Millisecond)
+		w.until(0, oslo, "lost", "in_doubt")
+		w.until(time.Second, oslo, "d", "done")
+	})
+}
+
+// decide publishes a decision on the request "lost", made on a revision.
+func (w *world) decide(id, outcome string, revision int) {
+	w.send(oslo, "resolutions", fmt.Sprintf(`{"requestId":%q,"target":"lost","outcome":%q,"revision":%d,"by":"Kari"}`, id, outcome, revision))
+}
