@@ -3,6 +3,7 @@ package outbox
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -36,6 +37,8 @@ const (
 	lockRetry   = 20 * time.Millisecond
 )
 
+var errFolder = errors.New("it is a folder")
+
 // Open opens the outbox at path, or makes a new one where there never was one. A file that is damaged is moved aside
 // and the last snapshot takes its place, every open request of it in doubt; without a snapshot Open refuses, and so it
 // does for a file that is gone. Recovery tells what was done.
@@ -45,6 +48,9 @@ const (
 func Open(path string, o Options) (*Store, error) {
 	if o.commit == nil {
 		o.commit = (*bbolt.Tx).Commit
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, openError(path, errFolder)
 	}
 	lock, err := waitForLock(path + suffixLock)
 	if err != nil {
@@ -88,6 +94,8 @@ func openError(path string, err error) error {
 	switch {
 	case errors.Is(err, ErrLocked):
 		hint = "stop the other tillpost, or give this one a path of its own"
+	case errors.Is(err, errFolder):
+		hint = "name a file in it, such as " + filepath.Join(path, "outbox.db")
 	case errors.Is(err, ErrNewerFormat):
 		hint = "install the version that wrote it, or a newer one"
 	case errors.Is(err, os.ErrPermission):

@@ -36,6 +36,21 @@ func TestFolderThatIsNotThere(t *testing.T) {
 	}
 }
 
+func TestFolderInItsPlace(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "tillpost")
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := outbox.Open(path, outbox.Options{})
+	if open, ok := errors.AsType[*outbox.OpenError](err); !ok || !strings.HasSuffix(err.Error(), "it is a folder; name a file in it, such as "+filepath.Join(path, "outbox.db")) {
+		t.Errorf("Open = %v, %v", open, err)
+	}
+	if _, err := os.Stat(path + ".lock"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("something was left beside it: %v", err)
+	}
+}
+
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	s := outboxtest.Open(t, outbox.Options{})

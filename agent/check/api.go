@@ -134,12 +134,23 @@ func (c *checker) terminals(ctx context.Context, client *api.Client, reachable, 
 			return false
 		}
 		token.warn("", "whether the API accepts it is not known")
-		fs.fail("see the lines above, and api.organization_uuid", "the API did not list them: %s", words(reply))
+		fs.fail(unlisted(reply), "the API did not list them: %s", words(reply))
 		return false
 	}
 	token.ok("accepted by the API")
 	c.judgeTerminals(fs, list)
 	return true
+}
+
+// unlisted is what to do where the API gave no list of terminals, for a reason that no line of its own tells.
+func unlisted(r api.Reply) string {
+	switch {
+	case r.Outcome == api.OutcomeRateLimited, r.Outcome == api.OutcomeUnavailable:
+		return "see API, and check again"
+	case r.HTTPStatus == http.StatusNotFound:
+		return "see whether api.base_url ends as Front Payment's does, in /api/v1; then api.organization_uuid"
+	}
+	return "see api.organization_uuid; if it is right, check again, and ask Front Payment if it stays so"
 }
 
 // took sorts out what any call can end with, and tells the lines that it concerns.

@@ -183,8 +183,9 @@ func TestTerminals(t *testing.T) {
 		"one too many":  {`200 [{"uuid":"T1","name":"","status":true}]`, `["T1", "T3"]`, []string{"ok token", "ok terminals 1: T1", "FAIL terminals…does not have T3", "warn"}},
 		"none":          {`200 []`, `[]`, []string{"ok token", "FAIL terminals the organisation has none", "warn"}},
 		"not for us":    {`403`, `[]`, []string{"FAIL token…does not let it list", "warn terminals", "warn"}},
-		"too many":      {`429`, `[]`, []string{"warn API…fewer calls", "warn token…not known", "FAIL terminals", "warn"}},
-		"out of order":  {`500`, `[]`, []string{"warn token", "FAIL terminals…does not say how far it got. (HTTP 500)", "warn lookups not asked"}},
+		"too many":      {`429`, `[]`, []string{"warn API…fewer calls", "warn token…not known", "FAIL terminals…see API, and check again", "warn"}},
+		"out of order":  {`500`, `[]`, []string{"warn token", "FAIL terminals…does not say how far it got. (HTTP 500)…see api.organization_uuid", "warn lookups not asked"}},
+		"another path":  {`404`, `[]`, []string{"warn token", "FAIL terminals…(HTTP 404)…api.base_url…/api/v1", "warn"}},
 		"no API at all": {`x`, `[]`, []string{"warn token", "FAIL terminals", "warn"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -19,6 +19,9 @@ const (
 	besideBallast  = ".ballast"
 )
 
+// anew is what is left where an outbox is lost. A backup is no way on: it does not know what was sent since.
+const anew = "set outbox.path to another one, and look up at Front Payment what became of what the tills hold open"
+
 // readWhole is the largest outbox that is read as a whole: a daemon that is started meanwhile has to wait for that.
 const readWhole = 64 << 20
 
@@ -35,6 +38,10 @@ type outboxFacts struct {
 func (c *checker) outbox(ctx context.Context) outboxFacts {
 	fs := about("outbox")
 	path := c.cfg.Outbox.Path
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		fs.fail("set outbox.path to a file in it, such as "+filepath.Join(path, "outbox.db"), "%s is a folder", path)
+		return outboxFacts{findings: fs.done()}
+	}
 	marker, err := readMarker(path)
 	if err != nil {
 		fs.fail(c.give(path), "the marker beside the outbox: %v", err)
@@ -54,7 +61,7 @@ func (c *checker) outbox(ctx context.Context) outboxFacts {
 		fs.warn("if it lies elsewhere, put it back before you start tillpost",
 			"%s is gone; at the next start its last snapshot takes its place, and every open request is in doubt", path)
 	case size == 0 && marker.present:
-		fs.fail(fmt.Sprintf("put the file back, or a backup of it; if there never was anything to keep, remove %s", path+besideMarker),
+		fs.fail(fmt.Sprintf("put the file back, or mount its disk; if it is lost, %s; if there never was anything to keep, remove %s", anew, path+besideMarker),
 			"%s is gone, though there was one: tillpost does not start", path)
 	case size == 0:
 		fs.ok("there is none yet; it will be made at %s", path)
@@ -86,7 +93,7 @@ func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFac
 		fs.warn("look for what damages the disk",
 			"%s is damaged (%s); at the next start its last snapshot takes its place, and every open request is in doubt", path, damaged.Found)
 	case isDamage:
-		fs.fail("put a backup of it back", "%s is damaged: %s", path, damaged.Found)
+		fs.fail("keep the file, and "+anew, "%s is damaged: %s", path, damaged.Found)
 	case errors.Is(err, outbox.ErrNewerFormat):
 		fs.fail("install the version that wrote it, or a newer one", "%v", err)
 	default:

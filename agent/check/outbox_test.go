@@ -42,18 +42,23 @@ func TestOutbox(t *testing.T) {
 	}{
 		"none":    {func(*testing.T, string) {}, "ok outbox there is none yet"},
 		"sound":   {used, "ok outbox sound…generation 1"},
-		"damaged": {func(t *testing.T, path string) { used(t, path); damage(t, path) }, "FAIL outbox…is damaged…backup"},
+		"damaged": {func(t *testing.T, path string) { used(t, path); damage(t, path) }, "FAIL outbox…is damaged…keep the file…outbox.path…look up at Front Payment"},
 		"damaged with a snapshot": {func(t *testing.T, path string) {
 			used(t, path)
 			copyFile(t, path, path+besideSnapshot)
 			damage(t, path)
 		}, "warn outbox…is damaged…snapshot takes its place…in doubt"},
-		"gone": {func(t *testing.T, path string) { used(t, path); remove(t, path) }, "FAIL outbox…is gone…does not start…" + besideMarker},
+		"gone": {func(t *testing.T, path string) { used(t, path); remove(t, path) }, "FAIL outbox…is gone…does not start…put the file back…look up at Front Payment…" + besideMarker},
 		"gone with a snapshot": {func(t *testing.T, path string) {
 			used(t, path)
 			copyFile(t, path, path+besideSnapshot)
 			remove(t, path)
 		}, "warn outbox…is gone…snapshot"},
+		"a folder": {func(t *testing.T, path string) {
+			if err := os.Mkdir(path, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}, "FAIL outbox…is a folder…outbox.path…outbox.db"},
 		"its marker is unreadable": {func(t *testing.T, path string) {
 			used(t, path)
 			if err := os.WriteFile(path+besideMarker, []byte("\x00"), 0o600); err != nil {
