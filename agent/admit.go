@@ -97,6 +97,21 @@ func conflict(id, terminal string) *mqtt.Rejection {
 	}
 }
 
+// takenFirst makes a conflict of a refusal whose id is taken: content that breaks a rule is other content too, such as an order
+// that is published again on another terminal's topic. pending is what is about to be written.
+func (in *intake) takenFirst(why *mqtt.Rejection, pending []arrived) *mqtt.Rejection {
+	other := why.Code == mqtt.CodeInvalidRequest || why.Code == mqtt.CodeUnknownTerminal
+	if !other || why.RequestID == "" || !in.taken(why.RequestID, pending) {
+		return why
+	}
+	return conflict(why.RequestID, why.Terminal)
+}
+
+// taken tells whether an id was ever accepted, or is among what is about to be.
+func (in *intake) taken(id string, pending []arrived) bool {
+	return in.knows(id) || slices.ContainsFunc(pending, func(a arrived) bool { return a.request.ID == id })
+}
+
 // knows tells whether an id was ever accepted.
 func (in *intake) knows(id string) bool {
 	_, err := in.store.Lookup(id)

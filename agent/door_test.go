@@ -51,6 +51,9 @@ func TestATakenIDIsAConflictFirst(t *testing.T) {
 			{oslo, "checks", `{"requestId":"s1","target":"unheard"}`},
 			{bergen, "refunds", `{"requestId":"s1","orderRequestId":"unheard","full":true}`},
 			{"TRML-nowhere", "checks", `{"requestId":"s1","orderUuid":"ODR1"}`},
+			{oslo, "orders", `{"requestId":"s1","order":{"products":[]}}`},
+			{bergen, "orders", `{"requestId":"s1","order":{"terminalUuid":"` + oslo + `",` + exampleOrder("20 Nov, 2099")[1:] + `}`},
+			{oslo, "checks", `{"requestId":"s1","orderUuid":"\u0000"}`},
 		} {
 			told := len(w.told("s1"))
 			w.send(again.terminal, again.kind, again.payload)
@@ -99,11 +102,17 @@ func TestARefusalBesideItsNamesake(t *testing.T) {
 		for range 20 {
 			w.order(oslo, "s1")
 			w.send(oslo, "orders", `{"requestId":"s1"}`)
+			w.order("TRML-nowhere", "s1")
 		}
 		w.until(10*time.Second, oslo, "s1", "paid")
 		for _, told := range w.told("s1") {
 			if strings.Contains(told, "rejected") {
 				t.Fatalf("told %s", told)
+			}
+		}
+		for _, r := range w.rejects() {
+			if r != "requestIdConflict" {
+				t.Fatalf("refused as %s", r)
 			}
 		}
 	})

@@ -47,3 +47,17 @@ func TestAWholeQueueExpiresWithinASecond(t *testing.T) {
 		w.until(0, oslo, "here", "awaiting_customer")
 	})
 }
+
+// A till with an unset clock says the year 1 or 1970: that is a time like any other, and long past.
+func TestPublishedByAnUnsetClock(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		for i, at := range []string{"0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "1970-01-01T00:00:00.001Z"} {
+			id := fmt.Sprint("o", i)
+			w.send(oslo, "orders", fmt.Sprintf(`{"requestId":%q,"publishedAt":%q,"order":%s}`, id, at, exampleOrder(time.Now().Format("02 Jan, 2006"))))
+			w.until(time.Second, oslo, id, "expired")
+		}
+		if n := len(w.sim.Orders()); n != 0 {
+			t.Errorf("%d orders came to exist", n)
+		}
+	})
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -165,6 +164,7 @@ func (in *intake) take(ctx context.Context, batch []mqtt.Delivery) {
 			refusal = in.admit(ctx, req)
 		}
 		if refusal != nil {
+			refusal = in.takenFirst(refusal, good)
 			in.refuse(d, refusal, kindOf(in.topics, d.Topic), good)
 			d.Ack()
 			continue
@@ -291,9 +291,8 @@ func (in *intake) refuse(d mqtt.Delivery, why *mqtt.Rejection, kind mqtt.Kind, p
 	if why.RequestID == "" || why.Terminal == "" {
 		return
 	}
-	own := func(a arrived) bool { return a.request.ID == why.RequestID }
-	if in.knows(why.RequestID) || slices.ContainsFunc(pending, own) {
-		return // the id is taken: that request's status stands
+	if in.taken(why.RequestID, pending) {
+		return // that request's status stands
 	}
 	in.publish.unretained(mqtt.Status{
 		RequestID: why.RequestID, Kind: kind, TerminalUUID: why.Terminal, State: mqtt.StateRejected, Final: true,

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"strconv"
 
 	"tillpost/agent/config"
@@ -19,7 +20,7 @@ func record(req *mqtt.Request, cfg *config.Config, now outbox.Instant) outbox.Re
 		}
 	}
 	if !req.PublishedAt.IsZero() {
-		r.PublishedAt = req.PublishedAt.UnixMilli()
+		r.PublishedAt = cmp.Or(req.PublishedAt.UnixMilli(), -1) // 0 is for a till that gave none
 	}
 	switch {
 	case req.Order != nil:

@@ -29,6 +29,9 @@ func build(k Kind, terminal string, root any, payload []byte) (*Request, error) 
 		if err != nil {
 			return nil, errors.New("publishedAt is not a time as in RFC 3339")
 		}
+		if at.IsZero() {
+			at = at.Add(1) // said all the same: what an unset clock may make of it
+		}
 		r.PublishedAt = at
 	}
 	switch k {
