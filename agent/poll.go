@@ -15,8 +15,11 @@ const (
 	// pollFresh is how old a list may be to answer a poll.
 	pollFresh = time.Second
 	// pollOwn is how long the list alone is believed of an order, if there are no more than ten: it may lag behind what the
-	// API says of an order that it is asked for. Of more orders one is asked for each second.
-	pollOwn = 10 * time.Second
+	// API says of an order that it is asked for. Of more orders one is asked for each second, at whatever time they began.
+	pollOwn     = 10 * time.Second
+	pollOwnPace = time.Second
+	// pollOwnMost is how many of them are asked for at a time: those whose polls coincide, once some seconds.
+	pollOwnMost = 5
 	// pollDoubt is how often in a row an order may be missing from the list while its own status is pending, before
 	// the list is taken for one that does not show our orders.
 	pollDoubt = 3
@@ -34,6 +37,7 @@ type poller struct {
 	at      time.Time       // when that list was asked for
 	busy    chan struct{}   // closed when the list under way is done; nil while none is
 	missing int
+	own     time.Time // when the next order that the list covers may be asked for by itself; what passed since adds up
 }
 
 // polled is when an order was polled, and when it was last asked for by itself or first polled.
@@ -101,9 +105,13 @@ func (p *poller) many(orderUUID string) bool {
 // overdue tells that an order was not asked for by itself for too long; the caller holds the lock, and asks now.
 func (p *poller) overdue(orderUUID string) bool {
 	this, now := p.polled[orderUUID], time.Now()
-	if now.Sub(this.own) < max(pollOwn, time.Duration(len(p.polled))*time.Second) {
+	if p.own.After(now) || now.Sub(this.own) < max(pollOwn, time.Duration(len(p.polled))*pollOwnPace) {
 		return false
 	}
+	if saved := now.Add(-(pollOwnMost - 1) * pollOwnPace); p.own.Before(saved) {
+		p.own = saved
+	}
+	p.own = p.own.Add(pollOwnPace)
 	this.own = now
 	p.polled[orderUUID] = this
 	return true

@@ -47,3 +47,35 @@ func TestAListThatLagsEndsNoWait(t *testing.T) {
 		o.Terminals = append(o.Terminals, simulator.Terminal{UUID: "TRML3", Name: "3"}, simulator.Terminal{UUID: "TRML4", Name: "4"})
 	})
 }
+
+// TestManyOrdersAreNotAskedForAtOnce: orders that began together are not asked for by themselves together, which would use up
+// the calls of the next seconds, and a payment would be noticed only after them.
+func TestManyOrdersAreNotAskedForAtOnce(t *testing.T) {
+	const orders = 40
+	inWorld(t, "", func(w *world) {
+		w.stop()
+		w.cfg = strings.Replace(w.cfg, "100000", "180", 1)
+		w.start()
+		for i := range orders {
+			w.order(fmt.Sprintf("TRML%02d", i), fmt.Sprintf("o%d", i))
+		}
+		w.until(time.Minute, fmt.Sprintf("TRML%02d", orders-1), fmt.Sprintf("o%d", orders-1), "awaiting_customer")
+		for range 3 * orders {
+			before := w.sim.Count(simulator.OpPaymentStatus)
+			time.Sleep(time.Second)
+			if n := w.sim.Count(simulator.OpPaymentStatus) - before; n > 5 {
+				t.Errorf("%d orders asked for by themselves in a second", n)
+			}
+		}
+		for _, o := range w.sim.Orders() {
+			if o.Calls[simulator.OpPaymentStatus] == 0 {
+				t.Errorf("order %s was never asked for by itself", o.UUID)
+			}
+		}
+	}, func(o *simulator.Options) {
+		o.Customer, o.RateLimit = simulator.WalkAway(), 240
+		for i := range orders {
+			o.Terminals = append(o.Terminals, simulator.Terminal{UUID: fmt.Sprintf("TRML%02d", i), Name: fmt.Sprint(i)})
+		}
+	})
+}
