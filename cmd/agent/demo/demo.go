@@ -77,29 +77,6 @@ func Run(ctx context.Context, o Options) (err error) {
 	return err
 }
 
-// folder makes the folder to work in; remove tells that it is ours to remove.
-func folder(dir string) (made string, remove bool, err error) {
-	if dir == "" {
-		made, err = os.MkdirTemp("", "tillpost-demo-")
-		return made, true, err
-	}
-	// The configuration names its files by their folder, from wherever it is used.
-	if dir, err = filepath.Abs(dir); err != nil {
-		return "", false, err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", false, fmt.Errorf("make the demo's folder: %w; choose another one with --dir", err)
-	}
-	found, err := os.ReadDir(dir)
-	if err != nil {
-		return "", false, fmt.Errorf("look into the demo's folder: %w; choose another one with --dir", err)
-	}
-	if len(found) > 0 {
-		return "", false, fmt.Errorf("the folder %s is not empty; the demo begins with an empty outbox: choose another one with --dir", dir)
-	}
-	return dir, false, nil
-}
-
 // pace is how long things take that nobody waits for in earnest.
 type pace struct {
 	read     time.Duration // for a reader, after the narrator has spoken
