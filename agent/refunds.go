@@ -176,7 +176,7 @@ func booksOf(d api.OrderDetails) outbox.Books {
 		b.Entries = append(b.Entries, outbox.BookEntry{Ore: ore, Done: e.IsRefunded})
 	}
 	for _, p := range d.Products {
-		ore, _ := p.Amount.Minor()
+		ore, _ := p.Amount.MinorUp() // what is paid back has no fractions; the API judges the last one
 		b.Products = append(b.Products, outbox.BookProduct{ID: p.ID, ProductID: p.ProductID, Ore: ore})
 	}
 	return b

@@ -33,6 +33,12 @@ func (a Amount) Minor() (int64, bool) {
 	return whole*100 + frac, true
 }
 
+// MinorUp is Minor with a fraction of an øre rounded up: goods sold by weight come to lines that have one.
+func (a Amount) MinorUp() (int64, bool) {
+	a.value = a.value.Ceil(2)
+	return a.Minor()
+}
+
 const (
 	maxWhole  = 1 << 53
 	maxDigits = 18 // what decimal.Decimal holds without rounding, less one

@@ -153,6 +153,14 @@ func TestAmounts(t *testing.T) {
 			t.Errorf("%q is not whole øre that fit, got %d", text, got)
 		}
 	}
+	for text, want := range map[string]int64{"33.535": 3354, "8.4645": 847, "42": 4200, "-0.001": 0} {
+		if got, ok := parseAmount(text).MinorUp(); !ok || got != want {
+			t.Errorf("%q rounded up: %d (%t), want %d", text, got, ok, want)
+		}
+	}
+	if got, ok := (Amount{}).MinorUp(); ok {
+		t.Errorf("an unknown amount is no amount, got %d", got)
+	}
 	for _, text := range []string{"", "-", ".", "1.", ".5", "1,5", "1 000", "4.2e1", "NaN", "--1", "+1", "1.2.3", "12345678901234567890"} {
 		if a := parseAmount(text); a.Known() {
 			t.Errorf("%q was read as %v", text, a.Decimal())

@@ -95,7 +95,7 @@ type order struct {
 type item struct {
 	id     int64
 	fields map[string]any
-	amount decimal.Decimal
+	amount decimal.Decimal // a fraction of an øre rounded up, so that all of it can be refunded
 }
 
 // refund is a refund as the simulator keeps it.

@@ -46,7 +46,7 @@ func (s *Simulator) enter(req *request, c *checker) *order {
 	lines, _ := productLines(req.payload["products"])
 	for _, l := range lines {
 		amount, _ := parseAmount(l.fields["amount"])
-		o.items = append(o.items, item{id: s.nextItem, fields: l.fields, amount: amount})
+		o.items = append(o.items, item{id: s.nextItem, fields: l.fields, amount: amount.Ceil(2)})
 		s.nextItem++
 	}
 	s.orders[o.UUID] = o
