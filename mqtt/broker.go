@@ -158,7 +158,7 @@ func (b *Broker) Listen() error {
 	config := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
 	ln, err := config.Listen(context.Background(), "tcp", b.options.Listen)
 	if err != nil {
-		return fmt.Errorf("open the address for tills: %w; is another broker running?", err)
+		return fmt.Errorf("open the address for tills: %w; stop what has it, or choose another with mqtt.embedded.listen; if it is a broker of yours, name it as mqtt.url", err)
 	}
 	b.listener = ln
 	return nil

@@ -70,6 +70,17 @@ func brokerURL(m config.MQTT) string {
 	return scheme + net.JoinHostPort(host, port)
 }
 
+// unreached is what to look after where the broker does not let us in.
+func unreached(m config.MQTT) string {
+	switch {
+	case m.Embedded == nil:
+		return "is the broker running, and are mqtt.url and its login right?"
+	case m.Embedded.UsersFile != "":
+		return "is tillpost running, which is the broker? log in as one of the users of " + m.Embedded.UsersFile + ", with --username and --password-file"
+	}
+	return "the broker is inside tillpost: start it with tillpost run"
+}
+
 // embeddedCert is the certificate that the embedded broker presents. It need not be made out to the address at which
 // it is reached from here.
 func embeddedCert(m config.MQTT) string {

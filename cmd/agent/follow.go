@@ -22,6 +22,8 @@ type follower struct {
 	topics  mqtt.Topics
 	request *mqtt.Request
 	publish func(mqtt.Message) mqtt.Token
+	// unreached is what to look after where the broker does not let us in.
+	unreached string
 
 	wasUp, up bool
 	sentAt    time.Time
@@ -70,7 +72,7 @@ func (f *follower) handle(e event) (done bool, err error) {
 // mend that.
 func (f *follower) takeDown(why error) (done bool, err error) {
 	if !f.wasUp {
-		return true, fmt.Errorf("%w; is the broker running, and are mqtt.url and its login right?", why)
+		return true, fmt.Errorf("%w; %s", why, f.unreached)
 	}
 	switch {
 	case f.up && !f.answered && f.screen.now().Sub(f.sentAt) < deniedWithin:

@@ -81,7 +81,9 @@ func send(c *cobra.Command, f sendFlags, terminal, kindName, file string) error 
 	ctx, stop := untilSignal(c.Context())
 	defer stop()
 	screen := &screen{out: c.OutOrStdout(), notes: c.ErrOrStderr(), local: time.Local, now: time.Now}
-	return sendRequest(ctx, cfg, f, &follower{screen: screen, json: f.json, topics: topics, request: request})
+	return sendRequest(ctx, cfg, f, &follower{
+		screen: screen, json: f.json, topics: topics, request: request, unreached: unreached(cfg.MQTT),
+	})
 }
 
 func tellCompleted(w io.Writer, c completed) {
