@@ -192,6 +192,13 @@ func (p *publisher) step(w *window, summaries bool) bool {
 	if resync || slices.ContainsFunc(queue, asksAgain) {
 		p.retold = map[string]uint64{}
 	}
+	if resync {
+		for _, m := range queue {
+			if m.revision > 0 {
+				p.retold[m.Topic] = 0
+			}
+		}
+	}
 	var stale []summary
 	if (summaries || resync) && p.up {
 		stale = slices.Sorted(maps.Keys(p.stale))
@@ -201,12 +208,8 @@ func (p *publisher) step(w *window, summaries bool) bool {
 	if resync {
 		w.startOver()
 		p.everything(w)
+		p.tellQueue(w, slices.DeleteFunc(queue, toldAnew), retold)
 		p.tellClearings(w, true)
-		for _, m := range queue {
-			if m.again == nil && !m.Retained { // a reject: not told by everything
-				p.hand(w, m)
-			}
-		}
 		p.mu.Lock()
 		p.kept.caughtUp(number)
 		p.mu.Unlock()
@@ -287,8 +290,8 @@ func (p *publisher) summary(s summary) mqtt.Message {
 }
 
 // everything publishes all that is retained: the agent, the terminals, the displays, what is open, what has ended.
-// Records are read at the moment they are told, and what changes meanwhile waits; of that, what is older than the record
-// that was told is left out, so that no till sees a request go back.
+// Records are read at the moment they are told. A status that waits in the queue is left to it: its turn comes right
+// after, so that tills see each of its states, and none go back.
 func (p *publisher) everything(w *window) {
 	for _, s := range []summary{summaryAgent, summaryTerminals} {
 		m := p.summary(s)
@@ -302,12 +305,9 @@ func (p *publisher) everything(w *window) {
 	}
 	tell := func(r outbox.Request) bool {
 		m := p.retained(r, p.current(r))
-		p.mu.Lock()
-		if _, changed := p.retold[m.Topic]; changed {
-			p.retold[m.Topic] = max(p.retold[m.Topic], r.Revision)
+		if !p.queues(m) {
+			p.hand(w, m)
 		}
-		p.mu.Unlock()
-		p.hand(w, m)
 		return !w.lost && w.ctx.Err() == nil
 	}
 	queued := map[string]int{}
@@ -326,3 +326,15 @@ func (p *publisher) everything(w *window) {
 		p.log.Error("ended requests could not be read to be told again", "err", err)
 	}
 }
+
+// queues tells that a change of a status waits in the queue, that of this step or of the next. If that was given up,
+// everything is told once more.
+func (p *publisher) queues(m queued) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, changed := p.retold[m.Topic]
+	return changed
+}
+
+// toldAnew tells that everything has told what waits as it is now.
+func toldAnew(m queued) bool { return m.again != nil || m.Retained && m.revision == 0 }

@@ -65,8 +65,9 @@ func newTestPublisher(bus mqtt.Bus, store Outbox) *publisher {
 	return p
 }
 
-// What changes while everything is told anew must not be told as it was before that.
-func TestNoStatusGoesBackOnAConnect(t *testing.T) {
+// What changes right after a connect, while everything is told anew, is told change by change: no state is passed over,
+// and none goes back.
+func TestEachChangeIsToldOnAConnect(t *testing.T) {
 	t.Parallel()
 	at := func(revision uint64) outbox.Request {
 		return outbox.Request{Seq: 1, ID: "a", Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
@@ -80,11 +81,38 @@ func TestNoStatusGoesBackOnAConnect(t *testing.T) {
 		}
 	}
 	p.connected(true)
+	p.changed(at(2), place{})
 	w := &window{ctx: t.Context(), bus: bus}
 	for p.step(w, false) {
 		continue
 	}
-	if told, want := bus.revisions(p.topics.Status("T", "a")), []uint64{5, 5, 6}; !slices.Equal(told, want) {
+	if told, want := bus.revisions(p.topics.Status("T", "a")), []uint64{2, 3, 4, 5, 6}; !slices.Equal(told, want) {
+		t.Errorf("told revisions %v, want %v", told, want)
+	}
+}
+
+// Where so much changes meanwhile that the queue is given up, the record is told all the same, and nothing older after it.
+func TestEverythingIsToldWhenTheQueueOverflows(t *testing.T) {
+	t.Parallel()
+	at := func(revision uint64) outbox.Request {
+		return outbox.Request{Seq: 1, ID: "a", Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
+	}
+	bus := &heardBus{}
+	store := &openOutbox{record: at(5)}
+	p := newTestPublisher(bus, store)
+	store.while = func() {
+		store.while = func() {}
+		p.changed(at(5), place{})
+		for range publishQueue {
+			p.reject(mqtt.Reject{Topic: "p/terminals/T/orders"})
+		}
+	}
+	p.connected(true)
+	w := &window{ctx: t.Context(), bus: bus}
+	for p.step(w, false) {
+		continue
+	}
+	if told, want := bus.revisions(p.topics.Status("T", "a")), []uint64{5}; !slices.Equal(told, want) {
 		t.Errorf("told revisions %v, want %v", told, want)
 	}
 }
