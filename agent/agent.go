@@ -235,6 +235,9 @@ func (a *Agent) observe(c api.Call) {
 		a.clock.SawDate(c.Date, c.At)
 		a.clockChanged()
 	}
+	if c.Err != nil {
+		a.health.because(c.Err)
+	}
 	if !c.Held {
 		a.health.saw(c.Replied, c.Outcome)
 	}

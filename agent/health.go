@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -32,7 +33,8 @@ type health struct {
 	mu      sync.Mutex
 	failing time.Time // of the first call without a reply since the last one with
 	failed  int       // such calls in a row
-	why     string    // what is known of the cause
+	cause   string    // of the last connection that could not be made, for the log
+	why     string    // what an operator can do about it, where that is known
 	probed  time.Time
 	wake    chan struct{}
 }
@@ -49,7 +51,7 @@ func (h *health) saw(replied bool, outcome api.Outcome) {
 		}
 		h.mu.Lock()
 		was := h.failing
-		h.failing, h.failed, h.why = time.Time{}, 0, ""
+		h.failing, h.failed, h.cause, h.why = time.Time{}, 0, "", ""
 		h.mu.Unlock()
 		if !was.IsZero() && h.problems.has(ProblemAPIUnreachable) {
 			h.log.Info("the API answers again", "outage", time.Since(was).Round(time.Second))
@@ -87,16 +89,24 @@ func (h *health) missed() {
 
 func (h *health) unreachable() {
 	h.mu.Lock()
-	why := h.why
+	why, cause := h.why, cmp.Or(h.cause, "no reply came")
 	h.mu.Unlock()
 	if !h.problems.has(ProblemAPIUnreachable) {
-		h.log.Warn("the API does not answer; requests are kept and tried again", "cause", why)
+		h.log.Warn("the API does not answer; requests are kept and tried again", "cause", cause+why)
 	}
 	h.problems.raise(ProblemAPIUnreachable, "", "Front Payment's API does not answer"+why+"; requests are kept and sent when it does", time.Now())
 }
 
+// because takes why a connection could not be made.
+func (h *health) because(err error) {
+	h.mu.Lock()
+	h.cause = err.Error()
+	h.mu.Unlock()
+}
+
 // undialled takes a connection that could not be made.
 func (h *health) undialled(err error) {
+	h.because(err)
 	// A machine whose clock is wrong can't tell a valid certificate, and without a connection the API can't set it right.
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
 		h.mu.Lock()

@@ -43,6 +43,9 @@ func (c *Client) call(ctx context.Context, rq request) Reply {
 	if report.At.IsZero() {
 		report.At = time.Now()
 	}
+	if reply.Outcome == OutcomeUnavailable && !report.Held {
+		report.Err = reply.Err
+	}
 	if date, err := http.ParseTime(ex.header.Get("Date")); err == nil {
 		report.Date = date
 	}

@@ -135,6 +135,7 @@ type Call struct {
 	RateRemaining int           // x-ratelimit-remaining; -1 where unknown
 	Replied       bool          // some HTTP reply came
 	Held          bool          // not tried: the breaker is open; it says nothing new of the API
+	Err           error         // why nothing was sent, where it was tried; otherwise nil
 }
 
 // UnavailableError says that no connection could be made, or that it was not

@@ -1,0 +1,34 @@
+package agent_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// An outage is told in the log with what is known of its cause, whoever met it first: a lane, or the look at the
+// terminals.
+func TestOutageHasACause(t *testing.T) {
+	for name, idle := range map[string]bool{"with an order": false, "idle": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, "", func(w *world) {
+				w.down(true)
+				if idle {
+					w.restart()
+				} else {
+					w.order(oslo, "o")
+				}
+				time.Sleep(10 * time.Second) // within which it has to be told
+				w.untilProblem("apiUnreachable")
+				_, told, ok := strings.Cut(w.log.String(), "the API does not answer; requests are kept and tried again\" cause=")
+				if line, _, _ := strings.Cut(told, "\n"); !ok || !strings.Contains(line, "refused") {
+					t.Errorf("the cause is %q", line)
+				}
+				w.down(false)
+				if !idle {
+					w.until(time.Minute, oslo, "o", "paid")
+				}
+			})
+		})
+	}
+}
