@@ -60,3 +60,66 @@ func TestADecisionWaitsNoLongerThanItHasTo(t *testing.T) {
 func (w *world) decide(id, outcome string, revision int) {
 	w.send(oslo, "resolutions", fmt.Sprintf(`{"requestId":%q,"target":"lost","outcome":%q,"revision":%d,"by":"Kari"}`, id, outcome, revision))
 }
+
+// TestAnAdoptionFindsItsWayIntoABusyLane: an order that nobody could find for ten minutes is adopted while others follow each
+// other on the terminal. One that has ended needs no lane, one that has not goes before those that wait.
+func TestAnAdoptionFindsItsWayIntoABusyLane(t *testing.T) {
+	for name, paid := range map[string]bool{"paid": true, "on the terminal": false} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, "", func(w *world) {
+				w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropAfter()})
+				w.order(oslo, "lost")
+				w.until(11*time.Minute, oslo, "lost", "unresolved")
+				uuid := w.sim.Orders()[0].UUID
+				status := simulator.Sent
+				if paid {
+					status = simulator.Paid
+				}
+				if err := w.sim.SetStatus(uuid, status); err != nil {
+					t.Fatal(err)
+				}
+				for i := range 5 {
+					w.order(oslo, fmt.Sprint("next", i))
+				}
+				w.until(5*time.Second, oslo, "next0", "awaiting_customer")
+				w.send(oslo, "resolutions", `{"requestId":"d","target":"lost","outcome":"adopt","orderUuid":"`+uuid+`","by":"Kari"}`)
+				if paid {
+					w.until(time.Second, oslo, "lost", "paid")
+					w.until(0, oslo, "d", "done")
+					w.until(0, oslo, "next0", "awaiting_customer")
+				} else {
+					w.until(5*time.Second, oslo, "lost", "awaiting_customer")
+					w.until(0, oslo, "next0", "paid")
+					w.until(0, oslo, "next1", "queued")
+					if err := w.sim.Settle(uuid, simulator.Pays); err != nil {
+						t.Fatal(err)
+					}
+					w.until(5*time.Second, oslo, "lost", "paid")
+				}
+				if s := w.now(oslo, "lost"); s.Late || s.OrderUUID != uuid {
+					t.Errorf("told %+v", s)
+				}
+				w.eventuallyOrFail(func() bool { state, _ := w.agentState(); return state == "online" })
+				w.until(time.Minute, oslo, "next4", "paid")
+			}, func(o *simulator.Options) { o.Lookups = simulator.LookupsForbidden })
+		})
+	}
+}
+
+// TestAnAdoptedRefundFindsItsWayIntoABusyLane likewise.
+func TestAnAdoptedRefundFindsItsWayIntoABusyLane(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		uuid := w.sale(oslo, "s")
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpRefund, Do: simulator.DropAfter()})
+		w.send(oslo, "refunds", `{"requestId":"lost","orderRequestId":"s","refund":{"type":"regular","grandTotal":10,"products":[{"id":451,"amount":10}]}}`)
+		w.until(11*time.Minute, oslo, "lost", "unresolved")
+		for i := range 5 {
+			w.order(oslo, fmt.Sprint("next", i))
+		}
+		w.until(5*time.Second, oslo, "next0", "awaiting_customer")
+		w.send(oslo, "resolutions", `{"requestId":"d","target":"lost","outcome":"adopt","orderUuid":"`+uuid+`","by":"Kari"}`)
+		w.until(5*time.Second, oslo, "lost", "refunded")
+		w.until(2*time.Second, oslo, "next1", "awaiting_customer")
+		w.until(time.Minute, oslo, "next4", "paid")
+	}, func(o *simulator.Options) { o.Lookups = simulator.LookupsForbidden })
+}

@@ -39,6 +39,8 @@ type lane struct {
 	moved   bool                    // something may be startable now
 	told    bool                    // positions are to be told soon
 	shown   shown
+	wanted  uint64 // a decision that waits for the lane to be free, and whether it was offered
+	offered bool
 }
 
 type timerKey struct {

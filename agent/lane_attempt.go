@@ -24,6 +24,9 @@ func (l *lane) advance() {
 	}
 	at := l.store.Lane(l.terminal)
 	l.tellPositions(at)
+	if at.Holder == 0 && l.yields() {
+		return
+	}
 	if at.Holder != 0 || at.Head == 0 {
 		l.show(outbox.Request{})
 		if at.Holder != 0 {

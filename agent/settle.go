@@ -78,7 +78,7 @@ func (l *lane) resolve(r, t outbox.Request, e outbox.Event) {
 	}
 	switch {
 	case errors.Is(err, outbox.ErrLaneHeld):
-		l.post(r.Seq, outbox.Event{Type: outbox.NotFound}) // another request is on the terminal: after it
+		l.laneHeld(r, t)
 		return
 	case errors.Is(err, outbox.ErrOrderTaken):
 		l.refuseSettlement(r, outbox.CodeOrderUUIDTaken, "that order belongs to another request")

@@ -171,6 +171,10 @@ func orderEvents() []caseEvent {
 		}
 		all = append(all, caseEvent{res.String(), e, at(func(r Request) Instant { return r.Entered.Add(5 * time.Minute) })})
 	}
+	for _, s := range []OrderStatus{StatusPaid, StatusDeclined, StatusCancelled} {
+		e := Event{Type: Resolved, Resolution: Adopt, By: "Kari", OrderUUID: "order1", Status: s}
+		all = append(all, caseEvent{"adopt, " + s.String(), e, at(func(r Request) Instant { return r.Entered.Add(5 * time.Minute) })})
+	}
 	return append(all,
 		caseEvent{"resubmit too early", Event{Type: Resolved, Resolution: Resubmit, By: "Kari", Search: SearchClear}, at(func(r Request) Instant {
 			if n := len(r.Submissions); n > 0 {

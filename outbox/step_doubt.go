@@ -98,7 +98,7 @@ func (m *move) resolve() {
 			return
 		}
 		m.settle()
-		m.adopt()
+		m.adoptNamed()
 	case Resubmit:
 		m.resubmit()
 	case Abandon:
@@ -106,6 +106,20 @@ func (m *move) resolve() {
 		m.end(StateCancelled, &Reason{Code: CodeAbandoned, Message: "given up by a person; nothing was sent again"})
 	default:
 		m.ignore(ignoredPair)
+	}
+}
+
+// adoptNamed takes the order that a person named. One that stayed unresolved holds no lane, and needs none if its order has
+// ended; that was not found late, but by the person.
+func (m *move) adoptNamed() {
+	if m.r.State != StateUnresolved || m.e.Status == StatusPending {
+		m.adopt()
+		return
+	}
+	m.own(m.e.OrderUUID)
+	m.r.Busy, m.r.Finished = 0, nil
+	if !m.endByStatus() {
+		m.adopt()
 	}
 }
 

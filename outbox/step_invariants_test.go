@@ -255,7 +255,7 @@ func checkPaid(_ *trace, before Request, e Event, after Request, fx []Effect) er
 			return errors.New("the refused cancel of a further order was swallowed")
 		}
 	}
-	late := before.State.Final() && before.State != StatePaid && after.State == StatePaid
+	late := before.State.Final() && before.State != StatePaid && after.State == StatePaid && e.Type != Resolved // a person knew
 	if n := countFx(fx, Alarm, AlarmLatePayment); late && (n != 1 || !after.Late || !after.Alarmed) || !late && n != 0 {
 		return fmt.Errorf("late payment %v, alarmed %d times, late %v", late, n, after.Late)
 	}

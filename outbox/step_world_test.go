@@ -293,7 +293,10 @@ func (w *world) resolve() error {
 	e := Event{Type: Resolved, By: "Kari", Resolution: []Resolution{Adopt, Resubmit, Resubmit, Resubmit, Abandon}[w.pick.choose("resolution", 5)]}
 	switch {
 	case e.Resolution == Adopt && len(w.orders) > 0:
-		e.OrderUUID = w.orders[w.pick.choose("order", len(w.orders))].uuid
+		named := w.orders[w.pick.choose("order", len(w.orders))]
+		if e.OrderUUID = named.uuid; w.chance("its status was asked for", 2) {
+			e.Status = named.status
+		}
 	case e.Resolution == Resubmit && w.searchable:
 		e.Search = SearchClear
 	case e.Resolution == Resubmit:
