@@ -21,7 +21,7 @@ type composer struct {
 }
 
 // errDateUnknown: today is not known yet.
-var errDateUnknown = errors.New("the order has no date, and the clock is not known to be right")
+var errDateUnknown = errors.New("the order has no date of today or later, and the clock is not known to be right")
 
 // order builds the create payload of "Front Payment, Create Terminal Order". shown tells whether the mark stands in a
 // reference, where a search of order details can see it. errDateUnknown is for an order that has to be dated while the
@@ -50,13 +50,13 @@ func (c composer) order(r outbox.Request, mark string, now outbox.Instant) (body
 }
 
 // orderDate keeps a date of today or later; an absent one, and one that has passed while the order waited, become
-// today in the store's time zone: the API takes no other. While the clock is not known to be right a date is left as it
-// is, and ok is false where there is none.
+// today in the store's time zone: the API takes no other. ok is false where that day is not known: while the clock is not
+// known to be right, and does not make the date that is given one of today or later.
 func (c composer) orderDate(given json.RawMessage, now outbox.Instant) (date json.RawMessage, ok bool) {
 	today := mqtt.DateOf(now.Time().In(c.location))
 	var text string
 	if json.Unmarshal(given, &text) == nil {
-		if d, err := mqtt.ParseDate(text); err == nil && (!now.Known || d.Compare(today) >= 0) {
+		if d, err := mqtt.ParseDate(text); err == nil && d.Compare(today) >= 0 {
 			return given, true
 		}
 	}

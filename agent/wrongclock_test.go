@@ -57,6 +57,26 @@ func TestWrongClock(t *testing.T) {
 	}
 }
 
+// Yesterday's order waits over an outage with a clock that nobody has set: it is moved to today once the clock is right,
+// and is not sent with the date of yesterday before.
+func TestYesterdaysOrderUnderAnUnknownClock(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.clock.unknown.Store(true)
+		w.down(true)
+		w.restart()
+		order := exampleOrder(time.Now().AddDate(0, 0, -1).Format("02 Jan, 2006"))
+		w.send(oslo, "orders", fmt.Sprintf(`{"requestId":"o","order":%s}`, order))
+		w.untilWaiting(20*time.Second, oslo, "o", "apiUnreachable")
+		w.down(false)
+		w.untilWaiting(20*time.Second, oslo, "o", "clockUnknown")
+		w.clock.unknown.Store(false)
+		w.until(20*time.Second, oslo, "o", "paid")
+		if date, today := w.dateAtAPI(0), time.Now().Format("02 Jan, 2006"); date != today {
+			t.Errorf("dated %s, today is %s", date, today)
+		}
+	})
+}
+
 // What waited longer than its time to live under a wrong clock ends once the clock is right, in the boot in which it was
 // accepted by its true age, and not before.
 func TestNothingExpiresByAJump(t *testing.T) {
