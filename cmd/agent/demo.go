@@ -55,10 +55,10 @@ terminal the shop stays open after that, to play with, until Ctrl-C.`,
 // wantsColour follows the custom of NO_COLOR (no-color.org).
 func wantsColour() bool { return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" }
 
-// calledAs is how a person calls this program. "go run" builds it under a name that is gone with it.
+// calledAs is how a person calls this program. "go run" builds it as "agent", in a place that is gone with it.
 func calledAs(arg0 string) string {
-	if name := filepath.Base(arg0); name == "tillpost" || name == "tillpost.exe" {
-		return arg0
+	if name := filepath.Base(arg0); name == "agent" || name == "agent.exe" {
+		return "go run ./cmd/agent"
 	}
-	return "go run ./cmd/agent"
+	return arg0
 }

@@ -30,7 +30,7 @@ type scene struct {
 
 func (p *play) welcome() {
 	p.begun = time.Now()
-	p.tell.block(p.tell.paint(loudly, "A day in a shop with two card terminals, in less than a minute"), "")
+	p.tell.write(p.tell.lines(loudly, "A day in a shop with two card terminals, in less than a minute") + "\n")
 	p.tell.narrate("tillpost stands between a shop's tills and its card terminals. It runs here as it would in the shop, with its " +
 		"message broker and its disk; the till is a program that talks to it. Front Payment, which owns the terminals, is simulated, " +
 		"customers included, and waiting times are short. What you read is what really happens, as it happens.")
@@ -65,7 +65,11 @@ func (p *play) evening(ctx context.Context) error {
 	v := judge(p.script, p.shop.till.statuses(), p.shop.sim.Orders(), counted.add(p.counted))
 	v.faults = append(v.faults, p.shop.till.refusals()...)
 	p.tell.title("The day, counted by three: the till, Front Payment and tillpost's metrics")
-	p.tell.block(v.table()...)
+	if p.tell.narrow() {
+		p.tell.block(v.list()...)
+	} else {
+		p.tell.block(v.table()...)
+	}
 	if len(v.faults) > 0 {
 		p.tell.block("")
 		for _, f := range v.faults {
@@ -74,7 +78,7 @@ func (p *play) evening(ctx context.Context) error {
 		return fmt.Errorf("the demo did not end as told: %d faults, the first: %s", len(v.faults), v.faults[0])
 	}
 	p.over = true
-	p.tell.block("", p.tell.paint(well, fmt.Sprintf("All %d requests ended as told, none was lost, and nobody paid twice. (%.0f s)",
+	p.tell.write("\n" + p.tell.lines(well, fmt.Sprintf("All %d requests ended as told, none was lost, and nobody paid twice. (%.0f s)",
 		len(p.script), time.Since(p.begun).Seconds())))
 	if p.options.Stay {
 		p.invite()

@@ -35,6 +35,18 @@ func (v *verdict) table() []string {
 		fmt.Sprintf("  %-18s%16d", "without an end", v.open))
 }
 
+// list is the same for a narrow screen, in lines of at most 36 characters.
+func (v *verdict) list() []string {
+	lines := []string{""}
+	for _, r := range v.rows() {
+		lines = append(lines, "  "+r.name,
+			fmt.Sprintf("    %-18s%s", "told to the till", r.by[0]),
+			fmt.Sprintf("    %-18s%s", "at Front Payment", r.by[1]),
+			fmt.Sprintf("    %-18s%d", "in the metrics", r.metric))
+	}
+	return append(lines, fmt.Sprintf("  %-20s%d", "charged twice", v.twice), fmt.Sprintf("  %-20s%d", "without an end", v.open))
+}
+
 // String implements fmt.Stringer: how many, and how much money.
 func (t tally) String() string { return fmt.Sprintf("%d %11s", t.n, kroner(t.ore)) }
 

@@ -32,6 +32,12 @@ const (
 	whoStaff    = "staff"
 )
 
+const (
+	narrowest = 36 // as on a phone
+	// columnsFrom is the width from which who speaks has a column, and the summary too; below, it has a line.
+	columnsFrom = 72
+)
+
 // teller writes what happens, one line after the other. Its methods may be called at any time from any goroutine.
 type teller struct {
 	width  int
@@ -45,15 +51,22 @@ type teller struct {
 }
 
 func newTeller(w io.Writer, width int, colour bool, gone func(error)) *teller {
-	return &teller{w: w, width: max(width, 50), colour: colour, gone: gone}
+	return &teller{w: w, width: max(width, narrowest), colour: colour, gone: gone}
 }
 
 // say tells what somebody does, now.
 func (t *teller) say(who, what string, how tone) {
-	const columns = 2 + 8 + 2 + len(whoPayment) + 2
-	lines := wrap(printable(what), t.width-columns)
-	head := "  " + t.paint(softly, time.Now().Format(time.TimeOnly)) + "  " + who + strings.Repeat(" ", len(whoPayment)-len(who)) + "  "
+	columns := 2 + 8 + 2 + len(whoPayment) + 2
+	head := "  " + t.paint(softly, time.Now().Format(time.TimeOnly)) + "  " + who
 	var b strings.Builder
+	if t.narrow() {
+		columns = 4
+		b.WriteString(head + "\n")
+		head = strings.Repeat(" ", columns)
+	} else {
+		head += strings.Repeat(" ", len(whoPayment)-len(who)) + "  "
+	}
+	lines := wrap(printable(what), t.width-columns)
 	for _, line := range lines {
 		b.WriteString(head + t.paint(how, line) + "\n")
 		head = strings.Repeat(" ", columns)
@@ -61,8 +74,22 @@ func (t *teller) say(who, what string, how tone) {
 	t.write(b.String())
 }
 
+func (t *teller) narrow() bool { return t.width < columnsFrom }
+
 // title begins a scene.
-func (t *teller) title(text string) { t.write("\n" + t.paint(loudly, text) + "\n") }
+func (t *teller) title(text string) { t.write("\n" + t.lines(loudly, text)) }
+
+// lines is a text, broken if it is wider than the screen.
+func (t *teller) lines(how tone, text string) string {
+	if utf8.RuneCountInString(text) <= t.width {
+		return t.paint(how, text) + "\n"
+	}
+	var b strings.Builder
+	for _, line := range wrap(text, t.width) {
+		b.WriteString(t.paint(how, line) + "\n")
+	}
+	return b.String()
+}
 
 // narrate writes the narrator's words as a paragraph.
 func (t *teller) narrate(text string) {

@@ -14,23 +14,33 @@ import (
 
 func TestTellerKeepsToItsColumns(t *testing.T) {
 	t.Parallel()
-	var out strings.Builder
-	tell := newTeller(&out, 80, false, func(error) { t.Error("failed") })
-	for _, s := range scenes {
-		tell.title(s.title)
-		tell.narrate(s.why)
-	}
-	tell.say(whoPayment, strings.Repeat("words and ", 30)+"\x1b[2J\nan end", badly)
-	for line := range strings.Lines(out.String()) {
-		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
-			t.Errorf("%d characters: %s", n, line)
+	for width, speaks := range map[int]string{80: "  Front Payment  words and words", 72: "  Front Payment  words", 71: "  Front Payment\n    words and words", 36: "  Front Payment\n    words and words"} {
+		var out strings.Builder
+		tell := newTeller(&out, width, false, func(error) { t.Error("failed") })
+		p := &play{tell: tell}
+		p.welcome()
+		for _, s := range scenes {
+			tell.title(s.title)
+			tell.narrate(s.why)
 		}
-	}
-	if strings.Contains(out.String(), "\x1b") {
-		t.Error("an escape sequence came through")
-	}
-	if !strings.Contains(out.String(), "  Front Payment  words and words") {
-		t.Errorf("who speaks is not told:\n%s", &out)
+		tell.say(whoPayment, strings.Repeat("words and ", 30)+"\x1b[2J\nan end", badly)
+		v := goodDay().judge()
+		if tell.narrow() {
+			tell.block(v.list()...)
+		} else {
+			tell.block(v.table()...)
+		}
+		for line := range strings.Lines(out.String()) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > width {
+				t.Errorf("%d characters, not %d: %s", n, width, line)
+			}
+		}
+		if strings.Contains(out.String(), "\x1b") {
+			t.Error("an escape sequence came through")
+		}
+		if !strings.Contains(out.String(), speaks) {
+			t.Errorf("%d: who speaks is not told:\n%s", width, &out)
+		}
 	}
 }
 
