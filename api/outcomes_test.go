@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tillpost/internal/proctest"
 )
 
 // What a server does with a submit, and what that means. Every case also shows
@@ -148,13 +150,9 @@ func TestReadOutcomes(t *testing.T) {
 
 func TestNothingListens(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = ln.Close()
+	nobody := "http://" + proctest.FreeAddr(t)
 	for _, op := range Operations() {
-		c := newClient(t, options("http://"+ln.Addr().String()))
+		c := newClient(t, options(nobody))
 		r := invoke(t, c, op)
 		wantOutcome(t, string(op), r, OutcomeUnavailable)
 		if r.RetryAfter <= 0 || c.Reachable() {
