@@ -1,10 +1,12 @@
 package proctest
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -31,17 +33,28 @@ func FreeAddr(t testing.TB) string {
 		if err != nil {
 			continue
 		}
-		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", addr)
-		if err != nil {
+		if !free(t.Context(), addr) {
 			_ = claim.Close()
 			continue
 		}
-		_ = l.Close()
 		t.Cleanup(func() { _ = claim.Close() })
 		return addr
 	}
 	t.Fatal("found no free port")
 	return ""
+}
+
+// free tells whether nobody listens at an address. A process that is started meanwhile would hold our own listener too,
+// until it runs its program.
+func free(ctx context.Context, addr string) bool {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return false
+	}
+	_ = l.Close()
+	return true
 }
 
 // AwayFromMidnight is a zone where it is around noon, so that no test has two todays.

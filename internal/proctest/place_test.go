@@ -1,7 +1,10 @@
 package proctest
 
 import (
+	"context"
 	"net"
+	"os/exec"
+	"sync"
 	"testing"
 	"time"
 )
@@ -27,6 +30,35 @@ func TestFreeAddrIsClaimed(t *testing.T) {
 		t.Fatalf("%s stays claimed: %v", addr, err)
 	}
 	_ = claim.Close()
+}
+
+// An address is free at once, though processes are started meanwhile, which are born with all that is open. Not parallel:
+// other tests' handles would be theirs as well.
+func TestFreeAddrIsFreeAtOnce(t *testing.T) {
+	program, err := exec.LookPath("true")
+	if err != nil {
+		t.Skip("there is no command to start")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var starting sync.WaitGroup
+	for range 6 {
+		starting.Go(func() {
+			for ctx.Err() == nil {
+				_ = exec.CommandContext(ctx, program).Run() // it does nothing
+			}
+		})
+	}
+	for range 300 {
+		addr := FreeAddr(t)
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", addr)
+		if err != nil {
+			t.Errorf("%s is not free: %v", addr, err)
+			break
+		}
+		_ = l.Close()
+	}
+	cancel()
+	starting.Wait()
 }
 
 func TestAwayFromMidnight(t *testing.T) {
