@@ -66,6 +66,7 @@ type Agent struct {
 	guard    *guard
 	lookout  lookout // for other agents
 	listing  brake   // for another account
+	unlisted unlisted
 
 	giveUp, end context.CancelFunc
 	up          atomic.Bool // connected before, so the next time is a reconnect

@@ -76,6 +76,7 @@ func (a *Agent) refreshTerminals(ctx context.Context) api.Outcome {
 		return a.api.OrderStatuses(ctx, "SENT", func(api.OrderStatus) error { return nil }).Outcome
 	}
 	list, reply := a.api.ListTerminals(ctx)
+	a.unlisted.tell(a.log, reply)
 	if forbids(reply) {
 		a.health.refused()
 	}
