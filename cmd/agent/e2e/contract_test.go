@@ -111,8 +111,8 @@ func TestAnOrderExpiresInAnOutage(t *testing.T) {
 	w := newWorld(t, shop{})
 	w.sale(terminal(0), "first")
 	w.down(true)
-	w.send(terminal(0), "orders", strings.Replace(request("old", "order", example(w.today(), "old")), "{", `{"ttlSeconds":2,`, 1))
 	begun := time.Now()
+	w.send(terminal(0), "orders", strings.Replace(request("old", "order", example(w.today(), "old")), "{", `{"ttlSeconds":2,`, 1))
 	if s := w.untilState(soon, terminal(0), "old", "expired"); s.reason() != "expired" {
 		t.Errorf("the reason is %+v", s.Reason)
 	}
