@@ -28,7 +28,7 @@ func (w *world) volume() {
 func (w *world) publish(from, to int) {
 	w.Helper()
 	if w.embedded() {
-		counters := w.openCounters(from, to)
+		counters := w.openCounters(from, to, to-from)
 		w.until(2*time.Minute, "all to be acknowledged", func() bool { return acknowledged(counters) == to-from })
 		return
 	}
