@@ -35,15 +35,19 @@ func (p *play) pullThePlug(ctx context.Context, queued ...string) error {
 	}
 	p.counted = counted.add(p.counted)
 	t, d := p.shop.till, p.shop.daemon
+	if err := d.kill(); err != nil {
+		return fmt.Errorf("kill the daemon: %w", err)
+	}
+	p.tell.say(whoTillpost, "is dead: its process was killed in mid-work", badly)
+	// What it told before that is no word after it.
+	if err := t.until(ctx, "the end of the connection", func() bool { return !t.up }); err != nil {
+		return err
+	}
 	times := map[string]int{}
 	for _, id := range queued {
 		t.forget(id)
 		t.change(func() { times[id] = t.request(id).times })
 	}
-	if err := d.kill(); err != nil {
-		return fmt.Errorf("kill the daemon: %w", err)
-	}
-	p.tell.say(whoTillpost, "is dead: its process was killed in mid-work", badly)
 	if err := sleep(ctx, p.pace.outage); err != nil {
 		return err
 	}
