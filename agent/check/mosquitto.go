@@ -28,12 +28,12 @@ func (c *checker) keeps(fs *findings, u *url.URL, name string) {
 	if loopback(u.Hostname()) {
 		if set, ok := readMosquitto(c.machine.mosquitto); ok && set.listensOn(u.Port()) {
 			if wrong := set.forgets(); len(wrong) > 0 {
-				fs.warn(dropIn, "mosquitto loses what waits for tillpost when it crashes; it lacks: %s", strings.Join(wrong, ", "))
+				fs.warn(dropIn, "mosquitto loses what waits for tillpost when it crashes; %s lacks: %s", c.machine.mosquitto, strings.Join(wrong, ", "))
 				return
 			}
 			fs.ok("it keeps what waits for tillpost on disk")
 			if set.values["set_tcp_nodelay"] != "true" {
-				fs.warn(dropIn, "mosquitto lets a status wait up to 40 ms; it lacks: set_tcp_nodelay true")
+				fs.warn(dropIn, "mosquitto lets a status wait up to 40 ms; %s lacks: set_tcp_nodelay true", c.machine.mosquitto)
 			}
 			return
 		}
