@@ -116,8 +116,10 @@ func reasonWords(r mqtt.Reason) string {
 	switch err := json.Unmarshal(r.Errors, &faults); {
 	case len(r.Errors) == 0:
 	case err == nil && len(faults) > 0 && faults[0].Message != "":
-		for _, f := range faults {
-			text += "; " + fieldWords(f)
+		for i, f := range faults {
+			if i > 0 || !strings.HasSuffix(r.Message, strings.TrimSpace(f.Path+" "+f.Message)) { // the message may end with the first
+				text += "; " + fieldWords(f)
+			}
 		}
 	default:
 		text += "; " + cut(string(r.Errors), maxReasonErrors)

@@ -57,6 +57,19 @@ func TestStatusWords(t *testing.T) {
 			"rejected: invalidRequest, 2 faults; /order/x must go; the payload is odd",
 		},
 		{
+			mqtt.Status{State: "rejected", Reason: &mqtt.Reason{
+				Code: "invalidRequest", Message: "2 faults, the first: /order/x must go",
+				Errors: json.RawMessage(`[{"path":"/order/x","message":"must go"},{"path":"/x","message":"must go"}]`),
+			}},
+			"rejected: invalidRequest, 2 faults, the first: /order/x must go; /x must go",
+		},
+		{
+			mqtt.Status{State: "rejected", Reason: &mqtt.Reason{
+				Code: "unknownTerminal", Message: "there is no terminal T", Errors: json.RawMessage(`[{"path":"","message":"there is no terminal T"}]`),
+			}},
+			"rejected: unknownTerminal, there is no terminal T",
+		},
+		{
 			mqtt.Status{State: "rejected", Reason: &mqtt.Reason{Code: "c", Errors: json.RawMessage(`{"a":["b"]}`)}},
 			`rejected: c; {"a":["b"]}`,
 		},
