@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tillpost/api"
@@ -144,10 +145,14 @@ func (h *health) nudge() {
 	}
 }
 
-// run asks the API while something depends on its answering and nothing else calls.
+// run asks the API while something depends on its answering and nothing else calls. It does not wait for the answer: an API
+// that takes a call and keeps silent is told of before that call is given up.
 func (h *health) run(ctx context.Context) {
 	tick := time.NewTicker(healthTick)
 	defer tick.Stop()
+	var asking atomic.Bool
+	var probes sync.WaitGroup
+	defer probes.Wait()
 	for {
 		select {
 		case <-ctx.Done():
@@ -155,9 +160,13 @@ func (h *health) run(ctx context.Context) {
 		case <-tick.C:
 		case <-h.wake:
 		}
-		if h.due() {
+		if !asking.Load() && h.due() {
 			h.probed = time.Now()
-			h.probe(ctx)
+			asking.Store(true)
+			probes.Go(func() {
+				defer asking.Store(false)
+				h.probe(ctx)
+			})
 		}
 		h.mu.Lock()
 		silent := !h.failing.IsZero() && time.Since(h.failing) >= unreachableAfter

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tillpost/api/simulator"
 )
 
 // An outage is told in the log with what is known of its cause, whoever met it first: a lane, or the look at the
@@ -31,4 +33,22 @@ func TestOutageHasACause(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An API that takes calls and answers none is told of within ten seconds of the first call that failed, however long a
+// call may take.
+func TestASilentAPIIsToldOf(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sim.Inject(simulator.Fault{Do: simulator.Delay(time.Hour), Times: -1})
+		w.order(oslo, "o")
+		w.until(31*time.Second, oslo, "o", "in_doubt")
+		time.Sleep(10 * time.Second)
+		if _, problems := w.agentState(); len(problems) != 1 || problems[0] != "apiUnreachable" {
+			t.Errorf("problems %v", problems)
+		}
+		w.sim.ClearFaults()
+		if !w.eventually(time.Minute, func() bool { state, _ := w.agentState(); return state == "online" }) {
+			t.Error("it is not taken back")
+		}
+	})
 }
