@@ -71,6 +71,32 @@ func TestRefundWaitsForItsOrderInAnotherLane(t *testing.T) {
 	})
 }
 
+// TestARefundBesideAnotherKeepsNoQueue: a refund that waits for one of the same order at another terminal lets those behind
+// it pass, also after a restart, and is weighed when that one has ended.
+func TestARefundBesideAnotherKeepsNoQueue(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(oslo, "s1")
+		w.send(oslo, "refunds", `{"requestId":"r1","orderRequestId":"s1","refund":{"type":"regular","grandTotal":40,"products":[{"line":0,"amount":40}]}}`)
+		w.until(5*time.Second, oslo, "r1", "awaiting_refund")
+		w.send(bergen, "refunds", `{"requestId":"r2","orderRequestId":"s1","full":true}`)
+		w.untilWaiting(5*time.Second, bergen, "r2", "behind")
+		w.sale(bergen, "s2")
+		w.restart()
+		w.sale(bergen, "s3")
+		if s := w.now(bergen, "r2"); s.State != "queued" || s.Waiting == nil || s.Waiting.Code != "behind" || s.Position != 0 {
+			t.Errorf("beside its queue it is %+v", s)
+		}
+		if err := w.sim.SetRefundCustomer("", simulator.Pay(time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		w.until(6*time.Minute, oslo, "r1", "cancelled")
+		w.until(10*time.Second, bergen, "r2", "refunded")
+		if o := w.sim.Orders()[0]; o.Refunds[len(o.Refunds)-1].Amount.String() != "42.00" {
+			t.Errorf("refunds at the API: %+v", o.Refunds)
+		}
+	}, func(o *simulator.Options) { o.RefundCustomer = simulator.WalkAway() })
+}
+
 func TestRefundOfAnUnpaidOrder(t *testing.T) {
 	inWorld(t, "", func(w *world) {
 		if err := w.sim.SetNextCustomers(oslo, simulator.Decline(time.Second)); err != nil {

@@ -225,7 +225,7 @@ func (l *lane) fired(seq uint64, t outbox.Timer) {
 	switch t {
 	case outbox.TimerRetry:
 		l.moved = true
-		if r, err := l.store.Get(seq); err == nil && !r.Kind.Laned() {
+		if r, err := l.store.Get(seq); err == nil && (r.Parked || !r.Kind.Laned()) {
 			l.apply(seq, outbox.Event{Type: outbox.Due})
 		}
 		return

@@ -283,8 +283,12 @@ func (ls *lanes) queue(at outbox.Lane, now outbox.Instant) monitor.QueueStat {
 	return q
 }
 
-// park has a refund that waits for another lane's order told of that order's end.
+// park has a refund that waits for another lane's order told of that order's end. One that waits for another refund looks by
+// itself.
 func (ls *lanes) park(r outbox.Request) {
+	if r.Waiting != nil && r.Waiting.Code == outbox.WaitBehind {
+		return
+	}
 	target := r.Target
 	if target == "" {
 		order, err := ls.store.ByOrder(r.OrderUUID)

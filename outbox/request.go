@@ -45,7 +45,7 @@ type Request struct {
 	// Refund is set for refunds and approvals, Decision for resolutions.
 	Refund   *Refund   `json:"rf,omitempty"`
 	Decision *Decision `json:"dc,omitempty"`
-	// Parked: a queued refund that waits for an order in another lane, beside its own.
+	// Parked: a queued refund that waits for an order or another refund in another lane, beside its own.
 	Parked bool `json:"pk,omitempty"`
 	// Settled is the last decision of a person on this request.
 	Settled *Settlement `json:"st,omitempty"`

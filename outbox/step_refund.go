@@ -108,7 +108,14 @@ func (m *move) refundDue() {
 		m.end(StateCancelled, m.cancelReason())
 		return
 	}
-	if m.waitForTwin() || !m.weigh() {
+	if m.waitForTwin() {
+		return
+	}
+	if m.r.Parked { // first comes its turn, and a look at the books
+		m.backInLane()
+		return
+	}
+	if !m.weigh() {
 		return
 	}
 	r := &m.r
@@ -150,11 +157,15 @@ func (m *move) unpark() bool {
 	if !m.r.Parked || o != nil && !o.State.Final() || m.e.Type == TargetSeen && !m.e.Target.Final() {
 		return false
 	}
+	m.backInLane()
+	return true
+}
+
+func (m *move) backInLane() {
 	m.r.Parked = false
 	m.r.Waiting = nil
 	m.changed()
 	m.wake(TimerRetry, 0)
-	return true
 }
 
 // mayRepeat tells whether a refund that was answered "busy" may be sent again: the books must show no change at all. Where
@@ -183,7 +194,9 @@ func (m *move) owesLook() bool {
 	return b != nil && b.Before != nil && b.Before.Readable && booksSince(b.Before, m.e.Books, m.r.AmountOre) != bookSame
 }
 
-// waitForTwin holds a refund beside one of the same order that is under way, and refuses one beside a doubtful one.
+// waitForTwin holds a refund beside one of the same order that is under way, and refuses one beside a doubtful one. The
+// other one is at another terminal, whose trouble must not keep this one's queue: so it waits beside its lane. What was
+// answered "busy" keeps its place, as its books are read again and again.
 func (m *move) waitForTwin() bool {
 	l := m.e.Ledger
 	switch {
@@ -192,6 +205,7 @@ func (m *move) waitForTwin() bool {
 	case l.UnderWay:
 		if w := m.r.Waiting; w == nil || w.Code != WaitBehind {
 			m.r.Waiting = m.waiting(WaitBehind, 0)
+			m.r.Parked = m.r.Busy == 0
 			m.changed()
 		}
 		m.wake(TimerRetry, searchAgain)

@@ -69,7 +69,7 @@ func TestRefundMutantsAreCaught(t *testing.T) {
 	for name, mutant := range refundMutants {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(4000) {
+			for seed := range uint64(10_000) {
 				w := newRefundWorld(Step, dice(seed))
 				if mutant.step != nil {
 					w.step = mutant.step
@@ -82,7 +82,7 @@ func TestRefundMutantsAreCaught(t *testing.T) {
 					return
 				}
 			}
-			t.Error("survived 4,000 worlds")
+			t.Error("survived 10,000 worlds")
 		})
 	}
 }

@@ -197,6 +197,31 @@ func TestParkedRefunds(t *testing.T) {
 	}
 }
 
+// TestARefundBesideAnother waits beside its lane, looks again without a write, and is weighed when its turn has come anew. One
+// that was answered "busy" keeps its place, and its look at the books.
+func TestARefundBesideAnother(t *testing.T) {
+	t.Parallel()
+	open := dueBeside(Ledger{Order: &ledgerOrder, UnderWay: true})
+	r := journey(t, stepRefund(), open)
+	if !r.Parked || r.InQueue() || r.Waiting == nil || r.Waiting.Code != WaitBehind {
+		t.Fatalf("%+v", r)
+	}
+	again, fx := stepAt(r, open, stepStart.Add(time.Minute))
+	if _, wakes := wakeAfter(fx, TimerRetry); again.Revision != r.Revision || !wakes {
+		t.Errorf("another look: %+v, %v", again, fx)
+	}
+	wantState(t, journey(t, r, dueBeside(Ledger{Order: &ledgerOrder, Doubtful: true})), StateRejected, CodeRefundOpen)
+	back := journey(t, r, dueBeside(Ledger{Order: &ledgerOrder}))
+	if back.Parked || !back.InQueue() || back.Waiting != nil {
+		t.Errorf("after the other's end: %+v", back)
+	}
+	wantState(t, journey(t, back, dueBeside(Ledger{Order: &ledgerOrder, SpentOre: 5801})), StateRejected, CodeRefundExceeds)
+	busy := journey(t, stepRefund(), evRefundDue, evBusy, Event{Type: Due, Books: booksClear, Search: SearchClear, Ledger: open.Ledger})
+	if busy.Parked || !busy.InQueue() {
+		t.Errorf("after a busy answer: %+v", busy)
+	}
+}
+
 // TestResolutionsOfRefunds are carried out once, on the revision that the person saw.
 func TestResolutionsOfRefunds(t *testing.T) {
 	t.Parallel()
