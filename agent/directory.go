@@ -22,6 +22,7 @@ type directory struct {
 	listed  bool // a list was ever had
 	fetched bool // and one of them since the start
 	byUUID  map[string]api.Terminal
+	lacked  []string // what lacking gave last
 }
 
 func newDirectory(configured []string) *directory {
@@ -58,6 +59,20 @@ func (d *directory) update(list []api.Terminal) (news bool) {
 	}
 	d.byUUID, d.listed, d.fetched = byUUID, true, true
 	return news
+}
+
+// lacking names the configured terminals that the API's list lacks; news is false where it did so before.
+func (d *directory) lacking() (uuids []string, news bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, uuid := range d.configured {
+		if _, ok := d.byUUID[uuid]; !ok {
+			uuids = append(uuids, uuid)
+		}
+	}
+	news = !slices.Equal(uuids, d.lacked)
+	d.lacked = uuids
+	return uuids, news
 }
 
 // fresh tells whether a list was had since the start.

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"tillpost/api"
@@ -88,7 +89,14 @@ func (a *Agent) refreshTerminals(ctx context.Context) api.Outcome {
 }
 
 func (a *Agent) terminalsListed(ctx context.Context, list []api.Terminal) {
-	if !a.sameAccount(ctx, list) || !a.lanes.directory.update(list) {
+	if !a.sameAccount(ctx, list) {
+		return
+	}
+	different := a.lanes.directory.update(list)
+	if lacking, news := a.lanes.directory.lacking(); news && len(lacking) > 0 {
+		a.log.Warn("the API does not have terminals that the configuration names; what is for them is refused", "terminals", strings.Join(lacking, " "))
+	}
+	if !different {
 		return
 	}
 	raw, err := json.Marshal(list)
