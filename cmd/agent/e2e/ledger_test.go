@@ -11,12 +11,13 @@ import (
 
 // ledger is everything that was heard on the topics, in order.
 type ledger struct {
-	mu     sync.Mutex
-	all    []mqtt.Message
-	latest map[string][]byte // by topic
+	mu       sync.Mutex
+	all      []mqtt.Message
+	latest   map[string][]byte // by topic
+	requests map[string]status // the latest of each, by id
 }
 
-func newLedger() *ledger { return &ledger{latest: map[string][]byte{}} }
+func newLedger() *ledger { return &ledger{latest: map[string][]byte{}, requests: map[string]status{}} }
 
 // follow notes what comes, until stop is called. When stop returns, nothing more is added from there.
 func (l *ledger) follow(messages <-chan mqtt.Message) (stop func()) {
@@ -46,6 +47,14 @@ func (l *ledger) note(m mqtt.Message) {
 	defer l.mu.Unlock()
 	l.all = append(l.all, m)
 	l.latest[m.Topic] = m.Payload
+	if _, id, ok := strings.Cut(m.Topic, "/status/"); ok {
+		var s status
+		if json.Unmarshal(m.Payload, &s) == nil {
+			l.requests[id] = s
+		} else { // cleared
+			delete(l.requests, id)
+		}
+	}
 }
 
 // messages are those on topics that end in suffix, in order.
@@ -107,16 +116,8 @@ func (s status) reason() string {
 // statuses are the latest statuses of all requests, by id.
 func (l *ledger) statuses() map[string]status {
 	l.mu.Lock()
-	latest := maps.Clone(l.latest)
-	l.mu.Unlock()
-	found := map[string]status{}
-	for topic, payload := range latest {
-		var s status
-		if strings.Contains(topic, "/status/") && json.Unmarshal(payload, &s) == nil {
-			found[s.RequestID] = s
-		}
-	}
-	return found
+	defer l.mu.Unlock()
+	return maps.Clone(l.requests)
 }
 
 // told are the status messages of one request, in order.
