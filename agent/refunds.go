@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"tillpost/api"
@@ -58,7 +59,8 @@ func (l *lane) refundOrder(r outbox.Request) (uuid string, wait bool) {
 		return r.OrderUUID, r.OrderUUID == ""
 	}
 	if r.OrderUUID != "" {
-		return r.OrderUUID, order.State != outbox.StatePaid
+		// A further order is paid by itself, however its request ended.
+		return r.OrderUUID, order.State != outbox.StatePaid && !slices.Contains(order.FurtherPaid, r.OrderUUID)
 	}
 	return order.OrderUUID, order.State != outbox.StatePaid
 }

@@ -70,23 +70,39 @@ func TestAFurtherPaymentIsTold(t *testing.T) {
 	})
 }
 
+// furtherPaid has an order found paid while the customer has the one that a person had sent again.
+func (w *world) furtherPaid() {
+	w.Helper()
+	w.sim.SetLookups(simulator.LookupsHidden)
+	w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropAfter()})
+	w.order(oslo, "o")
+	w.until(5*time.Second, oslo, "o", "in_doubt")
+	w.eventuallyWithin(10*time.Second, func() bool { return w.sim.Orders()[0].Status == "PAID" })
+	if err := w.sim.SetCustomer(oslo, simulator.WalkAway()); err != nil {
+		w.Fatal(err)
+	}
+	w.send(oslo, "resolutions", `{"requestId":"d","target":"o","outcome":"resubmit","by":"Kari"}`)
+	w.until(3*time.Minute, oslo, "o", "awaiting_customer")
+	w.sim.SetLookups(simulator.LookupsShown)
+	w.eventuallyWithin(6*time.Second, func() bool { _, p := w.agentState(); return slices.Contains(p, "furtherOrderPaid") })
+}
+
 // It is looked for while the customer has the second one, too.
 func TestAFurtherPaymentIsToldAtOnce(t *testing.T) {
 	inWorld(t, "", func(w *world) {
-		w.sim.SetLookups(simulator.LookupsHidden)
-		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropAfter()})
-		w.order(oslo, "o")
-		w.until(5*time.Second, oslo, "o", "in_doubt")
-		w.eventuallyWithin(10*time.Second, func() bool { return w.sim.Orders()[0].Status == "PAID" })
-		if err := w.sim.SetCustomer(oslo, simulator.WalkAway()); err != nil {
-			t.Fatal(err)
-		}
-		w.send(oslo, "resolutions", `{"requestId":"d","target":"o","outcome":"resubmit","by":"Kari"}`)
-		w.until(3*time.Minute, oslo, "o", "awaiting_customer")
-		w.sim.SetLookups(simulator.LookupsShown)
-		w.eventuallyWithin(6*time.Second, func() bool { _, p := w.agentState(); return slices.Contains(p, "furtherOrderPaid") })
+		w.furtherPaid()
 		if s := w.now(oslo, "o"); s.State != "awaiting_customer" || s.Late {
 			t.Errorf("it is %+v", s)
 		}
+	})
+}
+
+// It can be paid back by its uuid, also where the second one ended unpaid.
+func TestAFurtherPaymentIsPaidBack(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.furtherPaid()
+		w.until(6*time.Minute, oslo, "o", "cancelled")
+		w.send(oslo, "refunds", `{"requestId":"r","orderUuid":"`+w.sim.Orders()[0].UUID+`","full":true}`)
+		w.until(10*time.Second, oslo, "r", "refunded")
 	})
 }
