@@ -29,7 +29,11 @@ func lockFile(path string) (*fileLock, error) {
 	return &fileLock{f}, nil
 }
 
-func (l *fileLock) release() error { return l.f.Close() }
+// release gives the lock back at once. The end of the file alone would not: a process that is just being started holds
+// what is open until it runs its program.
+func (l *fileLock) release() error {
+	return errors.Join(syscall.Flock(int(l.f.Fd()), syscall.LOCK_UN), l.f.Close())
+}
 
 // syncDir makes renames in a folder durable.
 func syncDir(dir string) error {
