@@ -120,11 +120,14 @@ func (l *lane) carryCheck(r outbox.Request) {
 	uuid, refund := r.OrderUUID, r.Scope == outbox.ScopeRefund
 	if ours {
 		l.lane(t.Terminal).post(t.Seq, outbox.Event{Type: outbox.CheckWanted})
-		if t.OrderUUID == "" || r.Target != "" && t.Kind != outbox.KindOrder && !t.Spends() {
+		if t.OrderUUID == "" || r.Target != "" && r.Scope == 0 && t.Kind != outbox.KindOrder && !t.Spends() {
 			l.post(r.Seq, outbox.Event{Type: outbox.TargetSeen, Target: t.State})
 			return
 		}
-		uuid, refund = t.OrderUUID, t.Kind != outbox.KindOrder
+		uuid = t.OrderUUID
+		if r.Scope == 0 {
+			refund = t.Kind != outbox.KindOrder
+		}
 	}
 	l.call(r, outbox.Query, uuid, func(ctx context.Context) outbox.Event {
 		e := l.statusEvent(ctx, uuid, refund)

@@ -229,6 +229,28 @@ func TestResendAndCheck(t *testing.T) {
 	})
 }
 
+// TestACheckAsksForWhatItNames: the payment or the refund of the order that its target is about.
+func TestACheckAsksForWhatItNames(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(oslo, "s1")
+		w.send(oslo, "refunds", `{"requestId":"r1","orderRequestId":"s1","full":true}`)
+		w.until(10*time.Second, oslo, "r1", "refunded")
+		for i, c := range []struct{ target, what, want string }{
+			{"s1", "", "paid"}, {"s1", "refund", "refunded"}, {"s1", "payment", "paid"},
+			{"r1", "", "refunded"}, {"r1", "refund", "refunded"}, {"r1", "payment", "paid"},
+		} {
+			id, what := fmt.Sprint("k", i), ""
+			if c.what != "" {
+				what = `,"type":"` + c.what + `"`
+			}
+			w.send(oslo, "checks", `{"requestId":"`+id+`","target":"`+c.target+`"`+what+`}`)
+			if s := w.until(5*time.Second, oslo, id, "done"); s.Reason.Code != c.want {
+				t.Errorf("%s, %q: %+v, want %s", c.target, c.what, s.Reason, c.want)
+			}
+		}
+	})
+}
+
 func TestResolutions(t *testing.T) {
 	doubt := func(w *world, id string) {
 		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropBefore()})

@@ -40,7 +40,7 @@ type Request struct {
 	// Target is the requestId that a cancel, resend, check or resolution is about, or whose order a refund or approval
 	// pays back; "" where OrderUUID says it.
 	Target string `json:"tg,omitempty"`
-	// Scope says what of a bare OrderUUID a cancel or check is about.
+	// Scope says what of a bare OrderUUID a cancel is about, and what of an order a check asks for.
 	Scope Scope `json:"sc,omitempty"`
 	// Refund is set for refunds and approvals, Decision for resolutions.
 	Refund   *Refund   `json:"rf,omitempty"`
