@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -57,6 +58,23 @@ func (d *daemon) start(ctx context.Context) error {
 	}
 	return nil
 }
+
+// startAgain starts the process where the former one was. Its addresses were anybody's meanwhile: who was given one of
+// them is waited for.
+func (d *daemon) startAgain(ctx context.Context) error {
+	for limit := time.Now().Add(readyWithin); ; {
+		err := d.start(ctx)
+		if err == nil || !taken(err) || time.Now().After(limit) {
+			return err
+		}
+		if err := sleep(ctx, 4*readyEvery); err != nil {
+			return err
+		}
+	}
+}
+
+// taken tells that the daemon did not start because somebody else listens at an address of its.
+func taken(err error) bool { return strings.Contains(err.Error(), "in use") }
 
 // ready waits until the daemon says that it takes requests.
 func (d *daemon) ready(ctx context.Context) error {

@@ -52,7 +52,7 @@ func (p *play) pullThePlug(ctx context.Context, queued ...string) error {
 		return err
 	}
 	p.tell.say(whoTillpost, "is started again, and reads its disk", plainly)
-	if err := d.start(ctx); err != nil {
+	if err := d.startAgain(ctx); err != nil {
 		return err
 	}
 	for _, id := range queued {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -88,7 +87,7 @@ func (s *shop) startDaemon(ctx context.Context, program, dir, token string) erro
 			s.daemon, s.broker = d, at.mqtt
 			return nil
 		}
-		if i == tries || !strings.Contains(err.Error(), "in use") {
+		if i == tries || !taken(err) {
 			return err
 		}
 	}
