@@ -146,6 +146,7 @@ func (in *intake) decode(batch []mqtt.Delivery, rules mqtt.Rules) []decoded {
 
 // take brings a batch through the door: one commit for all that pass.
 func (in *intake) take(ctx context.Context, batch []mqtt.Delivery) {
+	in.publish.waitForRoom(ctx)
 	now := in.clock.Now()
 	rules := in.rules(now)
 	var good []arrived

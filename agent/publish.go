@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// publishQueue bounds what waits for the broker; beyond it everything is published anew instead.
+	// publishQueue bounds what waits for the broker; beyond it everything retained is published anew instead.
 	publishQueue = 10_000
 	// summaryPace bounds how often the summaries are published.
 	summaryPace = 250 * time.Millisecond
@@ -34,7 +34,9 @@ type publisher struct {
 
 	mu     sync.Mutex
 	queue  []queued
-	resync bool // everything is to be published again
+	once   int           // how many in it are told only once: no record tells of them
+	taken  chan struct{} // closed when a queue with many of those is taken
+	resync bool          // everything is to be published again
 	// clearings are what is to be cleared and is not known to be, by topic: of these no record tells any more.
 	clearings map[string]clearing
 	// retold is, while records are read to be told again, what was told of the statuses that changed in the meantime.
@@ -72,6 +74,7 @@ func newPublisher(topics mqtt.Topics, store Outbox, log *slog.Logger) *publisher
 	return &publisher{
 		topics: topics, store: store, log: log,
 		stale: map[summary]bool{}, told: map[summary]string{}, overlays: map[uint64]overlay{}, clearings: map[string]clearing{}, wake: make(chan struct{}, 1),
+		taken: make(chan struct{}),
 	}
 }
 
@@ -124,9 +127,44 @@ func (p *publisher) put(m queued) {
 	}
 	m.number = p.kept.wait(m.of)
 	if len(p.queue) >= publishQueue {
-		p.queue, p.resync = nil, true
+		p.queue, p.resync = slices.DeleteFunc(p.queue, func(m queued) bool { return !m.once() }), true
+	}
+	if m.once() {
+		p.once++
 	}
 	p.queue = append(p.queue, m)
+}
+
+// once tells a message that is lost if it is not told: a refusal, or the status of what has no record.
+func (m queued) once() bool { return !m.Retained && m.again == nil }
+
+// waitForRoom holds up who tells what is told only once, until the queue is taken or ctx ends: if a till publishes faster
+// than the broker takes the refusals, none is lost, and the memory is not filled.
+func (p *publisher) waitForRoom(ctx context.Context) {
+	for {
+		p.mu.Lock()
+		full, taken := p.up && p.once >= publishQueue/2, p.taken
+		p.mu.Unlock()
+		if !full {
+			return
+		}
+		select {
+		case <-taken:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// take hands over the queue, for who holds mu.
+func (p *publisher) take() []queued {
+	queue := p.queue
+	if p.once >= publishQueue/2 {
+		close(p.taken)
+		p.taken = make(chan struct{})
+	}
+	p.queue, p.once = nil, 0
+	return queue
 }
 
 // touch has a summary published anew, soon.
@@ -140,7 +178,8 @@ func (p *publisher) touch(s summary) {
 // connected starts everything over: the broker may have lost its memory.
 func (p *publisher) connected(up bool) {
 	p.mu.Lock()
-	p.up, p.resync, p.queue = up, up, nil
+	p.take()
+	p.up, p.resync = up, up
 	p.mu.Unlock()
 	p.nudge()
 }
@@ -187,8 +226,8 @@ func (p *publisher) later() bool {
 // step publishes what there is; false when nothing is left to do now.
 func (p *publisher) step(w *window, summaries bool) bool {
 	p.mu.Lock()
-	resync, queue, retold, number := p.resync, p.queue, p.retold, p.kept.newest()
-	p.resync, p.queue, p.retold = false, nil, nil
+	resync, queue, retold, number := p.resync, p.take(), p.retold, p.kept.newest()
+	p.resync, p.retold = false, nil
 	if resync || slices.ContainsFunc(queue, asksAgain) {
 		p.retold = map[string]uint64{}
 	}

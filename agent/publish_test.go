@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"tillpost/mqtt"
 	"tillpost/outbox"
@@ -92,6 +94,7 @@ func TestEachChangeIsToldOnAConnect(t *testing.T) {
 }
 
 // Where so much changes meanwhile that the queue is given up, the record is told all the same, and nothing older after it.
+// No refusal is given up: nothing could tell it again.
 func TestEverythingIsToldWhenTheQueueOverflows(t *testing.T) {
 	t.Parallel()
 	at := func(revision uint64) outbox.Request {
@@ -103,7 +106,7 @@ func TestEverythingIsToldWhenTheQueueOverflows(t *testing.T) {
 	store.while = func() {
 		store.while = func() {}
 		p.changed(at(5), place{})
-		for range publishQueue {
+		for range publishQueue + 1 {
 			p.reject(mqtt.Reject{Topic: "p/terminals/T/orders"})
 		}
 	}
@@ -114,6 +117,50 @@ func TestEverythingIsToldWhenTheQueueOverflows(t *testing.T) {
 	}
 	if told, want := bus.revisions(p.topics.Status("T", "a")), []uint64{5}; !slices.Equal(told, want) {
 		t.Errorf("told revisions %v, want %v", told, want)
+	}
+	rejects := 0
+	for _, m := range bus.all {
+		if m.Topic == p.topics.Rejects() {
+			rejects++
+		}
+	}
+	if rejects != publishQueue+1 {
+		t.Errorf("%d refusals were told, want %d", rejects, publishQueue+1)
+	}
+}
+
+// Who refuses faster than the broker takes it waits, until the queue is taken, the broker is gone, or the agent stops.
+func TestRefusalsWaitForRoom(t *testing.T) {
+	for name, let := range map[string]func(p *publisher, stop func()){
+		"taken":   func(p *publisher, _ func()) { p.step(&window{ctx: t.Context(), bus: p.bus}, false) },
+		"gone":    func(p *publisher, _ func()) { p.connected(false) },
+		"stopped": func(_ *publisher, stop func()) { stop() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newTestPublisher(&heardBus{}, &openOutbox{while: func() {}})
+			p.up = true
+			for range publishQueue/2 - 1 {
+				p.reject(mqtt.Reject{})
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			p.waitForRoom(ctx)
+			p.reject(mqtt.Reject{})
+			var waited atomic.Bool
+			go func() {
+				p.waitForRoom(ctx)
+				waited.Store(true)
+			}()
+			synctest.Wait()
+			if waited.Load() {
+				t.Errorf("%s: there was room before", name)
+			}
+			let(p, stop)
+			synctest.Wait()
+			if !waited.Load() {
+				t.Errorf("%s: there is no room after", name)
+			}
+		})
 	}
 }
 
