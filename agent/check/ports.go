@@ -15,8 +15,11 @@ func (c *checker) ports(ctx context.Context, locked bool, d daemonFacts) []Findi
 		fs.warn("set http.web_config_file, or listen on 127.0.0.1", "http.listen %s: everybody who reaches it can read there", c.cfg.HTTP.Listen)
 	}
 	c.port(ctx, fs, "http.listen", c.cfg.HTTP.Listen, locked || d.ours)
-	if c.cfg.Callback != nil {
-		c.port(ctx, fs, "callback.listen", c.cfg.Callback.Listen, locked || d.ours)
+	if cb := c.cfg.Callback; cb != nil {
+		c.port(ctx, fs, "callback.listen", cb.Listen, locked || d.ours)
+		if strings.HasSuffix(cb.PublicURL, "/callback") {
+			fs.warn("take it off, unless what forwards the calls takes it off too", "callback.public_url ends in /callback, which is added to it: the API calls %s/callback/…", cb.PublicURL)
+		}
 	}
 	if e := c.cfg.MQTT.Embedded; e != nil {
 		c.port(ctx, fs, "mqtt.embedded.listen", e.Listen, locked || d.ours)
