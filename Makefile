@@ -26,7 +26,7 @@ demo: ## Play a day in a shop, in less than a minute
 	@bin/tillpost$(shell go env GOEXE) demo
 
 test: ## Run all tests (those with a broker want mosquitto installed); TESTFLAGS adds flags
-	go test $(TESTFLAGS) ./...
+	go test -timeout 30m $(TESTFLAGS) ./...
 
 race: ## Run all tests with the race detector, in a random order
 	@$(MAKE) test TESTFLAGS='-race -shuffle=on'
