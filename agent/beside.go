@@ -94,7 +94,8 @@ func (l *lane) carryCancel(r outbox.Request) {
 // carryResend shows an order on its terminal again, if there is one to show.
 func (l *lane) carryResend(r outbox.Request) {
 	uuid := r.OrderUUID
-	if t, ok := l.target(r); ok {
+	t, ours := l.target(r)
+	if ours {
 		if t.State != outbox.StateAwaitingCustomer {
 			l.post(r.Seq, outbox.Event{Type: outbox.TargetSeen, Target: t.State})
 			return
@@ -109,6 +110,14 @@ func (l *lane) carryResend(r outbox.Request) {
 			e.Type = outbox.Done
 		case api.OutcomeBusy:
 			l.metrics.TerminalBusy(l.terminal)
+		case api.OutcomeAmbiguous:
+			// The documents have no refusal for an order that has ended. Of ours we know it.
+			if ours {
+				break
+			}
+			if s := l.statusEvent(ctx, uuid, false); s.Type == outbox.StatusSeen && s.Status != outbox.StatusPending {
+				return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: s.Status.String(), Message: "the order is " + s.Status.String()}}
+			}
 		}
 		return e
 	})
@@ -131,8 +140,8 @@ func (l *lane) carryCheck(r outbox.Request) {
 	}
 	l.call(r, outbox.Query, uuid, func(ctx context.Context) outbox.Event {
 		e := l.statusEvent(ctx, uuid, refund)
-		if e.Type == outbox.Ambiguous && e.Reason != nil && e.Reason.HTTPStatus == 404 {
-			e.Type = outbox.Refused // the API does not know the order: that is the answer
+		if e.Type == outbox.Ambiguous && e.Reason != nil && e.Reason.HTTPStatus == 404 && e.Reason.Code != outbox.WaitAPIError {
+			e.Type = outbox.Refused // the API itself does not know the order: that is the answer
 		}
 		return e
 	})
