@@ -1,6 +1,10 @@
 package outbox
 
-import "testing"
+import (
+	"testing"
+
+	"tillpost/internal/proctest"
+)
 
 // forgetful is a ledger that leaves some requests out.
 func forgetful(leaveOut func(Request) bool) func(*refundActor, []*refundActor) Ledger {
@@ -65,6 +69,9 @@ func computesAgain(r Request, e Event) (Request, []Effect) {
 }
 
 func TestRefundMutantsAreCaught(t *testing.T) {
+	if proctest.Race {
+		t.Skip("each world is one goroutine; thousands of them take most of a minute then")
+	}
 	t.Parallel()
 	for name, mutant := range refundMutants {
 		t.Run(name, func(t *testing.T) {
