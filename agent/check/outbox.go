@@ -78,12 +78,20 @@ func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFac
 		fs.ok("%s, %s; too large to be read through here", bytes(size), generation(m))
 		return
 	}
-	read := start("outbox", func() error { return outbox.CheckFile(path) })
-	err, done := read.wait(ctx)
+	type looked struct {
+		older bool
+		err   error
+	}
+	read := start("outbox", func() (l looked) { l.older, l.err = look(path); return l })
+	found, done := read.wait(ctx)
+	err := found.err
 	damaged, isDamage := errors.AsType[*outbox.DamagedError](err)
 	switch {
 	case !done:
 		fs.warn("", "%s, %s; reading it through takes longer than this check", bytes(size), generation(m))
+	case err == nil && found.older:
+		fs.warn("find out which copy was at work last; if it is this one, start tillpost, stop it, and run tillpost outbox accept",
+			"%s is sound, but an older copy, or from elsewhere: at the next start every open request is in doubt, and nothing is sent", path)
 	case err == nil:
 		fs.ok("sound; %s, %s", bytes(size), generation(m))
 	case errors.Is(err, outbox.ErrLocked):
@@ -99,6 +107,19 @@ func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFac
 	default:
 		fs.fail(c.give(path), "%v", err)
 	}
+}
+
+// look reads an outbox through, and tells whether it is another copy than the one that was at work here last.
+func look(path string) (older bool, err error) {
+	r, err := outbox.OpenReader(path)
+	if open, ok := errors.AsType[*outbox.OpenError](err); ok {
+		err = open.Err // what to do is said here
+	}
+	if err != nil {
+		return false, err
+	}
+	f, err := r.Figures()
+	return f.Outdated, errors.Join(err, r.Close())
 }
 
 // give is how files come to belong to the service.

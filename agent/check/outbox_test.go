@@ -27,6 +27,18 @@ func used(t *testing.T, path string) {
 	}
 }
 
+// reused opens an outbox once more.
+func reused(t *testing.T, path string) {
+	t.Helper()
+	s, err := outbox.Open(path, outbox.Options{Policy: outboxtest.Policy, BallastSize: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func damage(t *testing.T, path string) {
 	t.Helper()
 	if err := os.Truncate(path, 3*4096); err != nil { // the roots, and no more
@@ -48,7 +60,14 @@ func TestOutbox(t *testing.T) {
 			copyFile(t, path, path+besideSnapshot)
 			damage(t, path)
 		}, "warn outbox…is damaged…snapshot takes its place…in doubt"},
-		"gone": {func(t *testing.T, path string) { used(t, path); remove(t, path) }, "FAIL outbox…is gone…does not start…put the file back…look up at Front Payment…" + besideMarker},
+		"an older copy": {func(t *testing.T, path string) {
+			used(t, path)
+			copyFile(t, path, path+".copy")
+			reused(t, path)
+			copyFile(t, path+".copy", path)
+		}, "warn outbox…is sound, but an older copy…nothing is sent…tillpost outbox accept"},
+		"used twice": {func(t *testing.T, path string) { used(t, path); reused(t, path) }, "ok outbox sound…generation 2"},
+		"gone":       {func(t *testing.T, path string) { used(t, path); remove(t, path) }, "FAIL outbox…is gone…does not start…put the file back…look up at Front Payment…" + besideMarker},
 		"gone with a snapshot": {func(t *testing.T, path string) {
 			used(t, path)
 			copyFile(t, path, path+besideSnapshot)
@@ -64,7 +83,7 @@ func TestOutbox(t *testing.T) {
 			if err := os.WriteFile(path+besideMarker, []byte("\x00"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, "ok outbox sound…generation is not known"},
+		}, "warn outbox…is sound, but an older copy, or from elsewhere"},
 		"its marker is a folder": {func(t *testing.T, path string) {
 			if err := os.Mkdir(path+besideMarker, 0o700); err != nil {
 				t.Fatal(err)
