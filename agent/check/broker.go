@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -33,7 +32,7 @@ func (c *checker) broker(ctx context.Context) brokerFacts {
 	fs := about("broker")
 	if c.cfg.MQTT.Embedded != nil {
 		c.embedded(fs)
-		return brokerFacts{findings: fs.done()}
+		return brokerFacts{findings: fs.done(), agent: c.embeddedAgent(ctx)}
 	}
 	u, err := url.Parse(c.cfg.MQTT.URL)
 	if err != nil {
@@ -183,8 +182,12 @@ func (c *checker) subscriber(ctx context.Context, filters []string) (*mqtt.Subsc
 		case <-ctx.Done():
 		}
 	}
+	address, cert := m.URL, ""
+	if m.Embedded != nil {
+		address, cert = embeddedURL(m.Embedded), m.Embedded.CertFile
+	}
 	bus, err := mqtt.NewSubscriber(mqtt.Options{
-		URL: m.URL, ClientID: c.clientID(), Topics: mqtt.Topics{Prefix: m.TopicPrefix},
+		URL: address, PeerCertFile: cert, ClientID: c.clientID(), Topics: mqtt.Topics{Prefix: m.TopicPrefix},
 		Username: m.Username, Password: c.cfg.PasswordReader(), CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile,
 		ConnectTimeout: connectTimeout, CloseGrace: 200 * time.Millisecond,
 	}, filters, mqtt.Handlers{
@@ -245,11 +248,17 @@ func refusedLogin(err error) bool {
 
 // brokerName is what the broker calls itself, "" where it does not tell us.
 func (c *checker) brokerName(ctx context.Context) string {
+	name := c.kept(ctx, "$SYS/broker/version")
+	return clean(string(name[:min(len(name), 60)]))
+}
+
+// kept is what the broker retains on a topic, nothing where it does not tell us.
+func (c *checker) kept(ctx context.Context, topic string) []byte {
 	ctx, cancel := context.WithTimeout(ctx, nameTimeout)
 	defer cancel()
-	bus, happenings, err := c.subscriber(ctx, []string{"$SYS/broker/version"})
+	bus, happenings, err := c.subscriber(ctx, []string{topic})
 	if err != nil {
-		return ""
+		return nil
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -261,27 +270,13 @@ func (c *checker) brokerName(ctx context.Context) string {
 		select {
 		case h := <-happenings:
 			if h.message != nil {
-				return clean(string(h.message.Payload[:min(len(h.message.Payload), 60)]))
+				return h.message.Payload
 			}
 			if h.down != nil {
-				return ""
+				return nil
 			}
 		case <-ctx.Done():
-			return ""
+			return nil
 		}
-	}
-}
-
-// embedded is the broker inside tillpost; whether its port is free is the ports' subject, its files that of the secrets.
-func (c *checker) embedded(fs *findings) {
-	e := c.cfg.MQTT.Embedded
-	host, _, _ := net.SplitHostPort(e.Listen)
-	users := "whoever reaches it may order and refund"
-	if e.UsersFile != "" {
-		users = "for the users in " + e.UsersFile
-	}
-	fs.ok("inside tillpost, at %s; %s", e.Listen, users)
-	if !loopback(host) && e.CertFile == "" {
-		fs.warn("set mqtt.embedded.cert_file and key_file", "it is not encrypted: orders and passwords can be read in the shop's network")
 	}
 }

@@ -163,6 +163,13 @@ func TestBrokerOverTLS(t *testing.T) {
 
 func TestEmbeddedBroker(t *testing.T) {
 	t.Parallel()
+	b := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{}) // in its place
+	mqtttest.Connect(t, b.URL).Publish(mqtt.Message{Topic: "tillpost/agent", Retained: true,
+		Payload: []byte(`{"state":"degraded","instance":"abc","problems":[{"code":"outboxRolledBack"}]}`)})
+	said := newChecker(t, fmt.Sprintf("[mqtt.embedded]\nlisten = %q", b.Addr)).broker(t.Context()).agent
+	if said == nil || len(said.Problems) != 1 || said.Problems[0].Code != "outboxRolledBack" {
+		t.Errorf("the agent says %+v", said)
+	}
 	want(t, newChecker(t).broker(t.Context()).findings, "ok broker inside tillpost, at 127.0.0.1:1883; whoever reaches it")
 	want(t, newChecker(t, "[mqtt.embedded]\nlisten = \":1883\"\nusers_file = \"/users\"").broker(t.Context()).findings,
 		"ok broker…for the users in /users", "warn broker it is not encrypted…cert_file")

@@ -1,0 +1,45 @@
+package check
+
+import (
+	"context"
+	"net"
+
+	"tillpost/agent/config"
+	"tillpost/mqtt"
+)
+
+// embedded is the broker inside tillpost; whether its port is free is the ports' subject, its files that of the secrets.
+func (c *checker) embedded(fs *findings) {
+	e := c.cfg.MQTT.Embedded
+	host, _, _ := net.SplitHostPort(e.Listen)
+	users := "whoever reaches it may order and refund"
+	if e.UsersFile != "" {
+		users = "for the users in " + e.UsersFile
+	}
+	fs.ok("inside tillpost, at %s; %s", e.Listen, users)
+	if !loopback(host) && e.CertFile == "" {
+		fs.warn("set mqtt.embedded.cert_file and key_file", "it is not encrypted: orders and passwords can be read in the shop's network")
+	}
+}
+
+// embeddedAgent is what a running agent says of itself on the broker inside it; nil where none runs, or where the broker
+// has users, of whom the configuration knows no password.
+func (c *checker) embeddedAgent(ctx context.Context) *mqtt.AgentState {
+	if c.cfg.MQTT.Embedded.UsersFile != "" {
+		return nil
+	}
+	return readState(c.kept(ctx, mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}.Agent()))
+}
+
+// embeddedURL is where the broker inside tillpost is reached from this machine.
+func embeddedURL(e *config.Embedded) string {
+	host, port, _ := net.SplitHostPort(e.Listen) // the configuration was checked
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	scheme := "tcp://"
+	if e.CertFile != "" {
+		scheme = "tls://"
+	}
+	return scheme + net.JoinHostPort(host, port)
+}
