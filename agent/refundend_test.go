@@ -73,6 +73,29 @@ func TestARefundEndsLikeTheOneBefore(t *testing.T) {
 	}
 }
 
+// TestADenialDoesNotHideAPayback: another till's refund of the order may be what was turned down. The books show that money
+// went back, so nobody is told that it did not.
+func TestADenialDoesNotHideAPayback(t *testing.T) {
+	for _, c := range []struct {
+		customer simulator.Customer
+		want     string
+	}{{simulator.Decline(time.Second), "declined"}, {simulator.Pay(time.Second), "unresolved"}} {
+		t.Run(c.want, func(t *testing.T) {
+			inWorld(t, "", func(w *world) {
+				w.sale(oslo, "o")
+				if err := w.sim.SetRefundCustomer(oslo, c.customer); err != nil {
+					t.Fatal(err)
+				}
+				w.sim.Inject(simulator.Fault{Operation: simulator.OpRefundStatus, Times: -1, Skip: 1, Do: simulator.Status(200,
+					`{"status_code":200,"message":"orderRefundRejected","is_data":false,"data":null,"is_error":false,"errors":null,"refund_status":"REJECTED"}`)})
+				w.refundPart("r", "o", "")
+				w.until(time.Minute, oslo, "r", c.want)
+				w.sale(oslo, "next")
+			})
+		})
+	}
+}
+
 // TestAnApprovalIsNotTheRefundBefore: while somebody at Front Payment has yet to decide, the end of the refund before stands
 // for days. It is never taken for the decision, however often it is told.
 func TestAnApprovalIsNotTheRefundBefore(t *testing.T) {

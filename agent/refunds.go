@@ -214,10 +214,15 @@ func (l *lane) submitRefund(r outbox.Request) {
 	})
 }
 
-// queryRefund asks how a refund stands.
+// queryRefund asks how a refund stands. The status is the order's: where it tells that one was turned down, the books tell
+// whether another one was carried out.
 func (l *lane) queryRefund(r outbox.Request) {
 	l.call(r, outbox.Query, r.OrderUUID, func(ctx context.Context) outbox.Event {
-		return l.statusEvent(ctx, r.OrderUUID, true)
+		e := l.statusEvent(ctx, r.OrderUUID, true)
+		if e.Type == outbox.StatusSeen && e.Status == outbox.StatusRefundDenied {
+			e.Books = l.lookAt(ctx, r.OrderUUID).books
+		}
+		return e
 	})
 }
 

@@ -128,6 +128,16 @@ func booksSince(before *Books, now Books, amount int64) bookChange {
 	return bookSame
 }
 
+// paidBackSince tells whether the books show that more was paid back since the look at them before the submission, by what
+// was not under way then.
+func paidBackSince(before *Books, now Books) bool {
+	if before == nil || !before.Readable || !now.Readable {
+		return false
+	}
+	c := compareEntries(before.Entries, now.Entries)
+	return now.refunded()-before.refunded()-c.completed > 0 || slices.ContainsFunc(c.fresh, func(e BookEntry) bool { return e.Done })
+}
+
 // entryChange is what became of the refunds in a payment history.
 type entryChange struct {
 	kept, fresh []BookEntry

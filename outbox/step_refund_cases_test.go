@@ -178,6 +178,9 @@ func refundEvents() []caseEvent {
 		all = append(all, caseEvent{s.String(), evRefund(s), nil}, caseEvent{s.String() + ", confirmed", confirmed, nil},
 			caseEvent{s.String() + ", perhaps by another refund", shared, nil})
 	}
+	besides := evRefund(StatusRefundDenied)
+	besides.Confirmed, besides.Books = true, stepBooks(StatusRefundDenied, ore42Done)
+	all = append(all, caseEvent{"turned down, but books show the amount", besides, nil})
 	all = append(all, resolvedEvents()...)
 	for _, e := range []EventType{Found, NotFound, ResendWanted, CheckWanted, CustomerTimeout, Restarted} {
 		all = append(all, caseEvent{"", Event{Type: e}, nil})

@@ -222,6 +222,50 @@ func TestARefundBesideAnother(t *testing.T) {
 	}
 }
 
+// TestADenialBesideAPayback: the API's refund status is the order's. Where the books show that something was paid back since
+// the submission, nobody can tell whether this one was turned down.
+func TestADenialBesideAPayback(t *testing.T) {
+	t.Parallel()
+	denied := func(b Books) Event {
+		e := evRefund(StatusRefundDenied)
+		e.Confirmed, e.Books = true, b
+		return e
+	}
+	due := func(entries ...BookEntry) Event {
+		e := evRefundDue
+		e.Books = stepBooks(StatusRefundNone, entries...)
+		return e
+	}
+	for name, c := range map[string]struct {
+		due  Event
+		now  Books
+		want State
+	}{
+		"nothing":                   {due(), stepBooks(StatusRefundDenied), StateDeclined},
+		"only what was turned down": {due(), stepBooks(StatusRefundDenied, ore42Pending), StateDeclined},
+		"done before":               {due(ore10Done), stepBooks(StatusRefundDenied, ore10Done), StateDeclined},
+		"under way before":          {due(BookEntry{Ore: 1000}), stepBooks(StatusRefundDenied, ore10Done), StateDeclined},
+		"not to be read":            {due(), booksBlind, StateDeclined},
+		"this amount":               {due(), stepBooks(StatusRefundDenied, ore42Done), StateUnresolved},
+		"this amount, and another":  {due(), stepBooks(StatusRefundDenied, ore42Done, ore42Pending), StateUnresolved},
+		"another amount":            {due(), stepBooks(StatusRefundDenied, ore10Done), StateUnresolved},
+		"in the sum only":           {due(), Books{Readable: true, RefundedOre: 4200}, StateUnresolved},
+	} {
+		for _, wish := range []bool{false, true} {
+			r, want := journey(t, stepRefund(), c.due, evTaken), c.want
+			if wish {
+				r = journey(t, r, evWish)
+				if want == StateDeclined {
+					want = StateCancelled
+				}
+			}
+			if r = journey(t, r, denied(c.now)); r.State != want {
+				t.Errorf("%s, cancel wanted %t: %v, want %v", name, wish, r.State, want)
+			}
+		}
+	}
+}
+
 // TestResolutionsOfRefunds are carried out once, on the revision that the person saw.
 func TestResolutionsOfRefunds(t *testing.T) {
 	t.Parallel()

@@ -76,6 +76,8 @@ func (m *move) refundStatus() {
 		m.seek()
 	case s == StatusRefunded:
 		m.end(StateRefunded, nil)
+	case paidBackSince(m.r.Refund.Before, m.e.Books):
+		m.unresolved() // one of the order was turned down, and one was carried out: nobody can tell which is ours
 	default:
 		m.refundDenied()
 	}
