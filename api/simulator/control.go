@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"slices"
+	"strings"
 )
 
 // Control returns the handler by which a person or a script steers a simulator that
@@ -132,7 +134,7 @@ func (s *Simulator) controlCustomer(c wireCustomer) error {
 	customer := Customer{Deed: c.Deed.deed(), After: c.After.d()}
 	switch {
 	case !slices.Contains([]Deed{Pays, Declines, WalksAway}, customer.Deed):
-		return fmt.Errorf("simulator: no such deed %q", c.Deed)
+		return noSuch("no such deed", string(c.Deed), "pays", "declines", string(WalksAway))
 	case c.Next && c.Refunds:
 		return errors.New("simulator: next is for orders, not for refunds")
 	case c.Next:
@@ -147,7 +149,7 @@ func (s *Simulator) controlCustomer(c wireCustomer) error {
 // controlApprover sets the approver.
 func (s *Simulator) controlApprover(a wireApprover) error {
 	if !slices.Contains([]Decision{Undecided, Grants, Denies}, a.Decision) {
-		return fmt.Errorf("simulator: no such decision %q", a.Decision)
+		return noSuch("no such decision", a.Decision, Grants, Denies)
 	}
 	s.SetApprover(Approver{Decision: a.Decision, After: a.After.d()})
 	return nil
@@ -159,7 +161,7 @@ func (s *Simulator) controlLookups(l wireLookups) error {
 		l.Lookups = LookupsShown
 	}
 	if !slices.Contains([]Lookups{LookupsShown, LookupsForbidden, LookupsHidden}, l.Lookups) {
-		return fmt.Errorf("simulator: no such way to treat look-ups %q", l.Lookups)
+		return noSuch("no such way to treat look-ups", l.Lookups, "shown", LookupsForbidden, LookupsHidden)
 	}
 	s.SetLookups(l.Lookups)
 	return nil
@@ -173,8 +175,11 @@ func post[T any](mux *http.ServeMux, path string, change func(*http.Request, T) 
 		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 		d.DisallowUnknownFields()
 		err := d.Decode(&v)
-		if errors.Is(err, io.EOF) {
-			err = errors.New("simulator: a JSON object is needed")
+		switch {
+		case errors.Is(err, io.EOF):
+			err = fmt.Errorf("simulator: a JSON object is needed; it takes %s", members[T]())
+		case err != nil && strings.Contains(err.Error(), "unknown field"): // encoding/json has no type for it
+			err = fmt.Errorf("simulator: %w; it takes %s", err, members[T]())
 		}
 		if err == nil {
 			err = change(r, v)
@@ -185,6 +190,16 @@ func post[T any](mux *http.ServeMux, path string, change func(*http.Request, T) 
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
+}
+
+// members are the names that an object may hold.
+func members[T any]() string {
+	var names []string
+	for f := range reflect.TypeFor[T]().Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // writeError answers with an error.

@@ -93,25 +93,29 @@ func TestControlRefuses(t *testing.T) {
 	for _, c := range []struct {
 		path, body string
 		want       int
+		says       string // what would be right
 	}{
-		{"/faults", `{"kind":"explode"}`, 400},
-		{"/faults", `{"kind":"delay","wait":3}`, 400},
-		{"/faults", `{"kind":"delay","wait":"-3s"}`, 400},
-		{"/faults", `{"kind":"delay","wiat":"3s"}`, 400},
-		{"/faults", ``, 400},
-		{"/customers", `{"deed":"sings"}`, 400},
-		{"/customers", `{"terminal":"TRML9","deed":"pays"}`, 404},
-		{"/customers", `{"terminal":"TRML1","next":true,"refunds":true}`, 400},
-		{"/approver", `{"decision":"maybe"}`, 400},
-		{"/lookups", `{"lookups":"some"}`, 400},
-		{"/busy", `{"terminal":"TRML9","busy":true}`, 404},
-		{"/terminals", `{"name":"no uuid"}`, 400},
-		{"/orders/ODR0", `{"deed":"pays"}`, 404},
-		{"/orders/ODR0", `{}`, 400},
-		{"/orders/ODR0", `{"status":"LOST"}`, 400},
+		{"/faults", `{"kind":"explode"}`, 400, "delay, drop_before, "},
+		{"/faults", `{"kind":"delay","wait":3}`, 400, "\\\"1.5s\\\""},
+		{"/faults", `{"kind":"delay","wait":"-3s"}`, 400, "no time to wait"},
+		{"/faults", `{"kind":"delay","wiat":"3s"}`, 400, "operation, terminal, "},
+		{"/faults", `{"kind":"garbage","garbage":"some"}`, 400, "html, "},
+		{"/faults", `{"kind":"delay","operation":"refuse"}`, 400, "callback, cancel, "},
+		{"/faults", ``, 400, "operation, terminal, "},
+		{"/customers", `{"deed":"sings"}`, 400, "pays, declines, walks_away"},
+		{"/customers", `{"terminal":"TRML9","deed":"pays"}`, 404, "no such terminal"},
+		{"/customers", `{"terminal":"TRML1","next":true,"refunds":true}`, 400, "not for refunds"},
+		{"/approver", `{"decision":"maybe"}`, 400, "grants, denies"},
+		{"/lookups", `{"lookups":"some"}`, 400, "shown, forbidden, hidden"},
+		{"/busy", `{"terminal":"TRML9","busy":true}`, 404, "no such terminal"},
+		{"/terminals", `{"name":"no uuid"}`, 400, "needs a uuid"},
+		{"/orders/ODR0", `{"deed":"pays"}`, 404, "no such order"},
+		{"/orders/ODR0", `{}`, 400, "either deed or status"},
+		{"/orders/ODR0", `{"status":"LOST"}`, 400, "SENT, "},
 	} {
-		if code, out := r.steer("POST", c.path, c.body); code != c.want || !strings.Contains(out, `"error"`) {
-			t.Errorf("%s %s: HTTP %d %s, want %d", c.path, c.body, code, out, c.want)
+		code, out := r.steer("POST", c.path, c.body)
+		if code != c.want || !strings.Contains(out, `"error"`) || !strings.Contains(out, c.says) {
+			t.Errorf("%s %s: HTTP %d %s, want %d and %s", c.path, c.body, code, out, c.want, c.says)
 		}
 	}
 	if code, _ := r.steer("GET", "/orders/ODR0", ""); code != 404 {

@@ -3,6 +3,7 @@ package simulator
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -125,24 +126,38 @@ func BusyButCreated() Action { return Action{Kind: KindBusyButCreated} }
 func (f Fault) Validate() error {
 	switch {
 	case !slices.Contains(kinds, f.Do.Kind):
-		return fmt.Errorf("simulator: fault: no such kind %q", f.Do.Kind)
+		return noSuch("fault: no such kind", f.Do.Kind, kinds...)
 	case f.Do.Kind == KindGarbage && !slices.Contains(garbages, f.Do.Garbage):
-		return fmt.Errorf("simulator: fault: no such garbage %q", f.Do.Garbage)
+		return noSuch("fault: no such garbage", f.Do.Garbage, garbages...)
 	case f.Do.Kind == KindRedirect && f.Do.Code != 307 && f.Do.Code != 308:
 		return fmt.Errorf("simulator: fault: a redirect's code is 307 or 308, not %d", f.Do.Code)
 	case (f.Do.Kind == KindRefuse || f.Do.Kind == KindStatus || f.Do.Code != 0) && (f.Do.Code < 200 || f.Do.Code > 599):
 		return fmt.Errorf("simulator: fault: no HTTP status %d", f.Do.Code)
-	case f.Operation != "" && f.Operation != OpCallback && !isOperation(f.Operation):
-		return fmt.Errorf("simulator: fault: no such operation %q", f.Operation)
+	case f.Operation != "" && !slices.Contains(operations(), f.Operation):
+		return noSuch("fault: no such operation", f.Operation, operations()...)
 	case f.Skip < 0 || f.Every < 0 || f.Probability < 0 || f.Probability > 1 || f.Do.Wait < 0 || f.Do.WaitReply < 0:
 		return fmt.Errorf("simulator: fault: a negative count or time, or a probability over 1")
 	}
 	return nil
 }
 
-// isOperation says whether the API has the operation.
-func isOperation(op Operation) bool {
-	return slices.ContainsFunc(routes, func(r route) bool { return r.op == op })
+// operations are those of the API, and the callback.
+func operations() []Operation {
+	all := []Operation{OpCallback}
+	for _, r := range routes {
+		all = append(all, r.op)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// noSuch says that a word is none of those that fit.
+func noSuch[T ~string](what string, got T, fit ...T) error {
+	var words []string
+	for _, w := range fit {
+		words = append(words, string(w))
+	}
+	return fmt.Errorf("simulator: %s %q; it must be one of %s", what, got, strings.Join(words, ", "))
 }
 
 // fault is a line of the script with its counters.

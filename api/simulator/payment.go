@@ -214,7 +214,7 @@ func (s *Simulator) Settle(uuid string, d Deed) error {
 // and takes it off the terminal unless the status is SENT.
 func (s *Simulator) SetStatus(uuid string, status OrderStatus) error {
 	if !slices.Contains(orderStatuses, status) {
-		return fmt.Errorf("simulator: no such order status %q", status)
+		return noSuch("no such order status", status, orderStatuses...)
 	}
 	return s.change(uuid, func(o *order) {
 		if status != Sent {
