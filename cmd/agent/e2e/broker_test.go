@@ -70,7 +70,7 @@ func TestAnOrderedStop(t *testing.T) {
 	w.order(terminal(0), "open")
 	w.order(terminal(0), "next")
 	w.untilState(soon, terminal(0), "open", "awaiting_customer")
-	w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Terminal: terminal(1), Do: simulator.DelayReply(time.Second)})
+	w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Terminal: terminal(1), Do: simulator.DelayReply(500 * time.Millisecond)})
 	w.order(terminal(1), "sending")
 	w.untilTold("sending", "sending", func(s status) bool { return s.State == "sending" })
 	if code := w.agent.End(syscall.SIGTERM, 20*time.Second); code != 0 {
