@@ -85,6 +85,7 @@ func peerOf(cl *mochi.Client) *peer {
 // serve is one connection from its first packet to its end.
 func (b *Broker) serve(p *peer) {
 	defer b.forget(p)
+	defer b.taken(p)
 	defer func() {
 		// What a till sends must not be able to end the agent: mochi panics on
 		// an MQTT 5 SUBSCRIBE that ends behind a filter, for one.
@@ -282,12 +283,13 @@ func (h *hook) OnSubscribed(cl *mochi.Client, pk packets.Packet, codes []byte) {
 	}
 }
 
-// OnPacketProcessed implements mochi.Hook. By now the SUBACK is out.
+// OnPacketProcessed implements mochi.Hook. By now the SUBACK or PUBACK is out.
 func (h *hook) OnPacketProcessed(cl *mochi.Client, pk packets.Packet, err error) {
+	p := peerOf(cl)
+	h.b.taken(p)
 	if pk.FixedHeader.Type != packets.Subscribe {
 		return
 	}
-	p := peerOf(cl)
 	replays := p.replays
 	p.replays = nil
 	for _, sub := range replays {
@@ -319,7 +321,7 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 		}
 		return pk, packets.CodeSuccessIgnore
 	}
-	if err := b.take(pk); err != nil {
+	if err := b.take(p, pk); err != nil {
 		b.disconnect(p, errNotWritten)
 		// Any other error would be acknowledged all the same.
 		return pk, packets.ErrRejectPacket
@@ -330,12 +332,13 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	return pk, packets.CodeSuccessIgnore
 }
 
-// take hands a request to the agent and waits until it is settled.
-func (b *Broker) take(pk packets.Packet) error {
+// take hands a request to the agent and waits until it is settled. It is under
+// way until its acknowledgement is out, too.
+func (b *Broker) take(p *peer, pk packets.Packet) error {
 	if !b.taking.begin() {
 		return errStopping
 	}
-	defer b.taking.end()
+	p.taking = true
 	settled := make(chan error, 1)
 	m := Message{Topic: pk.TopicName, Payload: pk.Payload, Retained: pk.FixedHeader.Retain}
 	d := NewDelivery(m, pk.FixedHeader.Dup, func(err error) { settled <- err })
@@ -347,6 +350,14 @@ func (b *Broker) take(pk packets.Packet) error {
 		return err
 	case <-b.stopping:
 		return errStopping
+	}
+}
+
+// taken ends what take began, if anything.
+func (b *Broker) taken(p *peer) {
+	if p.taking {
+		p.taking = false
+		b.taking.end()
 	}
 }
 

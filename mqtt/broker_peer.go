@@ -51,11 +51,12 @@ type peer struct {
 	// ended is closed when mochi is done with the connection.
 	ended chan struct{}
 
-	// These three belong to the goroutine that reads.
+	// These belong to the goroutine that reads.
 	greeted  bool
 	header   []byte
 	existing []bool
 	replays  []packets.Subscription
+	taking   bool // a request of its is being taken
 
 	// client is set before the peer can be found by its id.
 	client  *mochi.Client
