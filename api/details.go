@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -19,7 +20,9 @@ type OrderDetails struct {
 	Payment  PaymentHistory
 	// CallbackURL is the order's callback URL, where the API tells it.
 	CallbackURL string
-	references  []string
+	// ReferencesKnown is false where the references are absent or null: they may come later.
+	ReferencesKnown bool
+	references      []string
 }
 
 // OrderSummary holds the order's sums.
@@ -57,6 +60,17 @@ type RefundEntry struct {
 	IsPartial  bool
 }
 
+// HasReference reports whether one of the order's references, or the text that
+// holds them all, bears this one.
+func (d OrderDetails) HasReference(reference string) bool {
+	for _, r := range d.references {
+		if r == reference || strings.Contains(r, `"`+reference+`"`) {
+			return true
+		}
+	}
+	return false
+}
+
 // State reads the status.
 func (d OrderDetails) State() PaymentState { return paymentState(d.Status, "") }
 
@@ -91,7 +105,9 @@ func readDetails(uuid string, m map[string]json.RawMessage) OrderDetails {
 	}
 	d.Products = readProducts(m)
 	d.Payment = readHistory(field(m, "paymentHistory"))
-	d.references = leaves(nil, field(m, "invoiceReferences"), maxDepth)
+	references := field(m, "invoiceReferences")
+	d.ReferencesKnown = !empty(references)
+	d.references = leaves(nil, references, maxDepth)
 	if d.CallbackURL != "" {
 		d.references = append(d.references, d.CallbackURL)
 	}
@@ -164,4 +180,10 @@ func leaves(found []string, raw json.RawMessage, depth int) []string {
 		found = leaves(found, m[name], depth-1)
 	}
 	return found
+}
+
+// empty tells an absent member, null and "" from everything else.
+func empty(raw json.RawMessage) bool {
+	raw = bytes.TrimSpace(raw)
+	return isNull(raw) || string(raw) == `""`
 }

@@ -117,6 +117,9 @@ type Reply struct {
 	// it asked for (at most 5 minutes), after OutcomeUnavailable the time until
 	// the next try is let through; otherwise 0.
 	RetryAfter time.Duration
+	// Own says that some reply came and was in the API's own envelope, whatever its
+	// status: not a proxy's page.
+	Own bool
 	// Err is the cause of OutcomeUnavailable and OutcomeAmbiguous, and of an
 	// OutcomeUnauthorized without a reply; otherwise nil.
 	Err error
@@ -134,6 +137,7 @@ type Call struct {
 	At            time.Time     // local time when the reply's header, or the failure, came
 	RateRemaining int           // x-ratelimit-remaining; -1 where unknown
 	Replied       bool          // some HTTP reply came
+	Own           bool          // it was in the API's own envelope, not a proxy's page
 	Held          bool          // not tried: the breaker is open; it says nothing new of the API
 	Err           error         // why nothing was sent, where it was tried; otherwise nil
 }
@@ -160,7 +164,7 @@ var (
 	// ErrCut is the cause where a reply was longer than its bound.
 	ErrCut = errors.New("the reply is longer than the bound")
 	// ErrNoOperation is the cause where somebody else than the API itself answered
-	// 404, 405 or 501, as a web server does for a path that it does not have.
+	// 404, as a web server does for a path that it does not have, and as any proxy may.
 	ErrNoOperation = errors.New("nothing answers to this operation")
 	// ErrPaged is the cause where a list came in pages, so that one page of it
 	// proves nothing about the rest.
