@@ -39,7 +39,7 @@ func (c *Client) call(ctx context.Context, rq request) Reply {
 	reply, ex, waited := c.attempt(ctx, rq)
 	report := Call{
 		Operation: rq.op, Outcome: reply.Outcome, HTTPStatus: ex.status, Duration: time.Since(started) - waited,
-		At: ex.at, RateRemaining: -1, Replied: ex.status != 0, Own: reply.Own, Held: errors.Is(reply.Err, ErrBreakerOpen),
+		Begun: ex.begun, At: ex.at, RateRemaining: -1, Replied: ex.status != 0, Own: reply.Own, Held: errors.Is(reply.Err, ErrBreakerOpen),
 	}
 	if report.At.IsZero() {
 		report.At = time.Now()
@@ -85,9 +85,10 @@ func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time
 		t.done(wasAbandoned)
 		return unavailable(0, err), exchange{}, waited
 	}
-	answered := c.unanswered.add()
+	begun, answered := c.unanswered.add()
 	rq.heard = answered
 	ex, env := c.exchange(ctx, rq, token)
+	ex.begun = begun
 	answered()
 	switch {
 	case ex.status != 0:
@@ -105,7 +106,7 @@ func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time
 // enter gets the breaker's leave for the call, for a submit together with the
 // connection; a nil ticket comes with the reply that says why not.
 func (c *Client) enter(ctx context.Context, rq *request) (*ticket, Reply) {
-	if rq.conn == nil && rq.op.submits() {
+	if rq.conn == nil && rq.op.Submits() {
 		conn, err := c.Dial(ctx)
 		if err != nil {
 			var ue *UnavailableError

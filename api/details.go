@@ -22,7 +22,10 @@ type OrderDetails struct {
 	CallbackURL string
 	// ReferencesKnown is false where the references are absent or null: they may come later.
 	ReferencesKnown bool
-	references      []string
+	// ReferenceNo and CustomerReference are two of them; ReferencesRead is false where the API does not tell them apart.
+	ReferenceNo, CustomerReference string
+	ReferencesRead                 bool
+	references                     []string
 }
 
 // OrderSummary holds the order's sums.
@@ -58,17 +61,6 @@ type RefundEntry struct {
 	Amount     Amount
 	IsRefunded bool
 	IsPartial  bool
-}
-
-// HasReference reports whether one of the order's references, or the text that
-// holds them all, bears this one.
-func (d OrderDetails) HasReference(reference string) bool {
-	for _, r := range d.references {
-		if r == reference || strings.Contains(r, `"`+reference+`"`) {
-			return true
-		}
-	}
-	return false
 }
 
 // State reads the status.
@@ -108,6 +100,7 @@ func readDetails(uuid string, m map[string]json.RawMessage) OrderDetails {
 	references := field(m, "invoiceReferences")
 	d.ReferencesKnown = !empty(references)
 	d.references = leaves(nil, references, maxDepth)
+	d.readReferences(references)
 	if d.CallbackURL != "" {
 		d.references = append(d.references, d.CallbackURL)
 	}
@@ -186,4 +179,18 @@ func leaves(found []string, raw json.RawMessage, depth int) []string {
 func empty(raw json.RawMessage) bool {
 	raw = bytes.TrimSpace(raw)
 	return isNull(raw) || string(raw) == `""`
+}
+
+// readReferences takes the two references that a till may fill in, where the API tells them apart.
+func (d *OrderDetails) readReferences(raw json.RawMessage) {
+	if text, ok := asText(raw); ok {
+		raw = json.RawMessage(text) // it has been seen as a string that holds the object
+	}
+	m, ok := asObject(raw)
+	if !ok {
+		return
+	}
+	d.ReferenceNo, _ = asText(field(m, "referenceNo"))
+	d.CustomerReference, _ = asText(field(m, "customerReference"))
+	d.ReferencesRead = true
 }

@@ -124,7 +124,7 @@ func firstOf(m map[string]json.RawMessage, names ...string) json.RawMessage {
 //     stored), a 4xx from somebody else, and a reply that contradicts itself.
 func classify(op Operation, status int, e envelope) Outcome {
 	outcome := classifyPlain(op, status, e)
-	if op.submits() && outcome != OutcomeAccepted && e.saysDone() {
+	if op.Submits() && outcome != OutcomeAccepted && e.saysDone() {
 		return OutcomeAmbiguous // a "no" beside word of success is neither
 	}
 	return outcome
@@ -165,7 +165,7 @@ func classifyFailure(op Operation, status int, e envelope) Outcome {
 	server := status >= 500 || e.statusCode >= 300 && e.statusCode < 400 || e.statusCode >= 500
 	saysWhy := e.meaning == meansMissing || e.meaning == meansRefused
 	switch {
-	case server && !saysWhy, server && op.submits() && !client:
+	case server && !saysWhy, server && op.Submits() && !client:
 		return OutcomeAmbiguous
 	case !client && !saysWhy:
 		return OutcomeAmbiguous

@@ -81,14 +81,14 @@ func Operations() []Operation {
 	}
 }
 
-// submits reports whether repeating the call could charge or pay out twice.
-func (o Operation) submits() bool {
+// Submits reports whether repeating the call could charge or pay out twice.
+func (o Operation) Submits() bool {
 	return o == OpCreate || o == OpRefund || o == OpApproval
 }
 
 // urgent reports whether the call goes before polls when calls are scarce.
 func (o Operation) urgent() bool {
-	return o.submits() || o == OpCancel || o == OpResend
+	return o.Submits() || o == OpCancel || o == OpResend
 }
 
 // FieldError is one entry of what the API sent in "errors". Path is the API's
@@ -134,6 +134,7 @@ type Call struct {
 	HTTPStatus    int           // the HTTP reply's status; 0 without reply
 	Duration      time.Duration // from the request's start to the body's end, without the wait for the limiter
 	Date          time.Time     // the server's Date header; zero without one
+	Begun         time.Time     // local time when the exchange began; zero where it was not tried
 	At            time.Time     // local time when the reply's header, or the failure, came
 	RateRemaining int           // x-ratelimit-remaining; -1 where unknown
 	Replied       bool          // some HTTP reply came

@@ -152,7 +152,7 @@ func TestReadOutcomes(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			for _, op := range Operations() {
-				if op.submits() || op == OpOrderStatuses && tt.name == "20 MB" {
+				if op.Submits() || op == OpOrderStatuses && tt.name == "20 MB" {
 					continue
 				}
 				wantOutcome(t, string(op), invoke(t, serve(t, answer(tt.status, tt.body)), op), tt.want)

@@ -13,7 +13,7 @@ type pendingCalls struct {
 }
 
 // add counts a call from now on; answered, which may be called more than once, ends that.
-func (p *pendingCalls) add() (answered func()) {
+func (p *pendingCalls) add() (begun time.Time, answered func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.since == nil {
@@ -21,8 +21,9 @@ func (p *pendingCalls) add() (answered func()) {
 	}
 	p.next++
 	key := p.next
-	p.since[key] = time.Now()
-	return func() {
+	begun = time.Now()
+	p.since[key] = begun
+	return begun, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		delete(p.since, key)

@@ -125,3 +125,26 @@ func (o OrderSeen) judge() hintVerdict {
 	}
 	return hintOpen
 }
+
+// AsksFirst reports whether a Due with what e brings would ask the API for something instead of starting an attempt: an
+// order after a busy answer, or one that a callback may have found, and every refund.
+func (r Request) AsksFirst(e Event) bool {
+	m := &move{r: r, e: e}
+	switch {
+	case r.Kind == KindOrder:
+		return len(r.Hints) > 0 || r.Busy > 0 && !m.searched(r.LastBusy())
+	case r.Refund == nil:
+		return false
+	}
+	b := e.Books
+	return !b.Seen.Fresh(e.At) || !b.Readable && !b.NotOurs || r.Busy > 0 && !b.Seen.After(r.LastBusy(), m.booksLag())
+}
+
+// ShownIn reports whether the books show a refund of exactly this amount that was not there before the submission.
+func (r Request) ShownIn(b Books) bool {
+	if r.Refund == nil {
+		return false
+	}
+	change := booksSince(r.Refund.Before, b, r.AmountOre)
+	return change == bookDone || change == bookPending
+}

@@ -141,8 +141,8 @@ func (r Request) Mark() string {
 	return r.Submissions[len(r.Submissions)-1].Mark
 }
 
-// busyAt is when the last busy answer came; a record of an earlier version knows when it went back to the queue.
-func (r Request) busyAt() Instant {
+// LastBusy is when the last busy answer came; a record of an earlier version knows when it went back to the queue.
+func (r Request) LastBusy() Instant {
 	if r.BusyAt == (Instant{}) {
 		return r.Entered
 	}

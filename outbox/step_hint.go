@@ -170,3 +170,8 @@ func (m *move) takeHint(unmarked bool) {
 func (m *move) told() bool {
 	return slices.ContainsFunc(m.fx, func(f Effect) bool { return f.Type == Publish && f.Waiting == nil })
 }
+
+// Names reports whether an order is on record with this request: held, found beyond that, or named by a callback.
+func (r Request) Names(orderUUID string) bool {
+	return orderUUID == "" || orderUUID == r.OrderUUID || r.hint(orderUUID) >= 0 || slices.Contains(r.Further, orderUUID)
+}

@@ -100,7 +100,7 @@ func (m *move) orderMayRepeat() bool {
 	switch {
 	case m.waitForLag(m.listLag()):
 		return false
-	case !m.searched(m.r.busyAt()):
+	case !m.searched(m.r.LastBusy()):
 		m.do(Effect{Type: Search, Mark: m.r.Mark()})
 		return false
 	case m.e.Search == SearchForbidden && m.e.Policy.BusyMeans == BusyDoubt:
@@ -112,7 +112,7 @@ func (m *move) orderMayRepeat() bool {
 
 // waitForLag waits until the API must show what the busy answer may hide.
 func (m *move) waitForLag(lag time.Duration) bool {
-	left := lag - m.e.At.passed(m.r.busyAt())
+	left := lag - m.e.At.passed(m.r.LastBusy())
 	if left <= 0 {
 		return false
 	}
@@ -179,11 +179,11 @@ func (m *move) expireIfDue() bool {
 // Nothing was sent since, so it may be of any age.
 func (m *move) clearSinceBusy() bool {
 	if m.r.Kind != KindOrder {
-		return m.unchangedSince(m.r.busyAt())
+		return m.unchangedSince(m.r.LastBusy())
 	}
 	switch m.e.Search {
 	case SearchClear:
-		return m.e.Seen.After(m.r.busyAt(), m.listLag())
+		return m.e.Seen.After(m.r.LastBusy(), m.listLag())
 	case SearchForbidden:
 		return m.e.Policy.BusyMeans == BusyNotCreated
 	}

@@ -60,7 +60,7 @@ func (m *move) refundQueued() {
 			m.ignore(ignoredStale)
 		}
 	case Refused:
-		if m.r.Busy > 0 && !m.unchangedSince(m.r.busyAt()) {
+		if m.r.Busy > 0 && !m.unchangedSince(m.r.LastBusy()) {
 			m.doubt(nil) // it may have been carried out before it became impossible
 			return
 		}
@@ -212,12 +212,12 @@ func (m *move) refundMayRepeat() bool {
 	switch {
 	case m.waitForLag(m.booksLag()):
 		return false
-	case !m.e.Books.Seen.After(m.r.busyAt(), m.booksLag()):
+	case !m.e.Books.Seen.After(m.r.LastBusy(), m.booksLag()):
 		m.do(Effect{Type: Search, OrderUUID: m.r.OrderUUID, Mark: m.r.Mark()})
 		return false
 	case !m.booksAtHand():
 		return false
-	case m.unchangedSince(m.r.busyAt()):
+	case m.unchangedSince(m.r.LastBusy()):
 		return true
 	}
 	m.doubt(nil)
