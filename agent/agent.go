@@ -67,6 +67,7 @@ type Agent struct {
 	lookout  lookout // for other agents
 	listing  brake   // for another account
 	unlisted unlisted
+	strange  sync.Mutex // held while what is not known is read and kept
 
 	giveUp, end context.CancelFunc
 	up          atomic.Bool // connected before, so the next time is a reconnect
@@ -162,6 +163,7 @@ func (a *Agent) connectParts() error {
 	}
 	ls.api, a.health.unanswered = a.api, a.api.Unanswered
 	ls.rights, ls.lags = newRights(a.store, a.api.TokenID, a.log), newLags(a.store, a.log)
+	ls.lags.first = ls.lagMeasured
 	ls.reconciler, ls.poller = newReconciler(a.api, a.log), newPoller(a.api)
 	ls.reconciler.clock, ls.reconciler.quiet, ls.reconciler.stray = a.clock, ls.quiet, ls.stray
 	ls.reconciler.rights, ls.reconciler.lags, ls.reconciler.lag = ls.rights, ls.lags, ls.listLag

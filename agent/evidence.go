@@ -53,6 +53,16 @@ func (e *evidence) note(uuid string, at time.Time) {
 	e.orders = slices.Insert(e.orders, i, evident{uuid: uuid, at: at})
 }
 
+// latest is the order that the API told of last, "" for none.
+func (e *evidence) latest() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.orders) == 0 {
+		return ""
+	}
+	return e.orders[len(e.orders)-1].uuid
+}
+
 // showed notes which of them a list has shown.
 func (e *evidence) showed(uuids map[string]bool) {
 	e.mu.Lock()

@@ -32,6 +32,9 @@ type lags struct {
 	store Outbox
 	log   *slog.Logger
 
+	// first is called once the list's lag is measured for the first time: what waits for it need not wait so long.
+	first func()
+
 	mu   sync.Mutex
 	kept keptLags
 	// waiting is since when the list lacks an order of which the API told, as far as that is being measured.
@@ -110,11 +113,19 @@ func (l *lags) end() {
 
 // listShowed takes how long it took the list to show an order, booksShowed the books a refund.
 func (l *lags) listShowed(ctx context.Context, took time.Duration) {
+	first := l.list() == 0
 	l.keep(ctx, took, func(k *keptLags) *int64 { return &k.List })
+	if first {
+		l.first()
+	}
 }
 
 func (l *lags) booksShowed(ctx context.Context, took time.Duration) {
+	first := l.books() == 0
 	l.keep(ctx, took, func(k *keptLags) *int64 { return &k.Books })
+	if first {
+		l.first()
+	}
 }
 
 // keep keeps the longest; what differs by less than a tenth costs no write.

@@ -128,6 +128,7 @@ func (l *lane) apply(seq uint64, e outbox.Event) {
 // applied runs the effects of a change that is on disk.
 func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 	seq := r.Seq
+	l.measureBooks(r, e)
 	if l.entered[seq] != r.Entered {
 		l.clearTimers(seq)
 		l.entered[seq] = r.Entered
@@ -143,7 +144,6 @@ func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 		delete(l.entered, seq)
 	}
 	if r.Kind.Laned() {
-		l.measureBooks(r, e)
 		l.show(r)
 		if !r.State.Final() && r.State != outbox.StateQueued {
 			l.checkMoves(seq)

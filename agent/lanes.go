@@ -100,6 +100,23 @@ func (ls *lanes) kickAll() {
 	ls.each(func(l *lane) { l.do(func() { l.moved = true }) })
 }
 
+// lagMeasured has every lane look again at what it has put off until the API must show what came of a busy answer.
+func (ls *lanes) lagMeasured() {
+	ls.each(func(l *lane) {
+		l.do(func() {
+			r, err := l.store.Get(l.store.Lane(l.terminal).Head)
+			if err != nil || r.Busy == 0 {
+				return
+			}
+			if t := l.timers[timerKey{r.Seq, outbox.TimerRetry}]; t != nil {
+				t.stop()
+				delete(l.timers, timerKey{r.Seq, outbox.TimerRetry})
+				l.moved = true
+			}
+		})
+	})
+}
+
 // stopping tells that nothing new may be started.
 func (ls *lanes) stopping() bool {
 	ls.stopMu.RLock()

@@ -10,7 +10,8 @@ import (
 	"tillpost/outbox"
 )
 
-// strangersBlob is where the marks are kept that this outbox should know and does not, so that each is told of once.
+// strangersBlob is where it is kept what this outbox should know and does not, marks and statuses, so that each is told of
+// once: an operator who has accepted this copy is not asked again.
 const strangersBlob = "strangers"
 
 // strangersMost bounds them.
@@ -34,9 +35,9 @@ func (a *Agent) statusHeard(topic string, payload []byte) {
 	case !known && !errors.Is(err, outbox.ErrNotFound):
 		a.log.Warn("a retained status could not be compared with the outbox", "request", id, "err", err)
 	case known && s.Revision > r.Revision:
-		a.olderThan(fmt.Sprintf("the broker holds the status %s of request %s at revision %d, this outbox has it at %d", s.State, id, s.Revision, r.Revision))
+		a.unknown(fmt.Sprint("status ", id, " ", s.Revision), fmt.Sprintf("the broker holds the status %s of request %s at revision %d, this outbox has it at %d", s.State, id, s.Revision, r.Revision))
 	case !known && !s.Final:
-		a.olderThan(fmt.Sprintf("the broker holds the status %s of request %s, which this outbox has never seen", s.State, id))
+		a.unknown(fmt.Sprint("status ", id, " ", s.Revision), fmt.Sprintf("the broker holds the status %s of request %s, which this outbox has never seen", s.State, id))
 	}
 }
 
@@ -54,21 +55,27 @@ func (a *Agent) olderThan(found string) {
 	}
 }
 
-// stranger takes an order that bears a mark of this outbox which it does not know: a newer copy has placed it. It is told of
-// once, so that an operator who has accepted this copy is not asked again.
+// stranger takes an order that bears a mark of this outbox which it does not know: a newer copy has placed it.
 func (a *Agent) stranger(mark, orderUUID string) {
+	a.unknown(mark, fmt.Sprintf("the API holds order %s, which was placed from this outbox and which it does not know", orderUUID))
+}
+
+// unknown takes something that only a newer copy of this outbox can have made, under a name of its own.
+func (a *Agent) unknown(name, found string) {
 	ctx := a.lanes.ctx
+	a.strange.Lock()
+	defer a.strange.Unlock()
 	known, err := a.strangers()
 	if err != nil {
-		a.log.Warn("the marks that are not known could not be read; they are told of anew", "err", err)
+		a.log.Warn("what is not known could not be read; it is told of anew", "err", err)
 	}
-	if slices.Contains(known, mark) {
+	if slices.Contains(known, name) {
 		return
 	}
-	a.olderThan(fmt.Sprintf("the API holds order %s, which was placed from this outbox and which it does not know", orderUUID))
-	known = append(known, mark)
+	a.olderThan(found)
+	known = append(known, name)
 	if err := a.keepStrangers(ctx, known[max(0, len(known)-strangersMost):]); err != nil && ctx.Err() == nil {
-		a.log.Warn("a mark that is not known could not be kept; it is told of anew after a restart", "err", err)
+		a.log.Warn("what is not known could not be kept; it is told of anew after a restart", "err", err)
 	}
 }
 

@@ -46,15 +46,15 @@ func plain(raw json.RawMessage) string {
 	return string(raw)
 }
 
-// orderSeen holds an order's details against the request that a callback or a person named it for.
-func orderSeen(d api.OrderDetails, r outbox.Request) outbox.OrderSeen {
+// orderSeen holds an order's details against the request for which it was named.
+func (ls *lanes) orderSeen(d api.OrderDetails, r outbox.Request) outbox.OrderSeen {
 	seen := outbox.OrderSeen{Details: outbox.DetailsRead}
 	if ore, ok := amountOf(d); ok {
 		seen.AmountKnown, seen.AmountFits = true, ore == r.AmountOre
 	}
 	marks := outbox.FindMarks(d.References())
 	switch {
-	case slices.ContainsFunc(marks, r.Bears):
+	case slices.ContainsFunc(marks, r.Bears), len(r.Submissions) == 0 && seen.AmountFits && slices.ContainsFunc(marks, ls.ofNewerCopy):
 		seen.References = outbox.ReferencesMarked
 	case !d.ReferencesKnown:
 		seen.References = outbox.ReferencesNull
@@ -62,6 +62,14 @@ func orderSeen(d api.OrderDetails, r outbox.Request) outbox.OrderSeen {
 		seen.References = comparedReferences(referencesOf(d), r)
 	}
 	return seen
+}
+
+// ofNewerCopy reports whether a mark is one of this outbox that it does not know: a newer copy has made it. A request that was
+// never sent from here, and which that copy has told of, bears such a one.
+func (ls *lanes) ofNewerCopy(mark string) bool {
+	seq, _ := outbox.MarkSeq(mark)
+	r, err := ls.store.Get(seq)
+	return outbox.MarkTagged(mark, ls.instance) && (err != nil || !r.Bears(mark))
 }
 
 // comparedReferences compares references without a mark of ours with those that were sent.
@@ -106,7 +114,7 @@ func (l *lane) hintEvent(ctx context.Context, orderUUID string, r outbox.Request
 	l.rights.saw(ctx, lookupDetails, reply)
 	switch {
 	case reply.Outcome == api.OutcomeAccepted:
-		e.Order, e.Status = orderSeen(details, r), statusSeen(details.State())
+		e.Order, e.Status = l.orderSeen(details, r), statusSeen(details.State())
 		return e
 	case reply.Outcome == api.OutcomeNotFound:
 		e.Order.Details = outbox.DetailsMissing

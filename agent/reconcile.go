@@ -184,12 +184,13 @@ func (c *reconciler) renew(ctx context.Context) time.Duration {
 		return time.Minute
 	}
 	l, _ := c.readList(ctx, nil)
+	c.tryDetails(ctx)
 	switch {
 	case l != nil:
 		if c.quiet() {
 			c.renewed(l)
 		}
-		if c.rights.unknown(lookupShown) && l.missed > 0 {
+		if c.rights.unknown(lookupShown) && l.missed > 0 || c.rights.unknown(lookupDetails) {
 			return askAgainSoon
 		}
 		return baselineEvery
@@ -200,6 +201,17 @@ func (c *reconciler) renew(ctx context.Context) time.Duration {
 	default:
 		return time.Minute
 	}
+}
+
+// tryDetails asks for the details of an order of ours while it is not known whether those are ours to read: to establish
+// that takes minutes, which the first refund need not wait for then.
+func (c *reconciler) tryDetails(ctx context.Context) {
+	uuid := c.evidence.latest()
+	if uuid == "" || !c.rights.unknown(lookupDetails) {
+		return
+	}
+	details, reply := c.api.OrderDetails(ctx, uuid)
+	c.rights.sawDetails(ctx, details, reply)
 }
 
 // renewed makes a list that was read in full the baseline: what is submitted from now on is not in it. What was submitted

@@ -162,6 +162,19 @@ func (r *rights) saw(ctx context.Context, l lookup, reply api.Reply) {
 	r.note(ctx, l, kindOfAnswer(reply))
 }
 
+// sawDetails takes the reply to a use of the details, and what it says of the payment history in them.
+func (r *rights) sawDetails(ctx context.Context, details api.OrderDetails, reply api.Reply) {
+	r.saw(ctx, lookupDetails, reply)
+	if reply.Outcome != api.OutcomeAccepted {
+		return
+	}
+	kind := answerDenied
+	if details.Payment.Known {
+		kind = answerGiven
+	}
+	r.note(ctx, lookupHistory, kind)
+}
+
 // note takes what one use brought.
 func (r *rights) note(ctx context.Context, l lookup, kind answerKind) {
 	r.mu.Lock()

@@ -166,12 +166,12 @@ func (l *lane) adoptable(ctx context.Context, orderUUID string, t outbox.Request
 func (l *lane) fits(details api.OrderDetails, t outbox.Request) outbox.Event {
 	ore, known := amountOf(details)
 	switch other, marked := l.markedBy(details.References(), t); {
+	case marked:
+		return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeOrderUUIDTaken, Message: "that order was placed for request " + other.ID}}
 	case !known:
 		return outbox.Event{Type: outbox.Unavailable, RetryAfter: statementAgain}
 	case ore != t.AmountOre:
 		return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeAmountMismatch, Message: "that order is of another amount"}}
-	case marked:
-		return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeOrderUUIDTaken, Message: "that order was placed for request " + other.ID}}
 	}
 	return adopted(statusSeen(details.State()))
 }

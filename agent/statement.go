@@ -23,15 +23,10 @@ func (l *lane) readStatement(ctx context.Context, uuid string) statement {
 	s := statement{begun: time.Now()}
 	begun := l.clock.Now()
 	details, reply := l.api.OrderDetails(ctx, uuid)
-	l.rights.saw(ctx, lookupDetails, reply)
+	l.rights.sawDetails(ctx, details, reply)
 	switch {
 	case reply.Outcome == api.OutcomeAccepted:
 		s.books = booksOf(details)
-		kind := answerGiven
-		if !details.Payment.Known {
-			kind = answerDenied
-		}
-		l.rights.note(ctx, lookupHistory, kind)
 		if !s.books.Readable && !l.rights.notOurs(lookupHistory) {
 			return s.fails(l, reply, outbox.Event{Type: outbox.Ambiguous})
 		}

@@ -11,7 +11,7 @@ import (
 const (
 	// standingQuiet is how long nothing more must come before what the broker retains counts as read, where nothing marks
 	// its end.
-	standingQuiet = 300 * time.Millisecond
+	standingQuiet = 100 * time.Millisecond
 	// standingMost bounds the reading.
 	standingMost = 15 * time.Second
 )

@@ -107,6 +107,17 @@ func (m *move) orderMayRepeat() bool {
 		m.doubt(m.r.Reason)
 		return false
 	}
+	return !m.lateToRepeat(m.listLag())
+}
+
+// lateToRepeat reports whether so little of the time to live is left that what another attempt may hide behind a busy answer
+// could not be looked for before its end. Then nothing more is sent, so that the request ends expired, and not in doubt.
+func (m *move) lateToRepeat(lag time.Duration) bool {
+	left, ok := m.r.LiveFor(m.e.At)
+	if !ok || left > lag+evidenceLasts {
+		return false
+	}
+	m.wake(TimerRetry, left)
 	return true
 }
 
@@ -248,11 +259,15 @@ func (m *move) orderSending() {
 }
 
 // busy puts an attempt back that was called busy. It is tried again no sooner than the API must show what may have come of
-// it all the same.
+// it all the same, and looked for before its time to live ends.
 func (m *move) busy(lag time.Duration) {
 	m.r.Busy++
 	m.r.BusyAt = m.e.At
-	m.requeue(WaitBusy, max(m.retryAfter(m.backoff(m.r.Busy)), lag))
+	wait := max(m.retryAfter(m.backoff(m.r.Busy)), lag)
+	if left, ok := m.r.LiveFor(m.e.At); ok {
+		wait = min(wait, max(left-evidenceLasts, lag))
+	}
+	m.requeue(WaitBusy, wait)
 }
 
 // requeue puts an attempt back that was not carried out for sure. A wish to cancel that waited for this outcome is

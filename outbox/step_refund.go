@@ -218,7 +218,7 @@ func (m *move) refundMayRepeat() bool {
 	case !m.booksAtHand():
 		return false
 	case m.unchangedSince(m.r.LastBusy()):
-		return true
+		return !m.lateToRepeat(m.booksLag())
 	}
 	m.doubt(nil)
 	return false
@@ -317,10 +317,11 @@ func (m *move) accept() {
 }
 
 // firstLook asks how a refund stands, at once where an earlier one of the order had ended: that this one is under way has
-// to be seen, so that its end can be told from that one's.
+// to be seen, so that its end can be told from that one's; and where books can be read, so that it is known how long they
+// take to show it.
 func (m *move) firstLook() {
 	b := m.r.Refund.Before
-	if m.e.Type != Accepted || b == nil || !b.StatusRead || b.Status == StatusRefunded || b.Status == StatusRefundDenied {
+	if m.e.Type != Accepted || b == nil || b.Readable || !b.StatusRead || b.Status == StatusRefunded || b.Status == StatusRefundDenied {
 		m.query()
 		return
 	}
