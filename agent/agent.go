@@ -152,7 +152,7 @@ func (a *Agent) connectParts() error {
 	a.lookout.gate, a.lookout.why, a.listing.gate, a.listing.why = a.gate, gateLooking, a.gate, gateListing
 	ls.gate, ls.answering = a.gate, &answering{}
 	a.health = newHealth(ls.answering, a.problems, a.gate, a.log)
-	a.health.probe, a.health.token = a.refreshTerminals, a.cfg.CheckToken
+	a.health.probe, a.health.token, a.health.up = a.refreshTerminals, a.cfg.CheckToken, a.metrics.APIUp
 	ls.health, ls.directory = a.health, newDirectory(a.cfg.Terminals)
 	ls.followers, ls.doubtCheck = newFollowers(), a.cfg.Policy.DoubtCheck
 	ls.instance, ls.stranger = a.store.Identity().Instance, a.stranger
@@ -252,7 +252,6 @@ func (a *Agent) observe(c api.Call) {
 	if a.cfg.API.OrganizationUUID == "" && letIn(c) {
 		a.health.authorized() // there is no terminal list to tell that the token is good again
 	}
-	a.metrics.APIUp(c.Own || c.Replied && (c.Outcome == api.OutcomeUnauthorized || c.Outcome == api.OutcomeRateLimited))
 }
 
 // committed is told of every durable change, in the order of the commits.

@@ -32,7 +32,9 @@ type health struct {
 	token     func() error // why there is no token to call with
 	// unanswered is since when the oldest call under way waits, zero while none does.
 	unanswered func() time.Time
-	log        *slog.Logger
+	// up is told whether the last call was answered.
+	up  func(bool)
+	log *slog.Logger
 
 	mu       sync.Mutex
 	answered time.Time // when the last reply in the API's envelope came
@@ -48,7 +50,7 @@ type health struct {
 }
 
 func newHealth(a *answering, p *problems, g *gate, log *slog.Logger) *health {
-	return &health{answering: a, problems: p, gate: g, log: log, wake: make(chan struct{}, 1), unanswered: func() time.Time { return time.Time{} }}
+	return &health{answering: a, problems: p, gate: g, log: log, wake: make(chan struct{}, 1), unanswered: func() time.Time { return time.Time{} }, up: func(bool) {}}
 }
 
 // saw takes the end of a call that was tried.
@@ -59,8 +61,10 @@ func (h *health) saw(c api.Call) {
 	switch {
 	case c.Own:
 		h.heard(c)
+		h.up(true)
 	case c.Outcome == api.OutcomeUnauthorized, c.Outcome == api.OutcomeRateLimited:
 		// Whoever said so was heard, and is told of by other names.
+		h.up(c.Replied)
 	default:
 		h.missed()
 	}
@@ -152,6 +156,7 @@ func (h *health) missed() {
 	}
 	h.failed++
 	h.mu.Unlock()
+	h.up(false)
 	h.nudge()
 }
 
