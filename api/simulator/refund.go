@@ -168,6 +168,8 @@ func (s *Simulator) enterRefund(o *order, req *request, w refundWish, kind Refun
 		parts:  w.parts,
 	}
 	o.refunds = append(o.refunds, r)
+	r.history.add(s.lag.History, r.Status)
+	o.views.refund.add(s.lag.RefundStatus, r.Status)
 	return r
 }
 
@@ -176,26 +178,34 @@ func (s *Simulator) endRefund(o *order, r *refund, done bool) {
 	r.Status = RefundRejected
 	if done {
 		r.Status = RefundDone
-		o.Status = PartiallyRefunded
+		status := PartiallyRefunded
 		if o.refunded().Equal(o.Amount) {
-			o.Status = Refunded
+			status = Refunded
 		}
+		s.setStatus(o, status, o.Declined)
+	}
+	r.history.add(s.lag.History, r.Status)
+	if o.refunds[len(o.refunds)-1] == r {
+		o.views.refund.add(s.lag.RefundStatus, r.Status)
 	}
 	if r.Kind == RefundRegular {
 		o.stopCustomer()
 		s.clear(o)
 	}
-	s.callBack(o, "Payment_Refund", done, r.Amount)
+	s.callBack(o, callbackRefund, done, r.Amount)
 }
 
 // refundStatus is operation 7, "Refund Status Check", of the refund asked for last.
 // An order that none was asked for is not found, on which the documents are silent.
 func (s *Simulator) refundStatus(req *request) reply {
 	o := s.orders[req.uuid]
-	if o == nil || len(o.refunds) == 0 {
+	if o == nil {
 		return notFoundError(msgNotFound)
 	}
-	status := o.refunds[len(o.refunds)-1].Status
+	status, ok := o.views.refund.now()
+	if !ok {
+		return notFoundError(msgNotFound)
+	}
 	message := map[RefundStatus]string{
 		RefundPending:  msgRetrieved,
 		RefundDone:     "orderRefundedSuccessfully",
