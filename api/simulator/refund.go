@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/govalues/decimal"
@@ -159,6 +160,18 @@ func (s *Simulator) SetThresholds(t Thresholds) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.thresh = t
+}
+
+// SettleRefund has the refund of an order that was asked for first, of those under way,
+// carried out or fail now. It says false if none is.
+func (s *Simulator) SettleRefund(uuid string, d Deed) (settled bool, err error) {
+	err = s.change(uuid, func(o *order) {
+		i := slices.IndexFunc(o.refunds, func(r *refund) bool { return r.Status == RefundPending && r.Kind != RefundApproval })
+		if settled = i >= 0; settled {
+			s.endRefund(o, o.refunds[i], d == Pays)
+		}
+	})
+	return settled, err
 }
 
 // enterRefund writes a refund into the books.
