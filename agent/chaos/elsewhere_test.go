@@ -7,6 +7,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"tillpost/api/simulator"
+	"tillpost/outbox"
 )
 
 // networks is what proxies between us and the API do.
@@ -103,8 +104,12 @@ func (w *world) portalRefund(r *draw, uuid string) {
 
 // cut takes the network away right after a look-up was answered: what was read is old when it is back.
 func (w *world) cut(op simulator.Operation, order string, n int) {
-	where := "cut " + string(op) + order
-	if w.calm.Load() || w.down.Load() || !w.chance(0.04, where, n) {
+	where, p := "cut "+string(op)+order, 0.03
+	about, waits := w.waitingFor(op, order)
+	if waits {
+		p = 0.4
+	}
+	if w.calm.Load() || w.down.Load() || !w.chance(p, where, n) {
 		return
 	}
 	w.count.fault("cut after a look")
@@ -114,11 +119,34 @@ func (w *world) cut(op simulator.Operation, order string, n int) {
 		w.setDown(true)
 	})
 	w.later(back/2, func() {
-		if w.chance(0.6, where+" refund", n) && w.has(fElsewhere|fCut) {
+		switch {
+		case waits && w.chance(0.6, where+" same", n):
+			if w.sim.RefundElsewhere(order, decimal.MustNew(about.AmountOre, 2), simulator.Pay(0)) == nil {
+				w.note("the portal pays back what %s is about", about.ID)
+				w.count.fault("refund from elsewhere")
+			}
+			w.sim.Inject(simulator.Fault{Operation: simulator.OpRefund, Order: order, For: time.Minute, Times: 1, Do: simulator.DropBefore()})
+		case w.chance(0.6, where+" refund", n):
 			w.portalRefund(w.stream(where+fmt.Sprint(n)), order)
 		}
 	})
 	w.later(back, func() { w.note("the network is back"); w.setDown(false) })
+}
+
+// waitingFor finds a refund whose turn has come, of which the books were read last by this call.
+func (w *world) waitingFor(op simulator.Operation, order string) (r outbox.Request, ok bool) {
+	if op != simulator.OpRefundStatus {
+		return r, false
+	}
+	o, _ := w.sim.Order(order)
+	for _, one := range w.records() {
+		if one.Kind == outbox.KindRefund && one.State == outbox.StateQueued && one.AmountOre > 0 && (one.OrderUUID == order || one.Target == tagOf(string(o.Body))) {
+			if !ok || one.Seq < r.Seq {
+				r, ok = one, true
+			}
+		}
+	}
+	return r, ok
 }
 
 // later does something unless it is calm by then.

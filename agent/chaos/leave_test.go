@@ -128,6 +128,10 @@ func (w *world) answered(op simulator.Operation, order, tag string, begun time.T
 	var r replied
 	if !aborted && now.Sub(begun) < clientPatience {
 		r = read(rec.status, rec.body.Bytes())
+		if rec.status/100 != 2 {
+			text := rec.body.String()
+			w.said.Store(&text)
+		}
 	}
 	if aborted && (rec.status == 401 || rec.status == 429) {
 		r.outcome = notDone // whatever its body would have been
@@ -190,6 +194,9 @@ const deadlineSlack = 15 * time.Second
 
 // checkDeadline: a deadline that waits for the API's word ends nothing while the API says none. The lock is held.
 func (w *world) checkDeadline(r outbox.Request) {
+	if _, ok := w.sentAt[r.ID]; !ok && r.State == outbox.StateSending {
+		w.sentAt[r.ID] = time.Now()
+	}
 	switch e := r.History[len(r.History)-1].Event; e {
 	case "DoubtTimeout", "CustomerTimeout":
 		if silent := time.Since(w.leave.heard); silent > deadlineSlack {

@@ -167,6 +167,9 @@ func (w *world) answer(rq *http.Request, body string) (out []byte, ok bool) {
 	rec := &recorder{header: http.Header{}}
 	aborted := rec.serve(w.sim, rq)
 	w.answered(op, order, tagOf(body), begun, rec, aborted)
+	if w.o.misread != nil && !aborted {
+		w.o.misread(op, rec)
+	}
 	if w.has(fCut) && (op == simulator.OpOrderStatuses || op == simulator.OpOrderDetails || op == simulator.OpRefundStatus) {
 		w.cut(op, order, n)
 	}

@@ -25,7 +25,9 @@ type options struct {
 	only  feature
 	// The faults of mutants: a machine, and a bus that acknowledges first.
 	step     stepFunc
+	stepOf   func(*world) stepFunc
 	ackFirst bool
+	misread  func(op simulator.Operation, rec *recorder)
 }
 
 // world is one schedule under way: a shop, its API, its broker, its clock, and what befalls them.
@@ -68,9 +70,11 @@ type world struct {
 	// Of an older copy that was put back: what it held, and what was accepted after it.
 	older        atomic.Bool
 	copied, lost map[string]bool
+	sentAt       map[string]time.Time          // when a request was first on its way
 	toldBack     map[refundKey]map[string]bool // refunds that were told done
 	accepting    bool                          // an operator is to accept it while no process runs
 	refusing     atomic.Bool
+	said         atomic.Pointer[string] // the message of the last reply that was no success
 	menus        menus
 }
 
@@ -107,11 +111,14 @@ func newWorld(seed uint64, o options) *world {
 	w := &world{
 		dice: dice(mix(seed)), o: o, count: o.count, broker: mqtttest.NewBroker(), clock: newClock(), restart: make(chan bool),
 		serverConns: map[net.Conn]bool{}, calls: map[string]int{}, seen: map[string]told{}, refused: map[string]bool{}, started: time.Now(),
-		leave: newLeave(time.Now()), pulses: pulses{}, hinted: map[string]bool{}, toldBack: map[refundKey]map[string]bool{}, lost: map[string]bool{},
+		leave: newLeave(time.Now()), pulses: pulses{}, hinted: map[string]bool{}, sentAt: map[string]time.Time{}, toldBack: map[refundKey]map[string]bool{}, lost: map[string]bool{},
 	}
 	w.plan = w.draw()
 	w.cfg, w.menus = w.config(seed, o.dir), w.draftMenus()
 	w.sim = simulator.New(w.simulated(seed))
+	if o.stepOf != nil {
+		o.step = o.stepOf(w)
+	}
 	if w.onFile && o.step == nil {
 		w.disk = &fileDisk{dir: filepath.Join(o.dir, fmt.Sprint(seed))}
 		w.count.onFile.Add(1)
