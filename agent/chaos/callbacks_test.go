@@ -119,7 +119,11 @@ func (s *script) callbackTrouble() {
 			simulator.Page(404), simulator.Page(502), simulator.Refuse(404, "Not Found", "orderNotFound"), simulator.Refuse(510, "Execution Exception Occurred", "somethingWentWrong"))}
 		s.add(s.sometime(), "no status is told", func() { w.count.fault("status not told"); w.sim.Inject(f) })
 	}
-	for i := range s.r.IntN(4) {
+	if !w.has(fElsewhere) {
+		s.orderElsewhere(0)
+		s.orderElsewhere(1)
+	}
+	for i := range 1 + s.r.IntN(5) {
 		own := w.stream(fmt.Sprint("forgery ", i))
 		s.add(s.sometime(), "", func() { w.forge(own) })
 	}

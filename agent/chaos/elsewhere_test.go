@@ -55,22 +55,28 @@ func (s *script) networks() {
 func (s *script) others() {
 	w := s.w
 	for i := range 1 + s.r.IntN(5) {
-		own := w.stream(fmt.Sprint("portal order ", i))
-		e := simulator.Elsewhere{
-			Terminal: pick(own, append([]string{"TRML9"}, w.terminals...)...), Amount: decimal.MustNew(pick(own, amounts...), 2),
-			Status: pick(own, simulator.Sent, simulator.Paid, simulator.Paid, simulator.Cancelled),
-		}
-		s.add(s.sometime(), "", func() {
-			w.count.fault("order from elsewhere")
-			if _, err := w.sim.PlaceElsewhere(e); err != nil {
-				w.fail("an order from elsewhere: %v", err)
-			}
-		})
+		s.orderElsewhere(i)
 	}
 	for i := range 1 + s.r.IntN(5) {
 		own := w.stream(fmt.Sprint("portal refund ", i))
 		s.add(s.sometime()+5*time.Second, "", func() { w.portalRefund(own, "") })
 	}
+}
+
+// orderElsewhere is the i-th order that another shop places.
+func (s *script) orderElsewhere(i int) {
+	w := s.w
+	own := w.stream(fmt.Sprint("portal order ", i))
+	e := simulator.Elsewhere{
+		Terminal: pick(own, append([]string{"TRML9"}, w.terminals...)...), Amount: decimal.MustNew(pick(own, amounts...), 2),
+		Status: pick(own, simulator.Sent, simulator.Sent, simulator.Paid, simulator.Cancelled),
+	}
+	s.add(s.sometime(), "", func() {
+		w.count.fault("order from elsewhere")
+		if _, err := w.sim.PlaceElsewhere(e); err != nil {
+			w.fail("an order from elsewhere: %v", err)
+		}
+	})
 }
 
 // portalRefund pays back at the portal, of an order of ours or of one that is named: as much as a till of ours asks for

@@ -10,8 +10,8 @@ import (
 	"tillpost/api/simulator"
 )
 
-// feature is one way in which a network, books or people are worse than the documents say. Each is on by itself in one
-// schedule of three, so that what it leads to is not hidden by the others, and in the rest together with some.
+// feature is one way in which a network, books or people are worse than the documents say. Each is on by itself in some
+// schedules, so that what it leads to is not hidden by the others, and in the rest together with two or with several.
 type feature uint16
 
 const (
@@ -66,8 +66,15 @@ func parseFeatures(t *testing.T, text string) (f feature) {
 
 // drawFeatures draws which are on. An older copy is no everyday thing, and loses what came after it.
 func drawFeatures(r *draw) feature {
-	if r.chance(1.0 / 3) {
+	switch r.IntN(3) {
+	case 0:
 		return 1 << r.IntN(features)
+	case 1:
+		var f feature
+		for range 3 {
+			f |= 1 << r.IntN(features)
+		}
+		return f
 	}
 	var f feature
 	for i := range features {

@@ -172,18 +172,10 @@ func (w *world) answered(op simulator.Operation, order, tag string, begun time.T
 }
 
 func (w *world) lookedAt(op simulator.Operation, order string, begun time.Time) {
-	key := ""
-	switch op {
-	case simulator.OpOrderStatuses:
-		key = "list"
-	case simulator.OpOrderDetails:
-		key = "details " + order
-	case simulator.OpRefundStatus:
-		key = "status " + order
-	default:
-		return
-	}
-	if begun.After(w.leave.looked[key]) {
+	key, looks := map[simulator.Operation]string{
+		simulator.OpOrderStatuses: "list", simulator.OpOrderDetails: "details " + order, simulator.OpRefundStatus: "status " + order,
+	}[op]
+	if looks && begun.After(w.leave.looked[key]) {
 		w.leave.looked[key] = begun
 	}
 }

@@ -1,6 +1,7 @@
 package chaos_test
 
 import (
+	"slices"
 	"time"
 
 	"tillpost/outbox"
@@ -31,12 +32,13 @@ func (w *world) beat(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 		if p != nil {
 			calls = p.calls
 		}
-		p = &pulse{timers: map[outbox.Timer]time.Time{}, calls: calls, known: r.Entered == e.At}
+		p = &pulse{timers: map[outbox.Timer]time.Time{}, calls: calls, known: durable(fx)}
 		w.pulses[r.Seq] = p
 	}
 	p.fire(now)
 	p.r, p.last = r, now
-	if answers(e.Type) && p.calls > 0 {
+	ignored := slices.ContainsFunc(fx, func(f outbox.Effect) bool { return f.Type == outbox.Ignored })
+	if answers(e.Type) && !ignored && p.calls > 0 {
 		p.calls--
 	}
 	for _, f := range fx {
@@ -51,6 +53,11 @@ func (w *world) beat(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 	if r.State != outbox.StateQueued && r.State != outbox.StateSending && p.known && p.calls == 0 && len(p.timers) == 0 {
 		w.failLocked("nothing moves %s: it is %s after %s, with no call under way and no timer", r.ID, r.State, e.Type)
 	}
+}
+
+// durable tells that an event changed the request, and that its effects are all that moves it.
+func durable(fx []outbox.Effect) bool {
+	return slices.ContainsFunc(fx, func(f outbox.Effect) bool { return f.Type == outbox.Publish && f.Waiting == nil })
 }
 
 // fire turns timers that are over into what they stand for.

@@ -57,7 +57,7 @@ func (w *world) draftMenus() menus {
 	m := menus{reads: join(reads, more), cancels: join(cancels, more, moreWrites), writes: join(writes, more, moreWrites)}
 	m.hides = join(m.writes, writesAndHides[len(writes):])
 	if w.has(fHides) {
-		for range 4 {
+		for range 9 {
 			m.hides = join(m.hides, writesAndHides[len(writes):])
 		}
 	}

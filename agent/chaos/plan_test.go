@@ -63,6 +63,12 @@ func (w *world) draw() plan {
 	if w.o.only != 0 {
 		p.on = w.o.only
 	}
+	if p.has(fHides | fContradict | fPages | fNames) {
+		p.faultRate = max(p.faultRate, 0.15)
+	}
+	if p.has(fHides) {
+		p.faultRate = max(p.faultRate, 0.3)
+	}
 	if p.has(fRefunds) {
 		p.customers, p.lasts = 9, max(p.lasts, 80*time.Second)
 	}

@@ -114,7 +114,7 @@ func (w *world) cancels(order string) {
 	if p == nil || p.store == nil {
 		return
 	}
-	if r, err := p.store.Outbox.ByOrder(order); err == nil && r.Settled != nil {
+	if r, err := p.store.ByOrder(order); err == nil && r.Settled != nil {
 		return
 	}
 	w.fail("another till's order %s is cancelled", order)

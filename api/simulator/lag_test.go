@@ -72,7 +72,7 @@ func just(d time.Duration, before, at func()) {
 	time.Sleep(d - 1)
 	synctest.Wait()
 	before()
-	time.Sleep(1)
+	time.Sleep(time.Nanosecond)
 	synctest.Wait()
 	at()
 }
