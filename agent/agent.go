@@ -34,6 +34,8 @@ type Options struct {
 	Rand func() float64
 	// DialAPI replaces the network under the API client.
 	DialAPI func(ctx context.Context, network, addr string) (net.Conn, error)
+	// ListenCallbacks replaces the network under the callback listener.
+	ListenCallbacks func(ctx context.Context, network, addr string) (net.Listener, error)
 	// Bus replaces the connection to the broker. will makes the last will's payload.
 	Bus func(topics mqtt.Topics, will func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error)
 	// NoHTTP leaves out the HTTP side.

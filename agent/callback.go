@@ -34,6 +34,7 @@ type callbacks struct {
 	// look has looked at what is on disk already.
 	look func(r outbox.Request, orderUUID string, refund bool)
 	log  *slog.Logger
+	open func(ctx context.Context, network, addr string) (net.Listener, error) // nil: the machine's network
 	ln   net.Listener
 
 	mu   sync.Mutex
@@ -42,7 +43,11 @@ type callbacks struct {
 
 // listen opens the address, so that a port in use is known at start.
 func (c *callbacks) listen(address string) error {
-	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
+	open := c.open
+	if open == nil {
+		open = (&net.ListenConfig{}).Listen
+	}
+	ln, err := open(context.Background(), "tcp", address)
 	if err != nil {
 		return fmt.Errorf("callback.listen %q: %w; free the address or choose another", address, err)
 	}

@@ -257,7 +257,7 @@ func (a *Agent) openCallbacks() error {
 	if a.cfg.Callback == nil {
 		return nil
 	}
-	c := &callbacks{store: a.store, log: a.log, seen: map[uint64]time.Time{}}
+	c := &callbacks{store: a.store, log: a.log, open: a.opts.ListenCallbacks, seen: map[uint64]time.Time{}}
 	c.keep, c.look = a.lanes.keepHint, a.lanes.hinted
 	if err := c.listen(a.cfg.Callback.Listen); err != nil {
 		return err
