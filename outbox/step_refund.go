@@ -65,8 +65,13 @@ func (m *move) refundQueued() {
 			return
 		}
 		m.queuedCommon()
-	case BooksSeen, NotFound:
-		// The look at the books; the next Due brings what it showed.
+	case BooksSeen:
+		if b := m.e.Books; !b.Readable && !b.NotOurs {
+			m.waitForBooks()
+			return
+		}
+		m.wake(TimerRetry, 0) // the next Due brings what the look showed
+	case NotFound:
 		m.wake(TimerRetry, 0)
 	case Ambiguous:
 		m.waitForBooks()
@@ -104,8 +109,17 @@ func (m *move) queuedCommon() {
 	}
 }
 
-// refundDue weighs the refund against everything known of its order, and starts an attempt if it holds.
+// refundDue takes a turn, and keeps what it found out of the order that is paid back.
 func (m *move) refundDue() {
+	uuid := m.r.OrderUUID
+	m.refundTurn()
+	if m.r.OrderUUID != uuid && !m.told() {
+		m.changed()
+	}
+}
+
+// refundTurn weighs the refund against everything known of its order, and starts an attempt if it holds.
+func (m *move) refundTurn() {
 	if m.expireIfDue() || m.waitForClock() || m.waitForOrder() {
 		return
 	}

@@ -108,9 +108,9 @@ func (t *laneTable) terminals() []string {
 // Lane tells how a terminal's queue stands; one never seen is empty.
 func (s *Store) Lane(terminal string) Lane {
 	l := s.lanes.get(terminal)
-	lane := Lane{Terminal: terminal, Head: l.head, Queued: l.queued, Holders: l.holders}
+	lane := Lane{Terminal: terminal, Head: l.head, Queued: l.queued}
 	if len(l.holders) > 0 {
-		lane.Holder = l.holders[0]
+		lane.Holder, lane.Holders = l.holders[0], l.holders
 	}
 	if l.head != 0 {
 		lane.Oldest = s.acceptedOf(terminal, l.head)
