@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"time"
 	"unsafe"
 )
 
@@ -14,8 +15,15 @@ type trace struct {
 	steps int
 	// doubted: no person has yet allowed another submission.
 	doubted bool
-	// busy: the last submission was answered "busy", and no search is known to have followed.
-	busy bool
+	// busy: the last submission was answered "busy", and no search is known to have followed; busyAt is when.
+	busy   bool
+	busyAt Instant
+	// repeated: it was sent again after such an answer, again: its present submission was.
+	repeated, again bool
+	// pending: the order's refund status was seen under way since the submission; calledOff: our cancel of it was carried out.
+	pending, calledOff bool
+	// restored: from an older copy, so that more may have happened than is remembered here.
+	restored bool
 	// created: the API told the uuid of an order of ours.
 	created bool
 }
@@ -24,6 +32,7 @@ type trace struct {
 func deepCopy(r Request) Request {
 	r.Body = slices.Clone(r.Body)
 	r.Further, r.FurtherPaid = slices.Clone(r.Further), slices.Clone(r.FurtherPaid)
+	r.Hints = slices.Clone(r.Hints)
 	r.Submissions, r.History = slices.Clone(r.Submissions), slices.Clone(r.History)
 	r.Finished, r.Waiting, r.Reason = copied(r.Finished), copied(r.Waiting), copied(r.Reason)
 	if r.Refund = copied(r.Refund); r.Refund != nil {
@@ -74,12 +83,12 @@ func checkedStep(step stepFunc, tr *trace, before Request, e Event) (after Reque
 	}
 	after, fx = step(before, e)
 	if sharesArray(before.History, after.History) || sharesArray(before.Submissions, after.Submissions) ||
-		sharesArray(before.Further, after.Further) || sharesArray(before.FurtherPaid, after.FurtherPaid) {
+		sharesArray(before.Hints, after.Hints) || sharesArray(before.Further, after.Further) || sharesArray(before.FurtherPaid, after.FurtherPaid) {
 		return after, fx, errors.New("the output shares a slice with the input")
 	}
 	checks := []func(*trace, Request, Event, Request, []Effect) error{checkRevision, checkRecord, checkEffects}
 	if before.Kind == KindOrder {
-		checks = append(checks, checkSubmission, checkFinal, checkPaid, checkOrders)
+		checks = append(checks, checkSubmission, checkRepeat, checkFinal, checkPaid, checkOrders, checkHints, checkUnmarked)
 	} else {
 		checks = append(checks, checkRefundSubmission, checkRefundEnds)
 	}
@@ -175,8 +184,8 @@ func checkSubmission(tr *trace, before Request, e Event, after Request, fx []Eff
 		return errors.New("a submission in doubt, and no person chose it")
 	case starts && tr.created:
 		return errors.New("a submission although an order exists")
-	case starts && tr.busy && (e.Search == SearchNone || e.Search == SearchForbidden && e.Policy.BusyMeans == BusyDoubt):
-		return errors.New("a repeat after a busy answer without a search")
+	case starts && len(before.Hints) > 0:
+		return errors.New("a submission although a callback named an order")
 	case before.State == StateInDoubt && (after.State == StateQueued || after.State == StateSending) && e.Resolution != Resubmit:
 		return fmt.Errorf("out of doubt to %v by %v", after.State, e.Type)
 	}
@@ -189,14 +198,133 @@ func checkSubmission(tr *trace, before Request, e Event, after Request, fx []Eff
 	if after.State == StateInDoubt || after.State == StateUnresolved {
 		tr.doubted = true
 	}
+	if (e.Type == Accepted || e.Type == Found) && e.OrderUUID != "" {
+		tr.created = true
+	}
+	return nil
+}
+
+// checkRepeat: what was called busy is repeated, or ends as never sent, only after a search that began when the list must
+// have shown it; and what was repeated is watched for good.
+func checkRepeat(tr *trace, before Request, e Event, after Request, _ []Effect) error {
+	starts := after.State == StateSending && before.State != StateSending
+	expires := after.State == StateExpired && before.State != StateExpired
+	if tr.busy && (starts || expires) {
+		lag := e.ListLag
+		if lag == 0 {
+			lag = e.Policy.DoubtCheck
+		}
+		if err := allowed(e, lag, tr.busyAt, starts); err != nil {
+			return fmt.Errorf("%v after a busy answer: %w", after.State, err)
+		}
+	}
+	if before.State == StateSending && e.Type == Refused && tr.again && after.State == StateRejected {
+		return errors.New("a refusal after a busy answer was believed")
+	}
 	if starts {
+		tr.repeated = tr.repeated || tr.busy
+		tr.again = (tr.again || tr.busy) && len(after.Submissions) == len(before.Submissions)
 		tr.busy = false
 	}
 	if before.State == StateSending && e.Type == Busy {
-		tr.busy = true
+		tr.busy, tr.busyAt = true, e.At
 	}
-	if (e.Type == Accepted || e.Type == Found) && e.OrderUUID != "" {
-		tr.created = true
+	if tr.repeated && !after.MayHaveMore() {
+		return errors.New("sent again after a busy answer, and nobody looks for a further order")
+	}
+	return nil
+}
+
+// allowed tells what a search is worth that began when it did.
+func allowed(e Event, lag time.Duration, busyAt Instant, repeat bool) error {
+	switch {
+	case e.Search == SearchNone:
+		return errors.New("not searched")
+	case e.Search == SearchForbidden && e.Policy.BusyMeans == BusyDoubt:
+		return errors.New("nothing can be searched, and the API's word does not count")
+	case e.Search == SearchForbidden && !repeat:
+		return nil
+	}
+	return dated(e.Seen, lag, busyAt, e.At, repeat)
+}
+
+// dated tells whether an answer is one on which something may rest.
+func dated(s Seen, lag time.Duration, event, now Instant, fresh bool) error {
+	began := s.Begun.Mono // since the boot, which came after the event
+	switch {
+	case s.Begun.Boot == event.Boot:
+		began = s.Begun.Mono - event.Mono
+	case s.Begun.Known && event.Known:
+		began = millis(s.Begun.Wall - event.Wall)
+	}
+	switch {
+	case s.Begun == (Instant{}):
+		return errors.New("nobody knows when it was asked")
+	case began < lag:
+		return fmt.Errorf("asked %v after it, and the API shows it after %v", began, lag)
+	case !fresh:
+	case s.Broken:
+		return errors.New("a call has failed since it was asked")
+	case s.Answered.Boot != now.Boot || now.Mono-s.Answered.Mono > 5*time.Second:
+		return errors.New("the answer is old")
+	}
+	return nil
+}
+
+// checkHints: an order that a callback named is kept until what was seen of it tells whose it is.
+func checkHints(_ *trace, before Request, e Event, after Request, _ []Effect) error {
+	held := func(r Request, uuid string) bool {
+		return r.OrderUUID == uuid || slices.Contains(r.Further, uuid) || r.hint(uuid) >= 0
+	}
+	o := e.Order
+	read := e.Type == HintRead && o.Details == DetailsRead
+	for _, h := range before.Hints {
+		missing, _ := e.At.Since(h.Missing)
+		turnedDown := e.OrderUUID == h.OrderUUID && (read && (o.References == ReferencesOther || o.References == ReferencesOwn && o.AmountKnown && !o.AmountFits) ||
+			e.Type == HintRead && o.Details == DetailsMissing && h.Missing != (Instant{}) && missing >= e.Policy.DoubtHold ||
+			e.Type == HintRead && before.OrderUUID != "" && e.Status != StatusPending && e.Status != StatusPaid)
+		if !held(after, h.OrderUUID) && !turnedDown {
+			return fmt.Errorf("the order %s that a callback named was forgotten", h.OrderUUID)
+		}
+	}
+	if e.Type == CallbackSeen && e.OrderUUID != "" && len(before.Hints) < hintsMost && !held(after, e.OrderUUID) {
+		return fmt.Errorf("the order %s that a callback named was not kept", e.OrderUUID)
+	}
+	if len(after.Hints) > hintsMost+1 { // one that was adopted may be a hint again
+		return fmt.Errorf("%d orders named", len(after.Hints))
+	}
+	taken := e.Type == HintRead && before.hint(e.OrderUUID) >= 0 && (after.OrderUUID == e.OrderUUID || slices.Contains(after.Further, e.OrderUUID))
+	marked, unmarked := judged(o)
+	switch {
+	case taken && !marked && !unmarked:
+		return fmt.Errorf("an order was taken for ours that may be another's: %+v", o)
+	case taken && after.OrderUUID == e.OrderUUID && after.Unmarked != unmarked:
+		return fmt.Errorf("adopted, unmarked %v: %+v", after.Unmarked, o)
+	}
+	return nil
+}
+
+// judged tells whether what was seen of an order makes it ours: by our mark, or without it.
+func judged(o OrderSeen) (marked, unmarked bool) {
+	read := o.Details == DetailsRead
+	marked = read && o.References == ReferencesMarked
+	unmarked = read && o.References == ReferencesOwn && o.AmountKnown && o.AmountFits || o.Details == DetailsNotOurs && o.Known
+	return marked, unmarked
+}
+
+// checkUnmarked: an order in which no mark of ours was seen is never cancelled.
+func checkUnmarked(_ *trace, before Request, e Event, after Request, fx []Effect) error {
+	for _, f := range fx {
+		byHand := e.Type == Resolved && !after.Unmarked // a person has named it
+		if f.Type == SendCancel && !byHand && (before.Unmarked && f.OrderUUID == before.OrderUUID || after.Unmarked && f.OrderUUID == after.OrderUUID) {
+			return errors.New("an order without our mark is cancelled")
+		}
+	}
+	if after.Unmarked && (after.OrderUUID == "" || after.State == StateCancelling) {
+		return fmt.Errorf("in state %v with an unmarked order %q", after.State, after.OrderUUID)
+	}
+	if before.Unmarked && !after.Unmarked && before.OrderUUID == after.OrderUUID && e.Type != Resolved {
+		return errors.New("nobody remembers that our mark was not seen")
 	}
 	return nil
 }
@@ -225,7 +353,7 @@ func checkFinal(_ *trace, before Request, e Event, after Request, _ []Effect) er
 		return nil
 	}
 	switch e.Type {
-	case StatusSeen, Found, Accepted, Refused:
+	case StatusSeen, Found, Accepted, Refused, HintRead:
 		if !after.State.Final() {
 			return fmt.Errorf("%v reopened %v", e.Type, before.State)
 		}
@@ -249,7 +377,10 @@ func checkPaid(_ *trace, before Request, e Event, after Request, fx []Effect) er
 	if about == "" && refusedPaid {
 		about = before.OrderUUID
 	}
-	paid := (e.Type == StatusSeen || e.Type == Found) && e.Status == StatusPaid ||
+	marked, unmarked := judged(e.Order)
+	taken := e.Type == HintRead && before.hint(e.OrderUUID) >= 0 && (marked || unmarked)
+	known := e.Type == StatusSeen && (before.OrderUUID == e.OrderUUID || slices.Contains(before.Further, e.OrderUUID))
+	paid := (known || e.Type == Found || taken) && e.Status == StatusPaid ||
 		refusedPaid && (before.State == StateCancelling || before.State.Final() || slices.Contains(before.Further, about))
 	if paid && about != "" {
 		own := about == before.OrderUUID
@@ -277,7 +408,10 @@ func checkPaid(_ *trace, before Request, e Event, after Request, fx []Effect) er
 
 // checkOrders: an order once known is never forgotten, and stands in one place only.
 func checkOrders(_ *trace, before Request, _ Event, after Request, _ []Effect) error {
-	known := func(uuid string) bool { return after.OrderUUID == uuid || slices.Contains(after.Further, uuid) }
+	known := func(uuid string) bool {
+		hinted := before.Unmarked && uuid == before.OrderUUID && after.hint(uuid) >= 0
+		return after.OrderUUID == uuid || slices.Contains(after.Further, uuid) || hinted
+	}
 	for _, uuid := range append([]string{before.OrderUUID}, before.Further...) {
 		if uuid != "" && !known(uuid) {
 			return fmt.Errorf("order %s was forgotten", uuid)
@@ -304,10 +438,11 @@ func checkEffects(_ *trace, before Request, _ Event, after Request, fx []Effect)
 				return fmt.Errorf("%v after %v", f.Timer, f.After)
 			}
 			awaited := after.State == StateAwaitingCustomer && after.MayHaveMore()
-			if f.Timer == TimerWatch && !awaited && !after.Watched() || f.Timer != TimerWatch && after.State.Final() {
+			ends := after.State.Final() && f.Timer != TimerWatch && f.Timer != TimerHint
+			if f.Timer == TimerWatch && !awaited && !after.Watched() || f.Timer == TimerHint && len(after.Hints) == 0 || ends {
 				return fmt.Errorf("timer %v in state %v", f.Timer, after.State)
 			}
-		case Query, SendCancel, SendResend:
+		case Query, SendCancel, SendResend, Judge:
 			if f.OrderUUID == "" {
 				return fmt.Errorf("%v of no order", f.Type)
 			}
