@@ -52,12 +52,16 @@ func (m *move) orderQueued() {
 		m.do(Effect{Type: Publish})
 	case NotFound:
 		// The search before a repeat came back empty: that is what the repeat waited for.
-		m.wake(TimerRetry, 0)
+		m.wake(TimerRetry, afterLook(m.e.Seen))
 	case Restarted:
 		if !m.expireIfDue() {
 			m.expireTimer()
 		}
 	case Refused:
+		if m.e.OrderUUID != "" {
+			m.wake(TimerRetry, m.retryAfter(searchAgain)) // it is about that order, and says nothing of the request
+			return
+		}
 		m.orderRefused() // it can't be forwarded at all, such as to a terminal that the API does not have
 	case Unavailable, RateLimited, Unauthorized, Ambiguous:
 		// The search before a repeat got no answer.
@@ -258,6 +262,7 @@ func (m *move) busy(lag time.Duration) {
 // requeue puts an attempt back that was not carried out for sure. A wish to cancel that waited for this outcome is
 // granted now, as the next turn may be long in coming; unless a busy answer may hide an order.
 func (m *move) requeue(code string, after time.Duration) {
+	m.notSent()
 	if m.r.CancelWanted && m.r.Busy == 0 {
 		m.end(StateCancelled, m.cancelReason())
 		return
@@ -300,11 +305,12 @@ func (m *move) notBusy() {
 	m.r.Busy, m.r.BusyAt, m.r.RefusedBusy = 0, Instant{}, false
 }
 
-// lookForMore looks for further orders while the customer has ours: what a person had sent again may still come to exist,
-// and so may what was called busy, of which a search has shown nothing.
+// lookForMore looks for further orders while the customer has ours: what a person had sent again may still come to exist, and a
+// further one that is known may still be on the terminal; less often for what was called busy, of which a search has shown
+// nothing.
 func (m *move) lookForMore() {
 	switch {
-	case m.r.sentTwice():
+	case m.r.sentTwice(), len(m.r.Further) > len(m.r.FurtherPaid):
 		m.wake(TimerWatch, searchAgain)
 	case m.r.MayHaveMore():
 		m.wake(TimerWatch, watchClosely/10)

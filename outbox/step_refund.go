@@ -70,9 +70,9 @@ func (m *move) refundQueued() {
 			m.waitForBooks()
 			return
 		}
-		m.wake(TimerRetry, 0) // the next Due brings what the look showed
+		m.wake(TimerRetry, afterLook(m.e.Books.Seen)) // the next Due brings what the look showed
 	case NotFound:
-		m.wake(TimerRetry, 0)
+		m.wake(TimerRetry, m.retryAfter(searchAgain))
 	case Ambiguous:
 		m.waitForBooks()
 	case Restarted:
@@ -146,6 +146,15 @@ func (m *move) refundTurn() {
 	}
 	m.to(StateSending, nil, nil)
 	m.do(Effect{Type: Submit, OrderUUID: r.OrderUUID, Mark: r.Mark()})
+}
+
+// notSent forgets what the books showed before an attempt that was not carried out for sure, where no other one was made: what
+// comes into them from now on is not ours.
+func (m *move) notSent() {
+	r := &m.r
+	if r.Refund != nil && r.Busy == 0 && !r.Repeated && !r.Refund.Doubted && len(r.Submissions) == 1 {
+		r.Refund.Before = nil
+	}
 }
 
 // cancelledWaiting ends a refund that somebody wished to be cancelled, before anything of it is sent.

@@ -256,12 +256,13 @@ func TestRefundsAreWatched(t *testing.T) {
 	t.Parallel()
 	end := Event{Type: Expired, Books: booksClear, BooksLag: stepLag, At: stepStart.Add(24 * time.Hour)}
 	for name, r := range map[string]Request{
-		"declined":                      journey(t, stepRefund(), evRefundDue, evTaken, evLook(StatusRefundDenied)),
-		"cancelled":                     journey(t, stepRefund(), evRefundDue, evTaken, evWish, evLook(StatusRefundDenied)),
-		"unresolved":                    journey(t, stepRefund(), evRefundDue, evAmbiguous, evHold),
-		"rejected after a busy answer":  journey(t, stepRefund(), evRefundDue, evBusy, evRefundDue, evRefused, evLook(StatusRefundNone)),
-		"expired after a busy answer":   journey(t, stepRefund(), evRefundDue, evBusy, end),
-		"cancelled after a busy answer": journey(t, stepRefund(), evRefundDue, evBusy, evWish, evRefundDue),
+		"declined":                               journey(t, stepRefund(), evRefundDue, evTaken, evLook(StatusRefundDenied)),
+		"cancelled":                              journey(t, stepRefund(), evRefundDue, evTaken, evWish, evLook(StatusRefundDenied)),
+		"unresolved":                             journey(t, stepRefund(), evRefundDue, evAmbiguous, evHold),
+		"rejected after a busy answer":           journey(t, stepRefund(), evRefundDue, evBusy, evRefundDue, evRefused, evLook(StatusRefundNone)),
+		"expired after a busy answer":            journey(t, stepRefund(), evRefundDue, evBusy, end),
+		"cancelled, limited after a busy answer": journey(t, stepRefund(), evRefundDue, evBusy, evRefundDue, Event{Type: RateLimited}, evWish, evRefundDue),
+		"cancelled after a busy answer":          journey(t, stepRefund(), evRefundDue, evBusy, evWish, evRefundDue),
 	} {
 		if !r.State.Final() || !r.Watched() || !r.RefundWatched() {
 			t.Fatalf("%s: %v, watched %v", name, r.State, r.Watched())
@@ -294,11 +295,13 @@ func TestRefundsAreWatched(t *testing.T) {
 		}
 	}
 	for name, r := range map[string]Request{
-		"refunded":   journey(t, stepRefund(), evRefundDue, Event{Type: Accepted, Final: true}),
-		"rejected":   journey(t, stepRefund(), evRefundDue, evRefused),
-		"never sent": journey(t, stepRefund(), evWish),
-		"expired":    journey(t, stepRefund(), Event{Type: Expired, At: stepStart.Add(24 * time.Hour)}),
-		"submitted":  journey(t, stepApproval(), evRefundDue, evTaken),
+		"refunded":      journey(t, stepRefund(), evRefundDue, Event{Type: Accepted, Final: true}),
+		"rejected":      journey(t, stepRefund(), evRefundDue, evRefused),
+		"never sent":    journey(t, stepRefund(), evWish),
+		"never arrived": journey(t, stepRefund(), evRefundDue, evWish, Event{Type: Unavailable}),
+		"never taken":   journey(t, stepRefund(), evRefundDue, Event{Type: RateLimited}, evWish),
+		"expired":       journey(t, stepRefund(), Event{Type: Expired, At: stepStart.Add(24 * time.Hour)}),
+		"submitted":     journey(t, stepApproval(), evRefundDue, evTaken),
 	} {
 		after, fx := stepAt(r, evLook(StatusRefunded, ore42Done), r.Finished.Add(time.Minute))
 		if after.Revision != r.Revision || countFx(fx, Ignored, ignoredStale) != 1 || r.Watched() {

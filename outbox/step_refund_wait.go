@@ -193,7 +193,7 @@ func (r Request) RefundWatched() bool {
 	case StateUnresolved:
 		return true
 	case StateDeclined, StateCancelled:
-		return r.Kind == KindRefund
+		return r.Kind == KindRefund && r.Refund.Before != nil
 	case StateRejected, StateExpired:
 		return r.Kind == KindRefund && (r.Busy > 0 || r.Repeated)
 	}
