@@ -152,12 +152,12 @@ func TestARefusalAfterABusyAnswer(t *testing.T) {
 func TestWhatWasRepeatedIsWatched(t *testing.T) {
 	t.Parallel()
 	repeated := []Event{evDue, evBusy, evAgain}
-	clear := Event{Type: NotFound, Search: SearchClear, ListLag: stepLag}
+	cleared := Event{Type: NotFound, Search: SearchClear, ListLag: stepLag}
 	for name, more := range map[string][]Event{
 		"paid":      {evAccepted, evStatus(StatusPaid)},
 		"declined":  {evAccepted, evStatus(StatusDeclined)},
 		"cancelled": {evAccepted, evWish, evStatus(StatusCancelled)},
-		"rejected":  {evRefused, clear},
+		"rejected":  {evRefused, cleared},
 		"limited, then cancelled": {Event{Type: RateLimited}, evWish,
 			{Type: Due, Search: SearchClear, ListLag: stepLag, At: stepStart.Add(time.Minute)}},
 	} {
