@@ -235,6 +235,7 @@ func (w *world) resolve() error {
 	case e.Resolution == Resubmit:
 		e.Search = SearchForbidden
 	}
+	e.Seen = Seen{Begun: w.now, Answered: w.now}
 	return w.apply(e)
 }
 

@@ -223,7 +223,7 @@ func testUnresolved(t *testing.T, f *fixture) {
 	if p, err := f.Prune(context.Background(), func(outbox.Request) bool { return true }, 9); err != nil || len(p) != 0 {
 		t.Errorf("pruned %d unresolved ones, %v", len(p), err)
 	}
-	r, _ = f.apply(t, a, outbox.Event{Type: outbox.Resolved, At: At(2 * time.Hour), Resolution: outbox.Resubmit, Search: outbox.SearchClear, By: "Kari"})
+	r, _ = f.apply(t, a, outbox.Event{Type: outbox.Resolved, At: At(2 * time.Hour), Resolution: outbox.Resubmit, Search: outbox.SearchClear, Seen: outbox.Seen{Begun: At(2 * time.Hour), Answered: At(2 * time.Hour)}, By: "Kari"})
 	if r.State != outbox.StateQueued || len(r.Body) == 0 {
 		t.Fatalf("resubmitted: %v, body of %d", r.State, len(r.Body))
 	}
