@@ -31,8 +31,6 @@ func (w *world) wantOrders(n int) {
 	}
 }
 
-const badGateway = "<html>502 Bad Gateway</html>"
-
 // TestACallbackIsNotForgotten: "busy", but created; nothing else can tell, and the customer pays. What the callback names is asked
 // for until it is judged, over failing checks and a restart, and nothing is sent again before that.
 func TestACallbackIsNotForgotten(t *testing.T) {
