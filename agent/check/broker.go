@@ -41,7 +41,9 @@ func (c *checker) broker(ctx context.Context) brokerFacts {
 	}
 	r, err := c.reachBroker(ctx, u)
 	if err != nil {
-		fs.unreached(err)
+		if u.Scheme != "tls" || !c.otherScheme(ctx, fs, u) {
+			fs.unreached(err)
+		}
 		return brokerFacts{findings: fs.done()}
 	}
 	if !r.end.IsZero() {
@@ -51,6 +53,9 @@ func (c *checker) broker(ctx context.Context) brokerFacts {
 		fs.warn("use tls://", "%s is not encrypted: orders, and the password, can be read on the way", u.Host)
 	}
 	back := c.loop(ctx)
+	if back.err != nil && u.Scheme == "tcp" && c.otherScheme(ctx, fs, u) {
+		return brokerFacts{findings: fs.done()}
+	}
 	if !c.judge(fs, u.Host, back) {
 		return brokerFacts{findings: fs.done(), agent: back.agent}
 	}

@@ -62,7 +62,7 @@ func badMessages(order string) []bad {
 		{name: "single quotes", payload: strings.ReplaceAll(good, `"`, `'`), code: "notJSON"},
 		{name: "a trailing comma", payload: good[:len(good)-1] + ",}", code: "notJSON"},
 		{name: "not UTF-8", payload: with("Hair", "H\xe5r"), code: "notJSON"},
-		{name: "a byte order mark", payload: "\xef\xbb\xbf" + good, code: "notJSON"},
+		{name: "two byte order marks", payload: "\xef\xbb\xbf\xef\xbb\xbf" + good, code: "notJSON"},
 		{name: "UTF-16", payload: "\xff\xfe{\x00}\x00", code: "notJSON"},
 		{name: "NUL bytes", payload: "\x00\x00\x00", code: "notJSON"},
 		{name: "a number", payload: "42"},
