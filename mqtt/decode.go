@@ -66,7 +66,10 @@ func Decode(topics Topics, topic string, retained bool, payload []byte, rules Ru
 			Code:    CodeRetainedRequest,
 			Message: "the request was published with the retain flag; publish it without, and clear the topic with an empty retained message",
 		})
-	case topicErr != nil, !known:
+	case topicErr != nil:
+		return refuse(&Rejection{Code: CodeUnknownKind, Message: "the topic must be one of those under " + topics.Prefix +
+			"/terminals/, the terminal and the kind behind it; it is not, as after a change of mqtt.topic_prefix, and nobody takes requests there"})
+	case !known:
 		return refuse(&Rejection{Code: CodeUnknownKind, Message: unknownKindMessage()})
 	case size > MaxPayload:
 		return refuse(&Rejection{

@@ -114,7 +114,7 @@ type AgentState struct {
 	Version string    `json:"version"`
 	Since   Timestamp `json:"since"`
 	// Instance names the outbox, Generation its age.
-	Instance   string    `json:"instance"`
+	Instance   string `json:"instance"`
 	Generation uint64 `json:"generation"`
 	// SettledThrough is how far the statuses go that are not retained any more.
 	SettledThrough SettledThrough `json:"settledThrough"`

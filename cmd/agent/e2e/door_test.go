@@ -55,7 +55,7 @@ func badMessages(order string) []bad {
 	with := func(old, wrong string) string { return strings.Replace(good, old, wrong, 1) }
 	id := func(id string) string { return with(`"bad"`, `"`+id+`"`) }
 	return []bad{
-		{name: "nothing", payload: "", code: "notJSON"},
+		{name: "a space", payload: " ", code: "notJSON"},
 		{name: "text", payload: "hello", code: "notJSON"},
 		{name: "half", payload: good[:len(good)/2], code: "notJSON"},
 		{name: "more", payload: good + good, code: "notJSON"},
