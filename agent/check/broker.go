@@ -59,8 +59,16 @@ func (c *checker) broker(ctx context.Context) brokerFacts {
 	if !c.judge(fs, u.Host, back) {
 		return brokerFacts{findings: fs.done(), agent: back.agent}
 	}
-	c.rights(ctx, fs, u)
+	five := c.rights(ctx, fs, u)
+	q := c.quirks(ctx)
+	q.tell(fs)
 	name := c.brokerName(ctx)
+	switch {
+	case name == "" && q.rabbit():
+		name = "RabbitMQ, by what it does"
+	case name == "" && !five:
+		name = oldBroker
+	}
 	c.keeps(fs, u, name)
 	return brokerFacts{findings: fs.done(), agent: back.agent}
 }
@@ -253,15 +261,15 @@ func refusedLogin(err error) bool {
 
 // brokerName is what the broker calls itself, "" where it does not tell us.
 func (c *checker) brokerName(ctx context.Context) string {
-	name := c.kept(ctx, "$SYS/broker/version")
+	name := c.kept(ctx, "$SYS/broker/version", "$SYS/brokers/+/version")
 	return clean(string(name[:min(len(name), 60)]))
 }
 
-// kept is what the broker retains on a topic, nothing where it does not tell us.
-func (c *checker) kept(ctx context.Context, topic string) []byte {
+// kept is what the broker retains on one of some topics, nothing where it does not tell us.
+func (c *checker) kept(ctx context.Context, topics ...string) []byte {
 	ctx, cancel := context.WithTimeout(ctx, nameTimeout)
 	defer cancel()
-	bus, happenings, err := c.subscriber(ctx, []string{topic})
+	bus, happenings, err := c.subscriber(ctx, topics)
 	if err != nil {
 		return nil
 	}
