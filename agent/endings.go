@@ -89,9 +89,9 @@ func (e *endings) stays(r outbox.Request) bool {
 	return known && !e.over(x, e.clock.Now())
 }
 
-// recall takes what had ended before this process began, and tells whether its status is to be told again, or else to be
-// cleared. It may have changed since it was read; then that counts.
-func (e *endings) recall(r outbox.Request, now outbox.Instant, written uint64) (stay, clear bool) {
+// recall takes what had ended before this process began, and tells whether its status is to be told again, or is gone and
+// to be cleared. It may have changed since it was read; then that counts.
+func (e *endings) recall(r outbox.Request, now outbox.Instant, written uint64) (stay, gone bool) {
 	if x, known := e.ended[r.Seq]; known {
 		return !e.over(x, now), false
 	}
@@ -153,8 +153,8 @@ func (p *publisher) readEnded(w *window, tell func(outbox.Request) bool) error {
 			return true
 		}
 		p.mu.Lock()
-		stay, clear := p.endings.recall(r, now, written)
-		if clear && p.kept == nil { // the broker within keeps nothing over a start
+		stay, gone := p.endings.recall(r, now, written)
+		if gone && p.kept == nil { // the broker within keeps nothing over a start
 			p.startClearing(r)
 		}
 		p.mu.Unlock()
@@ -243,15 +243,6 @@ func (p *publisher) settledThrough() mqtt.SettledThrough {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.endings.through
-}
-
-// raiseSettled takes over a bound that another agent on this outbox has told, so that it does not go back.
-func (p *publisher) raiseSettled(through mqtt.SettledThrough) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if joined := p.endings.through.Join(through); joined != p.endings.through {
-		p.endings.through, p.endings.changed = joined, true
-	}
 }
 
 // endingsToKeep gives what is to be kept on disk of the bounds; nil if that stands there already.

@@ -178,9 +178,7 @@ func (a *Agent) clearStatuses(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
-			defer cancel()
-			a.keepEndings(ending)
+			a.keepEndingsAtLast(ctx)
 			return
 		case <-keep.C:
 			a.keepEndings(ctx)
@@ -188,15 +186,26 @@ func (a *Agent) clearStatuses(ctx context.Context) {
 			if a.publish.endingsLowered() {
 				a.keepEndings(ctx)
 			}
-			for more := true; more && ctx.Err() == nil; {
-				var err error
-				if more, err = a.publish.clearDue(); err != nil {
-					a.log.Error("requests that have ended could not be read to clear their statuses", "err", err)
-					more = false
-				}
-			}
+			a.clearDue(ctx)
 		}
 	}
+}
+
+func (a *Agent) clearDue(ctx context.Context) {
+	for more := true; more && ctx.Err() == nil; {
+		var err error
+		if more, err = a.publish.clearDue(); err != nil {
+			a.log.Error("requests that have ended could not be read to clear their statuses", "err", err)
+			return
+		}
+	}
+}
+
+// keepEndingsAtLast is keepEndings at the end of a process.
+func (a *Agent) keepEndingsAtLast(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+	defer cancel()
+	a.keepEndings(ctx)
 }
 
 // keepEndings writes down how far what was cleared goes. What is not written is found anew at the next start.

@@ -156,7 +156,8 @@ func (s *shop) reconnect(b *testing.B, statuses int) {
 		if err := till.publish(orderTopic(terminal(100+i)), request(id)); err != nil {
 			b.Fatal(err)
 		}
-		for heard := ""; heard != id; heard = <-queued {
+		for heard := <-queued; heard != id; {
+			heard = <-queued
 		}
 		took = append(took, time.Since(start))
 		select {

@@ -55,7 +55,7 @@ func unquoted(data []byte, line int) string {
 		return ""
 	}
 	parts := bareKeys.FindStringSubmatch(strings.TrimRight(string(all[line-1]), " \t\r"))
-	if parts == nil || parts[2] == "" || strings.ContainsAny(parts[2][:1], "\"'[{#") {
+	if len(parts) < 3 || parts[2] == "" || strings.ContainsAny(parts[2][:1], "\"'[{#") {
 		return ""
 	}
 	value, _, _ := strings.Cut(parts[2], " #")
