@@ -16,7 +16,7 @@ TOOLS := $(abspath .tools)
 .PHONY: help build demo test race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross chaos chaos-night soak test-brokers
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' Makefile
 
 build: ## Build bin/tillpost
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/tillpost$(shell go env GOEXE) ./cmd/agent
