@@ -245,6 +245,13 @@ func (p *publisher) settledThrough() mqtt.SettledThrough {
 	return p.endings.through
 }
 
+// settledElsewhere takes the bounds that a former process has told, which ours don't fall behind.
+func (p *publisher) settledElsewhere(s mqtt.SettledThrough) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endings.settle(s.Accepted, s.Commits)
+}
+
 // endingsToKeep gives what is to be kept on disk of the bounds; nil if that stands there already.
 func (p *publisher) endingsToKeep() []byte {
 	p.mu.Lock()
