@@ -263,7 +263,7 @@ func (b *Broker) Publish(m Message) Token {
 		decide(ErrNotConnected)
 		return t
 	}
-	b.tell(m, "")
+	b.tell(m, "", 1)
 	decide(nil)
 	return t
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
@@ -16,14 +18,10 @@ const (
 	// maxBrokerPacket is a payload that is refused with a reason, and what
 	// goes with it; a client that sends more is disconnected.
 	maxBrokerPacket = 16*MaxPayload + 4<<10
-	// maxForeign bounds what is passed on between clients: a reader would be
-	// cut off by few large ones.
-	maxForeign = 4 * MaxPayload
-	// maxSubscriptions bounds the filters of one client.
-	maxSubscriptions = 100
-	// maxUnfinished is how many QoS 2 messages a client may leave without
-	// their last step, and what MQTT 5 clients may have under way.
-	maxUnfinished = 128
+	// maxSubscriptions bounds the filters of one client, maxAllSubscriptions
+	// those of all together.
+	maxSubscriptions    = 2000
+	maxAllSubscriptions = 50_000
 )
 
 // newServer makes mochi do the protocol for connections that we accept.
@@ -70,8 +68,8 @@ func (h *hook) ID() string { return "tillpost" }
 // Provides implements mochi.Hook.
 func (h *hook) Provides(what byte) bool {
 	switch what {
-	case mochi.OnPacketRead, mochi.OnConnect, mochi.OnConnectAuthenticate, mochi.OnSessionEstablish, mochi.OnACLCheck,
-		mochi.OnSubscribe, mochi.OnSubscribed, mochi.OnPacketProcessed, mochi.OnPublish, mochi.OnWill:
+	case mochi.OnPacketRead, mochi.OnPacketEncode, mochi.OnAuthPacket, mochi.OnConnect, mochi.OnConnectAuthenticate,
+		mochi.OnSessionEstablish, mochi.OnACLCheck, mochi.OnSubscribe, mochi.OnSubscribed, mochi.OnPacketProcessed, mochi.OnWill:
 		return true
 	}
 	return false
@@ -154,46 +152,45 @@ func (b *Broker) everybody() []*peer {
 	return all
 }
 
-// OnPacketRead implements mochi.Hook.
+// nothing is a packet that mochi does nothing about: it acknowledges an id that
+// is none.
+var nothing = packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Puback}}
+
+// OnPacketRead implements mochi.Hook. What publishes and what acknowledges goes
+// no further: mochi has one table for the packet ids that the client gave and
+// those that we gave, and ends a message of the one for an acknowledgement of
+// the other.
 func (h *hook) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
+	p := peerOf(cl)
 	switch pk.FixedHeader.Type {
 	case packets.Connect:
-		// Every connection begins anew. Without an id only a clean one is
-		// legal, which mochi is to judge.
-		pk.Connect.Clean = pk.Connect.Clean || pk.Connect.ClientIdentifier != ""
+		return h.greeted(cl, pk)
+	case packets.Publish:
+		return nothing, h.b.published(p, pk)
+	case packets.Pubrel:
+		p.released(pk.PacketID)
+		return nothing, nil
 	case packets.Puback:
-		if p := peerOf(cl); p.unacked.Load() > 0 {
-			p.unacked.Add(-1)
+		if p.told.done(pk.PacketID) {
 			signal(h.b.acks)
 		}
+		return nothing, nil
+	case packets.Pubrec:
+		// Nothing is sent with QoS 2.
+		if pk.ReasonCode < packets.ErrUnspecifiedError.Code {
+			p.answer(packets.Pubrel, pk.PacketID, packets.ErrPacketIdentifierNotFound)
+		}
+		return nothing, nil
+	case packets.Pubcomp:
+		return nothing, nil
+	case packets.Subscribe:
+		if slices.ContainsFunc(pk.Filters, func(sub packets.Subscription) bool { return sub.RetainHandling > 2 }) {
+			return nothing, h.b.violated(p, packets.ErrProtocolViolation)
+		}
+	case packets.Connack, packets.Suback, packets.Unsuback, packets.Pingresp:
+		return nothing, h.b.violated(p, packets.ErrProtocolViolation)
 	}
 	return pk, nil
-}
-
-// OnConnect implements mochi.Hook. It judges the last will, which mochi
-// publishes without asking for rights.
-func (h *hook) OnConnect(cl *mochi.Client, pk packets.Packet) error {
-	if !pk.Connect.WillFlag {
-		return nil
-	}
-	cl.Properties.Will.WillDelayInterval = 0 // the session ends with the connection
-	topic := pk.Connect.WillTopic
-	if !h.b.files.restricted() && h.b.foreign(topic) && !strings.ContainsAny(topic, "+#") {
-		return nil
-	}
-	h.b.seldom.Do(func() {
-		h.b.log.Warn("a client was refused: its last will is on a topic that it may not write", "remote", cl.Net.Remote, "topic", topic)
-	})
-	return h.refuse(cl, packets.ErrNotAuthorized)
-}
-
-// refuse answers a CONNECT. Version 3.1.1 knows one code for what may not be.
-func (h *hook) refuse(cl *mochi.Client, why packets.Code) error {
-	if cl.Properties.ProtocolVersion < 5 {
-		why = packets.ErrBadUsernameOrPassword
-	}
-	_ = h.b.server.SendConnack(cl, why, false, nil) // the connection ends either way
-	return why
 }
 
 // OnConnectAuthenticate implements mochi.Hook.
@@ -230,31 +227,45 @@ func (h *hook) OnSessionEstablish(cl *mochi.Client, _ packets.Packet) {
 	}
 }
 
-// OnACLCheck implements mochi.Hook.
-func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
+// OnACLCheck implements mochi.Hook. It is asked for subscriptions only.
+func (h *hook) OnACLCheck(cl *mochi.Client, filter string, _ bool) bool {
 	p := peerOf(cl)
 	if p.gone() {
 		return false // it was read before the connection was closed
 	}
-	a := p.account.Load()
-	allowed := false
-	if write {
-		allowed = h.b.mayWrite(a, topic)
-	} else if _, has := cl.State.Subscriptions.Get(topic); has || cl.State.Subscriptions.Len() < maxSubscriptions {
-		allowed = maySubscribe(a, topic)
-	}
-	if allowed {
+	why := h.b.subscribable(p, cl, filter)
+	if why == packets.CodeSuccess {
 		return true
 	}
-	h.b.seldom.Do(func() {
-		h.b.log.Warn("a client may not do this", "user", a.userName(), "remote", cl.Net.Remote, "publish", write, "topic", topic)
-	})
-	if write && cl.Properties.ProtocolVersion < 5 {
-		// 3.1.1 has no other answer; mochi would send a DISCONNECT first, which
-		// in 3.1.1 only clients may.
-		cl.Stop(packets.ErrNotAuthorized)
+	if p.refused == nil {
+		p.refused = map[string]packets.Code{}
 	}
+	p.refused[filter] = why
 	return false
+}
+
+// subscribable is CodeSuccess, or why a client can't have a subscription.
+func (b *Broker) subscribable(p *peer, cl *mochi.Client, filter string) packets.Code {
+	a := p.account.Load()
+	_, has := cl.State.Subscriptions.Get(filter)
+	switch {
+	case strings.HasPrefix(filter, "$share/"):
+		return packets.ErrSharedSubscriptionsNotSupported
+	case !validFilter(filter):
+		return packets.ErrTopicFilterInvalid
+	case !maySubscribe(a, filter):
+		b.seldomly(p).Warn("a client may not subscribe to this", "user", a.userName(), "filter", filter)
+		return packets.ErrNotAuthorized
+	case !has && cl.State.Subscriptions.Len() >= maxSubscriptions:
+		b.seldomly(p).Warn("a client was refused a subscription: it has as many as one client may have; it is to unsubscribe from the status of a request that is final",
+			"user", a.userName(), "most", maxSubscriptions, "filter", filter)
+		return packets.ErrQuotaExceeded
+	case !has && atomic.LoadInt64(&b.server.Info.Subscriptions) >= maxAllSubscriptions:
+		b.seldomly(p).Warn("a client was refused a subscription: all clients together have as many as the broker takes",
+			"user", a.userName(), "most", maxAllSubscriptions, "filter", filter)
+		return packets.ErrQuotaExceeded
+	}
+	return packets.CodeSuccess
 }
 
 // OnSubscribe implements mochi.Hook.
@@ -270,26 +281,32 @@ func (h *hook) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
 	return pk
 }
 
-// OnSubscribed implements mochi.Hook. It notes what the client wants to be told
-// of what is kept.
+// OnSubscribed implements mochi.Hook. It puts the codes of the SUBACK right,
+// which goes out after it, and notes what the client wants to be told of what
+// is kept.
 func (h *hook) OnSubscribed(cl *mochi.Client, pk packets.Packet, codes []byte) {
 	p := peerOf(cl)
 	for i, sub := range pk.Filters {
-		refused := codes[i] >= packets.ErrUnspecifiedError.Code
-		unwanted := sub.RetainHandling == 2 || sub.RetainHandling == 1 && p.existing[i]
-		if !refused && !unwanted {
+		if codes[i] >= packets.ErrUnspecifiedError.Code {
+			if why, ok := p.refused[sub.Filter]; ok && cl.Properties.ProtocolVersion == 5 {
+				codes[i] = why.Code
+			}
+			continue
+		}
+		codes[i] = min(codes[i], 1) // nothing is sent with QoS 2
+		if unwanted := sub.RetainHandling == 2 || sub.RetainHandling == 1 && p.existing[i]; !unwanted {
 			p.replays = append(p.replays, sub)
 		}
 	}
+	p.refused = nil
 }
 
-// OnPacketProcessed implements mochi.Hook. By now the SUBACK or PUBACK is out.
+// OnPacketProcessed implements mochi.Hook. By now the SUBACK is out.
 func (h *hook) OnPacketProcessed(cl *mochi.Client, pk packets.Packet, err error) {
-	p := peerOf(cl)
-	h.b.taken(p)
 	if pk.FixedHeader.Type != packets.Subscribe {
 		return
 	}
+	p := peerOf(cl)
 	replays := p.replays
 	p.replays = nil
 	for _, sub := range replays {
@@ -299,71 +316,8 @@ func (h *hook) OnPacketProcessed(cl *mochi.Client, pk packets.Packet, err error)
 	}
 }
 
-// errRetained is what MQTT 5 clients hear of a request with the retain flag;
-// others hear of it on the rejects topic only.
-var errRetained = packets.Code{
-	Code:   packets.ErrImplementationSpecificError.Code,
-	Reason: string(CodeRetainedRequest) + ": a request must not be published with the retain flag",
-}
-
 // errNotWritten is what MQTT 5 clients hear when a request could not be taken.
 var errNotWritten = packets.Code{
 	Code:   packets.ErrImplementationSpecificError.Code,
 	Reason: "the request could not be written to disk; publish it again",
-}
-
-// OnPublish implements mochi.Hook. mochi acknowledges after it returns.
-func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
-	b, p := h.b, peerOf(cl)
-	if b.foreign(pk.TopicName) {
-		if len(pk.Payload) <= maxForeign {
-			b.tell(Message{Topic: pk.TopicName, Payload: pk.Payload}, cl.ID)
-		}
-		return pk, packets.CodeSuccessIgnore
-	}
-	if err := b.take(p, pk); err != nil {
-		b.disconnect(p, errNotWritten)
-		// Any other error would be acknowledged all the same.
-		return pk, packets.ErrRejectPacket
-	}
-	if pk.FixedHeader.Retain && pk.FixedHeader.Qos == 1 && cl.Properties.ProtocolVersion == 5 {
-		return pk, errRetained
-	}
-	return pk, packets.CodeSuccessIgnore
-}
-
-// take hands a request to the agent and waits until it is settled. It is under
-// way until its acknowledgement is out, too.
-func (b *Broker) take(p *peer, pk packets.Packet) error {
-	if !b.taking.begin() {
-		return errStopping
-	}
-	p.taking = true
-	settled := make(chan error, 1)
-	m := Message{Topic: pk.TopicName, Payload: pk.Payload, Retained: pk.FixedHeader.Retain}
-	d := NewDelivery(m, pk.FixedHeader.Dup, func(err error) { settled <- err })
-	b.delivering.Lock()
-	b.handlers.Deliver(d)
-	b.delivering.Unlock()
-	select {
-	case err := <-settled:
-		return err
-	case <-b.stopping:
-		return errStopping
-	}
-}
-
-// taken ends what take began, if anything.
-func (b *Broker) taken(p *peer) {
-	if p.taking {
-		p.taking = false
-		b.taking.end()
-	}
-}
-
-// OnWill implements mochi.Hook. It tells the will in our way, and leaves mochi
-// one that nobody can read.
-func (h *hook) OnWill(cl *mochi.Client, will mochi.Will) (mochi.Will, error) {
-	h.b.tell(Message{Topic: will.TopicName, Payload: will.Payload}, cl.ID)
-	return mochi.Will{TopicName: "$tillpost/will"}, nil
 }

@@ -56,14 +56,17 @@ type peer struct {
 	header   []byte
 	existing []bool
 	replays  []packets.Subscription
-	taking   bool // a request of its is being taken
+	refused  map[string]packets.Code // filters of the SUBSCRIBE at hand, and why
+	taking   bool                    // a request of its is being taken
+	// received are the QoS 2 messages that it has not released yet. emptyWill
+	// tells that its last will has no payload.
+	received  packetIDs
+	emptyWill bool
 
 	// client is set before the peer can be found by its id.
 	client  *mochi.Client
 	account atomic.Pointer[account]
-	unacked atomic.Int32
-	// nextID is guarded by Broker.telling.
-	nextID uint16
+	told    toldIDs
 
 	mu       sync.Mutex
 	room     sync.Cond

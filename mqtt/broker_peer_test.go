@@ -76,7 +76,7 @@ func TestPeerKeepAlive(t *testing.T) {
 		theirs := readsAll(t, b)
 		for range 89 {
 			time.Sleep(time.Second)
-			b.tell(Message{Topic: "test/agent", Payload: []byte("x")}, "")
+			b.tell(Message{Topic: "test/agent", Payload: []byte("x")}, "", 1)
 		}
 		time.Sleep(999 * time.Millisecond)
 		synctest.Wait()
@@ -244,7 +244,7 @@ func TestBrokerLastWordsRead(t *testing.T) {
 			b := newTestBroker(t)
 			theirs := readsAll(t, b)
 			synctest.Wait()
-			b.tell(Message{Topic: "test/agent", Payload: []byte("offline")}, "")
+			b.tell(Message{Topic: "test/agent", Payload: []byte("offline")}, "", 1)
 			begun := time.Now()
 			want := time.Second
 			if acknowledges {
