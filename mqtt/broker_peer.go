@@ -179,11 +179,14 @@ func (p *peer) next() ([]byte, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.err != nil || len(p.pending) == 0 {
-		p.flushing, p.pending = false, nil
-		p.room.Broadcast()
+		p.pending = nil
 		if p.closing {
+			p.mu.Unlock()
 			_ = p.Conn.Close() // nobody is left to tell
+			p.mu.Lock()
 		}
+		p.flushing = false
+		p.room.Broadcast()
 		return nil, false
 	}
 	n := min(len(p.pending), peerPiece)
@@ -209,7 +212,8 @@ func (p *peer) waitForRoom() bool {
 }
 
 // Close ends the reading at once; what was written before still goes out, for
-// it may be the reason why.
+// it may be the reason why. It does not wait for that, nor for what TLS and
+// WebSockets have to say at the end.
 func (p *peer) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -218,11 +222,12 @@ func (p *peer) Close() error {
 	}
 	p.closing = true
 	p.room.Broadcast()
-	if !p.flushing {
-		return p.Conn.Close()
-	}
 	_ = p.SetReadDeadline(time.Now())
 	_ = p.SetWriteDeadline(time.Now().Add(lastWords))
+	if !p.flushing {
+		p.flushing = true
+		go p.flush()
+	}
 	return nil
 }
 
