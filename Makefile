@@ -12,7 +12,7 @@ COUNT   ?= 3
 
 TOOLS := $(abspath .tools)
 
-.PHONY: help build demo test race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross chaos chaos-night soak
+.PHONY: help build demo test test-conformance race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross chaos chaos-night soak
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,10 @@ demo: ## Play a day in a shop, in less than a minute
 
 test: ## Run all tests (those with a broker want mosquitto installed); TESTFLAGS adds flags
 	go test -timeout 30m $(TESTFLAGS) ./...
+
+test-conformance: ## Run the broker tests of mosca and of Eclipse Paho, fetched by npm and Go, against the embedded broker
+	npm ci --prefix mqtt/testdata/conformance --ignore-scripts --omit=optional --no-audit --no-fund
+	TILLPOST_CONFORMANCE=1 go test -count=1 -timeout 15m -v -run '^TestConformance$$' ./mqtt | grep -v '^=== '
 
 race: ## Run all tests with the race detector, in a random order
 	@$(MAKE) test TESTFLAGS='-race -shuffle=on'
