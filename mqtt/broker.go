@@ -77,10 +77,10 @@ func (o *BrokerOptions) setDefaults() {
 // one after the other, those of several tills wait side by side. They are not
 // passed on to other clients.
 //
-// mochi does the protocol; what it does after a publish is done here, for its
-// own delivery blocks the publisher behind a client that does not read, drops
-// what a client is too slow for, and stalls MQTT 5 clients that set a Receive
-// Maximum.
+// mochi decodes and encodes, and knows who subscribed to what. All else is done
+// here: its own delivery blocks the publisher behind a client that does not
+// read, drops what a client is too slow for, and confuses the packet ids of the
+// two directions.
 type Broker struct {
 	options  BrokerOptions
 	handlers Handlers
@@ -108,6 +108,8 @@ type Broker struct {
 
 	serving sync.WaitGroup
 	backlog backlog
+	// subscriptions counts those of all clients.
+	subscriptions atomic.Int64
 
 	mu         sync.Mutex
 	listener   net.Listener
@@ -149,7 +151,7 @@ func NewBroker(options BrokerOptions, handlers Handlers) (*Broker, error) {
 	if _, err := b.files.load(); err != nil {
 		return nil, err
 	}
-	b.server = newServer(&hook{b: b})
+	b.server = newServer()
 	return b, nil
 }
 

@@ -1,102 +1,136 @@
 package mqtt
 
 import (
+	"errors"
+	"fmt"
 	"strings"
+	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// greeted looks at a CONNECT before mochi does, which answers some that 3.1.1
-// has closed without a word, and some with a code of version 5. The error ends
-// the connection.
-func (h *hook) greeted(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
-	p, c := peerOf(cl), &pk.Connect
-	if p.client != nil {
-		return pk, nil // the second one, which mochi refuses
+// errTurnedAway is why a CONNECT was the last packet of its connection.
+var errTurnedAway = errors.New("the client was turned away")
+
+// welcome reads the CONNECT and answers it. Without an error the client is
+// logged in, and found by its id.
+func (b *Broker) welcome(p *peer, cl *mochi.Client) error {
+	var header packets.FixedHeader
+	if err := cl.ReadFixedHeader(&header); err != nil {
+		return err
 	}
-	// An empty will and an empty password are legal, but not to mochi.
-	if c.WillFlag && len(c.WillPayload) == 0 {
-		p.emptyWill, c.WillPayload = true, []byte{0}
+	pk, err := cl.ReadPacket(&header) // a CONNECT: the peer lets nothing else through first
+	if err != nil {
+		return err
 	}
+	emptyWill := allowed(&pk.Connect)
+	if err := b.vet(p, cl, &pk); err != nil {
+		return err
+	}
+	pk.Connect.ClientIdentifier = strings.Clone(pk.Connect.ClientIdentifier) // else it keeps the packet, with the password
+	cl.ParseConnect("tills", pk)
+	cl.Properties.Username = nil
+	if emptyWill {
+		cl.Properties.Will.Payload = nil
+	}
+	if pk.ProtocolVersion == 5 {
+		if code := pk.ConnectValidate(); code != packets.CodeSuccess {
+			return b.refuse(cl, code)
+		}
+		if pk.Properties.AuthenticationMethod != "" {
+			return b.refuse(cl, packets.ErrBadAuthenticationMethod)
+		}
+	}
+	if topic := pk.Connect.WillTopic; pk.Connect.WillFlag && !b.mayBequeath(topic) {
+		b.seldomly(p).Warn("a client was refused: its last will is on a topic that it may not write", "topic", topic)
+		return b.refuse(cl, packets.ErrNotAuthorized)
+	}
+	cl.Properties.Will.TopicName, cl.Properties.Will.Payload = strings.Clone(cl.Properties.Will.TopicName), append([]byte(nil), cl.Properties.Will.Payload...)
+	if !b.login(p, cl.ID, string(pk.Connect.Username), pk.Connect.Password) {
+		return b.refuse(cl, packets.ErrBadUsernameOrPassword)
+	}
+	if err := b.takeOver(p, cl); err != nil {
+		return err
+	}
+	// What it leaves out, as wildcards and QoS 2, there is too.
+	return b.server.SendConnack(cl, packets.CodeSuccess, false, &packets.Properties{SharedSubAvailableFlag: true, MaximumPacketSize: maxBrokerPacket})
+}
+
+// allowed makes legal to mochi what is so to MQTT: an empty password, and an
+// empty last will, of which it tells.
+func allowed(c *packets.ConnectParams) (emptyWill bool) {
 	if c.PasswordFlag && len(c.Password) == 0 && c.UsernameFlag {
 		c.PasswordFlag = false
 	}
-	switch version := pk.ProtocolVersion; {
-	case string(c.ProtocolName) == "MQTT" && version != 4 && version != 5:
-		return pk, h.turnAway(cl, packets.Err3UnsupportedProtocolVersion, "it speaks another version of MQTT")
-	case version == 4 && !legal(&pk):
-		h.b.seldomly(p).Warn("a client was cut off: its CONNECT breaks a rule of MQTT 3.1.1")
-		return pk, packets.ErrRejectPacket
-	case version == 4 && c.ClientIdentifier == "" && !c.Clean:
-		return pk, h.turnAway(cl, packets.Err3ClientIdentifierNotValid, "it has no client id and wants its session kept")
+	emptyWill = c.WillFlag && len(c.WillPayload) == 0
+	if emptyWill {
+		c.WillPayload = []byte{0}
 	}
-	// Every connection begins anew.
-	c.Clean = true
-	return pk, nil
+	return emptyWill
 }
 
-// legal tells whether a CONNECT of 3.1.1 is one.
-func legal(pk *packets.Packet) bool {
-	c := &pk.Connect
-	return pk.ConnectValidate() == packets.CodeSuccess && (c.UsernameFlag || !c.PasswordFlag) && (c.WillFlag || c.WillQos == 0)
+// vet looks for what 3.1.1 has answers of its own for, or wants closed without a
+// word.
+func (b *Broker) vet(p *peer, cl *mochi.Client, pk *packets.Packet) error {
+	c, version := &pk.Connect, pk.ProtocolVersion
+	switch name := string(c.ProtocolName); {
+	case name != "MQTT" && name != "MQIsdp":
+		return fmt.Errorf("%w: it speaks no MQTT", errTurnedAway)
+	case name == "MQIsdp" || version != 4 && version != 5:
+		return b.turnAway(p, cl, packets.Err3UnsupportedProtocolVersion, "it speaks another version of MQTT")
+	case version == 4 && (pk.ConnectValidate() != packets.CodeSuccess || c.PasswordFlag && !c.UsernameFlag || c.WillQos > 0 && !c.WillFlag):
+		b.seldomly(p).Warn("a client was cut off: its CONNECT breaks a rule of MQTT 3.1.1")
+		return fmt.Errorf("%w: its CONNECT breaks a rule", errTurnedAway)
+	case version == 4 && c.ClientIdentifier == "" && !c.Clean:
+		return b.turnAway(p, cl, packets.Err3ClientIdentifierNotValid, "it has no client id and wants its session kept")
+	}
+	return nil
 }
 
 // turnAway answers a CONNECT with a code of 3.1.1.
-func (h *hook) turnAway(cl *mochi.Client, why packets.Code, reason string) error {
-	h.b.seldomly(peerOf(cl)).Warn("a client was refused", "reason", reason)
+func (b *Broker) turnAway(p *peer, cl *mochi.Client, why packets.Code, reason string) error {
+	b.seldomly(p).Warn("a client was refused", "reason", reason)
 	_ = cl.WritePacket(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Connack}, ReasonCode: why.Code}) // it ends either way
-	return packets.ErrRejectPacket
-}
-
-// OnConnect implements mochi.Hook. It judges the last will, which mochi
-// publishes without asking for rights.
-func (h *hook) OnConnect(cl *mochi.Client, pk packets.Packet) error {
-	if cl.Properties.Props.AuthenticationMethod != "" {
-		return h.refuse(cl, packets.ErrBadAuthenticationMethod)
-	}
-	if !pk.Connect.WillFlag {
-		return nil
-	}
-	cl.Properties.Will.WillDelayInterval = 0 // the session ends with the connection
-	topic := pk.Connect.WillTopic
-	if !h.b.files.restricted() && h.b.foreign(topic) && !strings.ContainsAny(topic, "+#") {
-		return nil
-	}
-	h.b.seldomly(peerOf(cl)).Warn("a client was refused: its last will is on a topic that it may not write", "topic", topic)
-	return h.refuse(cl, packets.ErrNotAuthorized)
+	return fmt.Errorf("%w: %s", errTurnedAway, reason)
 }
 
 // refuse answers a CONNECT. Version 3.1.1 knows one code for what may not be.
-func (h *hook) refuse(cl *mochi.Client, why packets.Code) error {
+func (b *Broker) refuse(cl *mochi.Client, why packets.Code) error {
 	if cl.Properties.ProtocolVersion < 5 {
 		why = packets.ErrBadUsernameOrPassword
 	}
-	_ = h.b.server.SendConnack(cl, why, false, nil) // the connection ends either way
-	return why
+	_ = b.server.SendConnack(cl, why, false, nil) // the connection ends either way
+	return fmt.Errorf("%w: %s", errTurnedAway, why.Reason)
 }
 
-// OnPacketEncode implements mochi.Hook. It has the CONNACK announce what there
-// is; what it leaves out, as wildcards and QoS 2, there is too.
-func (h *hook) OnPacketEncode(cl *mochi.Client, pk packets.Packet) packets.Packet {
-	if pk.FixedHeader.Type == packets.Connack && pk.ReasonCode == packets.CodeSuccess.Code && cl.Properties.ProtocolVersion == 5 {
-		pk.Properties.SharedSubAvailableFlag, pk.Properties.SharedSubAvailable = true, 0
-		pk.Properties.MaximumPacketSize = maxBrokerPacket
+// mayBequeath tells whether a last will may be on a topic.
+func (b *Broker) mayBequeath(topic string) bool {
+	return !b.files.restricted() && b.foreign(topic) && !strings.ContainsAny(topic, "+#") && len(topic) <= maxBrokerTopic
+}
+
+// takeOver has the client found by its id. One that connects again ends its
+// former connection, and waits for that to be over.
+func (b *Broker) takeOver(p *peer, cl *mochi.Client) error {
+	giveUp := time.NewTimer(greetingTimeout)
+	defer giveUp.Stop()
+	for {
+		b.mu.Lock()
+		old := b.byID[cl.ID]
+		if old == nil {
+			p.client, b.byID[cl.ID] = cl, p
+		}
+		b.mu.Unlock()
+		if old == nil {
+			return nil
+		}
+		b.disconnect(old, packets.ErrSessionTakenOver)
+		select {
+		case <-old.ended:
+			continue
+		case <-giveUp.C:
+		case <-b.stopping:
+		}
+		return packets.ErrServerBusy
 	}
-	return pk
-}
-
-// OnAuthPacket implements mochi.Hook. No client has been asked for one.
-func (h *hook) OnAuthPacket(_ *mochi.Client, pk packets.Packet) (packets.Packet, error) {
-	return pk, packets.ErrProtocolViolation
-}
-
-// OnWill implements mochi.Hook. It tells the will in our way, and leaves mochi
-// one that nobody can read.
-func (h *hook) OnWill(cl *mochi.Client, will mochi.Will) (mochi.Will, error) {
-	if peerOf(cl).emptyWill {
-		will.Payload = nil
-	}
-	h.b.tell(Message{Topic: will.TopicName, Payload: will.Payload}, cl.ID, will.Qos)
-	return mochi.Will{TopicName: "$tillpost/will"}, nil
 }

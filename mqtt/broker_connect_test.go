@@ -96,7 +96,7 @@ func TestBrokerSubscriptionCodes(t *testing.T) {
 		var want []byte
 		for filter, code := range map[string]byte{
 			"test/agent": 1, "#": 1, "+": 1, "+/#": 1, "/": 1, "shop//+": 1,
-			"$share/g/test/agent": 0x9E, "$share/g": 0x9E, "$share": 0x8F, "$SYS/#": 0x87,
+			"$share/g/test/agent": 0x9E, "$share/g": 0x9E, "$share": 0x9E, "$SYS/#": 0x87,
 			"a+": 0x8F, "a/b#": 0x8F, "#/a": 0x8F, "a/+b/c": 0x8F, "": 0x8F, "++": 0x8F, strings.Repeat("x", 1025): 0x87,
 		} {
 			pk.Filters = append(pk.Filters, packets.Subscription{Filter: filter, Qos: 1})
@@ -115,7 +115,7 @@ func TestBrokerSubscriptionCodes(t *testing.T) {
 			t.Fatalf("%+v", ack)
 		}
 		for i, code := range want {
-			if ack.ReasonCodes[i] != code && !(code == 0x9E && ack.ReasonCodes[i] == 0x8F && pk.Filters[i].Filter == "$share/g") {
+			if ack.ReasonCodes[i] != code {
 				t.Errorf("version %d, %.20q: %#x, want %#x", version, pk.Filters[i].Filter, ack.ReasonCodes[i], code)
 			}
 		}
@@ -160,4 +160,91 @@ func subscribeFrame(t *testing.T, version byte, filter string) []byte {
 		t.Fatal(err)
 	}
 	return buf.Bytes()
+}
+
+// TestBrokerSaysWhy: a client of version 5 hears why its connection ends, one of
+// 3.1.1 nothing.
+func TestBrokerSaysWhy(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	for _, tt := range []struct {
+		name string
+		said []byte
+		want byte
+	}{
+		{"a packet of 2 MiB", []byte{packets.Publish<<4 | 2, 0xff, 0xff, 0x7f}, 0x95},
+		{"flags that are reserved", []byte{packets.Pingreq<<4 | 1, 0}, 0x81},
+		{"a ping with a body", []byte{packets.Pingreq << 4, 1, 0}, 0x81},
+		{"half an id", []byte{packets.Puback << 4, 1, 0}, 0x81},
+		{"QoS 3", []byte{packets.Publish<<4 | 6, 4, 0, 1, 'x', 0}, 0x82},
+		{"a message without an id", []byte{packets.Publish<<4 | 2, 6, 0, 1, 'x', 0, 0, 0}, 0x82},
+		{"a topic with a wildcard", []byte{packets.Publish << 4, 4, 0, 1, '#', 0}, 0x82},
+		{"no filter", []byte{packets.Subscribe<<4 | 2, 3, 0, 9, 0}, 0x82},
+		{"a SUBACK", []byte{packets.Suback << 4, 4, 0, 9, 0, 1}, 0x82},
+		{"a second CONNECT", []byte{packets.Connect << 4, 13, 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 60, 0, 1, 'x'}, 0x82},
+	} {
+		w := dialWire(t, b.Broker, 5)
+		w.hello(nil)
+		w.write(tt.said)
+		if pk, ok := w.read(); !ok || pk.FixedHeader.Type != packets.Disconnect || pk.ReasonCode != tt.want {
+			t.Errorf("%s: packet %d (%t) with %#x, want %#x", tt.name, pk.FixedHeader.Type, ok, pk.ReasonCode, tt.want)
+		}
+		w.closed(tt.name)
+		old := dialWire(t, b.Broker, 4)
+		old.hello(nil)
+		if tt.name == "no filter" {
+			tt.said = []byte{packets.Subscribe<<4 | 2, 2, 0, 9}
+		}
+		old.write(tt.said)
+		if pk, ok := old.read(); ok {
+			t.Errorf("%s: 3.1.1 is answered %+v", tt.name, pk.FixedHeader)
+		}
+	}
+	for _, version := range versions {
+		w := dialWire(t, b.Broker, version)
+		w.hello(func(pk *packets.Packet) { pk.Connect.Keepalive = 1 })
+		pk, ok := w.read()
+		if ok != (version == 5) || ok && (pk.FixedHeader.Type != packets.Disconnect || pk.ReasonCode != 0x8D) {
+			t.Errorf("version %d, after its keepalive: %+v with %#x (%t)", version, pk.FixedHeader, pk.ReasonCode, ok)
+		}
+	}
+}
+
+// TestBrokerGoodbye: a DISCONNECT takes the last will back, unless it asks for it.
+func TestBrokerGoodbye(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	reader := dialWire(t, b.Broker, 4)
+	reader.hello(nil)
+	reader.subscribe("shop/#", nil)
+	for _, tt := range []struct {
+		version byte
+		said    []byte
+		want    string
+	}{
+		{4, []byte{packets.Disconnect << 4, 0}, ""},
+		{5, []byte{packets.Disconnect << 4, 0}, ""},
+		{5, []byte{packets.Disconnect << 4, 2, 4, 0}, "with a will"},
+		{5, []byte{packets.Disconnect << 4, 7, 0, 5, 0x11, 0, 0, 0, 60}, ""},
+		{4, nil, "without a word"},
+	} {
+		w := dialWire(t, b.Broker, tt.version)
+		w.hello(func(pk *packets.Packet) {
+			pk.Connect.WillFlag, pk.Connect.WillTopic, pk.Connect.WillPayload = true, "shop/x", []byte(tt.want)
+		})
+		if tt.said == nil {
+			_ = w.conn.Close()
+		} else {
+			w.write(tt.said)
+			if pk, ok := w.read(); ok {
+				t.Errorf("a goodbye is answered: %+v", pk.FixedHeader)
+			}
+		}
+		if tt.want == "" {
+			continue
+		}
+		if pk, ok := reader.read(); !ok || string(pk.Payload) != tt.want {
+			t.Errorf("the will is %q, want %q", pk.Payload, tt.want)
+		}
+	}
 }

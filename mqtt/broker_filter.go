@@ -9,6 +9,9 @@ const maxBrokerTopic = 1024
 // validFilter tells whether a filter keeps MQTT's rules: + is a whole level, #
 // is one too, and the last.
 func validFilter(filter string) bool {
+	if filter == "" {
+		return false
+	}
 	for level := range strings.SplitSeq(strings.TrimSuffix(filter, "#"), "/") {
 		if level != "+" && strings.ContainsAny(level, "+#") {
 			return false

@@ -52,16 +52,12 @@ type peer struct {
 	ended chan struct{}
 
 	// These belong to the goroutine that reads.
-	greeted  bool
-	header   []byte
-	existing []bool
-	replays  []packets.Subscription
-	refused  map[string]packets.Code // filters of the SUBSCRIBE at hand, and why
-	taking   bool                    // a request of its is being taken
-	// received are the QoS 2 messages that it has not released yet. emptyWill
-	// tells that its last will has no payload.
-	received  packetIDs
-	emptyWill bool
+	greeted bool
+	header  []byte
+	taking  bool // a request of its is being taken
+	filters map[string]struct{}
+	// received are the QoS 2 messages that it has not released yet.
+	received packetIDs
 
 	// client is set before the peer can be found by its id.
 	client  *mochi.Client
@@ -78,7 +74,7 @@ type peer struct {
 }
 
 func newPeer(conn net.Conn, total *backlog) *peer {
-	p := &peer{Conn: conn, total: total, ended: make(chan struct{})}
+	p := &peer{Conn: conn, total: total, ended: make(chan struct{}), filters: map[string]struct{}{}}
 	p.room.L = &p.mu
 	// An error shows at the first read.
 	_ = conn.SetDeadline(time.Now().Add(greetingTimeout))
@@ -240,7 +236,7 @@ func (p *peer) waitClosed() {
 	}
 }
 
-// SetDeadline is mochi's, for the keepalive: it is about reading only.
+// SetDeadline bounds reading only.
 func (p *peer) SetDeadline(t time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

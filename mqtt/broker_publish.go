@@ -19,14 +19,17 @@ const (
 	maxReason = 1024
 )
 
-// published takes what a client publishes, and acknowledges it; mochi does not
-// get to see it. The error ends the connection.
+// errNotWritten is what MQTT 5 clients hear when a request could not be taken.
+var errNotWritten = packets.Code{
+	Code:   packets.ErrImplementationSpecificError.Code,
+	Reason: "the request could not be written to disk; publish it again",
+}
+
+// published takes what a client publishes, and acknowledges it. The error ends
+// the connection.
 func (b *Broker) published(p *peer, pk packets.Packet) error {
 	if code := pk.PublishValidate(0); code != packets.CodeSuccess {
-		return b.violated(p, code)
-	}
-	if p.gone() {
-		return packets.ErrRejectPacket // it was read before the connection was closed
+		return code
 	}
 	if again, err := b.again(p, pk); again {
 		return err
@@ -49,8 +52,7 @@ func (b *Broker) published(p *peer, pk packets.Packet) error {
 	defer b.taken(p)
 	refusal, err := b.take(p, pk)
 	if err != nil {
-		b.disconnect(p, errNotWritten)
-		return packets.ErrRejectPacket
+		return errNotWritten
 	}
 	if refusal == nil && pk.FixedHeader.Retain {
 		refusal = &Rejection{Code: CodeRetainedRequest, Message: "a request must not be published with the retain flag"}
@@ -72,7 +74,7 @@ func (b *Broker) again(p *peer, pk packets.Packet) (done bool, err error) {
 			return false, nil
 		}
 		b.seldomly(p).Warn("a client was cut off: it has more QoS 2 messages under way than it was told that it may", "most", maxUnfinished)
-		return true, b.violated(p, packets.ErrReceiveMaximum)
+		return true, packets.ErrReceiveMaximum
 	case qos == 2 && pk.FixedHeader.Dup:
 		p.answer(packets.Pubrec, pk.PacketID, packets.CodeSuccess)
 		return true, nil
@@ -82,7 +84,7 @@ func (b *Broker) again(p *peer, pk packets.Packet) (done bool, err error) {
 	}
 	// 3.1.1 has no way to say no, and an acknowledgement would be a lie.
 	b.seldomly(p).Warn("a client was cut off: it gave a message the packet id of another one that is under way", "id", pk.PacketID)
-	return true, b.violated(p, packets.ErrPacketIdentifierInUse)
+	return true, packets.ErrPacketIdentifierInUse
 }
 
 // denied answers a message on a topic that the client may not write. 3.1.1 has
@@ -90,7 +92,7 @@ func (b *Broker) again(p *peer, pk packets.Packet) (done bool, err error) {
 func (b *Broker) denied(p *peer, pk packets.Packet) error {
 	b.seldomly(p).Warn("a client may not publish this", "user", p.account.Load().userName(), "topic", pk.TopicName)
 	if p.client.Properties.ProtocolVersion < 5 {
-		return b.violated(p, packets.ErrNotAuthorized)
+		return packets.ErrNotAuthorized
 	}
 	if pk.FixedHeader.Qos > 0 {
 		p.answer(ackOf(pk), pk.PacketID, packets.ErrNotAuthorized)
@@ -103,13 +105,6 @@ func (b *Broker) seldomly(p *peer) *slog.Logger {
 	log := slog.New(slog.DiscardHandler)
 	b.seldom.Do(func() { log = b.log.With("remote", p.RemoteAddr().String()) })
 	return log
-}
-
-// violated ends a connection for what came on it. It returns what has mochi
-// leave the packet alone.
-func (b *Broker) violated(p *peer, why packets.Code) error {
-	b.disconnect(p, why)
-	return packets.ErrRejectPacket
 }
 
 // ackOf is the packet that answers a PUBLISH first.
