@@ -43,7 +43,7 @@ func (b *Broker) welcome(p *peer, cl *mochi.Client) error {
 		}
 	}
 	if topic := pk.Connect.WillTopic; pk.Connect.WillFlag && !b.mayBequeath(topic) {
-		b.seldomly(p).Warn("a client was refused: its last will is on a topic that it may not write", "topic", topic)
+		b.rarely(p).Warn("a client was refused: its last will is on a topic that it may not write", "topic", topic)
 		return b.refuse(cl, packets.ErrNotAuthorized)
 	}
 	cl.Properties.Will.TopicName, cl.Properties.Will.Payload = strings.Clone(cl.Properties.Will.TopicName), append([]byte(nil), cl.Properties.Will.Payload...)
@@ -80,7 +80,7 @@ func (b *Broker) vet(p *peer, cl *mochi.Client, pk *packets.Packet) error {
 	case name == "MQIsdp" || version != 4 && version != 5:
 		return b.turnAway(p, cl, packets.Err3UnsupportedProtocolVersion, "it speaks another version of MQTT")
 	case version == 4 && (pk.ConnectValidate() != packets.CodeSuccess || c.PasswordFlag && !c.UsernameFlag || c.WillQos > 0 && !c.WillFlag):
-		b.seldomly(p).Warn("a client was cut off: its CONNECT breaks a rule of MQTT 3.1.1")
+		b.rarely(p).Warn("a client was cut off: its CONNECT breaks a rule of MQTT 3.1.1")
 		return fmt.Errorf("%w: its CONNECT breaks a rule", errTurnedAway)
 	case version == 4 && c.ClientIdentifier == "" && !c.Clean:
 		return b.turnAway(p, cl, packets.Err3ClientIdentifierNotValid, "it has no client id and wants its session kept")
@@ -90,7 +90,7 @@ func (b *Broker) vet(p *peer, cl *mochi.Client, pk *packets.Packet) error {
 
 // turnAway answers a CONNECT with a code of 3.1.1.
 func (b *Broker) turnAway(p *peer, cl *mochi.Client, why packets.Code, reason string) error {
-	b.seldomly(p).Warn("a client was refused", "reason", reason)
+	b.rarely(p).Warn("a client was refused", "reason", reason)
 	_ = cl.WritePacket(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Connack}, ReasonCode: why.Code}) // it ends either way
 	return fmt.Errorf("%w: %s", errTurnedAway, reason)
 }

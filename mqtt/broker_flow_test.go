@@ -293,9 +293,10 @@ func TestBrokerQoS(t *testing.T) {
 		}
 		for qos := range byte(3) {
 			sender.publish("shop/drawer", []byte("open"), qos, nil)
-			if qos == 1 {
+			switch qos {
+			case 1:
 				sender.expect(packets.Puback, 7, 0)
-			} else if qos == 2 {
+			case 2:
 				sender.expect(packets.Pubrec, 7, 0)
 				sender.acknowledge(packets.Pubrel, 7)
 				sender.expect(packets.Pubcomp, 7, 0)

@@ -73,7 +73,7 @@ func (b *Broker) again(p *peer, pk packets.Packet) (done bool, err error) {
 		if qos < 2 || !version5 || p.received.n < maxUnfinished {
 			return false, nil
 		}
-		b.seldomly(p).Warn("a client was cut off: it has more QoS 2 messages under way than it was told that it may", "most", maxUnfinished)
+		b.rarely(p).Warn("a client was cut off: it has more QoS 2 messages under way than it was told that it may", "most", maxUnfinished)
 		return true, packets.ErrReceiveMaximum
 	case qos == 2 && pk.FixedHeader.Dup:
 		p.answer(packets.Pubrec, pk.PacketID, packets.CodeSuccess)
@@ -83,14 +83,14 @@ func (b *Broker) again(p *peer, pk packets.Packet) (done bool, err error) {
 		return true, nil
 	}
 	// 3.1.1 has no way to say no, and an acknowledgement would be a lie.
-	b.seldomly(p).Warn("a client was cut off: it gave a message the packet id of another one that is under way", "id", pk.PacketID)
+	b.rarely(p).Warn("a client was cut off: it gave a message the packet id of another one that is under way", "id", pk.PacketID)
 	return true, packets.ErrPacketIdentifierInUse
 }
 
 // denied answers a message on a topic that the client may not write. 3.1.1 has
 // no answer but the end of the connection.
 func (b *Broker) denied(p *peer, pk packets.Packet) error {
-	b.seldomly(p).Warn("a client may not publish this", "user", p.account.Load().userName(), "topic", pk.TopicName)
+	b.rarely(p).Warn("a client may not publish this", "user", p.account.Load().userName(), "topic", pk.TopicName)
 	if p.client.Properties.ProtocolVersion < 5 {
 		return packets.ErrNotAuthorized
 	}
@@ -100,8 +100,8 @@ func (b *Broker) denied(p *peer, pk packets.Packet) error {
 	return nil
 }
 
-// seldomly is a log for what a client did, which takes one line a second.
-func (b *Broker) seldomly(p *peer) *slog.Logger {
+// rarely is a log for what a client did, which takes one line a second.
+func (b *Broker) rarely(p *peer) *slog.Logger {
 	log := slog.New(slog.DiscardHandler)
 	b.seldom.Do(func() { log = b.log.With("remote", p.RemoteAddr().String()) })
 	return log

@@ -58,7 +58,7 @@ func (b *Broker) serve(p *peer) {
 	}
 	b.log.Debug("a client's connection has ended", "remote", p.RemoteAddr().String(), "err", err)
 	if errors.Is(err, errTooSlow) {
-		b.seldomly(p).Warn("a client was cut off: it does not read what it subscribed to")
+		b.rarely(p).Warn("a client was cut off: it does not read what it subscribed to")
 	}
 }
 

@@ -239,6 +239,9 @@ func TestWebSocketDoor(t *testing.T) {
 		case tt.want != 0 && response.StatusCode != tt.want:
 			t.Errorf("%s: %s, want %d", tt.name, response.Status, tt.want)
 		}
+		if err == nil {
+			_ = response.Body.Close()
+		}
 		_ = conn.Close()
 	}
 	if !strings.Contains(b.log.String(), "origin=https://till.shop.example.evil.example") {
@@ -313,7 +316,8 @@ func TestWebSocketTLS(t *testing.T) {
 	if !shown.ConnectionState().PeerCertificates[0].Equal(plain.ConnectionState().PeerCertificates[0]) {
 		t.Error("it shows another certificate")
 	}
-	if _, _, err := tillDialer.Dial("ws://"+b.WebSocketAddr()+"/mqtt", nil); err == nil {
+	if _, response, err := tillDialer.Dial("ws://"+b.WebSocketAddr()+"/mqtt", nil); err == nil {
+		_ = response.Body.Close()
 		t.Error("it speaks without TLS too")
 	}
 }

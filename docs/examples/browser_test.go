@@ -98,8 +98,8 @@ func TestTillOverWebSockets(t *testing.T) {
 	s := openWebShop(t, "")
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
-	line := append(command, "--broker", s.url, "--terminal", terminal, "--patience", "1")
-	out, err := exec.CommandContext(ctx, line[0], line[1:]...).CombinedOutput()
+	command = append(command, "--broker", s.url, "--terminal", terminal, "--patience", "1")
+	out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "refund  refunded: The money is on its way back.") {
 		t.Errorf("%v\n%s", err, out)
 	}
