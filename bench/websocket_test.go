@@ -121,11 +121,12 @@ func BenchmarkWebSockets(b *testing.B) {
 			}
 			clear(took)
 			b.ResetTimer()
-			blocks := max(b.N/(2*20*tills), 1) // of 20 orders a till
+			const each = 10 // orders of each till in a block
+			blocks := max(b.N/(2*each*tills), 1)
 			for i := range 2 * blocks {
-				block(ways[i%2], 20*tills)
+				block(ways[i%2], each*tills)
 			}
-			orders := float64(blocks * 20 * tills)
+			orders := float64(blocks * each * tills)
 			b.ReportMetric(0, "ns/op")
 			for _, way := range ways {
 				b.ReportMetric(orders/took[way].Seconds(), way+"-accepts/s")

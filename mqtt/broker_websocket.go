@@ -30,7 +30,7 @@ var errOpening = errors.New("it did not open a WebSocket")
 // upgrader leaves subprotocol and origin to us, and buffers to be shared: a
 // connection needs one for writing only while it writes.
 var upgrader = websocket.Upgrader{
-	ReadBufferSize: 1024, WriteBufferSize: 2048, WriteBufferPool: &sync.Pool{},
+	ReadBufferSize: 2048, WriteBufferSize: 2048, WriteBufferPool: &sync.Pool{},
 	Subprotocols: []string{webSocketSubprotocol},
 	CheckOrigin:  func(*http.Request) bool { return true },
 }
