@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 
@@ -306,4 +307,26 @@ func TestBrokerQoS(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestBrokerHalfClosed: a client that sends all it has and closes its side, as
+// a script does, still reads every acknowledgement.
+func TestBrokerHalfClosed(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, nil)
+	w := dialWire(t, b.Broker, 4)
+	w.hello(nil)
+	for id := uint16(1); id <= 3; id++ {
+		w.publish("test/terminals/T1/orders", []byte("x"), byte(1+id%2), withID(id))
+	}
+	if err := w.conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	for id := uint16(1); id <= 3; id++ {
+		receive(t, b.deliveries).Ack()
+	}
+	w.expect(packets.Pubrec, 1, 0)
+	w.expect(packets.Puback, 2, 0)
+	w.expect(packets.Pubrec, 3, 0)
+	w.closed("its own wish")
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +27,10 @@ type webShop struct {
 	*testing.T
 	sim *simulator.Simulator
 	url string // ws://…/mqtt
+	cfg *config.Config
+	log *proctest.Output
+	// stop ends the agent, once.
+	stop func()
 }
 
 const webShopConfig = `
@@ -69,26 +74,34 @@ func openWebShop(t *testing.T, origins string) *webShop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := proctest.NewOutput(0, token)
-	a, err := agent.New(agent.Options{
-		Config: cfg, Version: "test", NoHTTP: true,
-		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.url = "ws://" + addr + "/mqtt"
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
+	s.cfg, s.log, s.url = cfg, proctest.NewOutput(0, token), "ws://"+addr+"/mqtt"
+	s.start()
 	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("the agent ended: %v", err)
-		}
-		log.Judge(t, "the agent")
+		s.stop()
+		s.log.Judge(t, "the agent")
 	})
 	return s
+}
+
+// start runs the agent until stop is called.
+func (s *webShop) start() {
+	s.Helper()
+	a, err := agent.New(agent.Options{
+		Config: s.cfg, Version: "test", NoHTTP: true,
+		Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			s.Errorf("the agent ended: %v", err)
+		}
+	})
 }
 
 // TestTillOverWebSockets: MQTT.js in Node.js takes a payment and pays it back through the embedded broker's WebSockets.
@@ -264,6 +277,36 @@ func TestPage(t *testing.T) {
 	}
 	p.do("taking the next customer", chromedp.Click(chromedp.CSS("#next")))
 	p.shows("#sale")
+}
+
+// TestPageOverRestart: tillpost is gone while the customer pays. The page waits, and shows the end when it is back.
+func TestPageOverRestart(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("a browser takes a while")
+	}
+	p := &page{t, browse(t)}
+	server := servePage(t)
+	s := openWebShop(t, fmt.Sprintf("%q", server.URL))
+	if err := s.sim.SetNextCustomers(terminal, simulator.WalkAway()); err != nil {
+		t.Fatal(err)
+	}
+	p.open(server.URL, s.url)
+	p.shows(`#line[data-connected=yes]`)
+	p.do("paying, twice in a hurry", chromedp.Click(chromedp.CSS("#pay")), chromedp.Evaluate[chromedp.Void](`document.querySelector('#sale').requestSubmit()`))
+	p.shows(`#order[data-state=awaiting_customer]`)
+	s.stop()
+	p.shows(`#line[data-connected=no]`)
+	if err := s.sim.Settle(s.sim.Orders()[0].UUID, simulator.Pays); err != nil {
+		t.Fatal(err)
+	}
+	p.do("reloading without tillpost", chromedp.Reload())
+	p.shows(`#order[data-state=awaiting_customer]`)
+	s.start()
+	p.shows(`#order[data-state=paid]`)
+	if n := len(s.sim.Orders()); n != 1 {
+		t.Errorf("%d orders at the API", n)
+	}
 }
 
 // TestPageOfAnotherOrigin: a page that is not named in the configuration can't connect, and can do nothing.
