@@ -131,6 +131,7 @@ func (b *Broker) takeOver(p *peer, cl *mochi.Client) error {
 		case <-giveUp.C:
 		case <-b.stopping:
 		}
-		return packets.ErrServerBusy
+		_ = b.server.SendConnack(cl, packets.ErrServerUnavailable, false, nil) // the connection ends either way
+		return fmt.Errorf("%w: another connection under its id does not end", errTurnedAway)
 	}
 }
