@@ -3,6 +3,7 @@ package mqtt
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,16 +25,12 @@ func (b *Broker) welcome(p *peer, cl *mochi.Client) error {
 	if err != nil {
 		return err
 	}
-	emptyWill := allowed(&pk.Connect)
+	emptyWill := allowEmpty(&pk)
 	if err := b.vet(p, cl, &pk); err != nil {
 		return err
 	}
-	pk.Connect.ClientIdentifier = strings.Clone(pk.Connect.ClientIdentifier) // else it keeps the packet, with the password
 	cl.ParseConnect("tills", pk)
-	cl.Properties.Username = nil
-	if emptyWill {
-		cl.Properties.Will.Payload = nil
-	}
+	keep(cl, emptyWill)
 	if pk.ProtocolVersion == 5 {
 		if code := pk.ConnectValidate(); code != packets.CodeSuccess {
 			return b.refuse(cl, code)
@@ -46,7 +43,6 @@ func (b *Broker) welcome(p *peer, cl *mochi.Client) error {
 		b.rarely(p).Warn("a client was refused: its last will is on a topic that it may not write", "topic", topic)
 		return b.refuse(cl, packets.ErrNotAuthorized)
 	}
-	cl.Properties.Will.TopicName, cl.Properties.Will.Payload = strings.Clone(cl.Properties.Will.TopicName), append([]byte(nil), cl.Properties.Will.Payload...)
 	if !b.login(p, cl.ID, string(pk.Connect.Username), pk.Connect.Password) {
 		return b.refuse(cl, packets.ErrBadUsernameOrPassword)
 	}
@@ -57,10 +53,11 @@ func (b *Broker) welcome(p *peer, cl *mochi.Client) error {
 	return b.server.SendConnack(cl, packets.CodeSuccess, false, &packets.Properties{SharedSubAvailableFlag: true, MaximumPacketSize: maxBrokerPacket})
 }
 
-// allowed makes legal to mochi what is so to MQTT: an empty password, and an
+// allowEmpty makes legal to mochi what is so to MQTT: an empty password, and an
 // empty last will, of which it tells.
-func allowed(c *packets.ConnectParams) (emptyWill bool) {
-	if c.PasswordFlag && len(c.Password) == 0 && c.UsernameFlag {
+func allowEmpty(pk *packets.Packet) (emptyWill bool) {
+	c := &pk.Connect
+	if len(c.Password) == 0 && (c.UsernameFlag || pk.ProtocolVersion == 5) {
 		c.PasswordFlag = false
 	}
 	emptyWill = c.WillFlag && len(c.WillPayload) == 0
@@ -68,6 +65,18 @@ func allowed(c *packets.ConnectParams) (emptyWill bool) {
 		c.WillPayload = []byte{0}
 	}
 	return emptyWill
+}
+
+// keep copies what is needed of a CONNECT for as long as the connection lasts:
+// as decoded it is pieces of the packet, with the password in it.
+func keep(cl *mochi.Client, emptyWill bool) {
+	cl.ID = strings.Clone(cl.ID)
+	cl.Properties.Username, cl.Properties.Props.User = nil, nil
+	will := &cl.Properties.Will
+	will.TopicName, will.User, will.Payload = strings.Clone(will.TopicName), nil, slices.Clone(will.Payload)
+	if emptyWill {
+		will.Payload = nil
+	}
 }
 
 // vet looks for what 3.1.1 has answers of its own for, or wants closed without a
