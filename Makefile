@@ -13,10 +13,10 @@ NATS    := v2.15.3
 
 TOOLS := $(abspath .tools)
 
-.PHONY: help build demo test check race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross chaos chaos-night soak test-brokers
+.PHONY: help build demo test check test-conformance race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross chaos chaos-night soak test-brokers
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
 
 build: ## Build bin/tillpost
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/tillpost$(shell go env GOEXE) ./cmd/agent
@@ -32,6 +32,10 @@ test: ## Run all tests, and install mosquitto for them where that can be done; T
 check: ## Run vet, the linter, and the tests without the race detector: what to run before each commit
 	@$(MAKE) lint
 	@$(MAKE) test
+
+test-conformance: ## Run the broker tests of mosca and of Eclipse Paho, fetched by npm and Go, against the embedded broker
+	npm ci --prefix mqtt/testdata/conformance --ignore-scripts --omit=optional --no-audit --no-fund
+	TILLPOST_CONFORMANCE=1 go test -count=1 -timeout 15m -v -run '^TestConformance$$' ./mqtt | grep -v '^=== '
 
 race: ## Run all tests with the race detector, in a random order
 	@$(MAKE) test TESTFLAGS='-race -shuffle=on'

@@ -173,7 +173,7 @@ func (in *intake) take(ctx context.Context, batch []mqtt.Delivery) {
 		if refusal != nil {
 			refusal = in.takenFirst(refusal, good)
 			in.refuse(d, refusal, kindOf(in.topics, d.Topic), good)
-			d.Ack()
+			d.Refuse(refusal)
 			continue
 		}
 		r := record(req, in.cfg, now)
@@ -219,7 +219,10 @@ func (in *intake) add(ctx context.Context, good []arrived) error {
 		case outbox.AddedSame:
 			in.again(added[i].Request)
 		case outbox.AddedConflict:
-			in.refuse(a.delivery, conflict(a.request.ID, a.request.Terminal), "", nil)
+			why := conflict(a.request.ID, a.request.Terminal)
+			in.refuse(a.delivery, why, "", nil)
+			a.delivery.Refuse(why)
+			continue
 		}
 		a.delivery.Ack()
 	}

@@ -32,6 +32,7 @@ type shop struct {
 	broker string // one of brokers
 	api    string // host:port; "" is one that is not there
 	addr   string // where tills connect
+	web    string // where they do over WebSockets, with the embedded broker
 	dir    string // "" is one of its own; else an outbox may be there
 	policy string // lines of [policy]
 	tables string
@@ -67,8 +68,8 @@ func (s *shop) config(tb testing.TB) string {
 		}
 		broker += fmt.Sprintf("url = %q\n", url)
 	} else {
-		s.addr = proctest.FreeAddr(tb)
-		broker += fmt.Sprintf("[mqtt.embedded]\nlisten = %q\n", s.addr)
+		s.addr, s.web = proctest.FreeAddr(tb), proctest.FreeAddr(tb)
+		broker += fmt.Sprintf("[mqtt.embedded]\nlisten = %q\nwebsocket_listen = %q\n", s.addr, s.web)
 	}
 	return fmt.Sprintf(`
 [store]

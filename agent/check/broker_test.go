@@ -173,4 +173,8 @@ func TestEmbeddedBroker(t *testing.T) {
 	want(t, newChecker(t).broker(t.Context()).findings, "ok broker inside tillpost, at 127.0.0.1:1883; whoever reaches it")
 	want(t, newChecker(t, "[mqtt.embedded]\nlisten = \":1883\"\nusers_file = \"/users\"").broker(t.Context()).findings,
 		"ok broker…for the users in /users", "warn broker it is not encrypted…cert_file")
+	want(t, newChecker(t, "[mqtt.embedded]\nwebsocket_listen = \"127.0.0.1:9001\"").broker(t.Context()).findings,
+		"ok broker…over WebSockets at 127.0.0.1:9001, path /mqtt; no page in a browser may connect there")
+	want(t, newChecker(t, "[mqtt.embedded]\nwebsocket_listen = \":9001\"\nusers_file = \"/users\"\nwebsocket_origins = [\"http://a\", \"https://b\"]").broker(t.Context()).findings,
+		"ok broker…for pages of http://a, https://b", "warn broker a page of https://b may not connect to ws://…wss://", "warn broker it is not encrypted…cert_file")
 }

@@ -100,8 +100,14 @@ type Embedded struct {
 	// CertFile and KeyFile are both set or both empty.
 	CertFile string
 	KeyFile  string
-	// UsersFile is set wherever Listen is reachable from other machines.
+	// UsersFile is set wherever Listen or WebSocketListen is reachable from
+	// other machines.
 	UsersFile string
+	// WebSocketListen is host:port for tills in a browser, "" for none.
+	WebSocketListen string
+	// WebSocketOrigins are the pages that may connect there, as browsers name
+	// them; empty without WebSocketListen.
+	WebSocketOrigins []string
 }
 
 // Outbox is the file of requests.

@@ -143,6 +143,13 @@ func TestForms(t *testing.T) {
 			func(c *Config) any { return c.HTTP.Listen }, "127.0.0.1:0"},
 		{"one port on two addresses", least + "[http]\nlisten = \"127.0.0.2:1883\"", func(c *Config) any { return c.HTTP.Listen }, "127.0.0.2:1883"},
 		{"an open broker with users", least + "[mqtt.embedded]\nlisten = \":1883\"\nusers_file = \"/u\"", func(c *Config) any { return c.MQTT.Embedded.UsersFile }, "/u"},
+		{"origins as browsers write them", least + "[mqtt.embedded]\nwebsocket_listen = \"[::1]:9001\"\nwebsocket_origins = [\"HTTPS://Till.Shop.Example:443\", \"https://till.shop.example\", \"http://[::1]:80\", \"http://localhost:8080\", \"https://a:80\"]",
+			func(c *Config) any {
+				return c.MQTT.Embedded.WebSocketListen + " " + strings.Join(c.MQTT.Embedded.WebSocketOrigins, " ")
+			},
+			"[::1]:9001 https://till.shop.example http://[::1] http://localhost:8080 https://a:80"},
+		{"WebSockets for everybody with users", least + "[mqtt.embedded]\nwebsocket_listen = \":9001\"\nusers_file = \"/u\"",
+			func(c *Config) any { return c.MQTT.Embedded.WebSocketListen }, ":9001"},
 		{"dotted keys", "api.base_url = \"https://a\"\napi.organization_uuid = \"O\"", func(c *Config) any { return c.API.OrganizationUUID }, "O"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
