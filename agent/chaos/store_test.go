@@ -128,6 +128,7 @@ func (s *store) Add(ctx context.Context, rs ...outbox.Request) (added []outbox.A
 	if err != nil {
 		return nil, err
 	}
+	s.p.w.added(added)
 	return added, nil
 }
 

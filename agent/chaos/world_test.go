@@ -68,14 +68,15 @@ type world struct {
 	trouble time.Time       // when more was wrong last than single calls
 	hinted  map[string]bool // orders that a callback named, and was told 204
 	// Of an older copy that was put back: what it held, and what was accepted after it.
-	older        atomic.Bool
-	copied, lost map[string]bool
-	sentAt       map[string]time.Time          // when a request was first on its way
-	toldBack     map[refundKey]map[string]bool // refunds that were told done
-	accepting    bool                          // an operator is to accept it while no process runs
-	refusing     atomic.Bool
-	said         atomic.Pointer[string] // the message of the last reply that was no success
-	menus        menus
+	older     atomic.Bool
+	copied    map[string]uint64 // with their revisions
+	lost      map[string]bool
+	sentAt    map[string]time.Time          // when a request was first on its way
+	toldBack  map[refundKey]map[string]bool // refunds that were told done
+	accepting bool                          // an operator is to accept it while no process runs
+	refusing  atomic.Bool
+	said      atomic.Pointer[string] // the message of the last reply that was no success
+	menus     menus
 }
 
 // result is what came of a schedule.

@@ -48,6 +48,12 @@ var worldMutants = map[string]worldMutant{
 		}
 		return after, fx
 	}}},
+	"the end of a time to live is overlooked": {by: "the time to live of", o: options{step: func(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
+		if e.Type == outbox.Expired {
+			return r, []outbox.Effect{{Type: outbox.Ignored}}
+		}
+		return outbox.Step(r, e)
+	}}},
 	"amounts below zero are taken for all there is": {by: "is refused", o: options{misread: func(op simulator.Operation, rec *recorder) {
 		if op == simulator.OpOrderDetails {
 			body := belowZero.ReplaceAll(rec.body.Bytes(), []byte(`"refunded":9999999`))
