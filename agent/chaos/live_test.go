@@ -13,7 +13,7 @@ type pulse struct {
 	timers map[outbox.Timer]time.Time
 	calls  int
 	known  bool      // it was seen to enter its state, so nothing that moves it is missing here
-	late   bool      // that its time to live has ended was complained of
+	ended  time.Time // when its time to live was first seen to be over
 	last   time.Time // of anything that happened to it
 }
 
@@ -145,12 +145,15 @@ const livingSlack = 5 * time.Second
 
 // checkLiving: the end of a time to live comes in time, wherever a request stands in its queue.
 func (w *world) checkLiving(p *pulse, now time.Time) {
-	if p.r.State != outbox.StateQueued || now.Sub(w.trouble) < livingSlack || !w.clock.right() || p.late {
-		return
-	}
-	if left, ok := p.r.LiveFor(w.clock.Now()); ok && left < -livingSlack {
-		p.late = true
+	left, ok := p.r.LiveFor(w.clock.Now())
+	switch {
+	case p.r.State != outbox.StateQueued || !ok || left > 0 || w.trouble == now || !w.clock.right():
+		p.ended = time.Time{}
+	case p.ended.IsZero():
+		p.ended = now
+	case now.Sub(p.ended) > livingSlack:
 		w.failLocked("the time to live of %s ended %v ago, and it is still queued", p.r.ID, -left)
+		p.ended = now
 	}
 }
 

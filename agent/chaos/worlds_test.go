@@ -41,7 +41,7 @@ var worldMutants = map[string]worldMutant{
 			rec.rewrite(http.StatusTooManyRequests, "Too Many Attempts.")
 		}
 	}}},
-	"what was found is not polled": {by: "nothing ", o: options{step: func(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
+	"what was found is not polled": {by: "nothing has happened", o: options{step: func(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
 		after, fx := outbox.Step(r, e)
 		if r.State == outbox.StateInDoubt && after.State == outbox.StateAwaitingCustomer {
 			fx = slices.DeleteFunc(fx, func(f outbox.Effect) bool { return f.Type == outbox.Query || f.Timer == outbox.TimerPoll })
