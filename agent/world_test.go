@@ -5,9 +5,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -193,6 +195,21 @@ func (w *world) launch() {
 		}
 		w.stop = nil
 	}
+}
+
+// anew starts over with an empty outbox, after a change of the API that no earlier life has known.
+func (w *world) anew(change func()) {
+	w.Helper()
+	w.stop()
+	names, err := filepath.Glob(w.outbox() + "*")
+	for _, n := range names {
+		err = errors.Join(err, os.Remove(n))
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+	change()
+	w.start()
 }
 
 func (w *world) restart() {

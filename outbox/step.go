@@ -29,6 +29,7 @@ func Step(r Request, e Event) (Request, []Effect) {
 	default:
 		m.ignore(ignoredKind)
 	}
+	m.pursueHints(r)
 	return m.r, m.fx
 }
 

@@ -3,7 +3,11 @@ package outbox
 func (m *move) refundInDoubt() {
 	switch m.e.Type {
 	case BooksSeen:
-		if !m.foundInBooks() {
+		switch {
+		case m.foundInBooks():
+		case m.r.RefusedBusy && m.unchangedSince(m.r.Entered):
+			m.end(StateRejected, m.r.Reason)
+		default:
 			m.wake(TimerSearch, m.soon())
 		}
 	case Accepted:

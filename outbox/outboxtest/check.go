@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -62,7 +63,7 @@ func checkLanes(t testing.TB, path string, mem []outbox.Lane) {
 	}
 	defer func() { _ = s.Close() }()
 	for _, l := range mem {
-		if got := s.Lane(l.Terminal); got != l {
+		if got := s.Lane(l.Terminal); !reflect.DeepEqual(got, l) {
 			t.Errorf("lane %s: in memory %+v, in the file %+v", l.Terminal, l, got)
 		}
 	}

@@ -153,9 +153,12 @@ func anyRefund(rnd *rand.Rand) outbox.Request {
 
 func anyRefundEvent(rnd *rand.Rand, seq uint64, at time.Duration) outbox.Event {
 	e := anyEvent(rnd, seq, at)
-	e.Final, e.Confirmed = rnd.IntN(2) == 0, rnd.IntN(2) == 0
+	e.Final = rnd.IntN(2) == 0
 	e.Target = outbox.StatePaid
-	e.Books = outbox.Books{Readable: rnd.IntN(2) == 0, StatusRead: true, TotalOre: 12900, RefundedOre: int64(rnd.IntN(2)) * 1000}
+	e.Books = outbox.Books{
+		Seen: outbox.Seen{Begun: e.At, Answered: e.At}, Readable: rnd.IntN(2) == 0, NotOurs: rnd.IntN(4) == 0,
+		StatusRead: true, TotalOre: 12900, RefundedOre: int64(rnd.IntN(2)) * 1000,
+	}
 	if e.Type == outbox.StatusSeen && rnd.IntN(2) == 0 {
 		e.Status = outbox.StatusRefunded
 	}

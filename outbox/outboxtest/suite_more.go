@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -364,7 +365,7 @@ func (f *fixture) applyAsIn(t *testing.T, model *Mem, step int, seq uint64, e ou
 	Equal(t, got, want)
 	for i := range 3 {
 		name := fmt.Sprintf("T%d", i)
-		if got, want := f.Lane(name), model.Lane(name); got != want {
+		if got, want := f.Lane(name), model.Lane(name); !reflect.DeepEqual(got, want) {
 			t.Fatalf("step %d: %v: lane %+v, want %+v", step, e.Type, got, want)
 		}
 	}
