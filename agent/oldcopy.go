@@ -60,7 +60,8 @@ func (a *Agent) stranger(mark, orderUUID string) {
 	a.unknown(mark, fmt.Sprintf("the API holds order %s, which was placed from this outbox and which it does not know", orderUUID))
 }
 
-// unknown takes something that only a newer copy of this outbox can have made, under a name of its own.
+// unknown takes something that only a newer copy of this outbox can have made, under a name of its own. What turns up soon after
+// an operator has accepted this copy was made before that, and is accepted with it.
 func (a *Agent) unknown(name, found string) {
 	ctx := a.lanes.ctx
 	a.strange.Lock()
@@ -69,10 +70,14 @@ func (a *Agent) unknown(name, found string) {
 	if err != nil {
 		a.log.Warn("what is not known could not be read; it is told of anew", "err", err)
 	}
-	if slices.Contains(known, name) {
+	switch {
+	case slices.Contains(known, name):
 		return
+	case a.clock.Now().Time().Before(a.intake.forgotten.until):
+		a.log.Warn("something of the newer copy turned up that an operator has accepted to go on without", "found", found)
+	default:
+		a.olderThan(found)
 	}
-	a.olderThan(found)
 	known = append(known, name)
 	if err := a.keepStrangers(ctx, known[max(0, len(known)-strangersMost):]); err != nil && ctx.Err() == nil {
 		a.log.Warn("what is not known could not be kept; it is told of anew after a restart", "err", err)
