@@ -71,11 +71,12 @@ func (w *world) putCopyBack() {
 	w.note("the copy is put back; %d requests are lost", len(w.lost))
 }
 
-// brokerKnowsMore tells whether the broker retains word of something that the copy does not know.
+// brokerKnowsMore tells whether the broker retains word that proves a newer copy. What has ended, and is not known, may
+// have been pruned.
 func (w *world) brokerKnowsMore(records map[string]outbox.Request) bool {
 	for id, r := range records {
 		s, ok := w.statusOf(r.Terminal, id)
-		if known, kept := w.copied[id]; ok && (s.Revision > known || !kept && !s.Final) {
+		if known, kept := w.copied[id]; ok && (kept && s.Revision > known || !kept && !s.Final) {
 			return true
 		}
 	}

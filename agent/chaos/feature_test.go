@@ -114,7 +114,7 @@ func (p *plan) drawBooks(r *draw) {
 }
 
 // books are the lags in which a refund shows.
-func (p plan) booksLag() time.Duration { return max(p.lag.History, p.lag.RefundStatus, p.lag.Details) }
+func (p plan) booksLag() time.Duration { return max(p.lag.History, p.lag.RefundStatus) }
 
 // longest is the lag of whatever lags most.
 func (p plan) longestLag() time.Duration {

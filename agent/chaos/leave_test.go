@@ -191,7 +191,8 @@ func (w *world) checkDeadline(r outbox.Request) {
 	}
 	switch e := r.History[len(r.History)-1].Event; e {
 	case "DoubtTimeout", "CustomerTimeout":
-		if silent := time.Since(w.leave.heard); silent > deadlineSlack {
+		failed := time.Duration(w.now()) - time.Duration(w.unwritten.Load())
+		if silent := time.Since(w.leave.heard); silent > deadlineSlack && (w.unwritten.Load() == 0 || failed > deadlineSlack) {
 			w.failLocked("%s is %s by %s, and the API has said nothing for %v", r.ID, r.State, e, silent.Round(time.Second))
 		}
 	case "Resolved":

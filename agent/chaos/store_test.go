@@ -103,11 +103,13 @@ func (s *store) writeAtOnce(grows bool, what string, n int, do func() error) err
 		return outbox.ErrClosed
 	}
 	if full := w.full.Load(); full == 2 || full == 1 && grows {
+		w.unwritten.Store(int64(at))
 		w.count.faults["disk full"].Add(1)
 		return outbox.ErrFull
 	}
 	if !w.calm.Load() && w.chance(w.uncertain, "uncertain "+what, at, n) {
 		// The last sync failed. What was written may be there all the same.
+		w.unwritten.Store(int64(at))
 		w.count.faults["commit uncertain"].Add(1)
 		if w.chance(0.5, "written "+what, at, n) {
 			_ = do() // refused or not, the answer is the same

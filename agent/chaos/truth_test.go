@@ -126,6 +126,8 @@ func (w *world) knowable(r outbox.Request, o simulator.Order) bool {
 	switch {
 	case r.Settled != nil || w.older.Load():
 		return false
+	case w.lookups == simulator.LookupsHidden:
+		return false // an order that the API does not know for long is turned down
 	case w.hinted[o.UUID]:
 		return w.lookups != simulator.LookupsShown || w.lag.References >= 0
 	}

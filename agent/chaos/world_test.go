@@ -75,6 +75,7 @@ type world struct {
 	toldBack  map[refundKey]map[string]bool // refunds that were told done
 	accepting bool                          // an operator is to accept it while no process runs
 	refusing  atomic.Bool
+	unwritten atomic.Int64           // when a write last failed, as of now
 	said      atomic.Pointer[string] // the message of the last reply that was no success
 	menus     menus
 }
@@ -220,6 +221,8 @@ const (
 	breath = 20 * time.Second
 	// lateLook covers the next look, a minute apart, at what ended without a payment.
 	lateLook = 65 * time.Second
+	// notOurs covers the rounds after which details are known not to be ours to read, and a look after them.
+	notOurs = 4 * time.Minute
 )
 
 // await lets time pass until every request has ended, and what was paid late has had the time to be seen.
@@ -231,6 +234,9 @@ func (w *world) await() {
 	time.Sleep(w.longestLag())
 	if w.mayBeLate() {
 		time.Sleep(lateLook)
+		if w.has(fCallbacks) && w.lookups != simulator.LookupsShown {
+			time.Sleep(notOurs)
+		}
 	}
 	for end := time.Now().Add(patience); time.Now().Before(end) && len(w.unended()) > 0; {
 		time.Sleep(time.Second) // a late look may reopen nothing, but a follower may just have begun
