@@ -208,7 +208,7 @@ func (w *world) checkToldUnreachable() {
 	w.mu.Lock()
 	failing := w.leave.failing
 	w.mu.Unlock()
-	if failing.IsZero() || time.Since(failing) < 15*time.Second || p == nil || p.dead.Load() || time.Since(p.booted) < 20*time.Second || !w.connected() {
+	if failing.IsZero() || time.Since(failing) < 15*time.Second || p == nil || p.dead.Load() || time.Since(p.booted) < 20*time.Second || !w.connected() || w.withholds.Load() {
 		return
 	}
 	raw, _ := w.broker.Retained("tillpost/agent")

@@ -203,7 +203,7 @@ func (s *script) trouble() {
 		}
 		during("broker lost its memory", func() { w.broker.Stop(); w.broker.Forget(); w.tills.forgot = true }, w.broker.Start)
 	case 7:
-		during("broker withholds acknowledgements", func() { w.broker.Hold(true) }, func() { w.broker.Hold(false) })
+		during("broker withholds acknowledgements", func() { w.withholds.Store(true); w.broker.Hold(true) }, func() { w.withholds.Store(false); w.broker.Hold(false) })
 	case 8, 9:
 		once("terminal busy", func() { _ = w.sim.SetBusyFor(terminal, lasts) })
 	case 10:

@@ -75,6 +75,7 @@ type world struct {
 	toldBack  map[refundKey]map[string]bool // refunds that were told done
 	accepting bool                          // an operator is to accept it while no process runs
 	refusing  atomic.Bool
+	withholds atomic.Bool
 	unwritten atomic.Int64           // when a write last failed, as of now
 	said      atomic.Pointer[string] // the message of the last reply that was no success
 	menus     menus
