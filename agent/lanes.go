@@ -45,6 +45,8 @@ type lanes struct {
 	lags       *lags
 	doubtCheck time.Duration
 	instance   string // of the outbox, for marks
+	// inherited is the highest acceptance number that the outbox had when it was opened.
+	inherited uint64
 	// stranger is told of a mark of this outbox that it does not know.
 	stranger func(mark, orderUUID string)
 	// soughtUntil: until then (Unix ns) the marks of ended requests are looked for.
@@ -271,7 +273,13 @@ func (ls *lanes) stray(mark, orderUUID string, status api.PaymentState) {
 	case err == nil && r.Bears(mark):
 		ls.lane(r.Terminal).post(seq, outbox.Event{Type: outbox.Found, OrderUUID: orderUUID, Status: statusSeen(status)})
 	case err != nil && !errors.Is(err, outbox.ErrNotFound), !outbox.MarkTagged(mark, ls.instance):
-	case err == nil, !ls.pruned(seq):
+	case err == nil:
+		ls.stranger(mark, orderUUID)
+		if seq <= ls.inherited && r.Kind == outbox.KindOrder {
+			// The newer copy had this request too, and has sent it: the mark names it by its number.
+			ls.lane(r.Terminal).post(seq, outbox.Event{Type: outbox.Found, OrderUUID: orderUUID, Status: statusSeen(status)})
+		}
+	case !ls.pruned(seq):
 		ls.stranger(mark, orderUUID)
 	}
 }

@@ -100,4 +100,5 @@ func (c *reconciler) measuredNow(ctx context.Context) {
 	c.lags.listShowed(ctx, time.Since(c.measured.word))
 	c.measured = nil
 	c.lags.end()
+	c.tryDetails(ctx)
 }

@@ -87,7 +87,9 @@ type reconciler struct {
 	examined map[uint64]examined
 	last     *listing // the latest list that was read in full
 	measured *measure // under way
-	rest     []candidate
+	// unsurveyed: no list could be read yet since the start. rest is what the survey left to be looked into.
+	unsurveyed bool
+	rest       []candidate
 }
 
 func newReconciler(client *api.Client, log *slog.Logger) *reconciler {
@@ -187,13 +189,12 @@ func (c *reconciler) renew(ctx context.Context) time.Duration {
 	c.tryDetails(ctx)
 	switch {
 	case l != nil:
-		if c.quiet() {
-			c.renewed(l)
-		}
+		c.surveyList(ctx, l)
+		again := c.renewAfter(l)
 		if c.rights.unknown(lookupShown) && l.missed > 0 || c.rights.unknown(lookupDetails) {
 			return askAgainSoon
 		}
-		return baselineEvery
+		return again
 	case c.rights.notOurs(lookupList):
 		return askAgainEvery // not confirmed for terminal orders: we work without it, and ask again
 	case c.rights.unknown(lookupList):

@@ -93,6 +93,27 @@ func without(list []int64, ore int64) (rest []int64, found bool) {
 	return slices.Delete(list, i, i+1), true
 }
 
+// explained reports whether all that the books show as done of an amount, or in sum where they list nothing, is what other
+// requests of ours are known to have brought: one of them may have become visible only now.
+func (b Books) explained(amount int64, done []int64) bool {
+	shown, ours, sum := 0, 0, amount
+	for _, e := range b.Entries {
+		if e == (BookEntry{Ore: amount, Done: true}) {
+			shown++
+		}
+	}
+	for _, ore := range done {
+		sum = addOre(sum, ore)
+		if ore == amount {
+			ours++
+		}
+	}
+	if shown == 0 {
+		return b.refunded() < sum
+	}
+	return shown <= ours
+}
+
 // bookChange says what became visible between two looks at the books.
 type bookChange uint8
 
@@ -136,6 +157,15 @@ func booksSince(before *Books, now Books, amount int64) bookChange {
 		return bookUnreadable // not in full
 	}
 	return bookSame
+}
+
+// paidBackSince reports whether the books show a refund of exactly an amount that was carried out since the look at them
+// before the submission, whatever else they show.
+func paidBackSince(before *Books, now Books, amount int64) bool {
+	if before == nil || !before.Readable || !now.Readable {
+		return false
+	}
+	return slices.Contains(compareEntries(*before, now).fresh, BookEntry{Ore: amount, Done: true})
 }
 
 // entryChange is what became of the refunds in a payment history.

@@ -33,6 +33,14 @@ func (s Seen) After(event Instant, lag time.Duration) bool {
 	return s.Begun.passed(event) >= lag
 }
 
+// afterLook is how soon the turn comes that an answer is for. One that nothing may rest on is asked for anew, but not in a loop.
+func afterLook(s Seen) time.Duration {
+	if s.Broken {
+		return searchAgain
+	}
+	return 0
+}
+
 // passed is the time from an event to i, which is less than 0 where the event is later.
 func (i Instant) passed(event Instant) time.Duration {
 	switch {

@@ -153,6 +153,15 @@ func (m *move) staleResolution() bool {
 	return true
 }
 
+// lookedOnceMore reports whether a search, or a look at the books, has just come back without a find.
+func (m *move) lookedOnceMore() bool {
+	seen := m.e.Seen
+	if m.r.Kind != KindOrder {
+		seen = m.e.Books.Seen
+	}
+	return m.e.Search != SearchNone && seen.Fresh(m.e.At)
+}
+
 // resubmit is the one way from doubt to a second submission: a person chose it, doubt_check has passed since the last
 // byte, and a new search found nothing or was not allowed. An order that we know of is not resubmitted: it exists.
 func (m *move) resubmit() {
@@ -169,7 +178,7 @@ func (m *move) resubmit() {
 	case r.Kind == KindOrder && r.OrderUUID != "":
 		m.ignore(CodeNotInDoubt)
 		return
-	case m.e.Search == SearchNone || ok && since < m.e.Policy.DoubtCheck:
+	case !m.lookedOnceMore() || ok && since < m.e.Policy.DoubtCheck:
 		m.ignore(IgnoredEarly)
 		return
 	case len(r.Hints) > 0:

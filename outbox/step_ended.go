@@ -94,6 +94,7 @@ func (m *move) orderEnded() {
 func (m *move) lateStatus() {
 	switch {
 	case m.r.State == StatePaid:
+		m.watch()
 	case m.e.Status == StatusPaid:
 		m.late()
 	case m.r.State == StateUnresolved && m.endByStatus():
@@ -126,6 +127,7 @@ func (m *move) acknowledge() {
 	m.settle()
 	m.r.Alarmed = false
 	m.changed()
+	m.watch() // an order that the person named need not be all there is
 }
 
 // lateFind is an order that turned up for a request that had ended: paid is told, unpaid is taken off the terminal.
@@ -183,14 +185,22 @@ func (m *move) further() {
 	}
 }
 
-// own makes an order ours. The one held before, if any, is kept among the further ones: it can still be paid.
+// own makes an order ours. The one held before, if any, is kept among the further ones: it can still be paid. One that may be
+// another till's is a hint again, so that it is not cancelled.
 func (m *move) own(uuid string) {
 	r := &m.r
-	if r.OrderUUID != "" && r.OrderUUID != uuid {
+	switch {
+	case r.OrderUUID == uuid:
+		r.Unmarked = r.Unmarked && m.e.Type != Resolved // a person's word is enough
+	case r.OrderUUID == "":
+		r.Unmarked = r.Unmarked && m.e.Type == HintRead
+	case r.Unmarked:
+		r.Unmarked = false
+		r.Hints = append(r.Hints, Hint{OrderUUID: r.OrderUUID, At: m.e.At})
+	default:
 		r.Further = append(r.Further, r.OrderUUID)
 	}
 	r.Further = slices.DeleteFunc(r.Further, func(f string) bool { return f == uuid })
-	r.Unmarked = r.Unmarked && m.e.Type == HintRead
 	r.OrderUUID = uuid
 	m.forgetHint(uuid)
 }

@@ -156,10 +156,11 @@ func (m *move) takeHint(unmarked bool) {
 		return
 	}
 	m.forgetHint(m.e.OrderUUID)
-	if m.r.State.Final() {
+	if m.r.State.Final() && !unmarked {
 		m.lateFind()
 	} else {
-		m.further()
+		m.further() // what is not proven does not take the place of what is
+		m.watch()
 	}
 	if m.r.hint(m.e.OrderUUID) < 0 && !m.told() {
 		m.changed()

@@ -52,12 +52,16 @@ func (m *move) orderQueued() {
 		m.do(Effect{Type: Publish})
 	case NotFound:
 		// The search before a repeat came back empty: that is what the repeat waited for.
-		m.wake(TimerRetry, 0)
+		m.wake(TimerRetry, afterLook(m.e.Seen))
 	case Restarted:
 		if !m.expireIfDue() {
 			m.expireTimer()
 		}
 	case Refused:
+		if m.e.OrderUUID != "" {
+			m.wake(TimerRetry, m.retryAfter(searchAgain)) // it is about that order, and says nothing of the request
+			return
+		}
 		m.orderRefused() // it can't be forwarded at all, such as to a terminal that the API does not have
 	case Unavailable, RateLimited, Unauthorized, Ambiguous:
 		// The search before a repeat got no answer.
@@ -164,53 +168,6 @@ func (m *move) attempt(s Submission) (fresh bool) {
 	return fresh
 }
 
-// expireIfDue ends what is too old, or of an age that nobody can know any more, once the clock is right.
-func (m *move) expireIfDue() bool {
-	if !m.e.At.Known {
-		return false
-	}
-	left, ok := m.r.LiveFor(m.e.At)
-	switch {
-	case ok && left > 0:
-		return false
-	case m.r.Kind.Laned() && (len(m.r.Hints) > 0 || m.r.Busy > 0 && !m.clearSinceBusy()):
-		m.doubt(nil) // it may have been carried out behind the busy answer
-	case m.r.Kind == KindResolution && m.r.Reason != nil:
-		m.end(StateRejected, m.r.Reason)
-	case !ok:
-		m.end(StateExpired, &Reason{Code: CodeAgeUnknown, Message: "accepted before a restart, while the clock was not known; its age can't be told, so it was not sent"})
-	default:
-		m.end(StateExpired, &Reason{Code: CodeExpired, Message: "not sent within its time to live"})
-	}
-	return true
-}
-
-// clearSinceBusy reports whether nothing is known to have come of the last attempt, which was answered "busy": a search, or
-// a look at the books, that began late enough after it showed nothing, or there is none and the operator takes the API's word.
-// Nothing was sent since, so it may be of any age.
-func (m *move) clearSinceBusy() bool {
-	if m.r.Kind != KindOrder {
-		return m.unchangedSince(m.r.LastBusy())
-	}
-	switch m.e.Search {
-	case SearchClear:
-		return m.e.Seen.After(m.r.LastBusy(), m.listLag())
-	case SearchForbidden:
-		return m.e.Policy.BusyMeans == BusyNotCreated
-	}
-	return false
-}
-
-// waitForClock holds back what can't be aged, or seems too old, while the clock may be wrong.
-func (m *move) waitForClock() bool {
-	if left, ok := m.r.LiveFor(m.e.At); m.e.At.Known || ok && left > 0 {
-		return false
-	}
-	m.do(Effect{Type: Publish, Waiting: m.waiting(WaitClockUnknown, clockAgain)})
-	m.wake(TimerRetry, clockAgain)
-	return true
-}
-
 // orderCancelQueued cancels on the spot, unless a busy answer may hide an order: then the search comes first.
 func (m *move) orderCancelQueued() {
 	if m.r.Busy == 0 {
@@ -273,6 +230,7 @@ func (m *move) busy(lag time.Duration) {
 // requeue puts an attempt back that was not carried out for sure. A wish to cancel that waited for this outcome is
 // granted now, as the next turn may be long in coming; unless a busy answer may hide an order.
 func (m *move) requeue(code string, after time.Duration) {
+	m.notSent()
 	if m.r.CancelWanted && m.r.Busy == 0 {
 		m.end(StateCancelled, m.cancelReason())
 		return
@@ -280,16 +238,6 @@ func (m *move) requeue(code string, after time.Duration) {
 	m.to(StateQueued, m.waiting(code, after), nil)
 	m.wake(TimerRetry, after)
 	m.expireTimer()
-}
-
-// expireTimer sets the end of the time to live; while the age can't be told it looks again and again, so that the end
-// is told as soon as the clock is right.
-func (m *move) expireTimer() {
-	left, ok := m.r.LiveFor(m.e.At)
-	if !ok {
-		left = expireAgain
-	}
-	m.wake(TimerExpire, left)
 }
 
 // adopt takes an order for ours: a fresh one, one found in doubt, or one that a person named.
@@ -315,11 +263,12 @@ func (m *move) notBusy() {
 	m.r.Busy, m.r.BusyAt, m.r.RefusedBusy = 0, Instant{}, false
 }
 
-// lookForMore looks for further orders while the customer has ours: what a person had sent again may still come to exist,
-// and so may what was called busy, of which a search has shown nothing.
+// lookForMore looks for further orders while the customer has ours: what a person had sent again may still come to exist, and a
+// further one that is known may still be on the terminal; less often for what was called busy, of which a search has shown
+// nothing.
 func (m *move) lookForMore() {
 	switch {
-	case m.r.sentTwice():
+	case m.r.sentTwice(), len(m.r.Further) > len(m.r.FurtherPaid):
 		m.wake(TimerWatch, searchAgain)
 	case m.r.MayHaveMore():
 		m.wake(TimerWatch, watchClosely/10)

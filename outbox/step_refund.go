@@ -65,9 +65,14 @@ func (m *move) refundQueued() {
 			return
 		}
 		m.queuedCommon()
-	case BooksSeen, NotFound:
-		// The look at the books; the next Due brings what it showed.
-		m.wake(TimerRetry, 0)
+	case BooksSeen:
+		if b := m.e.Books; !b.Readable && !b.NotOurs {
+			m.waitForBooks()
+			return
+		}
+		m.wake(TimerRetry, afterLook(m.e.Books.Seen)) // the next Due brings what the look showed
+	case NotFound:
+		m.wake(TimerRetry, m.retryAfter(searchAgain))
 	case Ambiguous:
 		m.waitForBooks()
 	case Restarted:
@@ -104,8 +109,17 @@ func (m *move) queuedCommon() {
 	}
 }
 
-// refundDue weighs the refund against everything known of its order, and starts an attempt if it holds.
+// refundDue takes a turn, and keeps what it found out of the order that is paid back.
 func (m *move) refundDue() {
+	uuid := m.r.OrderUUID
+	m.refundTurn()
+	if m.r.OrderUUID != uuid && !m.told() {
+		m.changed()
+	}
+}
+
+// refundTurn weighs the refund against everything known of its order, and starts an attempt if it holds.
+func (m *move) refundTurn() {
 	if m.expireIfDue() || m.waitForClock() || m.waitForOrder() {
 		return
 	}
@@ -132,6 +146,15 @@ func (m *move) refundDue() {
 	}
 	m.to(StateSending, nil, nil)
 	m.do(Effect{Type: Submit, OrderUUID: r.OrderUUID, Mark: r.Mark()})
+}
+
+// notSent forgets what the books showed before an attempt that was not carried out for sure, where no other one was made: what
+// comes into them from now on is not ours.
+func (m *move) notSent() {
+	r := &m.r
+	if r.Refund != nil && r.Busy == 0 && !r.Repeated && !r.Refund.Doubted && len(r.Submissions) == 1 {
+		r.Refund.Before = nil
+	}
 }
 
 // cancelledWaiting ends a refund that somebody wished to be cancelled, before anything of it is sent.

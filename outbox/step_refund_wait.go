@@ -62,7 +62,7 @@ func (m *move) refundAwaiting() {
 // until something else was seen.
 func (m *move) refundLook() {
 	b, l := m.e.Books, m.e.Ledger
-	m.noteMoved()
+	moved := m.noteMoved()
 	switch {
 	case m.bookEvidence() == bookDone:
 		m.end(StateRefunded, nil)
@@ -70,29 +70,33 @@ func (m *move) refundLook() {
 		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
 	case b.Status == StatusRefunded && b.NotOurs && !l.MayRefund:
 		m.end(StateRefunded, nil)
+	case b.Status == StatusRefundDenied && !l.MayDeny && paidBackSince(m.r.Refund.Before, b, m.r.AmountOre):
+		m.unresolved() // one of the order was turned down, and one of this amount carried out: nobody can tell which is ours
 	case b.Status == StatusRefundDenied && !l.MayDeny:
 		m.refundDenied()
 	default:
 		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
 	}
-}
-
-// statusMoved reports whether the order's refund status is another one than before the submission, or was meanwhile.
-func (m *move) statusMoved() bool {
-	before := m.r.Refund.Before
-	return m.r.Refund.Moved || before != nil && before.StatusRead && before.Status != m.e.Books.Status
-}
-
-// noteMoved keeps that the order's refund status is under way, where an end stood there before.
-func (m *move) noteMoved() {
-	b, before := m.e.Books, m.r.Refund.Before
-	if m.r.Refund.Moved || !b.StatusRead || b.Status != StatusRefundPending {
-		return
-	}
-	if before == nil || !before.StatusRead || before.Status == StatusRefunded || before.Status == StatusRefundDenied {
-		m.r.Refund.Moved = true
+	if moved && !m.told() {
 		m.changed()
 	}
+}
+
+// statusMoved reports whether the order's refund status is another one than before the submission, or was meanwhile. That it is
+// turned down may have stood there before we had it called off.
+func (m *move) statusMoved() bool {
+	before := m.r.Refund.Before
+	return m.r.Refund.Moved || m.r.Refund.CalledOff && m.e.Books.Status == StatusRefundDenied || before != nil && before.StatusRead && before.Status != m.e.Books.Status
+}
+
+// noteMoved notes that the order's refund status is under way, where an end may have stood there before; true if that is new.
+func (m *move) noteMoved() bool {
+	b, before := m.e.Books, m.r.Refund.Before
+	if m.r.Refund.Moved || !b.StatusRead || b.Status != StatusRefundPending {
+		return false
+	}
+	m.r.Refund.Moved = before == nil || !before.StatusRead || before.Status == StatusRefunded || before.Status == StatusRefundDenied
+	return m.r.Refund.Moved
 }
 
 func (m *move) refundDenied() {
@@ -108,8 +112,8 @@ func (m *move) refundCancelling() {
 	case BooksSeen:
 		m.refundLook()
 	case Done:
-		if !m.r.Refund.Moved {
-			m.r.Refund.Moved = true // whatever end stands there from now on, ours is among them
+		if !m.r.Refund.CalledOff {
+			m.r.Refund.CalledOff = true
 			m.changed()
 		}
 		m.query()
@@ -189,7 +193,7 @@ func (r Request) RefundWatched() bool {
 	case StateUnresolved:
 		return true
 	case StateDeclined, StateCancelled:
-		return r.Kind == KindRefund
+		return r.Kind == KindRefund && r.Refund.Before != nil
 	case StateRejected, StateExpired:
 		return r.Kind == KindRefund && (r.Busy > 0 || r.Repeated)
 	}

@@ -19,9 +19,15 @@ func refundOf(orderID, id, terminal string, ore int64) outbox.Request {
 	return r
 }
 
-// refundDue is a refund's turn, at a time after the others, where the API lets nobody read its books.
-func refundDue(at time.Duration) outbox.Event {
-	return outbox.Event{Type: outbox.Due, At: At(at), Mark: "mark", Search: outbox.SearchForbidden}
+// refundDue is a refund's turn; see RefundDue.
+func refundDue(at time.Duration) outbox.Event { return RefundDue(At(at)) }
+
+// RefundDue is a refund's turn where the API lets nobody read the order's books, as was just found.
+func RefundDue(at outbox.Instant) outbox.Event {
+	return outbox.Event{
+		Type: outbox.Due, At: at, Mark: "mark", Search: outbox.SearchForbidden,
+		Books: outbox.Books{NotOurs: true, Seen: outbox.Seen{Begun: at, Answered: at}},
+	}
 }
 
 // testParked: a refund whose order is in another lane and has not ended waits beside its own lane, and comes back into its

@@ -151,6 +151,6 @@ func TestEverythingUnder200(t *testing.T) {
 		}
 	}
 	if n := len(w.sim.Orders()); n != 3 {
-		t.Errorf("%d orders, want 3", n)
+		t.Errorf("%d orders, want 4", n)
 	}
 }
