@@ -28,8 +28,8 @@ func (w *world) checkRefunded(r outbox.Request, s told) {
 	n := len(w.toldBack[key])
 	first := time.Now()
 	for id := range w.toldBack[key] {
-		if at, ok := w.sentAt[id]; ok && at.Before(first) {
-			first = at
+		if at := w.sentAt[id]; at.Before(first) {
+			first = at // zero where the process died with that commit
 		}
 	}
 	w.mu.Unlock()
