@@ -36,7 +36,8 @@ func hasEnded(r outbox.Request) bool {
 }
 
 // mayStand tells of a refund that nothing ends: the customer has all the time in the world, and no evidence of it is there,
-// since a person took it for one that came to be, its order's books are not ours to read, or another's can't be told from it.
+// since a person took it for one that came to be, its order's books are not ours to read, or nothing was paid back that
+// another refund of ours does not explain.
 func (w *world) mayStand(r outbox.Request) bool {
 	if w.customerTimeout > 0 || r.State != outbox.StateAwaitingRefund {
 		return false
@@ -45,17 +46,18 @@ func (w *world) mayStand(r outbox.Request) bool {
 	if !ok || w.lookups != simulator.LookupsShown {
 		return true
 	}
-	same, decided := 0, 0
+	done := 0
 	for _, e := range o.Refunds {
-		if oreOf(e.Amount) != r.AmountOre {
-			continue
-		}
-		same++
-		if e.Status == simulator.RefundDone {
-			decided++
+		if oreOf(e.Amount) == r.AmountOre && e.Status == simulator.RefundDone && e.At.After(w.sentAt[r.ID]) {
+			done++
 		}
 	}
-	return same != 1 || decided != 1
+	for _, other := range w.records() {
+		if other.OrderUUID == r.OrderUUID && other.AmountOre == r.AmountOre && other.State == outbox.StateRefunded {
+			done--
+		}
+	}
+	return done <= 0
 }
 
 // unended lists what is still on its way.

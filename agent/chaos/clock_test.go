@@ -51,6 +51,13 @@ func (c *clock) Skew() (time.Duration, bool) {
 	return c.wrong, c.dated
 }
 
+// right tells that the clock is right, and always was.
+func (c *clock) right() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.wrong == 0 && c.ntp && !c.lied
+}
+
 // set makes the wall clock wrong by d, and says whether the system believes it.
 func (c *clock) set(d time.Duration, ntp bool) {
 	c.mu.Lock()

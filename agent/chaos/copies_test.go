@@ -38,9 +38,9 @@ func (w *world) takeCopy() {
 		w.fail("copy the outbox: %v", err)
 		return
 	}
-	w.copied = map[string]bool{}
-	for id := range w.records() {
-		w.copied[id] = true
+	w.copied = map[string]uint64{}
+	for id, r := range w.records() {
+		w.copied[id] = r.Revision
 	}
 	w.note("the outbox is copied, with %d requests", len(w.copied))
 }
@@ -53,14 +53,14 @@ func (w *world) putCopyBack() {
 		return
 	}
 	records := w.records()
-	if records == nil {
-		return
+	if records == nil || !w.brokerKnowsMore(records) {
+		return // nobody but the API could tell that it is a copy, and the API does not always
 	}
 	w.count.fault("older copy put back")
 	w.mu.Lock()
 	w.older.Store(true)
 	for id := range records {
-		if !w.copied[id] {
+		if _, kept := w.copied[id]; !kept {
 			w.lost[id] = true
 		}
 	}
@@ -69,6 +69,18 @@ func (w *world) putCopyBack() {
 	p.die(atATime)
 	w.disk.putBack()
 	w.note("the copy is put back; %d requests are lost", len(w.lost))
+}
+
+// brokerKnowsMore tells whether the broker retains word that proves a newer copy. What has ended, and is not known, may
+// have been pruned.
+func (w *world) brokerKnowsMore(records map[string]outbox.Request) bool {
+	for id, r := range records {
+		s, ok := w.statusOf(r.Terminal, id)
+		if known, kept := w.copied[id]; ok && (kept && s.Revision > known || !kept && !s.Final) {
+			return true
+		}
+	}
+	return false
 }
 
 // copy implements disk.

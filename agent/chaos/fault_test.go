@@ -53,6 +53,10 @@ func (w *world) faultFor(op simulator.Operation, order, subject string, n int) (
 		} else {
 			f.Do.Wait = w.between(100*time.Millisecond, longestDelay, where+" wait", n)
 		}
+	case simulator.KindContradict:
+		if op != simulator.OpCreate {
+			f.Do.Message = "" // no order's uuid stands beside it, so without a success's message it would be a lie
+		}
 	case simulator.KindRateLimited:
 		f.Do.RetryAfter = w.between(time.Second, 8*time.Second, where+" wait", n)
 	}

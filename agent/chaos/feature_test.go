@@ -113,12 +113,12 @@ func (p *plan) drawBooks(r *draw) {
 	}
 }
 
-// books are the lags in which a refund shows.
-func (p plan) booksLag() time.Duration { return max(p.lag.History, p.lag.RefundStatus, p.lag.Details) }
+// booksLag is how late a refund shows in the books, which alone decide where they can be read.
+func (p plan) booksLag() time.Duration { return p.lag.History }
 
 // longest is the lag of whatever lags most.
 func (p plan) longestLag() time.Duration {
-	return max(p.lag.List, p.lag.Details, p.lag.Status, p.booksLag(), p.lag.References)
+	return max(p.lag.List, p.lag.Details, p.lag.Status, p.booksLag(), p.lag.RefundStatus, p.lag.References)
 }
 
 // searchable tells that a search can see our marks: the API lets us look, and shows them.

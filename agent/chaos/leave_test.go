@@ -191,7 +191,8 @@ func (w *world) checkDeadline(r outbox.Request) {
 	}
 	switch e := r.History[len(r.History)-1].Event; e {
 	case "DoubtTimeout", "CustomerTimeout":
-		if silent := time.Since(w.leave.heard); silent > deadlineSlack {
+		failed := time.Duration(w.now()) - time.Duration(w.unwritten.Load())
+		if silent := time.Since(w.leave.heard); silent > deadlineSlack && (w.unwritten.Load() == 0 || failed > deadlineSlack) {
 			w.failLocked("%s is %s by %s, and the API has said nothing for %v", r.ID, r.State, e, silent.Round(time.Second))
 		}
 	case "Resolved":
@@ -207,7 +208,7 @@ func (w *world) checkToldUnreachable() {
 	w.mu.Lock()
 	failing := w.leave.failing
 	w.mu.Unlock()
-	if failing.IsZero() || time.Since(failing) < 15*time.Second || p == nil || p.dead.Load() || time.Since(p.booted) < 20*time.Second || !w.connected() {
+	if failing.IsZero() || time.Since(failing) < 15*time.Second || p == nil || p.dead.Load() || time.Since(p.booted) < 20*time.Second || !w.connected() || w.withholds.Load() {
 		return
 	}
 	raw, _ := w.broker.Retained("tillpost/agent")

@@ -13,6 +13,7 @@ type pulse struct {
 	timers map[outbox.Timer]time.Time
 	calls  int
 	known  bool      // it was seen to enter its state, so nothing that moves it is missing here
+	ended  time.Time // when its time to live was first seen to be over
 	last   time.Time // of anything that happened to it
 }
 
@@ -52,6 +53,17 @@ func (w *world) beat(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 	}
 	if r.State != outbox.StateQueued && r.State != outbox.StateSending && p.known && p.calls == 0 && len(p.timers) == 0 {
 		w.failLocked("nothing moves %s: it is %s after %s, with no call under way and no timer", r.ID, r.State, e.Type)
+	}
+}
+
+// added begins to follow what was accepted.
+func (w *world) added(all []outbox.Added) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range all {
+		if a.Verdict == outbox.AddedNew && a.Request.Kind.Laned() && w.pulses[a.Request.Seq] == nil {
+			w.pulses[a.Request.Seq] = &pulse{r: a.Request, timers: map[outbox.Timer]time.Time{}, last: time.Now()}
+		}
 	}
 }
 
@@ -114,6 +126,7 @@ func (w *world) checkPulses() {
 	}
 	for _, p := range w.pulses {
 		p.fire(now)
+		w.checkLiving(p, now)
 		most := silence(p.r.State)
 		since := p.last
 		if w.trouble.After(since) {
@@ -124,6 +137,23 @@ func (w *world) checkPulses() {
 		}
 		w.failLocked("nothing has happened to %s for %v: it is %s, with %d calls under way and timers %v", p.r.ID, now.Sub(since).Round(time.Second), p.r.State, p.calls, p.left(now))
 		p.last = now
+	}
+}
+
+// livingSlack is how long after a time to live its end is on disk at the latest: a second, and what a slow card takes.
+const livingSlack = 5 * time.Second
+
+// checkLiving: the end of a time to live comes in time, wherever a request stands in its queue.
+func (w *world) checkLiving(p *pulse, now time.Time) {
+	left, ok := p.r.LiveFor(w.clock.Now())
+	switch {
+	case p.r.State != outbox.StateQueued || !ok || left > 0 || w.trouble == now || !w.clock.right():
+		p.ended = time.Time{}
+	case p.ended.IsZero():
+		p.ended = now
+	case now.Sub(p.ended) > livingSlack:
+		w.failLocked("the time to live of %s ended %v ago, and it is still queued", p.r.ID, -left)
+		p.ended = now
 	}
 }
 

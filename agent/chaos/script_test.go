@@ -198,9 +198,12 @@ func (s *script) trouble() {
 	case 5:
 		during("broker stopped", w.broker.Stop, w.broker.Start)
 	case 6:
+		if w.has(fCopies) {
+			return // what would tell an older copy would be gone
+		}
 		during("broker lost its memory", func() { w.broker.Stop(); w.broker.Forget(); w.tills.forgot = true }, w.broker.Start)
 	case 7:
-		during("broker withholds acknowledgements", func() { w.broker.Hold(true) }, func() { w.broker.Hold(false) })
+		during("broker withholds acknowledgements", func() { w.withholds.Store(true); w.broker.Hold(true) }, func() { w.withholds.Store(false); w.broker.Hold(false) })
 	case 8, 9:
 		once("terminal busy", func() { _ = w.sim.SetBusyFor(terminal, lasts) })
 	case 10:

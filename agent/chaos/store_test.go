@@ -103,11 +103,13 @@ func (s *store) writeAtOnce(grows bool, what string, n int, do func() error) err
 		return outbox.ErrClosed
 	}
 	if full := w.full.Load(); full == 2 || full == 1 && grows {
+		w.unwritten.Store(int64(at))
 		w.count.faults["disk full"].Add(1)
 		return outbox.ErrFull
 	}
 	if !w.calm.Load() && w.chance(w.uncertain, "uncertain "+what, at, n) {
 		// The last sync failed. What was written may be there all the same.
+		w.unwritten.Store(int64(at))
 		w.count.faults["commit uncertain"].Add(1)
 		if w.chance(0.5, "written "+what, at, n) {
 			_ = do() // refused or not, the answer is the same
@@ -128,6 +130,7 @@ func (s *store) Add(ctx context.Context, rs ...outbox.Request) (added []outbox.A
 	if err != nil {
 		return nil, err
 	}
+	s.p.w.added(added)
 	return added, nil
 }
 
@@ -163,9 +166,9 @@ func (s *store) PutBlob(ctx context.Context, name string, data []byte) error {
 	return s.writeAtOnce(false, "blob "+name, len(data), func() error { return s.Outbox.PutBlob(ctx, name, data) })
 }
 
-// Distrust implements agent.Outbox.
+// Distrust implements agent.Outbox; it takes no time either.
 func (s *store) Distrust(ctx context.Context, generation uint64) (inDoubt int, err error) {
-	err = s.write(false, "distrust", 0, func() (err error) { inDoubt, err = s.Outbox.Distrust(ctx, generation); return err })
+	err = s.writeAtOnce(false, "distrust", 0, func() (err error) { inDoubt, err = s.Outbox.Distrust(ctx, generation); return err })
 	return inDoubt, err
 }
 

@@ -28,8 +28,8 @@ func (w *world) checkRefunded(r outbox.Request, s told) {
 	n := len(w.toldBack[key])
 	first := time.Now()
 	for id := range w.toldBack[key] {
-		if at, ok := w.sentAt[id]; ok && at.Before(first) {
-			first = at
+		if at := w.sentAt[id]; at.Before(first) {
+			first = at // zero where the process died with that commit
 		}
 	}
 	w.mu.Unlock()
@@ -126,6 +126,8 @@ func (w *world) knowable(r outbox.Request, o simulator.Order) bool {
 	switch {
 	case r.Settled != nil || w.older.Load():
 		return false
+	case w.lookups == simulator.LookupsHidden:
+		return false // an order that the API does not know for long is turned down
 	case w.hinted[o.UUID]:
 		return w.lookups != simulator.LookupsShown || w.lag.References >= 0
 	}

@@ -68,14 +68,17 @@ type world struct {
 	trouble time.Time       // when more was wrong last than single calls
 	hinted  map[string]bool // orders that a callback named, and was told 204
 	// Of an older copy that was put back: what it held, and what was accepted after it.
-	older        atomic.Bool
-	copied, lost map[string]bool
-	sentAt       map[string]time.Time          // when a request was first on its way
-	toldBack     map[refundKey]map[string]bool // refunds that were told done
-	accepting    bool                          // an operator is to accept it while no process runs
-	refusing     atomic.Bool
-	said         atomic.Pointer[string] // the message of the last reply that was no success
-	menus        menus
+	older     atomic.Bool
+	copied    map[string]uint64 // with their revisions
+	lost      map[string]bool
+	sentAt    map[string]time.Time          // when a request was first on its way
+	toldBack  map[refundKey]map[string]bool // refunds that were told done
+	accepting bool                          // an operator is to accept it while no process runs
+	refusing  atomic.Bool
+	withholds atomic.Bool
+	unwritten atomic.Int64           // when a write last failed, as of now
+	said      atomic.Pointer[string] // the message of the last reply that was no success
+	menus     menus
 }
 
 // result is what came of a schedule.
@@ -219,6 +222,8 @@ const (
 	breath = 20 * time.Second
 	// lateLook covers the next look, a minute apart, at what ended without a payment.
 	lateLook = 65 * time.Second
+	// notOurs covers the rounds after which details are known not to be ours to read, and a look after them.
+	notOurs = 4 * time.Minute
 )
 
 // await lets time pass until every request has ended, and what was paid late has had the time to be seen.
@@ -230,6 +235,9 @@ func (w *world) await() {
 	time.Sleep(w.longestLag())
 	if w.mayBeLate() {
 		time.Sleep(lateLook)
+		if w.has(fCallbacks) && w.lookups != simulator.LookupsShown {
+			time.Sleep(notOurs)
+		}
 	}
 	for end := time.Now().Add(patience); time.Now().Before(end) && len(w.unended()) > 0; {
 		time.Sleep(time.Second) // a late look may reopen nothing, but a follower may just have begun

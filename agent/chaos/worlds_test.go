@@ -41,12 +41,18 @@ var worldMutants = map[string]worldMutant{
 			rec.rewrite(http.StatusTooManyRequests, "Too Many Attempts.")
 		}
 	}}},
-	"what was found is not polled": {by: "nothing ", o: options{step: func(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
+	"what was found is not polled": {by: "nothing has happened", o: options{step: func(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
 		after, fx := outbox.Step(r, e)
 		if r.State == outbox.StateInDoubt && after.State == outbox.StateAwaitingCustomer {
 			fx = slices.DeleteFunc(fx, func(f outbox.Effect) bool { return f.Type == outbox.Query || f.Timer == outbox.TimerPoll })
 		}
 		return after, fx
+	}}},
+	"the end of a time to live is overlooked": {by: "the time to live of", o: options{step: func(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
+		if e.Type == outbox.Expired {
+			return r, []outbox.Effect{{Type: outbox.Ignored}}
+		}
+		return outbox.Step(r, e)
 	}}},
 	"amounts below zero are taken for all there is": {by: "is refused", o: options{misread: func(op simulator.Operation, rec *recorder) {
 		if op == simulator.OpOrderDetails {
