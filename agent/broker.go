@@ -23,7 +23,8 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 	}
 	a.publish.kept = newKept()
 	broker, err := mqtt.NewBroker(mqtt.BrokerOptions{
-		Listen: c.Listen, Topics: topics, CertFile: c.CertFile, KeyFile: c.KeyFile, UsersFile: c.UsersFile,
+		Listen: c.Listen, WebSocketListen: c.WebSocketListen, WebSocketOrigins: c.WebSocketOrigins,
+		Topics: topics, CertFile: c.CertFile, KeyFile: c.KeyFile, UsersFile: c.UsersFile,
 		ReadSecret: config.ReadSecretFile, Statuses: &keptStatuses{p: a.publish}, Log: a.log, CloseGrace: busGrace,
 	}, handlers)
 	if err != nil {
@@ -33,7 +34,11 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 		return nil, err
 	}
 	a.log.Info("tills connect to the embedded broker", "address", broker.Addr(), "tls", c.CertFile != "", "users", c.UsersFile != "")
-	if c.UsersFile != "" && c.CertFile == "" && beyondLoopback(broker.Addr()) {
+	if broker.WebSocketAddr() != "" {
+		a.log.Info("tills in a browser connect over WebSockets", "address", broker.WebSocketAddr(), "path", "/mqtt", "tls", c.CertFile != "", "origins", c.WebSocketOrigins)
+	}
+	far := beyondLoopback(broker.Addr()) || broker.WebSocketAddr() != "" && beyondLoopback(broker.WebSocketAddr())
+	if c.UsersFile != "" && c.CertFile == "" && far {
 		a.log.Warn("tills send their passwords unencrypted; set cert_file and key_file in [mqtt.embedded]")
 	}
 	return broker, nil

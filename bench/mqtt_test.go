@@ -30,6 +30,12 @@ func connect(tb testing.TB, addr, id string) *till {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return greet(tb, conn, id)
+}
+
+// greet logs in over a connection, which ends with the benchmark.
+func greet(tb testing.TB, conn net.Conn, id string) *till {
+	tb.Helper()
 	tb.Cleanup(func() { _ = conn.Close() })
 	c := &till{conn: conn, reader: bufio.NewReaderSize(conn, 64<<10)}
 	const cleanSession = 2

@@ -32,9 +32,15 @@ type shop struct {
 	broker string // one of brokers
 	api    string // host:port; "" is one that is not there
 	addr   string // where tills connect
+	web    string // where they do over WebSockets, with the embedded broker
 	dir    string // "" is one of its own; else an outbox may be there
 	policy string // lines of [policy]
 	tables string
+	// retention is how long statuses stay at the broker; "" is as it comes.
+	retention string
+	// away is between the agent and its mosquitto, where it is wanted; tills go past it.
+	away  bool
+	proxy *mqtttest.Proxy
 }
 
 // config writes the configuration, having started the broker or chosen its address.
@@ -47,15 +53,23 @@ func (s *shop) config(tb testing.TB) string {
 		s.api = "127.0.0.1:1" // nobody listens there
 	}
 	broker := "[mqtt]\n"
+	if s.retention != "" {
+		broker += fmt.Sprintf("status_retention = %q\n", s.retention)
+	}
 	if s.broker != brokerEmbedded {
 		options := mqtttest.Packaged()
 		options.Persistence = s.broker == brokerMosquitto
 		m := mqtttest.StartMosquitto(tb, options)
 		s.addr = m.Addr
-		broker += fmt.Sprintf("url = %q\n", m.URL)
+		url := m.URL
+		if s.away {
+			s.proxy = mqtttest.NewProxy(tb, m.Addr)
+			url = "tcp://" + s.proxy.Addr()
+		}
+		broker += fmt.Sprintf("url = %q\n", url)
 	} else {
-		s.addr = proctest.FreeAddr(tb)
-		broker += fmt.Sprintf("[mqtt.embedded]\nlisten = %q\n", s.addr)
+		s.addr, s.web = proctest.FreeAddr(tb), proctest.FreeAddr(tb)
+		broker += fmt.Sprintf("[mqtt.embedded]\nlisten = %q\nwebsocket_listen = %q\n", s.addr, s.web)
 	}
 	return fmt.Sprintf(`
 [store]

@@ -22,12 +22,15 @@ func TestEmbeddedBrokerPage(t *testing.T) {
 	for _, m := range fence.FindAllStringSubmatch(read(t, "embedded-broker.md"), -1) {
 		blocks = append(blocks, m[3])
 	}
-	if len(blocks) != 2 {
+	if len(blocks) != 3 {
 		t.Fatalf("the page has %d blocks", len(blocks))
 	}
 	rest := "terminals = [\"TRML1216693970\"]\n[api]\nbase_url = \"https://api.example.com/api/v1\"\n"
 	if c, err := config.Parse("page", []byte(rest+blocks[0])); err != nil || c.MQTT.Embedded == nil || c.MQTT.Embedded.UsersFile == "" {
 		t.Errorf("the configuration: %v", err)
+	}
+	if c, err := config.Parse("page", []byte(rest+blocks[2])); err != nil || c.MQTT.Embedded.WebSocketListen == "" || len(c.MQTT.Embedded.WebSocketOrigins) != 1 {
+		t.Errorf("the configuration for browsers: %v", err)
 	}
 	topics := mqtt.Topics{Prefix: "tillpost"}
 	if _, err := mqtt.ParseUsers(topics, strings.ReplaceAll(blocks[1], "HASH", string(hash))); err != nil {

@@ -20,7 +20,14 @@ import (
 type BrokerOptions struct {
 	// Listen is host:port; port 0 takes a free one, see [Broker.Addr].
 	Listen string
-	Topics Topics
+	// WebSocketListen is the same for MQTT over WebSockets, at the path /mqtt;
+	// "" is off. All else that is said here holds for both.
+	WebSocketListen string
+	// WebSocketOrigins are the pages that may connect over WebSockets, as
+	// browsers name them in Origin: scheme, host, and port where it is not the
+	// scheme's own. A client that names no origin is no page.
+	WebSocketOrigins []string
+	Topics           Topics
 	// CertFile and KeyFile are PEM files, both set or both empty. With them
 	// the broker speaks TLS only.
 	CertFile, KeyFile string
@@ -70,10 +77,10 @@ func (o *BrokerOptions) setDefaults() {
 // one after the other, those of several tills wait side by side. They are not
 // passed on to other clients.
 //
-// mochi does the protocol; what it does after a publish is done here, for its
-// own delivery blocks the publisher behind a client that does not read, drops
-// what a client is too slow for, and stalls MQTT 5 clients that set a Receive
-// Maximum.
+// mochi decodes and encodes, and knows who subscribed to what. All else is done
+// here: its own delivery blocks the publisher behind a client that does not
+// read, drops what a client is too slow for, and confuses the packet ids of the
+// two directions.
 type Broker struct {
 	options  BrokerOptions
 	handlers Handlers
@@ -101,11 +108,14 @@ type Broker struct {
 
 	serving sync.WaitGroup
 	backlog backlog
+	// subscriptions counts those of all clients.
+	subscriptions atomic.Int64
 
-	mu       sync.Mutex
-	listener net.Listener
-	peers    map[*peer]struct{}
-	byID     map[string]*peer
+	mu         sync.Mutex
+	listener   net.Listener
+	webSockets net.Listener // nil without
+	peers      map[*peer]struct{}
+	byID       map[string]*peer
 }
 
 var _ Bus = (*Broker)(nil)
@@ -141,11 +151,11 @@ func NewBroker(options BrokerOptions, handlers Handlers) (*Broker, error) {
 	if _, err := b.files.load(); err != nil {
 		return nil, err
 	}
-	b.server = newServer(&hook{b: b})
+	b.server = newServer()
 	return b, nil
 }
 
-// Listen opens the address, so that a failure to do so is known before Run.
+// Listen opens the addresses, so that a failure to do so is known before Run.
 // Who does not call Run afterwards, calls Close.
 func (b *Broker) Listen() error {
 	b.mu.Lock()
@@ -153,35 +163,53 @@ func (b *Broker) Listen() error {
 	if b.listener != nil {
 		return nil
 	}
-	// A peer that vanished is noticed within a minute, also where its MQTT
-	// keepalive is off.
-	config := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
-	ln, err := config.Listen(context.Background(), "tcp", b.options.Listen)
+	ln, err := listen(b.options.Listen)
 	if err != nil {
 		return fmt.Errorf("open the address for tills: %w; stop what has it, or choose another with mqtt.embedded.listen; if it is a broker of yours, name it as mqtt.url", err)
+	}
+	if b.options.WebSocketListen != "" {
+		if b.webSockets, err = listen(b.options.WebSocketListen); err != nil {
+			_ = ln.Close() // nobody has connected yet
+			return fmt.Errorf("open the address for tills in a browser: %w; stop what has it, or choose another with mqtt.embedded.websocket_listen", err)
+		}
 	}
 	b.listener = ln
 	return nil
 }
 
-// Addr is the address as listened on, host:port, after Listen.
-func (b *Broker) Addr() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.listener == nil {
-		return ""
-	}
-	return b.listener.Addr().String()
+// listen has a peer that vanished noticed within a minute, also where its MQTT
+// keepalive is off.
+func listen(address string) (net.Listener, error) {
+	config := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
+	return config.Listen(context.Background(), "tcp", address)
 }
 
-// Close gives the address back, for a caller that does not Run.
+// Addr is the address as listened on, host:port, after Listen.
+func (b *Broker) Addr() string { return b.addr(&b.listener) }
+
+// WebSocketAddr is the same of the address for WebSockets, "" without one.
+func (b *Broker) WebSocketAddr() string { return b.addr(&b.webSockets) }
+
+func (b *Broker) addr(ln *net.Listener) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if *ln == nil {
+		return ""
+	}
+	return (*ln).Addr().String()
+}
+
+// Close gives the addresses back, for a caller that does not Run.
 func (b *Broker) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.listener == nil {
-		return nil
+	var errs []error
+	for _, ln := range []net.Listener{b.listener, b.webSockets} {
+		if ln != nil {
+			errs = append(errs, ln.Close())
+		}
 	}
-	return b.listener.Close()
+	return errors.Join(errs...)
 }
 
 // Connected implements Bus: it tells whether tills can connect.
@@ -199,7 +227,10 @@ func (b *Broker) Run(ctx context.Context) error {
 	b.up.Store(true)
 	b.handlers.Up()
 	var running sync.WaitGroup
-	running.Go(b.accept)
+	running.Go(func() { b.accept(b.listener, func(conn net.Conn) net.Conn { return conn }) })
+	if b.webSockets != nil {
+		running.Go(func() { b.accept(b.webSockets, b.overWebSocket) })
+	}
 	running.Go(func() { b.watchFiles(ctx) })
 	<-ctx.Done()
 	_ = b.Close() // what it could say is that it was closed before
@@ -214,10 +245,10 @@ func (b *Broker) Run(ctx context.Context) error {
 	return nil
 }
 
-// accept lets tills in until the listener is closed.
-func (b *Broker) accept() {
+// accept lets tills in until the listener is closed. over is how they speak MQTT.
+func (b *Broker) accept(ln net.Listener, over func(net.Conn) net.Conn) {
 	for {
-		conn, err := b.listener.Accept()
+		conn, err := ln.Accept()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
@@ -233,7 +264,7 @@ func (b *Broker) accept() {
 		if certificate := b.files.certificate.Load(); certificate != nil {
 			conn = tls.Server(conn, b.files.tlsConfig())
 		}
-		if p := b.admit(conn); p != nil {
+		if p := b.admit(over(conn)); p != nil {
 			b.serving.Go(func() { b.serve(p) })
 		}
 	}
@@ -263,7 +294,7 @@ func (b *Broker) Publish(m Message) Token {
 		decide(ErrNotConnected)
 		return t
 	}
-	b.tell(m, "")
+	b.tell(m, "", 1)
 	decide(nil)
 	return t
 }

@@ -89,7 +89,7 @@ func TestBrokerFloods(t *testing.T) {
 	silent := dialWire(t, b.Broker, 4) // has said nothing yet, and counts
 	w := dialWire(t, b.Broker, 4)
 	w.hello(nil)
-	for n := range 100 {
+	for n := range 2000 {
 		w.subscribe(fmt.Sprint("test/", n), nil)
 	}
 	pk := packets.Packet{
@@ -102,7 +102,10 @@ func TestBrokerFloods(t *testing.T) {
 	}
 	w.write(buf.Bytes())
 	if ack, _ := w.read(); !bytes.Equal(ack.ReasonCodes, []byte{1, 0x80}) {
-		t.Errorf("the 101st subscription: %x", ack.ReasonCodes)
+		t.Errorf("the 2,001st subscription: %x", ack.ReasonCodes)
+	}
+	if !strings.Contains(b.log.String(), "most=2000") {
+		t.Error("the log does not name the bound")
 	}
 	third := dialWire(t, b.Broker, 4)
 	third.hello(nil)

@@ -6,6 +6,20 @@ import "strings"
 // time that mochi takes for one grows with the square of its levels.
 const maxBrokerTopic = 1024
 
+// validFilter tells whether a filter keeps MQTT's rules: + is a whole level, #
+// is one too, and the last.
+func validFilter(filter string) bool {
+	if filter == "" {
+		return false
+	}
+	for level := range strings.SplitSeq(strings.TrimSuffix(filter, "#"), "/") {
+		if level != "+" && strings.ContainsAny(level, "+#") {
+			return false
+		}
+	}
+	return filter == "#" || !strings.HasSuffix(filter, "#") || strings.HasSuffix(filter, "/#")
+}
+
 // filterMatches tells whether a topic filter with + and # matches a topic.
 func filterMatches(filter, topic string) bool {
 	for {

@@ -52,18 +52,17 @@ type peer struct {
 	ended chan struct{}
 
 	// These belong to the goroutine that reads.
-	greeted  bool
-	header   []byte
-	existing []bool
-	replays  []packets.Subscription
-	taking   bool // a request of its is being taken
+	greeted bool
+	header  []byte
+	taking  bool // a request of its is being taken
+	filters map[string]struct{}
+	// received are the QoS 2 messages that it has not released yet.
+	received packetIDs
 
 	// client is set before the peer can be found by its id.
 	client  *mochi.Client
 	account atomic.Pointer[account]
-	unacked atomic.Int32
-	// nextID is guarded by Broker.telling.
-	nextID uint16
+	told    toldIDs
 
 	mu       sync.Mutex
 	room     sync.Cond
@@ -75,7 +74,7 @@ type peer struct {
 }
 
 func newPeer(conn net.Conn, total *backlog) *peer {
-	p := &peer{Conn: conn, total: total, ended: make(chan struct{})}
+	p := &peer{Conn: conn, total: total, ended: make(chan struct{}), filters: map[string]struct{}{}}
 	p.room.L = &p.mu
 	// An error shows at the first read.
 	_ = conn.SetDeadline(time.Now().Add(greetingTimeout))
@@ -176,11 +175,14 @@ func (p *peer) next() ([]byte, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.err != nil || len(p.pending) == 0 {
-		p.flushing, p.pending = false, nil
-		p.room.Broadcast()
+		p.pending = nil
 		if p.closing {
+			p.mu.Unlock()
 			_ = p.Conn.Close() // nobody is left to tell
+			p.mu.Lock()
 		}
+		p.flushing = false
+		p.room.Broadcast()
 		return nil, false
 	}
 	n := min(len(p.pending), peerPiece)
@@ -206,7 +208,8 @@ func (p *peer) waitForRoom() bool {
 }
 
 // Close ends the reading at once; what was written before still goes out, for
-// it may be the reason why.
+// it may be the reason why. It does not wait for that, nor for what TLS and
+// WebSockets have to say at the end.
 func (p *peer) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -215,11 +218,12 @@ func (p *peer) Close() error {
 	}
 	p.closing = true
 	p.room.Broadcast()
-	if !p.flushing {
-		return p.Conn.Close()
-	}
 	_ = p.SetReadDeadline(time.Now())
 	_ = p.SetWriteDeadline(time.Now().Add(lastWords))
+	if !p.flushing {
+		p.flushing = true
+		go p.flush()
+	}
 	return nil
 }
 
@@ -232,7 +236,7 @@ func (p *peer) waitClosed() {
 	}
 }
 
-// SetDeadline is mochi's, for the keepalive: it is about reading only.
+// SetDeadline bounds reading only.
 func (p *peer) SetDeadline(t time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

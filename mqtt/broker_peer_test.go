@@ -51,6 +51,39 @@ func TestPeerGreetingTimeout(t *testing.T) {
 	}
 }
 
+// TestWebSocketGreetingTimeout: opening a WebSocket and the login share the ten
+// seconds.
+func TestWebSocketGreetingTimeout(t *testing.T) {
+	t.Parallel()
+	for name, said := range map[string]string{
+		"nothing": "", "half a request": "GET /mqtt HTTP/1.1\r\nHost",
+		"no login": "GET /mqtt HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newTestBroker(t)
+			ours, theirs := net.Pipe()
+			p := b.admit(b.overWebSocket(ours))
+			go b.serve(p)
+			go func() { _, _ = io.Copy(io.Discard, theirs) }()
+			time.Sleep(greetingTimeout / 2)
+			if _, err := io.WriteString(theirs, said); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(greetingTimeout/2 - time.Millisecond)
+			synctest.Wait()
+			if p.gone() {
+				t.Errorf("%s: closed too early", name)
+			}
+			time.Sleep(time.Millisecond)
+			synctest.Wait()
+			if len(b.everybody()) != 0 {
+				t.Errorf("%s: still open after ten seconds", name)
+			}
+		})
+	}
+}
+
 var helloFrame = []byte{0x10, 13, 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 60, 0, 1, 'x'}
 
 // readsAll connects a client that subscribes to everything, and is not interested.
@@ -76,7 +109,7 @@ func TestPeerKeepAlive(t *testing.T) {
 		theirs := readsAll(t, b)
 		for range 89 {
 			time.Sleep(time.Second)
-			b.tell(Message{Topic: "test/agent", Payload: []byte("x")}, "")
+			b.tell(Message{Topic: "test/agent", Payload: []byte("x")}, "", 1)
 		}
 		time.Sleep(999 * time.Millisecond)
 		synctest.Wait()
@@ -244,7 +277,7 @@ func TestBrokerLastWordsRead(t *testing.T) {
 			b := newTestBroker(t)
 			theirs := readsAll(t, b)
 			synctest.Wait()
-			b.tell(Message{Topic: "test/agent", Payload: []byte("offline")}, "")
+			b.tell(Message{Topic: "test/agent", Payload: []byte("offline")}, "", 1)
 			begun := time.Now()
 			want := time.Second
 			if acknowledges {

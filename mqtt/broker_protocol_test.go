@@ -166,19 +166,26 @@ func TestBrokerReceiveMaximum(t *testing.T) {
 	w.hello(func(pk *packets.Packet) { pk.Properties.ReceiveMaximum = 20 })
 	w.subscribe("test/agent", nil)
 	unacked := 0
+	var ids []byte
 	for n := range 200 {
 		b.tell("test/agent", fmt.Sprint(n))
 		pk, _ := w.read()
 		if string(pk.Payload) != fmt.Sprint(n) {
 			t.Fatalf("message %d is %q", n, pk.Payload)
 		}
-		unacked += int(pk.FixedHeader.Qos)
+		if pk.FixedHeader.Qos > 0 {
+			unacked++
+			ids = append(ids, byte(pk.PacketID))
+		}
 		if n == 100 {
 			if unacked != 20 {
 				t.Errorf("%d with QoS 1 and none acknowledged", unacked)
 			}
-			for range 20 {
-				w.write([]byte{packets.Puback << 4, 2, 0, 1})
+			for range 20 { // what was acknowledged once counts once
+				w.write([]byte{packets.Puback << 4, 2, 0, ids[0]})
+			}
+			for _, id := range ids[1:] {
+				w.write([]byte{packets.Puback << 4, 2, 0, id})
 			}
 			w.write([]byte{packets.Pingreq << 4, 0})
 			w.read()

@@ -12,8 +12,8 @@ import (
 const replayBatch = 64
 
 // tell keeps a retained message and hands it to all who read its topic. origin
-// is the client id of the sender, "" for the agent.
-func (b *Broker) tell(m Message, origin string) {
+// is the client id of the sender, "" for the agent, qos what it was sent with.
+func (b *Broker) tell(m Message, origin string, qos byte) {
 	b.telling.Lock()
 	defer b.telling.Unlock()
 	if m.Retained && b.keeps(m.Topic) {
@@ -26,6 +26,7 @@ func (b *Broker) tell(m Message, origin string) {
 		if p := b.peer(id); p != nil {
 			// A message that comes because the subscription stands is not
 			// retained but new, unless the client asked to be told.
+			sub.Qos = min(sub.Qos, qos)
 			p.tell(m, sub, m.Retained && sub.RetainAsPublished)
 		}
 	}
@@ -97,19 +98,19 @@ func (p *peer) tell(m Message, sub packets.Subscription, retained bool) {
 	}
 	// No session outlives its connection, so nothing would ever be sent again:
 	// beyond what a client wants to acknowledge, QoS 0 does as well.
-	if sub.Qos > 0 && p.unacked.Load() < p.mostUnacked() {
-		p.unacked.Add(1)
-		p.nextID = max(p.nextID+1, 1)
-		pk.FixedHeader.Qos, pk.PacketID = 1, p.nextID
+	if sub.Qos > 0 {
+		if id, ok := p.told.next(p.mostUnacked()); ok {
+			pk.FixedHeader.Qos, pk.PacketID = 1, id
+		}
 	}
 	if err := p.client.WritePacket(pk); err != nil && pk.FixedHeader.Qos > 0 {
-		p.unacked.Add(-1) // too large for the client, or its connection has ended
+		p.told.done(pk.PacketID) // too large for the client, or its connection has ended
 	}
 }
 
-func (p *peer) mostUnacked() int32 {
+func (p *peer) mostUnacked() int {
 	if m := p.client.Properties.Props.ReceiveMaximum; m > 0 {
-		return min(int32(m), maxUnacked)
+		return min(int(m), maxUnacked)
 	}
 	return maxUnacked
 }
@@ -120,7 +121,7 @@ func (p *peer) mostUnacked() int32 {
 func (b *Broker) lastWordsRead(grace time.Duration) {
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
-	unread := func(p *peer) bool { return p.unacked.Load() > 0 && !p.gone() }
+	unread := func(p *peer) bool { return p.told.any() && !p.gone() }
 	for slices.ContainsFunc(b.everybody(), unread) {
 		select {
 		case <-b.acks:

@@ -68,7 +68,7 @@ var (
 	ErrConnectionLost = errors.New("the connection to the broker ended before it acknowledged the message")
 )
 
-// Delivery is a message from the broker. Exactly one of Ack and Fail has to be
+// Delivery is a message from the broker. Exactly one of Ack, Refuse and Fail has to be
 // called, from any goroutine; further calls do nothing.
 type Delivery struct {
 	Topic   string
@@ -80,6 +80,8 @@ type Delivery struct {
 	Duplicate bool
 
 	settle func(error)
+	// refused is nil where a bus has no way to say it.
+	refused func(*Rejection)
 }
 
 // NewDelivery is for those who implement a Bus. It calls settle once: with nil
@@ -102,6 +104,15 @@ var errUnnamed = errors.New("no reason given")
 // the connection that brought the message has ended, it comes again all the
 // same.
 func (d Delivery) Ack() { d.settle(nil) }
+
+// Refuse is Ack for a message that was refused at the door. A bus that can tells
+// its sender why, beside what is published about it.
+func (d Delivery) Refuse(why *Rejection) {
+	if d.refused != nil {
+		d.refused(why)
+	}
+	d.Ack()
+}
 
 // Fail says that the message could not be taken, because a durable write
 // failed. Neither it nor anything delivered later is acknowledged any more,

@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"net"
+	"strings"
 
 	"tillpost/agent/config"
 	"tillpost/mqtt"
@@ -17,8 +18,32 @@ func (c *checker) embedded(fs *findings) {
 		users = "for the users in " + e.UsersFile
 	}
 	fs.ok("inside tillpost, at %s; %s", e.Listen, users)
-	if !loopback(host) && e.CertFile == "" {
+	far := !loopback(host)
+	if e.WebSocketListen != "" {
+		pages := "no page in a browser may connect there"
+		if len(e.WebSocketOrigins) > 0 {
+			pages = "for pages of " + strings.Join(e.WebSocketOrigins, ", ")
+		}
+		fs.ok("over WebSockets at %s, path /mqtt; %s", e.WebSocketListen, pages)
+		far = far || beyondLoopback(e.WebSocketListen)
+		mixedContent(fs, e)
+	}
+	if far && e.CertFile == "" {
 		fs.warn("set mqtt.embedded.cert_file and key_file", "it is not encrypted: orders and passwords can be read in the shop's network")
+	}
+}
+
+// mixedContent tells of pages that their browser keeps from a broker without TLS, unless it is on the same machine.
+func mixedContent(fs *findings, e *config.Embedded) {
+	if e.CertFile != "" || !beyondLoopback(e.WebSocketListen) {
+		return
+	}
+	for _, origin := range e.WebSocketOrigins {
+		if strings.HasPrefix(origin, "https:") {
+			fs.warn("set mqtt.embedded.cert_file and key_file, and have the page connect to wss://",
+				"a page of %s may not connect to ws:// on another machine: browsers call it mixed content", origin)
+			return
+		}
 	}
 }
 

@@ -23,6 +23,9 @@ func (c *checker) ports(ctx context.Context, locked bool, d daemonFacts) []Findi
 	}
 	if e := c.cfg.MQTT.Embedded; e != nil {
 		c.port(ctx, fs, "mqtt.embedded.listen", e.Listen, locked || d.ours)
+		if e.WebSocketListen != "" {
+			c.port(ctx, fs, "mqtt.embedded.websocket_listen", e.WebSocketListen, locked || d.ours)
+		}
 	}
 	return fs.done()
 }

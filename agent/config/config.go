@@ -86,6 +86,9 @@ type MQTT struct {
 	KeyFile  string
 	// TopicPrefix has no wildcard and neither begins nor ends with a slash.
 	TopicPrefix string
+	// StatusRetention is how long the status of a request that has ended stays
+	// retained at the broker; a second or more.
+	StatusRetention time.Duration
 	// Embedded is nil where URL is set.
 	Embedded *Embedded
 }
@@ -97,8 +100,14 @@ type Embedded struct {
 	// CertFile and KeyFile are both set or both empty.
 	CertFile string
 	KeyFile  string
-	// UsersFile is set wherever Listen is reachable from other machines.
+	// UsersFile is set wherever Listen or WebSocketListen is reachable from
+	// other machines.
 	UsersFile string
+	// WebSocketListen is host:port for tills in a browser, "" for none.
+	WebSocketListen string
+	// WebSocketOrigins are the pages that may connect there, as browsers name
+	// them; empty without WebSocketListen.
+	WebSocketOrigins []string
 }
 
 // Outbox is the file of requests.
@@ -209,7 +218,7 @@ func defaults() *Config {
 	return &Config{
 		Store: Store{Currency: "NOK"},
 		API:   API{Timeout: 30 * time.Second, RequestsPerMinute: 180},
-		MQTT:  MQTT{TopicPrefix: defaultTopicPrefix},
+		MQTT:  MQTT{TopicPrefix: defaultTopicPrefix, StatusRetention: 24 * time.Hour},
 		Outbox: Outbox{
 			Path:      defaultOutboxPath(),
 			Retention: 720 * time.Hour,

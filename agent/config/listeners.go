@@ -2,7 +2,9 @@ package config
 
 import (
 	"net"
+	"slices"
 	"strings"
+	"time"
 )
 
 func (r *reader) mqtt(t *table, m *MQTT) {
@@ -14,6 +16,7 @@ func (r *reader) mqtt(t *table, m *MQTT) {
 		// Mosquitto refuses ids with slashes where its ACL has patterns.
 		m.ClientID = strings.ReplaceAll(m.TopicPrefix, "/", "-")
 	}
+	t.durationFrom(time.Second, "status_retention", &m.StatusRetention)
 	t.text("username", &m.Username, notEmpty)
 	t.text("password_file", &m.PasswordFile, notEmpty)
 	t.text("ca_file", &m.CAFile, notEmpty)
@@ -60,10 +63,27 @@ func (r *reader) embedded(t *table) *Embedded {
 	t.text("key_file", &e.KeyFile, notEmpty)
 	t.text("users_file", &e.UsersFile, notEmpty)
 	t.pair("cert_file", "key_file")
-	if listensBeyondLoopback(e.Listen) && e.UsersFile == "" && !r.bad["mqtt.embedded.users_file"] {
-		r.fault("mqtt.embedded.listen", "lets every machine that reaches it order and refund", "add users_file, or listen on 127.0.0.1")
+	t.text("websocket_listen", &e.WebSocketListen, isListen)
+	r.origins(t, e)
+	for key, listen := range map[string]string{"listen": e.Listen, "websocket_listen": e.WebSocketListen} {
+		if listen != "" && listensBeyondLoopback(listen) && e.UsersFile == "" && !r.bad["mqtt.embedded.users_file"] {
+			r.fault("mqtt.embedded."+key, "lets every machine that reaches it order and refund", "add users_file, or listen on 127.0.0.1")
+		}
 	}
 	return e
+}
+
+// origins reads which pages may connect over WebSockets.
+func (r *reader) origins(t *table, e *Embedded) {
+	list, set := t.texts("websocket_origins", `a list of origins, such as ["https://till.shop.example"]`, isOrigin)
+	for _, origin := range list {
+		if origin = canonicalOrigin(origin); !slices.Contains(e.WebSocketOrigins, origin) {
+			e.WebSocketOrigins = append(e.WebSocketOrigins, origin)
+		}
+	}
+	if _, listens := t.values["websocket_listen"]; set && !listens {
+		r.fault(join(t.path, "websocket_origins"), "has no effect without websocket_listen", "add websocket_listen, or take the key out")
+	}
 }
 
 // pair checks that of two keys the file has both or none.
@@ -102,6 +122,9 @@ func (r *reader) listeners(c *Config) {
 	}
 	if c.MQTT.Embedded != nil {
 		all = append(all, listener{"mqtt.embedded.listen", c.MQTT.Embedded.Listen})
+		if listen := c.MQTT.Embedded.WebSocketListen; listen != "" {
+			all = append(all, listener{"mqtt.embedded.websocket_listen", listen})
+		}
 	}
 	for i, a := range all {
 		for _, b := range all[i+1:] {

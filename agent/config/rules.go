@@ -118,6 +118,38 @@ func isWebURL(v string) (problem, want string) {
 	return "", ""
 }
 
+// isOrigin holds for what browsers call the origin of a page.
+func isOrigin(v string) (problem, want string) {
+	const example = `write scheme, host and port as the browser shows them, like "https://till.shop.example" or "http://localhost:8080"`
+	u, err := url.Parse(v)
+	switch {
+	case v == "*":
+		return "would let every page in", "name each page's origin"
+	case v == "null":
+		return "is what a page opened from a file has, and every page can pretend to", "serve the page over http, and name that origin"
+	case err != nil || u.Host == "" || u.Hostname() == "" || u.Port() != "" && !isRemotePort(u.Port()) || strings.Contains(u.Host, "*"):
+		return "is not an origin", example
+	case u.Scheme != "https" && u.Scheme != "http":
+		return "is not an http or https origin", example
+	case u.User != nil || u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(v, "#"):
+		return "has more than a scheme, a host and a port", example
+	}
+	return "", ""
+}
+
+// canonicalOrigin writes an origin that passed isOrigin as browsers do.
+func canonicalOrigin(v string) string {
+	u, err := url.Parse(v)
+	if err != nil {
+		return v
+	}
+	host := strings.ToLower(u.Host)
+	if usual := map[string]string{"http": "80", "https": "443"}[u.Scheme]; u.Port() == usual || u.Port() == "" {
+		host = strings.TrimSuffix(strings.TrimSuffix(host, ":"+u.Port()), ":")
+	}
+	return u.Scheme + "://" + host
+}
+
 // canonicalURL makes two spellings of an address that passed isWebURL equal.
 func canonicalURL(v string) string {
 	u, err := url.Parse(v)

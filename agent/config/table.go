@@ -123,6 +123,33 @@ func (t *table) text(key string, into *string, rules ...rule) bool {
 	return true
 }
 
+// texts reads a list of texts and returns those that pass, and whether the file
+// has the key. want says what the list should be.
+func (t *table) texts(key, want string, rules ...rule) (passed []string, set bool) {
+	var list []any
+	as(t, key, &list, want)
+	for i, v := range list {
+		path := join(t.path, key) + "[" + strconv.Itoa(i) + "]"
+		text, isText := v.(string)
+		if !isText {
+			t.r.fault(path, "is "+typeName(v), key+" must be "+want)
+			continue
+		}
+		good := true
+		for _, rule := range rules {
+			if problem, want := rule(text); problem != "" && good {
+				t.r.fault(path, problem, want)
+				good = false
+			}
+		}
+		if good {
+			passed = append(passed, text)
+		}
+	}
+	_, set = t.values[key]
+	return passed, set
+}
+
 func (t *table) boolean(key string, into *bool) {
 	as(t, key, into, "true or false, without quotes")
 }
@@ -149,6 +176,8 @@ func (t *table) durationFrom(least time.Duration, key string, into *time.Duratio
 		t.r.fault(path, strconv.Quote(text)+" is not a duration", `write a number and a unit (ms, s, m or h), such as "10m" or "1h30m"`)
 	case value < 0 && least == 0:
 		t.r.fault(path, strconv.Quote(text)+" is less than zero", `write a duration such as "10m", or "0s"`)
+	case value < least && least > 1:
+		t.r.fault(path, strconv.Quote(text)+" is less than "+shortDuration(least), `write at least that, such as "`+shortDuration(*into)+`"`)
 	case value < least:
 		t.r.fault(path, strconv.Quote(text)+" is not more than zero", `write a duration such as "`+shortDuration(*into)+`"`)
 	default:

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"net"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -11,8 +12,9 @@ import (
 // counter is a till of one terminal with its orders, that goes on at the first one without an acknowledgement whenever
 // its connection has ended.
 type counter struct {
-	addr, terminal string
-	payloads       []string
+	dial     func(ctx context.Context, id string) (net.Conn, error)
+	terminal string
+	payloads []string
 	// most is how many of them it may publish yet.
 	most      atomic.Int64
 	acked     atomic.Int64
@@ -39,7 +41,7 @@ func (c *counter) connection(ctx context.Context) error {
 	}
 	c.connected.Store(true)
 	defer c.connected.Store(false)
-	conn, err := dialTill(ctx, c.addr, "counter-"+c.terminal)
+	conn, err := c.dial(ctx, "counter-"+c.terminal)
 	if err != nil {
 		return err
 	}
@@ -49,7 +51,7 @@ func (c *counter) connection(ctx context.Context) error {
 	return publishAll(conn, "shop/terminals/"+c.terminal+"/orders", c.payloads[from:to], func() { c.acked.Add(1) })
 }
 
-// Ten tills publish as fast as they can to an agent that is its own broker, and it is killed twice while they do: what
+// Ten tills publish as fast as they can to an agent that is its own broker, half of them over WebSockets, and it is killed twice while they do: what
 // was acknowledged is there when it is back, without its till's help, and every order is placed once and in order.
 func TestAcknowledgedIsOnDisk(t *testing.T) {
 	outside(t)
@@ -90,7 +92,11 @@ func (w *world) openCounters(from, to, most int) (all []*counter) {
 	ctx, cancel := context.WithCancel(w.Context())
 	w.Cleanup(cancel)
 	for i := range volumeTerminals {
-		c := &counter{addr: w.brokerAddr, terminal: terminal(i)}
+		c := &counter{terminal: terminal(i)}
+		c.dial = func(ctx context.Context, id string) (net.Conn, error) { return dialTill(ctx, w.brokerAddr, id) }
+		if w.webSocketAddr != "" && i%2 == 1 {
+			c.dial = func(ctx context.Context, id string) (net.Conn, error) { return dialWebTill(ctx, w.webSocketAddr, id) }
+		}
 		c.most.Store(int64(most))
 		for k := from + i; k < to; k += volumeTerminals {
 			c.payloads = append(c.payloads, request(volumeID(k), "order", example(w.today(), volumeID(k))))

@@ -67,7 +67,7 @@ func overEmbedded(t *testing.T) bool {
 func (w *world) openBroker() {
 	w.Helper()
 	if w.shop.embedded || overEmbedded(w.T) {
-		w.brokerAddr = proctest.FreeAddr(w)
+		w.brokerAddr, w.webSocketAddr = proctest.FreeAddr(w), proctest.FreeAddr(w)
 		w.newLedger() // the till connects once the agent is there
 		return
 	}
@@ -80,7 +80,7 @@ func (w *world) openBroker() {
 func (w *world) mqttTables() string {
 	const prefix = "[mqtt]\ntopic_prefix = \"shop\"\n"
 	if w.embedded() {
-		return prefix + fmt.Sprintf("[mqtt.embedded]\nlisten = %q\n", w.brokerAddr)
+		return prefix + fmt.Sprintf("[mqtt.embedded]\nlisten = %q\nwebsocket_listen = %q\n", w.brokerAddr, w.webSocketAddr)
 	}
 	return prefix + fmt.Sprintf("url = %q\n", w.broker.URL)
 }
@@ -154,6 +154,7 @@ func (w *world) configOfAnother() string {
 	text := w.read("tillpost.toml")
 	if w.embedded() {
 		text = strings.ReplaceAll(text, w.brokerAddr, proctest.FreeAddr(w))
+		text = strings.ReplaceAll(text, w.webSocketAddr, proctest.FreeAddr(w))
 	}
 	return text
 }

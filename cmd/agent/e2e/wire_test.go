@@ -2,10 +2,13 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
+	"github.com/gorilla/websocket"
 
 	"tillpost/mqtt/mqtttest"
 )
@@ -21,6 +24,47 @@ func dialTill(ctx context.Context, addr, id string) (net.Conn, error) {
 		return nil, err
 	}
 	return conn, nil
+}
+
+// dialWebTill connects one that does so over a WebSocket.
+func dialWebTill(ctx context.Context, addr, id string) (net.Conn, error) {
+	dialer := websocket.Dialer{Subprotocols: []string{"mqtt"}, HandshakeTimeout: soon}
+	ws, response, err := dialer.DialContext(ctx, "ws://"+addr+"/mqtt", nil)
+	if err != nil {
+		return nil, err
+	}
+	_ = response.Body.Close() // it has none
+	conn := &webTill{Conn: ws.NetConn(), ws: ws}
+	if err := mqtttest.Greet(conn, id, 0); err != nil {
+		_ = conn.Close() // why is said already
+		return nil, err
+	}
+	return conn, nil
+}
+
+// webTill is a connection whose bytes go in WebSocket messages.
+type webTill struct {
+	net.Conn
+	ws      *websocket.Conn
+	message io.Reader
+}
+
+func (t *webTill) Write(b []byte) (int, error) {
+	return len(b), t.ws.WriteMessage(websocket.BinaryMessage, b)
+}
+
+func (t *webTill) Read(b []byte) (n int, err error) {
+	for n == 0 && err == nil {
+		if t.message == nil {
+			if _, t.message, err = t.ws.NextReader(); err != nil {
+				return 0, err
+			}
+		}
+		if n, err = t.message.Read(b); errors.Is(err, io.EOF) {
+			t.message, err = nil, nil
+		}
+	}
+	return n, err
 }
 
 // publishAll publishes in order, a few ahead of their acknowledgements, and calls acked for each that comes, in order.

@@ -54,6 +54,8 @@ type world struct {
 	ledgers []*ledger
 	// brokerAddr is host:port of either broker.
 	brokerAddr string
+	// webSocketAddr is where the embedded one takes WebSockets.
+	webSocketAddr string
 	// unfollow ends what the till adds to heard.
 	unfollow func()
 }
