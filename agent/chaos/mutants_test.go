@@ -34,10 +34,11 @@ var mutants = map[string]options{
 		return outbox.Step(r, e)
 	}},
 	"a busy terminal is tried again without a search": {step: func(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
-		if r.Kind == outbox.KindOrder && e.Type == outbox.Due {
-			e.Search = outbox.SearchClear
+		after, fx := outbox.Step(r, e)
+		if r.Kind == outbox.KindOrder && e.Type == outbox.Busy {
+			after.Busy, after.BusyAt = 0, outbox.Instant{}
 		}
-		return outbox.Step(r, e)
+		return after, fx
 	}},
 	"a payment after the end is swallowed": {step: func(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
 		after, fx := outbox.Step(r, e)

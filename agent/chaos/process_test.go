@@ -203,6 +203,9 @@ type bus struct {
 
 func (p *process) openBus(topics mqtt.Topics, will func() []byte, h mqtt.Handlers) (mqtt.Bus, error) {
 	up, deliver := h.Up, h.Deliver
+	if p.w.o.deaf {
+		h.Status, h.Agent = nil, nil // the mutant
+	}
 	h.Up = func() { p.w.subscribed.Store(true); up() }
 	h.Deliver = func(d mqtt.Delivery) {
 		if p.reached(onDelivery) {

@@ -166,6 +166,14 @@ func (s *store) PutBlob(ctx context.Context, name string, data []byte) error {
 	return s.writeAtOnce(false, "blob "+name, len(data), func() error { return s.Outbox.PutBlob(ctx, name, data) })
 }
 
+// GetBlob implements agent.Outbox.
+func (s *store) GetBlob(name string) ([]byte, error) {
+	if s.p.w.o.atOnce && name == "lags" {
+		return []byte(`{"list":1,"books":1}`), nil // the mutant
+	}
+	return s.Outbox.GetBlob(name)
+}
+
 // Distrust implements agent.Outbox; it takes no time either.
 func (s *store) Distrust(ctx context.Context, generation uint64) (inDoubt int, err error) {
 	err = s.writeAtOnce(false, "distrust", 0, func() (err error) { inDoubt, err = s.Outbox.Distrust(ctx, generation); return err })

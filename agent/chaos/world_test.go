@@ -27,6 +27,8 @@ type options struct {
 	step     stepFunc
 	stepOf   func(*world) stepFunc
 	ackFirst bool
+	deaf     bool // to what the broker retains
+	atOnce   bool // the lags that were measured are forgotten
 	misread  func(op simulator.Operation, rec *recorder)
 }
 
