@@ -64,6 +64,8 @@ type Agent struct {
 	problems *problems
 	gate     *gate
 	guard    *guard
+	board    *board
+	reach    *connections
 	lookout  lookout // for other agents
 	listing  brake   // for another account
 	unlisted unlisted
@@ -95,6 +97,7 @@ func New(o Options) (*Agent, error) {
 	}
 	a.publish = newPublisher(a.topics, nil, a.log)
 	a.problems = newProblems(a.problemsChanged)
+	a.makeBoard()
 	if err := a.openStore(); err != nil {
 		return nil, err
 	}
@@ -162,8 +165,9 @@ func (a *Agent) connectParts() error {
 	ls.api = a.api
 	ls.reconciler, ls.poller = newReconciler(a.api, a.log), newPoller(a.api)
 	ls.reconciler.clock, ls.reconciler.quiet, ls.reconciler.stray = a.clock, ls.quiet, ls.stray
+	ls.reconciler.gained = a.strangersSeen
 	ls.reconciler.path = a.cfg.Outbox.Path + ".baseline"
-	ls.reconciler.owned = func(uuid string) bool { _, err := a.store.ByOrder(uuid); return err == nil }
+	ls.reconciler.owned = a.owns
 	ls.compose = composer{location: a.cfg.Store.Location, customerDetails: a.cfg.OrderDefaults.CustomerDetails, sendOrderBy: a.cfg.OrderDefaults.SendOrderBy}
 	a.intake = &intake{
 		cfg: a.cfg, topics: a.topics, store: a.store, clock: a.clock, directory: ls.directory, publish: a.publish,
@@ -177,6 +181,7 @@ func (a *Agent) connectParts() error {
 	a.publish.agentState, a.publish.terminals, a.publish.displays = a.agentState, a.terminalInfos, a.displays
 	a.metrics.WatchQueues(ls)
 	a.metrics.WatchOutbox(a.outboxSize, a.freeDisk)
+	a.watchStanding()
 	a.checkTrust()
 	if err := a.openBus(); err != nil {
 		return err
@@ -229,6 +234,7 @@ func (a *Agent) openAPI() error {
 // observe takes the end of every call to the API.
 func (a *Agent) observe(c api.Call) {
 	a.metrics.APICall(string(c.Operation), c.Outcome.String(), c.Duration)
+	a.reach.sawAPI(c)
 	if c.RateRemaining >= 0 {
 		a.metrics.APIRateRemaining(c.RateRemaining)
 	}
@@ -360,7 +366,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	for _, part := range []func(context.Context){
 		a.intake.run, a.health.run, a.lanes.expiries.run, a.lanes.reconciler.run, a.followTerminals, a.prune, a.followClock, a.lanes.resume,
-		a.snapshots, a.followDisk,
+		a.snapshots, a.followDisk, a.board.run,
 	} {
 		work.Go(func() { part(taking) })
 	}

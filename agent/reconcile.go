@@ -60,16 +60,18 @@ type reconciler struct {
 	evidence *evidence
 	// stray is told of an order that bears a mark of a request that asked for no search.
 	stray func(mark, orderUUID string, status api.PaymentState)
-	clock Clock
-	quiet func() bool // nothing is sent or in doubt, so a baseline may be taken
-	log   *slog.Logger
-	path  string // where the baseline is kept; "": nowhere
+	// gained is told of orders that the list has and had not, and that no request holds.
+	gained func(ctx context.Context, orders []api.OrderStatus)
+	clock  Clock
+	quiet  func() bool // nothing is sent or in doubt, so a baseline may be taken
+	log    *slog.Logger
+	path   string // where the baseline is kept; "": nowhere
 
 	mu   sync.Mutex
 	jobs []searchJob
 	wake chan struct{}
 
-	// Owned by run.
+	// Owned by run; the baseline is written under mu, for who reads it from elsewhere.
 	baseline  *baseline
 	examined  map[uint64][]string
 	forbidden time.Time // until then, searching is not asked for
@@ -98,10 +100,13 @@ func (c *reconciler) search(j searchJob) {
 
 func (c *reconciler) run(ctx context.Context) {
 	if c.path != "" {
-		var err error
-		if c.baseline, err = loadBaseline(c.path); err != nil {
+		kept, err := loadBaseline(c.path)
+		if err != nil {
 			c.log.Warn("a search may take longer", "file", c.path, "err", err)
 		}
+		c.mu.Lock()
+		c.baseline = kept
+		c.mu.Unlock()
 	}
 	renew := time.NewTimer(0)
 	defer renew.Stop()
@@ -129,13 +134,18 @@ func (c *reconciler) renew(ctx context.Context) time.Duration {
 		return time.Minute
 	}
 	fresh := &baseline{}
+	var gained []api.OrderStatus
 	reply := c.api.OrderStatuses(ctx, "", func(o api.OrderStatus) error {
 		fresh.add(o.UUID)
+		if c.baseline != nil && !c.baseline.has(o.UUID) && !c.owned(o.UUID) {
+			gained = append(gained, o)
+		}
 		return nil
 	})
 	switch {
 	case reply.Outcome == api.OutcomeAccepted:
 		c.forbidden = time.Time{}
+		c.gained(ctx, gained)
 		if c.quiet() {
 			c.renewed(fresh)
 		}
@@ -157,7 +167,9 @@ func (c *reconciler) renewed(fresh *baseline) {
 	fresh.at = c.clock.Now()
 	fresh.sort()
 	known := c.baseline != nil && slices.Equal(c.baseline.hashes, fresh.hashes)
+	c.mu.Lock()
 	c.baseline = fresh
+	c.mu.Unlock()
 	clear(c.examined)
 	if known || c.path == "" {
 		return
@@ -210,11 +222,15 @@ func (c *reconciler) round(ctx context.Context, jobs []searchJob) {
 	}
 	usable := c.baselineHolds(jobs)
 	var found []candidate
+	var gained []api.OrderStatus
 	missed := c.evidence.expected()
 	reply := c.api.OrderStatuses(ctx, "", func(o api.OrderStatus) error {
 		delete(missed, o.UUID)
 		if !(usable && c.baseline.has(o.UUID)) && !c.owned(o.UUID) {
 			found = append(found, candidate{o.UUID, o.State()})
+			if c.baseline != nil && !c.baseline.has(o.UUID) {
+				gained = append(gained, o)
+			}
 		}
 		return nil
 	})
@@ -227,6 +243,7 @@ func (c *reconciler) round(ctx context.Context, jobs []searchJob) {
 		answer(jobs, findings{retryAfter: reply.RetryAfter})
 		return
 	}
+	c.gained(ctx, gained)
 	rest, retryAfter, banned := c.examine(ctx, found, &jobs)
 	switch {
 	case banned:
