@@ -54,6 +54,7 @@ func (s *Server) serveFile(w http.ResponseWriter, name string) {
 		writeText(w, http.StatusNotFound, "404 page not found\n")
 		return
 	}
+	w.Header().Set("Content-Security-Policy", pagePolicy) // a worker has its own, by its script
 	w.Header().Set("Content-Type", contentTypes[path.Ext(name)])
 	_, _ = w.Write(raw) // an error is the client's having gone
 }

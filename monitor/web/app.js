@@ -95,8 +95,8 @@ function renderState() {
   const a = seen.agent;
   const state = seen.stale ? 'stale' : a?.state || 'stale';
   root.dataset.agent = state;
-  const stops = !seen.stale && a?.problems.some((p) => p.stopsPayments);
-  byId('state').textContent = stops ? 'Payments are stopped' : heads[state];
+  const stops = seen.stale ? [] : (a?.problems || []).filter((p) => p.stopsPayments);
+  byId('state').textContent = stops.some((p) => !p.requestId) ? 'Payments are stopped' : stops.length ? 'Payments are stopped at a terminal' : heads[state];
   const news = lastNews();
   byId('asof').textContent = news ? `${seen.stale ? 'What is shown is old. The last news came at' : 'As of'} ${time(news, 0)}` : 'Connecting …';
   if (!a) return;

@@ -54,6 +54,7 @@ function restart() {
 
 follow(`/api/v1/events?display=${encodeURIComponent(terminal)}`, {
   display(d) {
+    if (d.terminalUuid !== terminal) return;
     const news = !shown || d.phase !== shown.phase || d.requestId !== shown.requestId;
     shown = d;
     if (news) restart(); else draw();

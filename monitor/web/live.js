@@ -1,4 +1,6 @@
-// One stream of events, closed while nobody looks, and what the server's clock says.
+// What happens, while somebody looks, and what the server's clock says.
+
+import { stream } from './stream.js';
 
 const staleAfter = 25000; // ms without a beat
 
@@ -16,54 +18,57 @@ export function lastNews() {
 }
 
 /**
- * follow opens the stream and keeps it open while the page is seen. on has a function for each event, which gets its
- * data and id; stale is called with true or false when that changes, true at first.
+ * follow hears of events while the page is seen. on has a function for each, which gets its data and id; stale is called
+ * with true or false when that changes, true at first. alone is where events come from in a browser that has no shared
+ * workers.
  */
-export function follow(url, on, stale) {
-  let source = null, again = 0, isStale = true, opened = 0;
-
+export function follow(alone, on, stale) {
+  let isStale = true;
   const judge = () => {
     const old = performance.now() - lastBeat >= staleAfter;
     if (old !== isStale) stale(isStale = old);
   };
-  const beat = (data) => {
+  const heard = source(alone, (name, text, id) => {
+    const data = JSON.parse(text);
+    on[name]?.(data, id);
+    if (name !== 'hello' && name !== 'beat') return;
     lastBeat = performance.now();
     serverAt = Date.parse(data.now);
     judge();
-  };
-  const close = () => {
-    clearTimeout(again);
-    if (source) source.close();
-    source = null;
-  };
-  const open = () => {
-    close();
-    opened = performance.now();
-    source = new EventSource(url);
-    for (const [name, take] of Object.entries(on)) source.addEventListener(name, (e) => take(JSON.parse(e.data), e.lastEventId));
-    source.addEventListener('hello', (e) => { const hello = JSON.parse(e.data); beat(hello); newBuild(hello.build); });
-    source.addEventListener('beat', (e) => beat(JSON.parse(e.data)));
-    source.addEventListener('error', () => {
-      if (source && source.readyState === EventSource.CLOSED) {
-        close();
-        again = setTimeout(open, 2000 + 3000 * Math.random());
-      }
-    });
-  };
-
+    if (name === 'hello') newBuild(data.build);
+  });
   document.addEventListener('visibilitychange', () => {
     judge();
-    if (document.hidden) close(); else if (!source) open();
+    if (document.hidden) heard.close(); else heard.open();
   });
-  addEventListener('pagehide', close);
-  addEventListener('pageshow', () => { if (!source && !document.hidden) open(); });
-  setInterval(() => {
-    judge();
-    // A connection that died without a word is given up.
-    if (source && performance.now() - Math.max(lastBeat, opened) >= staleAfter) open();
-  }, 1000);
+  addEventListener('pagehide', heard.close);
+  addEventListener('pageshow', (e) => { if (e.persisted && !document.hidden) heard.open(); });
+  setInterval(judge, 1000);
   stale(true);
-  if (!document.hidden) open();
+  if (!document.hidden) heard.open();
+}
+
+// source opens and closes what events come from: a stream that all pages share, or else one of this page's own.
+function source(alone, tell) {
+  let stop = null, worker = null, wanted = false;
+  const own = () => { stop ||= stream(alone, tell); };
+  if ('SharedWorker' in globalThis) {
+    worker = new SharedWorker('/web/worker.js', { type: 'module', name: document.documentElement.dataset.build });
+    worker.port.onmessage = ({ data }) => tell(...data);
+    worker.onerror = () => { worker = null; if (wanted) own(); };
+  }
+  return {
+    open() {
+      wanted = true;
+      if (worker) worker.port.postMessage('follow'); else own();
+    },
+    close() {
+      wanted = false;
+      if (worker) worker.port.postMessage('leave');
+      if (stop) stop();
+      stop = null;
+    },
+  };
 }
 
 // newBuild loads the page again where the server is another build, once for each.
