@@ -274,7 +274,7 @@ func (a *Agent) openWeb() error {
 	}
 	web, err := monitor.NewServer(monitor.ServerOptions{
 		Listen: a.cfg.HTTP.Listen, WebConfigFile: a.cfg.HTTP.WebConfigFile, Metrics: a.metrics, Ready: a.notReady, Logger: a.log,
-		Source: a, Events: a.board.events, Build: a.build(),
+		Source: a, Events: a.board.events, Build: a.build(), Hosts: a.cfg.HTTP.Hosts,
 	})
 	if err != nil {
 		return err
