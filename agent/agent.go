@@ -66,6 +66,7 @@ type Agent struct {
 	guard    *guard
 	board    *board
 	reach    *connections
+	charts   keptCharts
 	lookout  lookout // for other agents
 	listing  brake   // for another account
 	unlisted unlisted

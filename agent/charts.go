@@ -2,6 +2,7 @@ package agent
 
 import (
 	"slices"
+	"sync"
 	"time"
 
 	"tillpost/monitor"
@@ -36,11 +37,34 @@ type chartsView struct {
 	} `json:"api"`
 }
 
+// chartsFor is how long charts are good: every page asks for them once a minute, and they are read from the disk.
+const chartsFor = 30 * time.Second
+
+// keptCharts are the charts that were made last.
+type keptCharts struct {
+	mu   sync.Mutex
+	view *chartsView
+	made time.Time
+}
+
 // Charts implements monitor.Source: the orders and refunds of the last 24 hours, by the hour of acceptance.
 func (a *Agent) Charts() (any, error) {
+	a.charts.mu.Lock()
+	defer a.charts.mu.Unlock()
+	if a.charts.view != nil && time.Since(a.charts.made) < chartsFor {
+		return a.charts.view, nil
+	}
+	v, err := a.drawCharts()
+	if err == nil {
+		a.charts.view, a.charts.made = v, time.Now()
+	}
+	return v, err
+}
+
+func (a *Agent) drawCharts() (*chartsView, error) {
 	now := a.clock.Now().Time()
 	first := now.Truncate(time.Hour).Add(-(chartHours - 1) * time.Hour)
-	v := chartsView{Now: mqtt.At(now)}
+	v := &chartsView{Now: mqtt.At(now)}
 	for i := range chartHours {
 		v.Hours = append(v.Hours, &chartHour{Start: mqtt.At(first.Add(time.Duration(i) * time.Hour)), Outcomes: map[string]int{}})
 	}

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"strings"
+
 	"tillpost/monitor"
 	"tillpost/mqtt"
 	"tillpost/outbox"
@@ -87,7 +89,7 @@ func (a *Agent) agentView() agentView {
 
 // build tells this build from another.
 func (a *Agent) build() string {
-	if a.opts.Commit == "" {
+	if a.opts.Commit == "" || strings.Contains(a.opts.Commit, " ") { // it is not known
 		return a.opts.Version
 	}
 	return a.opts.Version + "+" + a.opts.Commit

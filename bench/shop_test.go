@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -34,6 +35,7 @@ type shop struct {
 	addr   string // where tills connect
 	dir    string // "" is one of its own; else an outbox may be there
 	policy string // lines of [policy]
+	web    string // host:port of the HTTP side; "" is any
 	tables string
 }
 
@@ -68,11 +70,11 @@ requests_per_minute = 1000000
 [outbox]
 path = %q
 [http]
-listen = "127.0.0.1:0"
+listen = %q
 [policy]
 %s
 %s
-`, s.api, basePath, broker, filepath.Join(s.dir, "outbox.db"), s.policy, s.tables)
+`, s.api, basePath, broker, filepath.Join(s.dir, "outbox.db"), cmp.Or(s.web, "127.0.0.1:0"), s.policy, s.tables)
 }
 
 // nowhere takes a log that is formatted all the same.

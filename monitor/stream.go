@@ -13,6 +13,8 @@ const (
 	beatEvery = 5 * time.Second
 	// openTold bounds the open requests with which a stream begins; the terminals tell how many wait.
 	openTold = 1000
+	// writtenAtOnce is how much of that is put together before it is written, so that a reader holds little memory.
+	writtenAtOnce = 4 << 10
 	// newestTold is how many of the newest requests it begins with.
 	newestTold = 50
 )
@@ -43,7 +45,9 @@ func (s *stream) flush() error {
 	// Where there are no deadlines, in a test, there is nobody to wait for.
 	_ = s.control.SetWriteDeadline(time.Now().Add(maxBehindTime))
 	_, err := s.w.Write(s.buf)
-	s.buf = s.buf[:0]
+	if s.buf = s.buf[:0]; cap(s.buf) > 4*writtenAtOnce {
+		s.buf = nil
+	}
 	if err != nil {
 		return err
 	}
@@ -145,20 +149,18 @@ func (f *follow) everything() error {
 			return err
 		}
 	}
-	raw, err := f.s.inTurn(f.r, func() (any, error) {
+	var list []any
+	err := f.s.takeTurn(f.r, func() error {
 		page, err := source.Requests(Query{Limit: newestTold})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		open, err := source.Open(openTold)
 		slices.Reverse(page.Requests)
-		return append(open, page.Requests...), err
+		open, err := source.Open(openTold)
+		list = append(open, page.Requests...)
+		return err
 	})
 	if err != nil {
-		return err
-	}
-	var list []json.RawMessage
-	if err := json.Unmarshal(raw, &list); err != nil {
 		return err
 	}
 	for _, v := range list {
@@ -176,7 +178,7 @@ func (f *follow) part(name string, v any) error {
 		return err
 	}
 	f.add(name, f.partID(), raw)
-	if len(f.out.buf) > 32<<10 {
+	if len(f.out.buf) > writtenAtOnce {
 		return f.out.flush()
 	}
 	return nil

@@ -153,7 +153,8 @@ function renderRequests() {
   const all = [...seen.requests.values()].sort((a, b) => b.order - a.order);
   let ended = 0;
   const shown = all.filter((r) => !r.final || doubtful(r) || ended++ < newestShown);
-  for (const r of all) if (!shown.includes(r)) seen.requests.delete(r.requestId);
+  const alarmed = alarms(), stay = new Set(shown);
+  for (const r of all) if (!stay.has(r) && !alarmed.has(r.requestId)) seen.requests.delete(r.requestId);
   list(byId('requests'), shown, (r) => r.requestId, row);
 }
 
@@ -169,6 +170,21 @@ export function row(r) {
 }
 
 // ---- keeping up
+
+// An alarm may be about a request that ended long ago, and was not told.
+const asked = new Set();
+
+async function ask(id) {
+  if (asked.has(id)) return;
+  asked.add(id);
+  try {
+    const reply = await fetch(`/api/v1/requests/${encodeURIComponent(id)}`);
+    if (!reply.ok) return;
+    const { history, evidence, accepted, ...r } = await reply.json();
+    if (!seen.requests.has(id)) seen.requests.set(id, { ...r, order: -1 });
+    draw('needs');
+  } catch { asked.delete(id); }
+}
 
 const parts = { state: renderState, needs: renderNeeds, connections: renderConnections, terminals: renderTerminals, requests: renderRequests };
 const dirty = new Set();
@@ -201,15 +217,18 @@ follow('/api/v1/events', {
     caughtUp = false;
     seen.terminals.clear();
     seen.requests.clear();
+    asked.clear();
   },
   beat() {
     tellAges();
     if (caughtUp) { draw('state'); return; }
     caughtUp = true;
+    for (const id of alarms().keys()) if (!seen.requests.has(id)) ask(id);
     draw(...Object.keys(parts));
   },
   agent(a) {
     seen.agent = a;
+    for (const id of alarms().keys()) if (caughtUp && !seen.requests.has(id)) ask(id);
     draw('state', 'needs', 'connections');
   },
   terminal(t) {
