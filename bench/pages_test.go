@@ -163,3 +163,20 @@ func (r *pageReading) close() []time.Duration {
 	r.done.Wait()
 	return r.late
 }
+
+// BenchmarkList is how long the first page of the list takes with 100,000 requests kept, and one that is narrowed to
+// what there is none of. Run it with -benchtime 1x.
+func BenchmarkList(b *testing.B) {
+	for b.Loop() {
+		dir, web := b.TempDir(), proctest.FreeAddr(b)
+		fill(b, dir, 100_000, 8)
+		s := &shop{broker: brokerEmbedded, dir: dir, web: web}
+		p := s.start(b)
+		s.awaitOnline(b)
+		settled(b, p)
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(fetched(b, web, "/api/v1/requests"), "first-page-ms")
+		b.ReportMetric(fetched(b, web, "/api/v1/requests?state=paid"), "none-ms")
+		p.Stop()
+	}
+}

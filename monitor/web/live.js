@@ -48,22 +48,34 @@ export function follow(alone, on, stale) {
   if (!document.hidden) heard.open();
 }
 
+const workerWithin = 4000; // ms in which a worker has to speak
+
 // source opens and closes what events come from: a stream that all pages share, or else one of this page's own.
 function source(alone, tell) {
-  let stop = null, worker = null, wanted = false;
-  const own = () => { stop ||= stream(alone, tell); };
+  let stop = null, worker = null, wanted = false, silence = 0;
+  const own = () => {
+    worker = null;
+    if (wanted) stop ||= stream(alone, tell);
+  };
   if ('SharedWorker' in globalThis) {
-    worker = new SharedWorker('/web/worker.js', { type: 'module', name: document.documentElement.dataset.build });
-    worker.port.onmessage = ({ data }) => tell(...data);
-    worker.onerror = () => { worker = null; if (wanted) own(); };
+    const shared = worker = new SharedWorker('/web/worker.js', { type: 'module', name: document.documentElement.dataset.build });
+    shared.port.onmessage = ({ data }) => {
+      clearTimeout(silence);
+      if (worker) tell(...data); else shared.port.postMessage('leave');
+    };
+    shared.onerror = own;
   }
   return {
     open() {
       wanted = true;
-      if (worker) worker.port.postMessage('follow'); else own();
+      if (!worker) { own(); return; }
+      worker.port.postMessage('follow');
+      clearTimeout(silence);
+      silence = setTimeout(own, workerWithin);
     },
     close() {
       wanted = false;
+      clearTimeout(silence);
       if (worker) worker.port.postMessage('leave');
       if (stop) stop();
       stop = null;
