@@ -78,10 +78,12 @@ func (a *Agent) beginLooking() {
 	if a.cfg.MQTT.URL != "" { // the embedded broker remembers nothing
 		a.lookout.wait()
 		a.gate.shut(gateUnheard)
+		a.gate.shut(gateReading)
 	}
 	if a.cfg.API.OrganizationUUID != "" {
 		a.listing.hold(lookMost)
 	}
+	a.gate.shut(gateSurveying)
 }
 
 // sameAccount tells whether the terminals are still those of the account that the outbox was filled for. The API's list

@@ -34,6 +34,8 @@ type Options struct {
 	Rand func() float64
 	// DialAPI replaces the network under the API client.
 	DialAPI func(ctx context.Context, network, addr string) (net.Conn, error)
+	// ListenCallbacks replaces the network under the callback listener.
+	ListenCallbacks func(ctx context.Context, network, addr string) (net.Listener, error)
 	// Bus replaces the connection to the broker. will makes the last will's payload.
 	Bus func(topics mqtt.Topics, will func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error)
 	// NoHTTP leaves out the HTTP side.
@@ -66,10 +68,11 @@ type Agent struct {
 	guard    *guard
 	board    *board
 	reach    *connections
-	charts   keptCharts
+	reports  reports
 	lookout  lookout // for other agents
 	listing  brake   // for another account
 	unlisted unlisted
+	strange  sync.Mutex // held while what is not known is read and kept
 
 	giveUp, end context.CancelFunc
 	up          atomic.Bool // connected before, so the next time is a reconnect
@@ -155,18 +158,27 @@ func (a *Agent) connectParts() error {
 	a.lookout.gate, a.lookout.why, a.listing.gate, a.listing.why = a.gate, gateLooking, a.gate, gateListing
 	ls.gate, ls.answering = a.gate, &answering{}
 	a.health = newHealth(ls.answering, a.problems, a.gate, a.log)
-	a.health.probe, a.health.token = a.refreshTerminals, a.cfg.CheckToken
+	a.health.probe, a.health.token, a.health.up = a.refreshTerminals, a.cfg.CheckToken, a.metrics.APIUp
 	ls.health, ls.directory = a.health, newDirectory(a.cfg.Terminals)
-	ls.followers, ls.details, ls.doubtCheck = newFollowers(), &ban{}, a.cfg.Policy.DoubtCheck
+	ls.followers, ls.doubtCheck = newFollowers(), a.cfg.Policy.DoubtCheck
+	ls.instance, ls.stranger = a.store.Identity().Instance, a.stranger
+	var err error
+	if ls.inherited, err = a.store.Sequence(); err != nil {
+		return err
+	}
 	ls.expiries = newExpiries(a.clock, a.store)
 	ls.expiries.fire = func(terminal string, seqs []uint64) { l := ls.lane(terminal); l.do(func() { l.expire(seqs) }) }
 	if err := a.openAPI(); err != nil {
 		return err
 	}
-	ls.api = a.api
+	ls.api, a.health.unanswered = a.api, a.api.Unanswered
+	ls.rights, ls.lags = newRights(a.store, a.api.TokenID, a.log), newLags(a.store, a.log)
+	ls.lags.first = ls.lagMeasured
 	ls.reconciler, ls.poller = newReconciler(a.api, a.log), newPoller(a.api)
 	ls.reconciler.clock, ls.reconciler.quiet, ls.reconciler.stray = a.clock, ls.quiet, ls.stray
-	ls.reconciler.gained = a.strangersSeen
+	ls.reconciler.gained = a.gainedSeen
+	ls.reconciler.rights, ls.reconciler.lags, ls.reconciler.lag = ls.rights, ls.lags, ls.listLag
+	ls.reconciler.empty, ls.reconciler.surveyed = a.store.Recovery().Created, func() { a.gate.open(gateSurveying) }
 	ls.reconciler.path = a.cfg.Outbox.Path + ".baseline"
 	ls.reconciler.owned = a.owns
 	ls.compose = composer{location: a.cfg.Store.Location, customerDetails: a.cfg.OrderDefaults.CustomerDetails, sendOrderBy: a.cfg.OrderDefaults.SendOrderBy}
@@ -230,29 +242,6 @@ func (a *Agent) openAPI() error {
 	}
 	a.api = client
 	return nil
-}
-
-// observe takes the end of every call to the API.
-func (a *Agent) observe(c api.Call) {
-	a.metrics.APICall(string(c.Operation), c.Outcome.String(), c.Duration)
-	a.reach.sawAPI(c)
-	if c.RateRemaining >= 0 {
-		a.metrics.APIRateRemaining(c.RateRemaining)
-	}
-	if !c.Date.IsZero() {
-		a.clock.SawDate(c.Date, c.At)
-		a.clockChanged()
-	}
-	if c.Err != nil {
-		a.health.because(c.Err)
-	}
-	if !c.Held {
-		a.health.saw(c.Replied, c.Outcome)
-	}
-	if a.cfg.API.OrganizationUUID == "" && letIn(c) {
-		a.health.authorized() // there is no terminal list to tell that the token is good again
-	}
-	a.metrics.APIUp(!a.problems.has(ProblemAPIUnreachable) && c.Replied)
 }
 
 // committed is told of every durable change, in the order of the commits.

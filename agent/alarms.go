@@ -95,12 +95,14 @@ func (a *answering) whileAnswering(al *alarm, d time.Duration, end func()) {
 	until := a.spentSoFar() + d
 	var check func()
 	check = func() {
-		left := until - a.spentSoFar()
-		if left > 0 {
+		switch left := until - a.spentSoFar(); {
+		case left > 0:
 			al.again(max(left, answeringGrain), check)
-			return
+		case a.silentFor() > answerLasts: // as after a restart, when its time was over already
+			al.again(answeringGrain, check)
+		default:
+			end()
 		}
-		end()
 	}
 	al.again(d, check)
 }

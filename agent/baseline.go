@@ -36,22 +36,17 @@ func hashUUID(uuid string) uint64 {
 	return h.Sum64()
 }
 
-// has tells whether an order was there already.
-func (b *baseline) has(uuid string) bool {
-	_, ok := slices.BinarySearch(b.hashes, hashUUID(uuid))
+// hasHash tells whether an order was there already, by its hash; there is nothing in no baseline.
+func (b *baseline) hasHash(h uint64) bool {
+	if b == nil {
+		return false
+	}
+	_, ok := slices.BinarySearch(b.hashes, h)
 	return ok
 }
 
 // before tells whether the list had been read before a submission for sure.
-func (b *baseline) before(submitted outbox.Instant) bool {
-	switch {
-	case b == nil:
-		return false
-	case b.at.Boot == submitted.Boot:
-		return b.at.Mono < submitted.Mono
-	}
-	return b.at.Known && submitted.Known && b.at.Wall < submitted.Wall
-}
+func (b *baseline) before(submitted outbox.Instant) bool { return b != nil && before(b.at, submitted) }
 
 func (b *baseline) add(uuid string) { b.hashes = append(b.hashes, hashUUID(uuid)) }
 

@@ -23,7 +23,7 @@ func TestBaselineIsKeptOrLeftAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := loadBaseline(path)
-	if err != nil || !got.has("ODR1") || !got.has("ODR2") || got.has("ODR3") || got.at != b.at || len(got.hashes) != 2 {
+	if err != nil || !got.hasHash(hashUUID("ODR1")) || !got.hasHash(hashUUID("ODR2")) || got.hasHash(hashUUID("ODR3")) || got.at != b.at || len(got.hashes) != 2 {
 		t.Fatalf("read back %+v, %v", got, err)
 	}
 	raw, err := b.encode()

@@ -21,17 +21,21 @@ const (
 	callbackTimeout   = 5 * time.Second
 	callbackHeader    = 8 << 10
 	callbackConns     = 64
-	callbackPace      = time.Second // one status call a second per request
+	callbackPace      = time.Second // what callbacks name is asked for once a second per request
 	callbackRemembers = 1024
 )
 
 // callbacks takes the API's notifications. They are unsigned, so one is at most a hint: the mark in its path has to be
-// one of ours, and all it does is have a status asked for.
+// one of ours, and all it does is have the order that it names looked at.
 type callbacks struct {
 	store Outbox
-	post  func(r outbox.Request, orderUUID string, refund bool)
-	log   *slog.Logger
-	ln    net.Listener
+	// keep has the order that a callback names on disk with its request when it returns nil.
+	keep func(ctx context.Context, r outbox.Request, orderUUID string) error
+	// look has looked at what is on disk already.
+	look func(r outbox.Request, orderUUID string, refund bool)
+	log  *slog.Logger
+	open func(ctx context.Context, network, addr string) (net.Listener, error) // nil: the machine's network
+	ln   net.Listener
 
 	mu   sync.Mutex
 	seen map[uint64]time.Time // when a request's last callback was passed on, or will be
@@ -39,7 +43,11 @@ type callbacks struct {
 
 // listen opens the address, so that a port in use is known at start.
 func (c *callbacks) listen(address string) error {
-	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
+	open := c.open
+	if open == nil {
+		open = (&net.ListenConfig{}).Listen
+	}
+	ln, err := open(context.Background(), "tcp", address)
 	if err != nil {
 		return fmt.Errorf("callback.listen %q: %w; free the address or choose another", address, err)
 	}
@@ -62,7 +70,8 @@ func (c *callbacks) run(ctx context.Context) {
 // handler knows the one path, and nothing else: no mux, which would redirect to a path that is almost right.
 func (c *callbacks) handler() http.Handler { return http.HandlerFunc(c.serve) }
 
-// serve answers 204 for a mark that we hold, 404 for everything else, whatever the query says.
+// serve answers 204 for a mark that we hold, once the order that the query names is on disk with its request; 404 for
+// everything else.
 func (c *callbacks) serve(w http.ResponseWriter, rq *http.Request) {
 	r, ok := c.marked(rq)
 	if !ok {
@@ -71,8 +80,14 @@ func (c *callbacks) serve(w http.ResponseWriter, rq *http.Request) {
 	}
 	// What says nothing must not use up the turn of what does.
 	if hint, err := api.ParseCallback(rq.URL.Query()); err == nil {
-		if wait, ok := c.pace(r.Seq); ok {
-			time.AfterFunc(wait, func() { c.post(r, hint.OrderUUID, hint.Refund) })
+		if !hint.Refund && !r.Names(hint.OrderUUID) {
+			if err := c.keep(rq.Context(), r, hint.OrderUUID); err != nil {
+				c.log.Warn("a callback could not be kept; the API is told so, and the payment is looked for all the same", "request", r.ID, "err", err)
+				http.Error(w, "not kept", http.StatusServiceUnavailable)
+				return
+			}
+		} else if wait, ok := c.pace(r.Seq); ok {
+			time.AfterFunc(wait, func() { c.look(r, hint.OrderUUID, hint.Refund) })
 		}
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -114,21 +129,43 @@ func (c *callbacks) pace(seq uint64) (wait time.Duration, ok bool) {
 	return wait, true
 }
 
-// hinted takes what a callback that bears a request's mark says: ask for the status of the order it names. While the
-// request is sending, the API's own answer comes first.
+// hinted has what is known of an order looked at that a callback which bears a request's mark names once more.
 func (ls *lanes) hinted(r outbox.Request, orderUUID string, refund bool) {
-	l := ls.lane(r.Terminal)
 	if refund {
 		ls.refundHinted(orderUUID)
 		return
 	}
+	ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
+}
+
+// errHintsFull: callbacks have named so many orders for a request that no further one is kept.
+var errHintsFull = errors.New("callbacks have named too many orders for this request; none of them is judged yet")
+
+// keepHint writes the order that a callback names down with its request.
+func (ls *lanes) keepHint(ctx context.Context, r outbox.Request, orderUUID string) error {
+	if r.HintsFull() {
+		return errHintsFull
+	}
+	l := ls.lane(r.Terminal)
+	kept := make(chan error, 1)
 	l.do(func() {
-		if now, err := ls.store.Get(r.Seq); err == nil && now.State == outbox.StateSending {
-			l.hints[r.Seq] = orderUUID
+		e := outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID}
+		after, fx, err := l.commit(r.Seq, e)
+		kept <- err
+		if err != nil {
+			l.commitFailed(r.Seq, e, err)
 			return
 		}
-		l.apply(r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
+		l.applied(after, e, fx)
 	})
+	select {
+	case err := <-kept:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-ls.ctx.Done():
+		return ls.ctx.Err()
+	}
 }
 
 // refundHinted has every refund of an order that is under way look at its status.
@@ -139,7 +176,7 @@ func (ls *lanes) refundHinted(orderUUID string) {
 		return
 	}
 	for _, t := range list {
-		if !t.State.Final() && t.State != outbox.StateQueued && t.State != outbox.StateSending {
+		if t.RefundWatched() || !t.State.Final() && t.State != outbox.StateQueued && t.State != outbox.StateSending {
 			ls.lane(t.Terminal).post(t.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
 		}
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bufio"
+	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -44,7 +45,11 @@ func FuzzCallback(f *testing.F) {
 	var wrong atomic.Pointer[string] // what an earlier input led to, for it comes a moment later
 	f.Fuzz(func(t *testing.T, method, target, rest string) {
 		cb := &callbacks{store: store, log: slog.New(slog.DiscardHandler), seen: map[uint64]time.Time{}}
-		cb.post = func(r outbox.Request, order string, _ bool) {
+		cb.keep = func(_ context.Context, r outbox.Request, order string) error {
+			cb.look(r, order, false)
+			return nil
+		}
+		cb.look = func(r outbox.Request, order string, _ bool) {
 			if r.Seq != seq || order == "" || len(order) > 64 || strings.ContainsAny(order, "/?#% \x00\r\n") {
 				wrong.Store(&order)
 			}

@@ -68,7 +68,11 @@ func TestCallbacksAreHintsForMarksWeHold(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var got []hint // written by one timer, read after it
 				cb := &callbacks{store: store, log: slog.New(slog.DiscardHandler), seen: map[uint64]time.Time{}}
-				cb.post = func(r outbox.Request, order string, refund bool) { got = append(got, hint{r.Seq, order, refund}) }
+				cb.keep = func(_ context.Context, r outbox.Request, order string) error {
+					got = append(got, hint{r.Seq, order, false})
+					return nil
+				}
+				cb.look = func(r outbox.Request, order string, refund bool) { got = append(got, hint{r.Seq, order, refund}) }
 				w := httptest.NewRecorder()
 				cb.handler().ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
 				time.Sleep(2 * callbackPace)
@@ -90,13 +94,46 @@ func TestCallbacksAreHintsForMarksWeHold(t *testing.T) {
 func countedCallbacks(store Outbox) (cb *callbacks, passed *atomic.Int64) {
 	passed = &atomic.Int64{}
 	cb = &callbacks{store: store, log: slog.New(slog.DiscardHandler), seen: map[uint64]time.Time{}}
-	cb.post = func(outbox.Request, string, bool) { passed.Add(1) }
+	cb.keep = func(context.Context, outbox.Request, string) error { passed.Add(1); return nil }
+	cb.look = func(outbox.Request, string, bool) { passed.Add(1) }
 	return cb, passed
+}
+
+func hintKept(ctx context.Context, store Outbox, r outbox.Request, order string) error {
+	_, _, err := store.Apply(ctx, r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: order, At: outboxtest.At(2)})
+	return err
+}
+
+// What a callback names is on disk before it is answered; where that can't be, the API is told so.
+func TestCallbacksAreKeptBeforeTheyAreAnswered(t *testing.T) {
+	store := outboxtest.Open(t, outbox.Options{})
+	r, mark := sentOrder(t, store)
+	cb, _ := countedCallbacks(store)
+	call := func(uuid string) int {
+		w := httptest.NewRecorder()
+		cb.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/callback/"+mark+"?status=Approved&type=Payment&orderUuid="+uuid, nil))
+		return w.Code
+	}
+	cb.keep = func(context.Context, outbox.Request, string) error { return outbox.ErrFull }
+	if code := call("ODR1"); code != http.StatusServiceUnavailable {
+		t.Errorf("answered %d although nothing was kept", code)
+	}
+	cb.keep = func(ctx context.Context, r outbox.Request, order string) error { return hintKept(ctx, store, r, order) }
+	if code := call("ODR1"); code != http.StatusNoContent {
+		t.Fatalf("answered %d", code)
+	}
+	got, err := store.Get(r.Seq)
+	if err != nil || len(got.Hints) != 1 || got.Hints[0].OrderUUID != "ODR1" {
+		t.Errorf("on record: %+v, %v", got.Hints, err)
+	}
 }
 
 func TestReplayedCallbacksAreOneASecond(t *testing.T) {
 	store := outboxtest.Open(t, outbox.Options{})
-	_, mark := sentOrder(t, store)
+	r, mark := sentOrder(t, store)
+	if err := hintKept(t.Context(), store, r, "ODR1"); err != nil {
+		t.Fatal(err)
+	}
 	synctest.Test(t, func(t *testing.T) {
 		cb, passed := countedCallbacks(store)
 		for range 500 {

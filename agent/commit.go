@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -19,7 +20,7 @@ const (
 func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
 	uncertain := false
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, storeAgain) {
-		e.At, e.Jitter = l.clock.Now(), l.rand()
+		l.stamp(&e)
 		r, fx, err := l.store.Apply(l.ctx, seq, e)
 		switch {
 		case err == nil && uncertain && e.Type == outbox.Due && ignored(fx):
@@ -72,6 +73,23 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 	}
 }
 
+// stamp puts into an event what comes with every one: the moment, a roll of the dice, and how long the API may lag.
+func (ls *lanes) stamp(e *outbox.Event) {
+	e.At, e.Jitter = ls.clock.Now(), ls.rand()
+	e.ListLag, e.BooksLag = ls.listLag(), ls.lags.books()
+	if ls.rights.notOurs(lookupDetails) || ls.rights.notOurs(lookupHistory) {
+		e.BooksLag = lagNone
+	}
+}
+
+// listLag is how long the list may lag, as far as it is known; what is not ours to search is not waited for.
+func (ls *lanes) listLag() time.Duration {
+	if !ls.rights.searchable() {
+		return lagNone
+	}
+	return cmp.Or(ls.lags.list(), ls.doubtCheck)
+}
+
 func ignored(fx []outbox.Effect) bool {
 	return slices.ContainsFunc(fx, func(f outbox.Effect) bool { return f.Type == outbox.Ignored })
 }
@@ -80,7 +98,9 @@ func ignored(fx []outbox.Effect) bool {
 // asks until it is heard: without them nothing would ever move the request on.
 func (l *lane) regain(r outbox.Request, fx []outbox.Effect) (outbox.Request, []outbox.Effect, error) {
 	for r.State != outbox.StateSending || !r.Kind.Laned() {
-		again, more, err := l.store.Apply(l.ctx, r.Seq, outbox.Event{Type: outbox.Restarted, At: l.clock.Now(), Jitter: l.rand()})
+		e := outbox.Event{Type: outbox.Restarted}
+		l.stamp(&e)
+		again, more, err := l.store.Apply(l.ctx, r.Seq, e)
 		switch {
 		case err == nil:
 			return again, append(fx, more...), nil
@@ -100,6 +120,10 @@ func (l *lane) regain(r outbox.Request, fx []outbox.Effect) (outbox.Request, []o
 func withoutOrder(e outbox.Event) outbox.Event {
 	if e.Type == outbox.Accepted {
 		return outbox.Event{Type: outbox.Ambiguous, Reason: &outbox.Reason{Code: outbox.CodeOrderUUIDTaken, Message: "the API named an order that belongs to another request"}}
+	}
+	if e.Type == outbox.HintRead {
+		e.Order = outbox.OrderSeen{Details: outbox.DetailsRead, References: outbox.ReferencesOther} // another request holds it
+		return e
 	}
 	return outbox.Event{Type: outbox.NotFound}
 }

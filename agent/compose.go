@@ -23,18 +23,26 @@ type composer struct {
 // errDateUnknown: today is not known yet.
 var errDateUnknown = errors.New("the order has no date of today or later, and the clock is not known to be right")
 
-// order builds the create payload of "Front Payment, Create Terminal Order". shown tells whether the mark stands in a
-// reference, where a search of order details can see it. errDateUnknown is for an order that has to be dated while the
-// clock is not known to be right.
-func (c composer) order(r outbox.Request, mark string, now outbox.Instant) (body []byte, shown bool, err error) {
+// composed is an order as it is sent.
+type composed struct {
+	body []byte
+	// shown: the mark stands in a reference, where a search of order details can see it.
+	shown bool
+	// references is a digest of the till's own, where they leave no room for the mark.
+	references string
+}
+
+// order builds the create payload of "Front Payment, Create Terminal Order". errDateUnknown is for an order that has to be
+// dated while the clock is not known to be right.
+func (c composer) order(r outbox.Request, mark string, now outbox.Instant) (made composed, err error) {
 	var order map[string]json.RawMessage
 	if err := json.Unmarshal(r.Body, &order); err != nil {
-		return nil, false, fmt.Errorf("the stored order is not a JSON object: %w", err)
+		return made, fmt.Errorf("the stored order is not a JSON object: %w", err)
 	}
 	order["terminalUuid"] = quote(r.Terminal)
 	date, ok := c.orderDate(order["orderDate"], now)
 	if !ok {
-		return nil, false, errDateUnknown
+		return made, errDateUnknown
 	}
 	order["orderDate"] = date
 	fillIn(order, "customerDetails", c.customerDetails)
@@ -43,10 +51,12 @@ func (c composer) order(r outbox.Request, mark string, now outbox.Instant) (body
 		order["callbackUrl"] = quote(c.callbackURL + "/callback/" + mark)
 	}
 	if refs, ok := withMark(order["invoiceReferences"], mark); ok {
-		order["invoiceReferences"], shown = refs, true
+		order["invoiceReferences"], made.shown = refs, true
+	} else {
+		made.references = sentReferences(order["invoiceReferences"])
 	}
-	body, err = encode(order)
-	return body, shown, err
+	made.body, err = encode(order)
+	return made, err
 }
 
 // orderDate keeps a date of today or later; an absent one, and one that has passed while the order waited, become

@@ -46,9 +46,9 @@ func TestOrderIsForwardedValueForValue(t *testing.T) {
 			`{"callbackUrl":"https://till.example","invoiceReferences":{"referenceNo":"MARK"},"orderDate":"21 Nov, 2026","terminalUuid":"T1"}`, true},
 	} {
 		c.composer.location = oslo
-		body, shown, err := c.composer.order(outbox.Request{Terminal: "T1", Body: []byte(c.given)}, mark, outbox.Instant{Wall: now.UnixMilli(), Known: true})
-		if err != nil || string(body) != c.want || shown != c.shown {
-			t.Errorf("%s:\n got %s %v %v\nwant %s %v", c.name, body, shown, err, c.want, c.shown)
+		made, err := c.composer.order(outbox.Request{Terminal: "T1", Body: []byte(c.given)}, mark, outbox.Instant{Wall: now.UnixMilli(), Known: true})
+		if err != nil || string(made.body) != c.want || made.shown != c.shown || made.shown != (made.references == "") {
+			t.Errorf("%s:\n got %s %v %q %v\nwant %s %v", c.name, made.body, made.shown, made.references, err, c.want, c.shown)
 		}
 	}
 }
@@ -59,14 +59,14 @@ func TestNoOrderIsDatedByAnUnknownClock(t *testing.T) {
 	c := composer{location: time.UTC}
 	for _, year := range []int{1970, 2026, 2038} {
 		now := outbox.Instant{Wall: time.Date(year, 11, 20, 3, 14, 7, 0, time.UTC).UnixMilli()}
-		body, _, err := c.order(outbox.Request{Terminal: "T1", Body: []byte(`{"orderDate":"20 Nov, 2026"}`)}, "M", now)
-		if want := `{"invoiceReferences":{"referenceNo":"M"},"orderDate":"20 Nov, 2026","terminalUuid":"T1"}`; year <= 2026 && (err != nil || string(body) != want) {
-			t.Errorf("%d: %s, %v", year, body, err)
+		made, err := c.order(outbox.Request{Terminal: "T1", Body: []byte(`{"orderDate":"20 Nov, 2026"}`)}, "M", now)
+		if want := `{"invoiceReferences":{"referenceNo":"M"},"orderDate":"20 Nov, 2026","terminalUuid":"T1"}`; year <= 2026 && (err != nil || string(made.body) != want) {
+			t.Errorf("%d: %s, %v", year, made.body, err)
 		}
 		if year > 2026 && !errors.Is(err, errDateUnknown) {
-			t.Errorf("%d: %s, %v", year, body, err)
+			t.Errorf("%d: %s, %v", year, made.body, err)
 		}
-		if _, _, err := c.order(outbox.Request{Terminal: "T1", Body: []byte(`{}`)}, "M", now); !errors.Is(err, errDateUnknown) {
+		if _, err := c.order(outbox.Request{Terminal: "T1", Body: []byte(`{}`)}, "M", now); !errors.Is(err, errDateUnknown) {
 			t.Errorf("%d: without a date: %v", year, err)
 		}
 	}

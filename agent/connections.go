@@ -93,11 +93,11 @@ func apiStage(call api.Call) connectionView {
 	switch {
 	case call.Outcome == api.OutcomeUnauthorized:
 		return connectionView{Stage: stageToken, Message: "Front Payment does not accept the token"}
-	case call.Replied && call.HTTPStatus < 500:
+	case call.Own:
 		return connectionView{Stage: stageAnswer, OK: true}
-	case call.HTTPStatus >= 500:
-		return connectionView{Stage: stageAnswer, Message: "Front Payment, or a gateway before it, has trouble"}
-	case call.HTTPStatus != 0:
+	case call.Replied && call.HTTPStatus >= 500:
+		return connectionView{Stage: stageAnswer, Message: "a gateway before Front Payment answers, and says that there is trouble"}
+	case call.Replied:
 		return connectionView{Stage: stageAnswer, Message: "a page that is not Front Payment's answers: a captive portal or a proxy; sign in to the network, or let tillpost past it"}
 	case call.Err != nil:
 		return failedStage(call.Err, "Front Payment can't be reached")

@@ -23,6 +23,8 @@ func (l *lane) effect(r outbox.Request, e outbox.Event, f outbox.Effect) {
 		l.cancel(r, f.OrderUUID)
 	case outbox.SendResend:
 		l.resend(r, f.OrderUUID)
+	case outbox.Judge:
+		l.judge(r, f.OrderUUID)
 	case outbox.WakeAt:
 		l.wakeAt(r.Seq, f.Timer, f.After, f.Answering)
 	case outbox.Publish:
@@ -60,7 +62,7 @@ func (l *lane) submit(r outbox.Request) {
 		e := l.eventOf(ctx, reply)
 		if reply.Outcome == api.OutcomeAccepted {
 			e.Type, e.OrderUUID = outbox.Accepted, orderUUID
-			l.reconciler.evidence.created(orderUUID)
+			l.reconciler.told(orderUUID)
 		}
 		return e
 	})
@@ -119,36 +121,27 @@ func (l *lane) resend(r outbox.Request, orderUUID string) {
 }
 
 // call makes one call beside the lane and applies the event that it brings. A call of the same kind that is under way
-// already serves for both.
+// already serves for both, unless its answer comes too late for the second.
 func (l *lane) call(r outbox.Request, what outbox.EffectType, orderUUID string, ask func(context.Context) outbox.Event) {
 	key := callKey{r.Seq, what, orderUUID}
-	if l.calls[key] {
+	if l.underWay(key, r) {
 		return
 	}
-	l.calls[key] = true
-	l.background(func(ctx context.Context) {
+	l.begin(key, r, func(ctx context.Context) func() {
 		e := ask(ctx)
-		l.do(func() {
-			l.callEnded(key)
-			l.confirm(r, &e)
+		return func() {
 			if what == outbox.Submit || !l.outlived(r, e) {
 				l.apply(r.Seq, e)
 			}
-		})
+		}
 	})
-}
-
-// callEnded makes room for the next call of its kind, which the lane may have been waiting to make.
-func (l *lane) callEnded(key callKey) {
-	delete(l.calls, key)
-	l.moved = true
 }
 
 // outlived tells that an answer comes too late to mean anything: the request has left the state that asked, and the
 // answer is no evidence. An old "unreachable" must never be taken for that of the submission under way.
 func (l *lane) outlived(asked outbox.Request, e outbox.Event) bool {
 	switch e.Type {
-	case outbox.Accepted, outbox.Found, outbox.StatusSeen, outbox.BooksSeen:
+	case outbox.Accepted, outbox.Found, outbox.StatusSeen, outbox.BooksSeen, outbox.HintRead:
 		return false
 	case outbox.Refused:
 		if e.Reason != nil && e.Reason.Code == outbox.CodeAlreadyPaid {
@@ -166,17 +159,27 @@ func (l *lane) search(r outbox.Request) {
 		return
 	}
 	key := callKey{seq: r.Seq, effect: outbox.Search}
-	if l.calls[key] {
+	if l.underWay(key, r) {
 		return
 	}
-	l.calls[key] = true
+	l.calls[key] = &underway{entered: r.Entered}
 	l.sought(r)
-	l.reconciler.search(searchJob{request: r, done: func(f findings) {
-		l.do(func() {
-			l.callEnded(key)
-			l.searched(r, f)
-		})
+	l.reconciler.search(searchJob{request: r, since: l.searchedFrom(r), done: func(f findings) {
+		l.do(func() { l.ended(key, func() { l.searched(r, f) }) })
 	}})
+}
+
+// searchedFrom is the moment after which a search has to begin: that at which what may have come of the last submission
+// must show, or the last search that it did not settle.
+func (l *lane) searchedFrom(r outbox.Request) outbox.Instant {
+	from := r.Entered
+	if r.Busy > 0 && r.State == outbox.StateQueued {
+		from = r.LastBusy().Add(l.listLag())
+	}
+	if known := l.looks[r.Seq]; known != nil && known.seen.After(from, 0) {
+		from = known.seen.Answered
+	}
+	return from
 }
 
 // searched takes what a search came to. Before a repeat it is kept for the next Due, else it is an event of its own.
@@ -186,19 +189,23 @@ func (l *lane) searched(asked outbox.Request, f findings) {
 	if err != nil || r.Entered != asked.Entered && f.verdict != searchFound {
 		return // pruned, or no longer what was asked about
 	}
-	beforeRepeat := r.State == outbox.StateQueued
+	result := map[verdict]outbox.SearchResult{searchClear: outbox.SearchClear, searchForbidden: outbox.SearchForbidden}[f.verdict]
+	f.seen.Broken = l.health.failedSince(f.begun)
 	switch {
 	case f.verdict == searchFound:
 		l.apply(seq, outbox.Event{Type: outbox.Found, OrderUUID: f.orderUUID, Status: statusSeen(f.status)})
+		return
 	case f.verdict == searchIncomplete:
 		l.apply(seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.retryAfter})
-	case beforeRepeat && f.verdict == searchClear:
-		l.cleared[seq], l.moved = outbox.SearchClear, true
-	case beforeRepeat:
-		l.cleared[seq], l.moved = outbox.SearchForbidden, true
-	default:
-		l.apply(seq, outbox.Event{Type: outbox.NotFound})
+		return
 	}
+	known := l.look(seq)
+	known.search, known.seen, known.begun = result, f.seen, f.begun
+	if r.State == outbox.StateQueued {
+		l.moved = true
+		return
+	}
+	l.apply(seq, outbox.Event{Type: outbox.NotFound, Search: result, Seen: f.seen})
 }
 
 // eventOf says in the state machine's terms what came of a call; an accepted one is for the caller to name.

@@ -8,64 +8,78 @@ import (
 
 const (
 	// evidenceMost is how many orders a list is held against.
-	evidenceMost = 4
-	// evidenceFresh is how long an order that the API spoke of has to be in its list: what is older may be put away there.
-	evidenceFresh = time.Hour
+	evidenceMost = 500
+	// evidenceLasts is how long an order has to be in the list: what is older may be put away there.
+	evidenceLasts = 24 * time.Hour
 )
 
-// evidence is the latest orders of ours that the API has spoken of itself: it took them, or told their status. A list in
-// which one of them is missing is not the whole list, or not one of orders like ours.
+// evidence is the latest orders of ours that a list has to show: the API told of them itself, or its list has shown them
+// before. A list in which one of them is missing is not the whole list, or not one of orders like ours.
 type evidence struct {
 	mu     sync.Mutex
 	orders []evident
 }
 
 type evident struct {
-	uuid string
-	at   time.Time // when the API last spoke of it
+	uuid  string
+	at    time.Time // when the API first told of it
+	shown bool      // a list has shown it
 }
 
-// created notes an order that the API took.
-func (e *evidence) created(uuid string) { e.note(uuid, true) }
+// told notes an order that the API took, or whose status it told.
+func (e *evidence) told(uuid string) { e.note(uuid, time.Now()) }
 
-// told notes an order whose status the API told. It takes no newer one's place.
-func (e *evidence) told(uuid string) { e.note(uuid, false) }
+// recall notes an order that the API told of so long ago, before this process.
+func (e *evidence) recall(uuid string, ago time.Duration) {
+	if ago >= 0 {
+		e.note(uuid, time.Now().Add(-ago))
+	}
+}
 
-func (e *evidence) note(uuid string, newest bool) {
+func (e *evidence) note(uuid string, at time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := time.Now()
-	e.orders = slices.DeleteFunc(e.orders, func(o evident) bool { return now.Sub(o.at) >= evidenceFresh })
-	if i := slices.IndexFunc(e.orders, func(o evident) bool { return o.uuid == uuid }); i >= 0 {
-		e.orders[i].at = now
+	if slices.ContainsFunc(e.orders, func(o evident) bool { return o.uuid == uuid }) || time.Since(at) >= evidenceLasts {
 		return
 	}
+	i, _ := slices.BinarySearchFunc(e.orders, at, func(o evident, t time.Time) int { return o.at.Compare(t) })
 	if len(e.orders) == evidenceMost {
-		if !newest {
+		if i == 0 {
 			return
 		}
 		e.orders = slices.Delete(e.orders, 0, 1)
+		i--
 	}
-	e.orders = append(e.orders, evident{uuid, now})
+	e.orders = slices.Insert(e.orders, i, evident{uuid: uuid, at: at})
 }
 
-// recall notes an order that the API spoke of so long ago, before this process; the newest come first.
-func (e *evidence) recall(uuid string, ago time.Duration) {
+// latest is the order that the API told of last, "" for none.
+func (e *evidence) latest() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if ago < 0 || ago >= evidenceFresh || len(e.orders) == evidenceMost || slices.ContainsFunc(e.orders, func(o evident) bool { return o.uuid == uuid }) {
-		return
+	if len(e.orders) == 0 {
+		return ""
 	}
-	e.orders = slices.Insert(e.orders, 0, evident{uuid, time.Now().Add(-ago)})
+	return e.orders[len(e.orders)-1].uuid
 }
 
-// expected is what a list that is asked for now has to show.
-func (e *evidence) expected() map[string]bool {
+// showed notes which of them a list has shown.
+func (e *evidence) showed(uuids map[string]bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	for i, o := range e.orders {
+		e.orders[i].shown = o.shown || uuids[o.uuid]
+	}
+}
+
+// expected is what a list that is asked for now has to show, if it may lack what the API told of less than lag ago.
+func (e *evidence) expected(lag time.Duration) map[string]bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
 	all := map[string]bool{}
 	for _, o := range e.orders {
-		if time.Since(o.at) < evidenceFresh {
+		if age := now.Sub(o.at); age < evidenceLasts && (o.shown || age >= lag) {
 			all[o.uuid] = true
 		}
 	}

@@ -143,21 +143,20 @@ func (l *lane) expire(seqs []uint64) {
 		err error
 	}
 	ends := make([]end, len(seqs))
-	e := outbox.Event{Type: outbox.Expired}
 	var commits sync.WaitGroup
 	for i, seq := range seqs {
-		if !l.expireUnread(seq) {
-			commits.Go(func() { ends[i].r, ends[i].fx, ends[i].err = l.commit(seq, e) })
-		}
+		e := outbox.Event{Type: outbox.Expired}
+		l.bring(seq, &e)
+		commits.Go(func() { ends[i].r, ends[i].fx, ends[i].err = l.commit(seq, e) })
 	}
 	commits.Wait()
+	e := outbox.Event{Type: outbox.Expired}
 	for i, seq := range seqs {
-		switch {
-		case ends[i].err != nil:
+		if ends[i].err != nil {
 			l.commitFailed(seq, e, ends[i].err)
-		case ends[i].r.Seq != 0:
-			l.applied(ends[i].r, e, ends[i].fx)
+			continue
 		}
+		l.applied(ends[i].r, e, ends[i].fx)
 	}
 }
 

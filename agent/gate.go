@@ -14,9 +14,12 @@ const (
 	gateRolledBack
 	gateAnotherAgent
 	gateUnauthorized
-	gateLooking // for another agent, silently
-	gateListing // whose terminals these are, silently
-	gateUnheard // until our own word stands at the broker, silently
+	gateUnsure    // whether the API hears us at all, after a submission that ended ambiguous
+	gateSurveying // what the API shows of this outbox, silently
+	gateReading   // what the broker retains of our statuses, silently
+	gateLooking   // for another agent, silently
+	gateListing   // whose terminals these are, silently
+	gateUnheard   // until our own word stands at the broker, silently
 	gateReasons
 )
 
@@ -25,6 +28,7 @@ var gateCodes = [gateReasons]string{
 	gateRolledBack:   outbox.WaitRolledBack,
 	gateAnotherAgent: outbox.WaitAnotherAgent,
 	gateUnauthorized: outbox.WaitUnauthorized,
+	gateUnsure:       outbox.WaitAPIUnreachable,
 }
 
 // gate stands before every create, refund and approval. changed is called, without the lock, after every change.

@@ -17,80 +17,168 @@ import (
 const (
 	// heartbeatEvery keeps the API's word fresh while a deadline depends on it.
 	heartbeatEvery = 5 * time.Second
-	// unreachableAfter is the silence after a failed call that makes a problem of it.
-	unreachableAfter = 5 * time.Second
+	// unreachableAfter is how long after the first call that failed, or is not answered, that becomes a problem.
+	unreachableAfter = 10 * time.Second
 	healthTick       = time.Second
 )
 
-// health follows whether the API answers and whether it accepts our token, and asks when nobody else does.
+// health follows whether the API answers and whether it accepts our token, and asks when nobody else does. What counts as
+// an answer is a reply in the API's own envelope: a gateway's page, whatever its status, is none.
 type health struct {
 	answering *answering
 	problems  *problems
 	gate      *gate
 	probe     func(ctx context.Context) api.Outcome
 	token     func() error // why there is no token to call with
-	log       *slog.Logger
+	// unanswered is since when the oldest call under way waits, zero while none does.
+	unanswered func() time.Time
+	// up is told whether the last call was answered.
+	up  func(bool)
+	log *slog.Logger
 
-	mu      sync.Mutex
-	failing time.Time // of the first call without a reply since the last one with
-	failed  int       // such calls in a row
-	cause   string    // of the last connection that could not be made, for the log
-	why     string    // what an operator can do about it, where that is known
-	probed  time.Time
-	wake    chan struct{}
+	mu       sync.Mutex
+	answered time.Time // when the last reply in the API's envelope came
+	failing  time.Time // of the first call that failed since
+	failed   int       // such calls in a row
+	broke    time.Time // of the last call that failed
+	limited  time.Time // of the first 429 since any other reply
+	unsure   time.Time // when the last submission ended ambiguous, zero once a later call was answered
+	cause    string    // of the last connection that could not be made, for the log
+	why      string    // what an operator can do about it, where that is known
+	probed   time.Time
+	wake     chan struct{}
 }
 
 func newHealth(a *answering, p *problems, g *gate, log *slog.Logger) *health {
-	return &health{answering: a, problems: p, gate: g, log: log, wake: make(chan struct{}, 1)}
+	return &health{answering: a, problems: p, gate: g, log: log, wake: make(chan struct{}, 1), unanswered: func() time.Time { return time.Time{} }, up: func(bool) {}}
 }
 
-// saw takes the end of a call, however it came about.
-func (h *health) saw(replied bool, outcome api.Outcome) {
-	if replied {
-		if !h.gate.isShut(gateWrongAccount) {
-			h.answering.saw() // what another account's API says ends no deadline
-		}
-		h.mu.Lock()
-		was := h.failing
-		h.failing, h.failed, h.cause, h.why = time.Time{}, 0, "", ""
-		h.mu.Unlock()
-		if !was.IsZero() && h.problems.has(ProblemAPIUnreachable) {
-			h.log.Info("the API answers again", "outage", time.Since(was).Round(time.Second))
-		}
-		h.problems.clear(ProblemAPIUnreachable, "")
-	} else if outcome != api.OutcomeUnauthorized && outcome != api.OutcomeRateLimited {
+// saw takes the end of a call that was tried.
+func (h *health) saw(c api.Call) {
+	if c.Operation.Submits() && c.Outcome == api.OutcomeAmbiguous {
+		h.doubted()
+	}
+	switch {
+	case c.Own:
+		h.heard(c)
+		h.up(true)
+	case c.Outcome == api.OutcomeUnauthorized, c.Outcome == api.OutcomeRateLimited:
+		// Whoever said so was heard, and is told of by other names.
+		h.up(c.Replied)
+	default:
 		h.missed()
 	}
-	if outcome == api.OutcomeUnauthorized {
+	switch c.Outcome {
+	case api.OutcomeUnauthorized:
 		h.refused()
+	case api.OutcomeRateLimited:
+		h.throttled()
+	default:
+		h.unthrottled()
+	}
+}
+
+// heard takes a reply in the API's own envelope. Deadlines that wait for the API's word run on only where it said more than
+// that it does not let us in, or not now.
+func (h *health) heard(c api.Call) {
+	if c.Outcome != api.OutcomeUnauthorized && c.Outcome != api.OutcomeRateLimited && !h.gate.isShut(gateWrongAccount) {
+		h.answering.saw() // what another account's API says ends no deadline
+	}
+	h.mu.Lock()
+	was := h.failing
+	h.answered, h.failing, h.failed, h.cause, h.why = time.Now(), time.Time{}, 0, "", ""
+	sure := !h.unsure.IsZero() && c.Begun.After(h.unsure)
+	if sure {
+		h.unsure = time.Time{}
+	}
+	h.mu.Unlock()
+	if sure {
+		h.gate.open(gateUnsure)
+	}
+	if !was.IsZero() && h.problems.has(ProblemAPIUnreachable) {
+		h.log.Info("the API answers again", "outage", time.Since(was).Round(time.Second))
+	}
+	h.problems.clear(ProblemAPIUnreachable, "")
+}
+
+// doubted takes a submission that ended ambiguous: until a later call is answered, nobody knows whether the API hears us, and
+// no other submission follows it.
+func (h *health) doubted() {
+	h.mu.Lock()
+	h.unsure = time.Now()
+	h.mu.Unlock()
+	h.gate.shut(gateUnsure)
+	h.nudge()
+}
+
+// failedSince reports whether a call has failed since a moment: what was seen before that is no evidence any more.
+func (h *health) failedSince(t time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.broke.After(t)
+}
+
+// throttled takes a 429: a problem once nothing else has come for a while.
+func (h *health) throttled() {
+	h.mu.Lock()
+	if h.limited.IsZero() {
+		h.limited = time.Now()
+	}
+	long := time.Since(h.limited) >= unreachableAfter
+	h.mu.Unlock()
+	if long {
+		h.problems.raise(ProblemRateLimited, "", "Front Payment's API answers that there are too many calls, and nothing else; look what else calls it with this account, or lower api.requests_per_minute", time.Now())
+	}
+}
+
+func (h *health) unthrottled() {
+	h.mu.Lock()
+	was := h.limited
+	h.limited = time.Time{}
+	h.mu.Unlock()
+	if !was.IsZero() {
+		h.problems.clear(ProblemRateLimited, "")
 	}
 }
 
 // letIn tells that a reply is no word against the token: an operation that is forbidden, or not there, needs a good one
 // too.
 func letIn(c api.Call) bool {
-	return c.Replied && c.HTTPStatus < 500 && c.Outcome != api.OutcomeUnauthorized && c.Outcome != api.OutcomeRateLimited
+	return c.Own && c.HTTPStatus < 500 && c.Outcome != api.OutcomeUnauthorized && c.Outcome != api.OutcomeRateLimited
 }
 
-// missed takes a call that brought no reply. The second in a row, or five seconds of silence, make it a problem.
+// missed takes a call that brought no reply of the API's own.
 func (h *health) missed() {
 	h.mu.Lock()
-	first := h.failing.IsZero()
-	if first {
-		h.failing = time.Now()
+	h.broke = time.Now()
+	if h.failing.IsZero() {
+		h.failing = h.broke
 	}
 	h.failed++
-	second := h.failed == 2
 	h.mu.Unlock()
-	if second {
-		h.unreachable()
-	}
+	h.up(false)
 	h.nudge()
+}
+
+// silent reports whether a call has failed, or has not been answered, for so long that it is a problem.
+func (h *health) silent() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	since := h.failing
+	if waits := h.unanswered(); !waits.IsZero() {
+		if waits.Before(h.answered) {
+			waits = h.answered
+		}
+		if since.IsZero() || waits.Before(since) {
+			since = waits
+		}
+	}
+	return !since.IsZero() && time.Since(since) >= unreachableAfter
 }
 
 func (h *health) unreachable() {
 	h.mu.Lock()
-	why, cause := h.why, cmp.Or(h.cause, "no reply came")
+	why, cause := h.why, cmp.Or(h.cause, "no reply of its own came")
 	h.mu.Unlock()
 	if !h.problems.has(ProblemAPIUnreachable) {
 		h.log.Warn("the API does not answer; requests are kept and tried again", "cause", cause+why)
@@ -115,7 +203,7 @@ func (h *health) undialled(err error) {
 			time.Now().UTC().Format(time.DateTime))
 		h.mu.Unlock()
 	}
-	h.saw(false, api.OutcomeUnavailable)
+	h.missed()
 }
 
 // refused takes a 401, or that there was no token to call with: all sending stops, the queueing goes on.
@@ -168,10 +256,7 @@ func (h *health) run(ctx context.Context) {
 				h.probe(ctx)
 			})
 		}
-		h.mu.Lock()
-		silent := !h.failing.IsZero() && time.Since(h.failing) >= unreachableAfter
-		h.mu.Unlock()
-		if silent {
+		if h.silent() {
 			h.unreachable()
 		}
 	}
@@ -189,7 +274,7 @@ func (h *health) due() bool {
 		return true
 	}
 	h.mu.Lock()
-	failing := !h.failing.IsZero()
+	failing := !h.failing.IsZero() || !h.unsure.IsZero()
 	h.mu.Unlock()
 	return failing || h.answering.deadlines() > 0 && h.answering.silentFor() >= heartbeatEvery
 }

@@ -26,21 +26,15 @@ type lane struct {
 	// Owned by run.
 	timers  map[timerKey]*alarm
 	entered map[uint64]outbox.Instant
-	calls   map[callKey]bool
+	calls   map[callKey]*underway
+	looks   map[uint64]*looked
 	conn    *api.Conn
 	dialing bool
-	body    []byte // what the submission under way sends
-	cleared map[uint64]outbox.SearchResult
-	books   map[uint64]outbox.Books // read for the next attempt
-	tries   map[uint64]int          // looks at the books in a row that failed
-	ends    map[uint64]int          // ends of a refund told in a row that can't be believed yet
-	dials   map[uint64]int          // that failed, of a request that waits
-	hints   map[uint64]string       // orders that a callback named while their request was sending
-	moved   bool                    // something may be startable now
-	told    bool                    // positions are to be told soon
+	body    []byte         // what the submission under way sends
+	dials   map[uint64]int // that failed, of a request that waits
+	moved   bool           // something may be startable now
+	told    bool           // positions are to be told soon
 	shown   shown
-	wanted  uint64 // a decision that waits for the lane to be free, and whether it was offered
-	offered bool
 }
 
 type timerKey struct {
@@ -58,9 +52,8 @@ type callKey struct {
 func newLane(ls *lanes, terminal string) *lane {
 	return &lane{
 		lanes: ls, terminal: terminal, wake: make(chan struct{}, 1),
-		timers: map[timerKey]*alarm{}, entered: map[uint64]outbox.Instant{}, calls: map[callKey]bool{},
-		cleared: map[uint64]outbox.SearchResult{}, books: map[uint64]outbox.Books{}, tries: map[uint64]int{}, ends: map[uint64]int{},
-		dials: map[uint64]int{}, hints: map[uint64]string{},
+		timers: map[timerKey]*alarm{}, entered: map[uint64]outbox.Instant{}, calls: map[callKey]*underway{},
+		looks: map[uint64]*looked{}, dials: map[uint64]int{},
 	}
 }
 
@@ -135,40 +128,27 @@ func (l *lane) apply(seq uint64, e outbox.Event) {
 // applied runs the effects of a change that is on disk.
 func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 	seq := r.Seq
+	l.measureBooks(r, e)
 	if l.entered[seq] != r.Entered {
 		l.clearTimers(seq)
 		l.entered[seq] = r.Entered
 		delete(l.dials, seq)
-		l.arrived(r)
 	}
 	for _, f := range fx {
 		l.effect(r, e, f)
 		// Only a change can make something startable. To look again after none would be to look for ever.
 		l.moved = l.moved || f.Type == outbox.Publish && f.Waiting == nil
 	}
-	if r.State.Final() {
-		delete(l.cleared, seq)
-		delete(l.books, seq)
-		delete(l.tries, seq)
-		delete(l.ends, seq)
-		if !l.hasTimers(seq) {
-			delete(l.entered, seq)
-		}
+	if r.State.Final() && !l.hasTimers(seq) {
+		delete(l.looks, seq)
+		delete(l.entered, seq)
 	}
 	if r.Kind.Laned() {
 		l.show(r)
+		if !r.State.Final() && r.State != outbox.StateQueued {
+			l.checkMoves(seq)
+		}
 	}
-}
-
-// arrived does what goes with a new state beside its effects: a hint that came too early is looked into, and what
-// parks is told of the end it waits for.
-func (l *lane) arrived(r outbox.Request) {
-	hint, ok := l.hints[r.Seq]
-	if !ok || r.State == outbox.StateSending {
-		return
-	}
-	delete(l.hints, r.Seq)
-	l.post(r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: hint})
 }
 
 func (l *lane) commitFailed(seq uint64, e outbox.Event, err error) {
@@ -226,7 +206,7 @@ func (l *lane) fired(seq uint64, t outbox.Timer) {
 	case outbox.TimerRetry:
 		l.moved = true
 		if r, err := l.store.Get(seq); err == nil && (r.Parked || !r.Kind.Laned()) {
-			l.apply(seq, outbox.Event{Type: outbox.Due})
+			l.apply(seq, l.dueEvent(r))
 		}
 		return
 	case outbox.TimerCustomer:
@@ -239,11 +219,16 @@ func (l *lane) fired(seq uint64, t outbox.Timer) {
 	r, err := l.store.Get(seq)
 	if errors.Is(err, outbox.ErrNotFound) { // pruned
 		delete(l.entered, seq)
+		delete(l.looks, seq)
 	}
 	if err != nil {
 		return
 	}
 	switch {
+	case t == outbox.TimerHint:
+		for _, h := range r.Hints {
+			l.judge(r, h.OrderUUID)
+		}
 	case t == outbox.TimerCancel && r.Kind == outbox.KindCancel:
 		l.carryCancel(r)
 	case t == outbox.TimerCancel:

@@ -24,9 +24,6 @@ func (l *lane) advance() {
 	}
 	at := l.store.Lane(l.terminal)
 	l.tellPositions(at)
-	if at.Holder == 0 && l.yields() {
-		return
-	}
 	if at.Holder != 0 || at.Head == 0 {
 		l.show(outbox.Request{})
 		if at.Holder != 0 {
@@ -63,14 +60,7 @@ func (l *lane) attempt(r outbox.Request) {
 		l.apply(r.Seq, outbox.Event{Type: outbox.CancelWanted}) // nothing is on its way
 		return
 	}
-	if r.Kind != outbox.KindOrder {
-		if !l.prepareRefund(r) {
-			return
-		}
-	} else if r.Busy > 0 && l.cleared[r.Seq] == outbox.SearchNone {
-		if !l.calls[callKey{seq: r.Seq, effect: outbox.Search}] {
-			l.apply(r.Seq, outbox.Event{Type: outbox.Due})
-		}
+	if l.asksFirst(r) {
 		return
 	}
 	if l.conn != nil && l.conn.Age() > connFresh {
@@ -85,20 +75,17 @@ func (l *lane) attempt(r outbox.Request) {
 
 // due commits the submission before its first byte leaves.
 func (l *lane) due(r outbox.Request) {
+	e := l.dueEvent(r)
 	if r.Kind != outbox.KindOrder {
-		books, search := l.books[r.Seq], outbox.SearchForbidden
-		delete(l.books, r.Seq)
-		if books.Readable {
-			search = outbox.SearchClear
-		}
-		l.apply(r.Seq, outbox.Event{Type: outbox.Due, Mark: outbox.NewMark(r.Seq, entropy()), Books: books, Search: search})
+		e.Mark = outbox.NewMark(r.Seq, l.entropy())
+		l.apply(r.Seq, e)
 		return
 	}
-	mark := r.Mark()
-	if mark == "" || r.Fresh {
-		mark = outbox.NewMark(r.Seq, entropy())
+	e.Mark = r.Mark()
+	if e.Mark == "" || r.Fresh {
+		e.Mark = outbox.NewMark(r.Seq, l.entropy())
 	}
-	body, shown, err := l.compose.order(r, mark, l.clock.Now())
+	made, err := l.compose.order(r, e.Mark, l.clock.Now())
 	if errors.Is(err, errDateUnknown) {
 		l.waits(r, outbox.WaitClockUnknown, storeAgain)
 		l.wakeAt(r.Seq, outbox.TimerRetry, storeAgain, false)
@@ -108,10 +95,23 @@ func (l *lane) due(r outbox.Request) {
 		l.apply(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: "invalidRequest", Message: "the order can't be forwarded: " + err.Error()}})
 		return
 	}
-	l.body = body
-	search := l.cleared[r.Seq]
-	delete(l.cleared, r.Seq)
-	l.apply(r.Seq, outbox.Event{Type: outbox.Due, Mark: mark, Shown: shown, Search: search})
+	l.body = made.body
+	e.Shown, e.References = made.shown, made.references
+	l.apply(r.Seq, e)
+}
+
+// asksFirst has the state machine ask for what an attempt would rest on, where that is not at hand; false: nothing is to be
+// asked.
+func (l *lane) asksFirst(r outbox.Request) bool {
+	e := l.dueEvent(r)
+	l.stamp(&e)
+	if !r.AsksFirst(e) {
+		return false
+	}
+	if l.calls[callKey{seq: r.Seq, effect: outbox.Search}] == nil {
+		l.apply(r.Seq, e)
+	}
+	return true
 }
 
 // dial readies a fresh connection for the next submission, before that is written to disk, so that an outage costs

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -40,8 +41,14 @@ type lanes struct {
 	problems   *problems
 	expiries   *expiries
 	followers  *followers
-	details    *ban // whether order details are ours to read
+	rights     *rights // which look-ups are ours
+	lags       *lags
 	doubtCheck time.Duration
+	instance   string // of the outbox, for marks
+	// inherited is the highest acceptance number that the outbox had when it was opened.
+	inherited uint64
+	// stranger is told of a mark of this outbox that it does not know.
+	stranger func(mark, orderUUID string)
 	// soughtUntil: until then (Unix ns) the marks of ended requests are looked for.
 	soughtUntil atomic.Int64
 	metrics     *monitor.Metrics
@@ -93,6 +100,23 @@ func (ls *lanes) kick(terminal string) {
 // kickAll does so for every lane, after something that holds all of them changed.
 func (ls *lanes) kickAll() {
 	ls.each(func(l *lane) { l.do(func() { l.moved = true }) })
+}
+
+// lagMeasured has every lane look again at what it has put off until the API must show what came of a busy answer.
+func (ls *lanes) lagMeasured() {
+	ls.each(func(l *lane) {
+		l.do(func() {
+			r, err := l.store.Get(l.store.Lane(l.terminal).Head)
+			if err != nil || r.Busy == 0 {
+				return
+			}
+			if t := l.timers[timerKey{r.Seq, outbox.TimerRetry}]; t != nil {
+				t.stop()
+				delete(l.timers, timerKey{r.Seq, outbox.TimerRetry})
+				l.moved = true
+			}
+		})
+	})
 }
 
 // stopping tells that nothing new may be started.
@@ -230,25 +254,40 @@ func (ls *lanes) quiet() bool {
 		}
 	}
 	return !slices.ContainsFunc(ls.store.Lanes(), func(at outbox.Lane) bool {
-		if at.Holder == 0 {
-			return false
-		}
-		r, err := ls.store.Get(at.Holder)
-		return err != nil || r.State == outbox.StateSending || r.State == outbox.StateInDoubt
+		return slices.ContainsFunc(at.Holders, func(seq uint64) bool {
+			r, err := ls.store.Get(seq)
+			return err != nil || r.State == outbox.StateSending || r.State == outbox.StateInDoubt
+		})
 	})
 }
 
-// stray takes an order that bears the mark of a request nobody was looking for.
+// stray takes an order that bears the mark of a request nobody was looking for, or one that this outbox should know and
+// does not.
 func (ls *lanes) stray(mark, orderUUID string, status api.PaymentState) {
 	seq, ok := outbox.MarkSeq(mark)
 	if !ok {
 		return
 	}
 	r, err := ls.store.Get(seq)
-	if err != nil || !r.Bears(mark) {
-		return
+	switch {
+	case err == nil && r.Bears(mark):
+		ls.lane(r.Terminal).post(seq, outbox.Event{Type: outbox.Found, OrderUUID: orderUUID, Status: statusSeen(status)})
+	case err != nil && !errors.Is(err, outbox.ErrNotFound), !outbox.MarkTagged(mark, ls.instance):
+	case err == nil:
+		ls.stranger(mark, orderUUID)
+		if seq <= ls.inherited && r.Kind == outbox.KindOrder {
+			// The newer copy had this request too, and has sent it: the mark names it by its number.
+			ls.lane(r.Terminal).post(seq, outbox.Event{Type: outbox.Found, OrderUUID: orderUUID, Status: statusSeen(status)})
+		}
+	case !ls.pruned(seq):
+		ls.stranger(mark, orderUUID)
 	}
-	ls.lane(r.Terminal).post(seq, outbox.Event{Type: outbox.Found, OrderUUID: orderUUID, Status: statusSeen(status)})
+}
+
+// pruned reports whether a request without a record had one: then its marks were known.
+func (ls *lanes) pruned(seq uint64) bool {
+	last, err := ls.store.Sequence()
+	return err != nil || seq <= last
 }
 
 // Queues implements monitor.QueueSource.
@@ -276,8 +315,11 @@ func (ls *lanes) queue(at outbox.Lane, now outbox.Instant) monitor.QueueStat {
 	}
 	if at.Holder != 0 {
 		q.Lane = monitor.LaneBusy
-		if r, err := ls.store.Get(at.Holder); err == nil && r.State == outbox.StateInDoubt {
-			q.InDoubt, q.Lane = 1, monitor.LaneInDoubt
+	}
+	for _, seq := range at.Holders {
+		if r, err := ls.store.Get(seq); err == nil && r.State == outbox.StateInDoubt {
+			q.Lane = monitor.LaneInDoubt
+			q.InDoubt++
 		}
 	}
 	return q
@@ -286,7 +328,7 @@ func (ls *lanes) queue(at outbox.Lane, now outbox.Instant) monitor.QueueStat {
 // park has a refund that waits for another lane's order told of that order's end. One that waits for another refund looks by
 // itself.
 func (ls *lanes) park(r outbox.Request) {
-	if r.Waiting != nil && r.Waiting.Code == outbox.WaitBehind {
+	if r.Waiting == nil || r.Waiting.Code != outbox.WaitForOrder {
 		return
 	}
 	target := r.Target
@@ -307,8 +349,8 @@ type ban struct{ until atomic.Int64 }
 func (b *ban) ban()         { b.until.Store(time.Now().Add(askAgainEvery).UnixNano()) }
 func (b *ban) banned() bool { return time.Now().UnixNano() < b.until.Load() }
 
-// entropy is the random part of a mark.
-func entropy() (b [outbox.MarkEntropy]byte) {
+// entropy is the random part of a mark, behind the outbox's tag.
+func (ls *lanes) entropy() (b [outbox.MarkEntropy]byte) {
 	_, _ = rand.Read(b[:]) // never fails
-	return b
+	return outbox.TagMark(b, ls.instance)
 }

@@ -27,13 +27,14 @@ func TestBusyWithoutASearch(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, c.policy, func(w *world) {
-				w.stop()
-				c.prepare(w.sim)
-				w.start()
+				w.anew(func() { c.prepare(w.sim) })
 				w.sale(bergen, "other") // so that the list has something to show
+				w.foreign(bergen)
 				w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Times: 2, Do: simulator.BusyReply()})
 				w.order(oslo, "busy")
-				w.until(2*time.Minute, oslo, "busy", c.want)
+				time.Sleep(time.Minute)
+				w.until(0, oslo, "busy", "queued") // a minute of refusals establishes nothing
+				w.until(4*time.Minute, oslo, "busy", c.want)
 			})
 		})
 	}
@@ -64,7 +65,7 @@ func TestOneMissingListIsNoLicence(t *testing.T) {
 		w.start()
 		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyButCreated()})
 		w.order(oslo, "hidden")
-		w.until(time.Minute, oslo, "hidden", "paid")
+		w.until(3*time.Minute, oslo, "hidden", "paid")
 		if n := len(w.sim.Orders()); n != 1 {
 			t.Errorf("%d orders, want 1", n)
 		}
@@ -101,27 +102,46 @@ func TestAListThatNeverShowsOurOrders(t *testing.T) {
 	for policy, want := range map[string]string{"": "paid", `busy_means = "doubt"`: "in_doubt"} {
 		inWorld(t, policy, func(w *world) {
 			w.sale(bergen, "known")
-			w.sim.SetLookups(simulator.LookupsHidden)
+			time.Sleep(10 * time.Minute)
 			w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Times: 2, Do: simulator.BusyReply()})
 			w.order(oslo, "busy")
 			w.until(30*time.Second, oslo, "busy", want)
 			if want == "paid" {
 				w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyReply()})
 				w.order(oslo, "again")
-				w.until(6*time.Second+time.Second/2, oslo, "again", "paid") // that is known by now
+				w.until(8*time.Second, oslo, "again", "paid") // that is known by now
 			}
-			if !strings.Contains(w.log.String(), "does not show orders of ours") {
+			if !strings.Contains(w.log.String(), "our orders in the list") {
 				t.Error("nobody is told")
 			}
-		})
+		}, func(o *simulator.Options) { o.Lookups = simulator.LookupsHidden })
 	}
 }
 
-// TestAnOldOrderNeedNotBeListed: what the API put away after a while does not stop anything.
+// TestAListThatHasShownOurOrders and shows them no more is a bad moment's, however long that takes.
+func TestAListThatHasShownOurOrders(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(bergen, "known")
+		w.sim.SetLookups(simulator.LookupsHidden)
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyButCreated()})
+		w.order(oslo, "busy")
+		w.untilWaiting(5*time.Second, oslo, "busy", "terminalIsBusy")
+		time.Sleep(9 * time.Minute)
+		w.until(0, oslo, "busy", "queued")
+		w.until(time.Minute+time.Second, oslo, "busy", "in_doubt") // not expired: nobody knows
+		w.sim.SetLookups(simulator.LookupsShown)
+		w.until(time.Minute, oslo, "busy", "paid")
+		if n := len(w.sim.Orders()); n != 2 {
+			t.Errorf("%d orders, want 2", n)
+		}
+	})
+}
+
+// TestAnOldOrderNeedNotBeListed: what the API put away after a day does not stop anything.
 func TestAnOldOrderNeedNotBeListed(t *testing.T) {
 	inWorld(t, `busy_means = "doubt"`, func(w *world) {
 		w.sale(bergen, "known")
-		time.Sleep(time.Hour)
+		time.Sleep(24 * time.Hour)
 		w.sim.SetLookups(simulator.LookupsHidden)
 		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyReply()})
 		w.order(oslo, "busy")

@@ -16,6 +16,7 @@ type Outbox interface {
 	Refunds(orderUUID string) ([]outbox.Request, error)
 	Waiting(orderID string) ([]outbox.Request, error)
 	ByOrder(uuid string) (outbox.Request, error)
+	Sequence() (uint64, error)
 	Lane(terminal string) outbox.Lane
 	Lanes() []outbox.Lane
 	Positions(terminal string, n int) []outbox.Request

@@ -14,6 +14,7 @@ type ProblemCode string
 const (
 	ProblemAPIUnreachable ProblemCode = "apiUnreachable"
 	ProblemUnauthorized   ProblemCode = "unauthorized"
+	ProblemRateLimited    ProblemCode = "rateLimited"
 	ProblemClockUnknown   ProblemCode = "clockUnknown"
 	ProblemOutboxFull     ProblemCode = "outboxFull"
 	ProblemOutboxFailed   ProblemCode = "outboxFailed"

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"sync"
 
 	"tillpost/monitor"
 	"tillpost/mqtt"
@@ -115,6 +116,12 @@ type report struct {
 	Compared     bool             `json:"compared"`
 	ChangedSince []changedRequest `json:"changedSince"`
 	Note         string           `json:"note"`
+}
+
+// reports are what is kept for reports and charts.
+type reports struct {
+	gained sync.Mutex // held while what the API's list gained is read and kept
+	charts keptCharts
 }
 
 // Report implements monitor.Source.

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"time"
 
 	"tillpost/api"
 	"tillpost/outbox"
@@ -68,7 +67,7 @@ func (l *lane) resolve(r, t outbox.Request, e outbox.Event) {
 			return
 		}
 	}
-	e.At, e.Jitter = l.clock.Now(), l.rand()
+	l.stamp(&e)
 	after, fx, err := l.store.Apply(l.ctx, t.Seq, e)
 	if errors.Is(err, outbox.ErrUncertain) {
 		// Written, it must not be without effects: nobody would look at the target again.
@@ -77,9 +76,6 @@ func (l *lane) resolve(r, t outbox.Request, e outbox.Event) {
 		}
 	}
 	switch {
-	case errors.Is(err, outbox.ErrLaneHeld):
-		l.laneHeld(r, t)
-		return
 	case errors.Is(err, outbox.ErrOrderTaken):
 		l.refuseSettlement(r, outbox.CodeOrderUUIDTaken, "that order belongs to another request")
 		return
@@ -109,6 +105,9 @@ func (l *lane) notResolved(r, t outbox.Request, fx []outbox.Effect) {
 		case outbox.IgnoredEarly:
 			l.post(r.Seq, outbox.Event{Type: outbox.NotFound})
 			return
+		case outbox.IgnoredHint:
+			l.post(r.Seq, unjudged())
+			return
 		}
 	}
 	l.refuseSettlement(r, code, "the request is "+t.State.String()+" and did not take the decision")
@@ -125,63 +124,65 @@ func (l *lane) verifyAdoption(r, t outbox.Request) {
 		return
 	}
 	key := callKey{seq: r.Seq, effect: outbox.Settle}
-	if l.calls[key] {
+	if l.underWay(key, r) {
 		return
 	}
-	l.calls[key] = true
-	l.background(func(ctx context.Context) {
+	l.begin(key, r, func(ctx context.Context) func() {
 		verdict := l.adoptable(ctx, r.OrderUUID, t)
-		l.do(func() {
-			l.callEnded(key)
+		return func() {
 			if verdict.Type != outbox.Found {
 				l.apply(r.Seq, verdict)
 				return
 			}
-			l.resolve(r, t, outbox.Event{})
-		})
+			l.resolve(r, t, outbox.Event{Status: verdict.Status})
+		}
 	})
 }
 
-// adoptPauses are the waits between the tries to read an order that a person named. One lost reply is no reason to take
-// an order unread.
-var adoptPauses = []time.Duration{time.Second, time.Second, 2 * time.Second, 4 * time.Second}
-
-// adoptable is Found for an order that may be adopted, else the event for the resolution. Where details can't be read,
-// a payment status that is not 404 is enough.
+// adoptable is Found for an order that may be adopted, else the event for the resolution: refused, or it waits while the
+// order can't be read. Where details are not ours, a payment status that is not 404 is enough.
 func (l *lane) adoptable(ctx context.Context, orderUUID string, t outbox.Request) outbox.Event {
-	for _, pause := range append(adoptPauses, 0) {
-		if l.details.banned() {
-			break
-		}
-		details, reply := l.api.OrderDetails(ctx, orderUUID)
-		switch {
-		case reply.Outcome == api.OutcomeAccepted:
-			return l.fits(details, t)
-		case forbids(reply), missing(reply):
-			l.details.ban()
-		case reply.Outcome == api.OutcomeNotFound, reply.Outcome == api.OutcomeRefused:
-			pause = 0 // that was an answer
-		}
-		if pause == 0 || !sleep(ctx, pause) {
-			break
-		}
+	details, reply := l.api.OrderDetails(ctx, orderUUID)
+	l.rights.saw(ctx, lookupDetails, reply)
+	switch {
+	case reply.Outcome == api.OutcomeAccepted:
+		return l.fits(details, t)
+	case reply.Outcome == api.OutcomeNotFound:
+		return outbox.Event{Type: outbox.Refused, Reason: reasonFrom(reply)}
+	case !l.rights.notOurs(lookupDetails) || !forbids(reply) && !missing(reply):
+		return outbox.Event{Type: outbox.Unavailable, RetryAfter: max(reply.RetryAfter, statementAgain)}
 	}
-	_, reply := l.api.PaymentStatus(ctx, orderUUID)
-	if reply.Outcome == api.OutcomeAccepted {
-		return outbox.Event{Type: outbox.Found}
+	status, reply := l.api.PaymentStatus(ctx, orderUUID)
+	switch reply.Outcome {
+	case api.OutcomeAccepted:
+		return adopted(statusSeen(status.State))
+	case api.OutcomeNotFound:
+		return outbox.Event{Type: outbox.Refused, Reason: reasonFrom(reply)}
 	}
-	return l.eventOf(ctx, reply)
+	return outbox.Event{Type: outbox.Unavailable, RetryAfter: max(reply.RetryAfter, statementAgain)}
 }
 
 // fits holds the details of an order that a person named against the request that is to adopt it.
 func (l *lane) fits(details api.OrderDetails, t outbox.Request) outbox.Event {
-	if ore, ok := details.Summary.GrandTotal.Minor(); ok && ore != t.AmountOre {
+	ore, known := amountOf(details)
+	switch other, marked := l.markedBy(details.References(), t); {
+	case marked:
+		return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeOrderUUIDTaken, Message: "that order was placed for request " + other.ID}}
+	case !known:
+		return outbox.Event{Type: outbox.Unavailable, RetryAfter: statementAgain}
+	case ore != t.AmountOre:
 		return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeAmountMismatch, Message: "that order is of another amount"}}
 	}
-	if other, ok := l.markedBy(details.References(), t); ok {
-		return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeOrderUUIDTaken, Message: "that order was placed for request " + other.ID}}
+	return adopted(statusSeen(details.State()))
+}
+
+// adopted is the find of an order that may be adopted. That it is paid ends the request at once; any other end is asked for
+// again, in words that tell a declined payment from a cancelled order.
+func adopted(s outbox.OrderStatus) outbox.Event {
+	if s != outbox.StatusPaid {
+		s = outbox.StatusPending
 	}
-	return outbox.Event{Type: outbox.Found}
+	return outbox.Event{Type: outbox.Found, Status: s}
 }
 
 // markedBy finds another request of ours whose mark stands in an order's references: a person who takes that order for
@@ -207,45 +208,63 @@ func (l *lane) prepareResubmit(r, t outbox.Request) {
 		l.post(r.Seq, outbox.Event{Type: outbox.NotFound, RetryAfter: l.doubtCheck - age})
 		return
 	}
-	if t.Kind != outbox.KindOrder {
-		// A look of its own: the target's may be under way, or overtaken by what becomes of the target.
-		l.look(callKey{seq: r.Seq, effect: outbox.Settle}, t.OrderUUID, func(k look) { l.resubmitRefund(r, t, k) })
+	if len(t.Hints) > 0 {
+		l.post(r.Seq, unjudged())
 		return
 	}
-	l.reconciler.search(searchJob{request: t, done: func(f findings) {
-		l.do(func() { l.resubmitOrder(r, t, f) })
+	key := callKey{seq: r.Seq, effect: outbox.Settle}
+	if l.underWay(key, r) {
+		return
+	}
+	if t.Kind != outbox.KindOrder {
+		l.begin(key, r, func(ctx context.Context) func() {
+			s := l.readStatement(ctx, t.OrderUUID)
+			return func() { l.resubmitRefund(r, t, s) }
+		})
+		return
+	}
+	l.calls[key] = &underway{entered: r.Entered}
+	l.reconciler.search(searchJob{request: t, since: l.clock.Now(), done: func(f findings) {
+		l.do(func() { l.ended(key, func() { l.resubmitOrder(r, t, f) }) })
 	}})
 }
 
+// unjudged has a decision to send again wait for the order that a callback named.
+func unjudged() outbox.Event {
+	return outbox.Event{Type: outbox.NotFound, Reason: &outbox.Reason{
+		Code: outbox.WaitChecking, Message: "a callback named an order for this request, and what became of that is not known yet"}}
+}
+
 func (l *lane) resubmitOrder(r, t outbox.Request, f findings) {
+	f.seen.Broken = l.health.failedSince(f.begun)
 	switch f.verdict {
 	case searchFound:
 		l.apply(t.Seq, outbox.Event{Type: outbox.Found, OrderUUID: f.orderUUID, Status: statusSeen(f.status)})
 		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the order was found at the API: it is "+f.orderUUID)
 	case searchClear:
-		l.resolve(r, t, outbox.Event{Search: outbox.SearchClear})
+		l.resolve(r, t, outbox.Event{Search: outbox.SearchClear, Seen: f.seen})
 	case searchForbidden:
-		l.resolve(r, t, outbox.Event{Search: outbox.SearchForbidden})
+		l.resolve(r, t, outbox.Event{Search: outbox.SearchForbidden, Seen: f.seen})
 	default:
 		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.retryAfter})
 	}
 }
 
 // resubmitRefund has the books judged first: what they show to be done is not sent again.
-func (l *lane) resubmitRefund(r, t outbox.Request, k look) {
-	if k.retry > 0 {
-		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: k.retry})
+func (l *lane) resubmitRefund(r, t outbox.Request, s statement) {
+	if s.failed.Type != 0 {
+		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: max(s.failed.RetryAfter, statementAgain)})
 		return
 	}
-	l.apply(t.Seq, outbox.Event{Type: outbox.BooksSeen, Books: k.books})
+	l.apply(t.Seq, outbox.Event{Type: outbox.BooksSeen, Books: s.books})
 	now, err := l.store.Get(t.Seq)
 	if err != nil || now.State != outbox.StateInDoubt && now.State != outbox.StateUnresolved {
 		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the books show what became of it")
 		return
 	}
 	found := outbox.SearchForbidden
-	if k.books.Readable {
+	if s.books.Readable {
 		found = outbox.SearchClear
 	}
-	l.resolve(r, now, outbox.Event{Search: found, Books: k.books})
+	l.resolve(r, now, outbox.Event{Search: found, Books: s.books})
 }

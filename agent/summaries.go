@@ -205,7 +205,7 @@ func (a *Agent) pruneSome(ctx context.Context) int {
 }
 
 func (a *Agent) openBus() error {
-	handlers := mqtt.Handlers{Deliver: a.intake.deliver, Up: a.busUp, Down: a.busDown, Agent: a.agentHeard}
+	handlers := mqtt.Handlers{Deliver: a.intake.deliver, Up: a.busUp, Down: a.busDown, Agent: a.agentHeard, Status: a.statusHeard}
 	open := a.opts.Bus
 	switch {
 	case open != nil:
@@ -240,6 +240,7 @@ func (a *Agent) busUp() {
 	a.metrics.MQTTConnected(true)
 	a.reach.sawBroker(true, nil)
 	a.intake.connected()
+	a.gate.open(gateReading) // the bus has read before it is up
 	a.lookedUp()
 	a.log.Info("connected to the broker")
 	a.publish.connected(true)
@@ -258,8 +259,8 @@ func (a *Agent) openCallbacks() error {
 	if a.cfg.Callback == nil {
 		return nil
 	}
-	c := &callbacks{store: a.store, log: a.log, seen: map[uint64]time.Time{}}
-	c.post = a.lanes.hinted
+	c := &callbacks{store: a.store, log: a.log, open: a.opts.ListenCallbacks, seen: map[uint64]time.Time{}}
+	c.keep, c.look = a.lanes.keepHint, a.lanes.hinted
 	if err := c.listen(a.cfg.Callback.Listen); err != nil {
 		return err
 	}

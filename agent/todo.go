@@ -10,6 +10,7 @@ type problemAdvice struct {
 var advice = map[ProblemCode]problemAdvice{
 	ProblemAPIUnreachable: {"Check the shop's network and internet connection. Requests are kept, and sent by themselves once Front Payment answers.", true},
 	ProblemUnauthorized:   {"Put a valid API token into its file. It is used within ten seconds; nothing is lost.", true},
+	ProblemRateLimited:    {"Look what else calls Front Payment with this account, or lower api.requests_per_minute. Requests are kept and sent when it allows.", true},
 	ProblemClockUnknown:   {"Let the machine reach a time server. Until then nothing expires, and what can't be aged waits.", false},
 	ProblemOutboxFull:     {"Free some space on the disk. Requests wait at the broker and come by themselves.", true},
 	ProblemOutboxFailed:   {"Look whether the disk is mounted writable, and sound. Requests wait at the broker and come by themselves.", true},

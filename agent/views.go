@@ -154,6 +154,7 @@ var looks = map[outbox.EventType]Evidence{
 	outbox.StatusSeen:   {Looked: "the order's status at Front Payment", Seen: "a status"},
 	outbox.BooksSeen:    {Looked: "the order's books at Front Payment", Seen: "what was paid and paid back"},
 	outbox.CallbackSeen: {Looked: "a call from Front Payment", Seen: "it named an order"},
+	outbox.HintRead:     {Looked: "the order that Front Payment's call named", Seen: "what its details show"},
 	outbox.DoubtTimeout: {Looked: "all of it, for as long as the policy says", Seen: "nothing that decides"},
 	outbox.Restarted:    {Looked: "the outbox, at a start", Seen: "a call that was under way when tillpost ended"},
 }

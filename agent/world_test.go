@@ -5,9 +5,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -67,6 +70,8 @@ type world struct {
 	bus    func(mqtt.Bus) mqtt.Bus
 	// store replaces the outbox, unless it is nil.
 	store func(outbox.Options) (agent.Outbox, error)
+	// hooks is where callbacks come in, nil while they are off.
+	hooks *simulator.Listener
 }
 
 type syncBuffer struct {
@@ -120,6 +125,10 @@ func inWorld(t *testing.T, policy string, test func(w *world), change ...func(*s
 		for _, c := range change {
 			c(&options)
 		}
+		dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return w.hooks.DialContext(ctx, network, addr)
+		}
+		options.Callbacks = &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
 		w.sim = simulator.New(options)
 		w.ln = w.sim.ListenPipe()
 		server := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -164,6 +173,10 @@ func (w *world) launch() {
 	}
 	w.a, err = agent.New(agent.Options{
 		Config: cfg, Version: "test", Clock: w.clock, DialAPI: w.ln.DialContext, NoHTTP: true, Store: w.store,
+		ListenCallbacks: func(context.Context, string, string) (net.Listener, error) {
+			w.hooks = w.sim.ListenPipe()
+			return w.hooks, nil
+		},
 		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Bus: func(topics mqtt.Topics, will func() []byte, h mqtt.Handlers) (mqtt.Bus, error) {
 			if w.deaf {
@@ -193,6 +206,21 @@ func (w *world) launch() {
 		}
 		w.stop = nil
 	}
+}
+
+// anew starts over with an empty outbox, after a change of the API that no earlier life has known.
+func (w *world) anew(change func()) {
+	w.Helper()
+	w.stop()
+	names, err := filepath.Glob(w.outbox() + "*")
+	for _, n := range names {
+		err = errors.Join(err, os.Remove(n))
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+	change()
+	w.start()
 }
 
 func (w *world) restart() {

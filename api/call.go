@@ -30,6 +30,7 @@ type request struct {
 	read func(envelope) error
 	// stream, where set, reads a 2xx body itself, instead of read.
 	stream func(resp *http.Response) (envelope, error)
+	heard  func() // called when a streamed reply begins
 }
 
 // call makes the call and tells the observer.
@@ -38,7 +39,7 @@ func (c *Client) call(ctx context.Context, rq request) Reply {
 	reply, ex, waited := c.attempt(ctx, rq)
 	report := Call{
 		Operation: rq.op, Outcome: reply.Outcome, HTTPStatus: ex.status, Duration: time.Since(started) - waited,
-		At: ex.at, RateRemaining: -1, Replied: ex.status != 0, Held: errors.Is(reply.Err, ErrBreakerOpen),
+		Begun: ex.begun, At: ex.at, RateRemaining: -1, Replied: ex.status != 0, Own: reply.Own, Held: errors.Is(reply.Err, ErrBreakerOpen),
 	}
 	if report.At.IsZero() {
 		report.At = time.Now()
@@ -84,7 +85,11 @@ func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time
 		t.done(wasAbandoned)
 		return unavailable(0, err), exchange{}, waited
 	}
+	begun, answered := c.unanswered.add()
+	rq.heard = answered
 	ex, env := c.exchange(ctx, rq, token)
+	ex.begun = begun
+	answered()
 	switch {
 	case ex.status != 0:
 		t.done(wasAnswered)
@@ -101,7 +106,7 @@ func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time
 // enter gets the breaker's leave for the call, for a submit together with the
 // connection; a nil ticket comes with the reply that says why not.
 func (c *Client) enter(ctx context.Context, rq *request) (*ticket, Reply) {
-	if rq.conn == nil && rq.op.submits() {
+	if rq.conn == nil && rq.op.Submits() {
 		conn, err := c.Dial(ctx)
 		if err != nil {
 			var ue *UnavailableError
@@ -229,7 +234,7 @@ func (c *Client) judge(rq request, token string, ex exchange, env *envelope) Rep
 		return Reply{Outcome: OutcomeAmbiguous, Message: plainText(OutcomeAmbiguous, 0), Err: ex.err}
 	}
 	if env == nil {
-		e := decodeEnvelope(ex.body, &scrubber{body: rq.body})
+		e := decodeEnvelope(ex.body, scrubberFor(rq.op, rq.body))
 		env = &e
 	}
 	reply := env.reply(rq.op, ex.status)
@@ -248,6 +253,7 @@ func (c *Client) judge(rq request, token string, ex exchange, env *envelope) Rep
 	} else if reply.Outcome == OutcomeAmbiguous && ex.err != nil {
 		reply.Err = ex.err
 	}
+	reply.Own = reply.Own || reply.Outcome == OutcomeAccepted
 	c.heed(token, ex, &reply)
 	return reply
 }
@@ -258,12 +264,14 @@ func (c *Client) heed(token string, ex exchange, reply *Reply) {
 		limit, _ := headerInt(ex.header, "X-Ratelimit-Limit")
 		c.limiter.remaining(n, limit)
 	}
-	switch reply.Outcome {
-	case OutcomeUnauthorized:
+	switch {
+	case reply.Outcome == OutcomeUnauthorized, ex.status == http.StatusUnauthorized:
 		c.tokens.refused(token)
-	case OutcomeRateLimited:
+	case reply.Outcome == OutcomeRateLimited:
 		reply.RetryAfter = retryAfter(ex.header, ex.at)
 		c.limiter.pause(reply.RetryAfter)
+	case ex.status == http.StatusTooManyRequests: // in a reply that contradicts itself
+		c.limiter.pause(retryAfter(ex.header, ex.at))
 	}
 }
 

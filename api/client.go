@@ -57,6 +57,7 @@ type Client struct {
 	dialer       *dialer
 	transport    *http.Transport
 	getRefunds   getFallback
+	unanswered   pendingCalls
 }
 
 // New checks the options; it makes no call.
@@ -143,6 +144,14 @@ func newTransport(d *dialer) *http.Transport {
 		MaxResponseHeaderBytes: maxHeader,
 	}
 }
+
+// Unanswered tells since when the oldest of the calls under way has waited for its
+// reply; zero while none does.
+func (c *Client) Unanswered() time.Time { return c.unanswered.oldest() }
+
+// TokenID names the token that was last used without telling it: a part of its digest.
+// It is empty before the first call.
+func (c *Client) TokenID() string { return c.tokens.id() }
 
 // Close lets idle connections go. Calls under way end by their contexts; a Conn
 // belongs to who dialled it.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -113,5 +114,59 @@ func TestRateLimited(t *testing.T) {
 				t.Errorf("%q: after the pause: %+v", header, r)
 			}
 		})
+	}
+}
+
+// A proxy's page is a reply, but none of the API's.
+func TestOwnReplies(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		status int
+		body   string
+		own    bool
+	}{
+		{"accepted", 200, envelopeText(200, "orderPaymentConfirmed"), true},
+		{"failed in the API's words", 510, envelopeText(510, "somethingWentWrong"), true},
+		{"401 in the API's words", 401, envelopeText(401, "unauthenticated"), true},
+		{"502 page", 502, "<html>Bad Gateway</html>", false},
+		{"login page", 200, "<html>Log in</html>", false},
+		{"a gateway's JSON", 503, `{"message":"no healthy upstream"}`, false},
+	} {
+		var seen []Call
+		o := options(serveRaw(t, func(c net.Conn) { _, _ = io.WriteString(c, rawReply(tt.status, tt.body)) }).base)
+		o.Observe = func(c Call) { seen = append(seen, c) }
+		_, r := newClient(t, o).PaymentStatus(t.Context(), "ODR1")
+		if r.Own != tt.own || len(seen) != 1 || seen[0].Own != tt.own || !seen[0].Replied {
+			t.Errorf("%s: own %t, observed %+v; want %t", tt.name, r.Own, seen, tt.own)
+		}
+	}
+}
+
+func TestUnansweredCalls(t *testing.T) {
+	t.Parallel()
+	asked, reply := make(chan struct{}), make(chan struct{})
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		close(asked)
+		<-reply
+		answer(200, envelopeText(200, "orderPaymentConfirmed"))(w, nil)
+	})
+	if !c.Unanswered().IsZero() {
+		t.Error("nothing was asked yet")
+	}
+	before := time.Now()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.PaymentStatus(context.Background(), "ODR1")
+	}()
+	<-asked
+	if since := c.Unanswered(); since.Before(before) || since.After(time.Now()) {
+		t.Errorf("a call waits since %v", since)
+	}
+	close(reply)
+	<-done
+	if !c.Unanswered().IsZero() {
+		t.Error("a call is still waiting after its reply")
 	}
 }

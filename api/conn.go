@@ -92,6 +92,7 @@ type exchange struct {
 	header http.Header
 	body   []byte // nil where it was cut or could not be read
 	err    error  // why there is no reply, or no body
+	begun  time.Time
 	at     time.Time
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -19,7 +20,12 @@ type OrderDetails struct {
 	Payment  PaymentHistory
 	// CallbackURL is the order's callback URL, where the API tells it.
 	CallbackURL string
-	references  []string
+	// ReferencesKnown is false where the references are absent or null: they may come later.
+	ReferencesKnown bool
+	// ReferenceNo and CustomerReference are two of them; ReferencesRead is false where the API does not tell them apart.
+	ReferenceNo, CustomerReference string
+	ReferencesRead                 bool
+	references                     []string
 }
 
 // OrderSummary holds the order's sums.
@@ -91,7 +97,10 @@ func readDetails(uuid string, m map[string]json.RawMessage) OrderDetails {
 	}
 	d.Products = readProducts(m)
 	d.Payment = readHistory(field(m, "paymentHistory"))
-	d.references = leaves(nil, field(m, "invoiceReferences"), maxDepth)
+	references := field(m, "invoiceReferences")
+	d.ReferencesKnown = !empty(references)
+	d.references = leaves(nil, references, maxDepth)
+	d.readReferences(references)
 	if d.CallbackURL != "" {
 		d.references = append(d.references, d.CallbackURL)
 	}
@@ -164,4 +173,24 @@ func leaves(found []string, raw json.RawMessage, depth int) []string {
 		found = leaves(found, m[name], depth-1)
 	}
 	return found
+}
+
+// empty tells an absent member, null and "" from everything else.
+func empty(raw json.RawMessage) bool {
+	raw = bytes.TrimSpace(raw)
+	return isNull(raw) || string(raw) == `""`
+}
+
+// readReferences takes the two references that a till may fill in, where the API tells them apart.
+func (d *OrderDetails) readReferences(raw json.RawMessage) {
+	if text, ok := asText(raw); ok {
+		raw = json.RawMessage(text) // it has been seen as a string that holds the object
+	}
+	m, ok := asObject(raw)
+	if !ok {
+		return
+	}
+	d.ReferenceNo, _ = asText(field(m, "referenceNo"))
+	d.CustomerReference, _ = asText(field(m, "customerReference"))
+	d.ReferencesRead = true
 }

@@ -57,7 +57,7 @@ func readFields(fields map[string]json.RawMessage, s *scrubber) envelope {
 			e.own = true
 		}
 	}
-	e.code, e.meaning, e.text = readMessage(message, s.clean)
+	e.code, e.meaning, e.text = readMessage(message, s)
 	e.errors = readErrors(fields["errors"], s)
 	return e
 }
@@ -70,10 +70,8 @@ func readErrors(raw json.RawMessage, s *scrubber) []FieldError {
 		if len(found) == maxFieldErrors {
 			return
 		}
-		path = cutText(path, maxMessageConsulted)
-		message = cutText(s.clean(cutText(message, maxMessageConsulted)), maxText)
-		if message != "" {
-			found = append(found, FieldError{Path: cutText(s.clean(path), maxPath), Message: message})
+		if e, ok := s.fieldError(path, message); ok {
+			found = append(found, e)
 		}
 	}
 	if list, ok := asList(raw); ok && len(list) > 0 {
@@ -120,10 +118,22 @@ func firstOf(m map[string]json.RawMessage, names ...string) json.RawMessage {
 // classify says what a reply means, success included. HTTP status and
 // status_code may differ: a failure in either is a failure, and the message
 // decides which. The finer points hold for what must not happen twice:
-//   - done for sure not: 401, 403, 429, and any other 4xx in the API's envelope;
+//   - done for sure not: 401 and 429 with any body, 403 and any other 4xx in the
+//     API's envelope;
 //   - in doubt: a redirect, a 5xx (a 510 says nothing about whether something was
 //     stored), a 4xx from somebody else, and a reply that contradicts itself.
 func classify(op Operation, status int, e envelope) Outcome {
+	outcome := classifyPlain(op, status, e)
+	if op.Submits() && outcome != OutcomeAccepted && e.saysDone() {
+		return OutcomeAmbiguous // a "no" beside word of success is neither
+	}
+	return outcome
+}
+
+// saysDone reports whether a reply names an order or bears a message of success.
+func (e envelope) saysDone() bool { return e.meaning == meansDone || e.orderUUID() != "" }
+
+func classifyPlain(op Operation, status int, e envelope) Outcome {
 	is := func(code int) bool { return status == code || e.statusCode == code }
 	switch {
 	case status < 200 || status > 299 && status < 400:
@@ -134,9 +144,9 @@ func classify(op Operation, status int, e envelope) Outcome {
 		return OutcomeRateLimited
 	case e.own && e.meaning == meansBusy:
 		return OutcomeBusy
-	case is(403):
+	case is(403) && e.own:
 		return OutcomeRefused
-	case !e.parsed:
+	case is(403), !e.parsed:
 		return OutcomeAmbiguous
 	}
 	failed := !success(status) || e.statusCode != 0 && !success(e.statusCode) || e.isError ||
@@ -155,7 +165,7 @@ func classifyFailure(op Operation, status int, e envelope) Outcome {
 	server := status >= 500 || e.statusCode >= 300 && e.statusCode < 400 || e.statusCode >= 500
 	saysWhy := e.meaning == meansMissing || e.meaning == meansRefused
 	switch {
-	case server && !saysWhy, server && op.submits() && !client:
+	case server && !saysWhy, server && op.Submits() && !client:
 		return OutcomeAmbiguous
 	case !client && !saysWhy:
 		return OutcomeAmbiguous
@@ -178,23 +188,16 @@ func effectiveStatus(status int, e envelope) int {
 
 // reply puts what was read into a Reply.
 func (e envelope) reply(op Operation, status int) Reply {
-	r := Reply{Outcome: classify(op, status, e), HTTPStatus: effectiveStatus(status, e)}
+	r := Reply{Outcome: classify(op, status, e), HTTPStatus: effectiveStatus(status, e), Own: e.own}
 	if e.own {
 		r.Code, r.Message, r.Errors = e.code, e.text, e.errors
-	}
-	switch r.Outcome {
-	case OutcomeRefused, OutcomeNotFound, OutcomeBusy:
-		// A "no" that names the order it made contradicts itself.
-		if op == OpCreate && e.orderUUID() != "" {
-			r.Outcome = OutcomeAmbiguous
-		}
 	}
 	if r.Message == "" {
 		r.Message = plainText(r.Outcome, r.HTTPStatus)
 	}
 	if r.Outcome == OutcomeAmbiguous {
 		r.Err = unsettled(r)
-		if !e.own && !e.broken && (status == 404 || status == 405 || status == 501) {
+		if !e.own && status == 404 {
 			r.Err = fmt.Errorf("%w (HTTP %d)", ErrNoOperation, status)
 		}
 	}

@@ -125,7 +125,7 @@ func TestPathsAndHeaders(t *testing.T) {
 					t.Errorf("header %s would let a transport repeat the call", name)
 				}
 			}
-			if op.submits() != (r.Header.Get("Connection") == "close") {
+			if op.Submits() != (r.Header.Get("Connection") == "close") {
 				t.Errorf("Connection: %q", r.Header.Get("Connection"))
 			}
 		})

@@ -16,8 +16,8 @@ import (
 const (
 	maxList      = 64 << 20
 	maxListEntry = 1 << 20 // what one entry may make the decoder hold
-	// A list that makes progress may take this many times the call's timeout.
-	listPatience = 10
+	// A list that makes progress may take this long: its limit is on silence.
+	longestList = time.Hour
 )
 
 var errUnreadableList = errors.New("the list of orders cannot be read")
@@ -48,7 +48,7 @@ func (c *Client) OrderStatuses(ctx context.Context, status string, each func(Ord
 // streamed makes an exchange whose 2xx body rq.stream reads as it comes. The
 // call's timeout bounds each wait for more of it.
 func (c *Client) streamed(ctx context.Context, rq request, token string) (exchange, *envelope) {
-	ctx, cancel := context.WithTimeout(ctx, listPatience*c.timeout)
+	ctx, cancel := context.WithTimeout(ctx, longestList)
 	defer cancel()
 	ctx, giveUp := context.WithCancelCause(ctx)
 	stall := time.AfterFunc(c.timeout, func() { giveUp(context.DeadlineExceeded) })
@@ -61,6 +61,7 @@ func (c *Client) streamed(ctx context.Context, rq request, token string) (exchan
 	if resp == nil {
 		return ex, nil
 	}
+	rq.heard()
 	defer func() { _ = resp.Body.Close() }()
 	resp.Body = &progress{ReadCloser: resp.Body, timer: stall, patience: c.timeout}
 	if !success(resp.StatusCode) {
@@ -165,7 +166,7 @@ func listFault(e envelope, seen bool, entries int) error {
 		return errUnreadableList
 	case e.paged():
 		return ErrPaged
-	case !seen:
+	case !seen, entries == 0 && !e.own: // an empty list is word of the API's own, or none
 		return errUnreadableList
 	}
 	return nil

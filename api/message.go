@@ -97,8 +97,10 @@ func messageKey(message string) string {
 }
 
 // readMessage names what the API said: its code, what that means, and a
-// sentence that may be published. scrub takes out what must not be.
-func readMessage(message string, scrub func(string) string) (code string, m meaning, text string) {
+// sentence that may be published. What is not known gives a code only where it is
+// one word of letters, as the documents write messages, and a sentence only where
+// s has what it takes to clean it.
+func readMessage(message string, s *scrubber) (code string, m meaning, text string) {
 	message = cutText(message, maxMessageConsulted)
 	key := messageKey(message)
 	if k, ok := knownByKey[key]; ok {
@@ -107,30 +109,36 @@ func readMessage(message string, scrub func(string) string) (code string, m mean
 	if strings.HasPrefix(key, refusalPrefix) {
 		m = meansRefused
 	}
-	safe := scrub(message)
+	safe := s.clean(message)
 	head, _, _ := strings.Cut(safe, ":")
-	return camelCase(head), m, cutText(safe, maxText)
+	if head = strings.Trim(head, " .!"); codeWord(head) {
+		code = camelCase(head)
+	}
+	if s.tells {
+		text = cutText(safe, maxText)
+	}
+	return code, m, text
 }
 
-// camelCase writes a sentence the way the API's documents write messages; what
-// is camelCase already stays as it is.
-func camelCase(s string) string {
-	words := strings.FieldsFunc(s, func(r rune) bool { return !isAlnum(r) })
-	var b strings.Builder
-	for i, w := range words {
-		switch {
-		case len(words) == 1 && w != strings.ToUpper(w):
-			b.WriteString(strings.ToLower(w[:1]) + w[1:])
-		case i == 0:
-			b.WriteString(strings.ToLower(w))
-		default:
-			b.WriteString(strings.ToUpper(w[:1]) + strings.ToLower(w[1:]))
-		}
-		if b.Len() >= maxCode {
-			return b.String()[:maxCode]
+// camelCase writes a word the way the API's documents write messages.
+func camelCase(word string) string {
+	if word == strings.ToUpper(word) {
+		return strings.ToLower(word)
+	}
+	return strings.ToLower(word[:1]) + word[1:]
+}
+
+// codeWord reports whether a text is one word of letters that is short enough for a code.
+func codeWord(text string) bool {
+	if text == "" || len(text) > maxCode {
+		return false
+	}
+	for _, r := range text {
+		if r < 'A' || r > 'Z' && r < 'a' || r > 'z' {
+			return false
 		}
 	}
-	return b.String()
+	return true
 }
 
 func isAlnum(r rune) bool {

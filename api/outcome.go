@@ -81,14 +81,14 @@ func Operations() []Operation {
 	}
 }
 
-// submits reports whether repeating the call could charge or pay out twice.
-func (o Operation) submits() bool {
+// Submits reports whether repeating the call could charge or pay out twice.
+func (o Operation) Submits() bool {
 	return o == OpCreate || o == OpRefund || o == OpApproval
 }
 
 // urgent reports whether the call goes before polls when calls are scarce.
 func (o Operation) urgent() bool {
-	return o.submits() || o == OpCancel || o == OpResend
+	return o.Submits() || o == OpCancel || o == OpResend
 }
 
 // FieldError is one entry of what the API sent in "errors". Path is the API's
@@ -117,6 +117,9 @@ type Reply struct {
 	// it asked for (at most 5 minutes), after OutcomeUnavailable the time until
 	// the next try is let through; otherwise 0.
 	RetryAfter time.Duration
+	// Own says that some reply came and was in the API's own envelope, whatever its
+	// status: not a proxy's page.
+	Own bool
 	// Err is the cause of OutcomeUnavailable and OutcomeAmbiguous, and of an
 	// OutcomeUnauthorized without a reply; otherwise nil.
 	Err error
@@ -131,9 +134,11 @@ type Call struct {
 	HTTPStatus    int           // the HTTP reply's status; 0 without reply
 	Duration      time.Duration // from the request's start to the body's end, without the wait for the limiter
 	Date          time.Time     // the server's Date header; zero without one
+	Begun         time.Time     // local time when the exchange began; zero where it was not tried
 	At            time.Time     // local time when the reply's header, or the failure, came
 	RateRemaining int           // x-ratelimit-remaining; -1 where unknown
 	Replied       bool          // some HTTP reply came
+	Own           bool          // it was in the API's own envelope, not a proxy's page
 	Held          bool          // not tried: the breaker is open; it says nothing new of the API
 	Err           error         // why nothing was sent, where it was tried; otherwise nil
 }
@@ -160,7 +165,7 @@ var (
 	// ErrCut is the cause where a reply was longer than its bound.
 	ErrCut = errors.New("the reply is longer than the bound")
 	// ErrNoOperation is the cause where somebody else than the API itself answered
-	// 404, 405 or 501, as a web server does for a path that it does not have.
+	// 404, as a web server does for a path that it does not have, and as any proxy may.
 	ErrNoOperation = errors.New("nothing answers to this operation")
 	// ErrPaged is the cause where a list came in pages, so that one page of it
 	// proves nothing about the rest.

@@ -60,7 +60,19 @@ func TestSubmitOutcomes(t *testing.T) {
 		{"success's words under 400", text(rawReply(400, fmt.Sprintf(uuid, 400, "terminalOrderAddedSuccessfully"))), OutcomeAmbiguous},
 		{"unknown refusal", text(rawReply(422, envelopeText(422, "The given data was invalid."))), OutcomeRefused},
 		{"401 empty", text(rawReply(401, "")), OutcomeUnauthorized},
-		{"403 empty", text(rawReply(403, "")), OutcomeRefused},
+		{"403 empty", text(rawReply(403, "")), OutcomeAmbiguous},
+		{"403 of a proxy", text(rawReply(403, "<html>Forbidden</html>")), OutcomeAmbiguous},
+		{"403 of a gateway", text(rawReply(403, `{"message":"Forbidden"}`)), OutcomeAmbiguous},
+		{"403 of the API", text(rawReply(403, envelopeText(403, "forbidden"))), OutcomeRefused},
+		{"a login page under 200", text(rawReply(200, "<html><form>log in</form></html>")), OutcomeAmbiguous},
+		{"429 beside word of success", text(rawReply(429, envelopeText(429, "terminalOrderAddedSuccessfully"))), OutcomeAmbiguous},
+		{"429 in the body beside an order", text(rawReply(201, fmt.Sprintf(uuid, 429, "tooMany"))), OutcomeAmbiguous},
+		{"429 beside an order", text(rawReply(429, fmt.Sprintf(uuid, 201, "x"))), OutcomeAmbiguous},
+		{"401 beside an order", text(rawReply(401, fmt.Sprintf(uuid, 201, "terminalOrderAddedSuccessfully"))), OutcomeAmbiguous},
+		{"401 in the body beside word of success", text(rawReply(200, envelopeText(401, "terminalOrderRefundRequestSuccessfully"))), OutcomeAmbiguous},
+		{"403 beside an order", text(rawReply(403, fmt.Sprintf(uuid, 403, "forbidden"))), OutcomeAmbiguous},
+		{"busy beside an order", text(rawReply(510, fmt.Sprintf(uuid, 510, "terminalIsBusy"))), OutcomeAmbiguous},
+		{"not found beside an order", text(rawReply(404, fmt.Sprintf(uuid, 404, "orderNotFound"))), OutcomeAmbiguous},
 		{"429 HTML", text(rawReply(429, "<html>")), OutcomeRateLimited},
 		{"busy", text(rawReply(510, envelopeText(510, "terminalIsBusy"))), OutcomeBusy},
 		{"busy in a sentence", text(rawReply(510, envelopeText(510, "Terminal Is Busy."))), OutcomeBusy},
@@ -130,7 +142,8 @@ func TestReadOutcomes(t *testing.T) {
 		{"500", 500, "", OutcomeAmbiguous},
 		{"510", 510, envelopeText(510, "Something Went Wrong"), OutcomeAmbiguous},
 		{"404 of a route", 404, "", OutcomeAmbiguous},
-		{"403", 403, "", OutcomeRefused},
+		{"403 of a proxy", 403, "<html>", OutcomeAmbiguous},
+		{"403 of the API", 403, envelopeText(403, "forbidden"), OutcomeRefused},
 		{"401", 401, "", OutcomeUnauthorized},
 		{"429", 429, "", OutcomeRateLimited},
 		{"20 MB", 200, strings.Repeat(" ", 20<<20), OutcomeAmbiguous},
@@ -139,7 +152,7 @@ func TestReadOutcomes(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			for _, op := range Operations() {
-				if op.submits() || op == OpOrderStatuses && tt.name == "20 MB" {
+				if op.Submits() || op == OpOrderStatuses && tt.name == "20 MB" {
 					continue
 				}
 				wantOutcome(t, string(op), invoke(t, serve(t, answer(tt.status, tt.body)), op), tt.want)

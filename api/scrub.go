@@ -22,9 +22,40 @@ var (
 // mail address or a long number, and whatever of the customer details of the
 // request itself comes back as an echo.
 type scrubber struct {
-	body []byte
-	echo *strings.Replacer
-	done bool
+	// body is the call's own, tells that it carried the customer's data: only then
+	// can a free sentence be cleaned of them, and only then is one told. The replies to
+	// all other calls may name a customer whom nothing here knows.
+	body  []byte
+	tells bool
+	echo  *strings.Replacer
+	done  bool
+}
+
+// scrubberFor is for the replies to one call.
+func scrubberFor(op Operation, body []byte) *scrubber {
+	return &scrubber{body: body, tells: op == OpCreate}
+}
+
+// pathLike are the paths of fields as the API writes them; whatever else stands in a
+// path's place may be anything.
+var pathLike = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.*\[\]-]*$`)
+
+// fieldError is what may be told of a fault that the API named; false for nothing.
+func (s *scrubber) fieldError(path, message string) (FieldError, bool) {
+	path, message = cutText(path, maxMessageConsulted), cutText(message, maxMessageConsulted)
+	if s.tells {
+		message = cutText(s.clean(message), maxText)
+		return FieldError{Path: cutText(s.clean(path), maxPath), Message: message}, message != ""
+	}
+	if s.clean(path) != path || !pathLike.MatchString(path) || len(path) > maxPath {
+		path = ""
+	}
+	text := "The API refused this field."
+	k, ok := knownByKey[messageKey(message)]
+	if ok {
+		text = k.text
+	}
+	return FieldError{Path: path, Message: text}, path != "" || ok
 }
 
 // clean gives s without personal data and without control characters.

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"sync"
 	"time"
@@ -16,7 +18,16 @@ type tokens struct {
 
 	mu    sync.Mutex
 	value string
+	last  string // the digest's part of the last one that was used
 	at    time.Time
+}
+
+const tokenIDLen = 6 // bytes of the digest: enough to tell tokens apart, none of the token itself
+
+func (t *tokens) id() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.last
 }
 
 // get gives the token to use now. Its errors never hold the token.
@@ -40,6 +51,8 @@ func (t *tokens) get() (string, error) {
 		}
 	}
 	t.value, t.at = value, time.Now()
+	digest := sha256.Sum256([]byte(value))
+	t.last = hex.EncodeToString(digest[:tokenIDLen])
 	return value, nil
 }
 

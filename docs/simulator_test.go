@@ -49,7 +49,8 @@ func TestEveryFaultIsExplained(t *testing.T) {
 	kinds := []simulator.Kind{
 		simulator.KindDelay, simulator.KindDropBefore, simulator.KindDropAfter, simulator.KindHalfReply, simulator.KindRefuse,
 		simulator.KindStatus, simulator.KindUnauthorized, simulator.KindRateLimited, simulator.KindRedirect, simulator.KindBusyReply,
-		simulator.KindBusyButCreated, simulator.KindUnder200, simulator.KindGarbage,
+		simulator.KindBusyButCreated, simulator.KindUnder200, simulator.KindGarbage, simulator.KindPage, simulator.KindContradict,
+		simulator.KindRefuseNaming, simulator.KindRepeat,
 	}
 	page := read(t, "simulator.md")
 	table := page[strings.Index(page, "| `kind` |"):strings.Index(page, "## All of the control")]

@@ -58,6 +58,7 @@ type Metrics struct {
 	clockSynced    prometheus.Gauge
 	clockSkew      prometheus.Gauge
 
+	stuck        prometheus.Counter
 	ignored      *prometheus.CounterVec // state, event
 	ignoredMu    sync.Mutex
 	ignoredPairs map[[2]string]struct{}
@@ -95,7 +96,7 @@ func NewMetrics(build BuildInfo, refusalReasons []string) *Metrics {
 		m.accepted, m.refused, m.finished, m.endToEnd,
 		m.apiCalls, m.apiDuration, m.apiUp, m.rateRemaining,
 		m.mqttConnected, m.mqttReconnects, m.commitDuration,
-		m.latePayments, m.clockSynced, m.clockSkew, m.ignored,
+		m.latePayments, m.clockSynced, m.clockSkew, m.ignored, m.stuck,
 	)
 	return m
 }
@@ -115,6 +116,8 @@ func (m *Metrics) makeRequestMetrics() {
 		endToEndBuckets, "kind")
 	m.latePayments = newCounter("late_payments_total",
 		"Payments found after their order had ended otherwise.")
+	m.stuck = newCounter("stuck_requests_total",
+		"Requests that nothing would have moved on, found and taken up anew. Each is a fault of tillpost; please report it.")
 	m.ignored = newCounterVec("ignored_events_total",
 		"Events that had no meaning in the state of their request.", "state", "event")
 }

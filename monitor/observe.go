@@ -70,6 +70,9 @@ func (m *Metrics) OutboxCommit(d time.Duration) { m.commitDuration.Observe(d.Sec
 // LatePayment counts a payment found after its order had ended otherwise.
 func (m *Metrics) LatePayment() { m.latePayments.Inc() }
 
+// StuckRequest counts a request that nothing would have moved on.
+func (m *Metrics) StuckRequest() { m.stuck.Inc() }
+
 // ClockSynchronized states whether the clock is known to be right.
 func (m *Metrics) ClockSynchronized(synchronized bool) { m.clockSynced.Set(truth(synchronized)) }
 

@@ -35,7 +35,7 @@ type Bus interface {
 
 // Handlers are called by a bus, one at a time and in this order for each
 // connection: Up, Deliver for each message, Down. None of them may be nil but
-// Agent.
+// Agent and Status.
 type Handlers struct {
 	// Deliver brings a message. Calls are made in the order of arrival; the
 	// next one waits until this one returns, so it must not block for long.
@@ -54,6 +54,9 @@ type Handlers struct {
 	// before Up as a rule, at latest soon after it; then retained is true. A
 	// broker that remembers nothing has nothing to bring. nil does without.
 	Agent func(payload []byte, retained bool)
+	// Status brings each status that the broker retains, on its topic, before Up: ours are published anew after that. It
+	// must be quick. A broker that remembers nothing has nothing to bring. nil does without.
+	Status func(topic string, payload []byte)
 }
 
 var (

@@ -160,6 +160,9 @@ func (c *Client) connect(ctx context.Context, s *session) error {
 			return err
 		}
 	}
+	if c.handlers.Status != nil {
+		return s.readStanding(c.options.ConnectTimeout)
+	}
 	return nil
 }
 

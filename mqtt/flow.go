@@ -10,11 +10,11 @@ import (
 // it has not returned, paho reads nothing, not even the reply to a probe. The
 // queue is bounded by how many unacknowledged messages the broker lets be.
 func (s *session) arrive(m paho.Message) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.recalls(m) {
+	if s.aside(m) {
 		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.handlers.Agent != nil && m.Topic() == s.topics.Agent() {
 		s.heard = append(s.heard, m)
 		signal(s.arrivals)
@@ -29,6 +29,20 @@ func (s *session) arrive(m paho.Message) {
 	}
 	s.queue = append(s.queue, a)
 	signal(s.arrivals)
+}
+
+// aside takes a message that came because something that the broker retains is being read.
+func (s *session) aside(m paho.Message) bool {
+	s.mu.Lock()
+	recalled, taken, status := s.recalls(m), false, false
+	if !recalled && s.handlers.Status != nil {
+		taken, status = s.stands(m)
+	}
+	s.mu.Unlock()
+	if status {
+		s.handlers.Status(m.Topic(), m.Payload())
+	}
+	return recalled || taken
 }
 
 // deliverFrom begins to deliver; what arrived earlier comes first.

@@ -58,7 +58,9 @@ type session struct {
 	heard     []paho.Message
 	unsettled []*arrival
 	// recall is what is being recalled, nil as a rule.
-	recall    *recall
+	recall *recall
+	// standing is the reading of what the broker retains of our statuses, nil as a rule.
+	standing  *standing
 	delivered int
 	pending   []publication
 	// writing is what is being handed to paho, which may block for a while

@@ -4,8 +4,12 @@ import "slices"
 
 // Books is what the API tells of an order's money: order details and refund status.
 type Books struct {
+	// Seen says when they were read.
+	Seen Seen `json:"-"`
 	// Readable: the details answered, with a payment history.
-	Readable    bool        `json:"r,omitempty"`
+	Readable bool `json:"r,omitempty"`
+	// NotOurs: the API does not let us read any, and that is established. Where neither holds they could not be read.
+	NotOurs     bool        `json:"no,omitempty"`
 	TotalOre    int64       `json:"t,omitempty"` // 0: not told
 	RefundedOre int64       `json:"d,omitempty"`
 	Entries     []BookEntry `json:"e,omitempty"`
@@ -33,8 +37,14 @@ type BookProduct struct {
 // toKeep is what of the books is evidence later.
 func (b Books) toKeep() *Books {
 	b.Entries = slices.Clone(b.Entries)
-	b.Detailed, b.Products = false, nil
+	b.Seen, b.Detailed, b.Products = Seen{}, false, nil
 	return &b
+}
+
+// settled reports whether the order's last refund had ended: an entry that is not done was turned down then, and is
+// nobody's twin. The history does not say so itself.
+func (b Books) settled() bool {
+	return b.StatusRead && b.Status != StatusRefundPending
 }
 
 // refunded is what was paid back by these books.
@@ -83,6 +93,27 @@ func without(list []int64, ore int64) (rest []int64, found bool) {
 	return slices.Delete(list, i, i+1), true
 }
 
+// explained reports whether all that the books show as done of an amount, or in sum where they list nothing, is what other
+// requests of ours are known to have brought: one of them may have become visible only now.
+func (b Books) explained(amount int64, done []int64) bool {
+	shown, ours, sum := 0, 0, amount
+	for _, e := range b.Entries {
+		if e == (BookEntry{Ore: amount, Done: true}) {
+			shown++
+		}
+	}
+	for _, ore := range done {
+		sum = addOre(sum, ore)
+		if ore == amount {
+			ours++
+		}
+	}
+	if shown == 0 {
+		return b.refunded() < sum
+	}
+	return shown <= ours
+}
+
 // bookChange says what became visible between two looks at the books.
 type bookChange uint8
 
@@ -106,10 +137,10 @@ func booksSince(before *Books, now Books, amount int64) bookChange {
 		}
 		return bookUnreadable
 	}
-	c := compareEntries(before.Entries, now.Entries)
+	c := compareEntries(*before, now)
 	grown := now.refunded() - before.refunded() - c.completed
 	// One of the same amount that was under way before, and still seems to be: which of the two is done can't be told.
-	twin := slices.Contains(c.kept, BookEntry{Ore: amount})
+	twin := !before.settled() && slices.Contains(c.kept, BookEntry{Ore: amount})
 	one := len(c.fresh) == 1 && c.fresh[0].Ore == amount && (grown == 0 || grown == amount)
 	switch {
 	case c.gone:
@@ -128,14 +159,13 @@ func booksSince(before *Books, now Books, amount int64) bookChange {
 	return bookSame
 }
 
-// paidBackSince tells whether the books show that more was paid back since the look at them before the submission, by what
-// was not under way then.
-func paidBackSince(before *Books, now Books) bool {
+// paidBackSince reports whether the books show a refund of exactly an amount that was carried out since the look at them
+// before the submission, whatever else they show.
+func paidBackSince(before *Books, now Books, amount int64) bool {
 	if before == nil || !before.Readable || !now.Readable {
 		return false
 	}
-	c := compareEntries(before.Entries, now.Entries)
-	return now.refunded()-before.refunded()-c.completed > 0 || slices.ContainsFunc(c.fresh, func(e BookEntry) bool { return e.Done })
+	return slices.Contains(compareEntries(*before, now).fresh, BookEntry{Ore: amount, Done: true})
 }
 
 // entryChange is what became of the refunds in a payment history.
@@ -146,9 +176,9 @@ type entryChange struct {
 	gone      bool
 }
 
-func compareEntries(before, now []BookEntry) entryChange {
+func compareEntries(before, now Books) entryChange {
 	var c entryChange
-	rest := slices.Clone(before)
+	rest := slices.Clone(before.Entries)
 	take := func(e BookEntry) bool {
 		i := slices.Index(rest, e)
 		if i >= 0 {
@@ -157,7 +187,7 @@ func compareEntries(before, now []BookEntry) entryChange {
 		return i >= 0
 	}
 	var others []BookEntry
-	for _, e := range now {
+	for _, e := range now.Entries {
 		if take(e) {
 			c.kept = append(c.kept, e)
 		} else {
@@ -165,7 +195,7 @@ func compareEntries(before, now []BookEntry) entryChange {
 		}
 	}
 	for _, e := range others {
-		if e.Done && take(BookEntry{Ore: e.Ore}) {
+		if e.Done && !before.settled() && take(BookEntry{Ore: e.Ore}) {
 			c.completed = addOre(c.completed, e.Ore)
 		} else {
 			c.fresh = append(c.fresh, e)

@@ -66,6 +66,9 @@ const (
 // IgnoredEarly is why a resubmission was not carried out yet: doubt_check has not passed, or the search is missing.
 const IgnoredEarly = "early"
 
+// IgnoredHint is why a resubmission was not carried out yet: a callback named an order that is not judged.
+const IgnoredHint = "callback"
+
 const (
 	ignoredPair  = "illegal"   // the event means nothing in this state
 	ignoredStale = "stale"     // it came too late or too early to matter

@@ -14,7 +14,7 @@ const (
 	Submit EffectType = iota + 1
 	// Query: ask the API for the status of OrderUUID.
 	Query
-	// Search: look for the request's marks at the API.
+	// Search: look for the request's marks at the API, or read the books of the order that it pays back.
 	Search
 	// SendCancel: ask the API to cancel OrderUUID.
 	SendCancel
@@ -27,6 +27,8 @@ const (
 	Publish
 	// Alarm: a person has to know; Code says what.
 	Alarm
+	// Judge: look at OrderUUID, which a callback named.
+	Judge
 	// Settle: carry the resolution's decision out on Target, and tell it what came of that.
 	Settle
 	// Ignored: the event means nothing in this state; counted, so that it is seen.
@@ -35,7 +37,7 @@ const (
 
 var effectNames = [...]string{
 	Submit: "Submit", Query: "Query", Search: "Search", SendCancel: "SendCancel", SendResend: "SendResend",
-	WakeAt: "WakeAt", Publish: "Publish", Alarm: "Alarm", Settle: "Settle", Ignored: "Ignored",
+	WakeAt: "WakeAt", Publish: "Publish", Alarm: "Alarm", Judge: "Judge", Settle: "Settle", Ignored: "Ignored",
 }
 
 func (t EffectType) String() string {
@@ -67,11 +69,13 @@ const (
 	TimerDoubtHold
 	// TimerWatch looks again at a request that ended without a payment: Query, or Search where it has no order.
 	TimerWatch
+	// TimerHint runs Judge again for every hint.
+	TimerHint
 )
 
 var timerNames = [...]string{
 	TimerRetry: "retry", TimerExpire: "expire", TimerPoll: "poll", TimerSearch: "search", TimerCancel: "cancel",
-	TimerCustomer: "customer", TimerDoubtCheck: "doubt_check", TimerDoubtHold: "doubt_hold", TimerWatch: "watch",
+	TimerCustomer: "customer", TimerDoubtCheck: "doubt_check", TimerDoubtHold: "doubt_hold", TimerWatch: "watch", TimerHint: "hint",
 }
 
 func (t Timer) String() string {

@@ -10,7 +10,8 @@ type EventType uint8
 
 // The events that Step knows.
 const (
-	// Due: its turn has come and a connection stands; Mark, Shown and Search are set.
+	// Due: its turn has come; Mark, Shown and References are set, and Search, Seen or Books to what is at hand. Where
+	// nothing has to be asked first, a connection stands.
 	Due EventType = iota + 1
 	// Accepted: the API took the submission; OrderUUID is set.
 	Accepted
@@ -33,9 +34,9 @@ const (
 	// Found: an order that bears one of our marks is OrderUUID, its status Status. A StatusSeen about an order that the
 	// request does not hold is taken as one.
 	Found
-	// NotFound: a search that began after the doubt answered in full, without our mark.
+	// NotFound: a search that began after the doubt showed nothing; Search says what that is worth, Seen when it was.
 	NotFound
-	// CallbackSeen: somebody called with our mark and named OrderUUID. A hint, never a proof.
+	// CallbackSeen: somebody called with our mark and named OrderUUID. A hint, never a proof; it is kept until it is judged.
 	CallbackSeen
 	// CancelWanted: somebody wants it cancelled; Reason.Code says why.
 	CancelWanted
@@ -54,10 +55,13 @@ const (
 	// Restarted: the process has just started and found the request as it is.
 	Restarted
 	// BooksSeen: order details and refund status were asked for, as far as the API lets us; Books is set. It answers the
-	// Search of a refund or approval.
+	// Search and the Query of a refund or approval.
 	BooksSeen
 	// TargetSeen: the request that this one is about is in state Target.
 	TargetSeen
+	// HintRead: the order that a callback named, OrderUUID, was asked for; Order says what was seen of it, Status how it
+	// stands.
+	HintRead
 
 	// added stands in the journal for the acceptance itself.
 	added EventType = 0
@@ -68,7 +72,7 @@ var eventNames = [...]string{
 	Unauthorized: "Unauthorized", Refused: "Refused", Ambiguous: "Ambiguous", StatusSeen: "StatusSeen", Found: "Found",
 	NotFound: "NotFound", CallbackSeen: "CallbackSeen", CancelWanted: "CancelWanted", ResendWanted: "ResendWanted",
 	CheckWanted: "CheckWanted", Resolved: "Resolved", Expired: "Expired", CustomerTimeout: "CustomerTimeout",
-	DoubtTimeout: "DoubtTimeout", Restarted: "Restarted", BooksSeen: "BooksSeen", TargetSeen: "TargetSeen",
+	DoubtTimeout: "DoubtTimeout", Restarted: "Restarted", BooksSeen: "BooksSeen", TargetSeen: "TargetSeen", HintRead: "HintRead",
 }
 
 // EventTypes lists all event types.
@@ -127,7 +131,7 @@ const (
 	SearchNone SearchResult = iota
 	// SearchClear: a search begun after the busy answer came back in full, without our mark.
 	SearchClear
-	// SearchForbidden: the API does not let us search, or the mark stands nowhere that a search could see it.
+	// SearchForbidden: look-ups are not ours, which is established, and was asked once more just now.
 	SearchForbidden
 )
 
@@ -149,7 +153,7 @@ func (r Resolution) String() string {
 	return fmt.Sprintf("resolution(%d)", uint8(r))
 }
 
-// BusyMeans says what a busy answer stands for where the API lets us search for nothing.
+// BusyMeans says what a busy answer stands for where look-ups are not ours.
 type BusyMeans uint8
 
 // The two readings.
@@ -179,9 +183,19 @@ type Event struct {
 	// Policy is filled in by the Store.
 	Policy Policy
 
-	Mark       string
-	Shown      bool
+	// ListLag is how long an order of ours may be missing from the API's list, BooksLag a refund from an order's books,
+	// after the API has told of it; 0: not measured yet.
+	ListLag, BooksLag time.Duration
+
+	Mark  string
+	Shown bool
+	// References is what Submission.References is to be.
+	References string
 	Search     SearchResult
+	// Seen says when Search came about.
+	Seen Seen
+	// Order is what was seen of an order that somebody named.
+	Order      OrderSeen
 	OrderUUID  string
 	Status     OrderStatus
 	Reason     *Reason
@@ -191,9 +205,6 @@ type Event struct {
 	Timer      Timer
 	// Final: the API's answer already is the end (a reversal's 200).
 	Final bool
-	// Confirmed: a refund's end was told several times in a row, or something else was told since the submission. It is
-	// asked of an end that also stood before the submission, or where that could not be read.
-	Confirmed bool
 	// Target is the state of the request that this one is about.
 	Target State
 	// Source is the requestId of the resolution behind a Resolved, Revision the target's that it was made on (0: any).

@@ -1,26 +1,46 @@
 package outbox
 
 import (
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base32"
 	"encoding/binary"
 	"strings"
 )
 
-// MarkEntropy is how many random bytes a mark holds.
+// MarkEntropy is how many bytes a mark holds beyond the request's sequence; with TagMark the first of them are not random.
 const MarkEntropy = 15
 
 const (
 	markPrefix = "tp"
 	markSeq    = 5
+	markTag    = 4
 	// MarkLen is the length of a mark in characters.
 	MarkLen = len(markPrefix) + (markSeq+MarkEntropy)*8/5
 )
 
 var markEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
+// TagMark puts the tag of an outbox's instance in front of a mark's random bytes, so that an older copy of the outbox knows
+// a mark of its own that it has forgotten. 88 random bits are left.
+func TagMark(random [MarkEntropy]byte, instance string) [MarkEntropy]byte {
+	tag := sha256.Sum256([]byte("tillpost mark " + instance))
+	copy(random[:markTag], tag[:])
+	return random
+}
+
+// MarkTagged reports whether a mark bears the tag of an outbox's instance. One made by a version before tags bears none.
+func MarkTagged(mark, instance string) bool {
+	if _, ok := MarkSeq(mark); !ok {
+		return false
+	}
+	raw, _ := markEncoding.DecodeString(mark[len(markPrefix):]) // MarkSeq has read it
+	want := TagMark([MarkEntropy]byte{}, instance)
+	return string(raw[markSeq:markSeq+markTag]) == string(want[:markTag])
+}
+
 // NewMark makes the mark of a submission: it names the request by its sequence, so that finding the request needs no
-// index, and carries 120 random bits, so that nobody can guess it.
+// index, and carries enough random bits that nobody can guess it.
 func NewMark(seq uint64, random [MarkEntropy]byte) string {
 	var b [8 + MarkEntropy]byte
 	binary.BigEndian.PutUint64(b[:8], seq)

@@ -79,3 +79,31 @@ func TestBears(t *testing.T) {
 		t.Error("whether all marks are shown")
 	}
 }
+
+// TestMarkTags: a mark tells whose it is, also to a copy of the outbox that has forgotten its request.
+func TestMarkTags(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var random [MarkEntropy]byte
+		copy(random[:], rapid.SliceOfN(rapid.Byte(), MarkEntropy, MarkEntropy).Draw(t, "random"))
+		instance := rapid.StringN(1, 40, 40).Draw(t, "instance")
+		seq := rapid.Uint64Range(0, 1<<40-1).Draw(t, "seq")
+		tagged := TagMark(random, instance)
+		mark := NewMark(seq, tagged)
+		if got, ok := MarkSeq(mark); !ok || got != seq || len(mark) != MarkLen {
+			t.Fatalf("%s: %d, %v", mark, got, ok)
+		}
+		if !MarkTagged(mark, instance) || MarkTagged(mark, instance+"'") {
+			t.Fatalf("%s of %q: its own %v, another's %v", mark, instance, MarkTagged(mark, instance), MarkTagged(mark, instance+"'"))
+		}
+		if string(tagged[markTag:]) != string(random[markTag:]) {
+			t.Fatal("the tag takes more of the random bytes than its own")
+		}
+	})
+	plain := NewMark(7, [MarkEntropy]byte{1, 2, 3})
+	for _, mark := range []string{"", "tp", plain, plain[:MarkLen-1], plain + "a"} {
+		if MarkTagged(mark, "instance") {
+			t.Errorf("%q passes for a tagged mark", mark)
+		}
+	}
+}

@@ -16,6 +16,11 @@ type Refund struct {
 	Doubted bool `json:"dt,omitempty"`
 	// Before is what the books showed when the submission began; only a change since then is evidence.
 	Before *Books `json:"b,omitempty"`
+	// Moved: the order's refund status was seen to be under way since the submission, so that an end which stood there
+	// before has given way to one of ours.
+	Moved bool `json:"mv,omitempty"`
+	// CalledOff: the API carried out our cancel, so that it is turned down although the status may have said so before.
+	CalledOff bool `json:"co,omitempty"`
 }
 
 // RefundLine is one product to pay back: by its number at the API, by what the till called it, or by its place.

@@ -49,6 +49,10 @@ type Request struct {
 	Parked bool `json:"pk,omitempty"`
 	// Settled is the last decision of a person on this request.
 	Settled *Settlement `json:"st,omitempty"`
+	// Unmarked: OrderUUID was named by a callback, and no mark of ours can be seen in it. It is never cancelled by us.
+	Unmarked bool `json:"um,omitempty"`
+	// Hints are orders that callbacks named and that are not judged yet.
+	Hints []Hint `json:"hi,omitempty"`
 	// Further lists orders found beyond OrderUUID that bear a mark of ours.
 	Further []string `json:"fo,omitempty"`
 	// FurtherPaid lists those of them that a person was alarmed about because they are paid.
@@ -59,9 +63,14 @@ type Request struct {
 	Attempts int `json:"n,omitempty"`
 	// Fresh says that the next submission takes a new mark, because a person chose to send again.
 	Fresh bool `json:"fr,omitempty"`
-	// Busy counts the "terminal is busy" answers in a row to the last submission. While it is not 0, a search must have
-	// come back empty before the next attempt.
-	Busy int `json:"bz,omitempty"`
+	// Busy counts the "terminal is busy" answers in a row to the last submission, BusyAt is when the last one came. While
+	// Busy is not 0, a search must have come back empty before the next attempt.
+	Busy   int     `json:"bz,omitempty"`
+	BusyAt Instant `json:"ba,omitzero"`
+	// Repeated: it was sent again after a busy answer, so an earlier attempt may have been carried out all the same.
+	Repeated bool `json:"rp,omitempty"`
+	// RefusedBusy: it is in doubt because the API refused it, with Reason, after it had called it busy.
+	RefusedBusy bool `json:"rb,omitempty"`
 
 	Waiting      *Waiting `json:"wt,omitempty"`
 	Reason       *Reason  `json:"rs,omitempty"`
@@ -84,8 +93,10 @@ type Request struct {
 type Submission struct {
 	Mark string `json:"m"`
 	// Shown says that the mark stands in a reference of the order, so that a search of details can find it.
-	Shown bool    `json:"s,omitempty"`
-	At    Instant `json:"at"`
+	Shown bool `json:"s,omitempty"`
+	// References is a digest of the till's own references, where they left no room for the mark.
+	References string  `json:"rf,omitempty"`
+	At         Instant `json:"at"`
 }
 
 // Waiting says why a request does not move. It may change within one revision.
@@ -130,6 +141,14 @@ func (r Request) Mark() string {
 	return r.Submissions[len(r.Submissions)-1].Mark
 }
 
+// LastBusy is when the last busy answer came; a record of an earlier version knows when it went back to the queue.
+func (r Request) LastBusy() Instant {
+	if r.BusyAt == (Instant{}) {
+		return r.Entered
+	}
+	return r.BusyAt
+}
+
 // MarksShown tells whether a search of order details can find every submission of this request.
 func (r Request) MarksShown() bool {
 	return !slices.ContainsFunc(r.Submissions, func(s Submission) bool { return !s.Shown })
@@ -158,6 +177,7 @@ func (r Request) clone() Request {
 	r.Further = slices.Clone(r.Further)
 	r.FurtherPaid = slices.Clone(r.FurtherPaid)
 	r.Submissions = slices.Clone(r.Submissions)
+	r.Hints = slices.Clone(r.Hints)
 	r.History = slices.Clone(r.History)
 	if r.Refund != nil {
 		refund := *r.Refund

@@ -11,10 +11,14 @@ const historyCap = 32
 // Step is the state machine: what a request becomes by an event, and what is then to be done. It is total and pure. If
 // nothing durable changes, the request comes back with the same Revision and need not be written.
 func Step(r Request, e Event) (Request, []Effect) {
-	if r.Kind == KindOrder { // the others name an order, and own none
-		e.Type = aboutOwn(r, e)
-	}
 	m := &move{r: r.clone(), e: e}
+	if r.Kind == KindOrder { // the others name an order, and own none
+		if aboutStranger(r, e) {
+			m.ignore(ignoredStale)
+			return m.r, m.fx
+		}
+		m.e.Type = aboutOwn(r, e)
+	}
 	if e.Type == Resolved && r.State != StateInDoubt && r.State != StateUnresolved && !r.Alarmed {
 		m.ignore(CodeNotInDoubt)
 		return m.r, m.fx
@@ -29,7 +33,14 @@ func Step(r Request, e Event) (Request, []Effect) {
 	default:
 		m.ignore(ignoredKind)
 	}
+	m.pursueHints(r)
 	return m.r, m.fx
+}
+
+// aboutStranger reports whether the status of an order was told that is not known to be ours. One that a callback named is
+// judged by what its details show, not by its status alone, and one that we held meanwhile may be another till's.
+func aboutStranger(r Request, e Event) bool {
+	return e.Type == StatusSeen && e.OrderUUID != "" && e.OrderUUID != r.OrderUUID && !slices.Contains(r.Further, e.OrderUUID)
 }
 
 // aboutOwn tells a find from the status of the order that is held already.
@@ -38,7 +49,7 @@ func aboutOwn(r Request, e Event) EventType {
 	switch {
 	case e.OrderUUID == "":
 	case e.Type == StatusSeen && !own:
-		// Only a hint that bore our mark had this order asked for: the answer is a find, and never our own order's status.
+		// One that we hold beside our own: the answer is never our own order's status.
 		return Found
 	case e.Type == Found && own:
 		// What was found is what we hold: all that is new is its status.

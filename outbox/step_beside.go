@@ -137,7 +137,8 @@ func (m *move) besideSending() {
 	case Ambiguous:
 		m.again(WaitAPIError, searchAgain)
 	case NotFound:
-		// A resubmission has to wait until doubt_check has passed, or for a search that answers in full.
+		// A resubmission has to wait until doubt_check has passed, for a search that answers in full, or until an order that
+		// a callback named is judged; then Reason says so.
 		m.again(WaitChecking, cmp.Or(m.e.RetryAfter, searchAgain))
 	case Restarted:
 		m.act()
@@ -176,7 +177,11 @@ func (m *move) again(code string, after time.Duration) {
 		m.wake(TimerCancel, after)
 		return
 	}
-	m.to(StateQueued, m.waiting(code, after), nil)
+	var why *Reason
+	if m.e.Type == NotFound {
+		why = m.e.Reason
+	}
+	m.to(StateQueued, m.waiting(code, after), why)
 	m.wake(TimerRetry, after)
 	m.expireTimer()
 }

@@ -38,6 +38,10 @@ func besideCases(kind Kind) func(testing.TB) []caseRequest {
 		if kind == KindCancel {
 			return append(done, caseRequest{"", journey(t, bare, due, evHold)})
 		}
+		if kind == KindResolution {
+			judging := Event{Type: NotFound, Reason: &Reason{Code: WaitChecking, Message: "a callback named an order that is not judged yet"}}
+			done = append(done, caseRequest{"behind a callback that is not judged", from(due, judging)})
+		}
 		return append(done, caseRequest{"after a busy answer", from(due, evBusy)},
 			caseRequest{"", from(Event{Type: Expired, At: stepStart.Add(10 * time.Minute)})})
 	}

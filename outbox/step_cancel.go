@@ -29,7 +29,9 @@ func (m *move) orderCancelling() {
 	case CancelWanted:
 		m.wishCancel()
 	case CallbackSeen:
-		m.verifyHint()
+		m.hinted()
+	case HintRead:
+		m.hintRead()
 	case Found, Accepted:
 		m.further()
 	case CheckWanted:

@@ -31,6 +31,21 @@ func stepOrder() Request {
 	return r
 }
 
+// stepLag is how long the API of these tests takes to show what it has told.
+const stepLag = time.Second
+
+// justAsked makes answers that an event brings, and does not date itself, ones of this moment.
+func justAsked(e Event) Event {
+	now := Seen{Begun: e.At, Answered: e.At}
+	if e.Search != SearchNone && e.Seen == (Seen{}) {
+		e.Seen = now
+	}
+	if b := &e.Books; (b.Readable || b.NotOurs || b.StatusRead) && b.Seen == (Seen{}) {
+		b.Seen = now
+	}
+	return e
+}
+
 // journey runs events through Step, a second apart unless they bring a time, and gives the request that comes of it.
 func journey(t testing.TB, r Request, events ...Event) Request {
 	t.Helper()
@@ -43,7 +58,7 @@ func journey(t testing.TB, r Request, events ...Event) Request {
 		if e.Policy == (Policy{}) {
 			e.Policy = stepPolicy()
 		}
-		r, _ = Step(r, e)
+		r, _ = Step(r, justAsked(e))
 	}
 	return r
 }
@@ -69,14 +84,30 @@ var (
 	onRequest  = &Reason{Code: CodeCancelled}
 
 	evDue       = Event{Type: Due, Mark: "mark1", Shown: true}
-	evAgain     = Event{Type: Due, Mark: "mark2", Shown: true, Search: SearchClear}
+	evAgain     = Event{Type: Due, Mark: "mark2", Shown: true, Search: SearchClear, ListLag: stepLag}
 	evAccepted  = Event{Type: Accepted, OrderUUID: "order1"}
-	evBusy      = Event{Type: Busy}
+	evBusy      = Event{Type: Busy, ListLag: stepLag, BooksLag: stepLag}
+	evRefused   = Event{Type: Refused, Reason: apiRefused}
+	evHint      = Event{Type: CallbackSeen, OrderUUID: "order3"}
 	evAmbiguous = Event{Type: Ambiguous}
 	evWish      = Event{Type: CancelWanted, Reason: onRequest}
 	evHold      = Event{Type: DoubtTimeout, Timer: TimerDoubtHold}
 	evCheck     = Event{Type: DoubtTimeout, Timer: TimerDoubtCheck}
 )
+
+var (
+	seenMarked = OrderSeen{Details: DetailsRead, References: ReferencesMarked, AmountKnown: true, AmountFits: true}
+	seenOwn    = OrderSeen{Details: DetailsRead, References: ReferencesOwn, AmountKnown: true, AmountFits: true}
+	seenOther  = OrderSeen{Details: DetailsRead, References: ReferencesOther, AmountKnown: true, AmountFits: true}
+	seenNull   = OrderSeen{Details: DetailsRead, References: ReferencesNull, AmountKnown: true, AmountFits: true}
+	seenGone   = OrderSeen{Details: DetailsMissing}
+	seenUnread = OrderSeen{Details: DetailsUnread}
+)
+
+// hintSeen is an answer about the order that evHint named.
+func hintSeen(o OrderSeen, s OrderStatus) Event {
+	return Event{Type: HintRead, OrderUUID: "order3", Order: o, Status: s}
+}
 
 func evStatus(s OrderStatus) Event { return Event{Type: StatusSeen, OrderUUID: "order1", Status: s} }
 
@@ -86,32 +117,49 @@ func orderCases(t testing.TB) []caseRequest {
 	resubmit := Event{Type: Resolved, Resolution: Resubmit, Search: SearchClear, By: "Kari", At: stepStart.Add(4 * time.Minute)}
 	late := Event{Type: Expired, At: stepStart.Add(10 * time.Minute)}
 	further := Event{Type: Found, OrderUUID: "order2"}
+	unmarked := []Event{evDue, evAmbiguous, evHint, hintSeen(seenOwn, StatusPending)}
+	repeated := []Event{evDue, evBusy, evAgain}
+	with := func(events []Event, more ...Event) Request {
+		return from(append(events[:len(events):len(events)], more...)...)
+	}
 	return []caseRequest{
 		{"", from()},
 		{"after a busy answer", from(evDue, evBusy)},
 		{"after a busy answer, cancel wanted", from(evDue, evBusy, evWish)},
+		{"after a busy answer, an order named", from(evDue, evBusy, evHint)},
 		{"resubmitted", from(evDue, evAmbiguous, resubmit)},
 		{"", from(evDue)},
 		{"cancel wanted", from(evDue, evWish)},
+		{"an order named", from(evDue, evHint)},
+		{"after a busy answer", with(repeated)},
 		{"", from(evDue, evAmbiguous)},
 		{"cancel wanted", from(evDue, evAmbiguous, evWish)},
 		{"staff called", from(evDue, evAmbiguous, evCheck)},
+		{"an order named", from(evDue, evAmbiguous, evHint)},
+		{"refused after a busy answer", with(repeated, evRefused)},
 		{"restored, order known", AfterRestore(from(evDue, evAccepted), stepStart.Add(time.Hour))},
 		{"", from(evDue, evAccepted)},
 		{"a further order known", from(evDue, evAccepted, further)},
+		{"an order named", from(evDue, evAccepted, evHint)},
+		{"after a busy answer", with(repeated, evAccepted)},
+		{"without our mark", with(unmarked)},
 		{"", from(evDue, evAccepted, evWish)},
 		{"a further order known", from(evDue, evAccepted, further, evWish)},
 		{"customer timeout", from(evDue, evAccepted, Event{Type: CustomerTimeout})},
 		{"", from(evDue, evAccepted, evStatus(StatusPaid))},
 		{"a further order known", from(evDue, evAccepted, further, evStatus(StatusPaid))},
+		{"after a busy answer", with(repeated, evAccepted, evStatus(StatusPaid))},
 		{"", from(evDue, evAccepted, evStatus(StatusDeclined))},
 		{"never sent", from(evWish)},
 		{"", from(evDue, evAccepted, evWish, evStatus(StatusCancelled))},
+		{"an order named", from(evDue, evAccepted, evHint, evWish, evStatus(StatusCancelled))},
 		{"abandoned", from(evDue, evAmbiguous, Event{Type: Resolved, Resolution: Abandon, By: "Kari"})},
 		{"", from(evDue, Event{Type: Refused, Reason: apiRefused})},
 		{"", from(late)},
-		{"after a busy answer", from(evDue, evBusy, late)},
+		{"after a busy answer", from(evDue, evBusy, Event{Type: Expired, Search: SearchClear, ListLag: stepLag, At: late.At})},
 		{"", from(evDue, evAmbiguous, evHold)},
+		{"an order named", from(evDue, evAmbiguous, evHint, evHold)},
+		{"without our mark", with(unmarked, Event{Type: CustomerTimeout})},
 		{"cancel wanted", from(evDue, evAmbiguous, evWish, evHold)},
 		{"order known", from(evDue, evAccepted, Event{Type: CustomerTimeout}, evHold)},
 	}
@@ -125,7 +173,15 @@ func orderEvents() []caseEvent {
 	at := func(f func(Request) Instant) func(*Event, Request) {
 		return func(e *Event, r Request) { e.At = f(r) }
 	}
-	dueWith := func(s SearchResult) Event { return Event{Type: Due, Mark: "mark9", Shown: true, Search: s} }
+	dueWith := func(s SearchResult) Event {
+		return Event{Type: Due, Mark: "mark9", Shown: true, Search: s, ListLag: stepLag}
+	}
+	seen := func(begun, answered time.Duration, broken bool) func(*Event, Request) {
+		return func(e *Event, r Request) {
+			e.At = r.Entered.Add(time.Minute)
+			e.Seen = Seen{Begun: r.Entered.Add(begun), Answered: r.Entered.Add(answered), Broken: broken}
+		}
+	}
 	tooOld := at(func(r Request) Instant { return r.TTLFrom.Add(r.TTL) })
 	noClock := func(e *Event, r Request) { e.At = r.TTLFrom.Add(r.TTL); e.At.Known = false }
 	other := func(t EventType, s OrderStatus) Event { return Event{Type: t, OrderUUID: "order2", Status: s} }
@@ -134,7 +190,13 @@ func orderEvents() []caseEvent {
 		{"search was clear", dueWith(SearchClear), nil},
 		{"search not allowed", dueWith(SearchForbidden), nil},
 		{"search not allowed, busy means doubt", dueWith(SearchForbidden), policy(func(p *Policy) { p.BusyMeans = BusyDoubt })},
+		{"search was clear, six seconds ago", dueWith(SearchClear), seen(53*time.Second, 54*time.Second, false)},
+		{"search was clear, but a call has failed since", dueWith(SearchClear), seen(59*time.Second, time.Minute, true)},
+		{"search was clear, begun before the lag was over", dueWith(SearchClear), seen(stepLag-time.Millisecond, time.Minute, false)},
+		{"search was clear, begun when the lag was over", dueWith(SearchClear), seen(stepLag, time.Minute, false)},
+		{"search was clear, lag not measured", Event{Type: Due, Mark: "mark9", Shown: true, Search: SearchClear}, nil},
 		{"too old", dueWith(SearchClear), tooOld},
+		{"too old, not searched", dueWith(SearchNone), tooOld},
 		{"too old by a clock that may be wrong", dueWith(SearchClear), noClock},
 		{"other boot, clock unknown", dueWith(SearchClear), otherBoot},
 		{"", evAccepted, nil},
@@ -175,6 +237,7 @@ func orderEvents() []caseEvent {
 		e := Event{Type: Resolved, Resolution: Adopt, By: "Kari", OrderUUID: "order1", Status: s}
 		all = append(all, caseEvent{"adopt, " + s.String(), e, at(func(r Request) Instant { return r.Entered.Add(5 * time.Minute) })})
 	}
+	all = append(all, hintEvents()...)
 	return append(all,
 		caseEvent{"resubmit too early", Event{Type: Resolved, Resolution: Resubmit, By: "Kari", Search: SearchClear}, at(func(r Request) Instant {
 			if n := len(r.Submissions); n > 0 {
@@ -184,13 +247,32 @@ func orderEvents() []caseEvent {
 		})},
 		caseEvent{"resubmit, not searched", Event{Type: Resolved, Resolution: Resubmit, By: "Kari"}, at(func(r Request) Instant { return r.Entered.Add(5 * time.Minute) })},
 		caseEvent{"", Event{Type: NotFound}, nil},
+		caseEvent{"search was clear", Event{Type: NotFound, Search: SearchClear, ListLag: stepLag}, nil},
+		caseEvent{"search was clear, lag not measured", Event{Type: NotFound, Search: SearchClear}, nil},
+		caseEvent{"search not allowed", Event{Type: NotFound, Search: SearchForbidden, ListLag: stepLag}, nil},
+		caseEvent{"search not allowed, busy means doubt", Event{Type: NotFound, Search: SearchForbidden, ListLag: stepLag}, policy(func(p *Policy) { p.BusyMeans = BusyDoubt })},
 		caseEvent{"", Event{Type: CallbackSeen, OrderUUID: "order1"}, nil},
 		caseEvent{"another order", Event{Type: CallbackSeen, OrderUUID: "order2"}, nil},
+		caseEvent{"a third order", evHint, nil},
+		caseEvent{"no order", Event{Type: CallbackSeen}, nil},
 		caseEvent{"", evWish, nil},
 		caseEvent{"", Event{Type: ResendWanted}, nil},
 		caseEvent{"", Event{Type: CheckWanted}, nil},
 		caseEvent{"too early", Event{Type: Expired}, nil},
 		caseEvent{"", Event{Type: Expired}, tooOld},
+		caseEvent{"search was clear", Event{Type: Expired, Search: SearchClear, ListLag: stepLag}, func(e *Event, r Request) {
+			tooOld(e, r)
+			e.Seen = Seen{Begun: r.Entered.Add(stepLag), Answered: r.Entered.Add(stepLag), Broken: true}
+		}},
+		caseEvent{"search was clear, begun before the lag was over", Event{Type: Expired, Search: SearchClear, ListLag: 2 * stepLag}, func(e *Event, r Request) {
+			tooOld(e, r)
+			e.Seen = Seen{Begun: r.Entered.Add(stepLag), Answered: e.At}
+		}},
+		caseEvent{"search not allowed", Event{Type: Expired, Search: SearchForbidden, ListLag: stepLag}, tooOld},
+		caseEvent{"search not allowed, busy means doubt", Event{Type: Expired, Search: SearchForbidden, ListLag: stepLag}, func(e *Event, r Request) {
+			tooOld(e, r)
+			e.Policy.BusyMeans = BusyDoubt
+		}},
 		caseEvent{"by a clock that may be wrong", Event{Type: Expired}, noClock},
 		caseEvent{"other boot, clock unknown", Event{Type: Expired}, otherBoot},
 		caseEvent{"", Event{Type: CustomerTimeout}, nil},
@@ -202,6 +284,31 @@ func orderEvents() []caseEvent {
 		caseEvent{"no customer timeout", Event{Type: Restarted}, policy(func(p *Policy) { p.CustomerTimeout = 0 })},
 		caseEvent{"other boot, clock unknown", Event{Type: Restarted}, otherBoot},
 	)
+}
+
+// hintEvents lists what may be seen of an order that a callback named.
+func hintEvents() []caseEvent {
+	amount := func(known, fits bool) OrderSeen {
+		o := seenOwn
+		o.AmountKnown, o.AmountFits = known, fits
+		return o
+	}
+	all := []caseEvent{
+		{"never named", Event{Type: HintRead, OrderUUID: "order9", Order: seenMarked}, nil},
+		{"our references, amount not told", hintSeen(amount(false, false), StatusPaid), nil},
+		{"our references, another amount", hintSeen(amount(true, false), StatusPaid), nil},
+		{"references of another", hintSeen(seenOther, StatusPaid), nil},
+		{"no references yet", hintSeen(seenNull, StatusPaid), nil},
+		{"unread", hintSeen(seenUnread, StatusPaid), nil},
+		{"details not ours, status unknown", hintSeen(OrderSeen{Details: DetailsNotOurs}, StatusPending), nil},
+		{"details not ours, status known", hintSeen(OrderSeen{Details: DetailsNotOurs, Known: true}, StatusPaid), nil},
+		{"not there", hintSeen(seenGone, StatusPending), nil},
+	}
+	for _, s := range []OrderStatus{StatusPending, StatusPaid, StatusCancelled} {
+		all = append(all, caseEvent{"our mark, " + s.String(), hintSeen(seenMarked, s), nil},
+			caseEvent{"our references and amount, " + s.String(), hintSeen(seenOwn, s), nil})
+	}
+	return all
 }
 
 // caseOutcome is one cell of the table of states and events.
@@ -221,7 +328,7 @@ func runCases(requests []caseRequest, events []caseEvent) []caseOutcome {
 			if v.set != nil {
 				v.set(&v.e, c.r)
 			}
-			after, fx := Step(c.r, v.e)
+			after, fx := Step(c.r, justAsked(v.e))
 			all = append(all, caseOutcome{c, v, after, fx})
 		}
 	}

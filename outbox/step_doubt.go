@@ -48,10 +48,18 @@ func (m *move) orderInDoubt() {
 	case Unavailable:
 		// The lost reply itself made the API seem out of reach; the search is on as soon as that is looked into.
 		m.seekAgain(cmp.Or(m.e.RetryAfter, searchAgain))
-	case NotFound, RateLimited, Unauthorized, Ambiguous, Refused:
+	case NotFound:
+		if m.r.RefusedBusy && m.refusalStands() {
+			m.end(StateRejected, m.r.Reason)
+			return
+		}
+		m.seekAgain(m.soon())
+	case RateLimited, Unauthorized, Ambiguous, Refused:
 		m.seekAgain(m.soon())
 	case CallbackSeen:
-		m.verifyHint()
+		m.hinted()
+	case HintRead:
+		m.hintRead()
 	case CancelWanted:
 		m.wishCancel()
 	case Resolved:
@@ -66,6 +74,14 @@ func (m *move) orderInDoubt() {
 	default:
 		m.ignore(ignoredPair)
 	}
+}
+
+// refusalStands reports whether a search shows that the refusal of what had been called busy means what it says.
+func (m *move) refusalStands() bool {
+	if len(m.r.Hints) > 0 || !m.searched(m.r.Entered) {
+		return false
+	}
+	return m.e.Search == SearchClear || m.e.Policy.BusyMeans == BusyNotCreated
 }
 
 func (m *move) doubtTimeout() {
@@ -117,7 +133,8 @@ func (m *move) adoptNamed() {
 		return
 	}
 	m.own(m.e.OrderUUID)
-	m.r.Busy, m.r.Finished = 0, nil
+	m.notBusy()
+	m.r.Finished = nil
 	if !m.endByStatus() {
 		m.adopt()
 	}
@@ -136,6 +153,15 @@ func (m *move) staleResolution() bool {
 	return true
 }
 
+// lookedOnceMore reports whether a search, or a look at the books, has just come back without a find.
+func (m *move) lookedOnceMore() bool {
+	seen := m.e.Seen
+	if m.r.Kind != KindOrder {
+		seen = m.e.Books.Seen
+	}
+	return m.e.Search != SearchNone && seen.Fresh(m.e.At)
+}
+
 // resubmit is the one way from doubt to a second submission: a person chose it, doubt_check has passed since the last
 // byte, and a new search found nothing or was not allowed. An order that we know of is not resubmitted: it exists.
 func (m *move) resubmit() {
@@ -152,8 +178,11 @@ func (m *move) resubmit() {
 	case r.Kind == KindOrder && r.OrderUUID != "":
 		m.ignore(CodeNotInDoubt)
 		return
-	case m.e.Search == SearchNone || ok && since < m.e.Policy.DoubtCheck:
+	case !m.lookedOnceMore() || ok && since < m.e.Policy.DoubtCheck:
 		m.ignore(IgnoredEarly)
+		return
+	case len(r.Hints) > 0:
+		m.ignore(IgnoredHint)
 		return
 	case len(r.Body) == 0 && (r.Refund == nil || !r.Refund.Full): // what asks for all that is left has none
 		m.ignore(ignoredStale)
@@ -163,7 +192,8 @@ func (m *move) resubmit() {
 	if r.Refund != nil {
 		r.Refund.Doubted = true
 	}
-	r.Fresh, r.Busy, r.CancelReason = true, 0, ""
+	m.notBusy()
+	r.Fresh, r.CancelReason = true, ""
 	r.TTLFrom, r.PublishedAt = m.e.At, 0
 	m.to(StateQueued, nil, nil)
 	m.wake(TimerRetry, 0)

@@ -12,23 +12,30 @@ func (m *move) end(s State, why *Reason) {
 // submission may have, or there may be an order beyond the one that it holds.
 func (r Request) Watched() bool {
 	switch {
-	case r.Kind != KindOrder || !r.State.Final():
+	case !r.State.Final():
 		return false
+	case r.Kind != KindOrder:
+		return r.RefundWatched()
 	case r.MayHaveMore():
 		return true
 	case r.State == StatePaid:
 		return false
-	case r.OrderUUID != "", r.State == StateUnresolved, r.Busy > 0, r.Fresh:
+	case r.OrderUUID != "", r.State == StateUnresolved, r.Busy > 0, r.Repeated, r.Fresh:
 		return true
 	}
 	return r.Reason != nil && r.Reason.Code == CodeAbandoned
 }
 
-// MayHaveMore tells whether orders beyond the one that is held may exist, or do and are not known to be paid: a person
-// had the request sent again, or named an order, which need not be what our submission came to.
+// MayHaveMore tells whether orders beyond the one that is held may exist, or do and are not known to be paid: it was sent
+// again, by a person's decision or after a busy answer, or the order was named, which need not be what our submission came to.
 func (r Request) MayHaveMore() bool {
-	adopted := r.Settled != nil && r.Settled.Resolution == Adopt
-	return len(r.Submissions) > 1 || adopted && len(r.Submissions) > 0 || len(r.Further) > len(r.FurtherPaid)
+	named := r.Settled != nil && r.Settled.Resolution == Adopt || r.Unmarked
+	return r.sentTwice() || r.Repeated || named && len(r.Submissions) > 0 || len(r.Further) > len(r.FurtherPaid)
+}
+
+// sentTwice tells that a person had it sent again.
+func (r Request) sentTwice() bool {
+	return len(r.Submissions) > 1 || r.Settled != nil && r.Settled.Resolution == Adopt && len(r.Submissions) > 0
 }
 
 // Sought tells whether a search for the request's marks may find what is not known yet.
@@ -71,7 +78,9 @@ func (m *move) orderEnded() {
 			m.ignore(CodeNotInDoubt)
 		}
 	case CallbackSeen:
-		m.verifyHint()
+		m.hinted()
+	case HintRead:
+		m.hintRead()
 	case CheckWanted:
 		m.do(Effect{Type: Publish})
 		if m.r.Watched() && m.r.OrderUUID != "" {
@@ -85,15 +94,23 @@ func (m *move) orderEnded() {
 func (m *move) lateStatus() {
 	switch {
 	case m.r.State == StatePaid:
+		m.watch()
 	case m.e.Status == StatusPaid:
 		m.late()
 	case m.r.State == StateUnresolved && m.endByStatus():
 	default:
 		if m.e.Status == StatusPending {
-			// The till was told that nobody will pay; so nobody shall be asked to.
-			m.do(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
+			m.takeOff()
 		}
 		m.watch()
+	}
+}
+
+// takeOff has an order cancelled that turned up late: the till was told that nobody will pay, so nobody shall be asked to.
+// One that may be another till's stays.
+func (m *move) takeOff() {
+	if !m.r.Unmarked {
+		m.do(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
 	}
 }
 
@@ -110,6 +127,7 @@ func (m *move) acknowledge() {
 	m.settle()
 	m.r.Alarmed = false
 	m.changed()
+	m.watch() // an order that the person named need not be all there is
 }
 
 // lateFind is an order that turned up for a request that had ended: paid is told, unpaid is taken off the terminal.
@@ -129,7 +147,7 @@ func (m *move) lateFind() {
 	}
 	m.changed()
 	if m.e.Status == StatusPending {
-		m.do(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
+		m.takeOff()
 	}
 	m.watch()
 }
@@ -145,24 +163,13 @@ func (m *move) lateRefusal() {
 	}
 }
 
-// verifyHint has the status of an order asked for that somebody named.
-func (m *move) verifyHint() {
-	switch {
-	case m.e.OrderUUID != "":
-		m.do(Effect{Type: Query, OrderUUID: m.e.OrderUUID})
-	case m.r.OrderUUID != "":
-		m.query()
-	default:
-		m.ignore(ignoredStale)
-	}
-}
-
 // further deals with an order beyond our own that bears a mark of ours: off with it, or a person has to know.
 func (m *move) further() {
 	if m.e.OrderUUID == m.r.OrderUUID {
 		return
 	}
 	known := slices.Contains(m.r.Further, m.e.OrderUUID)
+	m.forgetHint(m.e.OrderUUID)
 	if !known {
 		m.r.Further = append(m.r.Further, m.e.OrderUUID)
 	}
@@ -178,14 +185,24 @@ func (m *move) further() {
 	}
 }
 
-// own makes an order ours. The one held before, if any, is kept among the further ones: it can still be paid.
+// own makes an order ours. The one held before, if any, is kept among the further ones: it can still be paid. One that may be
+// another till's is a hint again, so that it is not cancelled.
 func (m *move) own(uuid string) {
 	r := &m.r
-	if r.OrderUUID != "" && r.OrderUUID != uuid {
+	switch {
+	case r.OrderUUID == uuid:
+		r.Unmarked = r.Unmarked && m.e.Type != Resolved // a person's word is enough
+	case r.OrderUUID == "":
+		r.Unmarked = r.Unmarked && m.e.Type == HintRead
+	case r.Unmarked:
+		r.Unmarked = false
+		r.Hints = append(r.Hints, Hint{OrderUUID: r.OrderUUID, At: m.e.At})
+	default:
 		r.Further = append(r.Further, r.OrderUUID)
 	}
 	r.Further = slices.DeleteFunc(r.Further, func(f string) bool { return f == uuid })
 	r.OrderUUID = uuid
+	m.forgetHint(uuid)
 }
 
 // furtherPaid takes "already paid" to the cancel of a further order; false where the refusal means something else.

@@ -14,8 +14,15 @@ type trace struct {
 	steps int
 	// doubted: no person has yet allowed another submission.
 	doubted bool
-	// busy: the last submission was answered "busy", and no search is known to have followed.
-	busy bool
+	// busy: the last submission was answered "busy", and no search is known to have followed; busyAt is when.
+	busy   bool
+	busyAt Instant
+	// repeated: it was sent again after such an answer, again: its present submission was.
+	repeated, again bool
+	// pending: the order's refund status was seen under way since the submission; calledOff: our cancel of it was carried out.
+	pending, calledOff bool
+	// restored: from an older copy, so that more may have happened than is remembered here.
+	restored bool
 	// created: the API told the uuid of an order of ours.
 	created bool
 }
@@ -24,6 +31,7 @@ type trace struct {
 func deepCopy(r Request) Request {
 	r.Body = slices.Clone(r.Body)
 	r.Further, r.FurtherPaid = slices.Clone(r.Further), slices.Clone(r.FurtherPaid)
+	r.Hints = slices.Clone(r.Hints)
 	r.Submissions, r.History = slices.Clone(r.Submissions), slices.Clone(r.History)
 	r.Finished, r.Waiting, r.Reason = copied(r.Finished), copied(r.Waiting), copied(r.Reason)
 	if r.Refund = copied(r.Refund); r.Refund != nil {
@@ -74,12 +82,12 @@ func checkedStep(step stepFunc, tr *trace, before Request, e Event) (after Reque
 	}
 	after, fx = step(before, e)
 	if sharesArray(before.History, after.History) || sharesArray(before.Submissions, after.Submissions) ||
-		sharesArray(before.Further, after.Further) || sharesArray(before.FurtherPaid, after.FurtherPaid) {
+		sharesArray(before.Hints, after.Hints) || sharesArray(before.Further, after.Further) || sharesArray(before.FurtherPaid, after.FurtherPaid) {
 		return after, fx, errors.New("the output shares a slice with the input")
 	}
 	checks := []func(*trace, Request, Event, Request, []Effect) error{checkRevision, checkRecord, checkEffects}
 	if before.Kind == KindOrder {
-		checks = append(checks, checkSubmission, checkFinal, checkPaid, checkOrders)
+		checks = append(checks, checkSubmission, checkRepeat, checkFinal, checkPaid, checkOrders, checkHints, checkUnmarked)
 	} else {
 		checks = append(checks, checkRefundSubmission, checkRefundEnds)
 	}
@@ -175,8 +183,8 @@ func checkSubmission(tr *trace, before Request, e Event, after Request, fx []Eff
 		return errors.New("a submission in doubt, and no person chose it")
 	case starts && tr.created:
 		return errors.New("a submission although an order exists")
-	case starts && tr.busy && (e.Search == SearchNone || e.Search == SearchForbidden && e.Policy.BusyMeans == BusyDoubt):
-		return errors.New("a repeat after a busy answer without a search")
+	case starts && len(before.Hints) > 0:
+		return errors.New("a submission although a callback named an order")
 	case before.State == StateInDoubt && (after.State == StateQueued || after.State == StateSending) && e.Resolution != Resubmit:
 		return fmt.Errorf("out of doubt to %v by %v", after.State, e.Type)
 	}
@@ -188,12 +196,6 @@ func checkSubmission(tr *trace, before Request, e Event, after Request, fx []Eff
 	}
 	if after.State == StateInDoubt || after.State == StateUnresolved {
 		tr.doubted = true
-	}
-	if starts {
-		tr.busy = false
-	}
-	if before.State == StateSending && e.Type == Busy {
-		tr.busy = true
 	}
 	if (e.Type == Accepted || e.Type == Found) && e.OrderUUID != "" {
 		tr.created = true
@@ -225,7 +227,7 @@ func checkFinal(_ *trace, before Request, e Event, after Request, _ []Effect) er
 		return nil
 	}
 	switch e.Type {
-	case StatusSeen, Found, Accepted, Refused:
+	case StatusSeen, Found, Accepted, Refused, HintRead:
 		if !after.State.Final() {
 			return fmt.Errorf("%v reopened %v", e.Type, before.State)
 		}
@@ -249,7 +251,10 @@ func checkPaid(_ *trace, before Request, e Event, after Request, fx []Effect) er
 	if about == "" && refusedPaid {
 		about = before.OrderUUID
 	}
-	paid := (e.Type == StatusSeen || e.Type == Found) && e.Status == StatusPaid ||
+	marked, unmarked := judged(e.Order)
+	taken := e.Type == HintRead && before.hint(e.OrderUUID) >= 0 && (marked || unmarked)
+	known := e.Type == StatusSeen && (before.OrderUUID == e.OrderUUID || slices.Contains(before.Further, e.OrderUUID))
+	paid := (known || e.Type == Found || taken) && e.Status == StatusPaid ||
 		refusedPaid && (before.State == StateCancelling || before.State.Final() || slices.Contains(before.Further, about))
 	if paid && about != "" {
 		own := about == before.OrderUUID
@@ -277,7 +282,10 @@ func checkPaid(_ *trace, before Request, e Event, after Request, fx []Effect) er
 
 // checkOrders: an order once known is never forgotten, and stands in one place only.
 func checkOrders(_ *trace, before Request, _ Event, after Request, _ []Effect) error {
-	known := func(uuid string) bool { return after.OrderUUID == uuid || slices.Contains(after.Further, uuid) }
+	known := func(uuid string) bool {
+		hinted := before.Unmarked && uuid == before.OrderUUID && after.hint(uuid) >= 0
+		return after.OrderUUID == uuid || slices.Contains(after.Further, uuid) || hinted
+	}
 	for _, uuid := range append([]string{before.OrderUUID}, before.Further...) {
 		if uuid != "" && !known(uuid) {
 			return fmt.Errorf("order %s was forgotten", uuid)
@@ -304,10 +312,11 @@ func checkEffects(_ *trace, before Request, _ Event, after Request, fx []Effect)
 				return fmt.Errorf("%v after %v", f.Timer, f.After)
 			}
 			awaited := after.State == StateAwaitingCustomer && after.MayHaveMore()
-			if f.Timer == TimerWatch && !awaited && !after.Watched() || f.Timer != TimerWatch && after.State.Final() {
+			ends := after.State.Final() && f.Timer != TimerWatch && f.Timer != TimerHint
+			if f.Timer == TimerWatch && !awaited && !after.Watched() || f.Timer == TimerHint && len(after.Hints) == 0 || ends {
 				return fmt.Errorf("timer %v in state %v", f.Timer, after.State)
 			}
-		case Query, SendCancel, SendResend:
+		case Query, SendCancel, SendResend, Judge:
 			if f.OrderUUID == "" {
 				return fmt.Errorf("%v of no order", f.Type)
 			}

@@ -59,7 +59,8 @@ func TestEveryRequestEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(Step, rapidChooser{t})
 		w.useless, w.policy = true, anyPolicy(t)
-		w.hides = w.searchable || w.policy.BusyMeans == BusyDoubt
+		w.lag = min(w.lag, w.policy.DoubtCheck)
+		w.mayHide()
 		w.r.TTL = time.Duration(rapid.IntRange(1, 1200).Draw(t, "ttl")) * time.Second
 		limit := w.r.TTL + w.policy.CustomerTimeout + 2*w.policy.DoubtHold + 30*time.Second
 		var err error

@@ -29,8 +29,68 @@ var mutants = map[string]stepFunc{
 	"a busy terminal is tried again without a search": func(r Request, e Event) (Request, []Effect) {
 		if e.Type == Due {
 			e.Search = SearchClear // the machine is deceived; the checks see the event as it was
+			e.Seen = Seen{Begun: e.At, Answered: e.At}
 		}
 		return Step(r, e)
+	},
+	"an answer of any age is taken as fresh": func(r Request, e Event) (Request, []Effect) {
+		freshen(&e.Seen, e.At)
+		return Step(r, e)
+	},
+	"the lag of the list is not waited for": func(r Request, e Event) (Request, []Effect) {
+		e.ListLag = 1
+		return Step(r, e)
+	},
+	"a hint is forgotten with the next state": func(r Request, e Event) (Request, []Effect) {
+		after, fx := Step(r, e)
+		if after.State != r.State {
+			after.Hints = nil
+		}
+		return after, fx
+	},
+	"a callback is asked about once": func(r Request, e Event) (Request, []Effect) {
+		after, fx := Step(r, e)
+		return after, slices.DeleteFunc(fx, func(f Effect) bool { return f.Timer == TimerHint })
+	},
+	"a callback does not hold back what is sent again": func(r Request, e Event) (Request, []Effect) {
+		if e.Type != Due || len(r.Hints) == 0 {
+			return Step(r, e)
+		}
+		hints := r.Hints
+		r.Hints = nil
+		after, fx := Step(r, e)
+		after.Hints = slices.Clone(hints)
+		return after, fx
+	},
+	"a callback is believed": func(r Request, e Event) (Request, []Effect) {
+		if e.Type == HintRead {
+			e.Order = OrderSeen{Details: DetailsRead, References: ReferencesMarked}
+		}
+		return Step(r, e)
+	},
+	"an unmarked order is cancelled": func(r Request, e Event) (Request, []Effect) {
+		was := r.Unmarked
+		r.Unmarked = false
+		after, fx := Step(r, e)
+		if after.OrderUUID == r.OrderUUID {
+			after.Unmarked = was
+		}
+		return after, fx
+	},
+	"a repeat is forgotten after its end": func(r Request, e Event) (Request, []Effect) {
+		after, fx := Step(r, e)
+		if after.State.Final() && !r.State.Final() {
+			after.Repeated = false
+		}
+		return after, fx
+	},
+	"a refusal after a busy answer is believed": believesRefusal,
+	"what is not known to have been sent is told expired": func(r Request, e Event) (Request, []Effect) {
+		if e.Type == Expired || e.Type == Due {
+			r.Busy = 0
+		}
+		after, fx := Step(r, e)
+		return after, fx
 	},
 	"a payment after the cancel is swallowed": func(r Request, e Event) (Request, []Effect) {
 		if r.State == StateCancelled && isPaid(e) {

@@ -79,7 +79,7 @@ func TestNames(t *testing.T) {
 	for e := Submit; e <= Ignored; e++ {
 		names = append(names, e)
 	}
-	for timer := TimerRetry; timer <= TimerWatch; timer++ {
+	for timer := TimerRetry; timer <= TimerHint; timer++ {
 		names = append(names, timer)
 	}
 	for _, n := range names {

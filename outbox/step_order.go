@@ -1,6 +1,9 @@
 package outbox
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // order runs the life of an order: queued, sending, on the terminal, ended; and the doubt beside it.
 func (m *move) order() {
@@ -42,24 +45,24 @@ func (m *move) orderQueued() {
 		// A busy answer hid an order that exists.
 		m.adopt()
 	case CallbackSeen:
-		m.verifyHint()
+		m.hinted()
+	case HintRead:
+		m.hintRead()
 	case CheckWanted:
 		m.do(Effect{Type: Publish})
 	case NotFound:
 		// The search before a repeat came back empty: that is what the repeat waited for.
-		m.wake(TimerRetry, 0)
+		m.wake(TimerRetry, afterLook(m.e.Seen))
 	case Restarted:
 		if !m.expireIfDue() {
 			m.expireTimer()
 		}
 	case Refused:
 		if m.e.OrderUUID != "" {
-			// So ended a hint that named an order; it says nothing of the request.
-			m.wake(TimerRetry, m.retryAfter(searchAgain))
+			m.wake(TimerRetry, m.retryAfter(searchAgain)) // it is about that order, and says nothing of the request
 			return
 		}
-		// It can't be forwarded at all, such as to a terminal that the API does not have.
-		m.end(StateRejected, m.e.Reason)
+		m.orderRefused() // it can't be forwarded at all, such as to a terminal that the API does not have
 	case Unavailable, RateLimited, Unauthorized, Ambiguous:
 		// The search before a repeat got no answer.
 		m.wake(TimerRetry, m.retryAfter(searchAgain))
@@ -70,70 +73,99 @@ func (m *move) orderQueued() {
 
 // orderDue starts an attempt if the time to live, the clock and, after a busy answer, a search allow it.
 func (m *move) orderDue() {
-	if m.expireIfDue() || m.waitForClock() {
+	if m.expireIfDue() || m.waitForClock() || m.waitForHints() || m.r.Busy > 0 && !m.orderMayRepeat() {
 		return
 	}
 	r := &m.r
-	if r.Busy > 0 {
-		switch {
-		case m.e.Search == SearchNone:
-			m.do(Effect{Type: Search, Mark: r.Mark()})
-			return
-		case m.e.Search == SearchForbidden && m.e.Policy.BusyMeans == BusyDoubt:
-			m.doubt(m.r.Reason)
-			return
-		}
-	}
 	if r.CancelWanted {
 		m.end(StateCancelled, m.cancelReason())
 		return
 	}
-	m.attempt(Submission{Mark: m.e.Mark, Shown: m.e.Shown})
+	m.attempt(Submission{Mark: m.e.Mark, Shown: m.e.Shown, References: m.e.References})
 	m.to(StateSending, nil, nil)
 	m.do(Effect{Type: Submit, Mark: r.Mark()})
+}
+
+// waitForHints holds back what a callback may have found: an order that it named is judged before anything is sent again.
+func (m *move) waitForHints() bool {
+	if len(m.r.Hints) == 0 {
+		return false
+	}
+	m.askHints()
+	m.do(Effect{Type: Publish, Waiting: m.waiting(WaitChecking, searchAgain)})
+	m.wake(TimerRetry, searchAgain)
+	return true
+}
+
+// orderMayRepeat reports whether an order that was answered "busy" may be sent again: a search that began when the list
+// must have shown it by now has just come back in full without it, or there is nothing to be searched and the operator
+// takes the API's word. Else it asks for that search.
+func (m *move) orderMayRepeat() bool {
+	switch {
+	case m.waitForLag(m.listLag()):
+		return false
+	case !m.searched(m.r.LastBusy()):
+		m.do(Effect{Type: Search, Mark: m.r.Mark()})
+		return false
+	case m.e.Search == SearchForbidden && m.e.Policy.BusyMeans == BusyDoubt:
+		m.doubt(m.r.Reason)
+		return false
+	}
+	return !m.lateToRepeat(m.listLag())
+}
+
+// lateToRepeat reports whether so little of the time to live is left that what another attempt may hide behind a busy answer
+// could not be looked for before its end. Then nothing more is sent, so that the request ends expired, and not in doubt.
+func (m *move) lateToRepeat(lag time.Duration) bool {
+	left, ok := m.r.LiveFor(m.e.At)
+	if !ok || left > lag+evidenceLasts {
+		return false
+	}
+	m.wake(TimerRetry, left)
+	return true
+}
+
+// waitForLag waits until the API must show what the busy answer may hide.
+func (m *move) waitForLag(lag time.Duration) bool {
+	left := lag - m.e.At.passed(m.r.LastBusy())
+	if left <= 0 {
+		return false
+	}
+	m.wake(TimerRetry, left)
+	return true
+}
+
+// searched reports whether the answer to a search is at hand on which something may rest, of a moment at which what
+// happened at an event must show.
+func (m *move) searched(event Instant) bool {
+	return m.e.Search != SearchNone && m.e.Seen.Fresh(m.e.At) && m.e.Seen.After(event, m.listLag())
+}
+
+// listLag is how long an order may be missing from the list; as long as none was measured, as long as a doubt is looked into.
+func (m *move) listLag() time.Duration { return cmp.Or(m.e.ListLag, m.e.Policy.DoubtCheck) }
+
+// orderRefused ends an order that the API refused. After a busy answer a refusal may mean that it exists already: then a
+// search has to show first that it does not.
+func (m *move) orderRefused() {
+	if m.r.Busy > 0 || len(m.r.Hints) > 0 {
+		m.r.RefusedBusy = true
+		m.doubt(m.e.Reason)
+		return
+	}
+	m.end(StateRejected, m.e.Reason)
 }
 
 // attempt counts another attempt. It begins submission s, and is fresh, unless it repeats the last one after a busy answer.
 func (m *move) attempt(s Submission) (fresh bool) {
 	r := &m.r
 	r.Attempts++
+	r.Repeated = r.Repeated || r.Busy > 0
 	if fresh = len(r.Submissions) == 0 || r.Fresh; fresh {
 		r.Submissions = append(r.Submissions, s)
-		r.Fresh = false
+		r.Fresh, r.Busy, r.BusyAt = false, 0, Instant{}
 	}
 	r.Submissions[len(r.Submissions)-1].At = m.e.At
 	return fresh
-}
-
-// expireIfDue ends what is too old, or of an age that nobody can know any more, once the clock is right.
-func (m *move) expireIfDue() bool {
-	if !m.e.At.Known {
-		return false
-	}
-	left, ok := m.r.LiveFor(m.e.At)
-	switch {
-	case ok && left > 0:
-		return false
-	case m.r.Busy > 0 && m.r.Kind.Laned() && (m.e.Policy.BusyMeans == BusyDoubt || m.owesLook()):
-		// A busy answer is no proof by the operator's word, or none until the books bear it out: it may have been carried
-		// out.
-		m.doubt(nil)
-	case !ok:
-		m.end(StateExpired, &Reason{Code: CodeAgeUnknown, Message: "accepted before a restart, while the clock was not known; its age can't be told, so it was not sent"})
-	default:
-		m.end(StateExpired, &Reason{Code: CodeExpired, Message: "not sent within its time to live"})
-	}
-	return true
-}
-
-// waitForClock holds back what can't be aged, or seems too old, while the clock may be wrong.
-func (m *move) waitForClock() bool {
-	if left, ok := m.r.LiveFor(m.e.At); m.e.At.Known || ok && left > 0 {
-		return false
-	}
-	m.do(Effect{Type: Publish, Waiting: m.waiting(WaitClockUnknown, clockAgain)})
-	m.wake(TimerRetry, clockAgain)
-	return true
 }
 
 // orderCancelQueued cancels on the spot, unless a busy answer may hide an order: then the search comes first.
@@ -159,9 +191,7 @@ func (m *move) orderSending() {
 		// An earlier busy answer hid it. What becomes of the submission under way is taken as evidence of a further order.
 		m.adopt()
 	case Busy:
-		m.r.Busy++
-		wait := m.backoff(m.r.Busy)
-		m.requeue(WaitBusy, m.retryAfter(wait))
+		m.busy(m.listLag())
 	case Unavailable:
 		m.requeue(WaitAPIUnreachable, m.retryAfter(0))
 	case RateLimited:
@@ -169,7 +199,11 @@ func (m *move) orderSending() {
 	case Unauthorized:
 		m.requeue(WaitUnauthorized, m.retryAfter(0))
 	case Refused:
-		m.end(StateRejected, m.e.Reason)
+		m.orderRefused()
+	case CallbackSeen:
+		m.hinted()
+	case HintRead:
+		m.hintRead()
 	case Ambiguous, Restarted:
 		m.doubt(m.e.Reason)
 	case CancelWanted:
@@ -181,9 +215,22 @@ func (m *move) orderSending() {
 	}
 }
 
+// busy puts an attempt back that was called busy. It is tried again no sooner than the API must show what may have come of
+// it all the same, and looked for before its time to live ends.
+func (m *move) busy(lag time.Duration) {
+	m.r.Busy++
+	m.r.BusyAt = m.e.At
+	wait := max(m.retryAfter(m.backoff(m.r.Busy)), lag)
+	if left, ok := m.r.LiveFor(m.e.At); ok {
+		wait = min(wait, max(left-evidenceLasts, lag))
+	}
+	m.requeue(WaitBusy, wait)
+}
+
 // requeue puts an attempt back that was not carried out for sure. A wish to cancel that waited for this outcome is
 // granted now, as the next turn may be long in coming; unless a busy answer may hide an order.
 func (m *move) requeue(code string, after time.Duration) {
+	m.notSent()
 	if m.r.CancelWanted && m.r.Busy == 0 {
 		m.end(StateCancelled, m.cancelReason())
 		return
@@ -193,27 +240,17 @@ func (m *move) requeue(code string, after time.Duration) {
 	m.expireTimer()
 }
 
-// expireTimer sets the end of the time to live; while the age can't be told it looks again and again, so that the end
-// is told as soon as the clock is right.
-func (m *move) expireTimer() {
-	left, ok := m.r.LiveFor(m.e.At)
-	if !ok {
-		left = expireAgain
-	}
-	m.wake(TimerExpire, left)
-}
-
 // adopt takes an order for ours: a fresh one, one found in doubt, or one that a person named.
 func (m *move) adopt() {
 	m.own(m.e.OrderUUID)
-	m.r.Busy = 0
-	if m.r.CancelWanted {
+	m.notBusy()
+	if m.r.CancelWanted && !m.r.Unmarked {
 		m.cancelAtAPI()
 		return
 	}
 	m.to(StateAwaitingCustomer, nil, nil)
 	if m.e.Type == Accepted {
-		m.wake(TimerPoll, m.pollAfter())
+		m.wakePoll()
 	} else {
 		m.query()
 	}
@@ -221,10 +258,20 @@ func (m *move) adopt() {
 	m.lookForMore()
 }
 
-// lookForMore looks for further orders while the customer has ours: what a person had sent again may still come to exist.
+// notBusy forgets that an attempt was called busy or refused: it is known what came of it.
+func (m *move) notBusy() {
+	m.r.Busy, m.r.BusyAt, m.r.RefusedBusy = 0, Instant{}, false
+}
+
+// lookForMore looks for further orders while the customer has ours: what a person had sent again may still come to exist, and a
+// further one that is known may still be on the terminal; less often for what was called busy, of which a search has shown
+// nothing.
 func (m *move) lookForMore() {
-	if m.r.MayHaveMore() {
+	switch {
+	case m.r.sentTwice(), len(m.r.Further) > len(m.r.FurtherPaid):
 		m.wake(TimerWatch, searchAgain)
+	case m.r.MayHaveMore():
+		m.wake(TimerWatch, watchClosely/10)
 	}
 }
 
@@ -241,9 +288,17 @@ func (m *move) orderAwaiting() {
 	case StatusSeen:
 		m.awaitingStatus()
 	case CustomerTimeout:
+		if m.r.Unmarked {
+			m.unresolved() // it may be another till's: we don't take it off the terminal
+			return
+		}
 		m.r.CancelReason = CodeCustomerTimeout
 		m.cancelAtAPI()
 	case CancelWanted:
+		if m.r.Unmarked {
+			m.wishCancel()
+			return
+		}
 		m.noteCancel()
 		m.cancelAtAPI()
 	case ResendWanted:
@@ -252,7 +307,9 @@ func (m *move) orderAwaiting() {
 		m.do(Effect{Type: Publish})
 		m.query()
 	case CallbackSeen:
-		m.verifyHint()
+		m.hinted()
+	case HintRead:
+		m.hintRead()
 	case Found, Accepted:
 		m.further()
 		m.lookForMore()
@@ -278,17 +335,21 @@ func (m *move) awaitingStatus() {
 	if m.endByStatus() {
 		return
 	}
-	if after := m.e.Policy.ResendAfter; after > 0 && !m.r.Resent {
-		if m.age() >= after {
-			m.r.Resent = true
-			m.changed()
-			m.do(Effect{Type: SendResend, OrderUUID: m.r.OrderUUID})
-		} else if left := after - m.age(); left < m.pollAfter() {
-			m.wake(TimerPoll, left)
-			return
-		}
+	if after := m.e.Policy.ResendAfter; after > 0 && !m.r.Resent && m.age() >= after {
+		m.r.Resent = true
+		m.changed()
+		m.do(Effect{Type: SendResend, OrderUUID: m.r.OrderUUID})
 	}
-	m.wake(TimerPoll, m.pollAfter())
+	m.wakePoll()
+}
+
+// wakePoll has the order's status asked for next: at its pace, and at the moment at which it would be resent.
+func (m *move) wakePoll() {
+	next := m.pollAfter()
+	if after := m.e.Policy.ResendAfter; after > 0 && !m.r.Resent && m.age() < after {
+		next = min(next, after-m.age())
+	}
+	m.wake(TimerPoll, next)
 }
 
 // endByStatus ends an order by what the API says of it; false while that is nothing final.

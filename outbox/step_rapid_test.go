@@ -85,16 +85,24 @@ func anyEvent(t *rapid.T) Event {
 		Reason:     rapid.SampledFrom([]*Reason{nil, apiRefused, alreadyPd, onRequest}).Draw(t, "reason"),
 		RetryAfter: time.Duration(rapid.IntRange(-1, 600).Draw(t, "retry")) * time.Second,
 		Resolution: Resolution(rapid.IntRange(0, 4).Draw(t, "resolution")),
-		Timer:      Timer(rapid.IntRange(0, 10).Draw(t, "timer")),
+		Timer:      Timer(rapid.IntRange(0, 11).Draw(t, "timer")),
 		Jitter:     rapid.Float64Range(0, 0.999).Draw(t, "jitter"),
 		Policy:     stepPolicy(),
 	}
-	if e.Type != StatusSeen && e.Type != Found {
+	if e.Type != StatusSeen && e.Type != Found && e.Type != HintRead {
 		e.Status = StatusPending
 	}
-	e.Final, e.Confirmed = rapid.Bool().Draw(t, "final"), rapid.Bool().Draw(t, "confirmed")
+	e.Final = rapid.Bool().Draw(t, "final")
 	e.Target = State(rapid.IntRange(0, 17).Draw(t, "target"))
-	e.Books = rapid.SampledFrom([]Books{booksBlind, booksClear, stepBooks(StatusRefunded, ore42Done), stepBooks(StatusRefundPending, ore42Pending)}).Draw(t, "books")
+	e.Books = rapid.SampledFrom([]Books{{}, booksBlind, booksClear, stepBooks(StatusRefunded, ore42Done), stepBooks(StatusRefundPending, ore42Pending),
+		stepBooks(StatusRefundDenied, ore42Pending)}).Draw(t, "books")
+	e.Order = OrderSeen{
+		Details:     DetailsSeen(rapid.IntRange(0, 4).Draw(t, "details")),
+		References:  ReferencesSeen(rapid.IntRange(0, 4).Draw(t, "references")),
+		AmountKnown: rapid.Bool().Draw(t, "amount known"), AmountFits: rapid.Bool().Draw(t, "amount fits"), Known: rapid.Bool().Draw(t, "known"),
+	}
+	e.ListLag = time.Duration(rapid.IntRange(0, 20).Draw(t, "list lag")) * time.Second
+	e.BooksLag = time.Duration(rapid.IntRange(0, 20).Draw(t, "books lag")) * time.Second
 	e.Ledger = rapid.SampledFrom([]Ledger{{}, {Order: &ledgerOrder}, evAwaitOrder.Ledger, {UnderWay: true}, {Doubtful: true, SpentOre: 4200, Twin: true},
 		{MayRefund: true, MayDeny: true}, {Order: &ledgerOrder, SpentOre: 9000}}).Draw(t, "ledger")
 	e.Policy.BusyMeans = BusyMeans(rapid.IntRange(0, 1).Draw(t, "busy means"))
@@ -102,6 +110,22 @@ func anyEvent(t *rapid.T) Event {
 		e.Policy = Policy{}
 	}
 	return e
+}
+
+// anyAge dates the answers that an event brings.
+func anyAge(t *rapid.T, e *Event) {
+	for _, s := range []*Seen{&e.Seen, &e.Books.Seen} {
+		age := func(what string) Instant {
+			i := e.At.Add(-time.Duration(rapid.SampledFrom([]int{0, 1, 5, 6, 60, 300}).Draw(t, what)) * time.Second)
+			if i.Mono < 0 {
+				i.Mono = 0
+			}
+			return i
+		}
+		if rapid.IntRange(0, 5).Draw(t, "dated") > 0 {
+			*s = Seen{Begun: age("begun"), Answered: age("answered"), Broken: rapid.IntRange(0, 5).Draw(t, "broken") == 0}
+		}
+	}
 }
 
 // TestStepHoldsItsPromisesInAnyOrder gives it events that no world would produce.
@@ -117,6 +141,7 @@ func TestStepHoldsItsPromisesInAnyOrder(t *testing.T) {
 				at.Boot, at.Mono = at.Boot+"'", 0
 			}
 			e.At = at
+			anyAge(t, &e)
 			after, _, err := checkedStep(Step, &tr, r, e)
 			if err != nil {
 				t.Fatal(err)
@@ -135,9 +160,13 @@ func TestStepIsTotal(t *testing.T) {
 		r.State = State(rapid.IntRange(0, 18).Draw(t, "state"))
 		r.OrderUUID = rapid.SampledFrom([]string{"", "order1"}).Draw(t, "own")
 		r.Further = rapid.SampledFrom([][]string{nil, {"order2"}}).Draw(t, "further")
-		r.Refund = rapid.SampledFrom([]*Refund{nil, {}, {Full: true}, {Approving: true, Ask: "please"}, {Before: &Books{Readable: true}}}).Draw(t, "refund")
+		r.Refund = rapid.SampledFrom([]*Refund{nil, {}, {Full: true}, {Approving: true, Ask: "please"}, {Before: &Books{Readable: true}}, {Moved: true, Before: &Books{StatusRead: true, Status: StatusRefundDenied}}}).Draw(t, "refund")
 		r.Parked = rapid.Bool().Draw(t, "parked")
 		r.Target = rapid.SampledFrom([]string{"", "till-1"}).Draw(t, "target")
+		r.Hints = rapid.SampledFrom([][]Hint{nil, {{OrderUUID: "order3", At: stepStart}}, {{OrderUUID: "order1", At: stepStart, Missing: stepStart}}}).Draw(t, "hints")
+		r.Unmarked, r.Repeated, r.RefusedBusy = rapid.Bool().Draw(t, "unmarked"), rapid.Bool().Draw(t, "repeated"), rapid.Bool().Draw(t, "refused busy")
+		r.BusyAt = rapid.SampledFrom([]Instant{{}, stepStart, stepStart.Add(time.Hour)}).Draw(t, "busy at")
+		r.Submissions = rapid.SampledFrom([][]Submission{nil, {{Mark: "mark1", Shown: true, At: stepStart}}}).Draw(t, "submissions")
 		r.Busy = rapid.IntRange(0, 100).Draw(t, "busy")
 		r.Fresh = rapid.Bool().Draw(t, "fresh")
 		r.CancelWanted = rapid.Bool().Draw(t, "wish")
@@ -146,6 +175,7 @@ func TestStepIsTotal(t *testing.T) {
 		r.History = rapid.SampledFrom([][]Entry{nil, r.History}).Draw(t, "history")
 		e := anyEvent(t)
 		e.At = stepStart.Add(time.Minute)
+		anyAge(t, &e)
 		was := deepCopy(r)
 		a, fxa := Step(r, e)
 		b, fxb := Step(r, e)

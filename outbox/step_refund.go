@@ -1,6 +1,12 @@
 package outbox
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
+
+// booksAgain is how soon books are read again that could not be.
+const booksAgain = 2 * time.Second
 
 const (
 	approvalAtOnce = time.Minute      // how long an approval is asked after like a refund
@@ -54,14 +60,21 @@ func (m *move) refundQueued() {
 			m.ignore(ignoredStale)
 		}
 	case Refused:
-		if m.r.Busy > 0 && m.owesLook() {
+		if m.r.Busy > 0 && !m.unchangedSince(m.r.LastBusy()) {
 			m.doubt(nil) // it may have been carried out before it became impossible
 			return
 		}
 		m.queuedCommon()
-	case BooksSeen, NotFound:
-		// The look before a repeat; the next Due brings what it showed.
-		m.wake(TimerRetry, searchAgain)
+	case BooksSeen:
+		if b := m.e.Books; !b.Readable && !b.NotOurs {
+			m.waitForBooks()
+			return
+		}
+		m.wake(TimerRetry, afterLook(m.e.Books.Seen)) // the next Due brings what the look showed
+	case NotFound:
+		m.wake(TimerRetry, m.retryAfter(searchAgain))
+	case Ambiguous:
+		m.waitForBooks()
 	case Restarted:
 		// The order may have ended just before the process did.
 		m.queuedCommon()
@@ -96,19 +109,26 @@ func (m *move) queuedCommon() {
 	}
 }
 
-// refundDue weighs the refund against everything known of its order, and starts an attempt if it holds.
+// refundDue takes a turn, and keeps what it found out of the order that is paid back.
 func (m *move) refundDue() {
+	uuid := m.r.OrderUUID
+	m.refundTurn()
+	if m.r.OrderUUID != uuid && !m.told() {
+		m.changed()
+	}
+}
+
+// refundTurn weighs the refund against everything known of its order, and starts an attempt if it holds.
+func (m *move) refundTurn() {
 	if m.expireIfDue() || m.waitForClock() || m.waitForOrder() {
 		return
 	}
-	if m.r.Busy > 0 && !m.mayRepeat() {
+	switch busy := m.r.Busy > 0; {
+	case !busy && m.cancelledWaiting(), !busy && m.waitForTwin():
 		return
-	}
-	if m.r.CancelWanted {
-		m.end(StateCancelled, m.cancelReason())
+	case !busy && !m.booksAtHand(), busy && !m.refundMayRepeat():
 		return
-	}
-	if m.waitForTwin() {
+	case busy && m.cancelledWaiting(), busy && m.waitForTwin():
 		return
 	}
 	if m.r.Parked { // first comes its turn, and a look at the books
@@ -127,6 +147,47 @@ func (m *move) refundDue() {
 	m.to(StateSending, nil, nil)
 	m.do(Effect{Type: Submit, OrderUUID: r.OrderUUID, Mark: r.Mark()})
 }
+
+// notSent forgets what the books showed before an attempt that was not carried out for sure, where no other one was made: what
+// comes into them from now on is not ours.
+func (m *move) notSent() {
+	r := &m.r
+	if r.Refund != nil && r.Busy == 0 && !r.Repeated && !r.Refund.Doubted && len(r.Submissions) == 1 {
+		r.Refund.Before = nil
+	}
+}
+
+// cancelledWaiting ends a refund that somebody wished to be cancelled, before anything of it is sent.
+func (m *move) cancelledWaiting() bool {
+	if m.r.CancelWanted {
+		m.end(StateCancelled, m.cancelReason())
+	}
+	return m.r.CancelWanted
+}
+
+// booksAtHand reports whether the order's books have just been read, or are not ours to read. Else it asks for them.
+func (m *move) booksAtHand() bool {
+	b := m.e.Books
+	if b.Seen.Fresh(m.e.At) && (b.Readable || b.NotOurs) {
+		return true
+	}
+	m.do(Effect{Type: Search, OrderUUID: m.r.OrderUUID, Mark: m.r.Mark()})
+	return false
+}
+
+// waitForBooks keeps a refund whose order's books can't be read beside its lane, so that it does not keep the others
+// waiting, and looks again.
+func (m *move) waitForBooks() {
+	if w := m.r.Waiting; !m.r.Parked || w == nil || w.Code != WaitAPIError {
+		m.r.Parked = true
+		m.r.Waiting = m.waiting(WaitAPIError, booksAgain)
+		m.changed()
+	}
+	m.wake(TimerRetry, m.retryAfter(booksAgain))
+}
+
+// booksLag is how long a refund may be missing from the books; as long as none was measured, as long as a doubt is looked into.
+func (m *move) booksLag() time.Duration { return cmp.Or(m.e.BooksLag, m.e.Policy.DoubtCheck) }
 
 // waitForOrder holds a refund until the order that it pays back has ended; one in another lane is waited for beside the
 // lane. True: it does not go on now.
@@ -154,7 +215,7 @@ func (m *move) waitForOrder() bool {
 // bring back.
 func (m *move) unpark() bool {
 	o := m.e.Ledger.Order
-	if !m.r.Parked || o != nil && !o.State.Final() || m.e.Type == TargetSeen && !m.e.Target.Final() {
+	if !m.r.Parked || m.e.Type == TargetSeen && m.r.Waiting != nil && m.r.Waiting.Code != WaitForOrder || o != nil && !o.State.Final() || m.e.Type == TargetSeen && !m.e.Target.Final() {
 		return false
 	}
 	m.backInLane()
@@ -168,30 +229,38 @@ func (m *move) backInLane() {
 	m.wake(TimerRetry, 0)
 }
 
-// mayRepeat tells whether a refund that was answered "busy" may be sent again: the books must show no change at all. Where
-// the API does not let us read them, the operator's word counts.
-func (m *move) mayRepeat() bool {
-	switch booksSince(m.r.Refund.Before, m.e.Books, m.r.AmountOre) {
-	case bookSame:
-		return true
-	case bookUnreadable:
-		if m.e.Search == SearchNone {
-			m.seek()
-			return false
-		}
-		if m.e.Policy.BusyMeans == BusyNotCreated {
-			return true
-		}
+// refundMayRepeat reports whether a refund that was answered "busy" may be sent again: the books, read when they must have
+// shown it by now, show no change at all. Where they are not ours to read, the operator's word counts.
+func (m *move) refundMayRepeat() bool {
+	switch {
+	case m.waitForLag(m.booksLag()):
+		return false
+	case !m.e.Books.Seen.After(m.r.LastBusy(), m.booksLag()):
+		m.do(Effect{Type: Search, OrderUUID: m.r.OrderUUID, Mark: m.r.Mark()})
+		return false
+	case !m.booksAtHand():
+		return false
+	case m.unchangedSince(m.r.LastBusy()):
+		return !m.lateToRepeat(m.booksLag())
 	}
 	m.doubt(nil)
 	return false
 }
 
-// owesLook tells that a refund was answered "busy", that the books can be read, and that they were not since. An order
-// that hides behind such an answer is found by its mark all day; a refund bears none.
-func (m *move) owesLook() bool {
-	b := m.r.Refund
-	return b != nil && b.Before != nil && b.Before.Readable && booksSince(b.Before, m.e.Books, m.r.AmountOre) != bookSame
+// unchangedSince reports whether the books show that nothing came of the submission, in a look that began when they must
+// have shown what happened at an event; where they are not ours to read, whether the operator takes the API's word for it.
+func (m *move) unchangedSince(event Instant) bool {
+	b := m.e.Books
+	if !b.Seen.After(event, m.booksLag()) {
+		return false
+	}
+	switch booksSince(m.r.Refund.Before, b, m.r.AmountOre) {
+	case bookSame:
+		return true
+	case bookUnreadable:
+		return b.NotOurs && m.e.Policy.BusyMeans == BusyNotCreated
+	}
+	return false
 }
 
 // waitForTwin holds a refund beside one of the same order that is under way, and refuses one beside a doubtful one. The
@@ -222,8 +291,7 @@ func (m *move) refundSending() {
 	case Refused:
 		m.refundRefused()
 	case Busy:
-		m.r.Busy++
-		m.requeue(WaitBusy, m.retryAfter(m.backoff(m.r.Busy)))
+		m.busy(m.booksLag())
 	case Unavailable:
 		m.requeue(WaitAPIUnreachable, m.retryAfter(0))
 	case RateLimited:
@@ -252,7 +320,7 @@ func (m *move) refundAccepted() {
 
 // accept goes on with a submission that the API has: it said so, the books show it, or a person knows.
 func (m *move) accept() {
-	m.r.Busy = 0
+	m.notBusy()
 	switch {
 	case m.r.Kind == KindApproval:
 		m.end(StateSubmitted, nil)
@@ -272,10 +340,11 @@ func (m *move) accept() {
 }
 
 // firstLook asks how a refund stands, at once where an earlier one of the order had ended: that this one is under way has
-// to be seen, so that its end can be told from that one's.
+// to be seen, so that its end can be told from that one's; and where books can be read, so that it is known how long they
+// take to show it.
 func (m *move) firstLook() {
 	b := m.r.Refund.Before
-	if m.e.Type != Accepted || b == nil || !b.StatusRead || b.Status == StatusRefunded || b.Status == StatusRefundDenied {
+	if m.e.Type != Accepted || b == nil || b.Readable || !b.StatusRead || b.Status == StatusRefunded || b.Status == StatusRefundDenied {
 		m.query()
 		return
 	}
@@ -295,16 +364,23 @@ func (m *move) refundRefused() {
 		m.accept()
 	case already && m.r.Busy > 0:
 		m.doubt(m.e.Reason)
-	case m.overThreshold(code) && m.r.CancelWanted:
+	case m.overThreshold(code) && m.r.CancelWanted && m.r.Busy == 0:
 		m.end(StateCancelled, m.cancelReason())
 	case m.overThreshold(code):
 		// A submission of another kind, with a mark and a doubt of its own.
+		// After a busy answer the books are read first: the refund itself may have been carried out.
 		r := &m.r
-		r.Refund.Approving, r.Refund.Doubted = true, false
-		r.Fresh, r.Busy = true, 0
+		r.Refund.Approving, r.Refund.Doubted, r.Refund.Moved = true, false, false
+		r.Fresh = true
+		if r.Busy > 0 {
+			r.BusyAt = m.e.At
+		}
 		m.to(StateQueued, nil, nil)
 		m.wake(TimerRetry, 0)
 		m.expireTimer()
+	case m.r.Busy > 0:
+		m.r.RefusedBusy = true // "refunded already" may speak of our own, which was called busy
+		m.doubt(m.e.Reason)
 	default:
 		m.end(StateRejected, m.e.Reason)
 	}

@@ -12,60 +12,94 @@ type apiRefund struct {
 	approval bool
 	status   OrderStatus
 	ended    int
+	// booked and told are when the history and the status show it, bookedEnd and toldEnd when they show its end.
+	booked, told, bookedEnd, toldEnd time.Duration
 }
 
 // refundAPI is an order's money as the API has it. It refuses nothing for exceeding the order: that is ours to know.
 type refundAPI struct {
 	refunds  []*apiRefund
 	ends     int
-	details  bool // order details can be read
-	statuses bool // the refund status can be read
-	lags     bool // the refund status is that of the refund that ended last
-	hides    bool // a busy answer may hide a refund
-	useless  bool // the API says nothing that helps
+	details  bool          // order details can be read
+	statuses bool          // the refund status can be read
+	lasting  bool          // the refund status is that of the refund that ended last
+	keeps    bool          // the history keeps what was turned down
+	lag      time.Duration // how long the history and, where there is one, the status may take to show anything
+	hides    bool          // a busy answer may hide a refund
+	useless  bool          // the API says nothing that helps
 }
 
-func (a *refundAPI) enter(by *refundActor, ore int64, approval bool) *apiRefund {
-	r := &apiRefund{by: by, ore: ore, approval: approval, status: StatusRefundPending}
-	a.refunds = append(a.refunds, r)
+// lagging is a moment at which the API shows what happens now. Where the status is all that can be read, it does not lag: what
+// our own refunds did to it before could not be told from what the next one does.
+func (w *refundWorld) lagging(what string) time.Duration {
+	if !w.api.details {
+		return w.uptime
+	}
+	return w.uptime + w.api.lag*time.Duration(w.pick.choose(what, 3))/2
+}
+
+func (w *refundWorld) enter(by *refundActor, ore int64, approval bool) *apiRefund {
+	r := &apiRefund{by: by, ore: ore, approval: approval, status: StatusRefundPending, booked: w.lagging("booked"), told: w.lagging("told")}
+	w.api.refunds = append(w.api.refunds, r)
 	return r
 }
 
-// end is what the customer or the approver decides.
-func (a *refundAPI) end(r *apiRefund, s OrderStatus) {
-	a.ends++
-	r.status, r.ended = s, a.ends
+// finish is what the customer or the approver decides.
+func (w *refundWorld) finish(r *apiRefund, s OrderStatus) {
+	w.api.ends++
+	r.status, r.ended = s, w.api.ends
+	r.bookedEnd, r.toldEnd = max(w.lagging("booked end"), r.booked), max(w.lagging("told end"), r.told)
 }
 
-// status is that of the refund asked for last, or of the one that ended last.
-func (a *refundAPI) status() OrderStatus {
-	if len(a.refunds) == 0 {
+// stateAt is the state of a refund that is shown.
+func (r *apiRefund) stateAt(end, now time.Duration) OrderStatus {
+	if r.ended == 0 || now < end {
+		return StatusRefundPending
+	}
+	return r.status
+}
+
+// status is that of the refund asked for last, or of the one that ended last, as far as it is shown yet.
+func (a *refundAPI) status(now time.Duration) OrderStatus {
+	var last, ended *apiRefund
+	for _, r := range a.refunds {
+		if now < r.told {
+			continue
+		}
+		last = r
+		if r.ended > 0 && now >= r.toldEnd && (ended == nil || ended.ended < r.ended) {
+			ended = r
+		}
+	}
+	switch {
+	case last == nil:
 		return StatusRefundNone
+	case a.lasting && ended != nil:
+		return ended.status
 	}
-	if !a.lags || a.ends == 0 {
-		return a.refunds[len(a.refunds)-1].status
-	}
-	return slices.MaxFunc(a.refunds, func(x, y *apiRefund) int { return x.ended - y.ended }).status
+	return last.stateAt(last.toldEnd, now)
 }
 
 // books is what a look shows.
-func (a *refundAPI) books() (Books, SearchResult) {
+func (a *refundAPI) books(now time.Duration) Books {
 	b := Books{}
 	if a.statuses {
-		b.Status, b.StatusRead = a.status(), true
+		b.Status, b.StatusRead = a.status(now), true
 	}
 	if !a.details {
-		return b, SearchForbidden
+		b.NotOurs = true
+		return b
 	}
 	b.Readable, b.Detailed, b.TotalOre = true, true, 10000
 	b.Products = []BookProduct{{12, "A", 6000}, {13, "B", 4000}}
 	for _, r := range a.refunds {
-		if r.status != StatusRefundDenied {
-			b.Entries = append(b.Entries, BookEntry{Ore: r.ore, Done: r.status == StatusRefunded})
+		s := r.stateAt(r.bookedEnd, now)
+		if now >= r.booked && (s != StatusRefundDenied || a.keeps) {
+			b.Entries = append(b.Entries, BookEntry{Ore: r.ore, Done: s == StatusRefunded})
 		}
 	}
 	b.RefundedOre = b.refunded()
-	return b, SearchClear
+	return b
 }
 
 // made lists what came to exist for a request.
@@ -95,14 +129,24 @@ func (w *refundWorld) submit(a *refundActor) Event {
 	if approval && slices.ContainsFunc(w.api.refunds, pending) {
 		return Event{Type: Refused, Reason: alreadySub}
 	}
-	enter := func() *apiRefund { return w.api.enter(a, a.r.AmountOre, approval) }
-	switch w.pick.choose("submit", 10) {
+	if !approval && a.r.Refund.Ask != "" && w.chance("over a threshold", 2) {
+		return evThreshold
+	}
+	enter := func() *apiRefund { return w.enter(a, a.r.AmountOre, approval) }
+	what := w.pick.choose("submit", 10)
+	if approval && w.chance("handed in", 2) {
+		what = 0
+	}
+	if w.busier && w.chance("busy", 2) {
+		what = 4
+	}
+	switch what {
 	case 0, 1, 2:
 		enter()
 		return evTaken
 	case 3:
 		if !approval && a.r.Refund.Reversal {
-			w.api.end(enter(), StatusRefunded)
+			w.finish(enter(), StatusRefunded)
 			return Event{Type: Accepted, Final: true}
 		}
 		enter()
@@ -111,7 +155,7 @@ func (w *refundWorld) submit(a *refundActor) Event {
 		if w.api.hides && w.chance("hidden", 2) {
 			enter()
 		}
-		return evBusy
+		return Event{Type: Busy}
 	case 5, 6:
 		if w.chance("made", 2) {
 			enter()
@@ -133,29 +177,18 @@ func (w *refundWorld) submit(a *refundActor) Event {
 	}
 }
 
-// query asks for the refund status. An end counts as confirmed when it was told three times in a row, or something else
-// since the submission.
-func (w *refundWorld) query(a *refundActor) Event {
-	if w.chance("query fails", 4) || !w.api.statuses {
-		return w.failure()
-	}
-	s := w.api.status()
-	if s == a.told {
-		a.times++
-	} else {
-		a.told, a.times = s, 1
-	}
-	if s != StatusRefunded && s != StatusRefundDenied {
-		a.other = true
-	}
-	return Event{Type: StatusSeen, OrderUUID: "order1", Status: s, Confirmed: a.other || a.times >= 3 && !w.api.lags}
-}
-
+// look reads the books; the details may be unreadable for once, or all.
 func (w *refundWorld) look() Event {
 	if w.chance("look fails", 4) {
 		return w.failure()
 	}
-	b, _ := w.api.books()
+	b := w.api.books(w.uptime)
+	if b.Readable && w.chance("details unreadable", 12) {
+		b = Books{Status: b.Status, StatusRead: b.StatusRead}
+	}
+	if b.StatusRead && w.chance("status unreadable", 12) {
+		b.Status, b.StatusRead = StatusPending, false
+	}
 	return Event{Type: BooksSeen, Books: b}
 }
 
@@ -166,7 +199,7 @@ func (w *refundWorld) cancel() Event {
 	}
 	for _, r := range slices.Backward(w.api.refunds) {
 		if !r.approval && r.status == StatusRefundPending && !w.api.useless {
-			w.api.end(r, StatusRefundDenied)
+			w.finish(r, StatusRefundDenied)
 			return Event{Type: Done}
 		}
 	}

@@ -37,13 +37,14 @@ var (
 	ore10Done    = BookEntry{Ore: 1000, Done: true}
 
 	booksClear  = stepBooks(StatusRefundNone)
-	booksBlind  = Books{}
+	booksBlind  = Books{NotOurs: true}
+	booksUnread = Books{}
 	ledgerOrder = LedgerOrder{State: StatePaid, OrderUUID: "order1", AmountOre: 10000}
 
 	overAmount = &Reason{Code: CodeAmountThreshold, HTTPStatus: 400}
 	alreadySub = &Reason{Code: CodeAlreadySubmitted, HTTPStatus: 400}
 
-	evRefundDue  = Event{Type: Due, Mark: "mark1", Search: SearchClear, Books: booksClear, Ledger: Ledger{Order: &ledgerOrder}}
+	evRefundDue  = Event{Type: Due, Mark: "mark1", Books: booksClear, BooksLag: stepLag, Ledger: Ledger{Order: &ledgerOrder}}
 	evTaken      = Event{Type: Accepted}
 	evThreshold  = Event{Type: Refused, Reason: overAmount}
 	evOrderEnds  = Event{Type: TargetSeen, Target: StatePaid, Ledger: Ledger{Order: &ledgerOrder}}
@@ -58,13 +59,21 @@ func dueBeside(l Ledger) Event {
 }
 
 // dueWithBooks is its turn, with books of its own.
-func dueWithBooks(b Books, s SearchResult) Event {
+func dueWithBooks(b Books) Event {
 	e := evRefundDue
-	e.Books, e.Search = b, s
+	e.Books = b
 	return e
 }
 
-func evRefund(s OrderStatus) Event { return Event{Type: StatusSeen, OrderUUID: "order1", Status: s} }
+// evLook is a look at the books: what the order's refund status says, and the refunds that the history shows.
+func evLook(s OrderStatus, entries ...BookEntry) Event {
+	return Event{Type: BooksSeen, Books: stepBooks(s, entries...), BooksLag: stepLag}
+}
+
+// evBlindLook is a look where the status is all that is ours to read.
+func evBlindLook(s OrderStatus) Event {
+	return Event{Type: BooksSeen, Books: Books{NotOurs: true, Status: s, StatusRead: true}, BooksLag: stepLag}
+}
 
 // refundCases lists a refund in every state that it can be in, by the ways that matter.
 func refundCases(t testing.TB) []caseRequest {
@@ -78,38 +87,54 @@ func refundCases(t testing.TB) []caseRequest {
 	approving := []Event{evRefundDue, evThreshold, evRefundDue}
 	approves := func(events ...Event) Request { return journey(t, asks, append(approving[:3:3], events...)...) }
 	resubmit := Event{Type: Resolved, Resolution: Resubmit, Search: SearchClear, Books: booksClear, By: "Kari", At: stepStart.Add(4 * time.Minute)}
-	secondTime := dueWithBooks(stepBooks(StatusRefunded, ore10Done), SearchClear)
+	secondTime := dueWithBooks(stepBooks(StatusRefunded, ore10Done))
+	deniedTime := dueWithBooks(stepBooks(StatusRefundDenied, ore42Pending))
+	blind := dueWithBooks(Books{NotOurs: true, Status: StatusRefundNone, StatusRead: true})
+	repeated := []Event{evRefundDue, evBusy, evRefundDue}
+	with := func(events []Event, more ...Event) Request {
+		return from(append(events[:len(events):len(events)], more...)...)
+	}
 	return []caseRequest{
 		{"", from()},
 		{"all that is left", full},
 		{"by the order's requestId", named},
 		{"beside its lane", journey(t, named, evAwaitOrder)},
+		{"books unread, beside its lane", from(evAmbiguous)},
 		{"after a busy answer", from(evRefundDue, evBusy)},
+		{"after a busy answer, books not ours", from(blind, evBusy)},
 		{"after a busy answer, cancel wanted", from(evRefundDue, evBusy, evWish)},
+		{"over a threshold after a busy answer", journey(t, asks, evRefundDue, evBusy, evRefundDue, evThreshold)},
 		{"over a threshold", journey(t, asks, evRefundDue, evThreshold)},
 		{"resubmitted", from(evRefundDue, evAmbiguous, resubmit)},
 		{"", from(evRefundDue)},
 		{"asks for an approval if it must", journey(t, asks, evRefundDue)},
 		{"cancel wanted", from(evRefundDue, evWish)},
+		{"after a busy answer", with(repeated)},
 		{"approval asked for", approves()},
 		{"approval asked for after a doubt", approves(evAmbiguous, resubmit, evRefundDue)},
 		{"", from(evRefundDue, evAmbiguous)},
 		{"cancel wanted", from(evRefundDue, evAmbiguous, evWish)},
 		{"staff called", from(evRefundDue, evAmbiguous, evCheck)},
 		{"approval asked for", approves(evAmbiguous)},
+		{"refused after a busy answer", with(repeated, evRefused)},
 		{"restored, never sent", AfterRestore(named, stepStart.Add(time.Hour))},
 		{"", from(evRefundDue, evTaken)},
 		{"after an earlier refund", from(secondTime, evTaken)},
+		{"after one that was turned down", from(deniedTime, evTaken)},
+		{"after one that was turned down, seen under way", from(deniedTime, evTaken, evLook(StatusRefundPending, ore42Pending, ore42Pending))},
+		{"books not ours", from(blind, evTaken)},
 		{"", approves(evTaken)},
 		{"", from(evRefundDue, evTaken, evWish)},
 		{"customer timeout", from(evRefundDue, evTaken, Event{Type: CustomerTimeout})},
 		{"", from(evRefundDue, Event{Type: Accepted, Final: true})},
-		{"", from(evRefundDue, evTaken, evRefund(StatusRefundDenied))},
+		{"", from(evRefundDue, evTaken, evLook(StatusRefundDenied))},
 		{"never sent", from(evWish)},
-		{"", from(evRefundDue, evTaken, evWish, evRefund(StatusRefundDenied))},
-		{"", from(evRefundDue, Event{Type: Refused, Reason: apiRefused})},
+		{"", from(evRefundDue, evTaken, evWish, evLook(StatusRefundDenied))},
+		{"", from(evRefundDue, evRefused)},
+		{"after a busy answer", with(repeated, evRefused, evLook(StatusRefundNone))},
 		{"abandoned", from(evRefundDue, evAmbiguous, Event{Type: Resolved, Resolution: Abandon, By: "Kari"})},
 		{"", from(Event{Type: Expired, At: stepStart.Add(24 * time.Hour)})},
+		{"after a busy answer", from(evRefundDue, evBusy, Event{Type: Expired, Books: booksClear, BooksLag: stepLag, At: stepStart.Add(24 * time.Hour)})},
 		{"", from(evRefundDue, evAmbiguous, evHold)},
 		{"cancel wanted", from(evRefundDue, evAmbiguous, evWish, evHold)},
 		{"approval asked for", approves(evAmbiguous, evHold)},
@@ -140,11 +165,16 @@ func refundEvents() []caseEvent {
 	beside := func(l Ledger) Event { l.Order = &ledgerOrder; return dueBeside(l) }
 	all := append([]caseEvent{
 		{"", evRefundDue, nil},
-		{"books not read", dueWithBooks(booksBlind, SearchNone), nil},
-		{"books not allowed", dueWithBooks(booksBlind, SearchForbidden), nil},
-		{"books not allowed, busy means doubt", dueWithBooks(booksBlind, SearchForbidden), busyIsDoubt},
-		{"books show the amount", dueWithBooks(stepBooks(StatusRefunded, ore42Done), SearchClear), nil},
-		{"books show another amount", dueWithBooks(stepBooks(StatusRefunded, ore10Done), SearchClear), nil},
+		{"books not read", dueWithBooks(booksUnread), nil},
+		{"books not allowed", dueWithBooks(booksBlind), nil},
+		{"books not allowed, busy means doubt", dueWithBooks(booksBlind), busyIsDoubt},
+		{"books of six seconds ago", evRefundDue, booksSeen(53*time.Second, 54*time.Second, false)},
+		{"a call has failed since the books", evRefundDue, booksSeen(59*time.Second, time.Minute, true)},
+		{"books read before the lag was over", evRefundDue, booksSeen(stepLag-time.Millisecond, time.Minute, false)},
+		{"books read when the lag was over", evRefundDue, booksSeen(stepLag, time.Minute, false)},
+		{"lag not measured", Event{Type: Due, Mark: "mark1", Books: booksClear, Ledger: Ledger{Order: &ledgerOrder}}, nil},
+		{"books show the amount", dueWithBooks(stepBooks(StatusRefunded, ore42Done)), nil},
+		{"books show another amount", dueWithBooks(stepBooks(StatusRefunded, ore10Done)), nil},
 		{"order not ended", evAwaitOrder, nil},
 		{"order cancelled", dueBeside(Ledger{Order: &LedgerOrder{State: StateCancelled, OrderUUID: "order1"}}), nil},
 		{"order not ours, or not on record", dueBeside(Ledger{}), nil},
@@ -167,25 +197,17 @@ func refundEvents() []caseEvent {
 		caseEvent{"over a threshold", evThreshold, nil},
 		caseEvent{"already submitted", Event{Type: Refused, Reason: alreadySub}, nil},
 		caseEvent{"", evAmbiguous, nil},
-		caseEvent{"none", evRefund(StatusRefundNone), nil},
-		caseEvent{"pending", evRefund(StatusRefundPending), nil},
-		caseEvent{"of another order", Event{Type: StatusSeen, OrderUUID: "order2", Status: StatusRefunded}, nil},
+		caseEvent{"", Event{Type: StatusSeen, OrderUUID: "order1", Status: StatusRefunded}, nil},
+		caseEvent{"", hintSeen(seenMarked, StatusPaid), nil},
 	)
-	for _, s := range []OrderStatus{StatusRefunded, StatusRefundDenied} {
-		confirmed, shared := evRefund(s), evRefund(s)
-		confirmed.Confirmed, shared.Confirmed = true, true
-		shared.Ledger = Ledger{MayRefund: true, MayDeny: true}
-		all = append(all, caseEvent{s.String(), evRefund(s), nil}, caseEvent{s.String() + ", confirmed", confirmed, nil},
-			caseEvent{s.String() + ", perhaps by another refund", shared, nil})
-	}
-	besides := evRefund(StatusRefundDenied)
-	besides.Confirmed, besides.Books = true, stepBooks(StatusRefundDenied, ore42Done)
-	all = append(all, caseEvent{"turned down, but books show the amount", besides, nil})
+	all = append(all, lookEvents()...)
 	all = append(all, resolvedEvents()...)
 	for _, e := range []EventType{Found, NotFound, ResendWanted, CheckWanted, CustomerTimeout, Restarted} {
 		all = append(all, caseEvent{"", Event{Type: e}, nil})
 	}
 	return append(append(all, ageEvents(Event{Type: Expired})...),
+		caseEvent{"too old, books show no change", Event{Type: Expired, Books: booksClear, BooksLag: stepLag}, func(e *Event, r Request) { e.At = r.TTLFrom.Add(r.TTL) }},
+		caseEvent{"too old, books show the amount", Event{Type: Expired, Books: stepBooks(StatusRefunded, ore42Done), BooksLag: stepLag}, func(e *Event, r Request) { e.At = r.TTLFrom.Add(r.TTL) }},
 		caseEvent{"too early", Event{Type: Expired}, nil},
 		caseEvent{"", Event{Type: CallbackSeen, OrderUUID: "order1"}, nil},
 		caseEvent{"", evWish, nil},
@@ -194,15 +216,51 @@ func refundEvents() []caseEvent {
 		caseEvent{"other boot, clock unknown", Event{Type: Restarted}, otherBoot},
 		caseEvent{"order has ended", Event{Type: Restarted, Ledger: Ledger{Order: &ledgerOrder}}, nil},
 		caseEvent{"order has not ended", Event{Type: Restarted, Ledger: evAwaitOrder.Ledger}, nil},
-		caseEvent{"no change", Event{Type: BooksSeen, Books: booksClear}, nil},
-		caseEvent{"not readable", Event{Type: BooksSeen}, nil},
-		caseEvent{"the amount is done", Event{Type: BooksSeen, Books: stepBooks(StatusRefunded, ore42Done)}, nil},
-		caseEvent{"the amount is done, perhaps by another refund", Event{Type: BooksSeen, Books: stepBooks(StatusRefunded, ore42Done), Ledger: Ledger{Twin: true}}, nil},
-		caseEvent{"the amount is under way", Event{Type: BooksSeen, Books: stepBooks(StatusRefundPending, ore42Pending)}, nil},
-		caseEvent{"another amount is done", Event{Type: BooksSeen, Books: stepBooks(StatusRefunded, ore10Done)}, nil},
 		caseEvent{"order has ended", evOrderEnds, nil},
 		caseEvent{"order has not ended", Event{Type: TargetSeen, Target: StateAwaitingCustomer, Ledger: evAwaitOrder.Ledger}, nil},
 	)
+}
+
+// booksSeen dates the books by the time since the state was entered; the event comes a minute after that.
+func booksSeen(begun, answered time.Duration, broken bool) func(*Event, Request) {
+	return func(e *Event, r Request) {
+		e.At = r.Entered.Add(time.Minute)
+		e.Books.Seen = Seen{Begun: r.Entered.Add(begun), Answered: r.Entered.Add(answered), Broken: broken}
+	}
+}
+
+// lookEvents lists looks at the books.
+func lookEvents() []caseEvent {
+	busyIsDoubt := func(e *Event, _ Request) { e.Policy.BusyMeans = BusyDoubt }
+	beside := func(e Event, l Ledger) Event { e.Ledger = l; return e }
+	unread := evLook(StatusRefundNone)
+	unread.Books.StatusRead = false
+	return []caseEvent{
+		{"no change", evLook(StatusRefundNone), nil},
+		{"no change, begun before the lag was over", evLook(StatusRefundNone), booksSeen(stepLag-time.Millisecond, time.Minute, false)},
+		{"no change, status not read", unread, nil},
+		{"nothing read", Event{Type: BooksSeen}, nil},
+		{"nothing but a status of refunded", Event{Type: BooksSeen, Books: Books{Status: StatusRefunded, StatusRead: true}}, nil},
+		{"nothing but a status of rejected", Event{Type: BooksSeen, Books: Books{Status: StatusRefundDenied, StatusRead: true}}, nil},
+		{"not ours", Event{Type: BooksSeen, Books: booksBlind, BooksLag: stepLag}, nil},
+		{"not ours, busy means doubt", Event{Type: BooksSeen, Books: booksBlind, BooksLag: stepLag}, busyIsDoubt},
+		{"not ours, status pending", evBlindLook(StatusRefundPending), nil},
+		{"not ours, status refunded", evBlindLook(StatusRefunded), nil},
+		{"not ours, status refunded, perhaps by another refund", beside(evBlindLook(StatusRefunded), Ledger{MayRefund: true}), nil},
+		{"not ours, status rejected", evBlindLook(StatusRefundDenied), nil},
+		{"not ours, status rejected, perhaps for another refund", beside(evBlindLook(StatusRefundDenied), Ledger{MayDeny: true}), nil},
+		{"status pending", evLook(StatusRefundPending), nil},
+		{"status refunded", evLook(StatusRefunded), nil},
+		{"status rejected", evLook(StatusRefundDenied), nil},
+		{"status rejected, perhaps for another refund", beside(evLook(StatusRefundDenied), Ledger{MayDeny: true}), nil},
+		{"status rejected, the amount is there", evLook(StatusRefundDenied, ore42Pending), nil},
+		{"status rejected, the amount is done", evLook(StatusRefundDenied, ore42Done), nil},
+		{"status rejected, the amount is done and there again", evLook(StatusRefundDenied, ore42Done, ore42Pending), nil},
+		{"the amount is done", evLook(StatusRefunded, ore42Done), nil},
+		{"the amount is done, perhaps by another refund", beside(evLook(StatusRefunded, ore42Done), Ledger{Twin: true}), nil},
+		{"the amount is under way", evLook(StatusRefundPending, ore42Pending), nil},
+		{"another amount is done", evLook(StatusRefunded, ore10Done), nil},
+	}
 }
 
 func otherBoot(e *Event, r Request) {
@@ -231,7 +289,7 @@ func resolvedEvents() []caseEvent {
 	}
 	stale := func(e *Event, r Request) { later(e, r); e.Revision = r.Revision - 1 }
 	decided := func(res Resolution, set ...func(*Event)) Event {
-		e := Event{Type: Resolved, Resolution: res, By: "Kari", Source: "till-9", Search: SearchClear, Books: booksClear}
+		e := Event{Type: Resolved, Resolution: res, By: "Kari", Source: "till-9", Search: SearchClear, Books: booksClear, BooksLag: stepLag}
 		for _, f := range set {
 			f(&e)
 		}

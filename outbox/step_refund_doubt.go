@@ -3,7 +3,11 @@ package outbox
 func (m *move) refundInDoubt() {
 	switch m.e.Type {
 	case BooksSeen:
-		if !m.foundInBooks() {
+		switch {
+		case m.foundInBooks():
+		case m.r.RefusedBusy && m.unchangedSince(m.r.Entered):
+			m.end(StateRejected, m.r.Reason)
+		default:
 			m.wake(TimerSearch, m.soon())
 		}
 	case Accepted:
@@ -35,7 +39,11 @@ func (m *move) bookEvidence() bookChange {
 	if m.e.Ledger.Twin {
 		return bookUnreadable
 	}
-	return booksSince(m.r.Refund.Before, m.e.Books, m.r.AmountOre)
+	change := booksSince(m.r.Refund.Before, m.e.Books, m.r.AmountOre)
+	if change == bookDone && m.e.Books.explained(m.r.AmountOre, m.e.Ledger.Done) {
+		return bookOther
+	}
+	return change
 }
 
 // foundInBooks ends a doubt by a change of exactly this amount since the submission, and by nothing less; false if there is

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // checkRefundSubmission: when a refund may be sent.
@@ -24,10 +25,28 @@ func checkRefundSubmission(tr *trace, before Request, e Event, after Request, fx
 		return err
 	}
 	if e.Type == Resolved && after.State == StateQueued {
-		*tr = trace{steps: tr.steps}
+		*tr = trace{steps: tr.steps, repeated: tr.repeated}
 	}
 	tr.doubted = tr.doubted || after.State == StateInDoubt || after.State == StateUnresolved
-	tr.busy = !starts && (tr.busy || before.State == StateSending && e.Type == Busy)
+	if before.State == StateSending && e.Type == Refused && tr.again && after.State == StateRejected {
+		return errors.New("a refusal after a busy answer was believed")
+	}
+	tr.repeated = tr.repeated || starts && tr.busy
+	if starts {
+		tr.again = (tr.again || tr.busy) && len(after.Submissions) == len(before.Submissions)
+	}
+	if tr.busy = !starts && tr.busy; before.State == StateSending && e.Type == Busy {
+		tr.busy, tr.busyAt = true, e.At
+	}
+	if starts {
+		tr.pending, tr.calledOff = false, false
+	}
+	if e.Type == BooksSeen && e.Books.StatusRead && e.Books.Status == StatusRefundPending {
+		tr.pending = true
+	}
+	if before.State == StateCancelling && e.Type == Done {
+		tr.calledOff = true
+	}
 	tr.created = tr.created || e.Type == Accepted && before.State == StateSending
 	return nil
 }
@@ -47,40 +66,148 @@ func mayStart(tr *trace, before Request, e Event, after Request) error {
 		return fmt.Errorf("a submission of %d øre for order %q", after.AmountOre, after.OrderUUID)
 	case e.Ledger.UnderWay || e.Ledger.Doubtful:
 		return errors.New("a submission beside another one that is open")
+	case !e.Books.Readable && !e.Books.NotOurs:
+		return errors.New("a submission without a look at the books")
+	}
+	if err := dated(e.Books.Seen, -time.Hour, e.Books.Seen.Begun, e.At, true); err != nil {
+		return fmt.Errorf("a submission on books that are not fresh: %w", err)
+	}
+	switch {
 	case !tr.busy:
 		return nil
 	case was.Readable && e.Books.Readable && (was.RefundedOre != e.Books.RefundedOre || !slices.Equal(was.Entries, e.Books.Entries)):
 		return errors.New("a repeat after a busy answer although the books changed")
 	case was.StatusRead && e.Books.StatusRead && was.Status != e.Books.Status:
 		return errors.New("a repeat after a busy answer although the refund status changed")
-	case !(was.Readable && e.Books.Readable) && e.Policy.BusyMeans == BusyDoubt:
+	case !(was.Readable && e.Books.Readable) && (e.Policy.BusyMeans == BusyDoubt || !e.Books.NotOurs):
 		return errors.New("a repeat after a busy answer without a look at the books")
+	}
+	if err := dated(e.Books.Seen, booksLagOf(e), tr.busyAt, e.At, true); err != nil {
+		return fmt.Errorf("a repeat after a busy answer: %w", err)
 	}
 	return nil
 }
 
+func booksLagOf(e Event) time.Duration {
+	if e.BooksLag == 0 {
+		return e.Policy.DoubtCheck
+	}
+	return e.BooksLag
+}
+
 // checkRefundEnds: what makes a refund end, and that it has one amount only.
-func checkRefundEnds(_ *trace, before Request, e Event, after Request, _ []Effect) error {
+func checkRefundEnds(tr *trace, before Request, e Event, after Request, fx []Effect) error {
 	if before.AmountOre != 0 && before.AmountOre != after.AmountOre {
 		return fmt.Errorf("the amount went from %d to %d", before.AmountOre, after.AmountOre)
 	}
 	if after.State == StateSending && linesSum(after) != after.AmountOre {
 		return fmt.Errorf("%d øre, and lines of %d", after.AmountOre, linesSum(after))
 	}
+	if tr.repeated && after.Kind == KindRefund && (after.State == StateRejected || after.State == StateExpired) && !after.Watched() {
+		return errors.New("sent again after a busy answer, and nobody looks whether it was done")
+	}
+	if err := checkLateRefund(before, e, after, fx); err != nil {
+		return err
+	}
 	if before.State == after.State {
 		return nil
 	}
 	switch {
-	case after.State == StateRefunded && e.Type != StatusSeen && e.Type != BooksSeen && e.Type != Resolved && !(e.Type == Accepted && e.Final):
+	case after.State == StateRefunded && e.Type != BooksSeen && e.Type != Resolved && !(e.Type == Accepted && e.Final):
 		return fmt.Errorf("refunded by %v", e.Type)
 	case after.State == StateCancelled && before.State == StateAwaitingApproval:
 		return errors.New("an approval was cancelled")
 	case before.State == StateInDoubt && after.State == StateRefunded && e.Type != Accepted && e.Ledger.Twin:
 		return errors.New("a doubt ended by an amount that may be another's")
-	case before.State.Final() && before.State != StateUnresolved:
-		return fmt.Errorf("%v changed %v to %v", e.Type, before.State, after.State)
+	case e.Type == BooksSeen && after.State == StateRejected:
+		return refusalShown(before, e)
+	case after.State == StateExpired && tr.busy:
+		if err := nothingShown(before, e, tr.busyAt); err != nil {
+			return fmt.Errorf("expired after a busy answer: %w", err)
+		}
+	case e.Type == BooksSeen && (after.State == StateRefunded || after.State == StateDeclined || after.State == StateCancelled):
+		return endShown(tr, before, e, after)
 	}
 	return nil
+}
+
+// checkLateRefund: what had ended changes only by the books, which show it done after all, and a person is called for that.
+func checkLateRefund(before Request, e Event, after Request, fx []Effect) error {
+	ended := before.State.Final() && before.State != after.State && e.Type != Resolved
+	late := ended && after.State == StateRefunded
+	if n := countFx(fx, Alarm, AlarmLatePayment); late != (n == 1) || n > 1 || late && (!after.Late || !after.Alarmed) {
+		return fmt.Errorf("refunded late %v, alarmed %d times", late, n)
+	}
+	switch {
+	case !ended:
+		return nil
+	case e.Type != BooksSeen, !before.Watched(), !late && (after.Kind != KindApproval || after.State != StateSubmitted):
+		return fmt.Errorf("%v changed %v to %v", e.Type, before.State, after.State)
+	case e.Ledger.Twin || !amountShown(before, e):
+		return fmt.Errorf("%v became %v, and the books don't show it", before.State, after.State)
+	}
+	return nil
+}
+
+// amountShown: the books show more of this amount than before the submission, and more than other requests of ours explain.
+func amountShown(before Request, e Event) bool {
+	b, was := e.Books, before.Refund.Before
+	done := func(b Books) int {
+		n := 0
+		for _, entry := range b.Entries {
+			if entry.Done && entry.Ore == before.AmountOre {
+				n++
+			}
+		}
+		return n
+	}
+	ours := 0
+	for _, ore := range e.Ledger.Done {
+		if ore == before.AmountOre {
+			ours++
+		}
+	}
+	return b.Readable && was != nil && was.Readable && (done(b) > done(*was) && done(b) > ours || len(b.Entries) == 0 && b.RefundedOre > was.RefundedOre)
+}
+
+// endShown: the end of a refund under way rests on the books; where they are not ours, on a status that was seen to change.
+func endShown(tr *trace, before Request, e Event, after Request) error {
+	b, was := e.Books, before.Refund.Before
+	changed := b.StatusRead && (was != nil && was.StatusRead && was.Status != b.Status || before.Refund.Moved || tr.pending && !tr.restored)
+	switch {
+	case before.State.Final():
+	case after.State == StateRefunded && amountShown(before, e):
+	case after.State == StateRefunded && (!b.NotOurs || b.Status != StatusRefunded || !changed || e.Ledger.MayRefund):
+		return fmt.Errorf("told refunded: the books are not ours %v, the status changed %v, by another %v", b.NotOurs, changed, e.Ledger.MayRefund)
+	case after.State == StateRefunded:
+	case b.Status != StatusRefundDenied || !b.Readable && !b.NotOurs || e.Ledger.MayDeny:
+		return fmt.Errorf("told %v by a status of %v", after.State, b.Status)
+	case !changed && !tr.calledOff && !before.Refund.CalledOff:
+		return fmt.Errorf("told %v by a status that stood before", after.State)
+	}
+	return nil
+}
+
+// nothingShown: the books show that nothing came of what was called busy, or nobody can read them and the API's word counts.
+func nothingShown(before Request, e Event, since Instant) error {
+	b, was := e.Books, before.Refund.Before
+	switch {
+	case b.NotOurs && e.Policy.BusyMeans != BusyNotCreated, !b.NotOurs && !b.Readable:
+		return errors.New("nobody read the books")
+	case b.Readable && (was == nil || !was.Readable || !slices.Equal(was.Entries, b.Entries) || was.RefundedOre != b.RefundedOre):
+		return errors.New("the books changed")
+	case was != nil && was.StatusRead && b.StatusRead && was.Status != b.Status:
+		return errors.New("the status changed")
+	}
+	return dated(b.Seen, booksLagOf(e), since, e.At, false)
+}
+
+// refusalShown: a refusal after a busy answer stands once the books show that nothing was done.
+func refusalShown(before Request, e Event) error {
+	if before.State != StateInDoubt || !before.RefusedBusy {
+		return fmt.Errorf("rejected out of %v by the books", before.State)
+	}
+	return nothingShown(before, e, before.Entered)
 }
 
 func linesSum(r Request) int64 {
@@ -102,7 +229,7 @@ func (w *refundWorld) check(a *refundActor, before Request) error {
 			return fmt.Errorf("%s: %d refunds exist, and a person allowed %d more than one", b.r.ID, len(made), b.resubmits)
 		}
 		b.misled = b.misled || w.strange && (b.r.State == StateCancelled || b.r.State == StateDeclined)
-		if b.byHand || b.hidden || b.misled {
+		if b.byHand || b.misled {
 			continue
 		}
 		for _, r := range made {
@@ -112,16 +239,11 @@ func (w *refundWorld) check(a *refundActor, before Request) error {
 	if spent > 10000 {
 		return fmt.Errorf("%d øre of an order of 10000 were paid back", spent)
 	}
-	// A person may have said what is not so, and another till's refunds of the same order, or one that a busy answer hid
-	// until its time to live was over, can't be told from ours.
-	if w.byHand || w.strange || w.hidden() || before.State == a.r.State || before.State == StateQueued {
+	// A person may have said what is not so, and another till's refunds of the same order can't be told from ours.
+	if w.byHand || w.strange || before.State == a.r.State || before.State == StateQueued && a.r.State != StateExpired {
 		return nil
 	}
 	return w.checkTruth(a)
-}
-
-func (w *refundWorld) hidden() bool {
-	return slices.ContainsFunc(w.actors, func(a *refundActor) bool { return a.hidden })
 }
 
 // checkTruth: what is told is so.
@@ -134,7 +256,7 @@ func (w *refundWorld) checkTruth(a *refundActor) error {
 		if !is(StatusRefunded) {
 			return errors.New("told refunded, and is not")
 		}
-	case StateDeclined, StateCancelled:
+	case StateDeclined, StateCancelled, StateRejected, StateExpired:
 		if is(StatusRefunded) || is(StatusRefundPending) {
 			return fmt.Errorf("told %v, and is not", a.r.State)
 		}

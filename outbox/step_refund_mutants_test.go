@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"slices"
 	"testing"
 
 	"tillpost/internal/proctest"
@@ -35,7 +36,12 @@ var refundMutants = map[string]struct {
 	ledger func(*refundActor, []*refundActor) Ledger
 }{
 	"a doubt ends by an amount although there is a twin":     {step: deceived(func(_ Request, e *Event) { e.Ledger.Twin = false })},
-	"a status is believed the first time":                    {step: deceived(func(_ Request, e *Event) { e.Confirmed = true })},
+	"a status that stood before is believed":                 {step: believesWhatStood},
+	"books of any age are taken as fresh":                    {step: deceived(func(_ Request, e *Event) { freshen(&e.Books.Seen, e.At) })},
+	"the lag of the books is not waited for":                 {step: deceived(func(_ Request, e *Event) { e.BooksLag = 1 })},
+	"unreadable books are taken for none":                    {step: deceived(func(_ Request, e *Event) { e.Books.NotOurs = e.Books.NotOurs || !e.Books.Readable })},
+	"a refusal after a busy answer is believed":              {step: believesRefusal},
+	"a refund that ended is not looked at again":             {step: endsForGood},
 	"two refunds of one order at a time":                     {step: deceived(func(_ Request, e *Event) { e.Ledger.UnderWay = false })},
 	"one beside a doubtful one":                              {step: deceived(func(_ Request, e *Event) { e.Ledger.Doubtful = false })},
 	"nothing is weighed":                                     {step: deceived(func(_ Request, e *Event) { e.Ledger.SpentOre, e.Books.RefundedOre, e.Books.Entries = 0, 0, nil })},
@@ -48,9 +54,46 @@ var refundMutants = map[string]struct {
 	"what is left of the order is computed for each attempt": {step: computesAgain},
 }
 
+// freshen makes an answer one of this moment.
+func freshen(s *Seen, now Instant) {
+	if s.Answered != (Instant{}) {
+		s.Answered, s.Broken = now, false
+	}
+}
+
+// believesWhatStood takes any end in the order's refund status for that of this refund.
+func believesWhatStood(r Request, e Event) (Request, []Effect) {
+	if e.Type != BooksSeen || r.Refund.Before == nil {
+		return Step(r, e)
+	}
+	deceived := r.clone()
+	before := *r.Refund.Before
+	before.Status, before.StatusRead = StatusRefundNone, true
+	deceived.Refund.Before = &before
+	after, fx := Step(deceived, e)
+	after.Refund.Before = r.Refund.Before
+	return after, fx
+}
+
+func believesRefusal(r Request, e Event) (Request, []Effect) {
+	if r.State == StateSending && e.Type == Refused {
+		m := &move{r: r.clone(), e: e}
+		m.end(StateRejected, e.Reason)
+		return m.r, m.fx
+	}
+	return Step(r, e)
+}
+
+func endsForGood(r Request, e Event) (Request, []Effect) {
+	after, fx := Step(r, e)
+	return after, slices.DeleteFunc(fx, func(f Effect) bool { return f.Timer == TimerWatch })
+}
+
 func unchanged(r Request, e *Event) {
 	if e.Type == Due && r.Busy > 0 {
+		seen := e.Books.Seen
 		e.Books = *r.Refund.Before
+		e.Books.Seen = seen
 	}
 }
 

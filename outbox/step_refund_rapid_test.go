@@ -33,7 +33,7 @@ func TestRefundWorldsReachEveryState(t *testing.T) {
 	visits := map[State]int{}
 	for seed := range uint64(300) {
 		w := newRefundWorld(Step, dice(seed))
-		if err := w.live(200); err != nil {
+		if err := w.live(400); err != nil {
 			t.Fatalf("seed %d: %v\n%s", seed, err, w.story())
 		}
 		for s := range w.visited {

@@ -16,10 +16,8 @@ func (m *move) refundPoll() time.Duration {
 func (m *move) refundAwaiting() {
 	approval := m.r.State == StateAwaitingApproval
 	switch m.e.Type {
-	case StatusSeen:
-		m.refundStatus()
 	case BooksSeen:
-		m.refundBooks()
+		m.refundLook()
 	case CustomerTimeout:
 		if approval {
 			m.ignore(ignoredStale)
@@ -59,28 +57,46 @@ func (m *move) refundAwaiting() {
 	}
 }
 
-// refundStatus takes what the API says of the order's refund. It does not say which: an end that also stood before ours
-// began, or that another one of the order may have brought, is looked up in the books.
-func (m *move) refundStatus() {
-	s, l := m.e.Status, m.e.Ledger
-	about := m.e.OrderUUID == "" || m.e.OrderUUID == m.r.OrderUUID
-	if s != StatusRefunded && s != StatusRefundDenied || !about {
-		m.wake(TimerPoll, m.refundPoll())
-		return
-	}
-	b := m.r.Refund.Before
-	changed := b != nil && b.StatusRead && b.Status != s
-	others := s == StatusRefunded && l.MayRefund || s == StatusRefundDenied && l.MayDeny
+// refundLook takes what the API says of the order's refunds. Its status is the order's, and does not say which refund: where
+// the books can be read they alone decide what was carried out. An end that also stood before ours began proves nothing
+// until something else was seen.
+func (m *move) refundLook() {
+	b, l := m.e.Books, m.e.Ledger
+	moved := m.noteMoved()
 	switch {
-	case others || !changed && !m.e.Confirmed:
-		m.seek()
-	case s == StatusRefunded:
+	case m.bookEvidence() == bookDone:
 		m.end(StateRefunded, nil)
-	case paidBackSince(m.r.Refund.Before, m.e.Books):
-		m.unresolved() // one of the order was turned down, and one was carried out: nobody can tell which is ours
-	default:
+	case !b.StatusRead || !b.Readable && !b.NotOurs, !m.statusMoved():
+		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
+	case b.Status == StatusRefunded && b.NotOurs && !l.MayRefund:
+		m.end(StateRefunded, nil)
+	case b.Status == StatusRefundDenied && !l.MayDeny && paidBackSince(m.r.Refund.Before, b, m.r.AmountOre):
+		m.unresolved() // one of the order was turned down, and one of this amount carried out: nobody can tell which is ours
+	case b.Status == StatusRefundDenied && !l.MayDeny:
 		m.refundDenied()
+	default:
+		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
 	}
+	if moved && !m.told() {
+		m.changed()
+	}
+}
+
+// statusMoved reports whether the order's refund status is another one than before the submission, or was meanwhile. That it is
+// turned down may have stood there before we had it called off.
+func (m *move) statusMoved() bool {
+	before := m.r.Refund.Before
+	return m.r.Refund.Moved || m.r.Refund.CalledOff && m.e.Books.Status == StatusRefundDenied || before != nil && before.StatusRead && before.Status != m.e.Books.Status
+}
+
+// noteMoved notes that the order's refund status is under way, where an end may have stood there before; true if that is new.
+func (m *move) noteMoved() bool {
+	b, before := m.e.Books, m.r.Refund.Before
+	if m.r.Refund.Moved || !b.StatusRead || b.Status != StatusRefundPending {
+		return false
+	}
+	m.r.Refund.Moved = before == nil || !before.StatusRead || before.Status == StatusRefunded || before.Status == StatusRefundDenied
+	return m.r.Refund.Moved
 }
 
 func (m *move) refundDenied() {
@@ -91,22 +107,15 @@ func (m *move) refundDenied() {
 	m.end(StateDeclined, m.reasonOr(CodeDeclined, "the refund was turned down"))
 }
 
-// refundBooks ends a refund that the books show as done.
-func (m *move) refundBooks() {
-	if m.bookEvidence() == bookDone {
-		m.end(StateRefunded, nil)
-		return
-	}
-	m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
-}
-
 func (m *move) refundCancelling() {
 	switch m.e.Type {
-	case StatusSeen:
-		m.refundStatus()
 	case BooksSeen:
-		m.refundBooks()
+		m.refundLook()
 	case Done:
+		if !m.r.Refund.CalledOff {
+			m.r.Refund.CalledOff = true
+			m.changed()
+		}
 		m.query()
 		m.wake(TimerCancel, cancelAgain)
 	case Refused:
@@ -140,28 +149,71 @@ func (m *move) refundEnded() {
 	unresolved := m.r.State == StateUnresolved
 	switch m.e.Type {
 	case Resolved:
-		if !unresolved {
+		switch {
+		case unresolved:
+			m.resolveRefund()
+		case m.r.Alarmed && (m.e.Revision == 0 || m.e.Revision == m.r.Revision):
+			m.acknowledge()
+		default:
 			m.ignore(CodeNotInDoubt)
-			return
 		}
-		m.resolveRefund()
 	case CheckWanted:
 		m.do(Effect{Type: Publish})
-		if unresolved {
+		if m.r.RefundWatched() {
 			m.seek()
 		}
 	case CallbackSeen:
-		if !unresolved {
+		if !m.r.RefundWatched() {
 			m.ignore(ignoredStale)
 			return
 		}
 		m.seek()
 	case BooksSeen:
-		if !unresolved || m.bookEvidence() != bookDone || !m.foundInBooks() {
+		m.lateBooks()
+	case NotFound, Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
+		if !m.r.RefundWatched() {
 			m.ignore(ignoredStale)
+			return
 		}
+		m.watch()
 	case Restarted:
+		m.watch()
 	default:
 		m.ignore(ignoredStale)
+	}
+}
+
+// RefundWatched reports whether a refund that has ended without having been carried out may turn out to have been all the
+// same.
+func (r Request) RefundWatched() bool {
+	if r.Kind != KindRefund && r.Kind != KindApproval || r.Refund == nil || r.Attempts == 0 {
+		return false
+	}
+	switch r.State {
+	case StateUnresolved:
+		return true
+	case StateDeclined, StateCancelled:
+		return r.Kind == KindRefund && r.Refund.Before != nil
+	case StateRejected, StateExpired:
+		return r.Kind == KindRefund && (r.Busy > 0 || r.Repeated)
+	}
+	return false
+}
+
+// lateBooks takes what the books show of a refund that had ended: carried out after all, it is told so, and a person has to
+// know.
+func (m *move) lateBooks() {
+	switch {
+	case !m.r.RefundWatched():
+		m.ignore(ignoredStale)
+	case m.bookEvidence() != bookDone:
+		m.watch()
+	case m.r.Kind == KindApproval:
+		m.end(StateSubmitted, nil)
+	default:
+		m.notBusy()
+		m.r.Late, m.r.Alarmed = true, true
+		m.to(StateRefunded, nil, nil)
+		m.do(Effect{Type: Alarm, Code: AlarmLatePayment})
 	}
 }

@@ -3,6 +3,7 @@ package outbox
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,14 +17,13 @@ type refundActor struct {
 	calls   []apiCall
 	entries uint64
 	turn    bool
+	// books are what the last look showed, however old: the machine has to see to their age. booksAt is when it began.
+	books   Books
+	booksAt time.Duration
 
-	told  OrderStatus // what was told of the status last, how often in a row, and whether something not final was
-	times int
-	other bool
 	// resubmits counts a person's allowances to send again; byHand: a person decided something.
 	resubmits int
 	byHand    bool
-	hidden    bool // ended unsent by the operator's reading of a busy answer
 	misled    bool // ended by the status that another till's refund brought
 }
 
@@ -37,8 +37,11 @@ type refundWorld struct {
 	policy   Policy
 	actors   []*refundActor
 	api      refundAPI
-	strange  bool // another till pays the order back too
-	staff    bool // people decide on doubts
+	failed   time.Duration // when a call failed last
+	measured bool          // how long the books lag
+	busier   bool          // terminals are busy more often
+	strange  bool          // another till pays the order back too
+	staff    bool          // people decide on doubts
 	byHand   bool
 	restored bool
 	visited  map[State]bool
@@ -81,7 +84,11 @@ func newRefundWorld(step stepFunc, pick chooser) *refundWorld {
 		w.policy.BusyMeans = BusyDoubt
 	}
 	w.api.hides = w.api.details || w.policy.BusyMeans == BusyDoubt
-	w.api.lags = w.chance("status lags", 3)
+	w.api.lasting = w.chance("status of what ended last", 3)
+	w.api.keeps = w.chance("history keeps what was turned down", 2)
+	w.api.lag = []time.Duration{0, time.Second, 10 * time.Second, 149 * time.Second}[w.pick.choose("lag", 4)]
+	w.measured = w.api.lag > 0 && w.chance("lag measured", 2)
+	w.busier = w.chance("busier", 3)
 	w.strange, w.staff = w.chance("another till", 3), w.chance("staff", 2)
 	for i := range 2 + w.pick.choose("refunds", 2) {
 		w.actors = append(w.actors, w.newActor(uint64(i+1)))
@@ -97,7 +104,7 @@ func (w *refundWorld) newActor(seq uint64) *refundActor {
 	switch w.pick.choose("kind", 7) {
 	case 0:
 		r.Refund.Full, r.AmountOre = true, 0
-	case 1, 4:
+	case 1, 4, 5:
 		r.Refund.Ask = "please"
 	case 2:
 		r.Refund.Reversal = true
@@ -109,6 +116,9 @@ func (w *refundWorld) newActor(seq uint64) *refundActor {
 		if w.chance("other product", 2) {
 			r.Refund.Lines = []RefundLine{{ID: 12, Ore: 2000}, {ID: 13, Ore: r.AmountOre - 2000}}
 		}
+	}
+	if w.chance("by the order's requestId", 3) {
+		r.OrderUUID, r.Target = "", "till-0"
 	}
 	if w.chance("short-lived", 4) {
 		r.TTL = 2 * time.Minute
@@ -128,6 +138,9 @@ func (w *refundWorld) pass(d time.Duration) {
 // apply gives a request an event, checks every promise, and does what the effects ask for.
 func (w *refundWorld) apply(a *refundActor, e Event) error {
 	e.At, e.Policy, e.Ledger = w.now, w.policy, w.ledger(a, w.actors)
+	if w.measured {
+		e.BooksLag = w.api.lag
+	}
 	before := a.r
 	after, fx, err := checkedStep(w.step, &a.tr, before, e)
 	w.log = append(w.log, worldLine{w.uptime, before, e, after, fx})
@@ -146,42 +159,77 @@ func (w *refundWorld) apply(a *refundActor, e Event) error {
 			a.resubmits++
 		}
 	}
-	a.hidden = a.hidden || after.State == StateExpired && before.Busy > 0
 	for _, f := range fx {
 		w.carryOut(a, f)
 	}
-	if !a.r.State.Final() && len(a.timers) == 0 && len(a.calls) == 0 && !a.turn {
+	since := time.Duration(0)
+	if a.r.Finished != nil {
+		since, _ = w.now.Since(*a.r.Finished)
+	}
+	open := !a.r.State.Final() || a.r.Watched() && since < watchLoosely
+	if open && len(a.timers) == 0 && len(a.calls) == 0 && !a.turn {
 		return errors.New("stuck: no timer, no call, no turn")
 	}
 	return w.check(a, before)
 }
 
 func (w *refundWorld) carryOut(a *refundActor, f Effect) {
-	call := func(e Event) { a.calls = append(a.calls, apiCall{entered: a.entries, answer: e}) }
 	switch f.Type {
 	case WakeAt:
 		a.timers[f.Timer] = w.uptime + f.After
-	case Submit:
-		a.other, a.times = false, 0
-		call(w.submit(a))
-	case Query:
-		call(w.query(a))
-	case Search:
-		call(w.look())
-	case SendCancel:
-		call(w.cancel())
+	case Submit, SendCancel:
+		w.ask(a, f)
+	case Query, Search: // both read the books
+		w.ask(a, Effect{Type: Search})
 	default:
 	}
 }
 
-// answer ends the oldest call; what was asked in an earlier state is dropped, unless it is the submission's.
+// ask starts a call, unless one with the same question is under way. If that one serves an earlier state, the question is
+// asked once more after it.
+func (w *refundWorld) ask(a *refundActor, f Effect) {
+	same := func(c apiCall) bool { return c.question.Type == f.Type }
+	if i := slices.IndexFunc(a.calls, same); i >= 0 && f.Type != Submit {
+		a.calls[i].again = a.calls[i].again || a.calls[i].entered != a.entries
+		return
+	}
+	c := apiCall{question: f, entered: a.entries, begun: w.now, uptime: w.uptime}
+	switch f.Type {
+	case Submit:
+		c.answer = w.submit(a)
+	case SendCancel:
+		c.answer = w.cancel()
+	default:
+		c.answer = w.look()
+	}
+	a.calls = append(a.calls, c)
+}
+
+// answer ends the oldest call; what was asked in an earlier state is dropped, unless it is the submission's. What the books
+// showed is kept for the next turn all the same.
 func (w *refundWorld) answer(a *refundActor) error {
 	c := a.calls[0]
 	a.calls = a.calls[1:]
-	if c.entered != a.entries {
-		return nil
+	e := c.answer
+	switch e.Type {
+	case Unavailable, RateLimited, Unauthorized, Ambiguous:
+		w.failed = w.uptime
+	case BooksSeen:
+		e.Books.Seen = Seen{Begun: c.begun, Answered: w.now, Broken: w.failed > c.uptime}
+		a.books, a.booksAt = e.Books, c.uptime
 	}
-	return w.apply(a, c.answer)
+	var err error
+	if c.entered == a.entries {
+		err = w.apply(a, e)
+	}
+	if c.again {
+		w.ask(a, c.question)
+	}
+	if at, set := a.timers[TimerRetry]; err == nil && set && at <= w.uptime && !w.chance("the lane is slow", 4) {
+		delete(a.timers, TimerRetry)
+		err = w.due(a)
+	}
+	return err
 }
 
 // fire runs a request's next timer, or its turn where that comes first.
@@ -200,14 +248,14 @@ func (w *refundWorld) fire(a *refundActor) error {
 	case TimerRetry:
 		return w.due(a)
 	case TimerExpire:
-		return w.apply(a, Event{Type: Expired})
+		return w.apply(a, a.withBooks(w, Event{Type: Expired}))
 	case TimerCustomer:
 		return w.apply(a, Event{Type: CustomerTimeout})
 	case TimerDoubtCheck, TimerDoubtHold:
 		return w.apply(a, Event{Type: DoubtTimeout, Timer: next})
 	case TimerPoll:
 		w.carryOut(a, Effect{Type: Query})
-	case TimerSearch:
+	case TimerSearch, TimerWatch:
 		w.carryOut(a, Effect{Type: Search})
 	case TimerCancel:
 		w.carryOut(a, Effect{Type: SendCancel})
@@ -220,8 +268,14 @@ func (w *refundWorld) due(a *refundActor) error {
 	if a.r.State != StateQueued {
 		return nil
 	}
-	b, s := w.api.books()
-	return w.apply(a, Event{Type: Due, Mark: fmt.Sprintf("mark-%s-%d", a.r.ID, len(a.r.Submissions)), Books: b, Search: s})
+	return w.apply(a, a.withBooks(w, Event{Type: Due, Mark: fmt.Sprintf("mark-%s-%d", a.r.ID, len(a.r.Submissions))}))
+}
+
+// withBooks gives an event what the last look showed.
+func (a *refundActor) withBooks(w *refundWorld, e Event) Event {
+	e.Books = a.books
+	e.Books.Seen.Broken = e.Books.Seen.Broken || w.failed > a.booksAt
+	return e
 }
 
 // restart is a crash of everything; now and then an older copy takes the outbox's place.
@@ -233,12 +287,12 @@ func (w *refundWorld) restart() error {
 		w.now.Boot, w.now.Mono = w.now.Boot+"'", 10*time.Second
 	}
 	for _, a := range w.actors {
-		a.calls, a.turn = nil, true
+		a.calls, a.turn, a.books = nil, true, Books{}
 		clear(a.timers)
 		a.entries++
 		if restore {
 			a.r = AfterRestore(a.copy, w.now)
-			a.tr = trace{doubted: a.r.State == StateInDoubt || a.r.State == StateUnresolved}
+			a.tr = trace{restored: true, doubted: a.r.State == StateInDoubt || a.r.State == StateUnresolved}
 		}
 	}
 	for _, a := range w.actors {
@@ -275,7 +329,7 @@ func (w *refundWorld) act() error {
 		}
 	case 17:
 		if w.strange {
-			w.api.end(w.api.enter(nil, []int64{1000, 4200}[w.pick.choose("ore", 2)], false), w.end())
+			w.finish(w.enter(nil, []int64{1000, 4200}[w.pick.choose("ore", 2)], false), w.end())
 		}
 	case 18:
 		for _, b := range w.actors {
@@ -299,13 +353,16 @@ func (w *refundWorld) decide() {
 		return
 	}
 	if r := w.api.refunds[w.pick.choose("which", len(w.api.refunds))]; r.status == StatusRefundPending && !w.api.useless {
-		w.api.end(r, w.end())
+		w.finish(r, w.end())
 	}
 }
 
 func (w *refundWorld) resolve(a *refundActor) error {
-	b, s := w.api.books()
-	e := Event{Type: Resolved, By: "Kari", Books: b, Search: s, Resolution: []Resolution{Adopt, Resubmit, Resubmit, Abandon}[w.pick.choose("resolution", 4)]}
+	e := Event{Type: Resolved, By: "Kari", Search: SearchClear, Resolution: []Resolution{Adopt, Resubmit, Resubmit, Abandon}[w.pick.choose("resolution", 4)]}
+	if e.Books = w.api.books(w.uptime); e.Books.NotOurs {
+		e.Search = SearchForbidden
+	}
+	e.Books.Seen = Seen{Begun: w.now, Answered: w.now}
 	if e.Resolution == Adopt {
 		e.OrderUUID = "order1"
 	}

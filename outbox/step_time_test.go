@@ -14,7 +14,7 @@ func stepAt(r Request, e Event, at Instant, set ...func(*Event)) (Request, []Eff
 	for _, f := range set {
 		f(&e)
 	}
-	return Step(r, e)
+	return Step(r, justAsked(e))
 }
 
 // wakeAfter gives the wait of a timer, and whether it was set.
@@ -171,8 +171,15 @@ func TestBusyBackoff(t *testing.T) {
 		}
 	}
 	r := journey(t, stepOrder(), evDue)
-	_, fx := stepAt(r, Event{Type: Busy, RetryAfter: time.Minute}, r.Entered)
+	_, fx := stepAt(r, Event{Type: Busy, RetryAfter: time.Minute, ListLag: stepLag}, r.Entered)
 	wantWake(t, fx, TimerRetry, time.Minute)
+	for lag, want := range map[time.Duration]time.Duration{0: stepPolicy().DoubtCheck, time.Minute: time.Minute} {
+		after, fx := stepAt(r, Event{Type: Busy, ListLag: lag}, r.Entered)
+		wantWake(t, fx, TimerRetry, want)
+		if after.BusyAt != r.Entered || after.Waiting.Next != r.Entered.Add(want) {
+			t.Errorf("lag %v: %+v", lag, after.Waiting)
+		}
+	}
 	_, fx = stepAt(r, Event{Type: RateLimited}, r.Entered)
 	wantWake(t, fx, TimerRetry, 2*time.Second)
 }
@@ -276,6 +283,32 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
+// TestResubmitNeedsANewSearch: one that is old, or from before an outage, is none.
+func TestResubmitNeedsANewSearch(t *testing.T) {
+	t.Parallel()
+	doubt := journey(t, stepOrder(), evDue, evAmbiguous)
+	refund := journey(t, stepRefund(), evRefundDue, evAmbiguous)
+	at := doubt.Entered.Add(time.Hour)
+	for name, c := range map[string]struct {
+		seen Seen
+		want State
+	}{
+		"just now":         {Seen{Begun: at, Answered: at}, StateQueued},
+		"six seconds ago":  {Seen{Begun: at.Add(-6 * time.Second), Answered: at.Add(-6 * time.Second)}, StateInDoubt},
+		"before an outage": {Seen{Begun: at, Answered: at, Broken: true}, StateInDoubt},
+		"never":            {Seen{}, StateInDoubt},
+	} {
+		books := booksClear
+		books.Seen = c.seen
+		e := Event{Type: Resolved, Resolution: Resubmit, By: "Kari", Search: SearchClear, Seen: c.seen, Books: books, At: at, Policy: stepPolicy()}
+		for _, r := range []Request{doubt, refund} {
+			if after, _ := Step(r, e); after.State != c.want {
+				t.Errorf("%v, searched %s: %v, want %v", r.Kind, name, after.State, c.want)
+			}
+		}
+	}
+}
+
 // TestResubmitWaits: a person's resubmission acts once doubt_check has passed since the last byte, with a new search.
 func TestResubmitWaits(t *testing.T) {
 	t.Parallel()
@@ -325,7 +358,11 @@ func TestWatchPace(t *testing.T) {
 		"resubmitted, then paid": journey(t, stepOrder(), evDue, evAmbiguous, Event{Type: Resolved, Resolution: Resubmit,
 			Search: SearchClear, At: stepStart.Add(time.Hour)}, evAgain, evAccepted, evStatus(StatusPaid)),
 		"adopted by a person, then paid": journey(t, stepOrder(), evDue, evAmbiguous, Event{Type: Resolved, Resolution: Adopt, OrderUUID: "order1"}, evStatus(StatusPaid)),
-		"rejected after a busy answer":   journey(t, stepOrder(), evDue, evBusy, evAgain, Event{Type: Refused, Reason: apiRefused}),
+		"rejected after a busy answer":   journey(t, stepOrder(), evDue, evBusy, evAgain, evRefused, Event{Type: NotFound, Search: SearchClear, ListLag: stepLag}),
+		"paid after a busy answer":       journey(t, stepOrder(), evDue, evBusy, evAgain, evAccepted, evStatus(StatusPaid)),
+		"expired after a busy answer": journey(t, stepOrder(), evDue, evBusy, Event{Type: Expired, Search: SearchClear, ListLag: stepLag,
+			At: stepStart.Add(time.Hour)}),
+		"unmarked, then paid": journey(t, stepOrder(), evDue, evAmbiguous, evHint, hintSeen(seenOwn, StatusPending), Event{Type: StatusSeen, OrderUUID: "order3", Status: StatusPaid}),
 	} {
 		for _, c := range []struct{ since, want time.Duration }{
 			{0, time.Minute},
@@ -361,7 +398,7 @@ func TestHistoryKeepsTheEnds(t *testing.T) {
 	r := stepOrder()
 	r.TTL = 24 * time.Hour
 	for i := range 40 {
-		r = journey(t, r, Event{Type: Due, Mark: fmt.Sprint("mark", i), Search: SearchClear}, evBusy)
+		r = journey(t, r, Event{Type: Due, Mark: fmt.Sprint("mark", i), Search: SearchClear, ListLag: stepLag}, evBusy)
 	}
 	if len(r.History) != historyCap || r.Folded != 81-historyCap || r.History[0].Event != "Added" || r.History[historyCap-1].Revision != 81 || r.Revision != 81 {
 		t.Errorf("%d entries, %d folded, revision %d, from %+v to %+v", len(r.History), r.Folded, r.Revision, r.History[0], r.History[historyCap-1])

@@ -27,7 +27,7 @@ var orderWords = map[State]stateWords{
 	StateQueued: {"On disk, waiting for its turn: it survives a power cut, and nothing of it has reached the terminal.",
 		"Its turn sends it; a cancel ends it on the spot; the end of its time to live ends it `expired`."},
 	StateSending: {"The call that creates the order may be on its way.",
-		"The API's answer moves it on; if no answer comes, or none that tells, it is `in_doubt`."},
+		"The API's answer moves it on; if no answer comes, or none that tells, or a refusal after a busy answer, it is `in_doubt`."},
 	StateInDoubt: {"The order may exist at the API or not, so it is not sent again: do not take another payment yet.",
 		"The order is found, or a person decides, or it ends `unresolved` once the time for looking is over."},
 	StateAwaitingCustomer: {"The order is on the terminal, and the customer may pay.",
@@ -49,23 +49,25 @@ var orderWords = map[State]stateWords{
 }
 
 var refundWords = map[State]stateWords{
-	StateQueued: {"On disk, waiting for its turn, for the end of its order, or for another refund of the same order.",
+	StateQueued: {"On disk, waiting for its turn, for the end of its order, for another refund of the same order, or for a look at the order's books.",
 		"Its turn weighs it against what is left of the order and sends it, or rejects it; a cancel ends it on the spot; the end of its time to live ends it `expired`."},
 	StateSending: {"The call that asks for the refund (or, over a threshold, for its approval) may be on its way.",
 		"The API's answer moves it on; if no answer comes, or none that tells, it is `in_doubt`."},
 	StateInDoubt: {"The money may be on its way or not, so it is not sent again; other refunds of the order are rejected meanwhile.",
-		"The books show a refund of exactly this amount that was not there before, or a person decides, or it ends `unresolved` once the time for looking is over."},
+		"The books show a refund of exactly this amount that was not there before, or, after a refusal, that nothing was done; or a person decides, or it ends `unresolved` once the time for looking is over."},
 	StateAwaitingRefund: {"The refund is on the terminal, or being carried out.",
 		"The API tells that it was refunded or turned down; a cancel, or the end of the customer's time, calls it off."},
 	StateAwaitingApproval: {"A person at Front Payment has to allow it, which may take days. It can't be cancelled any more.",
 		"The API tells that it was refunded or turned down; without a word for 45 days it ends `unresolved`."},
 	StateCancelling: {"The refund is being called off; it may have been quicker.",
 		"The API tells how it ended; if it never does, it ends `unresolved`."},
-	StateRefunded:  {"The money went back.", "Nothing."},
-	StateDeclined:  {"The refund was turned down.", "Nothing."},
-	StateCancelled: {"Cancelled, on request or because the customer's time was over: no money went back.", "Nothing."},
-	StateRejected:  {"Refused: by the API, because more than is left was asked for, because another refund of the order is open, because the order was not paid; or given up by a person.", "Nothing."},
-	StateExpired:   {"Not sent within its time to live.", "Nothing."},
+	StateRefunded: {"The money went back. With `late: true`, another end had been told before: a person has to look at it.", "Nothing."},
+	StateDeclined: {"The refund was turned down.", "The books, where they show it done after all."},
+	StateCancelled: {"Cancelled, on request or because the customer's time was over: no money went back.",
+		"The books, where they show it done after all."},
+	StateRejected: {"Refused: by the API, because more than is left was asked for, because another refund of the order is open, because the order was not paid; or given up by a person.",
+		"The books, where a busy answer had hidden that it was done."},
+	StateExpired: {"Not sent within its time to live.", "The books, where a busy answer had hidden that it was done."},
 	StateUnresolved: {"Nobody could tell whether the money went back. It counts as spent, and the request is kept until a person decides.",
 		"A person's decision, or the books."},
 }
@@ -125,6 +127,7 @@ var eventWords = map[EventType]string{
 	DoubtTimeout:    "the time for looking into a doubt is over: `check` calls staff, `hold` gives up",
 	Restarted:       "the agent has just started",
 	BooksSeen:       "the payment history and the refund status of the order were read",
+	HintRead:        "the order that a callback named was looked at: ours, another one's, or not to be told yet",
 	TargetSeen:      "the request that this one is about is in the state named",
 }
 
@@ -132,5 +135,6 @@ var effectMeanings = map[EffectType]string{
 	Submit: "make the call that creates the order, or asks for the refund or the approval", Query: "ask for the status of the order or of its refund",
 	Search: "look for our marks at the API; for refunds, read the books", SendCancel: "ask the API to cancel, or put the wish to the request in question",
 	SendResend: "ask the API to show it again", WakeAt: "set a timer", Publish: "tell the till", Alarm: "call a person",
+	Judge:  "look at an order that a callback named",
 	Settle: "put the decision to the request in question", Ignored: "the event means nothing here; counted",
 }

@@ -16,9 +16,14 @@ type chooser interface {
 
 // apiCall is a call under way: its fate is decided when it starts, and told when it ends.
 type apiCall struct {
-	entered uint64 // the entry into a state that asked for it
-	answer  Event
-	search  SearchResult
+	question Effect
+	entered  uint64 // the entry into a state that asked for it
+	again    bool   // a later state asks the same, so it is asked once more after this
+	begun    Instant
+	uptime   time.Duration
+	answer   Event
+	// hint is an order that a callback names before the answer comes.
+	hint string
 }
 
 // world is one request, its lane, a clock and an API, all simulated: the API may do and say what the real one may.
@@ -36,12 +41,22 @@ type world struct {
 	entries uint64
 	calls   []apiCall
 	turn    bool
-	search  SearchResult
+	// search is what the last search showed, however old: the machine has to see to its age. seenAt is when it began.
+	search SearchResult
+	seen   Seen
+	seenAt time.Duration
+	failed time.Duration // when a call failed last
 
 	orders     []*apiOrder
+	strangers  []*apiOrder // other tills' orders
 	searchable bool
+	shown      bool          // our mark goes into a reference
+	callbacks  bool          // an order that a busy answer hides is named by a callback at once
+	lag        time.Duration // how long an order may be missing from the list, or from its details
+	measured   bool
 	hides      bool // a busy answer may hide an order
 	useless    bool // the API says nothing that helps
+	restored   bool
 	doubtful   bool // the first reply is lost, and what a person then sends again exists twice
 	resubmits  int
 	submitted  int
@@ -57,16 +72,26 @@ func newWorld(step stepFunc, pick chooser) *world {
 	}
 	w.copy = w.r
 	w.searchable = w.chance("searchable", 2)
+	w.shown = !w.chance("both references are the till's", 4)
+	w.callbacks = w.chance("callbacks", 2)
+	w.lag = []time.Duration{0, time.Second, 10 * time.Second, 149 * time.Second}[w.pick.choose("lag", 4)]
+	w.measured = w.lag > 0 && w.chance("lag measured", 2)
 	w.doubtful = w.chance("doubtful", 4)
 	if w.chance("busy means doubt", 3) {
 		w.policy.BusyMeans = BusyDoubt
 	}
-	w.hides = w.searchable || w.policy.BusyMeans == BusyDoubt
+	w.mayHide()
 	if w.chance("resend", 3) {
 		w.policy.ResendAfter = time.Duration(1+w.pick.choose("resend after", 90)) * time.Second
 	}
 	return w
 }
+
+// findable: a search finds what bears our mark.
+func (w *world) findable() bool { return w.searchable && w.shown }
+
+// mayHide: a busy answer may hide an order where the order can be found, or the operator does not take the API's word.
+func (w *world) mayHide() { w.hides = w.findable() || w.policy.BusyMeans == BusyDoubt }
 
 func (w *world) chance(what string, oneIn int) bool { return w.pick.choose(what, oneIn) == 0 }
 
@@ -78,6 +103,9 @@ func (w *world) pass(d time.Duration) {
 // apply gives the machine an event, checks every promise, and does what the effects ask for.
 func (w *world) apply(e Event) error {
 	e.At, e.Policy = w.now, w.policy
+	if w.measured {
+		e.ListLag = w.lag
+	}
 	e.Jitter = float64(w.pick.choose("jitter", 4)) / 4
 	before := w.r
 	after, fx, err := checkedStep(w.step, &w.tr, before, e)
@@ -97,11 +125,14 @@ func (w *world) apply(e Event) error {
 			w.resubmits++
 		}
 	}
-	if before.State == StateSending {
-		w.search = SearchNone
-	}
 	for _, f := range fx {
-		w.carryOut(f)
+		if err := w.carryOut(f); err != nil {
+			return err
+		}
+	}
+	if (after.State == StateExpired || after.State == StateRejected) && before.State != after.State && len(w.orders) > 0 &&
+		w.resubmits == 0 && !w.restored {
+		return fmt.Errorf("told %v, and an order of ours exists", after.State)
 	}
 	if len(w.orders) > 1+w.resubmits {
 		return fmt.Errorf("%d orders exist, and a person allowed %d more than one", len(w.orders), w.resubmits)
@@ -109,130 +140,31 @@ func (w *world) apply(e Event) error {
 	return w.checkMoves()
 }
 
-// checkMoves: whatever is not final has something under way that will move it on.
+// checkMoves: whatever is not final has something under way that will move it on, and so has whatever may turn out paid, and
+// each order that a callback named.
 func (w *world) checkMoves() error {
-	if !w.r.State.Final() && len(w.timers) == 0 && len(w.calls) == 0 && !w.turn {
+	since, _ := w.now.Since(Instant{})
+	if w.r.Finished != nil {
+		since, _ = w.now.Since(*w.r.Finished)
+	}
+	open := !w.r.State.Final() || w.r.Watched() && since < watchLoosely
+	if open && len(w.timers) == 0 && len(w.calls) == 0 && !w.turn {
 		return errors.New("stuck: no timer, no call, no turn")
 	}
-	return nil
-}
-
-func (w *world) carryOut(f Effect) {
-	switch f.Type {
-	case WakeAt:
-		w.timers[f.Timer] = w.uptime + f.After
-	case Submit:
-		w.start(w.submit(f.Mark), SearchNone)
-	case Query:
-		w.start(w.query(f.OrderUUID), SearchNone)
-	case Search:
-		w.start(w.searchFor())
-	case SendCancel:
-		w.start(w.cancel(f.OrderUUID), SearchNone)
-	case SendResend:
-		w.start(w.oneOf(Event{Type: Done}, Event{Type: Busy}, Event{Type: Refused, Reason: apiRefused}, evAmbiguous), SearchNone)
-	default:
-	}
-}
-
-func (w *world) start(answer Event, found SearchResult) {
-	w.calls = append(w.calls, apiCall{w.entries, answer, found})
-}
-
-// answer ends the oldest call. What was asked in an earlier state and says nothing of any order is dropped, as the lane
-// does; evidence is always handed in.
-func (w *world) answer() error {
-	c := w.calls[0]
-	w.calls = w.calls[1:]
-	e := c.answer
-	evidence := e.Type == Accepted || e.Type == Found || e.Type == StatusSeen || e.Type == Refused && e.Reason == alreadyPd
-	if c.entered != w.entries && !evidence {
-		return nil
-	}
-	if w.r.State == StateQueued && c.search != SearchNone {
-		w.search = c.search
-		if c.search == SearchForbidden {
-			w.turn = true
-			return nil
-		}
-	}
-	return w.apply(e)
-}
-
-// nextTimer is the one that rings first, 0 if none is set.
-func nextTimer(timers map[Timer]time.Duration) Timer {
-	next := Timer(0)
-	for t := TimerRetry; t <= TimerWatch; t++ {
-		if at, ok := timers[t]; ok && (next == 0 || at < timers[next]) {
-			next = t
-		}
-	}
-	return next
-}
-
-// fire runs the next timer, or the lane's turn where that comes first.
-func (w *world) fire() error {
-	if w.turn && w.r.State == StateQueued {
-		return w.due()
-	}
-	w.turn = false
-	next := nextTimer(w.timers)
-	if next == 0 {
-		return nil
-	}
-	w.pass(max(w.timers[next]-w.uptime, 0))
-	delete(w.timers, next)
-	switch next {
-	case TimerRetry:
-		return w.due()
-	case TimerExpire:
-		return w.apply(Event{Type: Expired})
-	case TimerCustomer:
-		return w.apply(Event{Type: CustomerTimeout})
-	case TimerDoubtCheck, TimerDoubtHold:
-		return w.apply(Event{Type: DoubtTimeout, Timer: next})
-	case TimerSearch:
-		w.start(w.searchFor())
-	case TimerCancel:
-		w.start(w.cancel(w.r.OrderUUID), SearchNone)
-	case TimerWatch:
-		w.lookAgain()
-	case TimerPoll:
-		if w.r.OrderUUID == "" {
-			w.start(w.searchFor())
-		} else {
-			w.start(w.query(w.r.OrderUUID), SearchNone)
+	for _, h := range w.r.Hints {
+		asked := slices.ContainsFunc(w.calls, func(c apiCall) bool { return c.question.Type == Judge && c.question.OrderUUID == h.OrderUUID })
+		if _, rings := w.timers[TimerHint]; !asked && !rings && w.r.State != StateSending && !w.turn {
+			return fmt.Errorf("nobody looks at the order %s that a callback named", h.OrderUUID)
 		}
 	}
 	return nil
-}
-
-// lookAgain is what a lane does on TimerWatch.
-func (w *world) lookAgain() {
-	if w.r.Sought() {
-		w.start(w.searchFor())
-	}
-	if w.r.OrderUUID != "" && w.r.State.Final() && w.r.State != StatePaid {
-		w.start(w.query(w.r.OrderUUID), SearchNone)
-	}
-	for _, uuid := range w.r.Further {
-		if !slices.Contains(w.r.FurtherPaid, uuid) {
-			w.start(w.query(uuid), SearchNone)
-		}
-	}
-}
-
-func (w *world) due() error {
-	w.turn = false
-	w.marks++
-	return w.apply(Event{Type: Due, Mark: fmt.Sprintf("mark%d", w.marks), Shown: w.searchable, Search: w.search})
 }
 
 // restart is a crash: calls under way are cut off, timers gone, and the machine may have booted anew.
 func (w *world) restart() error {
 	w.calls = nil
 	clear(w.timers)
-	w.search, w.turn = SearchNone, true
+	w.search, w.seen, w.turn = SearchNone, Seen{}, true
 	w.pass(time.Duration(1+w.pick.choose("down", 100)) * time.Second)
 	if w.chance("reboot", 3) {
 		w.now.Boot, w.now.Mono = w.now.Boot+"'", 10*time.Second
@@ -240,7 +172,7 @@ func (w *world) restart() error {
 	}
 	if w.chance("restore", 8) {
 		// The disk died, and an older copy of the outbox was put in its place.
-		w.r = AfterRestore(w.copy, w.now)
+		w.r, w.restored = AfterRestore(w.copy, w.now), true
 		w.tr = trace{doubted: w.r.State == StateInDoubt || w.r.State == StateUnresolved, created: w.r.OrderUUID != ""}
 		w.entries++
 	}
@@ -259,7 +191,8 @@ func (w *world) act() error {
 	case 6, 7, 8, 9:
 		return w.fire()
 	case 10, 11:
-		w.customer()
+		w.customer(w.orders)
+		w.customer(w.strangers)
 	case 12:
 		return w.apply(evWish)
 	case 13:
@@ -278,11 +211,11 @@ func (w *world) act() error {
 	return nil
 }
 
-func (w *world) customer() {
-	if len(w.orders) == 0 {
+func (w *world) customer(orders []*apiOrder) {
+	if len(orders) == 0 {
 		return
 	}
-	o := w.orders[w.pick.choose("order", len(w.orders))]
+	o := orders[w.pick.choose("order", len(orders))]
 	// Even an order that ended unpaid may turn out paid, as the two may cross; but not often.
 	if o.status == StatusPending || o.status != StatusPaid && w.chance("crossed", 4) {
 		o.status = OrderStatus(w.pick.choose("status", 4))
@@ -297,24 +230,26 @@ func (w *world) resolve() error {
 		if e.OrderUUID = named.uuid; w.chance("its status was asked for", 2) {
 			e.Status = named.status
 		}
-	case e.Resolution == Resubmit && w.searchable:
+	case e.Resolution == Resubmit && w.findable():
 		e.Search = SearchClear
 	case e.Resolution == Resubmit:
 		e.Search = SearchForbidden
 	}
+	e.Seen = Seen{Begun: w.now, Answered: w.now}
 	return w.apply(e)
 }
 
-// hint is a callback: it bears our mark, but the order that it names may be invented.
+// hint is a callback: it bears our mark, but the order that it names may be another till's, or invented.
 func (w *world) hint() error {
-	if w.r.Mark() == "" || w.r.State == StateSending {
+	if w.r.Mark() == "" {
 		return nil
 	}
 	uuid := "invented"
-	for _, o := range w.orders {
-		if w.chance("hints at", 2) {
-			uuid = o.uuid
-		}
+	switch {
+	case len(w.orders) > 0 && w.chance("hints at ours", 2):
+		uuid = w.orders[w.pick.choose("order", len(w.orders))].uuid
+	case w.chance("hints at another till's", 2):
+		uuid = w.stranger().uuid
 	}
 	return w.apply(Event{Type: CallbackSeen, OrderUUID: uuid})
 }
@@ -322,7 +257,7 @@ func (w *world) hint() error {
 // reconcile is the watch over all marks, beside what a request itself asks for.
 func (w *world) reconcile() error {
 	for _, o := range w.orders {
-		if w.searchable && w.r.Bears(o.mark) && w.chance("seen", 2) {
+		if w.findable() && w.r.Bears(o.mark) && w.uptime >= o.listed && w.uptime >= o.referenced && w.chance("seen", 2) {
 			return w.apply(Event{Type: Found, OrderUUID: o.uuid, Status: o.status})
 		}
 	}

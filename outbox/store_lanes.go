@@ -9,9 +9,11 @@ import (
 // Lane is how a terminal's queue stands. Only laned kinds count (Kind.Laned).
 type Lane struct {
 	Terminal string
-	// Holder is the request that keeps the others waiting, 0 if there is none. After a restore there may be several in
-	// doubt; then it is the first.
-	Holder uint64
+	// Holder is the request that keeps the others waiting, 0 if there is none. One holds the lane by having been sent in
+	// it; others may stand beside it, in doubt or open again by a restore, a resolution or a late find. Of several it is
+	// the first, Holders are all, ascending.
+	Holder  uint64
+	Holders []uint64
 	// Head is the first of the queued ones, 0 if there is none, and Oldest when it was accepted.
 	Head   uint64
 	Queued int
@@ -20,7 +22,7 @@ type Lane struct {
 
 // laneState is what is kept in memory of a lane: never the requests.
 type laneState struct {
-	holders []uint64 // ascending; more than one only after a restore
+	holders []uint64 // ascending
 	head    uint64
 	queued  int
 }
@@ -108,7 +110,7 @@ func (s *Store) Lane(terminal string) Lane {
 	l := s.lanes.get(terminal)
 	lane := Lane{Terminal: terminal, Head: l.head, Queued: l.queued}
 	if len(l.holders) > 0 {
-		lane.Holder = l.holders[0]
+		lane.Holder, lane.Holders = l.holders[0], l.holders
 	}
 	if l.head != 0 {
 		lane.Oldest = s.acceptedOf(terminal, l.head)
@@ -127,6 +129,15 @@ func (s *Store) acceptedOf(terminal string, head uint64) Instant {
 	}
 	s.lanes.remember(terminal, laneHead{head, r.Accepted})
 	return r.Accepted
+}
+
+// Sequence is the highest acceptance number given so far.
+func (s *Store) Sequence() (seq uint64, err error) {
+	err = s.view(func(t *txn) error {
+		seq = t.requests.Sequence()
+		return nil
+	})
+	return seq, err
 }
 
 // Lanes lists the lanes of all terminals that had open requests since the store was opened, by terminal.

@@ -36,7 +36,7 @@ func TestParkedRefundSurvives(t *testing.T) {
 	}
 	order, refund, next := added[0].Request.Seq, added[1].Request.Seq, added[2].Request.Seq
 	apply(t, s, order, outboxtest.DueEvent(order))
-	parked := apply(t, s, refund, outbox.Event{Type: outbox.Due, At: outboxtest.At(time.Minute), Search: outbox.SearchForbidden})
+	parked := apply(t, s, refund, outboxtest.RefundDue(outboxtest.At(time.Minute)))
 	if !parked.Parked {
 		t.Fatalf("%+v", parked)
 	}
@@ -60,7 +60,7 @@ func TestParkedRefundSurvives(t *testing.T) {
 	if l := s.Lane("T2"); l.Head != refund || l.Queued != 2 {
 		t.Errorf("%+v", l)
 	}
-	r := apply(t, s, refund, outbox.Event{Type: outbox.Due, At: outboxtest.At(4 * time.Minute), Search: outbox.SearchForbidden})
+	r := apply(t, s, refund, outboxtest.RefundDue(outboxtest.At(4*time.Minute)))
 	if r.State != outbox.StateRejected || r.Reason.Code != outbox.CodeOrderNotPaid {
 		t.Errorf("%v, %+v", r.State, r.Reason)
 	}
@@ -82,7 +82,7 @@ func TestRestoredDoubtIsOpen(t *testing.T) {
 	apply(t, s, order, outboxtest.DueEvent(order))
 	apply(t, s, order, outbox.Event{Type: outbox.Accepted, At: outboxtest.At(2 * time.Second), OrderUUID: "ORDR1"})
 	apply(t, s, order, outbox.Event{Type: outbox.StatusSeen, At: outboxtest.At(3 * time.Second), OrderUUID: "ORDR1", Status: outbox.StatusPaid})
-	r := apply(t, s, added[2].Request.Seq, outbox.Event{Type: outbox.Due, At: outboxtest.At(time.Minute), Search: outbox.SearchForbidden})
+	r := apply(t, s, added[2].Request.Seq, outboxtest.RefundDue(outboxtest.At(time.Minute)))
 	if r.State != outbox.StateRejected || r.Reason.Code != outbox.CodeRefundOpen {
 		t.Errorf("%v, %+v", r.State, r.Reason)
 	}
@@ -104,7 +104,7 @@ func TestFurtherOrderIsPaidBack(t *testing.T) {
 	apply(t, s, order, outbox.Event{Type: outbox.Accepted, At: at(2), OrderUUID: "ORDR1"})
 	apply(t, s, order, outbox.Event{Type: outbox.Found, At: at(3), OrderUUID: "ORDR2", Status: outbox.StatusPaid})
 	apply(t, s, order, outbox.Event{Type: outbox.StatusSeen, At: at(4), OrderUUID: "ORDR1", Status: outbox.StatusCancelled})
-	r := apply(t, s, added[1].Request.Seq, outbox.Event{Type: outbox.Due, At: at(60), Search: outbox.SearchForbidden})
+	r := apply(t, s, added[1].Request.Seq, outboxtest.RefundDue(at(60)))
 	if r.State != outbox.StateSending || r.OrderUUID != "ORDR2" {
 		t.Errorf("%v, %+v", r.State, r.Reason)
 	}

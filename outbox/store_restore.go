@@ -137,7 +137,7 @@ func AfterRestore(r Request, at Instant) Request {
 		return r
 	}
 	m := &move{r: r.clone(), e: Event{Type: Restarted, At: at}}
-	m.r.Parked = false
+	m.r.Parked, m.r.RefusedBusy = false, false // the refusal is not the last that happened, as far as anybody knows
 	if r.Kind.Laned() {
 		m.to(StateInDoubt, m.waiting(WaitChecking, 0), nil)
 	} else {

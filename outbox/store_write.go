@@ -204,7 +204,8 @@ func (t *txn) apply(seq uint64, e Event) (Request, []Effect, error) {
 
 // change replaces a record, or refuses to.
 func (t *txn) change(before, after Request) error {
-	if after.Kind.Laned() && after.State.HoldsLane() && !before.State.HoldsLane() && t.held(after.Terminal, after.Seq) {
+	// What is in doubt or open again in any other way stands beside the holder.
+	if after.Kind.Laned() && after.State == StateSending && before.State != StateSending && t.held(after.Terminal, after.Seq) {
 		return fmt.Errorf("%w: request %s, terminal %s", ErrLaneHeld, after.ID, after.Terminal)
 	}
 	gained, lost := ownedDiff(before, after)

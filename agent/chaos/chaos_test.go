@@ -35,9 +35,11 @@ func number(t *testing.T, name string, otherwise int) int {
 	return n
 }
 
-// TestSchedules runs SCHEDULES schedules, from seed FIRST on.
+// TestSchedules runs SCHEDULES schedules, from seed FIRST on, until FAILURES of a worker have failed, all with FEATURES where that is
+// set.
 func TestSchedules(t *testing.T) {
 	n, first, workers := number(t, "SCHEDULES", few), number(t, "FIRST", 1), number(t, "WORKERS", runtime.GOMAXPROCS(0))
+	most, only := number(t, "FAILURES", 5), parseFeatures(t, os.Getenv("FEATURES"))
 	count := newCounters()
 	began := time.Now()
 	var next atomic.Int64
@@ -46,12 +48,12 @@ func TestSchedules(t *testing.T) {
 			t.Run("worker", func(t *testing.T) {
 				t.Parallel()
 				dir := t.TempDir()
-				for failed := 0; failed < 5; {
+				for failed := 0; failed < most; {
 					i := int(next.Add(1)) - 1
 					if i >= n {
 						return
 					}
-					if r := run(t, uint64(first+i), options{count: count, dir: dir}); len(r.failures) > 0 {
+					if r := run(t, uint64(first+i), options{count: count, dir: dir, only: only}); len(r.failures) > 0 {
 						failed++
 						t.Errorf("%v\nreplay with: SEED=%d go test ./agent/chaos -run TestReplay -v", r, r.seed)
 					}
@@ -70,7 +72,7 @@ func TestReplay(t *testing.T) {
 	}
 	var traces []string
 	for range number(t, "TIMES", 1) {
-		r := run(t, uint64(seed), options{count: newCounters(), dir: t.TempDir(), trace: os.Getenv("TRACE") != ""})
+		r := run(t, uint64(seed), options{count: newCounters(), dir: t.TempDir(), only: parseFeatures(t, os.Getenv("FEATURES")), trace: os.Getenv("TRACE") != ""})
 		slices.Sort(r.trace) // what happens in one moment happens in any order
 		trace := strings.Join(r.trace, "\n")
 		if len(r.failures) > 0 {

@@ -1,6 +1,7 @@
 package chaos_test
 
 import (
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -14,14 +15,18 @@ type arrival struct {
 }
 
 // arrive counts a call on a subject, and notes what may create something.
-func (w *world) arrive(op simulator.Operation, subject, body string) int {
+func (w *world) arrive(op simulator.Operation, order, subject, body string) int {
 	w.count.calls.Add(1)
+	if op == simulator.OpCancel && strings.Contains(body, `"payment"`) {
+		w.cancels(order)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := string(op) + " " + subject
 	w.calls[key]++
 	n := w.calls[key]
-	if op == simulator.OpCreate || op == simulator.OpRefund || op == simulator.OpApproval {
+	if submits(op) {
+		w.submitted(op, order, tagOf(body))
 		w.arrivals = append(w.arrivals, arrival{op: op, tag: tagOf(body)})
 		w.noteLocked("the API gets %s of %s, number %d", op, tagOf(body), n)
 	}
@@ -38,16 +43,7 @@ func (w *world) faultFor(op simulator.Operation, order, subject string, n int) (
 	if w.calm.Load() || !w.chance(w.faultRate, where, n) {
 		return f, false
 	}
-	menu := reads
-	switch op {
-	case simulator.OpCreate, simulator.OpRefund, simulator.OpApproval:
-		menu = writes
-		if w.mayHide(op) {
-			menu = writesAndHides
-		}
-	case simulator.OpCancel, simulator.OpResend:
-		menu = cancels
-	}
+	menu := w.menus.of(op, w.mayHide(op))
 	i := int(w.roll(where+" kind", n) % uint64(len(menu)))
 	f.Do = menu[i].do
 	switch f.Do.Kind {
@@ -60,7 +56,7 @@ func (w *world) faultFor(op simulator.Operation, order, subject string, n int) (
 	case simulator.KindRateLimited:
 		f.Do.RetryAfter = w.between(time.Second, 8*time.Second, where+" wait", n)
 	}
-	w.count.faults[menu[i].name].Add(1)
+	w.count.fault(menu[i].name)
 	w.note("fault: %s befalls %s %s", menu[i].name, op, subject)
 	return f, true
 }
@@ -119,24 +115,35 @@ var (
 
 // counters add up over all schedules of a run.
 type counters struct {
-	schedules, onFile, lives, deliveries, calls, commits, messages atomic.Int64
-	deaths                                                         map[site]*atomic.Int64
-	faults                                                         map[string]*atomic.Int64
-	ends                                                           map[string]*atomic.Int64
+	schedules, onFile, lives, deliveries, calls, commits, messages, callbacks atomic.Int64
+	deaths                                                                    map[site]*atomic.Int64
+	faults                                                                    map[string]*atomic.Int64
+	ends                                                                      map[string]*atomic.Int64
 }
+
+// faultNames are what the counters know of.
+var faultNames = []string{
+	"disk full", "commit uncertain", "outage", "API hangs", "token refused", "broker cut", "broker stopped",
+	"broker lost its memory", "broker withholds acknowledgements", "terminal busy", "terminal gone", "clock jumps", "clock unknown", "late payment",
+	"another till's order", "another till's refund", "restart in order", "callback drop_before", "callback delay", "callback repeat", "callback forged",
+	"status not told", "page for a while", "outage that answers", "token refused for long", "order from elsewhere", "refund from elsewhere",
+	"cut after a look", "older copy put back",
+}
+
+func (c *counters) fault(name string) { c.faults[name].Add(1) }
 
 func newCounters() *counters {
 	c := &counters{deaths: map[site]*atomic.Int64{}, faults: map[string]*atomic.Int64{}, ends: map[string]*atomic.Int64{}}
 	for _, s := range sites {
 		c.deaths[s] = &atomic.Int64{}
 	}
-	for _, name := range []string{"disk full", "commit uncertain", "outage", "API hangs", "token refused", "broker cut", "broker stopped",
-		"broker lost its memory", "broker withholds acknowledgements", "terminal busy", "terminal gone", "clock jumps", "clock unknown", "late payment",
-		"another till's order", "another till's refund", "restart in order"} {
+	for _, name := range faultNames {
 		c.faults[name] = &atomic.Int64{}
 	}
-	for _, f := range writesAndHides {
-		c.faults[f.name] = &atomic.Int64{}
+	for _, menu := range [][]namedFault{writesAndHides, pages, contradictions, naming} {
+		for _, f := range menu {
+			c.faults[f.name] = &atomic.Int64{}
+		}
 	}
 	for _, end := range endNames {
 		c.ends[end] = &atomic.Int64{}

@@ -23,6 +23,7 @@ type doom struct {
 
 // plan is what a schedule decides before it begins.
 type plan struct {
+	on          feature
 	terminals   []string
 	lasts       time.Duration
 	faultRate   float64
@@ -34,8 +35,12 @@ type plan struct {
 	approver    simulator.Approver
 	threshold   int64 // of a refund without approval, in kroner
 	resend      time.Duration
-	dooms       []doom
-	customers   int // how many of ten pay
+	// How the API shows its books, and how long it is given.
+	lag                                    simulator.Lag
+	newestFirst, negative                  bool
+	doubtCheck, doubtHold, customerTimeout time.Duration
+	dooms                                  []doom
+	customers                              int // how many of ten pay
 }
 
 func (w *world) draw() plan {
@@ -48,12 +53,26 @@ func (w *world) draw() plan {
 		busyDoubt: r.chance(0.25), marksHidden: r.chance(0.1), onFile: r.chance(1.0 / fileEvery),
 		approver:  pick(r, simulator.Approver{}, simulator.Grant(r.between(0, time.Minute)), simulator.Deny(r.between(0, time.Minute))),
 		threshold: pick(r, int64(5000), 5000, 150, 0),
-		resend:    pick(r, 0, 0, 5*time.Second),
+		resend:    pick(r, 0, 0, time.Second, 5*time.Second),
 		customers: 4 + r.IntN(7),
 	}
 	if r.chance(0.1) {
 		p.uncertain = 0.03
 	}
+	p.on = drawFeatures(r)
+	if w.o.only != 0 {
+		p.on = w.o.only
+	}
+	if p.has(fHides | fContradict | fPages | fNames) {
+		p.faultRate = max(p.faultRate, 0.15)
+	}
+	if p.has(fHides) {
+		p.faultRate = max(p.faultRate, 0.3)
+	}
+	if p.has(fRefunds) {
+		p.customers, p.lasts = 9, max(p.lasts, 80*time.Second)
+	}
+	p.drawBooks(r)
 	for range pick(r, 0, 0, 1, 1, 1, 2, 2, 3, 5) {
 		d := doom{at: pick(r, sites...), hits: 1 + r.IntN(4)*r.IntN(8), after: r.between(0, p.lasts/2)}
 		p.dooms = append(p.dooms, d)
@@ -96,10 +115,7 @@ var baseConfig = sync.OnceValue(func() *config.Config {
 func (w *world) config(seed uint64, dir string) *config.Config {
 	cfg := *baseConfig()
 	cfg.Outbox.Path = filepath.Join(dir, fmt.Sprintf("outbox-%d.db", seed))
-	cfg.Policy.ResendAfter = w.resend
-	if w.busyDoubt {
-		cfg.Policy.BusyMeans = config.BusyDoubt
-	}
+	w.policy(&cfg)
 	return &cfg
 }
 
@@ -108,6 +124,10 @@ func (w *world) simulated(seed uint64) simulator.Options {
 		Token: token, Organization: "ORG1", Customer: simulator.Pay(3 * time.Second), RefundCustomer: simulator.Pay(2 * time.Second),
 		Approver: w.approver, Lookups: w.lookups, Seed: mix(seed) | 1,
 		Thresholds: &simulator.Thresholds{Amount: decimal.MustNew(w.threshold, 0), PerWeek: 0},
+		Lag:        w.lag, NewestFirst: w.newestFirst, NegativeHistory: w.negative,
+	}
+	if w.has(fCallbacks) {
+		o.Callbacks = w.callbackClient()
 	}
 	for _, t := range w.terminals {
 		o.Terminals = append(o.Terminals, simulator.Terminal{UUID: t, Name: t})

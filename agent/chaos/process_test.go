@@ -37,17 +37,21 @@ var sites = []site{
 // process is one life of the agent. Its death cuts store, API connections and bus off at once; what is left of its
 // goroutines can do no more than end.
 type process struct {
-	w     *world
-	n     int
-	doom  site
-	hits  int // of the doom's site until death
-	store *store
-	a     *agent.Agent
+	w       *world
+	n       int
+	doom    site
+	hits    int // of the doom's site until death
+	store   *store
+	a       *agent.Agent
+	booted  time.Time
+	hotline atomic.Pointer[hotline]
 
 	dead atomic.Bool
 	gone chan struct{}
 	stop context.CancelFunc
 	done chan error
+
+	inner atomic.Pointer[mqtttest.Bus]
 
 	mu      sync.Mutex
 	conns   map[*apiConn]bool
@@ -89,6 +93,9 @@ func (p *process) die(s site) {
 		stopBus()
 	}
 	p.w.broker.Cut()
+	if h := p.hotline.Load(); h != nil {
+		_ = h.Close()
+	}
 	for c := range conns {
 		_ = c.Conn.Close()
 	}
@@ -97,7 +104,7 @@ func (p *process) die(s site) {
 
 // boot starts a process on what the last one left.
 func (w *world) boot(n int) *process {
-	p := &process{w: w, n: n, gone: make(chan struct{}), done: make(chan error, 1), conns: map[*apiConn]bool{}, counts: map[site]int{}}
+	p := &process{w: w, n: n, booted: time.Now(), gone: make(chan struct{}), done: make(chan error, 1), conns: map[*apiConn]bool{}, counts: map[site]int{}}
 	if n < len(w.dooms) {
 		p.doom, p.hits = w.dooms[n].at, w.dooms[n].hits
 	}
@@ -110,9 +117,12 @@ func (w *world) boot(n int) *process {
 		w.atEnd(func() { timer.Stop() })
 	}
 	w.note("process %d starts", n)
+	w.mu.Lock()
+	w.pulses, w.leave.unclear = pulses{}, time.Time{}
+	w.mu.Unlock()
 	w.count.lives.Add(1)
 	a, err := agent.New(agent.Options{
-		Config: w.cfg, Version: "chaos", Clock: w.clock, DialAPI: p.dial, NoHTTP: true, Logger: w.logger(n), Bus: p.openBus, Store: p.openStore,
+		Config: w.cfg, Version: "chaos", Clock: w.clock, DialAPI: p.dial, ListenCallbacks: p.openCallbacks, NoHTTP: true, Logger: w.logger(n), Bus: p.openBus, Store: p.openStore,
 		Rand: w.jitter,
 	})
 	switch {
@@ -150,6 +160,7 @@ func (w *world) supervise(ended <-chan struct{}) {
 			w.pauseBetweenLives(n)
 		case <-w.restart:
 			w.end(p)
+			w.acceptCopy()
 		case <-ended:
 			w.end(p)
 			return
@@ -186,7 +197,8 @@ func (w *world) end(p *process) {
 // bus is a process's connection to the broker.
 type bus struct {
 	mqtt.Bus
-	p *process
+	recaller mqtt.Recaller
+	p        *process
 }
 
 func (p *process) openBus(topics mqtt.Topics, will func() []byte, h mqtt.Handlers) (mqtt.Bus, error) {
@@ -211,7 +223,16 @@ func (p *process) openBus(topics mqtt.Topics, will func() []byte, h mqtt.Handler
 		}))
 	}
 	b := mqtttest.NewBus(p.w.broker, mqtt.Options{ClientID: "tillpost", Topics: topics, Will: will, CloseGrace: 900 * time.Millisecond}, h)
-	return &bus{b, p}, nil
+	p.inner.Store(b)
+	return &bus{b, b, p}, nil
+}
+
+// Recall implements mqtt.Recaller.
+func (b *bus) Recall(topic string) ([]byte, error) {
+	if b.p.dead.Load() {
+		return nil, mqtt.ErrNotConnected
+	}
+	return b.recaller.Recall(topic)
 }
 
 // Run implements mqtt.Bus; death ends it.

@@ -33,6 +33,7 @@ func (w *world) script() []step {
 	for range s.r.IntN(4) {
 		s.trouble()
 	}
+	s.networks()
 	for at := s.r.between(10*time.Second, 40*time.Second); at < w.lasts+40*time.Second; at += s.r.between(10*time.Second, 40*time.Second) {
 		s.staff(at)
 	}
@@ -47,6 +48,14 @@ func (s *script) add(at time.Duration, what string, do func()) {
 
 // sometime is a moment before the calm.
 func (s *script) sometime() time.Duration { return s.r.between(0, s.w.lasts) }
+
+// begins is when an order is placed: where it is paid back later, in time for that.
+func (s *script) begins() time.Duration {
+	if s.w.has(fRefunds) {
+		return s.r.between(0, s.w.lasts/3)
+	}
+	return s.sometime()
+}
 
 func (s *script) customers() {
 	customer := func() simulator.Customer {
@@ -66,6 +75,10 @@ func (s *script) customers() {
 		refunds := customer()
 		_ = s.w.sim.SetNextCustomers(t, row...) // the terminal is there
 		_ = s.w.sim.SetRefundCustomer(t, refunds)
+		for at := time.Duration(0); s.w.has(fRefunds) && at < s.w.lasts; at += s.r.between(5*time.Second, 25*time.Second) {
+			c := pick(s.r, simulator.Decline(s.r.between(0, 5*time.Second)), simulator.Pay(s.r.between(0, 8*time.Second)), simulator.Pay(s.r.between(0, 20*time.Second)))
+			s.add(at, "", func() { _ = s.w.sim.SetRefundCustomer(t, c) }) // or it is gone, and nobody comes
+		}
 	}
 }
 
@@ -76,7 +89,7 @@ func (s *script) requests() {
 	w := s.w
 	orders := 2 + s.r.IntN(4)
 	for i := range orders {
-		at, terminal, id, ore := s.sometime(), pick(s.r, w.terminals...), fmt.Sprintf("o%d", i), pick(s.r, amounts...)
+		at, terminal, id, ore := s.begins(), pick(s.r, w.terminals...), fmt.Sprintf("o%d", i), pick(s.r, amounts...)
 		own := w.stream("order " + id)
 		s.add(at, "", func() { w.sayOrder(own, id, terminal, ore) })
 		s.followUps(i, at, terminal, id, ore)
@@ -119,6 +132,9 @@ func (s *script) followUps(i int, at time.Duration, terminal, id string, ore int
 			s.add(when+s.r.between(0, 20*time.Second), "", func() { w.sayAbout("cancels", "x"+r, where, r) })
 		}
 	}
+	if w.has(fRefunds) {
+		s.asksAgain(i, at, terminal, id, ore)
+	}
 	if s.r.chance(0.07) {
 		s.add(soon()+5*time.Second, "", func() { w.sayApproval(fmt.Sprintf("a%d", i), terminal, id, min(ore, 1000)) })
 	}
@@ -127,6 +143,26 @@ func (s *script) followUps(i int, at time.Duration, terminal, id string, ore int
 	}
 	if s.r.chance(0.08) {
 		s.add(soon(), "", func() { w.sayAbout("checks", fmt.Sprintf("ch%d", i), terminal, id) })
+	}
+}
+
+// asksAgain has the clerk ask for the same amount up to three times, until the customer has it or is tired of it.
+func (s *script) asksAgain(i int, at time.Duration, terminal, id string, ore int64) {
+	w := s.w
+	amount := pick(s.r, ore, ore, ore/2, ore/4)
+	when := at + s.r.between(5*time.Second, 20*time.Second)
+	for k := range 1 + s.r.IntN(3) {
+		again := fmt.Sprintf("ra%d-%d", i, k)
+		own := w.stream("refund " + again)
+		s.add(when, "", func() {
+			if k > 0 {
+				if last, ok := w.statusOf(terminal, fmt.Sprintf("ra%d-%d", i, k-1)); ok && last.State == "refunded" {
+					return
+				}
+			}
+			w.sayRefundOver(own, again, terminal, id, amount)
+		})
+		when += s.r.between(3*time.Second, 25*time.Second)
 	}
 }
 
@@ -145,10 +181,10 @@ func (s *script) repeat(at time.Duration, id string) {
 func (s *script) trouble() {
 	w, at, lasts := s.w, s.sometime(), s.r.between(time.Second, 30*time.Second)
 	during := func(name string, begin, end func()) {
-		s.add(at, name, func() { w.count.faults[name].Add(1); begin() })
+		s.add(at, name, func() { w.count.fault(name); begin() })
 		s.add(at+lasts, "no more: "+name, end)
 	}
-	once := func(name string, do func()) { s.add(at, name, func() { w.count.faults[name].Add(1); do() }) }
+	once := func(name string, do func()) { s.add(at, name, func() { w.count.fault(name); do() }) }
 	terminal := pick(s.r, w.terminals...)
 	switch s.r.IntN(17) {
 	case 0:
@@ -156,7 +192,7 @@ func (s *script) trouble() {
 	case 1:
 		during("API hangs", func() { w.hole.Store(true) }, func() { w.hole.Store(false) })
 	case 2:
-		during("token refused", func() { w.sim.SetToken("another") }, func() { w.sim.SetToken(token) })
+		during("token refused", func() { w.refusing.Store(true); w.sim.SetToken("another") }, func() { w.refusing.Store(false); w.sim.SetToken(token) })
 	case 3, 4:
 		once("broker cut", w.broker.Cut)
 	case 5:
@@ -216,7 +252,7 @@ func (w *world) latePayment(n int) {
 	}
 	if len(ended) > 0 {
 		o := ended[n%len(ended)]
-		w.count.faults["late payment"].Add(1)
+		w.count.fault("late payment")
 		w.note("order %s of %s is paid late", o.UUID, tagOf(string(o.Body)))
 		_ = w.sim.Settle(o.UUID, simulator.Pays) // it is there
 	}
@@ -257,7 +293,7 @@ func (w *world) anotherTillsRefund(r *draw, n int) {
 	o := paid[n%len(paid)]
 	amount, _ := o.Amount.Quo(decimalOf(pick(r, 1, 2, 4)))
 	amount = amount.Round(2)
-	w.count.faults["another till's refund"].Add(1)
+	w.count.fault("another till's refund")
 	w.byHand("refund/"+o.UUID, fmt.Sprintf(`{%s%s","type":"regular","grandTotal":%s,"isReversal":%t,"products":[{"id":%d,"amount":%s}]}`,
 		tagKey, foreign, amount, r.chance(0.5), w.firstProduct(o.UUID), amount))
 }

@@ -16,11 +16,16 @@ import (
 type disk interface {
 	// open gives the next process its store, with what was committed when the last one died.
 	open(o outbox.Options) (agent.Outbox, error)
+	// copy keeps what is on it now, putBack has the next process find that, and accept does what an operator does on the
+	// command line while none runs; accepted is the journal of it.
+	copy() error
+	putBack()
+	accept(accepted []byte) error
 }
 
 type memDisk struct {
-	mem  *outboxtest.Mem
-	step stepFunc
+	mem, saved *outboxtest.Mem
+	step       stepFunc
 }
 
 func (d *memDisk) open(o outbox.Options) (agent.Outbox, error) {
@@ -35,8 +40,9 @@ func (d *memDisk) open(o outbox.Options) (agent.Outbox, error) {
 
 // fileDisk copies the file as it was at the crash, its marker too, as another machine would find the card.
 type fileDisk struct {
-	dir string
-	n   int
+	dir             string
+	n               int
+	saved, restored string // a folder, and a file in it that the next process is to find
 }
 
 func (d *fileDisk) path(n int) string { return fmt.Sprintf("%s/outbox-%d.db", d.dir, n) }
@@ -47,17 +53,11 @@ func (d *fileDisk) open(o outbox.Options) (agent.Outbox, error) {
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return nil, err
 	}
-	for _, suffix := range []string{"", ".initialised"} {
-		raw, err := os.ReadFile(last + suffix)
-		if os.IsNotExist(err) {
-			continue
-		}
-		if err == nil {
-			err = os.WriteFile(d.path(d.n)+suffix, raw, 0o600)
-		}
-		if err != nil {
-			return nil, err
-		}
+	if d.restored != "" {
+		last, d.restored = d.restored, ""
+	}
+	if err := copyFiles(last, d.path(d.n)); err != nil {
+		return nil, err
 	}
 	return outbox.Open(d.path(d.n), o)
 }
@@ -90,6 +90,13 @@ func (s *store) write(grows bool, what string, n int, do func() error) error {
 		took *= 300
 	}
 	time.Sleep(took)
+	return s.writeAtOnce(grows, what, n, do)
+}
+
+// writeAtOnce is a write that takes no time.
+func (s *store) writeAtOnce(grows bool, what string, n int, do func() error) error {
+	w := s.p.w
+	at := w.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.p.reached(beforeCommit) {
@@ -128,6 +135,9 @@ func (s *store) Add(ctx context.Context, rs ...outbox.Request) (added []outbox.A
 func (s *store) Apply(ctx context.Context, seq uint64, e outbox.Event) (r outbox.Request, fx []outbox.Effect, err error) {
 	err = s.write(false, e.Type.String(), int(seq), func() (err error) {
 		r, fx, err = s.Outbox.Apply(context.WithoutCancel(ctx), seq, e)
+		if err == nil {
+			s.p.w.applied(r, e, fx)
+		}
 		return err
 	})
 	if err != nil {
@@ -147,9 +157,10 @@ func (s *store) BindAccount(ctx context.Context, a outbox.Account) error {
 	return s.write(false, "bind", 0, func() error { return s.Outbox.BindAccount(ctx, a) })
 }
 
-// PutBlob implements agent.Outbox.
+// PutBlob implements agent.Outbox. It takes no time: some are written under a lock, and who waits for one keeps a bubble's
+// time from passing.
 func (s *store) PutBlob(ctx context.Context, name string, data []byte) error {
-	return s.write(false, "blob "+name, len(data), func() error { return s.Outbox.PutBlob(ctx, name, data) })
+	return s.writeAtOnce(false, "blob "+name, len(data), func() error { return s.Outbox.PutBlob(ctx, name, data) })
 }
 
 // Distrust implements agent.Outbox.

@@ -108,12 +108,14 @@ func orderOf(r *draw, id string, ore int64, marksHidden bool) string {
 }
 
 // personal is what no message of ours may hold.
-var personal = []string{"Nordmann", "customer@email", "46567468", "Luramyr"}
+var personal = []string{"nordmann", "customer@email", "46567468", "luramyr"}
 
 func (w *world) sayOrder(r *draw, id, terminal string, ore int64) {
 	envelope := fmt.Sprintf(`{"requestId":%q,`, id)
 	if r.chance(0.3) {
 		envelope += fmt.Sprintf(`"ttlSeconds":%d,`, 5+r.IntN(60))
+	} else if w.has(fTTL) {
+		envelope += fmt.Sprintf(`"ttlSeconds":%d,`, 2+r.IntN(18))
 	}
 	if r.chance(0.15) {
 		envelope += fmt.Sprintf(`"publishedAt":%q,`, time.Now().Add(-r.between(0, 20*time.Second)).UTC().Format(time.RFC3339))
@@ -128,6 +130,8 @@ func (w *world) sayRefund(r *draw, id, terminal, order string, ore int64) {
 	fmt.Fprintf(&body, `{"requestId":%q,"orderRequestId":%q`, id, order)
 	if r.chance(0.3) {
 		fmt.Fprintf(&body, `,"ttlSeconds":%d`, 10+r.IntN(80))
+	} else if w.has(fTTL) {
+		fmt.Fprintf(&body, `,"ttlSeconds":%d`, 3+r.IntN(25))
 	}
 	if r.chance(0.5) {
 		body.WriteString(`,"requestApproval":{"message":"the customer came back"}`)
@@ -136,12 +140,22 @@ func (w *world) sayRefund(r *draw, id, terminal, order string, ore int64) {
 		body.WriteString(`,"full":true}`)
 	} else {
 		s.ore = pick(r, ore, ore/2, ore/2, ore/4, ore/4, 500)
-		product := pick(r, `"line":0`, `"line":0`, `"productId":"P1"`)
-		fmt.Fprintf(&body, `,"refund":{%s%s","type":"regular","grandTotal":%q,"isReversal":%t,"products":[{%s,"amount":%q}]}}`,
-			tagKey, id, kroner(s.ore), r.chance(0.3), product, kroner(s.ore))
+		body.WriteString(refundOf(r, id, s.ore) + "}")
 	}
 	s.payload = body.String()
 	w.say(s)
+}
+
+// sayRefundOver asks for an amount of an order.
+func (w *world) sayRefundOver(r *draw, id, terminal, order string, ore int64) {
+	w.say(sent{id: id, kind: "refunds", terminal: terminal, refers: order, ore: ore, payload: fmt.Sprintf(
+		`{"requestId":%q,"orderRequestId":%q%s}`, id, order, refundOf(r, id, ore))})
+}
+
+func refundOf(r *draw, id string, ore int64) string {
+	product := pick(r, `"line":0`, `"line":0`, `"productId":"P1"`)
+	return fmt.Sprintf(`,"refund":{%s%s","type":"regular","grandTotal":%q,"isReversal":%t,"products":[{%s,"amount":%q}]}`,
+		tagKey, id, kroner(ore), r.chance(0.3), product, kroner(ore))
 }
 
 func (w *world) sayApproval(id, terminal, order string, ore int64) {

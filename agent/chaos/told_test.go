@@ -31,10 +31,8 @@ type reason struct {
 // disk, and true, before anyone does.
 func (w *world) told(p *process, m mqtt.Message) {
 	w.count.messages.Add(1)
-	for _, secret := range personal {
-		if strings.Contains(string(m.Payload), secret) {
-			w.fail("%s holds personal data: %s", m.Topic, m.Payload)
-		}
+	if isPersonal(string(m.Payload)) {
+		w.fail("%s holds personal data: %s", m.Topic, m.Payload)
 	}
 	if !strings.Contains(m.Topic, "/status/") || len(m.Payload) == 0 {
 		return
@@ -59,6 +57,7 @@ func (w *world) told(p *process, m mqtt.Message) {
 	}
 	w.noteTold(s)
 	w.checkPaid(s)
+	w.checkRefunded(r, s)
 }
 
 // noteTold remembers what a till knows of a request.
@@ -99,7 +98,55 @@ func (w *world) committed(changes []outbox.Change) {
 	for _, c := range changes {
 		r := c.Request
 		w.note("on disk: %s %s is %s, revision %d, after %s", r.Kind, r.ID, r.State, r.Revision, r.History[len(r.History)-1].Event)
+		if isPersonal(reasonText(r.Reason)) {
+			w.fail("the reason of %s on disk holds personal data: %+v", r.ID, r.Reason)
+		}
+		w.mu.Lock()
+		w.checkDeadline(r)
+		w.mu.Unlock()
 	}
+}
+
+// reasonText is all that a reason says.
+func reasonText(r *outbox.Reason) string {
+	if r == nil {
+		return ""
+	}
+	text := r.Code + " " + r.Message
+	for _, e := range r.Errors {
+		text += " " + e.Path + " " + e.Message
+	}
+	return text
+}
+
+// isPersonal tells whether a text holds what no message, log or record may say.
+func isPersonal(text string) bool {
+	text = strings.ToLower(text)
+	for _, secret := range personal {
+		if strings.Contains(text, secret) {
+			return true
+		}
+	}
+	return false
+}
+
+// applied hears of every event that the store decided on, before the lane does.
+func (w *world) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
+	w.checkExceeds(r, fx)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.beat(r, e, fx)
+	w.checkPulses()
+}
+
+// connected tells whether the agent's word reaches the broker.
+func (w *world) connected() bool {
+	p := w.current.Load()
+	if p == nil || p.dead.Load() {
+		return false
+	}
+	b := p.inner.Load()
+	return b != nil && b.Connected()
 }
 
 // doorman is a log handler that notes who was refused at the door: a refusal that is told to nobody, because the
@@ -112,7 +159,7 @@ type doorman struct {
 
 // Enabled implements slog.Handler.
 func (d doorman) Enabled(_ context.Context, l slog.Level) bool {
-	return l == slog.LevelInfo || d.w.o.trace || l >= slog.LevelError
+	return l >= slog.LevelInfo || d.w.o.trace || d.w.has(fNames)
 }
 
 // Handle implements slog.Handler.
@@ -127,11 +174,17 @@ func (d doorman) Handle(_ context.Context, r slog.Record) error {
 			return true
 		})
 	}
-	if !d.w.o.trace && r.Level < slog.LevelError && r.Message != "message refused" {
+	if !d.w.o.trace && !d.w.has(fNames) && r.Level < slog.LevelError && r.Message != "message refused" {
 		return nil
 	}
 	text := r.Message
 	r.Attrs(func(a slog.Attr) bool { text += " " + a.String(); return true })
+	if isPersonal(text) {
+		d.w.fail("a log line holds personal data: %s", text)
+	}
+	if !d.w.o.trace && r.Level < slog.LevelError && r.Message != "message refused" {
+		return nil
+	}
 	d.w.note("agent %d: %s", d.n, text)
 	return nil
 }

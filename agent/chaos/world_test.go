@@ -22,9 +22,12 @@ type options struct {
 	count *counters
 	dir   string
 	trace bool // note what the agents log, too
+	only  feature
 	// The faults of mutants: a machine, and a bus that acknowledges first.
 	step     stepFunc
+	stepOf   func(*world) stepFunc
 	ackFirst bool
+	misread  func(op simulator.Operation, rec *recorder)
 }
 
 // world is one schedule under way: a shop, its API, its broker, its clock, and what befalls them.
@@ -59,17 +62,32 @@ type world struct {
 	tills       tills
 	seen        map[string]told
 	refused     map[string]bool // at the door, told or not
+
+	leave   leave
+	pulses  pulses
+	trouble time.Time       // when more was wrong last than single calls
+	hinted  map[string]bool // orders that a callback named, and was told 204
+	// Of an older copy that was put back: what it held, and what was accepted after it.
+	older        atomic.Bool
+	copied, lost map[string]bool
+	sentAt       map[string]time.Time          // when a request was first on its way
+	toldBack     map[refundKey]map[string]bool // refunds that were told done
+	accepting    bool                          // an operator is to accept it while no process runs
+	refusing     atomic.Bool
+	said         atomic.Pointer[string] // the message of the last reply that was no success
+	menus        menus
 }
 
 // result is what came of a schedule.
 type result struct {
 	seed     uint64
+	feature  feature
 	failures []string
 	trace    []string
 }
 
 func (r *result) String() string {
-	return fmt.Sprintf("seed %d:\n  %s", r.seed, strings.Join(r.failures, "\n  "))
+	return fmt.Sprintf("seed %d (%s):\n  %s", r.seed, r.feature, strings.Join(r.failures, "\n  "))
 }
 
 // run runs the schedule of a seed from its first message to the last word.
@@ -84,7 +102,7 @@ func run(t *testing.T, seed uint64, o options) (r *result) {
 	synctest.Test(t, func(*testing.T) {
 		w := newWorld(seed, o)
 		w.live()
-		r.failures, r.trace = w.failures, w.trace
+		r.feature, r.failures, r.trace = w.on, w.failures, w.trace
 	})
 	return r
 }
@@ -93,10 +111,14 @@ func newWorld(seed uint64, o options) *world {
 	w := &world{
 		dice: dice(mix(seed)), o: o, count: o.count, broker: mqtttest.NewBroker(), clock: newClock(), restart: make(chan bool),
 		serverConns: map[net.Conn]bool{}, calls: map[string]int{}, seen: map[string]told{}, refused: map[string]bool{}, started: time.Now(),
+		leave: newLeave(time.Now()), pulses: pulses{}, hinted: map[string]bool{}, sentAt: map[string]time.Time{}, toldBack: map[refundKey]map[string]bool{}, lost: map[string]bool{},
 	}
 	w.plan = w.draw()
-	w.cfg = w.config(seed, o.dir)
+	w.cfg, w.menus = w.config(seed, o.dir), w.draftMenus()
 	w.sim = simulator.New(w.simulated(seed))
+	if o.stepOf != nil {
+		o.step = o.stepOf(w)
+	}
 	if w.onFile && o.step == nil {
 		w.disk = &fileDisk{dir: filepath.Join(o.dir, fmt.Sprint(seed))}
 		w.count.onFile.Add(1)
@@ -159,6 +181,7 @@ func (w *world) settleDown() {
 	w.calm.Store(true)
 	w.sim.ClearFaults()
 	w.sim.SetToken(token)
+	w.refusing.Store(false)
 	w.setDown(false)
 	w.hole.Store(false)
 	w.full.Store(0)
@@ -169,6 +192,24 @@ func (w *world) settleDown() {
 		w.sim.AddTerminal(simulator.Terminal{UUID: t, Name: t})
 	}
 	w.repeatUntold()
+	w.operator()
+	w.customersDecide()
+}
+
+// customersDecide has whoever still stands at a terminal pay or go, where nobody else would end it.
+func (w *world) customersDecide() {
+	if w.customerTimeout > 0 {
+		return
+	}
+	for _, o := range w.sim.Orders() {
+		deed := map[bool]simulator.Deed{true: simulator.Pays, false: simulator.Declines}[w.chance(0.5, "decides "+o.UUID)]
+		if o.Status == simulator.Sent {
+			_ = w.sim.Settle(o.UUID, deed) // it is there
+		}
+		if len(o.Refunds) > 0 {
+			_, _ = w.sim.SettleRefund(o.UUID, deed)
+		}
+	}
 }
 
 const (
@@ -184,7 +225,9 @@ const (
 func (w *world) await() {
 	for end := time.Now().Add(patience); time.Now().Before(end) && len(w.unended()) > 0; {
 		time.Sleep(time.Second)
+		w.checkCalm()
 	}
+	time.Sleep(w.longestLag())
 	if w.mayBeLate() {
 		time.Sleep(lateLook)
 	}
@@ -211,10 +254,22 @@ func (w *world) noteLocked(format string, args ...any) {
 	w.trace = append(w.trace, fmt.Sprintf("%12.6f  ", at.Seconds())+fmt.Sprintf(format, args...))
 }
 
-func (w *world) fail(format string, args ...any) {
-	w.note("FAILED: "+format, args...)
+// checkCalm looks at what does not move, and has customers act who come to a terminal only now.
+func (w *world) checkCalm() {
+	w.customersDecide()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.checkPulses()
+}
+
+func (w *world) fail(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failLocked(format, args...)
+}
+
+func (w *world) failLocked(format string, args ...any) {
+	w.noteLocked("FAILED: "+format, args...)
 	if len(w.failures) < 20 {
 		w.failures = append(w.failures, fmt.Sprintf(format, args...))
 	}

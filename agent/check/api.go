@@ -164,6 +164,11 @@ func (c *checker) took(r api.Reply, what string, reachable, token *findings) boo
 		reachable.warn("lower api.requests_per_minute if it happens again", "the API asks for fewer calls; it was not asked for the %s", what)
 	case api.OutcomeUnavailable:
 		reachable.fail("see the network", "the %s could not be asked for: %s", what, words(r))
+	case api.OutcomeAmbiguous:
+		if !r.Own && r.HTTPStatus != 0 && r.HTTPStatus != http.StatusNotFound { // a 404 is rather a wrong address
+			reachable.fail("see what stands between: a proxy, a login page of the network, or an outage at Front Payment; then check again",
+				"somebody else than Front Payment's API answered when it was asked for the %s (HTTP %d)", what, r.HTTPStatus)
+		}
 	}
 	return false
 }

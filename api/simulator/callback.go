@@ -26,11 +26,8 @@ type CallbackCall struct {
 // "Notification via Callback URL": an unsigned GET, tried once. The lock is held;
 // the call itself is made beside it.
 func (s *Simulator) callBack(o *order, kind string, approved bool, amount decimal.Decimal) {
-	if o.callback == "" || s.opts.Callbacks == nil || s.closed {
-		return
-	}
-	u, err := url.Parse(o.callback)
-	if err != nil || (!s.opts.CallbacksAnywhere && !loopback(u.Hostname())) {
+	u, ok := s.callbackURL(o)
+	if !ok {
 		return
 	}
 	act := s.takeFault(OpCallback, o.Terminal, o.UUID, o.References)
@@ -39,28 +36,59 @@ func (s *Simulator) callBack(o *order, kind string, approved bool, amount decima
 	}
 	q := u.Query()
 	q.Set("orderUuid", o.UUID)
-	q.Set("status", map[bool]string{true: "Approved", false: "Cancelled"}[approved])
+	q.Set("status", callbackStatus(approved))
 	q.Set("type", kind)
-	if kind == "Payment" {
+	if kind == callbackPayment {
 		q.Set("baseAmount", minus(o.Amount, o.tax).Trim(0).String())
 		q.Set("vatAmount", o.tax.String())
 	}
 	q.Set("totalAmount", amount.Trim(0).String())
 	q.Set("currency", s.opts.Currency)
 	u.RawQuery = q.Encode()
-	call := CallbackCall{At: s.opts.Clock(), Query: u.RawQuery}
-	s.counts[OpCallback]++
+	s.goCall(o, u, act)
+}
+
+// The types of callbacks, by their page.
+const (
+	callbackPayment = "Payment"
+	callbackRefund  = "Payment_Refund"
+)
+
+func callbackStatus(approved bool) string {
+	return map[bool]string{true: "Approved", false: "Cancelled"}[approved]
+}
+
+// callbackURL is where an order's callbacks go; false if none are made. The lock is
+// held.
+func (s *Simulator) callbackURL(o *order) (*url.URL, bool) {
+	if o.callback == "" || s.opts.Callbacks == nil || s.closed {
+		return nil, false
+	}
+	u, err := url.Parse(o.callback)
+	return u, err == nil && (s.opts.CallbacksAnywhere || loopback(u.Hostname()))
+}
+
+// goCall makes a callback beside the lock, as often as the fault says.
+func (s *Simulator) goCall(o *order, u *url.URL, act Action) {
+	at := s.opts.Clock()
+	s.counts[OpCallback] += 1 + act.Copies
 	s.wg.Go(func() {
 		if !s.pause(act.Wait) {
 			return
 		}
-		call.Status, err = s.get(u.String())
-		if err != nil {
-			call.Error = err.Error()
+		for n := range 1 + act.Copies {
+			if n > 0 && !s.pause(act.WaitReply) {
+				return
+			}
+			call := CallbackCall{At: at, Query: u.RawQuery}
+			var err error
+			if call.Status, err = s.get(u.String()); err != nil {
+				call.Error = err.Error()
+			}
+			s.mu.Lock()
+			o.Callbacks = append(o.Callbacks, call)
+			s.mu.Unlock()
 		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		o.Callbacks = append(o.Callbacks, call)
 	})
 }
 

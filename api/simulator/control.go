@@ -39,6 +39,12 @@ import (
 //	curl localhost:9731/busy -d '{"terminal":"TRML1","busy":true,"for":"20s"}'
 //	curl localhost:9731/down -d '{"down":true}'
 //	curl localhost:9731/lookups -d '{"lookups":"forbidden"}'
+//	curl localhost:9731/lag -d '{"list":"10s","details":"2s","history":"1m"}'
+//	curl localhost:9731/books -d '{"newestFirst":true,"negativeHistory":true}'
+//	curl localhost:9731/faults -d '{"kind":"page","code":502,"for":"2m"}'
+//	curl localhost:9731/orders -d '{"terminal":"TRML1","amount":"42.00","status":"PAID"}'
+//	curl localhost:9731/orders/ODR1234567890/refunds -d '{"amount":"42.00","deed":"pays","after":"4s"}'
+//	curl localhost:9731/orders/ODR1234567890/callbacks -d '{"order":"ODR9","approved":true,"amount":"1.00"}'
 //	curl localhost:9731/terminals -d '{"uuid":"TRML3","name":"Kiosk"}'
 //	curl -X DELETE localhost:9731/terminals/TRML3
 //	curl localhost:9731/orders/ODR1234567890 -d '{"deed":"pays"}'
@@ -76,6 +82,7 @@ func (s *Simulator) Control() http.Handler {
 	post(mux, "/busy", func(_ *http.Request, b wireBusy) error { return s.hold(b.Terminal, b.Busy, b.For.d()) })
 	post(mux, "/down", func(_ *http.Request, d wireDown) error { return s.SetDown(d.Down) })
 	post(mux, "/lookups", func(_ *http.Request, l wireLookups) error { return s.controlLookups(l) })
+	s.controlBooks(mux)
 	post(mux, "/terminals", func(_ *http.Request, t wireTerminal) error {
 		if t.UUID == "" {
 			return errors.New("simulator: a terminal needs a uuid")
@@ -132,9 +139,10 @@ func (s *Simulator) controlFault(f wireFault) error {
 // controlCustomer sets a customer.
 func (s *Simulator) controlCustomer(c wireCustomer) error {
 	customer := Customer{Deed: c.Deed.deed(), After: c.After.d()}
+	if err := customer.validate(); err != nil {
+		return err
+	}
 	switch {
-	case !slices.Contains([]Deed{Pays, Declines, WalksAway}, customer.Deed):
-		return noSuch("no such deed", string(c.Deed), "pays", "declines", string(WalksAway))
 	case c.Next && c.Refunds:
 		return errors.New("simulator: next is for orders, not for refunds")
 	case c.Next:

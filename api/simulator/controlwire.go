@@ -86,6 +86,7 @@ type wireFault struct {
 	Every         int       `json:"every,omitempty"`
 	Probability   float64   `json:"probability,omitempty"`
 	Times         int       `json:"times,omitempty"`
+	For           duration  `json:"for,omitempty"`
 	Kind          Kind      `json:"kind"`
 	Wait          duration  `json:"wait,omitempty"`
 	WaitReply     duration  `json:"waitReply,omitempty"`
@@ -96,17 +97,19 @@ type wireFault struct {
 	Body          string    `json:"body,omitempty"`
 	RetryAfter    duration  `json:"retryAfter,omitempty"`
 	Garbage       Garbage   `json:"garbage,omitempty"`
+	Side          Side      `json:"side,omitempty"`
+	Copies        int       `json:"copies,omitempty"`
 }
 
 // fault reads a fault from the wire.
 func (w wireFault) fault() Fault {
 	return Fault{
 		Operation: w.Operation, Terminal: w.Terminal, Order: w.Order, Reference: w.Reference,
-		Skip: w.Skip, Every: w.Every, Probability: w.Probability, Times: w.Times,
+		Skip: w.Skip, Every: w.Every, Probability: w.Probability, Times: w.Times, For: w.For.d(),
 		Do: Action{
 			Kind: w.Kind, Wait: w.Wait.d(), WaitReply: w.WaitReply.d(), WithoutActing: w.WithoutActing,
 			Code: w.Code, StatusText: w.StatusText, Message: w.Message, Body: w.Body,
-			RetryAfter: w.RetryAfter.d(), Garbage: w.Garbage,
+			RetryAfter: w.RetryAfter.d(), Garbage: w.Garbage, Side: w.Side, Copies: w.Copies,
 		},
 	}
 }
@@ -115,9 +118,9 @@ func (w wireFault) fault() Fault {
 func wireOf(f Fault) wireFault {
 	return wireFault{
 		Operation: f.Operation, Terminal: f.Terminal, Order: f.Order, Reference: f.Reference,
-		Skip: f.Skip, Every: f.Every, Probability: f.Probability, Times: f.Times,
+		Skip: f.Skip, Every: f.Every, Probability: f.Probability, Times: f.Times, For: duration(f.For),
 		Kind: f.Do.Kind, Wait: duration(f.Do.Wait), WaitReply: duration(f.Do.WaitReply), WithoutActing: f.Do.WithoutActing,
 		Code: f.Do.Code, StatusText: f.Do.StatusText, Message: f.Do.Message, Body: f.Do.Body,
-		RetryAfter: duration(f.Do.RetryAfter), Garbage: f.Do.Garbage,
+		RetryAfter: duration(f.Do.RetryAfter), Garbage: f.Do.Garbage, Side: f.Do.Side, Copies: f.Do.Copies,
 	}
 }

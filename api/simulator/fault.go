@@ -26,8 +26,10 @@ type Fault struct {
 	// Options.Seed; 0 is always.
 	Probability float64
 	// Times is how many calls it befalls: a negative number is no limit, 0 is one,
-	// or no limit where Every or Probability is set.
+	// or no limit where Every, Probability or For is set.
 	Times int
+	// For ends the fault that long after it was injected; 0 never does.
+	For time.Duration
 
 	Do Action
 }
@@ -50,11 +52,16 @@ const (
 	KindBusyButCreated Kind = "busy_but_created" // acts, and says terminalIsBusy all the same
 	KindUnder200       Kind = "under_200"        // acts; HTTP 200 whatever status_code says
 	KindGarbage        Kind = "garbage"          // acts; the reply is unreadable
+	KindPage           Kind = "page"             // a proxy's page, without acting
+	KindContradict     Kind = "contradict"       // acts; the reply says both yes and no
+	KindRefuseNaming   Kind = "refuse_naming"    // refuses without acting, and names the customer
+	KindRepeat         Kind = "repeat"           // of a callback: made several times
 )
 
 var kinds = []Kind{
 	KindDelay, KindDropBefore, KindDropAfter, KindHalfReply, KindRefuse, KindStatus, KindUnauthorized,
 	KindRateLimited, KindRedirect, KindBusyReply, KindBusyButCreated, KindUnder200, KindGarbage,
+	KindPage, KindContradict, KindRefuseNaming, KindRepeat,
 }
 
 // Action is what a fault does. The functions of this package that return one build
@@ -64,15 +71,17 @@ type Action struct {
 	// Wait passes before anything happens, WaitReply after acting and before the
 	// reply. The call acts even if the client has gone in the meantime.
 	Wait, WaitReply time.Duration
-	// WithoutActing makes a garbage reply to a call that does nothing.
+	// WithoutActing makes a reply of garbage or contradict to a call that does nothing.
 	WithoutActing bool
 
-	Code       int           // HTTP status of refuse, status and redirect; of garbage, where not 0
+	Code       int           // HTTP status of refuse, status, redirect, page and contradict; of garbage and refuse_naming, where not 0
 	StatusText string        // status_message of refuse
-	Message    string        // message of refuse
+	Message    string        // message of refuse, contradict and refuse_naming
 	Body       string        // body of status, as it is
-	RetryAfter time.Duration // of rate_limited, in whole seconds
+	RetryAfter time.Duration // of rate_limited and contradict, in whole seconds
 	Garbage    Garbage
+	Side       Side // of contradict
+	Copies     int  // of repeat: how often the callback is made beyond the first time, WaitReply apart
 }
 
 // Refuse refuses without acting: HTTP status and status_code are code.
@@ -122,6 +131,11 @@ func BusyReply() Action { return Action{Kind: KindBusyReply} }
 // BusyButCreated acts, and where that succeeds says terminalIsBusy all the same.
 func BusyButCreated() Action { return Action{Kind: KindBusyButCreated} }
 
+// Repeat makes a callback copies times more, each apart from the last.
+func Repeat(copies int, apart time.Duration) Action {
+	return Action{Kind: KindRepeat, Copies: copies, WaitReply: apart}
+}
+
 // Validate says what is wrong with a fault; nil if it can be injected.
 func (f Fault) Validate() error {
 	switch {
@@ -131,14 +145,26 @@ func (f Fault) Validate() error {
 		return noSuch("fault: no such garbage", f.Do.Garbage, garbages...)
 	case f.Do.Kind == KindRedirect && f.Do.Code != 307 && f.Do.Code != 308:
 		return fmt.Errorf("simulator: fault: a redirect's code is 307 or 308, not %d", f.Do.Code)
-	case (f.Do.Kind == KindRefuse || f.Do.Kind == KindStatus || f.Do.Code != 0) && (f.Do.Code < 200 || f.Do.Code > 599):
+	case f.Do.Kind == KindContradict && !slices.Contains(sides, f.Do.Side):
+		return noSuch("fault: no such side", f.Do.Side, SideHTTP, SideBody)
+	case f.Do.Kind == KindRepeat && (f.Operation != OpCallback || f.Do.Copies < 1 || f.Do.Copies > maxCopies):
+		return fmt.Errorf("simulator: fault: only a callback is repeated, 1 to %d times", maxCopies)
+	case (f.Do.hasCode() || f.Do.Code != 0) && (f.Do.Code < 200 || f.Do.Code > 599):
 		return fmt.Errorf("simulator: fault: no HTTP status %d", f.Do.Code)
 	case f.Operation != "" && !slices.Contains(operations(), f.Operation):
 		return noSuch("fault: no such operation", f.Operation, operations()...)
-	case f.Skip < 0 || f.Every < 0 || f.Probability < 0 || f.Probability > 1 || f.Do.Wait < 0 || f.Do.WaitReply < 0:
+	case f.Skip < 0 || f.Every < 0 || f.Probability < 0 || f.Probability > 1 || f.For < 0 || f.Do.Wait < 0 || f.Do.WaitReply < 0:
 		return fmt.Errorf("simulator: fault: a negative count or time, or a probability over 1")
 	}
 	return nil
+}
+
+// maxCopies bounds how often one callback is repeated.
+const maxCopies = 100
+
+// hasCode says whether a kind is nothing without a code.
+func (a Action) hasCode() bool {
+	return slices.Contains([]Kind{KindRefuse, KindStatus, KindPage, KindContradict}, a.Kind)
 }
 
 // operations are those of the API, and the callback.
@@ -163,9 +189,13 @@ func noSuch[T ~string](what string, got T, fit ...T) error {
 // fault is a line of the script with its counters.
 type fault struct {
 	Fault
-	seen int // fitting calls so far
-	hits int // calls befallen so far
+	ends time.Time // zero: never
+	seen int       // fitting calls so far
+	hits int       // calls befallen so far
 }
+
+// over says whether the fault's time has passed.
+func (f *fault) over() bool { return !f.ends.IsZero() && !time.Now().Before(f.ends) }
 
 // Inject adds a line to the fault script, to be used up from the next call on. It
 // panics on a fault that Validate refuses.
@@ -180,13 +210,17 @@ func (s *Simulator) Inject(f Fault) {
 func (s *Simulator) inject(f Fault) {
 	if f.Times == 0 {
 		f.Times = 1
-		if f.Every > 1 || f.Probability > 0 {
+		if f.Every > 1 || f.Probability > 0 || f.For > 0 {
 			f.Times = -1
 		}
 	}
+	line := &fault{Fault: f}
+	if f.For > 0 {
+		line.ends = time.Now().Add(f.For)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults = append(s.faults, &fault{Fault: f})
+	s.faults = append(s.faults, line)
 }
 
 // ClearFaults empties the script.
@@ -200,19 +234,27 @@ func (s *Simulator) ClearFaults() {
 func (s *Simulator) Faults() []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.dropOver()
 	out := make([]Fault, len(s.faults))
 	for i, f := range s.faults {
 		out[i] = f.Fault
 		if f.Times > 0 {
 			out[i].Times = f.Times - f.hits
 		}
+		if f.For > 0 {
+			out[i].For = time.Until(f.ends)
+		}
 	}
 	return out
 }
 
+// dropOver strikes out what has had its time. The lock is held.
+func (s *Simulator) dropOver() { s.faults = slices.DeleteFunc(s.faults, (*fault).over) }
+
 // takeFault returns what befalls a call, the zero Action if nothing does. Lines that
 // are used up are struck out. The lock is held.
 func (s *Simulator) takeFault(op Operation, terminal, uuid string, refs []string) Action {
+	s.dropOver()
 	for i, f := range s.faults {
 		if !f.fits(op, terminal, uuid, refs) {
 			continue

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"time"
 )
 
 // Garbage is a kind of unreadable reply.
@@ -41,7 +40,9 @@ func (a Action) instead(req *request) (reply, bool) {
 	case KindUnauthorized:
 		return unauthenticated(), true
 	case KindRateLimited:
-		return tooMany(strconv.Itoa(int((a.RetryAfter + time.Second - 1) / time.Second))), true
+		return tooMany(seconds(a.RetryAfter)), true
+	case KindPage:
+		return proxyPage(a.Code), true
 	case KindRedirect:
 		return reply{http: a.Code, header: map[string]string{"Location": req.uri}}, true
 	case KindBusyReply:
@@ -66,6 +67,8 @@ func (a Action) after(rep reply) reply {
 		rep.http = http.StatusOK
 	case KindGarbage:
 		return a.garbage(rep)
+	case KindContradict:
+		return a.contradict(rep)
 	default: // the others leave the reply as it is
 	}
 	return rep

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/govalues/decimal"
 )
@@ -44,8 +45,9 @@ func (s *Simulator) SetLookups(l Lookups) {
 	s.lookups = l
 }
 
-// orderStatuses is operation 11, "Get All Order Status": every order ever made, in
-// order of creation, or those of one status. An empty list is a 404.
+// orderStatuses is operation 11, "Get All Order Status": every order ever made, or
+// those of one status, in order of creation or the newest first. An empty list is a
+// 404.
 func (s *Simulator) orderStatuses(req *request) reply {
 	if s.lookups == LookupsForbidden {
 		return forbidden()
@@ -54,10 +56,13 @@ func (s *Simulator) orderStatuses(req *request) reply {
 	var list []listedOrder
 	if s.lookups == LookupsShown {
 		for _, o := range s.list {
-			if only == "" || o.Status == only {
-				list = append(list, listedOrder{o.UUID, o.Status})
+			if now, ok := o.views.list.now(); ok && (only == "" || now.status == only) {
+				list = append(list, listedOrder{o.UUID, now.status})
 			}
 		}
+	}
+	if s.newestFirst {
+		slices.Reverse(list)
 	}
 	if len(list) == 0 {
 		return notFoundError("Order Not Found")
@@ -65,25 +70,30 @@ func (s *Simulator) orderStatuses(req *request) reply {
 	return success(http.StatusOK, msgRetrieved, list)
 }
 
-// lookUp finds the order of operations 12 and 13, or the refusal.
-func (s *Simulator) lookUp(req *request) (*order, reply) {
+// lookUp finds the order of operations 12 and 13 as one of its views shows it, or the
+// refusal.
+func (s *Simulator) lookUp(req *request, of func(*views) view[condition]) (*order, condition, reply) {
 	if s.lookups == LookupsForbidden {
-		return nil, forbidden()
+		return nil, condition{}, forbidden()
 	}
 	o := s.orders[req.uuid]
 	if o == nil || s.lookups == LookupsHidden {
-		return nil, notFoundError(msgNotFound)
+		return nil, condition{}, notFoundError(msgNotFound)
 	}
-	return o, reply{}
+	now, ok := of(&o.views).now()
+	if !ok {
+		return nil, condition{}, notFoundError(msgNotFound)
+	}
+	return o, now, reply{}
 }
 
 // orderStatus is operation 12, "Get Order Status By UUID".
 func (s *Simulator) orderStatus(req *request) reply {
-	o, refusal := s.lookUp(req)
+	o, now, refusal := s.lookUp(req, func(v *views) view[condition] { return v.list })
 	if o == nil {
 		return refusal
 	}
-	return success(http.StatusOK, msgRetrieved, listedOrder{o.UUID, o.Status})
+	return success(http.StatusOK, msgRetrieved, listedOrder{o.UUID, now.status})
 }
 
 // details is the data of operation 13.
@@ -122,21 +132,23 @@ const historyTime = "2006-01-02 15:04:05"
 // order goes back value for value, numbers by their digits. The summary's names are
 // those of this page (tax, discount), not those of a create.
 func (s *Simulator) orderDetails(req *request) reply {
-	o, refusal := s.lookUp(req)
+	o, now, refusal := s.lookUp(req, func(v *views) view[condition] { return v.details })
 	if o == nil {
 		return refusal
 	}
 	sum, _ := o.payload["orderSummary"].(map[string]any)
 	d := details{
-		Type: "terminal", OrderUUID: o.UUID, Status: o.Status, OrderDate: o.payload["orderDate"],
+		Type: "terminal", OrderUUID: o.UUID, Status: now.status, OrderDate: o.payload["orderDate"],
 		ProductList: make([]map[string]any, len(o.items)),
 		OrderSummary: map[string]any{
 			"subTotal": sum["subTotal"], "tax": sum["totalTax"],
 			"discount": sum["totalDiscount"], "grandTotal": sum["grandTotal"],
 		},
-		CustomerDetails:   o.payload["customerDetails"],
-		InvoiceReferences: o.payload["invoiceReferences"],
-		PaymentHistory:    o.history(s),
+		CustomerDetails: o.payload["customerDetails"],
+		PaymentHistory:  o.history(s),
+	}
+	if _, ok := o.views.references.now(); ok {
+		d.InvoiceReferences = o.payload["invoiceReferences"]
 	}
 	for i, it := range o.items {
 		d.ProductList[i] = maps.Clone(it.fields)
@@ -148,17 +160,30 @@ func (s *Simulator) orderDetails(req *request) reply {
 // history tells the payment and what of it went back. Undecided and rejected
 // refunds are listed with isRefunded false.
 func (o *order) history(s *Simulator) history {
-	h := history{Amount: "0", Refunded: number(o.refunded()), Refunds: []historyRefund{}}
-	if !o.PaidAt.IsZero() {
-		h.PaidAt = o.PaidAt.In(s.opts.Location).Format(historyTime)
+	h := history{Amount: "0", Refunds: []historyRefund{}}
+	if at, ok := o.views.paid.now(); ok {
+		h.PaidAt = at.In(s.opts.Location).Format(historyTime)
 		h.Amount = number(o.Amount)
 	}
+	var sum decimal.Decimal
 	for _, r := range o.refunds {
+		status, ok := r.history.now()
+		if !ok {
+			continue
+		}
+		amount := r.Amount
+		if s.negative {
+			amount = amount.Neg()
+		}
+		if status == RefundDone {
+			sum = plus(sum, amount)
+		}
 		h.Refunds = append(h.Refunds, historyRefund{
-			At: r.At.In(s.opts.Location).Format(historyTime), Amount: number(r.Amount),
-			IsRefunded: r.Status == RefundDone, IsPartial: r.Amount.Less(o.Amount),
+			At: r.At.In(s.opts.Location).Format(historyTime), Amount: number(amount),
+			IsRefunded: status == RefundDone, IsPartial: r.Amount.Less(o.Amount),
 		})
 	}
+	h.Refunded = number(sum)
 	return h
 }
 

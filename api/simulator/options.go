@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/govalues/decimal"
@@ -50,6 +51,13 @@ type Options struct {
 	// Lookups says whether the operations on orders of all kinds (list, status and
 	// details under connect/orders) show terminal orders; the zero value shows them.
 	Lookups Lookups
+	// Lag is how late each view of the books shows what happened; the zero value is
+	// at once. See also SetLag.
+	Lag Lag
+	// NewestFirst has the list of all order statuses begin with the newest order.
+	NewestFirst bool
+	// NegativeHistory has a payment history write what went back as amounts below zero.
+	NegativeHistory bool
 	// DetailedErrors names the faulty fields in the errors of a 417, as an object of
 	// lists. Without it errors is the string "Array", as in the documents.
 	DetailedErrors bool
@@ -121,6 +129,14 @@ const (
 type Customer struct {
 	Deed  Deed
 	After time.Duration
+}
+
+// validate says whether the deed is one.
+func (c Customer) validate() error {
+	if !slices.Contains([]Deed{Pays, Declines, WalksAway}, c.Deed) {
+		return noSuch("no such deed", string(c.Deed), "pays", "declines", string(WalksAway))
+	}
+	return nil
 }
 
 // Pay is a customer who pays that long after the terminal asks.

@@ -47,6 +47,7 @@ const (
 	RefundRegular  RefundKind = "regular"
 	RefundReversal RefundKind = "reversal"
 	RefundApproval RefundKind = "approval"
+	RefundPortal   RefundKind = "portal" // asked for elsewhere
 )
 
 // Order is an order in the books, as of the moment it was asked for.
@@ -84,6 +85,7 @@ type order struct {
 	payload  map[string]any
 	callback string
 	refunds  []*refund
+	views    views
 	toldPaid bool // a payment-status has said orderPaymentConfirmed
 
 	stopCustomer func() // takes back what the customer is about to do
@@ -101,7 +103,8 @@ type item struct {
 // refund is a refund as the simulator keeps it.
 type refund struct {
 	Refund
-	parts []part
+	parts   []part
+	history view[RefundStatus]
 }
 
 // part is what a refund takes of one product line.

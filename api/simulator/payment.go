@@ -24,19 +24,19 @@ func (s *Simulator) create(req *request) reply {
 	if t.busy() {
 		return busy()
 	}
-	o := s.enter(req, c)
+	o := s.enter(req, c, Sent)
 	s.show(o, t)
 	return success(http.StatusCreated, "terminalOrderAddedSuccessfully", map[string]string{"orderUuid": o.UUID})
 }
 
 // enter writes a checked payload into the books.
-func (s *Simulator) enter(req *request, c *checker) *order {
+func (s *Simulator) enter(req *request, c *checker, status OrderStatus) *order {
 	nothing := func() {}
 	o := &order{
 		Order: Order{
 			UUID: s.newUUID(), Terminal: c.text("terminalUuid", true), Seq: len(s.list) + 1,
 			CreatedAt: s.opts.Clock(), Body: req.body, References: references(req.payload),
-			Status: Sent, Amount: c.number("orderSummary.grandTotal", true).Pad(2),
+			Status: status, Amount: c.number("orderSummary.grandTotal", true).Pad(2),
 			Calls: map[Operation]int{OpCreate: 1},
 		},
 		tax: c.number("orderSummary.totalTax", true), payload: req.payload,
@@ -54,7 +54,9 @@ func (s *Simulator) enter(req *request, c *checker) *order {
 	for _, ref := range o.References {
 		s.byRef[ref] = append(s.byRef[ref], o)
 	}
-	if d := s.opts.ExpireAfter; d > 0 {
+	o.enteredAt(o.CreatedAt)
+	s.enterViews(o)
+	if d := s.opts.ExpireAfter; d > 0 && status == Sent {
 		o.stopExpiry = s.schedule(d, func() { s.end(o, Expired, false) })
 	}
 	return o
@@ -103,13 +105,13 @@ func (s *Simulator) end(o *order, status OrderStatus, declined bool) {
 	o.stopCustomer()
 	o.stopExpiry()
 	s.clear(o)
-	o.Status, o.Declined = status, declined
+	s.setStatus(o, status, declined)
 	switch status {
 	case Paid:
-		o.PaidAt = s.opts.Clock()
-		s.callBack(o, "Payment", true, o.Amount)
+		s.setPaid(o)
+		s.callBack(o, callbackPayment, true, o.Amount)
 	case Cancelled:
-		s.callBack(o, "Payment", false, o.Amount)
+		s.callBack(o, callbackPayment, false, o.Amount)
 	default: // the documents have no callback for it
 	}
 }
@@ -186,19 +188,20 @@ func (s *Simulator) paymentStatus(req *request) reply {
 	if o == nil {
 		return notFoundError(msgNotFound)
 	}
+	now, _ := o.views.status.now()
 	message := "orderStatusUpdatedSuccessfully"
 	switch {
-	case o.Status == Sent:
+	case now.status == Sent:
 		message = msgRetrieved
-	case o.Status == Paid && !o.toldPaid:
+	case now.status == Paid && !o.toldPaid:
 		o.toldPaid = true
 		message = "orderPaymentConfirmed"
-	case o.Status == Cancelled && o.Declined:
+	case now.status == Cancelled && now.declined:
 		message = "orderPaymentFailed"
-	case o.Status == Cancelled:
+	case now.status == Cancelled:
 		message = "cancelledOrderSuccessfully"
 	}
-	return withStatus("order_status", o.Status, message)
+	return withStatus("order_status", now.status, message)
 }
 
 // Settle lets the customer of an order pay or decline now, whatever the order's
@@ -222,9 +225,9 @@ func (s *Simulator) SetStatus(uuid string, status OrderStatus) error {
 			o.stopExpiry()
 			s.clear(o)
 		}
-		o.Status, o.Declined = status, false
+		s.setStatus(o, status, false)
 		if status == Paid {
-			o.PaidAt = s.opts.Clock()
+			s.setPaid(o)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/govalues/decimal"
@@ -161,6 +162,18 @@ func (s *Simulator) SetThresholds(t Thresholds) {
 	s.thresh = t
 }
 
+// SettleRefund has the refund of an order that was asked for first, of those under way,
+// carried out or fail now. It says false if none is.
+func (s *Simulator) SettleRefund(uuid string, d Deed) (settled bool, err error) {
+	err = s.change(uuid, func(o *order) {
+		i := slices.IndexFunc(o.refunds, func(r *refund) bool { return r.Status == RefundPending && r.Kind != RefundApproval })
+		if settled = i >= 0; settled {
+			s.endRefund(o, o.refunds[i], d == Pays)
+		}
+	})
+	return settled, err
+}
+
 // enterRefund writes a refund into the books.
 func (s *Simulator) enterRefund(o *order, req *request, w refundWish, kind RefundKind) *refund {
 	r := &refund{
@@ -168,6 +181,8 @@ func (s *Simulator) enterRefund(o *order, req *request, w refundWish, kind Refun
 		parts:  w.parts,
 	}
 	o.refunds = append(o.refunds, r)
+	r.history.add(s.lag.History, r.Status)
+	o.views.refund.add(s.lag.RefundStatus, r.Status)
 	return r
 }
 
@@ -176,26 +191,34 @@ func (s *Simulator) endRefund(o *order, r *refund, done bool) {
 	r.Status = RefundRejected
 	if done {
 		r.Status = RefundDone
-		o.Status = PartiallyRefunded
+		status := PartiallyRefunded
 		if o.refunded().Equal(o.Amount) {
-			o.Status = Refunded
+			status = Refunded
 		}
+		s.setStatus(o, status, o.Declined)
+	}
+	r.history.add(s.lag.History, r.Status)
+	if o.refunds[len(o.refunds)-1] == r {
+		o.views.refund.add(s.lag.RefundStatus, r.Status)
 	}
 	if r.Kind == RefundRegular {
 		o.stopCustomer()
 		s.clear(o)
 	}
-	s.callBack(o, "Payment_Refund", done, r.Amount)
+	s.callBack(o, callbackRefund, done, r.Amount)
 }
 
 // refundStatus is operation 7, "Refund Status Check", of the refund asked for last.
 // An order that none was asked for is not found, on which the documents are silent.
 func (s *Simulator) refundStatus(req *request) reply {
 	o := s.orders[req.uuid]
-	if o == nil || len(o.refunds) == 0 {
+	if o == nil {
 		return notFoundError(msgNotFound)
 	}
-	status := o.refunds[len(o.refunds)-1].Status
+	status, ok := o.views.refund.now()
+	if !ok {
+		return notFoundError(msgNotFound)
+	}
 	message := map[RefundStatus]string{
 		RefundPending:  msgRetrieved,
 		RefundDone:     "orderRefundedSuccessfully",

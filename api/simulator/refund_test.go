@@ -179,3 +179,28 @@ func TestApprovals(t *testing.T) {
 			"message":"refundRejectionForRefundedCancelledInvoicedOrderParam`+word+`","is_data":false,"data":null}`)
 	}
 }
+
+// TestSettledRefunds decides what the customers leave undecided.
+func TestSettledRefunds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, simulator.Options{RefundCustomer: simulator.WalkAway()})
+	uuid := r.create("TRML1")
+	for _, c := range []struct {
+		deed simulator.Deed
+		want simulator.RefundStatus
+	}{{simulator.Declines, simulator.RefundRejected}, {simulator.Pays, simulator.RefundDone}} {
+		r.wantMessage(r.call("POST", refundPath+uuid, refundOf("42", "451=42")), 202, "terminalOrderRefundRequestSuccessfully")
+		if settled, err := r.sim.SettleRefund(uuid, c.deed); !settled || err != nil {
+			t.Errorf("%s: %v, %v", c.deed, settled, err)
+		}
+		if all := r.order(uuid).Refunds; all[len(all)-1].Status != c.want {
+			t.Errorf("%q leaves %+v", c.deed, all)
+		}
+	}
+	if settled, err := r.sim.SettleRefund(uuid, simulator.Pays); settled || err != nil {
+		t.Errorf("settled twice: %v, %v", settled, err)
+	}
+	if _, err := r.sim.SettleRefund("ODR0", simulator.Pays); err == nil {
+		t.Error("a refund of no order is settled")
+	}
+}

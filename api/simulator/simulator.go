@@ -47,10 +47,13 @@ type Simulator struct {
 	down      bool
 	token     string
 	lookups   Lookups
+	lag       Lag
 	approver  Approver
 	thresh    Thresholds
 	customers behaviour // of terminals without one of their own
 	rng       *rand.Rand
+	// How the list is sorted, and what went back is written.
+	newestFirst, negative bool
 
 	terminals []*terminal
 	orders    map[string]*order
@@ -82,7 +85,8 @@ func New(opts Options) *Simulator {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Simulator{
 		opts: opts, done: make(chan struct{}), ctx: ctx, cancel: cancel,
-		token: opts.Token, lookups: opts.Lookups, approver: opts.Approver, thresh: *opts.Thresholds,
+		token: opts.Token, lookups: opts.Lookups, lag: opts.Lag, approver: opts.Approver, thresh: *opts.Thresholds,
+		newestFirst: opts.NewestFirst, negative: opts.NegativeHistory,
 		customers: behaviour{pays: opts.Customer, refunds: opts.RefundCustomer},
 		rng:       rng,
 		orders:    map[string]*order{},
@@ -179,11 +183,19 @@ func (s *Simulator) answer(req *request, act Action) (reply, limits, bool) {
 	if rep, ok := act.instead(req); ok {
 		return rep, lim, true
 	}
+	if act.Kind == KindRefuseNaming {
+		return s.naming(req, act), lim, true
+	}
 	if lim.exceeded() {
 		return tooMany(lim.retryAfter), lim, true
 	}
 	if s.token != "" && req.token != s.token {
 		return unauthenticated(), lim, true
+	}
+	if act.Kind == KindContradict && act.WithoutActing {
+		if rep, ok := s.pretended(req); ok {
+			return act.contradict(rep), lim, true
+		}
 	}
 	return act.after(s.handle(req)), lim, true
 }

@@ -137,7 +137,7 @@ var eventWords = map[string]string{
 	"CancelWanted": "somebody wants it cancelled", "ResendWanted": "shown on the terminal again", "CheckWanted": "somebody asked how it stands",
 	"Resolved": "a person decided", "Expired": "its time ran out before it was sent", "CustomerTimeout": "the customer took too long",
 	"DoubtTimeout": "looked for as long as allowed", "Restarted": "tillpost was started again", "BooksSeen": "the order's books were read",
-	"TargetSeen": "what it is about has ended",
+	"HintRead": "the order that Front Payment named was read", "TargetSeen": "what it is about has ended",
 }
 
 func printJSON(c *cobra.Command, raw []byte) error {

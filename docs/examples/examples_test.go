@@ -139,7 +139,7 @@ func decline(s *scene) {
 	if err := errors.Join(s.sim.SetNextCustomers(terminal, simulator.Decline(100*time.Millisecond)), s.sim.SetBusy(terminal, true)); err != nil {
 		s.Fatal(err)
 	}
-	s.runAgent()
+	s.runAgent(`doubt_check = "2s"`) // so long a list may lag as long as none was measured
 	till := s.start()
 	till.says("the terminal is busy")
 	if err := s.sim.SetBusy(terminal, false); err != nil {

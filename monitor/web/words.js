@@ -24,6 +24,7 @@ export const names = { api: 'Front Payment', broker: 'MQTT broker' };
 
 export const problems = {
   apiUnreachable: 'Front Payment does not answer', unauthorized: 'Front Payment refuses the token',
+  rateLimited: 'Front Payment allows no more calls',
   clockUnknown: 'The clock is not known to be right', outboxFull: 'The disk is full', outboxFailed: 'The outbox can’t be written',
   wrongAccount: 'The outbox belongs to another account', outboxRolledBack: 'The outbox is an old copy',
   anotherAgent: 'Another tillpost runs', outboxRestored: 'The outbox was restored', needsStaff: 'Somebody has to decide',
@@ -42,7 +43,7 @@ const events = {
   CancelWanted: 'Somebody wants it cancelled', ResendWanted: 'Shown on the terminal again', CheckWanted: 'Somebody asked how it stands',
   Resolved: 'A person decided', Expired: 'Its time ran out before it was sent', CustomerTimeout: 'The customer took too long',
   DoubtTimeout: 'Looked for as long as allowed', Restarted: 'tillpost was started again', BooksSeen: 'The order’s books were read',
-  TargetSeen: 'What it is about has ended',
+  HintRead: 'The order that Front Payment named was read', TargetSeen: 'What it is about has ended',
 };
 
 /** story is one entry of a history in words. */

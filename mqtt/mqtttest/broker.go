@@ -168,6 +168,19 @@ func (b *Broker) Retained(topic string) ([]byte, bool) {
 	return m.Payload, ok
 }
 
+// statuses returns what is retained of the requests' statuses.
+func (b *Broker) statuses(topics mqtt.Topics) []mqtt.Message {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var list []mqtt.Message
+	for topic, m := range b.retained {
+		if topics.StatusID(topic) != "" {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
 // Log returns everything that was published, by tills, buses and wills, in
 // order.
 func (b *Broker) Log() []mqtt.Message {

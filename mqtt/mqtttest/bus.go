@@ -66,6 +66,11 @@ func (u *Bus) connection(ctx context.Context) error {
 	u.set(l, false)
 	defer u.set(nil, false)
 	u.hear(l)
+	if u.handlers.Status != nil {
+		for _, m := range u.broker.statuses(u.options.Topics) {
+			u.handlers.Status(m.Topic, m.Payload)
+		}
+	}
 	u.handlers.Up()
 	var delivering sync.WaitGroup
 	delivering.Go(func() { u.deliver(l) })

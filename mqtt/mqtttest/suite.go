@@ -68,6 +68,7 @@ func TestBus(t *testing.T, factory Factory) {
 		{"ignores its own display", false, testOwn},
 		{"hears of other agents", true, testAgents},
 		{"recalls what is retained", true, testRecall},
+		{"brings the statuses that are retained", true, testStanding},
 	} {
 		if test.beside && factory.Embedded {
 			continue
@@ -88,6 +89,7 @@ type rig struct {
 	ups        chan struct{}
 	downs      chan error
 	agents     chan mqtt.Message
+	statuses   chan mqtt.Message
 	cancel     context.CancelFunc
 	ended      chan error
 }
@@ -97,6 +99,7 @@ func start(t *testing.T, w World, onUp func(*rig)) *rig {
 	r := &rig{
 		t: t, deliveries: make(chan mqtt.Delivery, 1000), ups: make(chan struct{}, 1000),
 		downs: make(chan error, 1000), ended: make(chan error, 1), agents: make(chan mqtt.Message, 1000),
+		statuses: make(chan mqtt.Message, 1000),
 	}
 	options := mqtt.Options{
 		ClientID: "agent", Topics: topics, Will: func() []byte { return []byte("offline") },
@@ -110,8 +113,9 @@ func start(t *testing.T, w World, onUp func(*rig)) *rig {
 			}
 			r.ups <- struct{}{}
 		},
-		Down:  func(err error) { r.downs <- err },
-		Agent: func(payload []byte, retained bool) { r.agents <- mqtt.Message{Payload: payload, Retained: retained} },
+		Down:   func(err error) { r.downs <- err },
+		Agent:  func(payload []byte, retained bool) { r.agents <- mqtt.Message{Payload: payload, Retained: retained} },
+		Status: func(topic string, payload []byte) { r.statuses <- mqtt.Message{Topic: topic, Payload: payload} },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel

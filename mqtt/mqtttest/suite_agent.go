@@ -1,6 +1,8 @@
 package mqtttest
 
 import (
+	"fmt"
+	"maps"
 	"testing"
 
 	"tillpost/mqtt"
@@ -65,6 +67,52 @@ func testRecall(t *testing.T, w World) {
 	r.end()
 	if _, err := bus.Recall(topic("kept")); err == nil {
 		t.Error("recalled without a broker")
+	}
+}
+
+// testStanding: the statuses that are retained come with each connection, before it is up, whether the agent's word stands
+// there too or not; what is published later does not.
+func testStanding(t *testing.T, w World) {
+	if w.Deaf {
+		t.Skip("nothing is retained at this broker")
+	}
+	first := start(t, w, nil)
+	first.up()
+	if n := len(first.statuses); n > 0 {
+		t.Fatalf("%d statuses came where none stands", n)
+	}
+	first.end()
+	want := map[string]string{}
+	for i := range 200 {
+		m := mqtt.Message{Topic: topics.Status(fmt.Sprint("T", i%3), fmt.Sprint("r", i)), Payload: fmt.Append(nil, "news ", i), Retained: true}
+		w.Publish(m)
+		want[m.Topic] = string(m.Payload)
+	}
+	w.Publish(mqtt.Message{Topic: topics.Display("T1"), Payload: []byte("display"), Retained: true})
+	for _, word := range []string{"", "our word"} {
+		if word != "" {
+			w.Publish(mqtt.Message{Topic: topics.Agent(), Payload: []byte(word), Retained: true})
+		}
+		r := start(t, w, nil)
+		r.up()
+		got := map[string]string{}
+		for range len(r.statuses) {
+			m := <-r.statuses
+			got[m.Topic] = string(m.Payload)
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("word %q: %d statuses came before it was up, want %d", word, len(got), len(want))
+		}
+		if err := r.bus.Publish(mqtt.Message{Topic: topics.Status("T1", "r1"), Payload: []byte("ours"), Retained: true}).Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want[topics.Status("T1", "r1")] = "ours"
+		w.Publish(request(1))
+		r.next(name(1)).Ack()
+		if n := len(r.statuses); n > 0 {
+			t.Errorf("%d statuses came later", n)
+		}
+		r.end()
 	}
 }
 

@@ -23,6 +23,7 @@ type Store interface {
 	ByOrder(uuid string) (outbox.Request, error)
 	Refunds(orderUUID string) ([]outbox.Request, error)
 	Waiting(orderID string) ([]outbox.Request, error)
+	Sequence() (uint64, error)
 	Lane(terminal string) outbox.Lane
 	Lanes() []outbox.Lane
 	Positions(terminal string, n int) []outbox.Request
@@ -213,7 +214,7 @@ func (m *Mem) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Req
 }
 
 func (m *Mem) replace(before, after outbox.Request) error {
-	if after.Kind.Laned() && after.State.HoldsLane() && !before.State.HoldsLane() {
+	if after.Kind.Laned() && after.State == outbox.StateSending && before.State != outbox.StateSending {
 		if l := m.lane(after.Terminal); l.Holder != 0 {
 			return fmt.Errorf("%w: request %s", outbox.ErrLaneHeld, after.ID)
 		}

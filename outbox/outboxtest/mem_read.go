@@ -111,9 +111,9 @@ func (m *Mem) lane(terminal string) outbox.Lane {
 		switch {
 		case r.Terminal != terminal || !r.Kind.Laned():
 		case r.State.HoldsLane():
-			if l.Holder == 0 || r.Seq < l.Holder {
-				l.Holder = r.Seq
-			}
+			at, _ := slices.BinarySearch(l.Holders, r.Seq)
+			l.Holders = slices.Insert(l.Holders, at, r.Seq)
+			l.Holder = l.Holders[0]
 		case r.InQueue():
 			l.Queued++
 			if l.Head == 0 || r.Seq < l.Head {
@@ -122,6 +122,15 @@ func (m *Mem) lane(terminal string) outbox.Lane {
 		}
 	}
 	return l
+}
+
+// Sequence is as the real store's.
+func (m *Mem) Sequence() (seq uint64, err error) {
+	err = m.read(func() error {
+		seq = m.last
+		return nil
+	})
+	return seq, err
 }
 
 // Lane is as the real store's.

@@ -18,9 +18,12 @@ func TestStore(t *testing.T, factory func(t testing.TB, o outbox.Options) Store)
 	for name, run := range map[string]func(*testing.T, *fixture){
 		"a repeat is the same, other content a conflict": testDedupe,
 		"duplicates within a batch and across batches":   testConcurrentDuplicates,
-		"an order's life":                              testLife,
-		"what changes nothing is not committed":        testUnchanged,
-		"a lane has one holder":                        testLaneHeld,
+		"an order's life":                             testLife,
+		"what changes nothing is not committed":       testUnchanged,
+		"a lane has one holder":                       testLaneHeld,
+		"what is open again stands beside the holder": testBesideHolder,
+		"sequences":                                    testSequence,
+		"a hint is kept":                               testHint,
 		"an order has one owner":                       testOrderTaken,
 		"lanes and positions":                          testLanes,
 		"kinds beside the lanes":                       testUnlaned,
@@ -245,4 +248,87 @@ func testLaneHeld(t *testing.T, f *fixture) {
 	f.apply(t, a, outbox.Event{Type: outbox.Refused, At: At(time.Minute), Reason: &outbox.Reason{Code: "no"}})
 	f.apply(t, b.Seq, DueEvent(b.Seq))
 	f.wantLane(t, "T1", b.Seq, 0, 0)
+}
+
+// testBesideHolder: only what is about to be sent has to have the lane for itself.
+func testBesideHolder(t *testing.T, f *fixture) {
+	added := f.add(t, Order("a", "T1"), Order("b", "T1"), Order("c", "T1"))
+	a, b, c := added[0].Request.Seq, added[1].Request.Seq, added[2].Request.Seq
+	f.apply(t, a, DueEvent(a))
+	f.apply(t, a, outbox.Event{Type: outbox.Ambiguous, At: At(2 * time.Second)})
+	f.apply(t, a, outbox.Event{Type: outbox.DoubtTimeout, Timer: outbox.TimerDoubtHold, At: At(11 * time.Minute)})
+	due := DueEvent(b)
+	due.At = At(9 * time.Minute)
+	f.apply(t, b, due)
+	f.wantHolders(t, b)
+	reopened, _ := f.apply(t, a, outbox.Event{Type: outbox.Resolved, Resolution: outbox.Adopt, OrderUUID: "ORDR1", By: "Kari", At: At(12 * time.Minute)})
+	if reopened.State != outbox.StateAwaitingCustomer {
+		t.Fatalf("adopted: %v", reopened.State)
+	}
+	f.wantHolders(t, a, b)
+	f.apply(t, b, outbox.Event{Type: outbox.Unavailable, At: At(12 * time.Minute)})
+	f.wantHolders(t, a)
+	for _, seq := range []uint64{b, c} {
+		due := DueEvent(seq)
+		due.At = At(9 * time.Minute)
+		if _, _, err := f.Apply(context.Background(), seq, due); !errors.Is(err, outbox.ErrLaneHeld) {
+			t.Errorf("%d was sent beside what stands at the terminal: %v", seq, err)
+		}
+	}
+	// What a busy answer may hide is in doubt at the end of its time to live, whoever holds the lane.
+	late := outbox.Event{Type: outbox.Expired, At: At(11 * time.Minute)}
+	f.apply(t, a, outbox.Event{Type: outbox.StatusSeen, OrderUUID: "ORDR1", Status: outbox.StatusPaid, At: At(13 * time.Minute)})
+	f.apply(t, b, due)
+	f.apply(t, b, outbox.Event{Type: outbox.Busy, At: At(9 * time.Minute)})
+	due = DueEvent(c)
+	due.At = At(9 * time.Minute)
+	f.apply(t, c, due)
+	if doubt, _ := f.apply(t, b, late); doubt.State != outbox.StateInDoubt {
+		t.Errorf("after a busy answer: %v", doubt.State)
+	}
+	f.wantHolders(t, b, c)
+}
+
+func (f *fixture) wantHolders(t *testing.T, want ...uint64) {
+	t.Helper()
+	l := f.Lane("T1")
+	if !slices.Equal(l.Holders, want) || l.Holder != want[0] {
+		t.Errorf("held by %d, %v; want %v", l.Holder, l.Holders, want)
+	}
+}
+
+// testSequence: the highest acceptance number, whatever became of the request.
+func testSequence(t *testing.T, f *fixture) {
+	for want := range uint64(3) {
+		if seq, err := f.Sequence(); err != nil || seq != want {
+			t.Errorf("%d, %v; want %d", seq, err, want)
+		}
+		f.add(t, Order(fmt.Sprint("id-", want), "T1"))
+	}
+}
+
+// testHint: what a callback named is stored with its request, and owned by nobody until it is judged.
+func testHint(t *testing.T, f *fixture) {
+	added := f.add(t, Order("a", "T1"), Order("b", "T2"))
+	a, b := added[0].Request.Seq, added[1].Request.Seq
+	for _, seq := range []uint64{a, b} {
+		f.apply(t, seq, DueEvent(seq))
+		f.apply(t, seq, outbox.Event{Type: outbox.Ambiguous, At: At(2 * time.Second)})
+		f.apply(t, seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: "ORDR1", At: At(3 * time.Second)})
+		r, err := f.Get(seq)
+		if err != nil || len(r.Hints) != 1 || r.Hints[0] != (outbox.Hint{OrderUUID: "ORDR1", At: At(3 * time.Second)}) {
+			t.Errorf("%+v, %v", r.Hints, err)
+		}
+	}
+	if _, err := f.ByOrder("ORDR1"); !errors.Is(err, outbox.ErrNotFound) {
+		t.Errorf("an order that is not judged has an owner: %v", err)
+	}
+	judged := outbox.Event{Type: outbox.HintRead, OrderUUID: "ORDR1", At: At(4 * time.Second), Order: outbox.OrderSeen{Details: outbox.DetailsNotOurs, Known: true}}
+	r, _ := f.apply(t, a, judged)
+	if r.State != outbox.StateAwaitingCustomer || !r.Unmarked || len(r.Hints) != 0 {
+		t.Errorf("%v, unmarked %v, %+v", r.State, r.Unmarked, r.Hints)
+	}
+	if _, _, err := f.Apply(context.Background(), b, judged); !errors.Is(err, outbox.ErrOrderTaken) {
+		t.Errorf("a second owner: %v", err)
+	}
 }

@@ -19,9 +19,15 @@ func refundOf(orderID, id, terminal string, ore int64) outbox.Request {
 	return r
 }
 
-// refundDue is a refund's turn, at a time after the others, where the API lets nobody read its books.
-func refundDue(at time.Duration) outbox.Event {
-	return outbox.Event{Type: outbox.Due, At: At(at), Mark: "mark", Search: outbox.SearchForbidden}
+// refundDue is a refund's turn; see RefundDue.
+func refundDue(at time.Duration) outbox.Event { return RefundDue(At(at)) }
+
+// RefundDue is a refund's turn where the API lets nobody read the order's books, as was just found.
+func RefundDue(at outbox.Instant) outbox.Event {
+	return outbox.Event{
+		Type: outbox.Due, At: at, Mark: "mark", Search: outbox.SearchForbidden,
+		Books: outbox.Books{NotOurs: true, Seen: outbox.Seen{Begun: at, Answered: at}},
+	}
 }
 
 // testParked: a refund whose order is in another lane and has not ended waits beside its own lane, and comes back into its
@@ -153,9 +159,12 @@ func anyRefund(rnd *rand.Rand) outbox.Request {
 
 func anyRefundEvent(rnd *rand.Rand, seq uint64, at time.Duration) outbox.Event {
 	e := anyEvent(rnd, seq, at)
-	e.Final, e.Confirmed = rnd.IntN(2) == 0, rnd.IntN(2) == 0
+	e.Final = rnd.IntN(2) == 0
 	e.Target = outbox.StatePaid
-	e.Books = outbox.Books{Readable: rnd.IntN(2) == 0, StatusRead: true, TotalOre: 12900, RefundedOre: int64(rnd.IntN(2)) * 1000}
+	e.Books = outbox.Books{
+		Seen: outbox.Seen{Begun: e.At, Answered: e.At}, Readable: rnd.IntN(2) == 0, NotOurs: rnd.IntN(4) == 0,
+		StatusRead: true, TotalOre: 12900, RefundedOre: int64(rnd.IntN(2)) * 1000,
+	}
 	if e.Type == outbox.StatusSeen && rnd.IntN(2) == 0 {
 		e.Status = outbox.StatusRefunded
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -222,7 +223,7 @@ func testUnresolved(t *testing.T, f *fixture) {
 	if p, err := f.Prune(context.Background(), func(outbox.Request) bool { return true }, 9); err != nil || len(p) != 0 {
 		t.Errorf("pruned %d unresolved ones, %v", len(p), err)
 	}
-	r, _ = f.apply(t, a, outbox.Event{Type: outbox.Resolved, At: At(2 * time.Hour), Resolution: outbox.Resubmit, Search: outbox.SearchClear, By: "Kari"})
+	r, _ = f.apply(t, a, outbox.Event{Type: outbox.Resolved, At: At(2 * time.Hour), Resolution: outbox.Resubmit, Search: outbox.SearchClear, Seen: outbox.Seen{Begun: At(2 * time.Hour), Answered: At(2 * time.Hour)}, By: "Kari"})
 	if r.State != outbox.StateQueued || len(r.Body) == 0 {
 		t.Fatalf("resubmitted: %v, body of %d", r.State, len(r.Body))
 	}
@@ -364,7 +365,7 @@ func (f *fixture) applyAsIn(t *testing.T, model *Mem, step int, seq uint64, e ou
 	Equal(t, got, want)
 	for i := range 3 {
 		name := fmt.Sprintf("T%d", i)
-		if got, want := f.Lane(name), model.Lane(name); got != want {
+		if got, want := f.Lane(name), model.Lane(name); !reflect.DeepEqual(got, want) {
 			t.Fatalf("step %d: %v: lane %+v, want %+v", step, e.Type, got, want)
 		}
 	}
@@ -382,6 +383,12 @@ func anyEvent(rnd *rand.Rand, seq uint64, at time.Duration) outbox.Event {
 	e.Status = outbox.OrderStatus(rnd.IntN(4))
 	e.Resolution = outbox.Resolution(1 + rnd.IntN(3))
 	e.Timer = outbox.TimerDoubtHold
+	e.ListLag, e.BooksLag = time.Duration(rnd.IntN(2))*time.Second, time.Duration(rnd.IntN(2))*time.Second
+	e.Seen = outbox.Seen{Begun: e.At, Answered: e.At, Broken: rnd.IntN(8) == 0}
+	e.Order = outbox.OrderSeen{
+		Details: outbox.DetailsSeen(rnd.IntN(4)), References: outbox.ReferencesSeen(rnd.IntN(4)), //nolint:gosec // small
+		AmountKnown: rnd.IntN(2) == 0, AmountFits: rnd.IntN(2) == 0, Known: rnd.IntN(2) == 0,
+	}
 	if rnd.IntN(2) == 0 {
 		e.OrderUUID = fmt.Sprintf("ORDR%d", rnd.IntN(12))
 	}

@@ -17,7 +17,8 @@ func testRefunds(t *testing.T, f *fixture) {
 	first.Target, second.OrderUUID = ID(1), uuid
 	added := f.add(t, first, second)
 	f.wantRefunds(t, uuid, []string{"r2"}, []string{"r1"})
-	books := outbox.Books{Readable: true, Detailed: true, TotalOre: 12900, StatusRead: true}
+	now := outbox.Seen{Begun: At(time.Minute), Answered: At(time.Minute)}
+	books := outbox.Books{Seen: now, Readable: true, Detailed: true, TotalOre: 12900, StatusRead: true}
 	due := outbox.Event{Type: outbox.Due, At: At(time.Minute), Books: books, Search: outbox.SearchClear}
 	r, _ := f.apply(t, added[0].Request.Seq, due)
 	if r.State != outbox.StateSending || r.OrderUUID != uuid {

@@ -11,8 +11,8 @@ import (
 	"tillpost/internal/proctest"
 )
 
-// TestACallbackNamesTheOrderOfADoubt: the reply to a create is lost and the API lets nobody search, so nothing but the
-// API's own callback can tell which order it was.
+// TestACallbackNamesTheOrderOfADoubt: the reply to a create is lost and the list can't be read, so nothing but the API's own
+// callback can tell which order it was.
 func TestACallbackNamesTheOrderOfADoubt(t *testing.T) {
 	outside(t)
 	listen := proctest.FreeAddr(t)
@@ -20,7 +20,7 @@ func TestACallbackNamesTheOrderOfADoubt(t *testing.T) {
 		customer: simulator.Pay(500 * time.Millisecond),
 		tables:   fmt.Sprintf("[callback]\nlisten = %q\npublic_url = \"http://%s\"", listen, listen),
 	})
-	w.sim.SetLookups(simulator.LookupsForbidden)
+	w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Times: -1, Do: simulator.Status(502, "<html>bad gateway</html>")})
 	w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropAfter()})
 	w.order(terminal(0), "lost")
 	w.untilState(soon, terminal(0), "lost", "paid")

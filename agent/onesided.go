@@ -15,35 +15,36 @@ import (
 )
 
 const (
-	// strangersBlob is where orders are kept that only the API has, with the day on which its list gained them.
-	strangersBlob = "strangers"
-	// strangersMost bounds them: an organisation whose other shops use the same list has many, and none of them is
+	// gainedBlob is where orders are kept that only the API has, with the day on which its list gained them.
+	gainedBlob = "gained"
+	// gainedMost bounds them: an organisation whose other shops use the same list has many, and none of them is
 	// ours to report.
-	strangersMost = 5000
+	gainedMost = 5000
 	// compareWithin bounds how long a report waits for the API's list.
 	compareWithin = 10 * time.Second
 )
 
-// stranger is an order that the API's list gained and no request held.
-type stranger struct {
-	UUID   string `json:"uuid"`
-	Status string `json:"status"`
-	Day    string `json:"day"`
+// gainedOrder is an order that the API's list gained and no request held.
+type gainedOrder struct {
+	UUID string `json:"uuid"`
+	Day  string `json:"day"`
 }
 
-// strangersSeen keeps orders that a list gained.
-func (a *Agent) strangersSeen(ctx context.Context, orders []api.OrderStatus) {
-	if len(orders) == 0 {
+// gainedSeen keeps orders that a list gained.
+func (a *Agent) gainedSeen(ctx context.Context, orderUUIDs []string) {
+	if len(orderUUIDs) == 0 {
 		return
 	}
-	err := a.keepStrangers(ctx, orders)
+	a.reports.gained.Lock()
+	defer a.reports.gained.Unlock()
+	err := a.keepGained(ctx, orderUUIDs)
 	if err != nil && ctx.Err() == nil {
 		a.log.Warn("what only the API's list has could not be kept for the day's report", "err", err)
 	}
 }
 
-func (a *Agent) keepStrangers(ctx context.Context, orders []api.OrderStatus) error {
-	list, err := a.strangers()
+func (a *Agent) keepGained(ctx context.Context, orderUUIDs []string) error {
+	list, err := a.gainedOrders()
 	if err != nil {
 		return err
 	}
@@ -58,33 +59,33 @@ func (a *Agent) keepStrangers(ctx context.Context, orders []api.OrderStatus) err
 		}
 	}
 	before := len(kept)
-	for _, o := range orders {
-		if !known[o.UUID] {
-			kept = append(kept, stranger{UUID: o.UUID, Status: o.Status, Day: now.Format(time.DateOnly)})
+	for _, uuid := range orderUUIDs {
+		if !known[uuid] {
+			kept = append(kept, gainedOrder{UUID: uuid, Day: now.Format(time.DateOnly)})
 		}
 	}
 	if len(kept) == before {
 		return nil
 	}
-	if len(kept) > strangersMost {
-		kept = kept[len(kept)-strangersMost:]
+	if len(kept) > gainedMost {
+		kept = kept[len(kept)-gainedMost:]
 	}
 	raw, err := json.Marshal(kept)
 	if err != nil {
 		return err
 	}
-	return a.store.PutBlob(ctx, strangersBlob, raw)
+	return a.store.PutBlob(ctx, gainedBlob, raw)
 }
 
-func (a *Agent) strangers() ([]stranger, error) {
-	raw, err := a.store.GetBlob(strangersBlob)
+func (a *Agent) gainedOrders() ([]gainedOrder, error) {
+	raw, err := a.store.GetBlob(gainedBlob)
 	if errors.Is(err, outbox.ErrNotFound) || err == nil && len(raw) == 0 {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	var list []stranger
+	var list []gainedOrder
 	if err := json.Unmarshal(raw, &list); err != nil {
 		return nil, fmt.Errorf("the kept orders of the API's list can't be read: %w", err)
 	}
@@ -102,7 +103,7 @@ func (a *Agent) compare(ctx context.Context, c *count) {
 	for _, r := range c.paid {
 		missing[r.OrderUUID] = true
 	}
-	kept, err := a.strangers()
+	kept, err := a.gainedOrders()
 	if err != nil {
 		a.log.Warn("a day's report does not tell what only the API has", "err", err)
 		return
@@ -111,15 +112,15 @@ func (a *Agent) compare(ctx context.Context, c *count) {
 	for _, s := range kept {
 		days[s.UUID] = s.Day
 	}
-	var gained []api.OrderStatus
+	var gained []string
 	reply := a.api.OrderStatuses(ctx, "", func(o api.OrderStatus) error {
 		delete(missing, o.UUID)
 		switch day, known := days[o.UUID]; {
 		case day == c.day.name:
 			statuses[o.UUID] = o.Status
-		case !known && c.report.Preliminary && base != nil && !base.has(o.UUID) && !a.owns(o.UUID):
+		case !known && c.report.Preliminary && base != nil && !base.hasHash(hashUUID(o.UUID)) && !a.owns(o.UUID):
 			statuses[o.UUID] = o.Status
-			gained = append(gained, o)
+			gained = append(gained, o.UUID)
 		}
 		return nil
 	})
@@ -127,7 +128,7 @@ func (a *Agent) compare(ctx context.Context, c *count) {
 		return // not ours to read, or not a list of orders like ours
 	}
 	c.report.Compared = true
-	a.strangersSeen(ctx, gained)
+	a.gainedSeen(ctx, gained)
 	for uuid, status := range statuses {
 		if !a.owns(uuid) {
 			c.report.OnlyAtAPI = append(c.report.OnlyAtAPI, oneSided{OrderUUID: uuid, Status: status})
@@ -147,6 +148,29 @@ func (a *Agent) compare(ctx context.Context, c *count) {
 func (a *Agent) owns(orderUUID string) bool {
 	_, err := a.store.ByOrder(orderUUID)
 	return err == nil
+}
+
+// tellGained tells of what a list shows beyond the baseline.
+func (c *reconciler) tellGained(ctx context.Context, l *listing) {
+	if c.baseline == nil || c.gained == nil {
+		return
+	}
+	var gained []string
+	for _, one := range l.candidates {
+		if !c.baseline.hasHash(one.hash) {
+			gained = append(gained, one.uuid)
+		}
+	}
+	if len(gained) > 0 {
+		c.gained(ctx, gained)
+	}
+}
+
+// setBaseline makes a baseline the one that stands.
+func (c *reconciler) setBaseline(b *baseline) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.baseline = b
 }
 
 // taken is the baseline that stands, nil before the first.

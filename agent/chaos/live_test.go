@@ -1,0 +1,153 @@
+package chaos_test
+
+import (
+	"slices"
+	"time"
+
+	"tillpost/outbox"
+)
+
+// pulse is what is known from outside of what moves a request on: the timers that stand, and the calls under way.
+type pulse struct {
+	r      outbox.Request
+	timers map[outbox.Timer]time.Time
+	calls  int
+	known  bool      // it was seen to enter its state, so nothing that moves it is missing here
+	last   time.Time // of anything that happened to it
+}
+
+// pulses are those of the requests that hold a lane or stand beside one, of the process that runs.
+type pulses map[uint64]*pulse
+
+// beat takes the effects of an event, and tells whether something moves the request on after it. The lock is held.
+func (w *world) beat(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
+	now := time.Now()
+	p := w.pulses[r.Seq]
+	if r.State.Final() || !r.Kind.Laned() {
+		delete(w.pulses, r.Seq)
+		return
+	}
+	if p == nil || p.r.Entered != r.Entered {
+		calls := 0
+		if p != nil {
+			calls = p.calls
+		}
+		p = &pulse{timers: map[outbox.Timer]time.Time{}, calls: calls, known: durable(fx)}
+		w.pulses[r.Seq] = p
+	}
+	p.fire(now)
+	p.r, p.last = r, now
+	ignored := slices.ContainsFunc(fx, func(f outbox.Effect) bool { return f.Type == outbox.Ignored })
+	if answers(e.Type) && !ignored && p.calls > 0 {
+		p.calls--
+	}
+	for _, f := range fx {
+		switch f.Type {
+		case outbox.WakeAt:
+			p.timers[f.Timer] = now.Add(f.After)
+		case outbox.Query, outbox.Search, outbox.SendCancel, outbox.SendResend, outbox.Submit:
+			p.calls++
+		default: // moves nothing
+		}
+	}
+	if r.State != outbox.StateQueued && r.State != outbox.StateSending && p.known && p.calls == 0 && len(p.timers) == 0 {
+		w.failLocked("nothing moves %s: it is %s after %s, with no call under way and no timer", r.ID, r.State, e.Type)
+	}
+}
+
+// durable tells that an event changed the request, and that its effects are all that moves it.
+func durable(fx []outbox.Effect) bool {
+	return slices.ContainsFunc(fx, func(f outbox.Effect) bool { return f.Type == outbox.Publish && f.Waiting == nil })
+}
+
+// fire turns timers that are over into what they stand for.
+func (p *pulse) fire(now time.Time) {
+	for t, at := range p.timers {
+		if at.After(now) {
+			continue
+		}
+		delete(p.timers, t)
+		switch t {
+		case outbox.TimerPoll, outbox.TimerSearch, outbox.TimerCancel, outbox.TimerWatch:
+			p.calls++
+			if at.After(p.last) {
+				p.last = at
+			}
+		default: // brings an event
+		}
+	}
+}
+
+// answers tells whether an event is what a call brings.
+func answers(t outbox.EventType) bool {
+	switch t {
+	case outbox.Accepted, outbox.Done, outbox.Busy, outbox.Unavailable, outbox.RateLimited, outbox.Unauthorized, outbox.Refused, outbox.Ambiguous,
+		outbox.StatusSeen, outbox.Found, outbox.NotFound, outbox.BooksSeen:
+		return true
+	default:
+		return false
+	}
+}
+
+// silence is how long nothing may happen to a request in a state, while nothing is wrong with anything but single calls:
+// the longest pause between two looks, and the longest call.
+func silence(s outbox.State) time.Duration {
+	switch s {
+	case outbox.StateSending:
+		return 20 * time.Second
+	case outbox.StateAwaitingCustomer, outbox.StateAwaitingRefund:
+		return 30 * time.Second // every two seconds at first
+	case outbox.StateCancelling:
+		return 60 * time.Second // again after half a minute
+	case outbox.StateInDoubt:
+		return 45 * time.Second // at least every five seconds; a look may read many orders
+	default:
+		return 0
+	}
+}
+
+// checkPulses looks for requests that nothing has happened to for too long. The lock is held.
+func (w *world) checkPulses() {
+	now := time.Now()
+	if w.troubled() {
+		w.trouble = now
+	}
+	for _, p := range w.pulses {
+		p.fire(now)
+		most := silence(p.r.State)
+		since := p.last
+		if w.trouble.After(since) {
+			since = w.trouble
+		}
+		if most == 0 || p.looks(now) || now.Sub(since) <= most {
+			continue
+		}
+		w.failLocked("nothing has happened to %s for %v: it is %s, with %d calls under way and timers %v", p.r.ID, now.Sub(since).Round(time.Second), p.r.State, p.calls, p.left(now))
+		p.last = now
+	}
+}
+
+// looks tells that a time stands at which the request is looked at next.
+func (p *pulse) looks(now time.Time) bool {
+	for _, t := range []outbox.Timer{outbox.TimerPoll, outbox.TimerSearch, outbox.TimerCancel} {
+		if p.timers[t].After(now) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *pulse) left(now time.Time) map[string]time.Duration {
+	all := map[string]time.Duration{}
+	for t, at := range p.timers {
+		all[t.String()] = at.Sub(now).Round(time.Second)
+	}
+	return all
+}
+
+// troubled tells that more is wrong just now than single calls. The lock is held.
+func (w *world) troubled() bool {
+	p := w.current.Load()
+	return w.down.Load() || w.hole.Load() || w.full.Load() != 0 || p == nil || p.dead.Load() || time.Since(p.booted) < 10*time.Second ||
+		w.refusing.Load() || !w.leave.failing.IsZero() && time.Since(w.leave.failing) > 2*time.Second
+}

@@ -1,0 +1,133 @@
+package chaos_test
+
+import (
+	"strings"
+	"time"
+
+	"tillpost/api/simulator"
+	"tillpost/outbox"
+)
+
+// checkRefunded: who is told "refunded" has the money back in that moment, or somebody else's refund can't be told from
+// theirs.
+func (w *world) checkRefunded(r outbox.Request, s told) {
+	if r.Kind != outbox.KindRefund || s.State != "refunded" || r.State != outbox.StateRefunded || r.Settled != nil {
+		return
+	}
+	o, ok := w.sim.Order(r.OrderUUID)
+	if !ok {
+		w.fail("%s is told refunded of order %q, which is not there", r.ID, r.OrderUUID)
+		return
+	}
+	w.mu.Lock()
+	key := refundKey{r.OrderUUID, r.AmountOre}
+	if w.toldBack[key] == nil {
+		w.toldBack[key] = map[string]bool{}
+	}
+	w.toldBack[key][r.ID] = true
+	n := len(w.toldBack[key])
+	first := time.Now()
+	for id := range w.toldBack[key] {
+		if at, ok := w.sentAt[id]; ok && at.Before(first) {
+			first = at
+		}
+	}
+	w.mu.Unlock()
+	done := 0
+	for _, e := range o.Refunds {
+		if e.Status == simulator.RefundDone && oreOf(e.Amount) == r.AmountOre && w.mayBeOurs(e, first) {
+			done++
+		}
+	}
+	if n > done && !w.statusOnly(o) {
+		w.fail("%d refunds over %d øre of order %s are told refunded, and %d are done: %s", n, r.AmountOre, o.UUID, done, entriesOf(o))
+	}
+}
+
+// booksAge is how old the books may be that were read for a submission, with the calls that read them.
+const booksAge = 14 * time.Second
+
+// mayBeOurs tells whether a refund in the API's books is one of ours, or one of somebody else that nobody can tell from ours:
+// the books that were read before the submission did not show it yet.
+func (w *world) mayBeOurs(e simulator.Refund, sent time.Time) bool {
+	if tagOf(string(e.Body)) != foreign || w.lookups != simulator.LookupsShown {
+		return true
+	}
+	return e.At.Add(w.lag.History).After(sent.Add(-booksAge))
+}
+
+type refundKey struct {
+	order string
+	ore   int64
+}
+
+// statusOnly tells that nobody can know of which refund of an order the API speaks: its books are not ours to read, and
+// another till's refund was carried out.
+func (w *world) statusOnly(o simulator.Order) bool {
+	return w.lookups != simulator.LookupsShown && foreignEnded(o, simulator.RefundDone)
+}
+
+// checkExceeds: a refund is refused as more than is left only if it is, by what the API's books and ours say of the
+// order.
+func (w *world) checkExceeds(r outbox.Request, fx []outbox.Effect) {
+	if len(fx) == 0 || r.State != outbox.StateRejected || r.Reason == nil || r.Reason.Code != outbox.CodeRefundExceeds || r.OrderUUID == "" {
+		return
+	}
+	o, ok := w.sim.Order(r.OrderUUID)
+	if !ok {
+		return
+	}
+	left := oreOf(o.Amount)
+	for _, e := range o.Refunds {
+		if e.Status != simulator.RefundRejected {
+			left -= oreOf(e.Amount)
+		}
+	}
+	for _, other := range w.records() {
+		if other.OrderUUID != r.OrderUUID || other.ID == r.ID || other.Refund == nil {
+			continue
+		}
+		switch other.State {
+		case outbox.StateDeclined, outbox.StateCancelled, outbox.StateRejected, outbox.StateExpired:
+			continue
+		case outbox.StateQueued:
+			if len(other.Submissions) == 0 {
+				continue
+			}
+		default: // it may have been carried out, or was
+		}
+		left -= other.AmountOre
+	}
+	// What is done and what is ours were counted both; so this is less than what is left.
+	if left > 0 && r.AmountOre > 0 && r.AmountOre <= left && !strings.Contains(r.Reason.Message, "of product") {
+		w.fail("%s over %d øre is refused (%s), and more than %d øre of order %s are left: %s", r.ID, r.AmountOre, r.Reason.Message, left, o.UUID, entriesOf(o))
+	}
+}
+
+// cancels: nobody else's order is ever cancelled by us, unless a person gave it to us.
+func (w *world) cancels(order string) {
+	o, ok := w.sim.Order(order)
+	if !ok || tagOf(string(o.Body)) != foreign {
+		return
+	}
+	p := w.current.Load()
+	if p == nil || p.store == nil {
+		return
+	}
+	if r, err := p.store.ByOrder(order); err == nil && r.Settled != nil {
+		return
+	}
+	w.fail("another till's order %s is cancelled", order)
+}
+
+// knowable tells that evidence of a payment is there for whoever looks: a callback named it and was taken, or the mark
+// stands where a search sees it. Who decided otherwise is a person's affair.
+func (w *world) knowable(r outbox.Request, o simulator.Order) bool {
+	switch {
+	case r.Settled != nil || w.older.Load():
+		return false
+	case w.hinted[o.UUID]:
+		return w.lookups != simulator.LookupsShown || w.lag.References >= 0
+	}
+	return w.searchable() && r.MarksShown() && len(r.Submissions) > 0
+}

@@ -1,0 +1,148 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tillpost/outbox"
+)
+
+// lagsBlob is where it is kept how long the API took to show what it had told.
+const lagsBlob = "lags"
+
+const (
+	// leastLag is what a lag counts for at least: one that was never seen to lag may do so a little.
+	leastLag = 100 * time.Millisecond
+	// lagNone stands for the lag of what is not ours to look at: nothing is to be waited for.
+	lagNone = time.Nanosecond
+	// lagMeasures bounds how often the list is asked for to measure its lag, once one is known.
+	lagMeasures = 10 * time.Second
+	// lagGivesUp is how long an order is waited for in the list.
+	lagGivesUp = 15 * time.Minute
+)
+
+// lags are the longest times seen between the API's own word of an order or a refund of ours and its list, or its books,
+// showing it. Whatever was made just now may be missing from a look for as long. It may be used by several goroutines at
+// once.
+type lags struct {
+	store Outbox
+	log   *slog.Logger
+
+	// first is called once the list's lag is measured for the first time: what waits for it need not wait so long.
+	first func()
+
+	mu   sync.Mutex
+	kept keptLags
+	// waiting is since when the list lacks an order of which the API told, as far as that is being measured.
+	waiting time.Time
+	at      time.Time // of the last measurement's begin
+	busy    bool      // one is under way
+}
+
+// keptLags are in milliseconds; 0: none was measured yet.
+type keptLags struct {
+	List  int64 `json:"list,omitempty"`
+	Books int64 `json:"books,omitempty"`
+}
+
+func newLags(store Outbox, log *slog.Logger) *lags {
+	l := &lags{store: store, log: log}
+	raw, err := store.GetBlob(lagsBlob)
+	if err == nil && len(raw) > 0 {
+		err = json.Unmarshal(raw, &l.kept)
+	}
+	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
+		log.Warn("started without the measured lags of the API's look-ups; they are measured again", "err", err)
+		l.kept = keptLags{}
+	}
+	return l
+}
+
+// list is the list's lag, 0 while none was measured. One that is being measured and is longer already counts.
+func (l *lags) list() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lag := lasts(l.kept.List)
+	if lag > 0 && !l.waiting.IsZero() {
+		lag = max(lag, time.Since(l.waiting))
+	}
+	return lag
+}
+
+// books is the lag of the books, 0 while none was measured.
+func (l *lags) books() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return lasts(l.kept.Books)
+}
+
+func lasts(kept int64) time.Duration {
+	if kept == 0 {
+		return 0
+	}
+	return max(time.Duration(kept)*time.Millisecond, leastLag)
+}
+
+// begin reports whether the lag of an order that was made just now is to be measured; then end has to be called.
+func (l *lags) begin(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy || l.kept.List > 0 && now.Sub(l.at) < lagMeasures {
+		return false
+	}
+	l.busy, l.at = true, now
+	return true
+}
+
+// lacking notes that the list did not show the order that is being measured, of which the API told at word.
+func (l *lags) lacking(word time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting = word
+}
+
+func (l *lags) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.busy, l.waiting = false, time.Time{}
+}
+
+// listShowed takes how long it took the list to show an order, booksShowed the books a refund.
+func (l *lags) listShowed(ctx context.Context, took time.Duration) {
+	first := l.list() == 0
+	l.keep(ctx, took, func(k *keptLags) *int64 { return &k.List })
+	if first {
+		l.first()
+	}
+}
+
+func (l *lags) booksShowed(ctx context.Context, took time.Duration) {
+	first := l.books() == 0
+	l.keep(ctx, took, func(k *keptLags) *int64 { return &k.Books })
+	if first {
+		l.first()
+	}
+}
+
+// keep keeps the longest; what differs by less than a tenth costs no write.
+func (l *lags) keep(ctx context.Context, took time.Duration, of func(*keptLags) *int64) {
+	l.mu.Lock()
+	kept := of(&l.kept)
+	if known, least := lasts(*kept), max(took, leastLag); least <= known+known/10 {
+		l.mu.Unlock()
+		return
+	}
+	*kept = max(took, leastLag).Milliseconds()
+	raw, err := json.Marshal(l.kept)
+	l.mu.Unlock()
+	if err == nil {
+		err = l.store.PutBlob(ctx, lagsBlob, raw)
+	}
+	if err != nil && ctx.Err() == nil {
+		l.log.Warn("a measured lag could not be kept on disk; it is measured again after a restart", "err", err)
+	}
+}

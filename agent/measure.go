@@ -1,0 +1,104 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"tillpost/api"
+)
+
+// measure is one measurement of how long the list lags behind the API's own word of an order.
+type measure struct {
+	uuid string
+	word time.Time // when the API told of it
+	next time.Time // when the list is to be asked for next
+	wait time.Duration
+}
+
+const (
+	measureFirst = 500 * time.Millisecond
+	measureMost  = 30 * time.Second
+	// measureInFull is how many orders a list may hold that is read in full to measure its lag; a longer one is asked for
+	// what is still sent.
+	measureInFull = 2000
+)
+
+// told notes an order that the API has just taken, and has the list's lag measured by it.
+func (c *reconciler) told(uuid string) {
+	c.evidence.told(uuid)
+	now := time.Now()
+	if !c.lags.begin(now) {
+		return
+	}
+	c.mu.Lock()
+	c.measures = append(c.measures, measure{uuid: uuid, word: now, next: now, wait: measureFirst})
+	c.mu.Unlock()
+	c.nudge()
+}
+
+// nextLook is when something is to be done that nobody asks for.
+func (c *reconciler) nextLook() time.Duration {
+	switch {
+	case c.measured != nil:
+		return max(time.Until(c.measured.next), 0)
+	case len(c.rest) > 0:
+		return restPace
+	}
+	return time.Hour
+}
+
+// measure goes on with the measurement that is under way, or begins the next.
+func (c *reconciler) measure(ctx context.Context) {
+	if c.measured == nil {
+		c.mu.Lock()
+		if len(c.measures) > 0 {
+			first := c.measures[0]
+			c.measured, c.measures = &first, c.measures[1:]
+		}
+		c.mu.Unlock()
+	}
+	m := c.measured
+	if m == nil || time.Now().Before(m.next) {
+		return
+	}
+	listed := c.asks(ctx, m)
+	switch {
+	case c.measured == nil: // the list has shown it
+		return
+	case !listed, !c.rights.searchable(), time.Since(m.word) > lagGivesUp:
+		c.measured = nil
+		c.lags.end()
+		return
+	}
+	c.lags.lacking(m.word)
+	m.next = time.Now().Add(m.wait)
+	m.wait = min(2*m.wait, measureMost)
+}
+
+// asks asks for the list once; false where it could not be read, which says nothing of its lag.
+func (c *reconciler) asks(ctx context.Context, m *measure) bool {
+	if c.baseline == nil || len(c.baseline.hashes) <= measureInFull {
+		l, _ := c.readList(ctx, nil)
+		return l != nil
+	}
+	shown := false
+	reply := c.api.OrderStatuses(ctx, "SENT", func(o api.OrderStatus) error {
+		shown = shown || o.UUID == m.uuid
+		return nil
+	})
+	if shown && reply.Outcome == api.OutcomeAccepted {
+		c.measuredNow(ctx)
+		return true
+	}
+	// An order that has ended is not among what is still sent, however long the list lags.
+	status, own := c.api.PaymentStatus(ctx, m.uuid)
+	return reply.Outcome == api.OutcomeAccepted && own.Outcome == api.OutcomeAccepted && status.State == api.PaymentPending
+}
+
+// measuredNow ends the measurement: the list has shown the order.
+func (c *reconciler) measuredNow(ctx context.Context) {
+	c.lags.listShowed(ctx, time.Since(c.measured.word))
+	c.measured = nil
+	c.lags.end()
+	c.tryDetails(ctx)
+}

@@ -1,0 +1,104 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"tillpost/outbox"
+)
+
+// strangersBlob is where it is kept what this outbox should know and does not, marks and statuses, so that each is told of
+// once: an operator who has accepted this copy is not asked again.
+const strangersBlob = "strangers"
+
+// strangersMost bounds them.
+const strangersMost = 1000
+
+// statusHeard takes a status that the broker retains. One at a higher revision than ours, or of a request that we have never
+// seen and that has not ended, was told by a newer copy of this outbox than the one that runs.
+func (a *Agent) statusHeard(topic string, payload []byte) {
+	id := a.topics.StatusID(topic)
+	var s struct {
+		RequestID string `json:"requestId"`
+		Revision  uint64 `json:"revision"`
+		Final     bool   `json:"final"`
+		State     string `json:"state"`
+	}
+	if id == "" || json.Unmarshal(payload, &s) != nil || s.RequestID != id || s.Revision == 0 {
+		return // what is no status of ours tells nothing
+	}
+	r, err := a.store.Lookup(id)
+	switch known := err == nil || errors.Is(err, outbox.ErrPruned); {
+	case !known && !errors.Is(err, outbox.ErrNotFound):
+		a.log.Warn("a retained status could not be compared with the outbox", "request", id, "err", err)
+	case known && s.Revision > r.Revision:
+		a.unknown(fmt.Sprint("status ", id, " ", s.Revision), fmt.Sprintf("the broker holds the status %s of request %s at revision %d, this outbox has it at %d", s.State, id, s.Revision, r.Revision))
+	case !known && !s.Final:
+		a.unknown(fmt.Sprint("status ", id, " ", s.Revision), fmt.Sprintf("the broker holds the status %s of request %s, which this outbox has never seen", s.State, id))
+	}
+}
+
+// olderThan stops sending: this is an older copy of the outbox than one that was at work, put back at the same generation.
+func (a *Agent) olderThan(found string) {
+	ctx := a.lanes.ctx
+	a.rolledBack(found + "; it is an older copy, and what is open in it is in doubt")
+	doubted, err := a.store.Distrust(ctx, a.store.Identity().Generation)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		a.log.Error("the open requests could not be put in doubt; nothing is sent all the same", "err", err)
+	case doubted > 0:
+		a.log.Warn("the open requests are in doubt", "requests", doubted)
+		a.lanes.takeUpDoubts(ctx)
+	}
+}
+
+// stranger takes an order that bears a mark of this outbox which it does not know: a newer copy has placed it.
+func (a *Agent) stranger(mark, orderUUID string) {
+	a.unknown(mark, fmt.Sprintf("the API holds order %s, which was placed from this outbox and which it does not know", orderUUID))
+}
+
+// unknown takes something that only a newer copy of this outbox can have made, under a name of its own. What turns up soon after
+// an operator has accepted this copy was made before that, and is accepted with it.
+func (a *Agent) unknown(name, found string) {
+	ctx := a.lanes.ctx
+	a.strange.Lock()
+	defer a.strange.Unlock()
+	known, err := a.strangers()
+	if err != nil {
+		a.log.Warn("what is not known could not be read; it is told of anew", "err", err)
+	}
+	switch {
+	case slices.Contains(known, name):
+		return
+	case a.clock.Now().Time().Before(a.intake.forgotten.until):
+		a.log.Warn("something of the newer copy turned up that an operator has accepted to go on without", "found", found)
+	default:
+		a.olderThan(found)
+	}
+	known = append(known, name)
+	if err := a.keepStrangers(ctx, known[max(0, len(known)-strangersMost):]); err != nil && ctx.Err() == nil {
+		a.log.Warn("what is not known could not be kept; it is told of anew after a restart", "err", err)
+	}
+}
+
+func (a *Agent) strangers() (known []string, err error) {
+	raw, err := a.store.GetBlob(strangersBlob)
+	if errors.Is(err, outbox.ErrNotFound) {
+		return nil, nil
+	}
+	if err == nil && len(raw) > 0 {
+		err = json.Unmarshal(raw, &known)
+	}
+	return known, err
+}
+
+func (a *Agent) keepStrangers(ctx context.Context, known []string) error {
+	raw, err := json.Marshal(known)
+	if err != nil {
+		return err
+	}
+	return a.store.PutBlob(ctx, strangersBlob, raw)
+}

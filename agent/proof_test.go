@@ -1,0 +1,386 @@
+package agent_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/govalues/decimal"
+
+	"tillpost/api/simulator"
+)
+
+// callbacksOn has the API call the agent back.
+const callbacksOn = "[callback]\nlisten = \"127.0.0.1:9721\"\npublic_url = \"http://127.0.0.1:9721\"\n"
+
+// orderWith publishes the example order with references of the till's own.
+func (w *world) orderWith(terminal, id, referenceNo, customerReference string) {
+	w.Helper()
+	order := strings.Replace(exampleOrder(time.Now().Format("02 Jan, 2006")),
+		`"referenceNo": "","customerReference": "3500"`, fmt.Sprintf(`"referenceNo": %q,"customerReference": %q`, referenceNo, customerReference), 1)
+	w.send(terminal, "orders", fmt.Sprintf(`{"requestId":%q,"order":%s}`, id, order))
+}
+
+// oneOrder checks that exactly so many orders came to exist.
+func (w *world) wantOrders(n int) {
+	w.Helper()
+	if got := len(w.sim.Orders()); got != n {
+		w.Errorf("%d orders exist, want %d", got, n)
+	}
+}
+
+const badGateway = "<html>502 Bad Gateway</html>"
+
+// TestACallbackIsNotForgotten: "busy", but created; nothing else can tell, and the customer pays. What the callback names is asked
+// for until it is judged, over failing checks and a restart, and nothing is sent again before that.
+func TestACallbackIsNotForgotten(t *testing.T) {
+	for name, c := range map[string]struct {
+		own  bool // both references are the till's own
+		fail simulator.Action
+	}{
+		"our mark, details fail for a minute":      {false, simulator.Refuse(510, "Execution Exception Occurred", "somethingWentWrong")},
+		"our mark, details are a page":             {false, simulator.Page(403)},
+		"our mark, details are missing":            {false, simulator.Refuse(404, "Not Found", "orderNotFound")},
+		"our mark, details are slow":               {false, simulator.DelayReply(20 * time.Second)},
+		"references of the till, details fail":     {true, simulator.Page(502)},
+		"references of the till, details are slow": {true, simulator.DelayReply(20 * time.Second)},
+	} {
+		for _, restart := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, restart), func(t *testing.T) {
+				inWorld(t, callbacksOn, func(w *world) {
+					w.sale(bergen, "measures") // the list's lag
+					w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Times: -1, For: 2 * time.Minute, Do: simulator.Page(502)})
+					w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderDetails, Times: -1, For: time.Minute, Do: c.fail})
+					w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyButCreated()})
+					if c.own {
+						w.orderWith(oslo, "o", "till-7", "3500")
+					} else {
+						w.order(oslo, "o")
+					}
+					w.eventuallyOrFail(func() bool { // it is kept, and that is told
+						all := w.sim.Orders()
+						calls := all[len(all)-1].Callbacks
+						return len(calls) > 0 && calls[0].Status == 204
+					})
+					if restart {
+						w.restart()
+					}
+					w.until(90*time.Second, oslo, "o", "paid")
+					w.wantOrders(2)
+				})
+			})
+		}
+	}
+}
+
+// TestACallbackWhereDetailsAreNotOurs: a payment status call that knows the order is enough then; the order is followed, and never
+// taken off its terminal.
+func TestACallbackWhereDetailsAreNotOurs(t *testing.T) {
+	inWorld(t, callbacksOn, func(w *world) {
+		w.sale(bergen, "s")
+		time.Sleep(3 * time.Minute) // it is established that look-ups are not ours
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpPaymentStatus, Terminal: oslo, Times: 2, Do: simulator.Page(502)})
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropAfter()})
+		w.order(oslo, "o")
+		w.until(time.Minute, oslo, "o", "paid")
+		w.wantOrders(2)
+	}, func(o *simulator.Options) { o.Lookups = simulator.LookupsForbidden })
+}
+
+// TestAForgedCallbackAdoptsNothing: an order of another till or of another amount, or one that does not exist, is turned down, and
+// nobody's pending order is cancelled for it.
+func TestAForgedCallbackAdoptsNothing(t *testing.T) {
+	for name, own := range map[string]bool{"our mark is to be seen": false, "it is not": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, callbacksOn+"", func(w *world) {
+				dearer, err := w.sim.PlaceElsewhere(simulator.Elsewhere{Terminal: bergen, Amount: decimal.MustNew(420000, 2), Reference: "till-7"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				other := w.foreign(bergen)
+				if err := w.sim.SetNextCustomers(oslo, simulator.WalkAway()); err != nil {
+					t.Fatal(err)
+				}
+				w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropAfter()})
+				w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Times: -1, For: time.Minute, Do: simulator.Page(502)})
+				if own {
+					w.orderWith(oslo, "o", "till-7", "3500")
+				} else {
+					w.order(oslo, "o")
+				}
+				w.until(5*time.Second, oslo, "o", "in_doubt")
+				all := w.sim.Orders()
+				for _, uuid := range []string{dearer, other, "ODR0"} {
+					if err := w.sim.Forge(all[len(all)-1].UUID, simulator.Forgery{Order: uuid, Approved: true}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if own { // it can't be told from others, and was never named
+					w.until(12*time.Minute, oslo, "o", "unresolved")
+				} else {
+					w.until(7*time.Minute, oslo, "o", "cancelled") // found, and its customer did not come
+				}
+				for _, uuid := range []string{dearer, other} {
+					if o, _ := w.sim.Order(uuid); o.Status != simulator.Sent && o.Status != simulator.Paid {
+						t.Errorf("another's order %s is %s", uuid, o.Status)
+					}
+				}
+				if s := w.now(oslo, "o"); s.OrderUUID == dearer || s.OrderUUID == other {
+					t.Errorf("adopted %s", s.OrderUUID)
+				}
+			}, func(o *simulator.Options) { o.Customer = simulator.WalkAway() })
+		})
+	}
+}
+
+// TestWhatOnlyACallbackNamedIsNotCancelled: the till's own references and our amount are enough to follow an order, not to take it off
+// its terminal.
+func TestWhatOnlyACallbackNamedIsNotCancelled(t *testing.T) {
+	inWorld(t, callbacksOn, func(w *world) {
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropAfter()})
+		w.orderWith(oslo, "o", "till-7", "3500")
+		w.until(5*time.Second, oslo, "o", "in_doubt")
+		uuid := w.sim.Orders()[0].UUID
+		if err := w.sim.Forge(uuid, simulator.Forgery{Order: uuid, Approved: true}); err != nil {
+			t.Fatal(err)
+		}
+		w.until(5*time.Second, oslo, "o", "awaiting_customer")
+		w.until(6*time.Minute, oslo, "o", "unresolved")
+		if n := w.sim.Count(simulator.OpCancel); n != 0 {
+			t.Errorf("%d cancels", n)
+		}
+		if err := w.sim.Settle(uuid, simulator.Pays); err != nil {
+			t.Fatal(err)
+		}
+		if s := w.until(2*time.Minute, oslo, "o", "paid"); !s.Late {
+			t.Errorf("told %+v, want it late", s)
+		}
+	}, func(o *simulator.Options) { o.Customer = simulator.WalkAway() })
+}
+
+// TestAPageIsNoLeave: whatever page of a proxy stands in the place of list or details, for a moment or for minutes, a busy terminal is
+// not tried again for it.
+func TestAPageIsNoLeave(t *testing.T) {
+	for _, op := range []simulator.Operation{simulator.OpOrderStatuses, simulator.OpOrderDetails} {
+		for _, code := range []int{200, 403, 404, 502} {
+			t.Run(fmt.Sprint(op, code), func(t *testing.T) {
+				inWorld(t, "", func(w *world) {
+					w.sale(bergen, "measures")
+					w.foreign(bergen) // so that there is something to look into
+					w.sim.Inject(simulator.Fault{Operation: op, Times: -1, For: 4 * time.Minute, Do: simulator.Page(code)})
+					w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyButCreated()})
+					w.order(oslo, "hidden")
+					time.Sleep(4 * time.Minute)
+					w.until(30*time.Second, oslo, "hidden", "paid")
+					w.wantOrders(3)
+				})
+			})
+		}
+	}
+}
+
+// TestAListThatLags: a busy create is not repeated before the list must show what came of it, and is looked for after the end of
+// its second attempt too.
+func TestAListThatLags(t *testing.T) {
+	for _, lag := range []time.Duration{10 * time.Second, 3 * time.Minute} {
+		for _, newest := range []bool{false, true} {
+			t.Run(fmt.Sprint(lag, newest), func(t *testing.T) {
+				inWorld(t, "", func(w *world) {
+					w.sim.SetLag(simulator.Lag{List: lag})
+					w.sim.SetNewestFirst(newest)
+					w.sale(bergen, "measures")
+					time.Sleep(lag + time.Minute)
+					w.restart() // what was measured is kept
+					w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyButCreated()})
+					w.order(oslo, "hidden")
+					w.until(lag+40*time.Second, oslo, "hidden", "paid")
+					w.wantOrders(2)
+				})
+			})
+		}
+	}
+}
+
+// TestAListThatLagsMoreThanItEverDid: then a second order comes to exist; but whatever was called busy and sent again is looked for
+// after its end, and a person knows.
+func TestAListThatLagsMoreThanItEverDid(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(bergen, "measures")
+		w.sim.SetLag(simulator.Lag{List: 5 * time.Minute})
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyButCreated()})
+		w.order(oslo, "hidden")
+		w.until(time.Minute, oslo, "hidden", "paid")
+		if !w.eventually(20*time.Minute, func() bool { _, p := w.agentState(); return slices.Contains(p, "furtherOrderPaid") }) {
+			t.Error("nobody is told of the second payment")
+		}
+	})
+}
+
+// TestReferencesThatComeLate: an order whose references are null is not one without a mark.
+func TestReferencesThatComeLate(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(bergen, "measures")
+		w.sim.SetLag(simulator.Lag{References: 40 * time.Second})
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyButCreated()})
+		w.order(oslo, "hidden")
+		w.until(time.Minute, oslo, "hidden", "paid")
+		w.wantOrders(2)
+	})
+}
+
+// TestARefusalAfterBusyIsLookedInto: "this exists already" may speak of our own attempt, which was called busy.
+func TestARefusalAfterBusyIsLookedInto(t *testing.T) {
+	for name, created := range map[string]bool{"created": true, "not created": false} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, "", func(w *world) {
+				w.sim.SetLag(simulator.Lag{List: 8 * time.Second})
+				w.sale(bergen, "measures")
+				time.Sleep(30 * time.Second)
+				busy, want := simulator.BusyReply(), "rejected"
+				if created {
+					busy, want = simulator.BusyButCreated(), "paid"
+					// The search before the repeat comes back in full without it: so far the list has never lagged so long.
+					w.sim.SetLag(simulator.Lag{List: 20 * time.Second})
+				}
+				w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: busy})
+				w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.Refuse(400, "Conflict of Business Logic", "orderProductsNotFound")})
+				w.order(oslo, "o")
+				s := w.until(3*time.Minute, oslo, "o", want)
+				if !slices.Contains(w.states("o"), "in_doubt") {
+					t.Errorf("states %v", w.states("o"))
+				}
+				if !created && s.Reason.Code != "orderProductsNotFound" {
+					t.Errorf("reason %+v", s.Reason)
+				}
+				w.until(5*time.Second, bergen, "measures", "paid")
+			})
+		})
+	}
+}
+
+// TestAReplyThatContradictsItself is doubt, whichever side says no.
+func TestAReplyThatContradictsItself(t *testing.T) {
+	for _, code := range []int{429, 401, 403, 400} {
+		for _, side := range []simulator.Side{simulator.BothSides, simulator.SideHTTP, simulator.SideBody} {
+			t.Run(fmt.Sprint(code, side), func(t *testing.T) {
+				inWorld(t, "", func(w *world) {
+					w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.Contradict(code, side, "")})
+					w.order(oslo, "o")
+					w.until(2*time.Minute, oslo, "o", "paid")
+					w.wantOrders(1)
+					if n := w.creates(); n != 1 {
+						t.Errorf("%d creates", n)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestAnOutageThatAnswers: a gateway that has a page for everything is no API. It is told as an outage, ends no deadline, and costs only
+// the doubts that were under way when it began.
+func TestAnOutageThatAnswers(t *testing.T) {
+	for _, code := range []int{502, 503, 200} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			inWorld(t, "", func(w *world) {
+				w.sale(bergen, "measures")
+				w.sim.Inject(simulator.Fault{Times: -1, For: 40 * time.Minute, Do: simulator.Page(code)})
+				for i := range 3 {
+					w.order(oslo, fmt.Sprint("o", i))
+					w.order(bergen, fmt.Sprint("b", i))
+				}
+				if !w.eventually(15*time.Second, func() bool { s, p := w.agentState(); return s == "degraded" && slices.Contains(p, "apiUnreachable") }) {
+					t.Error("the outage is not told")
+				}
+				time.Sleep(9 * time.Minute)
+				doubts := 0
+				for i := range 3 {
+					for terminal, id := range map[string]string{oslo: fmt.Sprint("o", i), bergen: fmt.Sprint("b", i)} {
+						switch s := w.now(terminal, id); s.State {
+						case "in_doubt":
+							doubts++
+						case "queued":
+							if s.Waiting == nil || s.Waiting.Code != "apiUnreachable" && s.Waiting.Code != "behind" {
+								t.Errorf("%s waits %+v", id, s.Waiting)
+							}
+						default:
+							t.Errorf("%s is %s", id, s.State)
+						}
+					}
+				}
+				if doubts > 2 || w.creates() > 3 {
+					t.Errorf("%d doubts, %d creates", doubts, w.creates())
+				}
+				time.Sleep(30 * time.Minute)
+				if states := w.states("o0"); slices.Contains(states, "unresolved") {
+					t.Errorf("ended without the API's word: %v", states)
+				}
+			})
+		})
+	}
+}
+
+// TestARefusedTokenEndsNoDeadline: 401 and 429 are no word on an order.
+func TestARefusedTokenEndsNoDeadline(t *testing.T) {
+	for name, action := range map[string]simulator.Action{
+		"401": simulator.Refuse(401, "Unauthorized", "unauthenticated"), "429": simulator.Refuse(429, "Too Many Requests", "tooManyAttempts"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, "", func(w *world) {
+				if err := w.sim.SetNextCustomers(oslo, simulator.WalkAway()); err != nil {
+					t.Fatal(err)
+				}
+				w.order(oslo, "o")
+				w.until(5*time.Second, oslo, "o", "awaiting_customer")
+				w.sim.Inject(simulator.Fault{Times: -1, For: 20 * time.Minute, Do: action})
+				time.Sleep(20*time.Minute - time.Second)
+				if states := w.states("o"); states[len(states)-1] != "awaiting_customer" {
+					t.Errorf("states %v", states)
+				}
+				w.until(10*time.Minute, oslo, "o", "cancelled")
+			})
+		})
+	}
+}
+
+// TestResendAfterIsObeyed even where it is shorter than the pace of the polls.
+func TestResendAfterIsObeyed(t *testing.T) {
+	inWorld(t, "resend_after = \"3s\"\npoll_interval = \"20s\"", func(w *world) {
+		if err := w.sim.SetNextCustomers(oslo, simulator.WalkAway()); err != nil {
+			t.Fatal(err)
+		}
+		w.order(oslo, "o")
+		w.until(time.Second, oslo, "o", "awaiting_customer")
+		time.Sleep(2900 * time.Millisecond)
+		if n := w.sim.Count(simulator.OpResend); n != 0 {
+			t.Errorf("%d resends before its time", n)
+		}
+		time.Sleep(300 * time.Millisecond)
+		if n := w.sim.Count(simulator.OpResend); n != 1 {
+			t.Errorf("%d resends, want 1", n)
+		}
+	})
+}
+
+// TestFreeTextNamesNobody: what the API writes of a customer in a refund's refusal is told nowhere.
+func TestFreeTextNamesNobody(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(oslo, "o")
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpRefund, Do: simulator.Refuse(400, "Conflict", "The customer Ola Hansen in Storgata 7 (ola@post.example) has no account")})
+		w.send(oslo, "refunds", `{"requestId":"r","orderRequestId":"o","full":true}`)
+		if s := w.until(10*time.Second, oslo, "r", "rejected"); s.Reason.Code != "apiError" || s.Reason.Message == "" {
+			t.Errorf("reason %+v", s.Reason)
+		}
+		told := w.log.String()
+		for _, m := range w.broker.Log() {
+			told += string(m.Payload)
+		}
+		for _, word := range []string{"Hansen", "hansen", "Storgata", "ola@"} {
+			if strings.Contains(told, word) {
+				t.Errorf("%q is told", word)
+			}
+		}
+	})
+}

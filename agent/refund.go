@@ -1,0 +1,113 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+// submitRefund makes the one call that pays back, or that asks for the approval to.
+func (l *lane) submitRefund(r outbox.Request) {
+	conn := l.conn
+	l.conn = nil
+	body, err := refundBody(r)
+	if err != nil {
+		l.post(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeInvalidRequest, Message: "the refund can't be forwarded: " + err.Error()}})
+		return
+	}
+	approving := r.Kind == outbox.KindApproval || r.Refund.Approving
+	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
+		var final bool
+		var reply api.Reply
+		if approving {
+			reply = l.api.RequestApproval(ctx, conn, r.OrderUUID, body)
+		} else {
+			final, reply = l.api.Refund(ctx, conn, r.OrderUUID, body)
+		}
+		if reply.Outcome == api.OutcomeBusy {
+			l.metrics.TerminalBusy(l.terminal)
+		}
+		e := l.eventOf(ctx, reply)
+		if reply.Outcome == api.OutcomeAccepted {
+			e.Type, e.Final = outbox.Accepted, final
+			l.do(func() { l.look(r.Seq).word = time.Now() })
+		}
+		return e
+	})
+}
+
+// queryRefund asks how a refund stands: the order's refund status, which does not say of which refund it is, and its books.
+func (l *lane) queryRefund(r outbox.Request) {
+	l.call(r, outbox.Query, r.OrderUUID, func(ctx context.Context) outbox.Event {
+		return l.statementEvent(ctx, r.OrderUUID)
+	})
+}
+
+func (l *lane) statementEvent(ctx context.Context, orderUUID string) outbox.Event {
+	s := l.readStatement(ctx, orderUUID)
+	if s.failed.Type != 0 {
+		return s.failed
+	}
+	return outbox.Event{Type: outbox.BooksSeen, Books: s.books}
+}
+
+// searchRefund reads the books of the order that a refund pays back: before it is sent, while nobody knows whether it was,
+// and after its end.
+func (l *lane) searchRefund(r outbox.Request) {
+	key := callKey{seq: r.Seq, effect: outbox.Search}
+	if l.underWay(key, r) {
+		return
+	}
+	l.begin(key, r, func(ctx context.Context) func() {
+		s := l.readStatement(ctx, r.OrderUUID)
+		return func() { l.statementRead(r, s) }
+	})
+}
+
+// statementRead takes what the books show. Before a refund is sent it is kept for the next Due, else it is an event of its
+// own.
+func (l *lane) statementRead(asked outbox.Request, s statement) {
+	r, err := l.store.Get(asked.Seq)
+	if err != nil {
+		return
+	}
+	queued := r.State == outbox.StateQueued
+	switch {
+	case s.failed.Type != 0 && r.Entered != asked.Entered:
+		// It answers no question of the present state.
+	case s.failed.Type == 0 && !queued:
+		l.apply(r.Seq, outbox.Event{Type: outbox.BooksSeen, Books: s.books})
+	case s.failed.Type == 0:
+		known := l.look(r.Seq)
+		known.books, known.booksBegun = s.books, s.begun
+		l.moved = true
+		if r.Parked {
+			l.apply(r.Seq, l.dueEvent(r))
+		}
+	case !queued || s.failed.Type == outbox.Ambiguous:
+		l.apply(r.Seq, s.failed)
+	default:
+		retry := max(s.failed.RetryAfter, statementAgain)
+		l.waits(r, s.code, retry)
+		l.wakeAt(r.Seq, outbox.TimerRetry, retry, false)
+	}
+}
+
+// statementAgain is how soon books are asked for again that could not be asked for.
+const statementAgain = 2 * time.Second
+
+// measureBooks takes how long it took the books to show a refund that the API took.
+func (l *lane) measureBooks(r outbox.Request, e outbox.Event) {
+	if e.Type != outbox.BooksSeen || !e.Books.Readable || r.Kind != outbox.KindRefund {
+		return
+	}
+	known := l.looks[r.Seq]
+	if known == nil || known.word.IsZero() || !r.ShownIn(e.Books) {
+		return
+	}
+	took := time.Since(known.word)
+	known.word = time.Time{}
+	l.background(func(ctx context.Context) { l.lags.booksShowed(ctx, took) })
+}

@@ -1,0 +1,126 @@
+package simulator
+
+import "time"
+
+// Lag is how long it takes until a view of the books shows what happened: the real
+// API is several machines, and no document says that they agree. Each view has a
+// lag of its own; the calls that change something act on the books themselves,
+// which never lag. A view never goes back to what was before.
+type Lag struct {
+	// List is of the list and the single status of all kinds of orders (operations 11
+	// and 12): an order is not there until it is over, and a change of status shows
+	// as late.
+	List time.Duration
+	// Details is of operation 13: until it is over an order is not found there, and a
+	// change of its status shows as late.
+	Details time.Duration
+	// Status is of a change of the payment status (operation 5). The order itself is
+	// known there at once.
+	Status time.Duration
+	// RefundStatus is of operation 7, which goes on telling what it told of an older
+	// refund while a new one is asked for and decided.
+	RefundStatus time.Duration
+	// History is of the payment history in the details: the payment, each refund, and
+	// what becomes of it.
+	History time.Duration
+	// References is how long the references in the details are null; negative is for
+	// ever.
+	References time.Duration
+}
+
+// SetLag says how late the views show what happens from now on.
+func (s *Simulator) SetLag(l Lag) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lag = l
+}
+
+// SetNewestFirst says whether the list of all order statuses begins with the newest
+// order.
+func (s *Simulator) SetNewestFirst(newest bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.newestFirst = newest
+}
+
+// SetNegativeHistory says whether a payment history writes what went back as
+// amounts below zero.
+func (s *Simulator) SetNegativeHistory(negative bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.negative = negative
+}
+
+// shown is what a view shows from a moment on.
+type shown[T any] struct {
+	from time.Time
+	what T
+}
+
+// view is all that a view has shown of one thing and will show, in the order of its
+// happening.
+type view[T any] []shown[T]
+
+// add has the view show something when the lag is over, and not before what it
+// showed last.
+func (v *view[T]) add(lag time.Duration, what T) {
+	from := time.Now().Add(lag)
+	if n := len(*v); n > 0 && from.Before((*v)[n-1].from) {
+		from = (*v)[n-1].from
+	}
+	*v = append(*v, shown[T]{from, what})
+}
+
+// now is what the view shows, and false while it shows nothing.
+func (v view[T]) now() (what T, ok bool) {
+	now := time.Now()
+	for i := len(v) - 1; i >= 0; i-- {
+		if !v[i].from.After(now) {
+			return v[i].what, true
+		}
+	}
+	return what, false
+}
+
+// condition is an order's status with the reason of a cancellation.
+type condition struct {
+	status   OrderStatus
+	declined bool
+}
+
+// views are what the API shows of an order, each as late as it is.
+type views struct {
+	list, details, status view[condition]
+	refund                view[RefundStatus]
+	paid                  view[time.Time]
+	references            view[bool]
+}
+
+// enterViews begins to show an order.
+func (s *Simulator) enterViews(o *order) {
+	first := condition{status: o.Status, declined: o.Declined}
+	o.views.list.add(s.lag.List, first)
+	o.views.details.add(s.lag.Details, first)
+	o.views.status.add(0, first)
+	if s.lag.References >= 0 {
+		o.views.references.add(s.lag.References, true)
+	}
+	if !o.PaidAt.IsZero() {
+		o.views.paid.add(s.lag.History, o.PaidAt)
+	}
+}
+
+// setStatus changes an order's status in the books, and in the views when it is time.
+func (s *Simulator) setStatus(o *order, status OrderStatus, declined bool) {
+	o.Status, o.Declined = status, declined
+	now := condition{status, declined}
+	o.views.list.add(s.lag.List, now)
+	o.views.details.add(s.lag.Details, now)
+	o.views.status.add(s.lag.Status, now)
+}
+
+// setPaid dates the payment.
+func (s *Simulator) setPaid(o *order) {
+	o.PaidAt = s.opts.Clock()
+	o.views.paid.add(s.lag.History, o.PaidAt)
+}

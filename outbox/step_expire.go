@@ -1,0 +1,58 @@
+package outbox
+
+// expireIfDue ends what is too old, or of an age that nobody can know any more, once the clock is right.
+func (m *move) expireIfDue() bool {
+	if !m.e.At.Known {
+		return false
+	}
+	left, ok := m.r.LiveFor(m.e.At)
+	switch {
+	case ok && left > 0:
+		return false
+	case m.r.Kind.Laned() && (len(m.r.Hints) > 0 || m.r.Busy > 0 && !m.clearSinceBusy()):
+		m.doubt(nil) // it may have been carried out behind the busy answer
+	case m.r.Kind == KindResolution && m.r.Reason != nil:
+		m.end(StateRejected, m.r.Reason)
+	case !ok:
+		m.end(StateExpired, &Reason{Code: CodeAgeUnknown, Message: "accepted before a restart, while the clock was not known; its age can't be told, so it was not sent"})
+	default:
+		m.end(StateExpired, &Reason{Code: CodeExpired, Message: "not sent within its time to live"})
+	}
+	return true
+}
+
+// clearSinceBusy reports whether nothing is known to have come of the last attempt, which was answered "busy": a search, or
+// a look at the books, that began late enough after it showed nothing, or there is none and the operator takes the API's word.
+// Nothing was sent since, so it may be of any age.
+func (m *move) clearSinceBusy() bool {
+	if m.r.Kind != KindOrder {
+		return m.unchangedSince(m.r.LastBusy())
+	}
+	switch m.e.Search {
+	case SearchClear:
+		return m.e.Seen.After(m.r.LastBusy(), m.listLag())
+	case SearchForbidden:
+		return m.e.Policy.BusyMeans == BusyNotCreated
+	}
+	return false
+}
+
+// waitForClock holds back what can't be aged, or seems too old, while the clock may be wrong.
+func (m *move) waitForClock() bool {
+	if left, ok := m.r.LiveFor(m.e.At); m.e.At.Known || ok && left > 0 {
+		return false
+	}
+	m.do(Effect{Type: Publish, Waiting: m.waiting(WaitClockUnknown, clockAgain)})
+	m.wake(TimerRetry, clockAgain)
+	return true
+}
+
+// expireTimer sets the end of the time to live; while the age can't be told it looks again and again, so that the end
+// is told as soon as the clock is right.
+func (m *move) expireTimer() {
+	left, ok := m.r.LiveFor(m.e.At)
+	if !ok {
+		left = expireAgain
+	}
+	m.wake(TimerExpire, left)
+}

@@ -1,0 +1,178 @@
+package outbox
+
+import (
+	"slices"
+	"time"
+)
+
+// hintsMost bounds the orders that callbacks may name for one request until they are judged.
+const hintsMost = 8
+
+// Hint is an order that a callback with one of our marks named. It is unsigned, so it proves nothing: the order is asked
+// for until what is seen of it says whether it is ours.
+type Hint struct {
+	OrderUUID string  `json:"o"`
+	At        Instant `json:"at"`
+	// Missing is since when the API says that it does not know the order, zero while it does not say so.
+	Missing Instant `json:"ms,omitzero"`
+}
+
+// HintsFull reports whether no further order can be taken as a hint.
+func (r Request) HintsFull() bool { return len(r.Hints) >= hintsMost }
+
+func (r Request) hint(uuid string) int {
+	return slices.IndexFunc(r.Hints, func(h Hint) bool { return h.OrderUUID == uuid })
+}
+
+// hinted keeps the order that a callback named; one that is held already is asked for its status.
+func (m *move) hinted() {
+	uuid := m.e.OrderUUID
+	switch {
+	case uuid == "" && m.r.OrderUUID == "":
+		m.ignore(ignoredStale)
+	case uuid == "" || uuid == m.r.OrderUUID:
+		m.query()
+	case slices.Contains(m.r.Further, uuid):
+		m.do(Effect{Type: Query, OrderUUID: uuid})
+	case m.r.hint(uuid) >= 0:
+		m.askHints()
+	case m.r.HintsFull():
+		m.ignore(ignoredStale)
+	default:
+		m.r.Hints = append(m.r.Hints, Hint{OrderUUID: uuid, At: m.e.At})
+		m.changed()
+		m.askHints()
+	}
+}
+
+// askHints has every order that a callback named looked at. While our own submission is under way its answer comes first.
+func (m *move) askHints() {
+	if m.r.State == StateSending {
+		return
+	}
+	for _, h := range m.r.Hints {
+		m.do(Effect{Type: Judge, OrderUUID: h.OrderUUID})
+	}
+}
+
+// pursueHints keeps the orders that callbacks named looked at in a state just entered, and over restarts.
+func (m *move) pursueHints(before Request) {
+	if len(m.r.Hints) == 0 || m.r.State == StateSending {
+		return
+	}
+	entered := m.r.Entered != before.Entered || m.r.State != before.State
+	if !entered && m.e.Type != Restarted {
+		return
+	}
+	m.fx = slices.DeleteFunc(m.fx, func(f Effect) bool { return f.Type == Ignored })
+	if m.r.State.Final() {
+		m.wakeHints()
+		return
+	}
+	m.askHints()
+}
+
+// wakeHints paces further looks: like a search, and once the request has ended like a payment that may come late, but
+// until its record is pruned.
+func (m *move) wakeHints() {
+	after := m.retryAfter(searchAgain)
+	if m.r.State.Final() {
+		after = watchClosely
+		if m.r.Finished != nil {
+			if since, _ := m.e.At.Since(*m.r.Finished); since < watchClosely {
+				after = watchClosely / 10
+			}
+		}
+	}
+	m.wake(TimerHint, after)
+}
+
+// hintRead judges what was seen of an order that a callback named.
+func (m *move) hintRead() {
+	i := m.r.hint(m.e.OrderUUID)
+	if i < 0 {
+		m.ignore(ignoredStale)
+		return
+	}
+	verdict := m.e.Order.judge()
+	h := &m.r.Hints[i]
+	switch {
+	case verdict == hintMarked, verdict == hintUnmarked:
+		m.takeHint(verdict == hintUnmarked)
+	case verdict == hintRefused, verdict == hintMissing && m.missingFor(*h) >= m.e.Policy.DoubtHold:
+		m.dropHint()
+	case verdict == hintMissing && h.Missing == (Instant{}):
+		h.Missing = m.e.At
+		m.changed()
+		m.wakeHints()
+	case m.e.Order.Details == DetailsRead && h.Missing != (Instant{}):
+		h.Missing = Instant{} // it is there after all
+		m.changed()
+		m.wakeHints()
+	default:
+		m.wakeHints()
+	}
+}
+
+func (m *move) missingFor(h Hint) time.Duration {
+	if h.Missing == (Instant{}) {
+		return -1
+	}
+	d, _ := m.e.At.Since(h.Missing)
+	return d
+}
+
+// dropHint forgets an order that is not ours; what waited for that goes on.
+func (m *move) dropHint() {
+	m.forgetHint(m.e.OrderUUID)
+	m.changed()
+	if len(m.r.Hints) == 0 && m.r.State == StateQueued {
+		m.wake(TimerRetry, 0)
+	}
+}
+
+func (m *move) forgetHint(uuid string) {
+	m.r.Hints = slices.DeleteFunc(m.r.Hints, func(h Hint) bool { return h.OrderUUID == uuid })
+}
+
+// takeHint takes an order that a callback named for ours. Where no mark of ours is to be seen in it, it is not proven:
+// it is never cancelled by us, and beside an order that we hold it is kept in mind until it is paid or gone.
+func (m *move) takeHint(unmarked bool) {
+	if m.r.OrderUUID == "" {
+		m.r.Unmarked = unmarked
+		if m.r.State.Final() {
+			m.lateFind()
+			return
+		}
+		m.adopt()
+		return
+	}
+	if unmarked && m.e.Status == StatusPending {
+		m.wakeHints()
+		return
+	}
+	if unmarked && m.e.Status != StatusPaid {
+		m.dropHint()
+		return
+	}
+	m.forgetHint(m.e.OrderUUID)
+	if m.r.State.Final() && !unmarked {
+		m.lateFind()
+	} else {
+		m.further() // what is not proven does not take the place of what is
+		m.watch()
+	}
+	if m.r.hint(m.e.OrderUUID) < 0 && !m.told() {
+		m.changed()
+	}
+}
+
+// told reports whether this step has made a durable change.
+func (m *move) told() bool {
+	return slices.ContainsFunc(m.fx, func(f Effect) bool { return f.Type == Publish && f.Waiting == nil })
+}
+
+// Names reports whether an order is on record with this request: held, found beyond that, or named by a callback.
+func (r Request) Names(orderUUID string) bool {
+	return orderUUID == "" || orderUUID == r.OrderUUID || r.hint(orderUUID) >= 0 || slices.Contains(r.Further, orderUUID)
+}

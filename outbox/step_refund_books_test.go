@@ -1,0 +1,322 @@
+package outbox
+
+import (
+	"testing"
+	"time"
+)
+
+// booksAt dates the books that an event brings by the time since a moment.
+func booksAt(e Event, since Instant, begun, answered time.Duration) Event {
+	e.Books.Seen = Seen{Begun: since.Add(begun), Answered: since.Add(answered)}
+	return e
+}
+
+// TestARefundAsksForTheBooks before anything of it is sent, whatever it knows from before.
+func TestARefundAsksForTheBooks(t *testing.T) {
+	t.Parallel()
+	named := stepRefund()
+	named.OrderUUID, named.Target = "", "till-1"
+	broken := booksAt(evRefundDue, stepStart, 0, 0)
+	broken.Books.Seen.Broken = true
+	for name, e := range map[string]Event{
+		"never read":          dueWithBooks(booksUnread),
+		"six seconds old":     booksAt(evRefundDue, stepStart, -6*time.Second, -6*time.Second),
+		"before an outage":    broken,
+		"only the status":     dueWithBooks(Books{Status: StatusRefundNone, StatusRead: true}),
+		"not ours, long ago":  booksAt(dueWithBooks(booksBlind), stepStart, -time.Minute, -time.Minute),
+		"begun, not answered": {Type: Due, Books: Books{Readable: true, Seen: Seen{Begun: stepStart}}, Ledger: evRefundDue.Ledger},
+	} {
+		for _, r := range []Request{stepRefund(), stepApproval(), named} {
+			after, fx := stepAt(r, e, stepStart)
+			if after.State != StateQueued || countFx(fx, Search, "") != 1 || countFx(fx, Submit, "") != 0 {
+				t.Errorf("%s: %v, %v", name, after.State, effectWords(fx, true))
+			}
+			if after.OrderUUID != "order1" || (after.Revision != r.Revision) != (r.OrderUUID == "") {
+				t.Errorf("%s: order %q, revision %d", name, after.OrderUUID, after.Revision)
+			}
+		}
+	}
+	wantState(t, journey(t, stepRefund(), dueWithBooks(booksBlind)), StateSending, "")
+}
+
+// TestUnreadableBooks keep a refund beside its lane, not in it, and it ends like any other that was never sent.
+func TestUnreadableBooks(t *testing.T) {
+	t.Parallel()
+	full := stepRefund()
+	full.AmountOre, full.Refund = 0, &Refund{Full: true}
+	for name, unread := range map[string]Event{"failed": evAmbiguous, "half a look": {Type: BooksSeen, Books: Books{StatusRead: true}}} {
+		for _, r := range []Request{stepRefund(), full} {
+			parked, fx := stepAt(r, unread, stepStart.Add(time.Second))
+			if !parked.Parked || parked.InQueue() || parked.Waiting == nil || parked.Waiting.Code != WaitAPIError {
+				t.Fatalf("%s: %+v", name, parked)
+			}
+			wantWake(t, fx, TimerRetry, booksAgain)
+			if again, fx := stepAt(parked, unread, stepStart.Add(time.Minute)); again.Revision != parked.Revision {
+				t.Errorf("%s: told again and again", name)
+			} else {
+				wantWake(t, fx, TimerRetry, booksAgain)
+			}
+			back := journey(t, parked, evRefundDue)
+			if back.State != StateQueued || back.Parked || back.Waiting != nil || !back.InQueue() {
+				t.Errorf("%s: readable again: %+v", name, back)
+			}
+			wantState(t, journey(t, back, evRefundDue), StateSending, "")
+			wantState(t, journey(t, parked, Event{Type: Expired, At: stepStart.Add(24 * time.Hour)}), StateExpired, CodeExpired)
+			wantState(t, journey(t, parked, evWish), StateCancelled, CodeCancelled)
+			if restarted := journey(t, parked, Event{Type: Restarted}); !restarted.InQueue() {
+				t.Errorf("%s: beside its lane after a restart, and nothing wakes it", name)
+			}
+		}
+	}
+	busy := journey(t, stepRefund(), evRefundDue, evBusy, evAmbiguous)
+	if !busy.Parked || busy.State != StateQueued {
+		t.Errorf("after a busy answer: %+v", busy)
+	}
+	wantState(t, journey(t, busy, Event{Type: Expired, At: stepStart.Add(24 * time.Hour)}), StateInDoubt, "")
+}
+
+// TestABusyRefundIsLookedUpFirst: books read when they must have shown it by now, without any change, allow the repeat.
+func TestABusyRefundIsLookedUpFirst(t *testing.T) {
+	t.Parallel()
+	const lag = 20 * time.Second
+	busy := journey(t, stepRefund(), evRefundDue, Event{Type: Busy, BooksLag: lag})
+	blindBefore := journey(t, stepRefund(), dueWithBooks(Books{NotOurs: true, Status: StatusRefundNone, StatusRead: true}), Event{Type: Busy, BooksLag: lag})
+	blind := func(s OrderStatus) Books { return Books{NotOurs: true, Status: s, StatusRead: true} }
+	unmeasured := func(e *Event) { e.BooksLag = 0 }
+	doubts := func(e *Event) { e.Policy.BusyMeans = BusyDoubt }
+	for name, c := range map[string]struct {
+		r     Request
+		books Books
+		begun time.Duration
+		now   time.Duration
+		set   func(*Event)
+		want  string
+	}{
+		"no change":                         {busy, booksClear, lag, lag + time.Second, nil, "sent"},
+		"no change, though it means doubt":  {busy, booksClear, lag, lag + time.Second, doubts, "sent"},
+		"no change, before the lag":         {busy, booksClear, lag - ms, lag + time.Second, nil, "asks"},
+		"no change, a minute ago":           {busy, booksClear, lag, lag + time.Minute, nil, "asks"},
+		"the lag is not over":               {busy, booksClear, ms, lag - time.Second, nil, "waits"},
+		"the lag was never measured":        {busy, booksClear, lag, lag + time.Second, unmeasured, "waits"},
+		"the amount is done":                {busy, stepBooks(StatusRefunded, ore42Done), lag, lag + time.Second, nil, "doubt"},
+		"the amount is under way":           {busy, stepBooks(StatusRefundPending, ore42Pending), lag, lag + time.Second, nil, "doubt"},
+		"another amount":                    {busy, stepBooks(StatusRefunded, ore10Done), lag, lag + time.Second, nil, "doubt"},
+		"only the status":                   {busy, stepBooks(StatusRefundPending), lag, lag + time.Second, nil, "doubt"},
+		"not to be read":                    {busy, Books{StatusRead: true, Status: StatusRefundNone}, lag, lag + time.Second, nil, "asks"},
+		"never ours":                        {blindBefore, blind(StatusRefundNone), lag, lag + time.Second, nil, "sent"},
+		"never ours, and it means doubt":    {blindBefore, blind(StatusRefundNone), lag, lag + time.Second, doubts, "doubt"},
+		"never ours, another status":        {blindBefore, blind(StatusRefundPending), lag, lag + time.Second, nil, "doubt"},
+		"never ours, before the lag":        {blindBefore, blind(StatusRefundNone), lag - ms, lag + time.Second, nil, "asks"},
+		"ours before, and not any more":     {busy, blind(StatusRefundNone), lag, lag + time.Second, nil, "sent"},
+		"not ours before, readable now":     {blindBefore, booksClear, lag, lag + time.Second, nil, "doubt"},
+		"another refund is under way":       {busy, booksClear, lag, lag + time.Second, func(e *Event) { e.Ledger.UnderWay = true }, "kept"},
+		"another refund is in doubt":        {busy, booksClear, lag, lag + time.Second, func(e *Event) { e.Ledger.Doubtful = true }, "rejected"},
+		"a cancel is wanted, and no change": {journey(t, busy, evWish), booksClear, lag, lag + time.Second, nil, "cancelled"},
+		"a cancel is wanted, but a change":  {journey(t, busy, evWish), stepBooks(StatusRefunded, ore42Done), lag, lag + time.Second, nil, "doubt"},
+	} {
+		e := booksAt(dueWithBooks(c.books), c.r.BusyAt, c.begun, c.begun)
+		e.BooksLag = lag
+		set := c.set
+		if set == nil {
+			set = func(*Event) {}
+		}
+		r, fx := stepAt(c.r, e, c.r.BusyAt.Add(c.now), set)
+		got := r.State.String()
+		_, waits := wakeAfter(fx, TimerRetry)
+		switch {
+		case r.State == StateSending:
+			got = "sent"
+		case r.State == StateInDoubt:
+			got = "doubt"
+		case countFx(fx, Search, "") == 1:
+			got = "asks"
+		case waits && r.Revision == c.r.Revision:
+			got = "waits"
+		case waits && r.Waiting.Code == WaitBehind && r.InQueue():
+			got = "kept"
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q: %v", name, got, c.want, effectWords(fx, true))
+		}
+	}
+}
+
+// TestARefundRefusedAfterABusyAnswer: "refunded already" may speak of our own. The books tell.
+func TestARefundRefusedAfterABusyAnswer(t *testing.T) {
+	t.Parallel()
+	doubt := journey(t, stepRefund(), evRefundDue, evBusy, evRefundDue, evRefused)
+	wantState(t, doubt, StateInDoubt, apiRefused.Code)
+	unread := evLook(StatusRefundNone)
+	unread.Books.StatusRead = false
+	blind := Event{Type: BooksSeen, Books: booksBlind, BooksLag: stepLag}
+	means := blind
+	means.Policy = stepPolicy()
+	means.Policy.BusyMeans = BusyDoubt
+	early := booksAt(evLook(StatusRefundNone), doubt.Entered, stepLag-ms, stepLag)
+	for name, c := range map[string]struct {
+		e    Event
+		want State
+	}{
+		"no change":                      {evLook(StatusRefundNone), StateRejected},
+		"no change, before the lag":      {early, StateInDoubt},
+		"no change, status not read":     {unread, StateInDoubt},
+		"ours is done":                   {evLook(StatusRefunded, ore42Done), StateRefunded},
+		"ours is under way":              {evLook(StatusRefundPending, ore42Pending), StateAwaitingRefund},
+		"another's is done":              {evLook(StatusRefunded, ore10Done), StateInDoubt},
+		"not to be read":                 {Event{Type: BooksSeen}, StateInDoubt},
+		"not ours":                       {blind, StateRejected},
+		"not ours, and busy means doubt": {means, StateInDoubt},
+	} {
+		after := journey(t, doubt, c.e)
+		if after.State != c.want {
+			t.Errorf("%s: %v, want %v", name, after.State, c.want)
+		}
+		if after.State == StateRejected && (after.Reason.Code != apiRefused.Code || !after.Watched()) {
+			t.Errorf("%s: %+v, watched %v", name, after.Reason, after.Watched())
+		}
+	}
+	restored := AfterRestore(doubt, doubt.Entered.Add(time.Hour))
+	wantState(t, journey(t, restored, evLook(StatusRefundNone)), StateInDoubt, "")
+}
+
+// TestAnEndThatStoodBefore proves nothing: a refund is turned down, the clerk asks again, and the status still says so.
+func TestAnEndThatStoodBefore(t *testing.T) {
+	t.Parallel()
+	for _, blind := range []bool{false, true} {
+		look := func(s OrderStatus) Event {
+			if blind {
+				return evBlindLook(s)
+			}
+			return evLook(s, ore42Pending) // the earlier one, which was turned down
+		}
+		before := func(s OrderStatus) Event { return dueWithBooks(look(s).Books) }
+		denied := journey(t, stepRefund(), before(StatusRefundDenied), evTaken)
+		same, fx := stepAt(denied, look(StatusRefundDenied), denied.Entered.Add(10*time.Second))
+		if same.State != StateAwaitingRefund || same.Revision != denied.Revision {
+			t.Errorf("blind %v, REJECTED stood before: %v", blind, same.State)
+		}
+		wantWake(t, fx, TimerPoll, stepPolicy().PollInterval)
+		moved := journey(t, denied, look(StatusRefundPending))
+		if !moved.Refund.Moved || moved.Revision != denied.Revision+1 {
+			t.Errorf("blind %v, seen under way: %+v", blind, moved.Refund)
+		}
+		wantState(t, journey(t, moved, look(StatusRefundDenied)), StateDeclined, CodeDeclined)
+		// At our cancel it ends, whatever stood there before.
+		called := journey(t, denied, evWish)
+		wantState(t, journey(t, called, look(StatusRefundDenied)), StateCancelling, "")
+		wantState(t, journey(t, called, Event{Type: Done}, look(StatusRefundDenied)), StateCancelled, CodeCancelled)
+		// But not as refunded.
+		refunded := journey(t, stepRefund(), before(StatusRefunded), evTaken, evWish, Event{Type: Done})
+		wantState(t, journey(t, refunded, look(StatusRefunded)), StateCancelling, "")
+	}
+	// Where the books are not ours, a change of the status to done tells, if nothing else of ours is open.
+	blind := journey(t, stepRefund(), dueWithBooks(Books{NotOurs: true, Status: StatusRefundDenied, StatusRead: true}), evTaken)
+	wantState(t, journey(t, blind, evBlindLook(StatusRefunded)), StateRefunded, "")
+	other := evBlindLook(StatusRefunded)
+	other.Ledger.MayRefund = true
+	wantState(t, journey(t, blind, other), StateAwaitingRefund, "")
+	// Where they are, it does not; and where they are merely unread, nothing does.
+	readable := journey(t, stepRefund(), evRefundDue, evTaken)
+	wantState(t, journey(t, readable, evLook(StatusRefunded)), StateAwaitingRefund, "")
+	wantState(t, journey(t, readable, evLook(StatusRefunded, ore42Pending)), StateAwaitingRefund, "")
+	wantState(t, journey(t, readable, evLook(StatusRefunded, ore10Done)), StateAwaitingRefund, "")
+	wantState(t, journey(t, readable, Event{Type: BooksSeen, Books: Books{Status: StatusRefunded, StatusRead: true}}), StateAwaitingRefund, "")
+	wantState(t, journey(t, readable, evLook(StatusRefundPending, ore42Done)), StateRefunded, "")
+	// What is seen under way and done in one look is one change.
+	late := journey(t, stepRefund(), dueWithBooks(stepBooks(StatusRefundDenied)), evTaken)
+	if r := journey(t, late, evLook(StatusRefundPending, ore42Done)); r.State != StateRefunded || r.Revision != late.Revision+1 {
+		t.Errorf("%v, revision %d after %d", r.State, r.Revision, late.Revision)
+	}
+}
+
+// TestOursExplainsTheBooks: an earlier refund of ours, of the same amount, may become visible only now.
+func TestOursExplainsTheBooks(t *testing.T) {
+	t.Parallel()
+	r := journey(t, stepRefund(), evRefundDue, evTaken)
+	look := func(done []int64, entries ...BookEntry) Event {
+		e := evLook(StatusRefundPending, entries...)
+		e.Ledger.Done = done
+		return e
+	}
+	wantState(t, journey(t, r, look([]int64{4200}, ore42Done)), StateAwaitingRefund, "")
+	wantState(t, journey(t, r, look([]int64{1000}, ore42Done)), StateRefunded, "")
+	sum := look([]int64{4200})
+	sum.Books.RefundedOre = 4200
+	wantState(t, journey(t, r, sum), StateAwaitingRefund, "")
+	sum.Ledger.Done = nil
+	wantState(t, journey(t, r, sum), StateRefunded, "")
+	second := journey(t, stepRefund(), dueWithBooks(stepBooks(StatusRefunded, ore42Done)), evTaken)
+	wantState(t, journey(t, second, look([]int64{4200}, ore42Done, ore42Done)), StateRefunded, "")
+	doubt := journey(t, stepRefund(), evRefundDue, evAmbiguous)
+	wantState(t, journey(t, doubt, look([]int64{4200}, ore42Done)), StateInDoubt, "")
+}
+
+// TestRefundsAreWatched: what had ended without a payback, and turns out done after all, is told so, and a person is called.
+func TestRefundsAreWatched(t *testing.T) {
+	t.Parallel()
+	end := Event{Type: Expired, Books: booksClear, BooksLag: stepLag, At: stepStart.Add(24 * time.Hour)}
+	for name, r := range map[string]Request{
+		"declined":                               journey(t, stepRefund(), evRefundDue, evTaken, evLook(StatusRefundDenied)),
+		"cancelled":                              journey(t, stepRefund(), evRefundDue, evTaken, evWish, evLook(StatusRefundDenied)),
+		"unresolved":                             journey(t, stepRefund(), evRefundDue, evAmbiguous, evHold),
+		"rejected after a busy answer":           journey(t, stepRefund(), evRefundDue, evBusy, evRefundDue, evRefused, evLook(StatusRefundNone)),
+		"expired after a busy answer":            journey(t, stepRefund(), evRefundDue, evBusy, end),
+		"cancelled, limited after a busy answer": journey(t, stepRefund(), evRefundDue, evBusy, evRefundDue, Event{Type: RateLimited}, evWish, evRefundDue),
+		"cancelled after a busy answer":          journey(t, stepRefund(), evRefundDue, evBusy, evWish, evRefundDue),
+	} {
+		if !r.State.Final() || !r.Watched() || !r.RefundWatched() {
+			t.Fatalf("%s: %v, watched %v", name, r.State, r.Watched())
+		}
+		for since, want := range map[time.Duration]time.Duration{0: time.Minute, 10 * time.Minute: 10 * time.Minute} {
+			for _, e := range []Event{evLook(StatusRefundDenied), {Type: BooksSeen}, evAmbiguous, {Type: Restarted}} {
+				after, fx := stepAt(r, e, r.Finished.Add(since))
+				wantWake(t, fx, TimerWatch, want)
+				if after.Revision != r.Revision {
+					t.Errorf("%s, %v: a write", name, e.Type)
+				}
+			}
+		}
+		if _, fx := stepAt(r, Event{Type: Restarted}, r.Finished.Add(24*time.Hour)); len(fx) != 0 {
+			t.Errorf("%s: watched for more than a day: %v", name, effectWords(fx, true))
+		}
+		at := r.Finished.Add(time.Hour)
+		done, fx := stepAt(r, evLook(StatusRefunded, ore42Done), at)
+		if done.State != StateRefunded || !done.Late || !done.Alarmed || countFx(fx, Alarm, AlarmLatePayment) != 1 || done.Reason != nil {
+			t.Errorf("%s: %v, late %v, %v", name, done.State, done.Late, effectWords(fx, true))
+		}
+		twin := evLook(StatusRefunded, ore42Done)
+		twin.Ledger.Twin = true
+		if after, _ := stepAt(r, twin, at); after.State != r.State {
+			t.Errorf("%s: another's refund made it %v", name, after.State)
+		}
+		seen := journey(t, done, Event{Type: Resolved, Resolution: Abandon, By: "Kari"})
+		if seen.State != StateRefunded || seen.Alarmed || seen.Settled == nil {
+			t.Errorf("%s: a person has looked: %v, alarmed %v", name, seen.State, seen.Alarmed)
+		}
+	}
+	for name, r := range map[string]Request{
+		"refunded":      journey(t, stepRefund(), evRefundDue, Event{Type: Accepted, Final: true}),
+		"rejected":      journey(t, stepRefund(), evRefundDue, evRefused),
+		"never sent":    journey(t, stepRefund(), evWish),
+		"never arrived": journey(t, stepRefund(), evRefundDue, evWish, Event{Type: Unavailable}),
+		"never taken":   journey(t, stepRefund(), evRefundDue, Event{Type: RateLimited}, evWish),
+		"expired":       journey(t, stepRefund(), Event{Type: Expired, At: stepStart.Add(24 * time.Hour)}),
+		"submitted":     journey(t, stepApproval(), evRefundDue, evTaken),
+	} {
+		after, fx := stepAt(r, evLook(StatusRefunded, ore42Done), r.Finished.Add(time.Minute))
+		if after.Revision != r.Revision || countFx(fx, Ignored, ignoredStale) != 1 || r.Watched() {
+			t.Errorf("%s is watched: %v, %v", name, after.State, effectWords(fx, true))
+		}
+	}
+	approval := journey(t, stepApproval(), evRefundDue, evAmbiguous, evHold)
+	wantState(t, journey(t, approval, evLook(StatusRefunded, ore42Done)), StateSubmitted, "")
+}
+
+// TestWhatWasTurnedDownIsNobodysTwin: an entry of an earlier, ended refund stays in the history for ever.
+func TestWhatWasTurnedDownIsNobodysTwin(t *testing.T) {
+	t.Parallel()
+	denied := journey(t, stepRefund(), dueWithBooks(stepBooks(StatusRefundDenied, ore42Pending)), evTaken)
+	wantState(t, journey(t, denied, evLook(StatusRefunded, ore42Pending, ore42Done)), StateRefunded, "")
+	open := journey(t, stepRefund(), dueWithBooks(stepBooks(StatusRefundPending, ore42Pending)), evTaken)
+	wantState(t, journey(t, open, evLook(StatusRefunded, ore42Pending, ore42Done)), StateAwaitingRefund, "")
+}
