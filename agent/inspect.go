@@ -17,7 +17,8 @@ import (
 // requestView is a request as the JSON API shows it: the status message, and how it came about.
 type requestView struct {
 	mqtt.Status
-	Accepted mqtt.Timestamp `json:"accepted"`
+	// Accepted is not known any more of a pruned request.
+	Accepted mqtt.Timestamp `json:"accepted,omitzero"`
 	History  []historyEntry `json:"history"`
 	// Evidence is there for what is, or was, in doubt.
 	Evidence []Evidence `json:"evidence,omitempty"`
@@ -33,9 +34,11 @@ type historyEntry struct {
 }
 
 func (a *Agent) view(r outbox.Request) requestView {
-	return requestView{
-		Status: a.publish.current(r), Accepted: mqtt.At(r.Accepted.Time()), History: history(r), Evidence: evidenceOf(r),
+	v := requestView{Status: a.publish.current(r), History: history(r), Evidence: evidenceOf(r)}
+	if r.Accepted != (outbox.Instant{}) {
+		v.Accepted = mqtt.At(r.Accepted.Time())
 	}
+	return v
 }
 
 func history(r outbox.Request) []historyEntry {

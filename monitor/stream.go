@@ -157,7 +157,7 @@ func (f *follow) everything() error {
 		}
 		slices.Reverse(page.Requests)
 		open, err := source.Open(openTold)
-		list = append(open, page.Requests...)
+		list = slices.Concat(open, page.Requests)
 		return err
 	})
 	if err != nil {

@@ -139,7 +139,7 @@ func (r shownReport) show(p *paper, local *time.Location) error {
 	if err := p.facts([][2]string{{"day", r.Day}, {"state", state}, {"note", r.Note}}); err != nil {
 		return err
 	}
-	t := table{columns: []column{{head: "TERMINAL"}, {head: "OUTCOME"}, {head: "COUNT", right: true}, {head: "SUM " + r.Currency, right: true}}}
+	t := table{columns: []column{{head: "TERMINAL", least: 8}, {head: "OUTCOME"}, {head: "COUNT", right: true}, {head: "SUM " + r.Currency, right: true}}}
 	add := func(terminal string) func(string, shownSum) {
 		return func(outcome string, s shownSum) {
 			if s.Count > 0 || terminal == "total" {
@@ -166,7 +166,7 @@ func (r shownReport) show(p *paper, local *time.Location) error {
 
 // differences writes what only one side has, and what changed after the day.
 func (r shownReport) differences(p *paper, local *time.Location) error {
-	t := table{columns: []column{{head: "DIFFERENCE"}, {head: "WHAT"}, {head: "STATE"}, {head: "AMOUNT", right: true}, {head: "WHEN", givesWay: true}}}
+	t := table{columns: []column{{head: "DIFFERENCE", least: 8}, {head: "WHAT", least: 10}, {head: "STATE", givesWay: 1}, {head: "AMOUNT", right: true}, {head: "WHEN", givesWay: 2}}}
 	for _, o := range r.OnlyAtAPI {
 		t.add("only at Front Payment", o.OrderUUID, o.Status, "", "")
 	}
@@ -174,7 +174,7 @@ func (r shownReport) differences(p *paper, local *time.Location) error {
 		t.add("not in Front Payment's list", o.RequestID+" "+o.OrderUUID, "paid", amountText(o.Amount), "")
 	}
 	for _, o := range r.ChangedSince {
-		t.add("changed since", o.RequestID, o.State, amountText(o.Amount), o.At.In(local).Format(time.DateTime))
+		t.add("changed since", o.RequestID, o.State, amountText(o.Amount), p.when(o.At.In(local)))
 	}
 	if len(t.rows) == 0 {
 		text := "Nothing differs from Front Payment's list, and nothing has changed since.\n"

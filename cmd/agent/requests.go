@@ -95,18 +95,19 @@ func listRequests(c *cobra.Command, wants wanted) error {
 		}
 		return printJSON(c, raw)
 	}
+	p := newPaper(c.OutOrStdout())
 	t := table{columns: []column{
-		{head: "ACCEPTED AS"}, {head: "KIND"}, {head: "STATE", paint: stateColour}, {head: "AMOUNT", right: true},
-		{head: "TERMINAL"}, {head: "SINCE"}, {head: "WHY", givesWay: true}, {head: "ORDER", givesWay: true},
+		{head: "ACCEPTED AS", least: 12}, {head: "KIND", givesWay: 3}, {head: "STATE", paint: stateColour}, {head: "AMOUNT", right: true, givesWay: 1},
+		{head: "TERMINAL", givesWay: 4}, {head: "SINCE", givesWay: 2}, {head: "WHY", givesWay: 5, least: 24}, {head: "ORDER", givesWay: 6},
 	}}
 	for _, raw := range list {
 		var s mqtt.Status
 		if err := readAnswer(raw, &s); err != nil {
 			return err
 		}
-		t.add(s.RequestID, string(s.Kind), s.State, amountText(s.Amount), s.TerminalUUID, s.At.In(cfg.Store.Location).Format(time.DateTime), why(s, cfg.Store.Location), s.OrderUUID)
+		t.add(s.RequestID, string(s.Kind), s.State, amountText(s.Amount), s.TerminalUUID, p.when(s.At.In(cfg.Store.Location)), why(s, cfg.Store.Location), s.OrderUUID)
 	}
-	return newPaper(c.OutOrStdout()).table(t)
+	return p.table(t)
 }
 
 // allRequests follows the cursor until there is no more, or enough.

@@ -97,7 +97,7 @@ func requestFacts(r shownRequest, local *time.Location) [][2]string {
 
 // story writes what happened, and what was looked at.
 func (r shownRequest) story(p *paper, local *time.Location) error {
-	t := table{columns: []column{{head: "WHEN"}, {head: "STATE", paint: stateColour}, {head: "WHAT HAPPENED"}}}
+	t := table{columns: []column{{head: "WHEN", givesWay: 1}, {head: "STATE", paint: stateColour}, {head: "WHAT HAPPENED", least: 16, folds: true}}}
 	for _, e := range r.History {
 		words := eventWords[e.Event]
 		if words == "" {
@@ -109,7 +109,7 @@ func (r shownRequest) story(p *paper, local *time.Location) error {
 		if e.By != "" {
 			words += " (" + e.By + ")"
 		}
-		t.add(e.At.In(local).Format(time.DateTime), e.State, words)
+		t.add(p.when(e.At.In(local)), e.State, words)
 	}
 	if err := p.write("\n"); err != nil {
 		return err
@@ -117,9 +117,9 @@ func (r shownRequest) story(p *paper, local *time.Location) error {
 	if err := p.table(t); err != nil || len(r.Evidence) == 0 {
 		return err
 	}
-	t = table{columns: []column{{head: "LOOKED AT"}, {head: "WHAT"}, {head: "SEEN"}}}
+	t = table{columns: []column{{head: "LOOKED AT", givesWay: 1}, {head: "WHAT", least: 16}, {head: "SEEN", least: 16, folds: true}}}
 	for _, e := range r.Evidence {
-		t.add(e.At.In(local).Format(time.DateTime), e.Looked, e.Seen)
+		t.add(p.when(e.At.In(local)), e.Looked, e.Seen)
 	}
 	if err := p.write("\n"); err != nil {
 		return err

@@ -106,7 +106,7 @@ func showStatus(c *cobra.Command, a shownAgent, local *time.Location) error {
 	if err := p.facts(facts); err != nil {
 		return err
 	}
-	t := table{columns: []column{{head: "TERMINAL"}, {head: "NAME"}, {head: "LANE", paint: laneColour}, {head: "WAITING", right: true}, {head: "ACTIVE", givesWay: true}}}
+	t := table{columns: []column{{head: "TERMINAL", givesWay: 1}, {head: "NAME", least: 8}, {head: "LANE", paint: laneColour}, {head: "WAITING", right: true}, {head: "ACTIVE", givesWay: 2}}}
 	for _, one := range terminals.Terminals {
 		t.add(one.UUID, one.Name, one.Lane, fmt.Sprint(one.QueueLength), either(one.Active, "yes", "no"))
 	}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -13,13 +14,18 @@ type table struct {
 	rows    [][]string
 }
 
-// column is one of a table's. Cells that don't fit are cut, the widest first; a column that gives way is left out where
-// that is not enough, the last one first.
+// column is one of a table's, as wide as its widest cell where all of them fit. Where they don't, columns give way, and
+// what is left is cut.
 type column struct {
-	head     string
-	right    bool // as numbers are
-	givesWay bool
-	paint    func(cell string) colour
+	head  string
+	right bool // as numbers are
+	// givesWay says that the column is left out before others are cut below their least; the greatest goes first, 0 stays.
+	givesWay int
+	// least is the width to which cells may be cut; 0: they are shown whole or not at all.
+	least int
+	// folds: a cell of the last column that is too long goes on in the next line instead.
+	folds bool
+	paint func(cell string) colour
 }
 
 func (t *table) add(cells ...string) {
@@ -66,6 +72,15 @@ func (p *paper) paint(text string, c colour) string {
 	return string(c) + text + asBefore
 }
 
+// when is a time: for a person without its day, if that is today.
+func (p *paper) when(at time.Time) string {
+	y, m, d := time.Now().In(at.Location()).Date()
+	if p.width > 0 && at.Year() == y && at.Month() == m && at.Day() == d {
+		return at.Format(time.TimeOnly)
+	}
+	return at.Format(time.DateTime)
+}
+
 // table writes a table.
 func (p *paper) table(t table) error {
 	var b strings.Builder
@@ -80,44 +95,71 @@ func (p *paper) table(t table) error {
 		return p.write(b.String())
 	}
 	widths := t.fit(p.width)
-	line := func(row []string, head bool) {
-		var cells []string
-		for i, c := range t.columns {
-			if widths[i] == 0 {
-				continue
-			}
-			cell := shorten(row[i], widths[i])
-			paint := noColour
-			if head {
-				paint = bold
-			} else if c.paint != nil {
-				paint = c.paint(row[i])
-			}
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			if c.right {
-				cells = append(cells, pad+p.paint(cell, paint))
-			} else {
-				cells = append(cells, p.paint(cell, paint)+pad)
-			}
-		}
-		b.WriteString(strings.TrimRight(strings.Join(cells, "  "), " ") + "\n")
-	}
 	heads := make([]string, len(t.columns))
 	for i, c := range t.columns {
 		heads[i] = c.head
 	}
-	line(heads, true)
+	p.line(&b, t, widths, heads, true)
 	for _, row := range t.rows {
-		line(row, false)
+		p.line(&b, t, widths, row, false)
 	}
 	return p.write(b.String())
 }
 
-const (
-	// least is what a column keeps before others are left out.
-	least = 8
-	gap   = 2
-)
+// line writes a row, in further lines too where its last cell is folded.
+func (p *paper) line(b *strings.Builder, t table, widths []int, row []string, head bool) {
+	var rest []string
+	before := 0
+	for i, c := range t.columns {
+		w := widths[i]
+		if w == 0 {
+			continue
+		}
+		if before > 0 {
+			b.WriteString(strings.Repeat(" ", gap))
+			before += gap
+		}
+		cell := shorten(row[i], w)
+		if c.folds && cell != row[i] {
+			rest = fold(row[i], w)
+			cell, rest = rest[0], rest[1:]
+		}
+		paint := noColour
+		if head {
+			paint = bold
+		} else if c.paint != nil {
+			paint = c.paint(row[i])
+		}
+		pad := strings.Repeat(" ", w-utf8.RuneCountInString(cell))
+		switch {
+		case c.right:
+			b.WriteString(pad + p.paint(cell, paint))
+		case t.last(widths) == i:
+			b.WriteString(p.paint(cell, paint))
+		default:
+			b.WriteString(p.paint(cell, paint) + pad)
+		}
+		if t.last(widths) != i {
+			before += w
+		}
+	}
+	b.WriteString("\n")
+	for _, part := range rest {
+		b.WriteString(strings.Repeat(" ", before) + part + "\n")
+	}
+}
+
+// last is the last column that is shown.
+func (t table) last(widths []int) int {
+	for i := len(widths) - 1; i > 0; i-- {
+		if widths[i] > 0 {
+			return i
+		}
+	}
+	return 0
+}
+
+const gap = 2
 
 // fit shares a width out among the columns; 0 is for one that is left out.
 func (t table) fit(width int) []int {
@@ -128,40 +170,48 @@ func (t table) fit(width int) []int {
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
 		}
 	}
-	for {
-		over := -gap - width
+	over := func(least bool) int {
+		sum := -gap - width
+		for i, w := range widths {
+			if least && t.columns[i].least > 0 {
+				w = min(w, t.columns[i].least)
+			}
+			if w > 0 {
+				sum += w + gap
+			}
+		}
+		return sum
+	}
+	for left := true; left && over(true) > 0; {
+		left = t.leaveOut(widths)
+	}
+	for over(false) > 0 {
 		widest := -1
 		for i, w := range widths {
-			if w == 0 {
-				continue
-			}
-			over += w + gap
-			if w > least && !t.columns[i].right && (widest < 0 || w > widths[widest]) {
+			if least := t.columns[i].least; least > 0 && w > least && (widest < 0 || w > widths[widest]) {
 				widest = i
 			}
 		}
-		if over <= 0 {
-			return widths
+		if widest < 0 {
+			break // what is left is shown whole; the terminal breaks the line
 		}
-		if widest >= 0 {
-			widths[widest]--
-			continue
-		}
-		if !t.leaveOut(widths) {
-			return widths // numbers are not cut; the terminal breaks the line
-		}
+		widths[widest]--
 	}
+	return widths
 }
 
-// leaveOut takes the last column out that gives way.
+// leaveOut takes the column out that gives way first, and reports whether there was one.
 func (t table) leaveOut(widths []int) bool {
-	for i := len(widths) - 1; i >= 0; i-- {
-		if t.columns[i].givesWay && widths[i] > 0 {
-			widths[i] = 0
-			return true
+	first := -1
+	for i, c := range t.columns {
+		if widths[i] > 0 && c.givesWay > 0 && (first < 0 || c.givesWay > t.columns[first].givesWay) {
+			first = i
 		}
 	}
-	return false
+	if first >= 0 {
+		widths[first] = 0
+	}
+	return first >= 0
 }
 
 // shorten cuts a text to a width.

