@@ -12,7 +12,7 @@ COUNT   ?= 3
 
 TOOLS := $(abspath .tools)
 
-.PHONY: help build demo test race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross chaos chaos-night soak
+.PHONY: help build demo test check race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross chaos chaos-night soak
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
@@ -25,8 +25,12 @@ demo: ## Play a day in a shop, in less than a minute
 	@$(MAKE) -s build
 	@bin/tillpost$(shell go env GOEXE) demo
 
-test: ## Run all tests (those with a broker want mosquitto installed); TESTFLAGS adds flags
-	go test -timeout 30m $(TESTFLAGS) ./...
+test: ## Run all tests, and install mosquitto for them where that can be done; TESTFLAGS adds flags
+	.ci/test -timeout 30m $(TESTFLAGS) ./...
+
+check: ## Run vet, the linter, and the tests without the race detector: what to run before each commit
+	@$(MAKE) lint
+	@$(MAKE) test
 
 race: ## Run all tests with the race detector, in a random order
 	@$(MAKE) test TESTFLAGS='-race -shuffle=on'

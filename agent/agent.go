@@ -133,18 +133,6 @@ func (a *Agent) openStore() error {
 	return nil
 }
 
-func policyOf(p config.Policy) outbox.Policy {
-	means := outbox.BusyNotCreated
-	if p.BusyMeans == config.BusyDoubt {
-		means = outbox.BusyDoubt
-	}
-	return outbox.Policy{
-		CustomerTimeout: p.CustomerTimeout, ResendAfter: p.ResendAfter, BusyMeans: means,
-		DoubtCheck: p.DoubtCheck, DoubtHold: p.DoubtHold, PollInterval: p.PollInterval,
-		BusyBackoffMin: p.BusyBackoffMin, BusyBackoffMax: p.BusyBackoffMax,
-	}
-}
-
 // connectParts makes the parts and ties them together.
 func (a *Agent) connectParts() error {
 	ls := &lanes{store: a.store, clock: a.clock, rand: a.opts.Rand, publish: a.publish, metrics: a.metrics, log: a.log, problems: a.problems, all: map[string]*lane{}}

@@ -189,16 +189,18 @@ func (l *lane) searched(asked outbox.Request, f findings) {
 	if err != nil || r.Entered != asked.Entered && f.verdict != searchFound {
 		return // pruned, or no longer what was asked about
 	}
-	result := map[verdict]outbox.SearchResult{searchClear: outbox.SearchClear, searchForbidden: outbox.SearchForbidden}[f.verdict]
-	f.seen.Broken = l.health.failedSince(f.begun)
-	switch {
-	case f.verdict == searchFound:
+	result := outbox.SearchClear
+	switch f.verdict {
+	case searchFound:
 		l.apply(seq, outbox.Event{Type: outbox.Found, OrderUUID: f.orderUUID, Status: statusSeen(f.status)})
 		return
-	case f.verdict == searchIncomplete:
+	case searchIncomplete:
 		l.apply(seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.retryAfter})
 		return
+	case searchForbidden:
+		result = outbox.SearchForbidden
 	}
+	f.seen.Broken = l.health.failedSince(f.begun)
 	known := l.look(seq)
 	known.search, known.seen, known.begun = result, f.seen, f.begun
 	if r.State == outbox.StateQueued {

@@ -221,7 +221,7 @@ func (ls *lanes) resumeEnded(r outbox.Request) {
 	case r.Alarmed:
 		ls.alarmed(r, outbox.AlarmFurtherOrder)
 	}
-	if r.Watched() {
+	if r.Watched() || len(r.Hints) > 0 {
 		ls.sought(r)
 		ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
 	}
@@ -236,7 +236,11 @@ func (ls *lanes) alarmed(r outbox.Request, code string) {
 	case outbox.AlarmUnresolved:
 		ls.problems.raise(ProblemUnresolved, r.ID, "it was never found out whether this request was carried out; adopt, resubmit or abandon it", at)
 	case outbox.AlarmLatePayment:
-		ls.problems.raise(ProblemLatePayment, r.ID, "a payment was found after the request had ended otherwise; hand over the goods or refund it", at)
+		message := "a payment was found after the request had ended otherwise; hand over the goods or refund it"
+		if r.Kind != outbox.KindOrder {
+			message = "the refund was carried out after another end had been told; the customer has the money, so don't pay it back once more"
+		}
+		ls.problems.raise(ProblemLatePayment, r.ID, message, at)
 	case outbox.AlarmFurtherOrder:
 		ls.problems.raise(ProblemFurtherOrder, r.ID, "a second order was paid for this request; refund one of them", at)
 	}

@@ -38,13 +38,17 @@ func (c *reconciler) told(uuid string) {
 
 // nextLook is when something is to be done that nobody asks for.
 func (c *reconciler) nextLook() time.Duration {
-	switch {
-	case c.measured != nil:
-		return max(time.Until(c.measured.next), 0)
-	case len(c.rest) > 0:
-		return restPace
+	next := time.Hour
+	if c.measured != nil {
+		next = max(time.Until(c.measured.next), 0)
 	}
-	return time.Hour
+	if len(c.rest) > 0 {
+		next = min(next, restPace)
+	}
+	if c.untried() != "" {
+		next = min(next, max(time.Until(c.nextTry), 0))
+	}
+	return next
 }
 
 // measure goes on with the measurement that is under way, or begins the next.

@@ -31,8 +31,6 @@ func (w *world) wantOrders(n int) {
 	}
 }
 
-const badGateway = "<html>502 Bad Gateway</html>"
-
 // TestACallbackIsNotForgotten: "busy", but created; nothing else can tell, and the customer pays. What the callback names is asked
 // for until it is judged, over failing checks and a restart, and nothing is sent again before that.
 func TestACallbackIsNotForgotten(t *testing.T) {
@@ -383,4 +381,37 @@ func TestFreeTextNamesNobody(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestALostOrderAmongManyOthers: with 2,000 orders of other shops since the baseline, and the usual limit of calls, a lost one is found
+// within a minute, whichever end of the list is the newest.
+func TestALostOrderAmongManyOthers(t *testing.T) {
+	for _, newest := range []bool{false, true} {
+		for _, later := range []int{0, 40} { // so many come while it is looked for
+			t.Run(fmt.Sprint(newest, later), func(t *testing.T) {
+				inWorld(t, "", func(w *world) {
+					w.sim.SetNewestFirst(newest)
+					w.stop()
+					w.cfg = strings.Replace(w.cfg, "requests_per_minute = 100000", "requests_per_minute = 180", 1)
+					w.start()
+					w.sale(bergen, "first")
+					time.Sleep(2 * time.Minute)
+					others := func(n int) {
+						for range n {
+							if _, err := w.sim.PlaceElsewhere(simulator.Elsewhere{Terminal: "TRML9", Amount: decimal.MustNew(4200, 2), Status: simulator.Paid, Reference: "other"}); err != nil {
+								t.Fatal(err)
+							}
+						}
+					}
+					others(2000)
+					w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Do: simulator.Page(502)}) // the first look finds nothing
+					w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropAfter()})
+					w.order(oslo, "lost")
+					w.until(5*time.Second, oslo, "lost", "in_doubt")
+					others(later)
+					w.until(time.Minute, oslo, "lost", "paid")
+				})
+			})
+		}
+	}
 }

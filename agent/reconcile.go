@@ -92,6 +92,7 @@ type reconciler struct {
 	// unsurveyed: no list could be read yet since the start. rest is what the survey left to be looked into.
 	unsurveyed bool
 	rest       []candidate
+	nextTry    time.Time // of details that may be ours to read
 }
 
 func newReconciler(client *api.Client, log *slog.Logger) *reconciler {
@@ -137,6 +138,7 @@ func (c *reconciler) run(ctx context.Context) {
 			renew.Reset(c.renew(ctx))
 		case <-again.C:
 			c.lookBehind(ctx)
+			c.tryDetails(ctx)
 		case <-c.wake:
 		}
 		c.mu.Lock()
@@ -189,12 +191,11 @@ func (c *reconciler) renew(ctx context.Context) time.Duration {
 		return time.Minute
 	}
 	l, _ := c.readList(ctx, nil)
-	c.tryDetails(ctx)
 	switch {
 	case l != nil:
 		c.surveyList(ctx, l)
 		again := c.renewAfter(l)
-		if c.rights.unknown(lookupShown) && l.missed > 0 || c.rights.unknown(lookupDetails) {
+		if c.rights.unknown(lookupShown) && l.missed > 0 {
 			return askAgainSoon
 		}
 		return again
@@ -210,12 +211,21 @@ func (c *reconciler) renew(ctx context.Context) time.Duration {
 // tryDetails asks for the details of an order of ours while it is not known whether those are ours to read: to establish
 // that takes minutes, which the first refund need not wait for then.
 func (c *reconciler) tryDetails(ctx context.Context) {
-	uuid := c.evidence.latest()
-	if uuid == "" || !c.rights.unknown(lookupDetails) {
+	uuid := c.untried()
+	if uuid == "" || time.Now().Before(c.nextTry) {
 		return
 	}
+	c.nextTry = time.Now().Add(askAgainSoon)
 	details, reply := c.api.OrderDetails(ctx, uuid)
 	c.rights.sawDetails(ctx, details, reply)
+}
+
+// untried is an order of ours by whose details it can be found out whether they are ours to read, "" where that is known.
+func (c *reconciler) untried() string {
+	if !c.rights.unknown(lookupDetails) {
+		return ""
+	}
+	return c.evidence.latest()
 }
 
 // renewed makes a list that was read in full the baseline: what is submitted from now on is not in it. What was submitted

@@ -28,13 +28,13 @@ func (l *lane) readStatement(ctx context.Context, uuid string) statement {
 	case reply.Outcome == api.OutcomeAccepted:
 		s.books = booksOf(details)
 		if !s.books.Readable && !l.rights.notOurs(lookupHistory) {
-			return s.fails(l, reply, outbox.Event{Type: outbox.Ambiguous})
+			return s.fails(reply)
 		}
 		s.books.NotOurs = !s.books.Readable
 	case l.rights.notOurs(lookupDetails) && (forbids(reply) || missing(reply)):
 		s.books.NotOurs = true
 	default:
-		return s.fails(l, reply, outbox.Event{Type: outbox.Ambiguous})
+		return s.fails(reply)
 	}
 	status, reply := l.api.RefundStatus(ctx, uuid)
 	switch reply.Outcome {
@@ -44,15 +44,15 @@ func (l *lane) readStatement(ctx context.Context, uuid string) statement {
 		s.books.Status, s.books.StatusRead = outbox.StatusRefundNone, true // nothing was ever refunded
 	case api.OutcomeRefused: // it is not told
 	default:
-		return s.fails(l, reply, outbox.Event{Type: outbox.Ambiguous})
+		return s.fails(reply)
 	}
 	s.books.Seen = outbox.Seen{Begun: begun, Answered: l.clock.Now(), Broken: l.health.failedSince(s.begun)}
 	return s
 }
 
 // fails says why nothing was read.
-func (s statement) fails(l *lane, reply api.Reply, otherwise outbox.Event) statement {
-	e := otherwise
+func (s statement) fails(reply api.Reply) statement {
+	e := outbox.Event{Type: outbox.Ambiguous}
 	switch reply.Outcome {
 	case api.OutcomeUnavailable:
 		e.Type = outbox.Unavailable

@@ -75,7 +75,7 @@ func (c *reconciler) strays(ctx context.Context, l *listing, one candidate, k *l
 
 // lookBehind looks into one of the orders that the survey left.
 func (c *reconciler) lookBehind(ctx context.Context) {
-	if c.measured != nil || len(c.rest) == 0 {
+	if len(c.rest) == 0 {
 		return
 	}
 	one := c.rest[0]

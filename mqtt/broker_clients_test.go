@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/mqtttest"
 )
 
 // TestBrokerTLS: our own client knows the broker by its certificate file, and
@@ -56,11 +57,11 @@ func TestBrokerTLS(t *testing.T) {
 func TestBrokerWithMosquittosClients(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"mosquitto_pub", "mosquitto_sub"} {
+		if mqtttest.WithoutMosquitto() {
+			t.Skip("mosquitto-clients is not installed")
+		}
 		if _, err := exec.LookPath(name); err != nil {
-			if testing.Short() {
-				t.Skip("mosquitto-clients is not installed")
-			}
-			t.Fatal("mosquitto-clients is not installed; install it, or run the tests with -short")
+			t.Fatal("mosquitto-clients is not installed; make test installs it, or does without it")
 		}
 	}
 	b := startBroker(t, nil)

@@ -283,32 +283,6 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
-// TestResubmitNeedsANewSearch: one that is old, or from before an outage, is none.
-func TestResubmitNeedsANewSearch(t *testing.T) {
-	t.Parallel()
-	doubt := journey(t, stepOrder(), evDue, evAmbiguous)
-	refund := journey(t, stepRefund(), evRefundDue, evAmbiguous)
-	at := doubt.Entered.Add(time.Hour)
-	for name, c := range map[string]struct {
-		seen Seen
-		want State
-	}{
-		"just now":         {Seen{Begun: at, Answered: at}, StateQueued},
-		"six seconds ago":  {Seen{Begun: at.Add(-6 * time.Second), Answered: at.Add(-6 * time.Second)}, StateInDoubt},
-		"before an outage": {Seen{Begun: at, Answered: at, Broken: true}, StateInDoubt},
-		"never":            {Seen{}, StateInDoubt},
-	} {
-		books := booksClear
-		books.Seen = c.seen
-		e := Event{Type: Resolved, Resolution: Resubmit, By: "Kari", Search: SearchClear, Seen: c.seen, Books: books, At: at, Policy: stepPolicy()}
-		for _, r := range []Request{doubt, refund} {
-			if after, _ := Step(r, e); after.State != c.want {
-				t.Errorf("%v, searched %s: %v, want %v", r.Kind, name, after.State, c.want)
-			}
-		}
-	}
-}
-
 // TestResubmitWaits: a person's resubmission acts once doubt_check has passed since the last byte, with a new search.
 func TestResubmitWaits(t *testing.T) {
 	t.Parallel()

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"regexp"
 	"strings"
 	"syscall"
@@ -30,7 +29,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	broker := ""
-	if hasMosquitto() || !testing.Short() {
+	if !mqtttest.WithoutMosquitto() {
 		broker = mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{}).URL
 	}
 	testscript.Run(t, testscript.Params{
@@ -61,15 +60,6 @@ func TestScripts(t *testing.T) {
 			"waitfor":  waitFor,
 		},
 	})
-}
-
-func hasMosquitto() bool {
-	for _, name := range []string{"mosquitto", "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"} {
-		if _, err := exec.LookPath(name); err == nil {
-			return true
-		}
-	}
-	return false
 }
 
 // exits CODE COMMAND…: the command ends with that exit code.

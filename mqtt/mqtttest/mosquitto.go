@@ -47,9 +47,13 @@ type Mosquitto struct {
 	output  *proctest.Output
 }
 
+// without is what TILLPOST_TEST_MOSQUITTO is where the tests have to do without
+// mosquitto, as make test sets it where mosquitto can't be installed.
+const without = "none"
+
 // StartMosquitto runs a mosquitto until the test ends, and returns when it
-// answers. Without mosquitto installed the test is skipped in short mode and
-// fails otherwise.
+// answers. Where mosquitto is not installed the test fails, or is skipped if
+// TILLPOST_TEST_MOSQUITTO says that there is to be none.
 func StartMosquitto(t testing.TB, options MosquittoOptions) *Mosquitto {
 	t.Helper()
 	m := &Mosquitto{t: t, dir: t.TempDir(), binary: findMosquitto(t), output: proctest.NewOutput(0)}
@@ -71,17 +75,20 @@ func StartMosquitto(t testing.TB, options MosquittoOptions) *Mosquitto {
 	return nil
 }
 
+// WithoutMosquitto reports whether these tests have to do without mosquitto and its clients.
+func WithoutMosquitto() bool { return os.Getenv("TILLPOST_TEST_MOSQUITTO") == without }
+
 func findMosquitto(t testing.TB) string {
 	t.Helper()
+	if WithoutMosquitto() {
+		t.Skip("mosquitto is not installed")
+	}
 	for _, name := range []string{"mosquitto", "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
 	}
-	if testing.Short() {
-		t.Skip("mosquitto is not installed")
-	}
-	t.Fatal("mosquitto is not installed; install it, or run the tests with -short")
+	t.Fatal("mosquitto is not installed; make test installs it, or does without it")
 	return ""
 }
 

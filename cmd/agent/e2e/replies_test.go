@@ -150,7 +150,7 @@ func TestEverythingUnder200(t *testing.T) {
 			t.Errorf("%d orders for %s", n, id)
 		}
 	}
-	if n := len(w.sim.Orders()); n != 3 {
-		t.Errorf("%d orders, want 3", n)
+	if n := len(w.sim.Orders()); n != 4 {
+		t.Errorf("%d orders, want 4", n)
 	}
 }
