@@ -26,7 +26,7 @@ type board struct {
 func (a *Agent) makeBoard() {
 	a.board = &board{events: monitor.NewEvents(), agent: a.agentView, terminals: a.Terminals, wake: make(chan struct{}, 1)}
 	a.publish.events, a.publish.board = a.board.events, a.board
-	a.reach = newConnections(time.Now, a.board.touch)
+	a.reach = newConnections(func() time.Time { return a.clock.Now().Time() }, a.board.touch)
 }
 
 // touch has a look taken soon. It never blocks.

@@ -66,6 +66,7 @@ type shownReport struct {
 
 func newReport() *cobra.Command {
 	var day, format string
+	var raw bool
 	c := &cobra.Command{
 		Use:   "report --day DAY",
 		Short: "Add up what a day's requests came to",
@@ -76,10 +77,19 @@ only tillpost has, where that list can be read. It is no cash register's report.
 		Example: `  tillpost report --day 2026-11-20
   tillpost report --day 2026-11-20 --format csv > day.csv`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return dayReport(c, day, format) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if raw && c.Flags().Changed("format") && format != asJSON {
+				return usagef("--json and --format %s say different things; choose one", format)
+			}
+			if raw {
+				format = asJSON
+			}
+			return dayReport(c, day, format)
+		},
 	}
 	c.Flags().StringVar(&day, "day", "", "the `DAY` of the store, as 2026-11-20")
 	c.Flags().StringVar(&format, "format", asTable, "`FORM` of it: table, csv or json")
+	c.Flags().BoolVar(&raw, "json", false, "the same as --format json")
 	return daemonFlags(c)
 }
 

@@ -120,7 +120,7 @@ func TestADoubtIsSettledByClicking(t *testing.T) {
 }
 
 // TestAKillIsNoticed: the pages of an agent that is gone say so within half a minute, show no old approval, and go on
-// when it is back.
+// when it is back, with that build's page.
 func TestAKillIsNoticed(t *testing.T) {
 	outside(t)
 	b := newBrowser(t)
@@ -144,8 +144,11 @@ func TestAKillIsNoticed(t *testing.T) {
 	}
 	display.picture("display-offline")
 	page.picture("page-stale")
+	// What comes back is another build, as after an upgrade: the page loads itself again.
+	page.value(`(window.former = true, document.documentElement.dataset.build = "former")`)
 	w.start()
 	page.has(`html[data-agent="online"]`)
+	page.sees(`!window.former`)
 	display.has(`body:not([data-stale])`)
 }
 
