@@ -9,13 +9,14 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 LDFLAGS := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 10s
 COUNT   ?= 3
+NATS    := v2.15.3
 
 TOOLS := $(abspath .tools)
 
-.PHONY: help build demo test check race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross chaos chaos-night soak
+.PHONY: help build demo test check race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross chaos chaos-night soak test-brokers
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' Makefile
 
 build: ## Build bin/tillpost
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/tillpost$(shell go env GOEXE) ./cmd/agent
@@ -78,6 +79,9 @@ e2e: ## Run the built binary against the simulated API, over mosquitto and over 
 	TILLPOST_E2E_BROKER=mosquitto go test -count=1 ./cmd/agent/e2e
 	TILLPOST_E2E_BROKER=embedded go test -count=1 ./cmd/agent/e2e
 
+test-brokers: $(TOOLS)/nats-server ## Try tillpost on mosquitto, NATS and RabbitMQ (apt install mosquitto rabbitmq-server)
+	TILLPOST_BROKERS=required TILLPOST_TOOLS=$(TOOLS) go test -count=1 -v ./cmd/agent/brokers
+
 cross: ## Build for every machine that we ship to
 	@for target in linux/amd64 linux/arm64 linux/arm windows/amd64; do \
 		echo "build $$target"; \
@@ -100,5 +104,9 @@ $(TOOLS)/govulncheck:   PKG = golang.org/x/vuln/cmd/govulncheck
 $(TOOLS)/benchstat:     PKG = golang.org/x/perf/cmd/benchstat
 $(TOOLS)/gotestsum:     PKG = gotest.tools/gotestsum
 $(TOOLS)/nfpm:          PKG = github.com/goreleaser/nfpm/v2/cmd/nfpm
+# A server, and not among the modules of the tools: they would have to agree on its dependencies.
+$(TOOLS)/nats-server:
+	GOBIN=$(TOOLS) go install github.com/nats-io/nats-server/v2@$(NATS)
+
 $(TOOLS)/%: tools/go.mod tools/go.sum
 	go build -C tools -o $@ $(PKG)

@@ -33,6 +33,8 @@ func (a *Agent) checkTrust() {
 	id := a.store.Identity()
 	a.lookout.witness.mine = heard{Instance: id.Instance, Generation: id.Generation, Since: mqtt.At(a.since).String()}
 	a.lookout.quiet = true
+	stats := a.store.Stats()
+	a.lookout.atOpen = mqtt.SettledThrough{Accepted: stats.Accepted, Commits: stats.Written}
 	a.tellRecovery()
 	accepted, err := Accepted(a.store)
 	if err != nil {

@@ -99,7 +99,7 @@ func New(o Options) (*Agent, error) {
 	if err := checkSecrets(o.Config); err != nil {
 		return nil, err
 	}
-	a.publish = newPublisher(a.topics, nil, a.log)
+	a.publish = newPublisher(a.topics, nil, a.log, newEndings(a.clock, o.Config.MQTT.StatusRetention))
 	a.problems = newProblems(a.problemsChanged)
 	a.makeBoard()
 	if err := a.openStore(); err != nil {
@@ -204,6 +204,9 @@ func (a *Agent) recall() error {
 	}
 	if err := a.intake.early.load(); err != nil {
 		a.log.Warn("started without the remembered cancels", "err", err)
+	}
+	if err := a.publish.loadEndings(); err != nil {
+		a.log.Warn("started without knowing how far the retained statuses were cleared", "err", err)
 	}
 	return nil
 }
@@ -343,7 +346,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		work.Go(func() { a.calls.run(taking) })
 	}
 	for _, part := range []func(context.Context){
-		a.intake.run, a.health.run, a.lanes.expiries.run, a.lanes.reconciler.run, a.followTerminals, a.prune, a.followClock, a.lanes.resume,
+		a.intake.run, a.health.run, a.lanes.expiries.run, a.lanes.reconciler.run, a.followTerminals, a.prune, a.clearStatuses, a.followClock, a.lanes.resume,
 		a.snapshots, a.followDisk, a.board.run,
 	} {
 		work.Go(func() { part(taking) })

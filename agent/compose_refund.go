@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"tillpost/outbox"
@@ -42,22 +43,37 @@ func refundProducts(given json.RawMessage, f *outbox.Refund) (json.RawMessage, e
 		if err := json.Unmarshal(given, &list); err != nil {
 			return nil, fmt.Errorf("the stored products are not a list of objects: %w", err)
 		}
-		if len(list) != len(f.Lines) {
-			return nil, errors.New("the stored products are not those that were weighed")
-		}
 	}
+	var composed []map[string]json.RawMessage
+	named := -1 // the till's entry that a line belongs to
 	for i, line := range f.Lines {
-		if i >= len(list) {
-			list = append(list, map[string]json.RawMessage{"amount": kroner(line.Ore)})
+		if !line.More {
+			named++
 		}
-		if empty(list[i]["id"]) {
-			list[i]["id"] = json.RawMessage(strconv.FormatInt(line.ID, 10))
+		entry := map[string]json.RawMessage{"amount": kroner(line.Ore)}
+		if !empty(given) {
+			if named >= len(list) {
+				return nil, errOtherProducts
+			}
+			maps.Copy(entry, list[named])
 		}
-		delete(list[i], "productId")
-		delete(list[i], "line")
+		if line.More || i+1 < len(f.Lines) && f.Lines[i+1].More {
+			entry["amount"] = kroner(line.Ore) // a part of what the till named
+		}
+		if empty(entry["id"]) {
+			entry["id"] = json.RawMessage(strconv.FormatInt(line.ID, 10))
+		}
+		delete(entry, "productId")
+		delete(entry, "line")
+		composed = append(composed, entry)
 	}
-	return json.Marshal(list)
+	if !empty(given) && named+1 != len(list) {
+		return nil, errOtherProducts
+	}
+	return json.Marshal(composed)
 }
+
+var errOtherProducts = errors.New("the stored products are not those that were weighed")
 
 // kroner is an amount as a JSON number with two digits, never a float.
 func kroner(ore int64) json.RawMessage {

@@ -18,7 +18,7 @@ func TestAnEndIsCountedBeforeItIsTold(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	clock := NewSystemClock()
 	a := &Agent{
-		log: log, clock: clock, store: store, publish: newPublisher(mqtt.Topics{Prefix: "p"}, store, log), problems: newProblems(func() {}),
+		log: log, clock: clock, store: store, publish: newPublisher(mqtt.Topics{Prefix: "p"}, store, log, newEndings(clock, day)), problems: newProblems(func() {}),
 		metrics: monitor.NewMetrics(monitor.BuildInfo{}, nil),
 		lanes:   &lanes{followers: newFollowers(), expiries: newExpiries(clock, store)},
 	}

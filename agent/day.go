@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// day is a date of the store's zone: 23 or 25 hours long where the clocks change.
-type day struct {
+// shopDay is a date of the store's zone: 23 or 25 hours long where the clocks change.
+type shopDay struct {
 	name     string
 	from, to time.Time // to is the next day's from
 }
 
 // dayOf reads a date as 2006-01-02.
-func dayOf(name string, zone *time.Location) (day, error) {
+func dayOf(name string, zone *time.Location) (shopDay, error) {
 	at, err := time.Parse(time.DateOnly, name)
 	if err != nil {
-		return day{}, fmt.Errorf("the day %q: %w", name, err)
+		return shopDay{}, fmt.Errorf("the day %q: %w", name, err)
 	}
-	return day{name: name, from: startOfDay(at, zone), to: startOfDay(at.AddDate(0, 0, 1), zone)}, nil
+	return shopDay{name: name, from: startOfDay(at, zone), to: startOfDay(at.AddDate(0, 0, 1), zone)}, nil
 }
 
 // startOfDay is the first moment that a date, of which the time of day is left out, has in a zone. Not all have midnight.

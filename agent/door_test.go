@@ -3,11 +3,13 @@ package agent_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"tillpost/api/simulator"
+	"tillpost/mqtt"
 )
 
 // A till repeats until it has seen queued, which may be days after the request was taken; the day, the list of terminals
@@ -165,6 +167,28 @@ func TestACheckOfWhatHasNoOrder(t *testing.T) {
 		}
 		if n := w.sim.Count(simulator.OpPaymentStatus); n != calls {
 			t.Errorf("%d calls were made", n-calls)
+		}
+	})
+}
+
+// The cure for a retained request, an empty retained message, is no fault: nothing is told of it, and nothing counted. An
+// external broker passes it on as an empty message.
+func TestTheCureForARetainedRequestIsNoFault(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		topic := "tillpost/terminals/" + oslo + "/orders"
+		w.stop()
+		w.broker.Publish(mqtt.Message{Topic: topic, Payload: []byte(`{"requestId":"kept","order":{}}`), Retained: true})
+		w.start()
+		w.eventuallyOrFail(func() bool { return slices.Contains(w.rejects(), "retainedRequest") })
+		refused := len(w.rejects())
+		w.broker.Publish(mqtt.Message{Topic: topic, Retained: true})
+		w.send(oslo, "refunds", "")
+		w.send(oslo, "orders", " ")
+		w.eventuallyOrFail(func() bool { return len(w.rejects()) > refused })
+		w.restart()
+		w.sale(oslo, "good")
+		if got := w.rejects()[refused:]; len(got) != 1 || got[0] != "notJSON" {
+			t.Errorf("refused were %v", got)
 		}
 	})
 }

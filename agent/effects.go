@@ -32,7 +32,7 @@ func (l *lane) effect(r outbox.Request, e outbox.Event, f outbox.Effect) {
 			l.publish.waits(r, headOfLane, f.Waiting) // only the head of a lane waits for what is not on disk
 		}
 		if e.Type == outbox.CheckWanted {
-			l.publish.enqueue(l.publish.retained(r, l.publish.current(r)))
+			l.publish.again(r)
 		}
 		// A durable change was told by the committer, in commit order.
 	case outbox.Alarm:

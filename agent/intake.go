@@ -47,7 +47,7 @@ type intake struct {
 
 // deliver takes a message from the bus. It does not block; the broker's in-flight window bounds what waits here.
 func (in *intake) deliver(d mqtt.Delivery) {
-	if in.topics.OwnTopic(d.Topic) {
+	if in.topics.OwnTopic(d.Topic) || in.cleared(d) {
 		d.Ack() // our own retained messages come with the subscription
 		return
 	}
@@ -65,6 +65,12 @@ func (in *intake) deliver(d mqtt.Delivery) {
 	case in.wake <- struct{}{}:
 	default:
 	}
+}
+
+// cleared tells of an empty retained message, by which somebody takes a request away that lies retained at the broker. An
+// external broker passes it on as an empty message, without the flag.
+func (in *intake) cleared(d mqtt.Delivery) bool {
+	return len(d.Payload) == 0 && (d.Retained || in.inOrder) && kindOf(in.topics, d.Topic) != ""
 }
 
 func (in *intake) run(ctx context.Context) {

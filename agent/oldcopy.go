@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"tillpost/mqtt"
 	"tillpost/outbox"
 )
 
@@ -39,6 +40,19 @@ func (a *Agent) statusHeard(topic string, payload []byte) {
 	case !known && !s.Final:
 		a.unknown(fmt.Sprint("status ", id, " ", s.Revision), fmt.Sprintf("the broker holds the status %s of request %s, which this outbox has never seen", s.State, id))
 	}
+}
+
+// settledHeard takes how far the statuses went that a former process of this outbox had cleared at the broker. Where that is
+// beyond what this outbox knew when it was opened, that process had a newer copy. Our own word does not go back behind it.
+func (a *Agent) settledHeard(s mqtt.SettledThrough) {
+	ours := a.lookout.atOpen
+	if s.Accepted > ours.Accepted {
+		a.unknown(fmt.Sprint("accepted ", s.Accepted), fmt.Sprintf("by the agent's word at the broker request number %d was accepted and done with, this outbox has accepted %d", s.Accepted, ours.Accepted))
+	}
+	if s.Commits > ours.Commits {
+		a.unknown(fmt.Sprint("commits ", s.Commits), fmt.Sprintf("by the agent's word at the broker the outbox was written %d times, this one %d times", s.Commits, ours.Commits))
+	}
+	a.publish.settledElsewhere(s)
 }
 
 // olderThan stops sending: this is an older copy of the outbox than one that was at work, put back at the same generation.

@@ -78,3 +78,42 @@ func TestAnOlderCopyIsToldOfAtAnyTime(t *testing.T) {
 		}
 	})
 }
+
+// TestACopyOlderThanWhatWasCleared: the statuses that a newer copy told are gone from the broker, since their retention is over. How far
+// they went stands in the agent's word, and stays there.
+func TestACopyOlderThanWhatWasCleared(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.retention(time.Hour)
+		w.restart()
+		w.sale(bergen, "before")
+		restore := w.keep()
+		w.sale(oslo, "lost")
+		time.Sleep(2 * time.Hour)
+		if s := w.now(oslo, "lost"); s.State != "" {
+			t.Fatalf("still there: %+v", s)
+		}
+		through := w.settledThrough()
+		w.stop()
+		restore()
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Times: -1, Do: simulator.Page(502)})
+		w.start()
+		w.untilProblem("outboxRolledBack")
+		if s := w.settledThrough(); s.Accepted != through.Accepted || s.Commits < through.Commits {
+			t.Errorf("cleared through %+v, told as %+v by the older copy", through, s)
+		}
+		w.order(oslo, "next")
+		w.untilWaiting(5*time.Second, oslo, "next", "outboxRolledBack")
+		w.stop()
+		w.accept()
+		w.sim.ClearFaults()
+		for range 2 {
+			w.start()
+			time.Sleep(5 * time.Minute)
+			if _, p := w.agentState(); len(p) != 0 {
+				t.Errorf("after it was accepted: problems %v", p)
+			}
+			w.until(time.Minute, oslo, "next", "paid")
+			w.stop()
+		}
+	})
+}

@@ -48,6 +48,7 @@ type publisher struct {
 	stale    map[summary]bool
 	overlays map[uint64]overlay
 	kept     *kept // nil where a broker keeps what is retained
+	endings  *endings
 	wake     chan struct{}
 	up       bool
 	flushes  []chan struct{}
@@ -74,11 +75,11 @@ const (
 	summaryTerminals
 )
 
-func newPublisher(topics mqtt.Topics, store Outbox, log *slog.Logger) *publisher {
+func newPublisher(topics mqtt.Topics, store Outbox, log *slog.Logger, endings *endings) *publisher {
 	return &publisher{
 		topics: topics, store: store, log: log,
 		stale: map[summary]bool{}, told: map[summary]string{}, overlays: map[uint64]overlay{}, clearings: map[string]clearing{}, wake: make(chan struct{}, 1),
-		taken: make(chan struct{}),
+		taken: make(chan struct{}), endings: endings,
 	}
 }
 
@@ -141,8 +142,9 @@ func (p *publisher) put(m queued) {
 	p.queue = append(p.queue, m)
 }
 
-// once tells a message that is lost if it is not told: a refusal, or the status of what has no record.
-func (m queued) once() bool { return !m.Retained && m.again == nil }
+// once tells a message that is lost if it is not told: a refusal, the status of what has no record, or one that a till
+// asked for again, which may be none of those that everything tells.
+func (m queued) once() bool { return !m.Retained }
 
 // waitForRoom holds up who tells what is told only once, until the queue is taken or ctx ends: if a till publishes faster
 // than the broker takes the refusals, none is lost, and the memory is not filled.
@@ -253,8 +255,7 @@ func (p *publisher) step(w *window, summaries bool) bool {
 	p.mu.Unlock()
 	if resync {
 		w.startOver()
-		p.everything(w)
-		p.tellQueue(w, slices.DeleteFunc(queue, toldAnew), retold)
+		p.everything(w, func() { p.tellQueue(w, slices.DeleteFunc(queue, toldAnew), retold) })
 		p.tellClearings(w, true)
 		p.mu.Lock()
 		p.kept.caughtUp(number)
@@ -263,10 +264,7 @@ func (p *publisher) step(w *window, summaries bool) bool {
 	}
 	p.tellQueue(w, queue, retold)
 	for _, s := range stale {
-		if m := p.summary(s); p.told[s] != string(m.Payload) {
-			p.told[s] = string(m.Payload)
-			w.publish(m)
-		}
+		p.tellSummary(w, s)
 	}
 	if w.lost {
 		w.lost = false
@@ -320,6 +318,14 @@ func (p *publisher) last(ctx context.Context, topic string, v any) {
 	}
 }
 
+// tellSummary publishes a summary if it is another one than was told last.
+func (p *publisher) tellSummary(w *window, s summary) {
+	if m := p.summary(s); p.told[s] != string(m.Payload) {
+		p.told[s] = string(m.Payload)
+		w.publish(m)
+	}
+}
+
 func (p *publisher) summary(s summary) mqtt.Message {
 	var v any
 	topic := p.topics.Terminals()
@@ -334,53 +340,3 @@ func (p *publisher) summary(s summary) mqtt.Message {
 	}
 	return mqtt.Message{Topic: topic, Payload: payload, Retained: true}
 }
-
-// everything publishes all that is retained: the agent, the terminals, the displays, what is open, what has ended.
-// Records are read at the moment they are told. A status that waits in the queue is left to it: its turn comes right
-// after, so that tills see each of its states, and none go back.
-func (p *publisher) everything(w *window) {
-	for _, s := range []summary{summaryAgent, summaryTerminals} {
-		m := p.summary(s)
-		p.told[s] = string(m.Payload)
-		w.publish(m)
-	}
-	for _, d := range p.displays() {
-		if payload, err := json.Marshal(d); err == nil {
-			w.publish(mqtt.Message{Topic: p.topics.Display(d.TerminalUUID), Payload: payload, Retained: true})
-		}
-	}
-	tell := func(r outbox.Request) bool {
-		m := p.retained(r, p.current(r))
-		if !p.queues(m) {
-			p.hand(w, m)
-		}
-		return !w.lost && w.ctx.Err() == nil
-	}
-	queued := map[string]int{}
-	open := func(r outbox.Request) bool {
-		if r.InQueue() {
-			queued[r.Terminal]++
-			n := queued[r.Terminal]
-			p.knowPlace(r, place{n, n > 1 || p.store.Lane(r.Terminal).Holder != 0})
-		}
-		return tell(r)
-	}
-	if err := p.store.EachOpen(w.ctx, "", open); err != nil {
-		p.log.Error("open requests could not be read to be told again", "err", err)
-	}
-	if err := p.store.Each(true, func(r outbox.Request) bool { return !r.State.Final() || tell(r) }); err != nil {
-		p.log.Error("ended requests could not be read to be told again", "err", err)
-	}
-}
-
-// queues tells that a change of a status waits in the queue, that of this step or of the next. If that was given up,
-// everything is told once more.
-func (p *publisher) queues(m queued) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	_, changed := p.retold[m.Topic]
-	return changed
-}
-
-// toldAnew tells that everything has told what waits as it is now.
-func toldAnew(m queued) bool { return m.again != nil || m.Retained && m.revision == 0 }

@@ -21,15 +21,15 @@ func (p *publisher) tellAgain(w *window, r outbox.Request) (topic string, revisi
 	switch {
 	case err == nil:
 		r = now
-	case !errors.Is(err, outbox.ErrPruned): // of a pruned one nothing is to stay with the broker
+	case !errors.Is(err, outbox.ErrPruned): // of a pruned one nothing is to stay with the broker, nor of what ended long ago
 		p.log.Error("a request could not be read to be told again", "request", r.ID, "err", err)
 		return topic, 0
 	}
 	m := p.retained(r, p.current(r))
-	if err != nil {
+	p.mu.Lock()
+	if err != nil || !p.endings.stays(r) {
 		m.Retained, m.of = false, statusKey{}
 	}
-	p.mu.Lock()
 	p.retold[topic] = max(p.retold[topic], r.Revision)
 	p.mu.Unlock()
 	p.hand(w, m)

@@ -5,21 +5,32 @@ import (
 	"tillpost/outbox"
 )
 
-// clearing empties a retained status whose record is gone. It is kept until the broker has acknowledged it, over lost
-// connections too: nothing else would ever tell of that topic again.
+// clearing empties a retained status. It is kept until the broker has acknowledged it, over lost connections too: nothing
+// else would ever tell of that topic again, unless the request changes once more.
 type clearing struct {
 	message queued
 	handed  bool // it is on its way
 }
 
-// clear empties a retained status whose record is gone, after what waits to be told.
-func (p *publisher) clear(r outbox.Request) {
-	m := queued{Message: mqtt.Message{Topic: p.topics.Status(r.Terminal, r.ID), Retained: true}, of: keyOf(r)}
+// pruned clears the status of a request whose record is gone, unless that was done already.
+func (p *publisher) pruned(r outbox.Request) {
+	written := p.store.Stats().Written
+	defer p.nudge()
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, stays := p.endings.ended[r.Seq]
+	delete(p.endings.ended, r.Seq)
+	p.endings.settle(r.Seq, written)
+	if stays || !p.endings.read {
+		p.startClearing(r)
+	}
+}
+
+// startClearing has a retained status emptied, after what waits to be told, for who holds mu.
+func (p *publisher) startClearing(r outbox.Request) {
+	m := queued{Message: mqtt.Message{Topic: p.topics.Status(r.Terminal, r.ID), Retained: true}, of: keyOf(r)}
 	m.number = p.kept.wait(m.of)
 	p.clearings[m.Topic] = clearing{message: m}
-	p.mu.Unlock()
-	p.nudge()
 }
 
 // tellClearings hands over the clearings that are not on their way yet; again, all of them.
@@ -34,6 +45,9 @@ func (p *publisher) tellClearings(w *window, again bool) {
 		}
 	}
 	p.mu.Unlock()
+	if len(due) > 0 { // first, how far they go: who finds nothing of them finds that
+		p.tellSummary(w, summaryAgent)
+	}
 	for _, m := range due {
 		p.hand(w, m)
 	}

@@ -42,7 +42,7 @@ func TestAClearingOutlivesLostConnections(t *testing.T) {
 		}
 		return n
 	}
-	p.clear(outbox.Request{ID: "gone", Terminal: "T"}) // while there is no broker
+	p.pruned(outbox.Request{ID: "gone", Terminal: "T"}) // while there is no broker
 	work()
 	bus.deaf = true
 	p.connected(true)

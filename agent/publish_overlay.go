@@ -34,6 +34,8 @@ func (p *publisher) changed(r outbox.Request, at place) {
 	} else {
 		p.overlays[r.Seq] = overlayOf(r, at, nil)
 	}
+	p.endings.note(r)
+	delete(p.clearings, m.Topic) // it is news again
 	p.put(m)
 	p.events.Publish(monitor.EventRequest, "", m.Payload)
 	p.board.touch()

@@ -3,15 +3,20 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"tillpost/mqtt"
 	"tillpost/outbox"
 )
+
+const day = 24 * time.Hour
 
 // heardBus takes everything at once.
 type heardBus struct {
@@ -55,11 +60,72 @@ func (o *openOutbox) Lookup(string) (outbox.Request, error) {
 	return o.record, nil
 }
 
+func (o *openOutbox) Stats() outbox.Stats { return outbox.Stats{} }
+
 func (o *openOutbox) Each(bool, func(outbox.Request) bool) error { return nil }
+
+// endedOutbox has so many records of what has just ended; while is called before the n-th is read.
+type endedOutbox struct {
+	openOutbox
+	records int
+	while   func(n int)
+}
+
+func (o *endedOutbox) EachOpen(context.Context, string, func(outbox.Request) bool) error { return nil }
+
+func (o *endedOutbox) Each(_ bool, fn func(outbox.Request) bool) error {
+	now := NewSystemClock().Now()
+	for n := range o.records {
+		o.while(n)
+		id := fmt.Sprint("old-", n)
+		if !fn(outbox.Request{Seq: uint64(n + 10), ID: id, Kind: outbox.KindOrder, Terminal: "T", State: outbox.StatePaid, Revision: 4, Entered: now}) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// While old statuses are told again, what happens meanwhile is told between them, each change once and in order.
+func TestOrdersDontWaitForOldStatuses(t *testing.T) {
+	t.Parallel()
+	at := func(revision uint64) outbox.Request {
+		return outbox.Request{Seq: 1, ID: "new", Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
+	}
+	bus := &heardBus{}
+	store := &endedOutbox{records: 1000}
+	p := newTestPublisher(bus, store)
+	store.while = func(n int) {
+		if n > 0 && n%300 == 0 {
+			p.changed(at(uint64(n/300)), place{})
+		}
+	}
+	p.connected(true)
+	w := &window{ctx: t.Context(), bus: bus}
+	for p.step(w, false) {
+		continue
+	}
+	old, waited := 0, []int{}
+	for _, m := range bus.all {
+		switch {
+		case m.Topic == p.topics.Status("T", "new"):
+			waited = append(waited, old)
+		case strings.HasPrefix(m.Topic, "p/terminals/T/status/old-"):
+			old++
+		}
+	}
+	if told := bus.revisions(p.topics.Status("T", "new")); !slices.Equal(told, []uint64{1, 2, 3}) || old != 1000 {
+		t.Fatalf("told revisions %v, and %d old ones", told, old)
+	}
+	for i, n := range waited {
+		if n > (i+1)*300+everythingBatch {
+			t.Errorf("revision %d waited for %d old statuses", i+1, n-(i+1)*300)
+		}
+	}
+}
 
 // newTestPublisher tells nothing of the agent, its terminals and displays.
 func newTestPublisher(bus mqtt.Bus, store Outbox) *publisher {
-	p := newPublisher(mqtt.Topics{Prefix: "p"}, store, slog.New(slog.DiscardHandler))
+	p := newPublisher(mqtt.Topics{Prefix: "p"}, store, slog.New(slog.DiscardHandler), newEndings(NewSystemClock(), day))
 	p.bus = bus
 	p.agentState = func() (s mqtt.AgentState) { return s }
 	p.terminals = func() []mqtt.TerminalInfo { return nil }
@@ -198,7 +264,7 @@ func TestARejectOutlivesAConnect(t *testing.T) {
 	p := newTestPublisher(bus, &openOutbox{while: func() {}})
 	p.connected(true)
 	p.reject(mqtt.Reject{Topic: "p/terminals/T/orders", Reason: &mqtt.Reason{Code: "retainedRequest"}})
-	p.clear(outbox.Request{ID: "gone", Terminal: "T"})
+	p.pruned(outbox.Request{ID: "gone", Terminal: "T"})
 	w := &window{ctx: t.Context(), bus: bus}
 	for p.step(w, false) {
 		continue

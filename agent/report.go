@@ -164,7 +164,7 @@ func (a *Agent) Report(ctx context.Context, name string) (any, error) {
 
 // count adds a day up.
 type count struct {
-	day        day
+	day        shopDay
 	report     report
 	byTerminal map[string]*terminalSums
 	paid       []outbox.Request // orders of the day that are paid

@@ -52,7 +52,7 @@ type readerWorld struct {
 // newReaderWorld has room for so many statuses in memory.
 func newReaderWorld(t *testing.T, room int, open func(outbox.Options) Outbox) *readerWorld {
 	w := &readerWorld{T: t, bus: &retainingBus{last: map[string]string{}}}
-	w.p = newPublisher(mqtt.Topics{Prefix: "p"}, nil, slog.New(slog.DiscardHandler))
+	w.p = newPublisher(mqtt.Topics{Prefix: "p"}, nil, slog.New(slog.DiscardHandler), newEndings(NewSystemClock(), day))
 	w.p.bus, w.p.kept = w.bus, newKept()
 	w.p.kept.room = room
 	w.p.agentState = func() (s mqtt.AgentState) { return s }
@@ -184,7 +184,7 @@ func (w *readerWorld) prune() {
 		w.Error(err)
 	}
 	for _, r := range gone {
-		w.p.clear(r)
+		w.p.pruned(r)
 	}
 }
 
@@ -203,6 +203,8 @@ func (m *memOutbox) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Add
 func (m *memOutbox) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
 	return m.mem.Apply(ctx, seq, e)
 }
+
+func (m *memOutbox) Stats() outbox.Stats { return m.mem.Stats() }
 
 func (m *memOutbox) Lookup(id string) (outbox.Request, error) { return m.mem.Lookup(id) }
 

@@ -24,7 +24,7 @@ const (
 // agentState is what {p}/agent says: degraded if and only if there are problems.
 func (a *Agent) agentState() mqtt.AgentState {
 	id := a.store.Identity()
-	s := mqtt.AgentState{State: mqtt.AgentOnline, Version: a.opts.Version, Since: mqtt.At(a.since), Instance: id.Instance, Generation: id.Generation}
+	s := mqtt.AgentState{State: mqtt.AgentOnline, Version: a.opts.Version, Since: mqtt.At(a.since), Instance: id.Instance, Generation: id.Generation, SettledThrough: a.publish.settledThrough()}
 	for _, p := range a.problems.list() {
 		s.State = mqtt.AgentDegraded
 		s.Problems = append(s.Problems, mqtt.Problem{Code: string(p.Code), Message: p.Message, Since: mqtt.At(p.Since), RequestID: p.RequestID})
@@ -166,8 +166,59 @@ func (a *Agent) clockChanged() {
 	}
 }
 
-// prune removes what ended longer ago than the retention, and clears the retained statuses. Where little is kept it
-// looks more often: a short retention is chosen for a small disk, which an hour's worth may fill.
+// clearEvery bounds how much later than its time a status is cleared.
+const clearEvery = 10 * time.Second
+
+// clearStatuses clears the retained statuses of what ended longer ago than mqtt.status_retention, and keeps on disk how
+// far that goes, once an hour and at the end.
+func (a *Agent) clearStatuses(ctx context.Context) {
+	look, keep := time.NewTicker(clearEvery), time.NewTicker(pruneEvery)
+	defer look.Stop()
+	defer keep.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			a.keepEndingsAtLast(ctx)
+			return
+		case <-keep.C:
+			a.keepEndings(ctx)
+		case <-look.C:
+			if a.publish.endingsLowered() {
+				a.keepEndings(ctx)
+			}
+			a.clearDue(ctx)
+		}
+	}
+}
+
+func (a *Agent) clearDue(ctx context.Context) {
+	for more := true; more && ctx.Err() == nil; {
+		var err error
+		if more, err = a.publish.clearDue(); err != nil {
+			a.log.Error("requests that have ended could not be read to clear their statuses", "err", err)
+			return
+		}
+	}
+}
+
+// keepEndingsAtLast is keepEndings at the end of a process.
+func (a *Agent) keepEndingsAtLast(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+	defer cancel()
+	a.keepEndings(ctx)
+}
+
+// keepEndings writes down how far what was cleared goes. What is not written is found anew at the next start.
+func (a *Agent) keepEndings(ctx context.Context) {
+	if raw := a.publish.endingsToKeep(); raw != nil {
+		if err := a.store.PutBlob(ctx, endingsBlob, raw); err != nil && ctx.Err() == nil {
+			a.log.Warn("how far the retained statuses are cleared could not be kept on disk", "err", err)
+		}
+	}
+}
+
+// prune removes what ended longer ago than the retention, and clears the retained statuses that are still there. Where
+// little is kept it looks more often: a short retention is chosen for a small disk, which an hour's worth may fill.
 func (a *Agent) prune(ctx context.Context) {
 	tick := time.NewTicker(min(pruneEvery, max(a.cfg.Outbox.Retention/4, time.Second)))
 	defer tick.Stop()
@@ -197,7 +248,7 @@ func (a *Agent) pruneSome(ctx context.Context) int {
 		a.log.Error("old requests could not be pruned", "err", err)
 	}
 	for _, r := range gone {
-		a.publish.clear(r)
+		a.publish.pruned(r)
 		a.problems.clear(ProblemLatePayment, r.ID)
 		a.problems.clear(ProblemFurtherOrder, r.ID)
 	}

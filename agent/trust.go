@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"tillpost/mqtt"
 	"tillpost/outbox"
 )
 
@@ -74,6 +75,8 @@ type lookout struct {
 	up      bool // connected before
 	quiet   bool // nothing was found there yet
 	perhaps bool
+	// atOpen is how far the outbox had come when it was opened.
+	atOpen mqtt.SettledThrough
 }
 
 // agentHeard takes what stands on the agent's topic, or is said there.
@@ -87,8 +90,11 @@ func (a *Agent) agentHeard(payload []byte, retained bool) {
 	found := o.witness.hear(h, retained)
 	o.quiet = false
 	o.perhaps = o.perhaps || found == findPerhaps
-	up, told := o.up, o.witness.told
+	up, told, mine := o.up, o.witness.told, o.witness.mine
 	o.mu.Unlock()
+	if retained && h.Instance == mine.Instance && !h.same(mine) {
+		a.settledHeard(h.SettledThrough)
+	}
 	if told && found == findNothing {
 		// Whoever begins from now on finds our word, and whoever began before us has lost the connection before its own
 		// word stood: of several that start at once, one goes on.

@@ -2,13 +2,14 @@ package agent
 
 import "tillpost/mqtt"
 
-// heard is what an agent says of itself, as far as it tells agents apart. Since is when its process started: two
-// processes on copies of one outbox may have the generation in common, but not that.
+// heard is what an agent says of itself, as far as it tells agents apart, and how far what it has cleared goes. Since is
+// when its process started: two processes on copies of one outbox may have the generation in common, but not that.
 type heard struct {
-	State      string `json:"state"`
-	Instance   string `json:"instance"`
-	Generation uint64 `json:"generation"`
-	Since      string `json:"since"`
+	State          string              `json:"state"`
+	Instance       string              `json:"instance"`
+	Generation     uint64              `json:"generation"`
+	Since          string              `json:"since"`
+	SettledThrough mqtt.SettledThrough `json:"settledThrough"`
 }
 
 func (h heard) same(o heard) bool {

@@ -5,11 +5,14 @@ import "testing"
 func TestWitness(t *testing.T) {
 	t.Parallel()
 	const online, degraded, offline = "online", "degraded", "offline"
-	mine := heard{online, "mine", 10, "2026-11-20T08:00:00.000Z"}
-	was := func(state string, generation uint64) heard {
-		return heard{state, "mine", generation, "2026-11-01T08:00:00.000Z"}
+	said := func(state, instance string, generation uint64, since string) heard {
+		return heard{State: state, Instance: instance, Generation: generation, Since: since}
 	}
-	other := func(state string) heard { return heard{state, "other", 3, "2026-11-01T08:00:00.000Z"} }
+	mine := said(online, "mine", 10, "2026-11-20T08:00:00.000Z")
+	was := func(state string, generation uint64) heard {
+		return said(state, "mine", generation, "2026-11-01T08:00:00.000Z")
+	}
+	other := func(state string) heard { return said(state, "other", 3, "2026-11-01T08:00:00.000Z") }
 	type step struct {
 		h        heard
 		retained bool

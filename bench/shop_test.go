@@ -37,6 +37,11 @@ type shop struct {
 	policy string // lines of [policy]
 	web    string // host:port of the HTTP side; "" is any
 	tables string
+	// retention is how long statuses stay at the broker; "" is as it comes.
+	retention string
+	// away is between the agent and its mosquitto, where it is wanted; tills go past it.
+	away  bool
+	proxy *mqtttest.Proxy
 }
 
 // config writes the configuration, having started the broker or chosen its address.
@@ -49,12 +54,20 @@ func (s *shop) config(tb testing.TB) string {
 		s.api = "127.0.0.1:1" // nobody listens there
 	}
 	broker := "[mqtt]\n"
+	if s.retention != "" {
+		broker += fmt.Sprintf("status_retention = %q\n", s.retention)
+	}
 	if s.broker != brokerEmbedded {
 		options := mqtttest.Packaged()
 		options.Persistence = s.broker == brokerMosquitto
 		m := mqtttest.StartMosquitto(tb, options)
 		s.addr = m.Addr
-		broker += fmt.Sprintf("url = %q\n", m.URL)
+		url := m.URL
+		if s.away {
+			s.proxy = mqtttest.NewProxy(tb, m.Addr)
+			url = "tcp://" + s.proxy.Addr()
+		}
+		broker += fmt.Sprintf("url = %q\n", url)
 	} else {
 		s.addr = proctest.FreeAddr(tb)
 		broker += fmt.Sprintf("[mqtt.embedded]\nlisten = %q\n", s.addr)

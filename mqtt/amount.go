@@ -4,10 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"strings"
 )
 
 // maxOre is the largest amount that is taken, in øre: 999,999,999.99 kroner.
 const maxOre = 99_999_999_999
+
+// maxDecimals is how many decimals an amount may be written with, all but two of
+// them zeros.
+const maxDecimals = 15
 
 var hundred = big.NewRat(100, 1)
 
@@ -41,9 +46,10 @@ func oreOf(v any) (ore int64, ok bool) {
 
 // plainDecimal keeps out what big.Rat would take beyond a decimal number:
 // fractions, exponents, underscores, other bases. Leading zeros are kept out
-// too: not every reader takes 010 for ten.
+// too: not every reader takes 010 for ten. Zeros behind the second decimal
+// change nothing.
 func plainDecimal(s string) bool {
-	if s == "" || len(s) > 12 {
+	if s == "" || len(s) > 9+1+maxDecimals {
 		return false
 	}
 	dot := len(s)
@@ -56,8 +62,28 @@ func plainDecimal(s string) bool {
 			return false
 		}
 	}
-	fraction := len(s) - dot - 1
-	return dot > 0 && (s[0] != '0' || dot == 1) && fraction != 0 && fraction <= 2
+	if dot == 0 || dot > 9 || s[0] == '0' && dot > 1 {
+		return false
+	}
+	fraction := s[min(dot+1, len(s)):]
+	if dot < len(s) && fraction == "" {
+		return false
+	}
+	return len(fraction) <= maxDecimals && strings.Trim(fraction[min(2, len(fraction)):], "0") == ""
+}
+
+// negative reports whether an amount is written with a minus sign before a
+// number.
+func negative(v any) bool {
+	switch v := v.(type) {
+	case json.Number:
+		return strings.HasPrefix(string(v), "-") && strings.ContainsAny(string(v), "123456789")
+	case string:
+		rest, minus := strings.CutPrefix(v, "-")
+		_, positive := oreOf(rest)
+		return minus && positive
+	}
+	return false
 }
 
 // kroner writes an amount in øre as a decimal with two digits.

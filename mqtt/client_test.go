@@ -42,7 +42,9 @@ func run(t *testing.T, o mqtt.Options) *running {
 	if o.ClientID == "" {
 		o.ClientID = "agent"
 	}
-	o.Topics = mqtt.Topics{Prefix: "test"}
+	if o.Topics.Prefix == "" {
+		o.Topics.Prefix = "test"
+	}
 	o.BackoffMin, o.BackoffMax = 20*time.Millisecond, 100*time.Millisecond
 	client, err := mqtt.New(o, mqtt.Handlers{
 		Deliver: func(d mqtt.Delivery) { r.deliveries <- d },

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"time"
@@ -43,9 +44,12 @@ func (r Rules) today() Date {
 //
 // It judges in this order: the retain flag, the topic, the size, the form, and
 // then, unless it repeats what was accepted, all rules about the content
-// together.
+// together. A byte order mark before the payload is passed over, and a member
+// that is null counts as absent.
 func Decode(topics Topics, topic string, retained bool, payload []byte, rules Rules) (*Request, *Rejection) {
 	terminal, segment, topicErr := topics.Parse(topic)
+	size := len(payload)
+	payload = bytes.TrimPrefix(payload, byteOrderMark)
 	refuse := func(r *Rejection) (*Request, *Rejection) {
 		if r.RequestID == "" {
 			r.RequestID = looseRequestID(payload)
@@ -62,12 +66,15 @@ func Decode(topics Topics, topic string, retained bool, payload []byte, rules Ru
 			Code:    CodeRetainedRequest,
 			Message: "the request was published with the retain flag; publish it without, and clear the topic with an empty retained message",
 		})
-	case topicErr != nil, !known:
+	case topicErr != nil:
+		return refuse(&Rejection{Code: CodeUnknownKind, Message: "the topic must be one of those under " + topics.Prefix +
+			"/terminals/, the terminal and the kind behind it; it is not, as after a change of mqtt.topic_prefix, and nobody takes requests there"})
+	case !known:
 		return refuse(&Rejection{Code: CodeUnknownKind, Message: unknownKindMessage()})
-	case len(payload) > MaxPayload:
+	case size > MaxPayload:
 		return refuse(&Rejection{
 			Code:    CodeTooLarge,
-			Message: fmt.Sprintf("the payload has %d bytes; at most %d are taken", len(payload), MaxPayload),
+			Message: fmt.Sprintf("the payload has %d bytes; at most %d are taken", size, MaxPayload),
 		})
 	}
 	s := scan(payload)
@@ -76,6 +83,7 @@ func Decode(topics Topics, topic string, retained bool, payload []byte, rules Ru
 		return refuse(s.rejection)
 	}
 	sum := digest(k, terminal, s.root)
+	dropNulls(s.root)
 	if repeated := s.requestID != "" && rules.Held != nil && rules.Held(s.requestID, sum); !repeated {
 		if r := judge(k, terminal, s, rules); r != nil {
 			return refuse(r)

@@ -22,7 +22,7 @@ func (s *session) arrive(m paho.Message) {
 	}
 	a := &arrival{message: m}
 	s.unsettled = append(s.unsettled, a)
-	if s.topics.OwnTopic(m.Topic()) {
+	if s.topics.OwnTopic(m.Topic()) || s.foreign(m) {
 		a.settled = true
 		signal(s.acks)
 		return
@@ -90,6 +90,7 @@ func (s *session) next() *arrival {
 	}
 	a := s.queue[0]
 	s.queue = s.queue[1:]
+	a.delivered = true
 	s.delivered++
 	return a
 }
@@ -118,7 +119,7 @@ func (s *session) acknowledge() {
 			// Blocks until the writer takes it; paho drops it if the
 			// connection has ended.
 			a.message.Ack()
-			if !s.topics.OwnTopic(a.message.Topic()) {
+			if a.delivered {
 				s.acknowledged()
 			}
 		}

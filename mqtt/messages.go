@@ -114,9 +114,28 @@ type AgentState struct {
 	Version string    `json:"version"`
 	Since   Timestamp `json:"since"`
 	// Instance names the outbox, Generation its age.
-	Instance   string    `json:"instance"`
-	Generation uint64    `json:"generation"`
-	Problems   []Problem `json:"problems"`
+	Instance   string `json:"instance"`
+	Generation uint64 `json:"generation"`
+	// SettledThrough is how far the statuses go that are not retained any more.
+	SettledThrough SettledThrough `json:"settledThrough"`
+	Problems       []Problem      `json:"problems"`
+}
+
+// SettledThrough bounds what the agent has cleared of its retained statuses, so
+// that a copy of its outbox which knows less than those can tell so without
+// them: one that has accepted less, or whose file has seen fewer commits. It
+// never goes back; of what was never cleared both are 0.
+type SettledThrough struct {
+	// Accepted is the highest acceptance number of a request whose status was
+	// cleared.
+	Accepted uint64 `json:"accepted"`
+	// Commits is how many commits the outbox had seen when the last one was.
+	Commits uint64 `json:"commits"`
+}
+
+// Join returns the higher of each of two bounds.
+func (s SettledThrough) Join(o SettledThrough) SettledThrough {
+	return SettledThrough{Accepted: max(s.Accepted, o.Accepted), Commits: max(s.Commits, o.Commits)}
 }
 
 // MarshalJSON writes no problems as an empty list.

@@ -46,11 +46,11 @@ func TestMessagesMarshal(t *testing.T) {
 		{"terminals", []TerminalInfo{{UUID: "T", Name: "Kasse 1", Active: true}}, `[{"uuid":"T","name":"Kasse 1","active":true,"queueLength":0}]`},
 		{
 			"agent", AgentState{State: AgentOnline, Version: "1", Since: round, Instance: "i", Generation: 3},
-			`{"state":"online","version":"1","since":"2026-11-20T12:00:00.000Z","instance":"i","generation":3,"problems":[]}`,
+			`{"state":"online","version":"1","since":"2026-11-20T12:00:00.000Z","instance":"i","generation":3,"settledThrough":{"accepted":0,"commits":0},"problems":[]}`,
 		},
 		{
 			"agent, degraded", &AgentState{State: AgentDegraded, Problems: []Problem{{Code: "apiUnreachable", Message: "m", Since: round}}, Since: round},
-			`{"state":"degraded","version":"","since":"2026-11-20T12:00:00.000Z","instance":"","generation":0,"problems":[{"code":"apiUnreachable","message":"m","since":"2026-11-20T12:00:00.000Z"}]}`,
+			`{"state":"degraded","version":"","since":"2026-11-20T12:00:00.000Z","instance":"","generation":0,"settledThrough":{"accepted":0,"commits":0},"problems":[{"code":"apiUnreachable","message":"m","since":"2026-11-20T12:00:00.000Z"}]}`,
 		},
 	}
 	for _, tt := range tests {

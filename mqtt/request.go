@@ -21,7 +21,7 @@ type Request struct {
 	// value. The order of keys and white space don't count; numbers count by
 	// their digits.
 	Digest [sha256.Size]byte
-	// Raw is the payload as it came. It may hold personal data.
+	// Raw is the payload as it came, without a byte order mark. It may hold personal data.
 	Raw []byte
 
 	Order      *OrderRequest

@@ -56,10 +56,10 @@ func checkOrder(terminal string, order map[string]any, rules Rules, f *faults) {
 		checkOrderDate(s, rules, f)
 	}
 	if _, ok := order["customerDetails"]; !ok && !rules.HasCustomerDefaults {
-		f.add("/order/customerDetails", "is missing; it must be an object that describes the customer, as the agent's configuration has no order_defaults.customerDetails")
+		f.add("/order/customerDetails", "is missing or null; it must be an object that describes the customer, as the agent's configuration has no order_defaults.customerDetails")
 	}
 	if _, ok := order["sendOrderBy"]; !ok && !rules.HasSendOrderByDefaults {
-		f.add("/order/sendOrderBy", "is missing; it must be an object with sms and email, at least one of them true, as the agent's configuration has no order_defaults.sendOrderBy")
+		f.add("/order/sendOrderBy", "is missing or null; it must be an object with sms and email, at least one of them true, as the agent's configuration has no order_defaults.sendOrderBy")
 	}
 	if number := objectAt(order, "customerDetails")["personalNumber"]; number != nil && !rules.AllowPersonalNumber {
 		f.add("/order/customerDetails/personalNumber", "must be null or left out: the agent's policy does not let personal numbers pass")
@@ -87,10 +87,20 @@ func checkAmount(path string, v any, f *faults) {
 	if !isNumeric(v) {
 		return
 	}
-	if _, ok := oreOf(v); !ok {
-		f.add(path, "must be a positive amount with at most two decimals, as number or string, like \"42.00\"")
+	if _, ok := oreOf(v); ok {
+		return
 	}
+	if negative(v) {
+		f.add(path, "must be positive: "+returns)
+		return
+	}
+	f.add(path, "must be a positive amount with at most two decimals (zeros behind them aside), as number or string, like \"42.00\"")
 }
+
+// returns tells a till that wrote a return as a negative amount how it is done.
+const returns = "a return is a refund, published on the terminal's topic refunds and positive too, " +
+	`like {"requestId":"a new one","orderRequestId":"the sale's","refund":{"type":"regular","grandTotal":42.00,"products":[{"line":0,"amount":42.00}]}}` +
+	`, or with "full":true instead of refund for all that is left`
 
 // checkSum wants a refund's total to be the sum of its products.
 func checkSum(at string, body map[string]any, f *faults) {

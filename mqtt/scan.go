@@ -17,6 +17,10 @@ const (
 	maxExponent     = 64
 )
 
+// byteOrderMark is what some serializers write before UTF-8, though JSON has no
+// use for it.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 // scanned is what a strict reading of a payload found.
 type scanned struct {
 	// root is the payload's value: map[string]any, []any, string,
@@ -83,8 +87,6 @@ func notJSON(payload []byte) *Rejection {
 	switch {
 	case len(bytes.TrimSpace(payload)) == 0:
 		return refuse("the payload is empty; it must be one JSON object")
-	case bytes.HasPrefix(payload, []byte("\xef\xbb\xbf")):
-		return refuse("the payload begins with a byte order mark; it must be UTF-8 without one")
 	case !utf8.Valid(payload):
 		at := invalidUTF8(payload)
 		return refuseAt(place(payload, int64(at)), "must be in UTF-8", fmt.Sprintf("is not UTF-8 from byte %d on", at))

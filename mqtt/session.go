@@ -16,8 +16,9 @@ const inFlight = 256
 
 // arrival is a message of the broker on its way through us.
 type arrival struct {
-	message paho.Message
-	settled bool
+	message   paho.Message
+	settled   bool
+	delivered bool
 }
 
 type publication struct {
@@ -57,6 +58,8 @@ type session struct {
 	// heard is what waits for Handlers.Agent.
 	heard     []paho.Message
 	unsettled []*arrival
+	// givenUp are the filters of a former prefix that were unsubscribed.
+	givenUp map[string]bool
 	// recall is what is being recalled, nil as a rule.
 	recall *recall
 	// standing is the reading of what the broker retains of our statuses, nil as a rule.

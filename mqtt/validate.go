@@ -196,9 +196,9 @@ func mustSentence(must string) string {
 
 func missingSentence(must string) string {
 	if must == "" {
-		return "is missing"
+		return "is missing or null"
 	}
-	return "is missing; it must " + must
+	return "is missing or null; it must " + must
 }
 
 // SchemaNames lists the published schemas, like "order.json".

@@ -27,8 +27,12 @@ type Refund struct {
 type RefundLine struct {
 	ID        int64  `json:"i,omitempty"`
 	ProductID string `json:"p,omitempty"`
-	Line      int    `json:"n,omitempty"` // from 0; counts where ID and ProductID are absent
+	Line      int    `json:"n,omitempty"` // from 0; counts where ID and ProductID are absent, or with ByLine
 	Ore       int64  `json:"o"`
+	// ByLine: ID was found by Line, which is what the till knows it by.
+	ByLine bool `json:"bl,omitempty"`
+	// More: it goes on with what the till named in the line before, of which one order product had not enough.
+	More bool `json:"m,omitempty"`
 }
 
 // Ledger is what the outbox knows of the other refunds and approvals of the same order, in whatever lane, at the moment

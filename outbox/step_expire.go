@@ -16,7 +16,7 @@ func (m *move) expireIfDue() bool {
 	case !ok:
 		m.end(StateExpired, &Reason{Code: CodeAgeUnknown, Message: "accepted before a restart, while the clock was not known; its age can't be told, so it was not sent"})
 	default:
-		m.end(StateExpired, &Reason{Code: CodeExpired, Message: "not sent within its time to live"})
+		m.end(StateExpired, m.r.expiry(m.e.At))
 	}
 	return true
 }

@@ -36,7 +36,9 @@ func TestProductsAreNumbered(t *testing.T) {
 	b.Products = []BookProduct{{12, "A", 3000}, {13, "A", 3000}, {0, "B", 1000}, {14, "C", 3000}}
 	blind := b
 	blind.Detailed, blind.Products = false, nil
-	line := func(id int64, name string, n int, ore int64) RefundLine { return RefundLine{id, name, n, ore} }
+	line := func(id int64, name string, n int, ore int64) RefundLine {
+		return RefundLine{ID: id, ProductID: name, Line: n, Ore: ore}
+	}
 	for _, c := range []struct {
 		name  string
 		lines []RefundLine
@@ -47,6 +49,10 @@ func TestProductsAreNumbered(t *testing.T) {
 		{"by name", []RefundLine{line(0, "C", 0, 100)}, b, "[14]"},
 		{"by place", []RefundLine{line(0, "", 3, 100), line(0, "", 0, 100)}, b, "[14 12]"},
 		{"two of the same name", []RefundLine{line(0, "A", 0, 3000), line(0, "A", 0, 3000)}, b, "[12 13]"},
+		{"more than the first of that name has", []RefundLine{line(0, "A", 0, 4000)}, b, "[12 13]"},
+		{"a pool that one line has drawn on by number", []RefundLine{line(0, "A", 0, 4000), line(12, "", 0, 2000)}, b, "[12 13 12]"},
+		{"a pool that one line has drawn on by place", []RefundLine{line(0, "A", 0, 3000), line(0, "", 0, 1)}, b, "[13 12]"},
+		{"more than a pool has", []RefundLine{line(0, "A", 0, 6001)}, b, CodeRefundExceeds},
 		{"two of the same name, too much", []RefundLine{line(0, "A", 0, 3000), line(0, "A", 0, 3001)}, b, CodeRefundExceeds},
 		{"the product has no number", []RefundLine{line(0, "B", 0, 100)}, b, CodeProductUnknown},
 		{"no such name", []RefundLine{line(0, "D", 0, 100)}, b, CodeProductUnknown},

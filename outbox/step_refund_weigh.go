@@ -3,6 +3,7 @@ package outbox
 import (
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // left is what of an order can still be paid back; ok is false where nobody knows what it came to.
@@ -81,47 +82,71 @@ func (m *move) linesLeft(left int64) []RefundLine {
 	return lines
 }
 
-// numberLines finds the numbers of products that the till named in its own way.
+// numberLines finds the numbers of products that the till named in its own way: those named by line first, so that a pool
+// (see pooled) knows what is asked of each of its products besides.
 func (m *move) numberLines() bool {
 	lines := m.r.Refund.Lines
 	for i, line := range lines {
-		if line.ID != 0 {
-			continue
-		}
-		if !m.e.Books.Detailed {
+		switch {
+		case line.ID != 0:
+		case !m.e.Books.Detailed:
 			return m.unknown("the products' numbers can't be looked up, because the order's details can't be read; name the products by id")
-		}
-		if lines[i].ID = m.productOf(line, lines[:i]); lines[i].ID == 0 {
-			m.end(StateRejected, &Reason{Code: CodeProductUnknown, Message: fmt.Sprintf("the order has no such product as number %d of the refund names", i+1)})
-			return false
+		case line.ProductID == "":
+			if line.Line < 0 || line.Line >= len(m.e.Books.Products) || m.e.Books.Products[line.Line].ID == 0 {
+				return m.noProduct(fmt.Sprintf("line %d (counted from 0)", line.Line))
+			}
+			lines[i].ID, lines[i].ByLine = m.e.Books.Products[line.Line].ID, true
 		}
 	}
+	var numbered []RefundLine
+	for i, line := range lines {
+		if line.ID == 0 {
+			found := m.pooled(line, slices.Concat(numbered, lines[i+1:]))
+			if len(found) == 0 {
+				return m.noProduct("productId " + quoteName(line.ProductID))
+			}
+			numbered = append(numbered, found...)
+			continue
+		}
+		numbered = append(numbered, line)
+	}
+	m.r.Refund.Lines = numbered
 	return true
 }
 
-// productOf finds the number of a product. Where several have the till's name for it, it is the first of which enough is
-// left beside the lines before.
-func (m *move) productOf(line RefundLine, before []RefundLine) int64 {
-	products := m.e.Books.Products
-	if line.ProductID == "" {
-		if line.Line < 0 || line.Line >= len(products) {
-			return 0
-		}
-		return products[line.Line].ID
-	}
+func (m *move) noProduct(name string) bool {
+	m.end(StateRejected, &Reason{Code: CodeProductUnknown, Message: "the order has no such product as the refund names: " + name})
+	return false
+}
+
+// pooled takes a line from the products that have the till's name for it: from the first of which enough is left beside
+// what others ask of it, else from all of them together. What they don't have is asked of the first, and so refused.
+func (m *move) pooled(line RefundLine, others []RefundLine) []RefundLine {
+	var parts []RefundLine
 	var first int64
-	for _, p := range products {
+	rest := line.Ore
+	for _, p := range m.e.Books.Products {
 		if p.ProductID != line.ProductID || p.ID == 0 {
 			continue
 		}
-		if left, ok := m.lineLeft(p.ID); !ok || left-askedOf(before, p.ID) >= line.Ore {
-			return p.ID
+		left, ok := m.lineLeft(p.ID)
+		if left -= askedOf(others, p.ID); !ok || left >= line.Ore {
+			line.ID = p.ID
+			return []RefundLine{line}
 		}
 		if first == 0 {
 			first = p.ID
 		}
+		if take := min(left, rest); take > 0 {
+			parts = append(parts, RefundLine{ID: p.ID, ProductID: line.ProductID, Ore: take, More: len(parts) > 0})
+			rest -= take
+		}
 	}
-	return first
+	if first != 0 && rest > 0 {
+		line.ID = first
+		return []RefundLine{line}
+	}
+	return parts
 }
 
 func askedOf(lines []RefundLine, id int64) int64 {
@@ -144,10 +169,40 @@ func (m *move) linesHold() bool {
 	if i < 0 || m.r.Refund.Full {
 		return true
 	}
-	left, _ := m.lineLeft(lines[i].ID)
-	m.end(StateRejected, &Reason{Code: CodeRefundExceeds, Message: fmt.Sprintf("the refund is for %s of product %d, of which %s is left",
-		kroner(askedOf(lines, lines[i].ID)), lines[i].ID, kroner(left))})
+	name, asked, left := m.inTheTillsWords(lines[i])
+	m.end(StateRejected, &Reason{Code: CodeRefundExceeds, Message: fmt.Sprintf("the refund is for %s of %s, of which %s is left", kroner(asked), name, kroner(left))})
 	return false
+}
+
+// inTheTillsWords names a product as the till did, and says what the refund asks of it and what is left of it: of a
+// productId, those of all products that have it.
+func (m *move) inTheTillsWords(line RefundLine) (name string, asked, left int64) {
+	asked = askedOf(m.r.Refund.Lines, line.ID)
+	left, _ = m.lineLeft(line.ID)
+	switch {
+	case line.ProductID != "":
+		asked, left = 0, 0
+		for _, p := range m.e.Books.Products {
+			if p.ProductID == line.ProductID && p.ID != 0 {
+				asked = addOre(asked, askedOf(m.r.Refund.Lines, p.ID))
+				ore, _ := m.lineLeft(p.ID)
+				left = addOre(left, ore)
+			}
+		}
+		return "productId " + quoteName(line.ProductID), asked, left
+	case line.ByLine:
+		return fmt.Sprintf("line %d (counted from 0)", line.Line), asked, left
+	}
+	return fmt.Sprintf("product %d", line.ID), asked, left
+}
+
+// quoteName writes a till's name for a product, cut to what a message bears.
+func quoteName(name string) string {
+	const most = 64
+	if runes := []rune(name); len(runes) > most {
+		name = string(runes[:most]) + "…"
+	}
+	return strconv.Quote(name)
 }
 
 // kroner writes øre with two digits.

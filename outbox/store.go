@@ -135,6 +135,9 @@ type Stats struct {
 	DiskFree int64
 	// Commits counts the commits since Open.
 	Commits int64
+	// Accepted is the highest acceptance number given so far, and Written the number of commits in the outbox's life; of
+	// two copies of one outbox, the one that knows less has lower ones. Both are 0 while the file can't be read.
+	Accepted, Written uint64
 }
 
 // Stats gives figures for metrics. It does not wait for commits.
@@ -145,6 +148,12 @@ func (s *Store) Stats() Stats {
 	if s.db != nil {
 		st.FreePages = s.db.Stats().FreePageN
 		st.FileSize = fileSize(s.path)
+		_ = s.db.View(func(tx *bbolt.Tx) error { // an error is the file's, of which others tell
+			if requests := tx.Bucket(bucketRequests); requests != nil {
+				st.Accepted, st.Written = requests.Sequence(), counted(tx)
+			}
+			return nil
+		})
 	}
 	return st
 }

@@ -42,6 +42,41 @@ func TestEarlierPagesUnderALaterRootAreNoticed(t *testing.T) {
 	}
 }
 
+// What an outbox knows of its own extent never goes back, over starts and compactions, and a copy of an earlier moment
+// has less.
+func TestTheExtentNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	s := outboxtest.Open(t, outbox.Options{})
+	last := s.Stats()
+	grows := func(after string) {
+		t.Helper()
+		now := s.Stats()
+		if now.Accepted < last.Accepted || now.Written <= last.Written {
+			t.Errorf("after %s: %d accepted and %d written, before %d and %d", after, now.Accepted, now.Written, last.Accepted, last.Written)
+		}
+		last = now
+	}
+	for i := range 3 {
+		if err := outboxtest.Live(s, i, "T1"); err != nil {
+			t.Fatal(err)
+		}
+		grows("an order")
+	}
+	if last.Accepted != 3 {
+		t.Errorf("%d accepted, want 3", last.Accepted)
+	}
+	s = outboxtest.Reopen(t, s, outbox.Options{})
+	grows("a start")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := outbox.Compact(s.Path()); err != nil {
+		t.Fatal(err)
+	}
+	s = outboxtest.Reopen(t, s, outbox.Options{})
+	grows("a compaction")
+}
+
 // Whatever writes the file leaves it what it is.
 func TestNoSoundFileIsTakenForAnEarlierOne(t *testing.T) {
 	t.Parallel()

@@ -41,7 +41,9 @@ func (c *checker) broker(ctx context.Context) brokerFacts {
 	}
 	r, err := c.reachBroker(ctx, u)
 	if err != nil {
-		fs.unreached(err)
+		if u.Scheme != "tls" || !c.otherScheme(ctx, fs, u) {
+			fs.unreached(err)
+		}
 		return brokerFacts{findings: fs.done()}
 	}
 	if !r.end.IsZero() {
@@ -51,11 +53,22 @@ func (c *checker) broker(ctx context.Context) brokerFacts {
 		fs.warn("use tls://", "%s is not encrypted: orders, and the password, can be read on the way", u.Host)
 	}
 	back := c.loop(ctx)
+	if back.err != nil && u.Scheme == "tcp" && c.otherScheme(ctx, fs, u) {
+		return brokerFacts{findings: fs.done()}
+	}
 	if !c.judge(fs, u.Host, back) {
 		return brokerFacts{findings: fs.done(), agent: back.agent}
 	}
-	c.rights(ctx, fs, u)
+	five := c.rights(ctx, fs, u)
+	q := c.quirks(ctx)
+	q.tell(fs)
 	name := c.brokerName(ctx)
+	switch {
+	case name == "" && q.rabbit():
+		name = "RabbitMQ, by what it does"
+	case name == "" && !five:
+		name = oldBroker
+	}
 	c.keeps(fs, u, name)
 	return brokerFacts{findings: fs.done(), agent: back.agent}
 }
@@ -248,15 +261,15 @@ func refusedLogin(err error) bool {
 
 // brokerName is what the broker calls itself, "" where it does not tell us.
 func (c *checker) brokerName(ctx context.Context) string {
-	name := c.kept(ctx, "$SYS/broker/version")
+	name := c.kept(ctx, "$SYS/broker/version", "$SYS/brokers/+/version")
 	return clean(string(name[:min(len(name), 60)]))
 }
 
-// kept is what the broker retains on a topic, nothing where it does not tell us.
-func (c *checker) kept(ctx context.Context, topic string) []byte {
+// kept is what the broker retains on one of some topics, nothing where it does not tell us.
+func (c *checker) kept(ctx context.Context, topics ...string) []byte {
 	ctx, cancel := context.WithTimeout(ctx, nameTimeout)
 	defer cancel()
-	bus, happenings, err := c.subscriber(ctx, []string{topic})
+	bus, happenings, err := c.subscriber(ctx, topics)
 	if err != nil {
 		return nil
 	}

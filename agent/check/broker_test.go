@@ -33,7 +33,7 @@ func TestBroker(t *testing.T) {
 		t.Errorf("the agent's state is %+v", got.agent)
 	}
 
-	// Of all that, others see one empty message at a terminal that nobody has, and nothing of it stays.
+	// Of all that, others see messages that say nothing at terminals that nobody has, and nothing of it stays.
 	till.Publish(mqtt.Message{Topic: "tillpost/end"})
 	for m := range heard {
 		if m.Topic == "tillpost/end" {
@@ -42,7 +42,7 @@ func TestBroker(t *testing.T) {
 		if m.Retained { // from before
 			continue
 		}
-		if len(m.Payload) > 0 || !strings.HasPrefix(m.Topic, "tillpost/terminals/tillpost-check-") {
+		if p := string(m.Payload); p != "" && p != "{}" || !strings.HasPrefix(m.Topic, "tillpost/terminals/tillpost-check-") {
 			t.Errorf("others heard %q on %s", m.Payload, m.Topic)
 		}
 	}

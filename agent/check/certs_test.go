@@ -21,13 +21,24 @@ import (
 // certificate makes one for 127.0.0.1 that signs itself and ends then, and returns its files.
 func certificate(t *testing.T, end time.Time) (certFile, keyFile string) {
 	t.Helper()
+	return certificateOf(t, end, net.IPv4(127, 0, 0, 1))
+}
+
+// namelessCertificate makes one that has no name but its subject.
+func namelessCertificate(t *testing.T, end time.Time) (certFile, keyFile string) {
+	t.Helper()
+	return certificateOf(t, end)
+}
+
+func certificateOf(t *testing.T, end time.Time, addresses ...net.IP) (certFile, keyFile string) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "shop"}, NotBefore: end.Add(-365 * 24 * time.Hour), NotAfter: end,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		IPAddresses: addresses, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)

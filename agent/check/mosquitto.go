@@ -21,8 +21,8 @@ func (c *checker) keeps(fs *findings, u *url.URL, name string) {
 	if name != "" {
 		fs.ok("%s", name)
 	}
-	if name != "" && !strings.Contains(strings.ToLower(name), "mosquitto") {
-		fs.warn("", "whether it keeps what waits for tillpost over a crash can't be seen from here: see its documentation")
+	if advice := adviceFor(name); advice != "" {
+		fs.warn(advice, "whether it keeps what waits for tillpost over a crash can't be seen from here")
 		return
 	}
 	if loopback(u.Hostname()) {
@@ -38,7 +38,27 @@ func (c *checker) keeps(fs *findings, u *url.URL, name string) {
 			return
 		}
 	}
+	if name == "" {
+		fs.warn("if it is a mosquitto: "+rightSet+dropIn+"; of others, docs/brokers.md tells", "whether it keeps what waits for tillpost over a crash can't be seen from here")
+		return
+	}
 	fs.warn(rightSet+dropIn, "whether it keeps what waits for tillpost over a crash can't be seen from here")
+}
+
+// oldBroker is one that does not say what it is, and is no mosquitto of the last years.
+const oldBroker = "it speaks MQTT 3.1.1 only"
+
+// adviceFor is what to look at in a broker that is no mosquitto, "" for one, or for one that does not say what it is.
+func adviceFor(name string) string {
+	switch lower := strings.ToLower(name); {
+	case name == "", strings.Contains(lower, "mosquitto"):
+		return ""
+	case name == oldBroker:
+		return "a NATS server does with jetstream { sync_interval: always }; of others see docs/brokers.md"
+	case strings.Contains(lower, "rabbitmq"):
+		return "its queues are durable unless mqtt.durable_queue_type or a policy says otherwise; set mqtt.prefetch = 100, and no length limit or TTL on the queues of its MQTT clients"
+	}
+	return "see docs/brokers.md, and its documentation: sessions and retained messages have to be on disk, without a bound on what waits"
 }
 
 // settings are the lines of a mosquitto's configuration; of a key that is there twice, the last, but all listeners.

@@ -31,7 +31,9 @@ func TestKeeps(t *testing.T) {
 		"another machine":       {"tls://broker:1883", "", good, []string{"warn broker whether it keeps…autosave_interval 1"}},
 		"no configuration":      {"tcp://127.0.0.1:1883", "", "", []string{"warn broker whether it keeps"}},
 		"a missing drop-in":     {"tcp://127.0.0.1:1883", "", good + "include_dir [\n", []string{"warn broker whether it keeps"}},
-		"another make":          {"tcp://127.0.0.1:1883", "EMQX 5.8", good, []string{"ok broker EMQX 5.8", "warn broker…its documentation"}},
+		"another make":          {"tcp://127.0.0.1:1883", "EMQX 5.8", good, []string{"ok broker EMQX 5.8", "warn broker…whether it keeps…its documentation"}},
+		"RabbitMQ":              {"tcp://127.0.0.1:1883", "RabbitMQ, by what it does", good, []string{"ok broker RabbitMQ", "warn broker whether it keeps…mqtt.prefetch"}},
+		"one that is silent":    {"tls://broker:1883", "", "", []string{"warn broker whether it keeps…if it is a mosquitto: …docs/brokers.md"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -97,6 +97,9 @@ func unsecured(host string, err error) error {
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return &unreached{text, "name the authority's file in ca_file; for a public one install ca-certificates; or something between reads along"}
 	}
+	if wrong, ok := errors.AsType[x509.HostnameError](err); ok && nameless(wrong.Certificate) {
+		return &unreached{"TLS with " + host + ": its certificate has no subjectAltName, without which no name is good", withName(host)}
+	}
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return &unreached{text, "write the name that the certificate has"}
 	}

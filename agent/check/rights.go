@@ -37,13 +37,13 @@ type terms struct {
 
 // rights tells of what the round of a message to ourselves can't show: whether we may write statuses, which the agent's
 // login need not be allowed to read. The agent speaks MQTT 3.1.1, in which a broker acknowledges what it drops; in MQTT 5
-// it says so. A broker that does not speak it is not complained of.
-func (c *checker) rights(ctx context.Context, fs *findings, u *url.URL) {
+// it says so. A broker that does not speak it is not complained of; five tells whether it does.
+func (c *checker) rights(ctx context.Context, fs *findings, u *url.URL) (five bool) {
 	topics := mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}
 	name := "tillpost-check-" + rand.Text()[:12]
 	t, err := c.negotiate(ctx, u, topics.Status(name, "tillpost-check"))
 	if err != nil {
-		return
+		return false
 	}
 	if t.denied {
 		fs.fail("allow "+orAnonymous(c.cfg.MQTT.Username)+" to write "+topics.Status("+", "+")+"; packaging/mosquitto/tillpost.acl has all that the agent needs",
@@ -58,6 +58,7 @@ func (c *checker) rights(ctx context.Context, fs *findings, u *url.URL) {
 	if t.packet > 0 && t.packet < leastPacket {
 		fs.warn(fmt.Sprintf("allow %d bytes", leastPacket), "it takes no messages over %s, while a request may have 64 KB", bytes(int64(t.packet)))
 	}
+	return true
 }
 
 // negotiate connects in MQTT 5 and clears a topic that is empty already: nothing stays, and to others that says nothing.

@@ -6,8 +6,10 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
@@ -18,6 +20,8 @@ import (
 
 // soonExpired is how long before its end a certificate is worth a warning.
 const soonExpired = 21 * 24 * time.Hour
+
+const embeddedCert = "mqtt.embedded.cert_file"
 
 // quoted is what YAML's errors repeat of the file, which holds users' password hashes.
 var quoted = regexp.MustCompile("`[^`]*`")
@@ -36,7 +40,7 @@ func (c *checker) secrets() []Finding {
 	c.authorities(fs, "mqtt.ca_file", c.cfg.MQTT.CAFile)
 	c.authorities(fs, "api.ca_file", c.cfg.API.CAFile)
 	if e := c.cfg.MQTT.Embedded; e != nil {
-		c.pair(fs, "mqtt.embedded.cert_file", e.CertFile, e.KeyFile)
+		c.pair(fs, embeddedCert, e.CertFile, e.KeyFile)
 		if e.UsersFile != "" {
 			c.users(fs, e.UsersFile)
 		}
@@ -94,6 +98,10 @@ func (c *checker) pair(fs *findings, key, certFile, keyFile string) {
 		return
 	}
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil && hasPassphrase(keyFile) {
+		fs.fail("take it out (openssl pkey -in "+keyFile+" -out NEWFILE), and let the file's mode guard the key", "%s: the key %s has a passphrase, and nobody is there to type it", key, keyFile)
+		return
+	}
 	if err != nil {
 		fs.fail("both files must be PEM and belong together", "%s: %v", key, err)
 		return
@@ -107,6 +115,38 @@ func (c *checker) pair(fs *findings, key, certFile, keyFile string) {
 		return
 	}
 	c.expiry(fs, key+" "+certFile, leaf.NotAfter)
+	if key == embeddedCert && nameless(leaf) {
+		fs.warn(withName("NAME"), "%s: %s has no subjectAltName, without which tills take no name of this machine for the right one", key, certFile)
+	}
+}
+
+// nameless tells of a certificate that names its holder in the old way alone, by its subject.
+func nameless(cert *x509.Certificate) bool {
+	return len(cert.DNSNames)+len(cert.IPAddresses)+len(cert.URIs)+len(cert.EmailAddresses) == 0
+}
+
+// withName says how to make a certificate with a name.
+func withName(host string) string {
+	kind := "DNS:"
+	if net.ParseIP(host) != nil {
+		kind = "IP:"
+	}
+	return "make one that has it: openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=" + host + " -addext subjectAltName=" + kind + host + " -keyout key.pem -out cert.pem"
+}
+
+// hasPassphrase tells of a key that is of no use without one.
+func hasPassphrase(file string) bool {
+	data, err := os.ReadFile(file)
+	for err == nil {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil {
+			return false
+		}
+		if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
+			return true
+		}
+	}
+	return false
 }
 
 // expiry tells of a certificate that has ended or soon will.

@@ -86,6 +86,9 @@ type MQTT struct {
 	KeyFile  string
 	// TopicPrefix has no wildcard and neither begins nor ends with a slash.
 	TopicPrefix string
+	// StatusRetention is how long the status of a request that has ended stays
+	// retained at the broker; a second or more.
+	StatusRetention time.Duration
 	// Embedded is nil where URL is set.
 	Embedded *Embedded
 }
@@ -211,7 +214,7 @@ func defaults() *Config {
 	return &Config{
 		Store: Store{Currency: "NOK"},
 		API:   API{Timeout: 30 * time.Second, RequestsPerMinute: 180},
-		MQTT:  MQTT{TopicPrefix: defaultTopicPrefix},
+		MQTT:  MQTT{TopicPrefix: defaultTopicPrefix, StatusRetention: 24 * time.Hour},
 		Outbox: Outbox{
 			Path:      defaultOutboxPath(),
 			Retention: 720 * time.Hour,

@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"strings"
+	"time"
 )
 
 func (r *reader) mqtt(t *table, m *MQTT) {
@@ -14,6 +15,7 @@ func (r *reader) mqtt(t *table, m *MQTT) {
 		// Mosquitto refuses ids with slashes where its ACL has patterns.
 		m.ClientID = strings.ReplaceAll(m.TopicPrefix, "/", "-")
 	}
+	t.durationFrom(time.Second, "status_retention", &m.StatusRetention)
 	t.text("username", &m.Username, notEmpty)
 	t.text("password_file", &m.PasswordFile, notEmpty)
 	t.text("ca_file", &m.CAFile, notEmpty)

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -47,9 +46,12 @@ func Parse(name string, data []byte) (*Config, error) {
 			Problem: "the file has more than " + strconv.Itoa(maxFile>>10) + " KiB", Want: "is it a configuration?"}}}
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // Windows' Notepad puts it there
+	if fault, foreign := notUTF8(data); foreign {
+		return nil, &Error{File: name, Faults: []Fault{fault}}
+	}
 	doc := map[string]any{}
 	if err := toml.Unmarshal(data, &doc); err != nil {
-		return nil, notTOML(name, err)
+		return nil, notTOML(name, data, err)
 	}
 	r := &reader{places: locate(data), bad: map[string]bool{}}
 	c := defaults()
@@ -62,22 +64,6 @@ func Parse(name string, data []byte) (*Config, error) {
 	}
 	c.resolvePaths(filepath.Dir(name))
 	return c, nil
-}
-
-// notTOML tells where a document stops being TOML. Only the first such place
-// can be told: what follows it has no certain meaning.
-func notTOML(name string, err error) error {
-	f := Fault{Line: 1, Column: 1, Problem: strings.TrimPrefix(err.Error(), "toml: ")}
-	if at, ok := errors.AsType[*toml.DecodeError](err); ok {
-		f.Line, f.Column = at.Position()
-	}
-	switch {
-	case strings.HasSuffix(f.Problem, "at start of value"):
-		f.Want = "texts and durations are written in quotes"
-	case strings.Contains(f.Problem, "already"):
-		f.Want = "keep it once"
-	}
-	return &Error{File: name, Faults: []Fault{f}}
 }
 
 func (r *reader) config(doc map[string]any, c *Config) {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/binary"
 	"errors"
 	"log/slog"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 )
 
 const least = "[api]\nbase_url = \"https://api.example/v1\"\norganization_uuid = \"ORG1\"\n"
@@ -39,7 +41,7 @@ func TestDefaults(t *testing.T) {
 		Store: Store{Location: oslo(t), Currency: "NOK"},
 		API: API{BaseURL: "https://api.example/v1", OrganizationUUID: "ORG1",
 			Timeout: 30 * time.Second, RequestsPerMinute: 180},
-		MQTT:   MQTT{ClientID: "tillpost", TopicPrefix: "tillpost", Embedded: &Embedded{Listen: "127.0.0.1:1883"}},
+		MQTT:   MQTT{ClientID: "tillpost", TopicPrefix: "tillpost", StatusRetention: 24 * time.Hour, Embedded: &Embedded{Listen: "127.0.0.1:1883"}},
 		Outbox: Outbox{Path: defaultOutboxPath(), Retention: 720 * time.Hour},
 		Policy: Policy{OrderTTL: 10 * time.Minute, RefundTTL: 24 * time.Hour, CustomerTimeout: 5 * time.Minute,
 			BusyMeans: BusyNotCreated, DoubtCheck: 150 * time.Second, DoubtHold: 10 * time.Minute,
@@ -72,7 +74,7 @@ func TestEveryKey(t *testing.T) {
 		API: API{BaseURL: "http://127.0.0.1:8080/api/v1", TokenFile: "/etc/tillpost/token", OrganizationUUID: "ORG.1:2_3-4",
 			Timeout: time.Minute, CAFile: "/etc/ca.pem", RequestsPerMinute: 240},
 		MQTT: MQTT{URL: "tls://broker:8883", ClientID: "till 1", Username: "agent", PasswordFile: "/p", CAFile: "/ca",
-			CertFile: "/cert", KeyFile: "/key", TopicPrefix: "shops/bergen"},
+			CertFile: "/cert", KeyFile: "/key", TopicPrefix: "shops/bergen", StatusRetention: time.Second},
 		Outbox: Outbox{Path: "/data/outbox.db", Retention: 24 * time.Hour},
 		Policy: Policy{OrderTTL: time.Minute, RefundTTL: time.Hour, CustomerTimeout: 0, ResendAfter: 30 * time.Second,
 			BusyMeans: BusyDoubt, DoubtCheck: time.Second, DoubtHold: time.Second, AllowPersonalNumber: true,
@@ -89,6 +91,35 @@ func TestEveryKey(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// A file in another encoding is told to be saved as UTF-8, and where the first foreign character stands.
+func TestForeignEncodings(t *testing.T) {
+	t.Parallel()
+	encode := func(order binary.AppendByteOrder, mark bool) []byte {
+		var data []byte
+		if mark {
+			data = order.AppendUint16(data, 0xfeff)
+		}
+		for _, u := range utf16.Encode([]rune(least)) {
+			data = order.AppendUint16(data, u)
+		}
+		return data
+	}
+	for name, tc := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"UTF-16, little end first": {encode(binary.LittleEndian, true), "t.toml:1:1: the file is in UTF-16"},
+		"UTF-16, big end first":    {encode(binary.BigEndian, true), "t.toml:1:1: the file is in UTF-16"},
+		"UTF-16 without a mark":    {encode(binary.LittleEndian, false), "t.toml:1:1: the file is in UTF-16"},
+		"Latin-1":                  {[]byte(least + "[store]\nname = \"\u00f8 S\xf8r\"\n"), "t.toml:5:13: a character is not in UTF-8"},
+	} {
+		_, err := Parse("t.toml", tc.data)
+		if err == nil || !strings.HasPrefix(err.Error(), tc.want) || !strings.HasSuffix(err.Error(), "save it as UTF-8") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

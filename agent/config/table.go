@@ -149,6 +149,8 @@ func (t *table) durationFrom(least time.Duration, key string, into *time.Duratio
 		t.r.fault(path, strconv.Quote(text)+" is not a duration", `write a number and a unit (ms, s, m or h), such as "10m" or "1h30m"`)
 	case value < 0 && least == 0:
 		t.r.fault(path, strconv.Quote(text)+" is less than zero", `write a duration such as "10m", or "0s"`)
+	case value < least && least > 1:
+		t.r.fault(path, strconv.Quote(text)+" is less than "+shortDuration(least), `write at least that, such as "`+shortDuration(*into)+`"`)
 	case value < least:
 		t.r.fault(path, strconv.Quote(text)+" is not more than zero", `write a duration such as "`+shortDuration(*into)+`"`)
 	default:

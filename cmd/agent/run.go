@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"os/signal"
 	"syscall"
 
@@ -20,8 +21,8 @@ func newRun() *cobra.Command {
 		Use:   "run",
 		Short: "Run the daemon until it is told to stop",
 		Long: `run takes requests from the broker, keeps them on disk and carries them out, until
-SIGTERM or SIGINT. It then stops in order within a few seconds; a second signal
-ends it at once. Nothing that was told "queued" is lost either way.
+SIGTERM, SIGINT or SIGHUP (a terminal that is closed). It then stops in order
+within a few seconds; a second signal ends it at once. Nothing that was told "queued" is lost either way.
 
 It logs to stderr, by the configuration's [log].`,
 		Args: noArgs,
@@ -58,9 +59,13 @@ func notify(logger *slog.Logger, state string) {
 	}
 }
 
-// untilSignal returns a context that ends with the first SIGTERM or SIGINT. The second one then ends the process.
+// untilSignal returns a context that ends with the first SIGTERM, SIGINT or SIGHUP. The second one then ends the process.
 func untilSignal(parent context.Context) (ctx context.Context, stop context.CancelFunc) {
-	ctx, stop = signal.NotifyContext(parent, syscall.SIGINT, syscall.SIGTERM)
+	signals := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop = signal.NotifyContext(parent, signals...)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
 }

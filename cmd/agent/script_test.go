@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"regexp"
 	"strings"
 	"syscall"
@@ -161,11 +162,15 @@ func private(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// term SUBCOMMAND: sends SIGTERM to the background process of that subcommand; testscript's own kill can't.
+// term SUBCOMMAND [HUP]: sends SIGTERM or SIGHUP to the background process of that subcommand; testscript's own kill can't.
 func term(ts *testscript.TestScript, _ bool, args []string) {
 	for _, c := range ts.BackgroundCmds() {
 		if strings.Contains(strings.Join(c.Args, " "), "tillpost "+args[0]) {
-			ts.Check(c.Process.Signal(syscall.SIGTERM))
+			sig := syscall.SIGTERM
+			if len(args) > 1 && !signal.Ignored(syscall.SIGHUP) { // a process that ignores it, as under nohup, goes on
+				sig = syscall.SIGHUP
+			}
+			ts.Check(c.Process.Signal(sig))
 			return
 		}
 	}

@@ -16,7 +16,7 @@ func newWatch() *cobra.Command {
 		Use:   "watch",
 		Short: "Show what happens, one line per change",
 		Long: `watch prints each change of the agent, the terminals, the displays and the requests, and
-each message that was refused, until SIGINT or SIGTERM. It begins with how things
+each message that was refused, until SIGINT, SIGTERM or SIGHUP. It begins with how things
 stand; requests that had ended before are left out, but not with --json.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -43,6 +43,7 @@ type example struct {
 var tills = []example{
 	{"python", python, func(host, port string) []string { return []string{"--host", host, "--port", port} }, "1"},
 	{"javascript", javascript, func(host, port string) []string { return []string{"--broker", "mqtt://" + host + ":" + port} }, "1"},
+	{"php", php, func(host, port string) []string { return []string{"--host", host, "--port", port} }, "1"},
 	{"go", golang, func(host, port string) []string { return []string{"--broker", "tcp://" + host + ":" + port} }, "1s"},
 }
 
@@ -66,6 +67,14 @@ func javascript(t *testing.T) []string {
 		lacks(t, "mqtt for Node.js is not installed: npm ci, in docs/examples/javascript")
 	}
 	return []string{"node", "javascript/till.mjs"}
+}
+
+func php(t *testing.T) []string {
+	t.Helper()
+	if _, err := exec.LookPath("php"); err != nil {
+		lacks(t, "PHP is not installed: apt install php-cli")
+	}
+	return []string{"php", "php/till.php"}
 }
 
 func golang(t *testing.T) []string {

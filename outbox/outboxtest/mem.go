@@ -52,6 +52,7 @@ type Mem struct {
 	closed  bool
 	last    uint64
 	commits int64
+	earlier int64 // commits before the last Reopen
 	records map[uint64]outbox.Request
 	tombs   map[uint64]outbox.Request
 	ids     map[string]uint64
@@ -80,6 +81,7 @@ func (m *Mem) Reopen(o outbox.Options) *Mem {
 	defer m.mu.Unlock()
 	n := NewMem(o)
 	n.Step, n.last = m.Step, m.last
+	n.earlier = m.earlier + m.commits
 	n.generation, n.rolledBack = m.generation+1, m.rolledBack
 	for seq, r := range m.records {
 		n.records[seq] = copied(r)
@@ -287,7 +289,7 @@ func (m *Mem) Stats() outbox.Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	open := m.sorted(func(r outbox.Request) bool { return !r.State.Final() })
-	return outbox.Stats{Open: len(open), DiskFree: -1, Commits: m.commits}
+	return outbox.Stats{Open: len(open), DiskFree: -1, Commits: m.commits, Accepted: m.last, Written: uint64(m.earlier + m.commits)}
 }
 
 // Account is as the real store's.

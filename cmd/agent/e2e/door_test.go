@@ -55,14 +55,14 @@ func badMessages(order string) []bad {
 	with := func(old, wrong string) string { return strings.Replace(good, old, wrong, 1) }
 	id := func(id string) string { return with(`"bad"`, `"`+id+`"`) }
 	return []bad{
-		{name: "nothing", payload: "", code: "notJSON"},
+		{name: "a space", payload: " ", code: "notJSON"},
 		{name: "text", payload: "hello", code: "notJSON"},
 		{name: "half", payload: good[:len(good)/2], code: "notJSON"},
 		{name: "more", payload: good + good, code: "notJSON"},
 		{name: "single quotes", payload: strings.ReplaceAll(good, `"`, `'`), code: "notJSON"},
 		{name: "a trailing comma", payload: good[:len(good)-1] + ",}", code: "notJSON"},
 		{name: "not UTF-8", payload: with("Hair", "H\xe5r"), code: "notJSON"},
-		{name: "a byte order mark", payload: "\xef\xbb\xbf" + good, code: "notJSON"},
+		{name: "two byte order marks", payload: "\xef\xbb\xbf\xef\xbb\xbf" + good, code: "notJSON"},
 		{name: "UTF-16", payload: "\xff\xfe{\x00}\x00", code: "notJSON"},
 		{name: "NUL bytes", payload: "\x00\x00\x00", code: "notJSON"},
 		{name: "a number", payload: "42"},

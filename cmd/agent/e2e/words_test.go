@@ -87,7 +87,11 @@ type (
 		Since      string `json:"since"`
 		Instance   string `json:"instance"`
 		Generation int    `json:"generation"`
-		Problems   []struct {
+		Settled    struct {
+			Accepted uint64 `json:"accepted"`
+			Commits  uint64 `json:"commits"`
+		} `json:"settledThrough"`
+		Problems []struct {
 			Code      string `json:"code"`
 			Message   string `json:"message"`
 			Since     string `json:"since"`

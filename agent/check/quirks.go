@@ -1,0 +1,136 @@
+package check
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"tillpost/mqtt"
+)
+
+const (
+	// keptTimeout is how long what is retained may take to come once a subscription stands.
+	keptTimeout = time.Second
+	// tidyTimeout bounds the removal of what was left for a trial, for which there is time even if the check has none left.
+	tidyTimeout = 3 * time.Second
+)
+
+// quirks is what a broker does otherwise than MQTT says, as found out by trying.
+type quirks struct {
+	// tried: the trial came to an end; without it nothing is known.
+	tried bool
+	// forgets: it keeps nothing that is retained. noWildcards: it brings that to no subscription with a wildcard. dots: it
+	// takes a dot in a topic for a level.
+	forgets, noWildcards, dots bool
+}
+
+// rabbit tells of the one broker that is known to do both.
+func (q quirks) rabbit() bool { return q.noWildcards && q.dots }
+
+// quirks tries with a message on the display topic of a terminal that nobody has, which is retained for a moment, and with
+// an empty one beside it whose terminal has a dot.
+func (c *checker) quirks(ctx context.Context) quirks {
+	topics := mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}
+	name := "tillpost-check-" + rand.Text()[:12]
+	topic := topics.Display(name)
+	if !c.put(ctx, mqtt.Message{Topic: topic, Payload: []byte("{}"), Retained: true}) {
+		return quirks{}
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
+		defer cancel()
+		c.put(ctx, mqtt.Message{Topic: topic, Retained: true})
+	}()
+	q := quirks{tried: true}
+	if q.forgets = !c.brings(ctx, topic, topic, nil); !q.forgets {
+		q.noWildcards = !c.brings(ctx, topics.RequestFilter(), topic, nil)
+	}
+	dotted := mqtt.Message{Topic: topics.Display(name + ".dot"), Retained: true}
+	q.dots = !c.brings(ctx, topics.RequestFilter(), dotted.Topic, &dotted)
+	q.tried = ctx.Err() == nil
+	return q
+}
+
+// tell says what follows for the shop.
+func (q quirks) tell(fs *findings) {
+	if !q.tried {
+		return
+	}
+	if q.forgets {
+		fs.fail("let it, or use another broker", "it keeps no retained messages, as statuses are")
+	}
+	if q.noWildcards {
+		fs.warn("let each till subscribe to status/REQUESTID by name, before it publishes",
+			"it brings what is retained to no subscription with a wildcard: a till that subscribes to status/+ does not learn, when it connects, how its requests stand")
+	}
+	if q.dots {
+		fs.warn("let tills take ids without dots", "it takes a dot in an id for a level of the topic: of a request whose id has one, no till is told")
+	}
+}
+
+// put publishes one message; false if the broker did not acknowledge it.
+func (c *checker) put(ctx context.Context, m mqtt.Message) bool {
+	acked := false
+	c.beside(ctx, m.Topic, func(bus *mqtt.Subscriber, _ <-chan happening) {
+		acked = bus.Publish(m).Wait(ctx) == nil
+	})
+	return acked
+}
+
+// brings tells whether a subscription brings a message on a topic: what is retained there, or what is published, if
+// anything, once the subscription stands.
+func (c *checker) brings(ctx context.Context, filter, topic string, publish *mqtt.Message) bool {
+	found := false
+	c.beside(ctx, filter, func(bus *mqtt.Subscriber, happenings <-chan happening) {
+		if publish != nil {
+			bus.Publish(*publish)
+		}
+		patience := time.NewTimer(keptTimeout)
+		defer patience.Stop()
+		for !found {
+			select {
+			case h := <-happenings:
+				if h.down != nil {
+					return
+				}
+				found = h.message != nil && h.message.Topic == topic && (publish != nil || h.message.Retained)
+			case <-patience.C:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return found
+}
+
+// beside calls do with a client of its own once its subscription stands; not at all if that does not come about.
+func (c *checker) beside(ctx context.Context, filter string, do func(*mqtt.Subscriber, <-chan happening)) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	bus, happenings, err := c.subscriber(ctx, []string{filter})
+	if err != nil {
+		return
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = bus.Run(ctx) // a broker that does not let us is told of elsewhere
+	}()
+	defer func() { cancel(); <-ended }()
+	for {
+		select {
+		case h := <-happenings:
+			if h.up {
+				do(bus, happenings)
+				return
+			}
+			if h.down != nil {
+				return
+			}
+			// What is retained may come before.
+		case <-ctx.Done():
+			return
+		}
+	}
+}
