@@ -39,6 +39,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 	queues   *queueCollector
 	storage  *storageGauges
+	standing *standingCollector
 
 	accepted *prometheus.CounterVec   // kind
 	refused  *prometheus.CounterVec   // reason
@@ -74,6 +75,7 @@ func NewMetrics(build BuildInfo, refusalReasons []string) *Metrics {
 		registry:     prometheus.NewRegistry(),
 		queues:       newQueueCollector(),
 		storage:      &storageGauges{},
+		standing:     &standingCollector{},
 		ignoredPairs: make(map[[2]string]struct{}),
 		reasons:      newLabelSet(refusalReasons...),
 		operations:   newLabelSet(operations...),
@@ -90,7 +92,7 @@ func NewMetrics(build BuildInfo, refusalReasons []string) *Metrics {
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newBuildInfo(build), m.queues, m.storage,
+		newBuildInfo(build), m.queues, m.storage, m.standing,
 		m.accepted, m.refused, m.finished, m.endToEnd,
 		m.apiCalls, m.apiDuration, m.apiUp, m.rateRemaining,
 		m.mqttConnected, m.mqttReconnects, m.commitDuration,
