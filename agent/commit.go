@@ -20,6 +20,7 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 	uncertain := false
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, storeAgain) {
 		e.At, e.Jitter = l.clock.Now(), l.rand()
+		l.beats.Add(1)
 		r, fx, err := l.store.Apply(l.ctx, seq, e)
 		switch {
 		case err == nil && uncertain && e.Type == outbox.Due && ignored(fx):
@@ -80,6 +81,7 @@ func ignored(fx []outbox.Effect) bool {
 // asks until it is heard: without them nothing would ever move the request on.
 func (l *lane) regain(r outbox.Request, fx []outbox.Effect) (outbox.Request, []outbox.Effect, error) {
 	for r.State != outbox.StateSending || !r.Kind.Laned() {
+		l.beats.Add(1)
 		again, more, err := l.store.Apply(l.ctx, r.Seq, outbox.Event{Type: outbox.Restarted, At: l.clock.Now(), Jitter: l.rand()})
 		switch {
 		case err == nil:

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -16,7 +17,8 @@ import (
 )
 
 func newRun() *cobra.Command {
-	return &cobra.Command{
+	var asSystemService bool
+	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run the daemon until it is told to stop",
 		Long: `run takes requests from the broker, keeps them on disk and carries them out, until
@@ -33,21 +35,42 @@ It logs to stderr, by the configuration's [log].`,
 			ctx, stop := untilSignal(c.Context())
 			defer stop()
 			go paceCollector(ctx)
-			return runAgent(ctx, cfg, newLogger(cfg.Log, c.ErrOrStderr()))
+			if !asSystemService {
+				return runAgent(ctx, cfg, newLogger(cfg.Log, c.ErrOrStderr()))
+			}
+			return asService(ctx, func(ctx context.Context) error {
+				logger := serviceLogger(cfg.Log, c.ErrOrStderr())
+				err := runAgent(ctx, cfg, logger)
+				if err != nil && runtime.GOOS == "windows" { // nobody reads what a service writes there
+					logger.Error("tillpost ends", "err", err)
+				}
+				return err
+			})
 		},
 	}
+	c.Flags().BoolVar(&asSystemService, serviceFlag, false, "the service manager starts it")
+	if err := c.Flags().MarkHidden(serviceFlag); err != nil {
+		panic(err) // the flag is made one line above
+	}
+	return c
 }
 
 // runAgent runs until ctx ends. The service manager hears of both ends.
 func runAgent(ctx context.Context, cfg *config.Config, logger *slog.Logger) error {
-	v, rev := buildVersion(version, commit, readBuildInfo())
-	a, err := agent.New(agent.Options{Config: cfg, Version: v, Commit: rev, Logger: logger})
+	b := thisBuild()
+	a, err := agent.New(agent.Options{
+		Config: cfg, Version: b.Version, Commit: b.Commit, Date: b.Date, Logger: logger,
+		Started: func() { notify(logger, daemon.SdNotifyReady) },
+	})
 	if err != nil {
+		if supervised() {
+			stayCalm(ctx, err, calmFor, logger)
+		}
 		return fmt.Errorf("start: %w", err)
 	}
-	notify(logger, daemon.SdNotifyReady)
 	stop := context.AfterFunc(ctx, func() { notify(logger, daemon.SdNotifyStopping) })
 	defer stop()
+	go feedWatchdog(ctx, a.Progress, logger)
 	return a.Run(ctx)
 }
 
