@@ -65,7 +65,7 @@ func initialise(c *cobra.Command, f initFlags) error {
 		return err
 	}
 	a := setup.Answers{Store: f.store, APIURL: f.apiURL, Organization: f.organization, Broker: f.broker, Page: f.page}
-	if err := f.read(c.InOrStdin(), &a, paths); err != nil {
+	if err := f.read(c.InOrStdin(), &a); err != nil {
 		return err
 	}
 	if f.yes {
@@ -92,7 +92,7 @@ func initialise(c *cobra.Command, f initFlags) error {
 }
 
 // read reads the files that flags name.
-func (f initFlags) read(in io.Reader, a *setup.Answers, p setup.Paths) error {
+func (f initFlags) read(in io.Reader, a *setup.Answers) error {
 	for _, one := range []struct {
 		flag, file string
 		take       func(data []byte) error

@@ -46,9 +46,9 @@ func (d definition) unit() (string, error) {
 	if strings.ContainsAny(d.executable, "\"\n%{") {
 		return "", fmt.Errorf("the path %q of this program has characters that systemd reads otherwise; move it", d.executable)
 	}
-	start := "ExecStart=" + word(d.executable) + " run"
-	if d.config != "" {
-		start += " --config " + word(d.config)
+	start := "ExecStart=" + word(d.executable)
+	for _, argument := range d.arguments() {
+		start += " " + word(argument)
 	}
 	unit := strings.Replace(systemd.Unit, "ExecStart=/usr/bin/tillpost run", start, 1)
 	if !strings.Contains(unit, start+"\n") {

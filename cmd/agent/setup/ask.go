@@ -14,10 +14,9 @@ import (
 
 // Asker asks a person. A wrong answer is asked for again, and told what would be right.
 type Asker struct {
-	in     io.Reader
-	lines  *bufio.Reader
-	out    io.Writer
-	broken error
+	in    io.Reader
+	lines *bufio.Reader
+	out   io.Writer
 }
 
 // NewAsker returns an Asker that reads answers from in and writes questions to out.

@@ -16,8 +16,8 @@ import (
 // a web configuration of Prometheus' exporter-toolkit, which is taken as it is. No error repeats what is behind a colon.
 func (a *Answers) ParseUsers(data []byte) error {
 	if bytes.Contains(data, []byte("basic_auth_users:")) || bytes.Contains(data, []byte("tls_server_config:")) {
-		var any map[string]any
-		if yaml.Unmarshal(data, &any) != nil {
+		var web map[string]any
+		if yaml.Unmarshal(data, &web) != nil {
 			return errors.New("it looks like a web configuration, but is no YAML")
 		}
 		a.WebConfig = data
