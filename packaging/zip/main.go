@@ -6,6 +6,7 @@ package main
 
 import (
 	"archive/zip"
+	"compress/flate"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +39,7 @@ func pack(out, folder string, at time.Time) (err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	w := zip.NewWriter(f)
+	w.RegisterCompressor(zip.Deflate, func(to io.Writer) (io.WriteCloser, error) { return flate.NewWriter(to, flate.BestCompression) })
 	err = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
