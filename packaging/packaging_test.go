@@ -123,8 +123,9 @@ func TestTheExampleACL(t *testing.T) {
 func TestTheCentresACL(t *testing.T) {
 	t.Parallel()
 	acl := read(t, "bridge/central.acl")
-	bridge, _, _ := strings.Cut(acl[strings.Index(acl, "user bridge-oslo-s"):], "\nuser ")
-	acl += "\n" + strings.ReplaceAll(bridge, "oslo-s", "bergen")
+	_, bridge, _ := strings.Cut(acl, "user bridge-oslo-s\n")
+	bridge, _, _ = strings.Cut(bridge, "\nuser ")
+	acl += "\nuser bridge-bergen\n" + strings.ReplaceAll(bridge, "oslo-s", "bergen")
 	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Listener: users(t, acl, "bridge-oslo-s", "bridge-bergen", "monitoring", "service-desk")})
 	seen, down := connect(t, broker, "monitoring").Watch("shops/#"), connect(t, broker, "bridge-oslo-s").Watch("shops/#")
 	for _, one := range []struct{ who, topic string }{

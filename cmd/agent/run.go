@@ -28,24 +28,17 @@ ends it at once. Nothing that was told "queued" is lost either way.
 It logs to stderr, by the configuration's [log].`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, stop := untilSignal(c.Context())
+			defer stop()
+			if asSystemService {
+				return asService(ctx, func(ctx context.Context) error { return runService(ctx, c) })
+			}
 			cfg, err := loadConfig(c)
 			if err != nil {
 				return err
 			}
-			ctx, stop := untilSignal(c.Context())
-			defer stop()
 			go paceCollector(ctx)
-			if !asSystemService {
-				return runAgent(ctx, cfg, newLogger(cfg.Log, c.ErrOrStderr()))
-			}
-			return asService(ctx, func(ctx context.Context) error {
-				logger := serviceLogger(cfg.Log, c.ErrOrStderr())
-				err := runAgent(ctx, cfg, logger)
-				if err != nil && runtime.GOOS == "windows" { // nobody reads what a service writes there
-					logger.Error("tillpost ends", "err", err)
-				}
-				return err
-			})
+			return runAgent(ctx, cfg, newLogger(cfg.Log, c.ErrOrStderr()))
 		},
 	}
 	c.Flags().BoolVar(&asSystemService, serviceFlag, false, "the service manager starts it")
@@ -53,6 +46,25 @@ It logs to stderr, by the configuration's [log].`,
 		panic(err) // the flag is made one line above
 	}
 	return c
+}
+
+// runService runs as the service manager wants it. On Windows nobody reads what a service writes: why it ends goes to the
+// event log, also where the configuration can't be read.
+func runService(ctx context.Context, c *cobra.Command) error {
+	cfg, err := loadConfig(c)
+	log := config.Log{Format: config.LogText}
+	if err == nil {
+		log = cfg.Log
+	}
+	logger := serviceLogger(log, c.ErrOrStderr())
+	if err == nil {
+		go paceCollector(ctx)
+		err = runAgent(ctx, cfg, logger)
+	}
+	if err != nil && runtime.GOOS == "windows" {
+		logger.Error("tillpost ends", "err", err)
+	}
+	return err
 }
 
 // runAgent runs until ctx ends. The service manager hears of both ends.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kardianos/service"
+	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc/mgr"
 
 	"tillpost/agent/config"
@@ -23,10 +24,14 @@ var restartsAfter = []time.Duration{5 * time.Second, 10 * time.Second, 30 * time
 
 const failuresForgotten = 24 * time.Hour
 
+// define names the configuration in any case: a service may find another environment than who installs it.
 func define(file string) (definition, error) {
 	config, err := configPath(file)
 	if err != nil {
 		return definition{}, err
+	}
+	if config == "" {
+		config = file
 	}
 	executable, err := os.Executable()
 	return definition{executable: executable, config: config}, err
@@ -78,7 +83,8 @@ func setRestarts() (err error) {
 	if err := s.SetRecoveryActions(actions, uint32(failuresForgotten/time.Second)); err != nil {
 		return fmt.Errorf("set the restarts: %w", err)
 	}
-	if err := s.SetRecoveryActionsOnNonCrashFailures(true); err != nil {
+	// Wine's manager has no such level; it restarts nothing either.
+	if err := s.SetRecoveryActionsOnNonCrashFailures(true); err != nil && !errors.Is(err, windows.ERROR_INVALID_LEVEL) {
 		return fmt.Errorf("set the restarts after an exit with an error: %w", err)
 	}
 	return nil
