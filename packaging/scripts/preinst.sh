@@ -16,7 +16,7 @@ case "$1" in
 install | upgrade) # deb; the second word is the version that is, or was, installed
 	if [ -n "$2" ] && dpkg --compare-versions "$2" gt "$NEW@RELEASE@"; then refuse "${2%-*}"; fi ;;
 2) # rpm, an upgrade
-	old=$(/usr/bin/tillpost version 2>/dev/null | sed -n 's/^tillpost \([^ ]*\) .*/\1/p')
+	old=$(tillpost version 2>/dev/null | sed -n 's/^tillpost \([^ ]*\) .*/\1/p')
 	# sort takes a ~ for less than nothing, as a release candidate is less than its release.
 	newest=$(printf '%s\n' "$old" "$NEW" | tr - '~' | sort -V | tail -n 1 | tr '~' -)
 	if [ -n "$old" ] && [ "$old" != "$NEW" ] && [ "$newest" = "$old" ]; then refuse "$old"; fi ;;
