@@ -26,6 +26,7 @@ type Options struct {
 	Config  *config.Config
 	Version string
 	Commit  string
+	Date    string // of the commit, in RFC 3339
 	Logger  *slog.Logger
 
 	// Clock tells the time; nil is the system's.
@@ -42,6 +43,8 @@ type Options struct {
 	NoHTTP bool
 	// Store replaces the outbox file; the agent closes it. committed is to be called as outbox.Options.Committed is.
 	Store func(o outbox.Options) (Outbox, error)
+	// Started is called once by Run, when the lanes run; nil is for nobody.
+	Started func()
 }
 
 // Agent is the running thing. New opens what must be there, Run does the work, once.
@@ -69,6 +72,7 @@ type Agent struct {
 	board    *board
 	reach    *connections
 	reports  reports
+	progress progress
 	lookout  lookout // for other agents
 	listing  brake   // for another account
 	unlisted unlisted
@@ -95,7 +99,7 @@ func New(o Options) (*Agent, error) {
 	}
 	a := &Agent{cfg: o.Config, opts: o, log: o.Logger, clock: o.Clock, topics: mqtt.Topics{Prefix: o.Config.MQTT.TopicPrefix}}
 	a.since = startTime(a.clock.Now())
-	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, GoVersion: runtime.Version()}, refusalCodes())
+	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, Date: o.Date, GoVersion: runtime.Version()}, refusalCodes())
 	if err := checkSecrets(o.Config); err != nil {
 		return nil, err
 	}
@@ -352,6 +356,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		work.Go(func() { part(taking) })
 	}
 	a.running.Store(true)
+	a.started()
 	a.log.Info("tillpost runs", "version", a.opts.Version)
 	var err error
 	select {

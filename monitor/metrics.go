@@ -25,6 +25,7 @@ var (
 type BuildInfo struct {
 	Version   string // of the release, "1.4.2"
 	Commit    string // of the source, abbreviated or not; may be empty
+	Date      string // of the commit, in RFC 3339; may be empty
 	GoVersion string // of the toolchain, as runtime.Version gives it
 }
 
@@ -176,7 +177,7 @@ func newBuildInfo(b BuildInfo) prometheus.Collector {
 		Namespace: namespace, Name: "build_info",
 		Help: "The build that is running, in its labels; the value is always 1.",
 		ConstLabels: prometheus.Labels{
-			"version": b.Version, "commit": b.Commit, "goversion": b.GoVersion,
+			"version": b.Version, "commit": b.Commit, "date": b.Date, "goversion": b.GoVersion,
 		},
 	})
 	info.Set(1)

@@ -58,8 +58,8 @@ to its card terminal through the Front Payment API: in order, and never twice.`,
 	})
 	root.PersistentFlags().String("config", config.DefaultPath(), "configuration `FILE`")
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newCheck(), newDemo(), newOutbox(), newReport(), newRequests(), newResolve(), newRun(), newSend(),
-		newShow(), newSimulate(), newStatus(), newVersion(), newWatch())
+	root.AddCommand(newCheck(), newDemo(), newGenerate(), newInit(), newOutbox(), newReport(), newRequests(), newResolve(), newRun(), newSend(),
+		newService(), newShow(), newSimulate(), newStatus(), newSupportBundle(), newTry(), newVersion(), newWatch())
 	return root
 }
 
