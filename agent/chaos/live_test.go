@@ -147,7 +147,7 @@ const livingSlack = 5 * time.Second
 func (w *world) checkLiving(p *pulse, now time.Time) {
 	left, ok := p.r.LiveFor(w.clock.Now())
 	switch {
-	case p.r.State != outbox.StateQueued || !ok || left > 0 || w.trouble == now || !w.clock.right():
+	case p.r.State != outbox.StateQueued || !ok || left > 0 || w.trouble.Equal(now) || !w.clock.right():
 		p.ended = time.Time{}
 	case p.ended.IsZero():
 		p.ended = now
