@@ -5,15 +5,15 @@ SHELL       := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS   += --no-print-directory
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS := -s -w -X main.version=$(VERSION)
+VERSION ?= $(shell packaging/version)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(shell packaging/version commit) -X main.date=$(shell packaging/version date)
 FUZZTIME ?= 10s
 COUNT   ?= 3
 NATS    := v2.15.3
 
 TOOLS := $(abspath .tools)
 
-.PHONY: help build demo test check test-conformance race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross chaos chaos-night soak test-brokers
+.PHONY: help build demo test check test-conformance race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross chaos chaos-night soak packages packages-same test-packages test-brokers
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
@@ -93,6 +93,16 @@ cross: ## Build for every machine that we ship to
 		go build ./...; \
 		go build -trimpath -ldflags '$(LDFLAGS)' -o "dist/$$GOOS-$$GOARCH/tillpost$$(go env GOEXE)" ./cmd/agent; \
 	done
+
+packages: $(TOOLS)/nfpm ## Write deb and rpm packages and the Windows zip into dist/ (VERSION, ARCHS)
+	VERSION='$(VERSION)' packaging/build dist
+
+packages-same: $(TOOLS)/nfpm ## Build the packages twice, and fail where a byte differs
+	@a=$$(mktemp -d) b=$$(mktemp -d); trap 'rm -rf "$$a" "$$b"' EXIT; \
+	VERSION='$(VERSION)' packaging/build "$$a" && VERSION='$(VERSION)' packaging/build "$$b" >/dev/null && diff -r "$$a" "$$b" && echo "the same, byte for byte"
+
+test-packages: $(TOOLS)/nfpm ## Install the packages in a booted Debian, and try what they promise (root, debootstrap, systemd-container)
+	packaging/test/run
 
 ci: ## Everything that a change has to pass
 	.ci/run

@@ -26,6 +26,7 @@ type Options struct {
 	Config  *config.Config
 	Version string
 	Commit  string
+	Date    string // of the commit, in RFC 3339
 	Logger  *slog.Logger
 
 	// Clock tells the time; nil is the system's.
@@ -42,6 +43,8 @@ type Options struct {
 	NoHTTP bool
 	// Store replaces the outbox file; the agent closes it. committed is to be called as outbox.Options.Committed is.
 	Store func(o outbox.Options) (Outbox, error)
+	// Started is called once by Run, when the lanes run; nil is for nobody.
+	Started func()
 }
 
 // Agent is the running thing. New opens what must be there, Run does the work, once.
@@ -66,6 +69,10 @@ type Agent struct {
 	problems *problems
 	gate     *gate
 	guard    *guard
+	board    *board
+	reach    *connections
+	reports  reports
+	progress progress
 	lookout  lookout // for other agents
 	listing  brake   // for another account
 	unlisted unlisted
@@ -92,12 +99,13 @@ func New(o Options) (*Agent, error) {
 	}
 	a := &Agent{cfg: o.Config, opts: o, log: o.Logger, clock: o.Clock, topics: mqtt.Topics{Prefix: o.Config.MQTT.TopicPrefix}}
 	a.since = startTime(a.clock.Now())
-	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, GoVersion: runtime.Version()}, refusalCodes())
+	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, Date: o.Date, GoVersion: runtime.Version()}, refusalCodes())
 	if err := checkSecrets(o.Config); err != nil {
 		return nil, err
 	}
 	a.publish = newPublisher(a.topics, nil, a.log, newEndings(a.clock, o.Config.MQTT.StatusRetention))
 	a.problems = newProblems(a.problemsChanged)
+	a.makeBoard()
 	if err := a.openStore(); err != nil {
 		return nil, err
 	}
@@ -160,10 +168,11 @@ func (a *Agent) connectParts() error {
 	ls.lags.first = ls.lagMeasured
 	ls.reconciler, ls.poller = newReconciler(a.api, a.log), newPoller(a.api)
 	ls.reconciler.clock, ls.reconciler.quiet, ls.reconciler.stray = a.clock, ls.quiet, ls.stray
+	ls.reconciler.gained = a.gainedSeen
 	ls.reconciler.rights, ls.reconciler.lags, ls.reconciler.lag = ls.rights, ls.lags, ls.listLag
 	ls.reconciler.empty, ls.reconciler.surveyed = a.store.Recovery().Created, func() { a.gate.open(gateSurveying) }
 	ls.reconciler.path = a.cfg.Outbox.Path + ".baseline"
-	ls.reconciler.owned = func(uuid string) bool { _, err := a.store.ByOrder(uuid); return err == nil }
+	ls.reconciler.owned = a.owns
 	ls.compose = composer{location: a.cfg.Store.Location, customerDetails: a.cfg.OrderDefaults.CustomerDetails, sendOrderBy: a.cfg.OrderDefaults.SendOrderBy}
 	a.intake = &intake{
 		cfg: a.cfg, topics: a.topics, store: a.store, clock: a.clock, directory: ls.directory, publish: a.publish,
@@ -177,6 +186,7 @@ func (a *Agent) connectParts() error {
 	a.publish.agentState, a.publish.terminals, a.publish.displays = a.agentState, a.terminalInfos, a.displays
 	a.metrics.WatchQueues(ls)
 	a.metrics.WatchOutbox(a.outboxSize, a.freeDisk)
+	a.watchStanding()
 	a.checkTrust()
 	if err := a.openBus(); err != nil {
 		return err
@@ -227,28 +237,6 @@ func (a *Agent) openAPI() error {
 	}
 	a.api = client
 	return nil
-}
-
-// observe takes the end of every call to the API.
-func (a *Agent) observe(c api.Call) {
-	a.metrics.APICall(string(c.Operation), c.Outcome.String(), c.Duration)
-	if c.RateRemaining >= 0 {
-		a.metrics.APIRateRemaining(c.RateRemaining)
-	}
-	if !c.Date.IsZero() {
-		a.clock.SawDate(c.Date, c.At)
-		a.clockChanged()
-	}
-	if c.Err != nil {
-		a.health.because(c.Err)
-	}
-	if c.Held {
-		return
-	}
-	a.health.saw(c)
-	if a.cfg.API.OrganizationUUID == "" && letIn(c) {
-		a.health.authorized() // there is no terminal list to tell that the token is good again
-	}
 }
 
 // committed is told of every durable change, in the order of the commits.
@@ -363,11 +351,12 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	for _, part := range []func(context.Context){
 		a.intake.run, a.health.run, a.lanes.expiries.run, a.lanes.reconciler.run, a.followTerminals, a.prune, a.clearStatuses, a.followClock, a.lanes.resume,
-		a.snapshots, a.followDisk,
+		a.snapshots, a.followDisk, a.board.run,
 	} {
 		work.Go(func() { part(taking) })
 	}
 	a.running.Store(true)
+	a.started()
 	a.log.Info("tillpost runs", "version", a.opts.Version)
 	var err error
 	select {

@@ -21,6 +21,7 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 	uncertain := false
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, storeAgain) {
 		l.stamp(&e)
+		l.beats.Add(1)
 		r, fx, err := l.store.Apply(l.ctx, seq, e)
 		switch {
 		case err == nil && uncertain && e.Type == outbox.Due && ignored(fx):
@@ -98,6 +99,7 @@ func ignored(fx []outbox.Effect) bool {
 // asks until it is heard: without them nothing would ever move the request on.
 func (l *lane) regain(r outbox.Request, fx []outbox.Effect) (outbox.Request, []outbox.Effect, error) {
 	for r.State != outbox.StateSending || !r.Kind.Laned() {
+		l.beats.Add(1)
 		e := outbox.Event{Type: outbox.Restarted}
 		l.stamp(&e)
 		again, more, err := l.store.Apply(l.ctx, r.Seq, e)

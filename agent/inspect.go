@@ -17,7 +17,11 @@ import (
 // requestView is a request as the JSON API shows it: the status message, and how it came about.
 type requestView struct {
 	mqtt.Status
-	History []historyEntry `json:"history"`
+	// Accepted is not known any more of a pruned request.
+	Accepted mqtt.Timestamp `json:"accepted,omitzero"`
+	History  []historyEntry `json:"history"`
+	// Evidence is there for what is, or was, in doubt.
+	Evidence []Evidence `json:"evidence,omitempty"`
 }
 
 type historyEntry struct {
@@ -30,7 +34,11 @@ type historyEntry struct {
 }
 
 func (a *Agent) view(r outbox.Request) requestView {
-	return requestView{Status: a.publish.current(r), History: history(r)}
+	v := requestView{Status: a.publish.current(r), History: history(r), Evidence: evidenceOf(r)}
+	if r.Accepted != (outbox.Instant{}) {
+		v.Accepted = mqtt.At(r.Accepted.Time())
+	}
+	return v
 }
 
 func history(r outbox.Request) []historyEntry {
@@ -43,7 +51,7 @@ func history(r outbox.Request) []historyEntry {
 	return list
 }
 
-// Request implements monitor.Requests.
+// Request implements monitor.Source.
 func (a *Agent) Request(id string) (any, bool, error) {
 	r, err := a.store.Lookup(id)
 	switch {
@@ -55,27 +63,12 @@ func (a *Agent) Request(id string) (any, bool, error) {
 	return nil, false, err
 }
 
-// Requests implements monitor.Requests.
-func (a *Agent) Requests(terminal, state string, limit int) (any, error) {
-	list := []mqtt.Status{}
-	err := a.store.Each(true, func(r outbox.Request) bool {
-		if (terminal == "" || r.Terminal == terminal) && (state == "" || r.State.String() == state) {
-			list = append(list, a.publish.current(r))
-		}
-		return len(list) < limit
-	})
-	return list, err
-}
-
-// Terminals implements monitor.Requests.
-func (a *Agent) Terminals() any { return a.terminalInfos() }
-
 const (
 	resolveWait = 3 * time.Second
 	resolveLook = 50 * time.Millisecond
 )
 
-// Resolve implements monitor.Requests: the decision goes the way of one that a till publishes, with an id of its own.
+// Resolve implements monitor.Source: the decision goes the way of one that a till publishes, with an id of its own.
 func (a *Agent) Resolve(ctx context.Context, id string, body []byte) (any, bool, error) {
 	target, err := a.store.Lookup(id)
 	if errors.Is(err, outbox.ErrNotFound) {
@@ -118,7 +111,8 @@ func (a *Agent) Resolve(ctx context.Context, id string, body []byte) (any, bool,
 }
 
 func refusal(status int, why *mqtt.Rejection) *monitor.Refusal {
-	return &monitor.Refusal{Status: status, Reason: why.Reason()}
+	reason := why.Reason()
+	return &monitor.Refusal{Status: status, Code: reason.Code, Detail: reason.Message, Reason: reason}
 }
 
 // resolved waits a little for a resolution's end; one that still waits goes on by itself.
@@ -134,7 +128,7 @@ func (a *Agent) resolved(ctx context.Context, id string) (any, bool, error) {
 		case outbox.StateDone:
 			return a.view(r), true, nil
 		case outbox.StateRejected, outbox.StateExpired:
-			return nil, true, &monitor.Refusal{Status: http.StatusConflict, Reason: reasonOf(r.Reason)}
+			return nil, true, endedRefusal(r)
 		}
 		select {
 		case <-time.After(resolveLook):
@@ -144,4 +138,13 @@ func (a *Agent) resolved(ctx context.Context, id string) (any, bool, error) {
 			return a.view(r), false, nil
 		}
 	}
+}
+
+// endedRefusal tells why a resolution was not carried out.
+func endedRefusal(r outbox.Request) *monitor.Refusal {
+	no := &monitor.Refusal{Status: http.StatusConflict, Code: r.State.String()}
+	if reason := reasonOf(r.Reason); reason != nil {
+		no.Code, no.Detail, no.Reason = reason.Code, reason.Message, reason
+	}
+	return no
 }

@@ -44,7 +44,7 @@ func TestDecisionsOverHTTPAreReadStrictly(t *testing.T) {
 			}
 		}
 		if _, _, err := w.a.Resolve(context.Background(), "nobody", []byte(`{"outcome":"abandon","by":"Kari"}`)); err == nil ||
-			err.Error() != (&monitor.Refusal{Status: http.StatusNotFound}).Error() {
+			err.Error() != (&monitor.Refusal{Status: http.StatusNotFound, Code: "unknownTarget"}).Error() {
 			t.Errorf("a decision about nothing: %v", err)
 		}
 		if _, settled, err := w.a.Resolve(context.Background(), "doubt", []byte(`{"target":"doubt","outcome":"abandon","by":"Kari"}`)); err != nil || !settled {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tillpost/api"
@@ -22,6 +23,7 @@ type lane struct {
 	mu    sync.Mutex
 	inbox []func()
 	wake  chan struct{}
+	beats atomic.Uint64 // grows with all that the lane does, for Agent.Progress
 
 	// Owned by run.
 	timers  map[timerKey]*alarm
@@ -82,8 +84,10 @@ func (l *lane) run(ctx context.Context) {
 			if ctx.Err() != nil {
 				break
 			}
+			l.beats.Add(1)
 			f()
 			for l.moved && ctx.Err() == nil {
+				l.beats.Add(1)
 				l.moved = false
 				l.advance()
 			}

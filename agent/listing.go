@@ -79,6 +79,7 @@ func (c *reconciler) readList(ctx context.Context, jobs []searchJob) (*listing, 
 			c.recent[one.hash] = l.ended
 		}
 	}
+	c.tellGained(ctx, l)
 	c.last = l
 	return l, reply
 }

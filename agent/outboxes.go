@@ -22,6 +22,7 @@ type Outbox interface {
 	Positions(terminal string, n int) []outbox.Request
 	EachOpen(ctx context.Context, terminal string, fn func(outbox.Request) bool) error
 	Each(newestFirst bool, fn func(outbox.Request) bool) error
+	Before(seq uint64, fn func(outbox.Request) bool) error
 	Prune(ctx context.Context, prunable func(outbox.Request) bool, most int) ([]outbox.Request, error)
 	Stats() outbox.Stats
 	Identity() outbox.Identity

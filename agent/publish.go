@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"tillpost/monitor"
 	"tillpost/mqtt"
 	"tillpost/outbox"
 )
@@ -31,6 +32,9 @@ type publisher struct {
 	agentState func() mqtt.AgentState
 	terminals  func() []mqtt.TerminalInfo
 	displays   func() []mqtt.Display
+	// events and board tell the pages, which need no broker.
+	events *monitor.Events
+	board  *board
 
 	mu     sync.Mutex
 	queue  []queued
@@ -95,7 +99,9 @@ func (p *publisher) unretained(s mqtt.Status) {
 func (p *publisher) reject(r mqtt.Reject) { p.enqueue(p.message(p.topics.Rejects(), false, r)) }
 
 func (p *publisher) display(d mqtt.Display) {
-	p.enqueue(p.message(p.topics.Display(d.TerminalUUID), true, d))
+	m := p.message(p.topics.Display(d.TerminalUUID), true, d)
+	p.events.Publish(monitor.EventDisplay, d.TerminalUUID, m.Payload)
+	p.enqueue(m)
 }
 
 // message is v as JSON; one without a topic, which is told to nobody, if v can't be written so.
@@ -175,6 +181,7 @@ func (p *publisher) touch(s summary) {
 	p.stale[s] = true
 	p.mu.Unlock()
 	p.nudge()
+	p.board.touch()
 }
 
 // connected starts everything over: the broker may have lost its memory.

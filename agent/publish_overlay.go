@@ -3,6 +3,7 @@ package agent
 import (
 	"math"
 
+	"tillpost/monitor"
 	"tillpost/mqtt"
 	"tillpost/outbox"
 )
@@ -36,6 +37,8 @@ func (p *publisher) changed(r outbox.Request, at place) {
 	p.endings.note(r)
 	delete(p.clearings, m.Topic) // it is news again
 	p.put(m)
+	p.events.Publish(monitor.EventRequest, "", m.Payload)
+	p.board.touch()
 }
 
 // knowPlace takes a place that was not told since the start, as of what a former process left.
@@ -65,7 +68,9 @@ func (p *publisher) waits(r outbox.Request, at place, waiting *outbox.Waiting) {
 		waiting = &same
 	}
 	p.overlays[r.Seq] = overlayOf(r, at, waiting)
-	p.put(p.retained(r, statusOf(r, at, waiting)))
+	m := p.retained(r, statusOf(r, at, waiting))
+	p.put(m)
+	p.events.Publish(monitor.EventRequest, "", m.Payload)
 }
 
 func sameWaiting(a, b *outbox.Waiting) bool {

@@ -65,8 +65,10 @@ type reconciler struct {
 	lag func() time.Duration
 	// stray is told of an order that bears a mark of a request that asked for no search.
 	stray func(mark, orderUUID string, status api.PaymentState)
-	clock Clock
-	quiet func() bool // nothing is sent or in doubt, so a baseline may be taken
+	// gained is told of orders that the list has and the baseline had not, and that no request holds.
+	gained func(ctx context.Context, orderUUIDs []string)
+	clock  Clock
+	quiet  func() bool // nothing is sent or in doubt, so a baseline may be taken
 	// empty: the outbox was made just now, so that no order can bear a mark of it.
 	empty bool
 	// surveyed is called once it is known whether the API shows marks of this outbox that it does not know, as far as that
@@ -80,7 +82,7 @@ type reconciler struct {
 	measures []measure
 	wake     chan struct{}
 
-	// Owned by run.
+	// Owned by run; the baseline is written under mu, for who reads it from elsewhere.
 	baseline *baseline
 	// recent is when a list first showed an order that is not in the baseline.
 	recent   map[uint64]outbox.Instant
@@ -117,10 +119,11 @@ func (c *reconciler) nudge() {
 
 func (c *reconciler) run(ctx context.Context) {
 	if c.path != "" {
-		var err error
-		if c.baseline, err = loadBaseline(c.path); err != nil {
+		kept, err := loadBaseline(c.path)
+		if err != nil {
 			c.log.Warn("a search may take longer", "file", c.path, "err", err)
 		}
+		c.setBaseline(kept)
 	}
 	renew := time.NewTimer(c.survey(ctx))
 	defer renew.Stop()
@@ -231,7 +234,7 @@ func (c *reconciler) renewed(l *listing) {
 	fresh := &baseline{at: l.ended, hashes: l.hashes}
 	fresh.sort()
 	known := c.baseline != nil && len(c.baseline.hashes) == len(fresh.hashes) && equal(c.baseline.hashes, fresh.hashes)
-	c.baseline = fresh
+	c.setBaseline(fresh)
 	clear(c.recent)
 	clear(c.examined)
 	c.last = nil // its candidates are of the former baseline

@@ -289,6 +289,7 @@ func (a *Agent) busUp() {
 		a.metrics.MQTTReconnect()
 	}
 	a.metrics.MQTTConnected(true)
+	a.reach.sawBroker(true, nil)
 	a.intake.connected()
 	a.gate.open(gateReading) // the bus has read before it is up
 	a.lookedUp()
@@ -298,6 +299,7 @@ func (a *Agent) busUp() {
 
 func (a *Agent) busDown(err error) {
 	a.metrics.MQTTConnected(false)
+	a.reach.sawBroker(false, err)
 	a.publish.connected(false)
 	if err != nil {
 		a.log.Warn("no connection to the broker; it is tried again", "err", err)
@@ -323,7 +325,8 @@ func (a *Agent) openWeb() error {
 		return nil
 	}
 	web, err := monitor.NewServer(monitor.ServerOptions{
-		Listen: a.cfg.HTTP.Listen, WebConfigFile: a.cfg.HTTP.WebConfigFile, Metrics: a.metrics, Ready: a.notReady, Logger: a.log, Requests: a,
+		Listen: a.cfg.HTTP.Listen, WebConfigFile: a.cfg.HTTP.WebConfigFile, Metrics: a.metrics, Ready: a.notReady, Logger: a.log,
+		Source: a, Events: a.board.events, Build: a.build(), Hosts: a.cfg.HTTP.Hosts,
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -35,6 +36,7 @@ type shop struct {
 	web    string // where they do over WebSockets, with the embedded broker
 	dir    string // "" is one of its own; else an outbox may be there
 	policy string // lines of [policy]
+	pages  string // host:port of the HTTP side; "" is any
 	tables string
 	// retention is how long statuses stay at the broker; "" is as it comes.
 	retention string
@@ -82,11 +84,11 @@ requests_per_minute = 1000000
 [outbox]
 path = %q
 [http]
-listen = "127.0.0.1:0"
+listen = %q
 [policy]
 %s
 %s
-`, s.api, basePath, broker, filepath.Join(s.dir, "outbox.db"), s.policy, s.tables)
+`, s.api, basePath, broker, filepath.Join(s.dir, "outbox.db"), cmp.Or(s.pages, "127.0.0.1:0"), s.policy, s.tables)
 }
 
 // nowhere takes a log that is formatted all the same.

@@ -21,9 +21,9 @@ var securityHeaders = [][2]string{
 }
 
 const (
-	wrongHostText = "This server answers under an IP address, \"localhost\", its machine's host name " +
-		"or the host of http.listen only. Use one of these in the address.\n"
-	wrongOriginText = "Requests that change something are not taken from the pages of another site.\n"
+	wrongHostText = "This server answers under an IP address, \"localhost\", its machine's host name, " +
+		"the host of http.listen or those of http.hosts only. Use one of these in the address."
+	wrongOriginText = "Requests that change something are not taken from the pages of another site."
 )
 
 // guard wraps next in what holds for every path: the headers, the check of the
@@ -31,8 +31,8 @@ const (
 // page, and the bound of the body.
 func guard(next http.Handler, hosts hostCheck) http.Handler {
 	origin := http.NewCrossOriginProtection()
-	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		writeText(w, http.StatusForbidden, wrongOriginText)
+	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		writeError(w, r, http.StatusForbidden, codeWrongOrigin, wrongOriginText)
 	}))
 	next = origin.Handler(http.MaxBytesHandler(next, maxBodyBytes))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -43,7 +43,7 @@ func guard(next http.Handler, hosts hostCheck) http.Handler {
 			}
 		}
 		if !hosts.allows(r.Host) {
-			writeText(w, http.StatusMisdirectedRequest, wrongHostText)
+			writeError(w, r, http.StatusMisdirectedRequest, codeWrongHost, wrongHostText)
 			return
 		}
 		next.ServeHTTP(w, r)

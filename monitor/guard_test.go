@@ -67,15 +67,15 @@ func TestGuard(t *testing.T) {
 		text               string
 	}{
 		"read":                 {method: "GET", host: host, status: 200, text: "in\n"},
-		"rebound name":         {method: "GET", host: "evil.example:9720", status: 421, text: wrongHostText},
-		"rebound write":        {method: "POST", host: "evil.example", header: http.Header{"Origin": {"http://evil.example"}}, status: 421, text: wrongHostText},
+		"rebound name":         {method: "GET", host: "evil.example:9720", status: 421, text: wrongHostText + "\n"},
+		"rebound write":        {method: "POST", host: "evil.example", header: http.Header{"Origin": {"http://evil.example"}}, status: 421, text: wrongHostText + "\n"},
 		"read from elsewhere":  {method: "GET", host: host, header: http.Header{"Origin": {"http://evil.example"}}, status: 200, text: "in\n"},
 		"write without origin": {method: "POST", host: host, status: 200, text: "in\n"},
 		"write from own page":  {method: "POST", host: host, header: http.Header{"Origin": {"http://" + host}}, status: 200, text: "in\n"},
-		"write from elsewhere": {method: "POST", host: host, header: http.Header{"Origin": {"http://evil.example"}}, status: 403, text: wrongOriginText},
-		"write, other port":    {method: "POST", host: host, header: http.Header{"Origin": {"http://127.0.0.1:8080"}}, status: 403, text: wrongOriginText},
-		"write, opaque origin": {method: "POST", host: host, header: http.Header{"Origin": {"null"}}, status: 403, text: wrongOriginText},
-		"delete, cross-site":   {method: "DELETE", host: host, header: http.Header{"Sec-Fetch-Site": {"cross-site"}}, status: 403, text: wrongOriginText},
+		"write from elsewhere": {method: "POST", host: host, header: http.Header{"Origin": {"http://evil.example"}}, status: 403, text: wrongOriginText + "\n"},
+		"write, other port":    {method: "POST", host: host, header: http.Header{"Origin": {"http://127.0.0.1:8080"}}, status: 403, text: wrongOriginText + "\n"},
+		"write, opaque origin": {method: "POST", host: host, header: http.Header{"Origin": {"null"}}, status: 403, text: wrongOriginText + "\n"},
+		"delete, cross-site":   {method: "DELETE", host: host, header: http.Header{"Sec-Fetch-Site": {"cross-site"}}, status: 403, text: wrongOriginText + "\n"},
 		"body at the bound":    {method: "POST", host: host, body: strings.Repeat("x", maxBodyBytes), status: 200, text: "in\n"},
 		"body over the bound":  {method: "POST", host: host, body: strings.Repeat("x", maxBodyBytes+1), status: 413, text: "too long\n"},
 	} {

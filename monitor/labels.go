@@ -1,6 +1,9 @@
 package monitor
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
 // other is where a label value ends that is not on its closed list. It keeps
 // the number of series bounded whatever a caller or a till sends, and its
@@ -62,4 +65,9 @@ func (s labelSet) fold(v string) string {
 		return v
 	}
 	return other
+}
+
+// labelText makes a label value of a text from elsewhere: valid UTF-8, and not long.
+func labelText(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), maxNameBytes)], "")
 }

@@ -25,6 +25,7 @@ var (
 type BuildInfo struct {
 	Version   string // of the release, "1.4.2"
 	Commit    string // of the source, abbreviated or not; may be empty
+	Date      string // of the commit, in RFC 3339; may be empty
 	GoVersion string // of the toolchain, as runtime.Version gives it
 }
 
@@ -39,6 +40,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 	queues   *queueCollector
 	storage  *storageGauges
+	standing *standingCollector
 
 	accepted *prometheus.CounterVec   // kind
 	refused  *prometheus.CounterVec   // reason
@@ -74,6 +76,7 @@ func NewMetrics(build BuildInfo, refusalReasons []string) *Metrics {
 		registry:     prometheus.NewRegistry(),
 		queues:       newQueueCollector(),
 		storage:      &storageGauges{},
+		standing:     &standingCollector{},
 		ignoredPairs: make(map[[2]string]struct{}),
 		reasons:      newLabelSet(refusalReasons...),
 		operations:   newLabelSet(operations...),
@@ -90,7 +93,7 @@ func NewMetrics(build BuildInfo, refusalReasons []string) *Metrics {
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newBuildInfo(build), m.queues, m.storage,
+		newBuildInfo(build), m.queues, m.storage, m.standing,
 		m.accepted, m.refused, m.finished, m.endToEnd,
 		m.apiCalls, m.apiDuration, m.apiUp, m.rateRemaining,
 		m.mqttConnected, m.mqttReconnects, m.commitDuration,
@@ -174,7 +177,7 @@ func newBuildInfo(b BuildInfo) prometheus.Collector {
 		Namespace: namespace, Name: "build_info",
 		Help: "The build that is running, in its labels; the value is always 1.",
 		ConstLabels: prometheus.Labels{
-			"version": b.Version, "commit": b.Commit, "goversion": b.GoVersion,
+			"version": b.Version, "commit": b.Commit, "date": b.Date, "goversion": b.GoVersion,
 		},
 	})
 	info.Set(1)

@@ -1,99 +1,142 @@
 package monitor
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
+	"time"
 )
 
-// Requests is what the JSON API shows, and what it may change. The values are marshalled as they are: they have the
-// shape of the status message. Its methods are called by many requests at once.
-type Requests interface {
-	// Request gives a request with its history; ok is false for an id that was never seen.
-	Request(id string) (v any, ok bool, err error)
-	// Requests gives the newest requests, at most limit, of one terminal and state where those are not "".
-	Requests(terminal, state string, limit int) (v any, err error)
-	// Terminals gives the terminals as they are published.
-	Terminals() any
-	// Resolve carries a person's decision out. The answer is the resolution's own status; settled is false while it
-	// still waits. An error is a *Refusal or a fault of the agent.
-	Resolve(ctx context.Context, id string, body []byte) (v any, settled bool, err error)
-}
-
-// Refusal is why a request of the JSON API was not carried out.
-type Refusal struct {
-	// Status is the HTTP status that fits.
-	Status int `json:"-"`
-	// Reason has the shape of a status message's reason.
-	Reason any `json:"reason"`
-}
-
-func (r *Refusal) Error() string { return "refused: " + http.StatusText(r.Status) }
-
-const (
-	listDefault = 100
-	listMost    = 1000
-)
-
-func (s *Server) requestRoutes(mux *http.ServeMux) {
-	if s.opts.Requests == nil {
-		return
-	}
+// apiRoutes are those of the JSON API. All but the decisions only read.
+func (s *Server) apiRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /api/v1/openapi.json", serveOpenAPI)
+	mux.HandleFunc("GET /api/v1/agent", s.serveAgent)
+	mux.HandleFunc("GET /api/v1/terminals", s.serveTerminals)
 	mux.HandleFunc("GET /api/v1/requests", s.serveRequests)
 	mux.HandleFunc("GET /api/v1/requests/{id}", s.serveRequest)
+	mux.HandleFunc("GET /api/v1/report", s.serveReport)
+	mux.HandleFunc("GET /api/v1/charts", s.serveCharts)
+	mux.HandleFunc("GET /api/v1/events", s.serveEvents)
 	mux.HandleFunc("POST /api/v1/requests/{id}/resolution", s.serveResolution)
-	mux.HandleFunc("GET /api/v1/terminals", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, s.opts.Requests.Terminals())
-	})
+}
+
+func (s *Server) serveAgent(w http.ResponseWriter, r *http.Request) {
+	if no := onlyParameters(r.URL.Query()); no != nil {
+		writeRefusal(w, no)
+		return
+	}
+	raw, err := json.Marshal(s.opts.Source.Agent())
+	if err == nil {
+		raw = withMayWrite(raw, s.mayWrite(r))
+	}
+	s.answer(w, json.RawMessage(raw), http.StatusOK, err)
+}
+
+// withMayWrite puts a client's right behind the members of a JSON object that has some.
+func withMayWrite(object []byte, may bool) []byte {
+	out := make([]byte, 0, len(object)+20)
+	out = append(out, object[:len(object)-1]...)
+	out = append(out, `,"mayWrite":`...)
+	return append(strconv.AppendBool(out, may), '}')
+}
+
+func (s *Server) serveTerminals(w http.ResponseWriter, r *http.Request) {
+	if no := onlyParameters(r.URL.Query()); no != nil {
+		writeRefusal(w, no)
+		return
+	}
+	views := []any{}
+	for _, t := range s.opts.Source.Terminals() {
+		views = append(views, t.View)
+	}
+	s.answer(w, map[string]any{"terminals": views}, http.StatusOK, nil)
 }
 
 func (s *Server) serveRequests(w http.ResponseWriter, r *http.Request) {
-	q, limit := r.URL.Query(), listDefault
-	if text := q.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > listMost {
-			writeText(w, http.StatusBadRequest, "limit is a number from 1 to "+strconv.Itoa(listMost)+"\n")
-			return
-		}
-		limit = n
+	q, no := parseQuery(r.URL.Query())
+	if no != nil {
+		writeRefusal(w, no)
+		return
 	}
-	v, err := s.inTurn(r, func() (any, error) { return s.opts.Requests.Requests(q.Get("terminal"), q.Get("state"), limit) })
+	v, err := s.inTurn(r, func() (any, error) {
+		page, err := s.opts.Source.Requests(q)
+		list := struct {
+			Requests   []any  `json:"requests"`
+			NextCursor string `json:"nextCursor,omitempty"`
+		}{Requests: page.Requests}
+		if list.Requests == nil {
+			list.Requests = []any{}
+		}
+		if page.Next != 0 {
+			list.NextCursor = cursor(page.Next)
+		}
+		return list, err
+	})
 	s.answer(w, v, http.StatusOK, err)
 }
 
 func (s *Server) serveRequest(w http.ResponseWriter, r *http.Request) {
+	if no := onlyParameters(r.URL.Query()); no != nil {
+		writeRefusal(w, no)
+		return
+	}
 	ok := false
 	v, err := s.inTurn(r, func() (v any, err error) {
-		v, ok, err = s.opts.Requests.Request(r.PathValue("id"))
+		v, ok, err = s.opts.Source.Request(r.PathValue("id"))
 		return v, err
 	})
 	if err == nil && !ok {
-		writeText(w, http.StatusNotFound, "no request with that id was ever seen here; is it the requestId that the till gave?\n")
+		writeProblem(w, http.StatusNotFound, codeUnknownRequest, "no request with that id was ever seen here; is it the requestId that the till gave?")
 		return
 	}
+	s.answer(w, v, http.StatusOK, err)
+}
+
+func (s *Server) serveReport(w http.ResponseWriter, r *http.Request) {
+	values := r.URL.Query()
+	if no := onlyParameters(values, "day"); no != nil {
+		writeRefusal(w, no)
+		return
+	}
+	if !isDay(values.Get("day")) {
+		writeRefusal(w, badParameter("day", "is not a day, as 2026-11-20"))
+		return
+	}
+	// Not in turn: it may ask the payment API, and gives way by itself.
+	v, err := s.opts.Source.Report(r.Context(), values.Get("day"))
+	s.answer(w, v, http.StatusOK, err)
+}
+
+func (s *Server) serveCharts(w http.ResponseWriter, r *http.Request) {
+	if no := onlyParameters(r.URL.Query()); no != nil {
+		writeRefusal(w, no)
+		return
+	}
+	v, err := s.inTurn(r, s.opts.Source.Charts)
 	s.answer(w, v, http.StatusOK, err)
 }
 
 // serveResolution takes {outcome, orderUuid?, revision?, by} for a request in doubt: 200 once it is written with its
 // target, 202 while it still waits (a resubmission does), 409 or another 4xx with the reason where it was not taken.
 func (s *Server) serveResolution(w http.ResponseWriter, r *http.Request) {
+	if no := onlyParameters(r.URL.Query()); no != nil {
+		writeRefusal(w, no)
+		return
+	}
 	if !s.mayWrite(r) {
-		writeText(w, http.StatusForbidden, "without users in http.web_config_file, changes are taken from this machine only\n")
+		writeProblem(w, http.StatusForbidden, codeReadOnly, readOnlyText)
 		return
 	}
 	body, err := io.ReadAll(r.Body)
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		writeText(w, http.StatusRequestEntityTooLarge, "the body has more than "+strconv.Itoa(maxBodyBytes>>10)+" KiB\n")
+		writeProblem(w, http.StatusRequestEntityTooLarge, codeTooLarge, "the body has more than "+strconv.Itoa(maxBodyBytes>>10)+" KiB")
 		return
 	} else if err != nil {
 		return // the client has gone, or was too slow
 	}
-	v, settled, err := s.opts.Requests.Resolve(r.Context(), r.PathValue("id"), body)
+	v, settled, err := s.opts.Source.Resolve(r.Context(), r.PathValue("id"), body)
 	status := http.StatusOK
 	if !settled {
 		status = http.StatusAccepted
@@ -108,33 +151,23 @@ func (s *Server) answer(w http.ResponseWriter, v any, status int, err error) {
 		writeJSON(w, status, v)
 	case errors.Is(err, errGone): // nobody is left to tell
 	case errors.As(err, &refusal):
-		writeJSON(w, refusal.Status, refusal)
+		writeRefusal(w, refusal)
 	default:
 		s.opts.Logger.Error("a request of the JSON API could not be answered", "err", err)
-		writeText(w, http.StatusInternalServerError, "the outbox could not be read; the log says why\n")
+		writeProblem(w, http.StatusInternalServerError, codeInternal, "the outbox could not be read; the log says why")
 	}
-}
-
-// mayWrite tells whether a client may change something: any user that the web configuration let in, else this machine.
-func (s *Server) mayWrite(r *http.Request) bool {
-	if hasUsers(s.opts.WebConfigFile) {
-		return true
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	raw, err := json.Marshal(v)
 	if err != nil {
-		writeText(w, http.StatusInternalServerError, "the answer could not be written as JSON\n")
+		writeProblem(w, http.StatusInternalServerError, codeInternal, "the answer could not be written as JSON")
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(append(raw, '\n')) // an error is the client's having gone
 }
+
+// stamp is a time as all messages write it.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -11,7 +11,7 @@ import (
 
 // decided notes the decisions that reach it.
 type decided struct {
-	crowded
+	emptySource
 	id, body string
 }
 
@@ -26,6 +26,7 @@ func TestWhoMayDecide(t *testing.T) {
 	const body = `{"outcome":"abandon","by":"Kari"} `
 	for name, tc := range map[string]struct {
 		from, host, origin, body string
+		proxy                    string // a header that a proxy sets
 		users                    bool
 		status                   int
 	}{
@@ -33,6 +34,9 @@ func TestWhoMayDecide(t *testing.T) {
 		"this machine, IPv6":               {from: "[::1]:5", status: 200},
 		"this machine, both":               {from: "[::ffff:127.0.0.1]:5", status: 200},
 		"its own page":                     {from: "127.0.0.1:5", origin: "http://127.0.0.1:9720", status: 200},
+		"a proxy on this machine":          {from: "127.0.0.1:5", proxy: "X-Forwarded-For", status: 403},
+		"another proxy on this machine":    {from: "[::1]:5", proxy: "Forwarded", status: 403},
+		"a proxy, with users":              {from: "127.0.0.1:5", proxy: "X-Forwarded-Proto", users: true, status: 200},
 		"another machine":                  {from: "192.0.2.1:5", status: 403},
 		"another machine, IPv6":            {from: "[fe80::1%eth0]:5", status: 403},
 		"nobody knows who":                 {from: "@", status: 403},
@@ -49,7 +53,7 @@ func TestWhoMayDecide(t *testing.T) {
 			t.Parallel()
 			var d decided
 			s := newTestServer(t, func(o *ServerOptions) {
-				o.Requests = &d
+				o.Source = &d
 				if tc.users {
 					o.WebConfigFile = writeFile(t, "web.yml", usersYAML)
 				}
@@ -61,6 +65,9 @@ func TestWhoMayDecide(t *testing.T) {
 			r.RemoteAddr, r.Host = tc.from, "127.0.0.1:9720"
 			if tc.host != "" {
 				r.Host = tc.host
+			}
+			if tc.proxy != "" {
+				r.Header.Set(tc.proxy, "192.0.2.7")
 			}
 			if tc.origin != "" {
 				r.Header.Set("Origin", tc.origin)

@@ -17,8 +17,12 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /metrics", s.metricsHandler())
 	mux.HandleFunc("GET /healthz", serveHealth)
 	mux.HandleFunc("GET /readyz", s.serveReadiness)
-	s.requestRoutes(mux)
-	return mux
+	if s.opts.Source == nil {
+		return mux
+	}
+	s.apiRoutes(mux)
+	s.pageRoutes(mux)
+	return apiErrors(mux)
 }
 
 func (s *Server) metricsHandler() http.Handler {

@@ -94,7 +94,7 @@ func TestMetricsPage(t *testing.T) {
 		t.Fatalf("%d: %s", w.Code, w.Body)
 	}
 	for _, want := range []string{
-		`tillpost_build_info{commit="abc1234",goversion="go1.26",version="1.2.3"} 1`,
+		`tillpost_build_info{commit="abc1234",date="",goversion="go1.26",version="1.2.3"} 1`,
 		`tillpost_requests_accepted_total{kind="refund"} 1`,
 		"# TYPE go_goroutines gauge",
 	} {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
@@ -44,8 +45,14 @@ type ServerOptions struct {
 	Ready func() []string
 	// Logger gets what goes wrong with a connection; nil discards it.
 	Logger *slog.Logger
-	// Requests is what the JSON API is about; nil leaves it out.
-	Requests Requests
+	// Source is what the JSON API, the events and the pages are about; nil leaves them out.
+	Source Source
+	// Events is what the stream hands on; nil makes one in which nothing happens.
+	Events *Events
+	// Build tells one build from another, so that a page knows when it is an old one.
+	Build string
+	// Hosts are further names by which the server may be asked.
+	Hosts []string
 	// MaxConnections bounds the connections served at once; 0 means 128.
 	MaxConnections int
 }
@@ -78,8 +85,15 @@ func NewServer(opts ServerOptions) (*Server, error) {
 	if opts.MaxConnections <= 0 {
 		opts.MaxConnections = defaultMaxConns
 	}
+	if opts.Events == nil {
+		opts.Events = NewEvents()
+	}
 	s := &Server{opts: opts, turn: make(chan struct{}, 1)}
-	s.handler = guard(s.routes(), newHostCheck(host, machineName()))
+	names := append([]string{host}, opts.Hosts...)
+	if machine := machineName(); machine != "" {
+		names = append(names, machine, strings.TrimSuffix(machine, ".local")+".local")
+	}
+	s.handler = guard(s.routes(), newHostCheck(names...))
 	return s, nil
 }
 

@@ -12,16 +12,24 @@ var errGone = errors.New("the client has gone")
 // inTurn reads from the outbox and makes JSON of it, one answer after the other: many clients that list requests all day
 // must not take the processor from the lanes. The turn does not include the writing, for which a client may take its
 // time.
-func (s *Server) inTurn(r *http.Request, read func() (v any, err error)) (json.RawMessage, error) {
+func (s *Server) inTurn(r *http.Request, read func() (v any, err error)) (raw json.RawMessage, err error) {
+	err = s.takeTurn(r, func() error {
+		v, err := read()
+		if err == nil {
+			raw, err = json.Marshal(v)
+		}
+		return err
+	})
+	return raw, err
+}
+
+// takeTurn is inTurn for what makes something else.
+func (s *Server) takeTurn(r *http.Request, read func() error) error {
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
+		return read()
 	case <-r.Context().Done():
-		return nil, errGone
+		return errGone
 	}
-	v, err := read()
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(v)
 }

@@ -13,26 +13,24 @@ import (
 
 // crowded is an outbox whose lists take a second, and which knows how many are made at once.
 type crowded struct {
+	emptySource
 	now, most atomic.Int32
 }
 
-func (c *crowded) read() (any, error) {
+func (c *crowded) read() {
 	c.most.Store(max(c.most.Load(), c.now.Add(1)))
 	defer c.now.Add(-1)
 	time.Sleep(time.Second)
-	return []string{"x"}, nil
 }
 
-func (c *crowded) Request(string) (any, bool, error)                          { v, err := c.read(); return v, true, err }
-func (c *crowded) Requests(string, string, int) (any, error)                  { return c.read() }
-func (c *crowded) Terminals() any                                             { return nil }
-func (c *crowded) Resolve(context.Context, string, []byte) (any, bool, error) { return nil, false, nil }
+func (c *crowded) Request(string) (any, bool, error) { c.read(); return "x", true, nil }
+func (c *crowded) Requests(Query) (Page, error)      { c.read(); return Page{}, nil }
 
 func TestListsAreMadeOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var c crowded
-		s := newTestServer(t, func(o *ServerOptions) { o.Requests = &c })
+		s := newTestServer(t, func(o *ServerOptions) { o.Source = &c })
 		begin := time.Now()
 		var all sync.WaitGroup
 		for i := range 6 {

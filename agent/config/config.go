@@ -173,6 +173,8 @@ type HTTP struct {
 	// WebConfigFile is a file in the format of Prometheus' exporter-toolkit, for
 	// TLS and users; empty: neither.
 	WebConfigFile string
+	// Hosts are further names by which the server may be asked, in lower case.
+	Hosts []string
 }
 
 // LogFormat is how a line of the log is written.

@@ -81,6 +81,7 @@ func (r *reader) config(doc map[string]any, c *Config) {
 	http := root.table("http")
 	http.text("listen", &c.HTTP.Listen, isListen)
 	http.text("web_config_file", &c.HTTP.WebConfigFile, notEmpty)
+	http.hosts(c)
 	r.log(root.table("log"), &c.Log)
 	r.listeners(c)
 }

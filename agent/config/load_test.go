@@ -86,7 +86,7 @@ func TestEveryKey(t *testing.T) {
 			SendOrderBy: []byte(`{"email":true,"sms":false}`),
 		},
 		Callback: &Callback{Listen: "0.0.0.0:9000", PublicURL: "https://shop.example/tp"},
-		HTTP:     HTTP{Listen: "[::1]:80", WebConfigFile: "/web.yml"},
+		HTTP:     HTTP{Listen: "[::1]:80", WebConfigFile: "/web.yml", Hosts: []string{"till-7.example"}},
 		Log:      Log{Level: slog.LevelWarn, Format: LogJSON},
 	}
 	if !reflect.DeepEqual(got, want) {

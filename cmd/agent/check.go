@@ -16,6 +16,7 @@ import (
 func newCheck() *cobra.Command {
 	var asJSON bool
 	var timeout time.Duration
+	var p probeFlags
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Look whether all that tillpost needs is there and in order",
@@ -25,15 +26,23 @@ about what is not well. It exits with 1 if a line says FAIL; a warning is none.
 
 It is harmless beside a running daemon: it places no order, only reads at the API,
 and leaves nothing at the broker. Run it as the service's user, so that it may what
-the service may: sudo -u tillpost tillpost check`,
+the service may: sudo -u tillpost tillpost check
+
+--probe TERMINAL is something else: it asks the API what no document tells, with real
+orders that it takes off the terminal again. It is for a demo account, or for the
+first shop of a kind, says what it will do, and asks before.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if timeout <= 0 {
 				return usagef("--timeout %s leaves no time to look; give it some seconds", timeout)
 			}
+			if p.terminal != "" {
+				return runProbe(c, p, asJSON)
+			}
 			return runCheck(c, timeout, asJSON)
 		},
 	}
+	p.register(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object for machines")
 	c.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "be done within this `TIME`")
 	return c

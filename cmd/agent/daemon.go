@@ -86,6 +86,23 @@ func knownBy(certFile string) (*http.Client, error) {
 	}}, nil
 }
 
+// askFor makes one call to the daemon and reads its JSON answer.
+func askFor[T any](c *cobra.Command, path string, query url.Values) (v T, err error) {
+	raw, err := askDaemon(c, http.MethodGet, path, query, nil)
+	if err == nil {
+		err = readAnswer(raw, &v)
+	}
+	return v, err
+}
+
+// readAnswer reads what the daemon answered.
+func readAnswer(raw []byte, into any) error {
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("the daemon's answer can't be read: %w; is it of the same version?", err)
+	}
+	return nil
+}
+
 // askDaemon makes one call to the daemon and gives its JSON answer.
 func askDaemon(c *cobra.Command, method, path string, query url.Values, body []byte) (json.RawMessage, error) {
 	cfg, err := loadConfig(c)
@@ -127,7 +144,8 @@ func askDaemon(c *cobra.Command, method, path string, query url.Values, body []b
 // refusedBy words what the daemon answered instead.
 func refusedBy(base string, status int, raw []byte) error {
 	var refusal struct {
-		Reason struct {
+		Code, Detail string
+		Reason       struct {
 			Code, Message string
 			Errors        []struct{ Path, Message string }
 		}
@@ -136,7 +154,13 @@ func refusedBy(base string, status int, raw []byte) error {
 		if status == http.StatusUnauthorized {
 			return &daemonError{status, "the daemon asks for a user; set " + envWebUser + " and " + envWebPassword}
 		}
-		said := oneLine(string(raw[:min(len(raw), 400)]))
+		said := refusal.Detail
+		if said == "" {
+			said = oneLine(string(raw[:min(len(raw), 400)]))
+		}
+		if status == http.StatusBadRequest {
+			return usagef("%s", said)
+		}
 		return &daemonError{status, fmt.Sprintf("at %s it says %d: %s", base, status, said)}
 	}
 	text := refusal.Reason.Code + ": " + refusal.Reason.Message

@@ -58,7 +58,7 @@ func TestShowFindsTheDaemonBehindTLS(t *testing.T) {
 			file := write("t.toml", "[api]\nbase_url = \"https://a\"\norganization_uuid = \"O\"\n[http]\nlisten = \""+
 				strings.TrimPrefix(s.URL, "https://")+"\"\nweb_config_file = \""+filepath.ToSlash(web)+"\"\n")
 			var out, errs bytes.Buffer
-			code := execute(context.Background(), []string{"show", "--config", file, tc.id}, nil, &out, &errs)
+			code := execute(context.Background(), []string{"show", "--json", "--config", file, tc.id}, nil, &out, &errs)
 			if code != tc.code || !strings.Contains(out.String(), tc.out) || !strings.Contains(errs.String(), tc.err) || strings.Count(errs.String(), "\n") > 1 {
 				t.Errorf("exit %d, %s%s", code, &out, &errs)
 			}

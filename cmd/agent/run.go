@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -17,7 +18,8 @@ import (
 )
 
 func newRun() *cobra.Command {
-	return &cobra.Command{
+	var asSystemService bool
+	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run the daemon until it is told to stop",
 		Long: `run takes requests from the broker, keeps them on disk and carries them out, until
@@ -27,28 +29,61 @@ within a few seconds; a second signal ends it at once. Nothing that was told "qu
 It logs to stderr, by the configuration's [log].`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, stop := untilSignal(c.Context())
+			defer stop()
+			if asSystemService {
+				return asService(ctx, func(ctx context.Context) error { return runService(ctx, c) })
+			}
 			cfg, err := loadConfig(c)
 			if err != nil {
 				return err
 			}
-			ctx, stop := untilSignal(c.Context())
-			defer stop()
 			go paceCollector(ctx)
 			return runAgent(ctx, cfg, newLogger(cfg.Log, c.ErrOrStderr()))
 		},
 	}
+	c.Flags().BoolVar(&asSystemService, serviceFlag, false, "the service manager starts it")
+	if err := c.Flags().MarkHidden(serviceFlag); err != nil {
+		panic(err) // the flag is made one line above
+	}
+	return c
+}
+
+// runService runs as the service manager wants it. On Windows nobody reads what a service writes: why it ends goes to the
+// event log, also where the configuration can't be read.
+func runService(ctx context.Context, c *cobra.Command) error {
+	cfg, err := loadConfig(c)
+	log := config.Log{Format: config.LogText}
+	if err == nil {
+		log = cfg.Log
+	}
+	logger := serviceLogger(log, c.ErrOrStderr())
+	if err == nil {
+		go paceCollector(ctx)
+		err = runAgent(ctx, cfg, logger)
+	}
+	if err != nil && runtime.GOOS == "windows" {
+		logger.Error("tillpost ends", "err", err)
+	}
+	return err
 }
 
 // runAgent runs until ctx ends. The service manager hears of both ends.
 func runAgent(ctx context.Context, cfg *config.Config, logger *slog.Logger) error {
-	v, rev := buildVersion(version, commit, readBuildInfo())
-	a, err := agent.New(agent.Options{Config: cfg, Version: v, Commit: rev, Logger: logger})
+	b := thisBuild()
+	a, err := agent.New(agent.Options{
+		Config: cfg, Version: b.Version, Commit: b.Commit, Date: b.Date, Logger: logger,
+		Started: func() { notify(logger, daemon.SdNotifyReady) },
+	})
 	if err != nil {
+		if supervised() {
+			stayCalm(ctx, err, calmFor, logger)
+		}
 		return fmt.Errorf("start: %w", err)
 	}
-	notify(logger, daemon.SdNotifyReady)
 	stop := context.AfterFunc(ctx, func() { notify(logger, daemon.SdNotifyStopping) })
 	defer stop()
+	go feedWatchdog(ctx, a.Progress, logger)
 	return a.Run(ctx)
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -8,21 +9,44 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Set with -ldflags "-X main.version=… -X main.commit=…"; what is left out is taken from what the Go tool noted in the
-// binary.
-var version, commit string
+// Set with -ldflags "-X main.version=… -X main.commit=… -X main.date=…"; what is left out is taken from what the Go tool
+// noted in the binary.
+var version, commit, date string
+
+// build says which build this is; nothing in it is empty.
+type build struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit"`
+	// Date is when the commit was made, in RFC 3339.
+	Date string `json:"date"`
+	Go   string `json:"go"`
+	OS   string `json:"os"`
+	Arch string `json:"arch"`
+}
+
+func thisBuild() build {
+	info := readBuildInfo()
+	v, rev := buildVersion(version, commit, info)
+	return build{Version: v, Commit: rev, Date: buildDate(date, info), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+}
 
 func newVersion() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	c := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			v, rev := buildVersion(version, commit, readBuildInfo())
-			_, err := fmt.Fprintf(c.OutOrStdout(), "tillpost %s (%s, %s, %s/%s)\n", v, rev, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			b := thisBuild()
+			if asJSON {
+				return json.NewEncoder(c.OutOrStdout()).Encode(b)
+			}
+			_, err := fmt.Fprintf(c.OutOrStdout(), "tillpost %s (%s of %s, %s, %s/%s)\n", b.Version, b.Commit, b.Date, b.Go, b.OS, b.Arch)
 			return err
 		},
 	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object for machines")
+	return c
 }
 
 // readBuildInfo is nil in a binary without one.
@@ -52,6 +76,21 @@ func buildVersion(version, commit string, info *debug.BuildInfo) (v, rev string)
 		rev = "unknown commit"
 	}
 	return v, rev
+}
+
+// buildDate is when the commit of a build was made.
+func buildDate(date string, info *debug.BuildInfo) string {
+	if date == "" && info != nil {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.time" {
+				date = s.Value
+			}
+		}
+	}
+	if date == "" {
+		return "unknown date"
+	}
+	return date
 }
 
 // revision is the commit that the Go tool noted, short; "" if it did not.

@@ -33,6 +33,7 @@ func TestStore(t *testing.T, factory func(t testing.TB, o outbox.Options) Store)
 		"a random course with refunds":                 testRefundCourse,
 		"reading in order":                             testEach,
 		"reading some":                                 testRecords,
+		"reading back":                                 testBefore,
 		"pruning leaves the id":                        testPrune,
 		"unresolved is not pruned and can be reopened": testUnresolved,
 		"changes are told in order":                    testCommitted,

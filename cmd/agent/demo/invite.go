@@ -16,7 +16,10 @@ func (p *play) invite() {
 	file := filepath.Join(filepath.Dir(s.config), orderName)
 	name, topic := p.options.Name, s.till.topics.Orders(counter1)
 	p.tell.block("",
-		"The shop stays open. Ctrl-C closes it. In other terminals you can",
+		"The shop stays open. Ctrl-C closes it. In a browser you can look at",
+		fmt.Sprintf("  http://%s/", s.daemon.http),
+		fmt.Sprintf("  http://%s/display/%s", s.daemon.http, counter1),
+		"and in other terminals you can",
 		"",
 		"watch it:",
 		fmt.Sprintf("  %s watch --config %s", name, s.config),

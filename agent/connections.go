@@ -1,0 +1,131 @@
+package agent
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"tillpost/api"
+	"tillpost/mqtt"
+)
+
+// connectionView is how far a connection comes. A stage that is not ok is where it ends.
+type connectionView struct {
+	// Name is "api" or "broker".
+	Name string `json:"name"`
+	// Stage is the last one reached: name, connection, tls, token, answer.
+	Stage   string         `json:"stage"`
+	OK      bool           `json:"ok"`
+	Since   mqtt.Timestamp `json:"since"`
+	Message string         `json:"message,omitempty"`
+}
+
+// The stages of a connection, in the order in which it comes through them.
+const (
+	stageName       = "name"
+	stageConnection = "connection"
+	stageTLS        = "tls"
+	stageToken      = "token"
+	stageAnswer     = "answer"
+)
+
+// connections follow how far each connection comes.
+type connections struct {
+	now     func() time.Time
+	changed func()
+
+	mu          sync.Mutex
+	api, broker connectionView
+}
+
+func newConnections(now func() time.Time, changed func()) *connections {
+	at := mqtt.At(now())
+	return &connections{
+		now: now, changed: changed,
+		api:    connectionView{Name: "api", Stage: stageConnection, Since: at, Message: "not asked yet"},
+		broker: connectionView{Name: "broker", Stage: stageConnection, Since: at, Message: "not connected yet"},
+	}
+}
+
+// list gives them, the API's first.
+func (c *connections) list() []connectionView {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return []connectionView{c.api, c.broker}
+}
+
+// sawAPI takes the end of a call.
+func (c *connections) sawAPI(call api.Call) {
+	if call.Held {
+		return // it was not tried
+	}
+	c.set(&c.api, apiStage(call))
+}
+
+func (c *connections) sawBroker(connected bool, err error) {
+	v := connectionView{Stage: stageAnswer, OK: connected}
+	if !connected {
+		v = failedStage(err, "no connection to the broker")
+	}
+	c.set(&c.broker, v)
+}
+
+// set keeps the since of what goes on as it was.
+func (c *connections) set(old *connectionView, v connectionView) {
+	c.mu.Lock()
+	v.Name, v.Since = old.Name, mqtt.At(c.now())
+	if v.Stage == old.Stage && v.OK == old.OK {
+		v.Since = old.Since
+	}
+	changed := v != *old
+	*old = v
+	c.mu.Unlock()
+	if changed {
+		c.changed()
+	}
+}
+
+// apiStage is how far a call came.
+func apiStage(call api.Call) connectionView {
+	switch {
+	case call.Outcome == api.OutcomeUnauthorized:
+		return connectionView{Stage: stageToken, Message: "Front Payment does not accept the token"}
+	case call.Own:
+		return connectionView{Stage: stageAnswer, OK: true}
+	case call.Replied && call.HTTPStatus >= 500:
+		return connectionView{Stage: stageAnswer, Message: "a gateway before Front Payment answers, and says that there is trouble"}
+	case call.Replied:
+		return connectionView{Stage: stageAnswer, Message: "a page that is not Front Payment's answers: a captive portal or a proxy; sign in to the network, or let tillpost past it"}
+	case call.Err != nil:
+		return failedStage(call.Err, "Front Payment can't be reached")
+	}
+	return connectionView{Stage: stageAnswer, Message: "the reply did not come, or broke off"}
+}
+
+// failedStage is where a connection failed.
+func failedStage(err error, otherwise string) connectionView {
+	var (
+		name     *net.DNSError
+		record   tls.RecordHeaderError
+		cert     *tls.CertificateVerificationError
+		alert    tls.AlertError
+		host     x509.HostnameError
+		unknown  x509.UnknownAuthorityError
+		invalid  x509.CertificateInvalidError
+		operated *net.OpError
+	)
+	switch {
+	case errors.As(err, &name):
+		return connectionView{Stage: stageName, Message: "its name can't be looked up; is there a network, and a name server?"}
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return connectionView{Stage: stageTLS, Message: "its certificate is not valid by this machine's clock; is the clock right?"}
+	case errors.As(err, &record), errors.As(err, &cert), errors.As(err, &alert), errors.As(err, &host), errors.As(err, &unknown), errors.As(err, &invalid):
+		return connectionView{Stage: stageTLS, Message: "its certificate is not trusted, or something else answers in its place: a captive portal or a proxy"}
+	case errors.As(err, &operated):
+		return connectionView{Stage: stageConnection, Message: otherwise + "; is the network up, and does a firewall let it through?"}
+	}
+	return connectionView{Stage: stageConnection, Message: otherwise}
+}

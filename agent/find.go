@@ -1,0 +1,144 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"tillpost/monitor"
+	"tillpost/outbox"
+)
+
+// Requests implements monitor.Source. A page's end is a sequence, which never changes: nothing is skipped or there twice,
+// whatever comes and changes meanwhile.
+func (a *Agent) Requests(q monitor.Query) (monitor.Page, error) {
+	var page monitor.Page
+	wanted, err := a.filter(q)
+	if err != nil {
+		return page, err
+	}
+	if q.Q != "" {
+		return a.search(q, wanted)
+	}
+	var last uint64
+	err = a.store.Before(q.Before, func(r outbox.Request) bool {
+		if !wanted.has(r) {
+			return !wanted.over(r)
+		}
+		if len(page.Requests) == q.Limit {
+			page.Next = last
+			return false
+		}
+		last = r.Seq
+		page.Requests = append(page.Requests, a.publish.current(r))
+		return true
+	})
+	return page, err
+}
+
+// search finds the requests that an id or an order uuid names: the request itself, or all that are about that order.
+func (a *Agent) search(q monitor.Query, wanted filter) (page monitor.Page, err error) {
+	add := func(r outbox.Request, err error) error {
+		switch {
+		case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrPruned):
+			return nil
+		case err != nil:
+			return err
+		}
+		if wanted.has(r) && (q.Before == 0 || r.Seq < q.Before) && len(page.Requests) < q.Limit {
+			page.Requests = append(page.Requests, a.publish.current(r))
+		}
+		return nil
+	}
+	refunds, err := a.store.Refunds(q.Q)
+	if err != nil {
+		return page, err
+	}
+	for i := len(refunds) - 1; i >= 0; i-- {
+		if refunds[i].ID != q.Q {
+			if err := add(refunds[i], nil); err != nil {
+				return page, err
+			}
+		}
+	}
+	if r, err := a.store.ByOrder(q.Q); err == nil || !errors.Is(err, outbox.ErrNotFound) {
+		if err := add(r, err); err != nil {
+			return page, err
+		}
+	}
+	r, err := a.store.Lookup(q.Q)
+	return page, add(r, err)
+}
+
+// filter narrows a list.
+type filter struct {
+	q    monitor.Query
+	from time.Time // of the day; both are zero without one
+	to   time.Time
+}
+
+// filter makes a query's, and refuses a terminal that nobody knows.
+func (a *Agent) filter(q monitor.Query) (filter, error) {
+	f := filter{q: q}
+	if q.Terminal != "" && !a.knowsTerminal(q.Terminal) {
+		return f, &monitor.Refusal{Status: http.StatusBadRequest, Code: "unknownTerminal", Detail: "terminal is none that is known here; there are " + a.lanes.directory.known()}
+	}
+	if q.Day != "" {
+		day, err := dayOf(q.Day, a.cfg.Store.Location)
+		if err != nil {
+			return f, err
+		}
+		f.from, f.to = day.from, day.to
+	}
+	return f, nil
+}
+
+// knowsTerminal tells whether the list or a kept request has a terminal.
+func (a *Agent) knowsTerminal(uuid string) bool {
+	for _, t := range a.lanes.directory.list() {
+		if t.UUID == uuid {
+			return true
+		}
+	}
+	if at := a.store.Lane(uuid); at.Holder != 0 || at.Head != 0 {
+		return true
+	}
+	known := false
+	err := a.store.Before(0, func(r outbox.Request) bool {
+		known = r.Terminal == uuid
+		return !known
+	})
+	return known || err != nil // what can't be read may be there
+}
+
+// has reports whether a request is wanted.
+func (f filter) has(r outbox.Request) bool {
+	if f.q.Terminal != "" && r.Terminal != f.q.Terminal || f.q.State != 0 && r.State != f.q.State || f.q.Kind != 0 && r.Kind != f.q.Kind {
+		return false
+	}
+	at := r.Accepted.Time()
+	return f.from.IsZero() || !at.Before(f.from) && at.Before(f.to)
+}
+
+// over reports whether what was accepted before r is of an earlier day for sure.
+func (f filter) over(r outbox.Request) bool { return !f.from.IsZero() && surelyBefore(r, f.from) }
+
+// surelyBefore reports whether a request, and with it all that were accepted before it, is of a time before t. A clock
+// that was known may still have been off by some hours.
+func surelyBefore(r outbox.Request, t time.Time) bool {
+	return r.Accepted.Known && r.Accepted.Time().Before(t.Add(-24*time.Hour))
+}
+
+// Open implements monitor.Source.
+func (a *Agent) Open(most int) ([]any, error) {
+	var list []any
+	err := a.store.EachOpen(context.Background(), "", func(r outbox.Request) bool {
+		list = append(list, a.publish.current(r))
+		return len(list) < most
+	})
+	return list, err
+}
+
+// Location implements monitor.Source.
+func (a *Agent) Location() *time.Location { return a.cfg.Store.Location }

@@ -1,0 +1,26 @@
+package agent
+
+import "tillpost/api"
+
+// observe takes the end of every call to the API.
+func (a *Agent) observe(c api.Call) {
+	a.metrics.APICall(string(c.Operation), c.Outcome.String(), c.Duration)
+	a.reach.sawAPI(c)
+	if c.RateRemaining >= 0 {
+		a.metrics.APIRateRemaining(c.RateRemaining)
+	}
+	if !c.Date.IsZero() {
+		a.clock.SawDate(c.Date, c.At)
+		a.clockChanged()
+	}
+	if c.Err != nil {
+		a.health.because(c.Err)
+	}
+	if c.Held {
+		return
+	}
+	a.health.saw(c)
+	if a.cfg.API.OrganizationUUID == "" && letIn(c) {
+		a.health.authorized() // there is no terminal list to tell that the token is good again
+	}
+}

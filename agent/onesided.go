@@ -1,0 +1,181 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tillpost/api"
+	"tillpost/mqtt"
+	"tillpost/outbox"
+)
+
+const (
+	// gainedBlob is where orders are kept that only the API has, with the day on which its list gained them.
+	gainedBlob = "gained"
+	// gainedMost bounds them: an organisation whose other shops use the same list has many, and none of them is
+	// ours to report.
+	gainedMost = 5000
+	// compareWithin bounds how long a report waits for the API's list.
+	compareWithin = 10 * time.Second
+)
+
+// gainedOrder is an order that the API's list gained and no request held.
+type gainedOrder struct {
+	UUID string `json:"uuid"`
+	Day  string `json:"day"`
+}
+
+// gainedSeen keeps orders that a list gained.
+func (a *Agent) gainedSeen(ctx context.Context, orderUUIDs []string) {
+	if len(orderUUIDs) == 0 {
+		return
+	}
+	a.reports.gained.Lock()
+	defer a.reports.gained.Unlock()
+	err := a.keepGained(ctx, orderUUIDs)
+	if err != nil && ctx.Err() == nil {
+		a.log.Warn("what only the API's list has could not be kept for the day's report", "err", err)
+	}
+}
+
+func (a *Agent) keepGained(ctx context.Context, orderUUIDs []string) error {
+	list, err := a.gainedOrders()
+	if err != nil {
+		return err
+	}
+	now := a.clock.Now().Time().In(a.cfg.Store.Location)
+	oldest := now.Add(-a.cfg.Outbox.Retention).Format(time.DateOnly)
+	known := map[string]bool{}
+	kept := list[:0]
+	for _, s := range list {
+		if s.Day >= oldest {
+			known[s.UUID] = true
+			kept = append(kept, s)
+		}
+	}
+	before := len(kept)
+	for _, uuid := range orderUUIDs {
+		if !known[uuid] {
+			kept = append(kept, gainedOrder{UUID: uuid, Day: now.Format(time.DateOnly)})
+		}
+	}
+	if len(kept) == before {
+		return nil
+	}
+	if len(kept) > gainedMost {
+		kept = kept[len(kept)-gainedMost:]
+	}
+	raw, err := json.Marshal(kept)
+	if err != nil {
+		return err
+	}
+	return a.store.PutBlob(ctx, gainedBlob, raw)
+}
+
+func (a *Agent) gainedOrders() ([]gainedOrder, error) {
+	raw, err := a.store.GetBlob(gainedBlob)
+	if errors.Is(err, outbox.ErrNotFound) || err == nil && len(raw) == 0 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var list []gainedOrder
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, fmt.Errorf("the kept orders of the API's list can't be read: %w", err)
+	}
+	return list, nil
+}
+
+// compare holds a day's sums against the API's list, where that can be read and shows orders of ours. What can't be
+// compared is said, and no reason to keep the sums back.
+func (a *Agent) compare(ctx context.Context, c *count) {
+	ctx, cancel := context.WithTimeout(ctx, compareWithin)
+	defer cancel()
+	base := a.lanes.reconciler.taken()
+	statuses := map[string]string{} // of orders that are new or of the day
+	missing := map[string]bool{}
+	for _, r := range c.paid {
+		missing[r.OrderUUID] = true
+	}
+	kept, err := a.gainedOrders()
+	if err != nil {
+		a.log.Warn("a day's report does not tell what only the API has", "err", err)
+		return
+	}
+	days := map[string]string{}
+	for _, s := range kept {
+		days[s.UUID] = s.Day
+	}
+	var gained []string
+	reply := a.api.OrderStatuses(ctx, "", func(o api.OrderStatus) error {
+		delete(missing, o.UUID)
+		switch day, known := days[o.UUID]; {
+		case day == c.day.name:
+			statuses[o.UUID] = o.Status
+		case !known && c.report.Preliminary && base != nil && !base.hasHash(hashUUID(o.UUID)) && !a.owns(o.UUID):
+			statuses[o.UUID] = o.Status
+			gained = append(gained, o.UUID)
+		}
+		return nil
+	})
+	if reply.Outcome != api.OutcomeAccepted || len(c.paid) > 0 && len(missing) == len(c.paid) {
+		return // not ours to read, or not a list of orders like ours
+	}
+	c.report.Compared = true
+	a.gainedSeen(ctx, gained)
+	for uuid, status := range statuses {
+		if !a.owns(uuid) {
+			c.report.OnlyAtAPI = append(c.report.OnlyAtAPI, oneSided{OrderUUID: uuid, Status: status})
+		}
+	}
+	slices.SortFunc(c.report.OnlyAtAPI, func(a, b oneSided) int { return cmp.Compare(a.OrderUUID, b.OrderUUID) })
+	for _, r := range c.paid {
+		if missing[r.OrderUUID] {
+			c.report.OnlyHere = append(c.report.OnlyHere, oneSided{
+				OrderUUID: r.OrderUUID, RequestID: r.ID, TerminalUUID: r.Terminal, Amount: mqtt.NewAmount(r.AmountOre, r.Currency),
+			})
+		}
+	}
+}
+
+// owns reports whether a request of ours holds an order.
+func (a *Agent) owns(orderUUID string) bool {
+	_, err := a.store.ByOrder(orderUUID)
+	return err == nil
+}
+
+// tellGained tells of what a list shows beyond the baseline.
+func (c *reconciler) tellGained(ctx context.Context, l *listing) {
+	if c.baseline == nil || c.gained == nil {
+		return
+	}
+	var gained []string
+	for _, one := range l.candidates {
+		if !c.baseline.hasHash(one.hash) {
+			gained = append(gained, one.uuid)
+		}
+	}
+	if len(gained) > 0 {
+		c.gained(ctx, gained)
+	}
+}
+
+// setBaseline makes a baseline the one that stands.
+func (c *reconciler) setBaseline(b *baseline) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.baseline = b
+}
+
+// taken is the baseline that stands, nil before the first.
+func (c *reconciler) taken() *baseline {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.baseline
+}

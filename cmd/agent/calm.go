@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"time"
+
+	"tillpost/outbox"
+)
+
+// calmFor is how long a service whose outbox is damaged waits before it ends: whoever starts it again does so at once,
+// and nothing but a person or another disk mends it.
+const calmFor = 30 * time.Second
+
+// needsPerson reports whether a start failed for the outbox's sake in a way that another start does not mend.
+func needsPerson(err error) bool {
+	_, damaged := errors.AsType[*outbox.DamagedError](err)
+	return damaged || errors.Is(err, outbox.ErrMissing) || errors.Is(err, outbox.ErrNewerFormat)
+}
+
+// supervised reports whether a service manager has started this process, and starts it again.
+func supervised() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
+
+// stayCalm waits before a start that failed is told to the service manager, if it is one to wait after; ctx ends it.
+func stayCalm(ctx context.Context, err error, wait time.Duration, logger *slog.Logger) {
+	if !needsPerson(err) {
+		return
+	}
+	logger.Error("the start failed for a reason that another one does not mend: the next is in half a minute, and systemctl status says why")
+	notify(logger, "STATUS="+oneLine(err.Error()))
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

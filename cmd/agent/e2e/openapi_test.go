@@ -1,0 +1,118 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"tillpost/api/simulator"
+)
+
+// ask asks the HTTP side, and gives the answer with its kind.
+func (w *world) ask(method, path, body string) (status int, kind, text string) {
+	w.Helper()
+	ctx, cancel := context.WithTimeout(w.Context(), soon)
+	defer cancel()
+	rq, err := http.NewRequestWithContext(ctx, method, "http://"+w.web+path, strings.NewReader(body))
+	w.must(err)
+	reply, err := http.DefaultClient.Do(rq)
+	w.must(err)
+	defer reply.Body.Close()
+	raw, err := io.ReadAll(reply.Body)
+	w.must(err)
+	return reply.StatusCode, reply.Header.Get("Content-Type"), string(raw)
+}
+
+// described is what the API says of itself.
+type described struct {
+	Paths map[string]map[string]struct {
+		Responses map[string]struct {
+			Content map[string]struct{ Schema map[string]any }
+		}
+	}
+}
+
+// TestAnswersAreAsDescribed holds real answers to the description that the API gives of itself.
+func TestAnswersAreAsDescribed(t *testing.T) {
+	outside(t)
+	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0)})
+	_, _, text := w.ask(http.MethodGet, "/api/v1/openapi.json", "")
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	w.must(err)
+	compiler := jsonschema.NewCompiler()
+	w.must(compiler.AddResource("openapi.json", doc))
+	var api described
+	w.must(json.Unmarshal([]byte(text), &api))
+
+	w.sale(terminal(0), "paid-1")
+	w.send(terminal(0), "refunds", `{"requestId":"refund-1","orderRequestId":"paid-1","full":true}`)
+	w.untilState(soon, terminal(0), "refund-1", "refunded")
+	w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropBefore()})
+	w.order(terminal(0), "doubt-1")
+	w.untilState(soon, terminal(0), "doubt-1", "in_doubt")
+	w.order(terminal(0), "waits-1")
+	w.untilWaits(soon, terminal(0), "waits-1", "behind")
+	day := time.Now().In(w.zone).Format(time.DateOnly)
+	seen := map[string]bool{}
+	for _, c := range []struct {
+		method, path, body string
+		template           string
+		status             int
+	}{
+		{"GET", "/api/v1/agent", "", "", 200},
+		{"GET", "/api/v1/terminals", "", "", 200},
+		{"GET", "/api/v1/requests?limit=2", "", "", 200},
+		{"GET", "/api/v1/requests?state=lost", "", "", 400},
+		{"GET", "/api/v1/requests/doubt-1", "", "/api/v1/requests/{id}", 200},
+		{"GET", "/api/v1/requests/waits-1", "", "/api/v1/requests/{id}", 200},
+		{"GET", "/api/v1/requests/nobody", "", "/api/v1/requests/{id}", 404},
+		{"GET", "/api/v1/report?day=" + day, "", "", 200},
+		{"GET", "/api/v1/report?day=1999-01-01", "", "", 400},
+		{"GET", "/api/v1/charts", "", "", 200},
+		{"GET", "/api/v1/events?x=1", "", "", 400},
+		{"POST", "/api/v1/requests/nobody/resolution", `{"outcome":"abandon","by":"Kari"}`, "/api/v1/requests/{id}/resolution", 404},
+		{"POST", "/api/v1/requests/paid-1/resolution", `{"outcome":"abandon","by":"Kari"}`, "/api/v1/requests/{id}/resolution", 409},
+		{"POST", "/api/v1/requests/doubt-1/resolution", `{"outcome":"abandon","by":"Kari"}`, "/api/v1/requests/{id}/resolution", 200},
+		{"GET", "/api/v1/requests/doubt-1", "", "/api/v1/requests/{id}", 200},
+	} {
+		status, kind, text := w.ask(c.method, c.path, c.body)
+		if status != c.status {
+			t.Errorf("%s %s: %d %s, want %d", c.method, c.path, status, text, c.status)
+		}
+		template := c.template
+		if template == "" {
+			template, _, _ = strings.Cut(c.path, "?")
+		}
+		seen[template] = true
+		responses := api.Paths[template][strings.ToLower(c.method)].Responses
+		response, ok := responses[strconv.Itoa(status)]
+		if !ok {
+			response = responses["default"]
+		}
+		described, ok := response.Content[kind]
+		if !ok {
+			t.Errorf("%s %s answers %d with %s, which is not described", c.method, c.path, status, kind)
+			continue
+		}
+		ref, _ := described.Schema["$ref"].(string)
+		schema, err := compiler.Compile("openapi.json" + ref)
+		w.must(err)
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		w.must(err)
+		if err := schema.Validate(value); err != nil {
+			t.Errorf("%s %s: %v\n%s", c.method, c.path, err, text)
+		}
+	}
+	for path := range api.Paths {
+		if !seen[path] {
+			t.Errorf("%s is described and was not asked", path)
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"tillpost/api/simulator"
+	"tillpost/internal/proctest"
+)
+
+// TestPrometheusAnswersRulesAndDashboard has a real Prometheus scrape an agent with something to tell, and asks it every
+// expression of the alert rules and of the dashboard.
+func TestPrometheusAnswersRulesAndDashboard(t *testing.T) {
+	outside(t)
+	prometheus := filepath.Join("..", "..", "..", ".tools", "prometheus")
+	if _, err := os.Stat(prometheus); err != nil {
+		if prometheus, err = exec.LookPath("prometheus"); err != nil {
+			lacks(t, "prometheus")
+		}
+	}
+	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0)})
+	w.sale(terminal(0), "sale-1")
+	w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropBefore()})
+	w.order(terminal(0), "doubt-1")
+	w.untilState(soon, terminal(0), "doubt-1", "in_doubt")
+
+	_, metrics := proctest.Get(t, w.page("/metrics"))
+	w.lints(filepath.Join(filepath.Dir(prometheus), "promtool"), metrics)
+	rules, err := filepath.Abs("../../../packaging/prometheus/alerts.yml")
+	w.must(err)
+	w.write("prometheus.yml", fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q]\nscrape_configs: [{job_name: tillpost, static_configs: [{targets: [%q]}]}]\n", rules, w.web))
+	addr := proctest.FreeAddr(t)
+	abs, err := filepath.Abs(prometheus)
+	w.must(err)
+	command := exec.CommandContext(t.Context(), abs, "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb", "--web.listen-address="+addr, "--log.level=warn")
+	command.Dir = w.dir
+	w.must(command.Start())
+	t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
+
+	ask := func(expression string) (results int, fault string) {
+		code, text := proctest.Get(t, "http://"+addr+"/api/v1/query?query="+url.QueryEscape(expression))
+		var answer struct {
+			Status, Error string
+			Data          struct{ Result []json.RawMessage }
+		}
+		if err := json.Unmarshal([]byte(text), &answer); err != nil {
+			return 0, fmt.Sprintf("%d %s", code, text)
+		}
+		return len(answer.Data.Result), answer.Error
+	}
+	w.until(soon, "a scrape", func() bool { n, _ := ask("rate(tillpost_api_calls_total[1m])"); return n > 0 })
+	for _, e := range append(ruleExpressions(t), dashboardExpressions(t)...) {
+		n, fault := ask(e.text)
+		if fault != "" {
+			t.Errorf("%s: %s", e.text, fault)
+		}
+		if e.shows && n == 0 {
+			t.Errorf("%s: shows nothing", e.text)
+		}
+	}
+	w.until(soon, "the alert on a doubt", func() bool { n, _ := ask(`ALERTS{alertname="TillpostInDoubt"}`); return n > 0 })
+	if n, _ := ask(`ALERTS{alertname=~"TillpostDown|TillpostAPIUnreachable|TillpostClockWrong|TillpostDiskFull"}`); n > 0 {
+		t.Error("an alert stands without a cause")
+	}
+}
+
+// lints has promtool look at the metrics: it has nothing to say.
+func (w *world) lints(promtool, metrics string) {
+	w.Helper()
+	command := exec.CommandContext(w.Context(), promtool, "check", "metrics")
+	command.Stdin = strings.NewReader(metrics)
+	if out, err := command.CombinedOutput(); err != nil || len(out) > 0 {
+		w.Errorf("promtool check metrics: %v\n%s", err, out)
+	}
+}
+
+// expression is one that Prometheus has to understand, and whether something is to be seen then.
+type expression struct {
+	text  string
+	shows bool
+}
+
+func ruleExpressions(t *testing.T) (list []expression) {
+	t.Helper()
+	raw, err := os.ReadFile("../../../packaging/prometheus/alerts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^ +expr: (.*)$`).FindAllStringSubmatch(string(raw), -1) {
+		list = append(list, expression{text: m[1]})
+	}
+	if len(list) < 10 {
+		t.Errorf("%d rules were found", len(list))
+	}
+	return list
+}
+
+func dashboardExpressions(t *testing.T) (list []expression) {
+	t.Helper()
+	raw, err := os.ReadFile("../../../packaging/grafana/tillpost.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d struct {
+		Panels []struct {
+			Type    string
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal(raw, &d); err != nil {
+		t.Fatal(err)
+	}
+	variable := regexp.MustCompile(`\$instance`)
+	for _, p := range d.Panels {
+		for _, target := range p.Targets {
+			// A filter may leave nothing over; all else has something to show.
+			filtered := regexp.MustCompile(`(== 1|> 0)$`).MatchString(target.Expr)
+			list = append(list, expression{variable.ReplaceAllString(target.Expr, ".*"), !filtered})
+		}
+	}
+	return list
+}

@@ -1,0 +1,143 @@
+package monitor
+
+import (
+	"bytes"
+	"embed"
+	"html"
+	"net/http"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"rsc.io/qr"
+)
+
+//go:embed web openapi.json
+var pages embed.FS
+
+// pagePolicy allows what lies on this server, and nothing else.
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// The pages' files, by their suffix.
+var contentTypes = map[string]string{
+	".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
+	".svg": "image/svg+xml", ".json": "application/json",
+}
+
+// languages are those of the customer display.
+var languages = []string{"no", "en", "sv", "da", "de"}
+
+func (s *Server) pageRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { s.servePage(w, "index.html") })
+	mux.HandleFunc("GET /display/{terminal}", s.serveDisplay)
+	mux.HandleFunc("GET /help", func(w http.ResponseWriter, _ *http.Request) { s.servePage(w, "help.html") })
+	mux.HandleFunc("GET /qr.svg", s.serveQR)
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { s.serveFile(w, "icon.svg") })
+	entries, err := pages.ReadDir("web")
+	if err != nil {
+		panic(err) // embedded, so it is there
+	}
+	for _, e := range entries {
+		if name := e.Name(); path.Ext(name) != ".html" {
+			mux.HandleFunc("GET /web/"+name, func(w http.ResponseWriter, _ *http.Request) { s.serveFile(w, name) })
+		}
+	}
+}
+
+// serveFile answers with a part of the pages.
+func (s *Server) serveFile(w http.ResponseWriter, name string) {
+	raw, err := pages.ReadFile("web/" + name)
+	if err != nil {
+		writeText(w, http.StatusNotFound, "404 page not found\n")
+		return
+	}
+	w.Header().Set("Content-Security-Policy", pagePolicy) // a worker has its own, by its script
+	w.Header().Set("Content-Type", contentTypes[path.Ext(name)])
+	_, _ = w.Write(raw) // an error is the client's having gone
+}
+
+// servePage answers with a page, in which it puts what the page has to know before it asks.
+func (s *Server) servePage(w http.ResponseWriter, name string) {
+	raw, err := pages.ReadFile("web/" + name)
+	if err != nil {
+		writeText(w, http.StatusNotFound, "404 page not found\n")
+		return
+	}
+	attributes := ` data-build="` + html.EscapeString(s.opts.Build) + `" data-zone="` + html.EscapeString(zoneName(s.opts.Source.Location())) + `"`
+	raw = bytes.Replace(raw, []byte(" data-server"), []byte(attributes), 1)
+	w.Header().Set("Content-Security-Policy", pagePolicy)
+	w.Header().Set("Content-Type", contentTypes[".html"])
+	_, _ = w.Write(raw) // an error is the client's having gone
+}
+
+// zoneName is the zone as browsers know it.
+func zoneName(zone *time.Location) string {
+	if zone == nil || zone == time.Local {
+		return "UTC"
+	}
+	return zone.String()
+}
+
+// serveDisplay answers with the page for customers; ?lang= fixes its language.
+func (s *Server) serveDisplay(w http.ResponseWriter, r *http.Request) {
+	values := r.URL.Query()
+	no := onlyParameters(values, "lang")
+	if no == nil && values.Has("lang") && !slices.Contains(languages, values.Get("lang")) {
+		no = badParameter("lang", "is none of "+strings.Join(languages, ", "))
+	}
+	if no != nil {
+		writeText(w, no.Status, no.Detail+"\n")
+		return
+	}
+	if !terminalPattern.MatchString(r.PathValue("terminal")) {
+		writeText(w, http.StatusNotFound, "that is no terminal's uuid\n")
+		return
+	}
+	s.servePage(w, "display.html")
+}
+
+// serveQR answers with the address of the technician's page, as it was asked for, for a phone's camera.
+func (s *Server) serveQR(w http.ResponseWriter, r *http.Request) {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	code, err := qr.Encode(scheme+"://"+r.Host+"/", qr.M)
+	if err != nil {
+		writeText(w, http.StatusBadRequest, "that address is too long for a code\n")
+		return
+	}
+	w.Header().Set("Content-Type", contentTypes[".svg"])
+	_, _ = w.Write(qrSVG(code)) // an error is the client's having gone
+}
+
+// qrSVG draws a code with the quiet zone that readers need.
+func qrSVG(code *qr.Code) []byte {
+	const quiet = 4
+	var b bytes.Buffer
+	size := strconv.Itoa(code.Size + 2*quiet)
+	b.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ` + size + ` ` + size + `" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h` + size + `v` + size + `H0z"/><path d="`)
+	for y := range code.Size {
+		for x := range code.Size {
+			if code.Black(x, y) {
+				b.WriteString("M" + strconv.Itoa(x+quiet) + " " + strconv.Itoa(y+quiet) + "h1v1h-1z")
+			}
+		}
+	}
+	b.WriteString(`"/></svg>`)
+	return b.Bytes()
+}
+
+// serveOpenAPI answers with the description of the JSON API.
+func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
+	raw, err := pages.ReadFile("openapi.json")
+	if err != nil {
+		writeProblem(w, http.StatusInternalServerError, codeInternal, "the description is missing in this build")
+		return
+	}
+	w.Header().Set("Content-Type", contentTypes[".json"])
+	_, _ = w.Write(raw) // an error is the client's having gone
+}

@@ -1,0 +1,97 @@
+package monitor
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tillpost/outbox"
+)
+
+const (
+	listDefault = 100
+	listMost    = 1000
+)
+
+// parseQuery reads the parameters of a list.
+func parseQuery(values url.Values) (Query, *Refusal) {
+	q := Query{Limit: listDefault}
+	if no := onlyParameters(values, "terminal", "state", "kind", "day", "q", "limit", "cursor"); no != nil {
+		return q, no
+	}
+	set := map[string]func(text string) (ok bool, want string){
+		"terminal": func(text string) (bool, string) {
+			q.Terminal = text
+			return terminalPattern.MatchString(text), "a terminal's uuid"
+		},
+		"state": func(text string) (ok bool, want string) {
+			q.State, ok = outbox.ParseState(text)
+			return ok, "a request's state, as queued or in_doubt"
+		},
+		"kind": func(text string) (ok bool, want string) {
+			q.Kind, ok = outbox.ParseKind(text)
+			return ok, "a kind of request, as order or refund"
+		},
+		"day": func(text string) (bool, string) {
+			q.Day = text
+			return isDay(text), "a day, as 2026-11-20"
+		},
+		"q": func(text string) (bool, string) {
+			q.Q = text
+			return text != "" && len(text) <= 200, "a whole requestId or order uuid"
+		},
+		"limit": func(text string) (bool, string) {
+			n, err := strconv.Atoi(text)
+			q.Limit = n
+			return err == nil && n >= 1 && n <= listMost, "a number from 1 to " + strconv.Itoa(listMost)
+		},
+		"cursor": func(text string) (bool, string) {
+			n, err := strconv.ParseUint(text, 36, 64)
+			q.Before = n
+			return err == nil && n > 0, "the nextCursor of an earlier answer"
+		},
+	}
+	for name, texts := range values {
+		if ok, want := set[name](texts[0]); !ok {
+			return q, badParameter(name, "is not "+want)
+		}
+	}
+	return q, nil
+}
+
+// cursor is a page's successor as text.
+func cursor(before uint64) string { return strconv.FormatUint(before, 36) }
+
+func isDay(text string) bool {
+	_, err := time.Parse(time.DateOnly, text)
+	return err == nil
+}
+
+// onlyParameters refuses parameters that are not known or are there twice.
+func onlyParameters(values url.Values, known ...string) *Refusal {
+	names := make([]string, 0, len(values))
+	for name := range values {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		switch {
+		case !slices.Contains(known, name):
+			detail := "there is no parameter " + strconv.Quote(name)
+			if len(known) > 0 {
+				detail += "; there are " + strings.Join(known, ", ")
+			}
+			return &Refusal{Status: http.StatusBadRequest, Code: codeUnknownParameter, Detail: detail}
+		case len(values[name]) > 1:
+			return badParameter(name, "is there twice")
+		}
+	}
+	return nil
+}
+
+func badParameter(name, what string) *Refusal {
+	return &Refusal{Status: http.StatusBadRequest, Code: codeInvalidParameter, Detail: name + " " + what}
+}

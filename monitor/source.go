@@ -1,0 +1,81 @@
+package monitor
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"tillpost/outbox"
+)
+
+// Source is what the JSON API, the events and the pages show, and what they may have changed. The values are marshalled
+// as they are; those about requests have the shape of the status message. Its methods are called by many at once.
+type Source interface {
+	// Agent gives what the agent says of itself, a JSON object without mayWrite, which is the client's.
+	Agent() any
+	// Terminals gives the terminals.
+	Terminals() []Terminal
+	// Displays gives what each terminal's display shows.
+	Displays() []Display
+	// Requests gives a page of the requests that a query asks for, the newest acceptance first.
+	Requests(q Query) (Page, error)
+	// Request gives a request with its history; ok is false for an id that was never seen.
+	Request(id string) (v any, ok bool, err error)
+	// Open gives requests that are not final, at most that many, the oldest first.
+	Open(most int) ([]any, error)
+	// Resolve carries a person's decision out. The answer is the resolution's own status; settled is false while it
+	// still waits. An error is a *Refusal or a fault of the agent.
+	Resolve(ctx context.Context, id string, body []byte) (v any, settled bool, err error)
+	// Report gives a day's sums; day is a date as 2006-01-02. An error is a *Refusal or a fault of the agent.
+	Report(ctx context.Context, day string) (any, error)
+	// Charts gives what the page draws of the last 24 hours.
+	Charts() (any, error)
+	// Location is the zone in which the pages tell times.
+	Location() *time.Location
+}
+
+// Terminal is an entry of the list of terminals.
+type Terminal struct {
+	UUID string
+	View any // as it is told
+}
+
+// Display is what one terminal's display shows.
+type Display struct {
+	Terminal string
+	View     any // as it is told
+}
+
+// Query narrows a list of requests. Zero fields do not.
+type Query struct {
+	Terminal string
+	State    outbox.State
+	Kind     outbox.Kind
+	// Day is a date, in the store's zone.
+	Day string
+	// Q is a whole requestId or order uuid.
+	Q string
+	// Limit is at least 1.
+	Limit int
+	// Before leaves out this acceptance and all later ones; 0 leaves out none.
+	Before uint64
+}
+
+// Page is a part of a list.
+type Page struct {
+	Requests []any
+	// Next is the Before of the next page, 0 after the last one.
+	Next uint64
+}
+
+// Refusal is why a request of the JSON API was not carried out.
+type Refusal struct {
+	// Status is the HTTP status that fits.
+	Status int
+	// Code and Detail say it in one word and in a sentence.
+	Code, Detail string
+	// Reason has the shape of a status message's reason; nil where there is none.
+	Reason any
+}
+
+func (r *Refusal) Error() string { return "refused: " + http.StatusText(r.Status) + ": " + r.Code }

@@ -1,0 +1,238 @@
+package monitor
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+const (
+	// beatEvery says that the stream lives. A page calls itself stale without one for 25 s.
+	beatEvery = 5 * time.Second
+	// openTold bounds the open requests with which a stream begins; the terminals tell how many wait.
+	openTold = 1000
+	// writtenAtOnce is how much of that is put together before it is written, so that a reader holds little memory.
+	writtenAtOnce = 4 << 10
+	// newestTold is how many of the newest requests it begins with.
+	newestTold = 50
+)
+
+// stream writes server-sent events to one client. What it can't write within maxBehindTime ends it.
+type stream struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	buf     []byte
+}
+
+// add puts an event into the next write.
+func (s *stream) add(name, id string, data []byte) {
+	s.buf = append(s.buf, "event: "...)
+	s.buf = append(s.buf, name...)
+	s.buf = append(s.buf, "\nid: "...)
+	s.buf = append(s.buf, id...)
+	s.buf = append(s.buf, "\ndata: "...)
+	s.buf = append(s.buf, data...)
+	s.buf = append(s.buf, "\n\n"...)
+}
+
+// flush writes what was added.
+func (s *stream) flush() error {
+	if len(s.buf) == 0 {
+		return nil
+	}
+	// Where there are no deadlines, in a test, there is nobody to wait for.
+	_ = s.control.SetWriteDeadline(time.Now().Add(maxBehindTime))
+	_, err := s.w.Write(s.buf)
+	if s.buf = s.buf[:0]; cap(s.buf) > 4*writtenAtOnce {
+		s.buf = nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.control.Flush()
+}
+
+// serveEvents streams what happens. ?display=T leaves only what a display of that terminal needs.
+func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
+	values := r.URL.Query()
+	if no := onlyParameters(values, "display"); no != nil {
+		writeRefusal(w, no)
+		return
+	}
+	display := values.Get("display")
+	if values.Has("display") && !terminalPattern.MatchString(display) {
+		writeRefusal(w, badParameter("display", "is not a terminal's uuid"))
+		return
+	}
+	place, resumed := s.opts.Events.join(r.Header.Get("Last-Event-ID"))
+	if place == nil {
+		w.Header().Set("Retry-After", "5")
+		w.Header().Set("Connection", "close")
+		writeProblem(w, http.StatusServiceUnavailable, codeTooManyReaders, "there are "+strconv.Itoa(maxReaders)+" readers already; close a page that nobody looks at")
+		return
+	}
+	defer s.opts.Events.leave(place)
+	out := &stream{w: w, control: http.NewResponseController(w)}
+	// The server's bound on reading a request would end the stream.
+	_ = out.control.SetReadDeadline(time.Time{})
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	w.WriteHeader(http.StatusOK)
+	f := &follow{s: s, out: out, r: r, place: place, display: display, mayWrite: s.mayWrite(r)}
+	if f.begin(resumed) == nil {
+		f.run()
+	}
+}
+
+// follow is one client's stream.
+type follow struct {
+	s        *Server
+	out      *stream
+	r        *http.Request
+	place    *reader
+	display  string // the terminal whose display is all that is followed, "" for everything
+	mayWrite bool
+	parts    int
+}
+
+// begin says hello, and how everything stands unless the client knows.
+func (f *follow) begin(resumed bool) error {
+	hello, err := json.Marshal(struct {
+		Build    string `json:"build"`
+		Now      string `json:"now"`
+		MayWrite bool   `json:"mayWrite"`
+	}{f.s.opts.Build, stamp(f.s.opts.Events.now()), f.mayWrite})
+	if err != nil {
+		return err
+	}
+	id := f.s.opts.Events.place(f.place)
+	if !resumed {
+		id = f.partID()
+	}
+	f.out.add(eventHello, id, hello)
+	if resumed {
+		return f.out.flush()
+	}
+	if err := f.everything(); err != nil {
+		return err
+	}
+	return f.beat()
+}
+
+// partID is the id of what tells how everything stands. Nobody can go on behind it: there is more of it to come.
+func (f *follow) partID() string {
+	f.parts++
+	return f.s.opts.Events.place(f.place) + "." + strconv.Itoa(f.parts)
+}
+
+// everything tells how everything stands, the requests in the order of their acceptance: what is open, then the newest,
+// of which some may be open too. What changes meanwhile comes behind it, so a client goes by the revision.
+func (f *follow) everything() error {
+	source := f.s.opts.Source
+	for _, d := range source.Displays() {
+		if f.display == "" || d.Terminal == f.display {
+			if err := f.part(EventDisplay, d.View); err != nil {
+				return err
+			}
+		}
+	}
+	if f.display != "" {
+		return f.out.flush()
+	}
+	if err := f.part(EventAgent, source.Agent()); err != nil {
+		return err
+	}
+	for _, t := range source.Terminals() {
+		if err := f.part(EventTerminal, t.View); err != nil {
+			return err
+		}
+	}
+	var list []any
+	err := f.s.takeTurn(f.r, func() error {
+		page, err := source.Requests(Query{Limit: newestTold})
+		if err != nil {
+			return err
+		}
+		slices.Reverse(page.Requests)
+		open, err := source.Open(openTold)
+		list = slices.Concat(open, page.Requests)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, v := range list {
+		if err := f.part(EventRequest, v); err != nil {
+			return err
+		}
+	}
+	return f.out.flush()
+}
+
+// part adds one thing to how everything stands.
+func (f *follow) part(name string, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	f.add(name, f.partID(), raw)
+	if len(f.out.buf) > writtenAtOnce {
+		return f.out.flush()
+	}
+	return nil
+}
+
+func (f *follow) add(name, id string, data []byte) {
+	if name == EventAgent {
+		data = withMayWrite(data, f.mayWrite)
+	}
+	f.out.add(name, id, data)
+}
+
+// run hands on what happens until the client has gone, falls behind, or the server stops.
+func (f *follow) run() {
+	beat := time.NewTicker(beatEvery)
+	defer beat.Stop()
+	for {
+		select {
+		case <-f.r.Context().Done():
+			return
+		case <-beat.C:
+			if f.beat() != nil {
+				return
+			}
+		case <-f.place.news:
+			if f.news() != nil {
+				return
+			}
+		}
+	}
+}
+
+func (f *follow) beat() error {
+	f.out.add(eventBeat, f.s.opts.Events.place(f.place), []byte(`{"now":"`+stamp(f.s.opts.Events.now())+`"}`))
+	return f.out.flush()
+}
+
+// news writes all that there is. An error means that nobody reads it, or not fast enough.
+func (f *follow) news() error {
+	for {
+		list, more, ok := f.s.opts.Events.take(f.place)
+		if !ok {
+			return errGone
+		}
+		for _, e := range list {
+			if f.display == "" || e.name == EventDisplay && e.terminal == f.display {
+				f.add(e.name, f.s.opts.Events.id(e.id), e.data)
+			}
+		}
+		if err := f.out.flush(); err != nil {
+			return err
+		}
+		if !more {
+			return nil
+		}
+	}
+}

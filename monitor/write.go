@@ -1,0 +1,29 @@
+package monitor
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+const readOnlyText = "without users in http.web_config_file, changes are taken from this machine only, and not through a proxy"
+
+// mayWrite reports whether a client may change something: any user that the web configuration let in, else this machine.
+// Who comes through a proxy may be anybody, whatever the proxy's own address is.
+func (s *Server) mayWrite(r *http.Request) bool {
+	if hasUsers(s.opts.WebConfigFile) {
+		return true
+	}
+	for name := range r.Header {
+		if name == "Forwarded" || strings.HasPrefix(name, "X-Forwarded-") {
+			return false
+		}
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
