@@ -167,6 +167,9 @@ func (w *world) checkEnd(r outbox.Request) {
 		}
 	}
 	s, ok := w.statusOf(r.Terminal, r.ID)
+	if !ok && w.clock.everWrong() {
+		return // by a clock that was years ahead its time was over
+	}
 	if !ok || s.State != r.State.String() || s.Revision != r.Revision {
 		w.fail("%s %s is %s with revision %d, and its till knows %q with revision %d", r.Kind, r.ID, r.State, r.Revision, s.State, s.Revision)
 	}

@@ -51,6 +51,13 @@ func (c *clock) Skew() (time.Duration, bool) {
 	return c.wrong, c.dated
 }
 
+// everWrong tells that the clock was called right while it was years off.
+func (c *clock) everWrong() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lied
+}
+
 // right tells that the clock is right, and always was.
 func (c *clock) right() bool {
 	c.mu.Lock()

@@ -180,24 +180,32 @@ func (w *world) lookedAt(op simulator.Operation, order string, begun time.Time) 
 	}
 }
 
+// facts takes what is on disk now, whether or not the process lives to hear of it.
+func (w *world) facts(changes []outbox.Change) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range changes {
+		r := c.Request
+		if _, ok := w.sentAt[r.ID]; !ok && r.State == outbox.StateSending {
+			w.sentAt[r.ID] = time.Now()
+		}
+		if r.State == outbox.StateQueued && r.History[len(r.History)-1].Event == "Resolved" {
+			w.leave.resubmitted[r.ID]++
+		}
+	}
+}
+
 // deadlineSlack is how long after the last word of the API a deadline that waits for it may end, with the time that the
 // end takes to disk.
 const deadlineSlack = 15 * time.Second
 
 // checkDeadline: a deadline that waits for the API's word ends nothing while the API says none. The lock is held.
 func (w *world) checkDeadline(r outbox.Request) {
-	if _, ok := w.sentAt[r.ID]; !ok && r.State == outbox.StateSending {
-		w.sentAt[r.ID] = time.Now()
-	}
 	switch e := r.History[len(r.History)-1].Event; e {
 	case "DoubtTimeout", "CustomerTimeout":
 		failed := time.Duration(w.now()) - time.Duration(w.unwritten.Load())
 		if silent := time.Since(w.leave.heard); silent > deadlineSlack && (w.unwritten.Load() == 0 || failed > deadlineSlack) {
 			w.failLocked("%s is %s by %s, and the API has said nothing for %v", r.ID, r.State, e, silent.Round(time.Second))
-		}
-	case "Resolved":
-		if r.State == outbox.StateQueued {
-			w.leave.resubmitted[r.ID]++
 		}
 	}
 }

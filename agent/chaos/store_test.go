@@ -74,6 +74,7 @@ type store struct {
 
 // commits passes on what a commit changed, unless the process died with it.
 func (s *store) commits(changes []outbox.Change) {
+	s.p.w.facts(changes)
 	if s.p.reached(afterCommit) {
 		return
 	}

@@ -99,7 +99,7 @@ func (w *world) checkExceeds(r outbox.Request, fx []outbox.Effect) {
 		left -= other.AmountOre
 	}
 	// What is done and what is ours were counted both; so this is less than what is left.
-	if left > 0 && r.AmountOre > 0 && r.AmountOre <= left && !strings.Contains(r.Reason.Message, " of which ") {
+	if left > 0 && r.AmountOre > 0 && r.AmountOre <= left && strings.Contains(r.Reason.Message, "of the order") {
 		w.fail("%s over %d øre is refused (%s), and more than %d øre of order %s are left: %s", r.ID, r.AmountOre, r.Reason.Message, left, o.UUID, entriesOf(o))
 	}
 }

@@ -227,7 +227,7 @@ func TestCallbacksMisbehave(t *testing.T) {
 			return httptest.NewRecorder().Result(), nil
 		})}})
 		// Early: before the reply to the create.
-		r.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DelayReply(time.Minute)})
+		r.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DelayReply(30 * time.Second)})
 		replied := make(chan string)
 		go func() { replied <- r.create("TRML1") }()
 		time.Sleep(time.Second)
