@@ -154,10 +154,6 @@ func (a *Agent) connectParts() error {
 	ls.health, ls.directory = a.health, newDirectory(a.cfg.Terminals)
 	ls.followers, ls.doubtCheck = newFollowers(), a.cfg.Policy.DoubtCheck
 	ls.instance, ls.stranger = a.store.Identity().Instance, a.stranger
-	var err error
-	if ls.inherited, err = a.store.Sequence(); err != nil {
-		return err
-	}
 	ls.expiries = newExpiries(a.clock, a.store)
 	ls.expiries.fire = func(terminal string, seqs []uint64) { l := ls.lane(terminal); l.do(func() { l.expire(seqs) }) }
 	if err := a.openAPI(); err != nil {

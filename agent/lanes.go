@@ -45,8 +45,6 @@ type lanes struct {
 	lags       *lags
 	doubtCheck time.Duration
 	instance   string // of the outbox, for marks
-	// inherited is the highest acceptance number that the outbox had when it was opened.
-	inherited uint64
 	// stranger is told of a mark of this outbox that it does not know.
 	stranger func(mark, orderUUID string)
 	// soughtUntil: until then (Unix ns) the marks of ended requests are looked for.
@@ -279,7 +277,7 @@ func (ls *lanes) stray(mark, orderUUID string, status api.PaymentState) {
 	case err != nil && !errors.Is(err, outbox.ErrNotFound), !outbox.MarkTagged(mark, ls.instance):
 	case err == nil:
 		ls.stranger(mark, orderUUID)
-		if seq <= ls.inherited && r.Kind == outbox.KindOrder {
+		if seq <= ls.store.Identity().Copied.Shared && r.Kind == outbox.KindOrder {
 			// The newer copy had this request too, and has sent it: the mark names it by its number.
 			ls.lane(r.Terminal).post(seq, outbox.Event{Type: outbox.Found, OrderUUID: orderUUID, Status: statusSeen(status)})
 		}
@@ -291,7 +289,7 @@ func (ls *lanes) stray(mark, orderUUID string, status api.PaymentState) {
 // pruned reports whether a request without a record had one: then its marks were known.
 func (ls *lanes) pruned(seq uint64) bool {
 	last, err := ls.store.Sequence()
-	return err != nil || seq <= last
+	return err != nil || seq <= last && !ls.store.Identity().Copied.Skips(seq)
 }
 
 // Queues implements monitor.QueueSource.

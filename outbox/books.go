@@ -147,8 +147,10 @@ func booksSince(before *Books, now Books, amount int64) bookChange {
 		return bookOther
 	case len(c.fresh) == 0 && grown == amount && !twin:
 		return bookDone
-	case one && (grown == amount || c.fresh[0].Done) && !twin:
+	case one && grown == amount && !twin:
 		return bookDone
+	case c.all(amount) && !twin:
+		return bookDone // whatever others did besides
 	case one:
 		return bookPending
 	case grown != 0 || len(c.fresh) > 0 || c.completed > 0 || moved:
@@ -174,6 +176,11 @@ type entryChange struct {
 	// completed adds up what was under way and is done now; gone: one is there no more.
 	completed int64
 	gone      bool
+}
+
+// all reports whether there are new refunds of an amount, and all of them are done.
+func (c entryChange) all(amount int64) bool {
+	return slices.Contains(c.fresh, BookEntry{Ore: amount, Done: true}) && !slices.Contains(c.fresh, BookEntry{Ore: amount})
 }
 
 func compareEntries(before, now Books) entryChange {

@@ -26,8 +26,9 @@ func TestBooksSince(t *testing.T) {
 		{"beside an earlier one of the same amount", stepBooks(StatusRefunded, ore42Done), stepBooks(StatusRefunded, ore42Done, ore42Done), bookDone},
 		{"another amount", none, stepBooks(StatusRefunded, ore10Done), bookOther},
 		{"another amount, by the sum alone", sum(0), sum(4300), bookOther},
-		{"ours and another", none, stepBooks(StatusRefunded, ore42Done, ore10Done), bookOther},
-		{"two of ours", none, stepBooks(StatusRefunded, ore42Done, ore42Done), bookOther},
+		{"ours and another", none, stepBooks(StatusRefunded, ore42Done, ore10Done), bookDone},
+		{"two of ours", none, stepBooks(StatusRefunded, ore42Done, ore42Done), bookDone},
+		{"two, one of them turned down or under way", none, stepBooks(StatusRefunded, ore42Done, ore42Pending), bookOther},
 		{"an earlier one of the same amount ends", stepBooks(StatusRefundPending, ore42Pending), stepBooks(StatusRefunded, ore42Done), bookOther},
 		{"that one ends, by the sum alone", stepBooks(StatusRefundPending, ore42Pending), func() Books {
 			b := stepBooks(StatusRefunded, ore42Pending)

@@ -65,7 +65,8 @@ type Store struct {
 	ballast   *ballast
 	snapshots sync.Mutex
 
-	identity Identity // its RolledBack is guarded by mu
+	identity Identity // its RolledBack and Copied are guarded by mu
+	atOpen   uint64   // the highest acceptance number then
 	recovery Recovery
 
 	ops       chan *op

@@ -19,6 +19,28 @@ type Identity struct {
 	// RolledBack says that this is an older copy than the one that ran here last, a copy from elsewhere, or a restored
 	// snapshot, and that nobody has accepted it yet. What it does not remember may have been sent.
 	RolledBack bool
+	// Copied tells an older copy's acceptance numbers from those of the newer one.
+	Copied Copied
+}
+
+// Copied says which acceptance numbers mean the same in an older copy of an outbox and in the newer one that was at work
+// elsewhere: a mark names its request by its number. All are 0 in an outbox that never was an older copy; of several
+// times the last counts.
+type Copied struct {
+	// Shared is the highest number that stands for the same request in both.
+	Shared uint64 `json:"shared,omitempty"`
+	// The numbers above Before and up to After are left out here: the newer copy may have given them to others.
+	Before uint64 `json:"before,omitempty"`
+	After  uint64 `json:"after,omitempty"`
+}
+
+// Skips reports whether an acceptance number was left out.
+func (c Copied) Skips(seq uint64) bool { return seq > c.Before && seq <= c.After }
+
+// AsCopy gives the bounds of an outbox that turns out to be an older copy. It had come to atOpen when it was opened, and
+// to now since.
+func AsCopy(atOpen, now uint64) Copied {
+	return Copied{Shared: atOpen, Before: now, After: now + seqGap}
 }
 
 // Account is what the outbox's requests were accepted for.
@@ -144,6 +166,7 @@ type fileState struct {
 	Generation uint64   `json:"generation"`
 	RolledBack bool     `json:"rolledBack,omitempty"`
 	Account    *Account `json:"account,omitempty"`
+	Copied     Copied   `json:"copied,omitzero"`
 }
 
 func (t *txn) state() (fileState, error) {
@@ -159,6 +182,12 @@ func (t *txn) state() (fileState, error) {
 		return st, fmt.Errorf("%w: its layout is %d, this one knows %d", ErrNewerFormat, st.Format, layoutFormat)
 	}
 	return st, nil
+}
+
+// setBack notes that the outbox is an older copy, which had come to the number atOpen when it was opened.
+func (t *txn) setBack(st *fileState, atOpen uint64) error {
+	st.RolledBack, st.Copied = true, AsCopy(atOpen, t.requests.Sequence())
+	return t.requests.SetSequence(st.Copied.After)
 }
 
 func (t *txn) setState(st fileState) error {

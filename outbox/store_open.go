@@ -29,8 +29,8 @@ type Recovery struct {
 }
 
 const (
-	// seqGap is left in the sequence of a restored snapshot: a mark names its request by sequence, and those given out
-	// after the snapshot was taken must not name another.
+	// seqGap is left in the sequence of an older copy: a mark names its request by sequence, and those that were given out
+	// after the copy was taken must not name another.
 	seqGap = 1 << 20
 
 	ownLockWait = 500 * time.Millisecond
@@ -192,8 +192,9 @@ func (s *Store) begin(mark *marker) error {
 	switch {
 	case s.recovery.Restored: // all is in doubt already
 	case outdated(mark, st, t.requests.Sequence() > 0), stale(tx, tx.ID()-1):
-		s.recovery.InDoubt, err = t.doubtAll(s.now())
-		st.RolledBack = true
+		if s.recovery.InDoubt, err = t.doubtAll(s.now()); err == nil {
+			err = t.setBack(&st, t.requests.Sequence())
+		}
 	case s.recovery.RootLost:
 		s.recovery.InDoubt, err = t.doubtHeads(s.now())
 	}
@@ -207,7 +208,8 @@ func (s *Store) begin(mark *marker) error {
 	if err := t.setState(st); err != nil {
 		return err
 	}
-	s.identity = Identity{Instance: st.Instance, Generation: st.Generation, RolledBack: st.RolledBack}
+	s.identity = Identity{Instance: st.Instance, Generation: st.Generation, RolledBack: st.RolledBack, Copied: st.Copied}
+	s.atOpen = t.requests.Sequence()
 	if err := stamp(tx); err != nil {
 		return err
 	}

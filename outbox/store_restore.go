@@ -71,14 +71,13 @@ func (s *Store) convert(path string) (inDoubt int, err error) {
 		if err != nil {
 			return err
 		}
-		st.RolledBack = true
+		if err := t.setBack(&st, t.requests.Sequence()); err != nil {
+			return err
+		}
 		if err := t.setState(st); err != nil {
 			return err
 		}
 		if inDoubt, err = t.doubtAll(s.now()); err != nil {
-			return err
-		}
-		if err := t.requests.SetSequence(t.requests.Sequence() + seqGap); err != nil {
 			return err
 		}
 		return stamp(tx)

@@ -7,8 +7,9 @@ import "context"
 // this copy is RolledBack, and the next Open starts a generation beyond that one. It tells how many requests it put in
 // doubt; in a copy that is RolledBack already, what came since is left as it is.
 func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, err error) {
+	var copied *Copied
 	err = s.submit(ctx, false, func(t *txn) error {
-		inDoubt = 0
+		inDoubt, copied = 0, nil
 		st, err := t.state()
 		if err != nil || st.RolledBack && st.Generation >= generation {
 			return err
@@ -17,8 +18,10 @@ func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, e
 			var err error
 			inDoubt, err = t.doubtAll(s.now())
 			t.note(err)
+			t.note(t.setBack(&st, s.atOpen))
+			copied = &st.Copied
 		}
-		st.RolledBack, st.Generation = true, max(st.Generation, generation)
+		st.Generation = max(st.Generation, generation)
 		t.note(t.setState(st))
 		return nil
 	})
@@ -28,5 +31,8 @@ func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, e
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.identity.RolledBack = true
+	if copied != nil {
+		s.identity.Copied = *copied
+	}
 	return inDoubt, nil
 }

@@ -53,6 +53,9 @@ func (w *world) mayBeOurs(e simulator.Refund, sent time.Time) bool {
 	if tagOf(string(e.Body)) != foreign || w.lookups != simulator.LookupsShown {
 		return true
 	}
+	if w.lag.RefundStatus > 0 {
+		return true // the status may have told that all was ended, beside one that was under way
+	}
 	return e.At.Add(w.lag.History).After(sent.Add(-booksAge))
 }
 

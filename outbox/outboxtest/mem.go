@@ -62,6 +62,8 @@ type Mem struct {
 	// generation grows with each Reopen; rolledBack is what Distrust says.
 	generation uint64
 	rolledBack bool
+	copied     outbox.Copied
+	atOpen     uint64 // last, as it was found
 	blobs      map[string][]byte
 	fail       error
 }
@@ -80,7 +82,7 @@ func (m *Mem) Reopen(o outbox.Options) *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n := NewMem(o)
-	n.Step, n.last = m.Step, m.last
+	n.Step, n.last, n.atOpen, n.copied = m.Step, m.last, m.last, m.copied
 	n.earlier = m.earlier + m.commits
 	n.generation, n.rolledBack = m.generation+1, m.rolledBack
 	for seq, r := range m.records {

@@ -11,7 +11,7 @@ import (
 func (m *Mem) Identity() outbox.Identity {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return outbox.Identity{Instance: "memory", Generation: m.generation, RolledBack: m.rolledBack}
+	return outbox.Identity{Instance: "memory", Generation: m.generation, RolledBack: m.rolledBack, Copied: m.copied}
 }
 
 // Distrust is as the real store's.
@@ -26,6 +26,10 @@ func (m *Mem) Distrust(ctx context.Context, generation uint64) (inDoubt int, err
 				m.records[after.Seq] = copied(after)
 				changes = append(changes, outbox.Change{Request: after, Previous: before.State})
 			}
+		}
+		if !m.rolledBack {
+			m.copied = outbox.AsCopy(m.atOpen, m.last)
+			m.last = m.copied.After
 		}
 		m.rolledBack, m.generation, inDoubt = true, max(m.generation, generation), len(changes)
 		return changes, nil
