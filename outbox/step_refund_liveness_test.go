@@ -37,6 +37,9 @@ func TestEveryRefundEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newRefundWorld(Step, rapidChooser{t})
 		w.policy = anyPolicy(t)
+		if !w.measured { // then the policy says how long they may lag
+			w.api.lag = min(w.api.lag, w.policy.DoubtCheck)
+		}
 		w.api.useless, w.api.hides = true, w.api.details || w.policy.BusyMeans == BusyDoubt
 		a := w.actors[0]
 		w.actors = w.actors[:1]
