@@ -59,9 +59,6 @@ func TestEveryRequestEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(Step, rapidChooser{t})
 		w.useless, w.policy = true, anyPolicy(t)
-		if !w.measured { // then the policy says how long it may lag
-			w.lag = min(w.lag, w.policy.DoubtCheck)
-		}
 		w.lag = min(w.lag, w.policy.DoubtCheck)
 		w.mayHide()
 		w.r.TTL = time.Duration(rapid.IntRange(1, 1200).Draw(t, "ttl")) * time.Second
