@@ -158,8 +158,21 @@ func (ls *lanes) stop(giveUp, end context.CancelFunc) {
 	ls.running.Wait()
 }
 
+// leftSending reports whether a call of a former process was under way when it ended, of which nobody knows what became.
+func (ls *lanes) leftSending() bool {
+	return slices.ContainsFunc(ls.store.Lanes(), func(at outbox.Lane) bool {
+		return slices.ContainsFunc(at.Holders, func(seq uint64) bool {
+			r, err := ls.store.Get(seq)
+			return err == nil && r.State == outbox.StateSending
+		})
+	})
+}
+
 // resume takes up what a former process left: lane holders at once, then the queues' deadlines and the second looks.
 func (ls *lanes) resume(ctx context.Context) {
+	if ls.leftSending() {
+		ls.health.doubted() // as after a submission that ended ambiguous
+	}
 	for _, at := range ls.store.Lanes() {
 		if at.Holder != 0 {
 			ls.lane(at.Terminal).post(at.Holder, outbox.Event{Type: outbox.Restarted})

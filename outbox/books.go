@@ -125,8 +125,9 @@ const (
 	bookOther   // something else changed; it proves nothing either way
 )
 
-// booksSince compares a look at the books with the one before the submission.
-func booksSince(before *Books, now Books, amount int64) bookChange {
+// booksSince compares a look at the books with the one before the submission. Refunds of ours of the amounts denied were
+// turned down.
+func booksSince(before *Books, now Books, amount int64, denied []int64) bookChange {
 	if before == nil {
 		return bookUnreadable
 	}
@@ -138,6 +139,7 @@ func booksSince(before *Books, now Books, amount int64) bookChange {
 		return bookUnreadable
 	}
 	c := compareEntries(*before, now)
+	c.explain(denied)
 	grown := now.refunded() - before.refunded() - c.completed
 	// One of the same amount that was under way before, and still seems to be: which of the two is done can't be told.
 	twin := !before.settled() && slices.Contains(c.kept, BookEntry{Ore: amount})
@@ -176,6 +178,19 @@ type entryChange struct {
 	// completed adds up what was under way and is done now; gone: one is there no more.
 	completed int64
 	gone      bool
+}
+
+// explain leaves out of what is new the refunds of ours that were turned down: the books may show them only now.
+func (c *entryChange) explain(denied []int64) {
+	kept := slices.Clone(c.kept)
+	for _, ore := range denied {
+		e := BookEntry{Ore: ore}
+		if i := slices.Index(kept, e); i >= 0 {
+			kept = slices.Delete(kept, i, i+1)
+		} else if i := slices.Index(c.fresh, e); i >= 0 {
+			c.fresh = slices.Delete(c.fresh, i, i+1)
+		}
+	}
 }
 
 // all reports whether there are new refunds of an amount, and all of them are done.

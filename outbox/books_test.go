@@ -44,11 +44,11 @@ func TestBooksSince(t *testing.T) {
 		{"nothing, but the status was not read this time", none, unread, bookUnreadable},
 		{"details not readable before", blind, none, bookUnreadable},
 	} {
-		if got := booksSince(&c.before, c.now, 4200); got != c.want {
+		if got := booksSince(&c.before, c.now, 4200, nil); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}
-	if got := booksSince(nil, none, 4200); got != bookUnreadable {
+	if got := booksSince(nil, none, 4200, nil); got != bookUnreadable {
 		t.Errorf("without a look before: %d", got)
 	}
 }

@@ -153,6 +153,6 @@ func (r Request) ShownIn(b Books) bool {
 	if r.Refund == nil {
 		return false
 	}
-	change := booksSince(r.Refund.Before, b, r.AmountOre)
+	change := booksSince(r.Refund.Before, b, r.AmountOre, nil)
 	return change == bookDone || change == bookPending
 }

@@ -45,6 +45,8 @@ type Ledger struct {
 	Lines    map[int64]int64
 	// Done lists the amounts in SpentOre that were paid back for sure, Open the others.
 	Done, Open []int64
+	// Denied lists the amounts of those that were sent, and ended declined or cancelled: they may stand in the books too.
+	Denied []int64
 	// UnderWay: another refund is sending, awaiting its end or being cancelled; Doubtful: one is in doubt or unresolved.
 	UnderWay bool
 	Doubtful bool
@@ -79,6 +81,9 @@ func (r Request) Spends() bool {
 // Count adds another refund or approval of the order to the ledger as r sees it.
 func (l *Ledger) Count(other, r Request) {
 	l.countEnds(other, r)
+	if other.Attempts > 0 && (other.State == StateDeclined || other.State == StateCancelled) {
+		l.Denied = append(l.Denied, other.AmountOre)
+	}
 	if !other.Spends() {
 		return
 	}

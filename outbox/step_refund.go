@@ -254,7 +254,7 @@ func (m *move) unchangedSince(event Instant) bool {
 	if !b.Seen.After(event, m.booksLag()) {
 		return false
 	}
-	switch booksSince(m.r.Refund.Before, b, m.r.AmountOre) {
+	switch booksSince(m.r.Refund.Before, b, m.r.AmountOre, m.e.Ledger.Denied) {
 	case bookSame:
 		return true
 	case bookUnreadable:

@@ -39,7 +39,7 @@ func (m *move) bookEvidence() bookChange {
 	if m.e.Ledger.Twin {
 		return bookUnreadable
 	}
-	change := booksSince(m.r.Refund.Before, m.e.Books, m.r.AmountOre)
+	change := booksSince(m.r.Refund.Before, m.e.Books, m.r.AmountOre, m.e.Ledger.Denied)
 	if change == bookDone && m.e.Books.explained(m.r.AmountOre, m.e.Ledger.Done) {
 		return bookOther
 	}

@@ -46,15 +46,15 @@ func (w *world) mayStand(r outbox.Request) bool {
 	if !ok || w.lookups != simulator.LookupsShown {
 		return true
 	}
-	done := 0
+	done, undone := 0, 0
 	for _, e := range o.Refunds {
 		switch same := oreOf(e.Amount) == r.AmountOre && e.At.After(w.sentAt[r.ID]); {
 		case same && tagOf(string(e.Body)) == foreign && r.Attempts > 1:
 			return true // it may have been there when ours was sent again
 		case same && e.Status == simulator.RefundDone:
 			done++
-		case same && tagOf(string(e.Body)) == foreign:
-			return true // another till's is not carried out: which of the two is ours can't be told
+		case same:
+			undone++
 		}
 	}
 	for _, other := range w.records() {
@@ -62,7 +62,7 @@ func (w *world) mayStand(r outbox.Request) bool {
 			done--
 		}
 	}
-	return done <= 0
+	return done <= 0 || undone > 0 // of several it can't be told which one is ours
 }
 
 // unended lists what is still on its way.
@@ -158,7 +158,11 @@ func (w *world) checkEnd(r outbox.Request) {
 		return
 	}
 	if !hasEnded(r) {
-		w.fail("%s %s never ends: it is %s, revision %d, waiting %+v", r.Kind, r.ID, r.State, r.Revision, r.Waiting)
+		books := ""
+		if o, ok := w.sim.Order(r.OrderUUID); ok {
+			books = entriesOf(o)
+		}
+		w.fail("%s %s over %d øre never ends: it is %s, revision %d, waiting %+v; the order's refunds: %s", r.Kind, r.ID, r.AmountOre, r.State, r.Revision, r.Waiting, books)
 		return
 	}
 	if end := w.count.ends[fmt.Sprint(r.Kind, " ", r.State)]; end != nil {
@@ -205,7 +209,7 @@ func (w *world) checkOrder(records map[string]outbox.Request) {
 func (w *world) resubmits(records map[string]outbox.Request, id string) int {
 	n := 0
 	for _, s := range w.allSent() {
-		if s.refers == id && s.outcome == "resubmit" && records[s.id].State == outbox.StateDone {
+		if s.refers == id && s.outcome == "resubmit" && (records[s.id].State == outbox.StateDone || w.lost[s.id]) {
 			n++
 		}
 	}

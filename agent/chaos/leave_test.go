@@ -44,7 +44,7 @@ func read(status int, body []byte) replied {
 	yes := own && (strings.Contains(string(e.Data), `"orderUuid"`) || strings.HasSuffix(says, "successfully"))
 	client := status/100 == 4 || e.StatusCode/100 == 4
 	success := status/100 == 2 && e.StatusCode/100 == 2
-	r := replied{framed: own, own: own && !code(401) && !code(429), full: own && (success || status == 404)}
+	r := replied{framed: own, own: own && !code(401) && !code(429), full: own && (success || status/100 != 5 && code(404))}
 	switch {
 	case success && yes:
 		r.outcome = done
@@ -66,6 +66,7 @@ type leave struct {
 	heard       time.Time            // when the last reply of the API's own came
 	heardBegun  time.Time            // when the latest call began that got one
 	unclear     time.Time            // when the last submission ended ambiguous
+	framed      time.Time            // when the last reply in the API's envelope came
 	failing     time.Time            // of the first call without such a reply since
 }
 
@@ -141,12 +142,18 @@ func (w *world) answered(op simulator.Operation, order, tag string, begun time.T
 	}
 	switch {
 	case r.framed:
-		l.failing = time.Time{}
+		l.failing, l.framed = time.Time{}, now
 		if begun.After(l.heardBegun) {
 			l.heardBegun = begun
 		}
 	case l.failing.IsZero():
-		l.failing = now
+		gaveUp := now
+		if late := begun.Add(clientPatience); late.Before(now) {
+			gaveUp = late
+		}
+		if gaveUp.After(l.framed) {
+			l.failing = gaveUp
+		}
 	}
 	if r.full {
 		w.lookedAt(op, order, begun)

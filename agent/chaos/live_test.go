@@ -118,6 +118,15 @@ func silence(s outbox.State) time.Duration {
 	}
 }
 
+// noteTrouble notes what is wrong just before it ends: nobody may have looked meanwhile.
+func (w *world) noteTrouble() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.troubled() {
+		w.trouble = time.Now()
+	}
+}
+
 // checkPulses looks for requests that nothing has happened to for too long. The lock is held.
 func (w *world) checkPulses() {
 	now := time.Now()

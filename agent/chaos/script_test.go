@@ -182,7 +182,7 @@ func (s *script) trouble() {
 	w, at, lasts := s.w, s.sometime(), s.r.between(time.Second, 30*time.Second)
 	during := func(name string, begin, end func()) {
 		s.add(at, name, func() { w.count.fault(name); begin() })
-		s.add(at+lasts, "no more: "+name, end)
+		s.add(at+lasts, "no more: "+name, func() { w.noteTrouble(); end() })
 	}
 	once := func(name string, do func()) { s.add(at, name, func() { w.count.fault(name); do() }) }
 	terminal := pick(s.r, w.terminals...)

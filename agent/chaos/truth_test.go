@@ -1,6 +1,7 @@
 package chaos_test
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -57,6 +58,11 @@ func (w *world) mayBeOurs(e simulator.Refund, sent time.Time) bool {
 		return true // the status may have told that all was ended, beside one that was under way
 	}
 	return e.At.Add(w.lag.History).After(sent.Add(-booksAge))
+}
+
+// statusLate tells that the refund status may have spoken of another till's refund for longer than the agent could know.
+func (w *world) statusLate(o simulator.Order) bool {
+	return w.lag.RefundStatus > 0 && slices.ContainsFunc(o.Refunds, func(e simulator.Refund) bool { return tagOf(string(e.Body)) == foreign })
 }
 
 type refundKey struct {
