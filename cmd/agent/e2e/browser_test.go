@@ -228,6 +228,8 @@ func (p *tab) accessible() {
 		_, err := cdp.Call(ctx, t, cdpruntime.Evaluate, cdpruntime.EvaluateParams{Expression: string(script)})
 		return err
 	})))
+	// A colour halfway to the next one is not what people read.
+	p.sees(`document.getAnimations().every((a) => !(a instanceof CSSTransition) || a.playState === "finished")`)
 	p.must(chromedp.Do(p.ctx, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, cdpruntime.Evaluate, cdpruntime.EvaluateParams{
 			Expression: `axe.run(document, {}).then((r) => { window.axeFound = r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html + " " + n.failureSummary).join("; ")).join("\n") || "nothing"; }, (e) => { window.axeFound = String(e); })`,
