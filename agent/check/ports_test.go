@@ -24,7 +24,7 @@ func TestPorts(t *testing.T) {
 		daemon daemonFacts
 		want   []string
 	}{
-		"all free": {fmt.Sprintf("[http]\nlisten = %q\n[callback]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://s\"\n[mqtt.embedded]\nlisten = \"localhost:0\"", free), false, daemonFacts{}, []string{"ok ports http.listen " + free + " is free; callback.listen…mqtt.embedded.listen…is free"}},
+		"all free": {fmt.Sprintf("[http]\nlisten = %q\n[callback]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://s\"\n[mqtt.embedded]\nlisten = \"127.0.0.1:0\"", free), false, daemonFacts{}, []string{"ok ports http.listen " + free + " is free; callback.listen…mqtt.embedded.listen…is free"}},
 		"callback twice": {fmt.Sprintf("[http]\nlisten = %q\n[callback]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://s/callback\"", free), false, daemonFacts{},
 			[]string{"ok ports", "warn ports callback.public_url ends in /callback…https://s/callback/callback/…take it off"}},
 		"taken":             {fmt.Sprintf("[http]\nlisten = %q", taken), false, daemonFacts{}, []string{"FAIL ports http.listen " + taken + " is in use by another program…ss -ltnp"}},

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,8 +43,11 @@ func TestCertificateWithoutSubjectAltName(t *testing.T) {
 		t.Fatal(err)
 	}
 	port := serveTLS(t, cert, key)
-	want(t, brokerChecker(t, "tls://localhost:"+port, fmt.Sprintf("ca_file = %q", cert)).broker(t.Context()).findings,
-		"FAIL broker TLS with localhost: its certificate has no subjectAltName…make one…-addext subjectAltName=DNS:localhost")
+	want(t, brokerChecker(t, "tls://127.0.0.1:"+port, fmt.Sprintf("ca_file = %q", cert)).broker(t.Context()).findings,
+		"FAIL broker TLS with 127.0.0.1: its certificate has no subjectAltName…make one…-addext subjectAltName=IP:127.0.0.1")
+	if told := withName("till.shop.example"); !strings.Contains(told, "-addext subjectAltName=DNS:till.shop.example ") {
+		t.Errorf("of a name it says %q", told)
+	}
 	want(t, newChecker(t, fmt.Sprintf("[mqtt.embedded]\ncert_file = %q\nkey_file = %q", cert, key)).secrets(),
 		"warn secrets mqtt.embedded.cert_file…no subjectAltName…make one that has it: openssl req")
 	want(t, newChecker(t, fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\ncert_file = %q\nkey_file = %q", cert, key)).secrets(), "ok secrets")
