@@ -135,6 +135,8 @@ func TestATerminalIsPausedByClicking(t *testing.T) {
 	page.accessible()
 	w.order(terminal(0), "waits-1")
 	w.untilWaits(soon, terminal(0), "waits-1", "paused")
+	// A card that is drawn anew under the mouse takes no click.
+	page.sees(`document.querySelector('[data-terminal="` + terminal(0) + `"]').textContent.includes("1 waits. the terminal is paused")`)
 	page.click(`[data-terminal="` + terminal(0) + `"] [data-action="resume"]`)
 	page.has(`dialog[open]`)
 	page.click(`#settle-do`) // the name is still there
