@@ -152,6 +152,7 @@ func (a *Agent) connectParts() error {
 	a.health = newHealth(ls.answering, a.problems, a.gate, a.log)
 	a.health.probe, a.health.token, a.health.up = a.refreshTerminals, a.cfg.CheckToken, a.metrics.APIUp
 	ls.health, ls.directory = a.health, newDirectory(a.cfg.Terminals)
+	ls.pauses = &pauses{store: a.store}
 	ls.followers, ls.doubtCheck = newFollowers(), a.cfg.Policy.DoubtCheck
 	ls.instance, ls.stranger = a.store.Identity().Instance, a.stranger
 	ls.expiries = newExpiries(a.clock, a.store)
@@ -204,6 +205,9 @@ func (a *Agent) recall() error {
 	}
 	if err := a.intake.early.load(); err != nil {
 		a.log.Warn("started without the remembered cancels", "err", err)
+	}
+	if err := a.lanes.pauses.load(); err != nil {
+		return err // to start what a person has stopped is worse than not to start
 	}
 	if err := a.publish.loadEndings(); err != nil {
 		a.log.Warn("started without knowing how far the retained statuses were cleared", "err", err)

@@ -31,13 +31,21 @@ func (l *lane) advance() {
 		}
 		return
 	}
-	if l.timers[timerKey{at.Head, outbox.TimerRetry}] != nil {
+	paused, later := l.pauses.of(l.terminal) != nil, l.timers[timerKey{at.Head, outbox.TimerRetry}] != nil
+	if later && !paused {
 		return
 	}
 	r, err := l.store.Get(at.Head)
 	if err != nil {
 		l.log.Error("the head of a lane can't be read", "terminal", l.terminal, "seq", at.Head, "err", err)
 		l.wakeAt(at.Head, outbox.TimerRetry, storeAgain, false)
+		return
+	}
+	if paused && !r.CancelWanted { // a cancel starts nothing
+		l.waits(r, outbox.WaitPaused, 0)
+		return
+	}
+	if later {
 		return
 	}
 	if code, shut := l.gate.holds(); shut {
@@ -164,7 +172,7 @@ func (l *lane) dialled(conn *api.Conn, err error) {
 func (l *lane) expectRequest() {
 	l.do(func() {
 		at := l.store.Lane(l.terminal)
-		if at.Holder == 0 && at.Head == 0 && l.conn == nil {
+		if at.Holder == 0 && at.Head == 0 && l.conn == nil && l.pauses.of(l.terminal) == nil {
 			if _, shut := l.gate.holds(); !shut {
 				l.dial()
 			}

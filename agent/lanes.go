@@ -41,6 +41,7 @@ type lanes struct {
 	problems   *problems
 	expiries   *expiries
 	followers  *followers
+	pauses     *pauses
 	rights     *rights // which look-ups are ours
 	lags       *lags
 	doubtCheck time.Duration
@@ -316,7 +317,7 @@ func (ls *lanes) Queues() []monitor.QueueStat {
 	}
 	for _, t := range ls.directory.list() {
 		if !seen[t.UUID] {
-			stats = append(stats, monitor.QueueStat{Terminal: t.UUID, Lane: monitor.LaneIdle})
+			stats = append(stats, ls.queue(outbox.Lane{Terminal: t.UUID}, now))
 		}
 	}
 	return stats
@@ -327,6 +328,9 @@ func (ls *lanes) queue(at outbox.Lane, now outbox.Instant) monitor.QueueStat {
 	if at.Head != 0 {
 		q.OldestAge, _ = now.Since(at.Oldest)
 		q.Lane = monitor.LaneWaiting
+	}
+	if ls.pauses.of(at.Terminal) != nil {
+		q.Lane = monitor.LanePaused
 	}
 	if at.Holder != 0 {
 		q.Lane = monitor.LaneBusy

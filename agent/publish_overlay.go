@@ -73,6 +73,20 @@ func (p *publisher) waits(r outbox.Request, at place, waiting *outbox.Waiting) {
 	p.events.Publish(monitor.EventRequest, "", m.Payload)
 }
 
+// waitsNoMore takes back that a request waits for what is not on disk, if that is what code says.
+func (p *publisher) waitsNoMore(r outbox.Request, at place, code string) {
+	defer p.nudge()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if o := p.overlays[r.Seq]; o.revision != r.Revision || o.waiting == nil || o.waiting.Code != code {
+		return
+	}
+	p.overlays[r.Seq] = overlayOf(r, at, nil)
+	m := p.retained(r, statusOf(r, at, nil))
+	p.put(m)
+	p.events.Publish(monitor.EventRequest, "", m.Payload)
+}
+
 func sameWaiting(a, b *outbox.Waiting) bool {
 	if a == nil || b == nil {
 		return a == b

@@ -62,7 +62,8 @@ func (l *lane) tell(r *outbox.Request, queued int) {
 		waiting = l.publish.waitingOf(*r)
 	}
 	d := displayOf(l.terminal, l.directory.name(l.terminal), r, waiting, queued, l.clock.Now().Time())
-	if r == nil && l.problems.has(ProblemAPIUnreachable) {
+	unheld := r == nil || r.State == outbox.StateQueued
+	if r == nil && l.problems.has(ProblemAPIUnreachable) || unheld && l.pauses.of(l.terminal) != nil {
 		d.Phase = mqtt.PhaseOffline
 		d.Text = d.Phase.Text()
 	}
@@ -76,8 +77,8 @@ func (l *lane) tell(r *outbox.Request, queued int) {
 	l.mu.Unlock()
 	if !same {
 		l.publish.display(d)
-		l.publish.touch(summaryTerminals)
 	}
+	l.publish.touch(summaryTerminals) // what the lane does may have changed behind the same display
 }
 
 // displayed is what the display shows now, safe to call from anywhere; ok is false before the first.

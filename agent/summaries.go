@@ -56,9 +56,16 @@ func (a *Agent) problemsChanged() {
 func (a *Agent) terminalInfos() []mqtt.TerminalInfo {
 	infos := []mqtt.TerminalInfo{}
 	for _, t := range a.lanes.directory.list() {
-		infos = append(infos, mqtt.TerminalInfo{UUID: t.UUID, Name: t.Name, Active: t.Active, QueueLength: a.store.Lane(t.UUID).Queued})
+		infos = append(infos, a.terminalInfo(t))
 	}
 	return infos
+}
+
+func (a *Agent) terminalInfo(t api.Terminal) mqtt.TerminalInfo {
+	q := a.lanes.queue(a.store.Lane(t.UUID), a.clock.Now())
+	return mqtt.TerminalInfo{
+		UUID: t.UUID, Name: t.Name, Active: t.Active, QueueLength: q.Length, Lane: string(q.Lane), Paused: a.lanes.pauses.of(t.UUID),
+	}
 }
 
 func (a *Agent) displays() []mqtt.Display {

@@ -56,13 +56,6 @@ type diskView struct {
 	Free   *int64 `json:"freeBytes,omitempty"`
 }
 
-// terminalView is a terminal as the HTTP side lists it.
-type terminalView struct {
-	mqtt.TerminalInfo
-	// Lane is what its lane is doing: idle, busy, in_doubt, paused or waiting.
-	Lane string `json:"lane"`
-}
-
 // Agent implements monitor.Source.
 func (a *Agent) Agent() any { return a.agentView() }
 
@@ -115,17 +108,9 @@ func (a *Agent) diskView() diskView {
 
 // Terminals implements monitor.Source.
 func (a *Agent) Terminals() []monitor.Terminal {
-	lanes := map[string]monitor.LaneState{}
-	for _, q := range a.lanes.Queues() {
-		lanes[q.Terminal] = q.Lane
-	}
 	list := []monitor.Terminal{}
 	for _, t := range a.terminalInfos() {
-		lane := lanes[t.UUID]
-		if lane == "" {
-			lane = monitor.LaneIdle
-		}
-		list = append(list, monitor.Terminal{UUID: t.UUID, View: terminalView{TerminalInfo: t, Lane: string(lane)}})
+		list = append(list, monitor.Terminal{UUID: t.UUID, View: t})
 	}
 	return list
 }

@@ -158,11 +158,16 @@ func TestAnswersHaveTheirShape(t *testing.T) {
 
 func shaped(line string) error {
 	var keys map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(line), &keys); err != nil {
-		return err
+	list := strings.HasPrefix(line, "[")
+	if !list {
+		if err := json.Unmarshal([]byte(line), &keys); err != nil {
+			return err
+		}
 	}
 	var into any = &mqtt.Status{}
 	switch {
+	case list:
+		into = &[]mqtt.TerminalInfo{}
 	case keys["phase"] != nil:
 		into = &mqtt.Display{}
 	case keys["topic"] != nil:

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -20,6 +21,8 @@ func (s *Server) apiRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/charts", s.serveCharts)
 	mux.HandleFunc("GET /api/v1/events", s.serveEvents)
 	mux.HandleFunc("POST /api/v1/requests/{id}/resolution", s.serveResolution)
+	mux.HandleFunc("POST /api/v1/terminals/{terminal}/pause", s.servePause(s.opts.Source.Pause))
+	mux.HandleFunc("POST /api/v1/terminals/{terminal}/resume", s.servePause(s.opts.Source.Resume))
 }
 
 func (s *Server) serveAgent(w http.ResponseWriter, r *http.Request) {
@@ -118,23 +121,41 @@ func (s *Server) serveCharts(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, v, http.StatusOK, err)
 }
 
-// serveResolution takes {outcome, orderUuid?, revision?, by} for a request in doubt: 200 once it is written with its
-// target, 202 while it still waits (a resubmission does), 409 or another 4xx with the reason where it was not taken.
-func (s *Server) serveResolution(w http.ResponseWriter, r *http.Request) {
+// decision is the body of a request that changes something; ok is false where that was answered already.
+func (s *Server) decision(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
 	if no := onlyParameters(r.URL.Query()); no != nil {
 		writeRefusal(w, no)
-		return
+		return nil, false
 	}
 	if !s.mayWrite(r) {
 		writeProblem(w, http.StatusForbidden, codeReadOnly, readOnlyText)
-		return
+		return nil, false
 	}
 	body, err := io.ReadAll(r.Body)
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		writeProblem(w, http.StatusRequestEntityTooLarge, codeTooLarge, "the body has more than "+strconv.Itoa(maxBodyBytes>>10)+" KiB")
+	}
+	return body, err == nil // else the client has gone, or was too slow
+}
+
+// servePause takes {by} and has a terminal pause, or go on: 200 with the terminal once the lane keeps to it.
+func (s *Server) servePause(do func(ctx context.Context, terminal string, body []byte) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, ok := s.decision(w, r)
+		if !ok {
+			return
+		}
+		v, err := do(r.Context(), r.PathValue("terminal"), body)
+		s.answer(w, v, http.StatusOK, err)
+	}
+}
+
+// serveResolution takes {outcome, orderUuid?, revision?, by} for a request in doubt: 200 once it is written with its
+// target, 202 while it still waits (a resubmission does), 409 or another 4xx with the reason where it was not taken.
+func (s *Server) serveResolution(w http.ResponseWriter, r *http.Request) {
+	body, ok := s.decision(w, r)
+	if !ok {
 		return
-	} else if err != nil {
-		return // the client has gone, or was too slow
 	}
 	v, settled, err := s.opts.Source.Resolve(r.Context(), r.PathValue("id"), body)
 	status := http.StatusOK
@@ -154,7 +175,7 @@ func (s *Server) answer(w http.ResponseWriter, v any, status int, err error) {
 		writeRefusal(w, refusal)
 	default:
 		s.opts.Logger.Error("a request of the JSON API could not be answered", "err", err)
-		writeProblem(w, http.StatusInternalServerError, codeInternal, "the outbox could not be read; the log says why")
+		writeProblem(w, http.StatusInternalServerError, codeInternal, "the outbox could not be read or written; the log says why")
 	}
 }
 

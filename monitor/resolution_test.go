@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -16,8 +17,18 @@ type decided struct {
 }
 
 func (d *decided) Resolve(_ context.Context, id string, body []byte) (any, bool, error) {
-	d.id, d.body = id, string(body)
+	d.id, d.body = "resolution of "+id, string(body)
 	return map[string]string{"state": "done"}, true, nil
+}
+
+func (d *decided) Pause(_ context.Context, terminal string, body []byte) (any, error) {
+	d.id, d.body = "pause of "+terminal, string(body)
+	return map[string]string{"lane": "paused"}, nil
+}
+
+func (d *decided) Resume(_ context.Context, terminal string, body []byte) (any, error) {
+	d.id, d.body = "resume of "+terminal, string(body)
+	return map[string]string{"lane": "idle"}, nil
 }
 
 // Without users in the web configuration only this machine decides, and never on behalf of another site's page.
@@ -49,38 +60,39 @@ func TestWhoMayDecide(t *testing.T) {
 		"more than a decision":             {from: "127.0.0.1:5", body: strings.Repeat(" ", maxBodyBytes+1), status: 413},
 		"more, from another machine's own": {from: "192.0.2.1:5", body: strings.Repeat(" ", maxBodyBytes+1), status: 403},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var d decided
-			s := newTestServer(t, func(o *ServerOptions) {
-				o.Source = &d
-				if tc.users {
-					o.WebConfigFile = writeFile(t, "web.yml", usersYAML)
+		for path, want := range map[string]string{
+			"/api/v1/requests/till-1/resolution": "resolution of till-1",
+			"/api/v1/terminals/T1/pause":         "pause of T1",
+			"/api/v1/terminals/T1/resume":        "resume of T1",
+		} {
+			t.Run(name+": "+want, func(t *testing.T) {
+				t.Parallel()
+				var d decided
+				s := newTestServer(t, func(o *ServerOptions) {
+					o.Source = &d
+					if tc.users {
+						o.WebConfigFile = writeFile(t, "web.yml", usersYAML)
+					}
+				})
+				sent := cmp.Or(tc.body, body)
+				r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(sent))
+				r.RemoteAddr, r.Host = tc.from, cmp.Or(tc.host, "127.0.0.1:9720")
+				if tc.proxy != "" {
+					r.Header.Set(tc.proxy, "192.0.2.7")
+				}
+				if tc.origin != "" {
+					r.Header.Set("Origin", tc.origin)
+				}
+				w := httptest.NewRecorder()
+				s.handler.ServeHTTP(w, r)
+				if w.Code != tc.status {
+					t.Errorf("answered %d %s, want %d", w.Code, w.Body, tc.status)
+				}
+				if taken := d.id == want && d.body == body; taken != (tc.status == 200) {
+					t.Errorf("decided %q %q", d.id, d.body)
 				}
 			})
-			if tc.body == "" {
-				tc.body = body
-			}
-			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/v1/requests/till-1/resolution", strings.NewReader(tc.body))
-			r.RemoteAddr, r.Host = tc.from, "127.0.0.1:9720"
-			if tc.host != "" {
-				r.Host = tc.host
-			}
-			if tc.proxy != "" {
-				r.Header.Set(tc.proxy, "192.0.2.7")
-			}
-			if tc.origin != "" {
-				r.Header.Set("Origin", tc.origin)
-			}
-			w := httptest.NewRecorder()
-			s.handler.ServeHTTP(w, r)
-			if w.Code != tc.status {
-				t.Errorf("answered %d %s, want %d", w.Code, w.Body, tc.status)
-			}
-			if taken := d.id == "till-1" && d.body == body; taken != (tc.status == 200) {
-				t.Errorf("decided %q %q", d.id, d.body)
-			}
-		})
+		}
 	}
 }
 

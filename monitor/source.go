@@ -26,6 +26,10 @@ type Source interface {
 	// Resolve carries a person's decision out. The answer is the resolution's own status; settled is false while it
 	// still waits. An error is a *Refusal or a fault of the agent.
 	Resolve(ctx context.Context, id string, body []byte) (v any, settled bool, err error)
+	// Pause has a terminal start nothing from its queue, Resume has it go on; body names who wants it, as {"by"}. The answer
+	// is the terminal, as it is listed. An error is a *Refusal or a fault of the agent.
+	Pause(ctx context.Context, terminal string, body []byte) (any, error)
+	Resume(ctx context.Context, terminal string, body []byte) (any, error)
 	// Report gives a day's sums; day is a date as 2006-01-02. An error is a *Refusal or a fault of the agent.
 	Report(ctx context.Context, day string) (any, error)
 	// Charts gives what the page draws of the last 24 hours.

@@ -17,9 +17,11 @@ func (emptySource) Open(int) ([]any, error)           { return nil, nil }
 func (emptySource) Resolve(context.Context, string, []byte) (any, bool, error) {
 	return nil, false, nil
 }
-func (emptySource) Report(context.Context, string) (any, error) { return nil, nil }
-func (emptySource) Charts() (any, error)                        { return nil, nil }
-func (emptySource) Location() *time.Location                    { return time.UTC }
+func (emptySource) Pause(context.Context, string, []byte) (any, error)  { return nil, nil }
+func (emptySource) Resume(context.Context, string, []byte) (any, error) { return nil, nil }
+func (emptySource) Report(context.Context, string) (any, error)         { return nil, nil }
+func (emptySource) Charts() (any, error)                                { return nil, nil }
+func (emptySource) Location() *time.Location                            { return time.UTC }
 
 // fullSource has one of each, and notes what it was asked.
 type fullSource struct {

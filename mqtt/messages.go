@@ -96,6 +96,16 @@ type TerminalInfo struct {
 	Name        string `json:"name"`
 	Active      bool   `json:"active"`
 	QueueLength int    `json:"queueLength"`
+	// Lane is what its lane is doing: idle, busy, in_doubt, paused or waiting.
+	Lane string `json:"lane"`
+	// Paused tells who has paused it, nil if nobody has. What is at the terminal goes on meanwhile, so Lane may be another.
+	Paused *Paused `json:"paused,omitempty"`
+}
+
+// Paused tells who has paused a terminal, and since when.
+type Paused struct {
+	By    string    `json:"by"`
+	Since Timestamp `json:"since"`
 }
 
 // The agent's own states.

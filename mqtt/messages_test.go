@@ -43,7 +43,9 @@ func TestMessagesMarshal(t *testing.T) {
 			"display", Display{TerminalUUID: "T", Name: "Kasse 1", Phase: PhaseChecking, RequestID: "r", Kind: KindOrder, Amount: NewAmount(5, "NOK"), QueueLength: 1, Since: round, Text: PhaseChecking.Text()},
 			`{"terminalUuid":"T","name":"Kasse 1","phase":"checking","requestId":"r","kind":"order","amount":{"value":"0.05","currency":"NOK"},"queueLength":1,"since":"2026-11-20T12:00:00.000Z","text":{"no":"Vi kontrollerer betalingen. Ikke betal på nytt.","en":"We are checking the payment. Please do not pay again.","sv":"Vi kontrollerar betalningen. Betala inte igen.","da":"Vi kontrollerer betalingen. Betal ikke igen.","de":"Wir prüfen die Zahlung. Bitte nicht erneut bezahlen."}}`,
 		},
-		{"terminals", []TerminalInfo{{UUID: "T", Name: "Kasse 1", Active: true}}, `[{"uuid":"T","name":"Kasse 1","active":true,"queueLength":0}]`},
+		{"terminals", []TerminalInfo{{UUID: "T", Name: "Kasse 1", Active: true}}, `[{"uuid":"T","name":"Kasse 1","active":true,"queueLength":0,"lane":""}]`},
+		{"a paused terminal", []TerminalInfo{{UUID: "T", Lane: "paused", Paused: &Paused{By: "Kari", Since: At(time.Unix(0, 0))}}},
+			`[{"uuid":"T","name":"","active":false,"queueLength":0,"lane":"paused","paused":{"by":"Kari","since":"1970-01-01T00:00:00.000Z"}}]`},
 		{
 			"agent", AgentState{State: AgentOnline, Version: "1", Since: round, Instance: "i", Generation: 3},
 			`{"state":"online","version":"1","since":"2026-11-20T12:00:00.000Z","instance":"i","generation":3,"settledThrough":{"accepted":0,"commits":0},"problems":[]}`,

@@ -46,6 +46,7 @@ const (
 	WaitForOrder       = "waitingForOrder"
 	WaitChecking       = "checking"
 	WaitNeedsStaff     = "needs_staff"
+	WaitPaused         = "paused"
 	WaitWrongAccount   = "wrongAccount"
 	WaitRolledBack     = "outboxRolledBack"
 	WaitAnotherAgent   = "anotherAgent"

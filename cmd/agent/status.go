@@ -74,10 +74,7 @@ func status(c *cobra.Command, asJSON bool) error {
 
 func showStatus(c *cobra.Command, a shownAgent, local *time.Location) error {
 	terminals, err := askFor[struct {
-		Terminals []struct {
-			mqtt.TerminalInfo
-			Lane string
-		}
+		Terminals []mqtt.TerminalInfo
 	}](c, "/api/v1/terminals", nil)
 	if err != nil {
 		return err

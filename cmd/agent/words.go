@@ -36,6 +36,7 @@ var waitingWords = map[string]string{
 	"waitingForOrder":  "its order is not finished",
 	"checking":         "it is being looked into",
 	"needs_staff":      "nothing was found; staff has to decide",
+	"paused":           "somebody has paused the terminal",
 	"wrongAccount":     "the outbox belongs to another account",
 	"outboxRolledBack": "the outbox is an old copy; an operator has to accept it",
 	"anotherAgent":     "another agent runs; an operator has to decide",

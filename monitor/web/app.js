@@ -5,7 +5,7 @@ import { follow, lastNews, now } from './live.js';
 import { age, amount, time } from './text.js';
 import { causes, lanes, names, problems, stages, states, waits } from './words.js';
 import { details, search } from './requests.js';
-import { settle } from './settle.js';
+import { pause, settle } from './settle.js';
 import { charts } from './charts.js';
 
 const root = document.documentElement;
@@ -138,15 +138,22 @@ function renderTerminals() {
   const items = [...seen.terminals.values()].map((t) => {
     const own = [...seen.requests.values()].filter((r) => r.terminalUuid === t.uuid && !r.final);
     const on = own.find((r) => r.state !== 'queued' && r.state !== 'awaiting_approval');
-    return { t, on: on || null, next: own.find((r) => r.queuePosition === 1) || null };
+    return { t, on: on || null, next: own.find((r) => r.queuePosition === 1) || null, may: seen.mayWrite };
   });
-  list(byId('terminals'), items, (i) => i.t.uuid, ({ t, on, next }) => h('li', { 'data-terminal': t.uuid, 'data-lane': t.lane },
+  list(byId('terminals'), items, (i) => i.t.uuid, ({ t, on, next, may }) => h('li', { 'data-terminal': t.uuid, 'data-lane': t.lane },
     h('h3', null, t.name || t.uuid, ' ', h('span', { class: 'tag' }, lanes[t.lane] || t.lane), !t.active && h('span', { class: 'tag' }, 'not active')),
     h('p', null, on ? [`On it: ${on.kind} ${amountOf(on)}, ${states[on.state]}, since `, since(on.at)] : 'Nothing is on it.'),
     h('p', null, t.queueLength ? `${t.queueLength} wait${t.queueLength === 1 ? 's' : ''}.` : 'Nothing waits.',
       next?.waiting && ` ${waits[next.waiting.code] || next.waiting.code}`,
       next?.waiting?.nextAttemptAt && `; next attempt at ${time(next.waiting.nextAttemptAt, now())}`),
+    t.paused && h('p', null, `Paused by ${t.paused.by} `, since(t.paused.since)),
+    may && h('p', { class: 'actions' }, pauseButton(t)),
     h('p', { class: 'muted' }, h('code', null, t.uuid), ' ', h('a', { href: `/display/${encodeURIComponent(t.uuid)}` }, 'customer display'))));
+}
+
+function pauseButton(t) {
+  const choice = t.paused ? 'resume' : 'pause';
+  return h('button', { type: 'button', 'data-action': choice, click: () => pause(t, choice) }, t.paused ? 'Resume' : 'Pause');
 }
 
 function renderRequests() {

@@ -1,4 +1,4 @@
-// A person's decision on a request that nobody knows the fate of.
+// A person's decision: on a request that nobody knows the fate of, or to have a terminal pause or go on.
 
 const dialog = document.getElementById('settle');
 const form = dialog.querySelector('form');
@@ -8,6 +8,8 @@ const what = {
   adopt: 'The order exists at Front Payment: this request is that order. tillpost reads it, and refuses one of another amount.',
   resubmit: 'It was certainly not carried out: it is sent once more, after one more search that finds nothing. If you are wrong, the customer pays twice.',
   abandon: 'It is given up, and never sent again. If the customer has paid, pay it back at Front Payment.',
+  pause: 'Nothing new is started at this terminal until somebody resumes it. What is on it goes on to its end; what waits may expire.',
+  resume: 'What waits at this terminal is started, in its order.',
 };
 const alarm = 'The alarm ends. What the customer has paid stays paid: hand over the goods, or pay it back.';
 
@@ -16,14 +18,28 @@ let current = null;
 /** settle asks for what a decision needs, says what it will do, and sends it. */
 export function settle(request, choice, amount) {
   const ends = choice === 'abandon' && request.state && request.state !== 'in_doubt' && request.state !== 'unresolved';
-  current = { request, choice };
+  const decision = { outcome: choice };
+  if (request.revision) decision.revision = request.revision;
+  ask(choice, `${request.kind || 'request'} ${amount}`, ends ? alarm : what[choice], ['Request', request.requestId],
+    `requests/${encodeURIComponent(request.requestId)}/resolution`, decision);
+  form.elements.orderUuid.value = request.orderUuid || '';
+}
+
+/** pause asks who has a terminal pause or resume, and sends it. */
+export function pause(terminal, choice) {
+  ask(choice, terminal.name || terminal.uuid, what[choice], ['Terminal', terminal.uuid], `terminals/${encodeURIComponent(terminal.uuid)}/${choice}`, {});
+}
+
+function ask(choice, title, text, [kind, id], path, decision) {
+  current = { path, decision };
   const name = choice[0].toUpperCase() + choice.slice(1);
-  document.getElementById('settle-title').textContent = `${name} ${request.kind || 'request'} ${amount}`;
-  document.getElementById('settle-what').textContent = ends ? alarm : what[choice];
-  document.getElementById('settle-id').textContent = request.requestId;
+  document.getElementById('settle-title').textContent = `${name} ${title}`;
+  document.getElementById('settle-what').textContent = text;
+  document.getElementById('settle-kind').textContent = kind;
+  document.getElementById('settle-id').textContent = id;
   document.getElementById('settle-order').hidden = choice !== 'adopt';
   form.elements.orderUuid.required = choice === 'adopt';
-  form.elements.orderUuid.value = request.orderUuid || '';
+  form.elements.orderUuid.value = '';
   document.getElementById('settle-do').textContent = name;
   error.textContent = '';
   dialog.showModal();
@@ -34,15 +50,14 @@ document.getElementById('settle-no').addEventListener('click', () => dialog.clos
 
 form.addEventListener('submit', async (e) => {
   e.preventDefault();
-  const { request, choice } = current;
-  const decision = { outcome: choice, by: form.elements.by.value.trim() };
-  if (choice === 'adopt') decision.orderUuid = form.elements.orderUuid.value.trim();
-  if (request.revision) decision.revision = request.revision;
+  const { path } = current;
+  const decision = { ...current.decision, by: form.elements.by.value.trim() };
+  if (decision.outcome === 'adopt') decision.orderUuid = form.elements.orderUuid.value.trim();
   const go = document.getElementById('settle-do');
   go.disabled = true;
   error.textContent = 'Sending …';
   try {
-    const reply = await fetch(`/api/v1/requests/${encodeURIComponent(request.requestId)}/resolution`, {
+    const reply = await fetch(`/api/v1/${path}`, {
       method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(decision),
     });
     if (!reply.ok) {

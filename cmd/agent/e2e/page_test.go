@@ -119,6 +119,31 @@ func TestADoubtIsSettledByClicking(t *testing.T) {
 	}
 }
 
+// TestATerminalIsPausedByClicking, with a name, and goes on the same way.
+func TestATerminalIsPausedByClicking(t *testing.T) {
+	outside(t)
+	b := newBrowser(t)
+	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0)})
+	page := b.open(w.page("/"), 1280, 900)
+	display := b.open(w.page("/display/"+terminal(0)+"?lang=en"), 1280, 800)
+	page.click(`[data-terminal="` + terminal(0) + `"] [data-action="pause"]`)
+	page.has(`dialog[open]`)
+	page.fill("#by", "Kari")
+	page.click(`#settle-do`)
+	page.has(`[data-terminal="` + terminal(0) + `"][data-lane="paused"] [data-action="resume"]`)
+	display.has(`body[data-phase="offline"]`)
+	page.accessible()
+	w.order(terminal(0), "waits-1")
+	w.untilWaits(soon, terminal(0), "waits-1", "paused")
+	// A card that is drawn anew under the mouse takes no click.
+	page.sees(`document.querySelector('[data-terminal="` + terminal(0) + `"]').textContent.includes("1 waits. the terminal is paused")`)
+	page.click(`[data-terminal="` + terminal(0) + `"] [data-action="resume"]`)
+	page.has(`dialog[open]`)
+	page.click(`#settle-do`) // the name is still there
+	page.has(`[data-request="waits-1"][data-state="paid"]`)
+	page.has(`[data-terminal="` + terminal(0) + `"][data-lane="idle"] [data-action="pause"]`)
+}
+
 // TestAKillIsNoticed: the pages of an agent that is gone say so within half a minute, show no old approval, and go on
 // when it is back, with that build's page.
 func TestAKillIsNoticed(t *testing.T) {

@@ -28,7 +28,7 @@ var besideStates = map[string]bool{"queued": false, "sending": false, "done": tr
 
 var waitingCodes = []string{
 	"", "behind", "terminalIsBusy", "apiUnreachable", "apiError", "rateLimited", "unauthorized", "clockUnknown", "waitingForOrder",
-	"checking", "needs_staff", "wrongAccount", "outboxRolledBack", "anotherAgent",
+	"checking", "needs_staff", "paused", "wrongAccount", "outboxRolledBack", "anotherAgent",
 }
 
 var phases = []string{
@@ -109,11 +109,18 @@ type (
 		Name        string `json:"name"`
 		Active      *bool  `json:"active"`
 		QueueLength *int   `json:"queueLength"`
+		Lane        string `json:"lane"`
+		Paused      *struct {
+			By    string `json:"by"`
+			Since string `json:"since"`
+		} `json:"paused"`
 	}
 )
 
 var (
-	stamp = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`)
+	stamp      = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`)
+	laneStates = []string{"idle", "busy", "in_doubt", "paused", "waiting"}
+
 	money = regexp.MustCompile(`^\d+\.\d\d$`)
 )
 
@@ -151,7 +158,8 @@ func (w *world) wordsOf(m mqtt.Message, revisions map[string]int) bool {
 	case rest == "terminals":
 		var ts []terminalWords
 		return w.reads(m, &ts) && !slices.ContainsFunc(ts, func(t terminalWords) bool {
-			return t.UUID == "" || t.Name == "" || t.Active == nil || t.QueueLength == nil
+			return t.UUID == "" || t.Name == "" || t.Active == nil || t.QueueLength == nil ||
+				!slices.Contains(laneStates, t.Lane) || t.Paused != nil && (t.Paused.By == "" || !stamp.MatchString(t.Paused.Since))
 		})
 	default: // a till's own
 		return true
