@@ -10,6 +10,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"tillpost/api/simulator"
+	"tillpost/mqtt"
 )
 
 // callbacksOn has the API call the agent back.
@@ -287,4 +288,32 @@ func TestALostOrderAmongManyOthers(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestAStartInTheMiddleWaitsForTheAPI: what became of a call that was under way when a process died nobody knows, nor whether the API is there:
+// nothing is sent to any terminal before it was heard.
+func TestAStartInTheMiddleWaitsForTheAPI(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(bergen, "measures")
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.Delay(5 * time.Second)})
+		w.order(oslo, "o")
+		w.until(5*time.Second, oslo, "o", "sending")
+		restore := w.keep()
+		w.stop()
+		restore() // as a process leaves it that is killed
+		w.broker.Forget()
+		w.broker.Publish(mqtt.Message{Topic: "tillpost/agent", Payload: []byte(`{"state":"offline","instance":"former"}`), Retained: true})
+		w.sim.ClearFaults()
+		w.sim.Inject(simulator.Fault{Times: -1, For: time.Minute, Do: simulator.Page(200)})
+		creates := w.creates()
+		w.start()
+		w.until(10*time.Second, oslo, "o", "in_doubt")
+		w.order(bergen, "b")
+		w.untilWaiting(5*time.Second, bergen, "b", "apiUnreachable")
+		time.Sleep(45 * time.Second)
+		if n := w.creates() - creates; n != 0 {
+			t.Errorf("%d creates though the API was not heard", n)
+		}
+		w.until(time.Minute, bergen, "b", "paid")
+	})
 }
