@@ -100,6 +100,11 @@ func showStatus(c *cobra.Command, a shownAgent, local *time.Location) error {
 		facts = append(facts, [2]string{"connection", text})
 	}
 	facts = append(facts, [2]string{"clock", either(a.Clock.Known, "known to be right", "not known to be right")}, [2]string{"disk", either(a.Disk.Room, "has room", "is full")})
+	for _, one := range terminals.Terminals {
+		if one.Paused != nil {
+			facts = append(facts, [2]string{"paused", fmt.Sprintf("%s by %s since %s", one.Name, one.Paused.By, at(one.Paused.Since))})
+		}
+	}
 	if err := p.facts(facts); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"tillpost/agent/check"
 	"tillpost/agent/config"
 	"tillpost/cmd/agent/bundle"
+	"tillpost/mqtt"
 	"tillpost/outbox"
 )
 
@@ -77,7 +78,7 @@ func collectBundle(c *cobra.Command, now time.Time) bundle.Bundle {
 		{Name: "agent.json", About: "state and problems of the running daemon", Read: ask("/api/v1/agent", nil)},
 		{Name: "ready.txt", About: "whether the daemon takes requests", Read: ask("/readyz", nil)},
 		{Name: "metrics.txt", About: "the daemon's metrics", Read: ask("/metrics", nil)},
-		{Name: "terminals.json", About: "the terminals, as the daemon knows them", Read: ask("/api/v1/terminals", nil)},
+		{Name: "terminals.json", About: "the terminals, as the daemon knows them, without persons", Read: bundleTerminals(ask("/api/v1/terminals", nil))},
 		{Name: "requests.json", About: "the newest requests, as their statuses tell them", Read: ask("/api/v1/requests", url.Values{"limit": {fmt.Sprint(bundleRequests)}})},
 		{Name: "outbox.txt", About: "the outbox's figures, or those of its last snapshot while the daemon runs", Read: needs(bundleOutbox)},
 		{Name: "outbox.jsonl", About: "the requests in it with their histories, without persons; only while the daemon is down", Read: needs(bundleExport)},
@@ -120,6 +121,28 @@ func withoutNames(text []byte) []byte {
 		}
 	}
 	return kept
+}
+
+// bundleTerminals leaves out who has paused a terminal.
+func bundleTerminals(read func() ([]byte, error)) func() ([]byte, error) {
+	return func() ([]byte, error) {
+		raw, err := read()
+		if err != nil {
+			return nil, err
+		}
+		var list struct {
+			Terminals []mqtt.TerminalInfo `json:"terminals"`
+		}
+		if err := readAnswer(raw, &list); err != nil {
+			return nil, err
+		}
+		for _, t := range list.Terminals {
+			if t.Paused != nil {
+				t.Paused.By = "(left out)"
+			}
+		}
+		return indented(list)
+	}
 }
 
 func bundleExport(cfg *config.Config) ([]byte, error) {

@@ -204,6 +204,9 @@ func terminalsWords(list []mqtt.TerminalInfo) string {
 		if !t.Active {
 			text += " (not active)"
 		}
+		if t.Paused != nil {
+			text += " (paused by " + t.Paused.By + ")"
+		}
 		parts = append(parts, text)
 	}
 	return plain(strings.Join(parts, ", "))

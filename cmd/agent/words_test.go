@@ -137,6 +137,7 @@ func TestOtherWords(t *testing.T) {
 		{rejectWords(mqtt.Reject{Topic: "t\x00", RequestID: "r1"}), "r1 on t·"},
 		{terminalsWords(nil), "none"},
 		{terminalsWords([]mqtt.TerminalInfo{{UUID: "T1", Name: "Kiosk", Active: true, QueueLength: 3}, {UUID: "T2"}}), "T1 Kiosk, T2 (not active)"},
+		{terminalsWords([]mqtt.TerminalInfo{{UUID: "T1", Active: true, Paused: &mqtt.Paused{By: "Kari"}}}), "T1 (paused by Kari)"},
 	}
 	for _, test := range tests {
 		if test.got != test.want {
