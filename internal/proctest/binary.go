@@ -3,10 +3,12 @@ package proctest
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -44,6 +46,9 @@ func (b *Binary) build() {
 	if runtime.GOOS == "windows" {
 		b.path += ".exe"
 	}
+	if b.err = lookAtSources(); b.err != nil {
+		return
+	}
 	args := append([]string{"build", "-o", b.path}, b.Flags...)
 	if b.Race {
 		args = append(args, "-race")
@@ -55,6 +60,38 @@ func (b *Binary) build() {
 	if out, err := command.CombinedOutput(); err != nil {
 		b.err = fmt.Errorf("build: %w\n%s", err, out)
 	}
+}
+
+// lookAtSources has "go test" see what the binary is made of: what it keeps of a test that passed is worth nothing once one of the files
+// that the test process itself looked at has changed, and the compiler is another process.
+func lookAtSources() error {
+	root, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			break
+		}
+		above := filepath.Dir(root)
+		if above == root {
+			return nil // run as a program by itself; nothing is kept
+		}
+		root = above
+	}
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		switch name := d.Name(); {
+		case d.IsDir() && path != root && (strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules" || name == "bin" || name == "dist"):
+			return filepath.SkipDir
+		case d.IsDir(), strings.HasSuffix(name, "_test.go"), strings.HasSuffix(name, ".md"):
+			return nil
+		}
+		_, _ = os.Stat(path) // that it was looked at is all
+		return nil
+	})
 }
 
 // Remove removes what was built, if anything was. It comes after all tests, in TestMain.
