@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"time"
 
 	"tillpost/api"
 	"tillpost/outbox"
@@ -55,6 +56,7 @@ func (l *lane) submit(r outbox.Request) {
 	conn, body := l.conn, l.body
 	l.conn, l.body = nil, nil
 	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
+		begun := time.Now()
 		orderUUID, reply := l.api.CreateOrder(ctx, conn, body)
 		if reply.Outcome == api.OutcomeBusy {
 			l.metrics.TerminalBusy(l.terminal)
@@ -62,7 +64,7 @@ func (l *lane) submit(r outbox.Request) {
 		e := l.eventOf(ctx, reply)
 		if reply.Outcome == api.OutcomeAccepted {
 			e.Type, e.OrderUUID = outbox.Accepted, orderUUID
-			l.reconciler.told(orderUUID)
+			l.reconciler.told(orderUUID, wordOf(begun))
 		}
 		return e
 	})

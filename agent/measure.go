@@ -16,6 +16,11 @@ type measure struct {
 }
 
 const (
+	// promptWord is how soon a reply comes that is measured from. What is slower came who knows how long after what it tells:
+	// it is measured from the call's begin, and after lateWord not at all.
+	promptWord = time.Second
+	lateWord   = 5 * time.Second
+
 	measureFirst = 500 * time.Millisecond
 	measureMost  = 30 * time.Second
 	// measureInFull is how many orders a list may hold that is read in full to measure its lag; a longer one is asked for
@@ -23,15 +28,28 @@ const (
 	measureInFull = 2000
 )
 
-// told notes an order that the API has just taken, and has the list's lag measured by it.
-func (c *reconciler) told(uuid string) {
+// wordOf is when the API told of what it has taken, in a call that began at begun, for measuring by it how long its look-ups lag; zero where that would mislead.
+func wordOf(begun time.Time) time.Time {
+	now := time.Now()
+	switch took := now.Sub(begun); {
+	case took <= promptWord:
+		return now
+	case took <= lateWord:
+		return begun
+	}
+	return time.Time{}
+}
+
+// told notes an order that the API has just taken, and has the list's lag measured by it, from the API's word on; zero where that
+// is not to be measured.
+func (c *reconciler) told(uuid string, word time.Time) {
 	c.evidence.told(uuid)
 	now := time.Now()
-	if !c.lags.begin(now) {
+	if word.IsZero() || !c.lags.begin(now) {
 		return
 	}
 	c.mu.Lock()
-	c.measures = append(c.measures, measure{uuid: uuid, word: now, next: now, wait: measureFirst})
+	c.measures = append(c.measures, measure{uuid: uuid, word: word, next: now, wait: measureFirst})
 	c.mu.Unlock()
 	c.nudge()
 }

@@ -21,6 +21,7 @@ func (l *lane) submitRefund(r outbox.Request) {
 	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
 		var final bool
 		var reply api.Reply
+		begun := time.Now()
 		if approving {
 			reply = l.api.RequestApproval(ctx, conn, r.OrderUUID, body)
 		} else {
@@ -32,7 +33,7 @@ func (l *lane) submitRefund(r outbox.Request) {
 		e := l.eventOf(ctx, reply)
 		if reply.Outcome == api.OutcomeAccepted {
 			e.Type, e.Final = outbox.Accepted, final
-			l.do(func() { l.look(r.Seq).word = time.Now() })
+			l.do(func() { l.look(r.Seq).word = wordOf(begun) })
 		}
 		return e
 	})
