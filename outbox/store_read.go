@@ -116,15 +116,25 @@ func (s *Store) EachOpen(ctx context.Context, terminal string, fn func(Request) 
 // Each visits all records, open and ended, by sequence, until fn returns false. As EachOpen, it reads in short
 // transactions, and fn may call the store.
 func (s *Store) Each(newestFirst bool, fn func(Request) bool) error {
-	var next uint64
 	if newestFirst {
-		next = ^uint64(0)
+		return s.Before(0, fn)
 	}
-	for {
+	return s.visit(0, false, fn)
+}
+
+// Before visits the records, open and ended, whose sequence is less than seq, the newest first, until fn returns false;
+// with 0 it visits all. Otherwise it is as Each.
+func (s *Store) Before(seq uint64, fn func(Request) bool) error {
+	return s.visit(seq-1, true, fn) // all there are, for 0
+}
+
+// visit goes through all records from a sequence on, up or down.
+func (s *Store) visit(next uint64, down bool, fn func(Request) bool) error {
+	for next > 0 || !down {
 		var list []Request
 		more := false
 		err := s.view(func(t *txn) (err error) {
-			list, more, err = t.chunk(next, newestFirst, t.requests, t.ended.all, t.ended.newest)
+			list, more, err = t.chunk(next, down, t.requests, t.ended.all, t.ended.newest)
 			return err
 		})
 		if err != nil {
@@ -134,14 +144,15 @@ func (s *Store) Each(newestFirst bool, fn func(Request) bool) error {
 			if !fn(r) {
 				return nil
 			}
-			if next = r.Seq + 1; newestFirst {
+			if next = r.Seq + 1; down {
 				next = r.Seq - 1
 			}
 		}
-		if !more || newestFirst && next == 0 {
+		if !more {
 			return nil
 		}
 	}
+	return nil
 }
 
 // chunk reads some records of buckets as one sequence, from one on, up or down; more says that there are others.
