@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -20,7 +21,14 @@ const (
 
 var lastPort atomic.Int64
 
-func init() { lastPort.Store(rand.Int64N(ports)) }
+func init() {
+	lastPort.Store(rand.Int64N(ports))
+	// At the first process that is started, package os tries once whether it can be given a handle, by a child that is born without the
+	// lock for that, with all that is open just then: a port that is being tried too. So that comes first.
+	if self, err := os.FindProcess(os.Getpid()); err == nil {
+		_ = self.Release() // it was only asked for
+	}
+}
 
 // FreeAddr is a loopback address, host:port, that is free. It is the test's until the test ends: what listens there may
 // go and come back.
