@@ -238,7 +238,7 @@ func makeUsers(t *testing.T, path, user, password string) {
 	t.Helper()
 	tool, err := exec.LookPath("mosquitto_passwd")
 	if err != nil {
-		t.Skip("mosquitto_passwd is not installed")
+		proctest.Lacks(t, "mosquitto_passwd is not installed: apt install mosquitto")
 	}
 	if out, err := exec.CommandContext(t.Context(), tool, "-b", "-c", path, user, password).CombinedOutput(); err != nil {
 		t.Fatalf("mosquitto_passwd: %v %s", err, out)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"tillpost/internal/proctest"
 	"tillpost/mqtt/mqtttest"
 )
 
@@ -59,7 +60,7 @@ func TestKeyWithPassphrase(t *testing.T) {
 	cert, key := certificate(t, time.Now().Add(90*24*time.Hour))
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
-		t.Skip("openssl is not installed")
+		proctest.Lacks(t, "openssl is not installed: apt install openssl")
 	}
 	for _, args := range [][]string{{"pkcs8", "-topk8"}, {"ec", "-aes128"}} {
 		locked := writeFile(t, "locked.pem", "", 0o600)

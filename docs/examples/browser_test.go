@@ -156,7 +156,7 @@ func browse(t *testing.T) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		lacks(t, "chromium is not installed: apt install chromium")
+		proctest.Lacks(t, "chromium is not installed: apt install chromium")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox)
 	ctx, end := context.WithTimeout(context.Background(), 2*bound)
@@ -182,7 +182,7 @@ func servePage(t *testing.T) *httptest.Server {
 		}
 	}
 	if library == "" {
-		lacks(t, "mqtt for Node.js is not installed: npm ci, in docs/examples/browser or docs/examples/javascript")
+		proctest.Lacks(t, "mqtt for Node.js is not installed: npm ci, in docs/examples/browser or docs/examples/javascript")
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServer(http.Dir("browser")))

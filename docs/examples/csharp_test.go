@@ -7,16 +7,18 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"tillpost/internal/proctest"
 )
 
 // parseCSharp parses files as C#, and gives what it says and whether they are.
 func parseCSharp(t *testing.T, files ...string) (string, bool) {
 	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
-		lacks(t, "Node.js is not installed")
+		proctest.Lacks(t, "Node.js is not installed")
 	}
 	if _, err := os.Stat("csharp/check/node_modules/web-tree-sitter"); err != nil {
-		lacks(t, "the parser of C# is not installed: npm ci, in docs/examples/csharp/check")
+		proctest.Lacks(t, "the parser of C# is not installed: npm ci, in docs/examples/csharp/check")
 	}
 	out, err := exec.CommandContext(t.Context(), "node", append([]string{"csharp/check/parse.mjs"}, files...)...).CombinedOutput()
 	return string(out), err == nil

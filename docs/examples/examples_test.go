@@ -54,17 +54,17 @@ func python(t *testing.T) []string {
 			return []string{name, "-B", "python/till.py"}
 		}
 	}
-	lacks(t, "paho-mqtt for Python is not installed: apt install python3-paho-mqtt")
+	proctest.Lacks(t, "paho-mqtt for Python is not installed: apt install python3-paho-mqtt")
 	return nil
 }
 
 func javascript(t *testing.T) []string {
 	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {
-		lacks(t, "Node.js is not installed")
+		proctest.Lacks(t, "Node.js is not installed")
 	}
 	if _, err := os.Stat("javascript/node_modules/mqtt"); err != nil {
-		lacks(t, "mqtt for Node.js is not installed: npm ci, in docs/examples/javascript")
+		proctest.Lacks(t, "mqtt for Node.js is not installed: npm ci, in docs/examples/javascript")
 	}
 	return []string{"node", "javascript/till.mjs"}
 }
@@ -72,7 +72,7 @@ func javascript(t *testing.T) []string {
 func php(t *testing.T) []string {
 	t.Helper()
 	if _, err := exec.LookPath("php"); err != nil {
-		lacks(t, "PHP is not installed: apt install php-cli")
+		proctest.Lacks(t, "PHP is not installed: apt install php-cli")
 	}
 	return []string{"php", "php/till.php"}
 }
@@ -84,15 +84,6 @@ func golang(t *testing.T) []string {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	return []string{binary}
-}
-
-// lacks skips a test for want of a tool, or fails it where all tools have to be there.
-func lacks(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("TILLPOST_TEST_TOOLS") == "required" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
 }
 
 // TestTills plays five scenes with each till.

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"reflect"
 	"testing"
+
+	"tillpost/internal/proctest"
 )
 
 const readYAML = `import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin.buffer), sys.stdout)`
@@ -47,11 +49,7 @@ func pythonWithYAML(t *testing.T) string {
 			return name
 		}
 	}
-	const lacking = "Python with PyYAML is not installed: apt install python3-yaml"
-	if os.Getenv("TILLPOST_TEST_TOOLS") == "required" {
-		t.Fatal(lacking)
-	}
-	t.Skip(lacking)
+	proctest.Lacks(t, "Python with PyYAML is not installed: apt install python3-yaml")
 	return ""
 }
 

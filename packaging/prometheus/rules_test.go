@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v2"
+
+	"tillpost/internal/proctest"
 )
 
 type rules struct {
@@ -101,10 +103,7 @@ func TestPrometheusAgrees(t *testing.T) {
 	promtool := filepath.Join("..", "..", ".tools", "promtool")
 	if _, err := os.Stat(promtool); err != nil {
 		if promtool, err = exec.LookPath("promtool"); err != nil {
-			if os.Getenv("TILLPOST_TEST_TOOLS") == "required" {
-				t.Fatal("promtool is missing, which .ci/run fetches")
-			}
-			t.Skip("promtool is missing")
+			proctest.Lacks(t, "promtool is missing: .ci/run fetches it")
 		}
 	}
 	for _, args := range [][]string{{"check", "rules", "--lint-fatal", "alerts.yml"}, {"test", "rules", "alerts_test.yml"}} {

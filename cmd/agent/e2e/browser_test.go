@@ -50,7 +50,7 @@ func newBrowser(t *testing.T) *browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		lacks(t, "chromium")
+		proctest.Lacks(t, "chromium is not installed: apt install chromium")
 	}
 	browsers <- struct{}{}
 	t.Cleanup(func() { <-browsers })
@@ -64,14 +64,6 @@ func newBrowser(t *testing.T) *browser {
 	b.first = b.newTab(allocator)
 	b.ctx = b.first.ctx
 	return b
-}
-
-func lacks(t *testing.T, tool string) {
-	t.Helper()
-	if os.Getenv("TILLPOST_TEST_TOOLS") == "required" {
-		t.Fatalf("%s is missing, which .ci/run installs", tool)
-	}
-	t.Skipf("%s is missing", tool)
 }
 
 func (b *browser) newTab(parent context.Context) *tab {
@@ -222,7 +214,7 @@ func (p *tab) accessible() {
 	p.Helper()
 	script, err := os.ReadFile(filepath.Join("axe", "node_modules", "axe-core", "axe.min.js"))
 	if err != nil {
-		lacks(p.T, "axe-core (npm ci in cmd/agent/e2e/axe)")
+		proctest.Lacks(p.T, "axe-core is not installed: npm ci, in cmd/agent/e2e/axe")
 	}
 	p.must(chromedp.Do(p.ctx, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, cdpruntime.Evaluate, cdpruntime.EvaluateParams{Expression: string(script)})

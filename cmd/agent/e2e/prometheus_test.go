@@ -22,7 +22,7 @@ func TestPrometheusAnswersRulesAndDashboard(t *testing.T) {
 	prometheus := filepath.Join("..", "..", "..", ".tools", "prometheus")
 	if _, err := os.Stat(prometheus); err != nil {
 		if prometheus, err = exec.LookPath("prometheus"); err != nil {
-			lacks(t, "prometheus")
+			proctest.Lacks(t, "prometheus is missing: .ci/run fetches it")
 		}
 	}
 	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0)})
