@@ -212,18 +212,29 @@ func (l *lane) searched(asked outbox.Request, f findings) {
 	l.apply(seq, outbox.Event{Type: outbox.NotFound, Search: result, Seen: f.seen})
 }
 
+// heldBack names the event of a call that the API did not look at: it could not be reached, or let nobody in.
+func heldBack(o api.Outcome) (t outbox.EventType, held bool) {
+	switch o {
+	case api.OutcomeRateLimited:
+		return outbox.RateLimited, true
+	case api.OutcomeUnauthorized:
+		return outbox.Unauthorized, true
+	case api.OutcomeUnavailable:
+		return outbox.Unavailable, true
+	}
+	return 0, false
+}
+
 // eventOf says in the state machine's terms what came of a call; an accepted one is for the caller to name.
 func (l *lane) eventOf(ctx context.Context, reply api.Reply) outbox.Event {
 	e := outbox.Event{RetryAfter: reply.RetryAfter}
+	if t, held := heldBack(reply.Outcome); held {
+		e.Type = t
+		return e
+	}
 	switch reply.Outcome {
 	case api.OutcomeBusy:
 		e.Type = outbox.Busy
-	case api.OutcomeRateLimited:
-		e.Type = outbox.RateLimited
-	case api.OutcomeUnauthorized:
-		e.Type = outbox.Unauthorized
-	case api.OutcomeUnavailable:
-		e.Type = outbox.Unavailable
 	case api.OutcomeRefused, api.OutcomeNotFound:
 		e.Type, e.Reason = outbox.Refused, reasonFrom(reply)
 		if reply.HTTPStatus == 403 && l.listForbidden(ctx) {

@@ -53,14 +53,18 @@ func (f *flaky) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.R
 // onFlaky gives the next start of a world's agent a flaky outbox.
 func onFlaky(w *world) *flaky {
 	f := &flaky{}
+	w.restartOn(func(s agent.Outbox) agent.Outbox { f.Outbox = s; return f })
+	return f
+}
+
+// restartOn gives the next starts of a world's agent an outbox that stands before the real one.
+func (w *world) restartOn(before func(agent.Outbox) agent.Outbox) {
 	w.stop()
 	w.store = func(o outbox.Options) (agent.Outbox, error) {
 		s, err := outbox.Open(w.dir+"/outbox.db", o)
-		f.Outbox = s
-		return f, err
+		return before(s), err
 	}
 	w.start()
-	return f
 }
 
 // times has the first events of some types written, and their callers told that it may have failed.

@@ -61,13 +61,7 @@ func progress(w *world) error {
 
 func onHanging(w *world) *hanging {
 	h := &hanging{}
-	w.stop()
-	w.store = func(o outbox.Options) (agent.Outbox, error) {
-		s, err := outbox.Open(w.dir+"/outbox.db", o)
-		h.Outbox = s
-		return h, err
-	}
-	w.start()
+	w.restartOn(func(s agent.Outbox) agent.Outbox { h.Outbox = s; return h })
 	return h
 }
 

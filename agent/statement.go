@@ -52,16 +52,10 @@ func (l *lane) readStatement(ctx context.Context, uuid string) statement {
 
 // fails says why nothing was read.
 func (s statement) fails(reply api.Reply) statement {
-	e := outbox.Event{Type: outbox.Ambiguous}
-	switch reply.Outcome {
-	case api.OutcomeUnavailable:
-		e.Type = outbox.Unavailable
-	case api.OutcomeUnauthorized:
-		e.Type = outbox.Unauthorized
-	case api.OutcomeRateLimited:
-		e.Type = outbox.RateLimited
+	e := outbox.Event{Type: outbox.Ambiguous, RetryAfter: reply.RetryAfter}
+	if t, held := heldBack(reply.Outcome); held {
+		e.Type = t
 	}
-	e.RetryAfter = reply.RetryAfter
 	return statement{begun: s.begun, failed: e, code: waitingCode(reply)}
 }
 

@@ -170,3 +170,5 @@ func anyRefundEvent(rnd *rand.Rand, seq uint64, at time.Duration) outbox.Event {
 	}
 	return e
 }
+
+func oneOf[T any](rnd *rand.Rand, list ...T) T { return list[rnd.IntN(len(list))] }

@@ -386,7 +386,8 @@ func anyEvent(rnd *rand.Rand, seq uint64, at time.Duration) outbox.Event {
 	e.ListLag, e.BooksLag = time.Duration(rnd.IntN(2))*time.Second, time.Duration(rnd.IntN(2))*time.Second
 	e.Seen = outbox.Seen{Begun: e.At, Answered: e.At, Broken: rnd.IntN(8) == 0}
 	e.Order = outbox.OrderSeen{
-		Details: outbox.DetailsSeen(rnd.IntN(4)), References: outbox.ReferencesSeen(rnd.IntN(4)), //nolint:gosec // small
+		Details:     oneOf(rnd, outbox.DetailsUnread, outbox.DetailsRead, outbox.DetailsNotOurs, outbox.DetailsMissing),
+		References:  oneOf(rnd, outbox.ReferencesNull, outbox.ReferencesMarked, outbox.ReferencesOwn, outbox.ReferencesOther),
 		AmountKnown: rnd.IntN(2) == 0, AmountFits: rnd.IntN(2) == 0, Known: rnd.IntN(2) == 0,
 	}
 	if rnd.IntN(2) == 0 {
