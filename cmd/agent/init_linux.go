@@ -71,8 +71,8 @@ func (s systemService) enable(out io.Writer) error {
 		_, err := fmt.Fprintf(out, "\nall is well; start it with: tillpost run --config %s\n", s.path)
 		return err
 	}
-	if text, err := exec.Command("systemctl", "enable", "--now", "tillpost.service").CombinedOutput(); err != nil { //nolint:noctx // it has a time limit of its own
-		return fmt.Errorf("all is well, but the service could not be started: systemctl enable --now tillpost: %s", oneLine(string(text)))
+	if err := systemctl("enable", "--now", "tillpost.service"); err != nil {
+		return fmt.Errorf("all is well, but the service could not be started: %w", err)
 	}
 	_, err := fmt.Fprintln(out, "\ntillpost runs, and starts with each boot; try a terminal with: sudo -u tillpost tillpost try TERMINAL")
 	return err

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/user"
 	"strings"
+	"time"
 
 	"github.com/kardianos/service"
 
@@ -91,8 +93,11 @@ func (m serviceManager) uninstall() error {
 	return errors.Join(systemctl("stop", "tillpost.service"), m.Uninstall())
 }
 
+// systemctl waits as long as a unit may take to start or to stop.
 func systemctl(args ...string) error {
-	text, err := exec.Command("systemctl", args...).CombinedOutput() //nolint:noctx // it has a time limit of its own
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	text, err := exec.CommandContext(ctx, "systemctl", args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("systemctl %s: %s", strings.Join(args, " "), oneLine(string(text)+"\n"+err.Error()))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -97,7 +98,9 @@ func grant() error {
 		return fmt.Errorf("make the folder of configuration and outbox: %w", err)
 	}
 	// By numbers: the names of the system and of the administrators are translated.
-	text, err := exec.Command("icacls", folder, "/inheritance:r", "/grant:r", "*S-1-5-18:(OI)(CI)F", "*S-1-5-32-544:(OI)(CI)F", //nolint:noctx // it ends by itself
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	text, err := exec.CommandContext(ctx, "icacls", folder, "/inheritance:r", "/grant:r", "*S-1-5-18:(OI)(CI)F", "*S-1-5-32-544:(OI)(CI)F",
 		serviceAccount+":(OI)(CI)M").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("give %s to the service: %s", folder, oneLine(string(text)+"\n"+err.Error()))
