@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -98,11 +97,8 @@ func Accept(ctx context.Context, store *outbox.Store, cfg *config.Config, list [
 			}
 		}
 	}
-	raw, err := json.Marshal(journal[max(0, len(journal)-acceptedMost):])
-	if err != nil {
-		return err
-	}
-	if err := store.PutBlob(ctx, acceptedBlob, raw); err != nil { // first: what is accepted is never without a name
+	kept := journal[max(0, len(journal)-acceptedMost):]
+	if err := keep(ctx, store, acceptedBlob, kept); err != nil { // first: what is accepted is never without a name
 		return err
 	}
 	if err := store.AcceptRollback(ctx); err != nil {
@@ -124,14 +120,7 @@ func rebind(ctx context.Context, store *outbox.Store, cfg *config.Config) error 
 
 // Accepted is the journal of what was accepted, oldest first.
 func Accepted(store Readable) (list []Acceptance, err error) {
-	raw, err := store.GetBlob(acceptedBlob)
-	if errors.Is(err, outbox.ErrNotFound) {
-		return nil, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, &list)
-	}
-	if err != nil {
+	if list, err = recalled[[]Acceptance](store, acceptedBlob); err != nil {
 		return nil, fmt.Errorf("the journal of what was accepted can't be read: %w", err)
 	}
 	return list, nil

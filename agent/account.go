@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -104,7 +103,7 @@ func (a *Agent) sameAccount(ctx context.Context, list []api.Terminal) bool {
 	if len(owners) == 0 {
 		return true // it does not tell
 	}
-	known, err := a.owners()
+	known, err := recalled[map[string]string](a.store, ownersBlob)
 	if err != nil {
 		a.log.Warn("it can't be told whether the terminals belong to the same organisation as before", "err", err)
 		return true
@@ -119,26 +118,10 @@ func (a *Agent) sameAccount(ctx context.Context, list []api.Terminal) bool {
 			owners[uuid] = organization
 		}
 	}
-	raw, err := json.Marshal(owners)
-	if err == nil {
-		err = a.store.PutBlob(ctx, ownersBlob, raw)
-	}
-	if err != nil && ctx.Err() == nil {
+	if err := keep(ctx, a.store, ownersBlob, owners); err != nil && ctx.Err() == nil {
 		a.log.Warn("the terminals' organisations could not be kept on disk", "err", err)
 	}
 	return true
-}
-
-func (a *Agent) owners() (map[string]string, error) {
-	raw, err := a.store.GetBlob(ownersBlob)
-	if errors.Is(err, outbox.ErrNotFound) {
-		return nil, nil
-	}
-	var known map[string]string
-	if err == nil {
-		err = json.Unmarshal(raw, &known)
-	}
-	return known, err
 }
 
 // otherOwner says what tells that a list is another account's, "" if nothing does.

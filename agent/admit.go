@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -136,15 +135,11 @@ type earlyCancels struct {
 func (c *earlyCancels) key(terminal, id string) string { return terminal + "/" + id }
 
 func (c *earlyCancels) load() error {
-	raw, err := c.store.GetBlob(earlyBlob)
-	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
-		return err
+	set, err := recalled[map[string]outbox.Instant](c.store, earlyBlob)
+	if c.set = set; set == nil {
+		c.set = map[string]outbox.Instant{}
 	}
-	c.set = map[string]outbox.Instant{}
-	if len(raw) == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(raw, &c.set); err != nil {
+	if err != nil {
 		return fmt.Errorf("the remembered cancels can't be read: %w", err)
 	}
 	return nil
@@ -158,9 +153,7 @@ func (c *earlyCancels) remember(ctx context.Context, terminal, id string, now ou
 	if len(c.set) < earlyMost {
 		c.set[c.key(terminal, id)] = now
 	}
-	if raw, err := json.Marshal(c.set); err == nil {
-		_ = c.store.PutBlob(ctx, earlyBlob, raw) // a full disk costs the memory over a restart, no more
-	}
+	_ = keep(ctx, c.store, earlyBlob, c.set) // a full disk costs the memory over a restart, no more
 }
 
 func (c *earlyCancels) over(at, now outbox.Instant) bool {

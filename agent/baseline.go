@@ -48,8 +48,6 @@ func (b *baseline) hasHash(h uint64) bool {
 // before tells whether the list had been read before a submission for sure.
 func (b *baseline) before(submitted outbox.Instant) bool { return b != nil && before(b.at, submitted) }
 
-func (b *baseline) add(uuid string) { b.hashes = append(b.hashes, hashUUID(uuid)) }
-
 func (b *baseline) sort() {
 	slices.Sort(b.hashes)
 	b.hashes = slices.Compact(b.hashes)

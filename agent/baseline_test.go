@@ -16,7 +16,7 @@ func TestBaselineIsKeptOrLeftAside(t *testing.T) {
 	}
 	b := &baseline{at: outbox.Instant{Wall: 1000, Known: true, Boot: "one", Mono: time.Second}}
 	for _, uuid := range []string{"ODR2", "ODR1", "ODR2"} {
-		b.add(uuid)
+		b.hashes = append(b.hashes, hashUUID(uuid))
 	}
 	b.sort()
 	if err := b.save(path); err != nil {

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
 	"time"
 
@@ -44,19 +43,6 @@ const endingsBlob = "statuses"
 type keptEndings struct {
 	Through mqtt.SettledThrough `json:"through"`
 	Cleared int64               `json:"cleared"`
-}
-
-// load takes up what a former process kept.
-func (e *endings) load(raw []byte) error {
-	var k keptEndings
-	if len(raw) == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(raw, &k); err != nil {
-		return err
-	}
-	e.through, e.cleared = e.through.Join(k.Through), k.Cleared
-	return nil
 }
 
 // note takes a durable change.
@@ -280,14 +266,12 @@ func (p *publisher) endingsLowered() bool {
 
 // loadEndings takes up what a former process kept of the bounds.
 func (p *publisher) loadEndings() error {
-	raw, err := p.store.GetBlob(endingsBlob)
-	if errors.Is(err, outbox.ErrNotFound) {
-		return nil
-	}
+	kept, err := recalled[keptEndings](p.store, endingsBlob)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.endings.load(raw)
+	p.endings.through, p.endings.cleared = p.endings.through.Join(kept.Through), kept.Cleared
+	return nil
 }

@@ -2,13 +2,9 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
-
-	"tillpost/outbox"
 )
 
 // lagsBlob is where it is kept how long the API took to show what it had told.
@@ -32,7 +28,7 @@ type lags struct {
 	store Outbox
 	log   *slog.Logger
 
-	// first is called once the list's lag is measured for the first time: what waits for it need not wait so long.
+	// first is called once a lag is measured for the first time: what waits for it need not wait so long.
 	first func()
 
 	mu   sync.Mutex
@@ -50,16 +46,11 @@ type keptLags struct {
 }
 
 func newLags(store Outbox, log *slog.Logger) *lags {
-	l := &lags{store: store, log: log}
-	raw, err := store.GetBlob(lagsBlob)
-	if err == nil && len(raw) > 0 {
-		err = json.Unmarshal(raw, &l.kept)
-	}
-	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
+	kept, err := recalled[keptLags](store, lagsBlob)
+	if err != nil {
 		log.Warn("started without the measured lags of the API's look-ups; they are measured again", "err", err)
-		l.kept = keptLags{}
 	}
-	return l
+	return &lags{store: store, log: log, kept: kept}
 }
 
 // list is the list's lag, 0 while none was measured. One that is being measured and is longer already counts.
@@ -137,12 +128,9 @@ func (l *lags) keep(ctx context.Context, took time.Duration, of func(*keptLags) 
 		return
 	}
 	*kept = max(took, leastLag).Milliseconds()
-	raw, err := json.Marshal(l.kept)
+	all := l.kept
 	l.mu.Unlock()
-	if err == nil {
-		err = l.store.PutBlob(ctx, lagsBlob, raw)
-	}
-	if err != nil && ctx.Err() == nil {
+	if err := keep(ctx, l.store, lagsBlob, all); err != nil && ctx.Err() == nil {
 		l.log.Warn("a measured lag could not be kept on disk; it is measured again after a restart", "err", err)
 	}
 }

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -80,7 +79,7 @@ func (a *Agent) unknown(name, found string) {
 	ctx := a.lanes.ctx
 	a.strange.Lock()
 	defer a.strange.Unlock()
-	known, err := a.strangers()
+	known, err := recalled[[]string](a.store, strangersBlob)
 	if err != nil {
 		a.log.Warn("what is not known could not be read; it is told of anew", "err", err)
 	}
@@ -93,26 +92,7 @@ func (a *Agent) unknown(name, found string) {
 		a.olderThan(found)
 	}
 	known = append(known, name)
-	if err := a.keepStrangers(ctx, known[max(0, len(known)-strangersMost):]); err != nil && ctx.Err() == nil {
+	if err := keep(ctx, a.store, strangersBlob, known[max(0, len(known)-strangersMost):]); err != nil && ctx.Err() == nil {
 		a.log.Warn("what is not known could not be kept; it is told of anew after a restart", "err", err)
 	}
-}
-
-func (a *Agent) strangers() (known []string, err error) {
-	raw, err := a.store.GetBlob(strangersBlob)
-	if errors.Is(err, outbox.ErrNotFound) {
-		return nil, nil
-	}
-	if err == nil && len(raw) > 0 {
-		err = json.Unmarshal(raw, &known)
-	}
-	return known, err
-}
-
-func (a *Agent) keepStrangers(ctx context.Context, known []string) error {
-	raw, err := json.Marshal(known)
-	if err != nil {
-		return err
-	}
-	return a.store.PutBlob(ctx, strangersBlob, raw)
 }

@@ -3,15 +3,12 @@ package agent
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"tillpost/api"
 	"tillpost/mqtt"
-	"tillpost/outbox"
 )
 
 const (
@@ -70,23 +67,12 @@ func (a *Agent) keepGained(ctx context.Context, orderUUIDs []string) error {
 	if len(kept) > gainedMost {
 		kept = kept[len(kept)-gainedMost:]
 	}
-	raw, err := json.Marshal(kept)
-	if err != nil {
-		return err
-	}
-	return a.store.PutBlob(ctx, gainedBlob, raw)
+	return keep(ctx, a.store, gainedBlob, kept)
 }
 
 func (a *Agent) gainedOrders() ([]gainedOrder, error) {
-	raw, err := a.store.GetBlob(gainedBlob)
-	if errors.Is(err, outbox.ErrNotFound) || err == nil && len(raw) == 0 {
-		return nil, nil
-	}
+	list, err := recalled[[]gainedOrder](a.store, gainedBlob)
 	if err != nil {
-		return nil, err
-	}
-	var list []gainedOrder
-	if err := json.Unmarshal(raw, &list); err != nil {
 		return nil, fmt.Errorf("the kept orders of the API's list can't be read: %w", err)
 	}
 	return list, nil

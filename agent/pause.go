@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -37,14 +36,8 @@ type pauseWord struct {
 
 // load takes up what was kept; nothing kept is no error.
 func (p *pauses) load() error {
-	raw, err := p.store.GetBlob(pausedBlob)
-	if errors.Is(err, outbox.ErrNotFound) || err == nil && len(raw) == 0 {
-		return nil
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, &p.words)
-	}
-	if err != nil {
+	var err error
+	if p.words, err = recalled[map[string]pauseWord](p.store, pausedBlob); err != nil {
 		return fmt.Errorf("which terminals are paused can't be read from the outbox: %w", err)
 	}
 	return nil
@@ -75,11 +68,7 @@ func (p *pauses) say(ctx context.Context, terminal string, word pauseWord) error
 		words = map[string]pauseWord{}
 	}
 	words[terminal] = word
-	raw, err := json.Marshal(words)
-	if err != nil {
-		return err
-	}
-	if err := p.store.PutBlob(ctx, pausedBlob, raw); err != nil {
+	if err := keep(ctx, p.store, pausedBlob, words); err != nil {
 		return err
 	}
 	p.mu.Lock()

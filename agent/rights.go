@@ -2,14 +2,12 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
 	"tillpost/api"
-	"tillpost/outbox"
 )
 
 // What it takes to establish that an optional operation (11 to 13) is not ours to use: rounds that brought nothing but
@@ -145,16 +143,11 @@ type keptRights struct {
 }
 
 func newRights(store Outbox, token func() string, log *slog.Logger) *rights {
-	r := &rights{store: store, token: token, log: log}
-	raw, err := store.GetBlob(rightsBlob)
-	if err == nil && len(raw) > 0 {
-		err = json.Unmarshal(raw, &r.kept)
-	}
-	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
+	kept, err := recalled[keptRights](store, rightsBlob)
+	if err != nil {
 		log.Warn("started without what is known of the API's look-ups; it is found out again", "err", err)
-		r.kept = keptRights{}
 	}
-	return r
+	return &rights{store: store, token: token, log: log, kept: kept}
 }
 
 // saw takes the reply to one use.
@@ -184,7 +177,7 @@ func (r *rights) note(ctx context.Context, l lookup, kind answerKind) {
 	was := r.kept.By[l].NotOurs
 	changed := r.kept.By[l].saw(kind, time.Now())
 	is := r.kept.By[l].NotOurs
-	raw, err := json.Marshal(r.kept)
+	all := r.kept
 	r.mu.Unlock()
 	switch {
 	case is && !was:
@@ -195,10 +188,7 @@ func (r *rights) note(ctx context.Context, l lookup, kind answerKind) {
 	if !changed {
 		return
 	}
-	if err == nil {
-		err = r.store.PutBlob(ctx, rightsBlob, raw)
-	}
-	if err != nil && ctx.Err() == nil {
+	if err := keep(ctx, r.store, rightsBlob, all); err != nil && ctx.Err() == nil {
 		r.log.Warn("what is known of the API's look-ups could not be kept on disk; it is found out again after a restart", "err", err)
 	}
 }
