@@ -238,10 +238,9 @@ func (p *page) open(address, broker string) {
 	p.do("opening the page", chromedp.Navigate(address), chromedp.SetValue(chromedp.CSS(`[name=broker]`), broker), chromedp.Click(chromedp.CSS("#connect")))
 }
 
-// TestPage is a sale in a browser: the page is reloaded while the customer has not paid yet, and again while the money goes
-// back, and pays once.
-func TestPage(t *testing.T) {
-	t.Parallel()
+// connectedPage is the page in a browser, connected to a shop whose customer comes later.
+func connectedPage(t *testing.T) (*page, *webShop) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("a browser takes a while")
 	}
@@ -253,6 +252,14 @@ func TestPage(t *testing.T) {
 	}
 	p.open(server.URL, s.url)
 	p.shows(`#line[data-connected=yes]`)
+	return p, s
+}
+
+// TestPage is a sale in a browser: the page is reloaded while the customer has not paid yet, and again while the money goes
+// back, and pays once.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	p, s := connectedPage(t)
 	p.do("paying", chromedp.Click(chromedp.CSS("#pay")))
 	p.shows(`#order[data-state=awaiting_customer]`)
 	id := p.attribute("#order", "data-request")
@@ -282,17 +289,7 @@ func TestPage(t *testing.T) {
 // TestPageOverRestart: tillpost is gone while the customer pays. The page waits, and shows the end when it is back.
 func TestPageOverRestart(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("a browser takes a while")
-	}
-	p := &page{t, browse(t)}
-	server := servePage(t)
-	s := openWebShop(t, fmt.Sprintf("%q", server.URL))
-	if err := s.sim.SetNextCustomers(terminal, simulator.WalkAway()); err != nil {
-		t.Fatal(err)
-	}
-	p.open(server.URL, s.url)
-	p.shows(`#line[data-connected=yes]`)
+	p, s := connectedPage(t)
 	p.do("paying, twice in a hurry", chromedp.Click(chromedp.CSS("#pay")), chromedp.Evaluate[chromedp.Void](`document.querySelector('#sale').requestSubmit()`))
 	p.shows(`#order[data-state=awaiting_customer]`)
 	s.stop()
