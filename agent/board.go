@@ -13,7 +13,7 @@ import (
 const boardPace = 250 * time.Millisecond
 
 // board tells the pages of what is not told as it happens: the agent and the terminals, once they differ from what was
-// told last. Requests and displays go to events by themselves.
+// told last. Requests and displays go to events by themselves. While no page is open, nothing is looked at.
 type board struct {
 	events    *monitor.Events
 	agent     func() agentView
@@ -24,7 +24,8 @@ type board struct {
 
 // makeBoard makes what the pages follow, of an agent whose publisher stands.
 func (a *Agent) makeBoard() {
-	a.board = &board{events: monitor.NewEvents(), agent: a.agentView, terminals: a.Terminals, wake: make(chan struct{}, 1)}
+	a.board = &board{agent: a.agentView, terminals: a.Terminals, wake: make(chan struct{}, 1)}
+	a.board.events = monitor.NewEvents(a.board.touch)
 	a.publish.events, a.publish.board = a.board.events, a.board
 	a.reach = newConnections(func() time.Time { return a.clock.Now().Time() }, a.board.touch)
 }
@@ -48,6 +49,9 @@ func (b *board) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-b.wake:
+		}
+		if !b.events.Followed() { // who joins has a look taken
+			continue
 		}
 		b.look(&toldAgent, told)
 		if !sleep(ctx, boardPace) {

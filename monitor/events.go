@@ -34,6 +34,7 @@ const (
 type Events struct {
 	prefix string // tells the ids of this process from those of an earlier one
 	now    func() time.Time
+	joined func()
 
 	mu      sync.Mutex
 	kept    []event // oldest first, without a gap
@@ -59,10 +60,11 @@ type reader struct {
 	caught bool          // it was up to date once, so that it can fall behind
 }
 
-// NewEvents makes the events of one process.
-func NewEvents() *Events {
+// NewEvents makes the events of one process. joined is called, without blocking, when somebody begins to follow them; it may
+// be nil.
+func NewEvents(joined func()) *Events {
 	return &Events{
-		prefix: strconv.FormatInt(time.Now().UnixNano(), 36) + "-", now: time.Now,
+		prefix: strconv.FormatInt(time.Now().UnixNano(), 36) + "-", now: time.Now, joined: joined,
 		readers: map[*reader]struct{}{},
 	}
 }
@@ -85,6 +87,13 @@ func (e *Events) Publish(name, terminal string, data []byte) {
 		default:
 		}
 	}
+}
+
+// Followed reports whether anybody follows the events now.
+func (e *Events) Followed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.readers) > 0
 }
 
 // trim forgets what nobody needs: all but the newest events, unless a reader that keeps up has yet to see them.
@@ -119,6 +128,9 @@ func (e *Events) join(lastEventID string) (r *reader, resumed bool) {
 	}
 	e.readers[r] = struct{}{}
 	r.news <- struct{}{}
+	if e.joined != nil {
+		e.joined()
+	}
 	return r, resumed
 }
 

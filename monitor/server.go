@@ -86,7 +86,7 @@ func NewServer(opts ServerOptions) (*Server, error) {
 		opts.MaxConnections = defaultMaxConns
 	}
 	if opts.Events == nil {
-		opts.Events = NewEvents()
+		opts.Events = NewEvents(nil)
 	}
 	s := &Server{opts: opts, turn: make(chan struct{}, 1)}
 	names := append([]string{host}, opts.Hosts...)
