@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -18,10 +19,13 @@ import (
 //	2  kind               6  reserved, zero         52 terminal, id, length of instants, instants, JSON
 //	3  length of terminal 8  CRC-32C, big-endian
 //
+// A request that was moved to another lane has format version 2, and the number that orders it there, 8 bytes big-endian,
+// between id and instants: a build that knows nothing of it refuses the outbox, and does not send it at the first terminal.
 // The checksum covers the record's sequence and everything but itself, so that a record under another's key is damage
 // too. A tombstone has no JSON. Bodies are kept apart, so that a change of state does not write them again.
 const (
 	recordVersion = 1
+	movedVersion  = 2
 	headerLen     = 52
 	bodyHeaderLen = 8
 
@@ -30,6 +34,8 @@ const (
 	flagParked = 1 << 3
 	// flagFinished: Finished is among the instants.
 	flagFinished = 1 << 2
+	// flagMoved: the record has movedVersion.
+	flagMoved = 1 << 4
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -59,6 +65,7 @@ type header struct {
 	digest   [32]byte
 	terminal []byte
 	id       []byte
+	moved    uint64
 	rest     []byte
 }
 
@@ -70,11 +77,14 @@ func (h header) inQueue() bool {
 	return h.kind.Laned() && h.state == StateQueued && h.flags&flagParked == 0
 }
 
+// turn is Request.Turn.
+func (h header) turn(seq uint64) uint64 { return cmp.Or(h.moved, seq) }
+
 // request gives what a header alone knows.
 func (h header) request(seq uint64) Request {
 	return Request{
 		Seq: seq, ID: string(h.id), Kind: h.kind, Terminal: string(h.terminal), State: h.state,
-		Revision: h.revision, Digest: h.digest,
+		Revision: h.revision, Digest: h.digest, Moved: h.moved,
 	}
 }
 
@@ -93,11 +103,17 @@ func encodeRecord(r Request) ([]byte, error) {
 	if r.Finished != nil {
 		flags |= flagFinished
 	}
+	if r.Moved != 0 {
+		flags |= flagMoved
+	}
 	instants := encodeInstants(&r)
 	buf := bytes.NewBuffer(make([]byte, 0, 768))
 	buf.Write(make([]byte, headerLen))
 	buf.WriteString(r.Terminal)
 	buf.WriteString(r.ID)
+	if r.Moved != 0 {
+		buf.Write(seqKey(r.Moved))
+	}
 	buf.Write(binary.AppendUvarint(nil, uint64(len(instants))))
 	buf.Write(instants)
 	enc := json.NewEncoder(buf)
@@ -110,8 +126,10 @@ func encodeRecord(r Request) ([]byte, error) {
 	return b, nil
 }
 
-// encodeTomb gives what outlives a pruned request: enough that its id is never run again.
+// encodeTomb gives what outlives a pruned request: enough that its id is never run again. Its terminal is that of its arrival,
+// by which a repetition is known.
 func encodeTomb(r Request) []byte {
+	r.Terminal = r.Arrival()
 	b := make([]byte, headerLen, headerLen+len(r.Terminal)+len(r.ID))
 	b = append(append(b, r.Terminal...), r.ID...)
 	fillHeader(b, r, flagTomb)
@@ -132,7 +150,11 @@ func storable(r Request) error {
 }
 
 func fillHeader(b []byte, r Request, flags byte) {
-	b[0], b[1], b[2], b[3], b[4], b[5] = recordVersion, byte(r.State), byte(r.Kind), byte(len(r.Terminal)), byte(len(r.ID)), flags
+	version := byte(recordVersion)
+	if flags&flagMoved != 0 {
+		version = movedVersion
+	}
+	b[0], b[1], b[2], b[3], b[4], b[5] = version, byte(r.State), byte(r.Kind), byte(len(r.Terminal)), byte(len(r.ID)), flags
 	binary.BigEndian.PutUint64(b[12:], r.Revision)
 	copy(b[20:], r.Digest[:])
 	binary.BigEndian.PutUint32(b[8:], recordSum(r.Seq, b))
@@ -154,7 +176,7 @@ func decodeHeader(seq uint64, b []byte) (header, error) {
 	if len(b) == 0 {
 		return header{}, errRecordShort
 	}
-	if b[0] > recordVersion {
+	if b[0] > movedVersion {
 		return header{}, newerError{"record format", b[0]}
 	}
 	if len(b) < headerLen {
@@ -163,8 +185,11 @@ func decodeHeader(seq uint64, b []byte) (header, error) {
 	if binary.BigEndian.Uint32(b[8:]) != recordSum(seq, b) {
 		return header{}, errRecordChecksum
 	}
-	nt, ni := int(b[3]), int(b[4])
-	if b[0] != recordVersion || nt == 0 || ni == 0 || len(b) < headerLen+nt+ni {
+	nt, ni, nm := int(b[3]), int(b[4]), 0
+	if b[0] == movedVersion {
+		nm = 8
+	}
+	if b[0] == 0 || (b[5]&flagMoved != 0) != (nm > 0) || nt == 0 || ni == 0 || len(b) < headerLen+nt+ni+nm {
 		return header{}, errRecordShape
 	}
 	if _, known := stateNames[State(b[1])]; !known {
@@ -178,6 +203,12 @@ func decodeHeader(seq uint64, b []byte) (header, error) {
 	h.terminal = b[headerLen : headerLen+nt]
 	h.id = b[headerLen+nt : headerLen+nt+ni]
 	h.rest = b[headerLen+nt+ni:]
+	if nm > 0 {
+		h.moved, h.rest = binary.BigEndian.Uint64(h.rest), h.rest[nm:]
+		if h.moved == 0 {
+			return header{}, errRecordShape
+		}
+	}
 	return h, nil
 }
 

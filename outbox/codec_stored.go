@@ -18,6 +18,7 @@ type (
 
 		ID       *hidden `json:"id,omitempty"`
 		Terminal *hidden `json:"t,omitempty"`
+		Moved    *hidden `json:"mv,omitempty"`
 		Revision *hidden `json:"r,omitempty"`
 		Digest   *hidden `json:"d,omitempty"`
 		Accepted *hidden `json:"acc,omitempty"`

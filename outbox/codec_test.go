@@ -41,7 +41,10 @@ func anyRequest() *rapid.Generator[outbox.Request] {
 			OrderUUID: text.Draw(t, "uuid"), Attempts: rapid.Int().Draw(t, "attempts"), Fresh: rapid.Bool().Draw(t, "fresh"),
 			Busy: rapid.Int().Draw(t, "busy"), CancelWanted: rapid.Bool().Draw(t, "cw"), CancelReason: text.Draw(t, "cr"),
 			Resent: rapid.Bool().Draw(t, "re"), Late: rapid.Bool().Draw(t, "late"), Alarmed: rapid.Bool().Draw(t, "al"),
-			Folded: rapid.Int().Draw(t, "folded"),
+			Folded: rapid.Int().Draw(t, "folded"), Unsent: rapid.Int().Draw(t, "unsent"),
+		}
+		if rapid.Bool().Draw(t, "moved") {
+			r.Moved, r.Earlier = rapid.Uint64Min(1).Draw(t, "turn"), []string{name.Draw(t, "earlier")}
 		}
 		copy(r.Digest[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "digest"))
 		if rapid.Bool().Draw(t, "finished") {
@@ -61,7 +64,7 @@ func anyRequest() *rapid.Generator[outbox.Request] {
 		}
 		for range rapid.IntRange(0, 5).Draw(t, "hist") {
 			r.History = append(r.History, outbox.Entry{Revision: rapid.Uint64().Draw(t, "hr"), At: anyInstant().Draw(t, "hat"),
-				State: outbox.State(rapid.IntRange(1, 16).Draw(t, "hs")), Event: text.Draw(t, "he"), Code: text.Draw(t, "hc"), By: text.Draw(t, "hb")})
+				State: outbox.State(rapid.IntRange(1, 16).Draw(t, "hs")), Event: text.Draw(t, "he"), Code: text.Draw(t, "hc"), By: text.Draw(t, "hb"), To: text.Draw(t, "ht")})
 		}
 		return r
 	})

@@ -62,6 +62,8 @@ const (
 	// HintRead: the order that a callback named, OrderUUID, was asked for; Order says what was seen of it, Status how it
 	// stands.
 	HintRead
+	// Moved: a person puts it at the end of another terminal's queue; To and By are set.
+	Moved
 
 	// added stands in the journal for the acceptance itself.
 	added EventType = 0
@@ -72,7 +74,7 @@ var eventNames = [...]string{
 	Unauthorized: "Unauthorized", Refused: "Refused", Ambiguous: "Ambiguous", StatusSeen: "StatusSeen", Found: "Found",
 	NotFound: "NotFound", CallbackSeen: "CallbackSeen", CancelWanted: "CancelWanted", ResendWanted: "ResendWanted",
 	CheckWanted: "CheckWanted", Resolved: "Resolved", Expired: "Expired", CustomerTimeout: "CustomerTimeout",
-	DoubtTimeout: "DoubtTimeout", Restarted: "Restarted", BooksSeen: "BooksSeen", TargetSeen: "TargetSeen", HintRead: "HintRead",
+	DoubtTimeout: "DoubtTimeout", Restarted: "Restarted", BooksSeen: "BooksSeen", TargetSeen: "TargetSeen", HintRead: "HintRead", Moved: "Moved",
 }
 
 // EventTypes lists all event types.
@@ -202,7 +204,13 @@ type Event struct {
 	RetryAfter time.Duration
 	Resolution Resolution
 	By         string
-	Timer      Timer
+	// To is the terminal that a request moves to, and Number what orders it there, filled in by the Store.
+	To     string
+	Number uint64
+	// Lane is the terminal in whose lane it happened. A request that was moved away since is not changed by it: ErrMoved.
+	// "" stands for any.
+	Lane  string
+	Timer Timer
 	// Final: the API's answer already is the end (a reversal's 200).
 	Final bool
 	// Target is the state of the request that this one is about.

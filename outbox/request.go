@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -8,13 +9,17 @@ import (
 // Request is one accepted request with all that is known of it. It is a value: Step returns a changed copy, and no two
 // copies share a slice that either may write to.
 type Request struct {
-	// Seq is the acceptance sequence, from 1. It orders a lane; clocks never do.
+	// Seq is the acceptance sequence, from 1. It orders a lane, but for what was moved to it; clocks never do.
 	Seq uint64 `json:"-"`
 	// ID is the till's requestId, unique for ever.
 	ID       string `json:"id"`
 	Kind     Kind   `json:"-"`
 	Terminal string `json:"t"`
-	State    State  `json:"-"`
+	// Earlier are the terminals that it was moved away from, that of its arrival first: it is told of on their topics too.
+	Earlier []string `json:"te,omitempty"`
+	// Moved is the number that the last move took of those for Seq, 0 if it was never moved. In a lane it stands for Seq.
+	Moved uint64 `json:"mv,omitempty"`
+	State State  `json:"-"`
 	// Revision grows by one with each durable change.
 	Revision uint64 `json:"r"`
 	// Digest is that of kind, terminal and JSON value: it tells a repeat from a conflict.
@@ -59,8 +64,9 @@ type Request struct {
 	FurtherPaid []string `json:"fp,omitempty"`
 	// Submissions are the marks under which this request may have reached the API, oldest first.
 	Submissions []Submission `json:"sub,omitempty"`
-	// Attempts counts the times a submission was started.
+	// Attempts counts the times a submission was started, Unsent those of them of which not a byte left.
 	Attempts int `json:"n,omitempty"`
+	Unsent   int `json:"un,omitempty"`
 	// Fresh says that the next submission takes a new mark, because a person chose to send again.
 	Fresh bool `json:"fr,omitempty"`
 	// Busy counts the "terminal is busy" answers in a row to the last submission, BusyAt is when the last one came. While
@@ -129,8 +135,10 @@ type Entry struct {
 	State    State   `json:"s"`
 	Event    string  `json:"e"`
 	Code     string  `json:"c,omitempty"`
-	// By names the person behind a resolution.
+	// By names the person behind a resolution or a move.
 	By string `json:"by,omitempty"`
+	// To is the terminal that it moved to.
+	To string `json:"to,omitempty"`
 }
 
 // Mark is the mark of the latest submission, "" before the first.
@@ -172,12 +180,32 @@ func (r Request) LiveFor(at Instant) (left time.Duration, ok bool) {
 // InQueue tells whether a request waits for its turn in its lane.
 func (r Request) InQueue() bool { return r.Kind.Laned() && r.State == StateQueued && !r.Parked }
 
+// Turn orders the requests of a lane: lower comes first.
+func (r Request) Turn() uint64 { return cmp.Or(r.Moved, r.Seq) }
+
+// Arrival is the terminal on whose topic the request came.
+func (r Request) Arrival() string { return r.Terminals()[0] }
+
+// Terminals are those on whose topics it is told of, that of its arrival first.
+func (r Request) Terminals() []string {
+	if slices.Contains(r.Earlier, r.Terminal) {
+		return r.Earlier
+	}
+	return append(slices.Clip(r.Earlier), r.Terminal)
+}
+
+// NeverSent reports whether it is certain that no byte of a queued request ever left, under this outbox or a newer copy.
+func (r Request) NeverSent() bool {
+	return r.State == StateQueued && r.Attempts == r.Unsent && len(r.Hints) == 0 && r.Settled == nil
+}
+
 // clone gives a copy that shares no slice a Step may write to. Body is never written to, and shared.
 func (r Request) clone() Request {
 	r.Further = slices.Clone(r.Further)
 	r.FurtherPaid = slices.Clone(r.FurtherPaid)
 	r.Submissions = slices.Clone(r.Submissions)
 	r.Hints = slices.Clone(r.Hints)
+	r.Earlier = slices.Clone(r.Earlier)
 	r.History = slices.Clone(r.History)
 	if r.Refund != nil {
 		refund := *r.Refund

@@ -108,7 +108,7 @@ func (m *move) changed() {
 	case r.Waiting != nil:
 		code = r.Waiting.Code
 	}
-	r.History = append(r.History, Entry{Revision: r.Revision, At: m.e.At, State: r.State, Event: m.e.Type.String(), Code: code, By: m.e.By})
+	r.History = append(r.History, Entry{Revision: r.Revision, At: m.e.At, State: r.State, Event: m.e.Type.String(), Code: code, By: m.e.By, To: m.e.To})
 	if len(r.History) > historyCap {
 		r.History = slices.Delete(r.History, historyCap/2, historyCap/2+1)
 		r.Folded++

@@ -73,6 +73,8 @@ func besideEvents() []caseEvent {
 			}
 		case DoubtTimeout:
 			all = append(all, caseEvent{"hold", evHold, nil})
+		case Moved:
+			all = append(all, moveEvents()...)
 		default:
 			all = append(all, caseEvent{"", Event{Type: e}, nil})
 		}

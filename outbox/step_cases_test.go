@@ -122,7 +122,7 @@ func orderCases(t testing.TB) []caseRequest {
 	with := func(events []Event, more ...Event) Request {
 		return from(append(events[:len(events):len(events)], more...)...)
 	}
-	return []caseRequest{
+	return append(movableCases(t, stepOrder(), evDue), []caseRequest{
 		{"", from()},
 		{"after a busy answer", from(evDue, evBusy)},
 		{"after a busy answer, cancel wanted", from(evDue, evBusy, evWish)},
@@ -162,7 +162,7 @@ func orderCases(t testing.TB) []caseRequest {
 		{"without our mark", with(unmarked, Event{Type: CustomerTimeout})},
 		{"cancel wanted", from(evDue, evAmbiguous, evWish, evHold)},
 		{"order known", from(evDue, evAccepted, Event{Type: CustomerTimeout}, evHold)},
-	}
+	}...)
 }
 
 // orderEvents lists every event, by the contents that matter.
@@ -237,7 +237,7 @@ func orderEvents() []caseEvent {
 		e := Event{Type: Resolved, Resolution: Adopt, By: "Kari", OrderUUID: "order1", Status: s}
 		all = append(all, caseEvent{"adopt, " + s.String(), e, at(func(r Request) Instant { return r.Entered.Add(5 * time.Minute) })})
 	}
-	all = append(all, hintEvents()...)
+	all = append(append(all, hintEvents()...), moveEvents()...)
 	return append(all,
 		caseEvent{"resubmit too early", Event{Type: Resolved, Resolution: Resubmit, By: "Kari", Search: SearchClear}, at(func(r Request) Instant {
 			if n := len(r.Submissions); n > 0 {

@@ -25,13 +25,15 @@ type trace struct {
 	restored bool
 	// created: the API told the uuid of an order of ours.
 	created bool
+	// left: a byte of it may have left.
+	left bool
 }
 
 // deepCopy shares nothing with r.
 func deepCopy(r Request) Request {
 	r.Body = slices.Clone(r.Body)
 	r.Further, r.FurtherPaid = slices.Clone(r.Further), slices.Clone(r.FurtherPaid)
-	r.Hints = slices.Clone(r.Hints)
+	r.Hints, r.Earlier = slices.Clone(r.Hints), slices.Clone(r.Earlier)
 	r.Submissions, r.History = slices.Clone(r.Submissions), slices.Clone(r.History)
 	r.Finished, r.Waiting, r.Reason = copied(r.Finished), copied(r.Waiting), copied(r.Reason)
 	if r.Refund = copied(r.Refund); r.Refund != nil {
@@ -82,10 +84,10 @@ func checkedStep(step stepFunc, tr *trace, before Request, e Event) (after Reque
 	}
 	after, fx = step(before, e)
 	if sharesArray(before.History, after.History) || sharesArray(before.Submissions, after.Submissions) ||
-		sharesArray(before.Hints, after.Hints) || sharesArray(before.Further, after.Further) || sharesArray(before.FurtherPaid, after.FurtherPaid) {
+		sharesArray(before.Hints, after.Hints) || sharesArray(before.Earlier, after.Earlier) || sharesArray(before.Further, after.Further) || sharesArray(before.FurtherPaid, after.FurtherPaid) {
 		return after, fx, errors.New("the output shares a slice with the input")
 	}
-	checks := []func(*trace, Request, Event, Request, []Effect) error{checkRevision, checkRecord, checkEffects}
+	checks := []func(*trace, Request, Event, Request, []Effect) error{checkRevision, checkRecord, checkEffects, checkMoved}
 	if before.Kind == KindOrder {
 		checks = append(checks, checkSubmission, checkRepeat, checkFinal, checkPaid, checkOrders, checkHints, checkUnmarked)
 	} else {

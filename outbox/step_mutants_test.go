@@ -85,6 +85,7 @@ var mutants = map[string]stepFunc{
 		return after, fx
 	},
 	"a refusal after a busy answer is believed": believesRefusal,
+	"what was sent is moved":                    movesAnything,
 	"what is not known to have been sent is told expired": func(r Request, e Event) (Request, []Effect) {
 		if e.Type == Expired || e.Type == Due {
 			r.Busy = 0

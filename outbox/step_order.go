@@ -50,6 +50,8 @@ func (m *move) orderQueued() {
 		m.hintRead()
 	case CheckWanted:
 		m.do(Effect{Type: Publish})
+	case Moved:
+		m.moveTo()
 	case NotFound:
 		// The search before a repeat came back empty: that is what the repeat waited for.
 		m.wake(TimerRetry, afterLook(m.e.Seen))
@@ -231,6 +233,9 @@ func (m *move) busy(lag time.Duration) {
 // granted now, as the next turn may be long in coming; unless a busy answer may hide an order.
 func (m *move) requeue(code string, after time.Duration) {
 	m.notSent()
+	if m.e.Type == Unavailable {
+		m.r.Unsent++
+	}
 	if m.r.CancelWanted && m.r.Busy == 0 {
 		m.end(StateCancelled, m.cancelReason())
 		return

@@ -96,6 +96,8 @@ func (m *move) queuedCommon() {
 		}
 	case CheckWanted:
 		m.do(Effect{Type: Publish})
+	case Moved:
+		m.moveTo()
 	case Restarted:
 		if !m.expireIfDue() {
 			m.expireTimer()

@@ -94,7 +94,7 @@ func refundCases(t testing.TB) []caseRequest {
 	with := func(events []Event, more ...Event) Request {
 		return from(append(events[:len(events):len(events)], more...)...)
 	}
-	return []caseRequest{
+	return append(movableCases(t, stepRefund(), evRefundDue), []caseRequest{
 		{"", from()},
 		{"all that is left", full},
 		{"by the order's requestId", named},
@@ -138,7 +138,7 @@ func refundCases(t testing.TB) []caseRequest {
 		{"", from(evRefundDue, evAmbiguous, evHold)},
 		{"cancel wanted", from(evRefundDue, evAmbiguous, evWish, evHold)},
 		{"approval asked for", approves(evAmbiguous, evHold)},
-	}
+	}...)
 }
 
 func approvalCases(t testing.TB) []caseRequest {
@@ -201,7 +201,7 @@ func refundEvents() []caseEvent {
 		caseEvent{"", hintSeen(seenMarked, StatusPaid), nil},
 	)
 	all = append(all, lookEvents()...)
-	all = append(all, resolvedEvents()...)
+	all = append(append(all, resolvedEvents()...), moveEvents()...)
 	for _, e := range []EventType{Found, NotFound, ResendWanted, CheckWanted, CustomerTimeout, Restarted} {
 		all = append(all, caseEvent{"", Event{Type: e}, nil})
 	}

@@ -148,10 +148,11 @@ func (w *refundWorld) apply(a *refundActor, e Event) error {
 		return err
 	}
 	a.r = after
-	if after.State != before.State {
+	if after.State != before.State || after.Terminal != before.Terminal {
 		w.visited[after.State] = true
 		clear(a.timers)
 		a.entries++
+		a.turn = a.turn || after.State == before.State
 	}
 	if e.Type == Resolved && countFx(fx, Ignored, "") == 0 {
 		a.byHand, w.byHand = true, true
@@ -320,7 +321,8 @@ func (w *refundWorld) act() error {
 	case 13:
 		return w.apply(a, evWish)
 	case 14:
-		return w.apply(a, w.oneOf(Event{Type: CheckWanted}, Event{Type: CallbackSeen, OrderUUID: "order1"}))
+		moved := Event{Type: Moved, To: fmt.Sprintf("TRML%d", w.pick.choose("to", 9)), Number: 100 + uint64(len(w.log)), By: "Kari"}
+		return w.apply(a, w.oneOf(Event{Type: CheckWanted}, Event{Type: CallbackSeen, OrderUUID: "order1"}, moved))
 	case 15:
 		return w.restart()
 	case 16:

@@ -59,6 +59,7 @@ type world struct {
 	restored   bool
 	doubtful   bool // the first reply is lost, and what a person then sends again exists twice
 	resubmits  int
+	moves      uint64
 	submitted  int
 	marks      int
 	visited    map[State]bool
@@ -116,6 +117,11 @@ func (w *world) apply(e Event) error {
 	w.r = after
 	if w.chance("snapshot", 4) {
 		w.copy = after
+	}
+	if after.Terminal != before.Terminal {
+		clear(w.timers)
+		w.entries++
+		w.turn = true // in the other lane
 	}
 	if after.State != before.State {
 		w.visited[after.State] = true
@@ -196,7 +202,7 @@ func (w *world) act() error {
 	case 12:
 		return w.apply(evWish)
 	case 13:
-		return w.apply(w.oneOf(Event{Type: ResendWanted}, Event{Type: CheckWanted}))
+		return w.apply(w.oneOf(Event{Type: ResendWanted}, Event{Type: CheckWanted}, w.move("TRML1"), w.move("TRML2")))
 	case 14:
 		return w.restart()
 	case 15, 16:
@@ -237,6 +243,12 @@ func (w *world) resolve() error {
 	}
 	e.Seen = Seen{Begun: w.now, Answered: w.now}
 	return w.apply(e)
+}
+
+// move is a person's word that it is to wait at a terminal.
+func (w *world) move(to string) Event {
+	w.moves++
+	return Event{Type: Moved, To: to, Number: 100 + w.moves, By: "Kari"}
 }
 
 // hint is a callback: it bears our mark, but the order that it names may be another till's, or invented.

@@ -44,6 +44,8 @@ type Change struct {
 	Behind bool
 	// Previous is the state before; 0 when it was added.
 	Previous State
+	// From is the terminal that it was moved away from; "" when it was not.
+	From string
 }
 
 // Store keeps requests in a bbolt file. All methods may be called from several goroutines at once. Writes of several

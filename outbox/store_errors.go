@@ -16,6 +16,8 @@ var (
 	ErrPruned = fmt.Errorf("the request ended long ago and its record was pruned: %w", ErrNotFound)
 	// ErrLaneHeld: another request of that terminal holds the lane; nothing was changed.
 	ErrLaneHeld = errors.New("another request holds the lane")
+	// ErrMoved: the request waits at another terminal by now; nothing was changed.
+	ErrMoved = errors.New("the request was moved to another terminal")
 	// ErrOrderTaken: another request owns that order; nothing was changed.
 	ErrOrderTaken = errors.New("another request owns the order")
 	// ErrUncertain: the commit failed and may or may not be in the file. No effect of it may be run. The store has read

@@ -24,6 +24,7 @@ type Lane struct {
 type laneState struct {
 	holders []uint64 // ascending
 	head    uint64
+	turn    uint64 // the head's
 	queued  int
 }
 
@@ -153,12 +154,12 @@ func (s *Store) Lanes() []Lane {
 // Positions gives the first n of a terminal's queue, in their order.
 func (s *Store) Positions(terminal string, n int) []Request {
 	var list []Request
-	head := s.lanes.get(terminal).head
-	if head == 0 || n <= 0 {
+	at := s.lanes.get(terminal)
+	if at.head == 0 || n <= 0 {
 		return nil
 	}
 	err := s.view(func(t *txn) error {
-		return t.eachQueued(terminal, head, func(seq uint64) (bool, error) {
+		return t.eachQueued(terminal, at.turn, func(_, seq uint64) (bool, error) {
 			r, err := t.load(seq)
 			if err == nil {
 				list = append(list, r)
@@ -195,11 +196,17 @@ func (t *txn) held(terminal string, seq uint64) bool {
 	return slices.ContainsFunc(l.holders, func(h uint64) bool { return h != seq })
 }
 
-// moveLane keeps a lane's figures when a laned request changes; before is zero for a new one. The records must be
+// moveLane keeps the lanes' figures when a laned request changes; before is zero for a new one. The records must be
 // written already.
 func (t *txn) moveLane(before, r Request) error {
 	if !r.Kind.Laned() {
 		return nil
+	}
+	if before.State != 0 && before.Terminal != r.Terminal { // only what is queued moves
+		if err := t.leaveQueue(before); err != nil {
+			return err
+		}
+		before = Request{}
 	}
 	from, to := before.State, r.State
 	l := t.lane(r.Terminal)
@@ -213,20 +220,30 @@ func (t *txn) moveLane(before, r Request) error {
 	switch was, is := before.InQueue(), r.InQueue(); {
 	case is && !was:
 		l.queued++
-		if l.head == 0 || r.Seq < l.head {
-			l.head = r.Seq
+		if l.head == 0 || r.Turn() < l.turn {
+			l.head, l.turn = r.Seq, r.Turn()
 		}
 	case was && !is:
-		l.queued--
-		if l.head == r.Seq {
-			l.head = 0
-			return t.eachQueued(r.Terminal, r.Seq+1, func(seq uint64) (bool, error) {
-				l.head = seq
-				return false, nil
-			})
-		}
+		return t.leaveQueue(before)
 	}
 	return nil
+}
+
+// leaveQueue takes a request out of its lane's figures that was queued there.
+func (t *txn) leaveQueue(r Request) error {
+	if !r.InQueue() {
+		return nil
+	}
+	l := t.lane(r.Terminal)
+	l.queued--
+	if l.head != r.Seq {
+		return nil
+	}
+	l.head, l.turn = 0, 0
+	return t.eachQueued(r.Terminal, r.Turn()+1, func(turn, seq uint64) (bool, error) {
+		l.head, l.turn = seq, turn
+		return false, nil
+	})
 }
 
 // position gives a queued request's place in its lane, from 1.
@@ -235,16 +252,16 @@ func (t *txn) position(r Request) (int, error) {
 		return 0, nil
 	}
 	l := t.lane(r.Terminal)
-	switch r.Seq {
-	case l.head:
+	switch r.Turn() {
+	case l.turn:
 		return 1, nil
 	case t.requests.Sequence(): // the newest of all
 		return l.queued, nil
 	}
 	n := 0
-	err := t.eachQueued(r.Terminal, l.head, func(seq uint64) (bool, error) {
+	err := t.eachQueued(r.Terminal, l.turn, func(turn, _ uint64) (bool, error) {
 		n++
-		return seq < r.Seq, nil
+		return turn < r.Turn(), nil
 	})
 	return n, err
 }
@@ -254,12 +271,12 @@ func (t *txn) behind(r Request, place int) bool {
 	return place > 1 || place == 1 && t.held(r.Terminal, r.Seq)
 }
 
-// eachQueued visits the queued laned requests of a terminal from a sequence on, without decoding them.
-func (t *txn) eachQueued(terminal string, from uint64, fn func(seq uint64) (bool, error)) error {
+// eachQueued visits the queued laned requests of a terminal from a turn on, without decoding them.
+func (t *txn) eachQueued(terminal string, from uint64, fn func(turn, seq uint64) (bool, error)) error {
 	prefix := openPrefix(terminal)
 	c := t.open.Cursor()
-	for k, _ := c.Seek(openKey(terminal, from)); k != nil && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-		seq, ok := openSeq(k)
+	for k, v := c.Seek(openKey(terminal, from)); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		turn, seq, ok := openEntry(k, v)
 		if !ok {
 			return &DamagedError{Path: t.s.path, Found: "the index of open requests has a key that is none"}
 		}
@@ -271,7 +288,7 @@ func (t *txn) eachQueued(terminal string, from uint64, fn func(seq uint64) (bool
 		if !h.inQueue() {
 			continue
 		}
-		if more, err := fn(seq); err != nil || !more {
+		if more, err := fn(turn, seq); err != nil || !more {
 			return err
 		}
 	}
@@ -301,8 +318,8 @@ func (t *txn) rebuildLanes() (map[string]*laneState, int, error) {
 		case !h.kind.Laned():
 		case h.inQueue():
 			l.queued++
-			if l.head == 0 {
-				l.head = seq
+			if turn := h.turn(seq); l.head == 0 || turn < l.turn {
+				l.head, l.turn = seq, turn
 			}
 		case h.state.HoldsLane():
 			l.holders = append(l.holders, seq)

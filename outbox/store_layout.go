@@ -15,7 +15,7 @@ var (
 	bucketRequests = []byte("requests") // seq: record, not final
 	bucketEnded    = []byte("ended")    // seq: record, final
 	bucketBodies   = []byte("bodies")   // seq: body
-	bucketOpen     = []byte("open")     // terminal 0x00 seq: nothing, for what is not final
+	bucketOpen     = []byte("open")     // terminal 0x00 turn: nothing, or seq where that differs, for what is not final
 	bucketIDs      = []byte("ids")      // request id: seq, for ever
 	bucketOrders   = []byte("orders")   // order uuid: seq of the order that owns it
 	bucketTombs    = []byte("tombs")    // seq: tombstone
@@ -61,17 +61,30 @@ func openPrefix(terminal string) []byte {
 	return append(append(make([]byte, 0, len(terminal)+9), terminal...), 0)
 }
 
-func openKey(terminal string, seq uint64) []byte {
-	return binary.BigEndian.AppendUint64(openPrefix(terminal), seq)
+func openKey(terminal string, turn uint64) []byte {
+	return binary.BigEndian.AppendUint64(openPrefix(terminal), turn)
 }
 
-// openSeq reads the sequence at the end of a key of the open index.
-func openSeq(k []byte) (uint64, bool) {
+// openValue is what stands in the open index under a request's key.
+func openValue(r Request) []byte {
+	if r.Turn() == r.Seq {
+		return nil
+	}
+	return seqKey(r.Seq)
+}
+
+// openEntry reads an entry of the open index: whose it is, and what orders that in its lane.
+func openEntry(k, v []byte) (turn, seq uint64, ok bool) {
 	i := bytes.IndexByte(k, 0)
 	if i < 0 || len(k) != i+9 {
-		return 0, false
+		return 0, 0, false
 	}
-	return binary.BigEndian.Uint64(k[i+1:]), true
+	turn = binary.BigEndian.Uint64(k[i+1:])
+	if len(v) == 0 {
+		return turn, turn, true
+	}
+	seq, ok = keySeq(v)
+	return turn, seq, ok
 }
 
 // txn is one bbolt transaction with the outbox's buckets. What it changes of the lanes counts only once it is

@@ -79,8 +79,8 @@ func (s *Store) ByOrder(uuid string) (Request, error) {
 	return r, err
 }
 
-// EachOpen visits the requests that are not final, of one terminal or, for "", of all, by sequence, until fn returns
-// false or ctx ends. It reads in short transactions: what changes meanwhile may be seen as it was or as it is. fn may
+// EachOpen visits the requests that are not final, of one terminal in the order of its lane or, for "", of all by sequence,
+// until fn returns false or ctx ends. It reads in short transactions: what changes meanwhile may be seen as it was or as it is. fn may
 // call the store.
 func (s *Store) EachOpen(ctx context.Context, terminal string, fn func(Request) bool) error {
 	var next uint64
@@ -105,7 +105,9 @@ func (s *Store) EachOpen(ctx context.Context, terminal string, fn func(Request) 
 			if !fn(r) {
 				return nil
 			}
-			next = r.Seq + 1
+			if next = r.Seq + 1; terminal != "" {
+				next = r.Turn() + 1
+			}
 		}
 		if !more {
 			return nil
@@ -182,11 +184,11 @@ func (t *txn) openChunk(terminal string, from uint64) (list []Request, more bool
 	prefix := openPrefix(terminal)
 	size := 0
 	c := t.open.Cursor()
-	for k, _ := c.Seek(openKey(terminal, from)); k != nil && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+	for k, v := c.Seek(openKey(terminal, from)); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
 		if len(list) == chunkRecords || size > chunkBytes {
 			return list, true, nil
 		}
-		seq, ok := openSeq(k)
+		_, seq, ok := openEntry(k, v)
 		if !ok {
 			return nil, false, &DamagedError{Path: t.s.path, Found: "the index of open requests has a key that is none"}
 		}

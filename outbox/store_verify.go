@@ -60,7 +60,9 @@ func (t *txn) verifyOpen(seq uint64, h header, n *tally) error {
 	if h.state.Final() || h.tomb() {
 		return t.wrong("record %d is among the open ones, but has ended", seq)
 	}
-	if k, _ := t.open.Cursor().Seek(openKey(string(h.terminal), seq)); !bytes.Equal(k, openKey(string(h.terminal), seq)) {
+	key := openKey(string(h.terminal), h.turn(seq))
+	k, v := t.open.Cursor().Seek(key)
+	if _, indexed, ok := openEntry(k, v); !ok || indexed != seq || !bytes.Equal(k, key) {
 		return t.wrong("record %d is not in the index of open requests", seq)
 	}
 	return t.verifyWhole(seq, h, n)

@@ -95,7 +95,7 @@ func (t *txn) addedBefore(batch []Added, id string) Request {
 // add writes a new request, unless its id is known.
 func (t *txn) add(r, known Request, record []byte) Added {
 	if known.ID != "" {
-		if known.Digest == r.Digest && known.Kind == r.Kind && known.Terminal == r.Terminal {
+		if known.Digest == r.Digest && known.Kind == r.Kind && known.Arrival() == r.Terminal {
 			return Added{Request: known, Verdict: AddedSame}
 		}
 		return Added{Request: known, Verdict: AddedConflict}
@@ -142,10 +142,13 @@ func (t *txn) put(before, r Request, record []byte, writeBody, dropBody bool) {
 	switch {
 	case is && !was:
 		t.opened++
-		t.note(t.open.Put(openKey(r.Terminal, r.Seq), nil))
+		t.note(t.open.Put(openKey(r.Terminal, r.Turn()), openValue(r)))
 	case was && !is:
 		t.opened--
-		t.note(t.open.Delete(openKey(r.Terminal, r.Seq)))
+		t.note(t.open.Delete(openKey(before.Terminal, before.Turn())))
+	case is && before.Moved != r.Moved:
+		t.note(t.open.Delete(openKey(before.Terminal, before.Turn())))
+		t.note(t.open.Put(openKey(r.Terminal, r.Turn()), openValue(r)))
 	}
 	switch {
 	case writeBody:
@@ -162,7 +165,7 @@ func (t *txn) put(before, r Request, record []byte, writeBody, dropBody bool) {
 // Apply runs Step on a request and commits what it changed. The effects come back only once that is on disk; they must
 // then be run. If nothing durable changed, nothing is written, and there may be effects all the same.
 //
-// ErrLaneHeld and ErrOrderTaken refuse the change and leave the record as it is; with ErrFull nothing was committed;
+// ErrLaneHeld, ErrOrderTaken and ErrMoved refuse the change and leave the record as it is; with ErrFull nothing was committed;
 // with ErrUncertain the caller has to look. ctx bounds the wait to be taken, not the commit.
 func (s *Store) Apply(ctx context.Context, seq uint64, e Event) (Request, []Effect, error) {
 	e.Policy = s.o.Policy
@@ -189,6 +192,10 @@ func (t *txn) apply(seq uint64, e Event) (Request, []Effect, error) {
 			return Request{}, nil, err
 		}
 	}
+	if e.Lane != "" && e.Lane != before.Terminal {
+		return Request{}, nil, fmt.Errorf("%w: request %s, terminal %s", ErrMoved, before.ID, before.Terminal)
+	}
+	e.Number = t.requests.Sequence() + 1
 	after, fx := Step(before, e)
 	if after.Revision == before.Revision {
 		return after, fx, nil
@@ -196,9 +203,15 @@ func (t *txn) apply(seq uint64, e Event) (Request, []Effect, error) {
 	if err := t.change(before, after); err != nil {
 		return Request{}, nil, err
 	}
-	place, err := t.position(after)
+	c := Change{Request: after, Effects: fx, Previous: before.State}
+	if after.Moved != before.Moved {
+		t.note(t.requests.SetSequence(e.Number))
+		c.From = before.Terminal
+	}
+	c.Position, err = t.position(after)
 	t.note(err)
-	t.changes = append(t.changes, Change{Request: after, Effects: fx, Position: place, Behind: t.behind(after, place), Previous: before.State})
+	c.Behind = t.behind(after, c.Position)
+	t.changes = append(t.changes, c)
 	return after, fx, nil
 }
 

@@ -143,6 +143,7 @@ func (m *Mem) write(ctx context.Context, fn func() ([]outbox.Change, error)) err
 // copied gives a request that shares nothing with the store's.
 func copied(r outbox.Request) outbox.Request {
 	r.Further, r.FurtherPaid = slices.Clone(r.Further), slices.Clone(r.FurtherPaid)
+	r.Earlier = slices.Clone(r.Earlier)
 	r.Submissions, r.History = slices.Clone(r.Submissions), slices.Clone(r.History)
 	r.Body = bytes.Clone(r.Body)
 	if r.Refund != nil {
@@ -164,7 +165,7 @@ func (m *Mem) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, er
 					known = m.tombs[seq]
 				}
 				v := outbox.AddedConflict
-				if known.Digest == r.Digest && known.Kind == r.Kind && known.Terminal == r.Terminal {
+				if known.Digest == r.Digest && known.Kind == r.Kind && known.Arrival() == r.Terminal {
 					v = outbox.AddedSame
 				}
 				added = append(added, outbox.Added{Request: copied(known), Verdict: v})
@@ -202,6 +203,10 @@ func (m *Mem) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Req
 		if step == nil {
 			step = outbox.Step
 		}
+		if e.Lane != "" && e.Lane != before.Terminal {
+			return nil, fmt.Errorf("%w: request %s", outbox.ErrMoved, before.ID)
+		}
+		e.Number = m.last + 1
 		after, fx = step(before, e)
 		if after.Revision == before.Revision {
 			return nil, nil
@@ -209,7 +214,11 @@ func (m *Mem) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Req
 		if err := m.replace(before, after); err != nil {
 			return nil, err
 		}
-		return []outbox.Change{{Request: copied(after), Effects: fx, Position: m.position(after), Behind: m.behind(after), Previous: before.State}}, nil
+		c := outbox.Change{Request: copied(after), Effects: fx, Position: m.position(after), Behind: m.behind(after), Previous: before.State}
+		if after.Moved != before.Moved {
+			m.last, m.lanes[after.Terminal], c.From = e.Number, true, before.Terminal
+		}
+		return []outbox.Change{c}, nil
 	})
 	if err != nil {
 		return outbox.Request{}, nil, err
@@ -275,7 +284,7 @@ func (m *Mem) Prune(ctx context.Context, before func(outbox.Request) bool, most 
 				delete(m.orders, u)
 			}
 			m.tombs[r.Seq] = outbox.Request{
-				Seq: r.Seq, ID: r.ID, Kind: r.Kind, Terminal: r.Terminal, State: r.State, Digest: r.Digest, Revision: r.Revision,
+				Seq: r.Seq, ID: r.ID, Kind: r.Kind, Terminal: r.Arrival(), State: r.State, Digest: r.Digest, Revision: r.Revision,
 			}
 		}
 		return nil, nil

@@ -70,18 +70,22 @@ func (m *Mem) ByOrder(uuid string) (r outbox.Request, err error) {
 
 // sorted lists the records by sequence.
 func (m *Mem) sorted(keep func(outbox.Request) bool) []outbox.Request {
+	return m.sortedBy(func(r outbox.Request) uint64 { return r.Seq }, keep)
+}
+
+func (m *Mem) sortedBy(order func(outbox.Request) uint64, keep func(outbox.Request) bool) []outbox.Request {
 	var list []outbox.Request
 	for _, r := range m.records {
 		if keep(r) {
 			list = append(list, copied(r))
 		}
 	}
-	slices.SortFunc(list, func(a, b outbox.Request) int { return cmp.Compare(a.Seq, b.Seq) })
+	slices.SortFunc(list, func(a, b outbox.Request) int { return cmp.Compare(order(a), order(b)) })
 	return list
 }
 
 func (m *Mem) queued(terminal string) []outbox.Request {
-	return m.sorted(func(r outbox.Request) bool {
+	return m.sortedBy(outbox.Request.Turn, func(r outbox.Request) bool {
 		return r.Terminal == terminal && r.InQueue()
 	})
 }
@@ -92,7 +96,7 @@ func (m *Mem) position(r outbox.Request) int {
 	}
 	n := 0
 	for _, q := range m.records {
-		if q.Terminal == r.Terminal && q.InQueue() && q.Seq <= r.Seq {
+		if q.Terminal == r.Terminal && q.InQueue() && q.Turn() <= r.Turn() {
 			n++
 		}
 	}
@@ -107,6 +111,7 @@ func (m *Mem) behind(r outbox.Request) bool {
 
 func (m *Mem) lane(terminal string) outbox.Lane {
 	l := outbox.Lane{Terminal: terminal}
+	var first uint64 // the head's turn
 	for _, r := range m.records {
 		switch {
 		case r.Terminal != terminal || !r.Kind.Laned():
@@ -116,8 +121,8 @@ func (m *Mem) lane(terminal string) outbox.Lane {
 			l.Holder = l.Holders[0]
 		case r.InQueue():
 			l.Queued++
-			if l.Head == 0 || r.Seq < l.Head {
-				l.Head, l.Oldest = r.Seq, r.Accepted
+			if l.Head == 0 || r.Turn() < first {
+				l.Head, first, l.Oldest = r.Seq, r.Turn(), r.Accepted
 			}
 		}
 	}
@@ -162,7 +167,19 @@ func (m *Mem) Positions(terminal string, n int) []outbox.Request {
 
 // EachOpen is as the real store's.
 func (m *Mem) EachOpen(ctx context.Context, terminal string, fn func(outbox.Request) bool) error {
-	return m.each(ctx, fn, false, func(r outbox.Request) bool { return !r.State.Final() && (terminal == "" || r.Terminal == terminal) })
+	order := outbox.Request.Turn
+	if terminal == "" {
+		order = func(r outbox.Request) uint64 { return r.Seq }
+	}
+	var list []outbox.Request
+	err := m.read(func() error {
+		list = m.sortedBy(order, func(r outbox.Request) bool { return !r.State.Final() && (terminal == "" || r.Terminal == terminal) })
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return visit(ctx, list, fn)
 }
 
 // Each is as the real store's.
@@ -178,6 +195,10 @@ func (m *Mem) each(ctx context.Context, fn func(outbox.Request) bool, down bool,
 	if down {
 		slices.Reverse(list)
 	}
+	return visit(ctx, list, fn)
+}
+
+func visit(ctx context.Context, list []outbox.Request, fn func(outbox.Request) bool) error {
 	for _, r := range list {
 		if err := ctx.Err(); err != nil {
 			return err

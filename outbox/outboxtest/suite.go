@@ -26,6 +26,7 @@ func TestStore(t *testing.T, factory func(t testing.TB, o outbox.Options) Store)
 		"a hint is kept":                               testHint,
 		"an order has one owner":                       testOrderTaken,
 		"lanes and positions":                          testLanes,
+		"a request is moved":                           testMoved,
 		"kinds beside the lanes":                       testUnlaned,
 		"refunds and their order":                      testRefunds,
 		"a refund waits beside its lane":               testParked,

@@ -1,0 +1,15 @@
+package outbox
+
+// moveTo puts a request of which no byte ever left at the end of another terminal's queue. What it waited for there, it may
+// not wait for here.
+func (m *move) moveTo() {
+	r := &m.r
+	if !r.Kind.Laned() || !r.NeverSent() || r.CancelWanted || m.e.To == "" || m.e.To == r.Terminal {
+		m.ignore(ignoredStale)
+		return
+	}
+	r.Earlier = r.Terminals()
+	r.Terminal, r.Moved = m.e.To, m.e.Number
+	m.to(StateQueued, nil, nil)
+	m.expireTimer()
+}
