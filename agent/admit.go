@@ -75,7 +75,7 @@ func (in *intake) targetProblem(req *mqtt.Request, target string, kinds []outbox
 		return "no request with that requestId was ever seen here"
 	case !slices.Contains(kinds, t.Kind):
 		return fmt.Sprintf("that request is of the kind %s, which can't be meant here", t.Kind)
-	case t.Terminal != req.Terminal && !crossing:
+	case t.Terminal != req.Terminal && !crossing && !((req.Cancel != nil || req.Check != nil) && toldAt(t, req.Terminal)):
 		return "that request belongs to terminal " + t.Terminal + "; publish on that terminal's topic"
 	}
 	return ""

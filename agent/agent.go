@@ -248,6 +248,9 @@ func (a *Agent) committed(changes []outbox.Change) {
 		if c.Previous == 0 {
 			a.admitted(r)
 		}
+		if c.From != "" {
+			a.lanes.moved(r, c.From)
+		}
 		if r.State.Final() {
 			a.lanes.expiries.drop(r.Seq)
 		}
@@ -265,7 +268,7 @@ func (a *Agent) committed(changes []outbox.Change) {
 func (a *Agent) admitted(r outbox.Request) {
 	if r.Kind != outbox.KindCancel {
 		left, _ := r.LiveFor(a.clock.Now())
-		a.lanes.expiries.set(r.Seq, r.Terminal, left)
+		a.lanes.expiries.set(r.Seq, left)
 	}
 	l := a.lanes.lane(r.Terminal)
 	switch {

@@ -22,6 +22,7 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, storeAgain) {
 		l.stamp(&e)
 		l.beats.Add(1)
+		e.Lane = l.terminal
 		r, fx, err := l.store.Apply(l.ctx, seq, e)
 		switch {
 		case err == nil && uncertain && e.Type == outbox.Due && ignored(fx):
@@ -55,7 +56,7 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 			if e.Type == outbox.Due {
 				return r, nil, err
 			}
-		case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrClosed), errors.Is(err, outbox.ErrLaneHeld):
+		case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrClosed), errors.Is(err, outbox.ErrLaneHeld), errors.Is(err, outbox.ErrMoved):
 			return r, nil, err
 		case l.ctx.Err() != nil:
 			return r, nil, err

@@ -188,8 +188,8 @@ func (l *lane) searchedFrom(r outbox.Request) outbox.Instant {
 func (l *lane) searched(asked outbox.Request, f findings) {
 	seq := asked.Seq
 	r, err := l.store.Get(seq)
-	if err != nil || r.Entered != asked.Entered && f.verdict != searchFound {
-		return // pruned, or no longer what was asked about
+	if err != nil || r.Terminal != l.terminal || r.Entered != asked.Entered && f.verdict != searchFound {
+		return // pruned, moved, or no longer what was asked about
 	}
 	result := outbox.SearchClear
 	switch f.verdict {

@@ -3,7 +3,6 @@ package agent
 import (
 	"container/heap"
 	"context"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,36 +15,29 @@ type expiries struct {
 	store Outbox
 	fire  func(terminal string, seqs []uint64) // of one terminal, by their ends
 
-	mu    sync.Mutex
-	heap  expiryHeap
-	names map[string]string // one copy of each terminal's, instead of one for each request
-	wake  chan struct{}
+	mu   sync.Mutex
+	heap expiryHeap
+	wake chan struct{}
 }
 
 type expiry struct {
-	at       time.Time
-	seq      uint64
-	terminal string
+	at  time.Time
+	seq uint64
 }
 
 func newExpiries(clock Clock, store Outbox) *expiries {
-	return &expiries{clock: clock, store: store, wake: make(chan struct{}, 1), heap: expiryHeap{index: map[uint64]int{}}, names: map[string]string{}}
+	return &expiries{clock: clock, store: store, wake: make(chan struct{}, 1), heap: expiryHeap{index: map[uint64]int{}}}
 }
 
 // set has a request looked at once after has passed; an earlier setting is replaced.
-func (x *expiries) set(seq uint64, terminal string, after time.Duration) {
+func (x *expiries) set(seq uint64, after time.Duration) {
 	x.mu.Lock()
 	at := time.Now().Add(max(after, 0))
 	if i, ok := x.heap.index[seq]; ok {
 		x.heap.list[i].at = at
 		heap.Fix(&x.heap, i)
 	} else {
-		name, known := x.names[terminal]
-		if !known {
-			name = strings.Clone(terminal)
-			x.names[name] = name
-		}
-		heap.Push(&x.heap, expiry{at, seq, name})
+		heap.Push(&x.heap, expiry{at, seq})
 	}
 	first := x.heap.list[0].seq == seq
 	x.mu.Unlock()
@@ -116,9 +108,9 @@ func (x *expiries) due() {
 		switch {
 		case err != nil || r.State.Final():
 		case r.State == outbox.StateQueued:
-			over[e.terminal] = append(over[e.terminal], e.seq)
+			over[r.Terminal] = append(over[r.Terminal], e.seq)
 		case r.State == outbox.StateSending || r.State == outbox.StateInDoubt:
-			x.set(e.seq, e.terminal, expireAgain) // it may come back to the queue
+			x.set(e.seq, expireAgain) // it may come back to the queue
 		}
 	}
 	for terminal, seqs := range over {

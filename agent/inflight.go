@@ -93,7 +93,7 @@ func (l *lane) ended(key callKey, done func()) {
 	l.moved = true // the lane may have been waiting to make the next call of its kind
 	done()
 	if u != nil && u.again && !l.stopping() {
-		if r, err := l.store.Get(key.seq); err == nil {
+		if r, err := l.store.Get(key.seq); err == nil && r.Terminal == l.terminal {
 			l.effect(r, outbox.Event{}, outbox.Effect{Type: key.effect, OrderUUID: key.order})
 		}
 	}
@@ -111,7 +111,7 @@ func (l *lane) checkMoves(seq uint64) {
 		delete(l.entered, seq)
 		delete(l.looks, seq)
 	}
-	if err != nil || !r.Kind.Laned() || r.State.Final() || r.InQueue() {
+	if err != nil || !r.Kind.Laned() || r.State.Final() || r.InQueue() || r.Terminal != l.terminal {
 		return
 	}
 	if r.State == outbox.StateQueued && r.Waiting != nil && r.Waiting.Code == outbox.WaitForOrder {

@@ -31,6 +31,8 @@ type historyEntry struct {
 	Event    string         `json:"event"`
 	Code     string         `json:"code,omitempty"`
 	By       string         `json:"by,omitempty"`
+	// To is the terminal that a request was moved to.
+	To string `json:"to,omitempty"`
 }
 
 func (a *Agent) view(r outbox.Request) requestView {
@@ -45,7 +47,7 @@ func history(r outbox.Request) []historyEntry {
 	list := []historyEntry{}
 	for _, e := range r.History {
 		list = append(list, historyEntry{
-			Revision: e.Revision, At: mqtt.At(e.At.Time()), State: e.State.String(), Event: e.Event, Code: e.Code, By: e.By,
+			Revision: e.Revision, At: mqtt.At(e.At.Time()), State: e.State.String(), Event: e.Event, Code: e.Code, By: e.By, To: e.To,
 		})
 	}
 	return list
@@ -90,9 +92,7 @@ func (a *Agent) Resolve(ctx context.Context, id string, body []byte) (any, bool,
 		return nil, false, refusal(http.StatusBadRequest, &mqtt.Rejection{Code: mqtt.CodeNotJSON, Message: "the body must be one JSON object"})
 	}
 	if other, given := decision["target"]; given && string(other) != string(quote(id)) {
-		fault := mqtt.FieldError{Path: "/target", Message: "is another request than the one in the address"}
-		return nil, false, refusal(http.StatusUnprocessableEntity, &mqtt.Rejection{
-			Code: mqtt.CodeInvalidRequest, Message: fault.Path + " " + fault.Message, Errors: []mqtt.FieldError{fault}})
+		return nil, false, faulty("/target", "is another request than the one in the address")
 	}
 	resolutionID := uuid.NewString()
 	decision["requestId"], decision["target"] = quote(resolutionID), quote(id)

@@ -157,6 +157,9 @@ func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 
 func (l *lane) commitFailed(seq uint64, e outbox.Event, err error) {
 	switch {
+	case errors.Is(err, outbox.ErrMoved):
+		l.passOn(seq, e)
+		return
 	case errors.Is(err, outbox.ErrClosed), errors.Is(err, outbox.ErrNotFound), l.ctx.Err() != nil:
 		return
 	}
@@ -185,7 +188,7 @@ func (l *lane) hasTimers(seq uint64) bool {
 // wakeAt sets a timer of a request; one of the same name is replaced.
 func (l *lane) wakeAt(seq uint64, t outbox.Timer, after time.Duration, answering bool) {
 	if t == outbox.TimerExpire {
-		l.expiries.set(seq, l.terminal, after)
+		l.expiries.set(seq, after)
 		return
 	}
 	key := timerKey{seq, t}

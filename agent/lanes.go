@@ -185,7 +185,7 @@ func (ls *lanes) resume(ctx context.Context) {
 		switch {
 		case r.InQueue():
 			left, _ := r.LiveFor(now)
-			ls.expiries.set(r.Seq, r.Terminal, left)
+			ls.expiries.set(r.Seq, left)
 		case r.Parked:
 			ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
 			ls.park(r)

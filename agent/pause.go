@@ -94,7 +94,7 @@ func (a *Agent) pause(ctx context.Context, terminal string, body []byte, resumed
 		return nil, refusal(http.StatusNotFound, &mqtt.Rejection{
 			Code: mqtt.CodeUnknownTerminal, Message: "there is no such terminal here; there are: " + a.lanes.directory.known()})
 	}
-	by, no := a.person(terminal, body)
+	by, _, no := a.person(terminal, body, "")
 	if no != nil {
 		return nil, no
 	}
@@ -139,34 +139,45 @@ func (l *lane) repaused() {
 	}
 }
 
-// person reads {by} as strictly as a decision that comes over MQTT.
-func (a *Agent) person(terminal string, body []byte) (by string, no *monitor.Refusal) {
+// person reads {by}, and with it one more member where that has a name, as strictly as a decision that comes over MQTT.
+func (a *Agent) person(terminal string, body []byte, member string) (by, value string, no *monitor.Refusal) {
 	decode := func(payload []byte) (*mqtt.Request, *mqtt.Rejection) {
 		return mqtt.Decode(a.topics, a.topics.Request(terminal, mqtt.KindResolution), false, payload, a.intake.rules(a.clock.Now()))
 	}
 	if _, no := decode(body); no != nil && no.Code != mqtt.CodeInvalidRequest {
-		return "", refusal(http.StatusBadRequest, no)
+		return "", "", refusal(http.StatusBadRequest, no)
 	}
 	var given map[string]json.RawMessage
 	if err := json.Unmarshal(body, &given); err != nil || given == nil {
-		return "", refusal(http.StatusBadRequest, &mqtt.Rejection{Code: mqtt.CodeNotJSON, Message: "the body must be one JSON object"})
+		return "", "", refusal(http.StatusBadRequest, &mqtt.Rejection{Code: mqtt.CodeNotJSON, Message: "the body must be one JSON object"})
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
-		if key != "by" {
-			fault := mqtt.FieldError{Path: "/" + key, Message: "is not known here"}
-			return "", refusal(http.StatusUnprocessableEntity, &mqtt.Rejection{
-				Code: mqtt.CodeInvalidRequest, Message: fault.Path + " " + fault.Message, Errors: []mqtt.FieldError{fault}})
+		if key != "by" && (member == "" || key != member) {
+			return "", "", faulty("/"+key, "is not known here")
 		}
+	}
+	if member != "" {
+		raw, there := given[member]
+		if !there || json.Unmarshal(raw, &value) != nil || value == "" {
+			return "", "", faulty("/"+member, "is required, a string that is not empty")
+		}
+		delete(given, member)
 	}
 	// Who it is, is judged where a resolution says it.
 	given["requestId"], given["target"], given["outcome"] = quote("person"), quote("any"), quote(mqtt.OutcomeAbandon)
 	payload, err := encode(given)
 	if err != nil {
-		return "", refusal(http.StatusBadRequest, &mqtt.Rejection{Code: mqtt.CodeNotJSON, Message: "the body must be one JSON object"})
+		return "", "", refusal(http.StatusBadRequest, &mqtt.Rejection{Code: mqtt.CodeNotJSON, Message: "the body must be one JSON object"})
 	}
 	req, rejected := decode(payload)
 	if rejected != nil {
-		return "", refusal(http.StatusUnprocessableEntity, rejected)
+		return "", "", refusal(http.StatusUnprocessableEntity, rejected)
 	}
-	return req.Resolution.By, nil
+	return req.Resolution.By, value, nil
+}
+
+// faulty refuses a body for one of its members.
+func faulty(path, message string) *monitor.Refusal {
+	return refusal(http.StatusUnprocessableEntity, &mqtt.Rejection{
+		Code: mqtt.CodeInvalidRequest, Message: path + " " + message, Errors: []mqtt.FieldError{{Path: path, Message: message}}})
 }

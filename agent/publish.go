@@ -83,11 +83,17 @@ func newPublisher(topics mqtt.Topics, store Outbox, log *slog.Logger, endings *e
 	}
 }
 
-// retained is the retained status of a request, as it is to be told.
-func (p *publisher) retained(r outbox.Request, s mqtt.Status) queued {
-	m := p.message(p.topics.Status(r.Terminal, r.ID), true, s)
-	m.revision, m.of = r.Revision, keyOf(r)
-	return m
+// retained is the retained status of a request, as it is to be told: on one topic, or on several once it was moved.
+func (p *publisher) retained(r outbox.Request, s mqtt.Status) []queued {
+	terminals := r.Terminals()
+	m := p.message(p.topics.Status(terminals[0], r.ID), true, s)
+	m.revision, m.of = r.Revision, statusKey{terminals[0], r.Seq}
+	list := []queued{m}
+	for _, t := range terminals[1:] {
+		m.Topic, m.of.terminal = p.topics.Status(t, r.ID), t
+		list = append(list, m)
+	}
+	return list
 }
 
 // unretained tells a till how its message stands, of which nothing is to stay with the broker.
@@ -119,6 +125,14 @@ func (p *publisher) enqueue(m queued) {
 	p.put(m)
 	p.mu.Unlock()
 	p.nudge()
+}
+
+// news has a status told to tills and pages, for who holds mu, and nudges later.
+func (p *publisher) news(list []queued) {
+	for _, m := range list {
+		p.put(m)
+	}
+	p.events.Publish(monitor.EventRequest, "", list[0].Payload)
 }
 
 // put is enqueue for who holds mu, and nudges later.

@@ -13,27 +13,27 @@ func (p *publisher) again(r outbox.Request) {
 	p.enqueue(queued{again: &r})
 }
 
-// tellAgain reads the record when it is its turn, and returns the topic and the revision told: what was to be told
-// before it and is older comes too late, in this round and in the next.
-func (p *publisher) tellAgain(w *window, r outbox.Request) (topic string, revision uint64) {
-	topic = p.topics.Status(r.Terminal, r.ID)
+// tellAgain reads the record when it is its turn, and notes the revision told in retold: what was to be told before it and
+// is older comes too late, in this round and in the next.
+func (p *publisher) tellAgain(w *window, r outbox.Request, retold map[string]uint64) {
 	now, err := p.store.Lookup(r.ID)
 	switch {
 	case err == nil:
 		r = now
 	case !errors.Is(err, outbox.ErrPruned): // of a pruned one nothing is to stay with the broker, nor of what ended long ago
 		p.log.Error("a request could not be read to be told again", "request", r.ID, "err", err)
-		return topic, 0
+		return
 	}
-	m := p.retained(r, p.current(r))
-	p.mu.Lock()
-	if err != nil || !p.endings.stays(r) {
-		m.Retained, m.of = false, statusKey{}
+	for _, m := range p.retained(r, p.current(r)) {
+		p.mu.Lock()
+		if err != nil || !p.endings.stays(r) {
+			m.Retained, m.of = false, statusKey{}
+		}
+		p.retold[m.Topic] = max(p.retold[m.Topic], r.Revision)
+		p.mu.Unlock()
+		p.hand(w, m)
+		retold[m.Topic] = max(retold[m.Topic], r.Revision)
 	}
-	p.retold[topic] = max(p.retold[topic], r.Revision)
-	p.mu.Unlock()
-	p.hand(w, m)
-	return topic, r.Revision
 }
 
 // tellQueue publishes what waits, but for statuses that are older than what retold says was told.
@@ -44,8 +44,7 @@ func (p *publisher) tellQueue(w *window, queue []queued, retold map[string]uint6
 	for _, m := range queue {
 		switch {
 		case m.again != nil:
-			topic, revision := p.tellAgain(w, *m.again)
-			retold[topic] = max(retold[topic], revision)
+			p.tellAgain(w, *m.again, retold)
 		case m.revision == 0 || m.revision >= retold[m.Topic]:
 			p.hand(w, m)
 		default:

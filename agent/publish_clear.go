@@ -28,9 +28,11 @@ func (p *publisher) pruned(r outbox.Request) {
 
 // startClearing has a retained status emptied, after what waits to be told, for who holds mu.
 func (p *publisher) startClearing(r outbox.Request) {
-	m := queued{Message: mqtt.Message{Topic: p.topics.Status(r.Terminal, r.ID), Retained: true}, of: keyOf(r)}
-	m.number = p.kept.wait(m.of)
-	p.clearings[m.Topic] = clearing{message: m}
+	for _, terminal := range r.Terminals() {
+		m := queued{Message: mqtt.Message{Topic: p.topics.Status(terminal, r.ID), Retained: true}, of: statusKey{terminal, r.Seq}}
+		m.number = p.kept.wait(m.of)
+		p.clearings[m.Topic] = clearing{message: m}
+	}
 }
 
 // tellClearings hands over the clearings that are not on their way yet; again, all of them.

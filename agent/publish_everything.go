@@ -29,26 +29,28 @@ func (p *publisher) everything(w *window, waiting func()) {
 	waiting()
 	told := 0
 	tell := func(r outbox.Request) bool {
-		m := p.retained(r, p.current(r))
-		if !p.queues(m) {
-			p.hand(w, m)
+		for _, m := range p.retained(r, p.current(r)) {
+			if !p.queues(m) {
+				p.hand(w, m)
+			}
 		}
 		if told++; told%everythingBatch == 0 {
 			p.tellMeanwhile(w)
 		}
 		return !w.lost && w.ctx.Err() == nil
 	}
-	queued := map[string]int{}
-	open := func(r outbox.Request) bool {
-		if r.InQueue() {
-			queued[r.Terminal]++
-			n := queued[r.Terminal]
-			p.knowPlace(r, place{n, n > 1 || p.store.Lane(r.Terminal).Holder != 0})
+	for _, at := range p.store.Lanes() {
+		n := 0
+		err := p.store.EachOpen(w.ctx, at.Terminal, func(r outbox.Request) bool {
+			if r.InQueue() {
+				n++
+				p.knowPlace(r, place{n, n > 1 || p.store.Lane(r.Terminal).Holder != 0})
+			}
+			return tell(r)
+		})
+		if err != nil {
+			p.log.Error("open requests could not be read to be told again", "terminal", at.Terminal, "err", err)
 		}
-		return tell(r)
-	}
-	if err := p.store.EachOpen(w.ctx, "", open); err != nil {
-		p.log.Error("open requests could not be read to be told again", "err", err)
 	}
 	if err := p.eachEnded(w, tell); err != nil {
 		p.log.Error("ended requests could not be read to be told again", "err", err)

@@ -5,16 +5,13 @@ import (
 	"slices"
 
 	"tillpost/mqtt"
-	"tillpost/outbox"
 )
 
-// statusKey names a request's status.
+// statusKey names a request's status on a terminal's topic.
 type statusKey struct {
 	terminal string
 	seq      uint64
 }
-
-func keyOf(r outbox.Request) statusKey { return statusKey{r.Terminal, r.Seq} }
 
 // recentStatuses are held in memory as they were told: all that most shops have, in 2 MB.
 const recentStatuses = 4096
@@ -25,18 +22,18 @@ const recentStatuses = 4096
 type kept struct {
 	// told are the revisions that were told last, by terminal and sequence.
 	told map[string]map[uint64]uint64
-	// untold holds, by sequence, the number of the newest message that waits to be told.
-	untold map[uint64]uint64
+	// untold holds the number of the newest message that waits to be told.
+	untold map[statusKey]uint64
 	last   uint64
-	// recent are as many messages as there is room for, by sequence; order tells whose turn it is to go, from oldest on round.
+	// recent are as many messages as there is room for; order tells whose turn it is to go, from oldest on round.
 	room   int
-	recent map[uint64]mqtt.Message
-	order  []uint64
+	recent map[statusKey]mqtt.Message
+	order  []statusKey
 	oldest int
 }
 
 func newKept() *kept {
-	return &kept{told: map[string]map[uint64]uint64{}, untold: map[uint64]uint64{}, room: recentStatuses, recent: map[uint64]mqtt.Message{}}
+	return &kept{told: map[string]map[uint64]uint64{}, untold: map[statusKey]uint64{}, room: recentStatuses, recent: map[statusKey]mqtt.Message{}}
 }
 
 // wait numbers a status that is going to be told, or cleared.
@@ -45,7 +42,7 @@ func (k *kept) wait(of statusKey) uint64 {
 		return 0
 	}
 	k.last++
-	k.untold[of.seq] = k.last
+	k.untold[of] = k.last
 	return k.last
 }
 
@@ -60,14 +57,14 @@ func (k *kept) newest() uint64 {
 // caughtUp says that what had a number by then need not be told any more: everything was told anew since.
 func (k *kept) caughtUp(number uint64) {
 	if k != nil {
-		maps.DeleteFunc(k.untold, func(_, n uint64) bool { return n <= number })
+		maps.DeleteFunc(k.untold, func(_ statusKey, n uint64) bool { return n <= number })
 	}
 }
 
 // leaveOut says that a message is not told, as a newer one was.
 func (k *kept) leaveOut(m queued) {
-	if k != nil && k.untold[m.of.seq] == m.number {
-		delete(k.untold, m.of.seq)
+	if k != nil && k.untold[m.of] == m.number {
+		delete(k.untold, m.of)
 	}
 }
 
@@ -79,7 +76,7 @@ func (k *kept) is(m queued) {
 	k.leaveOut(m)
 	statuses := k.told[m.of.terminal]
 	if len(m.Payload) == 0 {
-		delete(k.recent, m.of.seq)
+		delete(k.recent, m.of)
 		delete(statuses, m.of.seq)
 		if len(statuses) == 0 {
 			delete(k.told, m.of.terminal)
@@ -98,19 +95,19 @@ func (k *kept) is(m queued) {
 
 // hold takes a message into memory, instead of another one if there are enough.
 func (k *kept) hold(m queued) {
-	_, held := k.recent[m.of.seq]
+	_, held := k.recent[m.of]
 	switch {
 	case held:
 	case len(k.order) < k.room:
-		k.order = append(k.order, m.of.seq)
+		k.order = append(k.order, m.of)
 	case k.room > 0:
 		delete(k.recent, k.order[k.oldest])
-		k.order[k.oldest] = m.of.seq
+		k.order[k.oldest] = m.of
 		k.oldest = (k.oldest + 1) % k.room
 	default:
 		return
 	}
-	k.recent[m.of.seq] = m.Message
+	k.recent[m.of] = m.Message
 }
 
 // hand gives a message to the broker.
@@ -144,6 +141,6 @@ type known struct {
 // known looks at a status. The caller holds mu.
 func (p *publisher) known(of statusKey) known {
 	revision := p.kept.told[of.terminal][of.seq]
-	_, waits := p.kept.untold[of.seq]
+	_, waits := p.kept.untold[of]
 	return known{stands: revision > 0 && !waits, revision: revision, overlay: p.overlays[of.seq]}
 }

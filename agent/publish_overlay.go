@@ -3,7 +3,6 @@ package agent
 import (
 	"math"
 
-	"tillpost/monitor"
 	"tillpost/mqtt"
 	"tillpost/outbox"
 )
@@ -25,7 +24,7 @@ func (o overlay) place() place { return place{int(o.position), o.behind} }
 
 // changed tells a durable change. It is called in commit order and does not block.
 func (p *publisher) changed(r outbox.Request, at place) {
-	m := p.retained(r, statusOf(r, at, nil))
+	list := p.retained(r, statusOf(r, at, nil))
 	defer p.nudge()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -35,9 +34,10 @@ func (p *publisher) changed(r outbox.Request, at place) {
 		p.overlays[r.Seq] = overlayOf(r, at, nil)
 	}
 	p.endings.note(r)
-	delete(p.clearings, m.Topic) // it is news again
-	p.put(m)
-	p.events.Publish(monitor.EventRequest, "", m.Payload)
+	for _, m := range list {
+		delete(p.clearings, m.Topic) // it is news again
+	}
+	p.news(list)
 	p.board.touch()
 }
 
@@ -68,9 +68,7 @@ func (p *publisher) waits(r outbox.Request, at place, waiting *outbox.Waiting) {
 		waiting = &same
 	}
 	p.overlays[r.Seq] = overlayOf(r, at, waiting)
-	m := p.retained(r, statusOf(r, at, waiting))
-	p.put(m)
-	p.events.Publish(monitor.EventRequest, "", m.Payload)
+	p.news(p.retained(r, statusOf(r, at, waiting)))
 }
 
 // waitsNoMore takes back that a request waits for what is not on disk, if that is what code says.
@@ -82,9 +80,7 @@ func (p *publisher) waitsNoMore(r outbox.Request, at place, code string) {
 		return
 	}
 	p.overlays[r.Seq] = overlayOf(r, at, nil)
-	m := p.retained(r, statusOf(r, at, nil))
-	p.put(m)
-	p.events.Publish(monitor.EventRequest, "", m.Payload)
+	p.news(p.retained(r, statusOf(r, at, nil)))
 }
 
 func sameWaiting(a, b *outbox.Waiting) bool {

@@ -55,6 +55,8 @@ func (o *openOutbox) EachOpen(_ context.Context, _ string, fn func(outbox.Reques
 	return nil
 }
 
+func (o *openOutbox) Lanes() []outbox.Lane { return []outbox.Lane{{Terminal: o.record.Terminal}} }
+
 func (o *openOutbox) Lookup(string) (outbox.Request, error) {
 	o.while()
 	return o.record, nil

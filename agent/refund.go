@@ -71,7 +71,7 @@ func (l *lane) searchRefund(r outbox.Request) {
 // own.
 func (l *lane) statementRead(asked outbox.Request, s statement) {
 	r, err := l.store.Get(asked.Seq)
-	if err != nil {
+	if err != nil || r.Terminal != l.terminal {
 		return
 	}
 	queued := r.State == outbox.StateQueued

@@ -87,7 +87,7 @@ func (k *keptStatuses) find(terminal, requestID string) ([]uint64, error) {
 	}
 	r, err := k.p.store.Lookup(requestID)
 	switch {
-	case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrPruned), err == nil && r.Terminal != terminal:
+	case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrPruned), err == nil && !toldAt(r, terminal):
 		return nil, nil
 	case err != nil:
 		return nil, err
@@ -112,7 +112,7 @@ func (k *keptStatuses) read(terminal string, seqs []uint64) (read []readStatus, 
 	k.p.mu.Lock()
 	for _, seq := range seqs {
 		of := statusKey{terminal, seq}
-		if _, held := k.p.kept.recent[seq]; held {
+		if _, held := k.p.kept.recent[of]; held {
 			read = append(read, readStatus{queued: queued{of: of}})
 			continue
 		}
@@ -127,7 +127,11 @@ func (k *keptStatuses) read(terminal string, seqs []uint64) (read []readStatus, 
 		return read, absent, err
 	}
 	for _, r := range records {
-		read = append(read, readStatus{k.p.retained(r, before[r.Seq].overlay.status(r)), before[r.Seq]})
+		for _, m := range k.p.retained(r, before[r.Seq].overlay.status(r)) {
+			if m.of.terminal == terminal {
+				read = append(read, readStatus{m, before[r.Seq]})
+			}
+		}
 	}
 	return read, nil, nil
 }
@@ -138,7 +142,7 @@ func (k *keptStatuses) tell(read []readStatus, last bool, tell func(mqtt.Message
 	stand := read[:0]
 	k.p.mu.Lock()
 	for _, r := range read {
-		held, is := k.p.kept.recent[r.of.seq]
+		held, is := k.p.kept.recent[r.of]
 		switch now := k.p.known(r.of); {
 		case now.revision == 0: // cleared, or not told yet
 		case now.stands && is:

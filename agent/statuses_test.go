@@ -102,7 +102,7 @@ func TestAStatusThatIsNotToldIsReadInTheEnd(t *testing.T) {
 		told := w.replay("T1", "a")
 		w.p.up = false
 		w.cancel("a")
-		w.bus.last["p/terminals/T1/status/a"] = string(w.p.retained(w.lookup("a"), w.p.current(w.lookup("a"))).Payload)
+		w.bus.last["p/terminals/T1/status/a"] = string(w.p.retained(w.lookup("a"), w.p.current(w.lookup("a")))[0].Payload)
 		if got := w.replay("T1", "a"); len(got) != 1 || maps.Equal(got, told) {
 			t.Errorf("read %v", got)
 		}
@@ -148,6 +148,29 @@ func TestWhatIsNotRead(t *testing.T) {
 		w.statuses.Replay("T1", "", func(func(func(mqtt.Message))) bool { return false })
 		if store.reads != 1 {
 			t.Errorf("read %d times for nobody", store.reads)
+		}
+	})
+}
+
+// A moved request is read where it waits and where its till listens, until it is cleared at both.
+func TestMovedStatusesAreRead(t *testing.T) {
+	inReaderBubble(t, 1, func(w *readerWorld, _ *memOutbox) {
+		if _, _, err := w.store.Apply(w.Context(), w.lookup("a").Seq, outbox.Event{Type: outbox.Moved, At: outboxtest.At(time.Second), To: "T2"}); err != nil {
+			w.Fatal(err)
+		}
+		w.publish()
+		for _, terminal := range []string{"T1", "T2"} {
+			topic := "p/terminals/" + terminal + "/status/a"
+			if all, one := w.replay(terminal, ""), w.replay(terminal, "a"); all[topic] == "" || one[topic] == "" || len(one) != 1 {
+				t.Errorf("of %s: all %v, one %v", terminal, topicsOf(all), topicsOf(one))
+			}
+		}
+		w.cancel("a")
+		w.publish()
+		w.prune()
+		w.publish()
+		if a, b := w.replay("T1", "a"), w.replay("T2", ""); len(a)+len(b) != 0 {
+			t.Errorf("after pruning there are %v and %v", topicsOf(a), topicsOf(b))
 		}
 	})
 }

@@ -135,9 +135,11 @@ func (w *readerWorld) lane(terminal string, n int) {
 			continue // pruned
 		}
 		e := outbox.Event{At: outboxtest.At(time.Duration(i) * time.Second)}
-		switch random.IntN(8) {
+		switch random.IntN(9) {
 		case 0:
 			e.Type = outbox.CancelWanted
+		case 8:
+			e.Type, e.To = outbox.Moved, fmt.Sprint("T", random.IntN(4))
 		case 1:
 			e = outboxtest.DueEvent(r.Seq)
 		case 2:

@@ -21,8 +21,9 @@ func (s *Server) apiRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/charts", s.serveCharts)
 	mux.HandleFunc("GET /api/v1/events", s.serveEvents)
 	mux.HandleFunc("POST /api/v1/requests/{id}/resolution", s.serveResolution)
-	mux.HandleFunc("POST /api/v1/terminals/{terminal}/pause", s.servePause(s.opts.Source.Pause))
-	mux.HandleFunc("POST /api/v1/terminals/{terminal}/resume", s.servePause(s.opts.Source.Resume))
+	mux.HandleFunc("POST /api/v1/requests/{id}/move", s.servePerson("id", s.opts.Source.Move))
+	mux.HandleFunc("POST /api/v1/terminals/{terminal}/pause", s.servePerson("terminal", s.opts.Source.Pause))
+	mux.HandleFunc("POST /api/v1/terminals/{terminal}/resume", s.servePerson("terminal", s.opts.Source.Resume))
 }
 
 func (s *Server) serveAgent(w http.ResponseWriter, r *http.Request) {
@@ -138,14 +139,14 @@ func (s *Server) decision(w http.ResponseWriter, r *http.Request) (body []byte, 
 	return body, err == nil // else the client has gone, or was too slow
 }
 
-// servePause takes {by} and has a terminal pause, or go on: 200 with the terminal once the lane keeps to it.
-func (s *Server) servePause(do func(ctx context.Context, terminal string, body []byte) (any, error)) http.HandlerFunc {
+// servePerson takes what a person wants of a terminal or a request, {by} and more: 200 with how that is once it is done.
+func (s *Server) servePerson(what string, do func(ctx context.Context, of string, body []byte) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, ok := s.decision(w, r)
 		if !ok {
 			return
 		}
-		v, err := do(r.Context(), r.PathValue("terminal"), body)
+		v, err := do(r.Context(), r.PathValue(what), body)
 		s.answer(w, v, http.StatusOK, err)
 	}
 }

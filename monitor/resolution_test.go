@@ -26,6 +26,11 @@ func (d *decided) Pause(_ context.Context, terminal string, body []byte) (any, e
 	return map[string]string{"lane": "paused"}, nil
 }
 
+func (d *decided) Move(_ context.Context, id string, body []byte) (any, error) {
+	d.id, d.body = "move of "+id, string(body)
+	return map[string]string{"state": "queued"}, nil
+}
+
 func (d *decided) Resume(_ context.Context, terminal string, body []byte) (any, error) {
 	d.id, d.body = "resume of "+terminal, string(body)
 	return map[string]string{"lane": "idle"}, nil
@@ -62,6 +67,7 @@ func TestWhoMayDecide(t *testing.T) {
 	} {
 		for path, want := range map[string]string{
 			"/api/v1/requests/till-1/resolution": "resolution of till-1",
+			"/api/v1/requests/till-1/move":       "move of till-1",
 			"/api/v1/terminals/T1/pause":         "pause of T1",
 			"/api/v1/terminals/T1/resume":        "resume of T1",
 		} {

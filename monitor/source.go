@@ -30,6 +30,9 @@ type Source interface {
 	// is the terminal, as it is listed. An error is a *Refusal or a fault of the agent.
 	Pause(ctx context.Context, terminal string, body []byte) (any, error)
 	Resume(ctx context.Context, terminal string, body []byte) (any, error)
+	// Move puts a request that was never sent at the end of another terminal's queue; body names that terminal and who wants
+	// it, as {"to", "by"}. The answer is the request's status. An error is a *Refusal or a fault of the agent.
+	Move(ctx context.Context, id string, body []byte) (any, error)
 	// Report gives a day's sums; day is a date as 2006-01-02. An error is a *Refusal or a fault of the agent.
 	Report(ctx context.Context, day string) (any, error)
 	// Charts gives what the page draws of the last 24 hours.

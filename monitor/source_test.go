@@ -17,6 +17,7 @@ func (emptySource) Open(int) ([]any, error)           { return nil, nil }
 func (emptySource) Resolve(context.Context, string, []byte) (any, bool, error) {
 	return nil, false, nil
 }
+func (emptySource) Move(context.Context, string, []byte) (any, error)   { return nil, nil }
 func (emptySource) Pause(context.Context, string, []byte) (any, error)  { return nil, nil }
 func (emptySource) Resume(context.Context, string, []byte) (any, error) { return nil, nil }
 func (emptySource) Report(context.Context, string) (any, error)         { return nil, nil }

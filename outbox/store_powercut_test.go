@@ -176,6 +176,9 @@ func (c *course) move(ctx context.Context, i int) {
 	e := outboxtest.DueEvent(seq)
 	switch r.State {
 	case outbox.StateQueued:
+		if c.rnd.IntN(4) == 0 {
+			e = outbox.Event{Type: outbox.Moved, At: outboxtest.At(time.Second), To: fmt.Sprintf("T%d", c.rnd.IntN(3)), By: "Kari"}
+		}
 	case outbox.StateSending:
 		e = outbox.Event{Type: outbox.Accepted, At: outboxtest.At(time.Second), OrderUUID: uuid}
 		if c.rnd.IntN(4) == 0 {

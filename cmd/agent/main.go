@@ -58,7 +58,7 @@ to its card terminal through the Front Payment API: in order, and never twice.`,
 	})
 	root.PersistentFlags().String("config", config.DefaultPath(), "configuration `FILE`")
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newCheck(), newDemo(), newGenerate(), newInit(), newOutbox(), newPause(), newReport(), newRequests(), newResolve(), newResume(), newRun(), newSend(),
+	root.AddCommand(newCheck(), newDemo(), newGenerate(), newInit(), newMove(), newOutbox(), newPause(), newReport(), newRequests(), newResolve(), newResume(), newRun(), newSend(),
 		newService(), newShow(), newSimulate(), newStatus(), newSupportBundle(), newTry(), newVersion(), newWatch())
 	return root
 }

@@ -135,7 +135,7 @@ var eventWords = map[string]string{
 	"Ambiguous": "the reply was lost: it may or may not have been carried out", "StatusSeen": "Front Payment told how it stands",
 	"Found": "found at Front Payment", "NotFound": "looked for at Front Payment, and not found", "CallbackSeen": "Front Payment called back",
 	"CancelWanted": "somebody wants it cancelled", "ResendWanted": "shown on the terminal again", "CheckWanted": "somebody asked how it stands",
-	"Resolved": "a person decided", "Expired": "its time ran out before it was sent", "CustomerTimeout": "the customer took too long",
+	"Resolved": "a person decided", "Moved": "a person had it wait at another terminal", "Expired": "its time ran out before it was sent", "CustomerTimeout": "the customer took too long",
 	"DoubtTimeout": "looked for as long as allowed", "Restarted": "tillpost was started again", "BooksSeen": "the order's books were read",
 	"HintRead": "the order that Front Payment named was read", "TargetSeen": "what it is about has ended",
 }

@@ -5,7 +5,7 @@ import { follow, lastNews, now } from './live.js';
 import { age, amount, time } from './text.js';
 import { causes, lanes, names, problems, stages, states, waits } from './words.js';
 import { details, search } from './requests.js';
-import { pause, settle } from './settle.js';
+import { move, pause, settle } from './settle.js';
 import { charts } from './charts.js';
 
 const root = document.documentElement;
@@ -173,7 +173,16 @@ export function row(r) {
       h('span', null, r.kind), h('span', { class: 'amount' }, amountOf(r)), h('span', null, nameOf(r.terminalUuid)), since(r.at)),
     r.waiting && h('p', null, waits[r.waiting.code] || r.waiting.code, r.queuePosition > 1 && `, number ${r.queuePosition}`, r.waiting.nextAttemptAt && `, next attempt at ${time(r.waiting.nextAttemptAt, now())}`),
     r.reason && h('p', null, r.reason.message || r.reason.code),
+    moveButton(r),
     details(r.requestId, seen));
+}
+
+/** moveButton is for what waits in a queue, where there is another one. What was sent before is refused by tillpost. */
+function moveButton(r) {
+  if (!seen.mayWrite || r.state !== 'queued' || !['order', 'refund', 'approval'].includes(r.kind) || r.waiting?.attempts) return null;
+  const others = [...seen.terminals.values()].filter((t) => t.uuid !== r.terminalUuid);
+  if (!others.length) return null;
+  return h('p', { class: 'actions' }, h('button', { type: 'button', 'data-action': 'move', click: () => move(r, others, amountOf(r)) }, 'Move'));
 }
 
 // ---- keeping up

@@ -43,12 +43,13 @@ const events = {
   CancelWanted: 'Somebody wants it cancelled', ResendWanted: 'Shown on the terminal again', CheckWanted: 'Somebody asked how it stands',
   Resolved: 'A person decided', Expired: 'Its time ran out before it was sent', CustomerTimeout: 'The customer took too long',
   DoubtTimeout: 'Looked for as long as allowed', Restarted: 'tillpost was started again', BooksSeen: 'The order’s books were read',
-  HintRead: 'The order that Front Payment named was read', TargetSeen: 'What it is about has ended',
+  HintRead: 'The order that Front Payment named was read', Moved: 'A person had it wait at another terminal', TargetSeen: 'What it is about has ended',
 };
 
 /** story is one entry of a history in words. */
 export function story(entry) {
   const by = entry.by ? ` (${entry.by})` : '';
   const code = entry.code ? `: ${entry.code}` : '';
-  return `${events[entry.event] || entry.event}${by}${code} → ${states[entry.state] || entry.state}`;
+  const to = entry.to ? `, ${entry.to}` : '';
+  return `${events[entry.event] || entry.event}${to}${by}${code} → ${states[entry.state] || entry.state}`;
 }

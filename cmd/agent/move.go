@@ -1,0 +1,64 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"tillpost/mqtt"
+)
+
+func newMove() *cobra.Command {
+	var to, by string
+	c := &cobra.Command{
+		Use:   "move ID --to TERMINAL --by NAME",
+		Short: "Have a request wait at another terminal",
+		Long: `Puts an order, refund or approval that waits at one terminal, and of which nothing was ever
+sent, at the end of the queue of another one. What was sent, or may have been, stays where
+it is: it could be carried out twice. Its time to live runs on. The till that asked for it
+goes on to be told on the topic where it listens, and may cancel it there. Who moved it,
+and when, is kept in its history.`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 || args[0] == "" {
+				return usagef("%s takes one request, by its requestId; tillpost requests lists them", c.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case to == "":
+				return usagef("name the terminal where it is to wait with --to TERMINAL; tillpost status lists them")
+			case by == "":
+				return usagef("say who you are with --by NAME; it is kept")
+			}
+			return move(c, args[0], to, by)
+		},
+	}
+	c.Flags().StringVar(&to, "to", "", "the uuid of the `TERMINAL` where it is to wait")
+	c.Flags().StringVar(&by, "by", "", "your `NAME`, which is kept")
+	return daemonFlags(c)
+}
+
+func move(c *cobra.Command, id, to, by string) error {
+	body, err := json.Marshal(map[string]string{"to": to, "by": by})
+	if err != nil {
+		return err
+	}
+	raw, err := askDaemon(c, http.MethodPost, "/api/v1/requests/"+url.PathEscape(id)+"/move", nil, body)
+	if err != nil {
+		return err
+	}
+	var s mqtt.Status
+	if err := readAnswer(raw, &s); err != nil {
+		return err
+	}
+	text := ""
+	if s.QueuePosition > 0 {
+		text = fmt.Sprintf(", number %d", s.QueuePosition)
+	}
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: waits at %s%s\n", plain(s.RequestID), plain(s.TerminalUUID), text)
+	return err
+}
