@@ -175,17 +175,19 @@ func (w *world) checkEnd(r outbox.Request) {
 			w.fail("%s %s ended %s without a reason", r.Kind, r.ID, r.State)
 		}
 	}
-	s, ok := w.statusOf(r.Terminal, r.ID)
-	if !ok && w.clock.everWrong() {
-		return // by a clock that was years ahead its time was over
-	}
-	if !ok || s.State != r.State.String() || s.Revision != r.Revision {
-		w.fail("%s %s is %s with revision %d, and its till knows %q with revision %d", r.Kind, r.ID, r.State, r.Revision, s.State, s.Revision)
+	for _, terminal := range r.Terminals() {
+		s, ok := w.statusOf(terminal, r.ID)
+		if !ok && w.clock.everWrong() {
+			return // by a clock that was years ahead its time was over
+		}
+		if !ok || s.State != r.State.String() || s.Revision != r.Revision || s.Terminal != r.Terminal {
+			w.fail("%s %s is %s at %s with revision %d, and at %s it is told %q at %s with revision %d", r.Kind, r.ID, r.State, r.Terminal, r.Revision, terminal, s.State, s.Terminal, s.Revision)
+		}
 	}
 }
 
-// checkOrder: creates of one terminal begin in the order in which they were accepted. A second attempt keeps its
-// place, wherever the others have come to.
+// checkOrder: creates of one terminal begin in the order in which they were accepted, or moved there. A second attempt keeps
+// its place, wherever the others have come to.
 func (w *world) checkOrder(records map[string]outbox.Request) {
 	begun := map[string]bool{}
 	last := map[string]outbox.Request{}
@@ -198,7 +200,7 @@ func (w *world) checkOrder(records map[string]outbox.Request) {
 		if w.resubmits(records, a.tag) > 0 || w.older.Load() {
 			continue // the first attempt may never have come this far
 		}
-		if before := last[r.Terminal]; before.Seq > r.Seq {
+		if before := last[r.Terminal]; before.Turn() > r.Turn() {
 			w.fail("%s (number %d) reached the API after %s (number %d) of the same terminal", r.ID, r.Seq, before.ID, before.Seq)
 		}
 		last[r.Terminal] = r

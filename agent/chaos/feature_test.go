@@ -29,11 +29,12 @@ const (
 	fWaits                          // customers have all the time in the world
 	fTTL                            // times to live end during calls
 	fRefunds                        // what was sold comes back, and clerks ask again where a refund was turned down
+	fMoves                          // people have what waits at one terminal wait at another
 	features    = iota
 )
 
 var featureNames = [features]string{
-	"callbacks", "pages", "gateway", "lag", "elsewhere", "contradictions", "names", "hides", "cut", "token", "copies", "waits", "ttl", "refunds",
+	"callbacks", "pages", "gateway", "lag", "elsewhere", "contradictions", "names", "hides", "cut", "token", "copies", "waits", "ttl", "refunds", "moves",
 }
 
 // has tells whether any of some features is on.

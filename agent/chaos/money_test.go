@@ -30,6 +30,9 @@ func (w *world) checkOrders(records map[string]outbox.Request) {
 		if !w.takenForAnother(records, r, o) {
 			exist[tag]++
 		}
+		if o.Terminal != r.Terminal && !w.older.Load() {
+			w.fail("order %s of %s is at %s, and the request at %s", o.UUID, tag, o.Terminal, r.Terminal)
+		}
 		if !o.PaidAt.IsZero() && !w.accounted(records, r, o) {
 			named := map[bool]string{true: ", a callback named it"}[w.hinted[o.UUID]]
 			w.fail("order %s of %s over %s is paid%s, and the request ended %s (order %s, settled %+v)", o.UUID, tag, o.Amount, named, r.State, r.OrderUUID, r.Settled)

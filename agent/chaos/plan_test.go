@@ -63,6 +63,9 @@ func (w *world) draw() plan {
 	if w.o.only != 0 {
 		p.on = w.o.only
 	}
+	if p.has(fMoves) && len(p.terminals) < 2 {
+		p.terminals = []string{"TRML1", "TRML2"}
+	}
 	if p.has(fHides | fContradict | fPages | fNames) {
 		p.faultRate = max(p.faultRate, 0.15)
 	}

@@ -34,6 +34,9 @@ func (w *world) script() []step {
 		s.trouble()
 	}
 	s.networks()
+	if w.has(fMoves) {
+		s.moves()
+	}
 	for at := s.r.between(10*time.Second, 40*time.Second); at < w.lasts+40*time.Second; at += s.r.between(10*time.Second, 40*time.Second) {
 		s.staff(at)
 	}

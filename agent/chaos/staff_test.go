@@ -26,7 +26,7 @@ func (w *world) decide(r *draw) {
 		w.mu.Lock()
 		n := len(w.tills.sent)
 		w.mu.Unlock()
-		d := sent{id: fmt.Sprint("d", n), kind: "resolutions", terminal: m.terminal, refers: m.id, outcome: pick(r, "adopt", "resubmit", "resubmit", "abandon")}
+		d := sent{id: fmt.Sprint("d", n), kind: "resolutions", terminal: now.Terminal, refers: m.id, outcome: pick(r, "adopt", "resubmit", "resubmit", "abandon")}
 		extra := ""
 		if d.outcome == "adopt" {
 			uuid := w.orderToAdopt(r, m)

@@ -17,6 +17,7 @@ type told struct {
 	State     string  `json:"state"`
 	Final     bool    `json:"final"`
 	Revision  uint64  `json:"revision"`
+	Terminal  string  `json:"terminalUuid"`
 	OrderUUID string  `json:"orderUuid"`
 	Late      bool    `json:"late"`
 	Reason    *reason `json:"reason"`
@@ -97,6 +98,7 @@ func (w *world) checkPaid(s told) {
 func (w *world) committed(changes []outbox.Change) {
 	for _, c := range changes {
 		r := c.Request
+		w.moved(c)
 		w.note("on disk: %s %s is %s, revision %d, after %s", r.Kind, r.ID, r.State, r.Revision, r.History[len(r.History)-1].Event)
 		if isPersonal(reasonText(r.Reason)) {
 			w.fail("the reason of %s on disk holds personal data: %+v", r.ID, r.Reason)

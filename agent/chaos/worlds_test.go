@@ -37,6 +37,7 @@ var worldMutants = map[string]worldMutant{
 		}
 		return outbox.Step(r, e)
 	}}},
+	"what was sent is moved":                         {by: "the API has heard of it", o: options{only: fMoves, step: movesWhatWasSent}},
 	"no lag is waited for":                           {by: "later than the lag", o: options{only: fLag | fHides, atOnce: true}},
 	"the broker's word of a newer copy is not heard": {by: "without leave", o: options{only: fCopies, deaf: true}},
 	"a no beside an order is a no": {by: "repeated without leave", o: options{only: fContradict, misread: func(op simulator.Operation, rec *recorder) {
