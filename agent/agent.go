@@ -156,6 +156,7 @@ func (a *Agent) connectParts() error {
 	ls.followers, ls.doubtCheck = newFollowers(), a.cfg.Policy.DoubtCheck
 	ls.instance, ls.stranger = a.store.Identity().Instance, a.stranger
 	ls.expiries = newExpiries(a.clock, a.store)
+	ls.expiries.unread = ls.unread
 	ls.expiries.fire = func(terminal string, seqs []uint64) { l := ls.lane(terminal); l.do(func() { l.expire(seqs) }) }
 	if err := a.openAPI(); err != nil {
 		return err

@@ -14,6 +14,8 @@ type expiries struct {
 	clock Clock
 	store Outbox
 	fire  func(terminal string, seqs []uint64) // of one terminal, by their ends
+	// unread reports that it is not known yet whether this outbox is the newest copy.
+	unread func() bool
 
 	mu   sync.Mutex
 	heap expiryHeap
@@ -26,7 +28,7 @@ type expiry struct {
 }
 
 func newExpiries(clock Clock, store Outbox) *expiries {
-	return &expiries{clock: clock, store: store, wake: make(chan struct{}, 1), heap: expiryHeap{index: map[uint64]int{}}}
+	return &expiries{clock: clock, store: store, wake: make(chan struct{}, 1), heap: expiryHeap{index: map[uint64]int{}}, unread: func() bool { return false }}
 }
 
 // set has a request looked at once after has passed; an earlier setting is replaced.
@@ -85,10 +87,11 @@ func (x *expiries) next() time.Duration {
 	return time.Until(x.heap.list[0].at)
 }
 
-// due fires what has come to its end. While the clock is not known nothing expires, so nothing is looked at.
+// due fires what has come to its end. While the clock is not known nothing expires, so nothing is looked at; nor before the
+// broker was asked for what a newer copy of this outbox may have told, for "expired" says that nothing was sent.
 func (x *expiries) due() {
 	now := time.Now()
-	known := x.clock.Now().Known
+	known := x.clock.Now().Known && !x.unread()
 	var ended []expiry
 	x.mu.Lock()
 	for len(x.heap.list) > 0 && !x.heap.list[0].at.After(now) {

@@ -47,8 +47,9 @@ type guard struct {
 	// elsewhere: the configuration names another account than the outbox's.
 	elsewhere bool
 
-	mu   sync.Mutex
-	list []notice
+	mu    sync.Mutex
+	list  []notice
+	again bool // to be written is tried again soon
 }
 
 // acceptHint says why nothing that moves money is sent, and how to go on.
@@ -123,7 +124,10 @@ func (g *guard) withdraw(ctx context.Context) {
 	g.keep(ctx)
 }
 
-// keep writes the notices to disk.
+// noticeAgain is how soon it is tried again to write what the disk did not take.
+const noticeAgain = 5 * time.Second
+
+// keep writes the notices to disk, at once or as soon as that takes them.
 func (g *guard) keep(ctx context.Context) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -135,7 +139,15 @@ func (g *guard) keep(ctx context.Context) {
 	if err == nil {
 		err = g.store.PutBlob(ctx, noticesBlob, raw)
 	}
-	if err != nil && ctx.Err() == nil {
-		g.log.Error("what an operator has to accept could not be kept on disk; it is forgotten when tillpost ends", "err", err)
+	if err == nil || ctx.Err() != nil || errors.Is(err, outbox.ErrClosed) || g.again {
+		return
 	}
+	g.log.Error("what an operator has to accept could not be kept on disk; it is tried again, and forgotten if tillpost ends before", "err", err)
+	g.again = true
+	time.AfterFunc(noticeAgain, func() {
+		g.mu.Lock()
+		g.again = false
+		g.mu.Unlock()
+		g.keep(ctx)
+	})
 }

@@ -81,7 +81,7 @@ func (h *health) saw(c api.Call) {
 // heard takes a reply in the API's own envelope. Deadlines that wait for the API's word run on only where it said more than
 // that it does not let us in, or not now.
 func (h *health) heard(c api.Call) {
-	if c.Outcome != api.OutcomeUnauthorized && c.Outcome != api.OutcomeRateLimited && !h.gate.isShut(gateWrongAccount) {
+	if !c.Withheld && !h.gate.isShut(gateWrongAccount) {
 		h.answering.saw() // what another account's API says ends no deadline
 	}
 	h.mu.Lock()

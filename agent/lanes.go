@@ -187,8 +187,7 @@ func (ls *lanes) resume(ctx context.Context) {
 			left, _ := r.LiveFor(now)
 			ls.expiries.set(r.Seq, left)
 		case r.Parked:
-			ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
-			ls.park(r)
+			ls.takeUpParked(r)
 		case !r.Kind.Laned(), !r.State.HoldsLane():
 			ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
 		default:
@@ -211,6 +210,23 @@ func (ls *lanes) resume(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		ls.log.Error("the ended requests could not all be read", "err", err)
 	}
+}
+
+// unread reports that the broker was not asked yet for what a newer copy of this outbox may have told.
+func (ls *lanes) unread() bool { return ls.gate.isShut(gateReading) }
+
+// takeUpParked takes up a refund that waits beside its lane, and may have expired.
+func (ls *lanes) takeUpParked(r outbox.Request) {
+	if ls.unread() {
+		time.AfterFunc(expireAgain, func() {
+			if ls.ctx.Err() == nil {
+				ls.takeUpParked(r)
+			}
+		})
+		return
+	}
+	ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
+	ls.park(r)
 }
 
 // resumeHolder takes up the other holders of a lane: after a restore there may be many in doubt.

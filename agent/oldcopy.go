@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"tillpost/mqtt"
 	"tillpost/outbox"
@@ -56,12 +57,20 @@ func (a *Agent) settledHeard(s mqtt.SettledThrough) {
 
 // olderThan stops sending: this is an older copy of the outbox than one that was at work, put back at the same generation.
 func (a *Agent) olderThan(found string) {
-	ctx := a.lanes.ctx
 	a.rolledBack(found + "; it is an older copy, and what is open in it is in doubt")
-	doubted, err := a.store.Distrust(ctx, a.store.Identity().Generation)
+	a.doubtOpen(a.store.Identity().Generation)
+}
+
+// doubtOpen puts the open requests in doubt, as a process with this outbox, of a generation, is or was at work elsewhere. What
+// the disk does not take is tried again until it does.
+func (a *Agent) doubtOpen(generation uint64) {
+	ctx := a.lanes.ctx
+	doubted, err := a.store.Distrust(ctx, generation)
 	switch {
-	case err != nil && ctx.Err() == nil:
-		a.log.Error("the open requests could not be put in doubt; nothing is sent all the same", "err", err)
+	case ctx.Err() != nil:
+	case err != nil:
+		a.log.Error("the open requests could not be put in doubt; nothing is sent all the same, and it is tried again", "err", err)
+		time.AfterFunc(noticeAgain, func() { a.doubtOpen(generation) })
 	case doubted > 0:
 		a.log.Warn("the open requests are in doubt", "requests", doubted)
 		a.lanes.takeUpDoubts(ctx)

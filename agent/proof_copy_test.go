@@ -1,11 +1,17 @@
 package agent_test
 
 import (
+	"context"
+	"encoding/json"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"tillpost/agent"
 	"tillpost/api/simulator"
 	"tillpost/mqtt"
+	"tillpost/outbox"
 )
 
 // TestACopyOfTheSameGeneration: all files of the outbox, copied by a snapshot of the machine while an order is queued, and put back after
@@ -47,6 +53,37 @@ func TestACopyOfTheSameGeneration(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestACopyDoesNotExpireUnread: in the copy an order is queued, and its time is over, while the newer one had it paid. Until the
+// broker has told that, nothing is told expired: that would say that it was never sent.
+func TestACopyDoesNotExpireUnread(t *testing.T) {
+	inWorld(t, "order_ttl = \"2m\"\n", func(w *world) {
+		w.sale(bergen, "before")
+		w.down(true)
+		w.order(oslo, "o")
+		w.untilWaiting(15*time.Second, oslo, "o", "apiUnreachable")
+		restore := w.keep()
+		w.down(false)
+		w.until(time.Minute, oslo, "o", "paid")
+		w.stop()
+		restore()
+		w.broker.Stop()
+		before := len(w.told("o"))
+		w.launch()
+		time.Sleep(5 * time.Minute)
+		if v := mustJSON(t, must2(w.a.Request("o"))); strings.Contains(v, `"expired"`) {
+			t.Errorf("before the broker was read it is %s", v)
+		}
+		w.broker.Start()
+		w.untilProblem("outboxRolledBack")
+		w.until(time.Minute, oslo, "o", "paid")
+		for _, told := range w.told("o")[before:] {
+			if strings.Contains(told, `"expired"`) {
+				t.Errorf("told %s", told)
+			}
+		}
+	})
 }
 
 // TestAnOlderCopyIsToldOfAtAnyTime: what the look at the start could not read closes the gate as soon as a search finds it.
@@ -116,4 +153,70 @@ func TestACopyOlderThanWhatWasCleared(t *testing.T) {
 			w.stop()
 		}
 	})
+}
+
+// fullDisk takes no word of an older copy while it is full.
+type fullDisk struct {
+	agent.Outbox
+	full atomic.Bool
+}
+
+func (d *fullDisk) Distrust(ctx context.Context, generation uint64) (int, error) {
+	if d.full.Load() {
+		return 0, outbox.ErrFull
+	}
+	return d.Outbox.Distrust(ctx, generation)
+}
+
+func (d *fullDisk) PutBlob(ctx context.Context, name string, data []byte) error {
+	if d.full.Load() {
+		return outbox.ErrFull
+	}
+	return d.Outbox.PutBlob(ctx, name, data)
+}
+
+// TestAnOlderCopyOnAFullDisk: what is found of a newer copy while the disk takes nothing is written as soon as it does, so that an
+// operator finds what there is to accept.
+func TestAnOlderCopyOnAFullDisk(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(bergen, "before")
+		w.down(true)
+		w.order(oslo, "o")
+		w.untilWaiting(15*time.Second, oslo, "o", "apiUnreachable")
+		restore := w.keep()
+		w.send(oslo, "cancels", `{"requestId":"c","target":"o"}`)
+		w.until(5*time.Second, oslo, "o", "cancelled")
+		w.stop()
+		restore()
+		disk := &fullDisk{}
+		disk.full.Store(true)
+		w.store = func(o outbox.Options) (agent.Outbox, error) {
+			s, err := outbox.Open(w.outbox(), o)
+			disk.Outbox = s
+			return disk, err
+		}
+		w.start()
+		w.untilProblem("outboxRolledBack")
+		time.Sleep(time.Minute)
+		if s := w.state("o"); s != outbox.StateQueued {
+			t.Errorf("on a full disk it is %v", s)
+		}
+		disk.full.Store(false)
+		w.eventuallyOrFail(func() bool { return w.state("o") == outbox.StateInDoubt })
+		w.stop()
+		w.store = nil
+		if codes := w.accept(); len(codes) != 1 || codes[0] != "outboxRolledBack" {
+			t.Errorf("there is %q to accept", codes)
+		}
+	})
+}
+
+// state is how a request is on disk, by the agent's own word.
+func (w *world) state(id string) outbox.State {
+	w.Helper()
+	var v struct{ State outbox.State }
+	if err := json.Unmarshal([]byte(mustJSON(w.T, must2(w.a.Request(id)))), &v); err != nil {
+		w.Fatal(err)
+	}
+	return v.State
 }

@@ -157,15 +157,7 @@ func (a *Agent) distrust(h heard) {
 		"the broker holds word of this outbox at generation %d, this one is at %d: it is an older copy, or a second one; what was open in it is in doubt",
 		h.Generation, a.store.Identity().Generation) + acceptHint}
 	a.guard.notice(a.lanes.ctx, n)
-	doubted, err := a.store.Distrust(a.lanes.ctx, h.Generation)
-	if err != nil {
-		a.log.Error("the open requests could not be put in doubt; nothing is sent all the same", "err", err)
-		return
-	}
-	if doubted > 0 {
-		a.log.Warn("the open requests are in doubt", "requests", doubted)
-		a.lanes.takeUpDoubts(a.lanes.ctx)
-	}
+	a.doubtOpen(h.Generation)
 }
 
 // takeUpDoubts has every request in doubt looked into.

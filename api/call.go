@@ -39,7 +39,7 @@ func (c *Client) call(ctx context.Context, rq request) Reply {
 	reply, ex, waited := c.attempt(ctx, rq)
 	report := Call{
 		Operation: rq.op, Outcome: reply.Outcome, HTTPStatus: ex.status, Duration: time.Since(started) - waited,
-		Begun: ex.begun, At: ex.at, RateRemaining: -1, Replied: ex.status != 0, Own: reply.Own, Held: errors.Is(reply.Err, ErrBreakerOpen),
+		Begun: ex.begun, At: ex.at, RateRemaining: -1, Replied: ex.status != 0, Own: reply.Own, Withheld: reply.Withheld, Held: errors.Is(reply.Err, ErrBreakerOpen),
 	}
 	if report.At.IsZero() {
 		report.At = time.Now()

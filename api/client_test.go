@@ -125,20 +125,24 @@ func TestOwnReplies(t *testing.T) {
 		status int
 		body   string
 		own    bool
+		held   bool // said 401 or 429
 	}{
-		{"accepted", 200, envelopeText(200, "orderPaymentConfirmed"), true},
-		{"failed in the API's words", 510, envelopeText(510, "somethingWentWrong"), true},
-		{"401 in the API's words", 401, envelopeText(401, "unauthenticated"), true},
-		{"502 page", 502, "<html>Bad Gateway</html>", false},
-		{"login page", 200, "<html>Log in</html>", false},
-		{"a gateway's JSON", 503, `{"message":"no healthy upstream"}`, false},
+		{"accepted", 200, envelopeText(200, "orderPaymentConfirmed"), true, false},
+		{"failed in the API's words", 510, envelopeText(510, "somethingWentWrong"), true, false},
+		{"401 in the API's words", 401, envelopeText(401, "unauthenticated"), true, true},
+		{"429 in the body alone", 200, envelopeText(429, "orderPaymentConfirmed"), true, true},
+		{"429 outside, done within", 429, envelopeText(200, "orderPaymentConfirmed"), true, true},
+		{"429 page", 429, "<html>Slow down</html>", false, true},
+		{"502 page", 502, "<html>Bad Gateway</html>", false, false},
+		{"login page", 200, "<html>Log in</html>", false, false},
+		{"a gateway's JSON", 503, `{"message":"no healthy upstream"}`, false, false},
 	} {
 		var seen []Call
 		o := options(serveRaw(t, func(c net.Conn) { _, _ = io.WriteString(c, rawReply(tt.status, tt.body)) }).base)
 		o.Observe = func(c Call) { seen = append(seen, c) }
 		_, r := newClient(t, o).PaymentStatus(t.Context(), "ODR1")
-		if r.Own != tt.own || len(seen) != 1 || seen[0].Own != tt.own || !seen[0].Replied {
-			t.Errorf("%s: own %t, observed %+v; want %t", tt.name, r.Own, seen, tt.own)
+		if r.Own != tt.own || r.Withheld != tt.held || len(seen) != 1 || seen[0].Own != tt.own || seen[0].Withheld != tt.held || !seen[0].Replied {
+			t.Errorf("%s: own %t, withheld %t, observed %+v; want %t, %t", tt.name, r.Own, r.Withheld, seen, tt.own, tt.held)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 )
 
@@ -186,9 +187,13 @@ func effectiveStatus(status int, e envelope) int {
 	return status
 }
 
+func withheld(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusTooManyRequests
+}
+
 // reply puts what was read into a Reply.
 func (e envelope) reply(op Operation, status int) Reply {
-	r := Reply{Outcome: classify(op, status, e), HTTPStatus: effectiveStatus(status, e), Own: e.own}
+	r := Reply{Outcome: classify(op, status, e), HTTPStatus: effectiveStatus(status, e), Own: e.own, Withheld: withheld(status) || withheld(e.statusCode)}
 	if e.own {
 		r.Code, r.Message, r.Errors = e.code, e.text, e.errors
 	}

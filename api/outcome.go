@@ -120,6 +120,9 @@ type Reply struct {
 	// Own says that some reply came and was in the API's own envelope, whatever its
 	// status: not a proxy's page.
 	Own bool
+	// Withheld says that its status, or status_code in its body, was 401 or 429, whatever else it said: the API, or what
+	// stands before it, did not let the call in.
+	Withheld bool
 	// Err is the cause of OutcomeUnavailable and OutcomeAmbiguous, and of an
 	// OutcomeUnauthorized without a reply; otherwise nil.
 	Err error
@@ -139,6 +142,7 @@ type Call struct {
 	RateRemaining int           // x-ratelimit-remaining; -1 where unknown
 	Replied       bool          // some HTTP reply came
 	Own           bool          // it was in the API's own envelope, not a proxy's page
+	Withheld      bool          // it said 401 or 429, in its status or its body
 	Held          bool          // not tried: the breaker is open; it says nothing new of the API
 	Err           error         // why nothing was sent, where it was tried; otherwise nil
 }

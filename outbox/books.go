@@ -151,8 +151,8 @@ func booksSince(before *Books, now Books, amount int64, denied []int64) bookChan
 		return bookDone
 	case one && grown == amount && !twin:
 		return bookDone
-	case c.all(amount) && !twin:
-		return bookDone // whatever others did besides
+	case c.carriedOut(amount) && !twin:
+		return bookDone // whatever others did besides, and what of theirs was turned down or is under way
 	case one:
 		return bookPending
 	case grown != 0 || len(c.fresh) > 0 || c.completed > 0 || moved:
@@ -169,7 +169,7 @@ func paidBackSince(before *Books, now Books, amount int64) bool {
 	if before == nil || !before.Readable || !now.Readable {
 		return false
 	}
-	return slices.Contains(compareEntries(*before, now).fresh, BookEntry{Ore: amount, Done: true})
+	return compareEntries(*before, now).carriedOut(amount)
 }
 
 // entryChange is what became of the refunds in a payment history.
@@ -193,9 +193,9 @@ func (c *entryChange) explain(denied []int64) {
 	}
 }
 
-// all reports whether there are new refunds of an amount, and all of them are done.
-func (c entryChange) all(amount int64) bool {
-	return slices.Contains(c.fresh, BookEntry{Ore: amount, Done: true}) && !slices.Contains(c.fresh, BookEntry{Ore: amount})
+// carriedOut reports whether a new refund of an amount is done.
+func (c entryChange) carriedOut(amount int64) bool {
+	return slices.Contains(c.fresh, BookEntry{Ore: amount, Done: true})
 }
 
 func compareEntries(before, now Books) entryChange {

@@ -28,7 +28,7 @@ func TestBooksSince(t *testing.T) {
 		{"another amount, by the sum alone", sum(0), sum(4300), bookOther},
 		{"ours and another", none, stepBooks(StatusRefunded, ore42Done, ore10Done), bookDone},
 		{"two of ours", none, stepBooks(StatusRefunded, ore42Done, ore42Done), bookDone},
-		{"two, one of them turned down or under way", none, stepBooks(StatusRefunded, ore42Done, ore42Pending), bookOther},
+		{"two, one of them turned down or under way: it is nobody's twin", none, stepBooks(StatusRefunded, ore42Done, ore42Pending), bookDone},
 		{"an earlier one of the same amount ends", stepBooks(StatusRefundPending, ore42Pending), stepBooks(StatusRefunded, ore42Done), bookOther},
 		{"that one ends, by the sum alone", stepBooks(StatusRefundPending, ore42Pending), func() Books {
 			b := stepBooks(StatusRefunded, ore42Pending)

@@ -49,6 +49,8 @@ func (w *world) mayStand(r outbox.Request) bool {
 	done, undone := 0, 0
 	for _, e := range o.Refunds {
 		switch same := oreOf(e.Amount) == r.AmountOre && e.At.After(w.sentAt[r.ID]); {
+		case oreOf(e.Amount) == r.AmountOre && !same && e.Status != simulator.RefundDone:
+			undone++ // it was under way when ours was sent, and may be the one that is done
 		case same && tagOf(string(e.Body)) == foreign && r.Attempts > 1:
 			return true // it may have been there when ours was sent again
 		case same && e.Status == simulator.RefundDone:
@@ -207,11 +209,11 @@ func (w *world) checkOrder(records map[string]outbox.Request) {
 	}
 }
 
-// resubmits is how often a person had a request sent again.
+// resubmits is how often a person had a request sent again, by this outbox or by a newer copy of it.
 func (w *world) resubmits(records map[string]outbox.Request, id string) int {
 	n := 0
 	for _, s := range w.allSent() {
-		if s.refers == id && s.outcome == "resubmit" && (records[s.id].State == outbox.StateDone || w.lost[s.id]) {
+		if s.refers == id && s.outcome == "resubmit" && (records[s.id].State == outbox.StateDone || w.lost[s.id] || w.carriedOut[s.id]) {
 			n++
 		}
 	}

@@ -199,6 +199,9 @@ func (w *world) facts(changes []outbox.Change) {
 		if r.State == outbox.StateQueued && r.History[len(r.History)-1].Event == "Resolved" {
 			w.leave.resubmitted[r.ID]++
 		}
+		if r.Kind == outbox.KindResolution && r.State == outbox.StateDone {
+			w.carriedOut[r.ID] = true
+		}
 	}
 }
 

@@ -70,17 +70,19 @@ type world struct {
 	trouble time.Time       // when more was wrong last than single calls
 	hinted  map[string]bool // orders that a callback named, and was told 204
 	// Of an older copy that was put back: what it held, and what was accepted after it.
-	older     atomic.Bool
-	copied    map[string]uint64 // with their revisions
-	lost      map[string]bool
-	sentAt    map[string]time.Time          // when a request was first on its way
-	toldBack  map[refundKey]map[string]bool // refunds that were told done
-	accepting bool                          // an operator is to accept it while no process runs
-	refusing  atomic.Bool
-	withholds atomic.Bool
-	unwritten atomic.Int64           // when a write last failed, as of now
-	said      atomic.Pointer[string] // the message of the last reply that was no success
-	menus     menus
+	// carriedOut are the resolutions that were ever done, whatever a copy knows of that.
+	carriedOut map[string]bool
+	older      atomic.Bool
+	copied     map[string]uint64 // with their revisions
+	lost       map[string]bool
+	sentAt     map[string]time.Time          // when a request was first on its way
+	toldBack   map[refundKey]map[string]bool // refunds that were told done
+	accepting  bool                          // an operator is to accept it while no process runs
+	refusing   atomic.Bool
+	withholds  atomic.Bool
+	unwritten  atomic.Int64           // when a write last failed, as of now
+	said       atomic.Pointer[string] // the message of the last reply that was no success
+	menus      menus
 }
 
 // result is what came of a schedule.
@@ -116,7 +118,7 @@ func newWorld(seed uint64, o options) *world {
 	w := &world{
 		dice: dice(mix(seed)), o: o, count: o.count, broker: mqtttest.NewBroker(), clock: newClock(), restart: make(chan bool),
 		serverConns: map[net.Conn]bool{}, calls: map[string]int{}, seen: map[string]told{}, refused: map[string]bool{}, started: time.Now(),
-		leave: newLeave(time.Now()), pulses: pulses{}, hinted: map[string]bool{}, sentAt: map[string]time.Time{}, toldBack: map[refundKey]map[string]bool{}, lost: map[string]bool{},
+		leave: newLeave(time.Now()), pulses: pulses{}, hinted: map[string]bool{}, sentAt: map[string]time.Time{}, toldBack: map[refundKey]map[string]bool{}, lost: map[string]bool{}, carriedOut: map[string]bool{},
 	}
 	w.plan = w.draw()
 	w.cfg, w.menus = w.config(seed, o.dir), w.draftMenus()
