@@ -60,7 +60,10 @@ func (w *world) mayStand(r outbox.Request) bool {
 		}
 	}
 	for _, other := range w.records() {
-		if other.OrderUUID == r.OrderUUID && other.AmountOre == r.AmountOre && other.State == outbox.StateRefunded {
+		switch same := other.ID != r.ID && other.OrderUUID == r.OrderUUID && (other.AmountOre == r.AmountOre || other.AmountOre == 0); {
+		case same && other.State == outbox.StateUnresolved:
+			return true // it may have brought the same; a person has to settle it
+		case same && other.State == outbox.StateRefunded:
 			done--
 		}
 	}
@@ -102,10 +105,23 @@ func (w *world) mayBeLate() bool {
 		r, ours := records[tagOf(string(o.Body))]
 		back := slices.ContainsFunc(o.Refunds, func(e simulator.Refund) bool {
 			refund, ours := records[tagOf(string(e.Body))]
+			if tagOf(string(e.Body)) == "" { // all that was left
+				refund, ours = w.fullRefund(records, o, oreOf(e.Amount))
+			}
 			return ours && e.Status == simulator.RefundDone && refund.State != outbox.StateRefunded
 		})
 		return ours && !o.PaidAt.IsZero() && r.State != outbox.StatePaid || back
 	})
+}
+
+// fullRefund finds a refund of all that was left of an order, of an amount, that is not told carried out.
+func (w *world) fullRefund(records map[string]outbox.Request, o simulator.Order, ore int64) (outbox.Request, bool) {
+	for _, r := range records {
+		if r.Refund != nil && r.Refund.Full && r.OrderUUID == o.UUID && r.AmountOre == ore && r.State != outbox.StateRefunded {
+			return r, true
+		}
+	}
+	return outbox.Request{}, false
 }
 
 // checkAll holds the promises against what is on disk, what was told, and what the simulator's books say.

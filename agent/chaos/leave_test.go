@@ -170,6 +170,9 @@ func (w *world) answered(op simulator.Operation, order, tag string, begun time.T
 		l.open[key]--
 		l.busy[key] = now
 	case ambiguous:
+		if p := w.current.Load(); p == nil || begun.Before(p.booted) {
+			return // who made the call has died, and who came after it began with a look at the API
+		}
 		// Whoever waits knows it when the connection is closed, or when the patience is over.
 		l.unclear = now
 		if end := begun.Add(clientPatience); now.After(end) {
