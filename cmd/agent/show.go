@@ -19,8 +19,8 @@ type shownRequest struct {
 	mqtt.Status
 	Accepted mqtt.Timestamp
 	History  []struct {
-		At                     mqtt.Timestamp
-		State, Event, Code, By string
+		At                         mqtt.Timestamp
+		State, Event, Code, By, To string
 	}
 	Evidence []struct {
 		At           mqtt.Timestamp
@@ -105,6 +105,9 @@ func (r shownRequest) story(p *paper, local *time.Location) error {
 		}
 		if e.Code != "" {
 			words += ": " + e.Code
+		}
+		if e.To != "" {
+			words += ": " + e.To
 		}
 		if e.By != "" {
 			words += " (" + e.By + ")"
