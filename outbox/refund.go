@@ -53,6 +53,9 @@ type Ledger struct {
 	// MayRefund and MayDeny: the order's refund status may have become REFUNDED or REJECTED by another one since this one
 	// was sent. Twin: so may its books have grown by the same amount.
 	MayRefund, MayDeny, Twin bool
+	// TwinEnded is when another refund of the same amount, or one of an amount that is not known, was last paid back; zero
+	// if none was.
+	TwinEnded Instant
 }
 
 // LedgerOrder is the order that is paid back.
@@ -78,9 +81,28 @@ func (r Request) Spends() bool {
 	return false
 }
 
+// done is what other refunds of ours have paid back for sure.
+func (l *Ledger) done() (sum int64) {
+	for _, ore := range l.Done {
+		sum = addOre(sum, ore)
+	}
+	return sum
+}
+
+// noteTwin notes when another refund was paid back that may be taken for r in the books.
+func (l *Ledger) noteTwin(other, r Request) {
+	if other.State != StateRefunded || r.AmountOre != 0 && other.AmountOre != 0 && other.AmountOre != r.AmountOre {
+		return
+	}
+	if l.TwinEnded == (Instant{}) || other.Entered.passed(l.TwinEnded) > 0 {
+		l.TwinEnded = other.Entered
+	}
+}
+
 // Count adds another refund or approval of the order to the ledger as r sees it.
 func (l *Ledger) Count(other, r Request) {
 	l.countEnds(other, r)
+	l.noteTwin(other, r)
 	if other.Attempts > 0 && (other.State == StateDeclined || other.State == StateCancelled) {
 		l.Denied = append(l.Denied, other.AmountOre)
 	}

@@ -171,7 +171,7 @@ func (m *move) cancelledWaiting() bool {
 func (m *move) booksAtHand() bool {
 	b := m.e.Books
 	if b.Seen.Fresh(m.e.At) && (b.Readable || b.NotOurs) {
-		return true
+		return m.twinShown()
 	}
 	m.do(Effect{Type: Search, OrderUUID: m.r.OrderUUID, Mark: m.r.Mark()})
 	return false
@@ -263,27 +263,6 @@ func (m *move) unchangedSince(event Instant) bool {
 		return b.NotOurs && m.e.Policy.BusyMeans == BusyNotCreated
 	}
 	return false
-}
-
-// waitForTwin holds a refund beside one of the same order that is under way, and refuses one beside a doubtful one. The
-// other one is at another terminal, whose trouble must not keep this one's queue: so it waits beside its lane. What was
-// answered "busy" keeps its place, as its books are read again and again.
-func (m *move) waitForTwin() bool {
-	l := m.e.Ledger
-	switch {
-	case l.Doubtful:
-		m.end(StateRejected, &Reason{Code: CodeRefundOpen, Message: "another refund of this order may or may not have been carried out; settle that one first"})
-	case l.UnderWay:
-		if w := m.r.Waiting; w == nil || w.Code != WaitBehind {
-			m.r.Waiting = m.waiting(WaitBehind, 0)
-			m.r.Parked = m.r.Busy == 0
-			m.changed()
-		}
-		m.wake(TimerRetry, searchAgain)
-	default:
-		return false
-	}
-	return true
 }
 
 func (m *move) refundSending() {

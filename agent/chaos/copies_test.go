@@ -65,6 +65,7 @@ func (w *world) putCopyBack() {
 		}
 	}
 	clear(w.seen)
+	clear(w.toldBack) // a refund that a copy has lost may be taken for another one
 	w.mu.Unlock()
 	p.die(atATime)
 	w.disk.putBack()

@@ -155,7 +155,13 @@ const livingSlack = 5 * time.Second
 // checkLiving: the end of a time to live comes in time, wherever a request stands in its queue.
 func (w *world) checkLiving(p *pulse, now time.Time) {
 	left, ok := p.r.LiveFor(w.clock.Now())
+	up := int64(0)
+	if running := w.current.Load(); running != nil {
+		up = running.upAt.Load()
+	}
 	switch {
+	case up == 0 || time.Duration(int64(w.now())-up) < livingSlack: // what a newer copy may have told was not heard yet
+		p.ended = time.Time{}
 	case p.r.State != outbox.StateQueued || !ok || left > 0 || w.trouble.Equal(now) || !w.clock.right():
 		p.ended = time.Time{}
 	case p.ended.IsZero():

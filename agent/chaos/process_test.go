@@ -44,6 +44,7 @@ type process struct {
 	store   *store
 	a       *agent.Agent
 	booted  time.Time
+	upAt    atomic.Int64 // when it was connected to the broker first, 0 before; by the world's time
 	hotline atomic.Pointer[hotline]
 
 	dead atomic.Bool
@@ -206,7 +207,11 @@ func (p *process) openBus(topics mqtt.Topics, will func() []byte, h mqtt.Handler
 	if p.w.o.deaf {
 		h.Status, h.Agent = nil, nil // the mutant
 	}
-	h.Up = func() { p.w.subscribed.Store(true); up() }
+	h.Up = func() {
+		p.w.subscribed.Store(true)
+		p.upAt.CompareAndSwap(0, int64(p.w.now())+1)
+		up()
+	}
 	h.Deliver = func(d mqtt.Delivery) {
 		if p.reached(onDelivery) {
 			return

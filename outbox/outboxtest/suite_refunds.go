@@ -28,6 +28,8 @@ func testRefunds(t *testing.T, f *fixture) {
 	if r, _ = f.apply(t, r.Seq, outbox.Event{Type: outbox.Accepted, At: At(2 * time.Minute), Final: true}); r.State != outbox.StateRefunded {
 		t.Fatalf("the first refund is %v", r.State)
 	}
+	due.At, due.Books.RefundedOre = At(3*time.Minute), 12900
+	due.Books.Seen = outbox.Seen{Begun: due.At, Answered: due.At}
 	if r, _ = f.apply(t, added[1].Request.Seq, due); r.State != outbox.StateRejected || r.Reason.Code != outbox.CodeRefundExceeds {
 		t.Errorf("the second refund is %v for %+v: there is nothing left", r.State, r.Reason)
 	}
