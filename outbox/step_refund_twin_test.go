@@ -1,0 +1,64 @@
+package outbox
+
+import (
+	"testing"
+	"time"
+)
+
+// TestBooksThatDoNotShowATwin: right after another refund of the same amount was paid back, the books may not show it yet. A refund
+// that was sent on such books would take it for itself once they do.
+func TestBooksThatDoNotShowATwin(t *testing.T) {
+	t.Parallel()
+	ended := stepStart.Add(time.Minute)
+	ledger := Ledger{Order: &ledgerOrder, SpentOre: 4200, Done: []int64{4200}, TwinEnded: ended}
+	seen := func(b Books, begun time.Duration) Books {
+		b.Seen = Seen{Begun: ended.Add(begun), Answered: ended.Add(begun)}
+		return b
+	}
+	const lag = 10 * time.Second
+	for name, c := range map[string]struct {
+		books Books
+		at    time.Duration // after the twin's end
+		want  State
+		ore   int64
+	}{
+		"read before its end":                {seen(booksClear, -time.Second), time.Second, StateQueued, 4200},
+		"read before, and it stands there":   {seen(stepBooks(StatusRefunded, ore42Done), -time.Second), time.Second, StateQueued, 4200},
+		"read after it, and it is missing":   {seen(booksClear, time.Second), 2 * time.Second, StateQueued, 4200},
+		"read after it, and it stands there": {seen(stepBooks(StatusRefunded, ore42Done), time.Second), 2 * time.Second, StateSending, 4200},
+		"read when it must have shown":       {seen(booksClear, lag), lag + time.Second, StateSending, 4200},
+		"not ours to read":                   {seen(booksBlind, -time.Second), time.Second, StateSending, 4200},
+	} {
+		r := stepRefund()
+		e := Event{Type: Due, Mark: "mark1", Books: c.books, BooksLag: lag, Ledger: ledger, At: ended.Add(c.at), Policy: stepPolicy()}
+		after, fx := Step(r, e)
+		if after.State != c.want {
+			t.Errorf("%s: %v, %v", name, after.State, effectWords(fx, true))
+		}
+		if c.want != StateQueued {
+			continue
+		}
+		if after.Waiting == nil || after.Waiting.Code != WaitBehind || !after.Parked || countFx(fx, WakeAt, "") != 1 {
+			t.Errorf("%s: parked %t, waiting %+v, %v", name, after.Parked, after.Waiting, effectWords(fx, true))
+		}
+		again, fx := Step(after, e)
+		if again.Revision != after.Revision || countFx(fx, WakeAt, "") != 1 {
+			t.Errorf("%s: once more: revision %d after %d, %v", name, again.Revision, after.Revision, effectWords(fx, true))
+		}
+	}
+	var l Ledger
+	other, older, r := stepRefund(), stepRefund(), stepRefund()
+	for i, o := range []*Request{&other, &older} {
+		o.Seq, o.State, o.Entered = uint64(7+i), StateRefunded, ended.Add(-time.Duration(i)*time.Minute)
+	}
+	l.Count(other, r)
+	l.Count(older, r)
+	if l.TwinEnded != ended {
+		t.Errorf("the last twin ended at %v", l.TwinEnded)
+	}
+	other.AmountOre++
+	l = Ledger{}
+	if l.Count(other, r); l.TwinEnded != (Instant{}) {
+		t.Error("another amount is no twin")
+	}
+}
