@@ -8,8 +8,9 @@ import (
 	"reflect"
 	"slices"
 	"testing"
-	"tillpost/outbox"
 	"time"
+
+	"tillpost/outbox"
 )
 
 // testCourse throws events at requests of three terminals and compares the store with one in memory throughout.

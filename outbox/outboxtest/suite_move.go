@@ -59,10 +59,7 @@ func testMoved(t *testing.T, f *fixture) {
 	if _, _, err := f.Apply(ctx, a.Seq, outbox.Event{Type: outbox.CancelWanted, At: At(time.Minute), Lane: "T3"}); !errors.Is(err, outbox.ErrMoved) {
 		t.Errorf("an event of the lane that it left: %v", err)
 	}
-	again := f.add(t, Order("a", "T1"), Order("a", "T3"))
-	if again[0].Verdict != outbox.AddedSame || again[0].Request.Seq != a.Seq || again[1].Verdict != outbox.AddedConflict {
-		t.Errorf("published again where it came: %v, where it was: %v", again[0].Verdict, again[1].Verdict)
-	}
+	f.wantSameAt(t, "a", "T1", "T3")
 	f.apply(t, b.Seq, DueEvent(b.Seq))
 	if r, fx := f.apply(t, b.Seq, to("T2")); r.Terminal != "T1" || !has(fx, outbox.Ignored) {
 		t.Errorf("what is being sent was moved to %s: %v", r.Terminal, fx)
@@ -78,9 +75,15 @@ func testMoved(t *testing.T, f *fixture) {
 	if n, err := f.Prune(ctx, func(outbox.Request) bool { return true }, 9); err != nil || len(n) != 1 {
 		t.Fatalf("pruned %d, %v", len(n), err)
 	}
-	again = f.add(t, Order("a", "T1"), Order("a", "T3"))
-	if again[0].Verdict != outbox.AddedSame || again[1].Verdict != outbox.AddedConflict || again[0].Request.Terminal != "T1" {
-		t.Errorf("pruned, and published again where it came: %v, where it was: %v", again[0].Verdict, again[1].Verdict)
-	}
+	f.wantSameAt(t, "a", "T1", "T3") // pruned
 	queues("the last ended", "ce", "dfb", "")
+}
+
+// wantSameAt: a moved request that is published again is the same where it came first, and another one elsewhere.
+func (f *fixture) wantSameAt(t *testing.T, id, came, other string) {
+	t.Helper()
+	again := f.add(t, Order(id, came), Order(id, other))
+	if again[0].Verdict != outbox.AddedSame || again[0].Request.Arrival() != came || again[1].Verdict != outbox.AddedConflict {
+		t.Errorf("published again where it came: %v, elsewhere: %v", again[0].Verdict, again[1].Verdict)
+	}
 }
