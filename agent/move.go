@@ -48,7 +48,7 @@ func (a *Agent) Move(ctx context.Context, id string, body []byte) (any, error) {
 			return nil, o.err
 		}
 		a.log.Info("a person had a request moved", "request", id, "to", to)
-		return a.publish.current(o.r), nil
+		return a.view(o.r), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-a.lanes.ctx.Done():

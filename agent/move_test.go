@@ -18,9 +18,12 @@ import (
 func (w *world) move(id, to, by string) mqtt.Status {
 	w.Helper()
 	v, err := w.a.Move(context.Background(), id, []byte(`{"to":"`+to+`","by":"`+by+`"}`))
-	s, ok := v.(mqtt.Status)
-	if err != nil || !ok {
+	if err != nil {
 		w.Fatalf("answered %v, %v", v, err)
+	}
+	var s mqtt.Status
+	if err := json.Unmarshal([]byte(mustJSON(w.T, v)), &s); err != nil {
+		w.Fatal(err)
 	}
 	return s
 }

@@ -58,7 +58,10 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	w.order(terminal(0), "doubt-1")
 	w.untilState(soon, terminal(0), "doubt-1", "in_doubt")
 	w.order(terminal(0), "waits-1")
-	w.untilWaits(soon, terminal(0), "waits-1", "behind")
+	w.order(terminal(0), "moves-1")
+	for _, id := range []string{"waits-1", "moves-1"} {
+		w.untilWaits(soon, terminal(0), id, "behind")
+	}
 	day := time.Now().In(w.zone).Format(time.DateOnly)
 	seen := map[string]bool{}
 	for _, c := range []struct {
@@ -82,10 +85,15 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		{"POST", "/api/v1/terminals/" + terminal(0) + "/resume", `{"by":"Kari"}`, "/api/v1/terminals/{terminal}/resume", 200},
 		{"POST", "/api/v1/terminals/" + terminal(0) + "/resume", `{}`, "/api/v1/terminals/{terminal}/resume", 422},
 		{"POST", "/api/v1/terminals/nowhere/pause", `{"by":"Kari"}`, "/api/v1/terminals/{terminal}/pause", 404},
+		{"POST", "/api/v1/requests/moves-1/move", `{"to":"` + terminal(1) + `","by":"Kari"}`, "/api/v1/requests/{id}/move", 200},
 		{"POST", "/api/v1/requests/nobody/resolution", `{"outcome":"abandon","by":"Kari"}`, "/api/v1/requests/{id}/resolution", 404},
 		{"POST", "/api/v1/requests/paid-1/resolution", `{"outcome":"abandon","by":"Kari"}`, "/api/v1/requests/{id}/resolution", 409},
 		{"POST", "/api/v1/requests/doubt-1/resolution", `{"outcome":"abandon","by":"Kari"}`, "/api/v1/requests/{id}/resolution", 200},
 		{"GET", "/api/v1/requests/doubt-1", "", "/api/v1/requests/{id}", 200},
+		{"POST", "/api/v1/requests/moves-1/move", `{"by":"Kari"}`, "/api/v1/requests/{id}/move", 422},
+		{"POST", "/api/v1/requests/paid-1/move", `{"to":"` + terminal(1) + `","by":"Kari"}`, "/api/v1/requests/{id}/move", 409},
+		{"POST", "/api/v1/requests/nobody/move", `{"to":"` + terminal(1) + `","by":"Kari"}`, "/api/v1/requests/{id}/move", 404},
+		{"GET", "/api/v1/requests/moves-1", "", "/api/v1/requests/{id}", 200},
 	} {
 		status, kind, text := w.ask(c.method, c.path, c.body)
 		if status != c.status {

@@ -144,6 +144,35 @@ func TestATerminalIsPausedByClicking(t *testing.T) {
 	page.has(`[data-terminal="` + terminal(0) + `"][data-lane="idle"] [data-action="pause"]`)
 }
 
+// TestARequestIsMovedByClicking: what waits at a terminal that is paused is sold at the other one.
+func TestARequestIsMovedByClicking(t *testing.T) {
+	outside(t)
+	b := newBrowser(t)
+	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0)})
+	page := b.open(w.page("/"), 1280, 900)
+	page.click(`[data-terminal="` + terminal(0) + `"] [data-action="pause"]`)
+	page.fill("#by", "Kari")
+	page.click(`#settle-do`)
+	page.has(`[data-terminal="` + terminal(0) + `"][data-lane="paused"]`)
+	w.order(terminal(0), "moves-1")
+	w.untilWaits(soon, terminal(0), "moves-1", "paused")
+	page.sees(`document.querySelector('#requests [data-request="moves-1"]').textContent.includes("the terminal is paused")`)
+	page.click(`#requests [data-request="moves-1"] [data-action="move"]`)
+	page.has(`dialog[open]`)
+	page.sees(`document.querySelector("#to").value === "` + terminal(1) + `"`)
+	page.accessible()
+	page.picture("page-move")
+	page.click(`#settle-do`) // the name is still there
+	page.has(`#requests [data-request="moves-1"][data-state="paid"]`)
+	page.sees(`!document.querySelector('#requests [data-request="moves-1"] [data-action="move"]')`)
+	for _, at := range []int{0, 1} {
+		w.untilState(soon, terminal(at), "moves-1", "paid")
+	}
+	if o := w.sim.Orders(); len(o) != 1 || o[0].Terminal != terminal(1) {
+		t.Errorf("sold as %+v", o)
+	}
+}
+
 // TestAKillIsNoticed: the pages of an agent that is gone say so within half a minute, show no old approval, and go on
 // when it is back, with that build's page.
 func TestAKillIsNoticed(t *testing.T) {
