@@ -153,7 +153,7 @@ func (a *Agent) connectParts() error {
 	a.health.probe, a.health.token, a.health.up = a.refreshTerminals, a.cfg.CheckToken, a.metrics.APIUp
 	ls.health, ls.directory = a.health, newDirectory(a.cfg.Terminals)
 	ls.pauses = &pauses{store: a.store}
-	ls.followers, ls.doubtCheck = newFollowers(), a.cfg.Policy.DoubtCheck
+	ls.followers, ls.doubtCheck, ls.perMinute = newFollowers(), a.cfg.Policy.DoubtCheck, a.cfg.API.RequestsPerMinute
 	ls.instance, ls.stranger = a.store.Identity().Instance, a.stranger
 	ls.expiries = newExpiries(a.clock, a.store)
 	ls.expiries.unread = ls.unread

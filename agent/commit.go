@@ -78,9 +78,34 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 // stamp puts into an event what comes with every one: the moment, a roll of the dice, and how long the API may lag.
 func (ls *lanes) stamp(e *outbox.Event) {
 	e.At, e.Jitter = ls.clock.Now(), ls.rand()
-	e.ListLag, e.BooksLag = ls.listLag(), ls.lags.books()
+	e.ListLag, e.BooksLag, e.BusyPace = ls.listLag(), ls.lags.books(), ls.busyPace()
 	if ls.rights.notOurs(lookupDetails) || ls.rights.notOurs(lookupHistory) {
 		e.BooksLag = lagNone
+	}
+}
+
+// triesCost is how many calls one try at a busy terminal costs: the create, the list, and a look at a candidate.
+const triesCost = 3
+
+// busyPace shares half of the calls that the API allows among the tries at the busy terminals. One alone may be as quick as the
+// policy says: a sale elsewhere goes before a poll.
+func (ls *lanes) busyPace() time.Duration {
+	n := ls.busy.Load()
+	if n < 2 || ls.perMinute <= 0 {
+		return 0
+	}
+	return time.Duration(n) * triesCost * 2 * time.Minute / time.Duration(ls.perMinute)
+}
+
+// noteBusy keeps count of the lanes whose turn waits for a busy terminal.
+func (l *lane) noteBusy(r outbox.Request) {
+	switch waits := r.Busy > 0 && (r.InQueue() || r.State == outbox.StateSending); {
+	case waits && l.busyWith == 0:
+		l.busy.Add(1)
+		l.busyWith = r.Seq
+	case !waits && l.busyWith == r.Seq:
+		l.busy.Add(-1)
+		l.busyWith = 0
 	}
 }
 

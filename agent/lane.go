@@ -26,17 +26,18 @@ type lane struct {
 	beats atomic.Uint64 // grows with all that the lane does, for Agent.Progress
 
 	// Owned by run.
-	timers  map[timerKey]*alarm
-	entered map[uint64]outbox.Instant
-	calls   map[callKey]*underway
-	looks   map[uint64]*looked
-	conn    *api.Conn
-	dialing bool
-	body    []byte         // what the submission under way sends
-	dials   map[uint64]int // that failed, of a request that waits
-	moved   bool           // something may be startable now
-	told    bool           // positions are to be told soon
-	shown   shown
+	timers   map[timerKey]*alarm
+	entered  map[uint64]outbox.Instant
+	calls    map[callKey]*underway
+	looks    map[uint64]*looked
+	conn     *api.Conn
+	dialing  bool
+	body     []byte         // what the submission under way sends
+	dials    map[uint64]int // that failed, of a request that waits
+	busyWith uint64         // what waits for a busy terminal, 0 if nothing does
+	moved    bool           // something may be startable now
+	told     bool           // positions are to be told soon
+	shown    shown
 }
 
 type timerKey struct {
@@ -148,6 +149,7 @@ func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 		delete(l.entered, seq)
 	}
 	if r.Kind.Laned() {
+		l.noteBusy(r)
 		l.show(r)
 		if !r.State.Final() && r.State != outbox.StateQueued {
 			l.checkMoves(seq)

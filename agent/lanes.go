@@ -45,7 +45,9 @@ type lanes struct {
 	rights     *rights // which look-ups are ours
 	lags       *lags
 	doubtCheck time.Duration
-	instance   string // of the outbox, for marks
+	perMinute  int          // calls that the API allows
+	busy       atomic.Int64 // lanes that wait for a busy terminal
+	instance   string       // of the outbox, for marks
 	// stranger is told of a mark of this outbox that it does not know.
 	stranger func(mark, orderUUID string)
 	// soughtUntil: until then (Unix ns) the marks of ended requests are looked for.

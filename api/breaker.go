@@ -6,26 +6,28 @@ import (
 )
 
 const (
-	// An API out of reach is tried at least this often, from try to try.
-	longestPause = 15 * time.Second
-	// After the first failure only: one lost call is no outage.
+	// An API out of reach is tried after at most a tenth of the outage so far, within these bounds, from try to try.
+	longestPause  = 15 * time.Second
 	shortestPause = time.Second
+	pausePart     = 10
 	leastPause    = 200 * time.Millisecond
 	// A probe that hangs does not keep the next one away for longer.
 	probeLease = 10 * time.Second
 )
 
 // breaker remembers whether the API can be reached, for all lanes. While it
-// cannot, one probe at a time is let through, after pauses that double up to
-// longestPause with full jitter: a thousand stores whose network returns at
-// once must not be a flood.
+// cannot, one probe at a time is let through, after pauses that grow with the
+// outage and are drawn from the upper half: a thousand stores whose network
+// returns at once must not be a flood, and one whose line drops for a moment
+// must not wait for longer than that took.
 type breaker struct {
 	rand func() float64
 
 	mu       sync.Mutex
-	failures int  // in a row; 0 is reachable
-	unsure   bool // the only failure in a row is a lost reply: nobody is held back yet
-	round    int  // counts changes, so that one outage's calls count as one failure
+	failures int       // in a row; 0 is reachable
+	since    time.Time // when the first of them began
+	unsure   bool      // the only failure in a row is a lost reply: nobody is held back yet
+	round    int       // counts changes, so that one outage's calls count as one failure
 	until    time.Time
 	probing  time.Time // until when the probe under way keeps others out
 }
@@ -107,7 +109,9 @@ func (b *breaker) done(t *ticket, r result) {
 		}
 	case t.round != b.round: // it began before what is known by now
 	case r == wasUnanswered, r == wasLost:
-		b.failures++
+		if b.failures++; b.failures == 1 {
+			b.since = t.started
+		}
 		b.round++
 		b.probing = time.Time{}
 		b.until = b.pauseEnd(t.started, time.Now())
@@ -121,9 +125,8 @@ func (b *breaker) done(t *ticket, r result) {
 // pauseEnd counts from the start of the failed try, so that tries that take
 // long to fail are not spread further apart than longestPause.
 func (b *breaker) pauseEnd(started, now time.Time) time.Time {
-	limit := shortestPause << min(b.failures-1, 4)
-	limit = min(limit, longestPause)
-	pause := leastPause + time.Duration(b.rand()*float64(limit-leastPause))
+	limit := min(max(now.Sub(b.since)/pausePart, shortestPause), longestPause)
+	pause := limit/2 + time.Duration(b.rand()*float64(limit/2))
 	end := started.Add(pause)
 	if least := now.Add(leastPause); end.Before(least) {
 		return least

@@ -125,7 +125,7 @@ func drawFleet(with, without []int) string {
 		colour, name string
 		calls        []int
 		at           int
-	}{{"#c33", "in step", without, 40}, {"#27c", "with full jitter", with, 56}} {
+	}{{"#c33", "in step", without, 40}, {"#27c", "by lot", with, 56}} {
 		var points []string
 		for s, n := range curve.calls {
 			points = append(points, fmt.Sprintf("%d,%d", x(s), y(n)))

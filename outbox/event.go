@@ -188,6 +188,8 @@ type Event struct {
 	// ListLag is how long an order of ours may be missing from the API's list, BooksLag a refund from an order's books,
 	// after the API has told of it; 0: not measured yet.
 	ListLag, BooksLag time.Duration
+	// BusyPace is how far apart the tries at each busy terminal have to be, so that those at all of them hold the rate limit.
+	BusyPace time.Duration
 
 	Mark  string
 	Shown bool

@@ -69,10 +69,12 @@ type Request struct {
 	Unsent   int `json:"un,omitempty"`
 	// Fresh says that the next submission takes a new mark, because a person chose to send again.
 	Fresh bool `json:"fr,omitempty"`
-	// Busy counts the "terminal is busy" answers in a row to the last submission, BusyAt is when the last one came. While
+	// Busy counts the "terminal is busy" answers in a row to the last submission, of which the first came at BusySince and the
+	// last at BusyAt. While
 	// Busy is not 0, a search must have come back empty before the next attempt.
-	Busy   int     `json:"bz,omitempty"`
-	BusyAt Instant `json:"ba,omitzero"`
+	Busy      int     `json:"bz,omitempty"`
+	BusyAt    Instant `json:"ba,omitzero"`
+	BusySince Instant `json:"bs,omitzero"`
 	// Repeated: it was sent again after a busy answer, so an earlier attempt may have been carried out all the same.
 	Repeated bool `json:"rp,omitempty"`
 	// RefusedBusy: it is in doubt because the API refused it, with Reason, after it had called it busy.

@@ -144,16 +144,16 @@ func (m *move) age() time.Duration {
 	return d
 }
 
-// backoff is the wait before a busy terminal is tried again: it doubles from BusyBackoffMin to BusyBackoffMax, with up
-// to a quarter of jitter, within these bounds.
-func (m *move) backoff(n int) time.Duration {
-	p := m.e.Policy
-	d := p.BusyBackoffMin
-	for ; n > 1 && d < p.BusyBackoffMax; n-- {
-		d *= 2
+// backoff is the wait before a busy terminal is tried again: a quarter of the time that it has been busy, or less by up to half
+// of that, from BusyBackoffMin to BusyBackoffMax, and longer where several terminals are busy.
+func (m *move) backoff() time.Duration {
+	p, busy := m.e.Policy, time.Duration(0)
+	if m.r.BusySince != (Instant{}) {
+		busy = m.e.At.passed(m.r.BusySince)
 	}
-	d += time.Duration(m.e.Jitter * float64(d) / 4)
-	return min(d, p.BusyBackoffMax)
+	d := min(busy/4, p.BusyBackoffMax)
+	d -= time.Duration(m.e.Jitter * float64(d) / 2)
+	return max(d, p.BusyBackoffMin, m.e.BusyPace)
 }
 
 const (

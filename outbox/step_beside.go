@@ -125,8 +125,10 @@ func (m *move) besideSending() {
 			m.again(WaitBusy, searchAgain)
 			return
 		}
-		m.r.Busy++
-		m.again(WaitBusy, m.backoff(m.r.Busy))
+		if m.r.Busy++; m.r.Busy == 1 {
+			m.r.BusySince = m.e.At
+		}
+		m.again(WaitBusy, m.backoff())
 	case Unavailable:
 		m.again(WaitAPIUnreachable, m.soon())
 	case RateLimited:

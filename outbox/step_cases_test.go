@@ -19,7 +19,7 @@ var stepStart = Instant{Wall: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC).Unix
 func stepPolicy() Policy {
 	return Policy{
 		CustomerTimeout: 5 * time.Minute, BusyMeans: BusyNotCreated, DoubtCheck: 150 * time.Second, DoubtHold: 10 * time.Minute,
-		PollInterval: 2 * time.Second, BusyBackoffMin: 2 * time.Second, BusyBackoffMax: 15 * time.Second,
+		PollInterval: 2 * time.Second, BusyBackoffMin: time.Second, BusyBackoffMax: 5 * time.Second,
 	}
 }
 

@@ -164,7 +164,7 @@ func (m *move) attempt(s Submission) (fresh bool) {
 	r.Repeated = r.Repeated || r.Busy > 0
 	if fresh = len(r.Submissions) == 0 || r.Fresh; fresh {
 		r.Submissions = append(r.Submissions, s)
-		r.Fresh, r.Busy, r.BusyAt = false, 0, Instant{}
+		r.Fresh, r.Busy, r.BusyAt, r.BusySince = false, 0, Instant{}, Instant{}
 	}
 	r.Submissions[len(r.Submissions)-1].At = m.e.At
 	return fresh
@@ -220,9 +220,11 @@ func (m *move) orderSending() {
 // busy puts an attempt back that was called busy. It is tried again no sooner than the API must show what may have come of
 // it all the same, and looked for before its time to live ends.
 func (m *move) busy(lag time.Duration) {
-	m.r.Busy++
+	if m.r.Busy++; m.r.Busy == 1 {
+		m.r.BusySince = m.e.At
+	}
 	m.r.BusyAt = m.e.At
-	wait := max(m.retryAfter(m.backoff(m.r.Busy)), lag)
+	wait := max(m.retryAfter(m.backoff()), lag)
 	if left, ok := m.r.LiveFor(m.e.At); ok {
 		wait = min(wait, max(left-evidenceLasts, lag))
 	}
@@ -265,7 +267,7 @@ func (m *move) adopt() {
 
 // notBusy forgets that an attempt was called busy or refused: it is known what came of it.
 func (m *move) notBusy() {
-	m.r.Busy, m.r.BusyAt, m.r.RefusedBusy = 0, Instant{}, false
+	m.r.Busy, m.r.BusyAt, m.r.BusySince, m.r.RefusedBusy = 0, Instant{}, Instant{}, false
 }
 
 // lookForMore looks for further orders while the customer has ours: what a person had sent again may still come to exist, and a

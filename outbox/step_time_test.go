@@ -144,30 +144,39 @@ func TestExpiresOnceTheClockIsRight(t *testing.T) {
 	}
 }
 
-// TestBusyBackoff doubles from 2 s to 15 s, with up to a quarter more, never beyond.
+// TestBusyBackoff: a busy terminal is tried again after a quarter of the time that it has been busy, or after less by up to half of
+// that, from 1 s to 5 s; and after longer where others are busy too.
 func TestBusyBackoff(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		busy     int
-		low, top time.Duration
+		since, pace time.Duration
+		low, top    time.Duration
 	}{
-		{1, 2 * time.Second, 2500 * ms},
-		{2, 4 * time.Second, 5 * time.Second},
-		{3, 8 * time.Second, 10 * time.Second},
-		{4, 15 * time.Second, 15 * time.Second},
-		{1000000, 15 * time.Second, 15 * time.Second},
+		{0, 0, time.Second, time.Second},
+		{4 * time.Second, 0, time.Second, time.Second},
+		{6 * time.Second, 0, time.Second, 1500 * ms},
+		{12 * time.Second, 0, 1500 * ms, 3 * time.Second},
+		{time.Hour, 0, 2500 * ms, 5 * time.Second},
+		{time.Hour, 3 * time.Second, 3 * time.Second, 5 * time.Second},
+		{6 * time.Second, time.Minute, time.Minute, time.Minute},
 	} {
 		r := journey(t, stepOrder(), evDue)
-		r.Busy = c.busy - 1
-		jitter := func(j float64) func(*Event) { return func(e *Event) { e.Jitter = j } }
-		low, fx := stepAt(r, evBusy, r.Entered.Add(time.Second), jitter(0))
-		wantWake(t, fx, TimerRetry, c.low)
-		if w := low.Waiting; w == nil || w.Code != WaitBusy || w.Next != low.Entered.Add(c.low) {
-			t.Errorf("busy %d: waiting %+v", c.busy, w)
+		at := r.Entered.Add(time.Second)
+		if c.since > 0 {
+			r.Busy, r.BusySince = 3, at.Add(-c.since)
 		}
-		_, fx = stepAt(r, evBusy, r.Entered.Add(time.Second), jitter(0.9999999))
-		if got, _ := wakeAfter(fx, TimerRetry); got > c.top || got < c.top-ms {
-			t.Errorf("busy %d with full jitter: %v, want just under %v", c.busy, got, c.top)
+		with := func(j float64) func(*Event) { return func(e *Event) { e.Jitter, e.BusyPace = j, c.pace } }
+		after, fx := stepAt(r, evBusy, at, with(0))
+		wantWake(t, fx, TimerRetry, c.top)
+		if w := after.Waiting; w == nil || w.Code != WaitBusy || w.Next != after.Entered.Add(c.top) {
+			t.Errorf("busy for %v: waiting %+v", c.since, w)
+		}
+		if since := after.BusySince; c.since > 0 && since != r.BusySince || c.since == 0 && since != at {
+			t.Errorf("busy for %v: since %v", c.since, since)
+		}
+		_, fx = stepAt(r, evBusy, at, with(0.9999999))
+		if got, _ := wakeAfter(fx, TimerRetry); got < c.low || got > c.low+ms {
+			t.Errorf("busy for %v with full jitter: %v, want just over %v", c.since, got, c.low)
 		}
 	}
 	r := journey(t, stepOrder(), evDue)
@@ -181,7 +190,7 @@ func TestBusyBackoff(t *testing.T) {
 		}
 	}
 	_, fx = stepAt(r, Event{Type: RateLimited}, r.Entered)
-	wantWake(t, fx, TimerRetry, 2*time.Second)
+	wantWake(t, fx, TimerRetry, time.Second)
 }
 
 // TestPollPace: every 2 s for three minutes, then slower, to half a minute.

@@ -45,7 +45,7 @@ func TestDefaults(t *testing.T) {
 		Outbox: Outbox{Path: defaultOutboxPath(), Retention: 720 * time.Hour},
 		Policy: Policy{OrderTTL: 10 * time.Minute, RefundTTL: 24 * time.Hour, CustomerTimeout: 5 * time.Minute,
 			BusyMeans: BusyNotCreated, DoubtCheck: 150 * time.Second, DoubtHold: 10 * time.Minute,
-			PollInterval: 2 * time.Second, BusyBackoffMin: 2 * time.Second, BusyBackoffMax: 15 * time.Second},
+			PollInterval: 2 * time.Second, BusyBackoffMin: time.Second, BusyBackoffMax: 5 * time.Second},
 		HTTP: HTTP{Listen: "127.0.0.1:9720"},
 		Log:  Log{Level: slog.LevelInfo, Format: LogText},
 	}

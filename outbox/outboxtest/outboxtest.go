@@ -20,8 +20,8 @@ var Policy = outbox.Policy{
 	DoubtCheck:      150 * time.Second,
 	DoubtHold:       10 * time.Minute,
 	PollInterval:    2 * time.Second,
-	BusyBackoffMin:  2 * time.Second,
-	BusyBackoffMax:  15 * time.Second,
+	BusyBackoffMin:  time.Second,
+	BusyBackoffMax:  5 * time.Second,
 }
 
 // bootID is as long as a real one.
