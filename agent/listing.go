@@ -112,9 +112,11 @@ func (l *listing) serves(j searchJob, c *reconciler) bool {
 // listLasts is how old a list may be that answers another search.
 const listLasts = 2 * time.Second
 
-// relevant tells whether a candidate may be what a job looks for: no list from before the first submission showed it.
+// relevant reports whether a candidate may be what a job looks for: no list from before the first submission showed it. All lists
+// are of this process's life, so that a submission of an earlier boot was before them, whatever the clocks said then and now.
 func (c *reconciler) relevant(one candidate, j searchJob) bool {
-	return !before(c.recent[one.hash], j.first())
+	shown, first := c.recent[one.hash], j.first()
+	return shown.Boot != first.Boot || shown.Mono >= first.Mono
 }
 
 // before tells whether a moment was before another one for sure.

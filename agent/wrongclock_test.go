@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tillpost/api/simulator"
 )
 
 // undated publishes the example order without a date.
@@ -125,5 +127,24 @@ func TestAgeUnknownOverABoot(t *testing.T) {
 		if n := len(w.sim.Orders()); n > 0 {
 			t.Errorf("%d orders", n)
 		}
+	})
+}
+
+// A lost order is found over a restart of the machine, though its clock is set years back then: what this start's lists show is
+// later than any submission of an earlier one.
+func TestALostOrderIsFoundByAWrongClock(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(bergen, "before") // so that there is a list from before
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropAfter()})
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Times: -1, Do: simulator.Page(502)})
+		w.order(oslo, "lost")
+		w.until(time.Minute, oslo, "lost", "in_doubt")
+		w.stop()
+		w.sim.ClearFaults()
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Times: 2, Do: simulator.Page(502)}) // the look at the start
+		w.clock.boot = "-2"
+		w.clock.ahead.Store(int64(-10 * 365 * 24 * time.Hour))
+		w.start()
+		w.until(time.Minute, oslo, "lost", "paid")
 	})
 }
