@@ -84,9 +84,9 @@ func (b Books) elsewhere(l Ledger) int64 {
 	return others
 }
 
-// without takes one of an amount out of a list.
-func without(list []int64, ore int64) (rest []int64, found bool) {
-	i := slices.Index(list, ore)
+// without takes one that is equal out of a list.
+func without[T comparable](list []T, one T) (rest []T, found bool) {
+	i := slices.Index(list, one)
 	if i < 0 {
 		return list, false
 	}

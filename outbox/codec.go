@@ -173,17 +173,14 @@ func recordSum(seq uint64, b []byte) uint32 {
 
 // decodeHeader reads a record's header and checks the whole record's checksum. The slices point into b.
 func decodeHeader(seq uint64, b []byte) (header, error) {
-	if len(b) == 0 {
-		return header{}, errRecordShort
-	}
-	if b[0] > movedVersion {
-		return header{}, newerError{"record format", b[0]}
-	}
 	if len(b) < headerLen {
 		return header{}, errRecordShort
 	}
-	if binary.BigEndian.Uint32(b[8:]) != recordSum(seq, b) {
+	if binary.BigEndian.Uint32(b[8:]) != recordSum(seq, b) { // first: what a disk has made of it is no newer format
 		return header{}, errRecordChecksum
+	}
+	if b[0] > movedVersion {
+		return header{}, newerError{"record format", b[0]}
 	}
 	nt, ni, nm := int(b[3]), int(b[4]), 0
 	if b[0] == movedVersion {
@@ -258,14 +255,14 @@ func decodeBody(seq uint64, b []byte) ([]byte, error) {
 
 func checkBody(seq uint64, b []byte) error {
 	switch {
-	case len(b) > 0 && b[0] > recordVersion:
-		return newerError{"body format", b[0]}
 	case len(b) <= bodyHeaderLen:
 		return errRecordShort
-	case b[0] != recordVersion || b[1]|b[2]|b[3] != 0:
-		return errRecordShape
 	case binary.BigEndian.Uint32(b[4:]) != bodySum(seq, b[bodyHeaderLen:]):
 		return errRecordChecksum
+	case b[0] > recordVersion:
+		return newerError{"body format", b[0]}
+	case b[0] != recordVersion || b[1]|b[2]|b[3] != 0:
+		return errRecordShape
 	}
 	return nil
 }

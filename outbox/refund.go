@@ -19,6 +19,9 @@ type Refund struct {
 	// Moved: the order's refund status was seen to be under way since the submission, so that an end which stood there
 	// before has given way to one of ours.
 	Moved bool `json:"mv,omitempty"`
+	// DeniedAt is when the order's refund status was first seen REJECTED since the submission while the books showed a refund of
+	// somebody else of which that may be said.
+	DeniedAt Instant `json:"da,omitzero"`
 	// CalledOff: the API carried out our cancel, so that it is turned down although the status may have said so before.
 	CalledOff bool `json:"co,omitempty"`
 }

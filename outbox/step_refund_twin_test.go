@@ -62,3 +62,40 @@ func TestBooksThatDoNotShowATwin(t *testing.T) {
 		t.Error("another amount is no twin")
 	}
 }
+
+// TestARejectionThatMaySpeakOfAnother: the order's status says REJECTED, and the books show a refund of somebody else that is not done.
+// Ours may have been carried out, and the books lag: told declined, the clerk would pay it back again.
+func TestARejectionThatMaySpeakOfAnother(t *testing.T) {
+	t.Parallel()
+	stranger := BookEntry{Ore: 500}
+	sent := journey(t, stepRefund(), evRefundDue, evTaken)
+	look := func(after time.Duration, entries ...BookEntry) Event {
+		e := evLook(StatusRefundDenied, entries...)
+		e.BooksLag, e.At = 10*time.Second, sent.Entered.Add(after)
+		return e
+	}
+	undecided := journey(t, sent, look(time.Second, ore42Pending, stranger))
+	if undecided.State != StateAwaitingRefund || undecided.Refund.DeniedAt != sent.Entered.Add(time.Second) {
+		t.Fatalf("%v, first seen at %v", undecided.State, undecided.Refund.DeniedAt)
+	}
+	for name, c := range map[string]struct {
+		look Event
+		want State
+	}{
+		"again, before the lag is over":     {look(5*time.Second, ore42Pending, stranger), StateAwaitingRefund},
+		"carried out all the same":          {look(5*time.Second, ore42Done, stranger), StateRefunded},
+		"not carried out, by fresh books":   {look(11*time.Second, ore42Pending, stranger), StateDeclined},
+		"the other one was, so it was ours": {look(5*time.Second, ore42Pending, BookEntry{Ore: 500, Done: true}), StateDeclined},
+	} {
+		if r := journey(t, undecided, c.look); r.State != c.want {
+			t.Errorf("%s: %v, want %v", name, r.State, c.want)
+		}
+	}
+	if r := journey(t, sent, look(time.Second, ore42Pending)); r.State != StateDeclined {
+		t.Errorf("with nobody else's: %v", r.State)
+	}
+	twin := journey(t, sent, look(time.Second, ore42Pending, ore42Pending))
+	if twin.State != StateAwaitingRefund {
+		t.Errorf("with another one of the same amount: %v", twin.State)
+	}
+}

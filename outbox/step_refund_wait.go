@@ -1,6 +1,9 @@
 package outbox
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // refundPoll paces an approval: it takes a person at Front Payment, who may be at it already.
 func (m *move) refundPoll() time.Duration {
@@ -72,6 +75,9 @@ func (m *move) refundLook() {
 		m.end(StateRefunded, nil)
 	case b.Status == StatusRefundDenied && !l.MayDeny && paidBackSince(m.r.Refund.Before, b, m.r.AmountOre):
 		m.unresolved() // one of the order was turned down, and one of this amount carried out: nobody can tell which is ours
+	case b.Status == StatusRefundDenied && !l.MayDeny && m.deniedTooSoon():
+		moved = moved || m.noteDenied()
+		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
 	case b.Status == StatusRefundDenied && !l.MayDeny:
 		m.refundDenied()
 	default:
@@ -80,6 +86,41 @@ func (m *move) refundLook() {
 	if moved && !m.told() {
 		m.changed()
 	}
+}
+
+// deniedTooSoon reports whether the order's refund status, which says REJECTED, may speak of another refund, while this one was
+// carried out and the books lag: they show one of somebody else that is not done. So it waits for books that were read as long
+// after it was seen first, and don't show this one done either.
+func (m *move) deniedTooSoon() bool {
+	at := m.r.Refund.DeniedAt
+	return m.strangerUndone() && (at == (Instant{}) || !m.e.Books.Seen.After(at, m.booksLag()))
+}
+
+// noteDenied keeps when the status was first seen so; true if that is new.
+func (m *move) noteDenied() bool {
+	if m.r.Refund.DeniedAt != (Instant{}) {
+		return false
+	}
+	m.r.Refund.DeniedAt = m.e.At
+	return true
+}
+
+// strangerUndone reports whether the books show a refund that is not done, is new since the submission, and is not this one.
+func (m *move) strangerUndone() bool {
+	before := m.r.Refund.Before
+	if before == nil || !before.Readable || !m.e.Books.Readable {
+		return false
+	}
+	c := compareEntries(*before, m.e.Books)
+	c.explain(m.e.Ledger.Denied)
+	_, ours := without(slices.Clone(c.fresh), BookEntry{Ore: m.r.AmountOre})
+	undone := 0
+	for _, e := range c.fresh {
+		if !e.Done {
+			undone++
+		}
+	}
+	return undone > 1 || undone == 1 && !ours
 }
 
 // statusMoved reports whether the order's refund status is another one than before the submission, or was meanwhile. That it is
