@@ -42,12 +42,12 @@ func TestBothSidesOfEachAnswer(t *testing.T) {
 			sets:    map[string]string{busy: `"doubt"`, "callback.public_url": "…"},
 		},
 		"the newest order is last": {
-			prepare: func(t *testing.T, s *simulator.Simulator) { elsewhere(t, s, 2) },
+			prepare: func(t *testing.T, s *simulator.Simulator) { elsewhere(t, s, 2, "web") },
 			wants:   map[string]string{place: "last", stores: "no"},
 		},
 		"the newest order is first": {
 			Options: simulator.Options{NewestFirst: true},
-			prepare: func(t *testing.T, s *simulator.Simulator) { elsewhere(t, s, 2) },
+			prepare: func(t *testing.T, s *simulator.Simulator) { elsewhere(t, s, 2, "web") },
 			wants:   map[string]string{place: "first", stores: "no"},
 		},
 		"references that come later": {
@@ -91,16 +91,33 @@ func TestBothSidesOfEachAnswer(t *testing.T) {
 			sets:    map[string]string{busy: `"doubt"`},
 		},
 		"busy stores, which a list that lags shows late": {
-			Options: simulator.Options{Unsaid: simulator.Unsaid{BusyStores: true}, Lag: simulator.Lag{List: 10 * time.Second, References: 20 * time.Second}},
+			Options: simulator.Options{Unsaid: simulator.Unsaid{BusyStores: true}, Lag: simulator.Lag{List: 10 * time.Second, References: 30 * time.Second}},
 			wants:   answer(stores, "yes"),
 			sets:    map[string]string{busy: `"doubt"`},
 		},
 		"other orders in the list": {
 			prepare: func(t *testing.T, s *simulator.Simulator) {
 				s.SetLag(simulator.Lag{List: 3 * time.Second}) // they show after the probe has begun
-				elsewhere(t, s, 1)
+				elsewhere(t, s, 1, "web")
 			},
 			wants: answer(stores, "no"),
+		},
+		"another's order, where details don't name ours": {
+			prepare: func(t *testing.T, s *simulator.Simulator) {
+				s.SetLag(simulator.Lag{List: 3 * time.Second})
+				elsewhere(t, s, 1, "web")
+				s.SetLag(simulator.Lag{References: -1})
+			},
+			wants: map[string]string{referenced: "no", stores: "unknown"},
+			sets:  map[string]string{busy: `"doubt"`},
+		},
+		"an order of which details name nobody": {
+			prepare: func(t *testing.T, s *simulator.Simulator) {
+				s.SetLag(simulator.Lag{List: 3 * time.Second})
+				elsewhere(t, s, 1, "")
+			},
+			wants: map[string]string{referenced: "yes", stores: "unknown"},
+			sets:  map[string]string{busy: `"doubt"`},
 		},
 		"a list that fails when it is needed": {
 			prepare: func(_ *testing.T, s *simulator.Simulator) {

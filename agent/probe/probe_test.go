@@ -152,10 +152,10 @@ func (w *world) ended() {
 }
 
 // elsewhere places orders that are none of the probe's.
-func elsewhere(t *testing.T, sim *simulator.Simulator, n int) {
+func elsewhere(t *testing.T, sim *simulator.Simulator, n int, reference string) {
 	t.Helper()
 	for range n {
-		if _, err := sim.PlaceElsewhere(simulator.Elsewhere{Terminal: "TRML9", Amount: decimal.MustNew(100, 2), Status: simulator.Paid, Reference: "web"}); err != nil {
+		if _, err := sim.PlaceElsewhere(simulator.Elsewhere{Terminal: "TRML9", Amount: decimal.MustNew(100, 2), Status: simulator.Paid, Reference: reference}); err != nil {
 			t.Fatal(err)
 		}
 	}
