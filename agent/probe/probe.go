@@ -68,6 +68,9 @@ type prober struct {
 	report Report
 	known  map[string]bool // orders that were there before
 	lag    time.Duration   // from the create's reply to the list showing it; -1 if it never did
+	named  time.Duration   // from there to the details showing its reference; -1 if they never did
+	looked bool            // all that came to be listed since was looked into, and nothing is left that may be ours
+	whose  []string        // orders in the list that may be ours, or anybody's
 	stored bool            // a busy create came to an order all the same
 	busy   string          // what a create on a busy terminal was answered: "busy", "accepted", or something else
 }
@@ -75,7 +78,7 @@ type prober struct {
 // Run probes. Whatever happens, orders that it placed are ended before it returns, or stand in Report.Left. The error
 // says why it could not be carried out.
 func Run(ctx context.Context, o Options) (Report, error) {
-	p := &prober{Options: o, known: map[string]bool{}, lag: -1}
+	p := &prober{Options: o, known: map[string]bool{}, lag: -1, named: -1}
 	before, reply := p.list(ctx)
 	for _, uuid := range before {
 		p.known[uuid] = true

@@ -17,10 +17,10 @@ func (p *prober) settings() {
 	switch {
 	case p.stored || p.busy != "busy":
 		set("policy.busy_means", `"doubt"`, "a busy answer does not prove that nothing was created")
-	case p.lag >= 0:
+	case p.looked:
 		set("policy.busy_means", `"not_created"`, "a busy answer created nothing, and it can be looked up")
 	default:
-		set("policy.busy_means", `"doubt"`, "whether a busy answer creates an order can't be seen on this account")
+		set("policy.busy_means", `"doubt"`, "whether a busy answer creates an order could not be seen")
 	}
 	switch {
 	case p.lag < 0:

@@ -77,6 +77,7 @@ func (p *prober) look(ctx context.Context, uuid, mark string, s *seen, began tim
 		}
 		if s.referenced < 0 && strings.Contains(details.References(), mark) {
 			s.referenced = time.Since(began)
+			p.named = s.referenced
 		}
 		if s.numbered < 0 && len(details.Products) > 0 && details.Products[0].ID != 0 {
 			s.numbered = time.Since(began)
@@ -111,15 +112,11 @@ func (p *prober) tell(s seen, listable bool) {
 	p.answer("what is an order called that waits for the customer", s.pending, "%s", orNone(s.pending))
 }
 
-// strays looks for orders that came to exist of the second create beside the one that its reply named.
+// strays looks for orders that came to exist of the second create beside the one that its reply named. It looks when
+// list and details had twice the time that they took for the first one.
 func (p *prober) strays(ctx context.Context, first, named, mark string) (found []string) {
-	if p.lag < 0 {
+	if p.lag < 0 || sleep(ctx, 2*max(p.lag, p.named)+p.Pace) != nil {
 		return nil
-	}
-	for wait := 2*p.lag + p.Pace; wait > 0; wait -= p.Pace {
-		if sleep(ctx, p.Pace) != nil {
-			return nil
-		}
 	}
 	all, reply := p.list(ctx)
 	if reply.Outcome != api.OutcomeAccepted {
@@ -129,11 +126,16 @@ func (p *prober) strays(ctx context.Context, first, named, mark string) (found [
 		if p.known[uuid] || uuid == first || uuid == named {
 			continue
 		}
-		if details, reply := p.Client.OrderDetails(ctx, uuid); reply.Outcome == api.OutcomeAccepted && strings.Contains(details.References(), mark) {
+		details, reply := p.Client.OrderDetails(ctx, uuid)
+		switch {
+		case reply.Outcome == api.OutcomeAccepted && strings.Contains(details.References(), mark):
 			p.stored = true
 			found = append(found, uuid)
+		case reply.Outcome != api.OutcomeAccepted || p.named < 0 || details.References() == "":
+			p.whose = append(p.whose, uuid)
 		}
 	}
+	p.looked = len(p.whose) == 0
 	return found
 }
 
@@ -144,8 +146,10 @@ func (p *prober) tellBusy(more []string) {
 		p.answer(question, "accepted", "it was taken: the terminal is not busy while it shows an order")
 	case p.stored:
 		p.answer(question, "yes", "yes: it was answered %s, and %d came to exist", p.busy, len(more))
-	case p.lag >= 0:
+	case p.looked:
 		p.answer(question, "no", "no: it was answered %s, and the list shows none", p.busy)
+	case len(p.whose) > 0:
+		p.answer(question, "unknown", "it was answered %s; the list shows %s since, and details don't say whose", p.busy, strings.Join(p.whose, ", "))
 	default:
 		p.answer(question, "unknown", "it was answered %s; whether it was stored can't be seen", p.busy)
 	}

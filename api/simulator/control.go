@@ -41,6 +41,7 @@ import (
 //	curl localhost:9731/lookups -d '{"lookups":"forbidden"}'
 //	curl localhost:9731/lag -d '{"list":"10s","details":"2s","history":"1m"}'
 //	curl localhost:9731/books -d '{"newestFirst":true,"negativeHistory":true}'
+//	curl localhost:9731/unsaid -d '{"pendingBooks":"WAITING","refundStatusBy":"GET","busyStores":true}'
 //	curl localhost:9731/faults -d '{"kind":"page","code":502,"for":"2m"}'
 //	curl localhost:9731/orders -d '{"terminal":"TRML1","amount":"42.00","status":"PAID"}'
 //	curl localhost:9731/orders/ODR1234567890/refunds -d '{"amount":"42.00","deed":"pays","after":"4s"}'

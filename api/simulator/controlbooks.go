@@ -18,10 +18,18 @@ type (
 		History      duration `json:"history"`
 		References   duration `json:"references"`
 		NoReferences bool     `json:"noReferences"`
+		Numbers      duration `json:"numbers"`
+		NoNumbers    bool     `json:"noNumbers"`
 	}
 	wireBooks struct {
 		NewestFirst     bool `json:"newestFirst"`
 		NegativeHistory bool `json:"negativeHistory"`
+	}
+	wireUnsaid struct {
+		PendingPayment string `json:"pendingPayment"`
+		PendingBooks   string `json:"pendingBooks"`
+		RefundStatusBy string `json:"refundStatusBy"`
+		BusyStores     bool   `json:"busyStores"`
 	}
 	wireElsewhere struct {
 		Terminal  string      `json:"terminal"`
@@ -67,6 +75,7 @@ func (s *Simulator) controlBooks(mux *http.ServeMux) {
 		s.SetNegativeHistory(b.NegativeHistory)
 		return nil
 	})
+	post(mux, "/unsaid", func(_ *http.Request, u wireUnsaid) error { return s.SetUnsaid(Unsaid(u)) })
 	post(mux, "/orders", func(_ *http.Request, e wireElsewhere) error {
 		_, err := s.PlaceElsewhere(Elsewhere{Terminal: e.Terminal, Amount: e.Amount.Decimal, Status: e.Status, Reference: e.Reference})
 		return err
@@ -86,10 +95,13 @@ func (s *Simulator) controlBooks(mux *http.ServeMux) {
 func (l wireLag) lag() Lag {
 	lag := Lag{
 		List: l.List.d(), Details: l.Details.d(), Status: l.Status.d(), RefundStatus: l.RefundStatus.d(), History: l.History.d(),
-		References: l.References.d(),
+		References: l.References.d(), Numbers: l.Numbers.d(),
 	}
 	if l.NoReferences {
 		lag.References = -1
+	}
+	if l.NoNumbers {
+		lag.Numbers = -1
 	}
 	return lag
 }

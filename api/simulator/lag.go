@@ -26,6 +26,9 @@ type Lag struct {
 	// References is how long the references in the details are null; negative is for
 	// ever.
 	References time.Duration
+	// Numbers is how long the product lines in the details have no id; negative is for
+	// ever.
+	Numbers time.Duration
 }
 
 // SetLag says how late the views show what happens from now on.
@@ -93,7 +96,7 @@ type views struct {
 	list, details, status view[condition]
 	refund                view[RefundStatus]
 	paid                  view[time.Time]
-	references            view[bool]
+	references, numbers   view[bool]
 }
 
 // enterViews begins to show an order.
@@ -104,6 +107,9 @@ func (s *Simulator) enterViews(o *order) {
 	o.views.status.add(0, first)
 	if s.lag.References >= 0 {
 		o.views.references.add(s.lag.References, true)
+	}
+	if s.lag.Numbers >= 0 {
+		o.views.numbers.add(s.lag.Numbers, true)
 	}
 	if !o.PaidAt.IsZero() {
 		o.views.paid.add(s.lag.History, o.PaidAt)

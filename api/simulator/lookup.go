@@ -56,8 +56,9 @@ func (s *Simulator) orderStatuses(req *request) reply {
 	var list []listedOrder
 	if s.lookups == LookupsShown {
 		for _, o := range s.list {
-			if now, ok := o.views.list.now(); ok && (only == "" || now.status == only) {
-				list = append(list, listedOrder{o.UUID, now.status})
+			now, ok := o.views.list.now()
+			if word := s.unsaid.books(now.status); ok && (only == "" || word == only) {
+				list = append(list, listedOrder{o.UUID, word})
 			}
 		}
 	}
@@ -93,7 +94,7 @@ func (s *Simulator) orderStatus(req *request) reply {
 	if o == nil {
 		return refusal
 	}
-	return success(http.StatusOK, msgRetrieved, listedOrder{o.UUID, now.status})
+	return success(http.StatusOK, msgRetrieved, listedOrder{o.UUID, s.unsaid.books(now.status)})
 }
 
 // details is the data of operation 13.
@@ -138,7 +139,7 @@ func (s *Simulator) orderDetails(req *request) reply {
 	}
 	sum, _ := o.payload["orderSummary"].(map[string]any)
 	d := details{
-		Type: "terminal", OrderUUID: o.UUID, Status: now.status, OrderDate: o.payload["orderDate"],
+		Type: "terminal", OrderUUID: o.UUID, Status: s.unsaid.books(now.status), OrderDate: o.payload["orderDate"],
 		ProductList: make([]map[string]any, len(o.items)),
 		OrderSummary: map[string]any{
 			"subTotal": sum["subTotal"], "tax": sum["totalTax"],
@@ -152,7 +153,9 @@ func (s *Simulator) orderDetails(req *request) reply {
 	}
 	for i, it := range o.items {
 		d.ProductList[i] = maps.Clone(it.fields)
-		d.ProductList[i]["id"] = it.id
+		if _, ok := o.views.numbers.now(); ok {
+			d.ProductList[i]["id"] = it.id
+		}
 	}
 	return success(http.StatusOK, "orderRetrievedSuccessfully", d)
 }

@@ -56,6 +56,9 @@ type Options struct {
 	Lag Lag
 	// NewestFirst has the list of all order statuses begin with the newest order.
 	NewestFirst bool
+	// Unsaid is what the API does where no document says it; the zero value is what the
+	// documents let one expect. New panics where SetUnsaid would refuse it.
+	Unsaid Unsaid
 	// NegativeHistory has a payment history write what went back as amounts below zero.
 	NegativeHistory bool
 	// DetailedErrors names the faulty fields in the errors of a 417, as an object of

@@ -22,6 +22,9 @@ func (s *Simulator) create(req *request) reply {
 		return s.invalid(c.errs)
 	}
 	if t.busy() {
+		if s.unsaid.BusyStores {
+			s.enter(req, c, Sent)
+		}
 		return busy()
 	}
 	o := s.enter(req, c, Sent)
@@ -201,7 +204,7 @@ func (s *Simulator) paymentStatus(req *request) reply {
 	case now.status == Cancelled:
 		message = "cancelledOrderSuccessfully"
 	}
-	return withStatus("order_status", now.status, message)
+	return withStatus("order_status", s.unsaid.payment(now.status), message)
 }
 
 // Settle lets the customer of an order pay or decline now, whatever the order's

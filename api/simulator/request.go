@@ -111,6 +111,9 @@ func (s *Simulator) handle(req *request) reply {
 	if req.allowed != nil {
 		return methodNotAllowed(req.allowed)
 	}
+	if methods := s.unsaid.refuses(req); methods != nil {
+		return methodNotAllowed(methods)
+	}
 	switch req.op {
 	case OpListTerminals:
 		return s.listTerminals(req)

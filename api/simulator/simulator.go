@@ -48,6 +48,7 @@ type Simulator struct {
 	token     string
 	lookups   Lookups
 	lag       Lag
+	unsaid    Unsaid
 	approver  Approver
 	thresh    Thresholds
 	customers behaviour // of terminals without one of their own
@@ -95,6 +96,9 @@ func New(opts Options) *Simulator {
 		nextItem:  451,
 		counts:    map[Operation]int{},
 		timers:    map[uint64]*time.Timer{},
+	}
+	if err := s.SetUnsaid(opts.Unsaid); err != nil {
+		panic(err)
 	}
 	for _, t := range opts.Terminals {
 		s.AddTerminal(t)

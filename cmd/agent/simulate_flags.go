@@ -24,6 +24,7 @@ type simulateFlags struct {
 	rateLimit                            int
 	lookups                              string
 	callbacks                            bool
+	clockAhead                           time.Duration
 
 	// What check made of them.
 	parsedTerminals []simulator.Terminal
@@ -49,6 +50,7 @@ func (f *simulateFlags) register(c *cobra.Command) {
 	s.StringVar(&f.customer, "customer", f.customer, "what customers do: `pay:TIME, decline:TIME or walkaway`")
 	s.IntVar(&f.rateLimit, "rate-limit", f.rateLimit, "calls a minute, 0 for no limit")
 	s.StringVar(&f.lookups, "lookups", f.lookups, "whether orders can be looked up: shown, forbidden or hidden")
+	s.DurationVar(&f.clockAhead, "clock-ahead", 0, "how far the API's clock is ahead of this machine's, as a `TIME`; with a minus, behind")
 	s.BoolVar(&f.callbacks, "callbacks", f.callbacks, "call the callbackUrl of orders, on loopback hosts")
 }
 
@@ -89,6 +91,9 @@ func (f *simulateFlags) options() simulator.Options {
 	o := simulator.Options{
 		Token: f.token, Organization: f.organization, Terminals: f.parsedTerminals, Customer: f.parsedCustomer,
 		RefundCustomer: f.parsedCustomer, RateLimit: f.rateLimit, Lookups: f.parsedLookups, DetailedErrors: true,
+	}
+	if f.clockAhead != 0 {
+		o.Clock = func() time.Time { return time.Now().Add(f.clockAhead) }
 	}
 	if f.callbacks {
 		o.Callbacks = &http.Client{Timeout: 10 * time.Second}

@@ -2,10 +2,12 @@ package main
 
 import (
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"runtime/debug"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tillpost/agent/config"
@@ -60,6 +62,24 @@ func TestSnippetIsAConfiguration(t *testing.T) {
 			t.Errorf("the control endpoint is told wrongly:\n%s", text)
 		}
 	}
+}
+
+// TestTheAPIsClockIsAhead: its replies are dated by it.
+func TestTheAPIsClockIsAhead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, ahead := range []time.Duration{0, 8 * 8760 * time.Hour, -8760 * time.Hour} {
+			f := newSimulateFlags()
+			f.clockAhead = ahead
+			sim := simulator.New(f.options())
+			t.Cleanup(sim.Close)
+			w := httptest.NewRecorder()
+			sim.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/api/v1/connect/orders/status", nil))
+			if got, want := w.Header().Get("Date"), time.Now().Add(ahead).UTC().Format(http.TimeFormat); got != want {
+				t.Errorf("ahead by %v: %s, want %s", ahead, got, want)
+			}
+		}
+	})
 }
 
 func TestSimulateFlags(t *testing.T) {

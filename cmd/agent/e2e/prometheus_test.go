@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -19,12 +20,7 @@ import (
 // expression of the alert rules and of the dashboard.
 func TestPrometheusAnswersRulesAndDashboard(t *testing.T) {
 	outside(t)
-	prometheus := filepath.Join("..", "..", "..", ".tools", "prometheus")
-	if _, err := os.Stat(prometheus); err != nil {
-		if prometheus, err = exec.LookPath("prometheus"); err != nil {
-			proctest.Lacks(t, "prometheus is missing: .ci/run fetches it")
-		}
-	}
+	prometheus := prometheusHere(t)
 	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0)})
 	w.sale(terminal(0), "sale-1")
 	w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropBefore()})
@@ -37,23 +33,10 @@ func TestPrometheusAnswersRulesAndDashboard(t *testing.T) {
 	w.must(err)
 	w.write("prometheus.yml", fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q]\nscrape_configs: [{job_name: tillpost, static_configs: [{targets: [%q]}]}]\n", rules, w.web))
 	addr := proctest.FreeAddr(t)
-	abs, err := filepath.Abs(prometheus)
-	w.must(err)
-	command := exec.CommandContext(t.Context(), abs, "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb", "--web.listen-address="+addr, "--log.level=warn")
-	command.Dir = w.dir
-	w.must(command.Start())
-	t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
-
+	w.prometheus(addr, "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb")
 	ask := func(expression string) (results int, fault string) {
-		code, text := proctest.Get(t, "http://"+addr+"/api/v1/query?query="+url.QueryEscape(expression))
-		var answer struct {
-			Status, Error string
-			Data          struct{ Result []json.RawMessage }
-		}
-		if err := json.Unmarshal([]byte(text), &answer); err != nil {
-			return 0, fmt.Sprintf("%d %s", code, text)
-		}
-		return len(answer.Data.Result), answer.Error
+		series, fault := asked(t, http.DefaultClient, "http://"+addr, expression)
+		return len(series), fault
 	}
 	w.until(soon, "a scrape", func() bool { n, _ := ask("rate(tillpost_api_calls_total[1m])"); return n > 0 })
 	for _, e := range append(ruleExpressions(t), dashboardExpressions(t)...) {
@@ -69,6 +52,66 @@ func TestPrometheusAnswersRulesAndDashboard(t *testing.T) {
 	if n, _ := ask(`ALERTS{alertname=~"TillpostDown|TillpostAPIUnreachable|TillpostClockWrong|TillpostDiskFull"}`); n > 0 {
 		t.Error("an alert stands without a cause")
 	}
+}
+
+// prometheusHere is the program, which CI fetches.
+func prometheusHere(t *testing.T) string {
+	t.Helper()
+	fetched, err := filepath.Abs("../../../.tools/prometheus")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(fetched); err == nil {
+		return fetched
+	}
+	installed, err := exec.LookPath("prometheus")
+	if err != nil {
+		proctest.Lacks(t, "prometheus is missing: .ci/run fetches it")
+	}
+	return installed
+}
+
+// prometheus runs it in the world's folder until the test ends.
+func (w *world) prometheus(addr string, flags ...string) {
+	w.Helper()
+	command := exec.CommandContext(w.Context(), prometheusHere(w.T), append(flags, "--web.listen-address="+addr, "--log.level=warn")...)
+	command.Dir = w.dir
+	w.must(command.Start())
+	w.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
+}
+
+// series is one that an expression came to, with its value or values.
+type series struct {
+	Metric map[string]string
+	Value  sample
+	Values []sample
+}
+
+// sample is a moment in seconds and the value.
+type sample [2]any
+
+func (s sample) at() float64 { at, _ := s[0].(float64); return at }
+
+// asked has a Prometheus answer an expression; fault says why it did not.
+func asked(t *testing.T, client *http.Client, base, expression string) (all []series, fault string) {
+	t.Helper()
+	rq, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/api/v1/query?query="+url.QueryEscape(expression), http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(rq)
+	if err != nil {
+		return nil, err.Error() // it does not listen yet
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var answer struct {
+		Status, Error string
+		Data          struct{ Result []series }
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		return nil, fmt.Sprintf("%s: %v", resp.Status, err)
+	}
+	return answer.Data.Result, answer.Error
 }
 
 // lints has promtool look at the metrics: it has nothing to say.
