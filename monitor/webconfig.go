@@ -25,10 +25,10 @@ func readWebConfig(file string) webConfig {
 	return c
 }
 
-// hasUsers tells whether the web configuration asks everybody for a password.
+// hasUsers reports whether the web configuration asks everybody for a password.
 func hasUsers(file string) bool { return len(readWebConfig(file).Users) > 0 }
 
-// WebTLS tells whether a server with this web configuration speaks TLS, and where its certificate is; "" where that is
+// WebTLS reports whether a server with this web configuration speaks TLS, and where its certificate is; "" where that is
 // not in a file.
 func WebTLS(webConfigFile string) (certFile string, tls bool) {
 	c := readWebConfig(webConfigFile)

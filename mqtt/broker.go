@@ -212,7 +212,7 @@ func (b *Broker) Close() error {
 	return errors.Join(errs...)
 }
 
-// Connected implements Bus: it tells whether tills can connect.
+// Connected implements Bus: it reports whether tills can connect.
 func (b *Broker) Connected() bool { return b.up.Load() }
 
 // Run implements Bus. Up comes once, before the first till is let in. It

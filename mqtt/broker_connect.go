@@ -113,7 +113,7 @@ func (b *Broker) refuse(cl *mochi.Client, why packets.Code) error {
 	return fmt.Errorf("%w: %s", errTurnedAway, why.Reason)
 }
 
-// mayBequeath tells whether a last will may be on a topic.
+// mayBequeath reports whether a last will may be on a topic.
 func (b *Broker) mayBequeath(topic string) bool {
 	return !b.files.restricted() && b.foreign(topic) && !strings.ContainsAny(topic, "+#") && len(topic) <= maxBrokerTopic
 }

@@ -6,7 +6,7 @@ import "strings"
 // time that mochi takes for one grows with the square of its levels.
 const maxBrokerTopic = 1024
 
-// validFilter tells whether a filter keeps MQTT's rules: + is a whole level, #
+// validFilter reports whether a filter keeps MQTT's rules: + is a whole level, #
 // is one too, and the last.
 func validFilter(filter string) bool {
 	if filter == "" {
@@ -20,7 +20,7 @@ func validFilter(filter string) bool {
 	return filter == "#" || !strings.HasSuffix(filter, "#") || strings.HasSuffix(filter, "/#")
 }
 
-// filterMatches tells whether a topic filter with + and # matches a topic.
+// filterMatches reports whether a topic filter with + and # matches a topic.
 func filterMatches(filter, topic string) bool {
 	for {
 		f, filterRest, filterGoesOn := strings.Cut(filter, "/")
@@ -38,7 +38,7 @@ func filterMatches(filter, topic string) bool {
 	}
 }
 
-// filtersMeet tells whether there can be a topic that both filters match.
+// filtersMeet reports whether there can be a topic that both filters match.
 func filtersMeet(a, b string) bool {
 	for {
 		levelA, restA, goesOnA := strings.Cut(a, "/")

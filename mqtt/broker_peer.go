@@ -246,7 +246,7 @@ func (p *peer) SetDeadline(t time.Time) error {
 	return p.SetReadDeadline(t)
 }
 
-// gone tells whether the connection has ended for us.
+// gone reports whether the connection has ended for us.
 func (p *peer) gone() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

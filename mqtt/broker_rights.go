@@ -29,7 +29,7 @@ func (a *account) mayRead(topic string) bool {
 	return slices.ContainsFunc(a.reads, func(filter string) bool { return filterMatches(filter, topic) })
 }
 
-// maySubscribe tells whether a filter can bring anything that the user may
+// maySubscribe reports whether a filter can bring anything that the user may
 // read. It may bring more: each message is judged again.
 func maySubscribe(a *account, filter string) bool {
 	// $SYS we do not have, and $share would hide a message from the others.
@@ -39,14 +39,14 @@ func maySubscribe(a *account, filter string) bool {
 	return a == nil || slices.ContainsFunc(a.reads, func(read string) bool { return filtersMeet(read, filter) })
 }
 
-// foreign tells whether a topic is none of ours: neither the agent's nor a
+// foreign reports whether a topic is none of ours: neither the agent's nor a
 // request's.
 func (b *Broker) foreign(topic string) bool {
 	prefix := b.options.Topics.Prefix
 	return topic != prefix && !strings.HasPrefix(topic, prefix+"/") && !strings.HasPrefix(topic, "$") && topic != ""
 }
 
-// mayWrite tells whether a client may publish on a topic; a is nil where
+// mayWrite reports whether a client may publish on a topic; a is nil where
 // everybody may do everything. Below the prefix that is requests only: all
 // else is the agent's. A kind that does not exist passes, so that the agent can
 // tell of the mistake.

@@ -71,7 +71,7 @@ func startWithUsersAnd(t *testing.T, users string, change func(*mqtt.BrokerOptio
 
 func login(name string) string { return name + ":secret of " + name }
 
-// publishes tells whether the broker took a message of a user: if it did not,
+// publishes reports whether the broker took a message of a user: if it did not,
 // it has closed the connection.
 func (e *embedded) publishes(name, topic string) bool {
 	e.t.Helper()

@@ -27,7 +27,7 @@ type Statuses interface {
 // not called then.
 type Hand func(piece func(tell func(Message))) bool
 
-// keeps tells whether a retained message is kept in memory.
+// keeps reports whether a retained message is kept in memory.
 func (b *Broker) keeps(topic string) bool {
 	return b.options.Statuses == nil || !b.options.Topics.isStatus(topic)
 }

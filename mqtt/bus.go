@@ -28,7 +28,7 @@ type Bus interface {
 	// It never blocks. Messages wait in memory for as long as the connection
 	// takes to notice that it is stalled, which is bounded in time.
 	Publish(m Message) Token
-	// Connected tells whether there is a connection whose subscription the
+	// Connected reports whether there is a connection whose subscription the
 	// broker has confirmed.
 	Connected() bool
 }

@@ -17,11 +17,11 @@ type Rules struct {
 	HasSendOrderByDefaults bool
 	// Location is the store's time zone; nil is UTC.
 	Location *time.Location
-	// Now is what the clock says; ClockKnown tells whether it is to be
+	// Now is what the clock says; ClockKnown reports whether it is to be
 	// believed. If not, no date is refused for its age.
 	Now        time.Time
 	ClockKnown bool
-	// Held tells whether a request of that id and digest was accepted before.
+	// Held reports whether a request of that id and digest was accepted before.
 	// Such a one is a repetition and is judged by its form alone: the date,
 	// the policy and the defaults that it was taken by may have changed. nil
 	// is none. It may be called from several goroutines at once.

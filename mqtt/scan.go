@@ -262,7 +262,7 @@ var numbers = map[string]bool{
 	"quantity": true, "rate": true, "discount": true, "tax": true, "amount": true, "id": true, "line": true,
 }
 
-// untouched tells whether the walk is below a key of which nobody wants a number.
+// untouched reports whether the walk is below a key of which nobody wants a number.
 func (w *walker) untouched() bool {
 	for _, name := range slices.Backward(w.path) {
 		if _, err := strconv.Atoi(name); err != nil { // a list's place counts for the list
@@ -272,7 +272,7 @@ func (w *walker) untouched() bool {
 	return false
 }
 
-// bounded tells whether calculating with a JSON number is cheap.
+// bounded reports whether calculating with a JSON number is cheap.
 func bounded(number string) bool {
 	if len(number) > maxNumberLength {
 		return false

@@ -139,7 +139,7 @@ func (s *session) reason() error {
 	return fmt.Errorf("the connection to the broker ended: %w", s.err)
 }
 
-// markUp tells whether the connection still stands.
+// markUp reports whether the connection still stands.
 func (s *session) markUp() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -42,7 +42,7 @@ func KindOf(segment string) (Kind, bool) {
 
 const maxIDLength = 64
 
-// ValidID tells whether s may stand in a topic and name a request or a
+// ValidID reports whether s may stand in a topic and name a request or a
 // terminal: 1 to 64 of the characters A-Z a-z 0-9 . _ : -
 func ValidID(s string) bool {
 	if s == "" || len(s) > maxIDLength {
@@ -101,7 +101,7 @@ func (t Topics) Status(terminal, requestID string) string {
 	return t.terminal(terminal) + "status/" + requestID
 }
 
-// isStatus tells whether topic is the status of a request.
+// isStatus reports whether topic is the status of a request.
 func (t Topics) isStatus(topic string) bool {
 	rest, ok := strings.CutPrefix(topic, t.Prefix+"/terminals/")
 	levels := strings.SplitN(rest, "/", 4)
@@ -132,7 +132,7 @@ func (t Topics) terminal(terminal string) string {
 	return t.Prefix + "/terminals/" + terminal + "/"
 }
 
-// OwnTopic tells whether topic is one that RequestFilter matches but that only
+// OwnTopic reports whether topic is one that RequestFilter matches but that only
 // the agent itself writes.
 func (t Topics) OwnTopic(topic string) bool {
 	_, segment, err := t.Parse(topic)

@@ -72,7 +72,7 @@ func powerCuts(rnd *rand.Rand, before, after []byte, want, wantAfter map[string]
 // hold after a power cut. Everything acknowledged is there, and nothing else.
 func TestPowerCutAtEveryCommit(t *testing.T) {
 	t.Parallel()
-	rnd := rand.New(rand.NewPCG(3, 5)) //nolint:gosec // a repeatable course
+	rnd := rand.New(rand.NewPCG(3, 5)) // a repeatable course
 	path := filepath.Join(t.TempDir(), "outbox.db")
 	var before, after []byte
 	o := outbox.WithCommit(outbox.Options{Policy: outboxtest.Policy}, func(tx *bbolt.Tx) error {

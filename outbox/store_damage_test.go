@@ -131,7 +131,7 @@ func TestZeroedPagesNeverGiveWrongData(t *testing.T) {
 func TestBitFlipsNeverGiveWrongData(t *testing.T) {
 	t.Parallel()
 	sm := newSample(t)
-	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // repeatable damage
+	rnd := rand.New(rand.NewPCG(1, 2)) // repeatable damage
 	flips, used := 150, len(bytes.TrimRight(sm.data, "\x00"))
 	if testing.Short() {
 		flips = 20

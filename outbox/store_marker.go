@@ -21,7 +21,7 @@ type marker struct {
 func readMarker(path string) (*marker, error) {
 	b, err := os.ReadFile(path + suffixMarker)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil //nolint:nilnil // its absence is an answer
+		return nil, nil // its absence is an answer
 	}
 	if err != nil {
 		return nil, err

@@ -64,7 +64,7 @@ func (r *recorder) hook(db *bbolt.DB) {
 	}
 	r.hooked = db
 	f := reflect.ValueOf(db).Elem().FieldByName("ops").FieldByName("writeAt")
-	write, ok := reflect.NewAt(f.Type(), unsafe.Pointer(f.UnsafeAddr())).Interface().(*func([]byte, int64) (int, error)) //nolint:gosec // that is the only way in
+	write, ok := reflect.NewAt(f.Type(), unsafe.Pointer(f.UnsafeAddr())).Interface().(*func([]byte, int64) (int, error)) // that is the only way in
 	if !ok {
 		r.t.Fatal("bbolt writes in another way now; record its writes anew")
 	}

@@ -153,12 +153,13 @@ func TestTheStubIsNotEnough(t *testing.T) {
 	}
 }
 
-// TestTheVersion: what a package is called, with and without a release.
+// TestTheVersion: what a package is called, with and without a release, and with changes since.
 func TestTheVersion(t *testing.T) {
 	t.Parallel()
 	for changelog, want := range map[string]string{
-		"# Changelog\n\n## [Unreleased]\n\n## [1.2.3] - 2026-12-01\n\n## [1.2.2] - 2026-11-01\n": "1.2.3",
-		"# Changelog\n\n## [Unreleased]\n": "0.0.0+git0.unknown",
+		"# Changelog\n\n## [Unreleased]\n\n## [1.2.3] - 2026-12-01\n\n## [1.2.2] - 2026-11-01\n":               "1.2.3",
+		"# Changelog\n\n## [Unreleased]\n\n### Added\n\n- A thing.\n\n## [1.2.3] - 2026-12-01\n\n- Another.\n": "1.2.3+git0.unknown",
+		"# Changelog\n\n## [Unreleased]\n\n- A thing.\n":                                                       "0.0.0+git0.unknown",
 	} {
 		root := t.TempDir()
 		if err := os.MkdirAll(filepath.Join(root, "packaging"), 0o750); err != nil {

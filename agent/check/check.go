@@ -21,7 +21,7 @@ type Options struct {
 	File string
 	// Version goes into the API calls' User-Agent.
 	Version string
-	// Synchronized tells whether the operating system keeps its clock right; nil: that can't be told.
+	// Synchronized reports whether the operating system keeps its clock right; nil: that can't be told.
 	Synchronized func() bool
 	// Timeout bounds the whole check; 0 means 30 s.
 	Timeout time.Duration

@@ -15,7 +15,7 @@ const (
 		"and is quick with set_tcp_nodelay true; else "
 )
 
-// keeps tells whether the broker keeps what waits for the agent over a crash, as far as that can be known: brokers don't
+// keeps reports whether the broker keeps what waits for the agent over a crash, as far as that can be known: brokers don't
 // tell it. It matters between a till's publish and our "queued", which can be long while the agent is down.
 func (c *checker) keeps(fs *findings, u *url.URL, name string) {
 	if name != "" {
@@ -106,7 +106,7 @@ func (s *settings) read(path string, include bool) bool {
 	return lines.Err() == nil
 }
 
-// listensOn tells whether a broker with these settings is the one at that port.
+// listensOn reports whether a broker with these settings is the one at that port.
 func (s settings) listensOn(port string) bool {
 	if len(s.listeners) == 0 {
 		return port == "1883"

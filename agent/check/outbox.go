@@ -109,7 +109,7 @@ func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFac
 	}
 }
 
-// look reads an outbox through, and tells whether it is another copy than the one that was at work here last.
+// look reads an outbox through, and reports whether it is another copy than the one that was at work here last.
 func look(path string) (older bool, err error) {
 	r, err := outbox.OpenReader(path)
 	if open, ok := errors.AsType[*outbox.OpenError](err); ok {

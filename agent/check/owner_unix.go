@@ -17,7 +17,7 @@ func ownerOf(info os.FileInfo) (uid, gid int, ok bool) {
 	return int(st.Uid), int(st.Gid), true
 }
 
-// lockHeld tells whether another process holds the lock of a file. Our own lock is shared and let go at once.
+// lockHeld reports whether another process holds the lock of a file. Our own lock is shared and let go at once.
 func lockHeld(path string) (held bool, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {

@@ -77,7 +77,7 @@ func (c *checker) put(ctx context.Context, m mqtt.Message) bool {
 	return acked
 }
 
-// brings tells whether a subscription brings a message on a topic: what is retained there, or what is published, if
+// brings reports whether a subscription brings a message on a topic: what is retained there, or what is published, if
 // anything, once the subscription stands.
 func (c *checker) brings(ctx context.Context, filter, topic string, publish *mqtt.Message) bool {
 	found := false

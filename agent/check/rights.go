@@ -37,7 +37,7 @@ type terms struct {
 
 // rights tells of what the round of a message to ourselves can't show: whether we may write statuses, which the agent's
 // login need not be allowed to read. The agent speaks MQTT 3.1.1, in which a broker acknowledges what it drops; in MQTT 5
-// it says so. A broker that does not speak it is not complained of; five tells whether it does.
+// it says so. A broker that does not speak it is not complained of; five reports whether it does.
 func (c *checker) rights(ctx context.Context, fs *findings, u *url.URL) (five bool) {
 	topics := mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}
 	name := "tillpost-check-" + rand.Text()[:12]

@@ -68,7 +68,7 @@ func (c *checker) users(fs *findings, file string) {
 	c.readable(fs, "mqtt.embedded.users_file", file)
 }
 
-// token tells whether there is a token to call with.
+// token reports whether there is a token to call with.
 func (c *checker) token(fs *findings) bool {
 	err := c.cfg.CheckToken()
 	switch {

@@ -36,7 +36,7 @@ func (c *Config) TokenReader() func() (string, error) {
 	}
 }
 
-// CheckToken tells whether there is a token now.
+// CheckToken reports whether there is a token now.
 func (c *Config) CheckToken() error {
 	_, err := c.TokenReader()()
 	return err

@@ -142,7 +142,7 @@ func (f *follower) publishOnly(ctx context.Context, e event) (done bool, err err
 	return done || err != nil, err
 }
 
-// delivered tells whether the broker has a message. A lost connection is no error: the next one publishes it again.
+// delivered reports whether the broker has a message. A lost connection is no error: the next one publishes it again.
 func delivered(ctx context.Context, t mqtt.Token) (bool, error) {
 	err := t.Wait(ctx)
 	ok := err == nil

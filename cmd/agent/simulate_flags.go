@@ -124,7 +124,7 @@ func parseCustomer(text string) (simulator.Customer, error) {
 	return simulator.Customer{}, usagef("--customer %q is none of pay:TIME, decline:TIME and walkaway; a time is written 2s", text)
 }
 
-// loopback tells whether an address can be reached from this machine only.
+// loopback reports whether an address can be reached from this machine only.
 func loopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

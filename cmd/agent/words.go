@@ -42,7 +42,7 @@ var waitingWords = map[string]string{
 	"anotherAgent":     "another agent runs; an operator has to decide",
 }
 
-// endedWell tells whether a final state is what the till asked for.
+// endedWell reports whether a final state is what the till asked for.
 func endedWell(state string) bool {
 	switch state {
 	case "paid", "refunded", "submitted", "done":

@@ -78,7 +78,7 @@ func paragraphs(b *strings.Builder, s, indent string) {
 	}
 }
 
-// short tells whether a value stands in one line: a scalar, or a list of scalars.
+// short reports whether a value stands in one line: a scalar, or a list of scalars.
 func short(v any) bool {
 	switch v := v.(type) {
 	case object:

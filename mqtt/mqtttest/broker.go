@@ -294,7 +294,7 @@ func (b *Broker) connect(id, filter, agent string, will *mqtt.Message) (*link, e
 	return l, nil
 }
 
-// matches tells whether a topic filter with + and # matches a topic.
+// matches reports whether a topic filter with + and # matches a topic.
 func matches(filter, topic string) bool {
 	f, t := strings.Split(filter, "/"), strings.Split(topic, "/")
 	for i, level := range f {

@@ -164,7 +164,7 @@ func (l *link) isDown() bool {
 	}
 }
 
-// up tells whether the link still is its session's; the broker is locked.
+// up reports whether the link still is its session's; the broker is locked.
 func (l *link) up() bool { return l.session.link == l }
 
 func (l *link) publish(m mqtt.Message, decide func(error)) bool {

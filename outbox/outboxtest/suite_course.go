@@ -15,7 +15,7 @@ import (
 
 // testCourse throws events at requests of three terminals and compares the store with one in memory throughout.
 func testCourse(t *testing.T, f *fixture) {
-	rnd := rand.New(rand.NewPCG(7, 11)) //nolint:gosec // a repeatable course
+	rnd := rand.New(rand.NewPCG(7, 11)) // a repeatable course
 	model := NewMem(outbox.Options{Policy: Policy})
 	ctx := context.Background()
 	n := uint64(0)

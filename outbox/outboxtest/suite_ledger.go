@@ -118,7 +118,7 @@ func runRefund(t *testing.T, f *fixture, seq uint64) {
 
 // testRefundCourse throws events at orders and their refunds in three lanes and compares the store with one in memory.
 func testRefundCourse(t *testing.T, f *fixture) {
-	rnd := rand.New(rand.NewPCG(3, 5)) //nolint:gosec // a repeatable course
+	rnd := rand.New(rand.NewPCG(3, 5)) // a repeatable course
 	model := NewMem(outbox.Options{Policy: Policy})
 	ctx := context.Background()
 	n := uint64(0)

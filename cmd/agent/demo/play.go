@@ -56,7 +56,7 @@ func (p *play) day(ctx context.Context) error {
 	return p.evening(ctx)
 }
 
-// evening counts the day's business, and tells whether it is right.
+// evening counts the day's business, and reports whether it is right.
 func (p *play) evening(ctx context.Context) error {
 	counted, err := p.scrape(ctx)
 	if err != nil {

@@ -55,10 +55,10 @@ func TestOverTheEmbeddedBroker(t *testing.T) {
 	}
 }
 
-// embedded tells whether the agent of this world is the broker.
+// embedded reports whether the agent of this world is the broker.
 func (w *world) embedded() bool { return w.broker == nil }
 
-// overEmbedded tells whether a test wants the embedded broker.
+// overEmbedded reports whether a test wants the embedded broker.
 func overEmbedded(t *testing.T) bool {
 	return runsOver == embedded || strings.HasPrefix(t.Name(), shareName+"/")
 }

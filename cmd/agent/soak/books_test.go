@@ -45,7 +45,7 @@ func (b *books) acked(r *request) {
 	r.acked = true
 }
 
-// promised tells whether a till need not ask again.
+// promised reports whether a till need not ask again.
 func (b *books) promised(r *request, ackIsPromise bool) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

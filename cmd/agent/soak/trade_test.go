@@ -59,7 +59,7 @@ func (d *day) customer(s *sale) simulator.Customer {
 	}
 }
 
-// after does what the till still has to do with a sale, and tells whether there may be more.
+// after does what the till still has to do with a sale, and reports whether there may be more.
 func (d *day) after(t *till, s *sale) bool {
 	now := d.books.now(s.r.id)
 	switch {
