@@ -20,7 +20,7 @@ import (
 )
 
 // testdata/layout-N.db.gz is an outbox as the first release with layout N left it, with its marker, and layout-N.txt what
-// is in it. Every later build opens it, and finds all of it. TILLPOST_KEEP_LAYOUT=N has this build write them, once, when
+// is in it; layout-1-moved is the first with a request that was moved to another terminal. Every later build opens it, and finds all of it. TILLPOST_KEEP_LAYOUT=N has this build write them, once, when
 // it is the first of a layout; a file that was released is never written again.
 const keepLayout = "TILLPOST_KEEP_LAYOUT"
 
@@ -31,6 +31,9 @@ func told(t *testing.T, s *outbox.Store) string {
 	err := s.Each(false, func(r outbox.Request) bool {
 		fmt.Fprintf(&b, "%d %s %s %s %s revision %d order %q target %q late %t %d øre, %d bytes to forward, %d steps\n",
 			r.Seq, r.Kind, r.ID, r.Terminal, r.State, r.Revision, r.OrderUUID, r.Target, r.Late, r.AmountOre, len(r.Body), len(r.History))
+		if r.Moved != 0 {
+			fmt.Fprintf(&b, "  moved from %q, its turn is %d\n", r.Earlier, r.Turn())
+		}
 		return true
 	})
 	if err != nil {
@@ -93,6 +96,9 @@ func keep(t *testing.T, s *outbox.Store) {
 	cancel := outboxtest.Request(outbox.KindCancel, "cancel", "T2")
 	cancel.Target = "doubt"
 	add(cancel)
+	moved := add(outboxtest.Order("moved", "T1"))
+	apply(moved, outbox.Event{Type: outbox.Moved, At: outboxtest.At(time.Second), To: "T6", By: "Kari"})
+	add(outboxtest.Order("behind-it", "T6"))
 }
 
 func TestEveryLayoutIsOpened(t *testing.T) {
