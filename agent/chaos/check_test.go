@@ -60,7 +60,8 @@ func (w *world) mayStand(r outbox.Request) bool {
 		}
 	}
 	for _, other := range w.records() {
-		switch same := other.ID != r.ID && other.OrderUUID == r.OrderUUID && (other.AmountOre == r.AmountOre || other.AmountOre == 0); {
+		order := other.OrderUUID == r.OrderUUID || other.Target != "" && other.Target == r.Target
+		switch same := other.ID != r.ID && order && (other.AmountOre == r.AmountOre || other.AmountOre == 0); {
 		case same && other.State == outbox.StateUnresolved:
 			return true // it may have brought the same; a person has to settle it
 		case same && other.State == outbox.StateRefunded:
