@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/govalues/decimal"
 
 	"tillpost/agent/config"
@@ -83,7 +84,7 @@ func (t *trial) send(id string) {
 
 // ask publishes one more request of the trial.
 func (t *trial) ask(k mqtt.Kind, members map[string]any) (id string, err error) {
-	id = newUUID()
+	id = uuid.NewString()
 	members["requestId"] = id
 	payload, err := json.Marshal(members)
 	if err != nil {
