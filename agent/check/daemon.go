@@ -7,9 +7,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 )
 
 // daemonFacts is what answers at http.listen.
@@ -24,8 +26,6 @@ type daemonFacts struct {
 }
 
 const daemonTimeout = 3 * time.Second
-
-var buildInfo = regexp.MustCompile(`^tillpost_build_info\{.*version="([^"]*)"`)
 
 // daemon asks at http.listen whether a tillpost is there.
 func (c *checker) daemon(ctx context.Context) daemonFacts {
@@ -53,12 +53,7 @@ func (c *checker) daemon(ctx context.Context) daemonFacts {
 			return daemonFacts{guarded: true}
 		}
 		facts := daemonFacts{}
-		for line := range strings.Lines(page) {
-			if m := buildInfo.FindStringSubmatch(line); m != nil {
-				facts.ours, facts.version = true, m[1]
-			}
-		}
-		if !facts.ours {
+		if facts.version, facts.ours = buildVersion(page); !facts.ours {
 			continue
 		}
 		if status, page, err = get(ctx, client, base+"/readyz"); err == nil && status == http.StatusServiceUnavailable {
@@ -69,6 +64,22 @@ func (c *checker) daemon(ctx context.Context) daemonFacts {
 		return facts
 	}
 	return daemonFacts{}
+}
+
+// buildVersion returns the version of the tillpost whose metrics the page is. It
+// is not ok where the page is something else.
+func buildVersion(page string) (version string, ok bool) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	// What follows a fault is not needed.
+	families, _ := parser.TextToMetricFamilies(strings.NewReader(page))
+	for _, m := range families["tillpost_build_info"].GetMetric() {
+		for _, label := range m.GetLabel() {
+			if label.GetName() == "version" {
+				return label.GetValue(), true
+			}
+		}
+	}
+	return "", false
 }
 
 func get(ctx context.Context, client *http.Client, url string) (status int, page string, err error) {

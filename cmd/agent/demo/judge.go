@@ -35,7 +35,7 @@ func (t *tally) add(ore int64) {
 // verdict is what became of the day. By the till's statuses, by the simulator's books and by the metrics:
 type verdict struct {
 	paid, refunded, declined, cancelled [2]tally // told to the till; in the books
-	metrics                             metrics
+	metrics                             finished
 	twice                               int // orders beyond the one that a sale may have
 	open                                int // requests without an end
 	faults                              []string
@@ -47,7 +47,7 @@ func (v *verdict) fault(format string, args ...any) {
 
 // judge holds what was told of each request against what had to become of it, and all of it against the books and the
 // metrics. It finds a fault for everything that does not agree.
-func judge(script []expected, told map[string]mqtt.Status, books []simulator.Order, counted metrics) verdict {
+func judge(script []expected, told map[string]mqtt.Status, books []simulator.Order, counted finished) verdict {
 	v := verdict{metrics: counted}
 	byReference := map[string][]simulator.Order{}
 	for _, o := range books {

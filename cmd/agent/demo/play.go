@@ -18,8 +18,8 @@ type play struct {
 	shop    *shop
 	begun   time.Time
 	script  []expected
-	counted metrics // of daemons that were killed
-	over    bool    // the day; what follows it may be interrupted
+	counted finished // by daemons that were killed
+	over    bool     // the day; what follows it may be interrupted
 }
 
 // scene is a part of the day. Its why is told before it is run.
@@ -89,12 +89,15 @@ func (p *play) evening(ctx context.Context) error {
 }
 
 // scrape reads the daemon's metrics, which end with it.
-func (p *play) scrape(ctx context.Context) (metrics, error) {
+func (p *play) scrape(ctx context.Context) (counted finished, err error) {
 	text, err := get(ctx, "http://"+p.shop.daemon.http+"/metrics")
+	if err == nil {
+		counted, err = parseFinished(text)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the daemon's metrics: %w", err)
 	}
-	return parseMetrics(text), nil
+	return counted, nil
 }
 
 // request publishes a request of any kind, and notes how it has to end.
