@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tillpost/agent/config"
+	"tillpost/internal/term"
 	"tillpost/monitor"
 )
 
@@ -156,7 +157,7 @@ func refusedBy(base string, status int, raw []byte) error {
 		}
 		said := refusal.Detail
 		if said == "" {
-			said = oneLine(string(raw[:min(len(raw), 400)]))
+			said = term.OneLine(string(raw[:min(len(raw), 400)]))
 		}
 		if status == http.StatusBadRequest {
 			return usagef("%s", said)

@@ -10,6 +10,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"tillpost/agent/config"
+	"tillpost/internal/term"
 	"tillpost/mqtt"
 )
 
@@ -102,7 +103,7 @@ func (t *trial) take(d mqtt.Delivery) (done bool, err error) {
 	if d.Topic == t.topics.Rejects() {
 		r, ok := read[mqtt.Reject](t.screen, d)
 		if ok && t.waiting[r.RequestID] != nil && r.Reason != nil {
-			return true, fmt.Errorf("it was refused: %s", plain(reasonWords(*r.Reason)))
+			return true, fmt.Errorf("it was refused: %s", term.Printable(reasonWords(*r.Reason)))
 		}
 		return false, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"tillpost/internal/term"
 	"tillpost/mqtt"
 )
 
@@ -73,7 +74,7 @@ func (p *play) evening(ctx context.Context) error {
 	if len(v.faults) > 0 {
 		p.tell.block("")
 		for _, f := range v.faults {
-			p.tell.block("  " + p.tell.paint(badly, printable(f)))
+			p.tell.block("  " + p.tell.paint(badly, term.Printable(f)))
 		}
 		return fmt.Errorf("the demo did not end as told: %d faults, the first: %s", len(v.faults), v.faults[0])
 	}
