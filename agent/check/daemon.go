@@ -5,13 +5,14 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"tillpost/internal/hostport"
 )
 
 // daemonFacts is what answers at http.listen.
@@ -31,12 +32,9 @@ const daemonTimeout = 3 * time.Second
 func (c *checker) daemon(ctx context.Context) daemonFacts {
 	ctx, cancel := context.WithTimeout(ctx, daemonTimeout)
 	defer cancel()
-	host, port, err := net.SplitHostPort(c.cfg.HTTP.Listen)
-	if err != nil || port == "0" {
+	address, err := hostport.Near(c.cfg.HTTP.Listen)
+	if err != nil || strings.HasSuffix(address, ":0") {
 		return daemonFacts{}
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
 	}
 	client := &http.Client{
 		// It is this machine's own listener, and nothing is told to it.
@@ -44,7 +42,7 @@ func (c *checker) daemon(ctx context.Context) daemonFacts {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	for _, scheme := range []string{"http://", "https://"} {
-		base := scheme + net.JoinHostPort(host, port)
+		base := scheme + address
 		status, page, err := get(ctx, client, base+"/metrics")
 		if err != nil {
 			return daemonFacts{}

@@ -2,13 +2,14 @@ package config
 
 import (
 	"net"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+
+	"tillpost/internal/hostport"
 )
 
 var (
@@ -112,7 +113,7 @@ func isWebURL(v string) (problem, want string) {
 		return "holds a user name or password", "take it out of the address"
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return "has a query or fragment", "write the address without ? and #"
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !hostport.Loopback(u.Hostname()):
 		return "is not encrypted", "write https; http is for loopback hosts only"
 	}
 	return "", ""
@@ -190,21 +191,6 @@ func canonicalBroker(v string) string {
 		port = map[string]string{"tcp": "1883", "tls": "8883"}[u.Scheme]
 	}
 	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.Unmap().IsLoopback()
-}
-
-// listensBeyondLoopback holds for an address (that passed isListen) which other
-// machines may reach; of a host name other than localhost that can't be excluded.
-func listensBeyondLoopback(listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
-	return err != nil || !isLoopback(host)
 }
 
 // oneOf makes the rule that a text is one of a few. The value is not repeated;
