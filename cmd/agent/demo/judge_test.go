@@ -10,6 +10,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/money"
 	"tillpost/mqtt"
 )
 
@@ -134,7 +135,7 @@ func TestSummaryCountsWhatIsWrong(t *testing.T) {
 
 func TestOre(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]int64{"42": 4200, "42.00": 4200, "0.05": 5, "6499.9": 649990, "1.005": -1, "": -1, "x": -1} {
+	for text, want := range map[string]money.Minor{"42": 4200, "42.00": 4200, "0.05": 5, "6499.9": 649990, "1.005": -1, "": -1, "x": -1} {
 		if got := oreOf(text); got != want {
 			t.Errorf("%q is %d, want %d", text, got, want)
 		}

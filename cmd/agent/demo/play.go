@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"tillpost/internal/money"
 	"tillpost/internal/term"
 	"tillpost/mqtt"
 )
@@ -119,14 +120,14 @@ func (p *play) request(ctx context.Context, terminal string, k mqtt.Kind, words 
 }
 
 // sale places an order of one product at a terminal.
-func (p *play) sale(ctx context.Context, terminal, id, product string, ore int64, state string) error {
+func (p *play) sale(ctx context.Context, terminal, id, product string, ore money.Minor, state string) error {
 	e := expected{id: id, state: state, ore: ore}
-	words := fmt.Sprintf("%s: %s, %s NOK, at %s", id, product, kroner(ore), terminalNames[terminal])
+	words := fmt.Sprintf("%s: %s, %s NOK, at %s", id, product, ore, terminalNames[terminal])
 	return p.request(ctx, terminal, mqtt.KindOrder, words, map[string]any{"order": order(id, product, ore)}, e)
 }
 
 // saleTo places an order and waits for its end.
-func (p *play) saleTo(ctx context.Context, terminal, id, product string, ore int64, state string) error {
+func (p *play) saleTo(ctx context.Context, terminal, id, product string, ore money.Minor, state string) error {
 	if err := p.sale(ctx, terminal, id, product, ore, state); err != nil {
 		return err
 	}
@@ -135,8 +136,8 @@ func (p *play) saleTo(ctx context.Context, terminal, id, product string, ore int
 
 // order is the payload of "Front Payment, Create Terminal Order". The till's own id goes along as the customer's reference,
 // so that the simulator's books can be asked for it; the other reference is left to tillpost.
-func order(id, product string, ore int64) map[string]any {
-	total := kroner(ore)
+func order(id, product string, ore money.Minor) map[string]any {
+	total := ore.String()
 	return map[string]any{
 		"products": []any{map[string]any{
 			"name": product, "productId": "P1", "quantity": "1", "rate": json.Number(total), "discount": 0, "tax": "0", "amount": json.Number(total),

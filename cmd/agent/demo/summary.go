@@ -50,7 +50,7 @@ func (v *verdict) list() []string {
 }
 
 // String implements fmt.Stringer: how many, and how much money.
-func (t tally) String() string { return fmt.Sprintf("%d %11s", t.n, kroner(t.ore)) }
+func (t tally) String() string { return fmt.Sprintf("%d %11s", t.n, t.ore) }
 
 // finished counts requests by kind and final state, as tillpost's metrics do.
 type finished map[end]int
