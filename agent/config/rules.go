@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"tillpost/internal/hostport"
+	"tillpost/internal/topic"
 )
 
 var (
@@ -49,27 +50,11 @@ func isTimezone(v string) (problem, want string) {
 }
 
 func isTopicPrefix(v string) (problem, want string) {
-	const example = `write it like "tillpost" or "shops/oslo"`
-	switch {
-	case v == "":
-		return "is empty", example
-	case strings.ContainsAny(v, "+#"):
-		return "holds a wildcard (+ or #)", example
-	case strings.HasPrefix(v, "/") || strings.HasSuffix(v, "/") || strings.Contains(v, "//"):
-		return "has an empty level (a slash at an end, or two together)", example
-	case strings.HasPrefix(v, "$"):
-		return "begins with $, which brokers keep for themselves", example
-	case hasControl(v):
-		return "holds a control character", example
-	case len(v) > maxTopicPrefix:
-		return "is longer than " + strconv.Itoa(maxTopicPrefix) + " bytes", example
+	if fault := topic.PrefixFault(v); fault != "" {
+		return fault, `write it like "tillpost" or "shops/oslo"`
 	}
 	return "", ""
 }
-
-// maxTopicPrefix leaves room for the rest of a topic, which MQTT bounds at
-// 65,535 bytes, and for a default client id that brokers take.
-const maxTopicPrefix = 100
 
 func isClientID(v string) (problem, want string) {
 	if v == "" || len(v) > 128 || hasControl(v) {
