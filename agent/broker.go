@@ -1,10 +1,10 @@
 package agent
 
 import (
-	"net"
 	"time"
 
 	"tillpost/agent/config"
+	"tillpost/internal/hostport"
 	"tillpost/mqtt"
 )
 
@@ -37,17 +37,11 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 	if broker.WebSocketAddr() != "" {
 		a.log.Info("tills in a browser connect over WebSockets", "address", broker.WebSocketAddr(), "path", "/mqtt", "tls", c.CertFile != "", "origins", c.WebSocketOrigins)
 	}
-	far := beyondLoopback(broker.Addr()) || broker.WebSocketAddr() != "" && beyondLoopback(broker.WebSocketAddr())
+	far := hostport.BeyondLoopback(broker.Addr()) || broker.WebSocketAddr() != "" && hostport.BeyondLoopback(broker.WebSocketAddr())
 	if c.UsersFile != "" && c.CertFile == "" && far {
 		a.log.Warn("tills send their passwords unencrypted; set cert_file and key_file in [mqtt.embedded]")
 	}
 	return broker, nil
-}
-
-func beyondLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	ip := net.ParseIP(host)
-	return err != nil || ip == nil || !ip.IsLoopback()
 }
 
 // closeBus gives back what openBus opened, where Run does not.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"strconv"
 
+	"tillpost/internal/money"
 	"tillpost/outbox"
 )
 
@@ -77,5 +78,5 @@ var errOtherProducts = errors.New("the stored products are not those that were w
 
 // kroner is an amount as a JSON number with two digits, never a float.
 func kroner(ore int64) json.RawMessage {
-	return json.RawMessage(fmt.Sprintf("%d.%02d", ore/100, ore%100))
+	return json.RawMessage(money.Minor(ore).String())
 }

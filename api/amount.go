@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/govalues/decimal"
+
+	"tillpost/internal/money"
 )
 
 // Amount is an exact decimal as the API wrote it, or unknown (the zero value).
@@ -23,14 +25,11 @@ func (a Amount) Decimal() decimal.Decimal { return a.value }
 // Minor is the amount in øre. It is false where the amount is unknown, has a
 // fraction of an øre, or does not fit.
 func (a Amount) Minor() (int64, bool) {
-	if !a.known || a.value.Cmp(a.value.Trunc(2)) != 0 {
+	if !a.known {
 		return 0, false
 	}
-	whole, frac, ok := a.value.Int64(2)
-	if !ok || whole > maxWhole || whole < -maxWhole {
-		return 0, false
-	}
-	return whole*100 + frac, true
+	m, ok := money.Of(a.value)
+	return int64(m), ok
 }
 
 // MinorUp is Minor with a fraction of an øre rounded up: goods sold by weight come to lines that have one.
@@ -39,10 +38,7 @@ func (a Amount) MinorUp() (int64, bool) {
 	return a.Minor()
 }
 
-const (
-	maxWhole  = 1 << 53
-	maxDigits = 18 // what decimal.Decimal holds without rounding, less one
-)
+const maxDigits = 18 // what decimal.Decimal holds without rounding, less one
 
 // parseAmount reads plain digits with at most one point ("42", "-1.50"). Other
 // ways to write a number ("4.2e1", "1 234,50") are not documented, and a guess

@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"tillpost/internal/hostport"
 )
 
 // Options configure a [Client].
@@ -173,7 +175,7 @@ func parseBase(text string) (*url.URL, error) {
 		return nil, errors.New(`api: the base URL must look like "https://host/api/v1"`)
 	case u.User != nil, u.RawQuery != "", u.Fragment != "":
 		return nil, errors.New("api: the base URL must bear no user, query or fragment")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !hostport.Loopback(u.Hostname()):
 		return nil, errors.New("api: plain http is for loopback addresses only; use https")
 	}
 	return u, nil

@@ -1,10 +1,10 @@
 package monitor
 
 import (
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
+
+	"tillpost/internal/hostport"
 )
 
 const readOnlyText = "without users in http.web_config_file, changes are taken from this machine only, and not through a proxy"
@@ -20,10 +20,5 @@ func (s *Server) mayWrite(r *http.Request) bool {
 			return false
 		}
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
+	return !hostport.BeyondLoopback(r.RemoteAddr)
 }

@@ -2,7 +2,6 @@ package mqtt
 
 import (
 	"encoding/json"
-	"fmt"
 	"math/big"
 	"strings"
 )
@@ -84,13 +83,4 @@ func negative(v any) bool {
 		return minus && positive
 	}
 	return false
-}
-
-// kroner writes an amount in øre as a decimal with two digits.
-func kroner(ore int64) string {
-	sign, magnitude := "", uint64(ore)
-	if ore < 0 {
-		sign, magnitude = "-", -magnitude
-	}
-	return fmt.Sprintf("%s%d.%02d", sign, magnitude/100, magnitude%100)
 }

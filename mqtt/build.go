@@ -11,10 +11,9 @@ import (
 
 // build makes the typed request of a value that passed every check, but for its
 // Digest.
-func build(k Kind, terminal string, root any, payload []byte) (*Request, error) {
-	envelope := objectAt(root)
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(payload, &raw); err != nil {
+func build(k Kind, terminal string, s scanned, payload []byte) (*Request, error) {
+	envelope, raw := objectAt(s.root), s.members
+	if envelope == nil {
 		return nil, errors.New("the payload is not a JSON object")
 	}
 	r := &Request{

@@ -50,48 +50,46 @@ func Decode(topics Topics, topic string, retained bool, payload []byte, rules Ru
 	terminal, segment, topicErr := topics.Parse(topic)
 	size := len(payload)
 	payload = bytes.TrimPrefix(payload, byteOrderMark)
-	refuse := func(r *Rejection) (*Request, *Rejection) {
-		if r.RequestID == "" {
-			r.RequestID = looseRequestID(payload)
-		}
+	refuse := func(r *Rejection, requestID string) *Rejection {
+		r.RequestID = requestID
 		if ValidID(terminal) {
 			r.Terminal = terminal
 		}
-		return nil, r
+		return r
 	}
+	refuseUnread := func(r *Rejection) *Rejection { return refuse(r, looseRequestID(payload)) }
 	k, known := KindOf(segment)
 	switch {
 	case retained:
-		return refuse(&Rejection{
+		return nil, refuseUnread(&Rejection{
 			Code:    CodeRetainedRequest,
 			Message: "the request was published with the retain flag; publish it without, and clear the topic with an empty retained message",
 		})
 	case topicErr != nil:
-		return refuse(&Rejection{Code: CodeUnknownKind, Message: "the topic must be one of those under " + topics.Prefix +
+		return nil, refuseUnread(&Rejection{Code: CodeUnknownKind, Message: "the topic must be one of those under " + topics.Prefix +
 			"/terminals/, the terminal and the kind behind it; it is not, as after a change of mqtt.topic_prefix, and nobody takes requests there"})
 	case !known:
-		return refuse(&Rejection{Code: CodeUnknownKind, Message: unknownKindMessage()})
+		return nil, refuseUnread(&Rejection{Code: CodeUnknownKind, Message: unknownKindMessage()})
 	case size > MaxPayload:
-		return refuse(&Rejection{
+		return nil, refuseUnread(&Rejection{
 			Code:    CodeTooLarge,
 			Message: fmt.Sprintf("the payload has %d bytes; at most %d are taken", size, MaxPayload),
 		})
 	}
 	s := scan(payload)
 	if s.rejection != nil {
-		s.rejection.RequestID = s.requestID
-		return refuse(s.rejection)
+		return nil, refuse(s.rejection, s.requestID)
 	}
 	sum := digest(k, terminal, s.root)
 	dropNulls(s.root)
 	if repeated := s.requestID != "" && rules.Held != nil && rules.Held(s.requestID, sum); !repeated {
 		if r := judge(k, terminal, s, rules); r != nil {
-			return refuse(r)
+			return nil, refuse(r, s.requestID)
 		}
 	}
-	request, err := build(k, terminal, s.root, payload)
+	request, err := build(k, terminal, s, payload)
 	if err != nil {
-		return refuse(&Rejection{Code: CodeInvalidRequest, Message: err.Error(), RequestID: s.requestID})
+		return nil, refuse(&Rejection{Code: CodeInvalidRequest, Message: err.Error()}, s.requestID)
 	}
 	request.Digest = sum
 	return request, nil
@@ -109,9 +107,7 @@ func judge(k Kind, terminal string, s scanned, rules Rules) *Rejection {
 	if !found.any() {
 		return nil
 	}
-	r := found.rejection(CodeInvalidRequest)
-	r.RequestID = s.requestID
-	return r
+	return found.rejection(CodeInvalidRequest)
 }
 
 // check applies the rules of Go first and the schema second: of two faults at

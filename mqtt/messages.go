@@ -3,6 +3,8 @@ package mqtt
 import (
 	"encoding/json"
 	"time"
+
+	"tillpost/internal/money"
 )
 
 // Timestamp is a time that is written in RFC 3339, in UTC, with exactly
@@ -32,7 +34,7 @@ type Amount struct {
 
 // NewAmount makes an Amount of øre, or the hundredth of another currency.
 func NewAmount(ore int64, currency string) *Amount {
-	return &Amount{Value: kroner(ore), Currency: currency}
+	return &Amount{Value: money.Minor(ore).String(), Currency: currency}
 }
 
 // Reason says why a request was refused or ended, so that a person can act.

@@ -41,8 +41,8 @@ func TestAFaultOfFormHasItsPlace(t *testing.T) {
 		}
 	}
 	for _, whole := range []string{`"T\ud83d\ude00"`, `"T\\ud83d"`, `"T\\\\\ud83D\uDE00\u00e5"`, `"T�"`, `"T\ufffd"`} {
-		if at := halfCharacter([]byte(edit(t, value, `"Tea"`, whole))); at >= 0 {
-			t.Errorf("%s is half at %d", whole, at)
+		if s := scan([]byte(edit(t, value, `"Tea"`, whole))); s.rejection != nil {
+			t.Errorf("%s: %+v", whole, s.rejection)
 		}
 	}
 }

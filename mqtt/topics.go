@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"tillpost/internal/topic"
 )
 
 // Kind is what a request asks for.
@@ -73,17 +75,8 @@ type Topics struct {
 
 // ValidatePrefix returns an error that says what is wrong with a topic prefix.
 func ValidatePrefix(prefix string) error {
-	switch {
-	case prefix == "":
-		return errors.New("the topic prefix is empty")
-	case strings.ContainsAny(prefix, "+#\x00"):
-		return errors.New("the topic prefix holds a wildcard (+ or #) or a NUL")
-	case strings.HasPrefix(prefix, "$"):
-		return errors.New("the topic prefix begins with $, which brokers keep for themselves")
-	case strings.HasPrefix(prefix, "/"), strings.HasSuffix(prefix, "/"), strings.Contains(prefix, "//"):
-		return errors.New("the topic prefix has an empty level")
-	case len(prefix) > 256:
-		return errors.New("the topic prefix is longer than 256 bytes")
+	if fault := topic.PrefixFault(prefix); fault != "" {
+		return errors.New("the topic prefix " + fault)
 	}
 	return nil
 }

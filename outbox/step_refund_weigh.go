@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"tillpost/internal/money"
 )
 
 // left is what of an order can still be paid back; ok is false where nobody knows what it came to.
@@ -56,9 +58,9 @@ func (m *move) unknown(message string) bool {
 }
 
 func (m *move) exceeds(asked, left int64) bool {
-	message := fmt.Sprintf("the refund is for %s, of the order %s is left", kroner(asked), kroner(left))
+	message := fmt.Sprintf("the refund is for %s, of the order %s is left", money.Minor(asked), money.Minor(left))
 	if asked == 0 {
-		message = "nothing is left of the order to pay back: the refund is for all that is left, and that is " + kroner(left)
+		message = "nothing is left of the order to pay back: the refund is for all that is left, and that is " + money.Minor(left).String()
 	}
 	m.end(StateRejected, &Reason{Code: CodeRefundExceeds, Message: message})
 	return false
@@ -170,7 +172,7 @@ func (m *move) linesHold() bool {
 		return true
 	}
 	name, asked, left := m.inTheTillsWords(lines[i])
-	m.end(StateRejected, &Reason{Code: CodeRefundExceeds, Message: fmt.Sprintf("the refund is for %s of %s, of which %s is left", kroner(asked), name, kroner(left))})
+	m.end(StateRejected, &Reason{Code: CodeRefundExceeds, Message: fmt.Sprintf("the refund is for %s of %s, of which %s is left", money.Minor(asked), name, money.Minor(left))})
 	return false
 }
 
@@ -204,6 +206,3 @@ func quoteName(name string) string {
 	}
 	return strconv.Quote(name)
 }
-
-// kroner writes øre with two digits.
-func kroner(ore int64) string { return fmt.Sprintf("%d.%02d", ore/100, ore%100) }

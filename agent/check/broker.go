@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"tillpost/internal/hostport"
 	"tillpost/mqtt"
 )
 
@@ -49,7 +50,7 @@ func (c *checker) broker(ctx context.Context) brokerFacts {
 	if !r.end.IsZero() {
 		c.expiry(fs, u.Host, r.end)
 	}
-	if u.Scheme == "tcp" && !loopback(u.Hostname()) {
+	if u.Scheme == "tcp" && !hostport.Loopback(u.Hostname()) {
 		fs.warn("use tls://", "%s is not encrypted: orders, and the password, can be read on the way", u.Host)
 	}
 	back := c.loop(ctx)

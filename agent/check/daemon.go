@@ -5,11 +5,14 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
-	"net"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"tillpost/internal/hostport"
 )
 
 // daemonFacts is what answers at http.listen.
@@ -25,18 +28,13 @@ type daemonFacts struct {
 
 const daemonTimeout = 3 * time.Second
 
-var buildInfo = regexp.MustCompile(`^tillpost_build_info\{.*version="([^"]*)"`)
-
 // daemon asks at http.listen whether a tillpost is there.
 func (c *checker) daemon(ctx context.Context) daemonFacts {
 	ctx, cancel := context.WithTimeout(ctx, daemonTimeout)
 	defer cancel()
-	host, port, err := net.SplitHostPort(c.cfg.HTTP.Listen)
-	if err != nil || port == "0" {
+	address, err := hostport.Near(c.cfg.HTTP.Listen)
+	if err != nil || strings.HasSuffix(address, ":0") {
 		return daemonFacts{}
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
 	}
 	client := &http.Client{
 		// It is this machine's own listener, and nothing is told to it.
@@ -44,7 +42,7 @@ func (c *checker) daemon(ctx context.Context) daemonFacts {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	for _, scheme := range []string{"http://", "https://"} {
-		base := scheme + net.JoinHostPort(host, port)
+		base := scheme + address
 		status, page, err := get(ctx, client, base+"/metrics")
 		if err != nil {
 			return daemonFacts{}
@@ -53,12 +51,7 @@ func (c *checker) daemon(ctx context.Context) daemonFacts {
 			return daemonFacts{guarded: true}
 		}
 		facts := daemonFacts{}
-		for line := range strings.Lines(page) {
-			if m := buildInfo.FindStringSubmatch(line); m != nil {
-				facts.ours, facts.version = true, m[1]
-			}
-		}
-		if !facts.ours {
+		if facts.version, facts.ours = buildVersion(page); !facts.ours {
 			continue
 		}
 		if status, page, err = get(ctx, client, base+"/readyz"); err == nil && status == http.StatusServiceUnavailable {
@@ -69,6 +62,22 @@ func (c *checker) daemon(ctx context.Context) daemonFacts {
 		return facts
 	}
 	return daemonFacts{}
+}
+
+// buildVersion returns the version of the tillpost whose metrics the page is. It
+// is not ok where the page is something else.
+func buildVersion(page string) (version string, ok bool) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	// What follows a fault is not needed.
+	families, _ := parser.TextToMetricFamilies(strings.NewReader(page))
+	for _, m := range families["tillpost_build_info"].GetMetric() {
+		for _, label := range m.GetLabel() {
+			if label.GetName() == "version" {
+				return label.GetValue(), true
+			}
+		}
+	}
+	return "", false
 }
 
 func get(ctx context.Context, client *http.Client, url string) (status int, page string, err error) {

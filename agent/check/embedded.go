@@ -2,30 +2,29 @@ package check
 
 import (
 	"context"
-	"net"
 	"strings"
 
 	"tillpost/agent/config"
+	"tillpost/internal/hostport"
 	"tillpost/mqtt"
 )
 
 // embedded is the broker inside tillpost; whether its port is free is the ports' subject, its files that of the secrets.
 func (c *checker) embedded(fs *findings) {
 	e := c.cfg.MQTT.Embedded
-	host, _, _ := net.SplitHostPort(e.Listen)
 	users := "whoever reaches it may order and refund"
 	if e.UsersFile != "" {
 		users = "for the users in " + e.UsersFile
 	}
 	fs.ok("inside tillpost, at %s; %s", e.Listen, users)
-	far := !loopback(host)
+	far := hostport.BeyondLoopback(e.Listen)
 	if e.WebSocketListen != "" {
 		pages := "no page in a browser may connect there"
 		if len(e.WebSocketOrigins) > 0 {
 			pages = "for pages of " + strings.Join(e.WebSocketOrigins, ", ")
 		}
 		fs.ok("over WebSockets at %s, path /mqtt; %s", e.WebSocketListen, pages)
-		far = far || beyondLoopback(e.WebSocketListen)
+		far = far || hostport.BeyondLoopback(e.WebSocketListen)
 		mixedContent(fs, e)
 	}
 	if far && e.CertFile == "" {
@@ -35,7 +34,7 @@ func (c *checker) embedded(fs *findings) {
 
 // mixedContent tells of pages that their browser keeps from a broker without TLS, unless it is on the same machine.
 func mixedContent(fs *findings, e *config.Embedded) {
-	if e.CertFile != "" || !beyondLoopback(e.WebSocketListen) {
+	if e.CertFile != "" || !hostport.BeyondLoopback(e.WebSocketListen) {
 		return
 	}
 	for _, origin := range e.WebSocketOrigins {
@@ -58,13 +57,10 @@ func (c *checker) embeddedAgent(ctx context.Context) *mqtt.AgentState {
 
 // embeddedURL is where the broker inside tillpost is reached from this machine.
 func embeddedURL(e *config.Embedded) string {
-	host, port, _ := net.SplitHostPort(e.Listen) // the configuration was checked
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
+	address, _ := hostport.Near(e.Listen) // the configuration was checked
 	scheme := "tcp://"
 	if e.CertFile != "" {
 		scheme = "tls://"
 	}
-	return scheme + net.JoinHostPort(host, port)
+	return scheme + address
 }

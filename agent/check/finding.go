@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"tillpost/internal/term"
 )
 
 // Level says how much a finding matters.
@@ -71,7 +72,7 @@ func (f Finding) Write(w io.Writer, width int) error {
 	if width < narrow {
 		indent = levelColumn
 	}
-	_, err := io.WriteString(w, wrap(head, words, indent, max(width, least)))
+	_, err := fmt.Fprintln(w, strings.Join(term.Wrap(head, words, indent, max(width, least)), "\n"))
 	return err
 }
 
@@ -79,48 +80,8 @@ func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(width-utf8.RuneCountInString(s), 1))
 }
 
-// wrap breaks words behind a head into lines. A word that is longer than a line, such as a path, keeps its own line
-// whole, so that it can be copied.
-func wrap(head, words string, indent, width int) string {
-	var b strings.Builder
-	line, used := head, utf8.RuneCountInString(head)
-	fresh := true // nothing but the head, or the indent, is in the line
-	for word := range strings.FieldsSeq(words) {
-		n := utf8.RuneCountInString(word)
-		if !fresh {
-			n++ // the gap before it
-		}
-		if used+n > width && line != strings.Repeat(" ", indent) {
-			b.WriteString(strings.TrimRight(line, " "))
-			b.WriteByte('\n')
-			line, used, fresh = strings.Repeat(" ", indent), indent, true
-			n = utf8.RuneCountInString(word)
-		}
-		if !fresh {
-			line += " "
-		}
-		line, used, fresh = line+word, used+n, false
-	}
-	b.WriteString(strings.TrimRight(line, " "))
-	b.WriteByte('\n')
-	return b.String()
-}
-
-// clean makes one line of a text that may come from elsewhere, and takes out what could play with a screen.
-func clean(s string) string {
-	var parts []string
-	for line := range strings.Lines(s) {
-		if line = strings.TrimSpace(line); line != "" {
-			parts = append(parts, line)
-		}
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '·'
-	}, strings.Join(parts, "; "))
-}
+// clean makes a text that may come from elsewhere fit for a line on a screen.
+func clean(s string) string { return term.Printable(term.OneLine(s)) }
 
 // findings collects what one probe has to say about its subject.
 type findings struct {

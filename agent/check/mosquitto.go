@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"tillpost/internal/hostport"
 )
 
 const (
@@ -25,7 +27,7 @@ func (c *checker) keeps(fs *findings, u *url.URL, name string) {
 		fs.warn(advice, "whether it keeps what waits for tillpost over a crash can't be seen from here")
 		return
 	}
-	if loopback(u.Hostname()) {
+	if hostport.Loopback(u.Hostname()) {
 		if set, ok := readMosquitto(c.machine.mosquitto); ok && set.listensOn(u.Port()) {
 			if wrong := set.forgets(); len(wrong) > 0 {
 				fs.warn(dropIn, "mosquitto loses what waits for tillpost when it crashes; %s lacks: %s", c.machine.mosquitto, strings.Join(wrong, ", "))

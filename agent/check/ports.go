@@ -6,12 +6,14 @@ import (
 	"net"
 	"strings"
 	"syscall"
+
+	"tillpost/internal/hostport"
 )
 
 // ports looks whether the addresses to listen on are free, or held by the agent that runs.
 func (c *checker) ports(ctx context.Context, locked bool, d daemonFacts) []Finding {
 	fs := about("ports")
-	if file := c.cfg.HTTP.WebConfigFile; file == "" && beyondLoopback(c.cfg.HTTP.Listen) {
+	if file := c.cfg.HTTP.WebConfigFile; file == "" && hostport.BeyondLoopback(c.cfg.HTTP.Listen) {
 		fs.warn("set http.web_config_file, or listen on 127.0.0.1", "http.listen %s: everybody who reaches it can read there", c.cfg.HTTP.Listen)
 	}
 	c.port(ctx, fs, "http.listen", c.cfg.HTTP.Listen, locked || d.ours)
@@ -58,14 +60,4 @@ func (c *checker) port(ctx context.Context, fs *findings, key, address string, r
 // taken knows the system's word for it, which on Windows is another one.
 func taken(err error) bool {
 	return errors.Is(err, syscall.EADDRINUSE) || strings.Contains(err.Error(), "Only one usage of each socket address")
-}
-
-func beyondLoopback(listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
-	return err != nil || !loopback(host)
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tillpost/internal/hostport"
 )
 
 func (r *reader) mqtt(t *table, m *MQTT) {
@@ -66,7 +68,7 @@ func (r *reader) embedded(t *table) *Embedded {
 	t.text("websocket_listen", &e.WebSocketListen, isListen)
 	r.origins(t, e)
 	for key, listen := range map[string]string{"listen": e.Listen, "websocket_listen": e.WebSocketListen} {
-		if listen != "" && listensBeyondLoopback(listen) && e.UsersFile == "" && !r.bad["mqtt.embedded.users_file"] {
+		if listen != "" && hostport.BeyondLoopback(listen) && e.UsersFile == "" && !r.bad["mqtt.embedded.users_file"] {
 			r.fault("mqtt.embedded."+key, "lets every machine that reaches it order and refund", "add users_file, or listen on 127.0.0.1")
 		}
 	}
@@ -150,10 +152,5 @@ func samePort(a, b string) bool {
 	if errA != nil || errB != nil || portA != portB || portA == "0" {
 		return false
 	}
-	return hostA == hostB || everyAddress(hostA) || everyAddress(hostB)
-}
-
-func everyAddress(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "" || ip != nil && ip.IsUnspecified()
+	return hostA == hostB || hostport.Unspecified(hostA) || hostport.Unspecified(hostB)
 }

@@ -2,13 +2,15 @@ package config
 
 import (
 	"net"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+
+	"tillpost/internal/hostport"
+	"tillpost/internal/topic"
 )
 
 var (
@@ -48,27 +50,11 @@ func isTimezone(v string) (problem, want string) {
 }
 
 func isTopicPrefix(v string) (problem, want string) {
-	const example = `write it like "tillpost" or "shops/oslo"`
-	switch {
-	case v == "":
-		return "is empty", example
-	case strings.ContainsAny(v, "+#"):
-		return "holds a wildcard (+ or #)", example
-	case strings.HasPrefix(v, "/") || strings.HasSuffix(v, "/") || strings.Contains(v, "//"):
-		return "has an empty level (a slash at an end, or two together)", example
-	case strings.HasPrefix(v, "$"):
-		return "begins with $, which brokers keep for themselves", example
-	case hasControl(v):
-		return "holds a control character", example
-	case len(v) > maxTopicPrefix:
-		return "is longer than " + strconv.Itoa(maxTopicPrefix) + " bytes", example
+	if fault := topic.PrefixFault(v); fault != "" {
+		return fault, `write it like "tillpost" or "shops/oslo"`
 	}
 	return "", ""
 }
-
-// maxTopicPrefix leaves room for the rest of a topic, which MQTT bounds at
-// 65,535 bytes, and for a default client id that brokers take.
-const maxTopicPrefix = 100
 
 func isClientID(v string) (problem, want string) {
 	if v == "" || len(v) > 128 || hasControl(v) {
@@ -112,7 +98,7 @@ func isWebURL(v string) (problem, want string) {
 		return "holds a user name or password", "take it out of the address"
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return "has a query or fragment", "write the address without ? and #"
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !hostport.Loopback(u.Hostname()):
 		return "is not encrypted", "write https; http is for loopback hosts only"
 	}
 	return "", ""
@@ -190,21 +176,6 @@ func canonicalBroker(v string) string {
 		port = map[string]string{"tcp": "1883", "tls": "8883"}[u.Scheme]
 	}
 	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.Unmap().IsLoopback()
-}
-
-// listensBeyondLoopback holds for an address (that passed isListen) which other
-// machines may reach; of a host name other than localhost that can't be excluded.
-func listensBeyondLoopback(listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
-	return err != nil || !isLoopback(host)
 }
 
 // oneOf makes the rule that a text is one of a few. The value is not repeated;

@@ -2,12 +2,13 @@ package simulator
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/govalues/decimal"
+
+	"tillpost/internal/hostport"
 )
 
 // callbackTimeout bounds one callback call.
@@ -65,7 +66,7 @@ func (s *Simulator) callbackURL(o *order) (*url.URL, bool) {
 		return nil, false
 	}
 	u, err := url.Parse(o.callback)
-	return u, err == nil && (s.opts.CallbacksAnywhere || loopback(u.Hostname()))
+	return u, err == nil && (s.opts.CallbacksAnywhere || hostport.Loopback(u.Hostname()))
 }
 
 // goCall makes a callback beside the lock, as often as the fault says.
@@ -108,10 +109,4 @@ func (s *Simulator) get(u string) (int, error) {
 		return 0, err
 	}
 	return resp.StatusCode, resp.Body.Close()
-}
-
-// loopback says whether a host is this machine, without asking a resolver.
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }

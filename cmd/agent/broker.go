@@ -5,12 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"tillpost/agent/config"
+	"tillpost/internal/hostport"
 	"tillpost/mqtt"
 )
 
@@ -59,15 +59,12 @@ func brokerURL(m config.MQTT) string {
 	if m.Embedded == nil {
 		return m.URL
 	}
-	host, port, err := net.SplitHostPort(m.Embedded.Listen)
-	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
-		host = "127.0.0.1"
-	}
+	address, _ := hostport.Near(m.Embedded.Listen) // the configuration was checked
 	scheme := "tcp://"
 	if m.Embedded.CertFile != "" {
 		scheme = "tls://"
 	}
-	return scheme + net.JoinHostPort(host, port)
+	return scheme + address
 }
 
 // unreached is what to look after where the broker does not let us in.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"tillpost/internal/term"
 	"tillpost/outbox"
 )
 
@@ -29,7 +30,7 @@ func stayCalm(ctx context.Context, err error, wait time.Duration, logger *slog.L
 		return
 	}
 	logger.Error("the start failed for a reason that another one does not mend: the next is in half a minute, and systemctl status says why")
-	notify(logger, "STATUS="+oneLine(err.Error()))
+	notify(logger, "STATUS="+term.OneLine(err.Error()))
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

@@ -11,6 +11,7 @@ import (
 
 	"tillpost/agent"
 	"tillpost/agent/check"
+	"tillpost/internal/term"
 )
 
 func newCheck() *cobra.Command {
@@ -62,7 +63,7 @@ func runCheck(c *cobra.Command, timeout time.Duration, asJSON bool) error {
 	ctx, stop := untilSignal(c.Context())
 	defer stop()
 	v, _ := buildVersion(version, commit, readBuildInfo())
-	out, width := c.OutOrStdout(), terminalWidth(c.OutOrStdout())
+	out, width := c.OutOrStdout(), term.Width(c.OutOrStdout())
 	o := check.Options{File: file, Version: v, Timeout: timeout}
 	if runtime.GOOS == "linux" { // elsewhere the clock is trusted, not known
 		o.Synchronized = agent.NewSystemClock().Synchronized

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,6 +18,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"tillpost/agent/config"
+	"tillpost/internal/hostport"
+	"tillpost/internal/term"
 	"tillpost/monitor"
 )
 
@@ -46,19 +47,16 @@ func daemonAt(c *cobra.Command, cfg *config.Config) (base string, client *http.C
 	if err != nil || given != "" {
 		return strings.TrimRight(given, "/"), http.DefaultClient, err
 	}
-	host, port, err := net.SplitHostPort(cfg.HTTP.Listen)
+	address, err := hostport.Near(cfg.HTTP.Listen)
 	if err != nil {
 		return "", nil, fmt.Errorf("http.listen: %w", err)
 	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
 	certFile, secured := monitor.WebTLS(cfg.HTTP.WebConfigFile)
 	if !secured {
-		return "http://" + net.JoinHostPort(host, port), http.DefaultClient, nil
+		return "http://" + address, http.DefaultClient, nil
 	}
 	client, err = knownBy(certFile)
-	return "https://" + net.JoinHostPort(host, port), client, err
+	return "https://" + address, client, err
 }
 
 // knownBy makes a client that talks to whoever presents the first certificate of a file, which need not be made out to
@@ -156,7 +154,7 @@ func refusedBy(base string, status int, raw []byte) error {
 		}
 		said := refusal.Detail
 		if said == "" {
-			said = oneLine(string(raw[:min(len(raw), 400)]))
+			said = term.OneLine(string(raw[:min(len(raw), 400)]))
 		}
 		if status == http.StatusBadRequest {
 			return usagef("%s", said)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tillpost/cmd/agent/demo"
+	"tillpost/internal/term"
 )
 
 func newDemo() *cobra.Command {
@@ -39,7 +40,7 @@ terminal the shop stays open after that, to play with, until Ctrl-C.`,
 			ctx, stop := untilSignal(c.Context())
 			defer stop()
 			o.Out, o.Name = c.OutOrStdout(), calledAs(os.Args[0])
-			width := terminalWidth(o.Out)
+			width := term.Width(o.Out)
 			o.Width, o.Colour = min(width, 80), width > 0 && wantsColour()
 			o.Stay = keep || width > 0 && !once
 			return demo.Run(ctx, o)

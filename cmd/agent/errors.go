@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tillpost/agent/config"
+	"tillpost/internal/term"
 )
 
 // The exit codes.
@@ -54,18 +55,7 @@ func errorLines(err error) []string {
 	}
 	lines := make([]string, len(faults))
 	for i, f := range faults {
-		lines[i] = "tillpost: " + oneLine(f)
+		lines[i] = "tillpost: " + term.OneLine(f)
 	}
 	return lines
-}
-
-// oneLine joins the lines of a text.
-func oneLine(s string) string {
-	var parts []string
-	for line := range strings.Lines(s) {
-		if line = strings.TrimSpace(line); line != "" {
-			parts = append(parts, line)
-		}
-	}
-	return strings.Join(parts, "; ")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"tillpost/internal/term"
 	"tillpost/mqtt"
 )
 
@@ -139,7 +140,7 @@ func (f *follower) takeReject(d mqtt.Delivery) (done bool, err error) {
 			return true, err
 		}
 	}
-	return true, fmt.Errorf("%s %s was refused: %s", f.request.Kind, f.request.RequestID, plain(reasonWords(*r.Reason)))
+	return true, fmt.Errorf("%s %s was refused: %s", f.request.Kind, f.request.RequestID, term.Printable(reasonWords(*r.Reason)))
 }
 
 func (f *follower) takeStatus(d mqtt.Delivery) (done bool, err error) {
@@ -162,7 +163,7 @@ func (f *follower) takeStatus(d mqtt.Delivery) (done bool, err error) {
 	if s.Reason != nil {
 		text += ": " + reasonWords(*s.Reason)
 	}
-	return true, errors.New(plain(text))
+	return true, errors.New(term.Printable(text))
 }
 
 // show writes a status, unless it is the one that was written last.

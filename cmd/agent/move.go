@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tillpost/internal/term"
 	"tillpost/mqtt"
 )
 
@@ -59,6 +60,6 @@ func move(c *cobra.Command, id, to, by string) error {
 	if s.QueuePosition > 0 {
 		text = fmt.Sprintf(", number %d", s.QueuePosition)
 	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: waits at %s%s\n", plain(s.RequestID), plain(s.TerminalUUID), text)
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: waits at %s%s\n", term.Printable(s.RequestID), term.Printable(s.TerminalUUID), text)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tillpost/internal/term"
 	"tillpost/mqtt"
 )
 
@@ -58,7 +59,7 @@ func pause(c *cobra.Command, word, terminal, by string) error {
 	}
 	text := "goes on"
 	if t.Paused != nil {
-		text = "paused by " + plain(t.Paused.By)
+		text = "paused by " + term.Printable(t.Paused.By)
 		if t.Lane != "paused" {
 			text += "; what is on it goes on to its end"
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -66,15 +65,6 @@ func complete(k mqtt.Kind, data []byte, newID func() string) completed {
 		comma = ""
 	}
 	return completed{payload: fmt.Appendf(nil, `{"requestId":%q%s%s`, id, comma, data[1:]), newID: id}
-}
-
-// newUUID returns a random UUID (RFC 9562, version 4).
-func newUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // decode checks a payload by the rules that the agent with this configuration has at its door. name is where the payload

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"tillpost/internal/term"
 	"tillpost/mqtt"
 )
 
@@ -26,7 +27,7 @@ func (s *screen) say(at time.Time, words string) error {
 // note writes a remark.
 func (s *screen) note(format string, args ...any) {
 	// A remark that nobody reads is no failure.
-	_, _ = fmt.Fprintf(s.notes, "%s  %s\n", s.stamp(s.now()), plain(fmt.Sprintf(format, args...)))
+	_, _ = fmt.Fprintf(s.notes, "%s  %s\n", s.stamp(s.now()), term.Printable(fmt.Sprintf(format, args...)))
 }
 
 // raw writes a JSON value in one line; what is not JSON is left out.

@@ -57,7 +57,7 @@ func TestScripts(t *testing.T) {
 			"fetch":    fetch,
 			"freeport": freePort(t),
 			"private":  private,
-			"term":     term,
+			"term":     sendSignal,
 			"waitfor":  waitFor,
 		},
 	})
@@ -162,8 +162,9 @@ func private(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// term SUBCOMMAND [HUP]: sends SIGTERM or SIGHUP to the background process of that subcommand; testscript's own kill can't.
-func term(ts *testscript.TestScript, _ bool, args []string) {
+// sendSignal is the command "term SUBCOMMAND [HUP]": it sends SIGTERM or SIGHUP to the background process of that subcommand;
+// testscript's own kill can't.
+func sendSignal(ts *testscript.TestScript, _ bool, args []string) {
 	for _, c := range ts.BackgroundCmds() {
 		if strings.Contains(strings.Join(c.Args, " "), "tillpost "+args[0]) {
 			sig := syscall.SIGTERM

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"tillpost/agent/config"
@@ -71,7 +72,7 @@ func send(c *cobra.Command, f sendFlags, terminal, kindName, file string) error 
 	if err != nil {
 		return err
 	}
-	full := complete(k, data, newUUID)
+	full := complete(k, data, uuid.NewString)
 	topics := mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix}
 	request, err := decode(cfg, topics.Request(terminal, k), file, full.payload)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/kardianos/service"
 
 	"tillpost/cmd/agent/setup"
+	"tillpost/internal/term"
 	"tillpost/systemd"
 )
 
@@ -99,7 +100,7 @@ func systemctl(args ...string) error {
 	defer cancel()
 	text, err := exec.CommandContext(ctx, "systemctl", args...).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("systemctl %s: %s", strings.Join(args, " "), oneLine(string(text)+"\n"+err.Error()))
+		return fmt.Errorf("systemctl %s: %s", strings.Join(args, " "), term.OneLine(string(text)+"\n"+err.Error()))
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/windows/svc/mgr"
 
 	"tillpost/agent/config"
+	"tillpost/internal/term"
 )
 
 // serviceAccount is a virtual account: it has no password, belongs to the service alone, and may what it is granted.
@@ -103,7 +104,7 @@ func grant() error {
 	text, err := exec.CommandContext(ctx, "icacls", folder, "/inheritance:r", "/grant:r", "*S-1-5-18:(OI)(CI)F", "*S-1-5-32-544:(OI)(CI)F",
 		serviceAccount+":(OI)(CI)M").CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("give %s to the service: %s", folder, oneLine(string(text)+"\n"+err.Error()))
+		return fmt.Errorf("give %s to the service: %s", folder, term.OneLine(string(text)+"\n"+err.Error()))
 	}
 	return nil
 }

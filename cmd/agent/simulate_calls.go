@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/term"
 )
 
 // callLog is a simulator that writes a line for each call once it has ended.
@@ -54,7 +55,7 @@ func newer(calls []simulator.Call, last simulator.Call) []simulator.Call {
 func callLine(c simulator.Call) string {
 	line := c.At.Local().Format(time.TimeOnly) + " " + string(c.Operation)
 	if c.UUID != "" {
-		line += " " + plain(c.UUID)
+		line += " " + term.Printable(c.UUID)
 	}
 	if c.Status == 0 {
 		line += " connection closed"

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/hostport"
 	"tillpost/mqtt"
 )
 
@@ -62,7 +63,7 @@ func (f *simulateFlags) check() error {
 	if f.rateLimit < 0 {
 		return usagef("--rate-limit %d is less than nothing; write 0 for no limit", f.rateLimit)
 	}
-	if f.control != "" && f.control != controlOff && !loopback(f.control) {
+	if f.control != "" && f.control != controlOff && hostport.BeyondLoopback(f.control) {
 		return usagef("--control %s is not a loopback address; it has no authentication: write 127.0.0.1:PORT or off", f.control)
 	}
 	for _, text := range f.terminals {
@@ -124,16 +125,6 @@ func parseCustomer(text string) (simulator.Customer, error) {
 	return simulator.Customer{}, usagef("--customer %q is none of pay:TIME, decline:TIME and walkaway; a time is written 2s", text)
 }
 
-// loopback reports whether an address can be reached from this machine only.
-func loopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
 func (f *simulateFlags) controlAddress(api net.Addr) string {
 	if f.control != "" {
 		return f.control
@@ -142,13 +133,10 @@ func (f *simulateFlags) controlAddress(api net.Addr) string {
 	return net.JoinHostPort("127.0.0.1", nextPort(api, err == nil && port == "0"))
 }
 
-// reachable is how a client on this machine reaches a listener.
-func reachable(addr net.Addr) string {
-	tcp, ok := addr.(*net.TCPAddr)
-	if !ok || !tcp.IP.IsUnspecified() {
-		return addr.String()
-	}
-	return fmt.Sprintf("127.0.0.1:%d", tcp.Port)
+// near is how a client on this machine reaches a listener.
+func near(listener net.Addr) string {
+	address, _ := hostport.Near(listener.String()) // a listener's address is one
+	return address
 }
 
 // snippet is a whole configuration; what does not fit into one is in its comments. control may be nil.
@@ -167,9 +155,9 @@ func (f *simulateFlags) snippet(api, control net.Addr) string {
 	}
 	if control != nil {
 		line("# Lose the reply to the next order:")
-		line(`#   curl http://%s/faults -d '{"operation":"create","times":1,"kind":"drop_after"}'`, reachable(control))
+		line(`#   curl http://%s/faults -d '{"operation":"create","times":1,"kind":"drop_after"}'`, near(control))
 	}
-	line("\n[api]\nbase_url = \"http://%s/api/v1\"\norganization_uuid = %q", reachable(api), f.organization)
+	line("\n[api]\nbase_url = \"http://%s/api/v1\"\norganization_uuid = %q", near(api), f.organization)
 	line("\n[mqtt]\nurl = \"tcp://127.0.0.1:1883\"")
 	line("\n[outbox]\npath = \"simulated.db\"")
 	return b.String()

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"tillpost/internal/term"
 )
 
 // table is rows under heads. On a terminal it is as wide as that, in a pipe it is tab-separated.
@@ -30,7 +32,7 @@ type column struct {
 
 func (t *table) add(cells ...string) {
 	for i := range cells {
-		cells[i] = plain(cells[i])
+		cells[i] = term.Printable(cells[i])
 	}
 	t.rows = append(t.rows, cells)
 }
@@ -55,7 +57,7 @@ type paper struct {
 }
 
 func newPaper(w io.Writer) *paper {
-	width := terminalWidth(w)
+	width := term.Width(w)
 	_, no := os.LookupEnv("NO_COLOR")
 	return &paper{w: w, width: width, coloured: width > 0 && (!no || os.Getenv("NO_COLOR") == "")}
 }
@@ -121,7 +123,7 @@ func (p *paper) line(b *strings.Builder, t table, widths []int, row []string, he
 		}
 		cell := shorten(row[i], w)
 		if c.folds && cell != row[i] {
-			rest = fold(row[i], w)
+			rest = term.Fold(row[i], w)
 			cell, rest = rest[0], rest[1:]
 		}
 		paint := noColour
@@ -231,13 +233,13 @@ func (p *paper) facts(list [][2]string) error {
 		wide = max(wide, utf8.RuneCountInString(f[0]))
 	}
 	for _, f := range list {
-		value := plain(f[1])
+		value := term.Printable(f[1])
 		if p.width == 0 {
 			b.WriteString(f[0] + "\t" + value + "\n")
 			continue
 		}
 		b.WriteString(p.paint(f[0], bold) + strings.Repeat(" ", wide-utf8.RuneCountInString(f[0])+gap))
-		for i, part := range fold(value, max(p.width-wide-gap, 16)) {
+		for i, part := range term.Fold(value, max(p.width-wide-gap, 16)) {
 			if i > 0 {
 				b.WriteString(strings.Repeat(" ", wide+gap))
 			}
@@ -245,30 +247,6 @@ func (p *paper) facts(list [][2]string) error {
 		}
 	}
 	return p.write(b.String())
-}
-
-// fold breaks a text into lines of at most that width, between words where there are some.
-func fold(s string, width int) []string {
-	var lines []string
-	line := ""
-	for word := range strings.FieldsSeq(s) {
-		for utf8.RuneCountInString(word) > width {
-			runes := []rune(word)
-			if line != "" {
-				lines, line = append(lines, line), ""
-			}
-			lines, word = append(lines, string(runes[:width])), string(runes[width:])
-		}
-		switch {
-		case line == "":
-			line = word
-		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
-			line += " " + word
-		default:
-			lines, line = append(lines, line), word
-		}
-	}
-	return append(lines, line)
 }
 
 // stateColour is that of a request's state.

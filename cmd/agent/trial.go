@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/govalues/decimal"
 
 	"tillpost/agent/config"
+	"tillpost/internal/term"
 	"tillpost/mqtt"
 )
 
@@ -83,7 +85,7 @@ func (t *trial) send(id string) {
 
 // ask publishes one more request of the trial.
 func (t *trial) ask(k mqtt.Kind, members map[string]any) (id string, err error) {
-	id = newUUID()
+	id = uuid.NewString()
 	members["requestId"] = id
 	payload, err := json.Marshal(members)
 	if err != nil {
@@ -101,7 +103,7 @@ func (t *trial) take(d mqtt.Delivery) (done bool, err error) {
 	if d.Topic == t.topics.Rejects() {
 		r, ok := read[mqtt.Reject](t.screen, d)
 		if ok && t.waiting[r.RequestID] != nil && r.Reason != nil {
-			return true, fmt.Errorf("it was refused: %s", plain(reasonWords(*r.Reason)))
+			return true, fmt.Errorf("it was refused: %s", term.Printable(reasonWords(*r.Reason)))
 		}
 		return false, nil
 	}

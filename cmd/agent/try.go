@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/govalues/decimal"
 	"github.com/spf13/cobra"
 
@@ -72,7 +73,7 @@ func try(c *cobra.Command, f tryFlags, terminal string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, errTimeout)
 	defer cancel()
 	own := &screen{out: c.OutOrStdout(), notes: c.ErrOrStderr(), local: time.Local, now: time.Now}
-	t := &trial{cfg: cfg, terminal: terminal, order: newUUID(), screen: own, topics: mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix}}
+	t := &trial{cfg: cfg, terminal: terminal, order: uuid.NewString(), screen: own, topics: mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix}}
 	if err := t.prepare(amount.Rescale(2)); err != nil {
 		return err
 	}

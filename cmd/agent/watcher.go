@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"tillpost/internal/term"
 	"tillpost/mqtt"
 )
 
@@ -80,7 +81,7 @@ func (w *watcher) take(d mqtt.Delivery) error {
 	if d.Retained && !line.at.IsZero() {
 		at = line.at.Time
 	}
-	return w.screen.say(at, plain(w.name(terminal)+line.words))
+	return w.screen.say(at, term.Printable(w.name(terminal)+line.words))
 }
 
 // name is the terminal's column.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
+	"tillpost/internal/term"
 	"tillpost/mqtt"
 )
 
@@ -77,7 +77,7 @@ func statusWords(s mqtt.Status, local *time.Location) string {
 	if s.Reason != nil {
 		parts = append(parts, reasonWords(*s.Reason))
 	}
-	return plain(head(s.State, parts))
+	return term.Printable(head(s.State, parts))
 }
 
 // head puts parts behind what they are about.
@@ -162,7 +162,7 @@ func agentWords(a mqtt.AgentState, local *time.Location) string {
 	if len(parts) == 0 && a.Version != "" {
 		parts = append(parts, "version "+a.Version)
 	}
-	return plain(head(a.State, parts))
+	return term.Printable(head(a.State, parts))
 }
 
 // displayWords says what a terminal's display shows.
@@ -174,7 +174,7 @@ func displayWords(d mqtt.Display) string {
 	if d.RequestID != "" {
 		parts = append(parts, string(d.Kind)+" "+d.RequestID)
 	}
-	return plain(head(string(d.Phase), parts))
+	return term.Printable(head(string(d.Phase), parts))
 }
 
 // rejectWords says why a message was refused.
@@ -187,7 +187,7 @@ func rejectWords(r mqtt.Reject) string {
 	if r.Reason != nil {
 		text += ": " + reasonWords(*r.Reason)
 	}
-	return plain(text)
+	return term.Printable(text)
 }
 
 // terminalsWords lists the terminals, without what changes with every request.
@@ -209,15 +209,5 @@ func terminalsWords(list []mqtt.TerminalInfo) string {
 		}
 		parts = append(parts, text)
 	}
-	return plain(strings.Join(parts, ", "))
-}
-
-// plain makes text from elsewhere safe for a screen: no control characters, one line.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '·'
-	}, s)
+	return term.Printable(strings.Join(parts, ", "))
 }

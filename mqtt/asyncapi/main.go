@@ -37,6 +37,6 @@ func render() (string, error) {
 	}
 	var b strings.Builder
 	b.WriteString(header)
-	err = writeYAML(&b, doc, "")
+	err = writeYAML(&b, doc)
 	return b.String(), err
 }

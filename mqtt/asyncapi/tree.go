@@ -1,12 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"slices"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // object is a JSON object that keeps the order of its members: what a reader sees first was put first by the writer.
@@ -33,54 +32,42 @@ func (o object) without(keys ...string) object {
 	return slices.DeleteFunc(slices.Clone(o), func(m member) bool { return slices.Contains(keys, m.key) })
 }
 
-// parse reads one JSON value.
+// parse reads one JSON value, which is YAML too.
 func parse(raw []byte) (any, error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	v, err := parseValue(d)
-	if err != nil {
+	var n yaml.Node
+	if err := yaml.Unmarshal(raw, &n); err != nil {
 		return nil, err
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows the value")
+	if n.Kind != yaml.DocumentNode || !json.Valid(raw) {
+		return nil, errors.New("it is not one JSON value")
 	}
-	return v, nil
+	return value(n.Content[0]), nil
 }
 
-func parseValue(d *json.Decoder) (any, error) {
-	token, err := d.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch token {
-	case json.Delim('{'):
+func value(n *yaml.Node) any {
+	switch n.Kind {
+	case yaml.MappingNode:
 		o := object{}
-		for d.More() {
-			key, err := d.Token()
-			if err != nil {
-				return nil, err
-			}
-			value, err := parseValue(d)
-			if err != nil {
-				return nil, err
-			}
-			o = append(o, member{fmt.Sprint(key), value})
+		for pair := range slices.Chunk(n.Content, 2) {
+			o = append(o, member{pair[0].Value, value(pair[1])})
 		}
-		_, err := d.Token()
-		return o, err
-	case json.Delim('['):
+		return o
+	case yaml.SequenceNode:
 		list := []any{}
-		for d.More() {
-			value, err := parseValue(d)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, value)
+		for _, item := range n.Content {
+			list = append(list, value(item))
 		}
-		_, err := d.Token()
-		return list, err
+		return list
 	}
-	return token, nil
+	switch n.Tag {
+	case "!!null":
+		return nil
+	case "!!bool":
+		return n.Value == "true"
+	case "!!int", "!!float":
+		return json.Number(n.Value)
+	}
+	return n.Value
 }
 
 // plain is the value as encoding/json would have read it, the order of members lost.

@@ -3,9 +3,8 @@ package demo
 import (
 	"fmt"
 
-	"github.com/govalues/decimal"
-
 	"tillpost/api/simulator"
+	"tillpost/internal/money"
 	"tillpost/mqtt"
 )
 
@@ -14,8 +13,8 @@ type expected struct {
 	id    string
 	kind  mqtt.Kind
 	state string
-	code  string // of the reason; "" is any or none
-	ore   int64  // the amount that moves if it ends paid or refunded
+	code  string      // of the reason; "" is any or none
+	ore   money.Minor // the amount that moves if it ends paid or refunded
 
 	topic   string
 	payload []byte
@@ -24,10 +23,10 @@ type expected struct {
 // tally counts requests or orders, and their money in øre.
 type tally struct {
 	n   int
-	ore int64
+	ore money.Minor
 }
 
-func (t *tally) add(ore int64) {
+func (t *tally) add(ore money.Minor) {
 	t.n++
 	t.ore += ore
 }
@@ -35,7 +34,7 @@ func (t *tally) add(ore int64) {
 // verdict is what became of the day. By the till's statuses, by the simulator's books and by the metrics:
 type verdict struct {
 	paid, refunded, declined, cancelled [2]tally // told to the till; in the books
-	metrics                             metrics
+	metrics                             finished
 	twice                               int // orders beyond the one that a sale may have
 	open                                int // requests without an end
 	faults                              []string
@@ -47,7 +46,7 @@ func (v *verdict) fault(format string, args ...any) {
 
 // judge holds what was told of each request against what had to become of it, and all of it against the books and the
 // metrics. It finds a fault for everything that does not agree.
-func judge(script []expected, told map[string]mqtt.Status, books []simulator.Order, counted metrics) verdict {
+func judge(script []expected, told map[string]mqtt.Status, books []simulator.Order, counted finished) verdict {
 	v := verdict{metrics: counted}
 	byReference := map[string][]simulator.Order{}
 	for _, o := range books {
@@ -56,7 +55,7 @@ func judge(script []expected, told map[string]mqtt.Status, books []simulator.Ord
 		}
 	}
 	known := map[string]bool{}
-	refunds := map[string]int64{} // by order
+	refunds := map[string]money.Minor{} // by order
 	for _, e := range script {
 		s := told[e.id]
 		v.ending(e, s)
@@ -93,7 +92,7 @@ func (v *verdict) ending(e expected, s mqtt.Status) {
 	case s.Late:
 		v.fault("%s was told late", e.id)
 	}
-	amount := int64(0)
+	amount := money.Minor(0)
 	if s.Amount != nil {
 		amount = oreOf(s.Amount.Value)
 	}
@@ -108,7 +107,7 @@ func (v *verdict) ending(e expected, s mqtt.Status) {
 		v.cancelled[0].add(amount)
 	}
 	if (s.State == "paid" || s.State == "refunded") && amount != e.ore {
-		v.fault("%s moved %s, not %s", e.id, kroner(amount), kroner(e.ore))
+		v.fault("%s moved %s, not %s", e.id, amount, e.ore)
 	}
 }
 
@@ -124,7 +123,7 @@ func (v *verdict) order(e expected, s mqtt.Status, orders []simulator.Order) {
 		v.fault("%s is order %s at Front Payment, but was told to be %s", e.id, o.UUID, s.OrderUUID)
 	}
 	if got := oreOf(o.Amount.String()); got != e.ore {
-		v.fault("%s is %s at Front Payment, not %s", e.id, kroner(got), kroner(e.ore))
+		v.fault("%s is %s at Front Payment, not %s", e.id, got, e.ore)
 	}
 	if paid := !o.PaidAt.IsZero(); paid != (s.State == "paid") {
 		v.fault("%s was told %s, but is %s at Front Payment", e.id, s.State, o.Status)
@@ -132,7 +131,7 @@ func (v *verdict) order(e expected, s mqtt.Status, orders []simulator.Order) {
 }
 
 // book counts an order of the simulator's, and judges what was paid back of it.
-func (v *verdict) book(o simulator.Order, known bool, refunded int64) {
+func (v *verdict) book(o simulator.Order, known bool, refunded money.Minor) {
 	if !known {
 		v.fault("Front Payment has the order %s, which nobody placed", o.UUID)
 	}
@@ -145,7 +144,7 @@ func (v *verdict) book(o simulator.Order, known bool, refunded int64) {
 	case o.Status == simulator.Cancelled:
 		v.cancelled[1].add(amount)
 	}
-	sum := int64(0)
+	sum := money.Minor(0)
 	for _, r := range o.Refunds {
 		if r.Status == simulator.RefundDone {
 			ore := oreOf(r.Amount.String())
@@ -154,7 +153,7 @@ func (v *verdict) book(o simulator.Order, known bool, refunded int64) {
 		}
 	}
 	if sum != refunded {
-		v.fault("of order %s %s were paid back, but %s were told", o.UUID, kroner(sum), kroner(refunded))
+		v.fault("of order %s %s were paid back, but %s were told", o.UUID, sum, refunded)
 	}
 }
 
@@ -162,7 +161,7 @@ func (v *verdict) book(o simulator.Order, known bool, refunded int64) {
 func (v *verdict) compare() {
 	for _, r := range v.rows() {
 		if r.by[0] != r.by[1] {
-			v.fault("%s: the till heard of %d (%s), Front Payment has %d (%s)", r.name, r.by[0].n, kroner(r.by[0].ore), r.by[1].n, kroner(r.by[1].ore))
+			v.fault("%s: the till heard of %d (%s), Front Payment has %d (%s)", r.name, r.by[0].n, r.by[0].ore, r.by[1].n, r.by[1].ore)
 		}
 		if r.by[0].n != r.metric {
 			v.fault("%s: the till heard of %d, the metrics count %d", r.name, r.by[0].n, r.metric)
@@ -170,15 +169,10 @@ func (v *verdict) compare() {
 	}
 }
 
-// oreOf reads an amount of kroner with at most two decimals; -1 is one that can't be read, which nothing equals.
-func oreOf(text string) int64 {
-	d, err := decimal.Parse(text)
-	if err != nil {
-		return -1
+// oreOf reads an amount; -1 is one that can't be read, which nothing equals.
+func oreOf(text string) money.Minor {
+	if m, ok := money.Parse(text); ok {
+		return m
 	}
-	whole, frac, ok := d.Int64(2)
-	if !ok || d.MinScale() > 2 {
-		return -1
-	}
-	return whole*100 + frac
+	return -1
 }

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/money"
 	"tillpost/mqtt"
 )
 
@@ -18,7 +20,7 @@ type day struct {
 	script  []expected
 	told    map[string]mqtt.Status
 	books   []simulator.Order
-	counted metrics
+	counted finished
 }
 
 func goodDay() day {
@@ -44,13 +46,7 @@ func goodDay() day {
 				}},
 			{UUID: "ODR2", References: []string{"mark2", "s2"}, Status: simulator.Cancelled, Declined: true, Amount: decimal.MustParse("20.00")},
 		},
-		counted: parseMetrics(strings.Join([]string{
-			`# HELP tillpost_requests_finished_total Entries into a final state.`,
-			`tillpost_requests_finished_total{kind="order",state="paid"} 1`,
-			`tillpost_requests_finished_total{kind="order",state="declined"} 1`,
-			`tillpost_requests_finished_total{kind="refund",state="refunded"} 1`,
-			`tillpost_end_to_end_seconds_sum{kind="order"} 1.25`,
-		}, "\n")),
+		counted: finished{{"order", "paid"}: 1, {"order", "declined"}: 1, {"refund", "refunded"}: 1},
 	}
 }
 
@@ -105,7 +101,7 @@ func TestJudgeFinds(t *testing.T) {
 		"a refund too many": {func(d *day) { d.books[0].Refunds[1].Status = simulator.RefundDone },
 			"of order ODR1 57.00 were paid back, but 50.00 were told"},
 		"a refund not carried out": {func(d *day) { d.books[0].Refunds = nil }, "of order ODR1 0.00 were paid back"},
-		"metrics that miss one":    {func(d *day) { d.counted = metrics{} }, "sales paid: the till heard of 1, the metrics count 0"},
+		"metrics that miss one":    {func(d *day) { d.counted = finished{} }, "sales paid: the till heard of 1, the metrics count 0"},
 		"metrics that count twice": {func(d *day) { d.counted = d.counted.add(d.counted) }, "the metrics count 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -139,9 +135,27 @@ func TestSummaryCountsWhatIsWrong(t *testing.T) {
 
 func TestOre(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]int64{"42": 4200, "42.00": 4200, "0.05": 5, "6499.9": 649990, "1.005": -1, "": -1, "x": -1} {
+	for text, want := range map[string]money.Minor{"42": 4200, "42.00": 4200, "0.05": 5, "6499.9": 649990, "1.005": -1, "": -1, "x": -1} {
 		if got := oreOf(text); got != want {
 			t.Errorf("%q is %d, want %d", text, got, want)
 		}
+	}
+}
+
+func TestFinishedAreReadFromAnExposition(t *testing.T) {
+	t.Parallel()
+	got, err := parseFinished(strings.Join([]string{
+		`# HELP tillpost_requests_finished_total Entries into a final state.`,
+		`# TYPE tillpost_requests_finished_total counter`,
+		`tillpost_requests_finished_total{kind="order",state="paid"} 1`,
+		`tillpost_requests_finished_total{kind="order",state="declined"} 2`,
+		`# TYPE tillpost_end_to_end_seconds histogram`,
+		`tillpost_end_to_end_seconds_sum{kind="order"} 1.25`, "",
+	}, "\n"))
+	if want := (finished{{"order", "paid"}: 1, {"order", "declined"}: 2}); err != nil || !maps.Equal(got, want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+	if _, err := parseFinished("<html>"); err == nil {
+		t.Error("a page is taken for an exposition")
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"tillpost/internal/money"
+	"tillpost/internal/term"
 	"tillpost/mqtt"
 )
 
@@ -18,8 +20,8 @@ type play struct {
 	shop    *shop
 	begun   time.Time
 	script  []expected
-	counted metrics // of daemons that were killed
-	over    bool    // the day; what follows it may be interrupted
+	counted finished // by daemons that were killed
+	over    bool     // the day; what follows it may be interrupted
 }
 
 // scene is a part of the day. Its why is told before it is run.
@@ -73,7 +75,7 @@ func (p *play) evening(ctx context.Context) error {
 	if len(v.faults) > 0 {
 		p.tell.block("")
 		for _, f := range v.faults {
-			p.tell.block("  " + p.tell.paint(badly, printable(f)))
+			p.tell.block("  " + p.tell.paint(badly, term.Printable(f)))
 		}
 		return fmt.Errorf("the demo did not end as told: %d faults, the first: %s", len(v.faults), v.faults[0])
 	}
@@ -89,12 +91,15 @@ func (p *play) evening(ctx context.Context) error {
 }
 
 // scrape reads the daemon's metrics, which end with it.
-func (p *play) scrape(ctx context.Context) (metrics, error) {
+func (p *play) scrape(ctx context.Context) (counted finished, err error) {
 	text, err := get(ctx, "http://"+p.shop.daemon.http+"/metrics")
+	if err == nil {
+		counted, err = parseFinished(text)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the daemon's metrics: %w", err)
 	}
-	return parseMetrics(text), nil
+	return counted, nil
 }
 
 // request publishes a request of any kind, and notes how it has to end.
@@ -115,14 +120,14 @@ func (p *play) request(ctx context.Context, terminal string, k mqtt.Kind, words 
 }
 
 // sale places an order of one product at a terminal.
-func (p *play) sale(ctx context.Context, terminal, id, product string, ore int64, state string) error {
+func (p *play) sale(ctx context.Context, terminal, id, product string, ore money.Minor, state string) error {
 	e := expected{id: id, state: state, ore: ore}
-	words := fmt.Sprintf("%s: %s, %s NOK, at %s", id, product, kroner(ore), terminalNames[terminal])
+	words := fmt.Sprintf("%s: %s, %s NOK, at %s", id, product, ore, terminalNames[terminal])
 	return p.request(ctx, terminal, mqtt.KindOrder, words, map[string]any{"order": order(id, product, ore)}, e)
 }
 
 // saleTo places an order and waits for its end.
-func (p *play) saleTo(ctx context.Context, terminal, id, product string, ore int64, state string) error {
+func (p *play) saleTo(ctx context.Context, terminal, id, product string, ore money.Minor, state string) error {
 	if err := p.sale(ctx, terminal, id, product, ore, state); err != nil {
 		return err
 	}
@@ -131,8 +136,8 @@ func (p *play) saleTo(ctx context.Context, terminal, id, product string, ore int
 
 // order is the payload of "Front Payment, Create Terminal Order". The till's own id goes along as the customer's reference,
 // so that the simulator's books can be asked for it; the other reference is left to tillpost.
-func order(id, product string, ore int64) map[string]any {
-	total := kroner(ore)
+func order(id, product string, ore money.Minor) map[string]any {
+	total := ore.String()
 	return map[string]any{
 		"products": []any{map[string]any{
 			"name": product, "productId": "P1", "quantity": "1", "rate": json.Number(total), "discount": 0, "tax": "0", "amount": json.Number(total),

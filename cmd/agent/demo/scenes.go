@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/money"
 	"tillpost/mqtt"
 )
 
@@ -125,6 +126,6 @@ func (p *play) largeRefund(ctx context.Context) error {
 }
 
 // refundOf pays back a part of an order's only product.
-func refundOf(ore int64) map[string]any {
-	return map[string]any{"type": "regular", "grandTotal": kroner(ore), "products": []any{map[string]any{"line": 0, "amount": kroner(ore)}}}
+func refundOf(ore money.Minor) map[string]any {
+	return map[string]any{"type": "regular", "grandTotal": ore.String(), "products": []any{map[string]any{"line": 0, "amount": ore.String()}}}
 }

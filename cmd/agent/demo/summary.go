@@ -2,8 +2,10 @@ package demo
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 )
 
 // row is a line of the summary.
@@ -17,10 +19,10 @@ type row struct {
 func (v *verdict) rows() []row {
 	m := v.metrics
 	return []row{
-		{"sales paid", v.paid, m.finished("order", "paid"), "paid"},
-		{"refunds", v.refunded, m.finished("refund", "refunded"), "refunded"},
-		{"sales declined", v.declined, m.finished("order", "declined"), "declined"},
-		{"sales cancelled", v.cancelled, m.finished("order", "cancelled"), "cancelled"},
+		{"sales paid", v.paid, m[end{"order", "paid"}], "paid"},
+		{"refunds", v.refunded, m[end{"refund", "refunded"}], "refunded"},
+		{"sales declined", v.declined, m[end{"order", "declined"}], "declined"},
+		{"sales cancelled", v.cancelled, m[end{"order", "cancelled"}], "cancelled"},
 	}
 }
 
@@ -48,35 +50,43 @@ func (v *verdict) list() []string {
 }
 
 // String implements fmt.Stringer: how many, and how much money.
-func (t tally) String() string { return fmt.Sprintf("%d %11s", t.n, kroner(t.ore)) }
+func (t tally) String() string { return fmt.Sprintf("%d %11s", t.n, t.ore) }
 
-// metrics are the samples of an exposition whose values are whole numbers, by name and labels.
-type metrics map[string]int
+// finished counts requests by kind and final state, as tillpost's metrics do.
+type finished map[end]int
 
-// parseMetrics reads the text format. Its samples of tillpost's counters have their labels in alphabetical order.
-func parseMetrics(text string) metrics {
-	m := metrics{}
-	for line := range strings.Lines(text) {
-		name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if n, err := strconv.Atoi(value); ok && err == nil {
-			m[name] = n
-		}
+type end struct{ kind, state string }
+
+// parseFinished reads an exposition in the text format.
+func parseFinished(text string) (finished, error) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	if err != nil {
+		return nil, err
 	}
-	return m
+	counted := finished{}
+	for _, m := range families["tillpost_requests_finished_total"].GetMetric() {
+		var of end
+		for _, label := range m.GetLabel() {
+			switch label.GetName() {
+			case "kind":
+				of.kind = label.GetValue()
+			case "state":
+				of.state = label.GetValue()
+			}
+		}
+		counted[of] = int(m.GetCounter().GetValue())
+	}
+	return counted, nil
 }
 
-// add is the sum of two daemons' counters.
-func (m metrics) add(other metrics) metrics {
-	sum := metrics{}
-	for _, from := range []metrics{m, other} {
-		for name, n := range from {
-			sum[name] += n
+// add returns the sum of two daemons' counts.
+func (f finished) add(other finished) finished {
+	sum := finished{}
+	for _, from := range []finished{f, other} {
+		for of, n := range from {
+			sum[of] += n
 		}
 	}
 	return sum
-}
-
-// finished is how many requests of a kind entered a final state.
-func (m metrics) finished(kind, state string) int {
-	return m[fmt.Sprintf("tillpost_requests_finished_total{kind=%q,state=%q}", kind, state)]
 }

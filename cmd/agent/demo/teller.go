@@ -5,8 +5,9 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 	"unicode/utf8"
+
+	"tillpost/internal/term"
 )
 
 // tone is what a line means to its reader; on a terminal it has a colour.
@@ -66,7 +67,7 @@ func (t *teller) say(who, what string, how tone) {
 	} else {
 		head += strings.Repeat(" ", len(whoPayment)-len(who)) + "  "
 	}
-	lines := wrap(printable(what), t.width-columns)
+	lines := term.Wrap("", term.Printable(what), 0, t.width-columns)
 	for _, line := range lines {
 		b.WriteString(head + t.paint(how, line) + "\n")
 		head = strings.Repeat(" ", columns)
@@ -85,7 +86,7 @@ func (t *teller) lines(how tone, text string) string {
 		return t.paint(how, text) + "\n"
 	}
 	var b strings.Builder
-	for _, line := range wrap(text, t.width) {
+	for _, line := range term.Wrap("", text, 0, t.width) {
 		b.WriteString(t.paint(how, line) + "\n")
 	}
 	return b.String()
@@ -93,7 +94,7 @@ func (t *teller) lines(how tone, text string) string {
 
 // narrate writes the narrator's words as a paragraph.
 func (t *teller) narrate(text string) {
-	t.write("  " + strings.Join(wrap(text, t.width-2), "\n  ") + "\n")
+	t.write("  " + strings.Join(term.Wrap("", text, 0, t.width-2), "\n  ") + "\n")
 }
 
 // block writes lines as they are; none of them is broken, so that they can be copied.
@@ -117,31 +118,4 @@ func (t *teller) paint(how tone, text string) string {
 		return text
 	}
 	return "\x1b[" + string(how) + "m" + text + "\x1b[0m"
-}
-
-// wrap breaks a text at its spaces into lines of at most width characters; a longer word has a line of its own.
-func wrap(text string, width int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		switch {
-		case line == "":
-			line = word
-		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
-			line += " " + word
-		default:
-			lines, line = append(lines, line), word
-		}
-	}
-	return append(lines, line)
-}
-
-// printable makes text from elsewhere safe for a screen.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '·'
-	}, s)
 }

@@ -77,6 +77,3 @@ func displayWords(d mqtt.Display) string {
 	}
 	return text
 }
-
-// kroner writes øre as an amount, without a currency.
-func kroner(ore int64) string { return fmt.Sprintf("%d.%02d", ore/100, ore%100) }

@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 
 	"tillpost/agent/config"
+	"tillpost/internal/hostport"
 )
 
 // Answers are what a configuration is made of.
@@ -50,18 +50,11 @@ func (a Answers) embeddedAt() (addr string, embedded bool) {
 	return strings.CutPrefix(a.Broker, DefaultBroker+":")
 }
 
-// local reports whether an address is reached from this machine only.
-func local(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	ip := net.ParseIP(host)
-	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
-}
-
 // Guarded reports whether the page has users.
 func (a Answers) Guarded() bool { return len(a.Users) > 0 || a.WebConfig != nil }
 
 // Beyond reports whether other machines can reach the page.
-func (a Answers) Beyond() bool { return !local(a.Page) }
+func (a Answers) Beyond() bool { return hostport.BeyondLoopback(a.Page) }
 
 // judge renders the answers with what is needed beside them, and returns the first fault of a key that begins with one of
 // keys, in words; nil if there is none.
