@@ -56,6 +56,7 @@ func TestDecodeFindsTheIDOfBadMessages(t *testing.T) {
 		{"bad terminal", "tillpost/terminals/T 1/orders", exampleFull, false, CodeInvalidRequest, "r-1", ""},
 		{"empty terminal", "tillpost/terminals//orders", exampleFull, false, CodeInvalidRequest, "r-1", ""},
 		{"trailing", orders, exampleFull + "x", false, CodeNotJSON, "r-1", testTerminal},
+		{"trailing and too deep", orders, exampleFull + strings.Repeat("[", 100), false, CodeNotJSON, "r-1", testTerminal},
 		{"cut", orders, `{"requestId":"r-1","order":{"a`, false, CodeNotJSON, "r-1", testTerminal},
 		{"too large", orders, `{"requestId":"r-1","x":"` + strings.Repeat("y", MaxPayload) + `"}`, false, CodeTooLarge, "r-1", testTerminal},
 		{"id last", orders, `{"order":{"a":1,"a":2},"requestId":"r-1"}`, false, CodeDuplicateKey, "r-1", testTerminal},
