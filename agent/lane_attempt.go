@@ -95,6 +95,7 @@ func (l *lane) due(r outbox.Request) {
 	}
 	made, err := l.compose.order(r, e.Mark, l.clock.Now())
 	if errors.Is(err, errDateUnknown) {
+		l.dropConn() // the next try belongs to whoever asks the API, whose date sets the clock
 		l.waits(r, outbox.WaitClockUnknown, storeAgain)
 		l.wakeAt(r.Seq, outbox.TimerRetry, storeAgain, false)
 		return

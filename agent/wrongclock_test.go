@@ -148,3 +148,27 @@ func TestALostOrderIsFoundByAWrongClock(t *testing.T) {
 		w.until(time.Minute, oslo, "lost", "paid")
 	})
 }
+
+// While the clock is not known only the API's date sets it, so an order that waits for that does not take the turn of whoever
+// asks, which each outage leaves a few of.
+func TestWhatWaitsForTheClockLeavesTheAPIToIt(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.clock.unknown.Store(true)
+		w.undated(oslo, "waits")
+		w.untilWaiting(10*time.Second, oslo, "waits", "clockUnknown")
+		soon := 0
+		for range 20 {
+			w.down(true)
+			time.Sleep(30 * time.Second)
+			asked := w.sim.Count(simulator.OpListTerminals)
+			w.down(false)
+			if w.eventually(6500*time.Millisecond, func() bool { return w.sim.Count(simulator.OpListTerminals) > asked }) {
+				soon++
+			}
+			time.Sleep(20 * time.Second)
+		}
+		if soon < 15 {
+			t.Errorf("the API's date is asked for within 6.5 s of %d of 20 outages, want 15 or more", soon)
+		}
+	})
+}
