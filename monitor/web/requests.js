@@ -24,11 +24,11 @@ async function load(id, body) {
     const reply = await fetch(`/api/v1/requests/${encodeURIComponent(id)}`);
     const r = await reply.json();
     if (!reply.ok) throw new Error(r.detail);
-    body.replaceChildren(
+    body.replaceChildren(h('div', null,
       h('dl', { class: 'facts' }, pair('requestId', r.requestId), r.orderUuid && pair('order', r.orderUuid), r.targetRequestId && pair('about', r.targetRequestId), pair('revision', r.revision)),
       h('ol', { class: 'history' }, r.history.map((e) => h('li', null, h('time', { datetime: e.at }, time(e.at, now())), ' ', story(e)))),
       r.evidence?.length && h('h4', null, 'What was looked at'),
-      r.evidence?.length && h('ul', null, r.evidence.map((e) => h('li', null, `${time(e.at, now())} ${e.looked}: ${e.seen}`))));
+      r.evidence?.length && h('ul', null, r.evidence.map((e) => h('li', null, `${time(e.at, now())} ${e.looked}: ${e.seen}`)))));
     body.querySelectorAll('h4').forEach((e) => e.classList.add('looked'));
   } catch (why) {
     body.textContent = `It can’t be read now: ${why.message}`;

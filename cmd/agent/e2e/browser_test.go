@@ -209,9 +209,12 @@ func (p *tab) picture(name string) {
 	p.must(os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
 }
 
-// accessible has axe-core look for what keeps people out.
+// accessible has axe-core look for what keeps people out. Values that have no words are among that.
 func (p *tab) accessible() {
 	p.Helper()
+	if found := p.value(`document.body.innerText.match(/.*(undefined|null|NaN|Infinity|\[object).*/g)?.join("; ") || "nothing"`); found != "nothing" {
+		p.Errorf("the page shows: %s", found)
+	}
 	script, err := os.ReadFile(filepath.Join("axe", "node_modules", "axe-core", "axe.min.js"))
 	if err != nil {
 		proctest.Lacks(p.T, "axe-core is not installed: npm ci, in cmd/agent/e2e/axe")

@@ -52,6 +52,7 @@ func TestASaleCrossesThePages(t *testing.T) {
 	page.sees(`document.querySelector('[data-request="sale-1"] .history').children.length >= 4`)
 	page.fill("#q", "sale-1\r")
 	page.has(`#found [data-request="sale-1"][data-state="paid"]`)
+	page.accessible()
 	page.picture("page-1280")
 	for _, wide := range []int64{360, 800, 3840} {
 		page.size(wide, 800)
