@@ -149,8 +149,8 @@ func TestALostOrderIsFoundByAWrongClock(t *testing.T) {
 	})
 }
 
-// While the clock is not known only the API's date sets it, so an order that waits for that does not take the turn of whoever
-// asks, which each outage leaves a few of.
+// While the clock is not known only the API's date sets it. After an outage few calls are let through, and an order that waits for
+// the clock must not be what uses them up.
 func TestWhatWaitsForTheClockLeavesTheAPIToIt(t *testing.T) {
 	inWorld(t, "", func(w *world) {
 		w.clock.unknown.Store(true)
