@@ -131,7 +131,7 @@ var faultNames = []string{
 	"broker lost its memory", "broker withholds acknowledgements", "terminal busy", "terminal gone", "clock jumps", "clock unknown", "late payment",
 	"another till's order", "another till's refund", "restart in order", "callback drop_before", "callback delay", "callback repeat", "callback forged",
 	"status not told", "page for a while", "outage that answers", "token refused for long", "order from elsewhere", "refund from elsewhere",
-	"cut after a look", "older copy put back", "moved",
+	"cut after a look", "older copy put back", "moved", "paused",
 }
 
 func (c *counters) fault(name string) { c.faults[name].Add(1) }

@@ -35,6 +35,7 @@ type plan struct {
 	approver    simulator.Approver
 	threshold   int64 // of a refund without approval, in kroner
 	resend      time.Duration
+	pauses      bool // people pause terminals
 	// How the API shows its books, and how long it is given.
 	lag                                    simulator.Lag
 	newestFirst, negative                  bool
@@ -63,6 +64,7 @@ func (w *world) draw() plan {
 	if w.o.only != 0 {
 		p.on = w.o.only
 	}
+	p.pauses = w.o.only == 0 && w.chance(0.15, "pauses")
 	if p.has(fMoves) && len(p.terminals) < 2 {
 		p.terminals = []string{"TRML1", "TRML2"}
 	}

@@ -104,6 +104,7 @@ func (w *world) committed(changes []outbox.Change) {
 			w.fail("the reason of %s on disk holds personal data: %+v", r.ID, r.Reason)
 		}
 		w.mu.Lock()
+		w.held(c)
 		w.checkDeadline(r)
 		w.mu.Unlock()
 	}

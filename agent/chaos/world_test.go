@@ -83,6 +83,10 @@ type world struct {
 	unwritten  atomic.Int64           // when a write last failed, as of now
 	said       atomic.Pointer[string] // the message of the last reply that was no success
 	menus      menus
+	people     sync.WaitGroup  // who pause terminals and have them go on
+	paused     map[string]bool // terminals of which a person was told that they are
+	resumed    map[string]int  // how often a person had a terminal go on
+	resuming   map[string]int  // how many have not been heard yet
 }
 
 // result is what came of a schedule.
@@ -119,6 +123,7 @@ func newWorld(seed uint64, o options) *world {
 		dice: dice(mix(seed)), o: o, count: o.count, broker: mqtttest.NewBroker(), clock: newClock(), restart: make(chan bool),
 		serverConns: map[net.Conn]bool{}, calls: map[string]int{}, seen: map[string]told{}, refused: map[string]bool{}, started: time.Now(),
 		leave: newLeave(time.Now()), pulses: pulses{}, hinted: map[string]bool{}, sentAt: map[string]time.Time{}, toldBack: map[refundKey]map[string]bool{}, lost: map[string]bool{}, carriedOut: map[string]bool{},
+		paused: map[string]bool{}, resumed: map[string]int{}, resuming: map[string]int{},
 	}
 	w.plan = w.draw()
 	w.cfg, w.menus = w.config(seed, o.dir), w.draftMenus()
@@ -154,6 +159,7 @@ func (w *world) live() {
 	}
 	w.settleDown()
 	w.await()
+	w.people.Wait()
 	w.checkAll()
 	close(halt)
 	<-supervised
@@ -197,6 +203,11 @@ func (w *world) settleDown() {
 	w.clock.set(0, true)
 	for _, t := range w.terminals {
 		w.sim.AddTerminal(simulator.Terminal{UUID: t, Name: t})
+	}
+	if w.plan.pauses {
+		for _, t := range w.terminals {
+			w.people.Go(func() { w.resume(t) })
+		}
 	}
 	w.repeatUntold()
 	w.operator()
