@@ -63,9 +63,13 @@ func TestBrokerPacketIDs(t *testing.T) {
 		w := dialWire(t, b.Broker, version)
 		w.hello(nil)
 		topic := fmt.Sprint("test/agent/", version)
+		// What is retained comes some time after the SUBACK: with that read, nothing comes of itself.
+		b.tell(topic, "online")
 		w.subscribe(topic, nil)
 		for id := uint16(1); id <= 200; id++ {
-			b.tell(topic, "online")
+			if id > 1 {
+				b.tell(topic, "online")
+			}
 			told, ok := w.read()
 			if !ok || told.FixedHeader.Qos != 1 || told.PacketID != id {
 				t.Fatalf("%+v, id %d, want %d", told.FixedHeader, told.PacketID, id)
