@@ -37,7 +37,7 @@ func (w *world) script() []step {
 	if w.has(fMoves) {
 		s.moves()
 	}
-	if w.plan.pauses {
+	if w.pauses {
 		s.pauses()
 	}
 	for at := s.r.between(10*time.Second, 40*time.Second); at < w.lasts+40*time.Second; at += s.r.between(10*time.Second, 40*time.Second) {

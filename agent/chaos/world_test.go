@@ -204,7 +204,7 @@ func (w *world) settleDown() {
 	for _, t := range w.terminals {
 		w.sim.AddTerminal(simulator.Terminal{UUID: t, Name: t})
 	}
-	if w.plan.pauses {
+	if w.pauses {
 		for _, t := range w.terminals {
 			w.people.Go(func() { w.resume(t) })
 		}
