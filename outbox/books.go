@@ -41,10 +41,23 @@ func (b Books) toKeep() *Books {
 	return &b
 }
 
-// settled reports whether the order's last refund had ended: an entry that is not done was turned down then, and is
-// nobody's twin. The history does not say so itself.
-func (b Books) settled() bool {
-	return b.StatusRead && b.Status != StatusRefundPending
+// settled reports whether no refund of the order was under way: an entry that is not done was turned down then, and is
+// nobody's twin. The history does not say so itself, and the status only of the last one: where that may have been one of ours,
+// of the amounts denied, or more than one is not done, it leaves open what became of the others.
+func (b Books) settled(denied []int64) bool {
+	if !b.StatusRead || b.Status == StatusRefundPending {
+		return false
+	}
+	var others []BookEntry
+	for _, e := range b.Entries {
+		if !e.Done {
+			others = append(others, e)
+		}
+	}
+	for _, ore := range denied {
+		others, _ = without(others, BookEntry{Ore: ore})
+	}
+	return len(others) == 0 || len(others) == 1 && len(denied) == 0 && b.Status == StatusRefundDenied
 }
 
 // refunded is what was paid back by these books.
@@ -138,11 +151,11 @@ func booksSince(before *Books, now Books, amount int64, denied []int64) bookChan
 		}
 		return bookUnreadable
 	}
-	c := compareEntries(*before, now)
+	c := compareEntries(*before, now, denied)
 	c.explain(denied)
 	grown := now.refunded() - before.refunded() - c.completed
 	// One of the same amount that was under way before, and still seems to be: which of the two is done can't be told.
-	twin := !before.settled() && slices.Contains(c.kept, BookEntry{Ore: amount})
+	twin := !before.settled(denied) && slices.Contains(c.kept, BookEntry{Ore: amount})
 	one := len(c.fresh) == 1 && c.fresh[0].Ore == amount && (grown == 0 || grown == amount)
 	switch {
 	case c.gone:
@@ -165,11 +178,11 @@ func booksSince(before *Books, now Books, amount int64, denied []int64) bookChan
 
 // paidBackSince reports whether the books show a refund of exactly an amount that was carried out since the look at them
 // before the submission, whatever else they show.
-func paidBackSince(before *Books, now Books, amount int64) bool {
+func paidBackSince(before *Books, now Books, amount int64, denied []int64) bool {
 	if before == nil || !before.Readable || !now.Readable {
 		return false
 	}
-	return compareEntries(*before, now).carriedOut(amount)
+	return compareEntries(*before, now, denied).carriedOut(amount)
 }
 
 // entryChange is what became of the refunds in a payment history.
@@ -198,8 +211,9 @@ func (c entryChange) carriedOut(amount int64) bool {
 	return slices.Contains(c.fresh, BookEntry{Ore: amount, Done: true})
 }
 
-func compareEntries(before, now Books) entryChange {
+func compareEntries(before, now Books, denied []int64) entryChange {
 	var c entryChange
+	settled := before.settled(denied)
 	rest := slices.Clone(before.Entries)
 	take := func(e BookEntry) bool {
 		i := slices.Index(rest, e)
@@ -217,7 +231,7 @@ func compareEntries(before, now Books) entryChange {
 		}
 	}
 	for _, e := range others {
-		if e.Done && !before.settled() && take(BookEntry{Ore: e.Ore}) {
+		if e.Done && !settled && take(BookEntry{Ore: e.Ore}) {
 			c.completed = addOre(c.completed, e.Ore)
 		} else {
 			c.fresh = append(c.fresh, e)

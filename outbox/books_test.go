@@ -48,6 +48,22 @@ func TestBooksSince(t *testing.T) {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}
+	for _, c := range []struct {
+		name        string
+		before, now Books
+		denied      []int64
+		want        bookChange
+	}{
+		{"after one of ours that was turned down", stepBooks(StatusRefundDenied, ore42Pending), stepBooks(StatusRefunded, ore42Pending, ore42Done), []int64{4200}, bookDone},
+		{"after two of ours", stepBooks(StatusRefundDenied, ore42Pending, ore42Pending), stepBooks(StatusRefunded, ore42Pending, ore42Pending, ore42Done), []int64{4200, 4200}, bookDone},
+		{"after somebody else's", stepBooks(StatusRefundDenied, ore42Pending), stepBooks(StatusRefunded, ore42Pending, ore42Done), nil, bookDone},
+		{"after one of ours, beside somebody else's, of which the status says nothing", stepBooks(StatusRefundDenied, ore42Pending, ore42Pending), stepBooks(StatusRefundDenied, ore42Pending, ore42Pending, ore42Done), []int64{4200}, bookPending},
+		{"after two of somebody else", stepBooks(StatusRefundDenied, ore42Pending, ore42Pending), stepBooks(StatusRefundDenied, ore42Pending, ore42Pending, ore42Done), nil, bookPending},
+	} {
+		if got := booksSince(&c.before, c.now, 4200, c.denied); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
 	if got := booksSince(nil, none, 4200, nil); got != bookUnreadable {
 		t.Errorf("without a look before: %d", got)
 	}

@@ -73,7 +73,7 @@ func (m *move) refundLook() {
 		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
 	case b.Status == StatusRefunded && b.NotOurs && !l.MayRefund:
 		m.end(StateRefunded, nil)
-	case b.Status == StatusRefundDenied && !l.MayDeny && paidBackSince(m.r.Refund.Before, b, m.r.AmountOre):
+	case b.Status == StatusRefundDenied && !l.MayDeny && paidBackSince(m.r.Refund.Before, b, m.r.AmountOre, l.Denied):
 		m.unresolved() // one of the order was turned down, and one of this amount carried out: nobody can tell which is ours
 	case b.Status == StatusRefundDenied && !l.MayDeny && m.deniedTooSoon():
 		moved = moved || m.noteDenied()
@@ -111,7 +111,7 @@ func (m *move) strangerUndone() bool {
 	if before == nil || !before.Readable || !m.e.Books.Readable {
 		return false
 	}
-	c := compareEntries(*before, m.e.Books)
+	c := compareEntries(*before, m.e.Books, m.e.Ledger.Denied)
 	c.explain(m.e.Ledger.Denied)
 	_, ours := without(slices.Clone(c.fresh), BookEntry{Ore: m.r.AmountOre})
 	undone := 0

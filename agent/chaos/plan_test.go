@@ -64,7 +64,7 @@ func (w *world) draw() plan {
 	if w.o.only != 0 {
 		p.on = w.o.only
 	}
-	p.pauses = w.o.only == 0 && !p.has(fElsewhere) && w.chance(0.02, "pauses")
+	p.pauses = w.o.only == 0 && w.chance(0.15, "pauses")
 	if p.has(fMoves) && len(p.terminals) < 2 {
 		p.terminals = []string{"TRML1", "TRML2"}
 	}
