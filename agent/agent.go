@@ -155,8 +155,7 @@ func (a *Agent) connectParts() error {
 	ls.pauses = &pauses{store: a.store}
 	ls.followers, ls.doubtCheck, ls.perMinute = newFollowers(), a.cfg.Policy.DoubtCheck, a.cfg.API.RequestsPerMinute
 	ls.instance, ls.stranger = a.store.Identity().Instance, a.stranger
-	ls.expiries = newExpiries(a.clock, a.store)
-	ls.expiries.unread = ls.unread
+	ls.expiries = newExpiries(a.clock, a.store, ls.unread)
 	ls.expiries.fire = func(terminal string, seqs []uint64) { l := ls.lane(terminal); l.do(func() { l.expire(seqs) }) }
 	if err := a.openAPI(); err != nil {
 		return err

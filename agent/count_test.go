@@ -20,7 +20,7 @@ func TestAnEndIsCountedBeforeItIsTold(t *testing.T) {
 	a := &Agent{
 		log: log, clock: clock, store: store, publish: newPublisher(mqtt.Topics{Prefix: "p"}, store, log, newEndings(clock, day)), problems: newProblems(func() {}),
 		metrics: monitor.NewMetrics(monitor.BuildInfo{}, nil),
-		lanes:   &lanes{followers: newFollowers(), expiries: newExpiries(clock, store)},
+		lanes:   &lanes{followers: newFollowers(), expiries: newExpiries(clock, store, func() bool { return false })},
 	}
 	a.publish.mu.Lock() // nothing can be told
 	told := make(chan struct{})

@@ -27,8 +27,8 @@ type expiry struct {
 	seq uint64
 }
 
-func newExpiries(clock Clock, store Outbox) *expiries {
-	return &expiries{clock: clock, store: store, wake: make(chan struct{}, 1), heap: expiryHeap{index: map[uint64]int{}}, unread: func() bool { return false }}
+func newExpiries(clock Clock, store Outbox, unread func() bool) *expiries {
+	return &expiries{clock: clock, store: store, wake: make(chan struct{}, 1), heap: expiryHeap{index: map[uint64]int{}}, unread: unread}
 }
 
 // set has a request looked at once after has passed; an earlier setting is replaced.

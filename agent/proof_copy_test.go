@@ -55,15 +55,20 @@ func TestACopyOfTheSameGeneration(t *testing.T) {
 	}
 }
 
+// keepWaiting keeps a copy of an outbox in which an order waits for an API that is out of reach.
+func (w *world) keepWaiting(id string) (restore func()) {
+	w.sale(bergen, "before")
+	w.down(true)
+	w.order(oslo, id)
+	w.untilWaiting(15*time.Second, oslo, id, "apiUnreachable")
+	return w.keep()
+}
+
 // TestACopyDoesNotExpireUnread: in the copy an order is queued, and its time is over, while the newer one had it paid. Until the
 // broker has told that, nothing is told expired: that would say that it was never sent.
 func TestACopyDoesNotExpireUnread(t *testing.T) {
 	inWorld(t, "order_ttl = \"2m\"\n", func(w *world) {
-		w.sale(bergen, "before")
-		w.down(true)
-		w.order(oslo, "o")
-		w.untilWaiting(15*time.Second, oslo, "o", "apiUnreachable")
-		restore := w.keep()
+		restore := w.keepWaiting("o")
 		w.down(false)
 		w.until(time.Minute, oslo, "o", "paid")
 		w.stop()
@@ -179,11 +184,7 @@ func (d *fullDisk) PutBlob(ctx context.Context, name string, data []byte) error 
 // operator finds what there is to accept.
 func TestAnOlderCopyOnAFullDisk(t *testing.T) {
 	inWorld(t, "", func(w *world) {
-		w.sale(bergen, "before")
-		w.down(true)
-		w.order(oslo, "o")
-		w.untilWaiting(15*time.Second, oslo, "o", "apiUnreachable")
-		restore := w.keep()
+		restore := w.keepWaiting("o")
 		w.send(oslo, "cancels", `{"requestId":"c","target":"o"}`)
 		w.until(5*time.Second, oslo, "o", "cancelled")
 		w.stop()

@@ -70,8 +70,7 @@ type Request struct {
 	// Fresh says that the next submission takes a new mark, because a person chose to send again.
 	Fresh bool `json:"fr,omitempty"`
 	// Busy counts the "terminal is busy" answers in a row to the last submission, of which the first came at BusySince and the
-	// last at BusyAt. While
-	// Busy is not 0, a search must have come back empty before the next attempt.
+	// last at BusyAt. While it is not 0, a search must have come back empty before the next attempt.
 	Busy      int     `json:"bz,omitempty"`
 	BusyAt    Instant `json:"ba,omitzero"`
 	BusySince Instant `json:"bs,omitzero"`

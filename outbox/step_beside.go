@@ -125,9 +125,7 @@ func (m *move) besideSending() {
 			m.again(WaitBusy, searchAgain)
 			return
 		}
-		if m.r.Busy++; m.r.Busy == 1 {
-			m.r.BusySince = m.e.At
-		}
+		m.countBusy()
 		m.again(WaitBusy, m.backoff())
 	case Unavailable:
 		m.again(WaitAPIUnreachable, m.soon())

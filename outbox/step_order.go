@@ -220,15 +220,20 @@ func (m *move) orderSending() {
 // busy puts an attempt back that was called busy. It is tried again no sooner than the API must show what may have come of
 // it all the same, and looked for before its time to live ends.
 func (m *move) busy(lag time.Duration) {
-	if m.r.Busy++; m.r.Busy == 1 {
-		m.r.BusySince = m.e.At
-	}
+	m.countBusy()
 	m.r.BusyAt = m.e.At
 	wait := max(m.retryAfter(m.backoff()), lag)
 	if left, ok := m.r.LiveFor(m.e.At); ok {
 		wait = min(wait, max(left-evidenceLasts, lag))
 	}
 	m.requeue(WaitBusy, wait)
+}
+
+// countBusy counts one more "busy" in a row.
+func (m *move) countBusy() {
+	if m.r.Busy++; m.r.Busy == 1 {
+		m.r.BusySince = m.e.At
+	}
 }
 
 // requeue puts an attempt back that was not carried out for sure. A wish to cancel that waited for this outcome is

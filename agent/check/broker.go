@@ -196,12 +196,12 @@ func (c *checker) subscriber(ctx context.Context, filters []string) (*mqtt.Subsc
 		case <-ctx.Done():
 		}
 	}
-	address, cert := m.URL, ""
+	cert := ""
 	if m.Embedded != nil {
-		address, cert = embeddedURL(m.Embedded), m.Embedded.CertFile
+		cert = m.Embedded.CertFile
 	}
 	bus, err := mqtt.NewSubscriber(mqtt.Options{
-		URL: address, PeerCertFile: cert, ClientID: c.clientID(), Topics: mqtt.Topics{Prefix: m.TopicPrefix},
+		URL: m.NearURL(), PeerCertFile: cert, ClientID: c.clientID(), Topics: mqtt.Topics{Prefix: m.TopicPrefix},
 		Username: m.Username, Password: c.cfg.PasswordReader(), CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile,
 		ConnectTimeout: connectTimeout, CloseGrace: 200 * time.Millisecond,
 	}, filters, mqtt.Handlers{

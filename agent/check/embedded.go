@@ -54,13 +54,3 @@ func (c *checker) embeddedAgent(ctx context.Context) *mqtt.AgentState {
 	}
 	return readState(c.kept(ctx, mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}.Agent()))
 }
-
-// embeddedURL is where the broker inside tillpost is reached from this machine.
-func embeddedURL(e *config.Embedded) string {
-	address, _ := hostport.Near(e.Listen) // the configuration was checked
-	scheme := "tcp://"
-	if e.CertFile != "" {
-		scheme = "tls://"
-	}
-	return scheme + address
-}

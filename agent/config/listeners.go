@@ -145,6 +145,18 @@ func (r *reader) clash(a, b string) {
 	r.fault(b, "is the port of "+a+" too", "give each its own port")
 }
 
+// NearURL is where the broker is reached from this machine, whether it is one of its own or part of the agent.
+func (m MQTT) NearURL() string {
+	if m.Embedded == nil {
+		return m.URL
+	}
+	address, _ := hostport.Near(m.Embedded.Listen) // the configuration was checked
+	if m.Embedded.CertFile != "" {
+		return "tls://" + address
+	}
+	return "tcp://" + address
+}
+
 // samePort holds where two addresses can't both be listened on.
 func samePort(a, b string) bool {
 	hostA, portA, errA := net.SplitHostPort(a)

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"tillpost/agent/config"
-	"tillpost/internal/hostport"
 	"tillpost/mqtt"
 )
 
@@ -54,19 +53,6 @@ func (l *login) in(cfg *config.Config) *config.Config {
 	return &own
 }
 
-// brokerURL is where the broker is reached from this machine, whether it is one of its own or part of the agent.
-func brokerURL(m config.MQTT) string {
-	if m.Embedded == nil {
-		return m.URL
-	}
-	address, _ := hostport.Near(m.Embedded.Listen) // the configuration was checked
-	scheme := "tcp://"
-	if m.Embedded.CertFile != "" {
-		scheme = "tls://"
-	}
-	return scheme + address
-}
-
 // unreached is what to look after where the broker does not let us in.
 func unreached(m config.MQTT) string {
 	switch {
@@ -98,7 +84,7 @@ func newConnection(cfg *config.Config, filters []string) (*connection, error) {
 	}
 	c := &connection{events: make(chan event)}
 	bus, err := mqtt.NewSubscriber(mqtt.Options{
-		URL: brokerURL(m), ClientID: "tillpost-" + rand.Text()[:12], Topics: mqtt.Topics{Prefix: m.TopicPrefix},
+		URL: m.NearURL(), ClientID: "tillpost-" + rand.Text()[:12], Topics: mqtt.Topics{Prefix: m.TopicPrefix},
 		Username: m.Username, Password: cfg.PasswordReader(), CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile,
 		PeerCertFile: embeddedCert(m),
 	}, filters, mqtt.Handlers{Up: c.up, Down: c.down, Deliver: c.deliver})

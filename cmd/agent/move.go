@@ -33,7 +33,7 @@ and when, is kept in its history.`,
 			case to == "":
 				return usagef("name the terminal where it is to wait with --to TERMINAL; tillpost status lists them")
 			case by == "":
-				return usagef("say who you are with --by NAME; it is kept")
+				return errNoName()
 			}
 			return move(c, args[0], to, by)
 		},

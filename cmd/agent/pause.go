@@ -41,9 +41,11 @@ func pauseCommand(word, short, long string) *cobra.Command {
 	return daemonFlags(c)
 }
 
+func errNoName() error { return usagef("say who you are with --by NAME; it is kept") }
+
 func pause(c *cobra.Command, word, terminal, by string) error {
 	if by == "" {
-		return usagef("say who you are with --by NAME; it is kept")
+		return errNoName()
 	}
 	body, err := json.Marshal(map[string]string{"by": by})
 	if err != nil {

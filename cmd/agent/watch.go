@@ -31,7 +31,7 @@ stand; requests that had ended before are left out, but not with --json.`,
 			defer stop()
 			w := &watcher{
 				screen: &screen{out: c.OutOrStdout(), notes: c.ErrOrStderr(), local: time.Local, now: time.Now},
-				topics: mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix}, terminal: terminal, json: raw, broker: brokerURL(cfg.MQTT),
+				topics: mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix}, terminal: terminal, json: raw, broker: cfg.MQTT.NearURL(),
 				names: map[string]string{}, seen: map[string]string{},
 			}
 			conn, err := newConnection(own.in(cfg), w.filters())
