@@ -1,0 +1,123 @@
+package agent_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tillpost/agent"
+	"tillpost/mqtt"
+	"tillpost/outbox"
+)
+
+// course is what happened, in its order.
+type course struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (c *course) note(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.list = append(c.list, fmt.Sprintf(format, args...))
+}
+
+func (c *course) all() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.list)
+}
+
+// notedOutbox notes when it closes.
+type notedOutbox struct {
+	agent.Outbox
+	course *course
+}
+
+func (o *notedOutbox) Close() error {
+	err := o.Outbox.Close()
+	o.course.note("outbox closed")
+	return err
+}
+
+// notedBus notes what is published of requests and as the agent's own word, and when it ends.
+type notedBus struct {
+	mqtt.Bus
+	course *course
+}
+
+func (b *notedBus) Publish(m mqtt.Message) mqtt.Token {
+	switch text := string(m.Payload); {
+	case strings.Contains(m.Topic, "/status/"):
+		_, rest, _ := strings.Cut(text, `"state":"`)
+		state, _, _ := strings.Cut(rest, `"`)
+		b.course.note("published %s %s", m.Topic[strings.LastIndexByte(m.Topic, '/')+1:], state)
+	case m.Topic == "tillpost/agent" && strings.Contains(text, `"offline"`):
+		b.course.note("published offline")
+	}
+	return b.Bus.Publish(m)
+}
+
+func (b *notedBus) Run(ctx context.Context) error {
+	err := b.Bus.Run(ctx)
+	b.course.note("broker left")
+	return err
+}
+
+// The order of an ordered stop: nothing more is taken, a call under way is waited for, what it brought is written and then
+// published, "offline" is the last word, the broker is left, and only then the outbox closes.
+func TestTheOrderOfStopping(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		c := &course{}
+		w.stop()
+		w.store = func(o outbox.Options) (agent.Outbox, error) {
+			committed := o.Committed
+			o.Committed = func(changes []outbox.Change) {
+				for _, change := range changes {
+					c.note("written %s %s", change.Request.ID, change.Request.State)
+				}
+				committed(changes)
+			}
+			s, err := outbox.Open(w.outbox(), o)
+			return &notedOutbox{s, c}, err
+		}
+		w.bus = func(b mqtt.Bus) mqtt.Bus { return &notedBus{b, c} }
+		w.start()
+		calling := make(chan struct{})
+		slow := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/create") {
+				close(calling)
+				time.Sleep(time.Second)
+			}
+			w.sim.ServeHTTP(rw, r)
+		})
+		w.handle.Store(&slow)
+		w.order(oslo, "o-1")
+		<-calling
+		synctest.Wait() // what led to the call is published
+		c.mu.Lock()
+		c.list = nil
+		c.mu.Unlock()
+		time.AfterFunc(500*time.Millisecond, func() {
+			w.order(bergen, "o-2")
+			c.note("sent o-2")
+		})
+		w.stop()
+		want := []string{
+			"sent o-2", "written o-1 awaiting_customer", "published o-1 awaiting_customer", "published offline", "broker left", "outbox closed",
+		}
+		if got := c.all(); !slices.Equal(got, want) {
+			t.Errorf("stopped as\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		w.handle.Store(nil)
+		w.start()
+		w.until(time.Minute, bergen, "o-2", "paid") // it was left with the broker
+		w.until(time.Minute, oslo, "o-1", "paid")
+	})
+}
