@@ -125,3 +125,17 @@ func Accepted(store Readable) (list []Acceptance, err error) {
 	}
 	return list, nil
 }
+
+// forgottenFor is how long after an operator accepted an older copy of the outbox tills may ask again for what it has
+// forgotten.
+const forgottenFor = 24 * time.Hour
+
+// forgottenUntil is until when that is, by the journal of what was accepted.
+func forgottenUntil(journal []Acceptance) (until time.Time) {
+	for _, a := range journal {
+		if end := a.At.Add(forgottenFor); a.Code == ProblemRolledBack && end.After(until) {
+			until = end
+		}
+	}
+	return until
+}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,38 +57,52 @@ type Agent struct {
 	store   Outbox
 	api     *api.Client
 	bus     mqtt.Bus
-	web     *monitor.Server
-	calls   *callbacks // nil while callbacks are off
+	web     *monitor.Server // nil while there is no HTTP side
+	calls   *callbacks      // nil while callbacks are off
 	metrics *monitor.Metrics
 	topics  mqtt.Topics
 	since   time.Time
 
-	publish  *publisher
-	lanes    *lanes
-	intake   *intake
-	health   *health
-	problems *problems
-	gate     *gate
-	guard    *guard
-	board    *board
-	reach    *connections
-	reports  reports
-	progress progress
-	lookout  lookout // for other agents
-	listing  brake   // for another account
-	unlisted unlisted
-	strange  sync.Mutex // held while what is not known is read and kept
+	problems   *problems
+	gate       *gate
+	health     *health
+	clocks     *clockWatch
+	directory  *directory
+	pauses     *pauses
+	fence      *fence
+	reconciler *reconciler
+	publish    *publisher
+	lanes      *lanes
+	intake     *intake
+	board      *board
+	reach      *connections
+	unlisted   *unlisted
+	reports    reports
+	progress   progress
 
-	giveUp, end context.CancelFunc
-	up          atomic.Bool // connected before, so the next time is a reconnect
-	running     atomic.Bool
-	parting     atomic.Bool
-	clockKnown  atomic.Bool
+	opened  cleanup
+	up      atomic.Bool // connected before, so the next time is a reconnect
+	running atomic.Bool
+	parting atomic.Bool
+}
+
+// cleanup gives back what was opened, the last first.
+type cleanup []func() error
+
+func (c *cleanup) push(f func() error) { *c = append(*c, f) }
+
+func (c *cleanup) run() error {
+	var err error
+	for _, f := range slices.Backward(*c) {
+		err = errors.Join(err, f())
+	}
+	*c = nil
+	return err
 }
 
 // New builds an agent and opens its outbox and its HTTP address; nothing is sent or taken before Run. If Run is not to
 // be called, Close is.
-func New(o Options) (*Agent, error) {
+func New(o Options) (_ *Agent, err error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -97,22 +112,85 @@ func New(o Options) (*Agent, error) {
 	if o.Rand == nil {
 		o.Rand = rand.Float64
 	}
-	a := &Agent{cfg: o.Config, opts: o, log: o.Logger, clock: o.Clock, topics: mqtt.Topics{Prefix: o.Config.MQTT.TopicPrefix}}
-	a.since = startTime(a.clock.Now())
+	cfg := o.Config
+	if err := checkSecrets(cfg); err != nil {
+		return nil, err
+	}
+	a := &Agent{
+		cfg: cfg, opts: o, log: o.Logger, clock: o.Clock, topics: mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix},
+		since: startTime(o.Clock.Now()), problems: newProblems(), gate: &gate{}, board: newBoard(), unlisted: &unlisted{log: o.Logger},
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.opened.run())
+		}
+	}()
 	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, Date: o.Date, GoVersion: runtime.Version()}, refusalCodes())
-	if err := checkSecrets(o.Config); err != nil {
+	a.reach = newConnections(func() time.Time { return o.Clock.Now().Time() }, a.board.Touch)
+	a.clocks = &clockWatch{clock: o.Clock, metrics: a.metrics, problems: a.problems}
+	answering := &answering{}
+	a.health = newHealth(healthOptions{
+		Answering: answering, Problems: a.problems, Gate: a.gate, Token: cfg.CheckToken, Up: a.metrics.APIUp, Log: o.Logger,
+	})
+	feed := &feed{}
+	if a.store, err = a.openStore(feed); err != nil {
 		return nil, err
 	}
-	a.publish = newPublisher(a.topics, nil, a.log, newEndings(a.clock, o.Config.MQTT.StatusRetention))
-	a.problems = newProblems(a.problemsChanged)
-	a.makeBoard()
-	if err := a.openStore(); err != nil {
+	a.opened.push(a.store.Close)
+	a.directory = newDirectory(cfg.Terminals, a.store, o.Logger)
+	if a.pauses, err = newPauses(a.store); err != nil {
 		return nil, err
 	}
-	if err := a.connectParts(); err != nil {
-		return nil, errors.Join(err, a.closeBus(), a.store.Close())
+	a.fence = newFence(fenceOptions{
+		Store: a.store, Clock: o.Clock, Problems: a.problems, Gate: a.gate, Topics: a.topics, Log: o.Logger, Account: accountOf(cfg),
+		Since: a.since, Path: cfg.Outbox.Path, External: cfg.MQTT.URL != "", Lists: cfg.API.OrganizationUUID != "",
+	})
+	if a.api, err = a.openAPI(); err != nil {
+		return nil, err
+	}
+	a.opened.push(func() error { a.api.Close(); return nil })
+	rights := newRights(a.store, a.api.TokenID, o.Logger)
+	lags := newLags(a.store, rights, cfg.Policy.DoubtCheck, o.Logger)
+	a.reconciler = newReconciler(reconcilerOptions{
+		API: a.api, Store: a.store, Problems: a.problems, Rights: rights, Lags: lags, Clock: o.Clock, Log: o.Logger,
+		Path: cfg.Outbox.Path + ".baseline",
+	})
+	a.publish = newPublisher(publisherOptions{
+		Topics: a.topics, Store: a.store, Clock: o.Clock, Pages: a.board, Log: o.Logger, Retention: cfg.MQTT.StatusRetention,
+		Embedded: o.Bus == nil && cfg.MQTT.Embedded != nil,
+	})
+	a.lanes = newLanes(lanesOptions{
+		Store: a.store, Clock: o.Clock, Rand: o.Rand, Gateway: a.newGateway(rights), Publish: a.publish, Gate: a.gate,
+		Directory: a.directory, Pauses: a.pauses, Reconciler: a.reconciler, Answering: answering, Health: a.health,
+		Problems: a.problems, Lags: lags, Stranger: a.fence.stranger, DoubtCheck: cfg.Policy.DoubtCheck,
+		PerMinute: cfg.API.RequestsPerMinute, Metrics: a.metrics, Log: o.Logger,
+	})
+	a.intake = newIntake(intakeOptions{
+		Config: cfg, Topics: a.topics, Store: a.store, Clock: o.Clock, Directory: a.directory, Publish: a.publish, Lanes: a.lanes,
+		Metrics: a.metrics, Problems: a.problems, Log: o.Logger, InOrder: o.Bus != nil || cfg.MQTT.Embedded == nil,
+		Older: a.fence.older, AcceptedUntil: a.fence.acceptedUntil(),
+	})
+	feed.to = a.committed
+	a.opened.push(func() error { a.lanes.stop(); return nil })
+	a.watch()
+	if a.bus, err = a.openBus(); err != nil {
+		return nil, err
+	}
+	a.opened.push(a.closeBus)
+	if a.calls, err = a.openCallbacks(); err != nil {
+		return nil, err
+	}
+	if a.web, err = a.openWeb(); err != nil {
+		return nil, err
 	}
 	return a, nil
+}
+
+// watch has the metrics look at what changes by itself.
+func (a *Agent) watch() {
+	a.metrics.WatchQueues(a.lanes)
+	a.metrics.WatchOutbox(a.outboxSize, a.freeDisk)
+	a.watchStanding()
 }
 
 func refusalCodes() []string {
@@ -123,120 +201,51 @@ func refusalCodes() []string {
 	return codes
 }
 
-func (a *Agent) openStore() error {
-	o := outbox.Options{Policy: policyOf(a.cfg.Policy), Now: a.clock.Now, Committed: a.committed, OnCommit: a.metrics.OutboxCommit}
-	open := a.opts.Store
-	if open == nil {
-		open = func(o outbox.Options) (Outbox, error) { return outbox.Open(a.cfg.Outbox.Path, o) }
+// feed hands committed changes on. What takes them is made of the store, and set before anything is written to it.
+type feed struct{ to func([]outbox.Change) }
+
+func (f *feed) committed(changes []outbox.Change) { f.to(changes) }
+
+func (a *Agent) openStore(f *feed) (Outbox, error) {
+	o := outbox.Options{Policy: policyOf(a.cfg.Policy), Now: a.clock.Now, Committed: f.committed, OnCommit: a.metrics.OutboxCommit}
+	if a.opts.Store != nil {
+		return a.opts.Store(o)
 	}
-	store, err := open(o)
+	store, err := outbox.Open(a.cfg.Outbox.Path, o)
 	if err != nil {
-		return err
+		return nil, err // not a nil store in an interface
 	}
-	a.store, a.publish.store = store, store
-	return nil
+	return store, nil
 }
 
-// connectParts makes the parts and ties them together.
-func (a *Agent) connectParts() error {
-	ls := &lanes{store: a.store, clock: a.clock, rand: a.opts.Rand, publish: a.publish, metrics: a.metrics, log: a.log, problems: a.problems, all: map[string]*lane{}}
-	a.lanes = ls
-	var ctx, calls context.Context
-	ctx, a.end = context.WithCancel(context.Background())
-	calls, a.giveUp = context.WithCancel(context.Background())
-	ls.ctx, ls.calls = ctx, calls
-	a.gate = &gate{changed: ls.kickAll}
-	a.guard = &guard{store: a.store, clock: a.clock, problems: a.problems, gate: a.gate, log: a.log}
-	a.lookout.gate, a.lookout.why, a.listing.gate, a.listing.why = a.gate, gateLooking, a.gate, gateListing
-	ls.gate, ls.answering = a.gate, &answering{}
-	a.health = newHealth(ls.answering, a.problems, a.gate, a.log)
-	a.health.probe, a.health.token, a.health.up = a.refreshTerminals, a.cfg.CheckToken, a.metrics.APIUp
-	ls.health, ls.directory = a.health, newDirectory(a.cfg.Terminals)
-	ls.pauses = &pauses{store: a.store}
-	ls.followers, ls.doubtCheck, ls.perMinute = newFollowers(), a.cfg.Policy.DoubtCheck, a.cfg.API.RequestsPerMinute
-	ls.instance, ls.stranger = a.store.Identity().Instance, a.stranger
-	ls.expiries = newExpiries(a.clock, a.store, ls.unread)
-	ls.expiries.fire = func(terminal string, seqs []uint64) { l := ls.lane(terminal); l.do(func() { l.expire(seqs) }) }
-	if err := a.openAPI(); err != nil {
-		return err
+func (a *Agent) newGateway(rights *rights) *gateway {
+	o := gatewayOptions{
+		API: a.api, Store: a.store, Rights: rights, Health: a.health, Clock: a.clock, Seen: a.reconciler.seen,
+		Location: a.cfg.Store.Location, CustomerDetails: a.cfg.OrderDefaults.CustomerDetails, SendOrderBy: a.cfg.OrderDefaults.SendOrderBy,
 	}
-	ls.api, a.health.unanswered = a.api, a.api.Unanswered
-	ls.rights, ls.lags = newRights(a.store, a.api.TokenID, a.log), newLags(a.store, a.log)
-	ls.lags.first = ls.lagMeasured
-	ls.reconciler, ls.poller = newReconciler(a.api, a.log), newPoller(a.api)
-	ls.reconciler.clock, ls.reconciler.quiet, ls.reconciler.stray = a.clock, ls.quiet, ls.stray
-	ls.reconciler.gained = a.gainedSeen
-	ls.reconciler.rights, ls.reconciler.lags, ls.reconciler.lag = ls.rights, ls.lags, ls.listLag
-	ls.reconciler.empty, ls.reconciler.surveyed = a.store.Recovery().Created, func() { a.gate.open(gateSurveying) }
-	ls.reconciler.path = a.cfg.Outbox.Path + ".baseline"
-	ls.reconciler.owned = a.owns
-	ls.compose = composer{location: a.cfg.Store.Location, customerDetails: a.cfg.OrderDefaults.CustomerDetails, sendOrderBy: a.cfg.OrderDefaults.SendOrderBy}
-	a.intake = &intake{
-		cfg: a.cfg, topics: a.topics, store: a.store, clock: a.clock, directory: ls.directory, publish: a.publish,
-		metrics: a.metrics, problems: a.problems, log: a.log, wake: make(chan struct{}, 1),
-		inOrder: a.opts.Bus != nil || a.cfg.MQTT.Embedded == nil, early: &earlyCancels{store: a.store, ttl: a.cfg.Policy.OrderTTL},
-		expect: func(terminal string) { ls.lane(terminal).expectRequest() },
+	if a.cfg.Callback != nil {
+		o.CallbackURL = a.cfg.Callback.PublicURL
 	}
-	if err := a.recall(); err != nil {
-		return err
-	}
-	a.publish.agentState, a.publish.terminals, a.publish.displays = a.agentState, a.terminalInfos, a.displays
-	a.metrics.WatchQueues(ls)
-	a.metrics.WatchOutbox(a.outboxSize, a.freeDisk)
-	a.watchStanding()
-	a.checkTrust()
-	if err := a.openBus(); err != nil {
-		return err
-	}
-	if err := a.openCallbacks(); err != nil {
-		return err
-	}
-	return a.openWeb()
+	return newGateway(o)
 }
 
-// recall takes up the small things that were kept on disk.
-func (a *Agent) recall() error {
-	raw, err := a.store.GetBlob(terminalsBlob)
-	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
-		return err
-	}
-	if err := a.lanes.directory.load(raw); err != nil {
-		a.log.Warn("started without the kept terminal list", "err", err)
-	}
-	if err := a.intake.early.load(); err != nil {
-		a.log.Warn("started without the remembered cancels", "err", err)
-	}
-	if err := a.lanes.pauses.load(); err != nil {
-		return err // to start what a person has stopped is worse than not to start
-	}
-	if err := a.publish.loadEndings(); err != nil {
-		a.log.Warn("started without knowing how far the retained statuses were cleared", "err", err)
-	}
-	return nil
-}
-
-func (a *Agent) openAPI() error {
+func (a *Agent) openAPI() (*api.Client, error) {
 	var roots *x509.CertPool
 	if file := a.cfg.API.CAFile; file != "" {
 		pem, err := os.ReadFile(file)
 		if err != nil {
-			return fmt.Errorf("api.ca_file: %w; correct the key, or take it out", err)
+			return nil, fmt.Errorf("api.ca_file: %w; correct the key, or take it out", err)
 		}
 		roots = x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("api.ca_file: %s holds no certificate in PEM form; name the file of the authority that signed the API's", file)
+			return nil, fmt.Errorf("api.ca_file: %s holds no certificate in PEM form; name the file of the authority that signed the API's", file)
 		}
 	}
-	client, err := api.New(api.Options{
+	return api.New(api.Options{
 		BaseURL: a.cfg.API.BaseURL, OrganizationUUID: a.cfg.API.OrganizationUUID, Token: a.cfg.TokenReader(),
 		Timeout: a.cfg.API.Timeout, RootCAs: roots, RequestsPerMinute: a.cfg.API.RequestsPerMinute,
 		UserAgent: "tillpost/" + a.opts.Version, DialContext: a.opts.DialAPI, Observe: a.observe, Rand: a.opts.Rand,
 	})
-	if err != nil {
-		return err
-	}
-	a.api = client
-	return nil
 }
 
 // committed is told of every durable change, in the order of the commits.
@@ -245,49 +254,9 @@ func (a *Agent) committed(changes []outbox.Change) {
 		r := c.Request
 		a.count(r, c.Previous) // first: who has heard of an end finds it in the metrics
 		a.publish.changed(r, place{c.Position, c.Behind})
-		if c.Previous == 0 {
-			a.admitted(r)
-		}
-		if c.From != "" {
-			a.lanes.moved(r, c.From)
-		}
-		if r.State.Final() {
-			a.lanes.expiries.drop(r.Seq)
-		}
-		a.settled(r, c.Previous)
-		a.lanes.followed(r)
-		if r.Parked {
-			a.lanes.park(r)
-		}
+		a.lanes.committed(c)
 		a.log.Info("request", "request", r.ID, "kind", r.Kind.String(), "terminal", r.Terminal, "state", r.State.String(),
 			"revision", r.Revision, "order", r.OrderUUID, "reason", reasonCode(r))
-	}
-}
-
-// admitted starts what was accepted: its time to live runs, its lane is told, and what acts beside the lane acts.
-func (a *Agent) admitted(r outbox.Request) {
-	if r.Kind != outbox.KindCancel {
-		left, _ := r.LiveFor(a.clock.Now())
-		a.lanes.expiries.set(r.Seq, left)
-	}
-	l := a.lanes.lane(r.Terminal)
-	switch {
-	case !r.Kind.Laned():
-		l.post(r.Seq, outbox.Event{Type: outbox.Due})
-	case r.CancelWanted:
-		l.post(r.Seq, outbox.Event{Type: outbox.CancelWanted})
-	default:
-		a.lanes.kick(r.Terminal)
-	}
-}
-
-// settled takes away the problems that a change has ended.
-func (a *Agent) settled(r outbox.Request, previous outbox.State) {
-	if previous == outbox.StateInDoubt && r.State != outbox.StateInDoubt {
-		a.problems.clear(ProblemNeedsStaff, r.ID)
-	}
-	if previous == outbox.StateUnresolved && r.State != outbox.StateUnresolved {
-		a.problems.clear(ProblemUnresolved, r.ID)
 	}
 }
 
@@ -302,19 +271,7 @@ func reasonCode(r outbox.Request) string {
 }
 
 // Close gives back what New opened, for a caller that does not Run.
-func (a *Agent) Close() error {
-	a.giveUp()
-	a.end()
-	var err error
-	if a.calls != nil {
-		err = a.calls.ln.Close()
-	}
-	if a.web != nil {
-		err = errors.Join(err, a.web.Close())
-	}
-	a.api.Close()
-	return errors.Join(err, a.closeBus(), a.store.Close())
-}
+func (a *Agent) Close() error { return a.opened.run() }
 
 // stopGrace bounds how long the last words to the broker may take, busGrace how long what the broker brought and was
 // told may still be settled. With those of the lanes they add up to less than five seconds.
@@ -331,10 +288,14 @@ func (a *Agent) Run(ctx context.Context) error {
 	telling, stopTelling := context.WithCancel(context.Background())
 	defer stopTaking()
 	defer stopTelling()
-	a.beginLooking()
+	a.problems.watch(a.problemsChanged)
+	a.clocks.watch(a.lanes.kickAll)
+	a.fence.begin(a.lanes.working(), fenceReports{Doubted: a.lanes.takeUpDoubts, Settled: a.publish.settledElsewhere, Connected: a.bus.Connected})
 	var work, tell sync.WaitGroup
 	failed := make(chan error, 2)
-	tell.Go(func() { a.publish.run(telling) })
+	tell.Go(func() {
+		a.publish.run(telling, a.bus, source{Agent: a.agentState, Terminals: a.terminalInfos, Displays: a.lanes.displays})
+	})
 	busDone := make(chan struct{})
 	go func() {
 		defer close(busDone)
@@ -353,8 +314,8 @@ func (a *Agent) Run(ctx context.Context) error {
 		work.Go(func() { a.calls.run(taking) })
 	}
 	for _, part := range []func(context.Context){
-		a.intake.run, a.health.run, a.lanes.expiries.run, a.lanes.reconciler.run, a.followTerminals, a.prune, a.clearStatuses, a.followClock, a.lanes.resume,
-		a.snapshots, a.followDisk, a.board.run,
+		a.runIntake, a.runHealth, a.runReconciler, a.followTerminals, a.prune, a.publish.clearStatuses, a.clocks.run, a.lanes.run,
+		a.snapshots, a.followDisk, a.runBoard,
 	} {
 		work.Go(func() { part(taking) })
 	}
@@ -368,7 +329,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	a.running.Store(false)
 	stopTaking()
-	a.lanes.stop(a.giveUp, a.end)
+	a.lanes.stop()
 	work.Wait()
 	a.farewell()
 	stopTelling()
@@ -379,10 +340,31 @@ func (a *Agent) Run(ctx context.Context) error {
 	return errors.Join(err, a.store.Close())
 }
 
+func (a *Agent) runIntake(ctx context.Context) {
+	recaller, _ := a.bus.(mqtt.Recaller)
+	a.intake.run(ctx, recaller)
+}
+
+func (a *Agent) runHealth(ctx context.Context) {
+	a.health.run(ctx, prober{Probe: a.refreshTerminals, Unanswered: a.api.Unanswered})
+}
+
+func (a *Agent) runReconciler(ctx context.Context) {
+	a.reconciler.run(ctx, searchReports{Stray: a.lanes.stray, Gained: a.gainedSeen, Surveyed: a.fence.surveyed})
+}
+
+func (a *Agent) runBoard(ctx context.Context) { a.board.run(ctx, a.agentView, a.Terminals) }
+
 // farewell has everything told that is still to be told, and "offline" as the last word.
 func (a *Agent) farewell() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
 	defer cancel()
 	a.parting.Store(true) // whatever tells the agent's state from now on tells this
 	a.publish.last(ctx, a.topics.Agent(), a.agentState())
+}
+
+// startTime is when this process started, up to a second earlier. It tells processes apart, so that two which start on
+// copies of one outbox in the same moment do not say the same.
+func startTime(now outbox.Instant) time.Time {
+	return now.Time().Add(-rand.N(time.Second)).Truncate(time.Millisecond)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"tillpost/api"
 	"tillpost/outbox"
 )
 
@@ -77,17 +76,8 @@ func (l *lane) carryCancel(r outbox.Request) {
 		}
 		return
 	}
-	what := api.CancelPayment
-	if r.Scope == outbox.ScopeRefund {
-		what = api.CancelRefund
-	}
 	l.call(r, outbox.SendCancel, r.OrderUUID, func(ctx context.Context) outbox.Event {
-		reply := l.api.Cancel(ctx, r.OrderUUID, what)
-		e := l.eventOf(ctx, reply)
-		if reply.Outcome == api.OutcomeAccepted {
-			e.Type = outbox.Done
-		}
-		return e
+		return l.gateway.cancel(ctx, r.OrderUUID, r.Scope == outbox.ScopeRefund)
 	})
 }
 
@@ -103,19 +93,11 @@ func (l *lane) carryResend(r outbox.Request) {
 		uuid = t.OrderUUID
 	}
 	l.call(r, outbox.SendResend, uuid, func(ctx context.Context) outbox.Event {
-		reply := l.api.Resend(ctx, uuid)
-		e := l.eventOf(ctx, reply)
-		switch reply.Outcome {
-		case api.OutcomeAccepted:
-			e.Type = outbox.Done
-		case api.OutcomeBusy:
-			l.metrics.TerminalBusy(l.terminal)
-		case api.OutcomeAmbiguous:
-			// The documents have no refusal for an order that has ended. Of ours we know it.
-			if ours {
-				break
-			}
-			if s := l.statusEvent(ctx, uuid, false); s.Type == outbox.StatusSeen && s.Status != outbox.StatusPending {
+		e := l.gateway.resend(ctx, uuid)
+		l.countBusyAnswer(e)
+		// The documents have no refusal for an order that has ended. Of ours we know it.
+		if e.Type == outbox.Ambiguous && !ours {
+			if s := l.gateway.status(ctx, uuid, false); s.Type == outbox.StatusSeen && s.Status != outbox.StatusPending {
 				return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: s.Status.String(), Message: "the order is " + s.Status.String()}}
 			}
 		}
@@ -139,49 +121,10 @@ func (l *lane) carryCheck(r outbox.Request) {
 		}
 	}
 	l.call(r, outbox.Query, uuid, func(ctx context.Context) outbox.Event {
-		e := l.statusEvent(ctx, uuid, refund)
+		e := l.gateway.status(ctx, uuid, refund)
 		if e.Type == outbox.Ambiguous && e.Reason != nil && e.Reason.HTTPStatus == 404 && e.Reason.Code != outbox.WaitAPIError {
 			e.Type = outbox.Refused // the API itself does not know the order: that is the answer
 		}
 		return e
 	})
-}
-
-// statusEvent asks for the payment or refund status of an order.
-func (l *lane) statusEvent(ctx context.Context, orderUUID string, refund bool) outbox.Event {
-	e := outbox.Event{Type: outbox.StatusSeen, OrderUUID: orderUUID}
-	var reply api.Reply
-	if refund {
-		var status api.RefundStatus
-		status, reply = l.api.RefundStatus(ctx, orderUUID)
-		e.Status = refundSeen(status.State)
-	} else {
-		var status api.PaymentStatus
-		status, reply = l.api.PaymentStatus(ctx, orderUUID)
-		e.Status = statusSeen(status.State)
-		if reply.Outcome == api.OutcomeAccepted && l.reconciler.owned(orderUUID) {
-			l.reconciler.evidence.told(orderUUID)
-		}
-	}
-	if reply.Outcome == api.OutcomeAccepted {
-		return e
-	}
-	e = l.eventOf(ctx, reply)
-	e.OrderUUID = orderUUID
-	if e.Type == outbox.Refused {
-		e.Type = outbox.Ambiguous // an error page, or a 404 on a uuid that we hold, decides nothing
-	}
-	return e
-}
-
-// refundSeen maps the API's refund statuses (Front Payment, Refund Status Check).
-func refundSeen(s api.RefundState) outbox.OrderStatus {
-	switch s {
-	case api.RefundDone:
-		return outbox.StatusRefunded
-	case api.RefundRejected:
-		return outbox.StatusRefundDenied
-	default:
-		return outbox.StatusRefundPending
-	}
 }

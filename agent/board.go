@@ -15,26 +15,23 @@ const boardPace = 250 * time.Millisecond
 // board tells the pages of what is not told as it happens: the agent and the terminals, once they differ from what was
 // told last. Requests and displays go to events by themselves. While no page is open, nothing is looked at.
 type board struct {
-	events    *monitor.Events
-	agent     func() agentView
-	terminals func() []monitor.Terminal
-
-	wake chan struct{}
+	events *monitor.Events
+	wake   chan struct{}
 }
 
-// makeBoard makes what the pages follow, of an agent whose publisher stands.
-func (a *Agent) makeBoard() {
-	a.board = &board{agent: a.agentView, terminals: a.Terminals, wake: make(chan struct{}, 1)}
-	a.board.events = monitor.NewEvents(a.board.touch)
-	a.publish.events, a.publish.board = a.board.events, a.board
-	a.reach = newConnections(func() time.Time { return a.clock.Now().Time() }, a.board.touch)
+func newBoard() *board {
+	b := &board{wake: make(chan struct{}, 1)}
+	b.events = monitor.NewEvents(b.Touch)
+	return b
 }
 
-// touch has a look taken soon. It never blocks.
-func (b *board) touch() {
-	if b == nil {
-		return
-	}
+// Publish has the pages told of something that happened.
+func (b *board) Publish(kind, terminal string, payload []byte) {
+	b.events.Publish(kind, terminal, payload)
+}
+
+// Touch has a look taken soon. It never blocks.
+func (b *board) Touch() {
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -42,7 +39,7 @@ func (b *board) touch() {
 }
 
 // run looks until ctx ends, only while something may have changed: an idle machine sleeps.
-func (b *board) run(ctx context.Context) {
+func (b *board) run(ctx context.Context, agent func() agentView, terminals func() []monitor.Terminal) {
 	toldAgent, told := "", map[string]string{}
 	for {
 		select {
@@ -53,15 +50,14 @@ func (b *board) run(ctx context.Context) {
 		if !b.events.Followed() { // who joins has a look taken
 			continue
 		}
-		b.look(&toldAgent, told)
+		b.look(agent(), terminals(), &toldAgent, told)
 		if !sleep(ctx, boardPace) {
 			return
 		}
 	}
 }
 
-func (b *board) look(toldAgent *string, told map[string]string) {
-	v := b.agent()
+func (b *board) look(v agentView, terminals []monitor.Terminal, toldAgent *string, told map[string]string) {
 	steady := v // without what changes all the time, which is no news
 	steady.Now, steady.Clock.Skew, steady.Disk.Outbox, steady.Disk.Free = mqtt.Timestamp{}, nil, 0, nil
 	if key, err := json.Marshal(steady); err == nil && string(key) != *toldAgent {
@@ -70,7 +66,7 @@ func (b *board) look(toldAgent *string, told map[string]string) {
 			b.events.Publish(monitor.EventAgent, "", raw)
 		}
 	}
-	for _, t := range b.terminals() {
+	for _, t := range terminals {
 		if raw, err := json.Marshal(t.View); err == nil && string(raw) != told[t.UUID] {
 			told[t.UUID] = string(raw)
 			b.events.Publish(monitor.EventTerminal, "", raw)

@@ -21,7 +21,6 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 		// Who connects is handed what is retained as fast as it reads; what is told after that it has to keep up with.
 		a.publish.caughtUp(toldFirst)
 	}
-	a.publish.kept = newKept()
 	broker, err := mqtt.NewBroker(mqtt.BrokerOptions{
 		Listen: c.Listen, WebSocketListen: c.WebSocketListen, WebSocketOrigins: c.WebSocketOrigins,
 		Topics: topics, CertFile: c.CertFile, KeyFile: c.KeyFile, UsersFile: c.UsersFile,
@@ -50,19 +49,4 @@ func (a *Agent) closeBus() error {
 		return broker.Close()
 	}
 	return nil
-}
-
-// caughtUp waits until everything that was to be told is with the broker, but no longer than most.
-func (p *publisher) caughtUp(most time.Duration) {
-	done := make(chan struct{})
-	p.mu.Lock()
-	p.flushes = append(p.flushes, done)
-	p.mu.Unlock()
-	p.nudge()
-	timer := time.NewTimer(most)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
-	}
 }

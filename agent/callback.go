@@ -29,21 +29,28 @@ const (
 // one of ours, and all it does is have the order that it names looked at.
 type callbacks struct {
 	store Outbox
-	// keep has the order that a callback names on disk with its request when it returns nil.
-	keep func(ctx context.Context, r outbox.Request, orderUUID string) error
-	// look has looked at what is on disk already.
-	look func(r outbox.Request, orderUUID string, refund bool)
-	log  *slog.Logger
-	open func(ctx context.Context, network, addr string) (net.Listener, error) // nil: the machine's network
-	ln   net.Listener
+	hints hints
+	log   *slog.Logger
+	ln    net.Listener
 
 	mu   sync.Mutex
 	seen map[uint64]time.Time // when a request's last callback was passed on, or will be
 }
 
-// listen opens the address, so that a port in use is known at start.
-func (c *callbacks) listen(address string) error {
-	open := c.open
+// hints take what callbacks name.
+type hints interface {
+	// KeepHint has the order that a callback names on disk with its request when it returns nil.
+	KeepHint(ctx context.Context, r outbox.Request, orderUUID string) error
+	// LookAtHint has looked at what is on disk already.
+	LookAtHint(r outbox.Request, orderUUID string, refund bool)
+}
+
+func newCallbacks(store Outbox, h hints, log *slog.Logger) *callbacks {
+	return &callbacks{store: store, hints: h, log: log, seen: map[uint64]time.Time{}}
+}
+
+// listen opens the address, so that a port in use is known at start. open replaces the machine's network, unless it is nil.
+func (c *callbacks) listen(address string, open func(ctx context.Context, network, addr string) (net.Listener, error)) error {
 	if open == nil {
 		open = (&net.ListenConfig{}).Listen
 	}
@@ -54,6 +61,9 @@ func (c *callbacks) listen(address string) error {
 	c.ln = monitor.LimitListener(ln, callbackConns)
 	return nil
 }
+
+// close gives the address back, where run does not.
+func (c *callbacks) close() error { return c.ln.Close() }
 
 func (c *callbacks) run(ctx context.Context) {
 	server := &http.Server{
@@ -81,13 +91,13 @@ func (c *callbacks) serve(w http.ResponseWriter, rq *http.Request) {
 	// What says nothing must not use up the turn of what does.
 	if hint, err := api.ParseCallback(rq.URL.Query()); err == nil {
 		if !hint.Refund && !r.Names(hint.OrderUUID) {
-			if err := c.keep(rq.Context(), r, hint.OrderUUID); err != nil {
+			if err := c.hints.KeepHint(rq.Context(), r, hint.OrderUUID); err != nil {
 				c.log.Warn("a callback could not be kept; the API is told so, and the payment is looked for all the same", "request", r.ID, "err", err)
 				http.Error(w, "not kept", http.StatusServiceUnavailable)
 				return
 			}
 		} else if wait, ok := c.pace(r.Seq); ok {
-			time.AfterFunc(wait, func() { c.look(r, hint.OrderUUID, hint.Refund) })
+			time.AfterFunc(wait, func() { c.hints.LookAtHint(r, hint.OrderUUID, hint.Refund) })
 		}
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -127,57 +137,4 @@ func (c *callbacks) pace(seq uint64) (wait time.Duration, ok bool) {
 	wait = max(callbackPace-now.Sub(last), 0)
 	c.seen[seq] = now.Add(wait)
 	return wait, true
-}
-
-// hinted has what is known of an order looked at that a callback which bears a request's mark names once more.
-func (ls *lanes) hinted(r outbox.Request, orderUUID string, refund bool) {
-	if refund {
-		ls.refundHinted(orderUUID)
-		return
-	}
-	ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
-}
-
-// errHintsFull: callbacks have named so many orders for a request that no further one is kept.
-var errHintsFull = errors.New("callbacks have named too many orders for this request; none of them is judged yet")
-
-// keepHint writes the order that a callback names down with its request.
-func (ls *lanes) keepHint(ctx context.Context, r outbox.Request, orderUUID string) error {
-	if r.HintsFull() {
-		return errHintsFull
-	}
-	l := ls.lane(r.Terminal)
-	kept := make(chan error, 1)
-	l.do(func() {
-		e := outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID}
-		after, fx, err := l.commit(r.Seq, e)
-		kept <- err
-		if err != nil {
-			l.commitFailed(r.Seq, e, err)
-			return
-		}
-		l.applied(after, e, fx)
-	})
-	select {
-	case err := <-kept:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-ls.ctx.Done():
-		return ls.ctx.Err()
-	}
-}
-
-// refundHinted has every refund of an order that is under way look at its status.
-func (ls *lanes) refundHinted(orderUUID string) {
-	list, err := ls.store.Refunds(orderUUID)
-	if err != nil {
-		ls.log.Warn("the refunds of an order could not be read after a callback; they are polled", "err", err)
-		return
-	}
-	for _, t := range list {
-		if t.RefundWatched() || !t.State.Final() && t.State != outbox.StateQueued && t.State != outbox.StateSending {
-			ls.lane(t.Terminal).post(t.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
-		}
-	}
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"tillpost/outbox"
 	"tillpost/outbox/outboxtest"
@@ -44,12 +43,13 @@ func FuzzCallback(f *testing.F) {
 	f.Add("CONNECT", "callback:1", "X: y")
 	var wrong atomic.Pointer[string] // what an earlier input led to, for it comes a moment later
 	f.Fuzz(func(t *testing.T, method, target, rest string) {
-		cb := &callbacks{store: store, log: slog.New(slog.DiscardHandler), seen: map[uint64]time.Time{}}
-		cb.keep = func(_ context.Context, r outbox.Request, order string) error {
-			cb.look(r, order, false)
+		taken := &hintFuncs{}
+		cb := newCallbacks(store, taken, slog.New(slog.DiscardHandler))
+		taken.keep = func(_ context.Context, r outbox.Request, order string) error {
+			taken.look(r, order, false)
 			return nil
 		}
-		cb.look = func(r outbox.Request, order string, _ bool) {
+		taken.look = func(r outbox.Request, order string, _ bool) {
 			if r.Seq != seq || order == "" || len(order) > 64 || strings.ContainsAny(order, "/?#% \x00\r\n") {
 				wrong.Store(&order)
 			}

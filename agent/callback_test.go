@@ -17,6 +17,20 @@ import (
 	"tillpost/outbox/outboxtest"
 )
 
+// hintFuncs are hints by functions.
+type hintFuncs struct {
+	keep func(ctx context.Context, r outbox.Request, orderUUID string) error
+	look func(r outbox.Request, orderUUID string, refund bool)
+}
+
+func (h *hintFuncs) KeepHint(ctx context.Context, r outbox.Request, orderUUID string) error {
+	return h.keep(ctx, r, orderUUID)
+}
+
+func (h *hintFuncs) LookAtHint(r outbox.Request, orderUUID string, refund bool) {
+	h.look(r, orderUUID, refund)
+}
+
 // hint is what a callback led to.
 type hint struct {
 	seq    uint64
@@ -67,12 +81,13 @@ func TestCallbacksAreHintsForMarksWeHold(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var got []hint // written by one timer, read after it
-				cb := &callbacks{store: store, log: slog.New(slog.DiscardHandler), seen: map[uint64]time.Time{}}
-				cb.keep = func(_ context.Context, r outbox.Request, order string) error {
+				taken := &hintFuncs{}
+				cb := newCallbacks(store, taken, slog.New(slog.DiscardHandler))
+				taken.keep = func(_ context.Context, r outbox.Request, order string) error {
 					got = append(got, hint{r.Seq, order, false})
 					return nil
 				}
-				cb.look = func(r outbox.Request, order string, refund bool) { got = append(got, hint{r.Seq, order, refund}) }
+				taken.look = func(r outbox.Request, order string, refund bool) { got = append(got, hint{r.Seq, order, refund}) }
 				w := httptest.NewRecorder()
 				cb.handler().ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
 				time.Sleep(2 * callbackPace)
@@ -93,10 +108,11 @@ func TestCallbacksAreHintsForMarksWeHold(t *testing.T) {
 // countedCallbacks counts what is passed on.
 func countedCallbacks(store Outbox) (cb *callbacks, passed *atomic.Int64) {
 	passed = &atomic.Int64{}
-	cb = &callbacks{store: store, log: slog.New(slog.DiscardHandler), seen: map[uint64]time.Time{}}
-	cb.keep = func(context.Context, outbox.Request, string) error { passed.Add(1); return nil }
-	cb.look = func(outbox.Request, string, bool) { passed.Add(1) }
-	return cb, passed
+	taken := &hintFuncs{
+		keep: func(context.Context, outbox.Request, string) error { passed.Add(1); return nil },
+		look: func(outbox.Request, string, bool) { passed.Add(1) },
+	}
+	return newCallbacks(store, taken, slog.New(slog.DiscardHandler)), passed
 }
 
 func hintKept(ctx context.Context, store Outbox, r outbox.Request, order string) error {
@@ -108,17 +124,18 @@ func hintKept(ctx context.Context, store Outbox, r outbox.Request, order string)
 func TestCallbacksAreKeptBeforeTheyAreAnswered(t *testing.T) {
 	store := outboxtest.Open(t, outbox.Options{})
 	r, mark := sentOrder(t, store)
-	cb, _ := countedCallbacks(store)
+	taken := &hintFuncs{}
+	cb := newCallbacks(store, taken, slog.New(slog.DiscardHandler))
 	call := func(uuid string) int {
 		w := httptest.NewRecorder()
 		cb.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/callback/"+mark+"?status=Approved&type=Payment&orderUuid="+uuid, nil))
 		return w.Code
 	}
-	cb.keep = func(context.Context, outbox.Request, string) error { return outbox.ErrFull }
+	taken.keep = func(context.Context, outbox.Request, string) error { return outbox.ErrFull }
 	if code := call("ODR1"); code != http.StatusServiceUnavailable {
 		t.Errorf("answered %d although nothing was kept", code)
 	}
-	cb.keep = func(ctx context.Context, r outbox.Request, order string) error { return hintKept(ctx, store, r, order) }
+	taken.keep = func(ctx context.Context, r outbox.Request, order string) error { return hintKept(ctx, store, r, order) }
 	if code := call("ODR1"); code != http.StatusNoContent {
 		t.Fatalf("answered %d", code)
 	}
@@ -168,8 +185,8 @@ func TestCallbackThatSaysNothingUsesUpNoTurn(t *testing.T) {
 
 func TestCallbackListenerBoundsWhatItReads(t *testing.T) {
 	store := outboxtest.Open(t, outbox.Options{})
-	cb := &callbacks{store: store, log: slog.New(slog.DiscardHandler), seen: map[uint64]time.Time{}}
-	if err := cb.listen("127.0.0.1:0"); err != nil {
+	cb := newCallbacks(store, &hintFuncs{}, slog.New(slog.DiscardHandler))
+	if err := cb.listen("127.0.0.1:0", nil); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -78,10 +77,7 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 // stamp puts into an event what comes with every one: the moment, a roll of the dice, and how long the API may lag.
 func (ls *lanes) stamp(e *outbox.Event) {
 	e.At, e.Jitter = ls.clock.Now(), ls.rand()
-	e.ListLag, e.BooksLag, e.BusyPace = ls.listLag(), ls.lags.books(), ls.busyPace()
-	if ls.rights.notOurs(lookupDetails) || ls.rights.notOurs(lookupHistory) {
-		e.BooksLag = lagNone
-	}
+	e.ListLag, e.BooksLag, e.BusyPace = ls.lags.list(), ls.lags.books(), ls.busyPace()
 }
 
 // triesCost is how many calls one try at a busy terminal costs: the create, the list, and a look at a candidate.
@@ -107,14 +103,6 @@ func (l *lane) noteBusy(r outbox.Request) {
 		l.busy.Add(-1)
 		l.busyWith = 0
 	}
-}
-
-// listLag is how long the list may lag, as far as it is known; what is not ours to search is not waited for.
-func (ls *lanes) listLag() time.Duration {
-	if !ls.rights.searchable() {
-		return lagNone
-	}
-	return cmp.Or(ls.lags.list(), ls.doubtCheck)
 }
 
 func ignored(fx []outbox.Effect) bool {

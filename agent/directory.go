@@ -2,8 +2,9 @@ package agent
 
 import (
 	"cmp"
-	"encoding/json"
+	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -17,36 +18,47 @@ const terminalsBlob = "terminals"
 // directory knows the terminals: those that the config names, or those of the API's last list.
 type directory struct {
 	configured []string
+	store      Outbox
+	log        *slog.Logger
 
 	mu      sync.Mutex
 	listed  bool // a list was ever had
 	fetched bool // and one of them since the start
 	byUUID  map[string]api.Terminal
-	lacked  []string // what lacking gave last
+	lacked  []string // what lacking returned last
 }
 
-func newDirectory(configured []string) *directory {
-	return &directory{configured: configured, byUUID: map[string]api.Terminal{}}
-}
-
-// load takes the list that was kept on disk; nothing kept is no error.
-func (d *directory) load(raw []byte) error {
-	if len(raw) == 0 {
-		return nil
+// newDirectory begins with the list that a former process kept; without one it knows none yet.
+func newDirectory(configured []string, store Outbox, log *slog.Logger) *directory {
+	d := &directory{configured: configured, store: store, log: log, byUUID: map[string]api.Terminal{}}
+	list, err := recalled[[]api.Terminal](store, terminalsBlob)
+	switch {
+	case err != nil:
+		log.Warn("started without the kept terminal list", "err", err)
+	case list != nil:
+		d.take(list)
+		d.fetched = false
 	}
-	var list []api.Terminal
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return fmt.Errorf("the kept terminal list can't be read: %w", err)
-	}
-	d.update(list)
-	d.mu.Lock()
-	d.fetched = false
-	d.mu.Unlock()
-	return nil
+	return d
 }
 
-// update takes a list of the API; true if it brings news. The list is to be kept on disk then.
-func (d *directory) update(list []api.Terminal) (news bool) {
+// update takes a list of the API, and keeps it on disk if it brings news; true then.
+func (d *directory) update(ctx context.Context, list []api.Terminal) (news bool) {
+	if lacking, new := d.lacking(list); new && len(lacking) > 0 {
+		d.log.Warn("the API does not have terminals that the configuration names; what is for them is refused", "terminals", strings.Join(lacking, " "))
+	}
+	if !d.take(list) {
+		return false
+	}
+	if err := keep(ctx, d.store, terminalsBlob, list); err != nil && ctx.Err() == nil {
+		d.log.Warn("the terminal list could not be kept on disk", "err", err)
+	}
+	d.log.Info("terminals", "count", len(list))
+	return true
+}
+
+// take takes a list; true if it brings news.
+func (d *directory) take(list []api.Terminal) (news bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	byUUID := make(map[string]api.Terminal, len(list))
@@ -61,12 +73,12 @@ func (d *directory) update(list []api.Terminal) (news bool) {
 	return news
 }
 
-// lacking names the configured terminals that the API's list lacks; news is false where it did so before.
-func (d *directory) lacking() (uuids []string, news bool) {
+// lacking names the configured terminals that a list lacks; news is false where the last one did so too.
+func (d *directory) lacking(list []api.Terminal) (uuids []string, news bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, uuid := range d.configured {
-		if _, ok := d.byUUID[uuid]; !ok {
+		if !slices.ContainsFunc(list, func(t api.Terminal) bool { return t.UUID == uuid }) {
 			uuids = append(uuids, uuid)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"tillpost/api"
 	"tillpost/outbox"
 )
 
@@ -57,17 +56,20 @@ func (l *lane) submit(r outbox.Request) {
 	l.conn, l.body = nil, nil
 	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
 		begun := time.Now()
-		orderUUID, reply := l.api.CreateOrder(ctx, conn, body)
-		if reply.Outcome == api.OutcomeBusy {
-			l.metrics.TerminalBusy(l.terminal)
-		}
-		e := l.eventOf(ctx, reply)
-		if reply.Outcome == api.OutcomeAccepted {
-			e.Type, e.OrderUUID = outbox.Accepted, orderUUID
-			l.reconciler.told(orderUUID, wordOf(begun))
+		e := l.gateway.submit(ctx, conn, r, body)
+		l.countBusyAnswer(e)
+		if e.Type == outbox.Accepted {
+			l.reconciler.told(e.OrderUUID, wordOf(begun))
 		}
 		return e
 	})
+}
+
+// countBusyAnswer counts that the terminal was busy.
+func (l *lane) countBusyAnswer(e outbox.Event) {
+	if e.Type == outbox.Busy {
+		l.metrics.TerminalBusy(l.terminal)
+	}
 }
 
 // query asks for an order's or a refund's status.
@@ -77,35 +79,24 @@ func (l *lane) query(r outbox.Request, orderUUID string) {
 		return
 	}
 	l.call(r, outbox.Query, orderUUID, func(ctx context.Context) outbox.Event {
-		return l.statusEvent(ctx, orderUUID, false)
+		return l.gateway.status(ctx, orderUUID, false)
 	})
 }
 
-// statusSeen maps the API's statuses to what the state machine tells apart (Front Payment, Payment Status Check).
-func statusSeen(s api.PaymentState) outbox.OrderStatus {
-	switch s {
-	case api.PaymentPaid:
-		return outbox.StatusPaid
-	case api.PaymentDeclined:
-		return outbox.StatusDeclined
-	case api.PaymentCancelled, api.PaymentExpired:
-		return outbox.StatusCancelled
-	default:
-		return outbox.StatusPending
+// poll asks for the status of an order on its terminal, or of a refund on its way, in the cheapest way.
+func (l *lane) poll(r outbox.Request) {
+	if r.Kind != outbox.KindOrder {
+		l.queryRefund(r)
+		return
 	}
+	l.call(r, outbox.Query, r.OrderUUID, func(ctx context.Context) outbox.Event {
+		return l.gateway.poll(ctx, r.OrderUUID)
+	})
 }
 
 func (l *lane) cancel(r outbox.Request, orderUUID string) {
 	l.call(r, outbox.SendCancel, orderUUID, func(ctx context.Context) outbox.Event {
-		what := api.CancelPayment
-		if r.Kind == outbox.KindRefund {
-			what = api.CancelRefund
-		}
-		reply := l.api.Cancel(ctx, orderUUID, what)
-		e := l.eventOf(ctx, reply)
-		if reply.Outcome == api.OutcomeAccepted {
-			e.Type = outbox.Done
-		}
+		e := l.gateway.cancel(ctx, orderUUID, r.Kind == outbox.KindRefund)
 		e.OrderUUID = orderUUID
 		return e
 	})
@@ -113,12 +104,7 @@ func (l *lane) cancel(r outbox.Request, orderUUID string) {
 
 func (l *lane) resend(r outbox.Request, orderUUID string) {
 	l.call(r, outbox.SendResend, orderUUID, func(ctx context.Context) outbox.Event {
-		reply := l.api.Resend(ctx, orderUUID)
-		e := l.eventOf(ctx, reply)
-		if reply.Outcome == api.OutcomeAccepted {
-			e.Type = outbox.Done
-		}
-		return e
+		return l.gateway.resend(ctx, orderUUID)
 	})
 }
 
@@ -165,8 +151,7 @@ func (l *lane) search(r outbox.Request) {
 		return
 	}
 	l.calls[key] = &underway{entered: r.Entered}
-	l.sought(r)
-	l.reconciler.search(searchJob{request: r, since: l.searchedFrom(r), done: func(f findings) {
+	l.reconciler.search(searchJob{Request: r, Since: l.searchedFrom(r), Done: func(f findings) {
 		l.do(func() { l.ended(key, func() { l.searched(r, f) }) })
 	}})
 }
@@ -176,7 +161,7 @@ func (l *lane) search(r outbox.Request) {
 func (l *lane) searchedFrom(r outbox.Request) outbox.Instant {
 	from := r.Entered
 	if r.Busy > 0 && r.State == outbox.StateQueued {
-		from = r.LastBusy().Add(l.listLag())
+		from = r.LastBusy().Add(l.lags.list())
 	}
 	if known := l.looks[r.Seq]; known != nil && known.seen.After(from, 0) {
 		from = known.seen.Answered
@@ -188,81 +173,26 @@ func (l *lane) searchedFrom(r outbox.Request) outbox.Instant {
 func (l *lane) searched(asked outbox.Request, f findings) {
 	seq := asked.Seq
 	r, err := l.store.Get(seq)
-	if err != nil || r.Terminal != l.terminal || r.Entered != asked.Entered && f.verdict != searchFound {
+	if err != nil || r.Terminal != l.terminal || r.Entered != asked.Entered && f.Verdict != searchFound {
 		return // pruned, moved, or no longer what was asked about
 	}
 	result := outbox.SearchClear
-	switch f.verdict {
+	switch f.Verdict {
 	case searchFound:
-		l.apply(seq, outbox.Event{Type: outbox.Found, OrderUUID: f.orderUUID, Status: statusSeen(f.status)})
+		l.apply(seq, outbox.Event{Type: outbox.Found, OrderUUID: f.OrderUUID, Status: f.Status})
 		return
 	case searchIncomplete:
-		l.apply(seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.retryAfter})
+		l.apply(seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.RetryAfter})
 		return
 	case searchForbidden:
 		result = outbox.SearchForbidden
 	}
-	f.seen.Broken = l.health.failedSince(f.begun)
+	f.Seen.Broken = l.health.failedSince(f.Begun)
 	known := l.look(seq)
-	known.search, known.seen, known.begun = result, f.seen, f.begun
+	known.search, known.seen, known.begun = result, f.Seen, f.Begun
 	if r.State == outbox.StateQueued {
 		l.moved = true
 		return
 	}
-	l.apply(seq, outbox.Event{Type: outbox.NotFound, Search: result, Seen: f.seen})
-}
-
-// heldBack names the event of a call that the API did not look at: it could not be reached, or let nobody in.
-func heldBack(o api.Outcome) (t outbox.EventType, held bool) {
-	switch o {
-	case api.OutcomeRateLimited:
-		return outbox.RateLimited, true
-	case api.OutcomeUnauthorized:
-		return outbox.Unauthorized, true
-	case api.OutcomeUnavailable:
-		return outbox.Unavailable, true
-	}
-	return 0, false
-}
-
-// eventOf says in the state machine's terms what came of a call; an accepted one is for the caller to name.
-func (l *lane) eventOf(ctx context.Context, reply api.Reply) outbox.Event {
-	e := outbox.Event{RetryAfter: reply.RetryAfter}
-	if t, held := heldBack(reply.Outcome); held {
-		e.Type = t
-		return e
-	}
-	switch reply.Outcome {
-	case api.OutcomeBusy:
-		e.Type = outbox.Busy
-	case api.OutcomeRefused, api.OutcomeNotFound:
-		e.Type, e.Reason = outbox.Refused, reasonFrom(reply)
-		if reply.HTTPStatus == 403 && l.listForbidden(ctx) {
-			l.health.refused()
-			e.Type, e.Reason = outbox.Unauthorized, nil
-		}
-	default:
-		e.Type = outbox.Ambiguous
-		if reply.HTTPStatus != 0 {
-			e.Reason = reasonFrom(reply)
-		}
-	}
-	return e
-}
-
-// listForbidden tells a token that lost its rights from one request that is not allowed.
-func (l *lane) listForbidden(ctx context.Context) bool {
-	_, reply := l.api.ListTerminals(ctx)
-	return reply.Outcome == api.OutcomeUnauthorized || reply.HTTPStatus == 403
-}
-
-func reasonFrom(reply api.Reply) *outbox.Reason {
-	r := &outbox.Reason{Code: reply.Code, Message: reply.Message, HTTPStatus: reply.HTTPStatus}
-	if r.Code == "" {
-		r.Code = outbox.WaitAPIError
-	}
-	for _, e := range reply.Errors {
-		r.Errors = append(r.Errors, outbox.FieldError{Path: e.Path, Message: e.Message})
-	}
-	return r
+	l.apply(seq, outbox.Event{Type: outbox.NotFound, Search: result, Seen: f.Seen})
 }

@@ -38,23 +38,23 @@ func (c *reconciler) judge(ctx context.Context, l *listing, jobs []searchJob) {
 		}
 	}
 	for _, j := range jobs {
-		j.done(c.verdict(l, k, j, relevant))
+		j.Done(c.verdict(l, k, j, relevant))
 	}
 }
 
 // verdict is what a look without a find comes to for a job.
 func (c *reconciler) verdict(l *listing, k *look, j searchJob, candidates []candidate) findings {
-	f := findings{retryAfter: k.retryAfter, begun: l.begunAt, seen: outbox.Seen{Begun: l.begun, Answered: l.answered}}
+	f := findings{RetryAfter: k.retryAfter, Begun: l.begunAt, Seen: outbox.Seen{Begun: l.begun, Answered: l.answered}}
 	open := false
 	for _, one := range candidates {
 		open = open || c.relevant(one, j) && (k.unread[one.hash] || j.mayBe(c.examined[one.hash]))
 	}
 	switch {
 	case c.rights.notOurs(lookupShown), open && k.denied && c.rights.notOurs(lookupDetails):
-		f.verdict = searchForbidden
+		f.Verdict = searchForbidden
 	case open || l.missed > 0:
 	default:
-		f.verdict = searchClear
+		f.Verdict = searchClear
 	}
 	return f
 }
@@ -62,7 +62,7 @@ func (c *reconciler) verdict(l *listing, k *look, j searchJob, candidates []cand
 // mayBe tells whether an order without a mark of ours may be what a request came to all the same: where a mark went into no
 // reference, one whose references are the till's own, or can't be told apart.
 func (j searchJob) mayBe(seen examined) bool {
-	return slices.ContainsFunc(j.request.Submissions, func(s outbox.Submission) bool {
+	return slices.ContainsFunc(j.Request.Submissions, func(s outbox.Submission) bool {
 		return !s.Shown && (s.References == "" || seen.references == "" || s.References == seen.references)
 	})
 }
@@ -100,11 +100,11 @@ func (c *reconciler) examine(ctx context.Context, l *listing, one candidate, k *
 // matched answers the job that looks for a mark, or tells of a stray order.
 func (c *reconciler) matched(mark string, one candidate, jobs []searchJob) (rest []searchJob) {
 	for i, j := range jobs {
-		if j.request.Bears(mark) {
-			j.done(findings{verdict: searchFound, orderUUID: one.uuid, status: one.status})
+		if j.Request.Bears(mark) {
+			j.Done(findings{Verdict: searchFound, OrderUUID: one.uuid, Status: statusSeen(one.status)})
 			return append(jobs[:i:i], jobs[i+1:]...)
 		}
 	}
-	c.stray(mark, one.uuid, one.status)
+	c.reports.Stray(mark, one.uuid, statusSeen(one.status))
 	return jobs
 }

@@ -13,7 +13,6 @@ import (
 type expiries struct {
 	clock Clock
 	store Outbox
-	fire  func(terminal string, seqs []uint64) // of one terminal, by their ends
 	// unread reports that it is not known yet whether this outbox is the newest copy.
 	unread func() bool
 
@@ -63,7 +62,8 @@ func (x *expiries) drop(seq uint64) {
 // expireAgain is how soon a request is looked at again that could not be expired just now.
 const expireAgain = time.Second
 
-func (x *expiries) run(ctx context.Context) {
+// run calls fire with what has come to its end, of one terminal at a time, until ctx ends.
+func (x *expiries) run(ctx context.Context, fire func(terminal string, seqs []uint64)) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -73,7 +73,7 @@ func (x *expiries) run(ctx context.Context) {
 			return
 		case <-x.wake:
 		case <-timer.C:
-			x.due()
+			x.due(fire)
 		}
 	}
 }
@@ -89,7 +89,7 @@ func (x *expiries) next() time.Duration {
 
 // due fires what has come to its end. While the clock is not known nothing expires, so nothing is looked at; nor before the
 // broker was asked for what a newer copy of this outbox may have told, for "expired" says that nothing was sent.
-func (x *expiries) due() {
+func (x *expiries) due(fire func(terminal string, seqs []uint64)) {
 	now := time.Now()
 	known := x.clock.Now().Known && !x.unread()
 	var ended []expiry
@@ -117,7 +117,7 @@ func (x *expiries) due() {
 		}
 	}
 	for terminal, seqs := range over {
-		x.fire(terminal, seqs)
+		fire(terminal, seqs)
 	}
 }
 

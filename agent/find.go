@@ -82,7 +82,7 @@ type filter struct {
 func (a *Agent) filter(q monitor.Query) (filter, error) {
 	f := filter{q: q}
 	if q.Terminal != "" && !a.knowsTerminal(q.Terminal) {
-		return f, &monitor.Refusal{Status: http.StatusBadRequest, Code: "unknownTerminal", Detail: "terminal is none that is known here; there are " + a.lanes.directory.known()}
+		return f, &monitor.Refusal{Status: http.StatusBadRequest, Code: "unknownTerminal", Detail: "terminal is none that is known here; there are " + a.directory.known()}
 	}
 	if q.Day != "" {
 		day, err := dayOf(q.Day, a.cfg.Store.Location)
@@ -96,7 +96,7 @@ func (a *Agent) filter(q monitor.Query) (filter, error) {
 
 // knowsTerminal tells whether the list or a kept request has a terminal.
 func (a *Agent) knowsTerminal(uuid string) bool {
-	for _, t := range a.lanes.directory.list() {
+	for _, t := range a.directory.list() {
 		if t.UUID == uuid {
 			return true
 		}

@@ -8,31 +8,18 @@ import (
 	"tillpost/outbox"
 )
 
-// forgottenFor is how long after an operator accepted an older copy of the outbox tills may ask again for what it has
-// forgotten.
-const forgottenFor = 24 * time.Hour
-
 // revisionMost bounds what is believed of a revision that a broker shows.
 const revisionMost = 1 << 20 // no request has that many
 
 // forgotten finds out whether a request that is new to an older copy of the outbox, or to a restored one, was already
 // known to the newer copy: then the broker still holds its status.
 type forgotten struct {
-	// recall asks the broker what it retains on a topic; nil where it remembers nothing.
-	recall func(topic string) ([]byte, error)
+	// recaller asks the broker what it retains on a topic; nil where it remembers nothing.
+	recaller mqtt.Recaller
 	// older tells that this copy is an older one, or was restored, and that nobody has accepted it.
 	older func() bool
 	// until: it was accepted, and may still be asked for what it has forgotten.
 	until time.Time
-}
-
-// accepted takes the journal of what operators accepted.
-func (f *forgotten) accepted(list []Acceptance) {
-	for _, a := range list {
-		if end := a.At.Add(forgottenFor); a.Code == ProblemRolledBack && end.After(f.until) {
-			f.until = end
-		}
-	}
 }
 
 // toldStatus is what counts of a status that a newer copy has told.
@@ -44,10 +31,10 @@ type toldStatus struct {
 
 // told gives the status that a newer copy told of a request; zero if there is none.
 func (f *forgotten) told(topic string, now time.Time) (s toldStatus, err error) {
-	if f.recall == nil || !f.older() && !now.Before(f.until) {
+	if f.recaller == nil || !f.older() && !now.Before(f.until) {
 		return s, nil
 	}
-	raw, err := f.recall(topic)
+	raw, err := f.recaller.Recall(topic)
 	if err != nil || len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
 		return toldStatus{}, err // what is no status is none of ours
 	}
@@ -80,13 +67,4 @@ func (in *intake) unasked(batch []mqtt.Delivery, err error) {
 	rest := in.refuseFrom(err)
 	fail(batch, err)
 	fail(rest, err)
-}
-
-// doubted takes up a request that came in doubt. The order that a newer copy named for it is verified as a callback's is.
-func (ls *lanes) doubted(r outbox.Request, orderUUID string) {
-	l := ls.lane(r.Terminal)
-	l.post(r.Seq, outbox.Event{Type: outbox.Restarted})
-	if orderUUID != "" {
-		l.post(r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
-	}
 }

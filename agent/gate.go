@@ -31,12 +31,16 @@ var gateCodes = [gateReasons]string{
 	gateUnsure:       outbox.WaitAPIUnreachable,
 }
 
-// gate stands before every create, refund and approval. changed is called, without the lock, after every change.
+// gate stands before every create, refund and approval. The zero value is open. It may be used by several goroutines at once.
 type gate struct {
-	mu      sync.Mutex
-	closed  [gateReasons]bool
-	changed func()
+	watchers watchers
+
+	mu     sync.Mutex
+	closed [gateReasons]bool
 }
+
+// watch has f called, without a lock held, after every change from now on.
+func (g *gate) watch(f func()) { g.watchers.add(f) }
 
 // shut closes the gate for a reason; true if that is new.
 func (g *gate) shut(why gateReason) bool { return g.set(why, true) }
@@ -50,7 +54,7 @@ func (g *gate) set(why gateReason, closed bool) bool {
 	g.closed[why] = closed
 	g.mu.Unlock()
 	if news {
-		g.changed()
+		g.watchers.call()
 	}
 	return news
 }

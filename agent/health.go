@@ -28,13 +28,9 @@ type health struct {
 	answering *answering
 	problems  *problems
 	gate      *gate
-	probe     func(ctx context.Context) api.Outcome
-	token     func() error // why there is no token to call with
-	// unanswered is since when the oldest call under way waits, zero while none does.
-	unanswered func() time.Time
-	// up is told whether the last call was answered.
-	up  func(bool)
-	log *slog.Logger
+	token     func() error
+	up        func(bool)
+	log       *slog.Logger
 
 	mu       sync.Mutex
 	answered time.Time // when the last reply in the API's envelope came
@@ -49,8 +45,29 @@ type health struct {
 	wake     chan struct{}
 }
 
-func newHealth(a *answering, p *problems, g *gate, log *slog.Logger) *health {
-	return &health{answering: a, problems: p, gate: g, log: log, wake: make(chan struct{}, 1), unanswered: func() time.Time { return time.Time{} }, up: func(bool) {}}
+// healthOptions are what health needs; all of it is required.
+type healthOptions struct {
+	Answering *answering
+	Problems  *problems
+	Gate      *gate
+	Token     func() error // returns why there is no token to call with
+	Up        func(bool)   // is called with whether the last call was answered
+	Log       *slog.Logger
+}
+
+// prober asks the API when nobody else does.
+type prober struct {
+	// Probe makes a call that changes nothing.
+	Probe func(ctx context.Context) api.Outcome
+	// Unanswered is since when the oldest call under way waits, zero while none does.
+	Unanswered func() time.Time
+}
+
+func newHealth(o healthOptions) *health {
+	return &health{
+		answering: o.Answering, problems: o.Problems, gate: o.Gate, token: o.Token, up: o.Up, log: o.Log,
+		wake: make(chan struct{}, 1),
+	}
 }
 
 // saw takes the end of a call that was tried.
@@ -160,12 +177,13 @@ func (h *health) missed() {
 	h.nudge()
 }
 
-// silent reports whether a call has failed, or has not been answered, for so long that it is a problem.
-func (h *health) silent() bool {
+// silent reports whether a call has failed, or has not been answered, for so long that it is a problem. waits is since when one
+// waits, zero for none.
+func (h *health) silent(waits time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	since := h.failing
-	if waits := h.unanswered(); !waits.IsZero() {
+	if !waits.IsZero() {
 		if waits.Before(h.answered) {
 			waits = h.answered
 		}
@@ -235,7 +253,7 @@ func (h *health) nudge() {
 
 // run asks the API while something depends on its answering and nothing else calls. It does not wait for the answer: an API
 // that takes a call and keeps silent is told of before that call is given up.
-func (h *health) run(ctx context.Context) {
+func (h *health) run(ctx context.Context, p prober) {
 	tick := time.NewTicker(healthTick)
 	defer tick.Stop()
 	var asking atomic.Bool
@@ -253,10 +271,10 @@ func (h *health) run(ctx context.Context) {
 			asking.Store(true)
 			probes.Go(func() {
 				defer asking.Store(false)
-				h.probe(ctx)
+				p.Probe(ctx)
 			})
 		}
-		if h.silent() {
+		if h.silent(p.Unanswered()) {
 			h.unreachable()
 		}
 	}

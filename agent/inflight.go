@@ -130,3 +130,14 @@ func (l *lane) hasCalls(seq uint64) bool {
 	}
 	return false
 }
+
+// judge looks at an order that a callback named for a request.
+func (l *lane) judge(r outbox.Request, orderUUID string) {
+	if !l.mayJudge(r.Seq) {
+		l.wakeAt(r.Seq, outbox.TimerHint, callbackPace, false)
+		return
+	}
+	l.call(r, outbox.Judge, orderUUID, func(ctx context.Context) outbox.Event {
+		return l.gateway.named(ctx, orderUUID, r)
+	})
+}

@@ -28,14 +28,10 @@ type intake struct {
 	publish   *publisher
 	metrics   *monitor.Metrics
 	problems  *problems
+	lanes     receivers
 	early     *earlyCancels
-	// inOrder: one connection brings everything, so that one failure stops all. With the embedded broker each till waits
-	// for its own request, and only those that share a commit share its failure.
-	inOrder bool
-	expect  func(terminal string) // a request for it is about to be written
-	// forgotten knows what a newer copy of the outbox has told; doubted looks into a request that it has told of.
-	forgotten forgotten
-	doubted   func(r outbox.Request, orderUUID string)
+	inOrder   bool
+	forgotten forgotten // what a newer copy of the outbox has told
 	log       *slog.Logger
 
 	mu    sync.Mutex
@@ -43,6 +39,49 @@ type intake struct {
 	wake  chan struct{}
 	// broken: a durable write failed, and nothing later of that connection may be taken before what failed.
 	broken error
+}
+
+// receivers are the lanes, as far as the door knows them.
+type receivers interface {
+	// Expect has the lane of a terminal ready itself for a request that is about to be written.
+	Expect(terminal string)
+	// Doubted takes up a request that came in doubt, for which a newer copy of the outbox has named an order, or none ("").
+	Doubted(r outbox.Request, orderUUID string)
+}
+
+// intakeOptions are what an intake needs; all of it is required.
+type intakeOptions struct {
+	Config    *config.Config
+	Topics    mqtt.Topics
+	Store     Outbox
+	Clock     Clock
+	Directory *directory
+	Publish   *publisher
+	Lanes     receivers
+	Metrics   *monitor.Metrics
+	Problems  *problems
+	Log       *slog.Logger
+	// InOrder: one connection brings everything, so that one failure stops all. With the embedded broker each till waits
+	// for its own request, and only those that share a commit share its failure.
+	InOrder bool
+	// Older reports that this copy of the outbox is an older one, or was restored, and that nobody has accepted it.
+	Older func() bool
+	// AcceptedUntil: it was accepted, and may be asked until then for what it has forgotten.
+	AcceptedUntil time.Time
+}
+
+// newIntake begins with the cancels that a former process remembered.
+func newIntake(o intakeOptions) *intake {
+	in := &intake{
+		cfg: o.Config, topics: o.Topics, store: o.Store, clock: o.Clock, directory: o.Directory, publish: o.Publish, lanes: o.Lanes,
+		metrics: o.Metrics, problems: o.Problems, log: o.Log, inOrder: o.InOrder, wake: make(chan struct{}, 1),
+		early:     &earlyCancels{store: o.Store, ttl: o.Config.Policy.OrderTTL},
+		forgotten: forgotten{older: o.Older, until: o.AcceptedUntil},
+	}
+	if err := in.early.load(); err != nil {
+		in.log.Warn("started without the remembered cancels", "err", err)
+	}
+	return in
 }
 
 // deliver takes a message from the bus. It does not block; the broker's in-flight window bounds what waits here.
@@ -73,7 +112,9 @@ func (in *intake) cleared(d mqtt.Delivery) bool {
 	return len(d.Payload) == 0 && (d.Retained || in.inOrder) && kindOf(in.topics, d.Topic) != ""
 }
 
-func (in *intake) run(ctx context.Context) {
+// run takes what comes until ctx ends. recaller asks the broker what it retains; nil: it remembers nothing.
+func (in *intake) run(ctx context.Context, recaller mqtt.Recaller) {
+	in.forgotten.recaller = recaller
 	for {
 		select {
 		case <-ctx.Done():
@@ -178,7 +219,7 @@ func (in *intake) take(ctx context.Context, batch []mqtt.Delivery) {
 		}
 		r := record(req, in.cfg, now)
 		if r.Kind == outbox.KindOrder {
-			in.expect(req.Terminal)
+			in.lanes.Expect(req.Terminal)
 			if in.early.wanted(r.Terminal, r.ID, now) {
 				r.CancelWanted, r.CancelReason = true, outbox.CodeCancelled
 			}
@@ -214,7 +255,7 @@ func (in *intake) add(ctx context.Context, good []arrived) error {
 		switch added[i].Verdict {
 		case outbox.AddedNew:
 			if r := added[i].Request; r.State == outbox.StateInDoubt {
-				in.doubted(r, a.hint)
+				in.lanes.Doubted(r, a.hint)
 			}
 		case outbox.AddedSame:
 			in.again(added[i].Request)

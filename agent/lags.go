@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -25,11 +26,12 @@ const (
 // showing it. Whatever was made just now may be missing from a look for as long. It may be used by several goroutines at
 // once.
 type lags struct {
-	store Outbox
-	log   *slog.Logger
+	watchers watchers
 
-	// first is called once a lag is measured for the first time: what waits for it need not wait so long.
-	first func()
+	store      Outbox
+	rights     *rights
+	unmeasured time.Duration // what the list's lag counts for while none was measured
+	log        *slog.Logger
 
 	mu   sync.Mutex
 	kept keptLags
@@ -45,16 +47,35 @@ type keptLags struct {
 	Books int64 `json:"books,omitempty"`
 }
 
-func newLags(store Outbox, log *slog.Logger) *lags {
+func newLags(store Outbox, rights *rights, unmeasured time.Duration, log *slog.Logger) *lags {
 	kept, err := recalled[keptLags](store, lagsBlob)
 	if err != nil {
 		log.Warn("started without the measured lags of the API's look-ups; they are measured again", "err", err)
 	}
-	return &lags{store: store, log: log, kept: kept}
+	return &lags{store: store, rights: rights, unmeasured: unmeasured, log: log, kept: kept}
 }
 
-// list is the list's lag, 0 while none was measured. One that is being measured and is longer already counts.
+// watch has f called once a lag is measured for the first time: what waits for it need not wait so long.
+func (l *lags) watch(f func()) { l.watchers.add(f) }
+
+// list is how long the list may lag, as far as that is known; what is not ours to search is not waited for.
 func (l *lags) list() time.Duration {
+	if !l.rights.searchable() {
+		return lagNone
+	}
+	return cmp.Or(l.listMeasured(), l.unmeasured)
+}
+
+// books is how long the books may lag, 0 while that was not measured; what is not ours to read is not waited for.
+func (l *lags) books() time.Duration {
+	if l.rights.notOurs(lookupDetails) || l.rights.notOurs(lookupHistory) {
+		return lagNone
+	}
+	return l.booksMeasured()
+}
+
+// listMeasured is the list's lag, 0 while none was measured. One that is being measured and is longer already counts.
+func (l *lags) listMeasured() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	lag := lasts(l.kept.List)
@@ -64,8 +85,8 @@ func (l *lags) list() time.Duration {
 	return lag
 }
 
-// books is the lag of the books, 0 while none was measured.
-func (l *lags) books() time.Duration {
+// booksMeasured is the lag of the books, 0 while none was measured.
+func (l *lags) booksMeasured() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return lasts(l.kept.Books)
@@ -104,18 +125,18 @@ func (l *lags) end() {
 
 // listShowed takes how long it took the list to show an order, booksShowed the books a refund.
 func (l *lags) listShowed(ctx context.Context, took time.Duration) {
-	first := l.list() == 0
+	first := l.listMeasured() == 0
 	l.keep(ctx, took, func(k *keptLags) *int64 { return &k.List })
 	if first {
-		l.first()
+		l.watchers.call()
 	}
 }
 
 func (l *lags) booksShowed(ctx context.Context, took time.Duration) {
-	first := l.books() == 0
+	first := l.booksMeasured() == 0
 	l.keep(ctx, took, func(k *keptLags) *int64 { return &k.Books })
 	if first {
-		l.first()
+		l.watchers.call()
 	}
 }
 

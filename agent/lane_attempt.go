@@ -93,7 +93,7 @@ func (l *lane) due(r outbox.Request) {
 	if e.Mark == "" || r.Fresh {
 		e.Mark = outbox.NewMark(r.Seq, l.entropy())
 	}
-	made, err := l.compose.order(r, e.Mark, l.clock.Now())
+	made, err := l.gateway.compose.order(r, e.Mark, l.clock.Now())
 	if errors.Is(err, errDateUnknown) {
 		l.dropConn() // the next try belongs to whoever asks the API, whose date sets the clock
 		l.waits(r, outbox.WaitClockUnknown, storeAgain)
@@ -131,12 +131,12 @@ func (l *lane) dial() {
 	}
 	l.dialing = true
 	l.background(func(ctx context.Context) {
-		conn, err := l.api.Dial(ctx)
-		l.do(func() { l.dialled(conn, err) })
+		conn, retry, err := l.gateway.dial(ctx)
+		l.do(func() { l.dialled(conn, retry, err) })
 	})
 }
 
-func (l *lane) dialled(conn *api.Conn, err error) {
+func (l *lane) dialled(conn *api.Conn, retry time.Duration, err error) {
 	l.dialing = false
 	if err == nil {
 		l.dropConn()
@@ -150,23 +150,15 @@ func (l *lane) dialled(conn *api.Conn, err error) {
 		})
 		return
 	}
-	if !errors.Is(err, api.ErrBreakerOpen) {
-		l.health.undialled(err)
-	}
 	at := l.store.Lane(l.terminal)
 	if at.Holder != 0 || at.Head == 0 || l.stopping() {
 		return
 	}
-	wait := storeAgain
-	var out *api.UnavailableError
-	if errors.As(err, &out) {
-		wait = max(out.RetryAfter, 50*time.Millisecond)
-	}
 	if r, err := l.store.Get(at.Head); err == nil {
 		l.dials[r.Seq]++
-		l.waits(r, outbox.WaitAPIUnreachable, wait)
+		l.waits(r, outbox.WaitAPIUnreachable, retry)
 	}
-	l.wakeAt(at.Head, outbox.TimerRetry, wait, false)
+	l.wakeAt(at.Head, outbox.TimerRetry, retry, false)
 }
 
 // expectRequest dials ahead for a request that is being written to disk, if the terminal is free for it.

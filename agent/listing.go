@@ -34,7 +34,7 @@ type candidate struct {
 // readList reads the list of all orders; nil with the reply where it could not be read in full.
 func (c *reconciler) readList(ctx context.Context, jobs []searchJob) (*listing, api.Reply) {
 	l := &listing{begun: c.clock.Now(), begunAt: time.Now(), whole: !c.baselineHolds(jobs)}
-	missed := c.evidence.expected(c.lag())
+	missed := c.evidence.expected(c.lags.list())
 	expected := len(missed)
 	shown := map[string]bool{}
 	ours, measured := false, false
@@ -48,7 +48,7 @@ func (c *reconciler) readList(ctx context.Context, jobs []searchJob) (*listing, 
 		measured = measured || c.measured != nil && c.measured.uuid == o.UUID
 		switch {
 		case !l.whole && c.baseline.hasHash(h):
-		case c.owned(o.UUID):
+		case c.owns(o.UUID):
 			ours = true
 		default:
 			l.candidates = append(l.candidates, candidate{o.UUID, h, o.State()})
@@ -94,10 +94,10 @@ func (c *reconciler) baselineHolds(jobs []searchJob) bool {
 
 // first is when the request's first submission began; zero where it has none, which no list is before.
 func (j searchJob) first() outbox.Instant {
-	if len(j.request.Submissions) == 0 {
+	if len(j.Request.Submissions) == 0 {
 		return outbox.Instant{}
 	}
-	return j.request.Submissions[0].At
+	return j.Request.Submissions[0].At
 }
 
 // serves tells whether a job may be answered by a list that was read for others: it began after what the job is about, and
@@ -106,7 +106,7 @@ func (l *listing) serves(j searchJob, c *reconciler) bool {
 	if l == nil || !l.whole && !c.baseline.before(j.first()) || time.Since(l.answeredAt) > listLasts {
 		return false
 	}
-	return (outbox.Seen{Begun: l.begun}).After(j.since, 0)
+	return (outbox.Seen{Begun: l.begun}).After(j.Since, 0)
 }
 
 // listLasts is how old a list may be that answers another search.

@@ -54,6 +54,16 @@ func (c *reconciler) told(uuid string, word time.Time) {
 	c.nudge()
 }
 
+// seen notes an order of ours whose status the API told: a list has to show it.
+func (c *reconciler) seen(orderUUID string) {
+	if c.owns(orderUUID) {
+		c.evidence.told(orderUUID)
+	}
+}
+
+// recall notes an order of ours of which the API told so long ago, before this process.
+func (c *reconciler) recall(orderUUID string, ago time.Duration) { c.evidence.recall(orderUUID, ago) }
+
 // nextLook is when something is to be done that nobody asks for.
 func (c *reconciler) nextLook() time.Duration {
 	next := time.Hour

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 
@@ -27,57 +26,24 @@ func (a *Agent) Move(ctx context.Context, id string, body []byte) (any, error) {
 	switch {
 	case no != nil:
 		return nil, no
-	case !a.lanes.directory.has(to):
-		message := "there is no terminal " + to + " here; there are: " + a.lanes.directory.known()
+	case !a.directory.has(to):
+		message := "there is no terminal " + to + " here; there are: " + a.directory.known()
 		return nil, refusal(http.StatusUnprocessableEntity, &mqtt.Rejection{Code: mqtt.CodeUnknownTerminal, Message: message,
 			Errors: []mqtt.FieldError{{Path: "/to", Message: message}}})
 	}
-	type outcome struct {
-		r   outbox.Request
-		err error
+	moved, err := a.lanes.move(ctx, r, to, by)
+	switch {
+	case errors.Is(err, errUnmovable):
+		return nil, unmovable(moved)
+	case err != nil:
+		return nil, err
 	}
-	moved := make(chan outcome, 1)
-	l := a.lanes.lane(r.Terminal)
-	l.do(func() {
-		r, err := l.move(r.Seq, to, by)
-		moved <- outcome{r, err}
-	})
-	select {
-	case o := <-moved:
-		if o.err != nil {
-			return nil, o.err
-		}
-		a.log.Info("a person had a request moved", "request", id, "to", to)
-		return a.view(o.r), nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-a.lanes.ctx.Done():
-		return nil, outbox.ErrClosed
-	}
+	a.log.Info("a person had a request moved", "request", id, "to", to)
+	return a.view(moved), nil
 }
 
-// move gives a request of this lane's queue to another lane. One that waits there by an earlier move stays where it is: the
-// answer to that may have been lost.
-func (l *lane) move(seq uint64, to, by string) (outbox.Request, error) {
-	r, err := l.store.Get(seq)
-	if err == nil && r.Terminal == to && r.Moved != 0 && r.InQueue() {
-		return r, nil
-	}
-	e := outbox.Event{Type: outbox.Moved, To: to, By: by, Lane: l.terminal}
-	l.stamp(&e)
-	after, fx, err := l.store.Apply(l.ctx, seq, e)
-	if errors.Is(err, outbox.ErrUncertain) || errors.Is(err, outbox.ErrMoved) {
-		after, err = l.store.Get(seq)
-	}
-	switch {
-	case err != nil:
-		return outbox.Request{}, fmt.Errorf("the request stays where it is: %w", err)
-	case after.Terminal != to || ignored(fx):
-		return after, unmovable(after)
-	}
-	l.applied(after, e, fx)
-	return after, nil
-}
+// toldAt reports whether a request is told of on a terminal's topics.
+func toldAt(r outbox.Request, terminal string) bool { return slices.Contains(r.Terminals(), terminal) }
 
 // unmovable says why a request stays where it is.
 func unmovable(r outbox.Request) error {
@@ -99,37 +65,3 @@ func unmovable(r outbox.Request) error {
 	}
 	return refusal(http.StatusConflict, why)
 }
-
-// moved has the lanes take up that a request left one for another.
-func (ls *lanes) moved(r outbox.Request, from string) {
-	for _, terminal := range []string{from, r.Terminal} {
-		l := ls.lane(terminal)
-		l.do(func() {
-			if terminal == from {
-				l.forget(r.Seq)
-			}
-			l.moved = true
-			l.show(outbox.Request{})
-		})
-	}
-}
-
-// forget drops what the lane knows of a request that waits elsewhere.
-func (l *lane) forget(seq uint64) {
-	l.clearTimers(seq)
-	delete(l.entered, seq)
-	delete(l.looks, seq)
-	delete(l.dials, seq)
-}
-
-// passOn gives an event to the lane where its request waits by now. A turn is not passed on: it comes there by itself.
-func (l *lane) passOn(seq uint64, e outbox.Event) {
-	l.forget(seq)
-	l.moved = true
-	if r, err := l.store.Get(seq); err == nil && e.Type != outbox.Due {
-		l.lane(r.Terminal).post(seq, e)
-	}
-}
-
-// toldAt reports whether a request is told of on a terminal's topics.
-func toldAt(r outbox.Request, terminal string) bool { return slices.Contains(r.Terminals(), terminal) }

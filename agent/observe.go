@@ -11,7 +11,7 @@ func (a *Agent) observe(c api.Call) {
 	}
 	if !c.Date.IsZero() {
 		a.clock.SawDate(c.Date, c.At)
-		a.clockChanged()
+		a.clocks.look()
 	}
 	if c.Err != nil {
 		a.health.because(c.Err)

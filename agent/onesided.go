@@ -83,7 +83,6 @@ func (a *Agent) gainedOrders() ([]gainedOrder, error) {
 func (a *Agent) compare(ctx context.Context, c *count) {
 	ctx, cancel := context.WithTimeout(ctx, compareWithin)
 	defer cancel()
-	base := a.lanes.reconciler.taken()
 	statuses := map[string]string{} // of orders that are new or of the day
 	missing := map[string]bool{}
 	for _, r := range c.paid {
@@ -104,7 +103,7 @@ func (a *Agent) compare(ctx context.Context, c *count) {
 		switch day, known := days[o.UUID]; {
 		case day == c.day.name:
 			statuses[o.UUID] = o.Status
-		case !known && c.report.Preliminary && base != nil && !base.hasHash(hashUUID(o.UUID)) && !a.owns(o.UUID):
+		case !known && c.report.Preliminary && a.reconciler.gainedSince(o.UUID) && !a.owns(o.UUID):
 			statuses[o.UUID] = o.Status
 			gained = append(gained, o.UUID)
 		}
@@ -136,9 +135,15 @@ func (a *Agent) owns(orderUUID string) bool {
 	return err == nil
 }
 
+// owns reports whether a request of ours holds an order.
+func (c *reconciler) owns(orderUUID string) bool {
+	_, err := c.store.ByOrder(orderUUID)
+	return err == nil
+}
+
 // tellGained tells of what a list shows beyond the baseline.
 func (c *reconciler) tellGained(ctx context.Context, l *listing) {
-	if c.baseline == nil || c.gained == nil {
+	if c.baseline == nil {
 		return
 	}
 	var gained []string
@@ -148,7 +153,7 @@ func (c *reconciler) tellGained(ctx context.Context, l *listing) {
 		}
 	}
 	if len(gained) > 0 {
-		c.gained(ctx, gained)
+		c.reports.Gained(ctx, gained)
 	}
 }
 
@@ -159,9 +164,10 @@ func (c *reconciler) setBaseline(b *baseline) {
 	c.baseline = b
 }
 
-// taken is the baseline that stands, nil before the first.
-func (c *reconciler) taken() *baseline {
+// gainedSince reports whether an order is one that a list has gained since the baseline; false while there is none.
+func (c *reconciler) gainedSince(orderUUID string) bool {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.baseline
+	b := c.baseline
+	c.mu.Unlock()
+	return b != nil && !b.hasHash(hashUUID(orderUUID))
 }

@@ -3,79 +3,15 @@ package agent
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
-	"sync"
 
 	"tillpost/api"
 	"tillpost/monitor"
 	"tillpost/mqtt"
 	"tillpost/outbox"
 )
-
-// pausedBlob is where it is kept on disk what people last had terminals do: to pause, or to go on.
-const pausedBlob = "paused"
-
-// pauses knows which terminals a person has paused. A lane starts nothing from its queue then; what is at the terminal, and
-// what is cancelled, expires or is settled, goes on.
-type pauses struct {
-	store Outbox
-
-	changing sync.Mutex // held from the reading of what stands to its replacement
-	mu       sync.Mutex
-	words    map[string]pauseWord // by terminal
-}
-
-// pauseWord is what a person said last of a terminal.
-type pauseWord struct {
-	mqtt.Paused
-	Resumed bool `json:"resumed,omitempty"`
-}
-
-// load takes up what was kept; nothing kept is no error.
-func (p *pauses) load() error {
-	var err error
-	if p.words, err = recalled[map[string]pauseWord](p.store, pausedBlob); err != nil {
-		return fmt.Errorf("which terminals are paused can't be read from the outbox: %w", err)
-	}
-	return nil
-}
-
-// of tells who has paused a terminal, nil if nobody has.
-func (p *pauses) of(terminal string) *mqtt.Paused {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	word, said := p.words[terminal]
-	if !said || word.Resumed {
-		return nil
-	}
-	return &word.Paused
-}
-
-// say has a terminal pause or go on, and returns once that is on disk. Where it does so already the word of before stands.
-func (p *pauses) say(ctx context.Context, terminal string, word pauseWord) error {
-	p.changing.Lock()
-	defer p.changing.Unlock()
-	if paused := p.of(terminal) != nil; paused == !word.Resumed {
-		return nil
-	}
-	p.mu.Lock()
-	words := maps.Clone(p.words)
-	p.mu.Unlock()
-	if words == nil {
-		words = map[string]pauseWord{}
-	}
-	words[terminal] = word
-	if err := keep(ctx, p.store, pausedBlob, words); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	p.words = words
-	p.mu.Unlock()
-	return nil
-}
 
 // Pause implements monitor.Source.
 func (a *Agent) Pause(ctx context.Context, terminal string, body []byte) (any, error) {
@@ -92,7 +28,7 @@ func (a *Agent) pause(ctx context.Context, terminal string, body []byte, resumed
 	t, known := a.knownTerminal(terminal)
 	if !known {
 		return nil, refusal(http.StatusNotFound, &mqtt.Rejection{
-			Code: mqtt.CodeUnknownTerminal, Message: "there is no such terminal here; there are: " + a.lanes.directory.known()})
+			Code: mqtt.CodeUnknownTerminal, Message: "there is no such terminal here; there are: " + a.directory.known()})
 	}
 	by, _, no := a.person(terminal, body, "")
 	if no != nil {
@@ -100,43 +36,23 @@ func (a *Agent) pause(ctx context.Context, terminal string, body []byte, resumed
 	}
 	word := pauseWord{mqtt.Paused{By: by, Since: mqtt.At(a.clock.Now().Time())}, resumed}
 	// The caller's going away must not leave it open whether that is written.
-	if err := a.lanes.pauses.say(a.lanes.ctx, terminal, word); err != nil {
+	if err := a.pauses.say(a.lanes.working(), terminal, word); err != nil {
 		return nil, err
 	}
 	a.log.Info("a person had a terminal pause or go on", "terminal", terminal, "resumed", resumed)
-	kept := make(chan struct{})
-	l := a.lanes.lane(terminal)
-	l.do(func() { l.repaused(); close(kept) })
-	select {
-	case <-kept:
-	case <-ctx.Done():
-	case <-a.lanes.ctx.Done():
-	}
+	a.lanes.repaused(ctx, terminal)
 	return a.terminalInfo(t), nil
 }
 
 // knownTerminal finds a terminal that is listed, or that has requests or a pause of before.
 func (a *Agent) knownTerminal(uuid string) (t api.Terminal, known bool) {
-	for _, t := range a.lanes.directory.list() {
+	for _, t := range a.directory.list() {
 		if t.UUID == uuid {
 			return t, true
 		}
 	}
-	known = a.lanes.pauses.of(uuid) != nil || slices.ContainsFunc(a.store.Lanes(), func(at outbox.Lane) bool { return at.Terminal == uuid })
+	known = a.pauses.of(uuid) != nil || slices.ContainsFunc(a.store.Lanes(), func(at outbox.Lane) bool { return at.Terminal == uuid })
 	return api.Terminal{UUID: uuid, Name: uuid}, known
-}
-
-// repaused has the lane look anew after its terminal was paused or resumed.
-func (l *lane) repaused() {
-	l.moved = true
-	l.show(outbox.Request{})
-	at := l.store.Lane(l.terminal)
-	if l.pauses.of(l.terminal) != nil || at.Holder != 0 || at.Head == 0 {
-		return
-	}
-	if r, err := l.store.Get(at.Head); err == nil {
-		l.publish.waitsNoMore(r, headOfLane, outbox.WaitPaused)
-	}
 }
 
 // person reads {by}, and with it one more member where that has a name, as strictly as a decision that comes over MQTT.

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tillpost/api"
@@ -28,8 +29,8 @@ const (
 // poller answers status polls: each by a call of its own while they are few, and by one list of what is still sent
 // (operation 11) for all of them when they are many. An order that the list no longer shows is asked for by itself.
 type poller struct {
-	api *api.Client
-	ban ban
+	api      *api.Client
+	cooldown cooldown
 
 	mu      sync.Mutex
 	polled  map[string]polled
@@ -49,7 +50,7 @@ func newPoller(client *api.Client) *poller {
 
 // covered tells that an order is still pending by the list; false: ask for it by itself.
 func (p *poller) covered(ctx context.Context, orderUUID string) bool {
-	if !p.many(orderUUID) || p.ban.banned() {
+	if !p.many(orderUUID) || p.cooldown.lasts() {
 		return false
 	}
 	for {
@@ -76,7 +77,7 @@ func (p *poller) covered(ctx context.Context, orderUUID string) bool {
 			case <-ctx.Done():
 				return false
 			}
-			if p.ban.banned() {
+			if p.cooldown.lasts() {
 				return false
 			}
 		}
@@ -132,7 +133,7 @@ func (p *poller) list(ctx context.Context) bool {
 	p.busy = nil
 	if reply.Outcome != api.OutcomeAccepted {
 		if reply.Outcome != api.OutcomeUnavailable && reply.Outcome != api.OutcomeRateLimited {
-			p.ban.ban()
+			p.cooldown.begin()
 		}
 		return false
 	}
@@ -154,25 +155,25 @@ func (p *poller) seen(orderUUID string, status outbox.OrderStatus) {
 		p.missing++
 		if p.missing >= pollDoubt {
 			p.missing = 0
-			p.ban.ban()
+			p.cooldown.begin()
 		}
 	}
 }
 
-// poll asks for the status of an order on its terminal, or of a refund on its way, in the cheapest way.
-func (l *lane) poll(r outbox.Request) {
-	if r.Kind != outbox.KindOrder {
-		l.query(r, r.OrderUUID)
-		return
+// cooldown remembers for a while that the API does not let us do something.
+type cooldown struct{ until atomic.Int64 }
+
+func (c *cooldown) begin()      { c.until.Store(time.Now().Add(askAgainEvery).UnixNano()) }
+func (c *cooldown) lasts() bool { return time.Now().UnixNano() < c.until.Load() }
+
+// poll asks for the status of an order on its terminal, in the cheapest way.
+func (g *gateway) poll(ctx context.Context, orderUUID string) outbox.Event {
+	if g.poller.covered(ctx, orderUUID) {
+		return outbox.Event{Type: outbox.StatusSeen, OrderUUID: orderUUID, Status: outbox.StatusPending}
 	}
-	l.call(r, outbox.Query, r.OrderUUID, func(ctx context.Context) outbox.Event {
-		if l.poller.covered(ctx, r.OrderUUID) {
-			return outbox.Event{Type: outbox.StatusSeen, OrderUUID: r.OrderUUID, Status: outbox.StatusPending}
-		}
-		e := l.statusEvent(ctx, r.OrderUUID, false)
-		if e.Type == outbox.StatusSeen {
-			l.poller.seen(r.OrderUUID, e.Status)
-		}
-		return e
-	})
+	e := g.status(ctx, orderUUID, false)
+	if e.Type == outbox.StatusSeen {
+		g.poller.seen(orderUUID, e.Status)
+	}
+	return e
 }

@@ -37,11 +37,12 @@ type Problem struct {
 	RequestID string
 }
 
-// problems is the set of what is wrong. changed is called, without the lock, after every change.
+// problems is the set of what is wrong. It may be used by several goroutines at once.
 type problems struct {
-	mu      sync.Mutex
-	set     map[problemKey]Problem
-	changed func()
+	watchers watchers
+
+	mu  sync.Mutex
+	set map[problemKey]Problem
 }
 
 type problemKey struct {
@@ -49,9 +50,10 @@ type problemKey struct {
 	id   string
 }
 
-func newProblems(changed func()) *problems {
-	return &problems{set: map[problemKey]Problem{}, changed: changed}
-}
+func newProblems() *problems { return &problems{set: map[problemKey]Problem{}} }
+
+// watch has f called, without a lock held, after every change from now on.
+func (p *problems) watch(f func()) { p.watchers.add(f) }
 
 // raise adds a problem; one that stands keeps its since.
 func (p *problems) raise(code ProblemCode, id, message string, at time.Time) {
@@ -67,7 +69,7 @@ func (p *problems) raise(code ProblemCode, id, message string, at time.Time) {
 	}
 	p.set[key] = Problem{Code: code, Message: message, Since: at, RequestID: id}
 	p.mu.Unlock()
-	p.changed()
+	p.watchers.call()
 }
 
 // clear takes a problem away.
@@ -78,7 +80,7 @@ func (p *problems) clear(code ProblemCode, id string) {
 	delete(p.set, key)
 	p.mu.Unlock()
 	if stood {
-		p.changed()
+		p.watchers.call()
 	}
 }
 

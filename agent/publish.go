@@ -24,17 +24,12 @@ const (
 // publisher tells the world, in the order in which things became durable. While the broker is away nothing piles up:
 // everything retained is published again on each connect.
 type publisher struct {
-	bus    mqtt.Bus
 	topics mqtt.Topics
 	store  Outbox
+	pages  pages
 	log    *slog.Logger
 
-	agentState func() mqtt.AgentState
-	terminals  func() []mqtt.TerminalInfo
-	displays   func() []mqtt.Display
-	// events and board tell the pages, which need no broker.
-	events *monitor.Events
-	board  *board
+	source source // of run
 
 	mu     sync.Mutex
 	queue  []queued
@@ -75,12 +70,47 @@ const (
 	summaryTerminals
 )
 
-func newPublisher(topics mqtt.Topics, store Outbox, log *slog.Logger, endings *endings) *publisher {
-	return &publisher{
-		topics: topics, store: store, log: log,
-		stale: map[summary]bool{}, told: map[summary]string{}, overlays: map[uint64]overlay{}, clearings: map[string]clearing{}, wake: make(chan struct{}, 1),
-		taken: make(chan struct{}), endings: endings,
+// pages are told without a broker.
+type pages interface {
+	// Publish tells the pages that follow kind, of a terminal or of all ("").
+	Publish(kind, terminal string, payload []byte)
+	// Touch says that the agent or its terminals may have changed.
+	Touch()
+}
+
+// source says what the summaries tell. Its functions are called by several goroutines, and return at once.
+type source struct {
+	Agent     func() mqtt.AgentState
+	Terminals func() []mqtt.TerminalInfo
+	Displays  func() []mqtt.Display
+}
+
+// publisherOptions are what a publisher needs; all of it is required.
+type publisherOptions struct {
+	Topics mqtt.Topics
+	Store  Outbox
+	Clock  Clock
+	Pages  pages
+	Log    *slog.Logger
+	// Retention is how long the status of what has ended stays.
+	Retention time.Duration
+	// Embedded: the broker reads retained statuses from here, and keeps none itself.
+	Embedded bool
+}
+
+func newPublisher(o publisherOptions) *publisher {
+	p := &publisher{
+		topics: o.Topics, store: o.Store, pages: o.Pages, log: o.Log, endings: newEndings(o.Clock, o.Retention),
+		stale: map[summary]bool{}, told: map[summary]string{}, overlays: map[uint64]overlay{}, clearings: map[string]clearing{},
+		wake: make(chan struct{}, 1), taken: make(chan struct{}),
 	}
+	if o.Embedded {
+		p.kept = newKept()
+	}
+	if err := p.loadEndings(); err != nil {
+		o.Log.Warn("started without knowing how far the retained statuses were cleared", "err", err)
+	}
+	return p
 }
 
 // retained is the retained status of a request, as it is to be told: on one topic, or on several once it was moved.
@@ -106,7 +136,7 @@ func (p *publisher) reject(r mqtt.Reject) { p.enqueue(p.message(p.topics.Rejects
 
 func (p *publisher) display(d mqtt.Display) {
 	m := p.message(p.topics.Display(d.TerminalUUID), true, d)
-	p.events.Publish(monitor.EventDisplay, d.TerminalUUID, m.Payload)
+	p.pages.Publish(monitor.EventDisplay, d.TerminalUUID, m.Payload)
 	p.enqueue(m)
 }
 
@@ -132,7 +162,7 @@ func (p *publisher) news(list []queued) {
 	for _, m := range list {
 		p.put(m)
 	}
-	p.events.Publish(monitor.EventRequest, "", list[0].Payload)
+	p.pages.Publish(monitor.EventRequest, "", list[0].Payload)
 }
 
 // put is enqueue for who holds mu, and nudges later.
@@ -195,7 +225,7 @@ func (p *publisher) touch(s summary) {
 	p.stale[s] = true
 	p.mu.Unlock()
 	p.nudge()
-	p.board.touch()
+	p.pages.Touch()
 }
 
 // connected starts everything over: the broker may have lost its memory.
@@ -214,9 +244,10 @@ func (p *publisher) nudge() {
 	}
 }
 
-// run publishes until ctx ends.
-func (p *publisher) run(ctx context.Context) {
-	w := &window{ctx: ctx, bus: p.bus}
+// run publishes on bus until ctx ends.
+func (p *publisher) run(ctx context.Context, bus mqtt.Bus, source source) {
+	p.source = source
+	w := &window{ctx: ctx, bus: bus}
 	pace := time.NewTimer(summaryPace) // runs only while something waits for it: an idle machine sleeps
 	defer pace.Stop()
 	paced := true
@@ -344,13 +375,28 @@ func (p *publisher) summary(s summary) mqtt.Message {
 	var v any
 	topic := p.topics.Terminals()
 	if s == summaryAgent {
-		topic, v = p.topics.Agent(), p.agentState()
+		topic, v = p.topics.Agent(), p.source.Agent()
 	} else {
-		v = p.terminals()
+		v = p.source.Terminals()
 	}
 	payload, err := json.Marshal(v)
 	if err != nil {
 		p.log.Error("a summary could not be written as JSON", "topic", topic, "err", err)
 	}
 	return mqtt.Message{Topic: topic, Payload: payload, Retained: true}
+}
+
+// caughtUp waits until everything that was to be told is with the broker, but no longer than most.
+func (p *publisher) caughtUp(most time.Duration) {
+	done := make(chan struct{})
+	p.mu.Lock()
+	p.flushes = append(p.flushes, done)
+	p.mu.Unlock()
+	p.nudge()
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
 }

@@ -27,7 +27,7 @@ func (b *deafBus) Publish(m mqtt.Message) mqtt.Token {
 func TestAClearingOutlivesLostConnections(t *testing.T) {
 	t.Parallel()
 	bus := &deafBus{}
-	p := newTestPublisher(bus, &openOutbox{while: func() {}})
+	p := newTestPublisher(&openOutbox{while: func() {}})
 	w := &window{ctx: t.Context(), bus: bus}
 	work := func() {
 		for range 10 {

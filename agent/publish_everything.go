@@ -21,7 +21,7 @@ func (p *publisher) everything(w *window, waiting func()) {
 		p.told[s] = string(m.Payload)
 		w.publish(m)
 	}
-	for _, d := range p.displays() {
+	for _, d := range p.source.Displays() {
 		if payload, err := json.Marshal(d); err == nil {
 			w.publish(mqtt.Message{Topic: p.topics.Display(d.TerminalUUID), Payload: payload, Retained: true})
 		}

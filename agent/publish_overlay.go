@@ -38,7 +38,7 @@ func (p *publisher) changed(r outbox.Request, at place) {
 		delete(p.clearings, m.Topic) // it is news again
 	}
 	p.news(list)
-	p.board.touch()
+	p.pages.Touch()
 }
 
 // knowPlace takes a place that was not told since the start, as of what a former process left.

@@ -62,6 +62,8 @@ func (o *openOutbox) Lookup(string) (outbox.Request, error) {
 	return o.record, nil
 }
 
+func (o *openOutbox) GetBlob(string) ([]byte, error) { return nil, outbox.ErrNotFound }
+
 func (o *openOutbox) Stats() outbox.Stats { return outbox.Stats{} }
 
 func (o *openOutbox) Each(bool, func(outbox.Request) bool) error { return nil }
@@ -95,7 +97,7 @@ func TestOrdersDontWaitForOldStatuses(t *testing.T) {
 	}
 	bus := &heardBus{}
 	store := &endedOutbox{records: 1000}
-	p := newTestPublisher(bus, store)
+	p := newTestPublisher(store)
 	store.while = func(n int) {
 		if n > 0 && n%300 == 0 {
 			p.changed(at(uint64(n/300)), place{})
@@ -126,13 +128,31 @@ func TestOrdersDontWaitForOldStatuses(t *testing.T) {
 }
 
 // newTestPublisher tells nothing of the agent, its terminals and displays.
-func newTestPublisher(bus mqtt.Bus, store Outbox) *publisher {
-	p := newPublisher(mqtt.Topics{Prefix: "p"}, store, slog.New(slog.DiscardHandler), newEndings(NewSystemClock(), day))
-	p.bus = bus
-	p.agentState = func() (s mqtt.AgentState) { return s }
-	p.terminals = func() []mqtt.TerminalInfo { return nil }
-	p.displays = func() []mqtt.Display { return nil }
+func newTestPublisher(store Outbox) *publisher {
+	p := newPublisher(testOptions(store))
+	p.source = noSource()
 	return p
+}
+
+// testOptions are a publisher's that tells no pages.
+func testOptions(store Outbox) publisherOptions {
+	return publisherOptions{
+		Topics: mqtt.Topics{Prefix: "p"}, Store: store, Clock: NewSystemClock(), Pages: noPages{}, Log: slog.New(slog.DiscardHandler), Retention: day,
+	}
+}
+
+type noPages struct{}
+
+func (noPages) Publish(string, string, []byte) {}
+func (noPages) Touch()                         {}
+
+// noSource says nothing of the agent, its terminals and displays.
+func noSource() source {
+	return source{
+		Agent:     func() (s mqtt.AgentState) { return s },
+		Terminals: func() []mqtt.TerminalInfo { return nil },
+		Displays:  func() []mqtt.Display { return nil },
+	}
 }
 
 // What changes right after a connect, while everything is told anew, is told change by change: no state is passed over,
@@ -144,7 +164,7 @@ func TestEachChangeIsToldOnAConnect(t *testing.T) {
 	}
 	bus := &heardBus{}
 	store := &openOutbox{record: at(5)}
-	p := newTestPublisher(bus, store)
+	p := newTestPublisher(store)
 	store.while = func() {
 		for revision := uint64(3); revision <= 6; revision++ {
 			p.changed(at(revision), place{})
@@ -170,7 +190,7 @@ func TestEverythingIsToldWhenTheQueueOverflows(t *testing.T) {
 	}
 	bus := &heardBus{}
 	store := &openOutbox{record: at(5)}
-	p := newTestPublisher(bus, store)
+	p := newTestPublisher(store)
 	store.while = func() {
 		store.while = func() {}
 		p.changed(at(5), place{})
@@ -200,12 +220,12 @@ func TestEverythingIsToldWhenTheQueueOverflows(t *testing.T) {
 // Who refuses faster than the broker takes it waits, until the queue is taken, the broker is gone, or the agent stops.
 func TestRefusalsWaitForRoom(t *testing.T) {
 	for name, let := range map[string]func(p *publisher, stop func()){
-		"taken":   func(p *publisher, _ func()) { p.step(&window{ctx: t.Context(), bus: p.bus}, false) },
+		"taken":   func(p *publisher, _ func()) { p.step(&window{ctx: t.Context(), bus: &heardBus{}}, false) },
 		"gone":    func(p *publisher, _ func()) { p.connected(false) },
 		"stopped": func(_ *publisher, stop func()) { stop() },
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			p := newTestPublisher(&heardBus{}, &openOutbox{while: func() {}})
+			p := newTestPublisher(&openOutbox{while: func() {}})
 			p.up = true
 			for range publishQueue/2 - 1 {
 				p.reject(mqtt.Reject{})
@@ -240,7 +260,7 @@ func TestNoStatusGoesBackWhenAskedAgain(t *testing.T) {
 	}
 	bus := &heardBus{}
 	store := &openOutbox{record: at(6)}
-	p := newTestPublisher(bus, store)
+	p := newTestPublisher(store)
 	p.up = true
 	store.while = func() {
 		for revision := uint64(5); revision <= 7; revision++ {
@@ -263,7 +283,7 @@ func TestNoStatusGoesBackWhenAskedAgain(t *testing.T) {
 func TestARejectOutlivesAConnect(t *testing.T) {
 	t.Parallel()
 	bus := &heardBus{}
-	p := newTestPublisher(bus, &openOutbox{while: func() {}})
+	p := newTestPublisher(&openOutbox{while: func() {}})
 	p.connected(true)
 	p.reject(mqtt.Reject{Topic: "p/terminals/T/orders", Reason: &mqtt.Reason{Code: "retainedRequest"}})
 	p.pruned(outbox.Request{ID: "gone", Terminal: "T"})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tillpost/api"
@@ -15,8 +16,6 @@ const (
 	detailsPerRound = 50
 	// baselineEvery renews the list of orders that are surely not ours, while nothing is in doubt.
 	baselineEvery = time.Hour
-	// askAgainEvery is how often an operation that is not ours is asked for again.
-	askAgainEvery = 10 * time.Minute
 	// askAgainSoon is how often one is asked for of which that is not established yet.
 	askAgainSoon = 30 * time.Second
 	// examinedMost bounds what is remembered of orders that were looked into or listed.
@@ -39,43 +38,60 @@ const (
 
 // findings is the answer to one search.
 type findings struct {
-	verdict    verdict
-	orderUUID  string
-	status     api.PaymentState
-	retryAfter time.Duration
-	seen       outbox.Seen // Broken is for the taker to fill in, by begun
-	begun      time.Time
+	Verdict    verdict
+	OrderUUID  string             // of the order that was found
+	Status     outbox.OrderStatus // and what the list says of it
+	RetryAfter time.Duration      // what the API asks for, 0 for nothing
+	Seen       outbox.Seen        // Broken is for the taker to fill in, by Begun
+	Begun      time.Time
 }
 
 // searchJob asks for the order that bears one of a request's marks, by calls that began after a moment.
 type searchJob struct {
-	request outbox.Request
-	since   outbox.Instant
-	done    func(findings)
+	Request outbox.Request
+	Since   outbox.Instant
+	Done    func(findings) // is called on the reconciler's goroutine
+}
+
+// reconcilerOptions are what a reconciler needs; all of it is required, but for Path.
+type reconcilerOptions struct {
+	API      *api.Client
+	Store    Outbox
+	Problems *problems
+	Rights   *rights
+	Lags     *lags
+	Clock    Clock
+	Log      *slog.Logger
+	// Path is where the baseline is kept; "": nowhere.
+	Path string
+}
+
+// reports are what a reconciler finds without being asked, and who is told of it. They are called on its goroutine.
+type searchReports struct {
+	// Stray takes an order that bears a mark of a request that asked for no search.
+	Stray func(mark, orderUUID string, status outbox.OrderStatus)
+	// Gained takes orders that the list has and the baseline had not, and that no request holds.
+	Gained func(ctx context.Context, orderUUIDs []string)
+	// Surveyed is called once it is known whether the API shows marks of this outbox that it does not know, as far as that
+	// could be read.
+	Surveyed func()
 }
 
 // reconciler looks for marks in the API's order list and details. One list serves every search that it is young enough for.
 type reconciler struct {
 	api      *api.Client
-	owned    func(orderUUID string) bool // some request of ours holds it
-	evidence *evidence                   // orders that a list has to show
+	store    Outbox
+	problems *problems
+	evidence *evidence // orders that a list has to show
 	rights   *rights
 	lags     *lags
-	// lag is the list's, as it counts for those that wait for it.
-	lag func() time.Duration
-	// stray is told of an order that bears a mark of a request that asked for no search.
-	stray func(mark, orderUUID string, status api.PaymentState)
-	// gained is told of orders that the list has and the baseline had not, and that no request holds.
-	gained func(ctx context.Context, orderUUIDs []string)
-	clock  Clock
-	quiet  func() bool // nothing is sent or in doubt, so a baseline may be taken
+	clock    Clock
+	log      *slog.Logger
+	path     string
 	// empty: the outbox was made just now, so that no order can bear a mark of it.
 	empty bool
-	// surveyed is called once it is known whether the API shows marks of this outbox that it does not know, as far as that
-	// could be read.
-	surveyed func()
-	log      *slog.Logger
-	path     string // where the baseline is kept; "": nowhere
+	// soughtUntil: until then (Unix ns) the marks of ended requests are looked for.
+	soughtUntil atomic.Int64
 
 	mu       sync.Mutex
 	jobs     []searchJob
@@ -83,6 +99,7 @@ type reconciler struct {
 	wake     chan struct{}
 
 	// Owned by run; the baseline is written under mu, for who reads it from elsewhere.
+	reports  searchReports
 	baseline *baseline
 	// recent is when a list first showed an order that is not in the baseline.
 	recent   map[uint64]outbox.Instant
@@ -95,15 +112,17 @@ type reconciler struct {
 	nextTry    time.Time // of details that may be ours to read
 }
 
-func newReconciler(client *api.Client, log *slog.Logger) *reconciler {
+func newReconciler(o reconcilerOptions) *reconciler {
 	return &reconciler{
-		api: client, log: log, wake: make(chan struct{}, 1), evidence: &evidence{},
+		api: o.API, store: o.Store, problems: o.Problems, rights: o.Rights, lags: o.Lags, clock: o.Clock, log: o.Log, path: o.Path,
+		empty: o.Store.Recovery().Created, wake: make(chan struct{}, 1), evidence: &evidence{},
 		recent: map[uint64]outbox.Instant{}, examined: map[uint64]examined{},
 	}
 }
 
-// search queues a job; done is called on the reconciler's goroutine.
+// search queues a job.
 func (c *reconciler) search(j searchJob) {
+	c.sought(j.Request)
 	c.mu.Lock()
 	c.jobs = append(c.jobs, j)
 	c.mu.Unlock()
@@ -117,7 +136,8 @@ func (c *reconciler) nudge() {
 	}
 }
 
-func (c *reconciler) run(ctx context.Context) {
+func (c *reconciler) run(ctx context.Context, r searchReports) {
+	c.reports = r
 	if c.path != "" {
 		kept, err := loadBaseline(c.path)
 		if err != nil {
@@ -174,10 +194,10 @@ func (c *reconciler) serve(ctx context.Context, jobs []searchJob) {
 func (c *reconciler) round(ctx context.Context, jobs []searchJob) {
 	l, reply := c.readList(ctx, jobs)
 	if l == nil {
-		f := findings{retryAfter: reply.RetryAfter}
+		f := findings{RetryAfter: reply.RetryAfter}
 		if c.rights.notOurs(lookupList) && (forbids(reply) || missing(reply)) {
 			now := c.clock.Now()
-			f = findings{verdict: searchForbidden, seen: outbox.Seen{Begun: now, Answered: now}, begun: time.Now()}
+			f = findings{Verdict: searchForbidden, Seen: outbox.Seen{Begun: now, Answered: now}, Begun: time.Now()}
 		}
 		answer(jobs, f)
 		return
@@ -187,7 +207,7 @@ func (c *reconciler) round(ctx context.Context, jobs []searchJob) {
 
 // renew takes a new baseline if nothing is on its way, and asks again for what is not ours.
 func (c *reconciler) renew(ctx context.Context) time.Duration {
-	if !c.quiet() || len(c.rest) > 0 {
+	if !c.idle() || len(c.rest) > 0 {
 		return time.Minute
 	}
 	l, _ := c.readList(ctx, nil)
@@ -257,6 +277,6 @@ func equal(a, b []uint64) bool {
 
 func answer(jobs []searchJob, f findings) {
 	for _, j := range jobs {
-		j.done(f)
+		j.Done(f)
 	}
 }

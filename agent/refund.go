@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"tillpost/api"
 	"tillpost/outbox"
 )
 
@@ -17,22 +16,11 @@ func (l *lane) submitRefund(r outbox.Request) {
 		l.post(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeInvalidRequest, Message: "the refund can't be forwarded: " + err.Error()}})
 		return
 	}
-	approving := r.Kind == outbox.KindApproval || r.Refund.Approving
 	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
-		var final bool
-		var reply api.Reply
 		begun := time.Now()
-		if approving {
-			reply = l.api.RequestApproval(ctx, conn, r.OrderUUID, body)
-		} else {
-			final, reply = l.api.Refund(ctx, conn, r.OrderUUID, body)
-		}
-		if reply.Outcome == api.OutcomeBusy {
-			l.metrics.TerminalBusy(l.terminal)
-		}
-		e := l.eventOf(ctx, reply)
-		if reply.Outcome == api.OutcomeAccepted {
-			e.Type, e.Final = outbox.Accepted, final
+		e := l.gateway.submit(ctx, conn, r, body)
+		l.countBusyAnswer(e)
+		if e.Type == outbox.Accepted {
 			l.do(func() { l.look(r.Seq).word = wordOf(begun) })
 		}
 		return e
@@ -42,16 +30,8 @@ func (l *lane) submitRefund(r outbox.Request) {
 // queryRefund asks how a refund stands: the order's refund status, which does not say of which refund it is, and its books.
 func (l *lane) queryRefund(r outbox.Request) {
 	l.call(r, outbox.Query, r.OrderUUID, func(ctx context.Context) outbox.Event {
-		return l.statementEvent(ctx, r.OrderUUID)
+		return l.gateway.statementEvent(ctx, r.OrderUUID)
 	})
-}
-
-func (l *lane) statementEvent(ctx context.Context, orderUUID string) outbox.Event {
-	s := l.readStatement(ctx, orderUUID)
-	if s.failed.Type != 0 {
-		return s.failed
-	}
-	return outbox.Event{Type: outbox.BooksSeen, Books: s.books}
 }
 
 // searchRefund reads the books of the order that a refund pays back: before it is sent, while nobody knows whether it was,
@@ -62,7 +42,7 @@ func (l *lane) searchRefund(r outbox.Request) {
 		return
 	}
 	l.begin(key, r, func(ctx context.Context) func() {
-		s := l.readStatement(ctx, r.OrderUUID)
+		s := l.gateway.statement(ctx, r.OrderUUID)
 		return func() { l.statementRead(r, s) }
 	})
 }
@@ -90,14 +70,10 @@ func (l *lane) statementRead(asked outbox.Request, s statement) {
 	case !queued || s.failed.Type == outbox.Ambiguous:
 		l.apply(r.Seq, s.failed)
 	default:
-		retry := max(s.failed.RetryAfter, statementAgain)
-		l.waits(r, s.code, retry)
-		l.wakeAt(r.Seq, outbox.TimerRetry, retry, false)
+		l.waits(r, s.code, s.retry)
+		l.wakeAt(r.Seq, outbox.TimerRetry, s.retry, false)
 	}
 }
-
-// statementAgain is how soon books are asked for again that could not be asked for.
-const statementAgain = 2 * time.Second
 
 // measureBooks takes how long it took the books to show a refund that the API took.
 func (l *lane) measureBooks(r outbox.Request, e outbox.Event) {

@@ -20,6 +20,9 @@ const (
 	refusedForLong = 24 * time.Hour   // a 403 of what has answered before
 )
 
+// askAgainEvery is how often an operation that is not ours is asked for again.
+const askAgainEvery = 10 * time.Minute
+
 // rightsBlob is where it is kept what has answered.
 const rightsBlob = "lookups"
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"tillpost/api"
 	"tillpost/outbox"
 )
 
@@ -128,7 +127,7 @@ func (l *lane) verifyAdoption(r, t outbox.Request) {
 		return
 	}
 	l.begin(key, r, func(ctx context.Context) func() {
-		verdict := l.adoptable(ctx, r.OrderUUID, t)
+		verdict := l.gateway.adoptable(ctx, r.OrderUUID, t)
 		return func() {
 			if verdict.Type != outbox.Found {
 				l.apply(r.Seq, verdict)
@@ -137,64 +136,6 @@ func (l *lane) verifyAdoption(r, t outbox.Request) {
 			l.resolve(r, t, outbox.Event{Status: verdict.Status})
 		}
 	})
-}
-
-// adoptable is Found for an order that may be adopted, else the event for the resolution: refused, or it waits while the
-// order can't be read. Where details are not ours, a payment status that is not 404 is enough.
-func (l *lane) adoptable(ctx context.Context, orderUUID string, t outbox.Request) outbox.Event {
-	details, reply := l.api.OrderDetails(ctx, orderUUID)
-	l.rights.saw(ctx, lookupDetails, reply)
-	switch {
-	case reply.Outcome == api.OutcomeAccepted:
-		return l.fits(details, t)
-	case reply.Outcome == api.OutcomeNotFound:
-		return outbox.Event{Type: outbox.Refused, Reason: reasonFrom(reply)}
-	case !l.rights.notOurs(lookupDetails) || !forbids(reply) && !missing(reply):
-		return outbox.Event{Type: outbox.Unavailable, RetryAfter: max(reply.RetryAfter, statementAgain)}
-	}
-	status, reply := l.api.PaymentStatus(ctx, orderUUID)
-	switch reply.Outcome {
-	case api.OutcomeAccepted:
-		return adopted(statusSeen(status.State))
-	case api.OutcomeNotFound:
-		return outbox.Event{Type: outbox.Refused, Reason: reasonFrom(reply)}
-	}
-	return outbox.Event{Type: outbox.Unavailable, RetryAfter: max(reply.RetryAfter, statementAgain)}
-}
-
-// fits holds the details of an order that a person named against the request that is to adopt it.
-func (l *lane) fits(details api.OrderDetails, t outbox.Request) outbox.Event {
-	ore, known := amountOf(details)
-	switch other, marked := l.markedBy(details.References(), t); {
-	case marked:
-		return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeOrderUUIDTaken, Message: "that order was placed for request " + other.ID}}
-	case !known:
-		return outbox.Event{Type: outbox.Unavailable, RetryAfter: statementAgain}
-	case ore != t.AmountOre:
-		return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeAmountMismatch, Message: "that order is of another amount"}}
-	}
-	return adopted(statusSeen(details.State()))
-}
-
-// adopted is the find of an order that may be adopted. That it is paid ends the request at once; any other end is asked for
-// again, in words that tell a declined payment from a cancelled order.
-func adopted(s outbox.OrderStatus) outbox.Event {
-	if s != outbox.StatusPaid {
-		s = outbox.StatusPending
-	}
-	return outbox.Event{Type: outbox.Found, Status: s}
-}
-
-// markedBy finds another request of ours whose mark stands in an order's references: a person who takes that order for
-// this one has read the wrong line, and the other would be sent again.
-func (l *lane) markedBy(references string, t outbox.Request) (outbox.Request, bool) {
-	for _, mark := range outbox.FindMarks(references) {
-		seq, _ := outbox.MarkSeq(mark)
-		if other, err := l.store.Get(seq); err == nil && other.Seq != t.Seq && other.Bears(mark) {
-			return other, true
-		}
-	}
-	return outbox.Request{}, false
 }
 
 // prepareResubmit waits until doubt_check has passed since the last byte, and looks once more before anything is sent
@@ -218,13 +159,13 @@ func (l *lane) prepareResubmit(r, t outbox.Request) {
 	}
 	if t.Kind != outbox.KindOrder {
 		l.begin(key, r, func(ctx context.Context) func() {
-			s := l.readStatement(ctx, t.OrderUUID)
+			s := l.gateway.statement(ctx, t.OrderUUID)
 			return func() { l.resubmitRefund(r, t, s) }
 		})
 		return
 	}
 	l.calls[key] = &underway{entered: r.Entered}
-	l.reconciler.search(searchJob{request: t, since: l.clock.Now(), done: func(f findings) {
+	l.reconciler.search(searchJob{Request: t, Since: l.clock.Now(), Done: func(f findings) {
 		l.do(func() { l.ended(key, func() { l.resubmitOrder(r, t, f) }) })
 	}})
 }
@@ -236,24 +177,24 @@ func unjudged() outbox.Event {
 }
 
 func (l *lane) resubmitOrder(r, t outbox.Request, f findings) {
-	f.seen.Broken = l.health.failedSince(f.begun)
-	switch f.verdict {
+	f.Seen.Broken = l.health.failedSince(f.Begun)
+	switch f.Verdict {
 	case searchFound:
-		l.apply(t.Seq, outbox.Event{Type: outbox.Found, OrderUUID: f.orderUUID, Status: statusSeen(f.status)})
-		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the order was found at the API: it is "+f.orderUUID)
+		l.apply(t.Seq, outbox.Event{Type: outbox.Found, OrderUUID: f.OrderUUID, Status: f.Status})
+		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the order was found at the API: it is "+f.OrderUUID)
 	case searchClear:
-		l.resolve(r, t, outbox.Event{Search: outbox.SearchClear, Seen: f.seen})
+		l.resolve(r, t, outbox.Event{Search: outbox.SearchClear, Seen: f.Seen})
 	case searchForbidden:
-		l.resolve(r, t, outbox.Event{Search: outbox.SearchForbidden, Seen: f.seen})
+		l.resolve(r, t, outbox.Event{Search: outbox.SearchForbidden, Seen: f.Seen})
 	default:
-		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.retryAfter})
+		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.RetryAfter})
 	}
 }
 
 // resubmitRefund has the books judged first: what they show to be done is not sent again.
 func (l *lane) resubmitRefund(r, t outbox.Request, s statement) {
 	if s.failed.Type != 0 {
-		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: max(s.failed.RetryAfter, statementAgain)})
+		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: s.retry})
 		return
 	}
 	l.apply(t.Seq, outbox.Event{Type: outbox.BooksSeen, Books: s.books})

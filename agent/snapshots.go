@@ -28,7 +28,7 @@ func (a *Agent) snapshots(ctx context.Context) {
 		if a.store.Stats().Commits == last {
 			continue
 		}
-		for n := 0; n < snapshotQuiet && !a.lanes.quiet(); n++ {
+		for n := 0; n < snapshotQuiet && !a.reconciler.idle(); n++ {
 			if !sleep(ctx, time.Minute) {
 				return
 			}

@@ -14,29 +14,31 @@ type statement struct {
 	begun time.Time
 	// failed is the event that says so where nothing was read; zero else.
 	failed outbox.Event
-	code   string // why it waits then
+	// code is why it waits then, and retry how soon it may be asked for again.
+	code  string
+	retry time.Duration
 }
 
-// readStatement reads an order's details and refund status. What is not ours to read is not known, and that is said; what
+// statement reads an order's details and refund status. What is not ours to read is not known, and that is said; what
 // merely could not be read makes it fail.
-func (l *lane) readStatement(ctx context.Context, uuid string) statement {
+func (g *gateway) statement(ctx context.Context, uuid string) statement {
 	s := statement{begun: time.Now()}
-	begun := l.clock.Now()
-	details, reply := l.api.OrderDetails(ctx, uuid)
-	l.rights.sawDetails(ctx, details, reply)
+	begun := g.clock.Now()
+	details, reply := g.api.OrderDetails(ctx, uuid)
+	g.rights.sawDetails(ctx, details, reply)
 	switch {
 	case reply.Outcome == api.OutcomeAccepted:
 		s.books = booksOf(details)
-		if !s.books.Readable && !l.rights.notOurs(lookupHistory) {
+		if !s.books.Readable && !g.rights.notOurs(lookupHistory) {
 			return s.fails(reply)
 		}
 		s.books.NotOurs = !s.books.Readable
-	case l.rights.notOurs(lookupDetails) && (forbids(reply) || missing(reply)):
+	case g.rights.notOurs(lookupDetails) && (forbids(reply) || missing(reply)):
 		s.books.NotOurs = true
 	default:
 		return s.fails(reply)
 	}
-	status, reply := l.api.RefundStatus(ctx, uuid)
+	status, reply := g.api.RefundStatus(ctx, uuid)
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
 		s.books.Status, s.books.StatusRead = refundSeen(status.State), true
@@ -46,7 +48,7 @@ func (l *lane) readStatement(ctx context.Context, uuid string) statement {
 	default:
 		return s.fails(reply)
 	}
-	s.books.Seen = outbox.Seen{Begun: begun, Answered: l.clock.Now(), Broken: l.health.failedSince(s.begun)}
+	s.books.Seen = outbox.Seen{Begun: begun, Answered: g.clock.Now(), Broken: g.health.failedSince(s.begun)}
 	return s
 }
 
@@ -56,7 +58,7 @@ func (s statement) fails(reply api.Reply) statement {
 	if t, held := heldBack(reply.Outcome); held {
 		e.Type = t
 	}
-	return statement{begun: s.begun, failed: e, code: waitingCode(reply)}
+	return statement{begun: s.begun, failed: e, code: waitingCode(reply), retry: max(reply.RetryAfter, statementAgain)}
 }
 
 func waitingCode(reply api.Reply) string {
@@ -72,23 +74,13 @@ func waitingCode(reply api.Reply) string {
 	}
 }
 
-func booksOf(d api.OrderDetails) outbox.Books {
-	b := outbox.Books{Detailed: true, Readable: d.Payment.Known}
-	b.TotalOre, _ = amountOf(d)
-	if ore, ok := d.Payment.Refunded.Minor(); ok {
-		b.RefundedOre = abs(ore)
+func (g *gateway) statementEvent(ctx context.Context, orderUUID string) outbox.Event {
+	s := g.statement(ctx, orderUUID)
+	if s.failed.Type != 0 {
+		return s.failed
 	}
-	for _, e := range d.Payment.Refunds {
-		ore, ok := e.Amount.Minor()
-		b.Readable = b.Readable && ok
-		b.Entries = append(b.Entries, outbox.BookEntry{Ore: abs(ore), Done: e.IsRefunded})
-	}
-	for _, p := range d.Products {
-		ore, _ := p.Amount.MinorUp() // what is paid back has no fractions; the API judges the last one
-		b.Products = append(b.Products, outbox.BookProduct{ID: p.ID, ProductID: p.ProductID, Ore: ore})
-	}
-	return b
+	return outbox.Event{Type: outbox.BooksSeen, Books: s.books}
 }
 
-// abs is what an amount comes to, whichever way a history writes what went back.
-func abs(ore int64) int64 { return max(ore, -ore) }
+// statementAgain is how soon books are asked for again that could not be asked for.
+const statementAgain = 2 * time.Second

@@ -30,7 +30,7 @@ func testReadAsPublished(t *testing.T, room int) {
 	w := newReaderWorld(t, room, func(o outbox.Options) Outbox { return outboxtest.Open(t, o) })
 	ctx, cancel := context.WithCancel(t.Context())
 	var publishing, lanes, readers sync.WaitGroup
-	publishing.Go(func() { w.p.run(ctx) })
+	publishing.Go(func() { w.p.run(ctx, w.bus, noSource()) })
 	w.p.connected(true)
 	for i := range 4 {
 		terminal := fmt.Sprint("T", i)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -52,18 +51,15 @@ type readerWorld struct {
 // newReaderWorld has room for so many statuses in memory.
 func newReaderWorld(t *testing.T, room int, open func(outbox.Options) Outbox) *readerWorld {
 	w := &readerWorld{T: t, bus: &retainingBus{last: map[string]string{}}}
-	w.p = newPublisher(mqtt.Topics{Prefix: "p"}, nil, slog.New(slog.DiscardHandler), newEndings(NewSystemClock(), day))
-	w.p.bus, w.p.kept = w.bus, newKept()
-	w.p.kept.room = room
-	w.p.agentState = func() (s mqtt.AgentState) { return s }
-	w.p.terminals = func() []mqtt.TerminalInfo { return nil }
-	w.p.displays = func() []mqtt.Display { return nil }
 	w.store = open(outbox.Options{Policy: outboxtest.Policy, Committed: func(changes []outbox.Change) {
 		for _, c := range changes {
 			w.p.changed(c.Request, place{c.Position, c.Behind})
 		}
 	}})
-	w.p.store = w.store
+	o := testOptions(w.store)
+	o.Embedded = true
+	w.p = newPublisher(o)
+	w.p.source, w.p.kept.room = noSource(), room
 	w.statuses = &keptStatuses{p: w.p}
 	return w
 }
@@ -197,6 +193,8 @@ type memOutbox struct {
 	broken atomic.Bool
 	reads  int
 }
+
+func (m *memOutbox) GetBlob(string) ([]byte, error) { return nil, outbox.ErrNotFound }
 
 func (m *memOutbox) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, error) {
 	return m.mem.Add(ctx, rs...)

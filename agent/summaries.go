@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"encoding/json"
-	"strings"
 	"time"
 
 	"tillpost/api"
@@ -16,7 +15,6 @@ const (
 	terminalsEvery = 10 * time.Minute
 	// terminalsAgain is how soon the list is asked for again while none was had since the start.
 	terminalsAgain = 5 * time.Second
-	clockEvery     = 5 * time.Second
 	pruneEvery     = time.Hour
 	pruneBatch     = 500
 )
@@ -48,34 +46,22 @@ func (a *Agent) will() []byte {
 
 func (a *Agent) problemsChanged() {
 	a.publish.touch(summaryAgent)
-	if a.lanes != nil {
-		a.lanes.each(func(l *lane) { l.do(func() { l.show(outbox.Request{}) }) })
-	}
+	a.lanes.show()
 }
 
 func (a *Agent) terminalInfos() []mqtt.TerminalInfo {
 	infos := []mqtt.TerminalInfo{}
-	for _, t := range a.lanes.directory.list() {
+	for _, t := range a.directory.list() {
 		infos = append(infos, a.terminalInfo(t))
 	}
 	return infos
 }
 
 func (a *Agent) terminalInfo(t api.Terminal) mqtt.TerminalInfo {
-	q := a.lanes.queue(a.store.Lane(t.UUID), a.clock.Now())
+	q := a.lanes.queueOf(t.UUID)
 	return mqtt.TerminalInfo{
-		UUID: t.UUID, Name: t.Name, Active: t.Active, QueueLength: q.Length, Lane: string(q.Lane), Paused: a.lanes.pauses.of(t.UUID),
+		UUID: t.UUID, Name: t.Name, Active: t.Active, QueueLength: q.Length, Lane: string(q.Lane), Paused: a.pauses.of(t.UUID),
 	}
-}
-
-func (a *Agent) displays() []mqtt.Display {
-	var all []mqtt.Display
-	a.lanes.each(func(l *lane) {
-		if d, ok := l.displayed(); ok {
-			all = append(all, d)
-		}
-	})
-	return all
 }
 
 // refreshTerminals asks the API for its terminals, or, where no organisation is configured, for anything at all.
@@ -84,7 +70,7 @@ func (a *Agent) refreshTerminals(ctx context.Context) api.Outcome {
 		return a.api.OrderStatuses(ctx, "SENT", func(api.OrderStatus) error { return nil }).Outcome
 	}
 	list, reply := a.api.ListTerminals(ctx)
-	a.unlisted.tell(a.log, reply)
+	a.unlisted.tell(reply)
 	if forbids(reply) {
 		a.health.refused()
 	}
@@ -96,32 +82,15 @@ func (a *Agent) refreshTerminals(ctx context.Context) api.Outcome {
 }
 
 func (a *Agent) terminalsListed(ctx context.Context, list []api.Terminal) {
-	if !a.sameAccount(ctx, list) {
-		return
+	if a.fence.sameAccount(ctx, list) && a.directory.update(ctx, list) {
+		a.showTerminals()
 	}
-	different := a.lanes.directory.update(list)
-	if lacking, news := a.lanes.directory.lacking(); news && len(lacking) > 0 {
-		a.log.Warn("the API does not have terminals that the configuration names; what is for them is refused", "terminals", strings.Join(lacking, " "))
-	}
-	if !different {
-		return
-	}
-	raw, err := json.Marshal(list)
-	if err == nil {
-		err = a.store.PutBlob(ctx, terminalsBlob, raw)
-	}
-	if err != nil && ctx.Err() == nil {
-		a.log.Warn("the terminal list could not be kept on disk", "err", err)
-	}
-	a.log.Info("terminals", "count", len(list))
-	a.showTerminals()
 }
 
 // showTerminals has every terminal known by now told, with a display of its own.
 func (a *Agent) showTerminals() {
-	for _, t := range a.lanes.directory.list() {
-		l := a.lanes.lane(t.UUID)
-		l.do(func() { l.show(outbox.Request{}) })
+	for _, t := range a.directory.list() {
+		a.lanes.show(t.UUID)
 	}
 	a.publish.touch(summaryTerminals)
 }
@@ -131,95 +100,14 @@ func (a *Agent) followTerminals(ctx context.Context) {
 	a.showTerminals()
 	for {
 		wait := terminalsEvery
-		if a.refreshTerminals(ctx) != api.OutcomeAccepted && !a.lanes.directory.fresh() || a.gate.isShut(gateWrongAccount) {
+		if a.refreshTerminals(ctx) != api.OutcomeAccepted && !a.directory.fresh() || a.gate.isShut(gateWrongAccount) {
 			wait = terminalsAgain
 		}
-		a.listing.end()
+		a.fence.listed()
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(wait):
-		}
-	}
-}
-
-// followClock tells what is known of the clock, and wakes what waited for it.
-func (a *Agent) followClock(ctx context.Context) {
-	tick := time.NewTicker(clockEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			a.clockChanged()
-			if !a.clock.Now().Known {
-				a.problems.raise(ProblemClockUnknown, "", "the clock is not known to be right: nothing expires, and what can't be aged waits; it is set by NTP or by the API's first reply", time.Now())
-			}
-		}
-	}
-}
-
-// clockChanged looks whether the clock is known by now.
-func (a *Agent) clockChanged() {
-	known := a.clock.Now().Known
-	a.metrics.ClockSynchronized(known)
-	if skew, ok := a.clock.Skew(); ok {
-		a.metrics.ClockSkew(skew)
-	}
-	if was := a.clockKnown.Swap(known); known && !was {
-		a.problems.clear(ProblemClockUnknown, "")
-		a.lanes.kickAll()
-	}
-}
-
-// clearEvery bounds how much later than its time a status is cleared.
-const clearEvery = 10 * time.Second
-
-// clearStatuses clears the retained statuses of what ended longer ago than mqtt.status_retention, and keeps on disk how
-// far that goes, once an hour and at the end.
-func (a *Agent) clearStatuses(ctx context.Context) {
-	look, keep := time.NewTicker(clearEvery), time.NewTicker(pruneEvery)
-	defer look.Stop()
-	defer keep.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			a.keepEndingsAtLast(ctx)
-			return
-		case <-keep.C:
-			a.keepEndings(ctx)
-		case <-look.C:
-			if a.publish.endingsLowered() {
-				a.keepEndings(ctx)
-			}
-			a.clearDue(ctx)
-		}
-	}
-}
-
-func (a *Agent) clearDue(ctx context.Context) {
-	for more := true; more && ctx.Err() == nil; {
-		var err error
-		if more, err = a.publish.clearDue(); err != nil {
-			a.log.Error("requests that have ended could not be read to clear their statuses", "err", err)
-			return
-		}
-	}
-}
-
-// keepEndingsAtLast is keepEndings at the end of a process.
-func (a *Agent) keepEndingsAtLast(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
-	defer cancel()
-	a.keepEndings(ctx)
-}
-
-// keepEndings writes down how far what was cleared goes. What is not written is found anew at the next start.
-func (a *Agent) keepEndings(ctx context.Context) {
-	if raw := a.publish.endingsToKeep(); raw != nil {
-		if err := a.store.PutBlob(ctx, endingsBlob, raw); err != nil && ctx.Err() == nil {
-			a.log.Warn("how far the retained statuses are cleared could not be kept on disk", "err", err)
 		}
 	}
 }
@@ -262,8 +150,8 @@ func (a *Agent) pruneSome(ctx context.Context) int {
 	return len(gone)
 }
 
-func (a *Agent) openBus() error {
-	handlers := mqtt.Handlers{Deliver: a.intake.deliver, Up: a.busUp, Down: a.busDown, Agent: a.agentHeard, Status: a.statusHeard}
+func (a *Agent) openBus() (mqtt.Bus, error) {
+	handlers := mqtt.Handlers{Deliver: a.intake.deliver, Up: a.busUp, Down: a.busDown, Agent: a.fence.agentHeard, Status: a.fence.statusHeard}
 	open := a.opts.Bus
 	switch {
 	case open != nil:
@@ -272,15 +160,7 @@ func (a *Agent) openBus() error {
 	default:
 		open = a.externalBroker
 	}
-	bus, err := open(a.topics, a.will, handlers)
-	if err != nil {
-		return err
-	}
-	a.bus, a.publish.bus = bus, bus
-	if r, ok := bus.(mqtt.Recaller); ok {
-		a.intake.forgotten.recall, a.intake.doubted = r.Recall, a.lanes.doubted
-	}
-	return nil
+	return open(a.topics, a.will, handlers)
 }
 
 func (a *Agent) externalBroker(topics mqtt.Topics, will func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error) {
@@ -298,8 +178,7 @@ func (a *Agent) busUp() {
 	a.metrics.MQTTConnected(true)
 	a.reach.sawBroker(true, nil)
 	a.intake.connected()
-	a.gate.open(gateReading) // the bus has read before it is up
-	a.lookedUp()
+	a.fence.connected()
 	a.log.Info("connected to the broker")
 	a.publish.connected(true)
 }
@@ -313,36 +192,34 @@ func (a *Agent) busDown(err error) {
 	}
 }
 
-func (a *Agent) openCallbacks() error {
+func (a *Agent) openCallbacks() (*callbacks, error) {
 	if a.cfg.Callback == nil {
-		return nil
+		return nil, nil
 	}
-	c := &callbacks{store: a.store, log: a.log, open: a.opts.ListenCallbacks, seen: map[uint64]time.Time{}}
-	c.keep, c.look = a.lanes.keepHint, a.lanes.hinted
-	if err := c.listen(a.cfg.Callback.Listen); err != nil {
-		return err
+	c := newCallbacks(a.store, a.lanes, a.log)
+	if err := c.listen(a.cfg.Callback.Listen, a.opts.ListenCallbacks); err != nil {
+		return nil, err
 	}
-	a.calls = c
-	a.lanes.compose.callbackURL = a.cfg.Callback.PublicURL
-	return nil
+	a.opened.push(c.close)
+	return c, nil
 }
 
-func (a *Agent) openWeb() error {
+func (a *Agent) openWeb() (*monitor.Server, error) {
 	if a.opts.NoHTTP {
-		return nil
+		return nil, nil
 	}
 	web, err := monitor.NewServer(monitor.ServerOptions{
 		Listen: a.cfg.HTTP.Listen, WebConfigFile: a.cfg.HTTP.WebConfigFile, Metrics: a.metrics, Ready: a.notReady, Logger: a.log,
 		Source: a, Events: a.board.events, Build: a.build(), Hosts: a.cfg.HTTP.Hosts,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := web.Listen(); err != nil {
-		return err
+		return nil, err
 	}
-	a.web = web
-	return nil
+	a.opened.push(web.Close)
+	return web, nil
 }
 
 // notReady says why the agent can't do its work. The API's absence is a problem, not unreadiness: requests are kept.

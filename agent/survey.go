@@ -18,7 +18,7 @@ const (
 // than the one that made them. Nothing that can't be read holds the start up; it is looked for as soon as it can be. survey
 // returns when the baseline is to be renewed.
 func (c *reconciler) survey(ctx context.Context) time.Duration {
-	defer c.surveyed()
+	defer c.reports.Surveyed()
 	if c.empty {
 		return 0
 	}
@@ -38,7 +38,7 @@ func (c *reconciler) renewAfter(l *listing) time.Duration {
 	switch {
 	case len(c.rest) > 0:
 		return time.Minute
-	case c.quiet():
+	case c.idle():
 		c.renewed(l)
 	}
 	return baselineEvery
@@ -80,7 +80,7 @@ func (c *reconciler) lookBehind(ctx context.Context) {
 	}
 	one := c.rest[0]
 	c.rest = c.rest[1:]
-	if !c.owned(one.uuid) {
+	if !c.owns(one.uuid) {
 		c.strays(ctx, &listing{}, one, &look{unread: map[uint64]bool{}})
 	}
 }

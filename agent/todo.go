@@ -47,7 +47,7 @@ func (a *Agent) watchStanding() {
 	})
 	a.metrics.WatchTerminals(func() map[string]string {
 		names := map[string]string{}
-		for _, t := range a.lanes.directory.list() {
+		for _, t := range a.directory.list() {
 			names[t.UUID] = t.Name
 		}
 		return names

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"tillpost/mqtt"
-	"tillpost/outbox"
 )
 
 const (
@@ -80,12 +79,12 @@ type lookout struct {
 }
 
 // agentHeard takes what stands on the agent's topic, or is said there.
-func (a *Agent) agentHeard(payload []byte, retained bool) {
+func (f *fence) agentHeard(payload []byte, retained bool) {
 	var h heard
 	if json.Unmarshal(payload, &h) != nil {
 		return
 	}
-	o := &a.lookout
+	o := &f.lookout
 	o.mu.Lock()
 	found := o.witness.hear(h, retained)
 	o.quiet = false
@@ -93,12 +92,12 @@ func (a *Agent) agentHeard(payload []byte, retained bool) {
 	up, told, mine := o.up, o.witness.told, o.witness.mine
 	o.mu.Unlock()
 	if retained && h.Instance == mine.Instance && !h.same(mine) {
-		a.settledHeard(h.SettledThrough)
+		f.settledHeard(h.SettledThrough)
 	}
 	if told && found == findNothing {
 		// Whoever begins from now on finds our word, and whoever began before us has lost the connection before its own
 		// word stood: of several that start at once, one goes on.
-		a.gate.open(gateUnheard)
+		f.gate.open(gateUnheard)
 	}
 	switch found {
 	case findNothing:
@@ -106,19 +105,19 @@ func (a *Agent) agentHeard(payload []byte, retained bool) {
 		if up {
 			o.hold(lookAgain)
 		}
-		a.log.Warn("another agent may be at work under our topic prefix; nothing is sent until that is clear", "instance", h.Instance, "generation", h.Generation, "state", h.State)
+		f.log.Warn("another agent may be at work under our topic prefix; nothing is sent until that is clear", "instance", h.Instance, "generation", h.Generation, "state", h.State)
 	case findOlderCopy:
-		a.distrust(h)
+		f.distrust(h)
 	case findAnotherAgent:
-		a.guard.notice(a.lanes.ctx, notice{Code: ProblemAnotherAgent, Message: fmt.Sprintf(
+		f.guard.notice(f.ctx, notice{Code: ProblemAnotherAgent, Message: fmt.Sprintf(
 			"another agent (outbox %s, generation %d, started %s) is at work on our client id or under our topic prefix; stop one of the two",
 			h.Instance, h.Generation, h.Since) + acceptHint})
 	}
 }
 
 // lookedUp ends the waiting for the broker's word, once it is connected.
-func (a *Agent) lookedUp() {
-	o := &a.lookout
+func (f *fence) lookedUp() {
+	o := &f.lookout
 	o.mu.Lock()
 	first := !o.up
 	o.up = true
@@ -130,73 +129,60 @@ func (a *Agent) lookedUp() {
 		o.hold(lookFirst)
 	case quiet:
 		o.hold(lookQuiet)
-		time.AfterFunc(lookDeaf, a.deaf)
+		time.AfterFunc(lookDeaf, f.deaf)
 	default:
 		o.end()
 	}
 }
 
 // deaf goes on without our own word where the broker has not let us read anything.
-func (a *Agent) deaf() {
-	o := &a.lookout
+func (f *fence) deaf() {
+	o := &f.lookout
 	o.mu.Lock()
 	quiet := o.quiet
 	o.mu.Unlock()
 	switch {
-	case !quiet || a.lanes.ctx.Err() != nil:
-	case a.bus.Connected():
-		a.gate.open(gateUnheard)
+	case !quiet || f.ctx.Err() != nil:
+	case f.reports.Connected():
+		f.gate.open(gateUnheard)
 	default:
-		time.AfterFunc(lookDeaf, a.deaf)
+		time.AfterFunc(lookDeaf, f.deaf)
 	}
 }
 
 // distrust takes word of a newer copy of our outbox: what is open here may have been sent there.
-func (a *Agent) distrust(h heard) {
+func (f *fence) distrust(h heard) {
 	n := notice{Code: ProblemRolledBack, Message: fmt.Sprintf(
 		"the broker holds word of this outbox at generation %d, this one is at %d: it is an older copy, or a second one; what was open in it is in doubt",
-		h.Generation, a.store.Identity().Generation) + acceptHint}
-	a.guard.notice(a.lanes.ctx, n)
-	a.doubtOpen(h.Generation)
-}
-
-// takeUpDoubts has every request in doubt looked into.
-func (ls *lanes) takeUpDoubts(ctx context.Context) {
-	err := ls.store.EachOpen(ctx, "", func(r outbox.Request) bool {
-		if r.State == outbox.StateInDoubt {
-			ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
-		}
-		return ctx.Err() == nil
-	})
-	if err != nil && ctx.Err() == nil {
-		ls.log.Error("the requests in doubt could not all be read", "err", err)
-	}
+		h.Generation, f.store.Identity().Generation) + acceptHint}
+	f.guard.notice(f.ctx, n)
+	f.doubtOpen(h.Generation)
 }
 
 const olderCopy = "the outbox is an older copy than the one that was in use here last, or was brought from elsewhere; what was open in it is in doubt"
 
 // tellRecovery tells what opening the outbox had to mend.
-func (a *Agent) tellRecovery() {
-	r := a.store.Recovery()
+func (f *fence) tellRecovery() {
+	r := f.store.Recovery()
 	if r.Compacted {
-		a.log.Info("the outbox was made smaller", "from", r.Before, "to", r.After)
+		f.log.Info("the outbox was made smaller", "from", r.Before, "to", r.After)
 	}
 	if r.RootLost {
-		a.log.Warn("one of the outbox's two root pages was unreadable, as after a power cut in the middle of a write; the last change may be missing", "in_doubt", r.InDoubt)
+		f.log.Warn("one of the outbox's two root pages was unreadable, as after a power cut in the middle of a write; the last change may be missing", "in_doubt", r.InDoubt)
 	}
 	switch {
 	case r.Created:
-		a.log.Info("a new, empty outbox was made", "path", a.cfg.Outbox.Path, "instance", a.store.Identity().Instance)
+		f.log.Info("a new, empty outbox was made", "path", f.path, "instance", f.store.Identity().Instance)
 	case r.Restored:
 		found := fmt.Sprintf("the outbox was restored from its last snapshot: %v", r.Cause)
 		if r.Quarantined != "" {
 			found += "; the damaged file is kept as " + r.Quarantined
 		}
 		found += fmt.Sprintf("; %s in doubt, and what was accepted after the snapshot is not known here; compare with Front Payment", requestsAre(r.InDoubt))
-		a.guard.notice(context.Background(), notice{Code: ProblemRestored, Message: found})
-		a.rolledBack("the outbox is older than what was in use")
-	case a.store.Identity().RolledBack:
-		a.rolledBack(olderCopy)
+		f.guard.notice(context.Background(), notice{Code: ProblemRestored, Message: found})
+		f.rolledBack("the outbox is older than what was in use")
+	case f.store.Identity().RolledBack:
+		f.rolledBack(olderCopy)
 	}
 }
 
@@ -207,6 +193,6 @@ func requestsAre(n int) string {
 	return fmt.Sprintf("%d requests are", n)
 }
 
-func (a *Agent) rolledBack(found string) {
-	a.guard.notice(context.Background(), notice{Code: ProblemRolledBack, Message: found + acceptHint})
+func (f *fence) rolledBack(found string) {
+	f.guard.notice(context.Background(), notice{Code: ProblemRolledBack, Message: found + acceptHint})
 }

@@ -10,13 +10,15 @@ import (
 // unlisted remembers why the terminals can't be listed, so that it is logged once: without a word, any terminal would be
 // taken and nobody knew why. It may be used by several goroutines at once.
 type unlisted struct {
+	log *slog.Logger
+
 	mu  sync.Mutex
 	why string
 }
 
 // tell logs a reply to the list of terminals, if it brings news. An API that can't be reached, or that refuses the token,
 // health tells of.
-func (u *unlisted) tell(log *slog.Logger, reply api.Reply) {
+func (u *unlisted) tell(reply api.Reply) {
 	why := ""
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
@@ -36,6 +38,6 @@ func (u *unlisted) tell(log *slog.Logger, reply api.Reply) {
 	u.why = why
 	u.mu.Unlock()
 	if why != was && why != "" {
-		log.Warn("the API does not list the terminals; the last list stands, and without one any terminal is taken. Is organization_uuid right?", "status", reply.HTTPStatus, "cause", why)
+		u.log.Warn("the API does not list the terminals; the last list stands, and without one any terminal is taken. Is organization_uuid right?", "status", reply.HTTPStatus, "cause", why)
 	}
 }

@@ -118,7 +118,7 @@ func (a *Agent) Terminals() []monitor.Terminal {
 // Displays implements monitor.Source.
 func (a *Agent) Displays() []monitor.Display {
 	list := []monitor.Display{}
-	for _, d := range a.displays() {
+	for _, d := range a.lanes.displays() {
 		list = append(list, monitor.Display{Terminal: d.TerminalUUID, View: d})
 	}
 	return list

@@ -1,0 +1,196 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+// gateway makes the calls to the API that serve one request, and says in the state machine's terms what came of each. Several
+// may be under way at once.
+type gateway struct {
+	api      *api.Client
+	store    Outbox
+	rights   *rights
+	health   *health
+	clock    Clock
+	instance string // of the outbox, for marks
+	seen     func(orderUUID string)
+	compose  composer
+	poller   *poller
+}
+
+// gatewayOptions are what a gateway needs; all of it is required, but for the defaults of an order.
+type gatewayOptions struct {
+	API    *api.Client
+	Store  Outbox
+	Rights *rights
+	Health *health
+	Clock  Clock
+	// Seen is called with an order whose payment status the API told.
+	Seen func(orderUUID string)
+
+	// Location is the store's, for the date of an order that has none.
+	Location *time.Location
+	// CustomerDetails and SendOrderBy are used where an order has none; nil: not set.
+	CustomerDetails, SendOrderBy json.RawMessage
+	// CallbackURL has the mark for its last path segment; "": callbacks are off.
+	CallbackURL string
+}
+
+func newGateway(o gatewayOptions) *gateway {
+	return &gateway{
+		api: o.API, store: o.Store, rights: o.Rights, health: o.Health, clock: o.Clock, instance: o.Store.Identity().Instance, seen: o.Seen, poller: newPoller(o.API),
+		compose: composer{location: o.Location, customerDetails: o.CustomerDetails, sendOrderBy: o.SendOrderBy, callbackURL: o.CallbackURL},
+	}
+}
+
+// dialAgain is how soon a connection is tried again where the API does not say when.
+const dialAgain = time.Second
+
+// dial readies a connection for one submission. Where that fails, retry is how soon it is worth another try.
+func (g *gateway) dial(ctx context.Context) (conn *api.Conn, retry time.Duration, err error) {
+	conn, err = g.api.Dial(ctx)
+	if err == nil {
+		return conn, 0, nil
+	}
+	if !errors.Is(err, api.ErrBreakerOpen) {
+		g.health.undialled(err)
+	}
+	var out *api.UnavailableError
+	if errors.As(err, &out) {
+		return nil, max(out.RetryAfter, 50*time.Millisecond), err
+	}
+	return nil, dialAgain, err
+}
+
+// submit makes the one call that creates, pays back, or asks for the approval to, on a connection that was dialled for it. Its
+// event is Accepted with the order's uuid, or with whether a refund is done already.
+func (g *gateway) submit(ctx context.Context, conn *api.Conn, r outbox.Request, body []byte) outbox.Event {
+	var (
+		orderUUID string
+		final     bool
+		reply     api.Reply
+	)
+	switch {
+	case r.Kind == outbox.KindOrder:
+		orderUUID, reply = g.api.CreateOrder(ctx, conn, body)
+	case r.Kind == outbox.KindApproval || r.Refund.Approving:
+		reply = g.api.RequestApproval(ctx, conn, r.OrderUUID, body)
+	default:
+		final, reply = g.api.Refund(ctx, conn, r.OrderUUID, body)
+	}
+	e := g.eventOf(ctx, reply)
+	if reply.Outcome == api.OutcomeAccepted {
+		e.Type, e.OrderUUID, e.Final = outbox.Accepted, orderUUID, final
+	}
+	return e
+}
+
+// cancel asks the API to cancel an order, or the refund of one. Its event is Done where the API agrees.
+func (g *gateway) cancel(ctx context.Context, orderUUID string, refund bool) outbox.Event {
+	what := api.CancelPayment
+	if refund {
+		what = api.CancelRefund
+	}
+	return g.done(ctx, g.api.Cancel(ctx, orderUUID, what))
+}
+
+// resend has an order shown on its terminal again. Its event is Done where the API agrees.
+func (g *gateway) resend(ctx context.Context, orderUUID string) outbox.Event {
+	return g.done(ctx, g.api.Resend(ctx, orderUUID))
+}
+
+func (g *gateway) done(ctx context.Context, reply api.Reply) outbox.Event {
+	e := g.eventOf(ctx, reply)
+	if reply.Outcome == api.OutcomeAccepted {
+		e.Type = outbox.Done
+	}
+	return e
+}
+
+// heldBack names the event of a call that the API did not look at: it could not be reached, or let nobody in.
+func heldBack(o api.Outcome) (t outbox.EventType, held bool) {
+	switch o {
+	case api.OutcomeRateLimited:
+		return outbox.RateLimited, true
+	case api.OutcomeUnauthorized:
+		return outbox.Unauthorized, true
+	case api.OutcomeUnavailable:
+		return outbox.Unavailable, true
+	}
+	return 0, false
+}
+
+// eventOf says in the state machine's terms what came of a call; an accepted one is for the caller to name.
+func (g *gateway) eventOf(ctx context.Context, reply api.Reply) outbox.Event {
+	e := outbox.Event{RetryAfter: reply.RetryAfter}
+	if t, held := heldBack(reply.Outcome); held {
+		e.Type = t
+		return e
+	}
+	switch reply.Outcome {
+	case api.OutcomeBusy:
+		e.Type = outbox.Busy
+	case api.OutcomeRefused, api.OutcomeNotFound:
+		e.Type, e.Reason = outbox.Refused, reasonFrom(reply)
+		if reply.HTTPStatus == 403 && g.listForbidden(ctx) {
+			g.health.refused()
+			e.Type, e.Reason = outbox.Unauthorized, nil
+		}
+	default:
+		e.Type = outbox.Ambiguous
+		if reply.HTTPStatus != 0 {
+			e.Reason = reasonFrom(reply)
+		}
+	}
+	return e
+}
+
+// listForbidden tells a token that lost its rights from one request that is not allowed.
+func (g *gateway) listForbidden(ctx context.Context) bool {
+	_, reply := g.api.ListTerminals(ctx)
+	return reply.Outcome == api.OutcomeUnauthorized || reply.HTTPStatus == 403
+}
+
+func reasonFrom(reply api.Reply) *outbox.Reason {
+	r := &outbox.Reason{Code: reply.Code, Message: reply.Message, HTTPStatus: reply.HTTPStatus}
+	if r.Code == "" {
+		r.Code = outbox.WaitAPIError
+	}
+	for _, e := range reply.Errors {
+		r.Errors = append(r.Errors, outbox.FieldError{Path: e.Path, Message: e.Message})
+	}
+	return r
+}
+
+// status asks for the payment or refund status of an order.
+func (g *gateway) status(ctx context.Context, orderUUID string, refund bool) outbox.Event {
+	e := outbox.Event{Type: outbox.StatusSeen, OrderUUID: orderUUID}
+	var reply api.Reply
+	if refund {
+		var refund api.RefundStatus
+		refund, reply = g.api.RefundStatus(ctx, orderUUID)
+		e.Status = refundSeen(refund.State)
+	} else {
+		var payment api.PaymentStatus
+		payment, reply = g.api.PaymentStatus(ctx, orderUUID)
+		e.Status = statusSeen(payment.State)
+		if reply.Outcome == api.OutcomeAccepted {
+			g.seen(orderUUID)
+		}
+	}
+	if reply.Outcome == api.OutcomeAccepted {
+		return e
+	}
+	e = g.eventOf(ctx, reply)
+	e.OrderUUID = orderUUID
+	if e.Type == outbox.Refused {
+		e.Type = outbox.Ambiguous // an error page, or a 404 on a uuid that we hold, decides nothing
+	}
+	return e
+}
