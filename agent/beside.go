@@ -7,23 +7,8 @@ import (
 	"tillpost/outbox"
 )
 
-// besideEffect runs the effects of what acts beside the lane: cancels, resends, checks, resolutions. false: it is none
-// of theirs.
-func (l *lane) besideEffect(r outbox.Request, f outbox.Effect) bool {
-	switch {
-	case r.Kind == outbox.KindCancel && f.Type == outbox.SendCancel:
-		l.carryCancel(r)
-	case r.Kind == outbox.KindResend && f.Type == outbox.SendResend:
-		l.carryResend(r)
-	case r.Kind == outbox.KindCheck && f.Type == outbox.Query:
-		l.carryCheck(r)
-	case f.Type == outbox.Settle:
-		l.settle(r)
-	default:
-		return false
-	}
-	return true
-}
+// controls act beside the lane on other requests, or on orders that are not ours: cancels, resends, checks, resolutions.
+type controls struct{ unasked }
 
 // target is the request that another one is about: by its id, or by an order that we hold. ok is false for an order
 // that is not ours.
@@ -66,9 +51,9 @@ func (l *lane) openRefund(orderUUID string) (outbox.Request, bool) {
 	return queued, queued.ID != ""
 }
 
-// carryCancel hands a cancel to its target, whose end will be told, or sends it to the API for an order that is not
+// cancel hands a cancel to its target, whose end will be told, or sends it to the API for an order that is not
 // ours.
-func (l *lane) carryCancel(r outbox.Request) {
+func (controls) cancel(l *lane, r outbox.Request, _ string) {
 	if t, ok := l.target(r); ok {
 		l.follow(r, t.ID)
 		if !t.State.Final() {
@@ -81,8 +66,8 @@ func (l *lane) carryCancel(r outbox.Request) {
 	})
 }
 
-// carryResend shows an order on its terminal again, if there is one to show.
-func (l *lane) carryResend(r outbox.Request) {
+// resend shows an order on its terminal again, if there is one to show.
+func (controls) resend(l *lane, r outbox.Request, _ string) {
 	uuid := r.OrderUUID
 	t, ours := l.target(r)
 	if ours {
@@ -105,8 +90,8 @@ func (l *lane) carryResend(r outbox.Request) {
 	})
 }
 
-// carryCheck asks the API how an order stands. The answer is also handed to the request of ours that it is about.
-func (l *lane) carryCheck(r outbox.Request) {
+// query asks the API how an order stands. The answer is also handed to the request of ours that it is about.
+func (controls) query(l *lane, r outbox.Request, _ string) {
 	t, ours := l.target(r)
 	uuid, refund := r.OrderUUID, r.Scope == outbox.ScopeRefund
 	if ours {

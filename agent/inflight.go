@@ -8,33 +8,64 @@ import (
 	"tillpost/outbox"
 )
 
-// looked is what a lane has seen of a request at the API that is no event yet: answers with their age, on which the next
-// attempt may rest, and what it needs to ask at the right pace.
-type looked struct {
-	search outbox.SearchResult
-	seen   outbox.Seen
-	begun  time.Time // seen.Begun by this process's clock
+// inflight is what a lane knows of a request beyond its record: its timers, the calls under way for it, and answers of the API
+// with their age that are no event yet. It is made by the first of these, and forgotten when the request has ended, or is
+// elsewhere, and nothing of it is under way: what only waits in the queue has none.
+type inflight struct {
+	entered outbox.Instant // of the state to which the timers belong
+	timers  map[outbox.Timer]*alarm
+	calls   map[call]*underway
 
-	books      outbox.Books
-	booksBegun time.Time
+	search reading[outbox.SearchResult] // on which the next attempt may rest
+	books  reading[outbox.Books]
 
 	judged time.Time // when an order that a callback named was last asked for
 	word   time.Time // when the API took a refund that its books have not shown yet
+	dials  int       // that failed while it waits
 }
 
-// look gives what is known of a request, to be filled in.
-func (l *lane) look(seq uint64) *looked {
-	known := l.looks[seq]
+// reading is what a look at the API brought. seen says when, as the state machine judges it; begun by this process's clock.
+type reading[T any] struct {
+	value T
+	seen  outbox.Seen
+	begun time.Time
+}
+
+// of returns what is known of a request, to be filled in.
+func (l *lane) of(seq uint64) *inflight {
+	known := l.requests[seq]
 	if known == nil {
-		known = &looked{}
-		l.looks[seq] = known
+		known = &inflight{}
+		l.requests[seq] = known
 	}
 	return known
 }
 
+// forget drops all that the lane knows of a request.
+func (l *lane) forget(seq uint64) {
+	l.clearTimers(seq)
+	delete(l.requests, seq)
+}
+
+// idle reports whether nothing of a request is under way at this lane: no timer runs, and no call.
+func (l *lane) idle(seq uint64) bool {
+	known := l.requests[seq]
+	return known == nil || len(known.timers) == 0 && len(known.calls) == 0
+}
+
+// entered notes the state that a request is in: timers of an earlier one are over, and so are its failed dials.
+func (l *lane) entered(r outbox.Request) {
+	known := l.of(r.Seq)
+	if known.entered == r.Entered {
+		return
+	}
+	l.clearTimers(r.Seq)
+	known.entered, known.dials = r.Entered, 0
+}
+
 // mayJudge reports whether an order that a callback named may be asked for now, and notes that it is.
 func (l *lane) mayJudge(seq uint64) bool {
-	known := l.look(seq)
+	known := l.of(seq)
 	if time.Since(known.judged) < callbackPace {
 		return false
 	}
@@ -51,65 +82,24 @@ func (l *lane) dueEvent(r outbox.Request) outbox.Event {
 
 // bring puts the answers at hand into an event.
 func (l *lane) bring(seq uint64, e *outbox.Event) {
-	known := l.looks[seq]
+	known := l.requests[seq]
 	if known == nil {
 		return
 	}
-	e.Search, e.Seen, e.Books = known.search, known.seen, known.books
-	e.Seen.Broken = l.health.failedSince(known.begun)
-	e.Books.Seen.Broken = l.health.failedSince(known.booksBegun)
-}
-
-// underway is a call to the API under way for a request.
-type underway struct {
-	entered outbox.Instant // of the state that asked for it
-	again   bool           // a later state asked for the same
-}
-
-// underWay reports whether the call is under way already. Its answer serves a question of the same state; for a later one it
-// may come too late, so the call is made again then.
-func (l *lane) underWay(key callKey, r outbox.Request) bool {
-	u := l.calls[key]
-	if u == nil {
-		return false
-	}
-	u.again = u.again || u.entered != r.Entered
-	return true
-}
-
-// begin makes a call beside the lane; what ask returns is done on the lane once it has ended.
-func (l *lane) begin(key callKey, r outbox.Request, ask func(context.Context) (done func())) {
-	l.calls[key] = &underway{entered: r.Entered}
-	l.background(func(ctx context.Context) {
-		done := ask(ctx)
-		l.do(func() { l.ended(key, done) })
-	})
-}
-
-// ended takes the end of a call: its answer first, then what asked for the same meanwhile asks again.
-func (l *lane) ended(key callKey, done func()) {
-	u := l.calls[key]
-	delete(l.calls, key)
-	l.moved = true // the lane may have been waiting to make the next call of its kind
-	done()
-	if u != nil && u.again && !l.stopping() {
-		if r, err := l.store.Get(key.seq); err == nil && r.Terminal == l.terminal {
-			l.effect(r, outbox.Event{}, outbox.Effect{Type: key.effect, OrderUUID: key.order})
-		}
-	}
-	l.checkMoves(key.seq)
+	e.Search, e.Seen, e.Books = known.search.value, known.search.seen, known.books.value
+	e.Seen.Broken = l.health.failedSince(known.search.begun)
+	e.Books.Seen.Broken = l.health.failedSince(known.books.begun)
 }
 
 // checkMoves looks whether a request that is not final has anything that will move it on. None is ever without; if one is,
 // that is counted, and it is taken up as after a restart.
 func (l *lane) checkMoves(seq uint64) {
-	if l.stopping() || l.hasTimers(seq) || l.hasCalls(seq) {
+	if l.stopping() || !l.idle(seq) {
 		return
 	}
 	r, err := l.store.Get(seq)
-	if errors.Is(err, outbox.ErrNotFound) {
-		delete(l.entered, seq)
-		delete(l.looks, seq)
+	if errors.Is(err, outbox.ErrNotFound) || err == nil && r.State.Final() {
+		l.forget(seq)
 	}
 	if err != nil || !r.Kind.Laned() || r.State.Final() || r.InQueue() || r.Terminal != l.terminal {
 		return
@@ -120,15 +110,6 @@ func (l *lane) checkMoves(seq uint64) {
 	l.metrics.StuckRequest()
 	l.log.Error("nothing moved a request on; it is taken up anew, please report this", "request", r.ID, "terminal", l.terminal, "state", r.State.String(), "revision", r.Revision)
 	l.apply(seq, outbox.Event{Type: outbox.Restarted})
-}
-
-func (l *lane) hasCalls(seq uint64) bool {
-	for k := range l.calls {
-		if k.seq == seq {
-			return true
-		}
-	}
-	return false
 }
 
 // judge looks at an order that a callback named for a request.

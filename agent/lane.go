@@ -26,37 +26,24 @@ type lane struct {
 	beats atomic.Uint64 // grows with all that the lane does, for Agent.Progress
 
 	// Owned by run.
-	timers   map[timerKey]*alarm
-	entered  map[uint64]outbox.Instant
-	calls    map[callKey]*underway
-	looks    map[uint64]*looked
-	conn     *api.Conn
-	dialing  bool
-	body     []byte         // what the submission under way sends
-	dials    map[uint64]int // that failed, of a request that waits
-	busyWith uint64         // what waits for a busy terminal, 0 if nothing does
-	moved    bool           // something may be startable now
-	told     bool           // positions are to be told soon
+	requests map[uint64]*inflight
+	next     submission
+	busyWith uint64 // what waits for a busy terminal, 0 if nothing does
+	moved    bool   // something may be startable now
+	told     bool   // positions are to be told soon
 	shown    shown
 }
 
-type timerKey struct {
-	seq   uint64
-	timer outbox.Timer
-}
-
-// callKey names a call to the API; one of each is under way at a time.
-type callKey struct {
-	seq    uint64
-	effect outbox.EffectType
-	order  string
+// submission is the next call that creates or pays back, as far as it is ready.
+type submission struct {
+	conn    *api.Conn
+	dialing bool
+	body    []byte // of an order; a refund's is made once its turn is on disk
 }
 
 func newLane(ls *lanes, terminal string) *lane {
 	return &lane{
-		lanes: ls, terminal: terminal, wake: make(chan struct{}, 1),
-		timers: map[timerKey]*alarm{}, entered: map[uint64]outbox.Instant{}, calls: map[callKey]*underway{},
-		looks: map[uint64]*looked{}, dials: map[uint64]int{},
+		lanes: ls, terminal: terminal, wake: make(chan struct{}, 1), requests: map[uint64]*inflight{},
 	}
 }
 
@@ -107,16 +94,15 @@ func (l *lane) run(ctx context.Context) {
 }
 
 func (l *lane) stopTimers() {
-	for _, t := range l.timers {
-		t.stop()
+	for seq := range l.requests {
+		l.clearTimers(seq)
 	}
-	clear(l.timers)
 }
 
 func (l *lane) dropConn() {
-	if l.conn != nil {
-		_ = l.conn.Close() // nothing was sent on it
-		l.conn = nil
+	if l.next.conn != nil {
+		_ = l.next.conn.Close() // nothing was sent on it
+		l.next.conn = nil
 	}
 }
 
@@ -134,19 +120,14 @@ func (l *lane) apply(seq uint64, e outbox.Event) {
 func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 	seq := r.Seq
 	l.measureBooks(r, e)
-	if l.entered[seq] != r.Entered {
-		l.clearTimers(seq)
-		l.entered[seq] = r.Entered
-		delete(l.dials, seq)
-	}
+	l.entered(r)
 	for _, f := range fx {
 		l.effect(r, e, f)
 		// Only a change can make something startable. To look again after none would be to look for ever.
 		l.moved = l.moved || f.Type == outbox.Publish && f.Waiting == nil
 	}
-	if r.State.Final() && !l.hasTimers(seq) {
-		delete(l.looks, seq)
-		delete(l.entered, seq)
+	if r.State.Final() && l.idle(seq) {
+		l.forget(seq)
 	}
 	if r.Kind.Laned() {
 		l.noteBusy(r)
@@ -170,21 +151,28 @@ func (l *lane) commitFailed(seq uint64, e outbox.Event, err error) {
 }
 
 func (l *lane) clearTimers(seq uint64) {
-	for k, t := range l.timers {
-		if k.seq == seq {
+	if known := l.requests[seq]; known != nil {
+		for _, t := range known.timers {
 			t.stop()
-			delete(l.timers, k)
 		}
+		clear(known.timers)
 	}
 }
 
-func (l *lane) hasTimers(seq uint64) bool {
-	for k := range l.timers {
-		if k.seq == seq {
-			return true
-		}
+// timed reports whether a timer of a request runs.
+func (l *lane) timed(seq uint64, t outbox.Timer) bool {
+	known := l.requests[seq]
+	return known != nil && known.timers[t] != nil
+}
+
+// stopTimer stops a timer of a request; false if it does not run.
+func (l *lane) stopTimer(seq uint64, t outbox.Timer) bool {
+	if !l.timed(seq, t) {
+		return false
 	}
-	return false
+	l.requests[seq].timers[t].stop()
+	delete(l.requests[seq].timers, t)
+	return true
 }
 
 // wakeAt sets a timer of a request; one of the same name is replaced.
@@ -193,20 +181,21 @@ func (l *lane) wakeAt(seq uint64, t outbox.Timer, after time.Duration, answering
 		l.expiries.set(seq, after)
 		return
 	}
-	key := timerKey{seq, t}
-	if old := l.timers[key]; old != nil {
-		old.stop()
+	l.stopTimer(seq, t)
+	known := l.of(seq)
+	if known.timers == nil {
+		known.timers = map[outbox.Timer]*alarm{}
 	}
 	var al *alarm // written and read on the lane's goroutine only
 	al = l.answering.after(after, answering, func() {
 		l.do(func() {
-			if l.timers[key] == al {
-				delete(l.timers, key)
+			if known.timers[t] == al {
+				delete(known.timers, t)
 				l.fired(seq, t)
 			}
 		})
 	})
-	l.timers[key] = al
+	known.timers[t] = al
 }
 
 // fired does what a timer stands for.
@@ -227,8 +216,7 @@ func (l *lane) fired(seq uint64, t outbox.Timer) {
 	}
 	r, err := l.store.Get(seq)
 	if errors.Is(err, outbox.ErrNotFound) { // pruned
-		delete(l.entered, seq)
-		delete(l.looks, seq)
+		l.forget(seq)
 	}
 	if err != nil {
 		return
@@ -238,17 +226,15 @@ func (l *lane) fired(seq uint64, t outbox.Timer) {
 		for _, h := range r.Hints {
 			l.judge(r, h.OrderUUID)
 		}
-	case t == outbox.TimerCancel && r.Kind == outbox.KindCancel:
-		l.carryCancel(r)
 	case t == outbox.TimerCancel:
-		l.cancel(r, r.OrderUUID)
+		executors[r.Kind].cancel(l, r, r.OrderUUID)
 	case t == outbox.TimerSearch:
-		l.search(r)
+		executors[r.Kind].search(l, r)
 	case t == outbox.TimerWatch:
-		l.lookAgain(r)
+		executors[r.Kind].lookAgain(l, r)
 	case t == outbox.TimerPoll:
-		l.poll(r)
+		executors[r.Kind].poll(l, r)
 	default:
-		l.query(r, r.OrderUUID)
+		executors[r.Kind].query(l, r, r.OrderUUID)
 	}
 }

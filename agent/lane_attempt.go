@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"tillpost/api"
@@ -31,7 +30,7 @@ func (l *lane) advance() {
 		}
 		return
 	}
-	paused, later := l.pauses.of(l.terminal) != nil, l.timers[timerKey{at.Head, outbox.TimerRetry}] != nil
+	paused, later := l.pauses.of(l.terminal) != nil, l.timed(at.Head, outbox.TimerRetry)
 	if later && !paused {
 		return
 	}
@@ -71,42 +70,14 @@ func (l *lane) attempt(r outbox.Request) {
 	if l.asksFirst(r) {
 		return
 	}
-	if l.conn != nil && l.conn.Age() > connFresh {
+	if l.next.conn != nil && l.next.conn.Age() > connFresh {
 		l.dropConn()
 	}
-	if l.conn == nil {
+	if l.next.conn == nil {
 		l.dial()
 		return
 	}
-	l.due(r)
-}
-
-// due commits the submission before its first byte leaves.
-func (l *lane) due(r outbox.Request) {
-	e := l.dueEvent(r)
-	if r.Kind != outbox.KindOrder {
-		e.Mark = outbox.NewMark(r.Seq, l.entropy())
-		l.apply(r.Seq, e)
-		return
-	}
-	e.Mark = r.Mark()
-	if e.Mark == "" || r.Fresh {
-		e.Mark = outbox.NewMark(r.Seq, l.entropy())
-	}
-	made, err := l.gateway.compose.order(r, e.Mark, l.clock.Now())
-	if errors.Is(err, errDateUnknown) {
-		l.dropConn() // the next try belongs to whoever asks the API, whose date sets the clock
-		l.waits(r, outbox.WaitClockUnknown, storeAgain)
-		l.wakeAt(r.Seq, outbox.TimerRetry, storeAgain, false)
-		return
-	}
-	if err != nil {
-		l.apply(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: "invalidRequest", Message: "the order can't be forwarded: " + err.Error()}})
-		return
-	}
-	l.body = made.body
-	e.Shown, e.References = made.shown, made.references
-	l.apply(r.Seq, e)
+	executors[r.Kind].due(l, r)
 }
 
 // asksFirst has the state machine ask for what an attempt would rest on, where that is not at hand; false: nothing is to be
@@ -117,7 +88,7 @@ func (l *lane) asksFirst(r outbox.Request) bool {
 	if !r.AsksFirst(e) {
 		return false
 	}
-	if l.calls[callKey{seq: r.Seq, effect: outbox.Search}] == nil {
+	if known := l.requests[r.Seq]; known == nil || known.calls[call{effect: outbox.Search}] == nil {
 		l.apply(r.Seq, e)
 	}
 	return true
@@ -126,10 +97,10 @@ func (l *lane) asksFirst(r outbox.Request) bool {
 // dial readies a fresh connection for the next submission, before that is written to disk, so that an outage costs
 // neither doubt nor writes.
 func (l *lane) dial() {
-	if l.dialing || l.stopping() {
+	if l.next.dialing || l.stopping() {
 		return
 	}
-	l.dialing = true
+	l.next.dialing = true
 	l.background(func(ctx context.Context) {
 		conn, retry, err := l.gateway.dial(ctx)
 		l.do(func() { l.dialled(conn, retry, err) })
@@ -137,13 +108,13 @@ func (l *lane) dial() {
 }
 
 func (l *lane) dialled(conn *api.Conn, retry time.Duration, err error) {
-	l.dialing = false
+	l.next.dialing = false
 	if err == nil {
 		l.dropConn()
-		l.conn, l.moved = conn, true
+		l.next.conn, l.moved = conn, true
 		time.AfterFunc(connFresh, func() {
 			l.do(func() {
-				if l.conn == conn { // the request that it was dialled for did not come
+				if l.next.conn == conn { // the request that it was dialled for did not come
 					l.dropConn()
 				}
 			})
@@ -155,7 +126,7 @@ func (l *lane) dialled(conn *api.Conn, retry time.Duration, err error) {
 		return
 	}
 	if r, err := l.store.Get(at.Head); err == nil {
-		l.dials[r.Seq]++
+		l.of(r.Seq).dials++
 		l.waits(r, outbox.WaitAPIUnreachable, retry)
 	}
 	l.wakeAt(at.Head, outbox.TimerRetry, retry, false)
@@ -165,7 +136,7 @@ func (l *lane) dialled(conn *api.Conn, retry time.Duration, err error) {
 func (l *lane) expectRequest() {
 	l.do(func() {
 		at := l.store.Lane(l.terminal)
-		if at.Holder == 0 && at.Head == 0 && l.conn == nil && l.pauses.of(l.terminal) == nil {
+		if at.Holder == 0 && at.Head == 0 && l.next.conn == nil && l.pauses.of(l.terminal) == nil {
 			if _, shut := l.gate.holds(); !shut {
 				l.dial()
 			}
@@ -179,7 +150,10 @@ func (l *lane) waits(r outbox.Request, code string, next time.Duration) {
 		return // it has moved on since it was read, and that was told
 	}
 	now := l.clock.Now()
-	w := &outbox.Waiting{Code: code, Since: now, Attempts: r.Attempts + l.dials[r.Seq]}
+	w := &outbox.Waiting{Code: code, Since: now, Attempts: r.Attempts}
+	if known := l.requests[r.Seq]; known != nil {
+		w.Attempts += known.dials
+	}
 	if next > 0 {
 		w.Next = now.Add(next)
 	}

@@ -84,14 +84,6 @@ func (ls *lanes) moved(r outbox.Request, from string) {
 	}
 }
 
-// forget drops what the lane knows of a request that waits elsewhere.
-func (l *lane) forget(seq uint64) {
-	l.clearTimers(seq)
-	delete(l.entered, seq)
-	delete(l.looks, seq)
-	delete(l.dials, seq)
-}
-
 // passOn gives an event to the lane where its request waits by now. A turn is not passed on: it comes there by itself.
 func (l *lane) passOn(seq uint64, e outbox.Event) {
 	l.forget(seq)

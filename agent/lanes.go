@@ -187,11 +187,7 @@ func (ls *lanes) lagMeasured() {
 			if err != nil || r.Busy == 0 {
 				return
 			}
-			if t := l.timers[timerKey{r.Seq, outbox.TimerRetry}]; t != nil {
-				t.stop()
-				delete(l.timers, timerKey{r.Seq, outbox.TimerRetry})
-				l.moved = true
-			}
+			l.moved = l.stopTimer(r.Seq, outbox.TimerRetry) || l.moved
 		})
 	})
 }

@@ -326,43 +326,6 @@ func (p *publisher) step(w *window, summaries bool) bool {
 	return len(queue) > 0
 }
 
-// flushed answers those who wait until everything is with the broker.
-func (p *publisher) flushed(w *window) {
-	p.mu.Lock()
-	flushes := p.flushes
-	p.flushes = nil
-	p.mu.Unlock()
-	if len(flushes) == 0 {
-		return
-	}
-	if w.drain() != nil {
-		w.lost = true
-	}
-	for _, done := range flushes {
-		close(done)
-	}
-}
-
-// last publishes the last word of this process, retained, and waits until it and everything before is with the broker,
-// or ctx ends.
-func (p *publisher) last(ctx context.Context, topic string, v any) {
-	p.enqueue(p.message(topic, true, v))
-	done := make(chan struct{})
-	p.mu.Lock()
-	if !p.up {
-		p.mu.Unlock()
-		return
-	}
-	p.flushes = append(p.flushes, done)
-	clear(p.stale)
-	p.mu.Unlock()
-	p.nudge()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
-}
-
 // tellSummary publishes a summary if it is another one than was told last.
 func (p *publisher) tellSummary(w *window, s summary) {
 	if m := p.summary(s); p.told[s] != string(m.Payload) {
@@ -384,19 +347,4 @@ func (p *publisher) summary(s summary) mqtt.Message {
 		p.log.Error("a summary could not be written as JSON", "topic", topic, "err", err)
 	}
 	return mqtt.Message{Topic: topic, Payload: payload, Retained: true}
-}
-
-// caughtUp waits until everything that was to be told is with the broker, but no longer than most.
-func (p *publisher) caughtUp(most time.Duration) {
-	done := make(chan struct{})
-	p.mu.Lock()
-	p.flushes = append(p.flushes, done)
-	p.mu.Unlock()
-	p.nudge()
-	timer := time.NewTimer(most)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
-	}
 }

@@ -7,10 +7,19 @@ import (
 	"tillpost/outbox"
 )
 
-// submitRefund makes the one call that pays back, or that asks for the approval to.
-func (l *lane) submitRefund(r outbox.Request) {
-	conn := l.conn
-	l.conn = nil
+// refunds, and approvals of them, are carried out once the books of their order were read, and found again in them.
+type refunds struct{ unasked }
+
+func (refunds) due(l *lane, r outbox.Request) {
+	e := l.dueEvent(r)
+	e.Mark = outbox.NewMark(r.Seq, l.entropy())
+	l.apply(r.Seq, e)
+}
+
+// submit makes its body only now: what it pays back of each product was weighed when its turn was written.
+func (refunds) submit(l *lane, r outbox.Request) {
+	conn := l.next.conn
+	l.next.conn = nil
 	body, err := refundBody(r)
 	if err != nil {
 		l.post(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeInvalidRequest, Message: "the refund can't be forwarded: " + err.Error()}})
@@ -21,29 +30,54 @@ func (l *lane) submitRefund(r outbox.Request) {
 		e := l.gateway.submit(ctx, conn, r, body)
 		l.countBusyAnswer(e)
 		if e.Type == outbox.Accepted {
-			l.do(func() { l.look(r.Seq).word = wordOf(begun) })
+			l.do(func() { l.of(r.Seq).word = wordOf(begun) })
 		}
 		return e
 	})
 }
 
-// queryRefund asks how a refund stands: the order's refund status, which does not say of which refund it is, and its books.
-func (l *lane) queryRefund(r outbox.Request) {
+// query asks how a refund stands: the order's refund status, which does not say of which refund it is, and its books.
+func (refunds) query(l *lane, r outbox.Request, _ string) {
 	l.call(r, outbox.Query, r.OrderUUID, func(ctx context.Context) outbox.Event {
 		return l.gateway.statementEvent(ctx, r.OrderUUID)
 	})
 }
 
-// searchRefund reads the books of the order that a refund pays back: before it is sent, while nobody knows whether it was,
-// and after its end.
-func (l *lane) searchRefund(r outbox.Request) {
-	key := callKey{seq: r.Seq, effect: outbox.Search}
-	if l.underWay(key, r) {
-		return
-	}
-	l.begin(key, r, func(ctx context.Context) func() {
+func (x refunds) poll(l *lane, r outbox.Request) { x.query(l, r, r.OrderUUID) }
+
+// search reads the books of the order that a refund pays back: before it is sent, while nobody knows whether it was, and
+// after its end.
+func (refunds) search(l *lane, r outbox.Request) {
+	l.begin(r, call{effect: outbox.Search}, func(ctx context.Context) func() {
 		s := l.gateway.statement(ctx, r.OrderUUID)
 		return func() { l.statementRead(r, s) }
+	})
+}
+
+func (x refunds) lookAgain(l *lane, r outbox.Request) { x.search(l, r) }
+
+func (refunds) cancel(l *lane, r outbox.Request, orderUUID string) {
+	l.call(r, outbox.SendCancel, orderUUID, func(ctx context.Context) outbox.Event {
+		e := l.gateway.cancel(ctx, orderUUID, r.Kind == outbox.KindRefund)
+		e.OrderUUID = orderUUID
+		return e
+	})
+}
+
+// adopt takes the order that a refund pays back, and no other one.
+func (refunds) adopt(l *lane, d, t outbox.Request) {
+	if d.OrderUUID != t.OrderUUID {
+		l.refuseSettlement(d, outbox.CodeAmountMismatch, "that is not the order which this request pays back")
+		return
+	}
+	l.resolve(d, t, outbox.Event{})
+}
+
+// resubmit reads the books once more before anything is sent again.
+func (refunds) resubmit(l *lane, d, t outbox.Request) {
+	l.begin(d, call{effect: outbox.Settle}, func(ctx context.Context) func() {
+		s := l.gateway.statement(ctx, t.OrderUUID)
+		return func() { l.resubmitRefund(d, t, s) }
 	})
 }
 
@@ -61,8 +95,7 @@ func (l *lane) statementRead(asked outbox.Request, s statement) {
 	case s.failed.Type == 0 && !queued:
 		l.apply(r.Seq, outbox.Event{Type: outbox.BooksSeen, Books: s.books})
 	case s.failed.Type == 0:
-		known := l.look(r.Seq)
-		known.books, known.booksBegun = s.books, s.begun
+		l.of(r.Seq).books = reading[outbox.Books]{s.books, s.books.Seen, s.begun}
 		l.moved = true
 		if r.Parked {
 			l.apply(r.Seq, l.dueEvent(r))
@@ -80,11 +113,30 @@ func (l *lane) measureBooks(r outbox.Request, e outbox.Event) {
 	if e.Type != outbox.BooksSeen || !e.Books.Readable || r.Kind != outbox.KindRefund {
 		return
 	}
-	known := l.looks[r.Seq]
+	known := l.requests[r.Seq]
 	if known == nil || known.word.IsZero() || !r.ShownIn(e.Books) {
 		return
 	}
 	took := time.Since(known.word)
 	known.word = time.Time{}
 	l.background(func(ctx context.Context) { l.lags.booksShowed(ctx, took) })
+}
+
+// resubmitRefund has the books judged first: what they show to be done is not sent again.
+func (l *lane) resubmitRefund(r, t outbox.Request, s statement) {
+	if s.failed.Type != 0 {
+		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: s.retry})
+		return
+	}
+	l.apply(t.Seq, outbox.Event{Type: outbox.BooksSeen, Books: s.books})
+	now, err := l.store.Get(t.Seq)
+	if err != nil || now.State != outbox.StateInDoubt && now.State != outbox.StateUnresolved {
+		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the books show what became of it")
+		return
+	}
+	found := outbox.SearchForbidden
+	if s.books.Readable {
+		found = outbox.SearchClear
+	}
+	l.resolve(r, now, outbox.Event{Search: found, Books: s.books})
 }

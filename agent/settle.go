@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"errors"
 
 	"tillpost/outbox"
@@ -24,7 +23,7 @@ func (l *lane) settle(r outbox.Request) {
 	case d.Revision != 0 && d.Revision != t.Revision && !waitedFor(r, t):
 		l.refuseSettlement(r, outbox.CodeStaleRevision, "the request has changed since that revision; look at it again")
 	case doubtful && d.Resolution == outbox.Adopt:
-		l.verifyAdoption(r, t)
+		executors[t.Kind].adopt(l, r, t)
 	case doubtful && d.Resolution == outbox.Resubmit:
 		l.prepareResubmit(r, t)
 	default:
@@ -112,32 +111,6 @@ func (l *lane) notResolved(r, t outbox.Request, fx []outbox.Effect) {
 	l.refuseSettlement(r, code, "the request is "+t.State.String()+" and did not take the decision")
 }
 
-// verifyAdoption asks the API whether the order exists and its amount fits.
-func (l *lane) verifyAdoption(r, t outbox.Request) {
-	if t.Kind != outbox.KindOrder {
-		if r.OrderUUID != t.OrderUUID {
-			l.refuseSettlement(r, outbox.CodeAmountMismatch, "that is not the order which this request pays back")
-			return
-		}
-		l.resolve(r, t, outbox.Event{})
-		return
-	}
-	key := callKey{seq: r.Seq, effect: outbox.Settle}
-	if l.underWay(key, r) {
-		return
-	}
-	l.begin(key, r, func(ctx context.Context) func() {
-		verdict := l.gateway.adoptable(ctx, r.OrderUUID, t)
-		return func() {
-			if verdict.Type != outbox.Found {
-				l.apply(r.Seq, verdict)
-				return
-			}
-			l.resolve(r, t, outbox.Event{Status: verdict.Status})
-		}
-	})
-}
-
 // prepareResubmit waits until doubt_check has passed since the last byte, and looks once more before anything is sent
 // again.
 func (l *lane) prepareResubmit(r, t outbox.Request) {
@@ -153,59 +126,11 @@ func (l *lane) prepareResubmit(r, t outbox.Request) {
 		l.post(r.Seq, unjudged())
 		return
 	}
-	key := callKey{seq: r.Seq, effect: outbox.Settle}
-	if l.underWay(key, r) {
-		return
-	}
-	if t.Kind != outbox.KindOrder {
-		l.begin(key, r, func(ctx context.Context) func() {
-			s := l.gateway.statement(ctx, t.OrderUUID)
-			return func() { l.resubmitRefund(r, t, s) }
-		})
-		return
-	}
-	l.calls[key] = &underway{entered: r.Entered}
-	l.reconciler.search(searchJob{Request: t, Since: l.clock.Now(), Done: func(f findings) {
-		l.do(func() { l.ended(key, func() { l.resubmitOrder(r, t, f) }) })
-	}})
+	executors[t.Kind].resubmit(l, r, t)
 }
 
 // unjudged has a decision to send again wait for the order that a callback named.
 func unjudged() outbox.Event {
 	return outbox.Event{Type: outbox.NotFound, Reason: &outbox.Reason{
 		Code: outbox.WaitChecking, Message: "a callback named an order for this request, and what became of that is not known yet"}}
-}
-
-func (l *lane) resubmitOrder(r, t outbox.Request, f findings) {
-	f.Seen.Broken = l.health.failedSince(f.Begun)
-	switch f.Verdict {
-	case searchFound:
-		l.apply(t.Seq, outbox.Event{Type: outbox.Found, OrderUUID: f.OrderUUID, Status: f.Status})
-		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the order was found at the API: it is "+f.OrderUUID)
-	case searchClear:
-		l.resolve(r, t, outbox.Event{Search: outbox.SearchClear, Seen: f.Seen})
-	case searchForbidden:
-		l.resolve(r, t, outbox.Event{Search: outbox.SearchForbidden, Seen: f.Seen})
-	default:
-		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.RetryAfter})
-	}
-}
-
-// resubmitRefund has the books judged first: what they show to be done is not sent again.
-func (l *lane) resubmitRefund(r, t outbox.Request, s statement) {
-	if s.failed.Type != 0 {
-		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: s.retry})
-		return
-	}
-	l.apply(t.Seq, outbox.Event{Type: outbox.BooksSeen, Books: s.books})
-	now, err := l.store.Get(t.Seq)
-	if err != nil || now.State != outbox.StateInDoubt && now.State != outbox.StateUnresolved {
-		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the books show what became of it")
-		return
-	}
-	found := outbox.SearchForbidden
-	if s.books.Readable {
-		found = outbox.SearchClear
-	}
-	l.resolve(r, now, outbox.Event{Search: found, Books: s.books})
 }

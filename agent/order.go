@@ -1,0 +1,184 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"tillpost/outbox"
+)
+
+// orders are carried out by a create, found again by the marks in the API's list, and polled.
+type orders struct{}
+
+func (orders) due(l *lane, r outbox.Request) {
+	e := l.dueEvent(r)
+	e.Mark = r.Mark()
+	if e.Mark == "" || r.Fresh {
+		e.Mark = outbox.NewMark(r.Seq, l.entropy())
+	}
+	made, err := l.gateway.compose.order(r, e.Mark, l.clock.Now())
+	if errors.Is(err, errDateUnknown) {
+		l.dropConn() // the next try belongs to whoever asks the API, whose date sets the clock
+		l.waits(r, outbox.WaitClockUnknown, storeAgain)
+		l.wakeAt(r.Seq, outbox.TimerRetry, storeAgain, false)
+		return
+	}
+	if err != nil {
+		l.apply(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: "invalidRequest", Message: "the order can't be forwarded: " + err.Error()}})
+		return
+	}
+	l.next.body = made.body
+	e.Shown, e.References = made.shown, made.references
+	l.apply(r.Seq, e)
+}
+
+func (orders) submit(l *lane, r outbox.Request) {
+	conn, body := l.next.conn, l.next.body
+	l.next.conn, l.next.body = nil, nil
+	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
+		begun := time.Now()
+		e := l.gateway.submit(ctx, conn, r, body)
+		l.countBusyAnswer(e)
+		if e.Type == outbox.Accepted {
+			l.reconciler.told(e.OrderUUID, wordOf(begun))
+		}
+		return e
+	})
+}
+
+func (orders) query(l *lane, r outbox.Request, orderUUID string) {
+	l.call(r, outbox.Query, orderUUID, func(ctx context.Context) outbox.Event {
+		return l.gateway.status(ctx, orderUUID, false)
+	})
+}
+
+func (orders) poll(l *lane, r outbox.Request) {
+	l.call(r, outbox.Query, r.OrderUUID, func(ctx context.Context) outbox.Event {
+		return l.gateway.poll(ctx, r.OrderUUID)
+	})
+}
+
+// search has the reconciler look for the request's marks.
+func (orders) search(l *lane, r outbox.Request) {
+	c := call{effect: outbox.Search}
+	if l.underWay(r, c) {
+		return
+	}
+	l.begun(r, c)
+	l.reconciler.search(searchJob{Request: r, Since: l.searchedFrom(r), Done: func(f findings) {
+		l.do(func() { l.ended(r.Seq, c, func() { l.searched(r, f) }) })
+	}})
+}
+
+// lookAgain looks at the request's order, if that may still be paid, at further orders of its, and for what bears its marks.
+func (o orders) lookAgain(l *lane, r outbox.Request) {
+	if r.Sought() {
+		o.search(l, r)
+	}
+	if r.OrderUUID != "" && r.State != outbox.StatePaid && r.State.Final() {
+		o.query(l, r, r.OrderUUID)
+	}
+	for _, uuid := range r.Further {
+		if !slices.Contains(r.FurtherPaid, uuid) {
+			o.query(l, r, uuid)
+		}
+	}
+}
+
+func (orders) cancel(l *lane, r outbox.Request, orderUUID string) {
+	l.call(r, outbox.SendCancel, orderUUID, func(ctx context.Context) outbox.Event {
+		e := l.gateway.cancel(ctx, orderUUID, false)
+		e.OrderUUID = orderUUID
+		return e
+	})
+}
+
+func (orders) resend(l *lane, r outbox.Request, orderUUID string) {
+	l.call(r, outbox.SendResend, orderUUID, func(ctx context.Context) outbox.Event {
+		return l.gateway.resend(ctx, orderUUID)
+	})
+}
+
+// adopt asks the API whether the order exists and its amount fits.
+func (orders) adopt(l *lane, d, t outbox.Request) {
+	l.begin(d, call{effect: outbox.Settle}, func(ctx context.Context) func() {
+		judged := l.gateway.adoptable(ctx, d.OrderUUID, t)
+		return func() {
+			if judged.Type != outbox.Found {
+				l.apply(d.Seq, judged)
+				return
+			}
+			l.resolve(d, t, outbox.Event{Status: judged.Status})
+		}
+	})
+}
+
+// resubmit searches once more before anything is sent again.
+func (orders) resubmit(l *lane, d, t outbox.Request) {
+	c := call{effect: outbox.Settle}
+	if l.underWay(d, c) {
+		return
+	}
+	l.begun(d, c)
+	l.reconciler.search(searchJob{Request: t, Since: l.clock.Now(), Done: func(f findings) {
+		l.do(func() { l.ended(d.Seq, c, func() { l.resubmitOrder(d, t, f) }) })
+	}})
+}
+
+// searchedFrom is the moment after which a search has to begin: that at which what may have come of the last submission
+// must show, or the last search that it did not settle.
+func (l *lane) searchedFrom(r outbox.Request) outbox.Instant {
+	from := r.Entered
+	if r.Busy > 0 && r.State == outbox.StateQueued {
+		from = r.LastBusy().Add(l.lags.list())
+	}
+	if known := l.requests[r.Seq]; known != nil && known.search.seen.After(from, 0) {
+		from = known.search.seen.Answered
+	}
+	return from
+}
+
+// searched takes what a search came to. Before a repeat it is kept for the next Due, else it is an event of its own.
+func (l *lane) searched(asked outbox.Request, f findings) {
+	seq := asked.Seq
+	r, err := l.store.Get(seq)
+	if err != nil || r.Terminal != l.terminal || r.Entered != asked.Entered && f.Verdict != searchFound {
+		return // pruned, moved, or no longer what was asked about
+	}
+	result := outbox.SearchClear
+	switch f.Verdict {
+	case searchFound:
+		l.apply(seq, outbox.Event{Type: outbox.Found, OrderUUID: f.OrderUUID, Status: f.Status})
+		return
+	case searchIncomplete:
+		l.apply(seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.RetryAfter})
+		return
+	case searchForbidden:
+		result = outbox.SearchForbidden
+	}
+	f.Seen.Broken = l.health.failedSince(f.Begun)
+	l.of(seq).search = reading[outbox.SearchResult]{result, f.Seen, f.Begun}
+	if r.State == outbox.StateQueued {
+		l.moved = true
+		return
+	}
+	l.apply(seq, outbox.Event{Type: outbox.NotFound, Search: result, Seen: f.Seen})
+}
+
+// resubmitOrder takes what the search before a resubmission came to.
+func (l *lane) resubmitOrder(r, t outbox.Request, f findings) {
+	f.Seen.Broken = l.health.failedSince(f.Begun)
+	switch f.Verdict {
+	case searchFound:
+		l.apply(t.Seq, outbox.Event{Type: outbox.Found, OrderUUID: f.OrderUUID, Status: f.Status})
+		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the order was found at the API: it is "+f.OrderUUID)
+	case searchClear:
+		l.resolve(r, t, outbox.Event{Search: outbox.SearchClear, Seen: f.Seen})
+	case searchForbidden:
+		l.resolve(r, t, outbox.Event{Search: outbox.SearchForbidden, Seen: f.Seen})
+	default:
+		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.RetryAfter})
+	}
+}
