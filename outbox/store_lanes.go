@@ -6,20 +6,6 @@ import (
 	"sync"
 )
 
-// Lane is how a terminal's queue stands. Only laned kinds count (Kind.Laned).
-type Lane struct {
-	Terminal string
-	// Holder is the request that keeps the others waiting, 0 if there is none. One holds the lane by having been sent in
-	// it; others may stand beside it, in doubt or open again by a restore, a resolution or a late find. Of several it is
-	// the first, Holders are all, ascending.
-	Holder  uint64
-	Holders []uint64
-	// Head is the first of the queued ones, 0 if there is none, and Oldest when it was accepted.
-	Head   uint64
-	Queued int
-	Oldest Instant
-}
-
 // laneState is what is kept in memory of a lane: never the requests.
 type laneState struct {
 	holders []uint64 // ascending

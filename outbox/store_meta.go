@@ -10,45 +10,6 @@ import (
 	"fmt"
 )
 
-// Identity tells this outbox from others and from older copies of itself.
-type Identity struct {
-	// Instance is random and stays the same for the outbox's life.
-	Instance string
-	// Generation grows by one with each Open.
-	Generation uint64
-	// RolledBack says that this is an older copy than the one that ran here last, a copy from elsewhere, or a restored
-	// snapshot, and that nobody has accepted it yet. What it does not remember may have been sent.
-	RolledBack bool
-	// Copied tells an older copy's acceptance numbers from those of the newer one.
-	Copied Copied
-}
-
-// Copied says which acceptance numbers mean the same in an older copy of an outbox and in the newer one that was at work
-// elsewhere: a mark names its request by its number. All are 0 in an outbox that never was an older copy; of several
-// times the last counts.
-type Copied struct {
-	// Shared is the highest number that stands for the same request in both.
-	Shared uint64 `json:"shared,omitempty"`
-	// The numbers above Before and up to After are left out here: the newer copy may have given them to others.
-	Before uint64 `json:"before,omitempty"`
-	After  uint64 `json:"after,omitempty"`
-}
-
-// Skips reports whether an acceptance number was left out.
-func (c Copied) Skips(seq uint64) bool { return seq > c.Before && seq <= c.After }
-
-// AsCopy gives the bounds of an outbox that turns out to be an older copy. It had come to atOpen when it was opened, and
-// to now since.
-func AsCopy(atOpen, now uint64) Copied {
-	return Copied{Shared: atOpen, Before: now, After: now + seqGap}
-}
-
-// Account is what the outbox's requests were accepted for.
-type Account struct {
-	BaseURL      string `json:"url"`
-	Organization string `json:"org,omitempty"`
-}
-
 // Identity tells this outbox from others and from older copies of itself. RolledBack may change by AcceptRollback.
 func (s *Store) Identity() Identity {
 	s.mu.RLock()

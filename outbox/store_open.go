@@ -10,29 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Recovery tells what Open had to do beyond opening.
-type Recovery struct {
-	// Created says that there was no outbox here, and an empty one was made.
-	Created bool
-	// Restored says that a snapshot was put in the place of a file that was damaged or gone, and why.
-	Restored bool
-	Cause    error
-	// Quarantined is where the damaged file is now, "" if there was none left.
-	Quarantined string
-	// RootLost says that one of the two root pages was unreadable: the last commit may be missing.
-	RootLost bool
-	// InDoubt counts the requests that are in doubt now because of any of that.
-	InDoubt int
-	// Compacted says that the file was made smaller, from Before to After bytes.
-	Compacted     bool
-	Before, After int64
-}
-
 const (
-	// seqGap is left in the sequence of an older copy: a mark names its request by sequence, and those that were given out
-	// after the copy was taken must not name another.
-	seqGap = 1 << 20
-
 	ownLockWait = 500 * time.Millisecond
 	lockRetry   = 20 * time.Millisecond
 )

@@ -128,24 +128,6 @@ func (t *txn) doubt(seqs []uint64, at Instant) error {
 	return t.broken
 }
 
-// AfterRestore is what an open request becomes when it is read from an older copy of the outbox: nobody knows what
-// happened to it since, so it is in doubt, queued or not. What acts beside the lanes (cancels, resends, checks,
-// resolutions) may have been carried out, and ends rejected: the till can ask again. A final one stays as it is.
-func AfterRestore(r Request, at Instant) Request {
-	if r.State.Final() {
-		return r
-	}
-	m := &move{r: r.clone(), e: Event{Type: Restarted, At: at}}
-	m.r.Parked, m.r.RefusedBusy = false, false // the refusal is not the last that happened, as far as anybody knows
-	if r.Kind.Laned() {
-		m.to(StateInDoubt, m.waiting(WaitChecking, 0), nil)
-	} else {
-		m.to(StateRejected, nil, &Reason{Code: WaitRolledBack, Message: "the outbox was restored from an older copy; whether this was carried out is unknown, ask again"})
-	}
-	m.r.History[len(m.r.History)-1].Event = "Restored"
-	return m.r
-}
-
 // copyFile copies a file, on disk when it returns.
 func copyFile(from, to string) error {
 	src, err := os.Open(from)

@@ -8,38 +8,6 @@ import (
 	"slices"
 )
 
-// Verdict says what became of a request that was to be added.
-type Verdict uint8
-
-// The verdicts of Add.
-const (
-	// AddedNew: it is on disk now.
-	AddedNew Verdict = iota + 1
-	// AddedSame: its id is known with the same content; nothing was changed.
-	AddedSame
-	// AddedConflict: its id is known with other content; the first stands.
-	AddedConflict
-)
-
-func (v Verdict) String() string {
-	switch v {
-	case AddedNew:
-		return "new"
-	case AddedSame:
-		return "same"
-	case AddedConflict:
-		return "conflict"
-	}
-	return fmt.Sprintf("verdict(%d)", uint8(v))
-}
-
-// Added is what Add did with one request.
-type Added struct {
-	// Request is the record as it stands. Of a pruned one only ID, Kind, Terminal, State, Digest and Revision are known.
-	Request Request
-	Verdict Verdict
-}
-
 // Add puts requests made by NewRequest into the outbox, all in one commit and in their order, and answers in that order
 // once they are on disk. An id that is known already, even one pruned long ago, is not added again. ctx bounds the wait
 // to be taken, not the commit. Errors: ErrFull, ErrUncertain, ErrClosed, ErrFailed; with any of them nothing was
