@@ -189,10 +189,10 @@ func decodeHeader(seq uint64, b []byte) (header, error) {
 	if b[0] == 0 || (b[5]&flagMoved != 0) != (nm > 0) || nt == 0 || ni == 0 || len(b) < headerLen+nt+ni+nm {
 		return header{}, errRecordShape
 	}
-	if _, known := stateNames[State(b[1])]; !known {
+	if !State(b[1]).Known() {
 		return header{}, newerError{"state", b[1]}
 	}
-	if _, known := kindNames[Kind(b[2])]; !known {
+	if !Kind(b[2]).Known() {
 		return header{}, newerError{"kind", b[2]}
 	}
 	h := header{state: State(b[1]), kind: Kind(b[2]), flags: b[5], revision: binary.BigEndian.Uint64(b[12:])}

@@ -78,6 +78,12 @@ func (s State) String() string {
 	return fmt.Sprintf("state(%d)", uint8(s))
 }
 
+// Known reports whether this version of tillpost has such a state.
+func (s State) Known() bool {
+	_, ok := stateNames[s]
+	return ok
+}
+
 // ParseState is the inverse of String.
 func ParseState(name string) (State, bool) {
 	for s, n := range stateNames {
@@ -145,6 +151,12 @@ func (k Kind) String() string {
 		return n
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
+}
+
+// Known reports whether this version of tillpost has such a kind.
+func (k Kind) Known() bool {
+	_, ok := kindNames[k]
+	return ok
 }
 
 // ParseKind is the inverse of String.

@@ -71,7 +71,7 @@ func (t *txn) add(r, known Request, record []byte) Added {
 	seq, err := t.requests.NextSequence()
 	t.note(err)
 	r.Seq = seq
-	r = r.clone()
+	r = r.Clone()
 	record = bytes.Clone(record) // a retry takes another sequence, and bbolt keeps what it is given
 	seal(record, seq)
 	t.note(t.ids.Put([]byte(r.ID), seqKey(seq)))

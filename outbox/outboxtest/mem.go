@@ -142,15 +142,8 @@ func (m *Mem) write(ctx context.Context, fn func() ([]outbox.Change, error)) err
 
 // copied gives a request that shares nothing with the store's.
 func copied(r outbox.Request) outbox.Request {
-	r.Further, r.FurtherPaid = slices.Clone(r.Further), slices.Clone(r.FurtherPaid)
-	r.Earlier = slices.Clone(r.Earlier)
-	r.Submissions, r.History = slices.Clone(r.Submissions), slices.Clone(r.History)
+	r = r.Clone()
 	r.Body = bytes.Clone(r.Body)
-	if r.Refund != nil {
-		refund := *r.Refund
-		refund.Lines = slices.Clone(refund.Lines)
-		r.Refund = &refund
-	}
 	return r
 }
 
