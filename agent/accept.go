@@ -30,14 +30,14 @@ type Acceptance struct {
 	By string    `json:"by,omitempty"`
 }
 
-// Readable is what of an outbox says what there is to accept: an outbox.Store or an outbox.Reader.
+// Readable is what of an outbox says what there is to accept: a bolt.Store or a bolt.Reader.
 type Readable interface {
 	Identity() outbox.Identity
 	Account() (outbox.Account, bool)
 	GetBlob(name string) ([]byte, error)
 }
 
-// Acceptable is what Accept needs of an outbox: an outbox.Store has it.
+// Acceptable is what Accept needs of an outbox: a bolt.Store has it.
 type Acceptable interface {
 	Readable
 	PutBlob(ctx context.Context, name string, data []byte) error

@@ -19,6 +19,7 @@ import (
 	"tillpost/monitor"
 	"tillpost/mqtt"
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // Options are what an Agent is made of. Config is required; everything else has a default that serves a shop.
@@ -41,8 +42,8 @@ type Options struct {
 	Bus func(topics mqtt.Topics, will func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error)
 	// NoHTTP leaves out the HTTP side.
 	NoHTTP bool
-	// Store replaces the outbox file; the agent closes it. committed is to be called as outbox.Options.Committed is.
-	Store func(o outbox.Options) (Outbox, error)
+	// Store replaces the outbox file; the agent closes it. committed is to be called as bolt.Options.Committed is.
+	Store func(o bolt.Options) (Outbox, error)
 	// Started is called once by Run, when the lanes run; nil is for nobody.
 	Started func()
 }
@@ -124,10 +125,10 @@ func refusalCodes() []string {
 }
 
 func (a *Agent) openStore() error {
-	o := outbox.Options{Policy: policyOf(a.cfg.Policy), Now: a.clock.Now, Committed: a.committed, OnCommit: a.metrics.OutboxCommit}
+	o := bolt.Options{Policy: policyOf(a.cfg.Policy), Now: a.clock.Now, Committed: a.committed, OnCommit: a.metrics.OutboxCommit}
 	open := a.opts.Store
 	if open == nil {
-		open = func(o outbox.Options) (Outbox, error) { return outbox.Open(a.cfg.Outbox.Path, o) }
+		open = func(o bolt.Options) (Outbox, error) { return bolt.Open(a.cfg.Outbox.Path, o) }
 	}
 	store, err := open(o)
 	if err != nil {

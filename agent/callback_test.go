@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
 )
 
@@ -25,7 +26,7 @@ type hint struct {
 }
 
 // sentOrder is an order in the store whose submission bears a mark.
-func sentOrder(t *testing.T, s *outbox.Store) (outbox.Request, string) {
+func sentOrder(t *testing.T, s *bolt.Store) (outbox.Request, string) {
 	t.Helper()
 	ctx := context.Background()
 	added, err := s.Add(ctx, outboxtest.Order("o-1", "TRML1"))
@@ -41,7 +42,7 @@ func sentOrder(t *testing.T, s *outbox.Store) (outbox.Request, string) {
 }
 
 func TestCallbacksAreHintsForMarksWeHold(t *testing.T) {
-	store := outboxtest.Open(t, outbox.Options{})
+	store := outboxtest.Open(t, bolt.Options{})
 	r, mark := sentOrder(t, store)
 	forged := outbox.NewMark(r.Seq, [outbox.MarkEntropy]byte{9})
 	const query = "?orderUuid=ODR1&status=Approved&type=Payment&totalAmount=42&currency=NOK"
@@ -106,7 +107,7 @@ func hintKept(ctx context.Context, store Outbox, r outbox.Request, order string)
 
 // What a callback names is on disk before it is answered; where that can't be, the API is told so.
 func TestCallbacksAreKeptBeforeTheyAreAnswered(t *testing.T) {
-	store := outboxtest.Open(t, outbox.Options{})
+	store := outboxtest.Open(t, bolt.Options{})
 	r, mark := sentOrder(t, store)
 	cb, _ := countedCallbacks(store)
 	call := func(uuid string) int {
@@ -129,7 +130,7 @@ func TestCallbacksAreKeptBeforeTheyAreAnswered(t *testing.T) {
 }
 
 func TestReplayedCallbacksAreOneASecond(t *testing.T) {
-	store := outboxtest.Open(t, outbox.Options{})
+	store := outboxtest.Open(t, bolt.Options{})
 	r, mark := sentOrder(t, store)
 	if err := hintKept(t.Context(), store, r, "ODR1"); err != nil {
 		t.Fatal(err)
@@ -152,7 +153,7 @@ func TestReplayedCallbacksAreOneASecond(t *testing.T) {
 }
 
 func TestCallbackThatSaysNothingUsesUpNoTurn(t *testing.T) {
-	store := outboxtest.Open(t, outbox.Options{})
+	store := outboxtest.Open(t, bolt.Options{})
 	_, mark := sentOrder(t, store)
 	synctest.Test(t, func(t *testing.T) {
 		cb, passed := countedCallbacks(store)
@@ -167,7 +168,7 @@ func TestCallbackThatSaysNothingUsesUpNoTurn(t *testing.T) {
 }
 
 func TestCallbackListenerBoundsWhatItReads(t *testing.T) {
-	store := outboxtest.Open(t, outbox.Options{})
+	store := outboxtest.Open(t, bolt.Options{})
 	cb := &callbacks{store: store, log: slog.New(slog.DiscardHandler), seen: map[uint64]time.Time{}}
 	if err := cb.listen("127.0.0.1:0"); err != nil {
 		t.Fatal(err)

@@ -9,12 +9,13 @@ import (
 	"tillpost/monitor"
 	"tillpost/mqtt"
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
 )
 
 // Who has heard of an end finds it in the metrics: the demo compares the two.
 func TestAnEndIsCountedBeforeItIsTold(t *testing.T) {
-	store := outboxtest.Open(t, outbox.Options{})
+	store := outboxtest.Open(t, bolt.Options{})
 	log := slog.New(slog.DiscardHandler)
 	clock := NewSystemClock()
 	a := &Agent{
