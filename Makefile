@@ -73,7 +73,7 @@ SOAK_KILLS ?= 200
 SOAK_CUTS  ?= 5000
 
 soak: ## Torment the real binary: a day of SOAK (1h), SOAK_KILLS (200), SOAK_CUTS power cuts (5,000), floods
-	SOAK_CUTS=$(SOAK_CUTS) go test -count=1 -timeout 4h -v -run TestPowerCutAnywhere ./outbox | grep -v '^=== '
+	SOAK_CUTS=$(SOAK_CUTS) go test -count=1 -timeout 4h -v -run TestPowerCutAnywhere ./outbox/bolt | grep -v '^=== '
 	SOAK=$(SOAK) SOAK_KILLS=$(SOAK_KILLS) go test -count=1 -timeout 48h -v ./cmd/agent/soak | grep -v '^=== '
 
 docs: ## Write the generated files and pages again

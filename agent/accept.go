@@ -30,11 +30,19 @@ type Acceptance struct {
 	By string    `json:"by,omitempty"`
 }
 
-// Readable is what of an outbox says what there is to accept: an outbox.Store or an outbox.Reader.
+// Readable is what of an outbox says what there is to accept: a bolt.Store or a bolt.Reader.
 type Readable interface {
 	Identity() outbox.Identity
 	Account() (outbox.Account, bool)
 	GetBlob(name string) ([]byte, error)
+}
+
+// Acceptable is what Accept needs of an outbox: a bolt.Store has it.
+type Acceptable interface {
+	Readable
+	PutBlob(ctx context.Context, name string, data []byte) error
+	RebindAccount(ctx context.Context, a outbox.Account) error
+	AcceptRollback(ctx context.Context) error
 }
 
 var meanings = map[ProblemCode]string{
@@ -83,7 +91,7 @@ func foreign(bound, mine outbox.Account) bool {
 
 // Accept takes away what ToAccept has listed, and keeps who decided that and when. No daemon may have the outbox. cfg is
 // the one that ToAccept was given.
-func Accept(ctx context.Context, store *outbox.Store, cfg *config.Config, list []Acceptance, by string, now time.Time) error {
+func Accept(ctx context.Context, store Acceptable, cfg *config.Config, list []Acceptance, by string, now time.Time) error {
 	journal, err := Accepted(store)
 	if err != nil {
 		return err
@@ -108,7 +116,7 @@ func Accept(ctx context.Context, store *outbox.Store, cfg *config.Config, list [
 }
 
 // rebind gives the outbox to the present account; the next list of terminals says whose those are.
-func rebind(ctx context.Context, store *outbox.Store, cfg *config.Config) error {
+func rebind(ctx context.Context, store Acceptable, cfg *config.Config) error {
 	if cfg == nil {
 		return errors.New("the configuration is needed to know the account that is accepted; name it with --config")
 	}

@@ -20,6 +20,7 @@ import (
 	"tillpost/monitor"
 	"tillpost/mqtt"
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // Options are what an Agent is made of. Config is required; everything else has a default that serves a shop.
@@ -42,8 +43,8 @@ type Options struct {
 	Bus func(topics mqtt.Topics, will func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error)
 	// NoHTTP leaves out the HTTP side.
 	NoHTTP bool
-	// Store replaces the outbox file; the agent closes it. committed is to be called as outbox.Options.Committed is.
-	Store func(o outbox.Options) (Outbox, error)
+	// Store replaces the outbox file; the agent closes it. committed is to be called as bolt.Options.Committed is.
+	Store func(o bolt.Options) (Outbox, error)
 	// Started is called once by Run, when the lanes run; nil is for nobody.
 	Started func()
 }
@@ -207,11 +208,11 @@ type feed struct{ to func([]outbox.Change) }
 func (f *feed) committed(changes []outbox.Change) { f.to(changes) }
 
 func (a *Agent) openStore(f *feed) (Outbox, error) {
-	o := outbox.Options{Policy: policyOf(a.cfg.Policy), Now: a.clock.Now, Committed: f.committed, OnCommit: a.metrics.OutboxCommit}
+	o := bolt.Options{Policy: policyOf(a.cfg.Policy), Now: a.clock.Now, Committed: f.committed, OnCommit: a.metrics.OutboxCommit}
 	if a.opts.Store != nil {
 		return a.opts.Store(o)
 	}
-	store, err := outbox.Open(a.cfg.Outbox.Path, o)
+	store, err := bolt.Open(a.cfg.Outbox.Path, o)
 	if err != nil {
 		return nil, err // not a nil store in an interface
 	}

@@ -11,13 +11,14 @@ import (
 	"testing"
 
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
 )
 
 // FuzzCallback holds that the callback listener, which may be reachable from the internet, answers whatever is asked of
 // it, takes nothing without a mark of ours, and passes on no more than an id.
 func FuzzCallback(f *testing.F) {
-	store, err := outbox.Open(f.TempDir()+"/outbox.db", outbox.Options{BallastSize: -1})
+	store, err := bolt.Open(f.TempDir()+"/outbox.db", bolt.Options{BallastSize: -1})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
 )
 
@@ -39,7 +40,7 @@ type hint struct {
 }
 
 // sentOrder is an order in the store whose submission bears a mark.
-func sentOrder(t *testing.T, s *outbox.Store) (outbox.Request, string) {
+func sentOrder(t *testing.T, s *bolt.Store) (outbox.Request, string) {
 	t.Helper()
 	ctx := context.Background()
 	added, err := s.Add(ctx, outboxtest.Order("o-1", "TRML1"))
@@ -55,7 +56,7 @@ func sentOrder(t *testing.T, s *outbox.Store) (outbox.Request, string) {
 }
 
 func TestCallbacksAreHintsForMarksWeHold(t *testing.T) {
-	store := outboxtest.Open(t, outbox.Options{})
+	store := outboxtest.Open(t, bolt.Options{})
 	r, mark := sentOrder(t, store)
 	forged := outbox.NewMark(r.Seq, [outbox.MarkEntropy]byte{9})
 	const query = "?orderUuid=ODR1&status=Approved&type=Payment&totalAmount=42&currency=NOK"
@@ -122,7 +123,7 @@ func hintKept(ctx context.Context, store Outbox, r outbox.Request, order string)
 
 // What a callback names is on disk before it is answered; where that can't be, the API is told so.
 func TestCallbacksAreKeptBeforeTheyAreAnswered(t *testing.T) {
-	store := outboxtest.Open(t, outbox.Options{})
+	store := outboxtest.Open(t, bolt.Options{})
 	r, mark := sentOrder(t, store)
 	taken := &hintFuncs{}
 	cb := newCallbacks(store, taken, slog.New(slog.DiscardHandler))
@@ -146,7 +147,7 @@ func TestCallbacksAreKeptBeforeTheyAreAnswered(t *testing.T) {
 }
 
 func TestReplayedCallbacksAreOneASecond(t *testing.T) {
-	store := outboxtest.Open(t, outbox.Options{})
+	store := outboxtest.Open(t, bolt.Options{})
 	r, mark := sentOrder(t, store)
 	if err := hintKept(t.Context(), store, r, "ODR1"); err != nil {
 		t.Fatal(err)
@@ -169,7 +170,7 @@ func TestReplayedCallbacksAreOneASecond(t *testing.T) {
 }
 
 func TestCallbackThatSaysNothingUsesUpNoTurn(t *testing.T) {
-	store := outboxtest.Open(t, outbox.Options{})
+	store := outboxtest.Open(t, bolt.Options{})
 	_, mark := sentOrder(t, store)
 	synctest.Test(t, func(t *testing.T) {
 		cb, passed := countedCallbacks(store)
@@ -184,7 +185,7 @@ func TestCallbackThatSaysNothingUsesUpNoTurn(t *testing.T) {
 }
 
 func TestCallbackListenerBoundsWhatItReads(t *testing.T) {
-	store := outboxtest.Open(t, outbox.Options{})
+	store := outboxtest.Open(t, bolt.Options{})
 	cb := newCallbacks(store, &hintFuncs{}, slog.New(slog.DiscardHandler))
 	if err := cb.listen("127.0.0.1:0", nil); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 
 	"tillpost/monitor"
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
 )
 
@@ -28,7 +29,7 @@ func (p *countingPages) Publish(string, string, []byte) {
 
 // Who has heard of an end finds it in the metrics: the demo compares the two.
 func TestAnEndIsCountedBeforeItIsTold(t *testing.T) {
-	store := outboxtest.Open(t, outbox.Options{})
+	store := outboxtest.Open(t, bolt.Options{})
 	pages := &countingPages{metrics: monitor.NewMetrics(monitor.BuildInfo{}, nil)}
 	o := testOptions(store)
 	o.Pages = pages

@@ -21,6 +21,7 @@ import (
 	"tillpost/mqtt"
 	"tillpost/mqtt/mqtttest"
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
 )
 
@@ -58,7 +59,7 @@ func startEmbedded(t *testing.T, before ...outbox.Request) *embeddedShop {
 	t.Helper()
 	dir, log := t.TempDir(), &syncBuffer{}
 	if len(before) > 0 {
-		store := outboxtest.OpenAt(t, filepath.Join(dir, "outbox.db"), outbox.Options{})
+		store := outboxtest.OpenAt(t, filepath.Join(dir, "outbox.db"), bolt.Options{})
 		for some := range slices.Chunk(before, 500) {
 			if _, err := store.Add(t.Context(), some...); err != nil {
 				t.Fatal(err)
@@ -87,8 +88,8 @@ path = %q
 	s := &embeddedShop{T: t, store: &heldStore{hold: make(chan struct{}), begun: make(chan int, 100)}}
 	a, err := agent.New(agent.Options{
 		Config: cfg, Version: "test", NoHTTP: true, Logger: slog.New(slog.NewTextHandler(log, nil)),
-		Store: func(o outbox.Options) (agent.Outbox, error) {
-			store, err := outbox.Open(cfg.Outbox.Path, o)
+		Store: func(o bolt.Options) (agent.Outbox, error) {
+			store, err := bolt.Open(cfg.Outbox.Path, o)
 			s.store.Outbox = store
 			return s.store, err
 		},

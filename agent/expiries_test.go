@@ -9,6 +9,7 @@ import (
 	"tillpost/agent"
 	"tillpost/api/simulator"
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // slow is an outbox on a slow card: each write takes its time, though those that come together share it.
@@ -23,8 +24,8 @@ func (s slow) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Req
 func TestAWholeQueueExpiresWithinASecond(t *testing.T) {
 	inWorld(t, "", func(w *world) {
 		w.stop()
-		w.store = func(o outbox.Options) (agent.Outbox, error) {
-			s, err := outbox.Open(w.dir+"/outbox.db", o)
+		w.store = func(o bolt.Options) (agent.Outbox, error) {
+			s, err := bolt.Open(w.dir+"/outbox.db", o)
 			return slow{s}, err
 		}
 		w.start()

@@ -10,6 +10,7 @@ import (
 	"tillpost/agent"
 	"tillpost/api/simulator"
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 func (w *world) eventuallyWithin(d time.Duration, is func() bool) {
@@ -60,8 +61,8 @@ func onFlaky(w *world) *flaky {
 // restartOn gives the next starts of a world's agent an outbox that stands before the real one.
 func (w *world) restartOn(before func(agent.Outbox) agent.Outbox) {
 	w.stop()
-	w.store = func(o outbox.Options) (agent.Outbox, error) {
-		s, err := outbox.Open(w.dir+"/outbox.db", o)
+	w.store = func(o bolt.Options) (agent.Outbox, error) {
+		s, err := bolt.Open(w.dir+"/outbox.db", o)
 		return before(s), err
 	}
 	w.start()

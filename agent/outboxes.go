@@ -6,7 +6,7 @@ import (
 	"tillpost/outbox"
 )
 
-// Outbox is what the agent needs of the durable store; outbox.Store is one.
+// Outbox is what the agent needs of the durable store; bolt.Store is one.
 type Outbox interface {
 	Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, error)
 	Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error)

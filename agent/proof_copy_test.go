@@ -12,6 +12,7 @@ import (
 	"tillpost/api/simulator"
 	"tillpost/mqtt"
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // TestACopyOfTheSameGeneration: all files of the outbox, copied by a snapshot of the machine while an order is queued, and put back after
@@ -191,8 +192,8 @@ func TestAnOlderCopyOnAFullDisk(t *testing.T) {
 		restore()
 		disk := &fullDisk{}
 		disk.full.Store(true)
-		w.store = func(o outbox.Options) (agent.Outbox, error) {
-			s, err := outbox.Open(w.outbox(), o)
+		w.store = func(o bolt.Options) (agent.Outbox, error) {
+			s, err := bolt.Open(w.outbox(), o)
 			disk.Outbox = s
 			return disk, err
 		}

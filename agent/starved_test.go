@@ -10,6 +10,7 @@ import (
 
 	"tillpost/agent"
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // brokenDisk is an outbox whose writes fail while the test says so.
@@ -40,8 +41,8 @@ func TestBrokenDiskIsToldAndOutlived(t *testing.T) {
 	var broken atomic.Bool
 	inWorld(t, "", func(w *world) {
 		w.stop()
-		w.store = func(o outbox.Options) (agent.Outbox, error) {
-			s, err := outbox.Open(w.outbox(), o)
+		w.store = func(o bolt.Options) (agent.Outbox, error) {
+			s, err := bolt.Open(w.outbox(), o)
 			return brokenDisk{s, &broken}, err
 		}
 		w.start()

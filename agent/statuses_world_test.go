@@ -15,6 +15,7 @@ import (
 
 	"tillpost/mqtt"
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
 )
 
@@ -49,9 +50,9 @@ type readerWorld struct {
 }
 
 // newReaderWorld has room for so many statuses in memory.
-func newReaderWorld(t *testing.T, room int, open func(outbox.Options) Outbox) *readerWorld {
+func newReaderWorld(t *testing.T, room int, open func(bolt.Options) Outbox) *readerWorld {
 	w := &readerWorld{T: t, bus: &retainingBus{last: map[string]string{}}}
-	w.store = open(outbox.Options{Policy: outboxtest.Policy, Committed: func(changes []outbox.Change) {
+	w.store = open(bolt.Options{Policy: outboxtest.Policy, Committed: func(changes []outbox.Change) {
 		for _, c := range changes {
 			w.p.changed(c.Request, place{c.Position, c.Behind})
 		}
@@ -226,7 +227,7 @@ func inReaderBubble(t *testing.T, room int, test func(w *readerWorld, store *mem
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := &memOutbox{}
-		w := newReaderWorld(t, room, func(o outbox.Options) Outbox { store.mem = outboxtest.NewMem(o); return store })
+		w := newReaderWorld(t, room, func(o bolt.Options) Outbox { store.mem = outboxtest.NewMem(o); return store })
 		w.p.up = true
 		w.add(outboxtest.Order("a", "T1"), outboxtest.Order("b", "T1"))
 		w.publish()

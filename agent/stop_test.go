@@ -14,6 +14,7 @@ import (
 	"tillpost/agent"
 	"tillpost/mqtt"
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // course is what happened, in its order.
@@ -76,7 +77,7 @@ func TestTheOrderOfStopping(t *testing.T) {
 	inWorld(t, "", func(w *world) {
 		c := &course{}
 		w.stop()
-		w.store = func(o outbox.Options) (agent.Outbox, error) {
+		w.store = func(o bolt.Options) (agent.Outbox, error) {
 			committed := o.Committed
 			o.Committed = func(changes []outbox.Change) {
 				for _, change := range changes {
@@ -84,7 +85,7 @@ func TestTheOrderOfStopping(t *testing.T) {
 				}
 				committed(changes)
 			}
-			s, err := outbox.Open(w.outbox(), o)
+			s, err := bolt.Open(w.outbox(), o)
 			return &notedOutbox{s, c}, err
 		}
 		w.bus = func(b mqtt.Bus) mqtt.Bus { return &notedBus{b, c} }

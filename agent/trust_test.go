@@ -16,7 +16,7 @@ import (
 	"tillpost/agent/config"
 	"tillpost/api/simulator"
 	"tillpost/mqtt"
-	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 func (w *world) outbox() string { return filepath.Join(w.dir, "outbox.db") }
@@ -57,7 +57,7 @@ func (w *world) accept() (codes []string) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	s, err := outbox.Open(w.outbox(), outbox.Options{Now: w.clock.Now})
+	s, err := bolt.Open(w.outbox(), bolt.Options{Now: w.clock.Now})
 	if err != nil {
 		w.Fatal(err)
 	}

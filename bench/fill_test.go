@@ -11,6 +11,7 @@ import (
 
 	"tillpost/agent"
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
 )
 
@@ -43,7 +44,7 @@ func fill(tb testing.TB, dir string, n, terminals int) {
 
 func add(tb testing.TB, dir string, n int, terminalOf func(i int) string) {
 	tb.Helper()
-	s, err := outbox.Open(filepath.Join(dir, "outbox.db"), outbox.Options{Policy: outboxtest.Policy})
+	s, err := bolt.Open(filepath.Join(dir, "outbox.db"), bolt.Options{Policy: outboxtest.Policy})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // BenchmarkMemory is what the real binary keeps for itself (RssAnon), and the most that it ever had resident, the file
@@ -73,14 +73,14 @@ func BenchmarkOpenParts(b *testing.B) {
 	path := filepath.Join(dir, "outbox.db")
 	b.Run("check", func(b *testing.B) {
 		for b.Loop() {
-			if err := outbox.CheckFile(path); err != nil {
+			if err := bolt.CheckFile(path); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("outbox", func(b *testing.B) {
 		for b.Loop() {
-			s, err := outbox.Open(path, outbox.Options{BallastSize: -1})
+			s, err := bolt.Open(path, bolt.Options{BallastSize: -1})
 			if err != nil {
 				b.Fatal(err)
 			}

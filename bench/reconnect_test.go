@@ -14,6 +14,7 @@ import (
 
 	"tillpost/agent"
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
 )
 
@@ -45,7 +46,7 @@ func (k keptStatuses) retention() string { return fmt.Sprintf("%dh", 24*k.days) 
 // month puts 30 days of orders that have expired into the outbox of a folder, evenly spread.
 func month(b *testing.B, dir string, aDay int) {
 	b.Helper()
-	s, err := outbox.Open(filepath.Join(dir, "outbox.db"), outbox.Options{Policy: outboxtest.Policy, BallastSize: -1})
+	s, err := bolt.Open(filepath.Join(dir, "outbox.db"), bolt.Options{Policy: outboxtest.Policy, BallastSize: -1})
 	if err != nil {
 		b.Fatal(err)
 	}

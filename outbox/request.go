@@ -200,8 +200,8 @@ func (r Request) NeverSent() bool {
 	return r.State == StateQueued && r.Attempts == r.Unsent && len(r.Hints) == 0 && r.Settled == nil
 }
 
-// clone gives a copy that shares no slice a Step may write to. Body is never written to, and shared.
-func (r Request) clone() Request {
+// Clone returns a copy that shares no slice that a Step may write to. Body is never written to, and shared.
+func (r Request) Clone() Request {
 	r.Further = slices.Clone(r.Further)
 	r.FurtherPaid = slices.Clone(r.FurtherPaid)
 	r.Submissions = slices.Clone(r.Submissions)

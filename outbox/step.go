@@ -11,7 +11,7 @@ const historyCap = 32
 // Step is the state machine: what a request becomes by an event, and what is then to be done. It is total and pure. If
 // nothing durable changes, the request comes back with the same Revision and need not be written.
 func Step(r Request, e Event) (Request, []Effect) {
-	m := &move{r: r.clone(), e: e}
+	m := &move{r: r.Clone(), e: e}
 	if r.Kind == KindOrder { // the others name an order, and own none
 		if aboutStranger(r, e) {
 			m.ignore(ignoredStale)
@@ -61,12 +61,30 @@ func aboutOwn(r Request, e Event) EventType {
 // NewRequest gives a request its start in life: queued, with revision 1. The Store sets Seq. r carries ID, Kind,
 // Terminal, Digest, Body, AmountOre, Currency, PublishedAt and TTL, and what its kind asks for; at is the moment of acceptance.
 func NewRequest(r Request, at Instant) Request {
-	m := &move{r: r.clone(), e: Event{Type: added, At: at}}
+	m := &move{r: r.Clone(), e: Event{Type: added, At: at}}
 	m.r.Accepted, m.r.TTLFrom = at, at
 	if m.r.Refund == nil && (r.Kind == KindRefund || r.Kind == KindApproval) {
 		m.r.Refund = &Refund{}
 	}
 	m.to(StateQueued, nil, nil)
+	return m.r
+}
+
+// AfterRestore is what an open request becomes when it is read from an older copy of the outbox: nobody knows what
+// happened to it since, so it is in doubt, queued or not. What acts beside the lanes (cancels, resends, checks,
+// resolutions) may have been carried out, and ends rejected: the till can ask again. A final one stays as it is.
+func AfterRestore(r Request, at Instant) Request {
+	if r.State.Final() {
+		return r
+	}
+	m := &move{r: r.Clone(), e: Event{Type: Restarted, At: at}}
+	m.r.Parked, m.r.RefusedBusy = false, false // the refusal is not the last that happened, as far as anybody knows
+	if r.Kind.Laned() {
+		m.to(StateInDoubt, m.waiting(WaitChecking, 0), nil)
+	} else {
+		m.to(StateRejected, nil, &Reason{Code: WaitRolledBack, Message: "the outbox was restored from an older copy; whether this was carried out is unknown, ask again"})
+	}
+	m.r.History[len(m.r.History)-1].Event = "Restored"
 	return m.r
 }
 

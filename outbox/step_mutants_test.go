@@ -8,7 +8,7 @@ import (
 
 // enter moves a request on by hand, as a broken machine would.
 func enter(r Request, s State, at Instant) (Request, []Effect) {
-	m := &move{r: r.clone(), e: Event{Type: Restarted, At: at}}
+	m := &move{r: r.Clone(), e: Event{Type: Restarted, At: at}}
 	m.to(s, nil, nil)
 	m.wake(TimerRetry, time.Second)
 	return m.r, m.fx
@@ -95,7 +95,7 @@ var mutants = map[string]stepFunc{
 	},
 	"a payment after the cancel is swallowed": func(r Request, e Event) (Request, []Effect) {
 		if r.State == StateCancelled && isPaid(e) {
-			return r.clone(), []Effect{{Type: Ignored, Code: ignoredStale}}
+			return r.Clone(), []Effect{{Type: Ignored, Code: ignoredStale}}
 		}
 		return Step(r, e)
 	},
@@ -114,7 +114,7 @@ var mutants = map[string]stepFunc{
 	"a wish is kept in memory only": func(r Request, e Event) (Request, []Effect) {
 		if r.State == StateSending && e.Type == CancelWanted {
 			r.CancelWanted = true
-			return r.clone(), nil
+			return r.Clone(), nil
 		}
 		return Step(r, e)
 	},

@@ -66,7 +66,7 @@ func believesWhatStood(r Request, e Event) (Request, []Effect) {
 	if e.Type != BooksSeen || r.Refund.Before == nil {
 		return Step(r, e)
 	}
-	deceived := r.clone()
+	deceived := r.Clone()
 	before := *r.Refund.Before
 	before.Status, before.StatusRead = StatusRefundNone, true
 	deceived.Refund.Before = &before
@@ -77,7 +77,7 @@ func believesWhatStood(r Request, e Event) (Request, []Effect) {
 
 func believesRefusal(r Request, e Event) (Request, []Effect) {
 	if r.State == StateSending && e.Type == Refused {
-		m := &move{r: r.clone(), e: e}
+		m := &move{r: r.Clone(), e: e}
 		m.end(StateRejected, e.Reason)
 		return m.r, m.fx
 	}

@@ -1,36 +1,35 @@
 package outbox
 
 import (
-	"sync"
-	"sync/atomic"
-	"time"
-
-	"go.etcd.io/bbolt"
+	"errors"
+	"fmt"
 )
 
-// Options are what a Store needs beyond its path. The zero value is usable.
-type Options struct {
-	// Policy is filled into every event.
-	Policy Policy
-	// Now tells the time for what a restore changes while the store opens; nil takes the wall clock, as not known to be
-	// right.
-	Now func() Instant
-	// Committed is called with what a commit changed, in the order of the commits, after the fsync and before the
-	// callers of that commit get their answers. A commit that came back with an error is told too, as soon as it is
-	// clear that it is on the disk all the same; its callers get ErrUncertain or ErrFailed nevertheless. It runs on the committing goroutine: it must not block, and must not
-	// call the store's writing methods.
-	Committed func([]Change)
-	// OnCommit is called with the time that each successful commit took to be on disk.
-	OnCommit func(d time.Duration)
-	// BallastSize is how many bytes are kept in reserve on the disk, so that open requests can end on a full one. 0
-	// takes 4 MiB; less than 0 keeps none.
-	BallastSize int64
-
-	// commit stands for (*bbolt.Tx).Commit in tests of its failures.
-	commit func(*bbolt.Tx) error
-	// fallocate stands for the reservation of the ballast in tests of a full disk.
-	fallocate func(path string, size int64) error
-}
+// What a Store refuses, and why. Match with errors.Is; the errors that come back carry more words.
+var (
+	// ErrClosed: the store was closed before the call was taken; nothing was done.
+	ErrClosed = errors.New("the outbox is closed")
+	// ErrNotFound: there is no such request.
+	ErrNotFound = errors.New("no such request in the outbox")
+	// ErrPruned: the request ended long ago and its record was removed. It is an ErrNotFound too; where it comes with a
+	// Request, that one has only ID, Kind, Terminal, State, Digest and Revision.
+	ErrPruned = fmt.Errorf("the request ended long ago and its record was pruned: %w", ErrNotFound)
+	// ErrLaneHeld: another request of that terminal holds the lane; nothing was changed.
+	ErrLaneHeld = errors.New("another request holds the lane")
+	// ErrMoved: the request waits at another terminal by now; nothing was changed.
+	ErrMoved = errors.New("the request was moved to another terminal")
+	// ErrOrderTaken: another request owns that order; nothing was changed.
+	ErrOrderTaken = errors.New("another request owns the order")
+	// ErrUncertain: the commit failed and may or may not be in the file. No effect of it may be run. The store has read
+	// the file again: look with Get or Lookup.
+	ErrUncertain = errors.New("the commit failed; it may or may not be on disk")
+	// ErrFull: the disk is full and nothing was committed, or, for Add, there is only the reserve left.
+	ErrFull = errors.New("the disk is full")
+	// ErrFailed: the file could not be opened again after a failed commit. Each later call tries once more.
+	ErrFailed = errors.New("the outbox file can't be read any more")
+	// ErrWrongAccount: the outbox belongs to another account at the API.
+	ErrWrongAccount = errors.New("the outbox belongs to another account")
+)
 
 // Change is one durable change of a request.
 type Change struct {
@@ -48,82 +47,51 @@ type Change struct {
 	From string
 }
 
-// Store keeps requests in a bbolt file. All methods may be called from several goroutines at once. Writes of several
-// callers share a commit: one goroutine drains what is there into one transaction and answers after the fsync.
-type Store struct {
-	path string
-	o    Options
-	lock *fileLock
+// Verdict says what became of a request that was to be added.
+type Verdict uint8
 
-	// mu guards db against being replaced while it is read.
-	mu   sync.RWMutex
-	db   *bbolt.DB
-	down error // why db is nil
-	// suspect says that the file's last commit may be in the page cache only; untold is that commit.
-	suspect bool
-	untold  untold
+// The verdicts of Add.
+const (
+	// AddedNew: it is on disk now.
+	AddedNew Verdict = iota + 1
+	// AddedSame: its id is known with the same content; nothing was changed.
+	AddedSame
+	// AddedConflict: its id is known with other content; the first stands.
+	AddedConflict
+)
 
-	lanes     laneTable
-	ballast   *ballast
-	snapshots sync.Mutex
-
-	identity Identity // its RolledBack and Copied are guarded by mu
-	atOpen   uint64   // the highest acceptance number then
-	recovery Recovery
-
-	ops       chan *op
-	closing   chan struct{}
-	stopped   chan struct{}
-	closeOnce sync.Once
-	closeErr  error
-	lastBatch int
-	commits   atomic.Int64
-}
-
-// Close waits for the commit under way and releases the file. Calls that were not taken yet, and later ones, give
-// ErrClosed. It may be called more than once.
-func (s *Store) Close() error {
-	s.closeOnce.Do(func() {
-		close(s.closing)
-		<-s.stopped
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.db != nil {
-			s.closeErr = s.db.Close()
-			s.db = nil
-		}
-		s.down = ErrClosed
-		if err := s.lock.release(); s.closeErr == nil {
-			s.closeErr = err
-		}
-	})
-	return s.closeErr
-}
-
-// view runs fn in a short read transaction. fn must not call the store.
-func (s *Store) view(fn func(t *txn) error) error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.db == nil {
-		return s.down
+func (v Verdict) String() string {
+	switch v {
+	case AddedNew:
+		return "new"
+	case AddedSame:
+		return "same"
+	case AddedConflict:
+		return "conflict"
 	}
-	return s.db.View(func(tx *bbolt.Tx) error {
-		t, err := newTxn(s, tx)
-		if err != nil {
-			return err
-		}
-		return fn(t)
-	})
+	return fmt.Sprintf("verdict(%d)", uint8(v))
 }
 
-// Room tells whether new requests are taken: the reserve stands, or there was room to take it back. It may write.
-func (s *Store) Room() bool { return s.ballast.ready() }
+// Added is what Add did with one request.
+type Added struct {
+	// Request is the record as it stands. Of a pruned one only ID, Kind, Terminal, State, Digest and Revision are known.
+	Request Request
+	Verdict Verdict
+}
 
-// Path is where the database is.
-func (s *Store) Path() string { return s.path }
-
-// Recovery tells what Open had to do to bring the outbox up.
-func (s *Store) Recovery() Recovery { return s.recovery }
+// Lane is how a terminal's queue stands. Only laned kinds count (Kind.Laned).
+type Lane struct {
+	Terminal string
+	// Holder is the request that keeps the others waiting, 0 if there is none. One holds the lane by having been sent in
+	// it; others may stand beside it, in doubt or open again by a restore, a resolution or a late find. Of several it is
+	// the first, Holders are all, ascending.
+	Holder  uint64
+	Holders []uint64
+	// Head is the first of the queued ones, 0 if there is none, and Oldest when it was accepted.
+	Head   uint64
+	Queued int
+	Oldest Instant
+}
 
 // Stats are figures for metrics.
 type Stats struct {
@@ -143,20 +111,63 @@ type Stats struct {
 	Accepted, Written uint64
 }
 
-// Stats gives figures for metrics. It does not wait for commits.
-func (s *Store) Stats() Stats {
-	st := Stats{Open: s.lanes.openCount(), Ballast: s.ballast.held(), DiskFree: freeBytes(s.path), Commits: s.commits.Load()}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.db != nil {
-		st.FreePages = s.db.Stats().FreePageN
-		st.FileSize = fileSize(s.path)
-		_ = s.db.View(func(tx *bbolt.Tx) error { // an error is the file's, of which others tell
-			if requests := tx.Bucket(bucketRequests); requests != nil {
-				st.Accepted, st.Written = requests.Sequence(), counted(tx)
-			}
-			return nil
-		})
-	}
-	return st
+// Identity tells this outbox from others and from older copies of itself.
+type Identity struct {
+	// Instance is random and stays the same for the outbox's life.
+	Instance string
+	// Generation grows by one with each Open.
+	Generation uint64
+	// RolledBack says that this is an older copy than the one that ran here last, a copy from elsewhere, or a restored
+	// snapshot, and that nobody has accepted it yet. What it does not remember may have been sent.
+	RolledBack bool
+	// Copied tells an older copy's acceptance numbers from those of the newer one.
+	Copied Copied
+}
+
+// Copied says which acceptance numbers mean the same in an older copy of an outbox and in the newer one that was at work
+// elsewhere: a mark names its request by its number. All are 0 in an outbox that never was an older copy; of several
+// times the last counts.
+type Copied struct {
+	// Shared is the highest number that stands for the same request in both.
+	Shared uint64 `json:"shared,omitempty"`
+	// The numbers above Before and up to After are left out here: the newer copy may have given them to others.
+	Before uint64 `json:"before,omitempty"`
+	After  uint64 `json:"after,omitempty"`
+}
+
+// Skips reports whether an acceptance number was left out.
+func (c Copied) Skips(seq uint64) bool { return seq > c.Before && seq <= c.After }
+
+// seqGap is left in the sequence of an older copy: a mark names its request by sequence, and those that were given out
+// after the copy was taken must not name another.
+const seqGap = 1 << 20
+
+// AsCopy gives the bounds of an outbox that turns out to be an older copy. It had come to atOpen when it was opened, and
+// to now since.
+func AsCopy(atOpen, now uint64) Copied {
+	return Copied{Shared: atOpen, Before: now, After: now + seqGap}
+}
+
+// Account is what the outbox's requests were accepted for.
+type Account struct {
+	BaseURL      string `json:"url"`
+	Organization string `json:"org,omitempty"`
+}
+
+// Recovery tells what Open had to do beyond opening.
+type Recovery struct {
+	// Created says that there was no outbox here, and an empty one was made.
+	Created bool
+	// Restored says that a snapshot was put in the place of a file that was damaged or gone, and why.
+	Restored bool
+	Cause    error
+	// Quarantined is where the damaged file is now, "" if there was none left.
+	Quarantined string
+	// RootLost says that one of the two root pages was unreadable: the last commit may be missing.
+	RootLost bool
+	// InDoubt counts the requests that are in doubt now because of any of that.
+	InDoubt int
+	// Compacted says that the file was made smaller, from Before to After bytes.
+	Compacted     bool
+	Before, After int64
 }

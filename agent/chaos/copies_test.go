@@ -12,6 +12,7 @@ import (
 
 	"tillpost/agent"
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // copies has a snapshot of the machine taken at some moment and put back at a later one.
@@ -95,7 +96,7 @@ func (d *memDisk) putBack() { d.mem = d.saved }
 
 // accept implements disk.
 func (d *memDisk) accept(accepted []byte) error {
-	d.mem = d.mem.Reopen(outbox.Options{})
+	d.mem = d.mem.Reopen(bolt.Options{})
 	d.mem.AcceptRollback()
 	return errors.Join(d.mem.PutBlob(context.Background(), "accepted", accepted), d.mem.PutBlob(context.Background(), "notices", nil))
 }
@@ -114,7 +115,7 @@ func (d *fileDisk) putBack() { d.restored = filepath.Join(d.saved, "outbox.db") 
 
 // accept implements disk.
 func (d *fileDisk) accept([]byte) error {
-	s, err := outbox.Open(d.path(d.n), outbox.Options{})
+	s, err := bolt.Open(d.path(d.n), bolt.Options{})
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	"tillpost/agent"
 	"tillpost/mqtt"
 	"tillpost/mqtt/mqtttest"
-	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // site is a place between two effects at which a process may die.
@@ -269,7 +269,7 @@ func (b *bus) Publish(m mqtt.Message) mqtt.Token {
 	return t
 }
 
-func (p *process) openStore(o outbox.Options) (agent.Outbox, error) {
+func (p *process) openStore(o bolt.Options) (agent.Outbox, error) {
 	s := &store{p: p, committed: o.Committed}
 	o.Committed = s.commits
 	inner, err := p.w.disk.open(o)

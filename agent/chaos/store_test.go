@@ -9,13 +9,14 @@ import (
 
 	"tillpost/agent"
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
 )
 
 // disk is what outlives a process: a store in memory, or a real file in a folder of the schedule's own.
 type disk interface {
 	// open gives the next process its store, with what was committed when the last one died.
-	open(o outbox.Options) (agent.Outbox, error)
+	open(o bolt.Options) (agent.Outbox, error)
 	// copy keeps what is on it now, putBack has the next process find that, and accept does what an operator does on the
 	// command line while none runs; accepted is the journal of it.
 	copy() error
@@ -28,7 +29,7 @@ type memDisk struct {
 	step       stepFunc
 }
 
-func (d *memDisk) open(o outbox.Options) (agent.Outbox, error) {
+func (d *memDisk) open(o bolt.Options) (agent.Outbox, error) {
 	if d.mem == nil {
 		d.mem = outboxtest.NewMem(o)
 		d.mem.Step = d.step
@@ -47,7 +48,7 @@ type fileDisk struct {
 
 func (d *fileDisk) path(n int) string { return fmt.Sprintf("%s/outbox-%d.db", d.dir, n) }
 
-func (d *fileDisk) open(o outbox.Options) (agent.Outbox, error) {
+func (d *fileDisk) open(o bolt.Options) (agent.Outbox, error) {
 	last := d.path(d.n)
 	d.n++
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
@@ -59,7 +60,7 @@ func (d *fileDisk) open(o outbox.Options) (agent.Outbox, error) {
 	if err := copyFiles(last, d.path(d.n)); err != nil {
 		return nil, err
 	}
-	return outbox.Open(d.path(d.n), o)
+	return bolt.Open(d.path(d.n), o)
 }
 
 // store is a process's handle on the disk. Each write takes a while; death lies before or after any of them, and closes

@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"tillpost/agent/config"
-	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 func TestMain(m *testing.M) {
-	outbox.RunChecker() // a damaged file can crash who reads it
+	bolt.RunChecker() // a damaged file can crash who reads it
 	os.Exit(m.Run())
 }
 

@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // What the outbox keeps beside its file, by the end of the name.
@@ -85,7 +85,7 @@ func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFac
 	read := start("outbox", func() (l looked) { l.older, l.err = look(path); return l })
 	found, done := read.wait(ctx)
 	err := found.err
-	damaged, isDamage := errors.AsType[*outbox.DamagedError](err)
+	damaged, isDamage := errors.AsType[*bolt.DamagedError](err)
 	switch {
 	case !done:
 		fs.warn("", "%s, %s; reading it through takes longer than this check", bytes(size), generation(m))
@@ -94,7 +94,7 @@ func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFac
 			"%s is sound, but an older copy, or from elsewhere: at the next start every open request is in doubt, and nothing is sent", path)
 	case err == nil:
 		fs.ok("sound; %s, %s", bytes(size), generation(m))
-	case errors.Is(err, outbox.ErrLocked):
+	case errors.Is(err, bolt.ErrLocked):
 		facts.locked = true
 		fs.ok("in use by a running agent; %s, %s", bytes(size), generation(m))
 	case isDamage && fileSize(path+besideSnapshot) > 0:
@@ -102,7 +102,7 @@ func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFac
 			"%s is damaged (%s); at the next start its last snapshot takes its place, and every open request is in doubt", path, damaged.Found)
 	case isDamage:
 		fs.fail("keep the file, and "+anew, "%s is damaged: %s", path, damaged.Found)
-	case errors.Is(err, outbox.ErrNewerFormat):
+	case errors.Is(err, bolt.ErrNewerFormat):
 		fs.fail("install the version that wrote it, or a newer one", "%v", err)
 	default:
 		fs.fail(c.give(path), "%v", err)
@@ -111,8 +111,8 @@ func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFac
 
 // look reads an outbox through, and reports whether it is another copy than the one that was at work here last.
 func look(path string) (older bool, err error) {
-	r, err := outbox.OpenReader(path)
-	if open, ok := errors.AsType[*outbox.OpenError](err); ok {
+	r, err := bolt.OpenReader(path)
+	if open, ok := errors.AsType[*bolt.OpenError](err); ok {
 		err = open.Err // what to do is said here
 	}
 	if err != nil {

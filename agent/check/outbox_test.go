@@ -5,14 +5,14 @@ import (
 	"path/filepath"
 	"testing"
 
-	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
 )
 
 // used makes an outbox with an order in it, closed.
 func used(t *testing.T, path string) {
 	t.Helper()
-	s, err := outbox.Open(path, outbox.Options{Policy: outboxtest.Policy, BallastSize: 1 << 20})
+	s, err := bolt.Open(path, bolt.Options{Policy: outboxtest.Policy, BallastSize: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +22,7 @@ func used(t *testing.T, path string) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := outbox.CheckFile(path); err != nil {
+	if err := bolt.CheckFile(path); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -30,7 +30,7 @@ func used(t *testing.T, path string) {
 // reused opens an outbox once more.
 func reused(t *testing.T, path string) {
 	t.Helper()
-	s, err := outbox.Open(path, outbox.Options{Policy: outboxtest.Policy, BallastSize: 1 << 20})
+	s, err := bolt.Open(path, bolt.Options{Policy: outboxtest.Policy, BallastSize: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestOutbox(t *testing.T) {
 func TestOutboxInUse(t *testing.T) {
 	t.Parallel()
 	c := newChecker(t)
-	s := outboxtest.OpenAt(t, c.cfg.Outbox.Path, outbox.Options{Policy: outboxtest.Policy, BallastSize: 1 << 20})
+	s := outboxtest.OpenAt(t, c.cfg.Outbox.Path, bolt.Options{Policy: outboxtest.Policy, BallastSize: 1 << 20})
 	facts := c.outbox(t.Context())
 	want(t, facts.findings, "ok outbox in use by a running agent…generation 1")
 	if !facts.locked || facts.instance != s.Identity().Instance {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"tillpost/internal/term"
-	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // calmFor is how long a service whose outbox is damaged waits before it ends: whoever starts it again does so at once,
@@ -17,8 +17,8 @@ const calmFor = 30 * time.Second
 
 // needsPerson reports whether a start failed for the outbox's sake in a way that another start does not mend.
 func needsPerson(err error) bool {
-	_, damaged := errors.AsType[*outbox.DamagedError](err)
-	return damaged || errors.Is(err, outbox.ErrMissing) || errors.Is(err, outbox.ErrNewerFormat)
+	_, damaged := errors.AsType[*bolt.DamagedError](err)
+	return damaged || errors.Is(err, bolt.ErrMissing) || errors.Is(err, bolt.ErrNewerFormat)
 }
 
 // supervised reports whether a service manager has started this process, and starts it again.

@@ -15,12 +15,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"tillpost/agent/config"
-	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 func main() {
 	// Does not return in the child process that a daemon starts to check its outbox.
-	outbox.RunChecker()
+	bolt.RunChecker()
 	os.Exit(execute(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

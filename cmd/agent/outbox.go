@@ -12,7 +12,7 @@ import (
 
 	"tillpost/agent"
 	"tillpost/agent/config"
-	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 const snapshotSuffix = ".snapshot"
@@ -68,19 +68,19 @@ func outboxConfig(c *cobra.Command) (*config.Config, error) {
 }
 
 // openOutbox opens a file for reading, and says what to do if that can't be.
-func openOutbox(path string) (*outbox.Reader, error) {
-	r, err := outbox.OpenReader(path)
+func openOutbox(path string) (*bolt.Reader, error) {
+	r, err := bolt.OpenReader(path)
 	return r, outboxError(path, err)
 }
 
 func outboxError(path string, err error) error {
-	_, damaged := errors.AsType[*outbox.DamagedError](err)
+	_, damaged := errors.AsType[*bolt.DamagedError](err)
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, outbox.ErrLocked):
+	case errors.Is(err, bolt.ErrLocked):
 		return fmt.Errorf("outbox %s: a running tillpost has it open; stop that first (systemctl stop tillpost), or look at its last snapshot with --db %s%s", path, path, snapshotSuffix)
-	case errors.Is(err, outbox.ErrMissing):
+	case errors.Is(err, bolt.ErrMissing):
 		return fmt.Errorf("outbox %s: there is no such file, or nothing in it; name the right one with --db", path)
 	case damaged && !strings.HasSuffix(path, snapshotSuffix):
 		return fmt.Errorf("%w; when tillpost starts it puts the file aside and restores %s%s, if there is one", err, path, snapshotSuffix)
@@ -160,7 +160,7 @@ func verifyOutbox(w io.Writer, path string, cfg *config.Config) (err error) {
 }
 
 // statesOf counts the records by state.
-func statesOf(f outbox.Figures) string {
+func statesOf(f bolt.Figures) string {
 	var parts []string
 	for s, n := range f.States {
 		parts = append(parts, fmt.Sprintf("%d %s", n, s))
@@ -181,7 +181,7 @@ func verifySnapshot(w io.Writer, path string) error {
 	case err != nil:
 		return err
 	}
-	if err := outbox.CheckFile(path); err != nil {
+	if err := bolt.CheckFile(path); err != nil {
 		return fmt.Errorf("%w; remove it, and the daemon takes another", err)
 	}
 	_, err = fmt.Fprintf(w, "%s: sound, %d bytes, of %s\n", path, info.Size(), info.ModTime().UTC().Format("2006-01-02 15:04Z"))
@@ -204,7 +204,7 @@ free. Needs room for both files.`,
 			if err := ownsFile(path); err != nil {
 				return err
 			}
-			before, after, err := outbox.Compact(path)
+			before, after, err := bolt.Compact(path)
 			if err != nil {
 				return outboxError(path, err)
 			}

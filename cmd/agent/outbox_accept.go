@@ -14,6 +14,7 @@ import (
 	"tillpost/agent"
 	"tillpost/agent/config"
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // acceptWord is what has to be typed.
@@ -151,7 +152,7 @@ func confirm(c *cobra.Command) error {
 
 // acceptAll opens the outbox as a daemon does, and accepts what was shown, unless it is no longer that.
 func acceptAll(ctx context.Context, path string, cfg *config.Config, shown []agent.Acceptance, by string) (err error) {
-	s, err := outbox.Open(path, outbox.Options{Now: agent.NewSystemClock().Now})
+	s, err := bolt.Open(path, bolt.Options{Now: agent.NewSystemClock().Now})
 	if err != nil {
 		return outboxError(path, err)
 	}

@@ -17,12 +17,12 @@ import (
 
 	"tillpost/internal/proctest"
 	"tillpost/mqtt/mqtttest"
-	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 func TestMain(m *testing.M) {
 	// The scripts' daemons start this binary again to check their outbox.
-	outbox.RunChecker()
+	bolt.RunChecker()
 	testscript.Main(m, map[string]func(){"tillpost": main})
 }
 

@@ -16,7 +16,7 @@ import (
 	"tillpost/agent/config"
 	"tillpost/cmd/agent/bundle"
 	"tillpost/mqtt"
-	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // bundleRequests is how many of the newest requests a bundle shows.
@@ -106,7 +106,7 @@ func bundleOutbox(cfg *config.Config) ([]byte, error) {
 		b.Reset()
 		err = verifyOutbox(&b, cfg.Outbox.Path+snapshotSuffix, nil)
 	}
-	if _, damaged := errors.AsType[*outbox.DamagedError](err); damaged {
+	if _, damaged := errors.AsType[*bolt.DamagedError](err); damaged {
 		return []byte(err.Error() + "\n"), nil // that is what a developer wants to know
 	}
 	return withoutNames(b.Bytes()), err

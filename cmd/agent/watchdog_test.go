@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // TestTheWatchdogIsFedByProgressOnly looks just before and just at a step.
@@ -74,10 +74,10 @@ func TestOnlyDamageIsMetCalmly(t *testing.T) {
 		err  error
 		calm time.Duration
 	}{
-		{&outbox.DamagedError{Path: "outbox.db", Found: "it is cut off"}, calmFor},
-		{&outbox.OpenError{Path: "outbox.db", Err: outbox.ErrMissing}, calmFor},
-		{&outbox.OpenError{Path: "outbox.db", Err: outbox.ErrNewerFormat}, calmFor},
-		{&outbox.OpenError{Path: "outbox.db", Err: outbox.ErrLocked}, 0},
+		{&bolt.DamagedError{Path: "outbox.db", Found: "it is cut off"}, calmFor},
+		{&bolt.OpenError{Path: "outbox.db", Err: bolt.ErrMissing}, calmFor},
+		{&bolt.OpenError{Path: "outbox.db", Err: bolt.ErrNewerFormat}, calmFor},
+		{&bolt.OpenError{Path: "outbox.db", Err: bolt.ErrLocked}, 0},
 		{errors.New("the port is taken"), 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {

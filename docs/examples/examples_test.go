@@ -17,7 +17,7 @@ import (
 	"tillpost/api/simulator"
 	"tillpost/internal/proctest"
 	"tillpost/mqtt/mqtttest"
-	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // bound is how long one till may take.
@@ -25,7 +25,7 @@ const bound = 2 * proctest.Patience
 
 func TestMain(m *testing.M) {
 	// The agent starts this binary again to check its outbox.
-	outbox.RunChecker()
+	bolt.RunChecker()
 	os.Exit(m.Run())
 }
 

@@ -12,6 +12,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // CheckFile fails the test unless the closed outbox at path is sound: by bbolt's own check, by CheckFile's (checksums,
@@ -21,7 +22,7 @@ func CheckFile(t testing.TB, path string) {
 	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
 		return // the test took it away
 	}
-	if err := outbox.CheckFile(path); err != nil {
+	if err := bolt.CheckFile(path); err != nil {
 		t.Errorf("the outbox is not sound: %v", err)
 		return
 	}
@@ -56,7 +57,7 @@ func checkLanes(t testing.TB, path string, mem []outbox.Lane) {
 		return
 	}
 	copyIfThere(t, path+".initialised", copied+".initialised")
-	s, err := outbox.Open(copied, outbox.Options{BallastSize: -1})
+	s, err := bolt.Open(copied, bolt.Options{BallastSize: -1})
 	if err != nil {
 		t.Errorf("a copy of the outbox can't be opened: %v", err)
 		return

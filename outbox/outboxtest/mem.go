@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // Store is what the suite needs of a store: what the real one and Mem have in common.
@@ -46,7 +47,7 @@ type Mem struct {
 	// Step stands for outbox.Step, for tests of machines with a fault; nil is the real one. It is set before first use.
 	Step func(outbox.Request, outbox.Event) (outbox.Request, []outbox.Effect)
 
-	o outbox.Options
+	o bolt.Options
 
 	mu      sync.Mutex
 	closed  bool
@@ -69,7 +70,7 @@ type Mem struct {
 }
 
 // NewMem makes an empty store. It takes Policy, Committed and OnCommit of the options.
-func NewMem(o outbox.Options) *Mem {
+func NewMem(o bolt.Options) *Mem {
 	return &Mem{
 		o: o, records: map[uint64]outbox.Request{}, tombs: map[uint64]outbox.Request{}, ids: map[string]uint64{},
 		orders: map[string]uint64{}, lanes: map[string]bool{}, blobs: map[string][]byte{}, generation: 1,
@@ -78,7 +79,7 @@ func NewMem(o outbox.Options) *Mem {
 
 // Reopen gives a store of its own with the same contents, as a process finds them that starts after another was
 // killed. m goes on, closed or not.
-func (m *Mem) Reopen(o outbox.Options) *Mem {
+func (m *Mem) Reopen(o bolt.Options) *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n := NewMem(o)
@@ -142,15 +143,8 @@ func (m *Mem) write(ctx context.Context, fn func() ([]outbox.Change, error)) err
 
 // copied gives a request that shares nothing with the store's.
 func copied(r outbox.Request) outbox.Request {
-	r.Further, r.FurtherPaid = slices.Clone(r.Further), slices.Clone(r.FurtherPaid)
-	r.Earlier = slices.Clone(r.Earlier)
-	r.Submissions, r.History = slices.Clone(r.Submissions), slices.Clone(r.History)
+	r = r.Clone()
 	r.Body = bytes.Clone(r.Body)
-	if r.Refund != nil {
-		refund := *r.Refund
-		refund.Lines = slices.Clone(refund.Lines)
-		r.Refund = &refund
-	}
 	return r
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // Policy has the defaults that an operator starts with.
@@ -53,18 +54,18 @@ func Request(kind outbox.Kind, id, terminal string, extra ...string) outbox.Requ
 }
 
 // Open opens a store in a folder of the test's own. When the test ends it is closed and CheckFile looks at it.
-func Open(t testing.TB, o outbox.Options) *outbox.Store {
+func Open(t testing.TB, o bolt.Options) *bolt.Store {
 	t.Helper()
 	return OpenAt(t, filepath.Join(t.TempDir(), "outbox.db"), o)
 }
 
 // OpenAt is Open at a path of the test's choice.
-func OpenAt(t testing.TB, path string, o outbox.Options) *outbox.Store {
+func OpenAt(t testing.TB, path string, o bolt.Options) *bolt.Store {
 	t.Helper()
 	if o.BallastSize == 0 {
 		o.BallastSize = -1
 	}
-	s, err := outbox.Open(path, o)
+	s, err := bolt.Open(path, o)
 	if err != nil {
 		t.Fatalf("open the outbox: %v", err)
 	}
@@ -73,13 +74,13 @@ func OpenAt(t testing.TB, path string, o outbox.Options) *outbox.Store {
 }
 
 // Reopen closes a store, checks it and opens it again.
-func Reopen(t testing.TB, s *outbox.Store, o outbox.Options) *outbox.Store {
+func Reopen(t testing.TB, s *bolt.Store, o bolt.Options) *bolt.Store {
 	t.Helper()
 	closeAndCheck(t, s)
 	return OpenAt(t, s.Path(), o)
 }
 
-func closeAndCheck(t testing.TB, s *outbox.Store) {
+func closeAndCheck(t testing.TB, s *bolt.Store) {
 	t.Helper()
 	var mem []outbox.Lane
 	if _, err := s.Get(1); !errors.Is(err, outbox.ErrClosed) {

@@ -10,10 +10,11 @@ import (
 	"time"
 
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // TestStore runs the suite that every store passes, each case on one that factory makes; factory closes it.
-func TestStore(t *testing.T, factory func(t testing.TB, o outbox.Options) Store) {
+func TestStore(t *testing.T, factory func(t testing.TB, o bolt.Options) Store) {
 	t.Helper()
 	for name, run := range map[string]func(*testing.T, *fixture){
 		"a repeat is the same, other content a conflict": testDedupe,
@@ -46,7 +47,7 @@ func TestStore(t *testing.T, factory func(t testing.TB, o outbox.Options) Store)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := &fixture{}
-			f.Store = factory(t, outbox.Options{Policy: Policy, Committed: func(cs []outbox.Change) {
+			f.Store = factory(t, bolt.Options{Policy: Policy, Committed: func(cs []outbox.Change) {
 				f.mu.Lock()
 				defer f.mu.Unlock()
 				f.told = append(f.told, cs...)

@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // testCourse throws events at requests of three terminals and compares the store with one in memory throughout.
 func testCourse(t *testing.T, f *fixture) {
 	rnd := rand.New(rand.NewPCG(7, 11)) // a repeatable course
-	model := NewMem(outbox.Options{Policy: Policy})
+	model := NewMem(bolt.Options{Policy: Policy})
 	ctx := context.Background()
 	n := uint64(0)
 	for step := range 600 {

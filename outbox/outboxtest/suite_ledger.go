@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // refundOf is a refund of ore øre of the order that a request placed.
@@ -119,7 +120,7 @@ func runRefund(t *testing.T, f *fixture, seq uint64) {
 // testRefundCourse throws events at orders and their refunds in three lanes and compares the store with one in memory.
 func testRefundCourse(t *testing.T, f *fixture) {
 	rnd := rand.New(rand.NewPCG(3, 5)) // a repeatable course
-	model := NewMem(outbox.Options{Policy: Policy})
+	model := NewMem(bolt.Options{Policy: Policy})
 	ctx := context.Background()
 	n := uint64(0)
 	for step := range 600 {

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"tillpost/api/simulator"
-	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // shop fills an outbox with what a shop has: a paid order, one at the terminal, two queued behind it; with a snapshot or
@@ -28,7 +28,7 @@ func (w *world) shop(snapshot bool) {
 	w.untilState("second", "queued")
 	w.stop()
 	if snapshot {
-		s, err := outbox.Open(w.file(), outbox.Options{})
+		s, err := bolt.Open(w.file(), bolt.Options{})
 		if err != nil {
 			w.Fatal(err)
 		}

@@ -1,0 +1,109 @@
+package bolt
+
+import (
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	defaultBallast = 4 << 20
+	ballastRetry   = time.Second
+	// ballastMargin must be free beside the reserve before it is taken back, so that it is not given up again at once.
+	ballastMargin = 1 << 20
+)
+
+// ballast is a file that holds disk space in reserve: given up when the disk is full, so that open requests can end.
+type ballast struct {
+	path    string
+	size    int64 // 0: none is kept
+	reserve func(path string, size int64) error
+
+	mu    sync.Mutex
+	taken bool
+	tried time.Time
+}
+
+func newBallast(path string, o Options) *ballast {
+	b := &ballast{path: path + suffixBallast, size: o.BallastSize, reserve: o.fallocate}
+	if b.size == 0 {
+		b.size = defaultBallast
+	}
+	b.size = max(b.size, 0)
+	if b.reserve == nil {
+		b.reserve = reserve
+	}
+	b.taken = b.size > 0 && fileSize(b.path) >= b.size
+	return b
+}
+
+// held is how many bytes are in reserve now.
+func (b *ballast) held() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.taken {
+		return b.size
+	}
+	return 0
+}
+
+// ready tells whether new work may be taken on: the reserve stands, or there is room for it again.
+func (b *ballast) ready() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.taken || b.size == 0 {
+		return true
+	}
+	if now := time.Now(); now.Sub(b.tried) >= ballastRetry {
+		b.tried = now
+		b.take()
+	}
+	return b.taken
+}
+
+// take reserves the space if there is room. It is called with mu held.
+func (b *ballast) take() {
+	if b.size == 0 {
+		return
+	}
+	missing := b.size - fileSize(b.path)
+	if free := freeBytes(b.path); free >= 0 && missing > 0 && free < missing+ballastMargin {
+		return
+	}
+	if err := b.reserve(b.path, b.size); err != nil {
+		_ = os.Remove(b.path) // half a reserve only takes space away
+		return
+	}
+	b.taken = true
+}
+
+// withRoom runs fn, and once more without the reserve if the disk is full.
+func (b *ballast) withRoom(fn func() error) error {
+	err := fn()
+	if err != nil && isFull(err) && b.release() {
+		return fn()
+	}
+	return err
+}
+
+// release gives the space up; false if there was none to give.
+func (b *ballast) release() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.taken {
+		return false
+	}
+	b.taken, b.tried = false, time.Now()
+	return remove(b.path) == nil
+}
+
+// fill writes a file full where the system can't reserve.
+func fill(f *os.File, size int64) error {
+	zeros := make([]byte, 64<<10)
+	for at := int64(0); at < size; at += int64(len(zeros)) {
+		if _, err := f.WriteAt(zeros[:min(int64(len(zeros)), size-at)], at); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package bolt
+
+import (
+	"errors"
+
+	"go.etcd.io/bbolt"
+)
+
+const (
+	// compactFrom is the size below which a file is left alone, and compactSmall the largest transaction of a compaction.
+	compactFrom  = 4 << 20
+	compactSmall = 4 << 20
+)
+
+// Compact rewrites an outbox that nobody has open into the smallest file that holds it, and tells its size before and
+// after. It changes nothing else. The old file is replaced only once the new one is on disk, so there must be room for
+// both. Errors are as Open's; a damaged file is left as it is.
+func Compact(path string) (before, after int64, err error) {
+	if before = fileSize(path); before == 0 {
+		return 0, 0, openError(path, ErrMissing)
+	}
+	lock, err := waitForLock(path + suffixLock)
+	if err != nil {
+		return 0, 0, openError(path, err)
+	}
+	defer func() {
+		if e := lock.release(); err == nil {
+			err = e
+		}
+	}()
+	if err := checkFile(path); err != nil {
+		return 0, 0, openError(path, err)
+	}
+	s := &Store{path: path}
+	if s.db, err = openBolt(path, false); err != nil {
+		return 0, 0, openError(path, err)
+	}
+	err = s.shrink()
+	if s.db != nil {
+		err = errors.Join(err, s.db.Close())
+	}
+	if err != nil {
+		return 0, 0, openError(path, err)
+	}
+	return before, fileSize(path), nil
+}
+
+// compact makes a file that is mostly empty small. It is done at start only: nobody waits then.
+func (s *Store) compact() error {
+	size, free := fileSize(s.path), s.db.Stats().FreePageN
+	if size < compactFrom || int64(free)*pageSize*2 < size {
+		return nil
+	}
+	err := s.shrink()
+	switch {
+	case err == nil:
+		s.recovery.Compacted, s.recovery.Before, s.recovery.After = true, size, fileSize(s.path)
+		return nil
+	case s.db != nil:
+		return nil // it does as it is, for instance on a disk without room for another
+	}
+	return err
+}
+
+// shrink puts a copy without free pages in the place of the file. After an error the file is as it was, and open unless
+// db is nil.
+func (s *Store) shrink() error {
+	tmp := s.path + suffixCompact
+	dst, err := openBolt(tmp, false)
+	if err != nil {
+		return errors.Join(err, remove(tmp))
+	}
+	dst.NoSync = true // it is synced as a whole before it counts
+	dst.AllocSize = 16 * pageSize
+	err = bbolt.Compact(dst, s.db, compactSmall)
+	if err == nil {
+		err = dst.Update(stamp) // the copy counts its own transactions
+	}
+	if err == nil {
+		err = dst.Sync()
+	}
+	if e := dst.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return errors.Join(err, remove(tmp))
+	}
+	return s.changeTo(tmp)
+}
+
+// changeTo goes on with another file in the place of the present one. After an error there may be no db.
+func (s *Store) changeTo(tmp string) error {
+	err := s.db.Close()
+	s.db = nil
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(tmp, s.path); err != nil {
+		return err
+	}
+	s.db, err = openBolt(s.path, false)
+	return err
+}

@@ -1,0 +1,42 @@
+package bolt
+
+import (
+	"time"
+
+	"tillpost/outbox"
+
+	"go.etcd.io/bbolt"
+)
+
+// WithCommit gives options whose commits a test can make fail.
+func WithCommit(o Options, commit func(tx *bbolt.Tx) error) Options {
+	o.commit = commit
+	return o
+}
+
+// WithReserve gives options whose reserve a test can refuse.
+func WithReserve(o Options, reserve func(path string, size int64) error) Options {
+	o.fallocate = reserve
+	return o
+}
+
+// The codec, for its fuzz tests.
+var (
+	EncodeRecord = encodeRecord
+	EncodeBody   = encodeBody
+	DecodeBody   = decodeBody
+	Seal         = seal
+)
+
+// DecodeRecord reads a record without its body.
+func DecodeRecord(seq uint64, b []byte) (outbox.Request, error) {
+	r, _, err := decodeRecord(seq, b)
+	return r, err
+}
+
+// ForgetBallastTry has the reserve tried again at once.
+func ForgetBallastTry(s *Store) {
+	s.ballast.mu.Lock()
+	defer s.ballast.mu.Unlock()
+	s.ballast.tried = time.Time{}
+}

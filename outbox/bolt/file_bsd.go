@@ -1,0 +1,6 @@
+//go:build unix && !linux
+
+package bolt
+
+// freeBytes can't be told here.
+func freeBytes(string) int64 { return -1 }

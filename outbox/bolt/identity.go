@@ -1,0 +1,154 @@
+package bolt
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"os"
+
+	"tillpost/outbox"
+
+	"go.etcd.io/bbolt"
+)
+
+// marker is the small file beside the database that says that there is one, and which. Without it a lost, emptied or
+// exchanged database would look like a new one.
+type marker struct {
+	Instance   string `json:"instance"`
+	Generation uint64 `json:"generation"`
+
+	// unreadable: there is a marker, but its content is lost.
+	unreadable bool
+}
+
+// readMarker gives nil if there is no marker.
+func readMarker(path string) (*marker, error) {
+	b, err := os.ReadFile(path + suffixMarker)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil // its absence is an answer
+	}
+	if err != nil {
+		return nil, err
+	}
+	m := &marker{}
+	if json.Unmarshal(b, m) != nil || m.Instance == "" {
+		// It is written in one piece, so this is damage of the disk. That there is one says enough.
+		m = &marker{unreadable: true}
+	}
+	return m, nil
+}
+
+func writeMarker(path string, m marker) error {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(path+suffixMarker, append(b, '\n')); err != nil {
+		return fmt.Errorf("write the marker beside the outbox: %w", err)
+	}
+	return nil
+}
+
+// stampKey holds, in the meta bucket, the id of the transaction that wrote the file last. It lies in the page that every
+// commit writes anyway.
+var stampKey = []byte("tx")
+
+// countKey holds, beside the stamp, how many commits this outbox has seen in its life: unlike the transactions' ids, which a
+// compaction begins anew, it never goes back.
+var countKey = []byte("n")
+
+// stamp notes in a transaction which one it is, and counts it. Every commit has to.
+func stamp(tx *bbolt.Tx) error {
+	meta := tx.Bucket(bucketMeta)
+	if err := meta.Put(countKey, binary.AppendUvarint(nil, counted(tx)+1)); err != nil {
+		return err
+	}
+	return meta.Put(stampKey, binary.AppendVarint(nil, int64(tx.ID())))
+}
+
+// counted is the number of commits that a file has seen, 0 in one of before they were counted.
+func counted(tx *bbolt.Tx) uint64 {
+	v := tx.Bucket(bucketMeta).Get(countKey)
+	if n, size := binary.Uvarint(v); size > 0 && size == len(v) {
+		return n
+	}
+	return 0
+}
+
+// stale tells whether a file whose last transaction has the id last is an earlier state of itself: a disk that says
+// "synced" and has not can keep the root of a commit and lose the pages that it leads to, where older ones then stand. A
+// file of before there were stamps has none.
+func stale(tx *bbolt.Tx, last int) bool {
+	v := tx.Bucket(bucketMeta).Get(stampKey)
+	id, n := binary.Varint(v)
+	return n > 0 && n == len(v) && id < int64(last)
+}
+
+// What bbolt's two root pages look like: a page's header, then the fields that the checksum covers, then that.
+const (
+	rootHeader  = 16
+	rootCovered = 56
+	rootMagic   = 0xED0CDAED
+)
+
+// rootLost tells whether just one of the two root pages is readable. bbolt goes on with that one, which is right after a
+// power cut in the middle of a commit. But if it was the newer one that went bad later, then the last commit, which
+// somebody may have acted on, is missing.
+func rootLost(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	pages := make([]byte, 2*pageSize)
+	if n, _ := f.ReadAt(pages, 0); n < len(pages) {
+		return false, nil // the check will say more
+	}
+	return rootValid(pages[:pageSize]) != rootValid(pages[pageSize:]), nil
+}
+
+func rootValid(page []byte) bool {
+	m := page[rootHeader:]
+	h := fnv.New64a()
+	_, _ = h.Write(m[:rootCovered]) // it never fails
+	// bbolt writes in the machine's own byte order.
+	return binary.NativeEndian.Uint32(m) == rootMagic && binary.NativeEndian.Uint64(m[rootCovered:]) == h.Sum64()
+}
+
+// Distrust notes that a process with this outbox, of the given generation or a newer one, is or was at work elsewhere:
+// this is an older copy, or one of two. Every open request is in doubt then, as after a restore, until AcceptRollback
+// this copy is RolledBack, and the next Open starts a generation beyond that one. It tells how many requests it put in
+// doubt; in a copy that is RolledBack already, what came since is left as it is.
+func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, err error) {
+	var copied *outbox.Copied
+	err = s.submit(ctx, false, func(t *txn) error {
+		inDoubt, copied = 0, nil
+		st, err := t.state()
+		if err != nil || st.RolledBack && st.Generation >= generation {
+			return err
+		}
+		if !st.RolledBack {
+			var err error
+			inDoubt, err = t.doubtAll(s.now())
+			t.note(err)
+			t.note(t.setBack(&st, s.atOpen))
+			copied = &st.Copied
+		}
+		st.Generation = max(st.Generation, generation)
+		t.note(t.setState(st))
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.identity.RolledBack = true
+	if copied != nil {
+		s.identity.Copied = *copied
+	}
+	return inDoubt, nil
+}

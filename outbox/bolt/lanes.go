@@ -1,0 +1,317 @@
+package bolt
+
+import (
+	"bytes"
+	"slices"
+	"sync"
+
+	"tillpost/outbox"
+)
+
+// laneState is what is kept in memory of a lane: never the requests.
+type laneState struct {
+	holders []uint64 // ascending
+	head    uint64
+	turn    uint64 // the head's
+	queued  int
+}
+
+func (l *laneState) clone() *laneState {
+	c := *l
+	c.holders = slices.Clone(l.holders)
+	return &c
+}
+
+// laneTable holds the lanes as they are committed.
+type laneTable struct {
+	mu    sync.RWMutex
+	lanes map[string]*laneState
+	open  int
+	// heads remembers when the head of a lane was accepted, so that a look at a lane reads no record.
+	heads map[string]laneHead
+}
+
+// laneHead is a head that was looked at; it counts for as long as it is the head.
+type laneHead struct {
+	seq      uint64
+	accepted outbox.Instant
+}
+
+func (t *laneTable) headOf(terminal string) laneHead {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.heads[terminal]
+}
+
+func (t *laneTable) remember(terminal string, h laneHead) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.heads == nil {
+		t.heads = map[string]laneHead{}
+	}
+	t.heads[terminal] = h
+}
+
+func (t *laneTable) get(terminal string) laneState {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if l := t.lanes[terminal]; l != nil {
+		return *l.clone()
+	}
+	return laneState{}
+}
+
+func (t *laneTable) openCount() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.open
+}
+
+// merge makes a committed transaction's lanes the present ones.
+func (t *laneTable) merge(changed map[string]*laneState, opened int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for name, l := range changed {
+		t.lanes[name] = l
+	}
+	t.open += opened
+}
+
+func (t *laneTable) replace(lanes map[string]*laneState, open int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lanes, t.open = lanes, open
+}
+
+func (t *laneTable) terminals() []string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	names := make([]string, 0, len(t.lanes))
+	for n := range t.lanes {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Lane tells how a terminal's queue stands; one never seen is empty.
+func (s *Store) Lane(terminal string) outbox.Lane {
+	l := s.lanes.get(terminal)
+	lane := outbox.Lane{Terminal: terminal, Head: l.head, Queued: l.queued}
+	if len(l.holders) > 0 {
+		lane.Holder, lane.Holders = l.holders[0], l.holders
+	}
+	if l.head != 0 {
+		lane.Oldest = s.acceptedOf(terminal, l.head)
+	}
+	return lane
+}
+
+// acceptedOf tells when the head of a lane was accepted, which never changes; zero if its record can't be read.
+func (s *Store) acceptedOf(terminal string, head uint64) outbox.Instant {
+	if h := s.lanes.headOf(terminal); h.seq == head {
+		return h.accepted
+	}
+	r, err := s.Get(head)
+	if err != nil {
+		return outbox.Instant{}
+	}
+	s.lanes.remember(terminal, laneHead{head, r.Accepted})
+	return r.Accepted
+}
+
+// Sequence is the highest acceptance number given so far.
+func (s *Store) Sequence() (seq uint64, err error) {
+	err = s.view(func(t *txn) error {
+		seq = t.requests.Sequence()
+		return nil
+	})
+	return seq, err
+}
+
+// Lanes lists the lanes of all terminals that had open requests since the store was opened, by terminal.
+func (s *Store) Lanes() []outbox.Lane {
+	names := s.lanes.terminals()
+	all := make([]outbox.Lane, len(names))
+	for i, n := range names {
+		all[i] = s.Lane(n)
+	}
+	return all
+}
+
+// Positions gives the first n of a terminal's queue, in their order.
+func (s *Store) Positions(terminal string, n int) []outbox.Request {
+	var list []outbox.Request
+	at := s.lanes.get(terminal)
+	if at.head == 0 || n <= 0 {
+		return nil
+	}
+	err := s.view(func(t *txn) error {
+		return t.eachQueued(terminal, at.turn, func(_, seq uint64) (bool, error) {
+			r, err := t.load(seq)
+			if err == nil {
+				list = append(list, r)
+			}
+			return len(list) < n, err
+		})
+	})
+	if err != nil {
+		return nil
+	}
+	return list
+}
+
+// lane gives a lane as this transaction has it, to be changed.
+func (t *txn) lane(terminal string) *laneState {
+	if l := t.lanes[terminal]; l != nil {
+		return l
+	}
+	l := t.s.lanes.get(terminal)
+	if t.lanes == nil {
+		t.lanes = map[string]*laneState{}
+	}
+	t.lanes[terminal] = &l
+	return &l
+}
+
+// held tells whether another request holds the lane.
+func (t *txn) held(terminal string, seq uint64) bool {
+	l := t.lanes[terminal]
+	if l == nil {
+		committed := t.s.lanes.get(terminal)
+		l = &committed
+	}
+	return slices.ContainsFunc(l.holders, func(h uint64) bool { return h != seq })
+}
+
+// moveLane keeps the lanes' figures when a laned request changes; before is zero for a new one. The records must be
+// written already.
+func (t *txn) moveLane(before, r outbox.Request) error {
+	if !r.Kind.Laned() {
+		return nil
+	}
+	if before.State != 0 && before.Terminal != r.Terminal { // only what is queued moves
+		if err := t.leaveQueue(before); err != nil {
+			return err
+		}
+		before = outbox.Request{}
+	}
+	from, to := before.State, r.State
+	l := t.lane(r.Terminal)
+	switch was, is := from != 0 && from.HoldsLane(), to.HoldsLane(); {
+	case is && !was:
+		at, _ := slices.BinarySearch(l.holders, r.Seq)
+		l.holders = slices.Insert(l.holders, at, r.Seq)
+	case was && !is:
+		l.holders = slices.DeleteFunc(l.holders, func(h uint64) bool { return h == r.Seq })
+	}
+	switch was, is := before.InQueue(), r.InQueue(); {
+	case is && !was:
+		l.queued++
+		if l.head == 0 || r.Turn() < l.turn {
+			l.head, l.turn = r.Seq, r.Turn()
+		}
+	case was && !is:
+		return t.leaveQueue(before)
+	}
+	return nil
+}
+
+// leaveQueue takes a request out of its lane's figures that was queued there.
+func (t *txn) leaveQueue(r outbox.Request) error {
+	if !r.InQueue() {
+		return nil
+	}
+	l := t.lane(r.Terminal)
+	l.queued--
+	if l.head != r.Seq {
+		return nil
+	}
+	l.head, l.turn = 0, 0
+	return t.eachQueued(r.Terminal, r.Turn()+1, func(turn, seq uint64) (bool, error) {
+		l.head, l.turn = seq, turn
+		return false, nil
+	})
+}
+
+// position gives a queued request's place in its lane, from 1.
+func (t *txn) position(r outbox.Request) (int, error) {
+	if !r.InQueue() {
+		return 0, nil
+	}
+	l := t.lane(r.Terminal)
+	switch r.Turn() {
+	case l.turn:
+		return 1, nil
+	case t.requests.Sequence(): // the newest of all
+		return l.queued, nil
+	}
+	n := 0
+	err := t.eachQueued(r.Terminal, l.turn, func(turn, _ uint64) (bool, error) {
+		n++
+		return turn < r.Turn(), nil
+	})
+	return n, err
+}
+
+// behind tells whether others come before a queued request.
+func (t *txn) behind(r outbox.Request, place int) bool {
+	return place > 1 || place == 1 && t.held(r.Terminal, r.Seq)
+}
+
+// eachQueued visits the queued laned requests of a terminal from a turn on, without decoding them.
+func (t *txn) eachQueued(terminal string, from uint64, fn func(turn, seq uint64) (bool, error)) error {
+	prefix := openPrefix(terminal)
+	c := t.open.Cursor()
+	for k, v := c.Seek(openKey(terminal, from)); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		turn, seq, ok := openEntry(k, v)
+		if !ok {
+			return &DamagedError{Path: t.s.path, Found: "the index of open requests has a key that is none"}
+		}
+		b := t.requests.Get(seqKey(seq))
+		h, err := decodeHeader(seq, b)
+		if err != nil {
+			return t.damaged("record", seq, err)
+		}
+		if !h.inQueue() {
+			continue
+		}
+		if more, err := fn(turn, seq); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// rebuildLanes reads the lanes from the records' headers.
+func (t *txn) rebuildLanes() (map[string]*laneState, int, error) {
+	lanes, open := map[string]*laneState{}, 0
+	c := t.requests.Cursor()
+	for k, b := c.First(); k != nil; k, b = c.Next() {
+		seq, ok := keySeq(k)
+		if !ok {
+			return nil, 0, &DamagedError{Path: t.s.path, Found: "a record's key is no sequence"}
+		}
+		h, err := decodeHeader(seq, b)
+		if err != nil {
+			return nil, 0, t.damaged("record", seq, err)
+		}
+		open++
+		l := lanes[string(h.terminal)]
+		if l == nil {
+			l = &laneState{}
+			lanes[string(h.terminal)] = l
+		}
+		switch {
+		case !h.kind.Laned():
+		case h.inQueue():
+			l.queued++
+			if turn := h.turn(seq); l.head == 0 || turn < l.turn {
+				l.head, l.turn = seq, turn
+			}
+		case h.state.HoldsLane():
+			l.holders = append(l.holders, seq)
+		}
+	}
+	return lanes, open, nil
+}

@@ -1,0 +1,209 @@
+package bolt
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"tillpost/outbox"
+
+	"go.etcd.io/bbolt"
+)
+
+// The buckets. Requests that are not final have a bucket of their own: it stays small, so that the commits of a
+// request's life touch few pages however many ended ones are kept, and a start reads what is open only. Ended records
+// move once. Bodies are written once and deleted once.
+var (
+	bucketRequests = []byte("requests") // seq: record, not final
+	bucketEnded    = []byte("ended")    // seq: record, final
+	bucketBodies   = []byte("bodies")   // seq: body
+	bucketOpen     = []byte("open")     // terminal 0x00 turn: nothing, or seq where that differs, for what is not final
+	bucketIDs      = []byte("ids")      // request id: seq, for ever
+	bucketOrders   = []byte("orders")   // order uuid: seq of the order that owns it
+	bucketTombs    = []byte("tombs")    // seq: tombstone
+	bucketRefunds  = []byte("refunds")  // order uuid 0x00 seq, or 0x00 order's id 0x00 seq: nothing, for refunds and approvals
+	bucketMeta     = []byte("meta")
+	bucketBlobs    = []byte("blobs") // small values of the agent's
+	bucketCold     = []byte("cold")  // holds coldBuckets
+
+	// The newest entries of the larger ones; see shelf.
+	bucketEndedNew  = []byte("ended.new")
+	bucketIDsNew    = []byte("ids.new")
+	bucketOrdersNew = []byte("orders.new")
+)
+
+// Every commit writes the root page, and bbolt keeps buckets of less than a quarter of a page within it. Were it to
+// overflow once, it would stay two pages and one above them for good: 16 KiB more for every order. So the buckets that
+// most commits leave alone lie apart, in one of their own.
+var (
+	hotBuckets  = [][]byte{bucketRequests, bucketBodies, bucketOpen, bucketMeta, bucketEndedNew, bucketIDsNew, bucketOrdersNew}
+	coldBuckets = [][]byte{bucketEnded, bucketIDs, bucketOrders, bucketTombs, bucketRefunds, bucketBlobs}
+)
+
+// metaKey is the one key in the meta bucket: a framed fileState.
+var metaKey = []byte("state")
+
+const layoutFormat = 1
+
+// Ended records, bodies and tombstones are added in about the order of their sequence, so their pages can be full.
+const appendFill = 0.9
+
+func seqKey(seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(make([]byte, 0, 8), seq)
+}
+
+func keySeq(k []byte) (uint64, bool) {
+	if len(k) != 8 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint64(k), true
+}
+
+func openPrefix(terminal string) []byte {
+	return append(append(make([]byte, 0, len(terminal)+9), terminal...), 0)
+}
+
+func openKey(terminal string, turn uint64) []byte {
+	return binary.BigEndian.AppendUint64(openPrefix(terminal), turn)
+}
+
+// openValue is what stands in the open index under a request's key.
+func openValue(r outbox.Request) []byte {
+	if r.Turn() == r.Seq {
+		return nil
+	}
+	return seqKey(r.Seq)
+}
+
+// openEntry reads an entry of the open index: whose it is, and what orders that in its lane.
+func openEntry(k, v []byte) (turn, seq uint64, ok bool) {
+	i := bytes.IndexByte(k, 0)
+	if i < 0 || len(k) != i+9 {
+		return 0, 0, false
+	}
+	turn = binary.BigEndian.Uint64(k[i+1:])
+	if len(v) == 0 {
+		return turn, turn, true
+	}
+	seq, ok = keySeq(v)
+	return turn, seq, ok
+}
+
+// txn is one bbolt transaction with the outbox's buckets. What it changes of the lanes counts only once it is
+// committed.
+type txn struct {
+	s  *Store
+	tx *bbolt.Tx
+
+	requests, bodies, open, tombs, refunds, meta, blobs *bbolt.Bucket
+	ended, ids, orders                                  shelf
+
+	lanes   map[string]*laneState
+	opened  int // change of the number of open requests
+	changes []outbox.Change
+	dirty   bool
+	// broken is an error after a first write: nothing of the transaction may be committed.
+	broken error
+}
+
+func newTxn(s *Store, tx *bbolt.Tx) (*txn, error) {
+	t := &txn{s: s, tx: tx}
+	cold := tx.Bucket(bucketCold)
+	if cold == nil {
+		return nil, noBucket(s, bucketCold)
+	}
+	t.ended.room, t.ids.room, t.orders.room = roomEnded, roomIndex, roomIndex
+	for _, b := range []struct {
+		in interface {
+			Bucket(name []byte) *bbolt.Bucket
+		}
+		name []byte
+		to   **bbolt.Bucket
+		fill float64
+	}{
+		{tx, bucketRequests, &t.requests, appendFill}, {tx, bucketBodies, &t.bodies, appendFill}, {tx, bucketOpen, &t.open, 0},
+		{tx, bucketMeta, &t.meta, 0}, {tx, bucketEndedNew, &t.ended.newest, 0}, {tx, bucketIDsNew, &t.ids.newest, 0},
+		{tx, bucketOrdersNew, &t.orders.newest, 0},
+		{cold, bucketEnded, &t.ended.all, appendFill}, {cold, bucketIDs, &t.ids.all, 0}, {cold, bucketOrders, &t.orders.all, 0},
+		{cold, bucketTombs, &t.tombs, appendFill}, {cold, bucketRefunds, &t.refunds, 0}, {cold, bucketBlobs, &t.blobs, 0},
+	} {
+		*b.to = b.in.Bucket(b.name)
+		if *b.to == nil {
+			return nil, noBucket(s, b.name)
+		}
+		if b.fill > 0 {
+			(*b.to).FillPercent = b.fill
+		}
+	}
+	return t, nil
+}
+
+func noBucket(s *Store, name []byte) error {
+	return &DamagedError{Path: s.path, Found: fmt.Sprintf("it has no bucket %q", name)}
+}
+
+// damaged words what is wrong with a record.
+func (t *txn) damaged(what string, seq uint64, err error) error {
+	if newer, ok := err.(newerError); ok { //nolint:errorlint // the codec gives it bare
+		return fmt.Errorf("%w: %s %d: %w", ErrNewerFormat, what, seq, newer)
+	}
+	return &DamagedError{Path: t.s.path, Found: fmt.Sprintf("%s %d: %v", what, seq, err), Err: err}
+}
+
+// raw finds a record wherever it is.
+func (t *txn) raw(seq uint64) []byte {
+	k := seqKey(seq)
+	if b := t.requests.Get(k); b != nil {
+		return b
+	}
+	return t.ended.Get(k)
+}
+
+// load reads a request with its body.
+func (t *txn) load(seq uint64) (outbox.Request, error) {
+	b := t.raw(seq)
+	if b == nil {
+		if t.tombs.Get(seqKey(seq)) != nil {
+			return outbox.Request{}, outbox.ErrPruned
+		}
+		return outbox.Request{}, outbox.ErrNotFound
+	}
+	return t.decode(seq, b)
+}
+
+func (t *txn) decode(seq uint64, b []byte) (outbox.Request, error) {
+	r, h, err := decodeRecord(seq, b)
+	if err != nil {
+		return outbox.Request{}, t.damaged("record", seq, err)
+	}
+	if h.hasBody() {
+		if r.Body, err = decodeBody(seq, t.bodies.Get(seqKey(seq))); err != nil {
+			return outbox.Request{}, t.damaged("body", seq, err)
+		}
+	}
+	return r, nil
+}
+
+// lookup finds a request by its id; a tombstone comes with ErrPruned.
+func (t *txn) lookup(id string) (outbox.Request, error) {
+	v := t.ids.Get([]byte(id))
+	if v == nil {
+		return outbox.Request{}, outbox.ErrNotFound
+	}
+	seq, ok := keySeq(v)
+	if !ok {
+		return outbox.Request{}, &DamagedError{Path: t.s.path, Found: "the index of ids has an entry that is no sequence"}
+	}
+	if b := t.raw(seq); b != nil {
+		return t.decode(seq, b)
+	}
+	b := t.tombs.Get(seqKey(seq))
+	if b == nil {
+		return outbox.Request{}, &DamagedError{Path: t.s.path, Found: fmt.Sprintf("the index of ids names record %d, which is not there", seq)}
+	}
+	r, _, err := decodeRecord(seq, b)
+	if err != nil {
+		return outbox.Request{}, t.damaged("tombstone", seq, err)
+	}
+	return r, outbox.ErrPruned
+}

@@ -1,0 +1,146 @@
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"tillpost/outbox"
+
+	"go.etcd.io/bbolt"
+)
+
+// restore puts the last snapshot in the place of a database that is damaged or gone. It is changed to what a restored
+// one is before it takes that place, so that a crash leaves either nothing done or all.
+func (s *Store) restore(cause error) error {
+	from, tmp := s.path+suffixSnapshot, s.path+suffixRestore
+	if fileSize(from) == 0 {
+		return s.refuse(cause, "there is no snapshot to restore")
+	}
+	if err := checkFile(from); err != nil {
+		return s.refuse(cause, fmt.Sprintf("its snapshot can't be used either (%v)", err))
+	}
+	if err := copyFile(from, tmp); err != nil {
+		return err
+	}
+	n, err := s.convert(tmp)
+	if err != nil {
+		return errors.Join(err, remove(tmp))
+	}
+	r := outbox.Recovery{Restored: true, Cause: cause, InDoubt: n}
+	if fileSize(s.path) > 0 {
+		if r.Quarantined, err = quarantine(s.path); err != nil {
+			return err
+		}
+	}
+	if err := replaceFile(tmp, s.path); err != nil {
+		return err
+	}
+	s.recovery = r
+	return nil
+}
+
+// refuse says what there is to do where no snapshot helps.
+func (s *Store) refuse(cause error, snapshot string) error {
+	aside := fmt.Sprintf("to give up what it held and start empty, remove %s%s and %s, then look up at Front Payment what was paid", s.path, suffixMarker, s.path)
+	var damaged *DamagedError
+	if errors.As(cause, &damaged) {
+		return &DamagedError{Path: s.path, Found: damaged.Found, Err: damaged.Err,
+			Hint: snapshot + "; put back a copy of the file if you have one; " + aside}
+	}
+	return &OpenError{Path: s.path, Err: cause,
+		Hint: "mount its disk or put the file back; " + snapshot + "; " + aside}
+}
+
+// convert makes a copy of a snapshot what a restored outbox is: rolled back, all that was open in doubt.
+func (s *Store) convert(path string) (inDoubt int, err error) {
+	db, err := openBolt(path, false)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if e := db.Close(); err == nil {
+			err = e
+		}
+	}()
+	err = db.Update(func(tx *bbolt.Tx) error {
+		t, err := newTxn(s, tx)
+		if err != nil {
+			return err
+		}
+		st, err := t.state()
+		if err != nil {
+			return err
+		}
+		if err := t.setBack(&st, t.requests.Sequence()); err != nil {
+			return err
+		}
+		if err := t.setState(st); err != nil {
+			return err
+		}
+		if inDoubt, err = t.doubtAll(s.now()); err != nil {
+			return err
+		}
+		return stamp(tx)
+	})
+	return inDoubt, err
+}
+
+// doubtAll puts every open request in doubt.
+func (t *txn) doubtAll(at outbox.Instant) (n int, err error) {
+	var open []uint64
+	c := t.requests.Cursor()
+	for k, _ := c.First(); k != nil; k, _ = c.Next() {
+		seq, _ := keySeq(k)
+		open = append(open, seq)
+	}
+	return len(open), t.doubt(open, at)
+}
+
+// doubtHeads puts in doubt what a missing last commit may have started: in each lane that nobody holds, the first.
+func (t *txn) doubtHeads(at outbox.Instant) (n int, err error) {
+	lanes, _, err := t.rebuildLanes()
+	if err != nil {
+		return 0, err
+	}
+	var heads []uint64
+	for _, l := range lanes {
+		if l.head != 0 && len(l.holders) == 0 {
+			heads = append(heads, l.head)
+		}
+	}
+	return len(heads), t.doubt(heads, at)
+}
+
+func (t *txn) doubt(seqs []uint64, at outbox.Instant) error {
+	for _, seq := range seqs {
+		before, err := t.load(seq)
+		if err != nil {
+			return err
+		}
+		after := outbox.AfterRestore(before, at)
+		record, err := encodeRecord(after)
+		if err != nil {
+			return err
+		}
+		t.put(before, after, record, false, len(before.Body) > 0 && len(after.Body) == 0)
+		t.changes = append(t.changes, outbox.Change{Request: after, Previous: before.State})
+	}
+	return t.broken
+}
+
+// copyFile copies a file, on disk when it returns.
+func copyFile(from, to string) error {
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close() //nolint:errcheck // it was only read
+	dst, err := os.OpenFile(to, os.O_RDWR|os.O_CREATE|os.O_TRUNC, filePerm)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(dst, src)
+	return syncClose(dst, err)
+}

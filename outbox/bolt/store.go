@@ -1,0 +1,130 @@
+package bolt
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tillpost/outbox"
+
+	"go.etcd.io/bbolt"
+)
+
+// Options are what a Store needs beyond its path. The zero value is usable.
+type Options struct {
+	// Policy is filled into every event.
+	Policy outbox.Policy
+	// Now tells the time for what a restore changes while the store opens; nil takes the wall clock, as not known to be
+	// right.
+	Now func() outbox.Instant
+	// Committed is called with what a commit changed, in the order of the commits, after the fsync and before the
+	// callers of that commit get their answers. A commit that came back with an error is told too, as soon as it is
+	// clear that it is on the disk all the same; its callers get ErrUncertain or ErrFailed nevertheless. It runs on the committing goroutine: it must not block, and must not
+	// call the store's writing methods.
+	Committed func([]outbox.Change)
+	// OnCommit is called with the time that each successful commit took to be on disk.
+	OnCommit func(d time.Duration)
+	// BallastSize is how many bytes are kept in reserve on the disk, so that open requests can end on a full one. 0
+	// takes 4 MiB; less than 0 keeps none.
+	BallastSize int64
+
+	// commit stands for (*bbolt.Tx).Commit in tests of its failures.
+	commit func(*bbolt.Tx) error
+	// fallocate stands for the reservation of the ballast in tests of a full disk.
+	fallocate func(path string, size int64) error
+}
+
+// Store keeps requests in a bbolt file. All methods may be called from several goroutines at once. Writes of several
+// callers share a commit: one goroutine drains what is there into one transaction and answers after the fsync.
+type Store struct {
+	path string
+	o    Options
+	lock *fileLock
+
+	// mu guards db against being replaced while it is read.
+	mu   sync.RWMutex
+	db   *bbolt.DB
+	down error // why db is nil
+	// suspect says that the file's last commit may be in the page cache only; untold is that commit.
+	suspect bool
+	untold  untold
+
+	lanes     laneTable
+	ballast   *ballast
+	snapshots sync.Mutex
+
+	identity outbox.Identity // its RolledBack and Copied are guarded by mu
+	atOpen   uint64          // the highest acceptance number then
+	recovery outbox.Recovery
+
+	ops       chan *op
+	closing   chan struct{}
+	stopped   chan struct{}
+	closeOnce sync.Once
+	closeErr  error
+	lastBatch int
+	commits   atomic.Int64
+}
+
+// Close waits for the commit under way and releases the file. Calls that were not taken yet, and later ones, give
+// ErrClosed. It may be called more than once.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		close(s.closing)
+		<-s.stopped
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.db != nil {
+			s.closeErr = s.db.Close()
+			s.db = nil
+		}
+		s.down = outbox.ErrClosed
+		if err := s.lock.release(); s.closeErr == nil {
+			s.closeErr = err
+		}
+	})
+	return s.closeErr
+}
+
+// view runs fn in a short read transaction. fn must not call the store.
+func (s *Store) view(fn func(t *txn) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.db == nil {
+		return s.down
+	}
+	return s.db.View(func(tx *bbolt.Tx) error {
+		t, err := newTxn(s, tx)
+		if err != nil {
+			return err
+		}
+		return fn(t)
+	})
+}
+
+// Room tells whether new requests are taken: the reserve stands, or there was room to take it back. It may write.
+func (s *Store) Room() bool { return s.ballast.ready() }
+
+// Path is where the database is.
+func (s *Store) Path() string { return s.path }
+
+// Recovery tells what Open had to do to bring the outbox up.
+func (s *Store) Recovery() outbox.Recovery { return s.recovery }
+
+// Stats gives figures for metrics. It does not wait for commits.
+func (s *Store) Stats() outbox.Stats {
+	st := outbox.Stats{Open: s.lanes.openCount(), Ballast: s.ballast.held(), DiskFree: freeBytes(s.path), Commits: s.commits.Load()}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.db != nil {
+		st.FreePages = s.db.Stats().FreePageN
+		st.FileSize = fileSize(s.path)
+		_ = s.db.View(func(tx *bbolt.Tx) error { // an error is the file's, of which others tell
+			if requests := tx.Bucket(bucketRequests); requests != nil {
+				st.Accepted, st.Written = requests.Sequence(), counted(tx)
+			}
+			return nil
+		})
+	}
+	return st
+}

@@ -1,0 +1,241 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"tillpost/outbox"
+)
+
+// Add puts requests made by NewRequest into the outbox, all in one commit and in their order, and answers in that order
+// once they are on disk. An id that is known already, even one pruned long ago, is not added again. ctx bounds the wait
+// to be taken, not the commit. Errors: ErrFull, ErrUncertain, ErrClosed, ErrFailed; with any of them nothing was
+// acknowledged.
+func (s *Store) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, error) {
+	if len(rs) == 0 {
+		return nil, nil
+	}
+	if !s.ballast.ready() {
+		return nil, fmt.Errorf("%w: only the reserve for open requests is left", outbox.ErrFull)
+	}
+	records := make([][]byte, len(rs))
+	for i, r := range rs {
+		var err error
+		if records[i], err = encodeRecord(r); err != nil {
+			return nil, err
+		}
+	}
+	var added []outbox.Added
+	err := s.submit(ctx, true, func(t *txn) error {
+		added = make([]outbox.Added, len(rs))
+		known := make([]outbox.Request, len(rs))
+		for i, r := range rs { // every error before the first write
+			var err error
+			if known[i], err = t.lookup(r.ID); err != nil && !errors.Is(err, outbox.ErrNotFound) {
+				return err
+			}
+		}
+		for i, r := range rs {
+			if known[i].ID == "" {
+				known[i] = t.addedBefore(added[:i], r.ID)
+			}
+			added[i] = t.add(r, known[i], records[i])
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return added, nil
+}
+
+// addedBefore finds a request of the same batch.
+func (t *txn) addedBefore(batch []outbox.Added, id string) outbox.Request {
+	for _, a := range batch {
+		if a.Request.ID == id {
+			return a.Request
+		}
+	}
+	return outbox.Request{}
+}
+
+// add writes a new request, unless its id is known.
+func (t *txn) add(r, known outbox.Request, record []byte) outbox.Added {
+	if known.ID != "" {
+		if known.Digest == r.Digest && known.Kind == r.Kind && known.Arrival() == r.Terminal {
+			return outbox.Added{Request: known, Verdict: outbox.AddedSame}
+		}
+		return outbox.Added{Request: known, Verdict: outbox.AddedConflict}
+	}
+	seq, err := t.requests.NextSequence()
+	t.note(err)
+	r.Seq = seq
+	r = r.Clone()
+	record = bytes.Clone(record) // a retry takes another sequence, and bbolt keeps what it is given
+	seal(record, seq)
+	t.note(t.ids.Put([]byte(r.ID), seqKey(seq)))
+	t.put(outbox.Request{}, r, record, len(r.Body) > 0, false)
+	t.indexRefund(outbox.Request{}, r)
+	place, err := t.position(r)
+	t.note(err)
+	t.changes = append(t.changes, outbox.Change{Request: r, Position: place, Behind: t.behind(r, place)})
+	return outbox.Added{Request: r, Verdict: outbox.AddedNew}
+}
+
+// note keeps an error that came after a first write: the transaction will not be committed.
+func (t *txn) note(err error) {
+	t.dirty = true
+	if err != nil && t.broken == nil {
+		t.broken = err
+	}
+}
+
+// put writes a record, its body and the indexes; before is zero for a new one.
+func (t *txn) put(before, r outbox.Request, record []byte, writeBody, dropBody bool) {
+	k, previous := seqKey(r.Seq), before.State
+	was, is := previous != 0 && !previous.Final(), !r.State.Final()
+	if is {
+		t.note(t.requests.Put(k, record))
+	} else {
+		t.note(t.ended.Put(k, record))
+	}
+	switch {
+	case previous == 0 || was == is:
+	case was:
+		t.note(t.requests.Delete(k))
+	default:
+		t.note(t.ended.Delete(k))
+	}
+	switch {
+	case is && !was:
+		t.opened++
+		t.note(t.open.Put(openKey(r.Terminal, r.Turn()), openValue(r)))
+	case was && !is:
+		t.opened--
+		t.note(t.open.Delete(openKey(before.Terminal, before.Turn())))
+	case is && before.Moved != r.Moved:
+		t.note(t.open.Delete(openKey(before.Terminal, before.Turn())))
+		t.note(t.open.Put(openKey(r.Terminal, r.Turn()), openValue(r)))
+	}
+	switch {
+	case writeBody:
+		t.note(t.bodies.Put(k, encodeBody(r.Seq, r.Body)))
+	case dropBody:
+		t.note(t.bodies.Delete(k))
+	}
+	if !r.Kind.Laned() {
+		t.lane(r.Terminal) // so that its terminal is listed
+	}
+	t.note(t.moveLane(before, r))
+}
+
+// Apply runs Step on a request and commits what it changed. The effects come back only once that is on disk; they must
+// then be run. If nothing durable changed, nothing is written, and there may be effects all the same.
+//
+// ErrLaneHeld, ErrOrderTaken and ErrMoved refuse the change and leave the record as it is; with ErrFull nothing was committed;
+// with ErrUncertain the caller has to look. ctx bounds the wait to be taken, not the commit.
+func (s *Store) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
+	e.Policy = s.o.Policy
+	var after outbox.Request
+	var fx []outbox.Effect
+	err := s.submit(ctx, false, func(t *txn) error {
+		var err error
+		after, fx, err = t.apply(seq, e)
+		return err
+	})
+	if err != nil {
+		return outbox.Request{}, nil, err
+	}
+	return after, fx, nil
+}
+
+func (t *txn) apply(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
+	before, err := t.load(seq)
+	if err != nil {
+		return outbox.Request{}, nil, err
+	}
+	if before.Kind == outbox.KindRefund || before.Kind == outbox.KindApproval {
+		if e.Ledger, err = t.ledger(before); err != nil {
+			return outbox.Request{}, nil, err
+		}
+	}
+	if e.Lane != "" && e.Lane != before.Terminal {
+		return outbox.Request{}, nil, fmt.Errorf("%w: request %s, terminal %s", outbox.ErrMoved, before.ID, before.Terminal)
+	}
+	e.Number = t.requests.Sequence() + 1
+	after, fx := outbox.Step(before, e)
+	if after.Revision == before.Revision {
+		return after, fx, nil
+	}
+	if err := t.change(before, after); err != nil {
+		return outbox.Request{}, nil, err
+	}
+	c := outbox.Change{Request: after, Effects: fx, Previous: before.State}
+	if after.Moved != before.Moved {
+		t.note(t.requests.SetSequence(e.Number))
+		c.From = before.Terminal
+	}
+	c.Position, err = t.position(after)
+	t.note(err)
+	c.Behind = t.behind(after, c.Position)
+	t.changes = append(t.changes, c)
+	return after, fx, nil
+}
+
+// change replaces a record, or refuses to.
+func (t *txn) change(before, after outbox.Request) error {
+	// What is in doubt or open again in any other way stands beside the holder.
+	if after.Kind.Laned() && after.State == outbox.StateSending && before.State != outbox.StateSending && t.held(after.Terminal, after.Seq) {
+		return fmt.Errorf("%w: request %s, terminal %s", outbox.ErrLaneHeld, after.ID, after.Terminal)
+	}
+	gained, lost := ownedDiff(before, after)
+	for _, uuid := range gained {
+		if v := t.orders.Get([]byte(uuid)); v != nil && !bytes.Equal(v, seqKey(after.Seq)) {
+			return fmt.Errorf("%w: request %s, order %s", outbox.ErrOrderTaken, after.ID, uuid)
+		}
+	}
+	record, err := encodeRecord(after)
+	if err != nil {
+		return err
+	}
+	for _, uuid := range gained {
+		t.note(t.orders.Put([]byte(uuid), seqKey(after.Seq)))
+	}
+	for _, uuid := range lost {
+		t.note(t.orders.Delete([]byte(uuid)))
+	}
+	same := bytes.Equal(before.Body, after.Body)
+	t.put(before, after, record, !same && len(after.Body) > 0, !same && len(after.Body) == 0)
+	t.indexRefund(before, after)
+	return nil
+}
+
+// owned lists the orders that a request owns. Refunds and cancels name an order, but do not own it.
+func owned(r outbox.Request) []string {
+	if r.Kind != outbox.KindOrder {
+		return nil
+	}
+	list := slices.Clone(r.Further)
+	if r.OrderUUID != "" {
+		list = append(list, r.OrderUUID)
+	}
+	return slices.DeleteFunc(list, func(u string) bool { return u == "" })
+}
+
+func ownedDiff(before, after outbox.Request) (gained, lost []string) {
+	was, is := owned(before), owned(after)
+	for _, u := range is {
+		if !slices.Contains(was, u) {
+			gained = append(gained, u)
+		}
+	}
+	for _, u := range was {
+		if !slices.Contains(is, u) {
+			lost = append(lost, u)
+		}
+	}
+	return gained, lost
+}
