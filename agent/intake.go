@@ -173,7 +173,7 @@ func (in *intake) take(ctx context.Context, batch []mqtt.Delivery) {
 		if refusal != nil {
 			refusal = in.takenFirst(refusal, good)
 			in.refuse(d, refusal, kindOf(in.topics, d.Topic), good)
-			d.Refuse(refusal)
+			d.Refuse(refusal.Refusal())
 			continue
 		}
 		r := record(req, in.cfg, now)
@@ -221,7 +221,7 @@ func (in *intake) add(ctx context.Context, good []arrived) error {
 		case outbox.AddedConflict:
 			why := conflict(a.request.ID, a.request.Terminal)
 			in.refuse(a.delivery, why, "", nil)
-			a.delivery.Refuse(why)
+			a.delivery.Refuse(why.Refusal())
 			continue
 		}
 		a.delivery.Ack()

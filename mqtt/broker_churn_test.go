@@ -31,7 +31,7 @@ func TestBrokerChurn(t *testing.T) {
 			case 0:
 				d.Fail(io.ErrShortWrite)
 			case 1, 2, 3:
-				d.Refuse(&Rejection{Code: CodeInvalidRequest, Message: "no"})
+				d.Refuse(Refusal{Code: "invalidRequest", Message: "no"})
 			default:
 				go d.Ack()
 			}

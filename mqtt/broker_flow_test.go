@@ -204,7 +204,7 @@ func TestBrokerSameIDTwice(t *testing.T) {
 func TestBrokerRefusals(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, nil)
-	why := &mqtt.Rejection{Code: mqtt.CodeInvalidRequest, Message: "/order is missing" + strings.Repeat("å", 3000)}
+	why := mqtt.Refusal{Code: "invalidRequest", Message: "/order is missing" + strings.Repeat("å", 3000)}
 	for _, version := range versions {
 		for qos := byte(1); qos <= 2; qos++ {
 			w := dialWire(t, b.Broker, version)

@@ -55,7 +55,7 @@ func (b *Broker) published(p *peer, pk packets.Packet) error {
 		return errNotWritten
 	}
 	if refusal == nil && pk.FixedHeader.Retain {
-		refusal = &Rejection{Code: CodeRetainedRequest, Message: "a request must not be published with the retain flag"}
+		refusal = &Refusal{Code: string(CodeRetainedRequest), Message: "a request must not be published with the retain flag"}
 	}
 	p.acknowledge(pk, refusal)
 	return nil
@@ -117,15 +117,15 @@ func ackOf(pk packets.Packet) byte {
 
 // acknowledge answers a PUBLISH that was taken, or refused at the door: MQTT 5
 // has words for that. A QoS 2 message is under way from then on.
-func (p *peer) acknowledge(pk packets.Packet, refusal *Rejection) {
+func (p *peer) acknowledge(pk packets.Packet, refusal *Refusal) {
 	if pk.FixedHeader.Qos == 0 {
 		return
 	}
 	ack := packets.Packet{FixedHeader: packets.FixedHeader{Type: ackOf(pk)}, PacketID: pk.PacketID}
 	if refusal != nil && p.client.Properties.ProtocolVersion == 5 {
 		ack.ReasonCode = packets.ErrImplementationSpecificError.Code
-		ack.Properties.ReasonString = cutText(refusal.Error(), maxReason)
-		ack.Properties.User = []packets.UserProperty{{Key: "code", Val: string(refusal.Code)}}
+		ack.Properties.ReasonString = cutText(refusal.String(), maxReason)
+		ack.Properties.User = []packets.UserProperty{{Key: "code", Val: refusal.Code}}
 	} else if pk.FixedHeader.Qos == 2 {
 		p.received.add(pk.PacketID)
 	}
@@ -163,20 +163,19 @@ func (p *peer) released(id uint16) {
 
 // take hands a request to the agent and waits until it is settled, which may be
 // by a refusal. It is under way until taken, when its acknowledgement is out.
-func (b *Broker) take(p *peer, pk packets.Packet) (*Rejection, error) {
+func (b *Broker) take(p *peer, pk packets.Packet) (*Refusal, error) {
 	if !b.taking.begin() {
 		return nil, errStopping
 	}
 	p.taking = true
-	settled, refused := make(chan error, 1), make(chan *Rejection, 1)
+	settled, refused := make(chan error, 1), make(chan Refusal, 1)
 	m := Message{Topic: pk.TopicName, Payload: pk.Payload, Retained: pk.FixedHeader.Retain}
-	d := NewDelivery(m, pk.FixedHeader.Dup, func(err error) { settled <- err })
-	d.refused = func(why *Rejection) {
+	d := NewDelivery(m, pk.FixedHeader.Dup, func(err error) { settled <- err }).OnRefuse(func(why Refusal) {
 		select {
 		case refused <- why:
 		default: // it was refused before
 		}
-	}
+	})
 	b.delivering.Lock()
 	b.handlers.Deliver(d)
 	b.delivering.Unlock()
@@ -184,7 +183,7 @@ func (b *Broker) take(p *peer, pk packets.Packet) (*Rejection, error) {
 	case err := <-settled:
 		select {
 		case why := <-refused:
-			return why, err
+			return &why, err
 		default:
 			return nil, err
 		}

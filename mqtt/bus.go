@@ -81,8 +81,18 @@ type Delivery struct {
 
 	settle func(error)
 	// refused is nil where a bus has no way to say it.
-	refused func(*Rejection)
+	refused func(Refusal)
 }
+
+// Refusal says why a message was refused at the door, in words that its sender
+// may hear.
+type Refusal struct {
+	Code    string
+	Message string
+}
+
+// String returns the code and the message.
+func (r Refusal) String() string { return r.Code + ": " + r.Message }
 
 // NewDelivery is for those who implement a Bus. It calls settle once: with nil
 // for Ack, with an error for Fail.
@@ -97,6 +107,13 @@ func NewDelivery(m Message, duplicate bool, settle func(error)) Delivery {
 	}
 }
 
+// OnRefuse is for those who implement a Bus that can tell a message's sender why
+// it was refused: Refuse calls refused before it settles the message.
+func (d Delivery) OnRefuse(refused func(Refusal)) Delivery {
+	d.refused = refused
+	return d
+}
+
 var errUnnamed = errors.New("no reason given")
 
 // Ack tells the broker that the message is taken and need not come again. The
@@ -107,7 +124,7 @@ func (d Delivery) Ack() { d.settle(nil) }
 
 // Refuse is Ack for a message that was refused at the door. A bus that can tells
 // its sender why, beside what is published about it.
-func (d Delivery) Refuse(why *Rejection) {
+func (d Delivery) Refuse(why Refusal) {
 	if d.refused != nil {
 		d.refused(why)
 	}

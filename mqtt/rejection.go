@@ -66,6 +66,9 @@ type Rejection struct {
 // Error makes a Rejection an error: its code and message.
 func (r *Rejection) Error() string { return string(r.Code) + ": " + r.Message }
 
+// Refusal is the rejection as the bus that brought the message may tell it.
+func (r *Rejection) Refusal() Refusal { return Refusal{Code: string(r.Code), Message: r.Message} }
+
 // Reason is the rejection as it stands in a status or reject message. A fault
 // that has no place of its own is one of the whole payload.
 func (r *Rejection) Reason() *Reason {
