@@ -29,7 +29,7 @@ type Hand func(piece func(tell func(Message))) bool
 
 // keeps reports whether a retained message is kept in memory.
 func (b *Broker) keeps(topic string) bool {
-	return b.options.Statuses == nil || !b.options.Topics.isStatus(topic)
+	return b.options.Statuses == nil || !b.options.Topics.IsStatus(topic)
 }
 
 // replayStatuses hands to a new reader the statuses that it may read.

@@ -33,6 +33,15 @@ type Bus interface {
 	Connected() bool
 }
 
+// Recaller is a Bus that can ask its broker what it keeps.
+type Recaller interface {
+	// Recall gives what the broker retains on a status topic of ours, nil for
+	// nothing. A broker whose access list hides the topic from us shows
+	// nothing; an error means that the connection is of no use. It waits for
+	// the broker, so no handler may call it, and one call at a time may be made.
+	Recall(topic string) ([]byte, error)
+}
+
 // Handlers are called by a bus, one at a time and in this order for each
 // connection: Up, Deliver for each message, Down. None of them may be nil but
 // Agent and Status.

@@ -7,15 +7,6 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 )
 
-// Recaller is a Bus that can ask its broker what it keeps.
-type Recaller interface {
-	// Recall gives what the broker retains on a status topic of ours, nil for
-	// nothing. A broker whose access list hides the topic from us shows
-	// nothing; an error means that the connection is of no use. It waits for
-	// the broker, so no handler may call it, and one call at a time may be made.
-	Recall(topic string) ([]byte, error)
-}
-
 var _ Recaller = (*Client)(nil)
 
 // recallPatience is for a broker that shows nothing of what it retains.

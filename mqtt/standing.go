@@ -2,7 +2,6 @@ package mqtt
 
 import (
 	"errors"
-	"strings"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
@@ -21,17 +20,6 @@ type standing struct {
 	heard  chan struct{} // has room for one sign that a status came
 	passed chan struct{} // closed when what was asked for after them has come
 	ended  bool
-}
-
-// StatusFilter brings the statuses of all requests.
-func (t Topics) StatusFilter() string { return t.Prefix + "/terminals/+/status/+" }
-
-// StatusID is the requestId in a status topic, "" for any other topic.
-func (t Topics) StatusID(topic string) string {
-	if !t.isStatus(topic) {
-		return ""
-	}
-	return topic[strings.LastIndexByte(topic, '/')+1:]
 }
 
 // readStanding hands every status that the broker retains to Handlers.Status. It subscribes them and then, once more, the
@@ -90,7 +78,7 @@ func (s *session) awaitStanding(r *standing) error {
 func (s *session) stands(m paho.Message) (taken, status bool) {
 	r := s.standing
 	switch {
-	case s.topics.isStatus(m.Topic()):
+	case s.topics.IsStatus(m.Topic()):
 		// Ours, published while the subscription stood, tell nothing new.
 		if r != nil {
 			signal(r.heard)
