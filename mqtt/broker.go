@@ -325,7 +325,7 @@ func (d *deliveries) end() {
 	d.mu.Lock()
 	d.n--
 	d.mu.Unlock()
-	signal(d.idle)
+	notify(d.idle)
 }
 
 // stop lets no more begin, and waits for those under way, but not longer than
@@ -346,5 +346,13 @@ func (d *deliveries) stop(grace time.Duration) {
 		case <-timer.C:
 			return
 		}
+	}
+}
+
+// notify leaves a sign in a channel that has room for one.
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }

@@ -58,7 +58,7 @@ func (b *Broker) mayWrite(a *account, topic string) bool {
 	switch {
 	case err != nil:
 		return a == nil && b.foreign(topic)
-	case segment == displaySegment:
+	case b.options.Topics.OwnTopic(topic):
 		return false
 	case a == nil:
 		return true

@@ -127,7 +127,7 @@ func (b *Broker) process(p *peer, header *packets.FixedHeader) error {
 		p.released(pk.PacketID)
 	case packets.Puback:
 		if p.told.done(pk.PacketID) {
-			signal(b.acks)
+			notify(b.acks)
 		}
 	case packets.Pubrec:
 		// Nothing is sent with QoS 2.
@@ -174,7 +174,7 @@ func (b *Broker) forget(p *peer) {
 	}
 	b.mu.Unlock()
 	close(p.ended)
-	signal(b.acks)
+	notify(b.acks)
 	p.waitClosed()
 	b.mu.Lock()
 	delete(b.peers, p)
