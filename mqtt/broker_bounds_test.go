@@ -11,6 +11,7 @@ import (
 
 	"tillpost/internal/proctest"
 	"tillpost/mqtt"
+	"tillpost/mqtt/mqtttest"
 )
 
 // TestBrokerSizes: what is too large to be looked at is still handed over, so
@@ -21,7 +22,7 @@ func TestBrokerSizes(t *testing.T) {
 	w := dialWire(t, b.Broker, 4)
 	w.hello(nil)
 	w.publish("test/terminals/T1/orders", bytes.Repeat([]byte("x"), 16*mqtt.MaxPayload), 1, nil)
-	d := receive(t, b.deliveries)
+	d := mqtttest.Receive(t, b.deliveries)
 	if len(d.Payload) != 16*mqtt.MaxPayload {
 		t.Errorf("%d bytes came", len(d.Payload))
 	}

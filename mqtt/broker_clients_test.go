@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"tillpost/internal/proctest"
 	"tillpost/mqtt"
 	"tillpost/mqtt/mqtttest"
 )
@@ -17,17 +18,17 @@ import (
 // another certificate is in force as soon as it is on disk.
 func TestBrokerTLS(t *testing.T) {
 	t.Parallel()
-	first, second := newPKI(t), newPKI(t)
-	b := startBroker(t, func(o *mqtt.BrokerOptions) { o.CertFile, o.KeyFile = first.cert, first.key })
+	first, second := mqtttest.NewPKI(t), mqtttest.NewPKI(t)
+	b := startBroker(t, func(o *mqtt.BrokerOptions) { o.CertFile, o.KeyFile = first.Cert, first.Key })
 	url := "tls://" + b.Addr()
-	good := run(t, mqtt.Options{URL: url, PeerCertFile: first.cert})
-	receive(t, good.ups)
-	wrong := run(t, mqtt.Options{ClientID: "wrong", URL: url, PeerCertFile: second.cert})
-	if err := receive(t, wrong.downs); err == nil || !strings.Contains(err.Error(), "another certificate") {
+	good, err := ourClient(t, mqtt.Options{URL: url, ClientID: "agent", PeerCertFile: first.Cert})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ourClient(t, mqtt.Options{URL: url, ClientID: "wrong", PeerCertFile: second.Cert}); err == nil || !strings.Contains(err.Error(), "another certificate") {
 		t.Errorf("a broker with another certificate: %v", err)
 	}
-	plain := run(t, mqtt.Options{ClientID: "plain", URL: "tcp://" + b.Addr()})
-	if err := receive(t, plain.downs); err == nil {
+	if _, err := ourClient(t, mqtt.Options{URL: "tcp://" + b.Addr(), ClientID: "plain"}); err == nil {
 		t.Error("connected without TLS")
 	}
 	serial := func() string {
@@ -39,7 +40,7 @@ func TestBrokerTLS(t *testing.T) {
 		return string(conn.ConnectionState().PeerCertificates[0].Raw)
 	}
 	before := serial()
-	for from, to := range map[string]string{second.cert: first.cert, second.key: first.key} {
+	for from, to := range map[string]string{second.Cert: first.Cert, second.Key: first.Key} {
 		if err := os.Rename(from, to); err != nil {
 			t.Fatal(err)
 		}
@@ -47,9 +48,31 @@ func TestBrokerTLS(t *testing.T) {
 	for serial() == before {
 		continue
 	}
-	if !good.client.Connected() {
+	if !good.Connected() {
 		t.Error("a new certificate ended a connection that stood")
 	}
+}
+
+// ourClient runs a client of ours until the test ends. The error says why it
+// could not connect.
+func ourClient(t *testing.T, o mqtt.Options) (*mqtt.Client, error) {
+	t.Helper()
+	o.Topics.Prefix = "test"
+	happened := make(chan error, 1000)
+	ours, err := mqtt.New(o, mqtt.Handlers{Deliver: func(mqtt.Delivery) {}, Up: func() { happened <- nil }, Down: func(err error) { happened <- err }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- ours.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := mqtttest.Receive(t, ended); err != nil {
+			t.Errorf("Run returned %v", err)
+		}
+	})
+	return ours, mqtttest.Receive(t, happened)
 }
 
 // TestBrokerWithMosquittosClients: what a technician tries first works, with
@@ -67,7 +90,7 @@ func TestBrokerWithMosquittosClients(t *testing.T) {
 	b := startBroker(t, nil)
 	host, port, _ := strings.Cut(b.Addr(), ":")
 	command := func(name, version string, args ...string) *exec.Cmd {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), proctest.Patience)
 		t.Cleanup(cancel)
 		return exec.CommandContext(ctx, name, append([]string{"-h", host, "-p", port, "-V", version}, args...)...)
 	}
@@ -125,7 +148,7 @@ func TestBrokerWithMosquittosClients(t *testing.T) {
 			if err := pub.Start(); err != nil {
 				t.Fatal(err)
 			}
-			receive(t, b.deliveries).Ack()
+			mqtttest.Receive(t, b.deliveries).Ack()
 			if err := pub.Wait(); err != nil {
 				t.Errorf("version %s, QoS %s: mosquitto_pub: %v", version, qos, err)
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/mqtttest"
 )
 
 // expect reads one packet and holds its kind, its id and its code.
@@ -181,7 +182,7 @@ func TestBrokerSameIDTwice(t *testing.T) {
 		w := dialWire(t, b.Broker, version)
 		w.hello(nil)
 		w.publish("test/terminals/T1/orders", []byte("first"), 2, nil)
-		receive(t, b.deliveries).Ack()
+		mqtttest.Receive(t, b.deliveries).Ack()
 		w.expect(packets.Pubrec, 7, 0)
 		w.publish("test/terminals/T1/orders", []byte("first"), 2, func(pk *packets.Packet) { pk.FixedHeader.Dup = true })
 		w.expect(packets.Pubrec, 7, 0)
@@ -210,7 +211,7 @@ func TestBrokerRefusals(t *testing.T) {
 			w := dialWire(t, b.Broker, version)
 			w.hello(nil)
 			w.publish("test/terminals/T1/orders", []byte("{}"), qos, nil)
-			receive(t, b.deliveries).Refuse(why)
+			mqtttest.Receive(t, b.deliveries).Refuse(why)
 			kind := map[byte]byte{1: packets.Puback, 2: packets.Pubrec}[qos]
 			ack := w.expect(kind, 7, codeOf(version, 0x83))
 			if version == 4 {
@@ -222,7 +223,7 @@ func TestBrokerRefusals(t *testing.T) {
 			}
 			// Its id is free again, with no further step.
 			w.publish("test/terminals/T1/orders", []byte("x"), qos, nil)
-			receive(t, b.deliveries).Ack()
+			mqtttest.Receive(t, b.deliveries).Ack()
 			w.expect(kind, 7, 0)
 		}
 	}
@@ -230,7 +231,7 @@ func TestBrokerRefusals(t *testing.T) {
 	w := dialWire(t, b.Broker, 5)
 	w.hello(func(pk *packets.Packet) { pk.Properties.RequestProblemInfoFlag = true })
 	w.publish("test/terminals/T1/orders", []byte("{}"), 1, nil)
-	receive(t, b.deliveries).Refuse(why)
+	mqtttest.Receive(t, b.deliveries).Refuse(why)
 	if ack := w.expect(packets.Puback, 7, 0x83); ack.Properties.ReasonString != "" || ack.Properties.User != nil {
 		t.Errorf("%+v", ack.Properties)
 	}
@@ -327,7 +328,7 @@ func TestBrokerHalfClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for id := uint16(1); id <= 3; id++ {
-		receive(t, b.deliveries).Ack()
+		mqtttest.Receive(t, b.deliveries).Ack()
 	}
 	w.expect(packets.Pubrec, 1, 0)
 	w.expect(packets.Puback, 2, 0)

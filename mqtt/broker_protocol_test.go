@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/mochi-mqtt/server/v2/packets"
+
+	"tillpost/mqtt/mqtttest"
 )
 
 var versions = []byte{4, 5}
@@ -18,7 +20,7 @@ func TestBrokerRetainedRequest(t *testing.T) {
 		w := dialWire(t, b.Broker, version)
 		w.hello(nil)
 		w.publish("test/terminals/T1/orders", []byte("x"), 1, func(pk *packets.Packet) { pk.FixedHeader.Retain = true })
-		d := receive(t, b.deliveries)
+		d := mqtttest.Receive(t, b.deliveries)
 		if !d.Retained {
 			t.Error("the flag is lost, and with it the refusal")
 		}
@@ -150,7 +152,7 @@ func TestBrokerVersion5(t *testing.T) {
 	}
 	// A request that can't be written: the client hears why it is closed.
 	w.publish("test/terminals/T1/orders", []byte("x"), 1, nil)
-	receive(t, b.deliveries).Fail(io.ErrShortWrite)
+	mqtttest.Receive(t, b.deliveries).Fail(io.ErrShortWrite)
 	if pk, _ := w.read(); pk.FixedHeader.Type != packets.Disconnect || pk.ReasonCode != 0x83 {
 		t.Errorf("%+v, code %#x", pk.FixedHeader, pk.ReasonCode)
 	}

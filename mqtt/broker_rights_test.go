@@ -10,7 +10,9 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"golang.org/x/crypto/bcrypt"
 
+	"tillpost/internal/proctest"
 	"tillpost/mqtt"
+	"tillpost/mqtt/mqtttest"
 )
 
 const roles = `
@@ -147,7 +149,7 @@ func TestBrokerAgentsTopics(t *testing.T) {
 func granted(t *testing.T, c paho.Client, filter string) bool {
 	t.Helper()
 	token := c.Subscribe(filter, 1, nil)
-	if !token.WaitTimeout(patience) {
+	if !token.WaitTimeout(proctest.Patience) {
 		t.Fatal("no answer to a subscription")
 	}
 	return token.(*paho.SubscribeToken).Result()[filter] == 1
@@ -177,7 +179,7 @@ func TestBrokerReadRights(t *testing.T) {
 				t.Fatalf("%s may not subscribe to #", user)
 			}
 			for range strings.Fields(want) {
-				got = append(got, receive(t, messages))
+				got = append(got, mqtttest.Receive(t, messages))
 			}
 			if live {
 				for _, topic := range topics {
@@ -185,7 +187,7 @@ func TestBrokerReadRights(t *testing.T) {
 				}
 				got = got[:0]
 				for range strings.Fields(want) {
-					got = append(got, receive(t, messages))
+					got = append(got, mqtttest.Receive(t, messages))
 				}
 			}
 			if !sameWords(strings.Join(got, " "), want) {
@@ -230,7 +232,7 @@ func TestBrokerLogin(t *testing.T) {
 	b, _ := startRestricted(t)
 	for _, who := range []string{"", "till-1:", "till-1:wrong", "nobody:secret of till-1", "till-1:" + strings.Repeat("x", 100)} {
 		_, token := dialTill(t, b.Broker, who, "")
-		if !token.WaitTimeout(patience) || token.(*paho.ConnectToken).ReturnCode() != 5 {
+		if !token.WaitTimeout(proctest.Patience) || token.(*paho.ConnectToken).ReturnCode() != 5 {
 			t.Errorf("%.20q: %v", who, token.Error())
 		}
 	}
@@ -238,17 +240,17 @@ func TestBrokerLogin(t *testing.T) {
 		t.Errorf("the log tells what a stranger typed:\n%s", b.log)
 	}
 	first, token := dialTill(t, b.Broker, login("till-1"), "pos")
-	if !token.WaitTimeout(patience) || token.Error() != nil {
+	if !token.WaitTimeout(proctest.Patience) || token.Error() != nil {
 		t.Fatal(token.Error())
 	}
-	if _, token = dialTill(t, b.Broker, login("desk"), "pos"); !token.WaitTimeout(patience) || token.Error() == nil {
+	if _, token = dialTill(t, b.Broker, login("desk"), "pos"); !token.WaitTimeout(proctest.Patience) || token.Error() == nil {
 		t.Error("a user took another one's client id")
 	}
 	second, token := dialTill(t, b.Broker, login("till-1"), "pos")
-	if !token.WaitTimeout(patience) || token.Error() != nil {
+	if !token.WaitTimeout(proctest.Patience) || token.Error() != nil {
 		t.Fatalf("a till could not come back under its id: %v", token.Error())
 	}
-	receive(t, first.lost)
+	mqtttest.Receive(t, first.lost)
 	// The old connection's end must not take the new one's subscription along.
 	if !granted(t, second, "test/agent") {
 		t.Fatal("not granted")
@@ -256,7 +258,7 @@ func TestBrokerLogin(t *testing.T) {
 	seen := make(chan string, 1)
 	second.AddRoute("test/agent", func(_ paho.Client, m paho.Message) { seen <- string(m.Payload()) })
 	b.tell("test/agent", "online")
-	receive(t, seen)
+	mqtttest.Receive(t, seen)
 }
 
 // TestBrokerUsersChange: a new file is in force at once for who is connected,
@@ -272,8 +274,8 @@ func TestBrokerUsersChange(t *testing.T) {
 	}
 	// A new hash is a new password, whatever it is of.
 	write(roles + user(t, "desk", "desk", `"*"`) + user(t, "till-1", "till", `"T2"`))
-	receive(t, desk.lost)
-	receive(t, till.lost)
+	mqtttest.Receive(t, desk.lost)
+	mqtttest.Receive(t, till.lost)
 	if b.publishes("till-1", "test/terminals/T1/orders") || !b.publishes("till-1", "test/terminals/T2/orders") {
 		t.Error("the new file is not in force")
 	}
@@ -296,25 +298,25 @@ func TestBrokerRightsChange(t *testing.T) {
 	b, write := startWithUsers(t, roles+watcher+entry)
 	till := connect(t, b.Broker, login("till-9"))
 	seen := make(chan paho.Message, 10)
-	if token := till.Subscribe("test/#", 1, func(_ paho.Client, m paho.Message) { seen <- m }); !token.WaitTimeout(patience) || token.Error() != nil {
+	if token := till.Subscribe("test/#", 1, func(_ paho.Client, m paho.Message) { seen <- m }); !token.WaitTimeout(proctest.Patience) || token.Error() != nil {
 		t.Fatal(token.Error())
 	}
 	b.tell("test/terminals/T1/display", "one")
-	receive(t, seen)
+	mqtttest.Receive(t, seen)
 	write(roles + watcher + strings.Replace(entry, `"T1"`, `"T2"`, 1))
 	b.untilLogged("read again")
 	b.tell("test/terminals/T1/display", "hidden")
 	b.tell("test/terminals/T2/display", "two")
-	if m := receive(t, seen); string(m.Payload()) != "two" {
+	if m := mqtttest.Receive(t, seen); string(m.Payload()) != "two" {
 		t.Errorf("%s: %s", m.Topic(), m.Payload())
 	}
 	token := till.Publish("test/terminals/T2/orders", 1, false, "x")
-	receive(t, b.deliveries).Ack()
-	if !token.WaitTimeout(patience) || token.Error() != nil {
+	mqtttest.Receive(t, b.deliveries).Ack()
+	if !token.WaitTimeout(proctest.Patience) || token.Error() != nil {
 		t.Error(token.Error())
 	}
 	till.Publish("test/terminals/T1/orders", 1, false, "x")
-	receive(t, till.lost) // the old right holds no more
+	mqtttest.Receive(t, till.lost) // the old right holds no more
 }
 
 func TestParseUsers(t *testing.T) {

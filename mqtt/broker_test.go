@@ -14,6 +14,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"tillpost/internal/proctest"
 	"tillpost/mqtt"
 	"tillpost/mqtt/mqtttest"
 )
@@ -56,7 +57,7 @@ func newEmbeddedWorld(t *testing.T) mqtttest.World {
 		},
 		Publish: func(m mqtt.Message) {
 			connect(t, broker, "").Publish(m.Topic, 1, m.Retained, m.Payload)
-			receive(t, delivered)
+			mqtttest.Receive(t, delivered)
 		},
 		Watch: func(filter string) <-chan mqtt.Message {
 			return mqtttest.Connect(t, "tcp://"+broker.Addr()).Watch(filter)
@@ -97,7 +98,7 @@ func startBroker(t *testing.T, change func(*mqtt.BrokerOptions)) *embedded {
 	ctx, cancel := context.WithCancel(context.Background())
 	e.stop = sync.OnceFunc(func() {
 		cancel()
-		if err := receive(t, e.ended); err != nil {
+		if err := mqtttest.Receive(t, e.ended); err != nil {
 			t.Errorf("Run returned %v", err)
 		}
 	})
@@ -108,7 +109,7 @@ func startBroker(t *testing.T, change func(*mqtt.BrokerOptions)) *embedded {
 			t.Logf("the broker said:\n%s", e.log)
 		}
 	})
-	receive(t, up)
+	mqtttest.Receive(t, up)
 	return e
 }
 
@@ -129,7 +130,7 @@ type till struct {
 func connect(t *testing.T, b *mqtt.Broker, user string) *till {
 	t.Helper()
 	client, token := dialTill(t, b, user, "")
-	if !token.WaitTimeout(patience) || token.Error() != nil {
+	if !token.WaitTimeout(proctest.Patience) || token.Error() != nil {
 		t.Fatalf("connecting: %v", token.Error())
 	}
 	return client
@@ -142,7 +143,7 @@ func dialTill(t *testing.T, b *mqtt.Broker, user, id string) (*till, paho.Token)
 	o.SetClientID(id)
 	o.SetProtocolVersion(4)
 	o.SetAutoReconnect(false)
-	o.SetConnectTimeout(patience)
+	o.SetConnectTimeout(proctest.Patience)
 	if name, password, ok := strings.Cut(user, ":"); ok {
 		o.SetUsername(name)
 		o.SetPassword(password)
@@ -195,7 +196,7 @@ func TestBrokerAcknowledgesWhatIsWritten(t *testing.T) {
 	for n := range 5 {
 		topic, payload := order(n)
 		tokens = append(tokens, connect(t, b.Broker, "").Publish(topic, byte(1+n%2), false, payload))
-		d := receive(t, b.deliveries)
+		d := mqtttest.Receive(t, b.deliveries)
 		if d.Topic != topic || string(d.Payload) != payload || d.Retained || d.Duplicate {
 			t.Fatalf("%+v", d)
 		}
@@ -208,7 +209,7 @@ func TestBrokerAcknowledgesWhatIsWritten(t *testing.T) {
 		default:
 		}
 		held[n].Ack()
-		if !tokens[n].WaitTimeout(patience) || tokens[n].Error() != nil {
+		if !tokens[n].WaitTimeout(proctest.Patience) || tokens[n].Error() != nil {
 			t.Fatalf("till %d: %v", n, tokens[n].Error())
 		}
 	}
@@ -223,16 +224,16 @@ func TestBrokerFailClosesOneTill(t *testing.T) {
 		unlucky, lucky := connect(t, b.Broker, ""), connect(t, b.Broker, "")
 		topic, payload := order(1)
 		lost := unlucky.Publish(topic, qos, false, payload)
-		d := receive(t, b.deliveries)
+		d := mqtttest.Receive(t, b.deliveries)
 		fine := lucky.Publish(topic, 1, false, "another")
-		other := receive(t, b.deliveries)
+		other := mqtttest.Receive(t, b.deliveries)
 		d.Fail(errors.New("no space left"))
-		receive(t, unlucky.lost)
+		mqtttest.Receive(t, unlucky.lost)
 		if <-lost.Done(); qos > 0 && lost.Error() == nil {
 			t.Errorf("QoS %d: acknowledged although it could not be written", qos)
 		}
 		other.Ack()
-		if !fine.WaitTimeout(patience) || fine.Error() != nil || !lucky.IsConnectionOpen() {
+		if !fine.WaitTimeout(proctest.Patience) || fine.Error() != nil || !lucky.IsConnectionOpen() {
 			t.Errorf("QoS %d: another till was touched: %v", qos, fine.Error())
 		}
 	}
@@ -248,14 +249,14 @@ func TestBrokerOneAfterTheOther(t *testing.T) {
 		topic, payload := order(n)
 		till.Publish(topic, 1, false, payload)
 	}
-	first := receive(t, b.deliveries)
+	first := mqtttest.Receive(t, b.deliveries)
 	b.roundTrip()
 	if n := len(b.deliveries); n != 0 {
 		t.Fatalf("%d requests were delivered behind one that is not settled", n)
 	}
 	first.Ack()
-	receive(t, b.deliveries).Fail(errors.New("no space left"))
-	receive(t, till.lost)
+	mqtttest.Receive(t, b.deliveries).Fail(errors.New("no space left"))
+	mqtttest.Receive(t, till.lost)
 	b.roundTrip()
 	if n := len(b.deliveries); n != 0 {
 		t.Errorf("%d requests were delivered behind one that failed", n)
@@ -270,7 +271,7 @@ func (e *embedded) roundTripAs(user string) {
 	till := connect(e.t, e.Broker, user)
 	defer till.Disconnect(0)
 	for range 20 {
-		if token := till.Subscribe("test/agent", 1, nil); !token.WaitTimeout(patience) || token.Error() != nil {
+		if token := till.Subscribe("test/agent", 1, nil); !token.WaitTimeout(proctest.Patience) || token.Error() != nil {
 			e.t.Fatal(token.Error())
 		}
 	}
@@ -286,17 +287,17 @@ func TestBrokerKeepsRequestsToItself(t *testing.T) {
 	b.tell("test/terminals/T1/status/gone", "pruned")
 	b.tell("test/terminals/T1/status/gone", "")
 	seen := mqtttest.Connect(t, "tcp://"+b.Addr()).Watch("#")
-	if m := receive(t, seen); string(m.Payload) != "kept" || !m.Retained {
+	if m := mqtttest.Receive(t, seen); string(m.Payload) != "kept" || !m.Retained {
 		t.Fatalf("%+v", m)
 	}
 	topic, payload := order(1)
 	token := connect(t, b.Broker, "").Publish(topic, 1, false, payload)
-	receive(t, b.deliveries).Ack()
-	if !token.WaitTimeout(patience) {
+	mqtttest.Receive(t, b.deliveries).Ack()
+	if !token.WaitTimeout(proctest.Patience) {
 		t.Fatal("not acknowledged")
 	}
 	b.tell("test/terminals/T1/status/r1", "new")
-	if m := receive(t, seen); m.Topic != "test/terminals/T1/status/r1" || string(m.Payload) != "new" || m.Retained {
+	if m := mqtttest.Receive(t, seen); m.Topic != "test/terminals/T1/status/r1" || string(m.Payload) != "new" || m.Retained {
 		t.Errorf("%+v", m)
 	}
 }
@@ -307,15 +308,15 @@ func TestBrokerPassesOthersOn(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, nil)
 	seen := mqtttest.Connect(t, "tcp://"+b.Addr()).Watch("shop/#")
-	if token := connect(t, b.Broker, "").Publish("shop/drawer", 1, true, "open"); !token.WaitTimeout(patience) || token.Error() != nil {
+	if token := connect(t, b.Broker, "").Publish("shop/drawer", 1, true, "open"); !token.WaitTimeout(proctest.Patience) || token.Error() != nil {
 		t.Fatal(token.Error())
 	}
-	if m := receive(t, seen); string(m.Payload) != "open" || m.Retained {
+	if m := mqtttest.Receive(t, seen); string(m.Payload) != "open" || m.Retained {
 		t.Errorf("%+v", m)
 	}
 	late := mqtttest.Connect(t, "tcp://"+b.Addr()).Watch("#")
 	b.tell("test/agent", "online")
-	if m := receive(t, late); m.Topic != "test/agent" {
+	if m := mqtttest.Receive(t, late); m.Topic != "test/agent" {
 		t.Errorf("the broker kept %+v", m)
 	}
 }
@@ -324,10 +325,10 @@ func TestBrokerPassesOthersOn(t *testing.T) {
 // takes longer is not acknowledged.
 func TestBrokerEnds(t *testing.T) {
 	t.Parallel()
-	b := startBroker(t, func(o *mqtt.BrokerOptions) { o.CloseGrace = patience })
+	b := startBroker(t, func(o *mqtt.BrokerOptions) { o.CloseGrace = proctest.Patience })
 	topic, payload := order(1)
 	taken := connect(t, b.Broker, "").Publish(topic, 1, false, payload)
-	d := receive(t, b.deliveries)
+	d := mqtttest.Receive(t, b.deliveries)
 	late := connect(t, b.Broker, "")
 	go b.stop()
 	for closed := false; !closed; {
@@ -350,14 +351,14 @@ func TestBrokerEnds(t *testing.T) {
 		}
 	}
 	d.Ack()
-	if !taken.WaitTimeout(patience) || taken.Error() != nil {
+	if !taken.WaitTimeout(proctest.Patience) || taken.Error() != nil {
 		t.Errorf("what was written in time: %v", taken.Error())
 	}
 	b.stop()
 
 	short := startBroker(t, nil)
 	stuck := connect(t, short.Broker, "").Publish(topic, 1, false, payload)
-	d = receive(t, short.deliveries)
+	d = mqtttest.Receive(t, short.deliveries)
 	short.stop()
 	if <-stuck.Done(); stuck.Error() == nil {
 		t.Error("a request that was not written was acknowledged")

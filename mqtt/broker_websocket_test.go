@@ -15,7 +15,9 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"tillpost/internal/proctest"
 	"tillpost/mqtt"
+	"tillpost/mqtt/mqtttest"
 )
 
 // overWebSockets has a broker listen for browsers too.
@@ -74,7 +76,7 @@ func dialWebSocket(t *testing.T, b *mqtt.Broker, version byte, step int) *wire {
 	}
 	conn := ws.NetConn()
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(proctest.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	return &wire{t, &frames{Conn: conn, ws: ws, step: step}, version}
@@ -96,7 +98,7 @@ func TestWebSocketSpeaksMQTT(t *testing.T) {
 			}
 			w.acknowledge(packets.Puback, 1)
 			w.publish("test/terminals/T1/orders", []byte("order"), 1, nil)
-			d := receive(t, b.deliveries)
+			d := mqtttest.Receive(t, b.deliveries)
 			w.write([]byte{packets.Pingreq << 4, 0})
 			b.roundTrip()
 			d.Ack() // nothing is answered before this
@@ -109,7 +111,7 @@ func TestWebSocketSpeaksMQTT(t *testing.T) {
 			w.expect(packets.Pingresp, 0, 0)
 			// The write fails: no acknowledgement, and the end.
 			w.publish("test/terminals/T1/orders", []byte("order"), 1, nil)
-			receive(t, b.deliveries).Fail(io.ErrShortWrite)
+			mqtttest.Receive(t, b.deliveries).Fail(io.ErrShortWrite)
 			w.closed("a failed write")
 			if f := w.conn.(*frames); !websocket.IsCloseError(closing(f.ws), websocket.CloseNormalClosure) {
 				t.Errorf("the browser is not told that it is over: %v", closing(f.ws))
@@ -132,7 +134,7 @@ func TestWebSocketLarge(t *testing.T) {
 	w.subscribe("test/#", nil)
 	payload := strings.Repeat("x", 300_000)
 	w.publish("test/terminals/T1/orders", []byte(payload), 1, nil)
-	d := receive(t, b.deliveries)
+	d := mqtttest.Receive(t, b.deliveries)
 	if len(d.Payload) != len(payload) {
 		t.Errorf("%d bytes came", len(d.Payload))
 	}
@@ -155,12 +157,12 @@ func TestWebSocketFrames(t *testing.T) {
 	ws := w.conn.(*frames).ws
 	pong := make(chan string, 1)
 	ws.SetPongHandler(func(said string) error { pong <- said; return nil })
-	if err := ws.WriteControl(websocket.PingMessage, []byte("there?"), time.Now().Add(patience)); err != nil {
+	if err := ws.WriteControl(websocket.PingMessage, []byte("there?"), time.Now().Add(proctest.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	w.write([]byte{packets.Pingreq << 4, 0})
 	w.expect(packets.Pingresp, 0, 0)
-	if got := receive(t, pong); got != "there?" {
+	if got := mqtttest.Receive(t, pong); got != "there?" {
 		t.Errorf("the pong is %q", got)
 	}
 	if err := ws.WriteMessage(websocket.BinaryMessage, nil); err != nil {
@@ -180,7 +182,7 @@ func TestWebSocketFrames(t *testing.T) {
 	reader := dialWebSocket(t, b.Broker, 4, 1<<20)
 	reader.hello(nil)
 	reader.subscribe("shop/#", nil)
-	_ = gone.conn.(*frames).ws.WriteControl(websocket.CloseMessage, nil, time.Now().Add(patience))
+	_ = gone.conn.(*frames).ws.WriteControl(websocket.CloseMessage, nil, time.Now().Add(proctest.Patience))
 	if pk, ok := reader.read(); !ok || string(pk.Payload) != "gone" {
 		t.Errorf("a page that was left has no last will: %+v", pk.FixedHeader)
 	}
@@ -226,7 +228,7 @@ func TestWebSocketDoor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetDeadline(time.Now().Add(patience)) // an error shows at the read
+		_ = conn.SetDeadline(time.Now().Add(proctest.Patience)) // an error shows at the read
 		if _, err := io.WriteString(conn, tt.said); err != nil {
 			t.Fatal(err)
 		}
@@ -282,7 +284,7 @@ func TestWebSocketUsers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetDeadline(time.Now().Add(patience)) // an error shows at the read
+		_ = conn.SetDeadline(time.Now().Add(proctest.Patience)) // an error shows at the read
 		_, _ = io.WriteString(conn, "GET /mqtt HTTP/1.1\r\n"+opening+"Sec-WebSocket-Protocol: mqtt\r\n\r\n")
 		n, _ := conn.Read(make([]byte, 1))
 		_ = conn.Close()
@@ -295,8 +297,8 @@ func TestWebSocketUsers(t *testing.T) {
 // TestWebSocketTLS: the certificate is the broker's one.
 func TestWebSocketTLS(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
-	b := startBroker(t, func(o *mqtt.BrokerOptions) { overWebSockets(o); o.CertFile, o.KeyFile = pki.cert, pki.key })
+	pki := mqtttest.NewPKI(t)
+	b := startBroker(t, func(o *mqtt.BrokerOptions) { overWebSockets(o); o.CertFile, o.KeyFile = pki.Cert, pki.Key })
 	dialer := tillDialer
 	dialer.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // whose certificate it is, is looked at below
 	ws, response, err := dialer.Dial("wss://"+b.WebSocketAddr()+"/mqtt", nil)

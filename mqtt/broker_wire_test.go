@@ -10,6 +10,7 @@ import (
 
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"tillpost/internal/proctest"
 	"tillpost/mqtt"
 )
 
@@ -27,7 +28,7 @@ func dialWire(t *testing.T, b *mqtt.Broker, version byte) *wire {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(proctest.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	return &wire{t, conn, version}

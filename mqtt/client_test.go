@@ -2,14 +2,7 @@ package mqtt_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -25,8 +18,6 @@ import (
 	"tillpost/mqtt"
 	"tillpost/mqtt/mqtttest"
 )
-
-const patience = proctest.Patience
 
 // running is a client that runs until the test ends.
 type running struct {
@@ -60,22 +51,11 @@ func run(t *testing.T, o mqtt.Options) *running {
 	go func() { ended <- client.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		if err := receive(t, ended); err != nil {
+		if err := mqtttest.Receive(t, ended); err != nil {
 			t.Errorf("Run returned %v", err)
 		}
 	})
 	return r
-}
-
-func receive[T any](t *testing.T, c <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-time.After(patience):
-		t.Fatal("waited in vain")
-		panic("unreachable")
-	}
 }
 
 func TestClientNoticesAHalfOpenConnection(t *testing.T) {
@@ -83,12 +63,12 @@ func TestClientNoticesAHalfOpenConnection(t *testing.T) {
 	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{})
 	proxy := mqtttest.NewProxy(t, broker.Addr)
 	r := run(t, mqtt.Options{URL: "tcp://" + proxy.Addr(), KeepAlive: time.Second, WriteTimeout: 500 * time.Millisecond, ConnectTimeout: time.Second})
-	receive(t, r.ups)
+	mqtttest.Receive(t, r.ups)
 	proxy.Hold(true)
 	// More than the kernel's buffers hold, so that writing blocks.
 	token := r.client.Publish(mqtt.Message{Topic: "x", Payload: make([]byte, 20<<20)})
 	behind := r.client.Publish(mqtt.Message{Topic: "x"})
-	if err := receive(t, r.downs); err == nil {
+	if err := mqtttest.Receive(t, r.downs); err == nil {
 		t.Error("no reason for Down")
 	}
 	for _, lost := range []mqtt.Token{token, behind} {
@@ -97,7 +77,7 @@ func TestClientNoticesAHalfOpenConnection(t *testing.T) {
 		}
 	}
 	proxy.Hold(false)
-	receive(t, r.ups)
+	mqtttest.Receive(t, r.ups)
 }
 
 // TestClientNoticesASilentPeer has nothing to write but the probe.
@@ -106,14 +86,14 @@ func TestClientNoticesASilentPeer(t *testing.T) {
 	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{})
 	proxy := mqtttest.NewProxy(t, broker.Addr)
 	r := run(t, mqtt.Options{URL: "tcp://" + proxy.Addr(), KeepAlive: time.Second, WriteTimeout: 500 * time.Millisecond, ConnectTimeout: time.Second})
-	receive(t, r.ups)
+	mqtttest.Receive(t, r.ups)
 	proxy.Hold(true)
-	if err := receive(t, r.downs); err == nil {
+	if err := mqtttest.Receive(t, r.downs); err == nil {
 		t.Error("no reason for Down")
 	}
 	// A peer that takes the connection and says nothing is not waited for
 	// either.
-	if err := receive(t, r.downs); err == nil || r.client.Connected() {
+	if err := mqtttest.Receive(t, r.downs); err == nil || r.client.Connected() {
 		t.Errorf("connected to a silent peer: %v", err)
 	}
 }
@@ -139,13 +119,13 @@ func TestClientEndsWhileConnecting(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- client.Run(ctx) }()
-	conn := receive(t, silent)
+	conn := mqtttest.Receive(t, silent)
 	defer func() { _ = conn.Close() }()
 	if _, err := packets.ReadPacket(conn); err != nil {
 		t.Fatal(err)
 	}
 	cancel()
-	if err := receive(t, ended); err != nil {
+	if err := mqtttest.Receive(t, ended); err != nil {
 		t.Error(err)
 	}
 }
@@ -158,15 +138,15 @@ func TestClientTellsWhyItIsRefused(t *testing.T) {
 	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Listener: "allow_anonymous false\npassword_file " + users})
 
 	wrong := run(t, mqtt.Options{URL: broker.URL, Username: "agent", Password: func() (string, error) { return "wrong", nil }})
-	if err := receive(t, wrong.downs); err == nil || strings.Contains(err.Error(), "wrong") {
+	if err := mqtttest.Receive(t, wrong.downs); err == nil || strings.Contains(err.Error(), "wrong") {
 		t.Errorf("wrong password: %v", err)
 	}
 	unread := run(t, mqtt.Options{URL: broker.URL, Username: "agent", Password: func() (string, error) { return "", os.ErrPermission }})
-	if err := receive(t, unread.downs); !errors.Is(err, os.ErrPermission) {
+	if err := mqtttest.Receive(t, unread.downs); !errors.Is(err, os.ErrPermission) {
 		t.Errorf("a password that can't be read: %v", err)
 	}
 	right := run(t, mqtt.Options{URL: broker.URL, Username: "agent", Password: func() (string, error) { return "secret", nil }})
-	receive(t, right.ups)
+	mqtttest.Receive(t, right.ups)
 }
 
 // TestClientChecksTheSubscription talks to a peer that takes the connection
@@ -177,7 +157,7 @@ func TestClientChecksTheSubscription(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := run(t, mqtt.Options{URL: "tcp://" + grantingPeer(t, grant)})
-			if err := receive(t, r.downs); err == nil || !strings.Contains(err.Error(), "subscription") {
+			if err := mqtttest.Receive(t, r.downs); err == nil || !strings.Contains(err.Error(), "subscription") {
 				t.Errorf("Down says %v", err)
 			}
 			if len(r.ups) != 0 || r.client.Connected() {
@@ -251,63 +231,31 @@ func TestTwoClientsWithOneID(t *testing.T) {
 	t.Parallel()
 	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{})
 	a := run(t, mqtt.Options{URL: broker.URL})
-	receive(t, a.ups)
+	mqtttest.Receive(t, a.ups)
 	run(t, mqtt.Options{URL: broker.URL})
-	if err := receive(t, a.downs); err == nil {
+	if err := mqtttest.Receive(t, a.downs); err == nil {
 		t.Error("no reason for Down")
 	}
 }
 
 func TestClientOverTLSWithACertificate(t *testing.T) {
 	t.Parallel()
-	pki := newPKI(t)
-	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Listener: "allow_anonymous true\ncafile " + pki.ca + "\ncertfile " + pki.cert + "\nkeyfile " + pki.key + "\nrequire_certificate true"})
+	pki := mqtttest.NewPKI(t)
+	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Listener: "allow_anonymous true\ncafile " + pki.CA + "\ncertfile " + pki.Cert + "\nkeyfile " + pki.Key + "\nrequire_certificate true"})
 	url := "tls://" + broker.Addr
-	good := run(t, mqtt.Options{URL: url, CAFile: pki.ca, CertFile: pki.cert, KeyFile: pki.key})
-	receive(t, good.ups)
+	good := run(t, mqtt.Options{URL: url, CAFile: pki.CA, CertFile: pki.Cert, KeyFile: pki.Key})
+	mqtttest.Receive(t, good.ups)
 	if err := good.client.Publish(mqtt.Message{Topic: "x", Payload: []byte("x")}).Wait(t.Context()); err != nil {
 		t.Error(err)
 	}
-	stranger := run(t, mqtt.Options{ClientID: "stranger", URL: url, CertFile: pki.cert, KeyFile: pki.key})
-	if err := receive(t, stranger.downs); err == nil || !strings.Contains(err.Error(), "certificate") {
+	stranger := run(t, mqtt.Options{ClientID: "stranger", URL: url, CertFile: pki.Cert, KeyFile: pki.Key})
+	if err := mqtttest.Receive(t, stranger.downs); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a broker that nobody vouches for: %v", err)
 	}
-	bare := run(t, mqtt.Options{ClientID: "bare", URL: url, CAFile: pki.ca})
-	if err := receive(t, bare.downs); err == nil {
+	bare := run(t, mqtt.Options{ClientID: "bare", URL: url, CAFile: pki.CA})
+	if err := mqtttest.Receive(t, bare.downs); err == nil {
 		t.Error("without a certificate")
 	}
-}
-
-type pki struct{ ca, cert, key string }
-
-// newPKI makes a certificate that vouches for itself and serves both sides.
-func newPKI(t *testing.T) pki {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	p := pki{ca: filepath.Join(dir, "cert.pem"), cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem")}
-	for path, block := range map[string]*pem.Block{p.cert: {Type: "CERTIFICATE", Bytes: der}, p.key: {Type: "PRIVATE KEY", Bytes: keyDER}} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return p
 }
 
 func TestNewRefusesWhatCannotWork(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"tillpost/internal/proctest"
 	"tillpost/mqtt"
 	"tillpost/mqtt/mqtttest"
 )
@@ -28,7 +29,7 @@ func TestFormerSubscriptionsAreGivenUp(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	cancel()
-	if err := receive(t, ended); err != nil {
+	if err := mqtttest.Receive(t, ended); err != nil {
 		t.Fatal(err)
 	}
 
@@ -37,8 +38,8 @@ func TestFormerSubscriptionsAreGivenUp(t *testing.T) {
 	till.Publish(mqtt.Message{Topic: "shops/old/terminals/T1/orders", Payload: []byte(`{"requestId":"waits"}`)})
 	till.Publish(mqtt.Message{Topic: "shops/old/agent", Payload: []byte("{}")})
 	r := run(t, mqtt.Options{URL: broker.URL, Topics: mqtt.Topics{Prefix: "shops/new"}})
-	receive(t, r.ups)
-	d := receive(t, r.deliveries)
+	mqtttest.Receive(t, r.ups)
+	d := mqtttest.Receive(t, r.deliveries)
 	d.Ack()
 	if d.Topic != "shops/old/terminals/T1/orders" {
 		t.Fatalf("%s is delivered", d.Topic)
@@ -49,15 +50,15 @@ func TestFormerSubscriptionsAreGivenUp(t *testing.T) {
 	}
 
 	// The unsubscription is under way: until it is there, messages come, and are refused.
-	for i, end := 0, time.Now().Add(patience); ; i++ {
+	for i, end := 0, time.Now().Add(proctest.Patience); ; i++ {
 		till.Publish(mqtt.Message{Topic: "shops/old/terminals/T1/orders", Payload: []byte(`{}`)})
 		till.Publish(mqtt.Message{Topic: "shops/new/terminals/T1/orders", Payload: []byte(`{}`)})
-		first := receive(t, r.deliveries)
+		first := mqtttest.Receive(t, r.deliveries)
 		first.Ack()
 		if first.Topic == "shops/new/terminals/T1/orders" {
 			break // the one before did not come
 		}
-		receive(t, r.deliveries).Ack()
+		mqtttest.Receive(t, r.deliveries).Ack()
 		if time.Now().After(end) {
 			t.Fatal("the former subscription stands")
 		}

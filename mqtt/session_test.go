@@ -22,11 +22,13 @@ func (m arrived) Payload() []byte { return nil }
 func (m arrived) Retained() bool  { return false }
 func (m arrived) Duplicate() bool { return false }
 
+var ourTopics = Topics{Prefix: "tillpost"}
+
 func TestNothingIsDeliveredInTheGrace(t *testing.T) {
 	t.Parallel()
-	s := newSession(testTopics, time.Second, Handlers{Deliver: func(Delivery) {}}, new(sync.WaitGroup))
+	s := newSession(ourTopics, time.Second, Handlers{Deliver: func(Delivery) {}}, new(sync.WaitGroup))
 	for range 2 {
-		s.arrive(arrived{topic: testTopics.Orders("T1")})
+		s.arrive(arrived{topic: ourTopics.Orders("T1")})
 	}
 	if s.next() == nil {
 		t.Fatal("nothing to deliver")
@@ -39,11 +41,11 @@ func TestNothingIsDeliveredInTheGrace(t *testing.T) {
 
 func TestNothingIsAcknowledgedBehindAFailure(t *testing.T) {
 	t.Parallel()
-	s := newSession(testTopics, time.Second, Handlers{Deliver: func(Delivery) {}}, new(sync.WaitGroup))
+	s := newSession(ourTopics, time.Second, Handlers{Deliver: func(Delivery) {}}, new(sync.WaitGroup))
 	s.watch(closedConn{})
 	var all []*arrival
 	for range 3 {
-		s.arrive(arrived{topic: testTopics.Orders("T1")})
+		s.arrive(arrived{topic: ourTopics.Orders("T1")})
 		all = append(all, s.next())
 	}
 	s.settle(all[2], nil)
@@ -52,7 +54,7 @@ func TestNothingIsAcknowledgedBehindAFailure(t *testing.T) {
 	if s.settledHead() != all[0] || s.settledHead() != nil {
 		t.Error("the first is not acknowledged, or more than the first is")
 	}
-	s.arrive(arrived{topic: testTopics.Orders("T1")})
+	s.arrive(arrived{topic: ourTopics.Orders("T1")})
 	if s.next() != nil || !s.isDown() || s.publish(publication{}) {
 		t.Error("the connection goes on after a failure")
 	}
@@ -64,7 +66,7 @@ func (closedConn) Close() error { return nil }
 
 func TestPauseIsRandomWithinADoublingBound(t *testing.T) {
 	t.Parallel()
-	c, err := New(Options{URL: "tcp://broker", ClientID: "a", Topics: testTopics}, Handlers{Deliver: func(Delivery) {}, Up: func() {}, Down: func(error) {}})
+	c, err := New(Options{URL: "tcp://broker", ClientID: "a", Topics: ourTopics}, Handlers{Deliver: func(Delivery) {}, Up: func() {}, Down: func(error) {}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,24 +42,13 @@ func runSubscriber(t *testing.T, url, id string, filters ...string) *subscriberR
 	return r
 }
 
-func within[T any](t *testing.T, c <-chan T, what string) T {
-	t.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-time.After(patience):
-		t.Fatalf("%s did not come", what)
-		panic("unreachable")
-	}
-}
-
 func TestSubscriberReadsWhatIsRetainedAndWhatComes(t *testing.T) {
 	t.Parallel()
 	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Persistence: true})
 	topics := mqtt.Topics{Prefix: "tillpost"}
 	filters := []string{topics.Agent(), topics.Display("+"), topics.Status("+", "+")}
 	writer := runSubscriber(t, broker.URL, "writer", "unused")
-	within(t, writer.up, "the writer's connection")
+	mqtttest.Receive(t, writer.up)
 	for _, m := range []mqtt.Message{
 		{Topic: topics.Status("T1", "r1"), Payload: []byte("status"), Retained: true},
 		{Topic: topics.Display("T1"), Payload: []byte("display"), Retained: true},
@@ -71,10 +60,10 @@ func TestSubscriberReadsWhatIsRetainedAndWhatComes(t *testing.T) {
 	}
 
 	reader := runSubscriber(t, broker.URL, "reader", filters...)
-	within(t, reader.up, "the reader's connection")
+	mqtttest.Receive(t, reader.up)
 	var kept []string
 	for range 3 {
-		d := within(t, reader.got, "a retained message")
+		d := mqtttest.Receive(t, reader.got)
 		if !d.Retained {
 			t.Errorf("%s came without the retain flag", d.Topic)
 		}
@@ -85,16 +74,16 @@ func TestSubscriberReadsWhatIsRetainedAndWhatComes(t *testing.T) {
 		t.Errorf("got %v, want %v", kept, want)
 	}
 	writer.Publish(mqtt.Message{Topic: topics.Status("T1", "r1"), Payload: []byte("new"), Retained: true})
-	if d := within(t, reader.got, "a new message"); d.Retained || string(d.Payload) != "new" {
+	if d := mqtttest.Receive(t, reader.got); d.Retained || string(d.Payload) != "new" {
 		t.Errorf("got %q, retained %v", d.Payload, d.Retained)
 	}
 
 	broker.Restart()
-	if err := within(t, reader.down, "the end of the connection"); err == nil {
+	if err := mqtttest.Receive(t, reader.down); err == nil {
 		t.Error("a lost connection gave no reason")
 	}
-	within(t, reader.up, "the next connection")
-	if d := within(t, reader.got, "what is retained after the reconnect"); string(d.Payload) != "agent" || !d.Retained {
+	mqtttest.Receive(t, reader.up)
+	if d := mqtttest.Receive(t, reader.got); string(d.Payload) != "agent" || !d.Retained {
 		t.Errorf("got %q, retained %v", d.Payload, d.Retained)
 	}
 }
@@ -103,20 +92,20 @@ func TestSubscriberLeavesNoSession(t *testing.T) {
 	t.Parallel()
 	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{})
 	writer := runSubscriber(t, broker.URL, "writer", "unused")
-	within(t, writer.up, "the writer's connection")
+	mqtttest.Receive(t, writer.up)
 	t.Run("first run", func(t *testing.T) {
 		first := runSubscriber(t, broker.URL, "reader", "tillpost/rejects")
-		within(t, first.up, "the connection")
+		mqtttest.Receive(t, first.up)
 	})
 	if err := writer.Publish(mqtt.Message{Topic: "tillpost/rejects", Payload: []byte("while away")}).Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	second := runSubscriber(t, broker.URL, "reader", "tillpost/rejects")
-	within(t, second.up, "the connection")
+	mqtttest.Receive(t, second.up)
 	if err := writer.Publish(mqtt.Message{Topic: "tillpost/rejects", Payload: []byte("now")}).Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if d := within(t, second.got, "a message"); string(d.Payload) != "now" {
+	if d := mqtttest.Receive(t, second.got); string(d.Payload) != "now" {
 		t.Errorf("got %q: the broker kept a session", d.Payload)
 	}
 }
