@@ -28,9 +28,9 @@ func (a *Agent) Move(ctx context.Context, id string, body []byte) (any, error) {
 	case no != nil:
 		return nil, no
 	case !a.lanes.directory.has(to):
-		message := "there is no terminal " + to + " here; there are: " + a.lanes.directory.known()
-		return nil, refusal(http.StatusUnprocessableEntity, &mqtt.Rejection{Code: mqtt.CodeUnknownTerminal, Message: message,
-			Errors: []mqtt.FieldError{{Path: "/to", Message: message}}})
+		problem := "there is no terminal " + to + " here; there are: " + a.lanes.directory.known()
+		return nil, refusal(http.StatusUnprocessableEntity, &mqtt.Rejection{Code: mqtt.CodeUnknownTerminal, Message: problem,
+			Errors: []mqtt.FieldError{{Path: "/to", Message: problem}}})
 	}
 	type outcome struct {
 		r   outbox.Request

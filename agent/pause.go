@@ -177,7 +177,7 @@ func (a *Agent) person(terminal string, body []byte, member string) (by, value s
 }
 
 // faulty refuses a body for one of its members.
-func faulty(path, message string) *monitor.Refusal {
+func faulty(path, problem string) *monitor.Refusal {
 	return refusal(http.StatusUnprocessableEntity, &mqtt.Rejection{
-		Code: mqtt.CodeInvalidRequest, Message: path + " " + message, Errors: []mqtt.FieldError{{Path: path, Message: message}}})
+		Code: mqtt.CodeInvalidRequest, Message: path + " " + problem, Errors: []mqtt.FieldError{{Path: path, Message: problem}}})
 }

@@ -29,11 +29,11 @@ func BenchmarkBroker(b *testing.B) {
 }
 
 func benchBroker(b *testing.B, tills int, web bool) {
-	var broker *mqtt.Broker
+	var bus *mqtt.Broker
 	up := make(chan struct{})
-	broker, err := mqtt.NewBroker(mqtt.BrokerOptions{Listen: "127.0.0.1:0", WebSocketListen: "127.0.0.1:0", Topics: mqtt.Topics{Prefix: "test"}}, mqtt.Handlers{
+	bus, err := mqtt.NewBroker(mqtt.BrokerOptions{Listen: "127.0.0.1:0", WebSocketListen: "127.0.0.1:0", Topics: mqtt.Topics{Prefix: "test"}}, mqtt.Handlers{
 		Deliver: func(d mqtt.Delivery) {
-			broker.Publish(mqtt.Message{Topic: "test/terminals/T1/status/r1", Payload: d.Payload[:300], Retained: true})
+			bus.Publish(mqtt.Message{Topic: "test/terminals/T1/status/r1", Payload: d.Payload[:300], Retained: true})
 			d.Ack()
 		},
 		Up:   func() { close(up) },
@@ -44,7 +44,7 @@ func benchBroker(b *testing.B, tills int, web bool) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running, publishing sync.WaitGroup
-	running.Go(func() { _ = broker.Run(ctx) })
+	running.Go(func() { _ = bus.Run(ctx) })
 	defer running.Wait()
 	defer cancel()
 	<-up
@@ -52,7 +52,7 @@ func benchBroker(b *testing.B, tills int, web bool) {
 	left.Store(int64(b.N))
 	conns := make([]net.Conn, tills)
 	for i := range conns {
-		conns[i] = benchTill(b, broker, i, web)
+		conns[i] = benchTill(b, bus, i, web)
 	}
 	frame, ack := publishFrame(b), 4
 	if web {
@@ -79,11 +79,11 @@ func benchBroker(b *testing.B, tills int, web bool) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "orders/s")
 }
 
-func benchTill(b *testing.B, broker *mqtt.Broker, n int, web bool) net.Conn {
+func benchTill(b *testing.B, bus *mqtt.Broker, n int, web bool) net.Conn {
 	b.Helper()
-	addr, hello, answer := broker.Addr(), fmt.Appendf([]byte{0x10, 18, 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 60, 0, 6}, "t%05d", n), 4
+	addr, hello, answer := bus.Addr(), fmt.Appendf([]byte{0x10, 18, 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 60, 0, 6}, "t%05d", n), 4
 	if web {
-		addr, hello, answer = broker.WebSocketAddr(), inMessage(hello), 2+4
+		addr, hello, answer = bus.WebSocketAddr(), inMessage(hello), 2+4
 	}
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {

@@ -33,7 +33,7 @@ func TestEmbeddedBus(t *testing.T) {
 }
 
 func newEmbeddedWorld(t *testing.T) mqtttest.World {
-	var broker *mqtt.Broker
+	var bus *mqtt.Broker
 	delivered := make(chan struct{}, 1000)
 	return mqtttest.World{
 		NewBus: func(o mqtt.Options, h mqtt.Handlers) mqtt.Bus {
@@ -43,24 +43,24 @@ func newEmbeddedWorld(t *testing.T) mqtttest.World {
 				delivered <- struct{}{}
 			}
 			options := mqtt.BrokerOptions{Listen: "127.0.0.1:0", Topics: o.Topics, CloseGrace: o.CloseGrace}
-			if broker != nil {
-				options.Listen = broker.Addr()
+			if bus != nil {
+				options.Listen = bus.Addr()
 			}
 			var err error
-			if broker, err = mqtt.NewBroker(options, h); err == nil {
-				err = broker.Listen()
+			if bus, err = mqtt.NewBroker(options, h); err == nil {
+				err = bus.Listen()
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			return broker
+			return bus
 		},
 		Publish: func(m mqtt.Message) {
-			connect(t, broker, "").Publish(m.Topic, 1, m.Retained, m.Payload)
+			connect(t, bus, "").Publish(m.Topic, 1, m.Retained, m.Payload)
 			mqtttest.Receive(t, delivered)
 		},
 		Watch: func(filter string) <-chan mqtt.Message {
-			return mqtttest.Connect(t, "tcp://"+broker.Addr()).Watch(filter)
+			return mqtttest.Connect(t, "tcp://"+bus.Addr()).Watch(filter)
 		},
 	}
 }

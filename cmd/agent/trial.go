@@ -24,14 +24,14 @@ type trial struct {
 
 	wasUp bool
 	// waiting is what was published and not heard of yet; after a while, and on each connect, it is published again.
-	waiting map[string]*message
+	waiting map[string]*published
 	said    string // the last status of the order that was shown
 	state   string
 	shown   bool // the order came to the terminal
 	refund  string
 }
 
-type message struct {
+type published struct {
 	kind    mqtt.Kind
 	payload []byte
 	sentAt  time.Time
@@ -46,7 +46,7 @@ func (t *trial) prepare(amount decimal.Decimal) error {
 	if _, err := decode(t.cfg, t.topics.Request(t.terminal, mqtt.KindOrder), "the order", payload); err != nil {
 		return err
 	}
-	t.waiting = map[string]*message{t.order: {kind: mqtt.KindOrder, payload: payload}}
+	t.waiting = map[string]*published{t.order: {kind: mqtt.KindOrder, payload: payload}}
 	t.screen.note("a real order of %s %s at %s, %s", amount, t.cfg.Store.Currency, t.terminal, t.order)
 	return nil
 }
@@ -91,7 +91,7 @@ func (t *trial) ask(k mqtt.Kind, members map[string]any) (id string, err error) 
 	if err != nil {
 		return "", err
 	}
-	t.waiting[id] = &message{kind: k, payload: payload}
+	t.waiting[id] = &published{kind: k, payload: payload}
 	t.send(id)
 	return id, nil
 }
