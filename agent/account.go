@@ -11,7 +11,7 @@ import (
 
 	"tillpost/agent/config"
 	"tillpost/api"
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -30,10 +30,10 @@ func (a *Agent) checkTrust() {
 		a.log.Warn("started without the kept notices", "err", err)
 	}
 	id := a.store.Identity()
-	a.lookout.witness.mine = heard{Instance: id.Instance, Generation: id.Generation, Since: mqtt.At(a.since).String()}
+	a.lookout.witness.mine = heard{Instance: id.Instance, Generation: id.Generation, Since: message.At(a.since).String()}
 	a.lookout.quiet = true
 	stats := a.store.Stats()
-	a.lookout.atOpen = mqtt.SettledThrough{Accepted: stats.Accepted, Commits: stats.Written}
+	a.lookout.atOpen = message.SettledThrough{Accepted: stats.Accepted, Commits: stats.Written}
 	a.tellRecovery()
 	accepted, err := Accepted(a.store)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"tillpost/api"
 	"tillpost/monitor"
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -117,7 +118,7 @@ func New(o Options) (*Agent, error) {
 
 func refusalCodes() []string {
 	var codes []string
-	for _, c := range mqtt.Codes() {
+	for _, c := range message.Codes() {
 		codes = append(codes, string(c))
 	}
 	return codes

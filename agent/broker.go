@@ -6,6 +6,7 @@ import (
 	"tillpost/agent/config"
 	"tillpost/internal/hostport"
 	"tillpost/mqtt"
+	"tillpost/mqtt/broker"
 )
 
 // toldFirst bounds how long tills wait at the embedded broker's start until everything that is retained is with it.
@@ -22,7 +23,7 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 		a.publish.caughtUp(toldFirst)
 	}
 	a.publish.kept = newKept()
-	broker, err := mqtt.NewBroker(mqtt.BrokerOptions{
+	broker, err := broker.New(broker.Options{
 		Listen: c.Listen, WebSocketListen: c.WebSocketListen, WebSocketOrigins: c.WebSocketOrigins,
 		Topics: topics, CertFile: c.CertFile, KeyFile: c.KeyFile, UsersFile: c.UsersFile,
 		ReadSecret: config.ReadSecretFile, Statuses: &keptStatuses{p: a.publish}, Log: a.log, CloseGrace: busGrace,
@@ -46,7 +47,7 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 
 // closeBus gives back what openBus opened, where Run does not.
 func (a *Agent) closeBus() error {
-	if broker, ok := a.bus.(*mqtt.Broker); ok {
+	if broker, ok := a.bus.(*broker.Broker); ok {
 		return broker.Close()
 	}
 	return nil

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"slices"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -19,7 +19,7 @@ func (a *Agent) Move(ctx context.Context, id string, body []byte) (any, error) {
 	case errors.Is(err, outbox.ErrPruned):
 		return nil, unmovable(r)
 	case errors.Is(err, outbox.ErrNotFound):
-		return nil, refusal(http.StatusNotFound, &mqtt.Rejection{Code: mqtt.CodeUnknownTarget, Message: "no request with that id is kept here"})
+		return nil, refusal(http.StatusNotFound, &message.Rejection{Code: message.CodeUnknownTarget, Message: "no request with that id is kept here"})
 	case err != nil:
 		return nil, err
 	}
@@ -29,8 +29,8 @@ func (a *Agent) Move(ctx context.Context, id string, body []byte) (any, error) {
 		return nil, no
 	case !a.lanes.directory.has(to):
 		problem := "there is no terminal " + to + " here; there are: " + a.lanes.directory.known()
-		return nil, refusal(http.StatusUnprocessableEntity, &mqtt.Rejection{Code: mqtt.CodeUnknownTerminal, Message: problem,
-			Errors: []mqtt.FieldError{{Path: "/to", Message: problem}}})
+		return nil, refusal(http.StatusUnprocessableEntity, &message.Rejection{Code: message.CodeUnknownTerminal, Message: problem,
+			Errors: []message.FieldError{{Path: "/to", Message: problem}}})
 	}
 	type outcome struct {
 		r   outbox.Request
@@ -81,7 +81,7 @@ func (l *lane) move(seq uint64, to, by string) (outbox.Request, error) {
 
 // unmovable says why a request stays where it is.
 func unmovable(r outbox.Request) error {
-	why := &mqtt.Rejection{Code: mqtt.Code(r.State.String())}
+	why := &message.Rejection{Code: message.Code(r.State.String())}
 	switch {
 	case !r.Kind.Laned():
 		why.Message = "a " + r.Kind.String() + " does not wait in a queue; only orders, refunds and approvals are moved"
@@ -89,11 +89,11 @@ func unmovable(r outbox.Request) error {
 		why.Message = "it is " + r.State.String() + "; only what is queued and was never sent is moved"
 	case !r.NeverSent():
 		if r.Waiting != nil {
-			why.Code = mqtt.Code(r.Waiting.Code)
+			why.Code = message.Code(r.Waiting.Code)
 		}
 		why.Message = "it was sent to its terminal already, so an order may exist there; only what was never sent is moved"
 	case r.CancelWanted:
-		why.Code, why.Message = mqtt.Code(outbox.CodeCancelWanted), "it is being cancelled"
+		why.Code, why.Message = message.Code(outbox.CodeCancelWanted), "it is being cancelled"
 	default:
 		why.Message = "it waits at that terminal already"
 	}

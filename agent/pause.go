@@ -12,6 +12,7 @@ import (
 	"tillpost/api"
 	"tillpost/monitor"
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -30,7 +31,7 @@ type pauses struct {
 
 // pauseWord is what a person said last of a terminal.
 type pauseWord struct {
-	mqtt.Paused
+	message.Paused
 	Resumed bool `json:"resumed,omitempty"`
 }
 
@@ -44,7 +45,7 @@ func (p *pauses) load() error {
 }
 
 // of tells who has paused a terminal, nil if nobody has.
-func (p *pauses) of(terminal string) *mqtt.Paused {
+func (p *pauses) of(terminal string) *message.Paused {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	word, said := p.words[terminal]
@@ -91,14 +92,14 @@ func (a *Agent) Resume(ctx context.Context, terminal string, body []byte) (any, 
 func (a *Agent) pause(ctx context.Context, terminal string, body []byte, resumed bool) (any, error) {
 	t, known := a.knownTerminal(terminal)
 	if !known {
-		return nil, refusal(http.StatusNotFound, &mqtt.Rejection{
-			Code: mqtt.CodeUnknownTerminal, Message: "there is no such terminal here; there are: " + a.lanes.directory.known()})
+		return nil, refusal(http.StatusNotFound, &message.Rejection{
+			Code: message.CodeUnknownTerminal, Message: "there is no such terminal here; there are: " + a.lanes.directory.known()})
 	}
 	by, _, no := a.person(terminal, body, "")
 	if no != nil {
 		return nil, no
 	}
-	word := pauseWord{mqtt.Paused{By: by, Since: mqtt.At(a.clock.Now().Time())}, resumed}
+	word := pauseWord{message.Paused{By: by, Since: message.At(a.clock.Now().Time())}, resumed}
 	// The caller's going away must not leave it open whether that is written.
 	if err := a.lanes.pauses.say(a.lanes.ctx, terminal, word); err != nil {
 		return nil, err
@@ -141,15 +142,15 @@ func (l *lane) repaused() {
 
 // person reads {by}, and with it one more member where that has a name, as strictly as a decision that comes over MQTT.
 func (a *Agent) person(terminal string, body []byte, member string) (by, value string, no *monitor.Refusal) {
-	decode := func(payload []byte) (*mqtt.Request, *mqtt.Rejection) {
-		return mqtt.Decode(a.topics, a.topics.Request(terminal, mqtt.KindResolution), false, payload, a.intake.rules(a.clock.Now()))
+	decode := func(payload []byte) (*message.Request, *message.Rejection) {
+		return message.Decode(a.topics, a.topics.Request(terminal, mqtt.KindResolution), false, payload, a.intake.rules(a.clock.Now()))
 	}
-	if _, no := decode(body); no != nil && no.Code != mqtt.CodeInvalidRequest {
+	if _, no := decode(body); no != nil && no.Code != message.CodeInvalidRequest {
 		return "", "", refusal(http.StatusBadRequest, no)
 	}
 	var given map[string]json.RawMessage
 	if err := json.Unmarshal(body, &given); err != nil || given == nil {
-		return "", "", refusal(http.StatusBadRequest, &mqtt.Rejection{Code: mqtt.CodeNotJSON, Message: "the body must be one JSON object"})
+		return "", "", refusal(http.StatusBadRequest, &message.Rejection{Code: message.CodeNotJSON, Message: "the body must be one JSON object"})
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if key != "by" && (member == "" || key != member) {
@@ -164,10 +165,10 @@ func (a *Agent) person(terminal string, body []byte, member string) (by, value s
 		delete(given, member)
 	}
 	// Who it is, is judged where a resolution says it.
-	given["requestId"], given["target"], given["outcome"] = quote("person"), quote("any"), quote(mqtt.OutcomeAbandon)
+	given["requestId"], given["target"], given["outcome"] = quote("person"), quote("any"), quote(message.OutcomeAbandon)
 	payload, err := encode(given)
 	if err != nil {
-		return "", "", refusal(http.StatusBadRequest, &mqtt.Rejection{Code: mqtt.CodeNotJSON, Message: "the body must be one JSON object"})
+		return "", "", refusal(http.StatusBadRequest, &message.Rejection{Code: message.CodeNotJSON, Message: "the body must be one JSON object"})
 	}
 	req, rejected := decode(payload)
 	if rejected != nil {
@@ -178,6 +179,6 @@ func (a *Agent) person(terminal string, body []byte, member string) (by, value s
 
 // faulty refuses a body for one of its members.
 func faulty(path, problem string) *monitor.Refusal {
-	return refusal(http.StatusUnprocessableEntity, &mqtt.Rejection{
-		Code: mqtt.CodeInvalidRequest, Message: path + " " + problem, Errors: []mqtt.FieldError{{Path: path, Message: problem}}})
+	return refusal(http.StatusUnprocessableEntity, &message.Rejection{
+		Code: message.CodeInvalidRequest, Message: path + " " + problem, Errors: []message.FieldError{{Path: path, Message: problem}}})
 }

@@ -11,6 +11,7 @@ import (
 
 	"tillpost/monitor"
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -29,9 +30,9 @@ type publisher struct {
 	store  Outbox
 	log    *slog.Logger
 
-	agentState func() mqtt.AgentState
-	terminals  func() []mqtt.TerminalInfo
-	displays   func() []mqtt.Display
+	agentState func() message.AgentState
+	terminals  func() []message.TerminalInfo
+	displays   func() []message.Display
 	// events and board tell the pages, which need no broker.
 	events *monitor.Events
 	board  *board
@@ -84,7 +85,7 @@ func newPublisher(topics mqtt.Topics, store Outbox, log *slog.Logger, endings *e
 }
 
 // retained is the retained status of a request, as it is to be told: on one topic, or on several once it was moved.
-func (p *publisher) retained(r outbox.Request, s mqtt.Status) []queued {
+func (p *publisher) retained(r outbox.Request, s message.Status) []queued {
 	terminals := r.Terminals()
 	m := p.message(p.topics.Status(terminals[0], r.ID), true, s)
 	m.revision, m.of = r.Revision, statusKey{terminals[0], r.Seq}
@@ -97,14 +98,14 @@ func (p *publisher) retained(r outbox.Request, s mqtt.Status) []queued {
 }
 
 // unretained tells a till how its message stands, of which nothing is to stay with the broker.
-func (p *publisher) unretained(s mqtt.Status) {
+func (p *publisher) unretained(s message.Status) {
 	p.enqueue(p.message(p.topics.Status(s.TerminalUUID, s.RequestID), false, s))
 }
 
 // reject tells of a message that was refused at the door.
-func (p *publisher) reject(r mqtt.Reject) { p.enqueue(p.message(p.topics.Rejects(), false, r)) }
+func (p *publisher) reject(r message.Reject) { p.enqueue(p.message(p.topics.Rejects(), false, r)) }
 
-func (p *publisher) display(d mqtt.Display) {
+func (p *publisher) display(d message.Display) {
 	m := p.message(p.topics.Display(d.TerminalUUID), true, d)
 	p.events.Publish(monitor.EventDisplay, d.TerminalUUID, m.Payload)
 	p.enqueue(m)

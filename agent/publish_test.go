@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -34,7 +35,7 @@ func (b *heardBus) Publish(m mqtt.Message) mqtt.Token {
 // revisions are those told on a status topic.
 func (b *heardBus) revisions(topic string) (told []uint64) {
 	for _, m := range b.all {
-		var s mqtt.Status
+		var s message.Status
 		if m.Topic == topic && json.Unmarshal(m.Payload, &s) == nil {
 			told = append(told, s.Revision)
 		}
@@ -129,9 +130,9 @@ func TestOrdersDontWaitForOldStatuses(t *testing.T) {
 func newTestPublisher(bus mqtt.Bus, store Outbox) *publisher {
 	p := newPublisher(mqtt.Topics{Prefix: "p"}, store, slog.New(slog.DiscardHandler), newEndings(NewSystemClock(), day))
 	p.bus = bus
-	p.agentState = func() (s mqtt.AgentState) { return s }
-	p.terminals = func() []mqtt.TerminalInfo { return nil }
-	p.displays = func() []mqtt.Display { return nil }
+	p.agentState = func() (s message.AgentState) { return s }
+	p.terminals = func() []message.TerminalInfo { return nil }
+	p.displays = func() []message.Display { return nil }
 	return p
 }
 
@@ -175,7 +176,7 @@ func TestEverythingIsToldWhenTheQueueOverflows(t *testing.T) {
 		store.while = func() {}
 		p.changed(at(5), place{})
 		for range publishQueue + 1 {
-			p.reject(mqtt.Reject{Topic: "p/terminals/T/orders"})
+			p.reject(message.Reject{Topic: "p/terminals/T/orders"})
 		}
 	}
 	p.connected(true)
@@ -208,12 +209,12 @@ func TestRefusalsWaitForRoom(t *testing.T) {
 			p := newTestPublisher(&heardBus{}, &openOutbox{while: func() {}})
 			p.up = true
 			for range publishQueue/2 - 1 {
-				p.reject(mqtt.Reject{})
+				p.reject(message.Reject{})
 			}
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			p.waitForRoom(ctx)
-			p.reject(mqtt.Reject{})
+			p.reject(message.Reject{})
 			var waited atomic.Bool
 			go func() {
 				p.waitForRoom(ctx)
@@ -265,7 +266,7 @@ func TestARejectOutlivesAConnect(t *testing.T) {
 	bus := &heardBus{}
 	p := newTestPublisher(bus, &openOutbox{while: func() {}})
 	p.connected(true)
-	p.reject(mqtt.Reject{Topic: "p/terminals/T/orders", Reason: &mqtt.Reason{Code: "retainedRequest"}})
+	p.reject(message.Reject{Topic: "p/terminals/T/orders", Reason: &message.Reason{Code: "retainedRequest"}})
 	p.pruned(outbox.Request{ID: "gone", Terminal: "T"})
 	w := &window{ctx: t.Context(), bus: bus}
 	for p.step(w, false) {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 	"tillpost/outbox/outboxtest"
 )
@@ -55,9 +56,9 @@ func newReaderWorld(t *testing.T, room int, open func(outbox.Options) Outbox) *r
 	w.p = newPublisher(mqtt.Topics{Prefix: "p"}, nil, slog.New(slog.DiscardHandler), newEndings(NewSystemClock(), day))
 	w.p.bus, w.p.kept = w.bus, newKept()
 	w.p.kept.room = room
-	w.p.agentState = func() (s mqtt.AgentState) { return s }
-	w.p.terminals = func() []mqtt.TerminalInfo { return nil }
-	w.p.displays = func() []mqtt.Display { return nil }
+	w.p.agentState = func() (s message.AgentState) { return s }
+	w.p.terminals = func() []message.TerminalInfo { return nil }
+	w.p.displays = func() []message.Display { return nil }
 	w.store = open(outbox.Options{Policy: outboxtest.Policy, Committed: func(changes []outbox.Change) {
 		for _, c := range changes {
 			w.p.changed(c.Request, place{c.Position, c.Behind})

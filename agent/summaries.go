@@ -9,6 +9,8 @@ import (
 	"tillpost/api"
 	"tillpost/monitor"
 	"tillpost/mqtt"
+	"tillpost/mqtt/client"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -22,15 +24,15 @@ const (
 )
 
 // agentState is what {p}/agent says: degraded if and only if there are problems.
-func (a *Agent) agentState() mqtt.AgentState {
+func (a *Agent) agentState() message.AgentState {
 	id := a.store.Identity()
-	s := mqtt.AgentState{State: mqtt.AgentOnline, Version: a.opts.Version, Since: mqtt.At(a.since), Instance: id.Instance, Generation: id.Generation, SettledThrough: a.publish.settledThrough()}
+	s := message.AgentState{State: message.AgentOnline, Version: a.opts.Version, Since: message.At(a.since), Instance: id.Instance, Generation: id.Generation, SettledThrough: a.publish.settledThrough()}
 	for _, p := range a.problems.list() {
-		s.State = mqtt.AgentDegraded
-		s.Problems = append(s.Problems, mqtt.Problem{Code: string(p.Code), Message: p.Message, Since: mqtt.At(p.Since), RequestID: p.RequestID})
+		s.State = message.AgentDegraded
+		s.Problems = append(s.Problems, message.Problem{Code: string(p.Code), Message: p.Message, Since: message.At(p.Since), RequestID: p.RequestID})
 	}
 	if a.parting.Load() {
-		s.State = mqtt.AgentOffline
+		s.State = message.AgentOffline
 	}
 	return s
 }
@@ -38,7 +40,7 @@ func (a *Agent) agentState() mqtt.AgentState {
 // will is the last will's payload: what the broker says for us once we can't.
 func (a *Agent) will() []byte {
 	s := a.agentState()
-	s.State = mqtt.AgentOffline
+	s.State = message.AgentOffline
 	raw, err := json.Marshal(s)
 	if err != nil {
 		a.log.Error("the last will could not be written as JSON", "err", err)
@@ -53,23 +55,23 @@ func (a *Agent) problemsChanged() {
 	}
 }
 
-func (a *Agent) terminalInfos() []mqtt.TerminalInfo {
-	infos := []mqtt.TerminalInfo{}
+func (a *Agent) terminalInfos() []message.TerminalInfo {
+	infos := []message.TerminalInfo{}
 	for _, t := range a.lanes.directory.list() {
 		infos = append(infos, a.terminalInfo(t))
 	}
 	return infos
 }
 
-func (a *Agent) terminalInfo(t api.Terminal) mqtt.TerminalInfo {
+func (a *Agent) terminalInfo(t api.Terminal) message.TerminalInfo {
 	q := a.lanes.queue(a.store.Lane(t.UUID), a.clock.Now())
-	return mqtt.TerminalInfo{
+	return message.TerminalInfo{
 		UUID: t.UUID, Name: t.Name, Active: t.Active, QueueLength: q.Length, Lane: string(q.Lane), Paused: a.lanes.pauses.of(t.UUID),
 	}
 }
 
-func (a *Agent) displays() []mqtt.Display {
-	var all []mqtt.Display
+func (a *Agent) displays() []message.Display {
+	var all []message.Display
 	a.lanes.each(func(l *lane) {
 		if d, ok := l.displayed(); ok {
 			all = append(all, d)
@@ -285,7 +287,7 @@ func (a *Agent) openBus() error {
 
 func (a *Agent) externalBroker(topics mqtt.Topics, will func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error) {
 	c := a.cfg.MQTT
-	return mqtt.New(mqtt.Options{
+	return client.New(client.Options{
 		URL: c.URL, ClientID: c.ClientID, Topics: topics, Username: c.Username, Password: a.cfg.PasswordReader(),
 		CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile, Will: will, CloseGrace: busGrace,
 	}, handlers)

@@ -12,6 +12,7 @@ import (
 	"tillpost/agent/config"
 	"tillpost/internal/term"
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // trial is one order that is taken off its terminal again. It is driven by one goroutine.
@@ -101,13 +102,13 @@ func (t *trial) take(d mqtt.Delivery) (done bool, err error) {
 		return false, nil
 	}
 	if d.Topic == t.topics.Rejects() {
-		r, ok := read[mqtt.Reject](t.screen, d)
+		r, ok := read[message.Reject](t.screen, d)
 		if ok && t.waiting[r.RequestID] != nil && r.Reason != nil {
 			return true, fmt.Errorf("it was refused: %s", term.Printable(reasonWords(*r.Reason)))
 		}
 		return false, nil
 	}
-	s, ok := read[mqtt.Status](t.screen, d)
+	s, ok := read[message.Status](t.screen, d)
 	if !ok {
 		return false, nil
 	}
@@ -122,7 +123,7 @@ func (t *trial) take(d mqtt.Delivery) (done bool, err error) {
 }
 
 // ordered takes a status of the order.
-func (t *trial) ordered(s mqtt.Status) (done bool, err error) {
+func (t *trial) ordered(s message.Status) (done bool, err error) {
 	if err := t.show(s); err != nil {
 		return true, err
 	}
@@ -154,7 +155,7 @@ func (t *trial) ordered(s mqtt.Status) (done bool, err error) {
 }
 
 // refunded takes a status of the refund.
-func (t *trial) refunded(s mqtt.Status) (done bool, err error) {
+func (t *trial) refunded(s message.Status) (done bool, err error) {
 	if err := t.show(s); err != nil || !s.Final {
 		return err != nil, err
 	}
@@ -164,7 +165,7 @@ func (t *trial) refunded(s mqtt.Status) (done bool, err error) {
 	return true, fmt.Errorf("the order was paid, and could not be paid back: %s; pay it back by hand: tillpost show %s", statusWords(s, t.screen.local), t.order)
 }
 
-func (t *trial) show(s mqtt.Status) error {
+func (t *trial) show(s message.Status) error {
 	words := fmt.Sprintf("%s  %s", s.Kind, statusWords(s, t.screen.local))
 	if words == t.said {
 		return nil
