@@ -34,8 +34,8 @@ check: ## Run vet, the linter, and the tests without the race detector: what to 
 	@$(MAKE) test
 
 test-conformance: ## Run the broker tests of mosca and of Eclipse Paho, fetched by npm and Go, against the embedded broker
-	npm ci --prefix mqtt/testdata/conformance --ignore-scripts --omit=optional --no-audit --no-fund
-	TILLPOST_CONFORMANCE=1 go test -count=1 -timeout 15m -v -run '^TestConformance$$' ./mqtt | grep -v '^=== '
+	npm ci --prefix mqtt/broker/testdata/conformance --ignore-scripts --omit=optional --no-audit --no-fund
+	TILLPOST_CONFORMANCE=1 go test -count=1 -timeout 15m -v -run '^TestConformance$$' ./mqtt/broker | grep -v '^=== '
 
 race: ## Run all tests with the race detector, in a random order
 	@$(MAKE) test TESTFLAGS='-race -shuffle=on'

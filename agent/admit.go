@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
 // admit refuses what is well-formed but can't be served: an id that is taken, a terminal or a target that nobody knows. A
 // repetition is never refused, for its terminal or target may be gone by now.
-func (in *intake) admit(ctx context.Context, req *mqtt.Request) *mqtt.Rejection {
+func (in *intake) admit(ctx context.Context, req *message.Request) *message.Rejection {
 	switch same, taken := in.repeats(req.RequestID, req.Digest); {
 	case same:
 		return nil
@@ -23,7 +24,7 @@ func (in *intake) admit(ctx context.Context, req *mqtt.Request) *mqtt.Rejection 
 		return conflict(req.RequestID, req.Terminal)
 	}
 	if !in.directory.has(req.Terminal) {
-		return &mqtt.Rejection{Code: mqtt.CodeUnknownTerminal, RequestID: req.RequestID, Terminal: req.Terminal,
+		return &message.Rejection{Code: message.CodeUnknownTerminal, RequestID: req.RequestID, Terminal: req.Terminal,
 			Message: "there is no terminal " + req.Terminal + "; there are: " + in.directory.known()}
 	}
 	pointer, target, kinds := targetOf(req)
@@ -37,12 +38,12 @@ func (in *intake) admit(ctx context.Context, req *mqtt.Request) *mqtt.Rejection 
 	if req.Kind == mqtt.KindCancel && !in.knows(target) {
 		in.early.remember(ctx, req.Terminal, target, in.clock.Now())
 	}
-	return &mqtt.Rejection{Code: mqtt.CodeUnknownTarget, RequestID: req.RequestID, Terminal: req.Terminal,
-		Message: problem, Errors: []mqtt.FieldError{{Path: pointer, Message: problem}}}
+	return &message.Rejection{Code: message.CodeUnknownTarget, RequestID: req.RequestID, Terminal: req.Terminal,
+		Message: problem, Errors: []message.FieldError{{Path: pointer, Message: problem}}}
 }
 
 // targetOf is the requestId that a request is about, "" if none, and the kinds that it may be.
-func targetOf(req *mqtt.Request) (pointer, target string, kinds []outbox.Kind) {
+func targetOf(req *message.Request) (pointer, target string, kinds []outbox.Kind) {
 	order, refund, approval := outbox.KindOrder, outbox.KindRefund, outbox.KindApproval
 	switch {
 	case req.Refund != nil:
@@ -65,7 +66,7 @@ func targetOf(req *mqtt.Request) (pointer, target string, kinds []outbox.Kind) {
 
 // targetProblem says what is wrong with a target, "" if nothing is. Only a refund may reach over to another terminal's
 // order: the customer need not come back to the same till.
-func (in *intake) targetProblem(req *mqtt.Request, target string, kinds []outbox.Kind) string {
+func (in *intake) targetProblem(req *message.Request, target string, kinds []outbox.Kind) string {
 	t, err := in.store.Lookup(target)
 	crossing := req.Refund != nil || req.Approval != nil
 	switch {
@@ -88,18 +89,18 @@ func (in *intake) repeats(id string, digest [32]byte) (same, taken bool) {
 	return taken && r.Digest == digest, taken
 }
 
-func conflict(id, terminal string) *mqtt.Rejection {
-	return &mqtt.Rejection{
-		Code: mqtt.CodeRequestIDConflict, RequestID: id, Terminal: terminal,
+func conflict(id, terminal string) *message.Rejection {
+	return &message.Rejection{
+		Code: message.CodeRequestIDConflict, RequestID: id, Terminal: terminal,
 		Message: "this requestId was used before with other content; the first one stands, take a new id",
-		Errors:  []mqtt.FieldError{{Path: "/requestId", Message: "must be a new one: this one was used before with other content"}},
+		Errors:  []message.FieldError{{Path: "/requestId", Message: "must be a new one: this one was used before with other content"}},
 	}
 }
 
 // takenFirst makes a conflict of a refusal whose id is taken: content that breaks a rule is other content too, such as an order
 // that is published again on another terminal's topic. pending is what is about to be written.
-func (in *intake) takenFirst(why *mqtt.Rejection, pending []arrived) *mqtt.Rejection {
-	other := why.Code == mqtt.CodeInvalidRequest || why.Code == mqtt.CodeUnknownTerminal
+func (in *intake) takenFirst(why *message.Rejection, pending []arrived) *message.Rejection {
+	other := why.Code == message.CodeInvalidRequest || why.Code == message.CodeUnknownTerminal
 	if !other || why.RequestID == "" || !in.taken(why.RequestID, pending) {
 		return why
 	}

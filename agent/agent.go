@@ -19,6 +19,7 @@ import (
 	"tillpost/api"
 	"tillpost/monitor"
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 	"tillpost/outbox/bolt"
 )
@@ -196,7 +197,7 @@ func (a *Agent) watch() {
 
 func refusalCodes() []string {
 	var codes []string
-	for _, c := range mqtt.Codes() {
+	for _, c := range message.Codes() {
 		codes = append(codes, string(c))
 	}
 	return codes

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"tillpost/monitor"
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // boardPace bounds how often the agent and the terminals are looked at for the pages.
@@ -59,7 +59,7 @@ func (b *board) run(ctx context.Context, agent func() agentView, terminals func(
 
 func (b *board) look(v agentView, terminals []monitor.Terminal, toldAgent *string, told map[string]string) {
 	steady := v // without what changes all the time, which is no news
-	steady.Now, steady.Clock.Skew, steady.Disk.Outbox, steady.Disk.Free = mqtt.Timestamp{}, nil, 0, nil
+	steady.Now, steady.Clock.Skew, steady.Disk.Outbox, steady.Disk.Free = message.Timestamp{}, nil, 0, nil
 	if key, err := json.Marshal(steady); err == nil && string(key) != *toldAgent {
 		*toldAgent = string(key)
 		if raw, err := json.Marshal(v); err == nil {

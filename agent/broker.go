@@ -3,6 +3,8 @@ package agent
 import (
 	"time"
 
+	"tillpost/mqtt/broker"
+
 	"tillpost/agent/config"
 	"tillpost/internal/hostport"
 	"tillpost/mqtt"
@@ -21,7 +23,7 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 		// Who connects is handed what is retained as fast as it reads; what is told after that it has to keep up with.
 		a.publish.caughtUp(toldFirst)
 	}
-	broker, err := mqtt.NewBroker(mqtt.BrokerOptions{
+	broker, err := broker.New(broker.Options{
 		Listen: c.Listen, WebSocketListen: c.WebSocketListen, WebSocketOrigins: c.WebSocketOrigins,
 		Topics: topics, CertFile: c.CertFile, KeyFile: c.KeyFile, UsersFile: c.UsersFile,
 		ReadSecret: config.ReadSecretFile, Statuses: &keptStatuses{p: a.publish}, Log: a.log, CloseGrace: busGrace,
@@ -45,7 +47,7 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 
 // closeBus gives back what openBus opened, where Run does not.
 func (a *Agent) closeBus() error {
-	if broker, ok := a.bus.(*mqtt.Broker); ok {
+	if broker, ok := a.bus.(*broker.Broker); ok {
 		return broker.Close()
 	}
 	return nil

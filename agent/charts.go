@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"tillpost/monitor"
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -14,8 +14,8 @@ const chartHours = 24
 
 // chartHour is what was accepted in one hour.
 type chartHour struct {
-	Start    mqtt.Timestamp `json:"start"`
-	Outcomes map[string]int `json:"outcomes"`
+	Start    message.Timestamp `json:"start"`
+	Outcomes map[string]int    `json:"outcomes"`
 	// Wait is the time from acceptance to the first end, of the middle and of the slow; left out where nothing ended.
 	Wait *waitSeconds `json:"wait,omitempty"`
 	took []float64
@@ -28,11 +28,11 @@ type waitSeconds struct {
 
 // chartsView is what the technician's page draws.
 type chartsView struct {
-	Now   mqtt.Timestamp `json:"now"`
-	Hours []*chartHour   `json:"hours"`
+	Now   message.Timestamp `json:"now"`
+	Hours []*chartHour      `json:"hours"`
 	// API is measured since the start of this process.
 	API struct {
-		Since      mqtt.Timestamp            `json:"since"`
+		Since      message.Timestamp         `json:"since"`
 		Operations []monitor.OperationTiming `json:"operations"`
 	} `json:"api"`
 }
@@ -64,9 +64,9 @@ func (a *Agent) Charts() (any, error) {
 func (a *Agent) drawCharts() (*chartsView, error) {
 	now := a.clock.Now().Time()
 	first := now.Truncate(time.Hour).Add(-(chartHours - 1) * time.Hour)
-	v := &chartsView{Now: mqtt.At(now)}
+	v := &chartsView{Now: message.At(now)}
 	for i := range chartHours {
-		v.Hours = append(v.Hours, &chartHour{Start: mqtt.At(first.Add(time.Duration(i) * time.Hour)), Outcomes: map[string]int{}})
+		v.Hours = append(v.Hours, &chartHour{Start: message.At(first.Add(time.Duration(i) * time.Hour)), Outcomes: map[string]int{}})
 	}
 	err := a.store.Before(0, func(r outbox.Request) bool {
 		if i := int(r.Accepted.Time().Sub(first) / time.Hour); !r.Accepted.Time().Before(first) && i < chartHours && (r.Kind == outbox.KindOrder || r.Kind == outbox.KindRefund) {
@@ -77,7 +77,7 @@ func (a *Agent) drawCharts() (*chartsView, error) {
 	for _, h := range v.Hours {
 		h.end()
 	}
-	v.API.Since, v.API.Operations = mqtt.At(a.since), a.metrics.APITimings()
+	v.API.Since, v.API.Operations = message.At(a.since), a.metrics.APITimings()
 	return v, err
 }
 

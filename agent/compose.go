@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -63,10 +63,10 @@ func (c composer) order(r outbox.Request, mark string, now outbox.Instant) (made
 // today in the store's time zone: the API takes no other. ok is false where that day is not known: while the clock is not
 // known to be right, and does not make the date that is given one of today or later.
 func (c composer) orderDate(given json.RawMessage, now outbox.Instant) (date json.RawMessage, ok bool) {
-	today := mqtt.DateOf(now.Time().In(c.location))
+	today := message.DateOf(now.Time().In(c.location))
 	var text string
 	if json.Unmarshal(given, &text) == nil {
-		if d, err := mqtt.ParseDate(text); err == nil && d.Compare(today) >= 0 {
+		if d, err := message.ParseDate(text); err == nil && d.Compare(today) >= 0 {
 			return given, true
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"tillpost/api"
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // connectionView is how far a connection comes. A stage that is not ok is where it ends.
@@ -17,10 +17,10 @@ type connectionView struct {
 	// Name is "api" or "broker".
 	Name string `json:"name"`
 	// Stage is the last one reached: name, connection, tls, token, answer.
-	Stage   string         `json:"stage"`
-	OK      bool           `json:"ok"`
-	Since   mqtt.Timestamp `json:"since"`
-	Message string         `json:"message,omitempty"`
+	Stage   string            `json:"stage"`
+	OK      bool              `json:"ok"`
+	Since   message.Timestamp `json:"since"`
+	Message string            `json:"message,omitempty"`
 }
 
 // The stages of a connection, in the order in which it comes through them.
@@ -42,7 +42,7 @@ type connections struct {
 }
 
 func newConnections(now func() time.Time, changed func()) *connections {
-	at := mqtt.At(now())
+	at := message.At(now())
 	return &connections{
 		now: now, changed: changed,
 		api:    connectionView{Name: "api", Stage: stageConnection, Since: at, Message: "not asked yet"},
@@ -76,7 +76,7 @@ func (c *connections) sawBroker(connected bool, err error) {
 // set keeps the since of what goes on as it was.
 func (c *connections) set(old *connectionView, v connectionView) {
 	c.mu.Lock()
-	v.Name, v.Since = old.Name, mqtt.At(c.now())
+	v.Name, v.Since = old.Name, message.At(c.now())
 	if v.Stage == old.Stage && v.OK == old.OK {
 		v.Since = old.Since
 	}

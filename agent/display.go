@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -11,7 +12,7 @@ import (
 const shownFor = 15 * time.Second
 
 // phaseOf is what a display shows while a request is the one that matters at its terminal.
-func phaseOf(r outbox.Request, waiting *outbox.Waiting) mqtt.Phase {
+func phaseOf(r outbox.Request, waiting *outbox.Waiting) message.Phase {
 	if waiting == nil {
 		waiting = r.Waiting
 	}
@@ -24,51 +25,51 @@ func phaseOf(r outbox.Request, waiting *outbox.Waiting) mqtt.Phase {
 		return queuedPhase(code)
 	case outbox.StateSending:
 		if r.Busy > 0 {
-			return mqtt.PhaseTerminalBusy // the display need not tell of every try
+			return message.PhaseTerminalBusy // the display need not tell of every try
 		}
-		return mqtt.PhaseWaiting
+		return message.PhaseWaiting
 	case outbox.StateInDoubt:
 		if code == outbox.WaitNeedsStaff {
-			return mqtt.PhaseAskStaff
+			return message.PhaseAskStaff
 		}
-		return mqtt.PhaseChecking
+		return message.PhaseChecking
 	case outbox.StateAwaitingCustomer:
-		return mqtt.PhasePresentCard
+		return message.PhasePresentCard
 	case outbox.StateAwaitingRefund:
-		return mqtt.PhaseRefunding
+		return message.PhaseRefunding
 	case outbox.StatePaid:
-		return mqtt.PhaseApproved
+		return message.PhaseApproved
 	case outbox.StateRefunded:
-		return mqtt.PhaseRefunded
+		return message.PhaseRefunded
 	case outbox.StateDeclined:
-		return mqtt.PhaseDeclined
+		return message.PhaseDeclined
 	case outbox.StateCancelled, outbox.StateExpired:
-		return mqtt.PhaseCancelled
+		return message.PhaseCancelled
 	case outbox.StateRejected, outbox.StateUnresolved:
-		return mqtt.PhaseAskStaff
+		return message.PhaseAskStaff
 	default:
-		return mqtt.PhaseWaiting
+		return message.PhaseWaiting
 	}
 }
 
-func queuedPhase(code string) mqtt.Phase {
+func queuedPhase(code string) message.Phase {
 	switch code {
 	case outbox.WaitBusy:
-		return mqtt.PhaseTerminalBusy
+		return message.PhaseTerminalBusy
 	case outbox.WaitAPIUnreachable, outbox.WaitUnauthorized, outbox.WaitWrongAccount, outbox.WaitRolledBack, outbox.WaitAnotherAgent:
-		return mqtt.PhaseOffline
+		return message.PhaseOffline
 	}
-	return mqtt.PhaseWaiting
+	return message.PhaseWaiting
 }
 
 // displayOf makes the message for a terminal; r is nil while nothing goes on there.
-func displayOf(terminal, name string, r *outbox.Request, waiting *outbox.Waiting, queued int, since time.Time) mqtt.Display {
-	d := mqtt.Display{TerminalUUID: terminal, Name: name, Phase: mqtt.PhaseIdle, QueueLength: queued, Since: mqtt.At(since)}
+func displayOf(terminal, name string, r *outbox.Request, waiting *outbox.Waiting, queued int, since time.Time) message.Display {
+	d := message.Display{TerminalUUID: terminal, Name: name, Phase: message.PhaseIdle, QueueLength: queued, Since: message.At(since)}
 	if r != nil {
 		d.Phase = phaseOf(*r, waiting)
 		d.RequestID, d.Kind = r.ID, mqtt.Kind(r.Kind.String())
 		if r.AmountOre > 0 {
-			d.Amount = mqtt.NewAmount(r.AmountOre, r.Currency)
+			d.Amount = message.NewAmount(r.AmountOre, r.Currency)
 		}
 	}
 	d.Text = d.Phase.Text()

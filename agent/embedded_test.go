@@ -19,6 +19,8 @@ import (
 	"tillpost/agent"
 	"tillpost/agent/config"
 	"tillpost/mqtt"
+	"tillpost/mqtt/client"
+	"tillpost/mqtt/message"
 	"tillpost/mqtt/mqtttest"
 	"tillpost/outbox"
 	"tillpost/outbox/bolt"
@@ -122,7 +124,7 @@ func (s *embeddedShop) publish(id string) <-chan error {
 	s.Helper()
 	fate := make(chan error, 1)
 	up := make(chan struct{}, 1)
-	till, err := mqtt.NewSubscriber(mqtt.Options{URL: s.url, ClientID: id, Topics: mqtt.Topics{Prefix: "tillpost"}}, []string{"tillpost/rejects"},
+	till, err := client.NewSubscriber(client.Options{URL: s.url, ClientID: id, Topics: mqtt.Topics{Prefix: "tillpost"}}, []string{"tillpost/rejects"},
 		mqtt.Handlers{Up: func() { up <- struct{}{} }, Down: func(error) {}, Deliver: func(mqtt.Delivery) {}})
 	if err != nil {
 		s.Fatal(err)
@@ -238,7 +240,7 @@ func (s *embeddedShop) readAll(n int) int {
 	heard, retained, all := map[string]bool{}, map[string]bool{}, make(chan struct{})
 	check := func(m mqtt.Delivery) {
 		defer m.Ack()
-		var status mqtt.Status
+		var status message.Status
 		if err := json.Unmarshal(m.Payload, &status); err != nil {
 			s.Error(err)
 		}
@@ -258,7 +260,7 @@ func (s *embeddedShop) readAll(n int) int {
 			close(all)
 		}
 	}
-	reader, err := mqtt.NewSubscriber(mqtt.Options{URL: s.url, ClientID: "reader", Topics: mqtt.Topics{Prefix: "tillpost"}}, []string{"tillpost/terminals/+/status/+"},
+	reader, err := client.NewSubscriber(client.Options{URL: s.url, ClientID: "reader", Topics: mqtt.Topics{Prefix: "tillpost"}}, []string{"tillpost/terminals/+/status/+"},
 		mqtt.Handlers{Up: func() {}, Down: func(error) {}, Deliver: check})
 	if err != nil {
 		s.Fatal(err)

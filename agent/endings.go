@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -19,7 +19,7 @@ type endings struct {
 	// read: the outbox was looked through for what had ended before this process began.
 	read bool
 	// through is how far what was cleared goes.
-	through mqtt.SettledThrough
+	through message.SettledThrough
 	// cleared is a moment, in Unix milliseconds: what is known to have ended by then was cleared, by this process or a
 	// former one. due is the same once what is being cleared is known to be.
 	cleared, due int64
@@ -41,8 +41,8 @@ func newEndings(clock Clock, retention time.Duration) *endings {
 const endingsBlob = "statuses"
 
 type keptEndings struct {
-	Through mqtt.SettledThrough `json:"through"`
-	Cleared int64               `json:"cleared"`
+	Through message.SettledThrough `json:"through"`
+	Cleared int64                  `json:"cleared"`
 }
 
 // note takes a durable change.
@@ -99,7 +99,7 @@ func (e *endings) recall(r outbox.Request, now outbox.Instant, written uint64) (
 
 // settle notes that a status is cleared, in an outbox that has seen so many commits.
 func (e *endings) settle(seq, written uint64) {
-	if joined := e.through.Join(mqtt.SettledThrough{Accepted: seq, Commits: written}); joined != e.through {
+	if joined := e.through.Join(message.SettledThrough{Accepted: seq, Commits: written}); joined != e.through {
 		e.through, e.changed = joined, true
 	}
 }
@@ -225,14 +225,14 @@ func (p *publisher) clearOver(over map[uint64]ending) error {
 }
 
 // settledThrough is how far what was cleared goes, for the agent's own word.
-func (p *publisher) settledThrough() mqtt.SettledThrough {
+func (p *publisher) settledThrough() message.SettledThrough {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.endings.through
 }
 
 // settledElsewhere takes the bounds that a former process has told, which ours don't fall behind.
-func (p *publisher) settledElsewhere(s mqtt.SettledThrough) {
+func (p *publisher) settledElsewhere(s message.SettledThrough) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.endings.settle(s.Accepted, s.Commits)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"tillpost/api/simulator"
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // retention has the world's agents keep statuses for so long at the broker.
@@ -23,10 +23,10 @@ func (w *world) retention(d time.Duration) {
 }
 
 // settledThrough is how far what was cleared goes, by the agent's retained word.
-func (w *world) settledThrough() mqtt.SettledThrough {
+func (w *world) settledThrough() message.SettledThrough {
 	w.Helper()
 	raw, _ := w.broker.Retained("tillpost/agent")
-	var s struct{ SettledThrough mqtt.SettledThrough }
+	var s struct{ SettledThrough message.SettledThrough }
 	if err := json.Unmarshal(raw, &s); err != nil {
 		w.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestStatusesAreClearedADayAfterTheEnd(t *testing.T) {
 		ended := time.Now()
 		w.order(bergen, "second")
 		w.until(30*time.Second, bergen, "second", "paid")
-		if s := w.settledThrough(); s != (mqtt.SettledThrough{}) {
+		if s := w.settledThrough(); s != (message.SettledThrough{}) {
 			t.Errorf("nothing was cleared, and it goes through %+v", s)
 		}
 		time.Sleep(time.Until(ended.Add(aDay - 10*time.Second)))

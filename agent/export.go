@@ -3,32 +3,32 @@ package agent
 import (
 	"encoding/json"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
 // Exported is a request as an export shows it: the status message and how it came about. Its JSON holds no personal data
 // unless it was made with bodies.
 type Exported struct {
-	mqtt.Status
-	Accepted    mqtt.Timestamp   `json:"accepted"`
-	Submissions []exportedSubmit `json:"submissions,omitempty"`
-	History     []historyEntry   `json:"history"`
+	message.Status
+	Accepted    message.Timestamp `json:"accepted"`
+	Submissions []exportedSubmit  `json:"submissions,omitempty"`
+	History     []historyEntry    `json:"history"`
 	// Body is what the till asked to forward; it is kept only while the request is open or unresolved.
 	Body json.RawMessage `json:"body,omitempty"`
 }
 
 type exportedSubmit struct {
-	Mark string         `json:"mark"`
-	At   mqtt.Timestamp `json:"at"`
+	Mark string            `json:"mark"`
+	At   message.Timestamp `json:"at"`
 }
 
 // Export makes an export's line of a request. bodies adds what is personal: the body, with the customer's name, phone,
 // mail and address, and the names of the staff who settled it.
 func Export(r outbox.Request, bodies bool) Exported {
-	e := Exported{Status: statusOf(r, place{}, nil), Accepted: mqtt.At(r.Accepted.Time()), History: history(r)}
+	e := Exported{Status: statusOf(r, place{}, nil), Accepted: message.At(r.Accepted.Time()), History: history(r)}
 	for _, s := range r.Submissions {
-		e.Submissions = append(e.Submissions, exportedSubmit{Mark: s.Mark, At: mqtt.At(s.At.Time())})
+		e.Submissions = append(e.Submissions, exportedSubmit{Mark: s.Mark, At: message.At(s.At.Time())})
 	}
 	if bodies {
 		if json.Valid(r.Body) {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"tillpost/mqtt/message"
+
 	"tillpost/mqtt"
 	"tillpost/outbox"
 )
@@ -58,7 +60,7 @@ type fenceReports struct {
 	// Doubted has the requests looked into that are in doubt now.
 	Doubted func(ctx context.Context)
 	// Settled takes how far a former process has told that what it cleared goes.
-	Settled func(mqtt.SettledThrough)
+	Settled func(message.SettledThrough)
 	// Connected reports whether the broker is connected.
 	Connected func() bool
 }
@@ -76,8 +78,8 @@ func newFence(o fenceOptions) *fence {
 		f.log.Warn("started without the kept notices", "err", err)
 	}
 	id, stats := f.store.Identity(), f.store.Stats()
-	f.lookout.witness.mine = heard{Instance: id.Instance, Generation: id.Generation, Since: mqtt.At(o.Since).String()}
-	f.lookout.atOpen = mqtt.SettledThrough{Accepted: stats.Accepted, Commits: stats.Written}
+	f.lookout.witness.mine = heard{Instance: id.Instance, Generation: id.Generation, Since: message.At(o.Since).String()}
+	f.lookout.atOpen = message.SettledThrough{Accepted: stats.Accepted, Commits: stats.Written}
 	f.tellRecovery()
 	journal, err := Accepted(f.store)
 	if err != nil {

@@ -11,26 +11,27 @@ import (
 
 	"tillpost/monitor"
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
 // requestView is a request as the JSON API shows it: the status message, and how it came about.
 type requestView struct {
-	mqtt.Status
+	message.Status
 	// Accepted is not known any more of a pruned request.
-	Accepted mqtt.Timestamp `json:"accepted,omitzero"`
-	History  []historyEntry `json:"history"`
+	Accepted message.Timestamp `json:"accepted,omitzero"`
+	History  []historyEntry    `json:"history"`
 	// Evidence is there for what is, or was, in doubt.
 	Evidence []Evidence `json:"evidence,omitempty"`
 }
 
 type historyEntry struct {
-	Revision uint64         `json:"revision"`
-	At       mqtt.Timestamp `json:"at"`
-	State    string         `json:"state"`
-	Event    string         `json:"event"`
-	Code     string         `json:"code,omitempty"`
-	By       string         `json:"by,omitempty"`
+	Revision uint64            `json:"revision"`
+	At       message.Timestamp `json:"at"`
+	State    string            `json:"state"`
+	Event    string            `json:"event"`
+	Code     string            `json:"code,omitempty"`
+	By       string            `json:"by,omitempty"`
 	// To is the terminal that a request was moved to.
 	To string `json:"to,omitempty"`
 }
@@ -38,7 +39,7 @@ type historyEntry struct {
 func (a *Agent) view(r outbox.Request) requestView {
 	v := requestView{Status: a.publish.current(r), History: history(r), Evidence: evidenceOf(r)}
 	if r.Accepted != (outbox.Instant{}) {
-		v.Accepted = mqtt.At(r.Accepted.Time())
+		v.Accepted = message.At(r.Accepted.Time())
 	}
 	return v
 }
@@ -47,7 +48,7 @@ func history(r outbox.Request) []historyEntry {
 	list := []historyEntry{}
 	for _, e := range r.History {
 		list = append(list, historyEntry{
-			Revision: e.Revision, At: mqtt.At(e.At.Time()), State: e.State.String(), Event: e.Event, Code: e.Code, By: e.By, To: e.To,
+			Revision: e.Revision, At: message.At(e.At.Time()), State: e.State.String(), Event: e.Event, Code: e.Code, By: e.By, To: e.To,
 		})
 	}
 	return list
@@ -74,22 +75,22 @@ const (
 func (a *Agent) Resolve(ctx context.Context, id string, body []byte) (any, bool, error) {
 	target, err := a.store.Lookup(id)
 	if errors.Is(err, outbox.ErrNotFound) {
-		return nil, false, refusal(http.StatusNotFound, &mqtt.Rejection{Code: mqtt.CodeUnknownTarget, Message: "no request with that id is kept here"})
+		return nil, false, refusal(http.StatusNotFound, &message.Rejection{Code: message.CodeUnknownTarget, Message: "no request with that id is kept here"})
 	}
 	if err != nil {
 		return nil, false, err
 	}
 	now := a.clock.Now()
-	decode := func(payload []byte) (*mqtt.Request, *mqtt.Rejection) {
-		return mqtt.Decode(a.topics, a.topics.Request(target.Terminal, mqtt.KindResolution), false, payload, a.intake.rules(now))
+	decode := func(payload []byte) (*message.Request, *message.Rejection) {
+		return message.Decode(a.topics, a.topics.Request(target.Terminal, mqtt.KindResolution), false, payload, a.intake.rules(now))
 	}
 	// The form is judged before we add to it, which would hide that a key was there twice.
-	if _, no := decode(body); no != nil && no.Code != mqtt.CodeInvalidRequest {
+	if _, no := decode(body); no != nil && no.Code != message.CodeInvalidRequest {
 		return nil, false, refusal(http.StatusBadRequest, no)
 	}
 	var decision map[string]json.RawMessage
 	if err := json.Unmarshal(body, &decision); err != nil || decision == nil {
-		return nil, false, refusal(http.StatusBadRequest, &mqtt.Rejection{Code: mqtt.CodeNotJSON, Message: "the body must be one JSON object"})
+		return nil, false, refusal(http.StatusBadRequest, &message.Rejection{Code: message.CodeNotJSON, Message: "the body must be one JSON object"})
 	}
 	if other, given := decision["target"]; given && string(other) != string(quote(id)) {
 		return nil, false, faulty("/target", "is another request than the one in the address")
@@ -110,7 +111,7 @@ func (a *Agent) Resolve(ctx context.Context, id string, body []byte) (any, bool,
 	return a.resolved(ctx, resolutionID)
 }
 
-func refusal(status int, why *mqtt.Rejection) *monitor.Refusal {
+func refusal(status int, why *message.Rejection) *monitor.Refusal {
 	reason := why.Reason()
 	return &monitor.Refusal{Status: status, Code: reason.Code, Detail: reason.Message, Reason: reason}
 }

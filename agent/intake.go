@@ -12,6 +12,7 @@ import (
 	"tillpost/agent/config"
 	"tillpost/monitor"
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -148,8 +149,8 @@ type arrived struct {
 }
 
 // rules is what the door has to know of this shop and moment.
-func (in *intake) rules(now outbox.Instant) mqtt.Rules {
-	return mqtt.Rules{
+func (in *intake) rules(now outbox.Instant) message.Rules {
+	return message.Rules{
 		AllowPersonalNumber:    in.cfg.Policy.AllowPersonalNumber,
 		HasCustomerDefaults:    in.cfg.OrderDefaults.CustomerDetails != nil,
 		HasSendOrderByDefaults: in.cfg.OrderDefaults.SendOrderBy != nil,
@@ -165,21 +166,21 @@ func (in *intake) rules(now outbox.Instant) mqtt.Rules {
 
 // decoded is what a message says, or why it is refused.
 type decoded struct {
-	request *mqtt.Request
-	refusal *mqtt.Rejection
+	request *message.Request
+	refusal *message.Rejection
 }
 
 // decodeShare is how many messages are worth a goroutine: reading one takes about 0.1 ms.
 const decodeShare = 8
 
 // decode reads a batch, on several processors if it is large: no commit can begin before all of it is read.
-func (in *intake) decode(batch []mqtt.Delivery, rules mqtt.Rules) []decoded {
+func (in *intake) decode(batch []mqtt.Delivery, rules message.Rules) []decoded {
 	read := make([]decoded, len(batch))
 	var next atomic.Int64
 	work := func() {
 		for i := int(next.Add(1)) - 1; i < len(batch); i = int(next.Add(1)) - 1 {
 			d := batch[i]
-			read[i].request, read[i].refusal = mqtt.Decode(in.topics, d.Topic, d.Retained, d.Payload, rules)
+			read[i].request, read[i].refusal = message.Decode(in.topics, d.Topic, d.Retained, d.Payload, rules)
 		}
 	}
 	var others sync.WaitGroup
@@ -214,7 +215,7 @@ func (in *intake) take(ctx context.Context, batch []mqtt.Delivery) {
 		if refusal != nil {
 			refusal = in.takenFirst(refusal, good)
 			in.refuse(d, refusal, kindOf(in.topics, d.Topic), good)
-			d.Refuse(refusal)
+			d.Refuse(refusal.Refusal())
 			continue
 		}
 		r := record(req, in.cfg, now)
@@ -262,7 +263,7 @@ func (in *intake) add(ctx context.Context, good []arrived) error {
 		case outbox.AddedConflict:
 			why := conflict(a.request.ID, a.request.Terminal)
 			in.refuse(a.delivery, why, "", nil)
-			a.delivery.Refuse(why)
+			a.delivery.Refuse(why.Refusal())
 			continue
 		}
 		a.delivery.Ack()
@@ -278,7 +279,7 @@ func (in *intake) again(r outbox.Request) {
 	}
 	// It was pruned, and its topic cleared: nothing is to stay there.
 	s := in.publish.current(r)
-	s.At = mqtt.At(in.clock.Now().Time())
+	s.At = message.At(in.clock.Now().Time())
 	in.publish.unretained(s)
 }
 
@@ -334,19 +335,19 @@ func (in *intake) connected() {
 
 // refuse tells why a message was not taken: on the rejects topic, and as a status if its id is free. pending is what is
 // about to be written.
-func (in *intake) refuse(d mqtt.Delivery, why *mqtt.Rejection, kind mqtt.Kind, pending []arrived) {
-	now := mqtt.At(in.clock.Now().Time())
+func (in *intake) refuse(d mqtt.Delivery, why *message.Rejection, kind mqtt.Kind, pending []arrived) {
+	now := message.At(in.clock.Now().Time())
 	in.metrics.RequestRefused(string(why.Code))
 	in.log.Info("message refused", "reason", string(why.Code), "request", why.RequestID, "terminal", why.Terminal)
-	in.publish.reject(mqtt.Reject{At: now, Topic: d.Topic, RequestID: why.RequestID, Reason: why.Reason()})
+	in.publish.reject(message.Reject{At: now, Topic: d.Topic, RequestID: why.RequestID, Reason: why.Reason()})
 	if why.RequestID == "" || why.Terminal == "" {
 		return
 	}
 	if in.taken(why.RequestID, pending) {
 		return // that request's status stands
 	}
-	in.publish.unretained(mqtt.Status{
-		RequestID: why.RequestID, Kind: kind, TerminalUUID: why.Terminal, State: mqtt.StateRejected, Final: true,
+	in.publish.unretained(message.Status{
+		RequestID: why.RequestID, Kind: kind, TerminalUUID: why.Terminal, State: message.StateRejected, Final: true,
 		Revision: 1, At: now, Reason: why.Reason(),
 	})
 }

@@ -8,8 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tillpost/mqtt/message"
+
 	"tillpost/monitor"
-	"tillpost/mqtt"
 	"tillpost/outbox"
 )
 
@@ -129,8 +130,8 @@ func (ls *lanes) show(terminals ...string) {
 }
 
 // displays is what every display shows now.
-func (ls *lanes) displays() []mqtt.Display {
-	var all []mqtt.Display
+func (ls *lanes) displays() []message.Display {
+	var all []message.Display
 	ls.each(func(l *lane) {
 		if d, ok := l.displayed(); ok {
 			all = append(all, d)

@@ -6,7 +6,8 @@ import (
 	"net/http"
 	"slices"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
+
 	"tillpost/outbox"
 )
 
@@ -18,7 +19,7 @@ func (a *Agent) Move(ctx context.Context, id string, body []byte) (any, error) {
 	case errors.Is(err, outbox.ErrPruned):
 		return nil, unmovable(r)
 	case errors.Is(err, outbox.ErrNotFound):
-		return nil, refusal(http.StatusNotFound, &mqtt.Rejection{Code: mqtt.CodeUnknownTarget, Message: "no request with that id is kept here"})
+		return nil, refusal(http.StatusNotFound, &message.Rejection{Code: message.CodeUnknownTarget, Message: "no request with that id is kept here"})
 	case err != nil:
 		return nil, err
 	}
@@ -27,9 +28,9 @@ func (a *Agent) Move(ctx context.Context, id string, body []byte) (any, error) {
 	case no != nil:
 		return nil, no
 	case !a.directory.has(to):
-		message := "there is no terminal " + to + " here; there are: " + a.directory.known()
-		return nil, refusal(http.StatusUnprocessableEntity, &mqtt.Rejection{Code: mqtt.CodeUnknownTerminal, Message: message,
-			Errors: []mqtt.FieldError{{Path: "/to", Message: message}}})
+		why := "there is no terminal " + to + " here; there are: " + a.directory.known()
+		return nil, refusal(http.StatusUnprocessableEntity, &message.Rejection{Code: message.CodeUnknownTerminal, Message: why,
+			Errors: []message.FieldError{{Path: "/to", Message: why}}})
 	}
 	moved, err := a.lanes.move(ctx, r, to, by)
 	switch {
@@ -47,7 +48,7 @@ func toldAt(r outbox.Request, terminal string) bool { return slices.Contains(r.T
 
 // unmovable says why a request stays where it is.
 func unmovable(r outbox.Request) error {
-	why := &mqtt.Rejection{Code: mqtt.Code(r.State.String())}
+	why := &message.Rejection{Code: message.Code(r.State.String())}
 	switch {
 	case !r.Kind.Laned():
 		why.Message = "a " + r.Kind.String() + " does not wait in a queue; only orders, refunds and approvals are moved"
@@ -55,11 +56,11 @@ func unmovable(r outbox.Request) error {
 		why.Message = "it is " + r.State.String() + "; only what is queued and was never sent is moved"
 	case !r.NeverSent():
 		if r.Waiting != nil {
-			why.Code = mqtt.Code(r.Waiting.Code)
+			why.Code = message.Code(r.Waiting.Code)
 		}
 		why.Message = "it was sent to its terminal already, so an order may exist there; only what was never sent is moved"
 	case r.CancelWanted:
-		why.Code, why.Message = mqtt.Code(outbox.CodeCancelWanted), "it is being cancelled"
+		why.Code, why.Message = message.Code(outbox.CodeCancelWanted), "it is being cancelled"
 	default:
 		why.Message = "it waits at that terminal already"
 	}

@@ -11,17 +11,17 @@ import (
 
 	"tillpost/api/simulator"
 	"tillpost/monitor"
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // move has a person move a request, and returns its status then.
-func (w *world) move(id, to, by string) mqtt.Status {
+func (w *world) move(id, to, by string) message.Status {
 	w.Helper()
 	v, err := w.a.Move(context.Background(), id, []byte(`{"to":"`+to+`","by":"`+by+`"}`))
 	if err != nil {
 		w.Fatalf("answered %v, %v", v, err)
 	}
-	var s mqtt.Status
+	var s message.Status
 	if err := json.Unmarshal([]byte(mustJSON(w.T, v)), &s); err != nil {
 		w.Fatal(err)
 	}

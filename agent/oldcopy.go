@@ -7,7 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
+
 	"tillpost/outbox"
 )
 
@@ -44,7 +45,7 @@ func (f *fence) statusHeard(topic string, payload []byte) {
 
 // settledHeard takes how far the statuses went that a former process of this outbox had cleared at the broker. Where that is
 // beyond what this outbox knew when it was opened, that process had a newer copy. Our own word does not go back behind it.
-func (f *fence) settledHeard(s mqtt.SettledThrough) {
+func (f *fence) settledHeard(s message.SettledThrough) {
 	ours := f.lookout.atOpen
 	if s.Accepted > ours.Accepted {
 		f.unknown(fmt.Sprint("accepted ", s.Accepted), fmt.Sprintf("by the agent's word at the broker request number %d was accepted and done with, this outbox has accepted %d", s.Accepted, ours.Accepted))

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"tillpost/api"
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 const (
@@ -123,7 +123,7 @@ func (a *Agent) compare(ctx context.Context, c *count) {
 	for _, r := range c.paid {
 		if missing[r.OrderUUID] {
 			c.report.OnlyHere = append(c.report.OnlyHere, oneSided{
-				OrderUUID: r.OrderUUID, RequestID: r.ID, TerminalUUID: r.Terminal, Amount: mqtt.NewAmount(r.AmountOre, r.Currency),
+				OrderUUID: r.OrderUUID, RequestID: r.ID, TerminalUUID: r.Terminal, Amount: message.NewAmount(r.AmountOre, r.Currency),
 			})
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 
+	"tillpost/mqtt/message"
+
 	"tillpost/api"
 	"tillpost/monitor"
 	"tillpost/mqtt"
@@ -27,14 +29,14 @@ func (a *Agent) Resume(ctx context.Context, terminal string, body []byte) (any, 
 func (a *Agent) pause(ctx context.Context, terminal string, body []byte, resumed bool) (any, error) {
 	t, known := a.knownTerminal(terminal)
 	if !known {
-		return nil, refusal(http.StatusNotFound, &mqtt.Rejection{
-			Code: mqtt.CodeUnknownTerminal, Message: "there is no such terminal here; there are: " + a.directory.known()})
+		return nil, refusal(http.StatusNotFound, &message.Rejection{
+			Code: message.CodeUnknownTerminal, Message: "there is no such terminal here; there are: " + a.directory.known()})
 	}
 	by, _, no := a.person(terminal, body, "")
 	if no != nil {
 		return nil, no
 	}
-	word := pauseWord{mqtt.Paused{By: by, Since: mqtt.At(a.clock.Now().Time())}, resumed}
+	word := pauseWord{message.Paused{By: by, Since: message.At(a.clock.Now().Time())}, resumed}
 	// The caller's going away must not leave it open whether that is written.
 	if err := a.pauses.say(a.lanes.working(), terminal, word); err != nil {
 		return nil, err
@@ -57,15 +59,15 @@ func (a *Agent) knownTerminal(uuid string) (t api.Terminal, known bool) {
 
 // person reads {by}, and with it one more member where that has a name, as strictly as a decision that comes over MQTT.
 func (a *Agent) person(terminal string, body []byte, member string) (by, value string, no *monitor.Refusal) {
-	decode := func(payload []byte) (*mqtt.Request, *mqtt.Rejection) {
-		return mqtt.Decode(a.topics, a.topics.Request(terminal, mqtt.KindResolution), false, payload, a.intake.rules(a.clock.Now()))
+	decode := func(payload []byte) (*message.Request, *message.Rejection) {
+		return message.Decode(a.topics, a.topics.Request(terminal, mqtt.KindResolution), false, payload, a.intake.rules(a.clock.Now()))
 	}
-	if _, no := decode(body); no != nil && no.Code != mqtt.CodeInvalidRequest {
+	if _, no := decode(body); no != nil && no.Code != message.CodeInvalidRequest {
 		return "", "", refusal(http.StatusBadRequest, no)
 	}
 	var given map[string]json.RawMessage
 	if err := json.Unmarshal(body, &given); err != nil || given == nil {
-		return "", "", refusal(http.StatusBadRequest, &mqtt.Rejection{Code: mqtt.CodeNotJSON, Message: "the body must be one JSON object"})
+		return "", "", refusal(http.StatusBadRequest, &message.Rejection{Code: message.CodeNotJSON, Message: "the body must be one JSON object"})
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if key != "by" && (member == "" || key != member) {
@@ -80,10 +82,10 @@ func (a *Agent) person(terminal string, body []byte, member string) (by, value s
 		delete(given, member)
 	}
 	// Who it is, is judged where a resolution says it.
-	given["requestId"], given["target"], given["outcome"] = quote("person"), quote("any"), quote(mqtt.OutcomeAbandon)
+	given["requestId"], given["target"], given["outcome"] = quote("person"), quote("any"), quote(message.OutcomeAbandon)
 	payload, err := encode(given)
 	if err != nil {
-		return "", "", refusal(http.StatusBadRequest, &mqtt.Rejection{Code: mqtt.CodeNotJSON, Message: "the body must be one JSON object"})
+		return "", "", refusal(http.StatusBadRequest, &message.Rejection{Code: message.CodeNotJSON, Message: "the body must be one JSON object"})
 	}
 	req, rejected := decode(payload)
 	if rejected != nil {
@@ -93,7 +95,7 @@ func (a *Agent) person(terminal string, body []byte, member string) (by, value s
 }
 
 // faulty refuses a body for one of its members.
-func faulty(path, message string) *monitor.Refusal {
-	return refusal(http.StatusUnprocessableEntity, &mqtt.Rejection{
-		Code: mqtt.CodeInvalidRequest, Message: path + " " + message, Errors: []mqtt.FieldError{{Path: path, Message: message}}})
+func faulty(path, why string) *monitor.Refusal {
+	return refusal(http.StatusUnprocessableEntity, &message.Rejection{
+		Code: message.CodeInvalidRequest, Message: path + " " + why, Errors: []message.FieldError{{Path: path, Message: why}}})
 }

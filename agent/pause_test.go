@@ -10,23 +10,23 @@ import (
 
 	"tillpost/api/simulator"
 	"tillpost/monitor"
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // pause has a person pause a terminal, and returns how it is then.
-func (w *world) pause(terminal, by string) mqtt.TerminalInfo {
+func (w *world) pause(terminal, by string) message.TerminalInfo {
 	w.Helper()
 	return w.said(w.a.Pause(context.Background(), terminal, []byte(`{"by":"`+by+`"}`)))
 }
 
-func (w *world) resume(terminal, by string) mqtt.TerminalInfo {
+func (w *world) resume(terminal, by string) message.TerminalInfo {
 	w.Helper()
 	return w.said(w.a.Resume(context.Background(), terminal, []byte(`{"by":"`+by+`"}`)))
 }
 
-func (w *world) said(v any, err error) mqtt.TerminalInfo {
+func (w *world) said(v any, err error) message.TerminalInfo {
 	w.Helper()
-	t, ok := v.(mqtt.TerminalInfo)
+	t, ok := v.(message.TerminalInfo)
 	if err != nil || !ok {
 		w.Fatalf("answered %v, %v", v, err)
 	}

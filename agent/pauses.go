@@ -6,7 +6,7 @@ import (
 	"maps"
 	"sync"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // pausedBlob is where it is kept on disk what people last had terminals do: to pause, or to go on.
@@ -24,7 +24,7 @@ type pauses struct {
 
 // pauseWord is what a person said last of a terminal.
 type pauseWord struct {
-	mqtt.Paused
+	message.Paused
 	Resumed bool `json:"resumed,omitempty"`
 }
 
@@ -39,7 +39,7 @@ func newPauses(store Outbox) (*pauses, error) {
 }
 
 // of tells who has paused a terminal, nil if nobody has.
-func (p *pauses) of(terminal string) *mqtt.Paused {
+func (p *pauses) of(terminal string) *message.Paused {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	word, said := p.words[terminal]

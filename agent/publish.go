@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"tillpost/mqtt/message"
+
 	"tillpost/monitor"
 	"tillpost/mqtt"
 	"tillpost/outbox"
@@ -80,9 +82,9 @@ type pages interface {
 
 // source says what the summaries tell. Its functions are called by several goroutines, and return at once.
 type source struct {
-	Agent     func() mqtt.AgentState
-	Terminals func() []mqtt.TerminalInfo
-	Displays  func() []mqtt.Display
+	Agent     func() message.AgentState
+	Terminals func() []message.TerminalInfo
+	Displays  func() []message.Display
 }
 
 // publisherOptions are what a publisher needs; all of it is required.
@@ -114,7 +116,7 @@ func newPublisher(o publisherOptions) *publisher {
 }
 
 // retained is the retained status of a request, as it is to be told: on one topic, or on several once it was moved.
-func (p *publisher) retained(r outbox.Request, s mqtt.Status) []queued {
+func (p *publisher) retained(r outbox.Request, s message.Status) []queued {
 	terminals := r.Terminals()
 	m := p.message(p.topics.Status(terminals[0], r.ID), true, s)
 	m.revision, m.of = r.Revision, statusKey{terminals[0], r.Seq}
@@ -127,14 +129,14 @@ func (p *publisher) retained(r outbox.Request, s mqtt.Status) []queued {
 }
 
 // unretained tells a till how its message stands, of which nothing is to stay with the broker.
-func (p *publisher) unretained(s mqtt.Status) {
+func (p *publisher) unretained(s message.Status) {
 	p.enqueue(p.message(p.topics.Status(s.TerminalUUID, s.RequestID), false, s))
 }
 
 // reject tells of a message that was refused at the door.
-func (p *publisher) reject(r mqtt.Reject) { p.enqueue(p.message(p.topics.Rejects(), false, r)) }
+func (p *publisher) reject(r message.Reject) { p.enqueue(p.message(p.topics.Rejects(), false, r)) }
 
-func (p *publisher) display(d mqtt.Display) {
+func (p *publisher) display(d message.Display) {
 	m := p.message(p.topics.Display(d.TerminalUUID), true, d)
 	p.pages.Publish(monitor.EventDisplay, d.TerminalUUID, m.Payload)
 	p.enqueue(m)

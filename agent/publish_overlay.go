@@ -3,7 +3,7 @@ package agent
 import (
 	"math"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -91,7 +91,7 @@ func sameWaiting(a, b *outbox.Waiting) bool {
 }
 
 // current is a request's status with what the lane knows of its waiting.
-func (p *publisher) current(r outbox.Request) mqtt.Status {
+func (p *publisher) current(r outbox.Request) message.Status {
 	p.mu.Lock()
 	o := p.overlays[r.Seq]
 	p.mu.Unlock()
@@ -99,7 +99,7 @@ func (p *publisher) current(r outbox.Request) mqtt.Status {
 }
 
 // status is a request's with this overlay, which may be that of an earlier revision.
-func (o overlay) status(r outbox.Request) mqtt.Status {
+func (o overlay) status(r outbox.Request) message.Status {
 	if o.revision != r.Revision {
 		o.waiting = nil
 	}

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tillpost/mqtt/message"
+
 	"tillpost/mqtt"
 	"tillpost/outbox"
 )
@@ -34,7 +36,7 @@ func (b *heardBus) Publish(m mqtt.Message) mqtt.Token {
 // revisions are those told on a status topic.
 func (b *heardBus) revisions(topic string) (told []uint64) {
 	for _, m := range b.all {
-		var s mqtt.Status
+		var s message.Status
 		if m.Topic == topic && json.Unmarshal(m.Payload, &s) == nil {
 			told = append(told, s.Revision)
 		}
@@ -149,9 +151,9 @@ func (noPages) Touch()                         {}
 // noSource says nothing of the agent, its terminals and displays.
 func noSource() source {
 	return source{
-		Agent:     func() (s mqtt.AgentState) { return s },
-		Terminals: func() []mqtt.TerminalInfo { return nil },
-		Displays:  func() []mqtt.Display { return nil },
+		Agent:     func() (s message.AgentState) { return s },
+		Terminals: func() []message.TerminalInfo { return nil },
+		Displays:  func() []message.Display { return nil },
 	}
 }
 
@@ -195,7 +197,7 @@ func TestEverythingIsToldWhenTheQueueOverflows(t *testing.T) {
 		store.while = func() {}
 		p.changed(at(5), place{})
 		for range publishQueue + 1 {
-			p.reject(mqtt.Reject{Topic: "p/terminals/T/orders"})
+			p.reject(message.Reject{Topic: "p/terminals/T/orders"})
 		}
 	}
 	p.connected(true)
@@ -228,12 +230,12 @@ func TestRefusalsWaitForRoom(t *testing.T) {
 			p := newTestPublisher(&openOutbox{while: func() {}})
 			p.up = true
 			for range publishQueue/2 - 1 {
-				p.reject(mqtt.Reject{})
+				p.reject(message.Reject{})
 			}
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			p.waitForRoom(ctx)
-			p.reject(mqtt.Reject{})
+			p.reject(message.Reject{})
 			var waited atomic.Bool
 			go func() {
 				p.waitForRoom(ctx)
@@ -285,7 +287,7 @@ func TestARejectOutlivesAConnect(t *testing.T) {
 	bus := &heardBus{}
 	p := newTestPublisher(&openOutbox{while: func() {}})
 	p.connected(true)
-	p.reject(mqtt.Reject{Topic: "p/terminals/T/orders", Reason: &mqtt.Reason{Code: "retainedRequest"}})
+	p.reject(message.Reject{Topic: "p/terminals/T/orders", Reason: &message.Reason{Code: "retainedRequest"}})
 	p.pruned(outbox.Request{ID: "gone", Terminal: "T"})
 	w := &window{ctx: t.Context(), bus: bus}
 	for p.step(w, false) {

@@ -5,12 +5,12 @@ import (
 	"strconv"
 
 	"tillpost/agent/config"
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
 // record is the outbox's form of a message that passed the door. What a kind has no use for stays empty.
-func record(req *mqtt.Request, cfg *config.Config, now outbox.Instant) outbox.Request {
+func record(req *message.Request, cfg *config.Config, now outbox.Instant) outbox.Request {
 	kind, _ := outbox.ParseKind(string(req.Kind))
 	r := outbox.Request{ID: req.RequestID, Kind: kind, Terminal: req.Terminal, Digest: req.Digest, TTL: req.TTL}
 	if r.TTL == 0 {
@@ -46,13 +46,13 @@ func record(req *mqtt.Request, cfg *config.Config, now outbox.Instant) outbox.Re
 	return outbox.NewRequest(r, now)
 }
 
-func refundRecord(req *mqtt.RefundRequest, r *outbox.Request) {
+func refundRecord(req *message.RefundRequest, r *outbox.Request) {
 	r.Body, r.AmountOre = req.Body, req.AmountOre
 	r.OrderUUID, r.Target = req.OrderUUID, req.OrderRequestID
 	r.Refund = &outbox.Refund{Full: req.Full, Reversal: req.IsReversal, Ask: req.ApprovalMessage, Lines: refundLines(req.Products)}
 }
 
-func refundLines(products []mqtt.RefundProduct) []outbox.RefundLine {
+func refundLines(products []message.RefundProduct) []outbox.RefundLine {
 	lines := make([]outbox.RefundLine, 0, len(products))
 	for _, p := range products {
 		line := outbox.RefundLine{ProductID: p.ProductID, Ore: p.AmountOre}
@@ -65,13 +65,13 @@ func refundLines(products []mqtt.RefundProduct) []outbox.RefundLine {
 	return lines
 }
 
-func resolutionRecord(req *mqtt.ResolutionRequest, r *outbox.Request) {
+func resolutionRecord(req *message.ResolutionRequest, r *outbox.Request) {
 	r.Target, r.OrderUUID = req.Target, req.OrderUUID
 	r.Decision = &outbox.Decision{By: req.By, Revision: req.Revision}
 	switch req.Outcome {
-	case mqtt.OutcomeAdopt:
+	case message.OutcomeAdopt:
 		r.Decision.Resolution = outbox.Adopt
-	case mqtt.OutcomeResubmit:
+	case message.OutcomeResubmit:
 		r.Decision.Resolution = outbox.Resubmit
 	default:
 		r.Decision.Resolution = outbox.Abandon

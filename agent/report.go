@@ -8,7 +8,7 @@ import (
 	"sync"
 
 	"tillpost/monitor"
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -75,7 +75,7 @@ func (o *outcomes) add(r outbox.Request) {
 // write makes the sums' texts.
 func (o *outcomes) write() {
 	for _, s := range []*Sum{&o.Paid, &o.Refunded, &o.Declined, &o.Cancelled, &o.Rejected, &o.Expired, &o.InDoubt, &o.Unresolved, &o.Late} {
-		s.Sum = mqtt.NewAmount(s.ore, "").Value
+		s.Sum = message.NewAmount(s.ore, "").Value
 	}
 }
 
@@ -87,20 +87,20 @@ type terminalSums struct {
 
 // changedRequest came to its present outcome after its day.
 type changedRequest struct {
-	RequestID    string         `json:"requestId"`
-	TerminalUUID string         `json:"terminalUuid"`
-	State        string         `json:"state"`
-	At           mqtt.Timestamp `json:"at"`
-	Amount       *mqtt.Amount   `json:"amount,omitempty"`
+	RequestID    string            `json:"requestId"`
+	TerminalUUID string            `json:"terminalUuid"`
+	State        string            `json:"state"`
+	At           message.Timestamp `json:"at"`
+	Amount       *message.Amount   `json:"amount,omitempty"`
 }
 
 // oneSided is an order that only the API or only the outbox has.
 type oneSided struct {
-	OrderUUID    string       `json:"orderUuid"`
-	Status       string       `json:"status,omitempty"` // at the API
-	RequestID    string       `json:"requestId,omitempty"`
-	TerminalUUID string       `json:"terminalUuid,omitempty"`
-	Amount       *mqtt.Amount `json:"amount,omitempty"`
+	OrderUUID    string          `json:"orderUuid"`
+	Status       string          `json:"status,omitempty"` // at the API
+	RequestID    string          `json:"requestId,omitempty"`
+	TerminalUUID string          `json:"terminalUuid,omitempty"`
+	Amount       *message.Amount `json:"amount,omitempty"`
 }
 
 // report is a day's sums: of the orders and refunds that were accepted on it, as they stand now.
@@ -191,9 +191,9 @@ func (c *count) take(r outbox.Request, name string) {
 		c.paid = append(c.paid, r)
 	}
 	if changed := lastChange(r).Time(); r.State.Final() && !c.report.Preliminary && !changed.Before(c.day.to) {
-		entry := changedRequest{RequestID: r.ID, TerminalUUID: r.Terminal, State: r.State.String(), At: mqtt.At(changed)}
+		entry := changedRequest{RequestID: r.ID, TerminalUUID: r.Terminal, State: r.State.String(), At: message.At(changed)}
 		if r.AmountOre > 0 {
-			entry.Amount = mqtt.NewAmount(r.AmountOre, r.Currency)
+			entry.Amount = message.NewAmount(r.AmountOre, r.Currency)
 		}
 		c.report.ChangedSince = append(c.report.ChangedSince, entry)
 	}

@@ -3,13 +3,13 @@ package agent
 import (
 	"time"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
 // shown is what a terminal's display shows now. Owned by the lane, but for last, which others read.
 type shown struct {
-	last  mqtt.Display
+	last  message.Display
 	ended *outbox.Request // shown until its time is over
 	timer *time.Timer
 }
@@ -64,7 +64,7 @@ func (l *lane) tell(r *outbox.Request, queued int) {
 	d := displayOf(l.terminal, l.directory.name(l.terminal), r, waiting, queued, l.clock.Now().Time())
 	unheld := r == nil || r.State == outbox.StateQueued
 	if r == nil && l.problems.has(ProblemAPIUnreachable) || unheld && l.pauses.of(l.terminal) != nil {
-		d.Phase = mqtt.PhaseOffline
+		d.Phase = message.PhaseOffline
 		d.Text = d.Phase.Text()
 	}
 	l.mu.Lock()
@@ -82,7 +82,7 @@ func (l *lane) tell(r *outbox.Request, queued int) {
 }
 
 // displayed is what the display shows now, safe to call from anywhere; ok is false before the first.
-func (l *lane) displayed() (d mqtt.Display, ok bool) {
+func (l *lane) displayed() (d message.Display, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.shown.last, l.shown.last.TerminalUUID != ""

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -18,22 +19,22 @@ type place struct {
 var headOfLane = place{position: 1}
 
 // statusOf is a request as tills see it. waiting replaces the stored one where the lane knows better.
-func statusOf(r outbox.Request, at place, waiting *outbox.Waiting) mqtt.Status {
-	s := mqtt.Status{
+func statusOf(r outbox.Request, at place, waiting *outbox.Waiting) message.Status {
+	s := message.Status{
 		RequestID:    r.ID,
 		Kind:         mqtt.Kind(r.Kind.String()),
 		TerminalUUID: r.Terminal,
 		State:        r.State.String(),
 		Final:        r.State.Final(),
 		Revision:     r.Revision,
-		At:           mqtt.At(lastChange(r).Time()),
+		At:           message.At(lastChange(r).Time()),
 		OrderUUID:    r.OrderUUID,
 		Late:         r.Late || r.State == outbox.StatePaid && len(r.FurtherPaid) > 0,
 
 		TargetRequestID: r.Target,
 	}
 	if r.AmountOre > 0 {
-		s.Amount = mqtt.NewAmount(r.AmountOre, r.Currency)
+		s.Amount = message.NewAmount(r.AmountOre, r.Currency)
 	}
 	if r.InQueue() {
 		s.QueuePosition = at.position
@@ -45,9 +46,9 @@ func statusOf(r outbox.Request, at place, waiting *outbox.Waiting) mqtt.Status {
 		waiting = &outbox.Waiting{Code: outbox.WaitBehind, Since: r.Entered, Attempts: r.Attempts}
 	}
 	if waiting != nil && !r.State.Final() {
-		s.Waiting = &mqtt.Waiting{Code: waiting.Code, Since: mqtt.At(waiting.Since.Time()), Attempts: waiting.Attempts}
+		s.Waiting = &message.Waiting{Code: waiting.Code, Since: message.At(waiting.Since.Time()), Attempts: waiting.Attempts}
 		if waiting.Next != (outbox.Instant{}) {
-			s.Waiting.NextAttemptAt = mqtt.At(waiting.Next.Time())
+			s.Waiting.NextAttemptAt = message.At(waiting.Next.Time())
 		}
 	}
 	s.Reason = reasonOf(r.Reason)
@@ -62,15 +63,15 @@ func lastChange(r outbox.Request) outbox.Instant {
 	return r.Entered
 }
 
-func reasonOf(r *outbox.Reason) *mqtt.Reason {
+func reasonOf(r *outbox.Reason) *message.Reason {
 	if r == nil {
 		return nil
 	}
-	out := &mqtt.Reason{Code: r.Code, Message: r.Message, HTTPStatus: r.HTTPStatus}
+	out := &message.Reason{Code: r.Code, Message: r.Message, HTTPStatus: r.HTTPStatus}
 	if len(r.Errors) > 0 {
-		faults := make([]mqtt.FieldError, len(r.Errors))
+		faults := make([]message.FieldError, len(r.Errors))
 		for i, e := range r.Errors {
-			faults[i] = mqtt.FieldError{Path: e.Path, Message: e.Message}
+			faults[i] = message.FieldError{Path: e.Path, Message: e.Message}
 		}
 		out.Errors, _ = json.Marshal(faults) // strings alone always marshal
 	}

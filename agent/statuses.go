@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/broker"
 	"tillpost/outbox"
 )
 
@@ -26,19 +27,19 @@ type keptStatuses struct {
 	reading sync.Mutex
 }
 
-var _ mqtt.Statuses = (*keptStatuses)(nil)
+var _ broker.Statuses = (*keptStatuses)(nil)
 
-// Terminals implements mqtt.Statuses.
+// Terminals implements broker.Statuses.
 func (k *keptStatuses) Terminals() []string {
 	k.p.mu.Lock()
 	defer k.p.mu.Unlock()
 	return k.p.kept.terminals()
 }
 
-// Replay implements mqtt.Statuses. A status whose record is newer than what was told, or of which something newer waits to
+// Replay implements broker.Statuses. A status whose record is newer than what was told, or of which something newer waits to
 // be told, is looked at again once that was told: nobody sees one go back, and what is handed over is what was published.
 // What cannot be read is tried as often; the reader is then told of its next change.
-func (k *keptStatuses) Replay(terminal, requestID string, hand mqtt.Hand) {
+func (k *keptStatuses) Replay(terminal, requestID string, hand broker.Hand) {
 	left, err := k.find(terminal, requestID)
 	size, pause := statusBatch, time.Millisecond
 	for try := 1; ; try++ {
@@ -65,7 +66,7 @@ func (k *keptStatuses) Replay(terminal, requestID string, hand mqtt.Hand) {
 }
 
 // pass hands over what stands of some statuses, and lists those to look at again. there is false if the reader is gone.
-func (k *keptStatuses) pass(terminal string, seqs []uint64, size int, last bool, hand mqtt.Hand) (again []uint64, there bool, err error) {
+func (k *keptStatuses) pass(terminal string, seqs []uint64, size int, last bool, hand broker.Hand) (again []uint64, there bool, err error) {
 	for batch := range slices.Chunk(seqs, size) {
 		read, unread, readErr := k.read(terminal, batch)
 		if again = append(again, unread...); readErr != nil {

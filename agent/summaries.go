@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"time"
 
+	"tillpost/mqtt/client"
+	"tillpost/mqtt/message"
+
 	"tillpost/api"
 	"tillpost/monitor"
 	"tillpost/mqtt"
@@ -20,15 +23,15 @@ const (
 )
 
 // agentState is what {p}/agent says: degraded if and only if there are problems.
-func (a *Agent) agentState() mqtt.AgentState {
+func (a *Agent) agentState() message.AgentState {
 	id := a.store.Identity()
-	s := mqtt.AgentState{State: mqtt.AgentOnline, Version: a.opts.Version, Since: mqtt.At(a.since), Instance: id.Instance, Generation: id.Generation, SettledThrough: a.publish.settledThrough()}
+	s := message.AgentState{State: message.AgentOnline, Version: a.opts.Version, Since: message.At(a.since), Instance: id.Instance, Generation: id.Generation, SettledThrough: a.publish.settledThrough()}
 	for _, p := range a.problems.list() {
-		s.State = mqtt.AgentDegraded
-		s.Problems = append(s.Problems, mqtt.Problem{Code: string(p.Code), Message: p.Message, Since: mqtt.At(p.Since), RequestID: p.RequestID})
+		s.State = message.AgentDegraded
+		s.Problems = append(s.Problems, message.Problem{Code: string(p.Code), Message: p.Message, Since: message.At(p.Since), RequestID: p.RequestID})
 	}
 	if a.parting.Load() {
-		s.State = mqtt.AgentOffline
+		s.State = message.AgentOffline
 	}
 	return s
 }
@@ -36,7 +39,7 @@ func (a *Agent) agentState() mqtt.AgentState {
 // will is the last will's payload: what the broker says for us once we can't.
 func (a *Agent) will() []byte {
 	s := a.agentState()
-	s.State = mqtt.AgentOffline
+	s.State = message.AgentOffline
 	raw, err := json.Marshal(s)
 	if err != nil {
 		a.log.Error("the last will could not be written as JSON", "err", err)
@@ -49,17 +52,17 @@ func (a *Agent) problemsChanged() {
 	a.lanes.show()
 }
 
-func (a *Agent) terminalInfos() []mqtt.TerminalInfo {
-	infos := []mqtt.TerminalInfo{}
+func (a *Agent) terminalInfos() []message.TerminalInfo {
+	infos := []message.TerminalInfo{}
 	for _, t := range a.directory.list() {
 		infos = append(infos, a.terminalInfo(t))
 	}
 	return infos
 }
 
-func (a *Agent) terminalInfo(t api.Terminal) mqtt.TerminalInfo {
+func (a *Agent) terminalInfo(t api.Terminal) message.TerminalInfo {
 	q := a.lanes.queueOf(t.UUID)
-	return mqtt.TerminalInfo{
+	return message.TerminalInfo{
 		UUID: t.UUID, Name: t.Name, Active: t.Active, QueueLength: q.Length, Lane: string(q.Lane), Paused: a.pauses.of(t.UUID),
 	}
 }
@@ -165,7 +168,7 @@ func (a *Agent) openBus() (mqtt.Bus, error) {
 
 func (a *Agent) externalBroker(topics mqtt.Topics, will func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error) {
 	c := a.cfg.MQTT
-	return mqtt.New(mqtt.Options{
+	return client.New(client.Options{
 		URL: c.URL, ClientID: c.ClientID, Topics: topics, Username: c.Username, Password: a.cfg.PasswordReader(),
 		CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile, Will: will, CloseGrace: busGrace,
 	}, handlers)

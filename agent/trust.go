@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 const (
@@ -75,7 +75,7 @@ type lookout struct {
 	quiet   bool // nothing was found there yet
 	perhaps bool
 	// atOpen is how far the outbox had come when it was opened.
-	atOpen mqtt.SettledThrough
+	atOpen message.SettledThrough
 }
 
 // agentHeard takes what stands on the agent's topic, or is said there.

@@ -4,24 +4,24 @@ import (
 	"strings"
 
 	"tillpost/monitor"
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
 // agentView is what the HTTP side says of the agent. mayWrite is the client's, and added there.
 type agentView struct {
-	State       string           `json:"state"`
-	Version     string           `json:"version"`
-	Build       string           `json:"build"`
-	Since       mqtt.Timestamp   `json:"since"`
-	Now         mqtt.Timestamp   `json:"now"`
-	Instance    string           `json:"instance"`
-	Generation  uint64           `json:"generation"`
-	Store       storeView        `json:"store"`
-	Problems    []problemView    `json:"problems"`
-	Connections []connectionView `json:"connections"`
-	Clock       clockView        `json:"clock"`
-	Disk        diskView         `json:"disk"`
+	State       string            `json:"state"`
+	Version     string            `json:"version"`
+	Build       string            `json:"build"`
+	Since       message.Timestamp `json:"since"`
+	Now         message.Timestamp `json:"now"`
+	Instance    string            `json:"instance"`
+	Generation  uint64            `json:"generation"`
+	Store       storeView         `json:"store"`
+	Problems    []problemView     `json:"problems"`
+	Connections []connectionView  `json:"connections"`
+	Clock       clockView         `json:"clock"`
+	Disk        diskView          `json:"disk"`
 }
 
 // storeView says where the tills stand, and in which zone the pages tell times.
@@ -35,9 +35,9 @@ type problemView struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	// Todo is what a person does about it.
-	Todo      string         `json:"todo"`
-	Since     mqtt.Timestamp `json:"since"`
-	RequestID string         `json:"requestId,omitempty"`
+	Todo      string            `json:"todo"`
+	Since     message.Timestamp `json:"since"`
+	RequestID string            `json:"requestId,omitempty"`
 	// StopsPayments says that customers can't pay because of it, at one terminal at least.
 	StopsPayments bool `json:"stopsPayments"`
 }
@@ -62,7 +62,7 @@ func (a *Agent) Agent() any { return a.agentView() }
 func (a *Agent) agentView() agentView {
 	s := a.agentState()
 	v := agentView{
-		State: s.State, Version: s.Version, Build: a.build(), Since: s.Since, Now: mqtt.At(a.clock.Now().Time()),
+		State: s.State, Version: s.Version, Build: a.build(), Since: s.Since, Now: message.At(a.clock.Now().Time()),
 		Instance: s.Instance, Generation: s.Generation, Problems: []problemView{},
 		Store:       storeView{Name: a.cfg.Store.Name, Timezone: a.cfg.Store.Location.String(), Currency: a.cfg.Store.Currency},
 		Connections: a.reach.list(), Clock: a.clockView(), Disk: a.diskView(),
@@ -126,9 +126,9 @@ func (a *Agent) Displays() []monitor.Display {
 
 // Evidence is one look that was made for a request whose fate was not known.
 type Evidence struct {
-	At     mqtt.Timestamp `json:"at"`
-	Looked string         `json:"looked"` // at what
-	Seen   string         `json:"seen"`
+	At     message.Timestamp `json:"at"`
+	Looked string            `json:"looked"` // at what
+	Seen   string            `json:"seen"`
 }
 
 // looks says what the events of a doubt looked at, and what was seen there.
@@ -157,7 +157,7 @@ func evidenceOf(r outbox.Request) []Evidence {
 		}
 		for event, look := range looks {
 			if event.String() == e.Event {
-				look.At = mqtt.At(e.At.Time())
+				look.At = message.At(e.At.Time())
 				list = append(list, look)
 			}
 		}

@@ -1,15 +1,17 @@
 package agent
 
-import "tillpost/mqtt"
+import (
+	"tillpost/mqtt/message"
+)
 
 // heard is what an agent says of itself, as far as it tells agents apart, and how far what it has cleared goes. Since is
 // when its process started: two processes on copies of one outbox may have the generation in common, but not that.
 type heard struct {
-	State          string              `json:"state"`
-	Instance       string              `json:"instance"`
-	Generation     uint64              `json:"generation"`
-	Since          string              `json:"since"`
-	SettledThrough mqtt.SettledThrough `json:"settledThrough"`
+	State          string                 `json:"state"`
+	Instance       string                 `json:"instance"`
+	Generation     uint64                 `json:"generation"`
+	Since          string                 `json:"since"`
+	SettledThrough message.SettledThrough `json:"settledThrough"`
 }
 
 func (h heard) same(o heard) bool {
@@ -54,9 +56,9 @@ func (w *witness) hear(h heard, retained bool) finding {
 		return findOlderCopy
 	case ours && h.Generation == w.mine.Generation:
 		return findAnotherAgent
-	case h.State != mqtt.AgentOffline && (w.told || !retained):
+	case h.State != message.AgentOffline && (w.told || !retained):
 		return findAnotherAgent
-	case h.State != mqtt.AgentOffline:
+	case h.State != message.AgentOffline:
 		return findPerhaps // or the last word of one that lost its power
 	case !w.told && retained:
 		return findNothing // it said so itself: it is gone

@@ -24,6 +24,7 @@ import (
 	"tillpost/agent/config"
 	"tillpost/api/simulator"
 	"tillpost/mqtt"
+	"tillpost/mqtt/client"
 	"tillpost/mqtt/mqtttest"
 	"tillpost/outbox"
 	"tillpost/outbox/bolt"
@@ -183,7 +184,7 @@ func (w *world) launch() {
 			if w.deaf {
 				h.Agent = nil
 			}
-			bus := mqtt.Bus(mqtttest.NewBus(w.broker, mqtt.Options{ClientID: cmp.Or(w.client, "tillpost"), Topics: topics, Will: will}, h))
+			bus := mqtt.Bus(mqtttest.NewBus(w.broker, client.Options{ClientID: cmp.Or(w.client, "tillpost"), Topics: topics, Will: will}, h))
 			if w.bus != nil {
 				bus = w.bus(bus)
 			}

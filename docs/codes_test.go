@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"tillpost/monitor"
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // constants are the texts of the constants of a Go file whose names begin with a prefix.
@@ -48,10 +48,10 @@ func TestEveryCode(t *testing.T) {
 		"messages.md":   append(constants(t, "../outbox/codes.go", "Wait"), constants(t, "../outbox/codes.go", "Code")...),
 		"operations.md": constants(t, "../agent/problems.go", "Problem"),
 	}
-	for _, c := range mqtt.Codes() {
+	for _, c := range message.Codes() {
 		wanted["messages.md"] = append(wanted["messages.md"], string(c))
 	}
-	for _, p := range mqtt.Phases() {
+	for _, p := range message.Phases() {
 		wanted["messages.md"] = append(wanted["messages.md"], string(p))
 	}
 	// What the API says is passed on, and not for us to explain.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // The customer, the token and so on of the examples never go into a failure's message: .ci/private looks for them there.
@@ -106,14 +107,14 @@ func readmeExamples(t *testing.T) []example {
 // TestExamplesAreTaken has each example judged as the agent judges it, with nothing configured.
 func TestExamplesAreTaken(t *testing.T) {
 	t.Parallel()
-	rules := mqtt.Rules{Now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC), ClockKnown: true}
+	rules := message.Rules{Now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC), ClockKnown: true}
 	kinds, ids := map[mqtt.Kind]bool{}, map[string]bool{}
 	guide, readme := guideExamples(t), readmeExamples(t)
 	if len(guide) < 10 || len(readme) < 2 {
 		t.Fatalf("the guide has %d examples and the README %d; are they still found?", len(guide), len(readme))
 	}
 	for i, e := range append(guide, readme...) {
-		request, rejection := mqtt.Decode(mqtt.Topics{Prefix: "tillpost"}, e.topic, false, []byte(e.payload), rules)
+		request, rejection := message.Decode(mqtt.Topics{Prefix: "tillpost"}, e.topic, false, []byte(e.payload), rules)
 		switch {
 		case e.refused && rejection == nil:
 			t.Errorf("example %d, on %s, is said to be refused, but it is taken", i+1, e.topic)
@@ -164,16 +165,16 @@ func shaped(line string) error {
 			return err
 		}
 	}
-	var into any = &mqtt.Status{}
+	var into any = &message.Status{}
 	switch {
 	case list:
-		into = &[]mqtt.TerminalInfo{}
+		into = &[]message.TerminalInfo{}
 	case keys["phase"] != nil:
-		into = &mqtt.Display{}
+		into = &message.Display{}
 	case keys["topic"] != nil:
-		into = &mqtt.Reject{}
+		into = &message.Reject{}
 	case keys["instance"] != nil:
-		into = &mqtt.AgentState{}
+		into = &message.AgentState{}
 	}
 	d := json.NewDecoder(strings.NewReader(line))
 	d.DisallowUnknownFields()

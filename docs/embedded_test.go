@@ -8,6 +8,7 @@ import (
 
 	"tillpost/agent/config"
 	"tillpost/mqtt"
+	"tillpost/mqtt/broker"
 )
 
 // TestEmbeddedBrokerPage: the configuration and the users file that the page shows are taken as they are, but for the
@@ -33,10 +34,10 @@ func TestEmbeddedBrokerPage(t *testing.T) {
 		t.Errorf("the configuration for browsers: %v", err)
 	}
 	topics := mqtt.Topics{Prefix: "tillpost"}
-	if _, err := mqtt.ParseUsers(topics, strings.ReplaceAll(blocks[1], "HASH", string(hash))); err != nil {
+	if _, err := broker.ParseUsers(topics, strings.ReplaceAll(blocks[1], "HASH", string(hash))); err != nil {
 		t.Errorf("the users file: %v", err)
 	}
-	if _, err := mqtt.ParseUsers(topics, blocks[1]); err == nil {
+	if _, err := broker.ParseUsers(topics, blocks[1]); err == nil {
 		t.Error("the users file is taken with the hashes not filled in")
 	}
 }

@@ -5,14 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // TestAStaleDisplaySaysWhatTheAgentSays: the page has the words for "offline" of its own, for when the agent is gone.
 func TestAStaleDisplaySaysWhatTheAgentSays(t *testing.T) {
 	t.Parallel()
 	page := read(t, "../monitor/web/display.js")
-	text := mqtt.PhaseOffline.Text()
+	text := message.PhaseOffline.Text()
 	for lang, want := range map[string]string{"no": text.Norwegian, "en": text.English, "sv": text.Swedish, "da": text.Danish, "de": text.German} {
 		if !strings.Contains(page, "  "+lang+": '"+want+"',") {
 			t.Errorf("display.js says something else than %q", want)
@@ -24,14 +24,14 @@ func TestAStaleDisplaySaysWhatTheAgentSays(t *testing.T) {
 func TestEveryPhaseHasAColour(t *testing.T) {
 	t.Parallel()
 	style, sheet := read(t, "../monitor/web/display.css"), read(t, "counter.md")
-	for _, p := range mqtt.Phases() {
-		if p != mqtt.PhaseIdle && !strings.Contains(style, `[data-phase="`+string(p)+`"]`) {
+	for _, p := range message.Phases() {
+		if p != message.PhaseIdle && !strings.Contains(style, `[data-phase="`+string(p)+`"]`) {
 			t.Errorf("display.css does not know %s", p)
 		}
 		words := regexp.MustCompile(`[.!…]*$`).ReplaceAllString(strings.TrimSpace(p.Text().Norwegian), "")
 		words, _, _ = strings.Cut(words, ". ")
 		last := words[strings.LastIndex(words, " ")+1:]
-		if !strings.Contains(strings.ToLower(sheet), strings.ToLower(last)) && p != mqtt.PhaseChecking {
+		if !strings.Contains(strings.ToLower(sheet), strings.ToLower(last)) && p != message.PhaseChecking {
 			t.Errorf("counter.md says nothing of %q", words)
 		}
 	}

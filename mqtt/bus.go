@@ -33,6 +33,15 @@ type Bus interface {
 	Connected() bool
 }
 
+// Recaller is a Bus that can ask its broker what it keeps.
+type Recaller interface {
+	// Recall gives what the broker retains on a status topic of ours, nil for
+	// nothing. A broker whose access list hides the topic from us shows
+	// nothing; an error means that the connection is of no use. It waits for
+	// the broker, so no handler may call it, and one call at a time may be made.
+	Recall(topic string) ([]byte, error)
+}
+
 // Handlers are called by a bus, one at a time and in this order for each
 // connection: Up, Deliver for each message, Down. None of them may be nil but
 // Agent and Status.
@@ -81,8 +90,18 @@ type Delivery struct {
 
 	settle func(error)
 	// refused is nil where a bus has no way to say it.
-	refused func(*Rejection)
+	refused func(Refusal)
 }
+
+// Refusal says why a message was refused at the door, in words that its sender
+// may hear.
+type Refusal struct {
+	Code    string
+	Message string
+}
+
+// String returns the code and the message.
+func (r Refusal) String() string { return r.Code + ": " + r.Message }
 
 // NewDelivery is for those who implement a Bus. It calls settle once: with nil
 // for Ack, with an error for Fail.
@@ -97,6 +116,13 @@ func NewDelivery(m Message, duplicate bool, settle func(error)) Delivery {
 	}
 }
 
+// OnRefuse is for those who implement a Bus that can tell a message's sender why
+// it was refused: Refuse calls refused before it settles the message.
+func (d Delivery) OnRefuse(refused func(Refusal)) Delivery {
+	d.refused = refused
+	return d
+}
+
 var errUnnamed = errors.New("no reason given")
 
 // Ack tells the broker that the message is taken and need not come again. The
@@ -107,7 +133,7 @@ func (d Delivery) Ack() { d.settle(nil) }
 
 // Refuse is Ack for a message that was refused at the door. A bus that can tells
 // its sender why, beside what is published about it.
-func (d Delivery) Refuse(why *Rejection) {
+func (d Delivery) Refuse(why Refusal) {
 	if d.refused != nil {
 		d.refused(why)
 	}

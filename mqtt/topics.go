@@ -94,8 +94,19 @@ func (t Topics) Status(terminal, requestID string) string {
 	return t.terminal(terminal) + "status/" + requestID
 }
 
-// isStatus reports whether topic is the status of a request.
-func (t Topics) isStatus(topic string) bool {
+// StatusFilter brings the statuses of all requests.
+func (t Topics) StatusFilter() string { return t.Prefix + "/terminals/+/status/+" }
+
+// StatusID is the requestId in a status topic, "" for any other topic.
+func (t Topics) StatusID(topic string) string {
+	if !t.IsStatus(topic) {
+		return ""
+	}
+	return topic[strings.LastIndexByte(topic, '/')+1:]
+}
+
+// IsStatus reports whether topic is the status of a request.
+func (t Topics) IsStatus(topic string) bool {
 	rest, ok := strings.CutPrefix(topic, t.Prefix+"/terminals/")
 	levels := strings.SplitN(rest, "/", 4)
 	return ok && len(levels) == 3 && levels[1] == "status"

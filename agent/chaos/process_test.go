@@ -9,6 +9,7 @@ import (
 
 	"tillpost/agent"
 	"tillpost/mqtt"
+	"tillpost/mqtt/client"
 	"tillpost/mqtt/mqtttest"
 	"tillpost/outbox/bolt"
 )
@@ -230,7 +231,7 @@ func (p *process) openBus(topics mqtt.Topics, will func() []byte, h mqtt.Handler
 			}
 		}))
 	}
-	b := mqtttest.NewBus(p.w.broker, mqtt.Options{ClientID: "tillpost", Topics: topics, Will: will, CloseGrace: 900 * time.Millisecond}, h)
+	b := mqtttest.NewBus(p.w.broker, client.Options{ClientID: "tillpost", Topics: topics, Will: will, CloseGrace: 900 * time.Millisecond}, h)
 	p.inner.Store(b)
 	return &bus{b, b, p}, nil
 }

@@ -3,14 +3,14 @@ package check
 import (
 	"strings"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // agent puts together what the outbox, http.listen and the broker tell of an agent that runs.
-func (c *checker) agent(held outboxFacts, d daemonFacts, said *mqtt.AgentState) []Finding {
+func (c *checker) agent(held outboxFacts, d daemonFacts, said *message.AgentState) []Finding {
 	fs := about("agent")
 	here := held.locked || d.ours
-	online := said != nil && said.State != mqtt.AgentOffline
+	online := said != nil && said.State != message.AgentOffline
 	switch {
 	case online && held.instance != "" && held.instance != said.Instance:
 		fs.fail("give each agent a mqtt.topic_prefix of its own, or stop the other one",
@@ -36,7 +36,7 @@ func (c *checker) agent(held outboxFacts, d daemonFacts, said *mqtt.AgentState) 
 	return fs.done()
 }
 
-func ofVersion(said *mqtt.AgentState, d daemonFacts) string {
+func ofVersion(said *message.AgentState, d daemonFacts) string {
 	version := d.version
 	if said != nil {
 		version = said.Version

@@ -3,19 +3,19 @@ package check
 import (
 	"testing"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 func TestAgent(t *testing.T) {
 	t.Parallel()
 	here := outboxFacts{locked: true, instance: "a"}
-	online := &mqtt.AgentState{State: mqtt.AgentOnline, Version: "v1", Instance: "a"}
-	degraded := &mqtt.AgentState{State: mqtt.AgentDegraded, Instance: "a", Problems: []mqtt.Problem{{Code: "unauthorized"}, {Code: "needsStaff"}}}
-	offline := &mqtt.AgentState{State: mqtt.AgentOffline, Instance: "a"}
+	online := &message.AgentState{State: message.AgentOnline, Version: "v1", Instance: "a"}
+	degraded := &message.AgentState{State: message.AgentDegraded, Instance: "a", Problems: []message.Problem{{Code: "unauthorized"}, {Code: "needsStaff"}}}
+	offline := &message.AgentState{State: message.AgentOffline, Instance: "a"}
 	for name, tc := range map[string]struct {
 		held   outboxFacts
 		daemon daemonFacts
-		said   *mqtt.AgentState
+		said   *message.AgentState
 		want   string
 	}{
 		"nobody":                {outboxFacts{}, daemonFacts{}, nil, "ok agent does not run here"},

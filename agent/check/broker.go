@@ -12,6 +12,8 @@ import (
 
 	"tillpost/internal/hostport"
 	"tillpost/mqtt"
+	"tillpost/mqtt/client"
+	"tillpost/mqtt/message"
 )
 
 const (
@@ -25,7 +27,7 @@ const (
 type brokerFacts struct {
 	findings []Finding
 	// agent is what the agent last said of itself; nil where it said nothing, or was not asked.
-	agent *mqtt.AgentState
+	agent *message.AgentState
 }
 
 // broker connects under a client id of its own, and sends a message to itself.
@@ -113,7 +115,7 @@ type looped struct {
 	acked, lost bool
 	// took is how long the message was away; 0: it did not come back.
 	took  time.Duration
-	agent *mqtt.AgentState
+	agent *message.AgentState
 }
 
 // happening is one thing that the bus told; one field is set.
@@ -187,7 +189,7 @@ func (c *checker) loop(ctx context.Context) looped {
 }
 
 // subscriber makes a client whose happenings come over a channel until ctx ends.
-func (c *checker) subscriber(ctx context.Context, filters []string) (*mqtt.Subscriber, <-chan happening, error) {
+func (c *checker) subscriber(ctx context.Context, filters []string) (*client.Subscriber, <-chan happening, error) {
 	m := c.cfg.MQTT
 	happenings := make(chan happening)
 	tell := func(h happening) {
@@ -200,7 +202,7 @@ func (c *checker) subscriber(ctx context.Context, filters []string) (*mqtt.Subsc
 	if m.Embedded != nil {
 		cert = m.Embedded.CertFile
 	}
-	bus, err := mqtt.NewSubscriber(mqtt.Options{
+	bus, err := client.NewSubscriber(client.Options{
 		URL: m.NearURL(), PeerCertFile: cert, ClientID: c.clientID(), Topics: mqtt.Topics{Prefix: m.TopicPrefix},
 		Username: m.Username, Password: c.cfg.PasswordReader(), CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile,
 		ConnectTimeout: connectTimeout, CloseGrace: 200 * time.Millisecond,
@@ -216,8 +218,8 @@ func (c *checker) subscriber(ctx context.Context, filters []string) (*mqtt.Subsc
 	return bus, happenings, err
 }
 
-func readState(payload []byte) *mqtt.AgentState {
-	var s mqtt.AgentState
+func readState(payload []byte) *message.AgentState {
+	var s message.AgentState
 	if json.Unmarshal(payload, &s) != nil || s.State == "" {
 		return nil
 	}

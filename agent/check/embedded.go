@@ -7,6 +7,7 @@ import (
 	"tillpost/agent/config"
 	"tillpost/internal/hostport"
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // embedded is the broker inside tillpost; whether its port is free is the ports' subject, its files that of the secrets.
@@ -48,7 +49,7 @@ func mixedContent(fs *findings, e *config.Embedded) {
 
 // embeddedAgent is what a running agent says of itself on the broker inside it; nil where none runs, or where the broker
 // has users, of whom the configuration knows no password.
-func (c *checker) embeddedAgent(ctx context.Context) *mqtt.AgentState {
+func (c *checker) embeddedAgent(ctx context.Context) *message.AgentState {
 	if c.cfg.MQTT.Embedded.UsersFile != "" {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/client"
 )
 
 const (
@@ -71,7 +72,7 @@ func (q quirks) tell(fs *findings) {
 // put publishes one message; false if the broker did not acknowledge it.
 func (c *checker) put(ctx context.Context, m mqtt.Message) bool {
 	acked := false
-	c.beside(ctx, m.Topic, func(bus *mqtt.Subscriber, _ <-chan happening) {
+	c.beside(ctx, m.Topic, func(bus *client.Subscriber, _ <-chan happening) {
 		acked = bus.Publish(m).Wait(ctx) == nil
 	})
 	return acked
@@ -81,7 +82,7 @@ func (c *checker) put(ctx context.Context, m mqtt.Message) bool {
 // anything, once the subscription stands.
 func (c *checker) brings(ctx context.Context, filter, topic string, publish *mqtt.Message) bool {
 	found := false
-	c.beside(ctx, filter, func(bus *mqtt.Subscriber, happenings <-chan happening) {
+	c.beside(ctx, filter, func(bus *client.Subscriber, happenings <-chan happening) {
 		if publish != nil {
 			bus.Publish(*publish)
 		}
@@ -105,7 +106,7 @@ func (c *checker) brings(ctx context.Context, filter, topic string, publish *mqt
 }
 
 // beside calls do with a client of its own once its subscription stands; not at all if that does not come about.
-func (c *checker) beside(ctx context.Context, filter string, do func(*mqtt.Subscriber, <-chan happening)) {
+func (c *checker) beside(ctx context.Context, filter string, do func(*client.Subscriber, <-chan happening)) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	bus, happenings, err := c.subscriber(ctx, []string{filter})

@@ -16,6 +16,7 @@ import (
 
 	"tillpost/agent/config"
 	"tillpost/mqtt"
+	"tillpost/mqtt/broker"
 )
 
 // soonExpired is how long before its end a certificate is worth a warning.
@@ -61,7 +62,7 @@ func (c *checker) users(fs *findings, file string) {
 		fs.fail("the file must be there, hold the users of the broker, and be closed to all but the service's user", "mqtt.embedded.users_file: %v", err)
 		return
 	}
-	if _, err := mqtt.ParseUsers(mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}, text); err != nil {
+	if _, err := broker.ParseUsers(mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}, text); err != nil {
 		fs.fail("correct it", "mqtt.embedded.users_file %s: %v", file, err)
 		return
 	}

@@ -11,11 +11,12 @@ import (
 
 	"tillpost/agent/config"
 	"tillpost/mqtt"
+	"tillpost/mqtt/client"
 )
 
 // connection is a client of the configured broker beside the agent. What happens comes in order from Events.
 type connection struct {
-	bus    *mqtt.Subscriber
+	bus    *client.Subscriber
 	events chan event
 }
 
@@ -83,7 +84,7 @@ func newConnection(cfg *config.Config, filters []string) (*connection, error) {
 		}
 	}
 	c := &connection{events: make(chan event)}
-	bus, err := mqtt.NewSubscriber(mqtt.Options{
+	bus, err := client.NewSubscriber(client.Options{
 		URL: m.NearURL(), ClientID: "tillpost-" + rand.Text()[:12], Topics: mqtt.Topics{Prefix: m.TopicPrefix},
 		Username: m.Username, Password: cfg.PasswordReader(), CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile,
 		PeerCertFile: embeddedCert(m),

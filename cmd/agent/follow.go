@@ -7,6 +7,7 @@ import (
 
 	"tillpost/internal/term"
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // resendAfter is how long a till waits for "queued" before it publishes the same request again.
@@ -21,7 +22,7 @@ type follower struct {
 	screen  *screen
 	json    bool
 	topics  mqtt.Topics
-	request *mqtt.Request
+	request *message.Request
 	publish func(mqtt.Message) mqtt.Token
 	// unreached is what to look after where the broker does not let us in.
 	unreached string
@@ -97,7 +98,7 @@ func (f *follower) silence() string {
 	switch f.agent {
 	case "":
 		return "no answer, and no agent has ever spoken on " + f.topics.Agent() + ": is it running, with this topic_prefix?" + again
-	case mqtt.AgentOffline:
+	case message.AgentOffline:
 		return "no answer: the agent is offline" + again
 	}
 	return "no answer, though the agent is " + f.agent + ": may this login write " + f.requestTopic() + " and read " + f.statusTopic() + "?" + again
@@ -119,11 +120,11 @@ func (f *follower) take(d mqtt.Delivery) (done bool, err error) {
 }
 
 func (f *follower) takeAgent(d mqtt.Delivery) {
-	a, ok := read[mqtt.AgentState](f.screen, d)
+	a, ok := read[message.AgentState](f.screen, d)
 	if !ok || a.State == f.agent {
 		return
 	}
-	if f.agent != "" || a.State != mqtt.AgentOnline {
+	if f.agent != "" || a.State != message.AgentOnline {
 		f.screen.note("the agent is %s", agentWords(a, f.screen.local))
 	}
 	f.agent = a.State
@@ -131,7 +132,7 @@ func (f *follower) takeAgent(d mqtt.Delivery) {
 
 // takeReject ends with the refusal of our own message. A till that uses our id on another topic is not us.
 func (f *follower) takeReject(d mqtt.Delivery) (done bool, err error) {
-	r, ok := read[mqtt.Reject](f.screen, d)
+	r, ok := read[message.Reject](f.screen, d)
 	if !ok || r.RequestID != f.request.RequestID || r.Topic != f.requestTopic() || r.Reason == nil {
 		return false, nil
 	}
@@ -144,7 +145,7 @@ func (f *follower) takeReject(d mqtt.Delivery) (done bool, err error) {
 }
 
 func (f *follower) takeStatus(d mqtt.Delivery) (done bool, err error) {
-	s, ok := read[mqtt.Status](f.screen, d)
+	s, ok := read[message.Status](f.screen, d)
 	if !ok {
 		return false, nil
 	}
@@ -167,7 +168,7 @@ func (f *follower) takeStatus(d mqtt.Delivery) (done bool, err error) {
 }
 
 // show writes a status, unless it is the one that was written last.
-func (f *follower) show(payload []byte, s mqtt.Status) error {
+func (f *follower) show(payload []byte, s message.Status) error {
 	if f.json {
 		if string(payload) == f.last {
 			return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // till is a follower with what it wrote and published.
@@ -26,7 +27,7 @@ func newTill(t *testing.T, asJSON bool) *till {
 		screen:  &screen{out: &r.out, notes: &r.notes, local: time.UTC, now: func() time.Time { return r.clock }},
 		json:    asJSON,
 		topics:  mqtt.Topics{Prefix: "p"},
-		request: &mqtt.Request{Kind: mqtt.KindOrder, Terminal: "T1", RequestID: "r1", Raw: []byte("{}")},
+		request: &message.Request{Kind: mqtt.KindOrder, Terminal: "T1", RequestID: "r1", Raw: []byte("{}")},
 		publish: func(m mqtt.Message) mqtt.Token {
 			r.published = append(r.published, m)
 			token, decide := mqtt.NewToken()
@@ -62,11 +63,11 @@ func delivery(t *testing.T, topic string, retained bool, v any) event {
 }
 
 func (r *till) status(retained bool, state string, final bool) event {
-	return delivery(r.t, r.statusTopic(), retained, mqtt.Status{RequestID: "r1", Kind: "order", State: state, Final: final, At: at("11:00:00")})
+	return delivery(r.t, r.statusTopic(), retained, message.Status{RequestID: "r1", Kind: "order", State: state, Final: final, At: at("11:00:00")})
 }
 
 func (r *till) agentIs(state string) event {
-	return delivery(r.t, "p/agent", true, mqtt.AgentState{State: state})
+	return delivery(r.t, "p/agent", true, message.AgentState{State: state})
 }
 
 func TestFollowerPublishesOnceAndFollows(t *testing.T) {
@@ -128,7 +129,7 @@ func TestFollowerDoesNotTakeAnOldStatusForTheAnswer(t *testing.T) {
 	if len(r.published) != 2 {
 		t.Error("an old status counted as the answer")
 	}
-	reject := delivery(t, "p/rejects", false, mqtt.Reject{Topic: "p/terminals/T1/orders", RequestID: "r1", Reason: &mqtt.Reason{Code: "requestIdConflict", Message: "taken"}})
+	reject := delivery(t, "p/rejects", false, message.Reject{Topic: "p/terminals/T1/orders", RequestID: "r1", Reason: &message.Reason{Code: "requestIdConflict", Message: "taken"}})
 	if done, err := r.handle(reject); !done || err == nil || err.Error() != "order r1 was refused: requestIdConflict, taken" {
 		t.Errorf("%v %v", done, err)
 	}
@@ -138,13 +139,13 @@ func TestFollowerEndsOnlyByItsOwnRefusal(t *testing.T) {
 	t.Parallel()
 	r := newTill(t, false)
 	r.on(event{up: true})
-	for _, other := range []mqtt.Reject{
-		{Topic: "p/terminals/T2/orders", RequestID: "r1", Reason: &mqtt.Reason{Code: "c"}},
-		{Topic: "p/terminals/T1/orders", RequestID: "r2", Reason: &mqtt.Reason{Code: "c"}},
+	for _, other := range []message.Reject{
+		{Topic: "p/terminals/T2/orders", RequestID: "r1", Reason: &message.Reason{Code: "c"}},
+		{Topic: "p/terminals/T1/orders", RequestID: "r2", Reason: &message.Reason{Code: "c"}},
 	} {
 		r.on(delivery(t, "p/rejects", false, other))
 	}
-	r.on(delivery(t, "p/terminals/T1/status/r2", false, mqtt.Status{RequestID: "r2", State: "paid", Final: true}))
+	r.on(delivery(t, "p/terminals/T1/status/r2", false, message.Status{RequestID: "r2", State: "paid", Final: true}))
 }
 
 func TestFollowerFailsForWhatWasNotWanted(t *testing.T) {
@@ -223,7 +224,7 @@ func TestFollowerInJSON(t *testing.T) {
 		t.Fatalf("%q", lines)
 	}
 	for i, state := range []string{"queued", "declined"} {
-		var s mqtt.Status
+		var s message.Status
 		if err := json.Unmarshal([]byte(lines[i]), &s); err != nil || s.State != state {
 			t.Errorf("line %d: %s, %v", i, lines[i], err)
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tillpost/internal/term"
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 func newMove() *cobra.Command {
@@ -52,7 +52,7 @@ func move(c *cobra.Command, id, to, by string) error {
 	if err != nil {
 		return err
 	}
-	var s mqtt.Status
+	var s message.Status
 	if err := readAnswer(raw, &s); err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tillpost/internal/term"
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 func newPause() *cobra.Command {
@@ -55,7 +55,7 @@ func pause(c *cobra.Command, word, terminal, by string) error {
 	if err != nil {
 		return err
 	}
-	var t mqtt.TerminalInfo
+	var t message.TerminalInfo
 	if err := readAnswer(raw, &t); err != nil {
 		return err
 	}

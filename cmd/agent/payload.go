@@ -10,10 +10,11 @@ import (
 
 	"tillpost/agent/config"
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // maxFile bounds what is read as a payload, which may have a sixteenth of it: a mistaken file is not read for ever.
-const maxFile = 16 * mqtt.MaxPayload
+const maxFile = 16 * message.MaxPayload
 
 // readPayload reads a file, "-" being in.
 func readPayload(name string, in io.Reader) ([]byte, error) {
@@ -69,8 +70,8 @@ func complete(k mqtt.Kind, data []byte, newID func() string) completed {
 
 // decode checks a payload by the rules that the agent with this configuration has at its door. name is where the payload
 // is from.
-func decode(cfg *config.Config, topic, name string, payload []byte) (*mqtt.Request, error) {
-	request, refused := mqtt.Decode(mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix}, topic, false, payload, mqtt.Rules{
+func decode(cfg *config.Config, topic, name string, payload []byte) (*message.Request, error) {
+	request, refused := message.Decode(mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix}, topic, false, payload, message.Rules{
 		AllowPersonalNumber:    cfg.Policy.AllowPersonalNumber,
 		HasCustomerDefaults:    cfg.OrderDefaults.CustomerDetails != nil,
 		HasSendOrderByDefaults: cfg.OrderDefaults.SendOrderBy != nil,

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // The forms of a report.
@@ -55,12 +55,12 @@ type shownReport struct {
 	OnlyAtAPI []struct{ OrderUUID, Status string }
 	OnlyHere  []struct {
 		OrderUUID, RequestID, TerminalUUID string
-		Amount                             *mqtt.Amount
+		Amount                             *message.Amount
 	}
 	ChangedSince []struct {
 		RequestID, TerminalUUID, State string
-		At                             mqtt.Timestamp
-		Amount                         *mqtt.Amount
+		At                             message.Timestamp
+		Amount                         *message.Amount
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -101,7 +101,7 @@ func listRequests(c *cobra.Command, wants wanted) error {
 		{head: "TERMINAL", givesWay: 4}, {head: "SINCE", givesWay: 2}, {head: "WHY", givesWay: 5, least: 24}, {head: "ORDER", givesWay: 6},
 	}}
 	for _, raw := range list {
-		var s mqtt.Status
+		var s message.Status
 		if err := readAnswer(raw, &s); err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func allRequests(c *cobra.Command, query url.Values, limit int) ([]json.RawMessa
 	}
 }
 
-func amountText(a *mqtt.Amount) string {
+func amountText(a *message.Amount) string {
 	if a == nil {
 		return ""
 	}
@@ -142,7 +142,7 @@ func amountText(a *mqtt.Amount) string {
 }
 
 // why says what a request waits for, or why it ended.
-func why(s mqtt.Status, local *time.Location) string {
+func why(s message.Status, local *time.Location) string {
 	switch {
 	case s.Waiting != nil:
 		return waitWords(*s.Waiting, local)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // decision is what tillpost resolve was told.
@@ -51,7 +51,7 @@ func (d decision) body() ([]byte, error) {
 	for _, o := range []struct {
 		is   bool
 		name string
-	}{{d.adopt != "", mqtt.OutcomeAdopt}, {d.resubmit, mqtt.OutcomeResubmit}, {d.abandon, mqtt.OutcomeAbandon}} {
+	}{{d.adopt != "", message.OutcomeAdopt}, {d.resubmit, message.OutcomeResubmit}, {d.abandon, message.OutcomeAbandon}} {
 		if o.is {
 			outcome = o.name
 			chosen++
@@ -80,7 +80,7 @@ func resolve(c *cobra.Command, id string, d decision) error {
 	if err != nil {
 		return err
 	}
-	var s mqtt.Status
+	var s message.Status
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return fmt.Errorf("the daemon's answer can't be read: %w", err)
 	}

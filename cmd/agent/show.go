@@ -11,19 +11,19 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // shownRequest is a request as the daemon tells it.
 type shownRequest struct {
-	mqtt.Status
-	Accepted mqtt.Timestamp
+	message.Status
+	Accepted message.Timestamp
 	History  []struct {
-		At                         mqtt.Timestamp
+		At                         message.Timestamp
 		State, Event, Code, By, To string
 	}
 	Evidence []struct {
-		At           mqtt.Timestamp
+		At           message.Timestamp
 		Looked, Seen string
 	}
 }
@@ -67,7 +67,7 @@ func show(c *cobra.Command, id string, asJSON bool) error {
 
 // requestFacts says how a request stands.
 func requestFacts(r shownRequest, local *time.Location) [][2]string {
-	at := func(t mqtt.Timestamp) string { return t.In(local).Format(time.DateTime) }
+	at := func(t message.Timestamp) string { return t.In(local).Format(time.DateTime) }
 	state := r.State
 	if words := stateWords[r.State]; words != "" {
 		state += ": " + words

@@ -8,22 +8,22 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // shownAgent is the agent as the daemon tells it.
 type shownAgent struct {
 	State, Build string
-	Since        mqtt.Timestamp
+	Since        message.Timestamp
 	Problems     []struct {
 		Code, Message, Todo, RequestID string
-		Since                          mqtt.Timestamp
+		Since                          message.Timestamp
 		StopsPayments                  bool
 	}
 	Connections []struct {
 		Name, Stage, Message string
 		OK                   bool
-		Since                mqtt.Timestamp
+		Since                message.Timestamp
 	}
 	Clock struct{ Known bool }
 	Disk  struct{ Room bool }
@@ -62,7 +62,7 @@ func status(c *cobra.Command, asJSON bool) error {
 	} else {
 		err = showStatus(c, a, cfg.Store.Location)
 	}
-	if err != nil || a.State == mqtt.AgentOnline {
+	if err != nil || a.State == message.AgentOnline {
 		return err
 	}
 	codes := []string{}
@@ -74,13 +74,13 @@ func status(c *cobra.Command, asJSON bool) error {
 
 func showStatus(c *cobra.Command, a shownAgent, local *time.Location) error {
 	terminals, err := askFor[struct {
-		Terminals []mqtt.TerminalInfo
+		Terminals []message.TerminalInfo
 	}](c, "/api/v1/terminals", nil)
 	if err != nil {
 		return err
 	}
 	p := newPaper(c.OutOrStdout())
-	at := func(t mqtt.Timestamp) string { return t.In(local).Format(time.DateTime) }
+	at := func(t message.Timestamp) string { return t.In(local).Format(time.DateTime) }
 	facts := [][2]string{{"state", a.State}, {"version", a.Build}, {"running since", at(a.Since)}}
 	for _, problem := range a.Problems {
 		text := problem.Code + " since " + at(problem.Since) + ": " + problem.Message

@@ -15,7 +15,7 @@ import (
 	"tillpost/agent/check"
 	"tillpost/agent/config"
 	"tillpost/cmd/agent/bundle"
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox/bolt"
 )
 
@@ -131,7 +131,7 @@ func bundleTerminals(read func() ([]byte, error)) func() ([]byte, error) {
 			return nil, err
 		}
 		var list struct {
-			Terminals []mqtt.TerminalInfo `json:"terminals"`
+			Terminals []message.TerminalInfo `json:"terminals"`
 		}
 		if err := readAnswer(raw, &list); err != nil {
 			return nil, err

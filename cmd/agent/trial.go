@@ -12,6 +12,7 @@ import (
 	"tillpost/agent/config"
 	"tillpost/internal/term"
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // trial is one order that is taken off its terminal again. It is driven by one goroutine.
@@ -24,14 +25,14 @@ type trial struct {
 
 	wasUp bool
 	// waiting is what was published and not heard of yet; after a while, and on each connect, it is published again.
-	waiting map[string]*message
+	waiting map[string]*published
 	said    string // the last status of the order that was shown
 	state   string
 	shown   bool // the order came to the terminal
 	refund  string
 }
 
-type message struct {
+type published struct {
 	kind    mqtt.Kind
 	payload []byte
 	sentAt  time.Time
@@ -46,7 +47,7 @@ func (t *trial) prepare(amount decimal.Decimal) error {
 	if _, err := decode(t.cfg, t.topics.Request(t.terminal, mqtt.KindOrder), "the order", payload); err != nil {
 		return err
 	}
-	t.waiting = map[string]*message{t.order: {kind: mqtt.KindOrder, payload: payload}}
+	t.waiting = map[string]*published{t.order: {kind: mqtt.KindOrder, payload: payload}}
 	t.screen.note("a real order of %s %s at %s, %s", amount, t.cfg.Store.Currency, t.terminal, t.order)
 	return nil
 }
@@ -91,7 +92,7 @@ func (t *trial) ask(k mqtt.Kind, members map[string]any) (id string, err error) 
 	if err != nil {
 		return "", err
 	}
-	t.waiting[id] = &message{kind: k, payload: payload}
+	t.waiting[id] = &published{kind: k, payload: payload}
 	t.send(id)
 	return id, nil
 }
@@ -101,13 +102,13 @@ func (t *trial) take(d mqtt.Delivery) (done bool, err error) {
 		return false, nil
 	}
 	if d.Topic == t.topics.Rejects() {
-		r, ok := read[mqtt.Reject](t.screen, d)
+		r, ok := read[message.Reject](t.screen, d)
 		if ok && t.waiting[r.RequestID] != nil && r.Reason != nil {
 			return true, fmt.Errorf("it was refused: %s", term.Printable(reasonWords(*r.Reason)))
 		}
 		return false, nil
 	}
-	s, ok := read[mqtt.Status](t.screen, d)
+	s, ok := read[message.Status](t.screen, d)
 	if !ok {
 		return false, nil
 	}
@@ -122,7 +123,7 @@ func (t *trial) take(d mqtt.Delivery) (done bool, err error) {
 }
 
 // ordered takes a status of the order.
-func (t *trial) ordered(s mqtt.Status) (done bool, err error) {
+func (t *trial) ordered(s message.Status) (done bool, err error) {
 	if err := t.show(s); err != nil {
 		return true, err
 	}
@@ -154,7 +155,7 @@ func (t *trial) ordered(s mqtt.Status) (done bool, err error) {
 }
 
 // refunded takes a status of the refund.
-func (t *trial) refunded(s mqtt.Status) (done bool, err error) {
+func (t *trial) refunded(s message.Status) (done bool, err error) {
 	if err := t.show(s); err != nil || !s.Final {
 		return err != nil, err
 	}
@@ -164,7 +165,7 @@ func (t *trial) refunded(s mqtt.Status) (done bool, err error) {
 	return true, fmt.Errorf("the order was paid, and could not be paid back: %s; pay it back by hand: tillpost show %s", statusWords(s, t.screen.local), t.order)
 }
 
-func (t *trial) show(s mqtt.Status) error {
+func (t *trial) show(s message.Status) error {
 	words := fmt.Sprintf("%s  %s", s.Kind, statusWords(s, t.screen.local))
 	if words == t.said {
 		return nil

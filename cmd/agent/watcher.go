@@ -8,6 +8,7 @@ import (
 
 	"tillpost/internal/term"
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // watcher writes what the agent publishes. It is driven by one goroutine.
@@ -103,7 +104,7 @@ func (w *watcher) wanted(terminal string) bool {
 func (w *watcher) terminalOf(d mqtt.Delivery) string {
 	topic := d.Topic
 	if topic == w.topics.Rejects() {
-		var r mqtt.Reject
+		var r message.Reject
 		if json.Unmarshal(d.Payload, &r) != nil {
 			return ""
 		}
@@ -118,7 +119,7 @@ func (w *watcher) terminalOf(d mqtt.Delivery) string {
 }
 
 func (w *watcher) learnNames(payload []byte) {
-	var list []mqtt.TerminalInfo
+	var list []message.TerminalInfo
 	if json.Unmarshal(payload, &list) != nil {
 		return // line tells of it
 	}
@@ -151,29 +152,29 @@ func (w *watcher) raw(d mqtt.Delivery) error {
 // line is a message in words.
 type line struct {
 	words string
-	at    mqtt.Timestamp // zero: not told
-	over  bool           // of interest only as it happens
+	at    message.Timestamp // zero: not told
+	over  bool              // of interest only as it happens
 }
 
 func (w *watcher) line(d mqtt.Delivery) (l line, ok bool) {
 	switch topic := d.Topic; {
 	case topic == w.topics.Agent():
-		a, ok := read[mqtt.AgentState](w.screen, d)
+		a, ok := read[message.AgentState](w.screen, d)
 		return line{words: "agent  " + agentWords(a, w.screen.local)}, ok
 	case topic == w.topics.Terminals():
-		list, ok := read[[]mqtt.TerminalInfo](w.screen, d)
+		list, ok := read[[]message.TerminalInfo](w.screen, d)
 		return line{words: "terminals  " + terminalsWords(list)}, ok
 	case topic == w.topics.Rejects():
-		r, ok := read[mqtt.Reject](w.screen, d)
+		r, ok := read[message.Reject](w.screen, d)
 		return line{words: "refused  " + rejectWords(r), at: r.At}, ok
 	case topic == w.topics.Display(w.terminalOf(d)):
-		shown, ok := read[mqtt.Display](w.screen, d)
+		shown, ok := read[message.Display](w.screen, d)
 		if ok && shown.Name != "" {
 			w.names[shown.TerminalUUID] = shown.Name // it may come before the list
 		}
 		return line{words: "display  " + displayWords(shown), at: shown.Since}, ok
 	default:
-		s, ok := read[mqtt.Status](w.screen, d)
+		s, ok := read[message.Status](w.screen, d)
 		return line{words: fmt.Sprintf("%s  %s  %s", cmp.Or(string(s.Kind), "unknown"), s.RequestID, statusWords(s, w.screen.local)), at: s.At, over: s.Final}, ok
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 func newTestWatcher(terminal string, asJSON bool) (w *watcher, out, notes *strings.Builder) {
@@ -23,23 +24,23 @@ func scene(t *testing.T) []event {
 	t.Helper()
 	status := func(retained bool, terminal, id, state string, final bool) event {
 		return delivery(t, "p/terminals/"+terminal+"/status/"+id, retained,
-			mqtt.Status{RequestID: id, Kind: "order", TerminalUUID: terminal, State: state, Final: final, At: at("11:00:00")})
+			message.Status{RequestID: id, Kind: "order", TerminalUUID: terminal, State: state, Final: final, At: at("11:00:00")})
 	}
 	return []event{
-		delivery(t, "p/terminals", true, []mqtt.TerminalInfo{{UUID: "T1", Name: "Kiosk", Active: true}}),
-		delivery(t, "p/agent", true, mqtt.AgentState{State: "online", Version: "v1"}),
+		delivery(t, "p/terminals", true, []message.TerminalInfo{{UUID: "T1", Name: "Kiosk", Active: true}}),
+		delivery(t, "p/agent", true, message.AgentState{State: "online", Version: "v1"}),
 		status(true, "T1", "old", "paid", true),
 		status(true, "T1", "open", "awaiting_customer", false),
 		// A reconnect of the agent says everything again; only the last is new.
-		delivery(t, "p/terminals", false, []mqtt.TerminalInfo{{UUID: "T1", Name: "Kiosk", Active: true, QueueLength: 1}}),
+		delivery(t, "p/terminals", false, []message.TerminalInfo{{UUID: "T1", Name: "Kiosk", Active: true, QueueLength: 1}}),
 		status(false, "T1", "old", "paid", true),
 		status(false, "T1", "open", "awaiting_customer", false),
 		status(false, "T1", "open", "paid", true),
-		delivery(t, "p/terminals/T2/display", false, mqtt.Display{TerminalUUID: "T2", Phase: "idle", Since: at("11:00:00")}),
+		delivery(t, "p/terminals/T2/display", false, message.Display{TerminalUUID: "T2", Phase: "idle", Since: at("11:00:00")}),
 		// A request whose id looks like another topic's end.
 		status(false, "T2", "display", "queued", false),
-		delivery(t, "p/rejects", false, mqtt.Reject{At: at("11:00:00"), Topic: "p/terminals/T2/orders", Reason: &mqtt.Reason{Code: "notJSON", Message: "m"}}),
-		delivery(t, "p/rejects", false, mqtt.Reject{At: at("11:00:00"), Topic: "p/terminals/T2/orders", Reason: &mqtt.Reason{Code: "notJSON", Message: "m"}}),
+		delivery(t, "p/rejects", false, message.Reject{At: at("11:00:00"), Topic: "p/terminals/T2/orders", Reason: &message.Reason{Code: "notJSON", Message: "m"}}),
+		delivery(t, "p/rejects", false, message.Reject{At: at("11:00:00"), Topic: "p/terminals/T2/orders", Reason: &message.Reason{Code: "notJSON", Message: "m"}}),
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"tillpost/internal/term"
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // maxReasonErrors bounds, in bytes, what is shown of the errors that the API sent.
@@ -52,7 +52,7 @@ func endedWell(state string) bool {
 }
 
 // statusWords says how a request stands, in one line without its name. Times are in the zone of local.
-func statusWords(s mqtt.Status, local *time.Location) string {
+func statusWords(s message.Status, local *time.Location) string {
 	var parts []string
 	if s.QueuePosition == 1 {
 		parts = append(parts, "next in line")
@@ -88,7 +88,7 @@ func head(what string, parts []string) string {
 	return what + ": " + strings.Join(parts, "; ")
 }
 
-func waitWords(w mqtt.Waiting, local *time.Location) string {
+func waitWords(w message.Waiting, local *time.Location) string {
 	text := waitingWords[w.Code]
 	if text == "" {
 		text = "waits: " + w.Code
@@ -105,7 +105,7 @@ func waitWords(w mqtt.Waiting, local *time.Location) string {
 	return text
 }
 
-func reasonWords(r mqtt.Reason) string {
+func reasonWords(r message.Reason) string {
 	text := r.Code
 	if r.Message != "" && r.Message != r.Code {
 		text += ", " + r.Message
@@ -113,7 +113,7 @@ func reasonWords(r mqtt.Reason) string {
 	if r.HTTPStatus != 0 {
 		text += fmt.Sprintf(" (HTTP %d)", r.HTTPStatus)
 	}
-	var faults []mqtt.FieldError
+	var faults []message.FieldError
 	switch err := json.Unmarshal(r.Errors, &faults); {
 	case len(r.Errors) == 0:
 	case err == nil && len(faults) > 0 && faults[0].Message != "":
@@ -128,7 +128,7 @@ func reasonWords(r mqtt.Reason) string {
 	return text
 }
 
-func fieldWords(f mqtt.FieldError) string {
+func fieldWords(f message.FieldError) string {
 	if f.Path == "" {
 		return "the payload " + f.Message
 	}
@@ -143,8 +143,8 @@ func cut(s string, most int) string {
 }
 
 // agentWords says how the agent is.
-func agentWords(a mqtt.AgentState, local *time.Location) string {
-	if a.State == mqtt.AgentOffline {
+func agentWords(a message.AgentState, local *time.Location) string {
+	if a.State == message.AgentOffline {
 		return a.State // what it had trouble with before says nothing about now
 	}
 	var parts []string
@@ -166,7 +166,7 @@ func agentWords(a mqtt.AgentState, local *time.Location) string {
 }
 
 // displayWords says what a terminal's display shows.
-func displayWords(d mqtt.Display) string {
+func displayWords(d message.Display) string {
 	var parts []string
 	if d.Amount != nil {
 		parts = append(parts, d.Amount.Value+" "+d.Amount.Currency)
@@ -178,7 +178,7 @@ func displayWords(d mqtt.Display) string {
 }
 
 // rejectWords says why a message was refused.
-func rejectWords(r mqtt.Reject) string {
+func rejectWords(r message.Reject) string {
 	text := "a message without a usable requestId"
 	if r.RequestID != "" {
 		text = r.RequestID
@@ -191,7 +191,7 @@ func rejectWords(r mqtt.Reject) string {
 }
 
 // terminalsWords lists the terminals, without what changes with every request.
-func terminalsWords(list []mqtt.TerminalInfo) string {
+func terminalsWords(list []message.TerminalInfo) string {
 	if len(list) == 0 {
 		return "none"
 	}

@@ -9,71 +9,71 @@ import (
 	"time"
 
 	"tillpost/agent/config"
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
-func at(clock string) mqtt.Timestamp {
+func at(clock string) message.Timestamp {
 	t, err := time.Parse(time.DateTime, "2026-11-20 "+clock)
 	if err != nil {
 		panic(err)
 	}
-	return mqtt.At(t)
+	return message.At(t)
 }
 
 func TestStatusWords(t *testing.T) {
 	t.Parallel()
-	amount := mqtt.NewAmount(4200, "NOK")
+	amount := message.NewAmount(4200, "NOK")
 	tests := []struct {
-		status mqtt.Status
+		status message.Status
 		want   string
 	}{
-		{mqtt.Status{State: "sending"}, "sending"},
-		{mqtt.Status{State: "paid", Amount: amount, OrderUUID: "ODR1"}, "paid: 42.00 NOK; ODR1"},
-		{mqtt.Status{State: "paid", Amount: amount, Late: true}, "paid: late: found after the request had ended; 42.00 NOK"},
-		{mqtt.Status{State: "queued", QueuePosition: 1}, "queued: next in line"},
+		{message.Status{State: "sending"}, "sending"},
+		{message.Status{State: "paid", Amount: amount, OrderUUID: "ODR1"}, "paid: 42.00 NOK; ODR1"},
+		{message.Status{State: "paid", Amount: amount, Late: true}, "paid: late: found after the request had ended; 42.00 NOK"},
+		{message.Status{State: "queued", QueuePosition: 1}, "queued: next in line"},
 		{
-			mqtt.Status{State: "queued", QueuePosition: 3, Waiting: &mqtt.Waiting{Code: "behind"}},
+			message.Status{State: "queued", QueuePosition: 3, Waiting: &message.Waiting{Code: "behind"}},
 			"queued: number 3 in line; others are before it",
 		},
 		{
-			mqtt.Status{State: "queued", QueuePosition: 1, Waiting: &mqtt.Waiting{Code: "terminalIsBusy", Attempts: 1}},
+			message.Status{State: "queued", QueuePosition: 1, Waiting: &message.Waiting{Code: "terminalIsBusy", Attempts: 1}},
 			"queued: next in line; the terminal is busy, tried once",
 		},
 		{
-			mqtt.Status{State: "queued", QueuePosition: 1, Waiting: &mqtt.Waiting{Code: "terminalIsBusy", Attempts: 3, NextAttemptAt: at("23:30:05")}},
+			message.Status{State: "queued", QueuePosition: 1, Waiting: &message.Waiting{Code: "terminalIsBusy", Attempts: 3, NextAttemptAt: at("23:30:05")}},
 			"queued: next in line; the terminal is busy, tried 3 times, again at 00:30:05",
 		},
-		{mqtt.Status{State: "in_doubt", Waiting: &mqtt.Waiting{Code: "new one"}}, "in_doubt: it may have reached the API; the agent looks for it; waits: new one"},
+		{message.Status{State: "in_doubt", Waiting: &message.Waiting{Code: "new one"}}, "in_doubt: it may have reached the API; the agent looks for it; waits: new one"},
 		{
-			mqtt.Status{State: "rejected", Reason: &mqtt.Reason{Code: "terminalNotFound", Message: "terminalNotFound", HTTPStatus: 417}},
+			message.Status{State: "rejected", Reason: &message.Reason{Code: "terminalNotFound", Message: "terminalNotFound", HTTPStatus: 417}},
 			"rejected: terminalNotFound (HTTP 417)",
 		},
 		{
-			mqtt.Status{State: "rejected", Reason: &mqtt.Reason{
+			message.Status{State: "rejected", Reason: &message.Reason{
 				Code: "invalidRequest", Message: "2 faults",
 				Errors: json.RawMessage(`[{"path":"/order/x","message":"must go"},{"path":"","message":"is odd"}]`),
 			}},
 			"rejected: invalidRequest, 2 faults; /order/x must go; the payload is odd",
 		},
 		{
-			mqtt.Status{State: "rejected", Reason: &mqtt.Reason{
+			message.Status{State: "rejected", Reason: &message.Reason{
 				Code: "invalidRequest", Message: "2 faults, the first: /order/x must go",
 				Errors: json.RawMessage(`[{"path":"/order/x","message":"must go"},{"path":"/x","message":"must go"}]`),
 			}},
 			"rejected: invalidRequest, 2 faults, the first: /order/x must go; /x must go",
 		},
 		{
-			mqtt.Status{State: "rejected", Reason: &mqtt.Reason{
+			message.Status{State: "rejected", Reason: &message.Reason{
 				Code: "unknownTerminal", Message: "there is no terminal T", Errors: json.RawMessage(`[{"path":"","message":"there is no terminal T"}]`),
 			}},
 			"rejected: unknownTerminal, there is no terminal T",
 		},
 		{
-			mqtt.Status{State: "rejected", Reason: &mqtt.Reason{Code: "c", Errors: json.RawMessage(`{"a":["b"]}`)}},
+			message.Status{State: "rejected", Reason: &message.Reason{Code: "c", Errors: json.RawMessage(`{"a":["b"]}`)}},
 			`rejected: c; {"a":["b"]}`,
 		},
-		{mqtt.Status{State: "rejected", Reason: &mqtt.Reason{Code: "c", Message: "two\nlines\x1b[2J"}}, "rejected: c, two·lines·[2J"},
+		{message.Status{State: "rejected", Reason: &message.Reason{Code: "c", Message: "two\nlines\x1b[2J"}}, "rejected: c, two·lines·[2J"},
 	}
 	for _, test := range tests {
 		if got := statusWords(test.status, time.FixedZone("", 3600)); got != test.want {
@@ -88,7 +88,7 @@ func TestReasonWordsAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := reasonWords(mqtt.Reason{Code: "c", Errors: long})
+	got := reasonWords(message.Reason{Code: "c", Errors: long})
 	if len(got) > maxReasonErrors+20 || !strings.HasSuffix(got, "æ …") {
 		t.Errorf("%d bytes: %s", len(got), got)
 	}
@@ -125,19 +125,19 @@ func TestEveryStateAndWaitHasWords(t *testing.T) {
 func TestOtherWords(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ got, want string }{
-		{agentWords(mqtt.AgentState{State: "online", Version: "v1"}, time.UTC), "online: version v1"},
-		{agentWords(mqtt.AgentState{State: "offline", Version: "v1", Problems: []mqtt.Problem{{Code: "old"}}}, time.UTC), "offline"},
-		{agentWords(mqtt.AgentState{State: "degraded", Version: "v1", Problems: []mqtt.Problem{
+		{agentWords(message.AgentState{State: "online", Version: "v1"}, time.UTC), "online: version v1"},
+		{agentWords(message.AgentState{State: "offline", Version: "v1", Problems: []message.Problem{{Code: "old"}}}, time.UTC), "offline"},
+		{agentWords(message.AgentState{State: "degraded", Version: "v1", Problems: []message.Problem{
 			{Code: "apiUnreachable", Message: "the API does not answer", Since: at("08:00:00")},
 			{Code: "needsStaff", Message: "look", RequestID: "r1"},
 		}}, time.UTC), "degraded: apiUnreachable since 08:00:00, the API does not answer; needsStaff, look (request r1)"},
-		{displayWords(mqtt.Display{Phase: "idle"}), "idle"},
-		{displayWords(mqtt.Display{Phase: "present_card", Kind: "order", RequestID: "r1", Amount: mqtt.NewAmount(5, "NOK")}), "present_card: 0.05 NOK; order r1"},
-		{rejectWords(mqtt.Reject{Topic: "t/x", Reason: &mqtt.Reason{Code: "notJSON", Message: "m"}}), "a message without a usable requestId on t/x: notJSON, m"},
-		{rejectWords(mqtt.Reject{Topic: "t\x00", RequestID: "r1"}), "r1 on t·"},
+		{displayWords(message.Display{Phase: "idle"}), "idle"},
+		{displayWords(message.Display{Phase: "present_card", Kind: "order", RequestID: "r1", Amount: message.NewAmount(5, "NOK")}), "present_card: 0.05 NOK; order r1"},
+		{rejectWords(message.Reject{Topic: "t/x", Reason: &message.Reason{Code: "notJSON", Message: "m"}}), "a message without a usable requestId on t/x: notJSON, m"},
+		{rejectWords(message.Reject{Topic: "t\x00", RequestID: "r1"}), "r1 on t·"},
 		{terminalsWords(nil), "none"},
-		{terminalsWords([]mqtt.TerminalInfo{{UUID: "T1", Name: "Kiosk", Active: true, QueueLength: 3}, {UUID: "T2"}}), "T1 Kiosk, T2 (not active)"},
-		{terminalsWords([]mqtt.TerminalInfo{{UUID: "T1", Active: true, Paused: &mqtt.Paused{By: "Kari"}}}), "T1 (paused by Kari)"},
+		{terminalsWords([]message.TerminalInfo{{UUID: "T1", Name: "Kiosk", Active: true, QueueLength: 3}, {UUID: "T2"}}), "T1 Kiosk, T2 (not active)"},
+		{terminalsWords([]message.TerminalInfo{{UUID: "T1", Active: true, Paused: &message.Paused{By: "Kari"}}}), "T1 (paused by Kari)"},
 	}
 	for _, test := range tests {
 		if test.got != test.want {

@@ -14,6 +14,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 const file = "../../docs/asyncapi.yaml"
@@ -169,7 +170,7 @@ func TestTopics(t *testing.T) {
 func TestRequestsPass(t *testing.T) {
 	t.Parallel()
 	topics := mqtt.Topics{Prefix: "tillpost"}
-	rules := mqtt.Rules{Now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC), ClockKnown: true}
+	rules := message.Rules{Now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC), ClockKnown: true}
 	for _, k := range mqtt.Kinds() {
 		files, err := fs.Glob(examples, "examples/"+string(k)+"*.json")
 		if err != nil || len(files) == 0 {
@@ -180,7 +181,7 @@ func TestRequestsPass(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, why := mqtt.Decode(topics, topics.Request("TRML1000000001", k), false, raw, rules); why != nil {
+			if _, why := message.Decode(topics, topics.Request("TRML1000000001", k), false, raw, rules); why != nil {
 				t.Errorf("%s: %v", file, why)
 			}
 		}

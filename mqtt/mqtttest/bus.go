@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/client"
 )
 
 // Bus is a mqtt.Bus to a Broker in memory.
 type Bus struct {
 	broker   *Broker
-	options  mqtt.Options
+	options  client.Options
 	handlers mqtt.Handlers
 
 	mu sync.Mutex
@@ -25,7 +26,7 @@ var _ mqtt.Bus = (*Bus)(nil)
 
 // NewBus returns a bus to b. Of the options it uses ClientID, Topics, Will,
 // CloseGrace and BackoffMin; zero durations are 2 s and 500 ms.
-func NewBus(b *Broker, options mqtt.Options, handlers mqtt.Handlers) *Bus {
+func NewBus(b *Broker, options client.Options, handlers mqtt.Handlers) *Bus {
 	if options.CloseGrace == 0 {
 		options.CloseGrace = 2 * time.Second
 	}

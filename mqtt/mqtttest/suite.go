@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/client"
 )
 
 // World is a broker and everything around it that the suite needs. A new one
@@ -15,7 +16,7 @@ type World struct {
 	// NewBus makes a bus that is not running yet. The suite sets ClientID,
 	// Topics, Will and short durations in the options; the factory adds how
 	// to reach the broker.
-	NewBus func(mqtt.Options, mqtt.Handlers) mqtt.Bus
+	NewBus func(client.Options, mqtt.Handlers) mqtt.Bus
 	// Publish is what a till does; it returns when the broker has the message,
 	// or, where the bus is the broker, when it has delivered it.
 	Publish func(mqtt.Message)
@@ -101,7 +102,7 @@ func start(t *testing.T, w World, onUp func(*rig)) *rig {
 		downs: make(chan error, 1000), ended: make(chan error, 1), agents: make(chan mqtt.Message, 1000),
 		statuses: make(chan mqtt.Message, 1000),
 	}
-	options := mqtt.Options{
+	options := client.Options{
 		ClientID: "agent", Topics: topics, Will: func() []byte { return []byte("offline") },
 		BackoffMin: 20 * time.Millisecond, BackoffMax: 100 * time.Millisecond, CloseGrace: 5 * time.Second, WriteTimeout: 3 * time.Second,
 	}

@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/client"
 )
 
 func TestFakeBus(t *testing.T) {
@@ -17,7 +18,7 @@ func TestFakeBus(t *testing.T) {
 		New: func(*testing.T) World {
 			b := NewBroker()
 			return World{
-				NewBus:  func(o mqtt.Options, h mqtt.Handlers) mqtt.Bus { return NewBus(b, o, h) },
+				NewBus:  func(o client.Options, h mqtt.Handlers) mqtt.Bus { return NewBus(b, o, h) },
 				Publish: b.Publish, Watch: b.Watch, Cut: b.Cut, Hold: b.Hold, Stop: b.Stop, Start: b.Start, Forget: b.Forget,
 			}
 		},

@@ -21,6 +21,7 @@ import (
 	"tillpost/api/simulator"
 	"tillpost/internal/proctest"
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/mqtt/mqtttest"
 )
 
@@ -290,7 +291,7 @@ func (s *shop) heard(messages <-chan mqtt.Message, id, state string, within time
 	for {
 		select {
 		case m := <-messages:
-			var st mqtt.Status
+			var st message.Status
 			if json.Unmarshal(m.Payload, &st) != nil || id != "" && st.RequestID != id {
 				continue
 			}

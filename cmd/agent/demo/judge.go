@@ -6,6 +6,7 @@ import (
 	"tillpost/api/simulator"
 	"tillpost/internal/money"
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // expected is how a request has to end.
@@ -46,7 +47,7 @@ func (v *verdict) fault(format string, args ...any) {
 
 // judge holds what was told of each request against what had to become of it, and all of it against the books and the
 // metrics. It finds a fault for everything that does not agree.
-func judge(script []expected, told map[string]mqtt.Status, books []simulator.Order, counted finished) verdict {
+func judge(script []expected, told map[string]message.Status, books []simulator.Order, counted finished) verdict {
 	v := verdict{metrics: counted}
 	byReference := map[string][]simulator.Order{}
 	for _, o := range books {
@@ -77,7 +78,7 @@ func judge(script []expected, told map[string]mqtt.Status, books []simulator.Ord
 }
 
 // ending judges a request by what was told of it.
-func (v *verdict) ending(e expected, s mqtt.Status) {
+func (v *verdict) ending(e expected, s message.Status) {
 	switch {
 	case s.State == "":
 		v.open++
@@ -112,7 +113,7 @@ func (v *verdict) ending(e expected, s mqtt.Status) {
 }
 
 // order judges a sale by the orders that bear its id: exactly one, which is the one that was told.
-func (v *verdict) order(e expected, s mqtt.Status, orders []simulator.Order) {
+func (v *verdict) order(e expected, s message.Status, orders []simulator.Order) {
 	v.twice += max(len(orders)-1, 0)
 	if len(orders) != 1 {
 		v.fault("Front Payment has %d orders for %s", len(orders), e.id)

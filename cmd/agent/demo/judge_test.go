@@ -12,19 +12,20 @@ import (
 	"tillpost/api/simulator"
 	"tillpost/internal/money"
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // day is a small day that is as it should be: a sale that was paid, and in part paid back, a declined one, and a cancel that
 // came too late.
 type day struct {
 	script  []expected
-	told    map[string]mqtt.Status
+	told    map[string]message.Status
 	books   []simulator.Order
 	counted finished
 }
 
 func goodDay() day {
-	amount := func(ore int64) *mqtt.Amount { return mqtt.NewAmount(ore, "NOK") }
+	amount := func(ore int64) *message.Amount { return message.NewAmount(ore, "NOK") }
 	return day{
 		script: []expected{
 			{id: "s1", kind: mqtt.KindOrder, state: "paid", ore: 10050},
@@ -32,11 +33,11 @@ func goodDay() day {
 			{id: "r1", kind: mqtt.KindRefund, state: "refunded", ore: 5000},
 			{id: "c1", kind: mqtt.KindCancel, state: "rejected", code: "paid"},
 		},
-		told: map[string]mqtt.Status{
+		told: map[string]message.Status{
 			"s1": {State: "paid", Final: true, OrderUUID: "ODR1", Amount: amount(10050)},
 			"s2": {State: "declined", Final: true, OrderUUID: "ODR2", Amount: amount(2000)},
 			"r1": {State: "refunded", Final: true, OrderUUID: "ODR1", Amount: amount(5000)},
-			"c1": {State: "rejected", Final: true, Reason: &mqtt.Reason{Code: "paid"}},
+			"c1": {State: "rejected", Final: true, Reason: &message.Reason{Code: "paid"}},
 		},
 		books: []simulator.Order{
 			{UUID: "ODR1", References: []string{"mark1", "s1"}, Status: simulator.PartiallyRefunded, PaidAt: time.Unix(1, 0),
@@ -52,7 +53,7 @@ func goodDay() day {
 
 func (d day) judge() verdict { return judge(d.script, d.told, d.books, d.counted) }
 
-func (d day) tell(id string, change func(*mqtt.Status)) {
+func (d day) tell(id string, change func(*message.Status)) {
 	s := d.told[id]
 	change(&s)
 	d.told[id] = s
@@ -86,17 +87,17 @@ func TestJudgeFinds(t *testing.T) {
 		"an order of nobody": {func(d *day) {
 			d.books = append(d.books, simulator.Order{UUID: "ODR9", Status: simulator.Sent})
 		}, "ODR9, which nobody placed"},
-		"another order":        {func(d *day) { d.tell("s1", func(s *mqtt.Status) { s.OrderUUID = "ODR2" }) }, "was told to be ODR2"},
-		"paid, but not told":   {func(d *day) { d.tell("s1", func(s *mqtt.Status) { s.State = "cancelled" }) }, "s1 was told cancelled, but is PARTIAL REFUNDED"},
+		"another order":        {func(d *day) { d.tell("s1", func(s *message.Status) { s.OrderUUID = "ODR2" }) }, "was told to be ODR2"},
+		"paid, but not told":   {func(d *day) { d.tell("s1", func(s *message.Status) { s.State = "cancelled" }) }, "s1 was told cancelled, but is PARTIAL REFUNDED"},
 		"told, but not paid":   {func(d *day) { d.books[0].PaidAt = time.Time{} }, "s1 was told paid"},
-		"another end":          {func(d *day) { d.tell("s2", func(s *mqtt.Status) { s.State = "cancelled" }) }, "s2 ended cancelled, not declined"},
-		"another reason":       {func(d *day) { d.tell("c1", func(s *mqtt.Status) { s.Reason.Code = "declined" }) }, "c1 ended rejected for another reason"},
-		"no reason":            {func(d *day) { d.tell("c1", func(s *mqtt.Status) { s.Reason = nil }) }, "c1 ended rejected for another reason"},
-		"no end":               {func(d *day) { d.tell("r1", func(s *mqtt.Status) { s.Final = false }) }, "r1 has not ended"},
+		"another end":          {func(d *day) { d.tell("s2", func(s *message.Status) { s.State = "cancelled" }) }, "s2 ended cancelled, not declined"},
+		"another reason":       {func(d *day) { d.tell("c1", func(s *message.Status) { s.Reason.Code = "declined" }) }, "c1 ended rejected for another reason"},
+		"no reason":            {func(d *day) { d.tell("c1", func(s *message.Status) { s.Reason = nil }) }, "c1 ended rejected for another reason"},
+		"no end":               {func(d *day) { d.tell("r1", func(s *message.Status) { s.Final = false }) }, "r1 has not ended"},
 		"no word":              {func(d *day) { delete(d.told, "c1") }, "nothing was ever told of c1"},
-		"late news":            {func(d *day) { d.tell("s1", func(s *mqtt.Status) { s.Late = true }) }, "s1 was told late"},
-		"another amount told":  {func(d *day) { d.tell("s1", func(s *mqtt.Status) { s.Amount.Value = "100.51" }) }, "s1 moved 100.51, not 100.50"},
-		"no readable amount":   {func(d *day) { d.tell("s1", func(s *mqtt.Status) { s.Amount.Value = "much" }) }, "s1 moved"},
+		"late news":            {func(d *day) { d.tell("s1", func(s *message.Status) { s.Late = true }) }, "s1 was told late"},
+		"another amount told":  {func(d *day) { d.tell("s1", func(s *message.Status) { s.Amount.Value = "100.51" }) }, "s1 moved 100.51, not 100.50"},
+		"no readable amount":   {func(d *day) { d.tell("s1", func(s *message.Status) { s.Amount.Value = "much" }) }, "s1 moved"},
 		"another amount there": {func(d *day) { d.books[0].Amount = decimal.MustParse("100.51") }, "s1 is 100.51 at Front Payment"},
 		"a refund too many": {func(d *day) { d.books[0].Refunds[1].Status = simulator.RefundDone },
 			"of order ODR1 57.00 were paid back, but 50.00 were told"},

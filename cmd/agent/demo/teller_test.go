@@ -9,7 +9,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 func TestTellerKeepsToItsColumns(t *testing.T) {
@@ -110,19 +110,19 @@ func TestFolderHasToBeEmpty(t *testing.T) {
 
 func TestStatusWords(t *testing.T) {
 	t.Parallel()
-	for want, s := range map[string]mqtt.Status{
+	for want, s := range map[string]message.Status{
 		"": {RequestID: "x", State: "sending"},
 		"x is queued: on disk, no power cut can lose it":                {RequestID: "x", State: "queued"},
-		"x waits: the terminal is busy, it is tried again":              {RequestID: "x", State: "queued", Waiting: &mqtt.Waiting{Code: "terminalIsBusy"}},
-		"x waits: rateLimited":                                          {RequestID: "x", State: "queued", Waiting: &mqtt.Waiting{Code: "rateLimited"}},
-		"x is PAID, 42.00 NOK":                                          {RequestID: "x", State: "paid", Final: true, Amount: mqtt.NewAmount(4200, "NOK")},
-		"x is PAID, 42.00 NOK (late: another end had been told before)": {RequestID: "x", State: "paid", Final: true, Late: true, Amount: mqtt.NewAmount(4200, "NOK")},
-		"x is REJECTED: too much":                                       {RequestID: "x", State: "rejected", Final: true, Reason: &mqtt.Reason{Code: "c", Message: "too much"}},
+		"x waits: the terminal is busy, it is tried again":              {RequestID: "x", State: "queued", Waiting: &message.Waiting{Code: "terminalIsBusy"}},
+		"x waits: rateLimited":                                          {RequestID: "x", State: "queued", Waiting: &message.Waiting{Code: "rateLimited"}},
+		"x is PAID, 42.00 NOK":                                          {RequestID: "x", State: "paid", Final: true, Amount: message.NewAmount(4200, "NOK")},
+		"x is PAID, 42.00 NOK (late: another end had been told before)": {RequestID: "x", State: "paid", Final: true, Late: true, Amount: message.NewAmount(4200, "NOK")},
+		"x is REJECTED: too much":                                       {RequestID: "x", State: "rejected", Final: true, Reason: &message.Reason{Code: "c", Message: "too much"}},
 		"x is done":                                                     {RequestID: "x", State: "done", Final: true},
 		"x is something_new":                                            {RequestID: "x", State: "something_new"},
 		"x is being taken off the terminal":                             {RequestID: "x", State: "cancelling"},
-		"x " + waitingWords["needs_staff"]:                              {RequestID: "x", State: "in_doubt", Waiting: &mqtt.Waiting{Code: "needs_staff"}},
-		"x " + stateWords["in_doubt"]:                                   {RequestID: "x", State: "in_doubt", Waiting: &mqtt.Waiting{Code: "checking"}},
+		"x " + waitingWords["needs_staff"]:                              {RequestID: "x", State: "in_doubt", Waiting: &message.Waiting{Code: "needs_staff"}},
+		"x " + stateWords["in_doubt"]:                                   {RequestID: "x", State: "in_doubt", Waiting: &message.Waiting{Code: "checking"}},
 	} {
 		if got, _ := statusWords(s); got != want {
 			t.Errorf("%+v: %q, want %q", s, got, want)

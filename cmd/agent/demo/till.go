@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/client"
+	"tillpost/mqtt/message"
 )
 
 const (
@@ -20,7 +22,7 @@ const (
 // till is a point of sale that does what the guide for tills says, and writes down what it hears. Its methods may be called
 // from any goroutine.
 type till struct {
-	bus    *mqtt.Subscriber
+	bus    *client.Subscriber
 	topics mqtt.Topics
 	tell   *teller
 	ended  chan error
@@ -38,13 +40,13 @@ type till struct {
 
 // heard is what the till knows of a request.
 type heard struct {
-	status mqtt.Status
+	status message.Status
 	times  int // how often a status came
 	told   map[string]bool
 	// seen are the states and waiting codes that came, whether or not they were told.
 	seen map[string]bool
 	// shown is what a display showed of it last. Displays may pass over what lasts for a moment only.
-	shown mqtt.Phase
+	shown message.Phase
 }
 
 // newTill connects to the broker at a loopback address.
@@ -53,7 +55,7 @@ func newTill(ctx context.Context, broker string, tell *teller) (*till, error) {
 		topics: mqtt.Topics{Prefix: "tillpost"}, tell: tell, ended: make(chan error, 1), changed: make(chan struct{}),
 		requests: map[string]*heard{}, problems: map[string]bool{},
 	}
-	bus, err := mqtt.NewSubscriber(mqtt.Options{
+	bus, err := client.NewSubscriber(client.Options{
 		URL: "tcp://" + broker, ClientID: "demo-till", Topics: t.topics,
 		BackoffMin: 100 * time.Millisecond, BackoffMax: 500 * time.Millisecond,
 	}, []string{t.topics.Agent(), t.topics.Status("+", "+"), t.topics.Display("+"), t.topics.Rejects()},
@@ -133,7 +135,7 @@ func take[T any](d mqtt.Delivery, f func(T)) {
 
 // The following are called with mu held.
 
-func (t *till) status(s mqtt.Status) {
+func (t *till) status(s message.Status) {
 	h := t.request(s.RequestID)
 	h.times++
 	if s.Revision < h.status.Revision {
@@ -162,16 +164,16 @@ func (t *till) request(id string) *heard {
 	return h
 }
 
-func (t *till) display(d mqtt.Display) {
+func (t *till) display(d message.Display) {
 	if d.RequestID != "" {
 		t.request(d.RequestID).shown = d.Phase
 	}
-	if t.displays == d.TerminalUUID && (d.Phase == mqtt.PhasePresentCard || d.Phase == mqtt.PhaseApproved || d.Phase == mqtt.PhaseChecking) {
+	if t.displays == d.TerminalUUID && (d.Phase == message.PhasePresentCard || d.Phase == message.PhaseApproved || d.Phase == message.PhaseChecking) {
 		t.tell.say(whoDisplay, displayWords(d), plainly)
 	}
 }
 
-func (t *till) agent(a mqtt.AgentState) {
+func (t *till) agent(a message.AgentState) {
 	now := map[string]bool{}
 	for _, p := range a.Problems {
 		key := p.Code + " " + p.RequestID
@@ -180,13 +182,13 @@ func (t *till) agent(a mqtt.AgentState) {
 			t.tell.say(whoTillpost, "tells everybody: "+p.Message, waits)
 		}
 	}
-	if a.State == mqtt.AgentOnline && len(t.problems) > 0 {
+	if a.State == message.AgentOnline && len(t.problems) > 0 {
 		t.tell.say(whoTillpost, "tells everybody: all is well again", well)
 	}
 	t.problems = now
 }
 
-func (t *till) reject(r mqtt.Reject) {
+func (t *till) reject(r message.Reject) {
 	text := r.RequestID + " was refused"
 	if r.Reason != nil {
 		text += ": " + r.Reason.Message
@@ -224,7 +226,7 @@ func (t *till) until(ctx context.Context, what string, is func() bool) error {
 
 // reach waits until a request has been in a state, or has waited for a reason. One that ended otherwise is an error.
 func (t *till) reach(ctx context.Context, id, stateOrWaiting string) error {
-	var now mqtt.Status
+	var now message.Status
 	err := t.until(ctx, id+" "+stateOrWaiting, func() bool {
 		h := t.request(id)
 		now = h.status
@@ -249,14 +251,14 @@ func (t *till) end(ctx context.Context, id string) error {
 
 // thank waits until a customer who has paid is told so on the display.
 func (t *till) thank(ctx context.Context, id string) error {
-	return t.until(ctx, "the display's thanks for "+id, func() bool { return t.request(id).shown == mqtt.PhaseApproved })
+	return t.until(ctx, "the display's thanks for "+id, func() bool { return t.request(id).shown == message.PhaseApproved })
 }
 
 // statuses are the last ones heard, by request.
-func (t *till) statuses() map[string]mqtt.Status {
+func (t *till) statuses() map[string]message.Status {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	all := map[string]mqtt.Status{}
+	all := map[string]message.Status{}
 	for id, h := range t.requests {
 		all[id] = h.status
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 )
 
 // waitingWords say in plain words what a request waits for, by the code of its status.
@@ -28,7 +29,7 @@ var stateWords = map[string]string{
 }
 
 // statusWords says how a request stands, in a sentence; "" where a reader need not know.
-func statusWords(s mqtt.Status) (words string, how tone) {
+func statusWords(s message.Status) (words string, how tone) {
 	switch {
 	case s.State == "sending":
 		return "", plainly // it lasts for a moment, and is no answer yet
@@ -51,7 +52,7 @@ func statusWords(s mqtt.Status) (words string, how tone) {
 	return s.RequestID + " " + text, how
 }
 
-func finalWords(s mqtt.Status) (words string, how tone) {
+func finalWords(s message.Status) (words string, how tone) {
 	how = badly
 	if s.State == "paid" || s.State == "refunded" || s.State == "submitted" {
 		how = well
@@ -70,7 +71,7 @@ func finalWords(s mqtt.Status) (words string, how tone) {
 }
 
 // displayWords is what the customer reads at a terminal.
-func displayWords(d mqtt.Display) string {
+func displayWords(d message.Display) string {
 	text := fmt.Sprintf("at %s: “%s”", d.Name, d.Text.English)
 	if d.Amount != nil {
 		text += " " + d.Amount.Value + " " + d.Amount.Currency

@@ -1,0 +1,360 @@
+package broker
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+	"golang.org/x/time/rate"
+
+	"tillpost/mqtt"
+)
+
+// Options say how the embedded broker listens and whom it serves. Listen
+// and Topics are required.
+type Options struct {
+	// Listen is host:port; port 0 takes a free one, see [Broker.Addr].
+	Listen string
+	// WebSocketListen is the same for MQTT over WebSockets, at the path /mqtt;
+	// "" is off. All else that is said here holds for both.
+	WebSocketListen string
+	// WebSocketOrigins are the pages that may connect over WebSockets, as
+	// browsers name them in Origin: scheme, host, and port where it is not the
+	// scheme's own. A client that names no origin is no page.
+	WebSocketOrigins []string
+	Topics           mqtt.Topics
+	// CertFile and KeyFile are PEM files, both set or both empty. With them
+	// the broker speaks TLS only.
+	CertFile, KeyFile string
+	// UsersFile says who may do what; see [ParseUsers] for its form. Without
+	// it everybody who reaches Listen may do everything that a client may.
+	UsersFile string
+	// ReadSecret reads UsersFile and KeyFile; it is where their permissions
+	// are checked. Required with either of them.
+	ReadSecret func(path string) (string, error)
+	// Statuses is where the retained statuses are read for who subscribes; nil
+	// keeps them in memory.
+	Statuses Statuses
+	// Log hears what happens to single clients, at most once a second; nil
+	// discards it.
+	Log *slog.Logger
+
+	// CloseGrace is how long an ordered end waits for requests that are being
+	// written. Default 2 s.
+	CloseGrace time.Duration
+	// ReloadEvery is how often the files are looked at. Default 5 s.
+	ReloadEvery time.Duration
+	// MaxConnections bounds the connections, also those not logged in yet.
+	// Default 2500.
+	MaxConnections int
+}
+
+func (o *Options) setDefaults() {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.CloseGrace == 0 {
+		o.CloseGrace = 2 * time.Second
+	}
+	if o.ReloadEvery == 0 {
+		o.ReloadEvery = 5 * time.Second
+	}
+	if o.MaxConnections == 0 {
+		o.MaxConnections = 2500
+	}
+}
+
+// Broker is the Bus that is a broker itself: tills connect to it.
+//
+// A request is handed to Handlers.Deliver while its till waits: the till hears
+// its acknowledgement once the delivery is acknowledged, and a delivery that
+// fails closes that till's connection without one. Requests of one till come
+// one after the other, those of several tills wait side by side. They are not
+// passed on to other clients.
+//
+// mochi decodes and encodes, and knows who subscribed to what. All else is done
+// here: its own delivery blocks the publisher behind a client that does not
+// read, drops what a client is too slow for, and confuses the packet ids of the
+// two directions.
+type Broker struct {
+	options  Options
+	handlers mqtt.Handlers
+	server   *mochi.Server
+	files    files
+	log      *slog.Logger
+	// seldom bounds what misbehaving clients have logged.
+	seldom rate.Sometimes
+
+	up       atomic.Bool
+	stopping chan struct{}
+	taking   deliveries
+	// acks has room for one sign that a client has acknowledged something.
+	acks chan struct{}
+	// delivering makes calls of Deliver one at a time.
+	delivering sync.Mutex
+
+	// telling orders what is published: a message is kept and handed to its
+	// readers before the next one is, and so are kept ones to a new reader.
+	telling  sync.Mutex
+	retained retained
+	// replaying is taken before telling for each piece of what is kept that
+	// goes to a new reader.
+	replaying sync.Mutex
+
+	serving sync.WaitGroup
+	backlog backlog
+	// subscriptions counts those of all clients.
+	subscriptions atomic.Int64
+
+	mu         sync.Mutex
+	listener   net.Listener
+	webSockets net.Listener // nil without
+	peers      map[*peer]struct{}
+	byID       map[string]*peer
+}
+
+var _ mqtt.Bus = (*Broker)(nil)
+
+// New returns a broker that does nothing until Listen or Run. It returns
+// an error if the options can't work or a file that they name can't be used.
+func New(options Options, handlers mqtt.Handlers) (*Broker, error) {
+	if err := mqtt.ValidatePrefix(options.Topics.Prefix); err != nil {
+		return nil, err
+	}
+	switch {
+	case handlers.Deliver == nil, handlers.Up == nil, handlers.Down == nil:
+		return nil, errors.New("a handler is missing")
+	case (options.CertFile == "") != (options.KeyFile == ""):
+		return nil, errors.New("the broker's certificate and its key are needed together")
+	case options.ReadSecret == nil && (options.UsersFile != "" || options.KeyFile != ""):
+		return nil, errors.New("there is nothing to read the broker's secret files with")
+	}
+	options.setDefaults()
+	b := &Broker{
+		options:  options,
+		handlers: handlers,
+		log:      options.Log,
+		seldom:   rate.Sometimes{First: 20, Interval: time.Second},
+		stopping: make(chan struct{}),
+		acks:     make(chan struct{}, 1),
+		retained: retained{folders: map[string]map[string][]byte{}},
+		peers:    map[*peer]struct{}{},
+		byID:     map[string]*peer{},
+	}
+	b.taking.idle = make(chan struct{}, 1)
+	b.files.options = &b.options
+	if _, err := b.files.load(); err != nil {
+		return nil, err
+	}
+	b.server = newServer()
+	return b, nil
+}
+
+// Listen opens the addresses, so that a failure to do so is known before Run.
+// Who does not call Run afterwards, calls Close.
+func (b *Broker) Listen() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.listener != nil {
+		return nil
+	}
+	ln, err := listen(b.options.Listen)
+	if err != nil {
+		return fmt.Errorf("open the address for tills: %w; stop what has it, or choose another with mqtt.embedded.listen; if it is a broker of yours, name it as mqtt.url", err)
+	}
+	if b.options.WebSocketListen != "" {
+		if b.webSockets, err = listen(b.options.WebSocketListen); err != nil {
+			_ = ln.Close() // nobody has connected yet
+			return fmt.Errorf("open the address for tills in a browser: %w; stop what has it, or choose another with mqtt.embedded.websocket_listen", err)
+		}
+	}
+	b.listener = ln
+	return nil
+}
+
+// listen has a peer that vanished noticed within a minute, also where its MQTT
+// keepalive is off.
+func listen(address string) (net.Listener, error) {
+	config := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
+	return config.Listen(context.Background(), "tcp", address)
+}
+
+// Addr is the address as listened on, host:port, after Listen.
+func (b *Broker) Addr() string { return b.addr(&b.listener) }
+
+// WebSocketAddr is the same of the address for WebSockets, "" without one.
+func (b *Broker) WebSocketAddr() string { return b.addr(&b.webSockets) }
+
+func (b *Broker) addr(ln *net.Listener) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if *ln == nil {
+		return ""
+	}
+	return (*ln).Addr().String()
+}
+
+// Close gives the addresses back, for a caller that does not Run.
+func (b *Broker) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var errs []error
+	for _, ln := range []net.Listener{b.listener, b.webSockets} {
+		if ln != nil {
+			errs = append(errs, ln.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Connected implements Bus: it reports whether tills can connect.
+func (b *Broker) Connected() bool { return b.up.Load() }
+
+// Run implements Bus. Up comes once, before the first till is let in. It
+// returns an error if the address can't be opened; after that it only ends
+// with ctx.
+func (b *Broker) Run(ctx context.Context) error {
+	if err := b.Listen(); err != nil {
+		b.handlers.Down(err)
+		b.handlers.Down(nil)
+		return err
+	}
+	b.up.Store(true)
+	b.handlers.Up()
+	var running sync.WaitGroup
+	running.Go(func() { b.accept(b.listener, func(conn net.Conn) net.Conn { return conn }) })
+	if b.webSockets != nil {
+		running.Go(func() { b.accept(b.webSockets, b.overWebSocket) })
+	}
+	running.Go(func() { b.watchFiles(ctx) })
+	<-ctx.Done()
+	_ = b.Close() // what it could say is that it was closed before
+	b.taking.stop(b.options.CloseGrace)
+	b.lastWordsRead(min(b.options.CloseGrace, lastWords))
+	b.up.Store(false)
+	close(b.stopping)
+	running.Wait()
+	b.disconnectAll()
+	b.serving.Wait()
+	b.handlers.Down(nil)
+	return nil
+}
+
+// accept lets tills in until the listener is closed. over is how they speak MQTT.
+func (b *Broker) accept(ln net.Listener, over func(net.Conn) net.Conn) {
+	for {
+		conn, err := ln.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			// Most likely too many open files: some will be closed.
+			b.seldom.Do(func() { b.log.Error("a till's connection could not be accepted", "err", err) })
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-b.stopping:
+			}
+			continue
+		}
+		if certificate := b.files.certificate.Load(); certificate != nil {
+			conn = tls.Server(conn, b.files.tlsConfig())
+		}
+		if p := b.admit(over(conn)); p != nil {
+			b.serving.Go(func() { b.serve(p) })
+		}
+	}
+}
+
+// admit makes a peer of a connection, or closes it if there are too many.
+func (b *Broker) admit(conn net.Conn) *peer {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.peers) >= b.options.MaxConnections {
+		b.seldom.Do(func() {
+			b.log.Warn("a till was turned away: there are too many connections", "most", b.options.MaxConnections, "remote", conn.RemoteAddr().String())
+		})
+		_ = conn.Close() // nothing was said on it
+		return nil
+	}
+	p := newPeer(conn, &b.backlog)
+	b.peers[p] = struct{}{}
+	return p
+}
+
+// Publish implements Bus. The message is with its readers' connections when
+// Publish returns; one that does not take them in time is closed.
+func (b *Broker) Publish(m mqtt.Message) mqtt.Token {
+	t, decide := mqtt.NewToken()
+	if !b.up.Load() {
+		decide(mqtt.ErrNotConnected)
+		return t
+	}
+	b.tell(m, "", 1)
+	decide(nil)
+	return t
+}
+
+// errStopping is why a request is not taken while the broker ends.
+var errStopping = errors.New("tillpost is stopping")
+
+// deliveries counts the requests that are being written.
+type deliveries struct {
+	mu      sync.Mutex
+	n       int
+	stopped bool
+	idle    chan struct{}
+}
+
+// begin is false if no more are taken.
+func (d *deliveries) begin() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stopped {
+		return false
+	}
+	d.n++
+	return true
+}
+
+func (d *deliveries) end() {
+	d.mu.Lock()
+	d.n--
+	d.mu.Unlock()
+	notify(d.idle)
+}
+
+// stop lets no more begin, and waits for those under way, but not longer than
+// grace.
+func (d *deliveries) stop(grace time.Duration) {
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	for {
+		d.mu.Lock()
+		d.stopped = true
+		n := d.n
+		d.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		select {
+		case <-d.idle:
+		case <-timer.C:
+			return
+		}
+	}
+}
+
+// notify leaves a sign in a channel that has room for one.
+func notify(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,146 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+)
+
+// errTurnedAway is why a CONNECT was the last packet of its connection.
+var errTurnedAway = errors.New("the client was turned away")
+
+// welcome reads the CONNECT and answers it. Without an error the client is
+// logged in, and found by its id.
+func (b *Broker) welcome(p *peer, cl *mochi.Client) error {
+	var header packets.FixedHeader
+	if err := cl.ReadFixedHeader(&header); err != nil {
+		return err
+	}
+	pk, err := cl.ReadPacket(&header) // a CONNECT: the peer lets nothing else through first
+	if err != nil {
+		return err
+	}
+	emptyWill := allowEmpty(&pk)
+	if err := b.vet(p, cl, &pk); err != nil {
+		return err
+	}
+	cl.ParseConnect("tills", pk)
+	keep(cl, emptyWill)
+	if pk.ProtocolVersion == 5 {
+		if code := pk.ConnectValidate(); code != packets.CodeSuccess {
+			return b.refuse(cl, code)
+		}
+		if pk.Properties.AuthenticationMethod != "" {
+			return b.refuse(cl, packets.ErrBadAuthenticationMethod)
+		}
+	}
+	if topic := pk.Connect.WillTopic; pk.Connect.WillFlag && !b.mayBequeath(topic) {
+		b.rarely(p).Warn("a client was refused: its last will is on a topic that it may not write", "topic", topic)
+		return b.refuse(cl, packets.ErrNotAuthorized)
+	}
+	if !b.login(p, cl.ID, string(pk.Connect.Username), pk.Connect.Password) {
+		return b.refuse(cl, packets.ErrBadUsernameOrPassword)
+	}
+	if err := b.takeOver(p, cl); err != nil {
+		return err
+	}
+	// What it leaves out, as wildcards and QoS 2, there is too.
+	return b.server.SendConnack(cl, packets.CodeSuccess, false, &packets.Properties{SharedSubAvailableFlag: true, MaximumPacketSize: maxPacket})
+}
+
+// allowEmpty makes legal to mochi what is so to MQTT: an empty password, and an
+// empty last will, of which it tells.
+func allowEmpty(pk *packets.Packet) (emptyWill bool) {
+	c := &pk.Connect
+	if len(c.Password) == 0 && (c.UsernameFlag || pk.ProtocolVersion == 5) {
+		c.PasswordFlag = false
+	}
+	emptyWill = c.WillFlag && len(c.WillPayload) == 0
+	if emptyWill {
+		c.WillPayload = []byte{0}
+	}
+	return emptyWill
+}
+
+// keep copies what is needed of a CONNECT for as long as the connection lasts:
+// as decoded it is pieces of the packet, with the password in it.
+func keep(cl *mochi.Client, emptyWill bool) {
+	cl.ID = strings.Clone(cl.ID)
+	cl.Properties.Username, cl.Properties.Props.User = nil, nil
+	will := &cl.Properties.Will
+	will.TopicName, will.User, will.Payload = strings.Clone(will.TopicName), nil, slices.Clone(will.Payload)
+	if emptyWill {
+		will.Payload = nil
+	}
+}
+
+// vet looks for what 3.1.1 has answers of its own for, or wants closed without a
+// word.
+func (b *Broker) vet(p *peer, cl *mochi.Client, pk *packets.Packet) error {
+	c, version := &pk.Connect, pk.ProtocolVersion
+	switch name := string(c.ProtocolName); {
+	case name != "MQTT" && name != "MQIsdp":
+		return fmt.Errorf("%w: it speaks no MQTT", errTurnedAway)
+	case name == "MQIsdp" || version != 4 && version != 5:
+		return b.turnAway(p, cl, packets.Err3UnsupportedProtocolVersion, "it speaks another version of MQTT")
+	case version == 4 && (pk.ConnectValidate() != packets.CodeSuccess || c.PasswordFlag && !c.UsernameFlag || c.WillQos > 0 && !c.WillFlag):
+		b.rarely(p).Warn("a client was cut off: its CONNECT breaks a rule of MQTT 3.1.1")
+		return fmt.Errorf("%w: its CONNECT breaks a rule", errTurnedAway)
+	case version == 4 && c.ClientIdentifier == "" && !c.Clean:
+		return b.turnAway(p, cl, packets.Err3ClientIdentifierNotValid, "it has no client id and wants its session kept")
+	}
+	return nil
+}
+
+// turnAway answers a CONNECT with a code of 3.1.1.
+func (b *Broker) turnAway(p *peer, cl *mochi.Client, why packets.Code, reason string) error {
+	b.rarely(p).Warn("a client was refused", "reason", reason)
+	_ = cl.WritePacket(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Connack}, ReasonCode: why.Code}) // it ends either way
+	return fmt.Errorf("%w: %s", errTurnedAway, reason)
+}
+
+// refuse answers a CONNECT. Version 3.1.1 knows one code for what may not be.
+func (b *Broker) refuse(cl *mochi.Client, why packets.Code) error {
+	if cl.Properties.ProtocolVersion < 5 {
+		why = packets.ErrBadUsernameOrPassword
+	}
+	_ = b.server.SendConnack(cl, why, false, nil) // the connection ends either way
+	return fmt.Errorf("%w: %s", errTurnedAway, why.Reason)
+}
+
+// mayBequeath reports whether a last will may be on a topic.
+func (b *Broker) mayBequeath(topic string) bool {
+	return !b.files.restricted() && b.foreign(topic) && !strings.ContainsAny(topic, "+#") && len(topic) <= maxTopic
+}
+
+// takeOver has the client found by its id. One that connects again ends its
+// former connection, and waits for that to be over.
+func (b *Broker) takeOver(p *peer, cl *mochi.Client) error {
+	giveUp := time.NewTimer(greetingTimeout)
+	defer giveUp.Stop()
+	for {
+		b.mu.Lock()
+		old := b.byID[cl.ID]
+		if old == nil {
+			p.client, b.byID[cl.ID] = cl, p
+		}
+		b.mu.Unlock()
+		if old == nil {
+			return nil
+		}
+		b.disconnect(old, packets.ErrSessionTakenOver)
+		select {
+		case <-old.ended:
+			continue
+		case <-giveUp.C:
+		case <-b.stopping:
+		}
+		_ = b.server.SendConnack(cl, packets.ErrServerUnavailable, false, nil) // the connection ends either way
+		return fmt.Errorf("%w: another connection under its id does not end", errTurnedAway)
+	}
+}

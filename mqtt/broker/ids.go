@@ -1,0 +1,97 @@
+package broker
+
+import (
+	"slices"
+	"sync"
+)
+
+// packetIDs is a set of packet ids, the zero value an empty one. It takes a few
+// bytes while it holds few, and 8 KiB at most.
+type packetIDs struct {
+	n    int
+	few  []uint16
+	many *[1 << 16 / 64]uint64
+}
+
+// fewIDs is how many ids are kept as a list.
+const fewIDs = 64
+
+func (s *packetIDs) has(id uint16) bool {
+	if s.many != nil {
+		return s.many[id/64]&(1<<(id%64)) != 0
+	}
+	return slices.Contains(s.few, id)
+}
+
+func (s *packetIDs) add(id uint16) {
+	if s.has(id) {
+		return
+	}
+	s.n++
+	if s.many == nil && len(s.few) < fewIDs {
+		s.few = append(s.few, id)
+		return
+	}
+	if s.many == nil {
+		s.many = new([1 << 16 / 64]uint64)
+		for _, old := range s.few {
+			s.many[old/64] |= 1 << (old % 64)
+		}
+		s.few = nil
+	}
+	s.many[id/64] |= 1 << (id % 64)
+}
+
+// remove reports whether the id was there.
+func (s *packetIDs) remove(id uint16) bool {
+	if !s.has(id) {
+		return false
+	}
+	s.n--
+	if s.many == nil {
+		s.few = slices.DeleteFunc(s.few, func(one uint16) bool { return one == id })
+		return true
+	}
+	if s.many[id/64] &^= 1 << (id % 64); s.n == 0 {
+		s.many = nil
+	}
+	return true
+}
+
+// toldIDs are the ids of the messages that a client was sent with QoS 1 and has
+// not acknowledged. They have nothing to do with the ids that the client gives
+// to what it publishes.
+type toldIDs struct {
+	mu   sync.Mutex
+	ids  packetIDs
+	last uint16
+}
+
+// next is an id that is not in use; it is false if most of them are.
+func (t *toldIDs) next(most int) (uint16, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ids.n >= most {
+		return 0, false
+	}
+	for {
+		t.last = max(t.last+1, 1)
+		if !t.ids.has(t.last) {
+			t.ids.add(t.last)
+			return t.last, true
+		}
+	}
+}
+
+// done reports whether the id was in use; it no longer is.
+func (t *toldIDs) done(id uint16) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ids.remove(id)
+}
+
+func (t *toldIDs) any() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ids.n > 0
+}

@@ -1,0 +1,204 @@
+package broker
+
+import (
+	"log/slog"
+	"strings"
+
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"tillpost/mqtt"
+	"tillpost/mqtt/message"
+)
+
+const (
+	// maxForeign bounds what is passed on between clients: a reader would be
+	// cut off by few large ones.
+	maxForeign = 4 * message.MaxPayload
+	// maxUnfinished is how many QoS 2 messages an MQTT 5 client may leave
+	// without their last step, as its CONNACK says. 3.1.1 has no such bound: its
+	// clients may use all ids that there are.
+	maxUnfinished = 128
+	// maxReason bounds the text of an acknowledgement that refuses, in bytes.
+	maxReason = 1024
+)
+
+// errNotWritten is what MQTT 5 clients hear when a request could not be taken.
+var errNotWritten = packets.Code{
+	Code:   packets.ErrImplementationSpecificError.Code,
+	Reason: "the request could not be written to disk; publish it again",
+}
+
+// published takes what a client publishes, and acknowledges it. The error ends
+// the connection.
+func (b *Broker) published(p *peer, pk packets.Packet) error {
+	if code := pk.PublishValidate(0); code != packets.CodeSuccess {
+		return code
+	}
+	if again, err := b.again(p, pk); again {
+		return err
+	}
+	if !b.mayWrite(p.account.Load(), pk.TopicName) {
+		return b.denied(p, pk)
+	}
+	if b.foreign(pk.TopicName) {
+		if len(pk.Payload) <= maxForeign {
+			b.tell(mqtt.Message{Topic: pk.TopicName, Payload: pk.Payload}, p.client.ID, pk.FixedHeader.Qos)
+		}
+		p.acknowledge(pk, nil)
+		return nil
+	}
+	if pk.FixedHeader.Retain && len(pk.Payload) == 0 {
+		// What clears a retained request elsewhere is no request.
+		p.acknowledge(pk, nil)
+		return nil
+	}
+	defer b.taken(p)
+	refusal, err := b.take(p, pk)
+	if err != nil {
+		return errNotWritten
+	}
+	if refusal == nil && pk.FixedHeader.Retain {
+		refusal = &mqtt.Refusal{Code: string(message.CodeRetainedRequest), Message: "a request must not be published with the retain flag"}
+	}
+	p.acknowledge(pk, refusal)
+	return nil
+}
+
+// again answers a message whose id is that of a QoS 2 message under way: it is
+// that one once more, or a client that loses count. It also holds an MQTT 5
+// client to the Receive Maximum. It reports whether the message is done with.
+func (b *Broker) again(p *peer, pk packets.Packet) (done bool, err error) {
+	qos, version5 := pk.FixedHeader.Qos, p.client.Properties.ProtocolVersion == 5
+	switch {
+	case qos == 0:
+		return false, nil
+	case !p.received.has(pk.PacketID):
+		if qos < 2 || !version5 || p.received.n < maxUnfinished {
+			return false, nil
+		}
+		b.rarely(p).Warn("a client was cut off: it has more QoS 2 messages under way than it was told that it may", "most", maxUnfinished)
+		return true, packets.ErrReceiveMaximum
+	case qos == 2 && pk.FixedHeader.Dup:
+		p.answer(packets.Pubrec, pk.PacketID, packets.CodeSuccess)
+		return true, nil
+	case version5:
+		p.answer(ackOf(pk), pk.PacketID, packets.ErrPacketIdentifierInUse)
+		return true, nil
+	}
+	// 3.1.1 has no way to say no, and an acknowledgement would be a lie.
+	b.rarely(p).Warn("a client was cut off: it gave a message the packet id of another one that is under way", "id", pk.PacketID)
+	return true, packets.ErrPacketIdentifierInUse
+}
+
+// denied answers a message on a topic that the client may not write. 3.1.1 has
+// no answer but the end of the connection.
+func (b *Broker) denied(p *peer, pk packets.Packet) error {
+	b.rarely(p).Warn("a client may not publish this", "user", p.account.Load().userName(), "topic", pk.TopicName)
+	if p.client.Properties.ProtocolVersion < 5 {
+		return packets.ErrNotAuthorized
+	}
+	if pk.FixedHeader.Qos > 0 {
+		p.answer(ackOf(pk), pk.PacketID, packets.ErrNotAuthorized)
+	}
+	return nil
+}
+
+// rarely is a log for what a client did, which takes one line a second.
+func (b *Broker) rarely(p *peer) *slog.Logger {
+	log := slog.New(slog.DiscardHandler)
+	b.seldom.Do(func() { log = b.log.With("remote", p.RemoteAddr().String()) })
+	return log
+}
+
+// ackOf is the packet that answers a PUBLISH first.
+func ackOf(pk packets.Packet) byte {
+	if pk.FixedHeader.Qos == 2 {
+		return packets.Pubrec
+	}
+	return packets.Puback
+}
+
+// acknowledge answers a PUBLISH that was taken, or refused at the door: MQTT 5
+// has words for that. A QoS 2 message is under way from then on.
+func (p *peer) acknowledge(pk packets.Packet, refusal *mqtt.Refusal) {
+	if pk.FixedHeader.Qos == 0 {
+		return
+	}
+	ack := packets.Packet{FixedHeader: packets.FixedHeader{Type: ackOf(pk)}, PacketID: pk.PacketID}
+	if refusal != nil && p.client.Properties.ProtocolVersion == 5 {
+		ack.ReasonCode = packets.ErrImplementationSpecificError.Code
+		ack.Properties.ReasonString = cutText(refusal.String(), maxReason)
+		ack.Properties.User = []packets.UserProperty{{Key: "code", Val: refusal.Code}}
+	} else if pk.FixedHeader.Qos == 2 {
+		p.received.add(pk.PacketID)
+	}
+	_ = p.client.WritePacket(ack) // a connection that has ended is noticed at its next read
+}
+
+// cutText is a text of at most n bytes.
+func cutText(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "")
+}
+
+// answer writes one of the packets that acknowledge.
+func (p *peer) answer(kind byte, id uint16, why packets.Code) {
+	pk := packets.Packet{FixedHeader: packets.FixedHeader{Type: kind}, PacketID: id, ReasonCode: why.Code}
+	if kind == packets.Pubrel {
+		pk.FixedHeader.Qos = 1
+	}
+	if why.Code >= packets.ErrUnspecifiedError.Code {
+		pk.Properties.ReasonString = why.Reason
+	}
+	_ = p.client.WritePacket(pk) // a connection that has ended is noticed at its next read
+}
+
+// released takes the last step of a QoS 2 message.
+func (p *peer) released(id uint16) {
+	why := packets.CodeSuccess
+	if !p.received.remove(id) {
+		why = packets.ErrPacketIdentifierNotFound
+	}
+	p.answer(packets.Pubcomp, id, why)
+}
+
+// take hands a request to the agent and waits until it is settled, which may be
+// by a refusal. It is under way until taken, when its acknowledgement is out.
+func (b *Broker) take(p *peer, pk packets.Packet) (*mqtt.Refusal, error) {
+	if !b.taking.begin() {
+		return nil, errStopping
+	}
+	p.taking = true
+	settled, refused := make(chan error, 1), make(chan mqtt.Refusal, 1)
+	m := mqtt.Message{Topic: pk.TopicName, Payload: pk.Payload, Retained: pk.FixedHeader.Retain}
+	d := mqtt.NewDelivery(m, pk.FixedHeader.Dup, func(err error) { settled <- err }).OnRefuse(func(why mqtt.Refusal) {
+		select {
+		case refused <- why:
+		default: // it was refused before
+		}
+	})
+	b.delivering.Lock()
+	b.handlers.Deliver(d)
+	b.delivering.Unlock()
+	select {
+	case err := <-settled:
+		select {
+		case why := <-refused:
+			return &why, err
+		default:
+			return nil, err
+		}
+	case <-b.stopping:
+		return nil, errStopping
+	}
+}
+
+// taken ends what take began, if anything.
+func (b *Broker) taken(p *peer) {
+	if p.taking {
+		p.taking = false
+		b.taking.end()
+	}
+}

@@ -1,0 +1,314 @@
+package broker
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"tillpost/mqtt"
+)
+
+// maxTopic bounds topics and filters, in bytes. Ours are shorter; the
+// time that mochi takes for one grows with the square of its levels.
+const maxTopic = 1024
+
+// replayBatch is how many kept messages go to a new reader before whoever
+// publishes gets its turn.
+const replayBatch = 64
+
+// Statuses is where a broker reads the retained statuses: there may be as many
+// as the outbox has records, and they are on disk already. All else that is
+// retained is little, and kept in memory.
+//
+// Its methods may be called from several goroutines at once.
+type Statuses interface {
+	// Terminals lists the terminals with retained statuses.
+	Terminals() []string
+	// Replay hands over what is retained of a terminal's requests, or of one
+	// if requestID is not "", until hand returns false. Each is what was
+	// published last on its topic. It may take as long as the reader is slow.
+	Replay(terminal, requestID string, hand Hand)
+}
+
+// Hand calls piece while nothing is published, so that piece can tell what
+// stands and what does not; it must not block for long. Hand itself waits until
+// the reader has room. It returns false if the reader is gone, and piece was
+// not called then.
+type Hand func(piece func(tell func(mqtt.Message))) bool
+
+// retained is what the broker keeps of the agent's messages: the last one of
+// each topic. It takes a quarter of the memory that mochi's own takes, and can
+// be read in pieces. Its methods are for one goroutine at a time.
+type retained struct {
+	// folders holds messages by topic, by all of the topic but its last level.
+	folders map[string]map[string][]byte
+}
+
+func folderOf(topic string) string { return topic[:strings.LastIndexByte(topic, '/')+1] }
+
+// set keeps a message; an empty one clears its topic.
+func (r *retained) set(topic string, payload []byte) {
+	folder := folderOf(topic)
+	messages := r.folders[folder]
+	if len(payload) == 0 {
+		delete(messages, topic)
+		if len(messages) == 0 {
+			delete(r.folders, folder)
+		}
+		return
+	}
+	if messages == nil {
+		messages = map[string][]byte{}
+		r.folders[strings.Clone(folder)] = messages
+	}
+	messages[topic] = payload
+}
+
+func (r *retained) get(topic string) ([]byte, bool) {
+	payload, ok := r.folders[folderOf(topic)][topic]
+	return payload, ok
+}
+
+// foldersOf lists the folders that hold what a filter may match, in no order.
+func (r *retained) foldersOf(filter string) []string {
+	var found []string
+	for folder := range r.folders {
+		if filtersMeet(filter, folder+"+") {
+			found = append(found, folder)
+		}
+	}
+	return found
+}
+
+// topics lists the topics of a folder that a filter matches, in no order.
+func (r *retained) topics(folder, filter string) []string {
+	if !strings.ContainsAny(filter, "+#") {
+		if _, ok := r.get(filter); ok && folderOf(filter) == folder {
+			return []string{filter}
+		}
+		return nil
+	}
+	var found []string
+	for topic := range r.folders[folder] {
+		if filterMatches(filter, topic) {
+			found = append(found, topic)
+		}
+	}
+	return found
+}
+
+// tell keeps a retained message and hands it to all who read its topic. origin
+// is the client id of the sender, "" for the agent, qos what it was sent with.
+func (b *Broker) tell(m mqtt.Message, origin string, qos byte) {
+	b.telling.Lock()
+	defer b.telling.Unlock()
+	if m.Retained && b.keeps(m.Topic) {
+		b.retained.set(m.Topic, m.Payload)
+	}
+	for id, sub := range b.server.Topics.Subscribers(m.Topic).Subscriptions {
+		if sub.NoLocal && id == origin {
+			continue
+		}
+		if p := b.peer(id); p != nil {
+			// A message that comes because the subscription stands is not
+			// retained but new, unless the client asked to be told.
+			sub.Qos = min(sub.Qos, qos)
+			p.tell(m, sub, m.Retained && sub.RetainAsPublished)
+		}
+	}
+}
+
+// keeps reports whether a retained message is kept in memory.
+func (b *Broker) keeps(topic string) bool {
+	return b.options.Statuses == nil || !b.options.Topics.IsStatus(topic)
+}
+
+func (b *Broker) peer(id string) *peer {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.byID[id]
+}
+
+// replay hands what is retained to a new reader, as fast as that reads.
+func (b *Broker) replay(p *peer, sub packets.Subscription) {
+	b.replayKept(p, sub)
+	b.replayStatuses(p, sub)
+}
+
+// replayKept hands over what is in memory. It goes folder by folder: a list of
+// all topics, held for each reader that is slow, would be most of what the
+// broker takes.
+func (b *Broker) replayKept(p *peer, sub packets.Subscription) {
+	var folders, topics []string
+	b.inReplay(func() { folders = b.retained.foldersOf(sub.Filter) })
+	for _, folder := range folders {
+		b.inReplay(func() { topics = b.retained.topics(folder, sub.Filter) })
+		for batch := range slices.Chunk(topics, replayBatch) {
+			if !p.waitForRoom() {
+				return
+			}
+			b.inReplay(func() {
+				for _, topic := range batch {
+					if payload, ok := b.retained.get(topic); ok {
+						p.tell(mqtt.Message{Topic: topic, Payload: payload}, sub, true)
+					}
+				}
+			})
+		}
+	}
+}
+
+// inReplay does a piece of a replay. Whoever publishes waits behind one of them
+// at most, however many readers are new at once.
+func (b *Broker) inReplay(piece func()) {
+	b.replaying.Lock()
+	defer b.replaying.Unlock()
+	b.telling.Lock()
+	defer b.telling.Unlock()
+	piece()
+}
+
+// tell writes one message to the client if it may read it. The caller holds
+// Broker.telling.
+func (p *peer) tell(m mqtt.Message, sub packets.Subscription, retained bool) {
+	if !p.mayRead(m.Topic) {
+		return
+	}
+	pk := packets.Packet{
+		FixedHeader: packets.FixedHeader{Type: packets.Publish, Retain: retained},
+		TopicName:   m.Topic,
+		Payload:     m.Payload,
+	}
+	if sub.Identifier > 0 {
+		pk.Properties.SubscriptionIdentifier = []int{sub.Identifier}
+	}
+	for filter, id := range sub.Identifiers {
+		if filter != sub.Filter && id > 0 {
+			pk.Properties.SubscriptionIdentifier = append(pk.Properties.SubscriptionIdentifier, id)
+		}
+	}
+	// No session outlives its connection, so nothing would ever be sent again:
+	// beyond what a client wants to acknowledge, QoS 0 does as well.
+	if sub.Qos > 0 {
+		if id, ok := p.told.next(p.mostUnacked()); ok {
+			pk.FixedHeader.Qos, pk.PacketID = 1, id
+		}
+	}
+	if err := p.client.WritePacket(pk); err != nil && pk.FixedHeader.Qos > 0 {
+		p.told.done(pk.PacketID) // too large for the client, or its connection has ended
+	}
+}
+
+func (p *peer) mostUnacked() int {
+	if m := p.client.Properties.Props.ReceiveMaximum; m > 0 {
+		return min(int(m), maxUnacked)
+	}
+	return maxUnacked
+}
+
+// lastWordsRead waits until the clients have acknowledged what they were told,
+// but not longer than grace: some forget what they have received but not looked
+// at when their connection ends.
+func (b *Broker) lastWordsRead(grace time.Duration) {
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	unread := func(p *peer) bool { return p.told.any() && !p.gone() }
+	for slices.ContainsFunc(b.everybody(), unread) {
+		select {
+		case <-b.acks:
+		case <-timer.C:
+			return
+		}
+	}
+}
+
+// replayStatuses hands to a new reader the statuses that it may read.
+func (b *Broker) replayStatuses(p *peer, sub packets.Subscription) {
+	if b.options.Statuses == nil {
+		return
+	}
+	for _, terminal := range b.options.Statuses.Terminals() {
+		every := b.options.Topics.Status(terminal, "+")
+		if !filtersMeet(sub.Filter, every) || !p.mayReadAny(every) {
+			continue
+		}
+		b.options.Statuses.Replay(terminal, lastLevel(sub.Filter, every), func(piece func(func(mqtt.Message))) bool {
+			if !p.waitForRoom() {
+				return false
+			}
+			b.inReplay(func() { piece(func(m mqtt.Message) { p.tell(m, sub, true) }) })
+			return true
+		})
+	}
+}
+
+// lastLevel is the last level of the topics that a filter can match among those
+// of a folder, "" if any does.
+func lastLevel(filter, every string) string {
+	levels, last := strings.Split(filter, "/"), strings.Count(every, "/")
+	if len(levels) <= last || levels[last] == "+" || levels[last] == "#" {
+		return ""
+	}
+	return levels[last]
+}
+
+func (p *peer) mayRead(topic string) bool {
+	a := p.account.Load()
+	return a == nil || a.mayRead(topic)
+}
+
+func (p *peer) mayReadAny(filter string) bool {
+	a := p.account.Load()
+	return a == nil || slices.ContainsFunc(a.reads, func(read string) bool { return filtersMeet(read, filter) })
+}
+
+// validFilter reports whether a filter keeps MQTT's rules: + is a whole level, #
+// is one too, and the last.
+func validFilter(filter string) bool {
+	if filter == "" {
+		return false
+	}
+	for level := range strings.SplitSeq(strings.TrimSuffix(filter, "#"), "/") {
+		if level != "+" && strings.ContainsAny(level, "+#") {
+			return false
+		}
+	}
+	return filter == "#" || !strings.HasSuffix(filter, "#") || strings.HasSuffix(filter, "/#")
+}
+
+// filterMatches reports whether a topic filter with + and # matches a topic.
+func filterMatches(filter, topic string) bool {
+	for {
+		f, filterRest, filterGoesOn := strings.Cut(filter, "/")
+		t, topicRest, topicGoesOn := strings.Cut(topic, "/")
+		switch {
+		case f == "#":
+			return true
+		case f != "+" && f != t:
+			return false
+		case !filterGoesOn || !topicGoesOn:
+			// "a/#" matches "a" too.
+			return filterGoesOn == topicGoesOn || filterRest == "#"
+		}
+		filter, topic = filterRest, topicRest
+	}
+}
+
+// filtersMeet reports whether there can be a topic that both filters match.
+func filtersMeet(a, b string) bool {
+	for {
+		levelA, restA, goesOnA := strings.Cut(a, "/")
+		levelB, restB, goesOnB := strings.Cut(b, "/")
+		switch {
+		case levelA == "#" || levelB == "#":
+			return true
+		case levelA != levelB && levelA != "+" && levelB != "+":
+			return false
+		case !goesOnA || !goesOnB:
+			return goesOnA == goesOnB || restA == "#" || restB == "#"
+		}
+		a, b = restA, restB
+	}
+}

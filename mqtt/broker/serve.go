@@ -1,0 +1,217 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"time"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"tillpost/mqtt"
+	"tillpost/mqtt/message"
+)
+
+// maxPacket is a payload that is refused with a reason, and what goes with
+// it; a client that sends more is disconnected.
+const maxPacket = 16*message.MaxPayload + 4<<10
+
+// newServer has mochi decode and encode, and keep who subscribed to what. It
+// serves nobody: each of our connections is driven by us.
+func newServer() *mochi.Server {
+	capabilities := mochi.NewDefaultServerCapabilities()
+	capabilities.MaximumPacketSize = maxPacket
+	capabilities.ReceiveMaximum = maxUnfinished
+	// An MQTT 5 client is told that its session ends with its connection.
+	capabilities.MaximumSessionExpiryInterval = 0
+	capabilities.TopicAliasMaximum = 0
+	capabilities.MaximumClientWritesPending = 1 // a queue that nothing goes through
+	return mochi.New(&mochi.Options{
+		Capabilities:            capabilities,
+		ClientNetReadBufferSize: 1024,
+		// It logs whole packets, with what customers are called.
+		Logger: slog.New(slog.DiscardHandler),
+	})
+}
+
+// errGoodbye is the end that a client wants.
+var errGoodbye = errors.New("the client has said goodbye")
+
+// serve is one connection from its first packet to its end.
+func (b *Broker) serve(p *peer) {
+	defer b.forget(p)
+	defer b.taken(p)
+	defer func() {
+		// What a till sends must not be able to end the agent: mochi panics on
+		// an MQTT 5 SUBSCRIBE that ends behind a filter, for one.
+		if cause := recover(); cause != nil {
+			b.log.Error("serving a till failed; its connection was closed", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+		}
+		_ = p.Close() // it may have been closed before
+	}()
+	err := b.converse(p)
+	if code, ok := errors.AsType[packets.Code](err); ok {
+		b.disconnect(p, code)
+	}
+	if cause := p.reason(); cause != nil {
+		err = cause
+	}
+	b.log.Debug("a client's connection has ended", "remote", p.RemoteAddr().String(), "err", err)
+	if errors.Is(err, errTooSlow) {
+		b.rarely(p).Warn("a client was cut off: it does not read what it subscribed to")
+	}
+}
+
+// converse reads from a client until its connection ends, and returns why. While
+// it waits for a packet it has little on its stack: tills are silent for most
+// of the time, and there may be many.
+func (b *Broker) converse(p *peer) error {
+	cl := b.server.NewClient(p, "tills", "", false)
+	if err := b.welcome(p, cl); err != nil {
+		cl.Stop(err)
+		return err
+	}
+	defer b.farewell(p)
+	for {
+		p.await(cl.State.Keepalive)
+		header := new(packets.FixedHeader)
+		if err := cl.ReadFixedHeader(header); err != nil {
+			return unread(cl, err)
+		}
+		if err := b.process(p, header); err != nil {
+			return err
+		}
+	}
+}
+
+// unread is why a packet could not be read.
+func unread(cl *mochi.Client, err error) error {
+	switch {
+	case cl.Closed():
+		return cl.StopCause()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return packets.ErrKeepAliveTimeout
+	}
+	return err
+}
+
+// await bounds the wait for the next packet to one and a half of the client's
+// keepalive, in seconds.
+func (p *peer) await(keepalive uint16) {
+	var until time.Time
+	if keepalive > 0 {
+		until = time.Now().Add(time.Duration(keepalive) * 1500 * time.Millisecond)
+	}
+	_ = p.SetDeadline(until) // an error shows at the read
+}
+
+// process reads the rest of a packet and does what it asks for. The error ends
+// the connection; one with a code is told to MQTT 5 clients.
+//
+// mochi does not get to see what publishes, acknowledges and subscribes: it has
+// one table for the packet ids that a client gave and those that it was given,
+// and ends a message of the one for an acknowledgement of the other.
+func (b *Broker) process(p *peer, header *packets.FixedHeader) error {
+	cl := p.client
+	pk, err := cl.ReadPacket(header)
+	if err != nil {
+		return unread(cl, err)
+	}
+	if p.gone() {
+		return cl.StopCause() // it was read before the connection was closed
+	}
+	switch pk.FixedHeader.Type {
+	case packets.Publish:
+		return b.published(p, pk)
+	case packets.Pubrel:
+		p.released(pk.PacketID)
+	case packets.Puback:
+		if p.told.done(pk.PacketID) {
+			notify(b.acks)
+		}
+	case packets.Pubrec:
+		// Nothing is sent with QoS 2.
+		if pk.ReasonCode < packets.ErrUnspecifiedError.Code {
+			p.answer(packets.Pubrel, pk.PacketID, packets.ErrPacketIdentifierNotFound)
+		}
+	case packets.Pubcomp:
+	case packets.Subscribe:
+		return b.subscribe(p, pk)
+	case packets.Unsubscribe:
+		return b.unsubscribe(p, pk)
+	case packets.Pingreq:
+		if header.Remaining > 0 {
+			return packets.ErrMalformedPacket
+		}
+		return cl.WritePacket(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Pingresp}})
+	case packets.Disconnect:
+		if pk.ReasonCode != packets.CodeDisconnectWillMessage.Code {
+			cl.Properties.Will = mochi.Will{}
+		}
+		cl.Stop(packets.CodeDisconnect)
+		return errGoodbye
+	default: // a second CONNECT, an AUTH that nobody asked for, what only servers send
+		return packets.ErrProtocolViolation
+	}
+	return nil
+}
+
+// farewell takes a client's subscriptions away, and tells its last will.
+func (b *Broker) farewell(p *peer) {
+	cl := p.client
+	for filter := range p.filters {
+		b.drop(p, filter)
+	}
+	if will := cl.Properties.Will; will.Flag == 1 {
+		b.tell(mqtt.Message{Topic: will.TopicName, Payload: will.Payload}, cl.ID, will.Qos)
+	}
+}
+
+func (b *Broker) forget(p *peer) {
+	b.mu.Lock()
+	if cl := p.client; cl != nil && b.byID[cl.ID] == p {
+		delete(b.byID, cl.ID)
+	}
+	b.mu.Unlock()
+	close(p.ended)
+	notify(b.acks)
+	p.waitClosed()
+	b.mu.Lock()
+	delete(b.peers, p)
+	b.mu.Unlock()
+}
+
+// disconnect closes a connection; MQTT 5 clients are told why. What the client
+// has sent by then and was read already is not looked at any more.
+func (b *Broker) disconnect(p *peer, why packets.Code) {
+	b.mu.Lock()
+	cl := p.client
+	b.mu.Unlock()
+	switch {
+	case cl == nil:
+		_ = p.Close() // it may have been closed before
+	case cl.Properties.ProtocolVersion == 5 && why.Code >= packets.ErrUnspecifiedError.Code:
+		_ = b.server.DisconnectClient(cl, why) // returns why
+	default:
+		cl.Stop(why)
+	}
+}
+
+func (b *Broker) disconnectAll() {
+	for _, p := range b.everybody() {
+		b.disconnect(p, packets.ErrServerShuttingDown)
+	}
+}
+
+func (b *Broker) everybody() []*peer {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := make([]*peer, 0, len(b.peers))
+	for p := range b.peers {
+		all = append(all, p)
+	}
+	return all
+}

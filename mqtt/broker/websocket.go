@@ -1,0 +1,206 @@
+package broker
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+const (
+	// webSocketPath is where tills in a browser connect.
+	webSocketPath        = "/mqtt"
+	webSocketSubprotocol = "mqtt"
+	// maxOpening bounds the HTTP request that opens a WebSocket, in bytes.
+	maxOpening = 16 << 10
+)
+
+// errOpening is why an HTTP request did not become a WebSocket.
+var errOpening = errors.New("it did not open a WebSocket")
+
+// upgrader leaves subprotocol and origin to us, and buffers to be shared: a
+// connection needs one for writing only while it writes.
+var upgrader = websocket.Upgrader{
+	ReadBufferSize: 2048, WriteBufferSize: 2048, WriteBufferPool: &sync.Pool{},
+	Subprotocols: []string{webSocketSubprotocol},
+	CheckOrigin:  func(*http.Request) bool { return true },
+}
+
+// webSocket is a connection whose bytes come and go in WebSocket messages. It is
+// opened by the first Read. Deadlines are those of the connection below, which
+// its owner sets.
+type webSocket struct {
+	net.Conn
+	// refuse is asked whether a page of an origin may not connect.
+	refuse func(origin string) bool
+
+	open    atomic.Pointer[websocket.Conn]
+	message io.Reader // belongs to who reads
+}
+
+// Read implements net.Conn. MQTT's packets may lie across messages.
+func (w *webSocket) Read(b []byte) (int, error) {
+	ws := w.open.Load()
+	if ws == nil {
+		var err error
+		if ws, err = w.opening(); err != nil {
+			return 0, err
+		}
+		w.open.Store(ws)
+	}
+	for {
+		if w.message == nil {
+			kind, message, err := ws.NextReader()
+			if err != nil {
+				return 0, err
+			}
+			if kind != websocket.BinaryMessage {
+				return 0, errors.New("a WebSocket message that is not binary")
+			}
+			w.message = message
+		}
+		n, err := w.message.Read(b)
+		if errors.Is(err, io.EOF) {
+			w.message, err = nil, nil
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+}
+
+// Write implements net.Conn: it makes one message of b.
+func (w *webSocket) Write(b []byte) (int, error) {
+	ws := w.open.Load()
+	if ws == nil {
+		return 0, net.ErrClosed
+	}
+	if err := ws.WriteMessage(websocket.BinaryMessage, b); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// Close implements net.Conn. It takes a second at most to say so to the peer.
+func (w *webSocket) Close() error {
+	if ws := w.open.Load(); ws != nil {
+		// A peer that does not take it is gone or slow.
+		_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(lastWords))
+	}
+	return w.Conn.Close()
+}
+
+// opening answers the HTTP request that a WebSocket begins with.
+func (w *webSocket) opening() (*websocket.Conn, error) {
+	said := bufio.NewReader(io.LimitReader(w.Conn, maxOpening))
+	request, err := http.ReadRequest(said)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errOpening, err)
+	}
+	answer := &openingAnswer{conn: w.Conn, said: said, header: http.Header{}}
+	if code, words := w.judge(request); code != 0 {
+		http.Error(answer, words, code)
+		answer.send(request)
+		return nil, fmt.Errorf("%w: %s", errOpening, words)
+	}
+	ws, err := upgrader.Upgrade(answer, request, nil)
+	if err != nil {
+		answer.send(request)
+		return nil, fmt.Errorf("%w: %w", errOpening, err)
+	}
+	ws.SetPingHandler(func(said string) error {
+		return ws.WriteControl(websocket.PongMessage, []byte(said), time.Now().Add(peerWriteTimeout))
+	})
+	return ws, nil
+}
+
+// judge is 0, or the HTTP status and the words for a request that can't become a
+// WebSocket with MQTT in it.
+func (w *webSocket) judge(r *http.Request) (code int, words string) {
+	origins := r.Header.Values("Origin")
+	switch {
+	case r.URL.Path != webSocketPath:
+		return http.StatusNotFound, "there is nothing here; tills connect to " + webSocketPath
+	case !websocket.IsWebSocketUpgrade(r):
+		return http.StatusUpgradeRequired, "this is MQTT over WebSockets; connect with an MQTT client"
+	case slices.ContainsFunc(origins, w.refuse):
+		return http.StatusForbidden, "pages of this origin may not connect; name it in mqtt.embedded.websocket_origins"
+	case !slices.Contains(websocket.Subprotocols(r), webSocketSubprotocol):
+		return http.StatusBadRequest, "the subprotocol has to be " + webSocketSubprotocol
+	}
+	return 0, ""
+}
+
+// openingAnswer is the http.ResponseWriter of an opening.
+type openingAnswer struct {
+	conn   net.Conn
+	said   *bufio.Reader
+	header http.Header
+	code   int
+	body   bytes.Buffer
+}
+
+func (a *openingAnswer) Header() http.Header         { return a.header }
+func (a *openingAnswer) WriteHeader(code int)        { a.code = code }
+func (a *openingAnswer) Write(b []byte) (int, error) { return a.body.Write(b) }
+
+// Hijack implements http.Hijacker.
+func (a *openingAnswer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return lastingDeadlines{a.conn}, bufio.NewReadWriter(a.said, bufio.NewWriterSize(a.conn, 512)), nil
+}
+
+// send writes what was refused; the connection ends either way.
+func (a *openingAnswer) send(r *http.Request) {
+	if a.code == 0 {
+		return // it was hijacked
+	}
+	if a.code == http.StatusUpgradeRequired {
+		a.header.Set("Upgrade", "websocket")
+	}
+	response := http.Response{
+		StatusCode: a.code, ProtoMajor: 1, ProtoMinor: 1, Request: r, Header: a.header, Close: true,
+		ContentLength: int64(a.body.Len()), Body: io.NopCloser(&a.body),
+	}
+	_ = response.Write(a.conn)
+}
+
+// lastingDeadlines is a connection below a WebSocket, which takes deadlines away
+// that it did not set.
+type lastingDeadlines struct{ net.Conn }
+
+func (c lastingDeadlines) SetDeadline(t time.Time) error {
+	if t.IsZero() {
+		return nil
+	}
+	return c.Conn.SetDeadline(t)
+}
+
+func (c lastingDeadlines) SetWriteDeadline(t time.Time) error {
+	if t.IsZero() {
+		return nil
+	}
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// overWebSocket makes MQTT's stream of a connection to the address for browsers.
+func (b *Broker) overWebSocket(conn net.Conn) net.Conn {
+	return &webSocket{Conn: conn, refuse: func(origin string) bool {
+		if slices.Contains(b.options.WebSocketOrigins, origin) {
+			return false
+		}
+		b.seldom.Do(func() {
+			b.log.Warn("a page in a browser was refused: its origin is not among mqtt.embedded.websocket_origins",
+				"origin", cutText(origin, 200), "remote", conn.RemoteAddr().String())
+		})
+		return true
+	}}
+}

@@ -1,0 +1,242 @@
+package client
+
+import (
+	"fmt"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"tillpost/mqtt"
+)
+
+// arrive is called by paho in order of arrival. It only enqueues: as long as
+// it has not returned, paho reads nothing, not even the reply to a probe. The
+// queue is bounded by how many unacknowledged messages the broker lets be.
+func (s *session) arrive(m paho.Message) {
+	if s.aside(m) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.handlers.Agent != nil && m.Topic() == s.topics.Agent() {
+		s.heard = append(s.heard, m)
+		signal(s.arrivals)
+		return
+	}
+	a := &arrival{message: m}
+	s.unsettled = append(s.unsettled, a)
+	if s.topics.OwnTopic(m.Topic()) || s.foreign(m) {
+		a.settled = true
+		signal(s.acks)
+		return
+	}
+	s.queue = append(s.queue, a)
+	signal(s.arrivals)
+}
+
+// aside takes a message that came because something that the broker retains is being read.
+func (s *session) aside(m paho.Message) bool {
+	s.mu.Lock()
+	recalled, taken, status := s.recalls(m), false, false
+	if !recalled && s.handlers.Status != nil {
+		taken, status = s.stands(m)
+	}
+	s.mu.Unlock()
+	if status {
+		s.handlers.Status(m.Topic(), m.Payload())
+	}
+	return recalled || taken
+}
+
+// deliverFrom begins to deliver; what arrived earlier comes first.
+func (s *session) deliverFrom() {
+	s.running.Go(func() {
+		for {
+			s.hear()
+			for a := s.next(); a != nil; a = s.next() {
+				s.handlers.Deliver(mqtt.NewDelivery(mqtt.Message{
+					Topic:    a.message.Topic(),
+					Payload:  a.message.Payload(),
+					Retained: a.message.Retained(),
+				}, a.message.Duplicate(), func(err error) { s.settle(a, err) }))
+				s.hear()
+			}
+			select {
+			case <-s.arrivals:
+			case <-s.down:
+				return
+			}
+		}
+	})
+}
+
+// hear hands over what has come on the agent's own topic.
+func (s *session) hear() {
+	s.mu.Lock()
+	heard := s.heard
+	s.heard = nil
+	closing := s.closing
+	s.mu.Unlock()
+	for _, m := range heard {
+		if !closing {
+			s.handlers.Agent(m.Payload(), m.Retained())
+		}
+	}
+}
+
+// next takes what is to be delivered next, if anything may be delivered.
+func (s *session) next() *arrival {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing || s.err != nil || len(s.queue) == 0 {
+		return nil
+	}
+	a := s.queue[0]
+	s.queue = s.queue[1:]
+	a.delivered = true
+	s.delivered++
+	return a
+}
+
+// settle notes an Ack or a Fail. What failed stays unsettled, so that nothing
+// behind it is acknowledged, and the connection is closed.
+func (s *session) settle(a *arrival, err error) {
+	s.mu.Lock()
+	a.settled = err == nil
+	conn := s.conn
+	s.mu.Unlock()
+	if err == nil {
+		signal(s.acks)
+		return
+	}
+	s.lost(fmt.Errorf("a message could not be taken: %w", err))
+	// Abruptly, not with a DISCONNECT: the last will tells that all is not
+	// well until we are back.
+	_ = conn.Close()
+}
+
+// acknowledge sends the acknowledgements in order of arrival.
+func (s *session) acknowledge() {
+	for {
+		for a := s.settledHead(); a != nil; a = s.settledHead() {
+			// Blocks until the writer takes it; paho drops it if the
+			// connection has ended.
+			a.message.Ack()
+			if a.delivered {
+				s.acknowledged()
+			}
+		}
+		select {
+		case <-s.acks:
+		case <-s.down:
+			return
+		}
+	}
+}
+
+func (s *session) settledHead() *arrival {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.unsettled) == 0 || !s.unsettled[0].settled {
+		return nil
+	}
+	a := s.unsettled[0]
+	s.unsettled = s.unsettled[1:]
+	return a
+}
+
+func (s *session) acknowledged() {
+	s.mu.Lock()
+	s.delivered--
+	s.mu.Unlock()
+	signal(s.idle)
+}
+
+// publish enqueues a message; it is false if the connection has ended.
+func (s *session) publish(p publication) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return false
+	}
+	s.pending = append(s.pending, p)
+	signal(s.out)
+	return true
+}
+
+// write hands the messages to paho one after the other, which blocks until
+// each is written.
+func (s *session) write(inFlight chan<- sent) {
+	defer close(inFlight)
+	for {
+		for {
+			p, ok := s.nextPublication()
+			if !ok {
+				break
+			}
+			t := s.client.Publish(p.message.Topic, 1, p.message.Retained, p.message.Payload)
+			s.written()
+			select {
+			case inFlight <- sent{t, p.decide}:
+			case <-s.down:
+				p.decide(mqtt.ErrConnectionLost)
+			}
+		}
+		select {
+		case <-s.out:
+		case <-s.down:
+			return
+		}
+	}
+}
+
+func (s *session) nextPublication() (publication, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pending) == 0 {
+		return publication{}, false
+	}
+	p := s.pending[0]
+	s.pending = s.pending[1:]
+	s.sending++
+	s.writing = &p
+	return p, true
+}
+
+func (s *session) written() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writing = nil
+}
+
+// collect decides the fate of what was written. paho completes the tokens of a
+// connection that ended without an error; but it does so only after the
+// connection's state has changed, so that an open connection proves the
+// acknowledgement.
+func (s *session) collect(inFlight <-chan sent) {
+	for p := range inFlight {
+		select {
+		case <-p.token.Done():
+		case <-s.down:
+		}
+		p.decide(s.fate(p))
+		s.mu.Lock()
+		s.sending--
+		s.mu.Unlock()
+		signal(s.idle)
+	}
+}
+
+func (s *session) fate(p sent) error {
+	select {
+	case <-p.token.Done():
+	default:
+		return mqtt.ErrConnectionLost
+	}
+	switch err := p.token.Error(); {
+	case !s.client.IsConnectionOpen() || s.isDown():
+		return mqtt.ErrConnectionLost
+	case err != nil:
+		return fmt.Errorf("publishing: %w", err)
+	}
+	return nil
+}

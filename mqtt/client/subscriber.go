@@ -1,0 +1,53 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"tillpost/mqtt"
+)
+
+// Subscriber is a client beside the agent: it reads the topics that it names,
+// and may publish requests as a till does. The broker keeps nothing for it: a
+// new connection begins with what is retained.
+type Subscriber struct {
+	client *Client
+}
+
+var _ mqtt.Bus = (*Subscriber)(nil)
+
+// NewSubscriber returns a subscriber that does nothing until Run. It returns
+// an error if the options can't work. Options.Will is not used. The filters
+// are subscribed one after the other, so that brokers deliver what is retained
+// in that order; Up comes after the last. A message need not be acknowledged
+// by the handler: that happens when Deliver returns.
+func NewSubscriber(options Options, filters []string, handlers mqtt.Handlers) (*Subscriber, error) {
+	if len(filters) == 0 {
+		return nil, errors.New("there is nothing to subscribe to")
+	}
+	options.Will = nil
+	client, err := New(options, handlers)
+	if err != nil {
+		return nil, err
+	}
+	client.handlers.Deliver = func(d mqtt.Delivery) {
+		handlers.Deliver(d)
+		d.Ack()
+	}
+	client.filters = slices.Clone(filters)
+	// The client id is of this run alone: a kept session would never be asked
+	// for again. The zero Topics own no topic: nothing is kept back.
+	client.clean, client.own = true, mqtt.Topics{}
+	return &Subscriber{client: client}, nil
+}
+
+// Publish implements Bus.
+func (s *Subscriber) Publish(m mqtt.Message) mqtt.Token { return s.client.Publish(m) }
+
+// Connected implements Bus.
+func (s *Subscriber) Connected() bool { return s.client.Connected() }
+
+// Run implements Bus. It never gives up on a broker by itself; who wants it to,
+// ends ctx at the first Down.
+func (s *Subscriber) Run(ctx context.Context) error { return s.client.Run(ctx) }

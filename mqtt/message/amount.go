@@ -1,0 +1,86 @@
+package message
+
+import (
+	"encoding/json"
+	"math/big"
+	"strings"
+)
+
+// maxOre is the largest amount that is taken, in øre: 999,999,999.99 kroner.
+const maxOre = 99_999_999_999
+
+// maxDecimals is how many decimals an amount may be written with, all but two of
+// them zeros.
+const maxDecimals = 15
+
+var hundred = big.NewRat(100, 1)
+
+// oreOf returns an amount of kroner, as JSON number or string, in øre. It is
+// not ok unless the amount is positive, has at most two decimals and is within
+// bounds. The number must have passed scan.
+func oreOf(v any) (ore int64, ok bool) {
+	var literal string
+	switch v := v.(type) {
+	case json.Number:
+		literal = string(v)
+	case string:
+		if !plainDecimal(v) {
+			return 0, false
+		}
+		literal = v
+	default:
+		return 0, false
+	}
+	kroner, ok := new(big.Rat).SetString(literal)
+	if !ok {
+		return 0, false
+	}
+	kroner.Mul(kroner, hundred)
+	if !kroner.IsInt() || !kroner.Num().IsInt64() {
+		return 0, false
+	}
+	ore = kroner.Num().Int64()
+	return ore, 0 < ore && ore <= maxOre
+}
+
+// plainDecimal keeps out what big.Rat would take beyond a decimal number:
+// fractions, exponents, underscores, other bases. Leading zeros are kept out
+// too: not every reader takes 010 for ten. Zeros behind the second decimal
+// change nothing.
+func plainDecimal(s string) bool {
+	if s == "" || len(s) > 9+1+maxDecimals {
+		return false
+	}
+	dot := len(s)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case '0' <= c && c <= '9':
+		case c == '.' && dot == len(s):
+			dot = i
+		default:
+			return false
+		}
+	}
+	if dot == 0 || dot > 9 || s[0] == '0' && dot > 1 {
+		return false
+	}
+	fraction := s[min(dot+1, len(s)):]
+	if dot < len(s) && fraction == "" {
+		return false
+	}
+	return len(fraction) <= maxDecimals && strings.Trim(fraction[min(2, len(fraction)):], "0") == ""
+}
+
+// negative reports whether an amount is written with a minus sign before a
+// number.
+func negative(v any) bool {
+	switch v := v.(type) {
+	case json.Number:
+		return strings.HasPrefix(string(v), "-") && strings.ContainsAny(string(v), "123456789")
+	case string:
+		rest, minus := strings.CutPrefix(v, "-")
+		_, positive := oreOf(rest)
+		return minus && positive
+	}
+	return false
+}

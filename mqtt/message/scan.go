@@ -1,0 +1,119 @@
+package message
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
+// byteOrderMark is what some serializers write before UTF-8, though JSON has no
+// use for it.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// scanned is what a strict reading of a payload found.
+type scanned struct {
+	// root is the payload's value: map[string]any, []any, string,
+	// json.Number, bool or nil.
+	root any
+	// members are the values of the envelope's members as they stand in the
+	// payload, which they share.
+	members map[string]json.RawMessage
+	// requestID is the envelope's id if it is there once and valid.
+	requestID string
+	// rejection is set when the payload is not to be looked at further.
+	rejection *Rejection
+}
+
+// scan reads a payload as exactly one JSON value in UTF-8, within bounds that
+// keep everything after it cheap: a number like 1e999999999 would fill the
+// memory of whoever calculates with it.
+func scan(payload []byte) scanned {
+	if len(bytes.TrimSpace(payload)) == 0 {
+		return scanned{rejection: &Rejection{Code: CodeNotJSON, Message: "the payload is empty; it must be one JSON object"}}
+	}
+	w := newWalker(payload)
+	valid := utf8.Valid(payload)
+	if !valid {
+		w.wanted = invalidUTF8(payload)
+	}
+	root, err := w.document()
+	s := scanned{root: root, members: w.members, requestID: w.requestID}
+	switch {
+	case !valid:
+		s.rejection = notJSON(fmt.Sprintf("is not UTF-8 from byte %d on", w.wanted), FieldError{Path: w.place(err), Message: "must be in UTF-8"})
+	case errors.Is(err, errTooDeep):
+		s.rejection = w.faults.rejection(CodeInvalidRequest)
+	case err != nil:
+		s.rejection = misspelt(payload, w.place(err))
+	case w.duplicates.any():
+		s.rejection = w.duplicates.rejection(CodeDuplicateKey)
+	case w.faults.any():
+		s.rejection = w.faults.rejection(CodeInvalidRequest)
+	case w.halves.any():
+		s.rejection = w.halves.rejection(CodeInvalidRequest)
+	}
+	return s
+}
+
+func notJSON(what string, faults ...FieldError) *Rejection {
+	return &Rejection{Code: CodeNotJSON, Message: "the payload " + what, Errors: faults}
+}
+
+// misspelt refuses a payload that breaks JSON's grammar at path. The offset is
+// encoding/json's, whose count of a fault's bytes tills know.
+func misspelt(payload []byte, path string) *Rejection {
+	if tooDeep(payload) { // brackets may be what is wrong
+		return notJSON("is not JSON")
+	}
+	var raw json.RawMessage
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(payload, &raw); !errors.As(err, &syntax) {
+		return notJSON("is not exactly one JSON value")
+	}
+	return notJSON(fmt.Sprintf("is not exactly one JSON value: the fault is at byte %d of %d", syntax.Offset, len(payload)),
+		FieldError{Path: path, Message: "must be JSON, with nothing before or after it"})
+}
+
+func invalidUTF8(b []byte) int64 {
+	at := 0
+	for at < len(b) {
+		r, size := utf8.DecodeRune(b[at:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		at += size
+	}
+	return int64(at)
+}
+
+// tooDeep counts brackets outside of strings.
+func tooDeep(payload []byte) bool {
+	depth, inString := 0, false
+	for i := 0; i < len(payload); i++ {
+		switch c := payload[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{', c == '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case c == '}', c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// looseRequestID looks for the envelope's id in a payload that is refused
+// whatever it holds, so that the till can be told under its own id.
+func looseRequestID(payload []byte) string {
+	w := newWalker(payload[:min(len(payload), MaxPayload)])
+	// The payload is refused already; what can be read of it is what counts.
+	_, _ = w.document()
+	return w.requestID
+}

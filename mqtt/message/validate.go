@@ -1,0 +1,220 @@
+package message
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"slices"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"tillpost/mqtt"
+	"tillpost/mqtt/schema"
+)
+
+// validator holds the compiled schemas and the text of every subschema in
+// them. It is safe for concurrent use.
+type validator struct {
+	schemas map[mqtt.Kind]*jsonschema.Schema
+	// texts is keyed by the subschema's absolute location.
+	texts map[string]schemaText
+}
+
+// schemaText is what our annotations in a subschema say.
+type schemaText struct {
+	must  string
+	other string
+	paths []string
+	ref   string
+}
+
+// The schemas are compiled in, so that an error here is caught by any test.
+var loadValidator = sync.OnceValues(newValidator)
+
+func newValidator() (*validator, error) {
+	v := &validator{schemas: make(map[mqtt.Kind]*jsonschema.Schema), texts: make(map[string]schemaText)}
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020)
+	compiler.AssertFormat()
+	names, err := fs.Glob(schema.FS, "*.json")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		doc, err := readSchema(name)
+		if err != nil {
+			return nil, err
+		}
+		if err := compiler.AddResource(schema.Base+name, doc); err != nil {
+			return nil, fmt.Errorf("schema %s: %w", name, err)
+		}
+		v.note(schema.Base+name, "", doc)
+	}
+	for _, k := range mqtt.Kinds() {
+		if v.schemas[k], err = compiler.Compile(schema.Base + string(k) + ".json"); err != nil {
+			return nil, fmt.Errorf("schema of kind %s: %w", k, err)
+		}
+	}
+	return v, nil
+}
+
+func readSchema(name string) (any, error) {
+	f, err := schema.FS.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := jsonschema.UnmarshalJSON(f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("schema %s: %w", name, err)
+	}
+	return doc, nil
+}
+
+// note remembers the annotations of a schema document's every part.
+func (v *validator) note(base, at string, part any) {
+	switch part := part.(type) {
+	case map[string]any:
+		var text schemaText
+		text.must, _ = part["x-must"].(string)
+		text.other, _ = part["x-other"].(string)
+		if paths, ok := part["x-path"].([]any); ok {
+			for _, p := range paths {
+				s, _ := p.(string)
+				text.paths = append(text.paths, s)
+			}
+		}
+		if ref, ok := part["$ref"].(string); ok {
+			text.ref = resolve(base, ref)
+		}
+		v.texts[base+"#"+at] = text
+		for key, child := range part {
+			v.note(base, at+pointer(key), child)
+		}
+	case []any:
+		for i, child := range part {
+			v.note(base, fmt.Sprintf("%s/%d", at, i), child)
+		}
+	}
+}
+
+func resolve(base, ref string) string {
+	b, err := url.Parse(base)
+	if err != nil {
+		return ref
+	}
+	r, err := b.Parse(ref)
+	if err != nil {
+		return ref
+	}
+	return r.String()
+}
+
+// must is what the subschema at a location demands in words, its own or that
+// of the one it refers to.
+func (v *validator) must(location string) string {
+	for range 8 {
+		text := v.texts[location]
+		if text.must != "" || text.ref == "" {
+			return text.must
+		}
+		location = text.ref
+	}
+	return ""
+}
+
+// validate adds what the kind's schema finds wrong with a value.
+func (v *validator) validate(k mqtt.Kind, value any, f *faults) {
+	err := v.schemas[k].Validate(value)
+	var invalid *jsonschema.ValidationError
+	switch {
+	case err == nil:
+	case errors.As(err, &invalid):
+		v.collect(invalid, f)
+	default:
+		f.add("", "can't be checked against the schema of its kind")
+	}
+}
+
+// collect turns the library's tree of errors into faults of ours. Its own
+// messages echo values and point at the parent of what is missing, so none of
+// them gets out. A part of the schema that has words of its own speaks for all
+// that is under it: why each branch of a oneOf fails helps nobody.
+func (v *validator) collect(e *jsonschema.ValidationError, f *faults) {
+	at := pointer(e.InstanceLocation...)
+	text := v.texts[e.SchemaURL]
+	switch k := e.ErrorKind.(type) {
+	case *kind.Schema, *kind.Group, *kind.AllOf:
+		v.descend(e, f)
+	case *kind.Reference:
+		if text.must == "" {
+			v.descend(e, f)
+			return
+		}
+		f.add(at, mustSentence(text.must))
+	case *kind.Required:
+		for _, key := range k.Missing {
+			f.add(at+pointer(key), missingSentence(v.must(e.SchemaURL+"/properties/"+key)))
+		}
+	case *kind.AdditionalProperties:
+		for _, key := range k.Properties {
+			f.add(at+pointer(key), mustSentence(cmp.Or(text.other, "be left out: no such key is known here")))
+		}
+	case *kind.OneOf:
+		f.add(at+choicePath(text.paths, len(k.Subschemas) > 0), mustSentence(text.must))
+	default:
+		f.add(at, mustSentence(v.must(e.SchemaURL)))
+	}
+}
+
+func (v *validator) descend(e *jsonschema.ValidationError, f *faults) {
+	for _, cause := range e.Causes {
+		v.collect(cause, f)
+	}
+}
+
+// choicePath is what a oneOf points at: the first of its members when none is
+// there, the last when too many are.
+func choicePath(paths []string, several bool) string {
+	switch {
+	case len(paths) == 0:
+		return ""
+	case several:
+		return paths[len(paths)-1]
+	}
+	return paths[0]
+}
+
+func mustSentence(must string) string {
+	if must == "" {
+		return "is not as the schema of its kind demands"
+	}
+	return "must " + must
+}
+
+func missingSentence(must string) string {
+	if must == "" {
+		return "is missing or null"
+	}
+	return "is missing or null; it must " + must
+}
+
+// SchemaNames lists the published schemas, like "order.json".
+func SchemaNames() ([]string, error) {
+	names, err := fs.Glob(schema.FS, "*.json")
+	slices.Sort(names)
+	return names, err
+}
+
+// objectAt follows keys into nested objects; it returns nil where one of them
+// is no object or not there.
+func objectAt(v any, keys ...string) map[string]any {
+	object, _ := v.(map[string]any)
+	for _, key := range keys {
+		object, _ = object[key].(map[string]any)
+	}
+	return object
+}
