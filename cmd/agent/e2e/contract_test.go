@@ -10,6 +10,7 @@ import (
 
 	"tillpost/api/simulator"
 	"tillpost/internal/proctest"
+	"tillpost/internal/shoptest"
 )
 
 // metrics are the names that dashboards and alert rules use, with the type of each.
@@ -24,16 +25,16 @@ var metrics = map[string]string{
 
 func TestMetricsAndHealth(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{})
-	w.sale(terminal(0), "one")
-	w.sale(terminal(0), "two")
-	w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyReply()})
-	w.sale(terminal(1), "three")
-	w.send(terminal(0), "orders", "{}")
-	w.until(soon, "a refusal", func() bool { return len(w.heard.rejects()) == 1 })
+	w := newWorld(t, shoptest.Options{})
+	w.Sale(terminal(0), "one")
+	w.Sale(terminal(0), "two")
+	w.Sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.BusyReply()})
+	w.Sale(terminal(1), "three")
+	w.Send(terminal(0), "orders", "{}")
+	w.Until("a refusal", func() bool { return len(w.rejects()) == 1 })
 	w.leave(terminal(1), "open")
-	w.order(terminal(1), "next")
-	w.untilStatus(soon, terminal(1), "next", "the next in line", func(s status) bool { return s.State == "queued" && s.Position == 1 })
+	w.Order(terminal(1), "next")
+	w.UntilStatus(terminal(1), "next", "the next in line", func(s status) bool { return s.State == "queued" && s.Position == 1 })
 	samples := []string{
 		`api_calls_total{operation="create",outcome="accepted"} 4`, `api_calls_total{operation="create",outcome="busy"} 1`,
 		`api_calls_total{operation="refund",outcome="ambiguous"} 0`,
@@ -44,12 +45,12 @@ func TestMetricsAndHealth(t *testing.T) {
 		`requests_in_doubt{terminal="` + terminal(0) + `"} 0`, `api_up 1`, `mqtt_connected 1`,
 	}
 	lacks := func(sample string) bool {
-		_, text := w.get("/metrics")
+		_, text := w.Get("/metrics")
 		return !strings.Contains(text, "\ntillpost_"+sample+"\n")
 	}
 	// A lane comes to rest a little after its last word.
-	proctest.Eventually(soon, func() bool { return !slices.ContainsFunc(samples, lacks) })
-	code, text := w.get("/metrics")
+	proctest.Eventually(proctest.Patience, func() bool { return !slices.ContainsFunc(samples, lacks) })
+	code, text := w.Get("/metrics")
 	if code != 200 {
 		t.Fatalf("%d %s", code, text)
 	}
@@ -64,7 +65,7 @@ func TestMetricsAndHealth(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/nowhere": 404} {
-		if code, _ := w.get(path); code != want {
+		if code, _ := w.Get(path); code != want {
 			t.Errorf("%s answers %d, want %d", path, code, want)
 		}
 	}
@@ -84,101 +85,98 @@ func like(text, sample string) string {
 
 func TestAnOutageIsTold(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{})
-	w.untilOnline(soon)
+	w := newWorld(t, shoptest.Options{})
+	w.UntilOnline()
 	w.down(true)
-	w.order(terminal(0), "kept")
-	w.untilProblem(soon, "apiUnreachable")
-	w.untilWaits(soon, terminal(0), "kept", "apiUnreachable")
-	if s := w.now(terminal(0), "kept"); s.State != "queued" || s.Revision != 1 {
+	w.Order(terminal(0), "kept")
+	w.UntilProblem("apiUnreachable")
+	w.UntilWaits(terminal(0), "kept", "apiUnreachable")
+	if s := w.Now(terminal(0), "kept"); s.State != "queued" || s.Revision != 1 {
 		t.Errorf("the outage made it %+v", s)
 	}
-	if code, text := w.get("/readyz"); code != 200 {
+	if code, text := w.Get("/readyz"); code != 200 {
 		t.Errorf("not ready without the API: %d %s", code, text)
 	}
-	if _, text := w.get("/metrics"); !strings.Contains(text, "\ntillpost_api_up 0\n") {
+	if _, text := w.Get("/metrics"); !strings.Contains(text, "\ntillpost_api_up 0\n") {
 		t.Error("the API is up")
 	}
 	w.down(false)
-	w.untilState(soon, terminal(0), "kept", "paid")
-	w.untilOnline(soon)
+	w.UntilState(terminal(0), "kept", "paid")
+	w.UntilOnline()
 }
 
 // What nobody may know any more is expired, told so, and never sent. It is not expired early; that it is not late is for
 // tests whose time does not depend on the machine.
 func TestAnOrderExpiresInAnOutage(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{})
-	w.sale(terminal(0), "first")
+	w := newWorld(t, shoptest.Options{})
+	w.Sale(terminal(0), "first")
 	w.down(true)
 	begun := time.Now()
-	w.send(terminal(0), "orders", strings.Replace(request("old", "order", example(w.today(), "old")), "{", `{"ttlSeconds":2,`, 1))
-	if s := w.untilState(soon, terminal(0), "old", "expired"); s.reason() != "expired" {
+	w.Send(terminal(0), "orders", strings.Replace(shoptest.Request("old", "order", shoptest.Example(w.Today(), "old")), "{", `{"ttlSeconds":2,`, 1))
+	if s := w.UntilState(terminal(0), "old", "expired"); s.ReasonCode() != "expired" {
 		t.Errorf("the reason is %+v", s.Reason)
 	}
 	if took := time.Since(begun); took < 1900*time.Millisecond {
 		t.Errorf("expired after %v, want two seconds", took)
 	}
 	w.down(false)
-	w.sale(terminal(0), "next")
-	if n := w.orders()["old"]; n != 0 {
+	w.Sale(terminal(0), "next")
+	if n := w.Orders()["old"]; n != 0 {
 		t.Errorf("%d orders, want none", n)
 	}
 }
 
 func TestAChangedTokenIsUsed(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{})
-	w.untilOnline(soon)
-	w.sim.SetToken(newToken)
-	w.order(terminal(0), "one")
-	w.untilWaits(soon, terminal(0), "one", "unauthorized")
-	w.untilProblem(soon, "unauthorized")
-	w.order(terminal(1), "two")
-	w.untilWaits(soon, terminal(1), "two", "unauthorized")
-	if code, _ := w.get("/readyz"); code != 200 {
+	w := newWorld(t, shoptest.Options{})
+	w.UntilOnline()
+	w.Sim.SetToken(newToken)
+	w.Order(terminal(0), "one")
+	w.UntilWaits(terminal(0), "one", "unauthorized")
+	w.UntilProblem("unauthorized")
+	w.Order(terminal(1), "two")
+	w.UntilWaits(terminal(1), "two", "unauthorized")
+	if code, _ := w.Get("/readyz"); code != 200 {
 		t.Errorf("not ready: %d", code)
 	}
 	// As an operator's editor does: another file under the old name.
-	w.write("token.new", newToken)
-	w.must(os.Rename(filepath.Join(w.dir, "token.new"), filepath.Join(w.dir, "token")))
+	w.Write("token.new", newToken)
+	w.Must(os.Rename(filepath.Join(w.Dir, "token.new"), filepath.Join(w.Dir, "token")))
 	changed := time.Now()
-	w.untilState(soon, terminal(0), "one", "paid")
-	w.untilState(soon, terminal(1), "two", "paid")
+	w.UntilState(terminal(0), "one", "paid")
+	w.UntilState(terminal(1), "two", "paid")
 	t.Logf("used after %v", time.Since(changed).Round(time.Millisecond))
-	w.untilOnline(soon)
+	w.UntilOnline()
 }
 
 // An outbox of one account does not send to another.
 func TestAnotherAccountStopsSending(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{})
-	w.sale(terminal(0), "first")
-	w.stop()
-	w.configure(w.serve(proctest.FreeAddr(w)))
-	w.start()
-	w.untilProblem(soon, "wrongAccount")
-	w.order(terminal(0), "kept")
-	if s := w.untilWaits(soon, terminal(0), "kept", "wrongAccount"); s.State != "queued" {
+	w := newWorld(t, shoptest.Options{})
+	w.Sale(terminal(0), "first")
+	w.Stop()
+	w.Set("api.base_url", w.Serve(nil))
+	w.Start()
+	w.UntilProblem("wrongAccount")
+	w.Order(terminal(0), "kept")
+	if s := w.UntilWaits(terminal(0), "kept", "wrongAccount"); s.State != "queued" {
 		t.Errorf("it is %s", s.State)
 	}
-	if n := w.sim.Count(simulator.OpCreate); n != 1 {
+	if n := w.Sim.Count(simulator.OpCreate); n != 1 {
 		t.Errorf("%d creates, want 1", n)
 	}
-	w.stop()
-	w.configure(w.apiAddr)
-	w.start()
-	w.untilState(soon, terminal(0), "kept", "paid")
-	w.untilOnline(soon)
+	w.Stop()
+	w.Set("api.base_url", w.API)
+	w.Start()
+	w.UntilState(terminal(0), "kept", "paid")
+	w.UntilOnline()
 }
 
 func TestExitCodes(t *testing.T) {
 	outside(t)
-	dir := t.TempDir()
-	bad := filepath.Join(dir, "bad.toml")
-	if err := os.WriteFile(bad, []byte("[api]\nbase_url = 42\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	w := shoptest.New(t, shoptest.Options{Program: &tillpost})
+	w.Write("bad.toml", "[api]\nbase_url = 42\n")
 	for _, c := range []struct {
 		args string
 		code int
@@ -191,7 +189,7 @@ func TestExitCodes(t *testing.T) {
 		{"fly", 2, "fly"},
 		{"send --config bad.toml", 2, ""},
 	} {
-		code, said := run(t, dir, strings.Fields(c.args)...)
+		code, said := w.Do(strings.Fields(c.args)...)
 		if code != c.code || !strings.Contains(said, c.says) {
 			t.Errorf("tillpost %s ended with %d and said %q", c.args, code, said)
 		}
@@ -201,35 +199,35 @@ func TestExitCodes(t *testing.T) {
 // A second agent on the same outbox must not start.
 func TestASecondAgentOnTheOutbox(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{})
-	w.sale(terminal(0), "first")
-	w.write("second.toml", strings.ReplaceAll(w.configOfAnother(), w.web, proctest.FreeAddr(t)))
-	code, said := run(t, w.dir, "run", "--config", "second.toml")
+	w := newWorld(t, shoptest.Options{})
+	w.Sale(terminal(0), "first")
+	w.Write("second.toml", strings.ReplaceAll(w.configOfAnother(), w.Web, proctest.FreeAddr(t)))
+	code, said := w.Do("run", "--config", "second.toml")
 	if code != 1 || !strings.Contains(said, "outbox") {
 		t.Errorf("the second ended with %d and said %q", code, said)
 	}
-	w.sale(terminal(0), "next")
+	w.Sale(terminal(0), "next")
 }
 
 // The simulator as a process of its own serves the agent as well.
 func TestTheSimulatorAsAProcess(t *testing.T) {
 	outside(t)
-	w := emptyWorld(t, shop{})
+	w := emptyWorld(t, shoptest.Options{})
 	addr := proctest.FreeAddr(t)
 	simulate := func() *proctest.Process {
-		return start(t, w.dir, "simulate", "--listen", addr, "--control", "off", "--organization", organization,
+		return w.Process("simulate", "--listen", addr, "--control", "off", "--organization", shoptest.Organization,
 			"--terminal", "TRML7=Kiosk", "--customer", "pay:100ms")
 	}
 	api := simulate()
-	w.write("token", "demo-token") // the simulator's own, which it prints
-	w.until(soon, "the simulator to be there", func() bool { return strings.Contains(api.Said.String(), "simulated.db") })
-	w.configure(addr)
-	w.start()
-	w.sale("TRML7", "one")
+	w.Write("token", "demo-token") // the simulator's own, which it prints
+	w.Until("the simulator to be there", func() bool { return strings.Contains(api.Said.String(), "simulated.db") })
+	w.Set("api.base_url", "http://"+addr+"/api/v1")
+	w.Start()
+	w.Sale("TRML7", "one")
 	// An API that dies and comes back has forgotten all, and the till's order goes to it all the same.
 	api.Kill()
-	w.order("TRML7", "two")
-	w.untilWaits(soon, "TRML7", "two", "apiUnreachable")
+	w.Order("TRML7", "two")
+	w.UntilWaits("TRML7", "two", "apiUnreachable")
 	simulate()
-	w.untilState(soon, "TRML7", "two", "paid")
+	w.UntilState("TRML7", "two", "paid")
 }
