@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"runtime/debug"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -122,28 +121,6 @@ func TestControlAddress(t *testing.T) {
 		f := &simulateFlags{listen: test.listen, control: test.control}
 		if got := f.controlAddress(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: test.port}); got != test.want {
 			t.Errorf("%+v: %s", test, got)
-		}
-	}
-}
-
-func TestBuildVersion(t *testing.T) {
-	t.Parallel()
-	built := &debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{
-		{Key: "vcs.revision", Value: "0123456789abcdef"}, {Key: "vcs.modified", Value: "true"},
-	}}
-	for _, test := range []struct {
-		version, commit string
-		info            *debug.BuildInfo
-		v, rev          string
-	}{
-		{"", "", nil, "devel", "unknown commit"},
-		{"", "", &debug.BuildInfo{Main: debug.Module{Version: "(devel)"}}, "devel", "unknown commit"},
-		{"", "", built, "v1.2.3", "0123456789ab-dirty"},
-		{"v2", "", built, "v2", "0123456789ab-dirty"},
-		{"v2", "abc", built, "v2", "abc"},
-	} {
-		if v, rev := buildVersion(test.version, test.commit, test.info); v != test.v || rev != test.rev {
-			t.Errorf("%+v: %s %s", test, v, rev)
 		}
 	}
 }

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"tillpost/outbox"
 )
 
 func sampleTable() table {
@@ -118,22 +115,5 @@ func TestFactsAreFolded(t *testing.T) {
 		"         kept\n"
 	if b.String() != want {
 		t.Errorf("%q", b.String())
-	}
-}
-
-// TestEveryEventHasWords, here and on the page.
-func TestEveryEventHasWords(t *testing.T) {
-	t.Parallel()
-	page, err := os.ReadFile("../../monitor/web/words.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range outbox.EventTypes() {
-		if eventWords[e.String()] == "" {
-			t.Errorf("show has no words for %s", e)
-		}
-		if !strings.Contains(string(page), " "+e.String()+": '") {
-			t.Errorf("words.js has none for %s", e)
-		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +166,23 @@ func TestTell(t *testing.T) {
 		var b strings.Builder
 		if code := tell(&b, test.err); code != test.code || b.String() != test.want {
 			t.Errorf("%v: %d %q", test.err, code, b.String())
+		}
+	}
+}
+
+// TestEveryEventHasWords, here and on the page.
+func TestEveryEventHasWords(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../monitor/web/words.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range outbox.EventTypes() {
+		if eventWords[e.String()] == "" {
+			t.Errorf("show has no words for %s", e)
+		}
+		if !strings.Contains(string(page), " "+e.String()+": '") {
+			t.Errorf("words.js has none for %s", e)
 		}
 	}
 }

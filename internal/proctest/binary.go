@@ -94,6 +94,13 @@ func lookAtSources() error {
 	})
 }
 
+// Main runs a package's tests, and removes what was built for them. It is called by TestMain, and does not return.
+func (b *Binary) Main(m *testing.M) {
+	code := m.Run()
+	b.Remove()
+	os.Exit(code)
+}
+
 // Remove removes what was built, if anything was. It comes after all tests, in TestMain.
 func (b *Binary) Remove() {
 	if b.dir != "" {

@@ -1,6 +1,7 @@
 package mqtttest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -8,6 +9,19 @@ import (
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 )
+
+// Dial connects to a broker, and greets it; see Greet.
+func Dial(ctx context.Context, addr, id string, keepalive time.Duration, filters ...string) (net.Conn, error) {
+	conn, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	if err := Greet(conn, id, keepalive, filters...); err != nil {
+		_ = conn.Close() // why is said already
+		return nil, err
+	}
+	return conn, nil
+}
 
 // Greet connects a client that speaks MQTT by itself: what counts as acknowledged is then what came over the wire, where
 // a client library may take a lost connection for a success. It subscribes with the packet id 1, if there are filters,

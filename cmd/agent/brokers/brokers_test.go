@@ -4,10 +4,7 @@ package brokers
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,22 +12,21 @@ import (
 	"testing"
 	"time"
 
-	"tillpost/agent"
 	"tillpost/agent/check"
-	"tillpost/agent/config"
-	"tillpost/api/simulator"
 	"tillpost/internal/proctest"
+	"tillpost/internal/shoptest"
 	"tillpost/mqtt"
-	"tillpost/mqtt/message"
-	"tillpost/mqtt/mqtttest"
 )
 
-const (
-	token    = "tok-brokers"
-	terminal = "TRML1000000001"
-	// retention is how long statuses stay; they are cleared within half a minute after.
-	retention = 20 * time.Second
+// retention is how long statuses stay; they are cleared within half a minute after.
+const retention = 20 * time.Second
+
+var (
+	terminal = shoptest.Terminal(0)
+	tillpost = proctest.Binary{Race: proctest.Race}
 )
+
+func TestMain(m *testing.M) { tillpost.Main(m) }
 
 // brand is one broker and what is known of it, as docs/brokers.md has it.
 type brand struct {
@@ -60,7 +56,6 @@ func TestBrokers(t *testing.T) {
 	if os.Getenv("TILLPOST_BROKERS") == "" {
 		t.Skip("make test-brokers runs it")
 	}
-	t.Setenv("TILLPOST_API_TOKEN", token)
 	for _, m := range brands() {
 		t.Run(m.name, func(t *testing.T) { try(t, m) })
 	}
@@ -70,7 +65,7 @@ func try(t *testing.T, m brand) {
 	addr, broker := m.start(t)
 	s := newShop(t, addr)
 	s.check(m.told)
-	stop := s.run()
+	s.run()
 	s.sale("first")
 	s.refuse()
 	s.refund("first", "back")
@@ -80,15 +75,15 @@ func try(t *testing.T, m brand) {
 	if got := s.brought(s.status("+"), s.status("first")); (got != "") != m.wildcards {
 		t.Errorf("a till that subscribes to all statuses is brought %q", got)
 	}
-	if heard := s.order("dotted.id", mqtt.Topics{Prefix: "tillpost"}.Status(terminal, "+"), 20*time.Second); heard != m.dots {
+	if heard := s.order("dotted.id", s.status("+"), 20*time.Second); heard != m.dots {
 		t.Errorf("the status of an id with a dot is told: %t", heard)
 	}
 
-	stop()
-	till := mqtttest.Connect(t, s.url)
+	s.Stop()
+	till := s.Connect()
 	heard := till.Watch(s.status("waits"))
-	till.Publish(s.request("waits"))
-	stop = s.run()
+	s.Send(terminal, "orders", example("waits"))
+	s.run()
 	s.until(heard, "paid")
 
 	if m.crashes {
@@ -102,49 +97,27 @@ func try(t *testing.T, m brand) {
 	if !proctest.Eventually(time.Minute, func() bool { return s.brought(s.status("first"), s.status("first")) == "" }) {
 		t.Error("the status of what has ended is not cleared")
 	}
-	stop()
-	if n := len(s.sim.Orders()); n != 4 {
+	s.Stop()
+	if n := len(s.Sim.Orders()); n != 4 {
 		t.Errorf("%d orders, want 4", n)
 	}
 }
 
-// shop is an agent, the simulated API and tills, around a broker.
+// shop is one around a broker that a brand runs.
 type shop struct {
-	*testing.T
-	url, file string
-	sim       *simulator.Simulator
-	log       *proctest.Output
+	*shoptest.Shop
 }
 
 func newShop(t *testing.T, broker string) *shop {
 	t.Helper()
-	s := &shop{T: t, url: "tcp://" + broker, log: proctest.NewOutput(0)}
-	s.sim = simulator.New(simulator.Options{Token: token, Organization: "ORG1", Customer: simulator.Pay(0), Terminals: []simulator.Terminal{{UUID: terminal, Name: "Counter 1"}}})
-	t.Cleanup(s.sim.Close)
-	l, err := s.sim.Listen(t.Context(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	proctest.Serve(t, l, s.sim)
-	s.file = filepath.Join(t.TempDir(), "tillpost.toml")
-	text := fmt.Sprintf("[api]\nbase_url = \"http://%s/api/v1\"\norganization_uuid = \"ORG1\"\n[mqtt]\nurl = %q\nstatus_retention = %q\n[outbox]\npath = \"outbox.db\"\n[http]\nlisten = \"127.0.0.1:0\"\n",
-		l.Addr(), s.url, retention)
-	if err := os.WriteFile(s.file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the agent said:\n%s", s.log)
-		}
-	})
-	return s
+	return &shop{shoptest.New(t, shoptest.Options{Program: &tillpost, Broker: broker, Settings: shoptest.Settings{"mqtt.status_retention": retention}})}
 }
 
 // check holds what tillpost check says of the broker to what it has to say.
 func (s *shop) check(want []string) {
 	s.Helper()
 	var got []string
-	check.Run(s.Context(), check.Options{File: s.file, Timeout: time.Minute}, func(f check.Finding) {
+	check.Run(s.Context(), check.Options{File: filepath.Join(s.Dir, shoptest.ConfigFile), Timeout: time.Minute}, func(f check.Finding) {
 		if f.Subject == "broker" {
 			got = append(got, strings.ToLower(f.Level.String())+": "+f.Text)
 		}
@@ -161,51 +134,28 @@ func (s *shop) check(want []string) {
 	}
 }
 
-// run starts the agent, and returns what stops it.
-func (s *shop) run() (stop func()) {
+// run starts the agent.
+func (s *shop) run() {
 	s.Helper()
-	cfg, err := config.Load(s.file)
-	if err != nil {
-		s.Fatal(err)
-	}
-	a, err := agent.New(agent.Options{Config: cfg, Version: "tried", NoHTTP: true, Logger: slog.New(slog.NewTextHandler(s.log, nil))})
-	if err != nil {
-		s.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
-	stopped := false
-	stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
-		cancel()
-		if err := <-ended; err != nil {
-			s.Error(err)
-		}
-	}
-	s.Cleanup(stop)
+	s.Run()
 	s.awaitOnline()
-	return stop
 }
 
 // awaitOnline waits until the agent's own word is there for who connects.
 func (s *shop) awaitOnline() {
 	s.Helper()
-	const topic = "tillpost/agent"
+	const topic = shoptest.Prefix + "/agent"
 	if !proctest.Eventually(proctest.Patience, func() bool { return strings.Contains(s.brought(topic, topic), `"online"`) }) {
-		s.Fatalf("the agent is not online:\n%s", s.log)
+		s.Fatal("the agent is not online")
 	}
 }
 
-func (s *shop) status(id string) string { return mqtt.Topics{Prefix: "tillpost"}.Status(terminal, id) }
+func (s *shop) status(id string) string { return shoptest.Topic(terminal, "status/"+id) }
 
 // brought is what a new subscription brings of what is retained on a topic, "" for nothing.
 func (s *shop) brought(filter, topic string) string {
 	s.Helper()
-	c := mqtttest.Connect(s, s.url)
+	c := s.Connect()
 	defer c.Close()
 	messages := c.Watch(filter)
 	patience := time.NewTimer(time.Second)
@@ -222,13 +172,7 @@ func (s *shop) brought(filter, topic string) string {
 	}
 }
 
-func (s *shop) request(id string) mqtt.Message {
-	payload := fmt.Sprintf(`{"requestId":%q,"order":{"products":[{"name":"Hair Wash","quantity":"1","rate":42,"tax":"0","amount":42}],
-"orderSummary":{"subTotal":"42.00","totalTax":"0.00","totalDiscount":"0.00","grandTotal":"42.00"},"sendOrderBy":{"sms":false,"email":true},"receiptPrint":false,
-"customerDetails":{"type":"private","countryCode":"+47","msisdn":"46567468","email":"customer@email.com","name":"Kari Nordmann",
-"address":{"street":"Luramyrveien 65","zip":"4313","city":"Sandnes","country":"NO"}}}}`, id)
-	return mqtt.Message{Topic: "tillpost/terminals/" + terminal + "/orders", Payload: []byte(payload)}
-}
+func example(id string) string { return shoptest.Request(id, "order", shoptest.Example("", id)) }
 
 // sale sells, as a till does that follows each request by name.
 func (s *shop) sale(id string) {
@@ -241,19 +185,19 @@ func (s *shop) sale(id string) {
 // order places one, and reports whether its end is told on a subscription in time.
 func (s *shop) order(id, filter string, within time.Duration) bool {
 	s.Helper()
-	till := mqtttest.Connect(s, s.url)
+	till := s.Connect()
 	defer till.Close()
 	heard := till.Watch(filter)
-	till.Publish(s.request(id))
+	s.Send(terminal, "orders", example(id))
 	return s.heard(heard, id, "paid", within)
 }
 
 func (s *shop) refund(of, id string) {
 	s.Helper()
-	till := mqtttest.Connect(s, s.url)
+	till := s.Connect()
 	defer till.Close()
 	heard := till.Watch(s.status(id))
-	till.Publish(mqtt.Message{Topic: "tillpost/terminals/" + terminal + "/refunds", Payload: fmt.Appendf(nil, `{"requestId":%q,"orderRequestId":%q,"full":true}`, id, of)})
+	s.Send(terminal, "refunds", fmt.Sprintf(`{"requestId":%q,"orderRequestId":%q,"full":true}`, id, of))
 	if !s.heard(heard, id, "refunded", proctest.Patience) {
 		s.Fatalf("%s is not refunded", id)
 	}
@@ -262,10 +206,10 @@ func (s *shop) refund(of, id string) {
 // refuse publishes what nobody can take, and waits to be told.
 func (s *shop) refuse() {
 	s.Helper()
-	till := mqtttest.Connect(s, s.url)
+	till := s.Connect()
 	defer till.Close()
-	heard := till.Watch("tillpost/rejects")
-	till.Publish(mqtt.Message{Topic: "tillpost/terminals/" + terminal + "/orders", Payload: []byte("hello")})
+	heard := till.Watch(shoptest.Prefix + "/rejects")
+	s.Send(terminal, "orders", "hello")
 	select {
 	case m := <-heard:
 		if !bytes.Contains(m.Payload, []byte("notJSON")) {
@@ -291,8 +235,8 @@ func (s *shop) heard(messages <-chan mqtt.Message, id, state string, within time
 	for {
 		select {
 		case m := <-messages:
-			var st message.Status
-			if json.Unmarshal(m.Payload, &st) != nil || id != "" && st.RequestID != id {
+			st, ok := shoptest.ParseStatus(m.Payload)
+			if !ok || id != "" && st.RequestID != id {
 				continue
 			}
 			if told = append(told, st.State); st.State == state && slices.Contains(told, "queued") {

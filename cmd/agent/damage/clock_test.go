@@ -49,50 +49,46 @@ func TestCertificateThatTheClockIsWrongFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.Must(err)
 	now := time.Now()
 	future := certificate(t, key, now.AddDate(12, 0, 0), now.AddDate(13, 0, 0)) // by a clock of the past
 	past := certificate(t, key, now.AddDate(-13, 0, 0), now.AddDate(-12, 0, 0)) // by a clock of the future
 	right := certificate(t, key, now.Add(-time.Hour), now.Add(time.Hour))
-	w.write("ca.pem", inPEM(future, past, right))
+	w.Write("ca.pem", inPEM(future, past, right))
 	var shown atomic.Pointer[tls.Certificate]
 	shown.Store(future)
-	w.api = "https://" + w.serve(&tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	w.Set("api.ca_file", "ca.pem")
+	w.Set("api.base_url", w.Serve(&tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return shown.Load(), nil
-	}})
-	w.configure("outbox.db", `ca_file = "ca.pem"`)
-	w.start()
+	}}))
+	w.Start()
 	w.order("first")
 	w.order("second")
 	for _, c := range []*tls.Certificate{future, past} {
 		shown.Store(c)
-		w.until("the cause to be told", func() bool {
-			_, p := w.state()
+		w.Until("the cause to be told", func() bool {
+			_, p := w.State()
 			return strings.Contains(p["apiUnreachable"], "certificate is not valid by this machine's clock, which says "+now.UTC().Format("2006-"))
 		})
-		w.until("the first to wait", func() bool { return w.now("first").Waiting.Code == "apiUnreachable" })
-		if s := w.now("first"); s.State != "queued" || s.Revision != 1 || w.sim.Count(simulator.OpCreate) != 0 {
-			t.Errorf("first is %+v, %d creates", s, w.sim.Count(simulator.OpCreate))
+		w.Until("the first to wait", func() bool { return w.now("first").Waits() == "apiUnreachable" })
+		if s := w.now("first"); s.State != "queued" || s.Revision != 1 || w.Sim.Count(simulator.OpCreate) != 0 {
+			t.Errorf("first is %+v, %d creates", s, w.Sim.Count(simulator.OpCreate))
 		}
 	}
 	shown.Store(right)
 	w.untilState("first", "paid")
 	w.untilState("second", "paid")
-	orders := w.sim.Orders()
-	if len(orders) != 2 || w.sim.Count(simulator.OpCreate) != 2 {
-		t.Fatalf("%d orders, %d creates", len(orders), w.sim.Count(simulator.OpCreate))
+	orders := w.Sim.Orders()
+	if len(orders) != 2 || w.Sim.Count(simulator.OpCreate) != 2 {
+		t.Fatalf("%d orders, %d creates", len(orders), w.Sim.Count(simulator.OpCreate))
 	}
 	var body struct {
 		OrderDate         string
 		InvoiceReferences struct{ CustomerReference string }
 	}
-	if err := json.Unmarshal(orders[0].Body, &body); err != nil {
-		t.Fatal(err)
-	}
-	if body.InvoiceReferences.CustomerReference != "first" || body.OrderDate != time.Now().In(w.zone).Format("02 Jan, 2006") {
+	w.Must(json.Unmarshal(orders[0].Body, &body))
+	if body.InvoiceReferences.CustomerReference != "first" || body.OrderDate != w.Today() {
 		t.Errorf("the first at the API is %+v", body)
 	}
-	w.stop()
+	w.Stop()
 }

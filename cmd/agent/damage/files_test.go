@@ -15,41 +15,31 @@ import (
 // without. The agent is stopped then.
 func (w *world) shop(snapshot bool) {
 	w.Helper()
-	w.start()
+	w.Start()
 	w.order("paid")
 	w.untilState("paid", "paid")
-	if err := w.sim.SetCustomer(oslo, simulator.WalkAway()); err != nil {
-		w.Fatal(err)
-	}
+	w.Must(w.Sim.SetCustomer(oslo, simulator.WalkAway()))
 	w.order("shown")
 	w.untilState("shown", "awaiting_customer")
 	w.order("first")
 	w.order("second")
 	w.untilState("second", "queued")
-	w.stop()
+	w.Stop()
 	if snapshot {
 		s, err := bolt.Open(w.file(), bolt.Options{})
-		if err != nil {
-			w.Fatal(err)
-		}
-		if err := s.Snapshot(w.Context()); err != nil {
-			w.Fatal(err)
-		}
-		if err := s.Close(); err != nil {
-			w.Fatal(err)
-		}
+		w.Must(err)
+		w.Must(s.Snapshot(w.Context()))
+		w.Must(s.Close())
 	}
 }
 
-func (w *world) file() string { return filepath.Join(w.dir, "outbox.db") }
+func (w *world) file() string { return filepath.Join(w.Dir, "outbox.db") }
 
 // files reads the outbox and what lies beside it, but for the lock.
 func (w *world) files() map[string][]byte {
 	w.Helper()
 	names, err := filepath.Glob(w.file() + "*")
-	if err != nil {
-		w.Fatal(err)
-	}
+	w.Must(err)
 	all := map[string][]byte{}
 	for _, n := range names {
 		if strings.HasSuffix(n, ".lock") {
@@ -67,14 +57,10 @@ func (w *world) put(files map[string][]byte) {
 	w.Helper()
 	now := w.files()
 	for n := range now {
-		if err := os.Remove(n); err != nil {
-			w.Fatal(err)
-		}
+		w.Must(os.Remove(n))
 	}
 	for n, raw := range files {
-		if err := os.WriteFile(n, raw, 0o600); err != nil {
-			w.Fatal(err)
-		}
+		w.Must(os.WriteFile(n, raw, 0o600))
 	}
 }
 
@@ -102,17 +88,13 @@ var damages = []struct {
 func (w *world) harm(do func([]byte) []byte) {
 	w.Helper()
 	raw, err := os.ReadFile(w.file())
-	if err != nil {
-		w.Fatal(err)
-	}
+	w.Must(err)
 	if raw = do(raw); raw == nil {
 		err = os.Remove(w.file())
 	} else {
 		err = os.WriteFile(w.file(), raw, 0o600)
 	}
-	if err != nil {
-		w.Fatal(err)
-	}
+	w.Must(err)
 }
 
 // Whatever happened to the file, the daemon says it, puts the file aside, goes on from the snapshot with all that was
@@ -122,21 +104,21 @@ func TestDamagedOutboxIsRestored(t *testing.T) {
 	w := newWorld(t)
 	w.shop(true)
 	sound := w.files()
-	creates := w.sim.Count(simulator.OpCreate)
+	creates := w.Sim.Count(simulator.OpCreate)
 	for _, d := range damages {
 		w.put(sound)
 		w.harm(d.do)
 		harmed, _ := os.ReadFile(w.file())
-		w.start()
-		text := w.problem("outboxRestored")
+		w.Start()
+		text := w.UntilProblem("outboxRestored")
 		if !strings.Contains(text, d.found) || !strings.Contains(text, "3 requests are in doubt") {
 			t.Errorf("%s: told %q", d.name, text)
 		}
-		w.until("the log to tell of a file that is "+d.name, func() bool {
-			log := w.agent.Said.String()
+		w.Until("the log to tell of a file that is "+d.name, func() bool {
+			log := w.Agent.Said.String()
 			return strings.Contains(log, "level=ERROR") && strings.Contains(log, "problem=outboxRestored")
 		})
-		w.problem("outboxRolledBack")
+		w.UntilProblem("outboxRolledBack")
 		w.untilState("first", "in_doubt")
 		w.untilState("second", "in_doubt")
 		w.untilState("shown", "in_doubt", "awaiting_customer") // it is found by its mark
@@ -148,25 +130,23 @@ func TestDamagedOutboxIsRestored(t *testing.T) {
 		case len(harmed) == 0 && err == nil && len(aside) > 0:
 			t.Errorf("%s: something is kept as damaged", d.name)
 		}
-		w.stop()
+		w.Stop()
 	}
-	if got := w.sim.Count(simulator.OpCreate); got != creates {
+	if got := w.Sim.Count(simulator.OpCreate); got != creates {
 		t.Errorf("%d creates after restores", got-creates)
 	}
 
-	code, out := run(t, w.dir, "outbox", "accept", "--config", "tillpost.toml", "--by", "Kari", "--yes")
+	code, out := w.Do("outbox", "accept", "--config", "tillpost.toml", "--by", "Kari", "--yes")
 	if code != 0 || !strings.Contains(out, "1. outboxRestored: ") || !strings.Contains(out, "2. outboxRolledBack: ") {
 		t.Fatalf("accept ended with %d: %s", code, out)
 	}
-	if err := w.sim.SetCustomer(oslo, simulator.Pay(0)); err != nil {
-		t.Fatal(err)
-	}
-	w.start()
-	if _, problems := w.state(); problems["outboxRestored"] != "" || problems["outboxRolledBack"] != "" {
+	w.Must(w.Sim.SetCustomer(oslo, simulator.Pay(0)))
+	w.Start()
+	if _, problems := w.State(); problems["outboxRestored"] != "" || problems["outboxRolledBack"] != "" {
 		t.Errorf("accepted, and still %v", problems)
 	}
-	w.stop()
-	w.once()
+	w.Stop()
+	w.Once()
 }
 
 // Without a snapshot the daemon refuses to start, in words and with exit code 1, however often it is started: it makes no
@@ -181,7 +161,7 @@ func TestDamagedOutboxWithoutSnapshotIsRefused(t *testing.T) {
 		w.harm(d.do)
 		before := w.files()
 		for range 3 {
-			code, out := run(t, w.dir, "run", "--config", "tillpost.toml")
+			code, out := w.Do("run", "--config", "tillpost.toml")
 			line := strings.TrimSpace(out)
 			if code != 1 || strings.Contains(line, "\n") || !strings.HasPrefix(line, "tillpost: start: ") || !strings.Contains(line, d.found) ||
 				!strings.Contains(line, "there is no snapshot to restore") {
@@ -197,12 +177,12 @@ func TestDamagedOutboxWithoutSnapshotIsRefused(t *testing.T) {
 				t.Errorf("%s: %s was changed", d.name, n)
 			}
 		}
-		if code, out := run(t, w.dir, "outbox", "verify", "--config", "tillpost.toml"); code != 1 || strings.Count(out, "\n") != 1 {
+		if code, out := w.Do("outbox", "verify", "--config", "tillpost.toml"); code != 1 || strings.Count(out, "\n") != 1 {
 			t.Errorf("%s: verify ended with %d: %s", d.name, code, out)
 		}
 	}
 	w.put(sound)
-	w.start()
+	w.Start()
 	w.untilState("shown", "awaiting_customer")
-	w.stop()
+	w.Stop()
 }

@@ -22,10 +22,8 @@ func (w *world) disk(size string) string {
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
 		w.Skip("mounting a file system takes root on Linux")
 	}
-	dir := filepath.Join(w.dir, "disk")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		w.Fatal(err)
-	}
+	dir := filepath.Join(w.Dir, "disk")
+	w.Must(os.Mkdir(dir, 0o700))
 	if out, err := exec.CommandContext(w.Context(), "mount", "-t", "tmpfs", "-o", "size="+size, "tillpost-test", dir).CombinedOutput(); err != nil {
 		w.Skipf("no file system can be mounted here: %v: %s", err, out)
 	}
@@ -34,7 +32,7 @@ func (w *world) disk(size string) string {
 			w.Errorf("umount: %v: %s", err, out)
 		}
 	})
-	w.configure("disk/outbox.db")
+	w.Set("outbox.path", "disk/outbox.db")
 	return dir
 }
 
@@ -61,10 +59,8 @@ func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	dir := w.disk("12m")
-	if err := w.sim.SetNextCustomers(oslo, simulator.WalkAway()); err != nil {
-		t.Fatal(err)
-	}
-	w.start()
+	w.Must(w.Sim.SetNextCustomers(oslo, simulator.WalkAway()))
+	w.Start()
 	w.order("begun")
 	w.order("queued")
 	w.untilState("begun", "awaiting_customer")
@@ -74,31 +70,25 @@ func TestFullDisk(t *testing.T) {
 	for i := range 600 {
 		w.order(fmt.Sprintf("late-%03d", i))
 	}
-	if text := w.problem("outboxFull"); !strings.Contains(text, "free some space") {
+	if text := w.UntilProblem("outboxFull"); !strings.Contains(text, "free some space") {
 		t.Errorf("told %q", text)
 	}
-	if err := w.sim.Settle(w.sim.Orders()[0].UUID, simulator.Pays); err != nil {
-		t.Fatal(err)
-	}
+	w.Must(w.Sim.Settle(w.Sim.Orders()[0].UUID, simulator.Pays))
 	w.untilState("begun", "paid")
 	w.untilState("queued", "awaiting_customer", "paid")
 	if s := w.now("late-599"); s.State != "" {
 		t.Errorf("the last of what came to a full disk is %+v", s)
 	}
-	if code, text := w.get("/readyz"); code != 503 || !strings.Contains(text, "disk is full") {
+	if code, text := w.Get("/readyz"); code != 503 || !strings.Contains(text, "disk is full") {
 		t.Errorf("ready: %d %s", code, text)
 	}
-	if err := os.Remove(filler); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.sim.SetCustomer(oslo, simulator.Pay(0)); err != nil {
-		t.Fatal(err)
-	}
+	w.Must(os.Remove(filler))
+	w.Must(w.Sim.SetCustomer(oslo, simulator.Pay(0)))
 	w.untilState("late-599", "queued", "awaiting_customer", "paid")
-	w.until("online", func() bool { state, _ := w.state(); return state == "online" })
-	w.until("ready", func() bool { code, _ := w.get("/readyz"); return code == 200 })
-	w.stop()
-	w.once()
+	w.UntilOnline()
+	w.Until("ready", func() bool { code, _ := w.Get("/readyz"); return code == 200 })
+	w.Stop()
+	w.Once()
 }
 
 // A disk that can't be written is told at the start, in words.
@@ -106,48 +96,48 @@ func TestReadOnlyDisk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	dir := w.disk("12m")
-	w.start()
+	w.Start()
 	w.order("o")
 	w.untilState("o", "paid")
-	w.stop()
+	w.Stop()
 	for _, how := range []string{"ro", "rw"} {
 		if out, err := exec.CommandContext(t.Context(), "mount", "-o", "remount,"+how, dir).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 		if how == "ro" {
-			code, out := run(t, w.dir, "run", "--config", "tillpost.toml")
+			code, out := w.Do("run", "--config", "tillpost.toml")
 			if code != 1 || !strings.Contains(out, "read-only file system") || strings.Count(out, "\n") != 1 || !strings.Contains(out, "mount") {
 				t.Errorf("exit %d: %s", code, out)
 			}
 		}
 	}
-	w.start()
+	w.Start()
 	w.order("o2")
 	w.untilState("o2", "paid")
-	w.stop()
+	w.Stop()
 }
 
 // Without a handle for another connection nothing is sent, nothing is in doubt, and all goes on once there is one.
 func TestNoHandles(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.before = "ulimit -n 26;"
-	w.start()
+	w.limit("ulimit -n 26;")
+	w.Start()
 	w.order("before")
 	w.untilState("before", "paid")
 	release := w.hold(40)
 	defer release()
-	w.until("all handles to be taken", func() bool { return strings.Contains(w.agent.Said.String(), "too many open files") })
+	w.Until("all handles to be taken", func() bool { return strings.Contains(w.Agent.Said.String(), "too many open files") })
 	w.order("during")
-	w.until("the order to wait", func() bool { return w.now("during").Waiting.Code == "apiUnreachable" })
-	if s := w.now("during"); s.State != "queued" || s.Revision != 1 || w.sim.Count(simulator.OpCreate) != 1 {
-		t.Errorf("without handles it is %+v, %d creates", s, w.sim.Count(simulator.OpCreate))
+	w.Until("the order to wait", func() bool { return w.now("during").Waits() == "apiUnreachable" })
+	if s := w.now("during"); s.State != "queued" || s.Revision != 1 || w.Sim.Count(simulator.OpCreate) != 1 {
+		t.Errorf("without handles it is %+v, %d creates", s, w.Sim.Count(simulator.OpCreate))
 	}
 	release()
 	w.untilState("during", "paid")
-	w.until("online", func() bool { state, _ := w.state(); return state == "online" })
-	w.stop()
-	w.once()
+	w.UntilOnline()
+	w.Stop()
+	w.Once()
 }
 
 // hold keeps connections to the agent's page open until they are released. Each has asked for something: one that says
@@ -156,12 +146,10 @@ func (w *world) hold(n int) (release func()) {
 	w.Helper()
 	all := make([]net.Conn, 0, n)
 	for range n {
-		c, err := (&net.Dialer{Timeout: proctest.Patience}).DialContext(w.Context(), "tcp", w.web)
-		if err != nil {
-			w.Fatal(err)
-		}
+		c, err := (&net.Dialer{Timeout: proctest.Patience}).DialContext(w.Context(), "tcp", w.Web)
+		w.Must(err)
 		all = append(all, c)
-		if _, err := fmt.Fprintf(c, "GET /healthz HTTP/1.1\r\nHost: %s\r\n\r\n", w.web); err != nil {
+		if _, err := fmt.Fprintf(c, "GET /healthz HTTP/1.1\r\nHost: %s\r\n\r\n", w.Web); err != nil {
 			w.Fatal(err)
 		}
 	}
@@ -176,7 +164,7 @@ func (w *world) hold(n int) (release func()) {
 // modest: ulimit can't, for Go maps 64 MB at once.
 func (w *world) little() {
 	w.Helper()
-	w.before = "export GOMEMLIMIT=40MiB;"
+	w.limit("export GOMEMLIMIT=40MiB;")
 	group := fmt.Sprintf("/sys/fs/cgroup/memory/tillpost-test-%d", os.Getpid())
 	if os.Mkdir(group, 0o755) != nil {
 		return
@@ -190,7 +178,7 @@ func (w *world) little() {
 		w.Log("no memory can be taken away here: ", err)
 		return
 	}
-	w.before += " echo $$ >" + group + "/cgroup.procs;"
+	w.limit("export GOMEMLIMIT=40MiB; echo $$ >" + group + "/cgroup.procs;")
 }
 
 // A small machine, with a backlog.
@@ -198,12 +186,10 @@ func TestLittleMemory(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.little()
-	if err := w.sim.SetDown(true); err != nil {
-		t.Fatal(err)
-	}
-	w.start()
+	w.Must(w.Sim.SetDown(true))
+	w.Start()
 	modest := func() {
-		if n := w.agent.RSSAnon(); n > 64<<20 {
+		if n := w.Agent.RSSAnon(); n > 64<<20 {
 			t.Errorf("%d bytes of its own memory are in use", n)
 		}
 	}
@@ -212,18 +198,14 @@ func TestLittleMemory(t *testing.T) {
 		w.order(fmt.Sprintf("o-%d", i))
 	}
 	w.untilState(fmt.Sprintf("o-%d", orders-1), "queued")
-	if err := w.sim.SetCustomer(oslo, simulator.Pay(0)); err != nil {
-		t.Fatal(err)
-	}
+	w.Must(w.Sim.SetCustomer(oslo, simulator.Pay(0)))
 	modest()
-	w.stop()
-	w.start()
-	if err := w.sim.SetDown(false); err != nil {
-		t.Fatal(err)
-	}
+	w.Stop()
+	w.Start()
+	w.Must(w.Sim.SetDown(false))
 	w.untilState("o-0", "paid")
 	w.untilState("o-20", "paid")
 	modest()
-	w.stop()
-	w.once()
+	w.Stop()
+	w.Once()
 }

@@ -7,6 +7,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"tillpost/internal/shoptest"
+	"tillpost/mqtt/mqtttest"
 )
 
 // counter is a till of one terminal with its orders, that goes on at the first one without an acknowledgement whenever
@@ -55,21 +58,21 @@ func (c *counter) connection(ctx context.Context) error {
 // was acknowledged is there when it is back, without its till's help, and every order is placed once and in order.
 func TestAcknowledgedIsOnDisk(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{terminals: volumeTerminals, embedded: true, policy: `doubt_check = "15s"`})
+	w := newEmbedded(t, shoptest.Options{Terminals: volumeTerminals, Settings: shoptest.Settings{"policy.doubt_check": "15s"}})
 	counters := w.openCounters(0, volumeOrders, 0)
 	for _, n := range []int{100, 250} {
 		allow(counters, (n+200)/volumeTerminals) // all would be too many, where they are quicker than the kill
-		w.until(2*time.Minute, "some to be acknowledged", func() bool { return acknowledged(counters) >= n })
-		w.agent.Kill()
-		w.until(soon, "all tills to hear of it", func() bool {
+		w.Within(2*time.Minute, "some to be acknowledged", func() bool { return acknowledged(counters) >= n })
+		w.Agent.Kill()
+		w.Until("all tills to hear of it", func() bool {
 			return !slices.ContainsFunc(counters, func(c *counter) bool { return c.connected.Load() })
 		})
 		promised := w.promised(counters)
-		t.Logf("killed with %d acknowledged and %d orders at the API", len(promised), len(w.sim.Orders()))
-		w.start()
-		w.listen() // what was heard before proves nothing
-		w.until(soon, "all that was acknowledged to be there", func() bool {
-			told := w.heard.statuses()
+		t.Logf("killed with %d acknowledged and %d orders at the API", len(promised), len(w.Sim.Orders()))
+		w.Start()
+		w.Listen() // what was heard before proves nothing
+		w.Until("all that was acknowledged to be there", func() bool {
+			told := w.Heard.Statuses()
 			return !slices.ContainsFunc(promised, func(id string) bool { return told[id].State == "" })
 		})
 	}
@@ -93,13 +96,13 @@ func (w *world) openCounters(from, to, most int) (all []*counter) {
 	w.Cleanup(cancel)
 	for i := range volumeTerminals {
 		c := &counter{terminal: terminal(i)}
-		c.dial = func(ctx context.Context, id string) (net.Conn, error) { return dialTill(ctx, w.brokerAddr, id) }
-		if w.webSocketAddr != "" && i%2 == 1 {
-			c.dial = func(ctx context.Context, id string) (net.Conn, error) { return dialWebTill(ctx, w.webSocketAddr, id) }
+		c.dial = func(ctx context.Context, id string) (net.Conn, error) { return mqtttest.Dial(ctx, w.Broker, id, 0) }
+		if w.WebSocket != "" && i%2 == 1 {
+			c.dial = func(ctx context.Context, id string) (net.Conn, error) { return dialWebTill(ctx, w.WebSocket, id) }
 		}
 		c.most.Store(int64(most))
 		for k := from + i; k < to; k += volumeTerminals {
-			c.payloads = append(c.payloads, request(volumeID(k), "order", example(w.today(), volumeID(k))))
+			c.payloads = append(c.payloads, shoptest.Request(volumeID(k), "order", shoptest.Example(w.Today(), volumeID(k))))
 		}
 		ended := make(chan struct{})
 		go func() {

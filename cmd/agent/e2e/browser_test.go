@@ -141,7 +141,7 @@ func (p *tab) must(err error) {
 
 // value is what JavaScript makes of the page; "" while that fails, as on a page that is just loading.
 func (p *tab) value(expression string) string {
-	ctx, cancel := context.WithTimeout(p.ctx, soon)
+	ctx, cancel := context.WithTimeout(p.ctx, proctest.Patience)
 	defer cancel()
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[string]("String("+expression+")"))
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -156,7 +156,7 @@ func (p *tab) value(expression string) string {
 // sees waits until JavaScript finds something to be so.
 func (p *tab) sees(expression string) {
 	p.Helper()
-	if !proctest.Eventually(soon, func() bool { return p.value("Boolean("+expression+")") == "true" }) {
+	if !proctest.Eventually(proctest.Patience, func() bool { return p.value("Boolean("+expression+")") == "true" }) {
 		p.Fatalf("it does not come to be that %s; the page says:\n%s", expression, p.value("document.body.innerText"))
 	}
 }

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +8,7 @@ import (
 
 	"tillpost/api/simulator"
 	"tillpost/internal/proctest"
+	"tillpost/internal/shoptest"
 )
 
 // TestACallbackNamesTheOrderOfADoubt: the reply to a create is lost and the list can't be read, so nothing but the API's own
@@ -16,34 +16,30 @@ import (
 func TestACallbackNamesTheOrderOfADoubt(t *testing.T) {
 	outside(t)
 	listen := proctest.FreeAddr(t)
-	w := newWorld(t, shop{
-		customer: simulator.Pay(500 * time.Millisecond),
-		tables:   fmt.Sprintf("[callback]\nlisten = %q\npublic_url = \"http://%s\"", listen, listen),
+	w := newWorld(t, shoptest.Options{
+		Customer: simulator.Pay(500 * time.Millisecond),
+		Settings: shoptest.Settings{"callback.listen": listen, "callback.public_url": "http://" + listen},
 	})
-	w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Times: -1, Do: simulator.Status(502, "<html>bad gateway</html>")})
-	w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropAfter()})
-	w.order(terminal(0), "lost")
-	w.untilState(soon, terminal(0), "lost", "paid")
-	orders := w.sim.Orders()
+	w.Sim.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Times: -1, Do: simulator.Status(502, "<html>bad gateway</html>")})
+	w.Sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropAfter()})
+	w.Order(terminal(0), "lost")
+	w.UntilState(terminal(0), "lost", "paid")
+	orders := w.Sim.Orders()
 	if len(orders) != 1 {
 		t.Fatalf("%d orders, want 1", len(orders))
 	}
 	// The agent may have looked into it before the API has read the answer.
-	w.until(soon, "a callback that was answered 204", func() bool {
-		calls := w.sim.Orders()[0].Callbacks
+	w.Until("a callback that was answered 204", func() bool {
+		calls := w.Sim.Orders()[0].Callbacks
 		return len(calls) > 0 && calls[0].Status == http.StatusNoContent
 	})
 
 	for _, path := range []string{"/callback/" + strings.Repeat("a", 34), "/callback/", "/metrics", "/"} {
 		query := "?orderUuid=" + orders[0].UUID + "&status=Approved&type=Payment"
 		rq, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+listen+path+query, http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
+		w.Must(err)
 		reply, err := http.DefaultClient.Do(rq)
-		if err != nil {
-			t.Fatal(err)
-		}
+		w.Must(err)
 		_ = reply.Body.Close()
 		if reply.StatusCode != http.StatusNotFound {
 			t.Errorf("%s was answered %d, want 404", path, reply.StatusCode)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/shoptest"
 	"tillpost/mqtt"
 )
 
@@ -51,7 +52,7 @@ var badOrders = []struct{ name, old, wrong, pointer string }{
 
 // badMessages are all other ways to be wrong.
 func badMessages(order string) []bad {
-	good := request("bad", "order", order)
+	good := shoptest.Request("bad", "order", order)
 	with := func(old, wrong string) string { return strings.Replace(good, old, wrong, 1) }
 	id := func(id string) string { return with(`"bad"`, `"`+id+`"`) }
 	return []bad{
@@ -82,7 +83,7 @@ func badMessages(order string) []bad {
 		{name: "an id of 65", payload: id(strings.Repeat("a", 65)), pointer: "/requestId"},
 		{name: "an id that is a number", payload: with(`"bad"`, "42"), pointer: "/requestId"},
 		{name: "no order", payload: `{"requestId":"bad"}`, pointer: "/order"},
-		{name: "an order of null", payload: request("bad", "order", "null"), pointer: "/order"},
+		{name: "an order of null", payload: shoptest.Request("bad", "order", "null"), pointer: "/order"},
 		{name: "an unknown key", payload: with(`{"requestId"`, `{"priority":1,"requestId"`), pointer: "/priority"},
 		{name: "no time to live", payload: with(`{"requestId"`, `{"ttlSeconds":0,"requestId"`), pointer: "/ttlSeconds"},
 		{name: "a time to live of days", payload: with(`{"requestId"`, `{"ttlSeconds":86401,"requestId"`), pointer: "/ttlSeconds"},
@@ -108,22 +109,22 @@ func badMessages(order string) []bad {
 
 func TestBadMessagesAreRefusedAndTold(t *testing.T) {
 	outside(t)
-	w := emptyWorld(t, shop{})
-	order := example(w.today(), "bad")
-	w.publishRetained(mqtt.Message{Topic: "shop/terminals/" + terminal(1) + "/orders", Payload: []byte(request("kept", "order", order)), Retained: true})
-	w.until(soon, "the retained one to be refused", func() bool { return len(w.heard.rejects()) == 1 })
-	if r := w.heard.rejects()[0]; r.Reason.Code != "retainedRequest" || r.RequestID != "kept" {
+	w := emptyWorld(t, shoptest.Options{})
+	order := shoptest.Example(w.Today(), "bad")
+	w.publishRetained(mqtt.Message{Topic: "shop/terminals/" + terminal(1) + "/orders", Payload: []byte(shoptest.Request("kept", "order", order)), Retained: true})
+	w.Until("the retained one to be refused", func() bool { return len(w.rejects()) == 1 })
+	if r := w.rejects()[0]; r.Reason.Code != "retainedRequest" || r.RequestID != "kept" {
 		t.Errorf("the retained one is refused as %+v", r)
 	}
 	// Nothing is refused for its age or terminal before the API was heard.
-	w.sale(terminal(0), "first")
+	w.Sale(terminal(0), "first")
 	all := badMessages(order)
 	for _, b := range badOrders {
 		wrong := strings.Replace(order, b.old, b.wrong, 1)
 		if wrong == order {
 			t.Fatalf("%s: the order has no %s", b.name, b.old)
 		}
-		all = append(all, bad{name: b.name, payload: request("bad", "order", wrong), pointer: b.pointer})
+		all = append(all, bad{name: b.name, payload: shoptest.Request("bad", "order", wrong), pointer: b.pointer})
 	}
 	for i := range all {
 		b := &all[i]
@@ -133,25 +134,25 @@ func TestBadMessagesAreRefusedAndTold(t *testing.T) {
 		if b.segment == "" {
 			b.segment = "orders"
 		}
-		w.send(b.terminal, b.segment, b.payload)
+		w.Send(b.terminal, b.segment, b.payload)
 	}
-	w.until(soon, "all to be refused", func() bool { return len(w.heard.rejects()) >= 1+len(all) })
+	w.Until("all to be refused", func() bool { return len(w.rejects()) >= 1+len(all) })
 	for i, b := range all {
-		if problem := b.judge(w.heard.rejects()[1+i]); problem != "" {
+		if problem := b.judge(w.rejects()[1+i]); problem != "" {
 			t.Errorf("%s: %s", b.name, problem)
 		}
 	}
-	if s := w.untilState(soon, terminal(0), "bad", "rejected"); !s.Final || s.reason() == "" {
+	if s := w.UntilState(terminal(0), "bad", "rejected"); !s.Final || s.ReasonCode() == "" {
 		t.Errorf("the status of the refused is %+v", s)
 	}
-	w.sale(terminal(0), "good")
-	if n := len(w.sim.Orders()); n != 2 {
+	w.Sale(terminal(0), "good")
+	if n := len(w.Sim.Orders()); n != 2 {
 		t.Errorf("%d orders, want 2", n)
 	}
-	if n := w.sim.Count(simulator.OpCreate); n != 2 {
+	if n := w.Sim.Count(simulator.OpCreate); n != 2 {
 		t.Errorf("%d creates, want 2", n)
 	}
-	if !w.agent.Running() {
+	if !w.Agent.Running() {
 		t.Error("the agent ended")
 	}
 	t.Logf("%d bad messages", len(all))
@@ -186,25 +187,25 @@ func (b bad) judge(r refusal) string {
 // embedded one refuses it, and it is carried out when it comes as it should.
 func TestARetainedRequestDoesNotRunAgain(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{})
+	w := newWorld(t, shoptest.Options{})
 	topic := "shop/terminals/" + terminal(0) + "/orders"
-	w.till.Publish(mqtt.Message{Topic: topic, Payload: []byte(request("kept", "order", example(w.today(), "kept"))), Retained: true})
-	if w.embedded() {
-		w.untilState(soon, terminal(0), "kept", "rejected")
-		w.restart()
-		w.sale(terminal(0), "kept")
+	w.Till.Publish(mqtt.Message{Topic: topic, Payload: []byte(shoptest.Request("kept", "order", shoptest.Example(w.Today(), "kept"))), Retained: true})
+	if w.Embedded() {
+		w.UntilState(terminal(0), "kept", "rejected")
+		w.Restart()
+		w.Sale(terminal(0), "kept")
 	} else {
-		w.untilState(soon, terminal(0), "kept", "paid")
-		w.restart()
+		w.UntilState(terminal(0), "kept", "paid")
+		w.Restart()
 	}
-	w.until(soon, "it to be refused", func() bool { return len(w.heard.rejects()) == 1 })
-	if r := w.heard.rejects()[0]; r.Reason.Code != "retainedRequest" {
+	w.Until("it to be refused", func() bool { return len(w.rejects()) == 1 })
+	if r := w.rejects()[0]; r.Reason.Code != "retainedRequest" {
 		t.Errorf("refused as %+v", r)
 	}
-	if s := w.now(terminal(0), "kept"); s.State != "paid" {
+	if s := w.Now(terminal(0), "kept"); s.State != "paid" {
 		t.Errorf("its status is %+v", s)
 	}
-	if n := w.sim.Count(simulator.OpCreate); n != 1 {
+	if n := w.Sim.Count(simulator.OpCreate); n != 1 {
 		t.Errorf("%d creates, want 1", n)
 	}
 }

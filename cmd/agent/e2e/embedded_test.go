@@ -55,61 +55,19 @@ func TestOverTheEmbeddedBroker(t *testing.T) {
 	}
 }
 
-// embedded reports whether the agent of this world is the broker.
-func (w *world) embedded() bool { return w.broker == nil }
-
 // overEmbedded reports whether a test wants the embedded broker.
-func overEmbedded(t *testing.T) bool {
+func overEmbedded(t testing.TB) bool {
 	return runsOver == embedded || strings.HasPrefix(t.Name(), shareName+"/")
-}
-
-// openBroker makes the broker, or finds an address for the agent's own.
-func (w *world) openBroker() {
-	w.Helper()
-	if w.shop.embedded || overEmbedded(w.T) {
-		w.brokerAddr, w.webSocketAddr = proctest.FreeAddr(w), proctest.FreeAddr(w)
-		w.newLedger() // the till connects once the agent is there
-		return
-	}
-	w.broker = mqtttest.StartMosquitto(w, w.shop.broker)
-	w.brokerAddr = w.broker.Addr
-	w.listen()
-}
-
-// mqttTables are the configuration's word on the broker.
-func (w *world) mqttTables() string {
-	const prefix = "[mqtt]\ntopic_prefix = \"shop\"\n"
-	if w.embedded() {
-		return prefix + fmt.Sprintf("[mqtt.embedded]\nlisten = %q\nwebsocket_listen = %q\n", w.brokerAddr, w.webSocketAddr)
-	}
-	return prefix + fmt.Sprintf("url = %q\n", w.broker.URL)
-}
-
-// letIn has the till connect again to an agent that is the broker: its former connection ended with the agent's
-// former life. What it heard then, and what it hears now, is one story.
-func (w *world) letIn() {
-	w.Helper()
-	w.until(soon, "the embedded broker to let tills in", func() bool {
-		conn, err := dialTill(w.Context(), w.brokerAddr, "knocks")
-		if err == nil {
-			_ = conn.Close() // it has served
-		}
-		return err == nil || !w.agent.Running()
-	})
-	if !w.agent.Running() {
-		w.Fatalf("the agent ended with %d", w.agent.Code())
-	}
-	w.connect()
 }
 
 // forgetBroker has the broker lose all that it keeps. The embedded one does so with every life of the agent.
 func (w *world) forgetBroker() {
 	w.Helper()
-	if w.embedded() {
-		w.crash()
+	if w.Embedded() {
+		w.Crash()
 		return
 	}
-	w.broker.RestartForgetful()
+	w.Mosquitto.RestartForgetful()
 }
 
 // brokerBeside leaves out a test of what only a broker outside of the agent does.
@@ -124,25 +82,23 @@ func brokerBeside(t *testing.T, what string) {
 // embedded broker keeps no requests, and the agent judges it at once.
 func (w *world) publishRetained(m mqtt.Message) {
 	w.Helper()
-	if w.embedded() {
-		w.start()
-		w.till.Publish(m)
+	if w.Embedded() {
+		w.Start()
+		w.Till.Publish(m)
 		return
 	}
-	w.till.Publish(m)
-	w.start()
+	w.Till.Publish(m)
+	w.Start()
 }
 
 // killConnected kills the agent; a till hears of that by the end of its connection.
 func (w *world) killConnected() {
 	w.Helper()
-	conn, err := dialTill(w.Context(), w.brokerAddr, "listens")
-	if err != nil {
-		w.Fatal(err)
-	}
+	conn, err := mqtttest.Dial(w.Context(), w.Broker, "listens", 0)
+	w.Must(err)
 	defer func() { _ = conn.Close() }()
-	w.agent.Kill()
-	w.must(conn.SetReadDeadline(time.Now().Add(soon)))
+	w.Agent.Kill()
+	w.Must(conn.SetReadDeadline(time.Now().Add(proctest.Patience)))
 	if n, err := conn.Read(make([]byte, 1)); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
 		w.Errorf("the connection outlives the agent: %d bytes, %v", n, err)
 	}
@@ -151,10 +107,10 @@ func (w *world) killConnected() {
 // configOfAnother is the configuration for another agent, which can't be the broker at the same address.
 func (w *world) configOfAnother() string {
 	w.Helper()
-	text := w.read("tillpost.toml")
-	if w.embedded() {
-		text = strings.ReplaceAll(text, w.brokerAddr, proctest.FreeAddr(w))
-		text = strings.ReplaceAll(text, w.webSocketAddr, proctest.FreeAddr(w))
+	text := w.Read("tillpost.toml")
+	if w.Embedded() {
+		text = strings.ReplaceAll(text, w.Broker, proctest.FreeAddr(w))
+		text = strings.ReplaceAll(text, w.WebSocket, proctest.FreeAddr(w))
 	}
 	return text
 }

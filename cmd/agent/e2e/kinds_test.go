@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/shoptest"
 )
 
 // deed is one request of a kind, at a terminal of its own: what must be there before it, the request itself, the call
@@ -26,64 +27,64 @@ var deeds = []deed{
 	{
 		kind: "order", op: simulator.OpCreate, end: "paid",
 		prepare: func(*world, string) {},
-		send:    func(w *world, terminal string) { w.order(terminal, "order") },
+		send:    func(w *world, terminal string) { w.Order(terminal, "order") },
 	},
 	{
 		kind: "refund", op: simulator.OpRefund, end: "refunded",
-		prepare: func(w *world, terminal string) { w.sale(terminal, "sale-refund") },
+		prepare: func(w *world, terminal string) { w.Sale(terminal, "sale-refund") },
 		send: func(w *world, terminal string) {
-			w.send(terminal, "refunds", `{"requestId":"refund","orderRequestId":"sale-refund","refund":{"type":"regular","grandTotal":10,"products":[{"productId":"VFDDF","amount":10}]}}`)
+			w.Send(terminal, "refunds", `{"requestId":"refund","orderRequestId":"sale-refund","refund":{"type":"regular","grandTotal":10,"products":[{"productId":"VFDDF","amount":10}]}}`)
 		},
 	},
 	{
 		kind: "reversal", op: simulator.OpRefund, end: "refunded",
-		prepare: func(w *world, terminal string) { w.sale(terminal, "sale-reversal") },
+		prepare: func(w *world, terminal string) { w.Sale(terminal, "sale-reversal") },
 		send: func(w *world, terminal string) {
-			w.send(terminal, "refunds", `{"requestId":"reversal","orderRequestId":"sale-reversal","refund":{"type":"regular","grandTotal":"42.00","products":[{"line":0,"amount":"42.00"}],"isReversal":true}}`)
+			w.Send(terminal, "refunds", `{"requestId":"reversal","orderRequestId":"sale-reversal","refund":{"type":"regular","grandTotal":"42.00","products":[{"line":0,"amount":"42.00"}],"isReversal":true}}`)
 		},
 	},
 	{
 		kind: "approval", op: simulator.OpApproval, end: "submitted",
 		prepare: func(w *world, terminal string) {
-			uuid := w.sale(terminal, "sale-approval")
-			w.write("approval", fmt.Sprintf(`{"requestId":"approval","orderRequestId":"sale-approval","approval":{"type":"regular","grandTotal":42,"message":"spoilt","products":[{"id":%s,"amount":42}]}}`, w.productOf(uuid)))
+			uuid := w.Sale(terminal, "sale-approval")
+			w.Write("approval", fmt.Sprintf(`{"requestId":"approval","orderRequestId":"sale-approval","approval":{"type":"regular","grandTotal":42,"message":"spoilt","products":[{"id":%s,"amount":42}]}}`, w.productOf(uuid)))
 		},
-		send: func(w *world, terminal string) { w.send(terminal, "approvals", w.read("approval")) },
+		send: func(w *world, terminal string) { w.Send(terminal, "approvals", w.Read("approval")) },
 	},
 	{
 		kind: "cancel", op: simulator.OpCancel, end: "done", target: "to-cancel", targetEnd: "cancelled",
 		prepare: func(w *world, terminal string) { w.leave(terminal, "to-cancel") },
 		send: func(w *world, terminal string) {
-			w.send(terminal, "cancels", `{"requestId":"cancel","target":"to-cancel"}`)
+			w.Send(terminal, "cancels", `{"requestId":"cancel","target":"to-cancel"}`)
 		},
 	},
 	{
 		kind: "resend", op: simulator.OpResend, end: "done",
 		prepare: func(w *world, terminal string) {
-			w.must(w.sim.SetCustomer(terminal, simulator.WalkAway())) // nor does anyone come when it is shown again
+			w.Must(w.Sim.SetCustomer(terminal, simulator.WalkAway())) // nor does anyone come when it is shown again
 			w.leave(terminal, "to-resend")
 		},
 		send: func(w *world, terminal string) {
-			w.send(terminal, "resends", `{"requestId":"resend","target":"to-resend"}`)
+			w.Send(terminal, "resends", `{"requestId":"resend","target":"to-resend"}`)
 		},
 	},
 	{
 		// Of an order that another till placed, as the agent's own questions are many.
 		kind: "check", op: simulator.OpPaymentStatus, end: "done",
-		prepare: func(w *world, terminal string) { w.write("foreign", w.foreign(terminal)) },
+		prepare: func(w *world, terminal string) { w.Write("foreign", w.foreign(terminal)) },
 		send: func(w *world, terminal string) {
-			w.send(terminal, "checks", fmt.Sprintf(`{"requestId":"check","orderUuid":%q}`, w.read("foreign")))
+			w.Send(terminal, "checks", fmt.Sprintf(`{"requestId":"check","orderUuid":%q}`, w.Read("foreign")))
 		},
 	},
 	{
 		kind: "resolution", op: simulator.OpCreate, end: "done", target: "doubtful", targetEnd: "paid",
 		prepare: func(w *world, terminal string) {
-			w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Terminal: terminal, Do: simulator.DropBefore()})
-			w.order(terminal, "doubtful")
-			w.untilWaits(soon, terminal, "doubtful", "needs_staff")
+			w.Sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Terminal: terminal, Do: simulator.DropBefore()})
+			w.Order(terminal, "doubtful")
+			w.UntilWaits(terminal, "doubtful", "needs_staff")
 		},
 		send: func(w *world, terminal string) {
-			w.send(terminal, "resolutions", `{"requestId":"resolution","target":"doubtful","outcome":"resubmit","by":"Ola"}`)
+			w.Send(terminal, "resolutions", `{"requestId":"resolution","target":"doubtful","outcome":"resubmit","by":"Ola"}`)
 		},
 	},
 }
@@ -92,15 +93,15 @@ var deeds = []deed{
 func (w *world) leave(terminal, id string) {
 	w.Helper()
 	w.customers(terminal, simulator.WalkAway())
-	w.order(terminal, id)
-	w.untilState(soon, terminal, id, "awaiting_customer")
+	w.Order(terminal, id)
+	w.UntilState(terminal, id, "awaiting_customer")
 }
 
 // newKinds is a shop with a terminal for each kind, and what each kind needs. Doubts are held for that long.
 func newKinds(t *testing.T, hold string) *world {
 	t.Helper()
 	outside(t)
-	w := newWorld(t, shop{terminals: len(deeds), policy: "doubt_check = \"1s\"\ncustomer_timeout = \"0s\"\ndoubt_hold = \"" + hold + "\""})
+	w := newWorld(t, shoptest.Options{Terminals: len(deeds), Settings: shoptest.Settings{"policy.doubt_check": "1s", "policy.customer_timeout": "0s", "policy.doubt_hold": hold}})
 	for i, d := range deeds {
 		d.prepare(w, terminal(i))
 	}
@@ -110,7 +111,7 @@ func newKinds(t *testing.T, hold string) *world {
 // trouble has every kind's next call go wrong.
 func (w *world) trouble(times int, do simulator.Action) {
 	for i, d := range deeds {
-		w.sim.Inject(simulator.Fault{Operation: d.op, Terminal: terminal(i), Times: times, Do: do})
+		w.Sim.Inject(simulator.Fault{Operation: d.op, Terminal: terminal(i), Times: times, Do: do})
 	}
 }
 
@@ -130,11 +131,11 @@ func (w *world) endAll(but map[string]string) {
 				end = other
 			}
 			if id != "" {
-				w.untilState(soon, terminal(i), id, end)
+				w.UntilState(terminal(i), id, end)
 			}
 		}
 	}
-	w.once()
+	w.Once()
 }
 
 // laneGoesOn checks that each terminal takes another order.
@@ -144,7 +145,7 @@ func (w *world) laneGoesOn() {
 		if d.kind == "resend" || d.kind == "check" {
 			continue // an order is on that terminal
 		}
-		w.sale(terminal(i), "next-"+d.kind)
+		w.Sale(terminal(i), "next-"+d.kind)
 	}
 }
 
@@ -169,10 +170,10 @@ func TestKindsOverAnOutage(t *testing.T) {
 	w.sendAll()
 	for i, d := range deeds {
 		if d.kind == "cancel" {
-			w.untilState(soon, terminal(i), d.target, "cancelling") // that is what it waits for
+			w.UntilState(terminal(i), d.target, "cancelling") // that is what it waits for
 			continue
 		}
-		w.untilStatus(soon, terminal(i), d.kind, "told why it waits", func(s status) bool { return s.Final || s.waits() != "" })
+		w.UntilStatus(terminal(i), d.kind, "told why it waits", func(s status) bool { return s.Final || s.Waits() != "" })
 	}
 	w.down(false)
 	w.endAll(nil)
@@ -185,7 +186,7 @@ func TestKindsWhoseCallsAreLost(t *testing.T) {
 	w.trouble(1, simulator.DropBefore())
 	w.sendAll()
 	w.endAll(map[string]string{"order": "unresolved", "refund": "unresolved", "reversal": "unresolved", "approval": "unresolved", "doubtful": "unresolved"})
-	if n := w.orders()["order"] + w.orders()["doubtful"]; n != 0 {
+	if n := w.Orders()["order"] + w.Orders()["doubtful"]; n != 0 {
 		t.Errorf("%d orders, want none", n)
 	}
 	w.laneGoesOn()
@@ -205,9 +206,9 @@ func TestKindsKilledInTheQueue(t *testing.T) {
 	w.down(true)
 	w.sendAll()
 	for i, d := range deeds {
-		w.untilStatus(soon, terminal(i), d.kind, "taken", func(s status) bool { return s.State != "" })
+		w.UntilStatus(terminal(i), d.kind, "taken", func(s status) bool { return s.State != "" })
 	}
-	w.crash()
+	w.Crash()
 	w.down(false)
 	w.endAll(nil)
 }
@@ -215,25 +216,25 @@ func TestKindsKilledInTheQueue(t *testing.T) {
 func TestKindsKilledWhileSending(t *testing.T) {
 	w := newKinds(t, "20s")
 	// No search finds an order whose reply is awaited, for that would end its sending.
-	w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Times: 1000, Do: simulator.DropBefore()})
+	w.Sim.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Times: 1000, Do: simulator.DropBefore()})
 	for i, d := range deeds {
 		late := simulator.DelayReply(time.Minute)
 		if d.kind == "cancel" {
 			late = simulator.Delay(time.Minute) // what it did would be seen by a poll, which ends it
 		}
-		w.sim.Inject(simulator.Fault{Operation: d.op, Terminal: terminal(i), Do: late})
+		w.Sim.Inject(simulator.Fault{Operation: d.op, Terminal: terminal(i), Do: late})
 	}
 	for i, d := range deeds {
 		if d.kind == "resolution" {
 			continue // it waits for a search
 		}
 		d.send(w, terminal(i))
-		w.untilState(soon, terminal(i), d.kind, "sending")
+		w.UntilState(terminal(i), d.kind, "sending")
 	}
-	w.until(soon, "the API to have all calls", func() bool { return len(w.sim.Faults()) == 2 })
-	w.crash()
-	w.sim.ClearFaults()
-	w.send(terminal(len(deeds)-1), "resolutions", `{"requestId":"resolution","target":"doubtful","outcome":"resubmit","by":"Ola"}`)
+	w.Until("the API to have all calls", func() bool { return len(w.Sim.Faults()) == 2 })
+	w.Crash()
+	w.Sim.ClearFaults()
+	w.Send(terminal(len(deeds)-1), "resolutions", `{"requestId":"resolution","target":"doubtful","outcome":"resubmit","by":"Ola"}`)
 	w.endAll(map[string]string{"approval": "unresolved"})
 	if states := w.history("order"); !slices.Contains(states, "in_doubt") {
 		t.Errorf("the order was %v", states)
@@ -243,7 +244,7 @@ func TestKindsKilledWhileSending(t *testing.T) {
 
 func TestKindsKilledInDoubt(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{terminals: len(deeds), policy: `doubt_check = "20s"`})
+	w := newWorld(t, shoptest.Options{Terminals: len(deeds), Settings: shoptest.Settings{"policy.doubt_check": "20s"}})
 	inDoubt := []string{"order", "refund", "reversal", "approval"}
 	for i := range inDoubt {
 		deeds[i].prepare(w, terminal(i))
@@ -252,78 +253,78 @@ func TestKindsKilledInDoubt(t *testing.T) {
 	for i := range inDoubt {
 		deeds[i].send(w, terminal(i))
 	}
-	w.untilState(soon, terminal(0), "order", "in_doubt")
+	w.UntilState(terminal(0), "order", "in_doubt")
 	// A resolution that has to wait for doubt_check is killed as well.
-	w.send(terminal(0), "resolutions", `{"requestId":"again","target":"order","outcome":"resubmit","by":"Ola"}`)
+	w.Send(terminal(0), "resolutions", `{"requestId":"again","target":"order","outcome":"resubmit","by":"Ola"}`)
 	for i, id := range inDoubt[1:] {
-		w.untilState(soon, terminal(i+1), id, "in_doubt")
+		w.UntilState(terminal(i+1), id, "in_doubt")
 	}
-	w.untilStatus(soon, terminal(0), "again", "under way", func(s status) bool { return s.State != "" && !s.Final })
-	w.crash()
+	w.UntilStatus(terminal(0), "again", "under way", func(s status) bool { return s.State != "" && !s.Final })
+	w.Crash()
 	for i, id := range inDoubt[1:] {
-		w.untilState(soon, terminal(i+1), id, "in_doubt")
-		w.send(terminal(i+1), "resolutions", fmt.Sprintf(`{"requestId":"give-up-%s","target":%q,"outcome":"abandon","by":"Ola"}`, id, id))
-		if s := w.untilState(soon, terminal(i+1), id, "rejected"); s.reason() != "abandoned" {
-			t.Errorf("%s: the reason is %q", id, s.reason())
+		w.UntilState(terminal(i+1), id, "in_doubt")
+		w.Send(terminal(i+1), "resolutions", fmt.Sprintf(`{"requestId":"give-up-%s","target":%q,"outcome":"abandon","by":"Ola"}`, id, id))
+		if s := w.UntilState(terminal(i+1), id, "rejected"); s.ReasonCode() != "abandoned" {
+			t.Errorf("%s: the reason is %q", id, s.ReasonCode())
 		}
-		w.untilState(soon, terminal(i+1), "give-up-"+id, "done")
+		w.UntilState(terminal(i+1), "give-up-"+id, "done")
 	}
-	w.untilState(soon, terminal(0), "order", "paid")
-	w.untilState(soon, terminal(0), "again", "done")
-	w.once()
-	if n := w.orders()["order"]; n != 1 {
+	w.UntilState(terminal(0), "order", "paid")
+	w.UntilState(terminal(0), "again", "done")
+	w.Once()
+	if n := w.Orders()["order"]; n != 1 {
 		t.Errorf("%d orders, want 1", n)
 	}
 }
 
 func TestKilledBeforeTheCustomer(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{terminals: 3})
+	w := newWorld(t, shoptest.Options{Terminals: 3})
 	w.leave(terminal(0), "order")
-	w.sale(terminal(1), "sale-refund")
-	w.sale(terminal(2), "sale-asked")
-	w.must(w.sim.SetRefundCustomer(terminal(1), simulator.Pay(8*time.Second)))
-	w.send(terminal(1), "refunds", `{"requestId":"refund","orderRequestId":"sale-refund","full":true}`)
-	w.untilTold("refund", "awaiting_refund", func(s status) bool { return s.State == "awaiting_refund" })
-	w.sim.SetApprover(simulator.Grant(5 * time.Second))
-	w.sim.Inject(simulator.Fault{Operation: simulator.OpRefund, Terminal: terminal(2),
+	w.Sale(terminal(1), "sale-refund")
+	w.Sale(terminal(2), "sale-asked")
+	w.Must(w.Sim.SetRefundCustomer(terminal(1), simulator.Pay(8*time.Second)))
+	w.Send(terminal(1), "refunds", `{"requestId":"refund","orderRequestId":"sale-refund","full":true}`)
+	w.UntilTold("refund", "awaiting_refund", func(s status) bool { return s.State == "awaiting_refund" })
+	w.Sim.SetApprover(simulator.Grant(5 * time.Second))
+	w.Sim.Inject(simulator.Fault{Operation: simulator.OpRefund, Terminal: terminal(2),
 		Do: simulator.Refuse(400, "Conflict of Business Logic", "refundRejectionForRequestAmountThresholdExceed")})
-	w.send(terminal(2), "refunds", `{"requestId":"asked","orderRequestId":"sale-asked","full":true,"requestApproval":{"message":"spoilt"}}`)
-	w.untilTold("asked", "awaiting_approval", func(s status) bool { return s.State == "awaiting_approval" })
-	w.agent.Kill()
+	w.Send(terminal(2), "refunds", `{"requestId":"asked","orderRequestId":"sale-asked","full":true,"requestApproval":{"message":"spoilt"}}`)
+	w.UntilTold("asked", "awaiting_approval", func(s status) bool { return s.State == "awaiting_approval" })
+	w.Agent.Kill()
 	approved := func() bool {
-		o, ok := w.sim.Order(w.now(terminal(2), "sale-asked").OrderUUID)
+		o, ok := w.Sim.Order(w.Now(terminal(2), "sale-asked").OrderUUID)
 		return ok && o.Status == simulator.Refunded
 	}
-	w.until(soon, "the approval to be granted", approved)
-	w.start()
-	w.must(w.sim.Settle(w.now(terminal(0), "order").OrderUUID, simulator.Declines))
-	w.untilState(soon, terminal(0), "order", "declined")
-	w.untilState(soon, terminal(1), "refund", "refunded")
-	w.untilState(soon, terminal(2), "asked", "refunded")
-	w.once()
+	w.Until("the approval to be granted", approved)
+	w.Start()
+	w.Must(w.Sim.Settle(w.Now(terminal(0), "order").OrderUUID, simulator.Declines))
+	w.UntilState(terminal(0), "order", "declined")
+	w.UntilState(terminal(1), "refund", "refunded")
+	w.UntilState(terminal(2), "asked", "refunded")
+	w.Once()
 }
 
 func TestKilledWhileCancelling(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{})
-	w.sale(terminal(1), "sale-refund")
-	w.must(w.sim.SetRefundCustomer(terminal(1), simulator.WalkAway()))
-	w.send(terminal(1), "refunds", `{"requestId":"refund","orderRequestId":"sale-refund","full":true}`)
-	w.untilState(soon, terminal(1), "refund", "awaiting_refund")
+	w := newWorld(t, shoptest.Options{})
+	w.Sale(terminal(1), "sale-refund")
+	w.Must(w.Sim.SetRefundCustomer(terminal(1), simulator.WalkAway()))
+	w.Send(terminal(1), "refunds", `{"requestId":"refund","orderRequestId":"sale-refund","full":true}`)
+	w.UntilState(terminal(1), "refund", "awaiting_refund")
 	w.leave(terminal(0), "order")
-	w.sim.Inject(simulator.Fault{Operation: simulator.OpCancel, Times: 4, Do: simulator.Delay(time.Minute)})
+	w.Sim.Inject(simulator.Fault{Operation: simulator.OpCancel, Times: 4, Do: simulator.Delay(time.Minute)})
 	for i, id := range []string{"order", "refund"} {
-		w.send(terminal(i), "cancels", fmt.Sprintf(`{"requestId":"cancel-%s","target":%q}`, id, id))
-		w.untilState(soon, terminal(i), id, "cancelling")
+		w.Send(terminal(i), "cancels", fmt.Sprintf(`{"requestId":"cancel-%s","target":%q}`, id, id))
+		w.UntilState(terminal(i), id, "cancelling")
 	}
-	w.until(soon, "the API to have both calls", func() bool { return w.sim.Count(simulator.OpCancel) >= 2 })
-	w.sim.ClearFaults()
-	w.crash()
+	w.Until("the API to have both calls", func() bool { return w.Sim.Count(simulator.OpCancel) >= 2 })
+	w.Sim.ClearFaults()
+	w.Crash()
 	for i, id := range []string{"order", "refund"} {
-		w.untilState(soon, terminal(i), id, "cancelled")
-		w.untilState(soon, terminal(i), "cancel-"+id, "done")
-		w.sale(terminal(i), "next-"+id)
+		w.UntilState(terminal(i), id, "cancelled")
+		w.UntilState(terminal(i), "cancel-"+id, "done")
+		w.Sale(terminal(i), "next-"+id)
 	}
-	w.once()
+	w.Once()
 }

@@ -29,9 +29,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	code := m.Run()
-	tillpost.Remove()
-	os.Exit(code)
+	tillpost.Main(m)
 }
 
 // outside makes a test one of the slow ones that run beside each other.

@@ -13,20 +13,22 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/proctest"
+	"tillpost/internal/shoptest"
 )
 
 // ask asks the HTTP side, and gives the answer with its kind.
 func (w *world) ask(method, path, body string) (status int, kind, text string) {
 	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), soon)
+	ctx, cancel := context.WithTimeout(w.Context(), proctest.Patience)
 	defer cancel()
-	rq, err := http.NewRequestWithContext(ctx, method, "http://"+w.web+path, strings.NewReader(body))
-	w.must(err)
+	rq, err := http.NewRequestWithContext(ctx, method, "http://"+w.Web+path, strings.NewReader(body))
+	w.Must(err)
 	reply, err := http.DefaultClient.Do(rq)
-	w.must(err)
+	w.Must(err)
 	defer reply.Body.Close()
 	raw, err := io.ReadAll(reply.Body)
-	w.must(err)
+	w.Must(err)
 	return reply.StatusCode, reply.Header.Get("Content-Type"), string(raw)
 }
 
@@ -42,27 +44,27 @@ type described struct {
 // TestAnswersAreAsDescribed holds real answers to the description that the API gives of itself.
 func TestAnswersAreAsDescribed(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0)})
+	w := newEmbedded(t, shoptest.Options{Customer: simulator.Pay(0)})
 	_, _, text := w.ask(http.MethodGet, "/api/v1/openapi.json", "")
 	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
-	w.must(err)
+	w.Must(err)
 	compiler := jsonschema.NewCompiler()
-	w.must(compiler.AddResource("openapi.json", doc))
+	w.Must(compiler.AddResource("openapi.json", doc))
 	var api described
-	w.must(json.Unmarshal([]byte(text), &api))
+	w.Must(json.Unmarshal([]byte(text), &api))
 
-	w.sale(terminal(0), "paid-1")
-	w.send(terminal(0), "refunds", `{"requestId":"refund-1","orderRequestId":"paid-1","full":true}`)
-	w.untilState(soon, terminal(0), "refund-1", "refunded")
-	w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropBefore()})
-	w.order(terminal(0), "doubt-1")
-	w.untilState(soon, terminal(0), "doubt-1", "in_doubt")
-	w.order(terminal(0), "waits-1")
-	w.order(terminal(0), "moves-1")
+	w.Sale(terminal(0), "paid-1")
+	w.Send(terminal(0), "refunds", `{"requestId":"refund-1","orderRequestId":"paid-1","full":true}`)
+	w.UntilState(terminal(0), "refund-1", "refunded")
+	w.Sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropBefore()})
+	w.Order(terminal(0), "doubt-1")
+	w.UntilState(terminal(0), "doubt-1", "in_doubt")
+	w.Order(terminal(0), "waits-1")
+	w.Order(terminal(0), "moves-1")
 	for _, id := range []string{"waits-1", "moves-1"} {
-		w.untilWaits(soon, terminal(0), id, "behind")
+		w.UntilWaits(terminal(0), id, "behind")
 	}
-	day := time.Now().In(w.zone).Format(time.DateOnly)
+	day := time.Now().In(w.Zone).Format(time.DateOnly)
 	seen := map[string]bool{}
 	for _, c := range []struct {
 		method, path, body string
@@ -116,9 +118,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		}
 		ref, _ := described.Schema["$ref"].(string)
 		schema, err := compiler.Compile("openapi.json" + ref)
-		w.must(err)
+		w.Must(err)
 		value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
-		w.must(err)
+		w.Must(err)
 		if err := schema.Validate(value); err != nil {
 			t.Errorf("%s %s: %v\n%s", c.method, c.path, err, text)
 		}

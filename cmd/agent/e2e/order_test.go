@@ -9,18 +9,19 @@ import (
 	"time"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/shoptest"
 )
 
 func TestTheExampleOrderIsPaid(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{customer: simulator.Pay(300 * time.Millisecond)})
-	body := strings.Replace(apiExample, "DATE", w.today(), 1)
-	w.send(exampleTerminal, "orders", request("example", "order", body))
-	s := w.untilState(soon, exampleTerminal, "example", "paid")
-	if got, want := w.heard.states("example"), []string{"queued", "sending", "awaiting_customer", "paid"}; !slices.Equal(got, want) {
+	w := newWorld(t, shoptest.Options{Customer: simulator.Pay(300 * time.Millisecond)})
+	body := strings.Replace(shoptest.APIExample, "DATE", w.Today(), 1)
+	w.Send(exampleTerminal, "orders", shoptest.Request("example", "order", body))
+	s := w.UntilState(exampleTerminal, "example", "paid")
+	if got, want := w.Heard.States("example"), []string{"queued", "sending", "awaiting_customer", "paid"}; !slices.Equal(got, want) {
 		t.Errorf("told %v, want %v", got, want)
 	}
-	orders := w.sim.Orders()
+	orders := w.Sim.Orders()
 	if len(orders) != 1 || orders[0].UUID != s.OrderUUID {
 		t.Fatalf("%d orders at the API, told is %s", len(orders), s.OrderUUID)
 	}
@@ -30,15 +31,15 @@ func TestTheExampleOrderIsPaid(t *testing.T) {
 // What the API gets is what the till sent, digit for digit, and what is filled in for it.
 func TestNothingIsLostOnTheWay(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{})
+	w := newWorld(t, shoptest.Options{})
 	strange := `"x-till": {"e": 1E2, "kroner": 42.00, "small": 1e-2, "minus": -0.0, "long": 123456789012345678901234567890.0123456789,
 "text": "Blåbærsyltetøy \u00e6\ud83d\ude00 \/ \\ \"q\" \t \u2028 <&>", "æ~1/": [[], {}, null, true, "", 0, 1.10]}, `
-	body := strings.Replace(example(w.today(), "digits"), `"orderSummary"`, strange+`"orderSummary"`, 1)
-	body = strings.Replace(body, `"orderDate": "`+w.today()+`",`, "", 1)
+	body := strings.Replace(shoptest.Example(w.Today(), "digits"), `"orderSummary"`, strange+`"orderSummary"`, 1)
+	body = strings.Replace(body, `"orderDate": "`+w.Today()+`",`, "", 1)
 	body = strings.Replace(body, `"rate": 42`, `"rate": 4.20E1, "ean": "\u0037\u0030"`, 1)
-	w.send(terminal(0), "orders", request("digits", "order", body))
-	w.untilState(soon, terminal(0), "digits", "paid")
-	got := string(w.sim.Orders()[0].Body)
+	w.Send(terminal(0), "orders", shoptest.Request("digits", "order", body))
+	w.UntilState(terminal(0), "digits", "paid")
+	got := string(w.Sim.Orders()[0].Body)
 	for _, digits := range []string{"1E2", "42.00", "1e-2", "-0.0", "123456789012345678901234567890.0123456789", "4.20E1", "1.10"} {
 		if !strings.Contains(got, digits) {
 			t.Errorf("%s is gone from %s", digits, got)
@@ -47,16 +48,22 @@ func TestNothingIsLostOnTheWay(t *testing.T) {
 	var filled struct {
 		InvoiceReferences struct{ ReferenceNo string }
 	}
-	if err := json.Unmarshal([]byte(got), &filled); err != nil {
-		t.Fatal(err)
-	}
+	w.Must(json.Unmarshal([]byte(got), &filled))
 	mark := filled.InvoiceReferences.ReferenceNo
 	if len(mark) < 16 {
 		t.Errorf("the mark is %q", mark)
 	}
 	body = strings.Replace(body, `"referenceNo": ""`, `"referenceNo": "`+mark+`"`, 1)
-	body = strings.Replace(body, `"receiptPrint"`, `"orderDate": "`+w.today()+`", "terminalUuid": "`+terminal(0)+`", "receiptPrint"`, 1)
+	body = strings.Replace(body, `"receiptPrint"`, `"orderDate": "`+w.Today()+`", "terminalUuid": "`+terminal(0)+`", "receiptPrint"`, 1)
 	arrives(t, body, got)
+}
+
+// decoded is a JSON value whose numbers keep their digits.
+func decoded(raw string) (v any, err error) {
+	d := json.NewDecoder(strings.NewReader(raw))
+	d.UseNumber()
+	err = d.Decode(&v)
+	return v, err
 }
 
 // arrives checks that two payloads are the same value.
@@ -78,40 +85,40 @@ func arrives(t *testing.T, sent, got string) {
 // The same request again and again is one order, and other content under its id is a conflict.
 func TestOneRequestIsOneOrder(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{})
+	w := newWorld(t, shoptest.Options{})
 	w.customers(terminal(0), simulator.WalkAway())
 	for range 5 {
-		w.order(terminal(0), "twice")
+		w.Order(terminal(0), "twice")
 	}
-	w.untilState(soon, terminal(0), "twice", "awaiting_customer")
-	w.crash()
+	w.UntilState(terminal(0), "twice", "awaiting_customer")
+	w.Crash()
 	for range 3 {
-		w.order(terminal(0), "twice")
+		w.Order(terminal(0), "twice")
 	}
-	w.must(w.sim.Settle(w.now(terminal(0), "twice").OrderUUID, simulator.Pays))
-	paid := w.untilState(soon, terminal(0), "twice", "paid")
-	w.restart()
-	told := len(w.heard.told("twice"))
+	w.Must(w.Sim.Settle(w.Now(terminal(0), "twice").OrderUUID, simulator.Pays))
+	paid := w.UntilState(terminal(0), "twice", "paid")
+	w.Restart()
+	told := len(w.Heard.Told("twice"))
 	for range 3 {
-		w.order(terminal(0), "twice")
+		w.Order(terminal(0), "twice")
 	}
-	w.until(soon, "the status to be told again", func() bool { return len(w.heard.told("twice")) >= told+3 })
-	if again := w.now(terminal(0), "twice"); again.Revision != paid.Revision || again.State != "paid" {
+	w.Until("the status to be told again", func() bool { return len(w.Heard.Told("twice")) >= told+3 })
+	if again := w.Now(terminal(0), "twice"); again.Revision != paid.Revision || again.State != "paid" {
 		t.Errorf("told again as %+v, was %+v", again, paid)
 	}
-	w.order(terminal(1), "twice")
-	w.send(terminal(0), "orders", request("twice", "order", strings.Replace(example(w.today(), "twice"), "42.00", "43.00", 1)))
-	w.send(terminal(0), "checks", `{"requestId":"twice","target":"twice2"}`)
-	w.until(soon, "three conflicts", func() bool { return len(w.heard.rejects()) == 3 })
-	for i, r := range w.heard.rejects() {
+	w.Order(terminal(1), "twice")
+	w.Send(terminal(0), "orders", shoptest.Request("twice", "order", strings.Replace(shoptest.Example(w.Today(), "twice"), "42.00", "43.00", 1)))
+	w.Send(terminal(0), "checks", `{"requestId":"twice","target":"twice2"}`)
+	w.Until("three conflicts", func() bool { return len(w.rejects()) == 3 })
+	for i, r := range w.rejects() {
 		if want := "requestIdConflict"; r.Reason.Code != want && i < 2 || r.RequestID != "twice" {
 			t.Errorf("refused %+v, want %s", r, want)
 		}
 	}
-	if s := w.now(terminal(0), "twice"); s.State != "paid" {
+	if s := w.Now(terminal(0), "twice"); s.State != "paid" {
 		t.Errorf("the first did not stand: %+v", s)
 	}
-	if n := w.sim.Count(simulator.OpCreate); n != 1 {
+	if n := w.Sim.Count(simulator.OpCreate); n != 1 {
 		t.Errorf("%d creates, want 1", n)
 	}
 }

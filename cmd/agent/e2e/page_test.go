@@ -8,16 +8,17 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/shoptest"
 )
 
-func (w *world) page(path string) string { return "http://" + w.web + path }
+func (w *world) page(path string) string { return "http://" + w.Web + path }
 
 // TestASaleCrossesThePages: a sale is seen on the technician's page and on the customer's display, from the till's message
 // to its end, and nobody else's display shows it.
 func TestASaleCrossesThePages(t *testing.T) {
 	outside(t)
 	b := newBrowser(t)
-	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(3 * time.Second)})
+	w := newEmbedded(t, shoptest.Options{Customer: simulator.Pay(3 * time.Second)})
 	page := b.open(w.page("/"), 1280, 900)
 	display := b.open(w.page("/display/"+terminal(0)+"?lang=no"), 1280, 800)
 	other := b.open(w.page("/display/"+terminal(1)), 1280, 800)
@@ -25,7 +26,7 @@ func TestASaleCrossesThePages(t *testing.T) {
 	page.has(`[data-terminal="` + terminal(0) + `"][data-lane="idle"]`)
 	display.has(`body[data-phase="idle"]:not([data-stale])`)
 	display.picture("display-idle")
-	w.order(terminal(0), "sale-1")
+	w.Order(terminal(0), "sale-1")
 	display.has(`body[data-phase="present_card"]`)
 	page.has(`[data-request="sale-1"][data-state="awaiting_customer"]`)
 	page.has(`[data-terminal="` + terminal(0) + `"][data-lane="busy"]`)
@@ -74,9 +75,9 @@ func TestASaleCrossesThePages(t *testing.T) {
 func TestTheDisplaysFiveLanguages(t *testing.T) {
 	outside(t)
 	b := newBrowser(t)
-	w := newWorld(t, shop{embedded: true, customer: simulator.WalkAway()})
-	order := strings.NewReplacer(`"42.00"`, `"1234.50"`, `"rate": 42`, `"rate": 1234.5`, `"amount": 42`, `"amount": 1234.5`).Replace(example(w.today(), "x"))
-	w.send(terminal(0), "orders", request("big-1", "order", order))
+	w := newEmbedded(t, shoptest.Options{Customer: simulator.WalkAway()})
+	order := shoptest.Priced(shoptest.Example(w.Today(), "x"), "1234.50")
+	w.Send(terminal(0), "orders", shoptest.Request("big-1", "order", order))
 	display := b.open(w.page("/display/"+terminal(0)), 1280, 800)
 	display.has(`body[data-phase="present_card"]`)
 	for _, c := range [][2]string{{"no", "1 234,50 kr"}, {"en", "NOK 1,234.50"}, {"sv", "1 234,50 kr"}, {"da", "1.234,50 kr."}, {"de", "1.234,50 kr"}} {
@@ -88,11 +89,11 @@ func TestTheDisplaysFiveLanguages(t *testing.T) {
 func TestADoubtIsSettledByClicking(t *testing.T) {
 	outside(t)
 	b := newBrowser(t)
-	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0), policy: `doubt_check = "1s"`})
+	w := newEmbedded(t, shoptest.Options{Customer: simulator.Pay(0), Settings: shoptest.Settings{"policy.doubt_check": "1s"}})
 	page := b.open(w.page("/"), 1280, 900)
 	display := b.open(w.page("/display/"+terminal(0)+"?lang=en"), 1280, 800)
-	w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropBefore()})
-	w.order(terminal(0), "doubt-1")
+	w.Sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropBefore()})
+	w.Order(terminal(0), "doubt-1")
 	display.has(`body[data-phase="checking"]`)
 	display.accessible()
 	display.sees(`document.querySelector("[data-amount]").getBoundingClientRect().bottom <= innerHeight - 20`)
@@ -115,8 +116,8 @@ func TestADoubtIsSettledByClicking(t *testing.T) {
 	page.has(`[data-request="doubt-1"][data-state="cancelled"]`)
 	page.sees(`!document.querySelector("dialog").open && !document.querySelector("[data-problem]")`)
 	page.has(`html[data-agent="online"]`)
-	if s := w.untilState(soon, terminal(0), "doubt-1", "cancelled"); s.reason() != "abandoned" {
-		t.Errorf("it ended %s", s.reason())
+	if s := w.UntilState(terminal(0), "doubt-1", "cancelled"); s.ReasonCode() != "abandoned" {
+		t.Errorf("it ended %s", s.ReasonCode())
 	}
 }
 
@@ -124,7 +125,7 @@ func TestADoubtIsSettledByClicking(t *testing.T) {
 func TestATerminalIsPausedByClicking(t *testing.T) {
 	outside(t)
 	b := newBrowser(t)
-	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0)})
+	w := newEmbedded(t, shoptest.Options{Customer: simulator.Pay(0)})
 	page := b.open(w.page("/"), 1280, 900)
 	display := b.open(w.page("/display/"+terminal(0)+"?lang=en"), 1280, 800)
 	page.click(`[data-terminal="` + terminal(0) + `"] [data-action="pause"]`)
@@ -134,8 +135,8 @@ func TestATerminalIsPausedByClicking(t *testing.T) {
 	page.has(`[data-terminal="` + terminal(0) + `"][data-lane="paused"] [data-action="resume"]`)
 	display.has(`body[data-phase="offline"]`)
 	page.accessible()
-	w.order(terminal(0), "waits-1")
-	w.untilWaits(soon, terminal(0), "waits-1", "paused")
+	w.Order(terminal(0), "waits-1")
+	w.UntilWaits(terminal(0), "waits-1", "paused")
 	// A card that is drawn anew under the mouse takes no click.
 	page.sees(`document.querySelector('[data-terminal="` + terminal(0) + `"]').textContent.includes("1 waits. the terminal is paused")`)
 	page.click(`[data-terminal="` + terminal(0) + `"] [data-action="resume"]`)
@@ -149,14 +150,14 @@ func TestATerminalIsPausedByClicking(t *testing.T) {
 func TestARequestIsMovedByClicking(t *testing.T) {
 	outside(t)
 	b := newBrowser(t)
-	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0)})
+	w := newEmbedded(t, shoptest.Options{Customer: simulator.Pay(0)})
 	page := b.open(w.page("/"), 1280, 900)
 	page.click(`[data-terminal="` + terminal(0) + `"] [data-action="pause"]`)
 	page.fill("#by", "Kari")
 	page.click(`#settle-do`)
 	page.has(`[data-terminal="` + terminal(0) + `"][data-lane="paused"]`)
-	w.order(terminal(0), "moves-1")
-	w.untilWaits(soon, terminal(0), "moves-1", "paused")
+	w.Order(terminal(0), "moves-1")
+	w.UntilWaits(terminal(0), "moves-1", "paused")
 	page.sees(`document.querySelector('#requests [data-request="moves-1"]').textContent.includes("the terminal is paused")`)
 	page.click(`#requests [data-request="moves-1"] [data-action="move"]`)
 	page.has(`dialog[open]`)
@@ -167,9 +168,9 @@ func TestARequestIsMovedByClicking(t *testing.T) {
 	page.has(`#requests [data-request="moves-1"][data-state="paid"]`)
 	page.sees(`!document.querySelector('#requests [data-request="moves-1"] [data-action="move"]')`)
 	for _, at := range []int{0, 1} {
-		w.untilState(soon, terminal(at), "moves-1", "paid")
+		w.UntilState(terminal(at), "moves-1", "paid")
 	}
-	if o := w.sim.Orders(); len(o) != 1 || o[0].Terminal != terminal(1) {
+	if o := w.Sim.Orders(); len(o) != 1 || o[0].Terminal != terminal(1) {
 		t.Errorf("sold as %+v", o)
 	}
 }
@@ -179,18 +180,18 @@ func TestARequestIsMovedByClicking(t *testing.T) {
 func TestAKillIsNoticed(t *testing.T) {
 	outside(t)
 	b := newBrowser(t)
-	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0)})
+	w := newEmbedded(t, shoptest.Options{Customer: simulator.Pay(0)})
 	page := b.open(w.page("/"), 1280, 900)
 	display := b.open(w.page("/display/"+terminal(0)+"?lang=en"), 1280, 800)
 	page.has(`html[data-agent="online"]`)
-	w.sale(terminal(0), "sale-1")
+	w.Sale(terminal(0), "sale-1")
 	display.has(`body[data-phase="approved"]`)
 	for _, p := range []*tab{page, display} {
 		p.mu.Lock()
 		p.alone = true
 		p.mu.Unlock()
 	}
-	w.agent.Kill()
+	w.Agent.Kill()
 	display.has(`body[data-phase="offline"][data-stale]`)
 	page.has(`html[data-agent="stale"]`)
 	page.sees(`/No news/.test(document.getElementById("state").textContent) && /\d\d:\d\d:\d\d/.test(document.getElementById("asof").textContent)`)
@@ -201,7 +202,7 @@ func TestAKillIsNoticed(t *testing.T) {
 	page.picture("page-stale")
 	// What comes back is another build, as after an upgrade: the page loads itself again.
 	page.value(`(window.former = true, document.documentElement.dataset.build = "former")`)
-	w.start()
+	w.Start()
 	page.has(`html[data-agent="online"]`)
 	page.sees(`!window.former`)
 	display.has(`body:not([data-stale])`)
@@ -211,13 +212,13 @@ func TestAKillIsNoticed(t *testing.T) {
 func TestSevenTabs(t *testing.T) {
 	outside(t)
 	b := newBrowser(t)
-	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0)})
+	w := newEmbedded(t, shoptest.Options{Customer: simulator.Pay(0)})
 	var tabs []*tab
 	for range 7 {
 		tabs = append(tabs, b.open(w.page("/"), 800, 600))
 		tabs[len(tabs)-1].has(`html[data-agent="online"]`)
 	}
-	w.sale(terminal(0), "sale-1")
+	w.Sale(terminal(0), "sale-1")
 	last := tabs[6]
 	last.has(`[data-request="sale-1"][data-state="paid"]`)
 	last.click(`[data-request="sale-1"] summary`)
@@ -229,7 +230,7 @@ func TestSevenTabs(t *testing.T) {
 func TestABrowserWithoutSharedWorkers(t *testing.T) {
 	outside(t)
 	b := newBrowser(t)
-	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0)})
+	w := newEmbedded(t, shoptest.Options{Customer: simulator.Pay(0)})
 	p := b.open(w.page("/help"), 800, 600)
 	p.before(`delete window.SharedWorker; window.streams = []; window.EventSource = class extends EventSource { constructor(url) { super(url); streams.push(this); } };`)
 	p.must(chromedp.Do(p.ctx, chromedp.Navigate(w.page("/"))))
@@ -237,7 +238,7 @@ func TestABrowserWithoutSharedWorkers(t *testing.T) {
 	p.sees(`streams.length === 1 && streams[0].readyState === 1`)
 	p.value(`Object.defineProperty(document, "hidden", {value: true, configurable: true}) && document.dispatchEvent(new Event("visibilitychange"))`)
 	p.sees(`streams[0].readyState === 2`)
-	w.sale(terminal(0), "sale-1")
+	w.Sale(terminal(0), "sale-1")
 	if n := p.value(`document.querySelectorAll('[data-request="sale-1"]').length + " " + streams.length`); n != "0 1" {
 		t.Errorf("hidden, it has %s", n)
 	}
@@ -250,7 +251,7 @@ func TestABrowserWithoutSharedWorkers(t *testing.T) {
 func TestHelpIsForEveryone(t *testing.T) {
 	outside(t)
 	b := newBrowser(t)
-	w := newWorld(t, shop{embedded: true})
+	w := newEmbedded(t, shoptest.Options{})
 	help := b.open(w.page("/help"), 360, 740)
 	help.has("#needsStaff")
 	help.accessible()

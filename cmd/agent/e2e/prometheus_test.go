@@ -14,6 +14,7 @@ import (
 
 	"tillpost/api/simulator"
 	"tillpost/internal/proctest"
+	"tillpost/internal/shoptest"
 )
 
 // TestPrometheusAnswersRulesAndDashboard has a real Prometheus scrape an agent with something to tell, and asks it every
@@ -21,24 +22,24 @@ import (
 func TestPrometheusAnswersRulesAndDashboard(t *testing.T) {
 	outside(t)
 	prometheus := prometheusHere(t)
-	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0)})
-	w.sale(terminal(0), "sale-1")
-	w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropBefore()})
-	w.order(terminal(0), "doubt-1")
-	w.untilState(soon, terminal(0), "doubt-1", "in_doubt")
+	w := newEmbedded(t, shoptest.Options{Customer: simulator.Pay(0)})
+	w.Sale(terminal(0), "sale-1")
+	w.Sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropBefore()})
+	w.Order(terminal(0), "doubt-1")
+	w.UntilState(terminal(0), "doubt-1", "in_doubt")
 
 	_, metrics := proctest.Get(t, w.page("/metrics"))
 	w.lints(filepath.Join(filepath.Dir(prometheus), "promtool"), metrics)
 	rules, err := filepath.Abs("../../../packaging/prometheus/alerts.yml")
-	w.must(err)
-	w.write("prometheus.yml", fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q]\nscrape_configs: [{job_name: tillpost, static_configs: [{targets: [%q]}]}]\n", rules, w.web))
+	w.Must(err)
+	w.Write("prometheus.yml", fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q]\nscrape_configs: [{job_name: tillpost, static_configs: [{targets: [%q]}]}]\n", rules, w.Web))
 	addr := proctest.FreeAddr(t)
 	w.prometheus(addr, "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb")
 	ask := func(expression string) (results int, fault string) {
 		series, fault := asked(t, http.DefaultClient, "http://"+addr, expression)
 		return len(series), fault
 	}
-	w.until(soon, "a scrape", func() bool { n, _ := ask("rate(tillpost_api_calls_total[1m])"); return n > 0 })
+	w.Until("a scrape", func() bool { n, _ := ask("rate(tillpost_api_calls_total[1m])"); return n > 0 })
 	for _, e := range append(ruleExpressions(t), dashboardExpressions(t)...) {
 		n, fault := ask(e.text)
 		if fault != "" {
@@ -48,14 +49,14 @@ func TestPrometheusAnswersRulesAndDashboard(t *testing.T) {
 			t.Errorf("%s: shows nothing", e.text)
 		}
 	}
-	w.until(soon, "the alert on a doubt", func() bool { n, _ := ask(`ALERTS{alertname="TillpostInDoubt"}`); return n > 0 })
+	w.Until("the alert on a doubt", func() bool { n, _ := ask(`ALERTS{alertname="TillpostInDoubt"}`); return n > 0 })
 	if n, _ := ask(`ALERTS{alertname=~"TillpostDown|TillpostAPIUnreachable|TillpostClockWrong|TillpostDiskFull"}`); n > 0 {
 		t.Error("an alert stands without a cause")
 	}
 }
 
 // prometheusHere is the program, which CI fetches.
-func prometheusHere(t *testing.T) string {
+func prometheusHere(t testing.TB) string {
 	t.Helper()
 	fetched, err := filepath.Abs("../../../.tools/prometheus")
 	if err != nil {
@@ -74,9 +75,9 @@ func prometheusHere(t *testing.T) string {
 // prometheus runs it in the world's folder until the test ends.
 func (w *world) prometheus(addr string, flags ...string) {
 	w.Helper()
-	command := exec.CommandContext(w.Context(), prometheusHere(w.T), append(flags, "--web.listen-address="+addr, "--log.level=warn")...)
-	command.Dir = w.dir
-	w.must(command.Start())
+	command := exec.CommandContext(w.Context(), prometheusHere(w), append(flags, "--web.listen-address="+addr, "--log.level=warn")...)
+	command.Dir = w.Dir
+	w.Must(command.Start())
 	w.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
 }
 

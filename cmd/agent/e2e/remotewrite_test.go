@@ -12,6 +12,7 @@ import (
 
 	"tillpost/api/simulator"
 	"tillpost/internal/proctest"
+	"tillpost/internal/shoptest"
 )
 
 // asShop logs a shop in at the centre.
@@ -33,22 +34,22 @@ func TestPrometheusInAgentMode(t *testing.T) {
 	if !strings.Contains(doc, "```yaml\n"+plain+"```") {
 		t.Errorf("docs/fleet.md does not show what packaging/bridge/prometheus-agent.yml says:\n%s", plain)
 	}
-	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0)})
-	w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropBefore()})
-	w.order(terminal(0), "doubt-1")
-	w.untilState(soon, terminal(0), "doubt-1", "in_doubt")
+	w := newEmbedded(t, shoptest.Options{Customer: simulator.Pay(0)})
+	w.Sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropBefore()})
+	w.Order(terminal(0), "doubt-1")
+	w.UntilState(terminal(0), "doubt-1", "in_doubt")
 
 	const password = "of the shop"
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
-	w.must(err)
-	w.write("web.yml", "basic_auth_users: {oslo-s: "+string(hash)+"}\n")
-	w.write("central.yml", "global: {}\n")
-	w.write("remote-password", password)
+	w.Must(err)
+	w.Write("web.yml", "basic_auth_users: {oslo-s: "+string(hash)+"}\n")
+	w.Write("central.yml", "global: {}\n")
+	w.Write("remote-password", password)
 	central, shopAddr := proctest.FreeAddr(t), proctest.FreeAddr(t)
 	inShop := example
 	for _, change := range [][2]string{
 		{"scrape_interval: 30s", "scrape_interval: 1s"},
-		{"127.0.0.1:9720", w.web},
+		{"127.0.0.1:9720", w.Web},
 		{"https://prometheus.example.com/", "http://" + central + "/"},
 		{"/etc/prometheus/remote-password", "remote-password"},
 		{"max_backoff: 1m", "max_backoff: 1s"},
@@ -58,10 +59,10 @@ func TestPrometheusInAgentMode(t *testing.T) {
 		}
 		inShop = strings.Replace(inShop, change[0], change[1], 1)
 	}
-	w.write("prometheus-agent.yml", inShop)
+	w.Write("prometheus-agent.yml", inShop)
 	w.prometheus(shopAddr, exampleFlags(t, doc)...)
 	scraped := regexp.MustCompile(`(?m)^prometheus_agent_samples_appended_total(\{.*\})? [1-9]`)
-	w.until(soon, "the shop's Prometheus to scrape", func() bool {
+	w.Until("the shop's Prometheus to scrape", func() bool {
 		_, text := proctest.Get(t, "http://"+shopAddr+"/metrics")
 		return scraped.MatchString(text)
 	})
@@ -74,14 +75,14 @@ func TestPrometheusInAgentMode(t *testing.T) {
 		return all
 	}
 	var found []series
-	w.until(soon, "the centre to have what was scraped before it ran", func() bool {
+	w.Until("the centre to have what was scraped before it ran", func() bool {
 		found = ask(`tillpost_build_info{shop="oslo-s"}[1h]`)
 		return len(found) == 1 && found[0].Values[0].at() < float64(began.UnixMilli())/1000
 	})
 	if m := found[0].Metric; m["instance"] != "oslo-s" || m["job"] != "tillpost" {
 		t.Errorf("it is labelled %v", m)
 	}
-	w.until(soon, "the doubt at the centre", func() bool { return len(ask(fleetExpressions(t, doc)[1])) == 1 })
+	w.Until("the doubt at the centre", func() bool { return len(ask(fleetExpressions(t, doc)[1])) == 1 })
 	if got := ask(fleetExpressions(t, doc)[1])[0].Metric["shop"]; got != "oslo-s" {
 		t.Errorf("the doubt is of shop %q", got)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/shoptest"
 )
 
 // sums is how many and how much.
@@ -34,10 +35,10 @@ func sumOf(amounts ...string) sums {
 // and orders that only one side knows are all listed.
 func TestTheReportAgreesWithTheBooks(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{embedded: true, customer: simulator.Pay(0)})
-	day := func() string { return time.Now().In(w.zone).Format(time.DateOnly) }
+	w := newEmbedded(t, shoptest.Options{Customer: simulator.Pay(0)})
+	day := func() string { return time.Now().In(w.Zone).Format(time.DateOnly) }
 	first := day()
-	w.until(soon, "a first list", func() bool {
+	w.Until("a first list", func() bool {
 		_, _, text := w.ask("GET", "/api/v1/report?day="+day(), "")
 		return strings.Contains(text, `"compared":true`)
 	})
@@ -45,22 +46,22 @@ func TestTheReportAgreesWithTheBooks(t *testing.T) {
 	sell := func(i int, amount string) string {
 		id := fmt.Sprintf("sale-%d", i)
 		amounts[id] = amount
-		order := strings.NewReplacer(`"42.00"`, `"`+amount+`"`, `"rate": 42`, `"rate": `+amount, `"amount": 42`, `"amount": `+amount).Replace(example(w.today(), id))
-		w.send(terminal(i%2), "orders", request(id, "order", order))
+		order := shoptest.Priced(shoptest.Example(w.Today(), id), amount)
+		w.Send(terminal(i%2), "orders", shoptest.Request(id, "order", order))
 		return id
 	}
 	faults := []simulator.Action{simulator.DropAfter(), simulator.BusyReply(), simulator.BusyReply(), simulator.DropAfter()}
 	for i := range 12 {
 		if i%3 == 1 {
-			w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: faults[i/3]})
+			w.Sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: faults[i/3]})
 		}
 		if i == 7 {
 			w.customers(terminal(1), simulator.Decline(0))
 		}
-		w.untilStatus(soon, terminal(i%2), sell(i, fmt.Sprintf("%d.%02d", 10+i*7, (i*37)%100)), "an end", func(s status) bool { return s.Final })
+		w.UntilStatus(terminal(i%2), sell(i, fmt.Sprintf("%d.%02d", 10+i*7, (i*37)%100)), "an end", func(s status) bool { return s.Final })
 	}
-	w.send(terminal(0), "refunds", `{"requestId":"refund-1","orderRequestId":"sale-0","full":true}`)
-	w.untilState(soon, terminal(0), "refund-1", "refunded")
+	w.Send(terminal(0), "refunds", `{"requestId":"refund-1","orderRequestId":"sale-0","full":true}`)
+	w.UntilState(terminal(0), "refund-1", "refunded")
 	var planted []string
 	for range 5 {
 		planted = append(planted, w.plant(terminal(1)))
@@ -72,10 +73,10 @@ func TestTheReportAgreesWithTheBooks(t *testing.T) {
 		OnlyAtAPI []struct{ OrderUUID string }
 		OnlyHere  []struct{ OrderUUID string }
 	}
-	w.must(json.Unmarshal([]byte(text), &r))
+	w.Must(json.Unmarshal([]byte(text), &r))
 	var paid, declined []string
-	for _, o := range w.sim.Orders() {
-		switch id := tillReference(w, o); {
+	for _, o := range w.Sim.Orders() {
+		switch id := shoptest.Reference(w, o); {
 		case amounts[id] == "":
 		case !o.PaidAt.IsZero():
 			paid = append(paid, amounts[id])
@@ -103,9 +104,9 @@ func TestTheReportAgreesWithTheBooks(t *testing.T) {
 // plant places an order past the agent, for a customer who pays, and gives its uuid.
 func (w *world) plant(terminal string) string {
 	w.Helper()
-	body := strings.Replace(example(w.today(), "planted"), `"receiptPrint"`, `"terminalUuid": "`+terminal+`", "receiptPrint"`, 1)
+	body := strings.Replace(shoptest.Example(w.Today(), "planted"), `"receiptPrint"`, `"terminalUuid": "`+terminal+`", "receiptPrint"`, 1)
 	uuid := ""
-	w.until(soon, "a terminal that is free", func() bool {
+	w.Until("a terminal that is free", func() bool {
 		reply := w.call("POST", "connect/terminal/orders/create", body)
 		_, rest, _ := strings.Cut(reply, `"orderUuid":"`)
 		uuid, _, _ = strings.Cut(rest, `"`)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/shoptest"
 )
 
 const (
@@ -27,19 +28,19 @@ func (w *world) volume() {
 // till of its own, or the first orders would be paid before the last are published.
 func (w *world) publish(from, to int) {
 	w.Helper()
-	if w.embedded() {
+	if w.Embedded() {
 		counters := w.openCounters(from, to, to-from)
-		w.until(2*time.Minute, "all to be acknowledged", func() bool { return acknowledged(counters) == to-from })
+		w.Within(2*time.Minute, "all to be acknowledged", func() bool { return acknowledged(counters) == to-from })
 		return
 	}
 	for i := from; i < to; i++ {
-		w.order(terminal(i%volumeTerminals), volumeID(i))
+		w.Order(terminal(i%volumeTerminals), volumeID(i))
 	}
 }
 
 // paid counts the orders told paid, but for those of one terminal.
 func (w *world) paid(but string) (n int) {
-	for _, s := range w.heard.statuses() {
+	for _, s := range w.Heard.Statuses() {
 		if s.State == "paid" && s.Terminal != but {
 			n++
 		}
@@ -51,8 +52,8 @@ func (w *world) paid(but string) (n int) {
 func (w *world) inOrder() {
 	w.Helper()
 	got := map[string][]string{}
-	for _, o := range w.sim.Orders() {
-		got[o.Terminal] = append(got[o.Terminal], tillReference(w, o))
+	for _, o := range w.Sim.Orders() {
+		got[o.Terminal] = append(got[o.Terminal], shoptest.Reference(w, o))
 	}
 	for i := range volumeTerminals {
 		var want []string
@@ -67,11 +68,11 @@ func (w *world) inOrder() {
 
 func TestManyOrdersOnceAndInOrder(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{terminals: volumeTerminals})
+	w := newWorld(t, shoptest.Options{Terminals: volumeTerminals})
 	w.volume()
-	w.until(2*time.Minute, "all to be paid", func() bool { return w.paid("") == volumeOrders })
+	w.Within(2*time.Minute, "all to be paid", func() bool { return w.paid("") == volumeOrders })
 	w.inOrder()
-	if n := w.sim.Count(simulator.OpCreate); n != volumeOrders {
+	if n := w.Sim.Count(simulator.OpCreate); n != volumeOrders {
 		t.Errorf("%d creates, want %d", n, volumeOrders)
 	}
 }
@@ -79,22 +80,22 @@ func TestManyOrdersOnceAndInOrder(t *testing.T) {
 func TestManyOrdersOverAnOutage(t *testing.T) {
 	outside(t)
 	// A slow machine has time to find an order before a person is asked, who would have it sent again.
-	w := newWorld(t, shop{terminals: volumeTerminals, policy: `doubt_check = "15s"`})
-	w.untilOnline(soon)
+	w := newWorld(t, shoptest.Options{Terminals: volumeTerminals, Settings: shoptest.Settings{"policy.doubt_check": "15s"}})
+	w.UntilOnline()
 	w.down(true)
 	w.volume()
-	w.untilProblem(soon, "apiUnreachable")
-	if s := w.now(terminal(0), volumeID(0)); s.State != "queued" || s.waits() != "apiUnreachable" {
+	w.UntilProblem("apiUnreachable")
+	if s := w.Now(terminal(0), volumeID(0)); s.State != "queued" || s.Waits() != "apiUnreachable" {
 		t.Errorf("the first is %+v", s)
 	}
-	if code, text := w.get("/readyz"); code != 200 {
+	if code, text := w.Get("/readyz"); code != 200 {
 		t.Errorf("not ready without the API: %d %s", code, text)
 	}
 	w.down(false)
-	w.until(soon, "some to be paid", func() bool { return w.paid("") > 50 })
+	w.Until("some to be paid", func() bool { return w.paid("") > 50 })
 	// And once more in the middle, where calls are under way.
 	w.down(true)
-	w.untilProblem(soon, "apiUnreachable")
+	w.UntilProblem("apiUnreachable")
 	w.down(false)
 	w.settleDoubts(2*time.Minute, func() bool { return w.paid("") == volumeOrders })
 	w.inOrder()
@@ -102,16 +103,16 @@ func TestManyOrdersOverAnOutage(t *testing.T) {
 
 func TestABusyTerminalDelaysNoOther(t *testing.T) {
 	outside(t)
-	w := newWorld(t, shop{terminals: volumeTerminals})
-	w.must(w.sim.SetBusy(terminal(3), true))
+	w := newWorld(t, shoptest.Options{Terminals: volumeTerminals})
+	w.Must(w.Sim.SetBusy(terminal(3), true))
 	w.volume()
-	w.until(2*time.Minute, "the nine others to end", func() bool { return w.paid(terminal(3)) == volumeOrders*9/10 })
-	w.untilWaits(soon, terminal(3), volumeID(3), "terminalIsBusy")
+	w.Within(2*time.Minute, "the nine others to end", func() bool { return w.paid(terminal(3)) == volumeOrders*9/10 })
+	w.UntilWaits(terminal(3), volumeID(3), "terminalIsBusy")
 	if n := w.paid("") - w.paid(terminal(3)); n != 0 {
 		t.Errorf("%d orders paid at a busy terminal", n)
 	}
-	w.must(w.sim.SetBusy(terminal(3), false))
-	w.until(2*time.Minute, "all to be paid", func() bool { return w.paid("") == volumeOrders })
+	w.Must(w.Sim.SetBusy(terminal(3), false))
+	w.Within(2*time.Minute, "all to be paid", func() bool { return w.paid("") == volumeOrders })
 	w.inOrder()
 }
 
@@ -120,15 +121,15 @@ func TestKilledInTheMiddle(t *testing.T) {
 	// What is to be caught at a kill is chosen beforehand: these are carried out at the API, and their replies come so late
 	// that they reach nobody. A slow machine has long enough to find an order before a person is asked, who would hold its
 	// terminal until then.
-	w := newWorld(t, shop{terminals: volumeTerminals, policy: `doubt_check = "15s"`, timeout: "10m"})
+	w := newWorld(t, shoptest.Options{Terminals: volumeTerminals, Settings: shoptest.Settings{"policy.doubt_check": "15s", "api.timeout": "10m"}})
 	const between = 150
 	for _, part := range []struct{ from, kill, to int }{{0, 60, between}, {between, 200, volumeOrders}} {
 		for i := range 4 {
-			w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Reference: volumeID(part.kill + i), Do: simulator.DelayReply(9 * time.Minute)})
+			w.Sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Reference: volumeID(part.kill + i), Do: simulator.DelayReply(9 * time.Minute)})
 		}
 		w.publish(part.from, part.to)
 		w.settleDoubts(2*time.Minute, func() bool { return w.caught(part.kill) == 4 })
-		w.crash()
+		w.Crash()
 		// The rest comes only now: the search for one order would find the next ones to be caught, and end their sending.
 		w.settleDoubts(2*time.Minute, func() bool { return w.paid("") == part.to })
 	}
@@ -146,7 +147,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 
 // caught counts those of the four orders from the nth on that the API holds and the agent does not know to be there.
 func (w *world) caught(n int) (caught int) {
-	orders, statuses := w.orders(), w.heard.statuses()
+	orders, statuses := w.Orders(), w.Heard.Statuses()
 	for i := range 4 {
 		if id := volumeID(n + i); statuses[id].State == "sending" {
 			caught += orders[id]
@@ -159,11 +160,11 @@ func (w *world) caught(n int) (caught int) {
 func (w *world) settleDoubts(within time.Duration, well func() bool) {
 	w.Helper()
 	asked := map[string]bool{}
-	w.until(within, "all doubts to be settled", func() bool {
-		for id, s := range w.heard.statuses() {
-			if s.State == "in_doubt" && s.waits() == "needs_staff" && !asked[id] {
+	w.Within(within, "all doubts to be settled", func() bool {
+		for id, s := range w.Heard.Statuses() {
+			if s.State == "in_doubt" && s.Waits() == "needs_staff" && !asked[id] {
 				asked[id] = true
-				w.send(s.Terminal, "resolutions", fmt.Sprintf(`{"requestId":"resolve-%s","target":%q,"outcome":"resubmit","by":"Ola"}`, id, id))
+				w.Send(s.Terminal, "resolutions", fmt.Sprintf(`{"requestId":"resolve-%s","target":%q,"outcome":"resubmit","by":"Ola"}`, id, id))
 			}
 		}
 		return well()
@@ -172,7 +173,7 @@ func (w *world) settleDoubts(within time.Duration, well func() bool) {
 
 // resolved are the requests that a person had sent again.
 func resolved(w *world) (ids []string) {
-	for id := range w.heard.statuses() {
+	for id := range w.Heard.Statuses() {
 		if target, ok := strings.CutPrefix(id, "resolve-"); ok {
 			ids = append(ids, target)
 		}

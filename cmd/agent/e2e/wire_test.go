@@ -10,25 +10,13 @@ import (
 	"github.com/eclipse/paho.mqtt.golang/packets"
 	"github.com/gorilla/websocket"
 
+	"tillpost/internal/proctest"
 	"tillpost/mqtt/mqtttest"
 )
 
-// dialTill connects a till that speaks MQTT by itself.
-func dialTill(ctx context.Context, addr, id string) (net.Conn, error) {
-	conn, err := (&net.Dialer{Timeout: soon}).DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	if err := mqtttest.Greet(conn, id, 0); err != nil {
-		_ = conn.Close() // why is said already
-		return nil, err
-	}
-	return conn, nil
-}
-
-// dialWebTill connects one that does so over a WebSocket.
+// dialWebTill connects a till that speaks MQTT by itself, over a WebSocket.
 func dialWebTill(ctx context.Context, addr, id string) (net.Conn, error) {
-	dialer := websocket.Dialer{Subprotocols: []string{"mqtt"}, HandshakeTimeout: soon}
+	dialer := websocket.Dialer{Subprotocols: []string{"mqtt"}, HandshakeTimeout: proctest.Patience}
 	ws, response, err := dialer.DialContext(ctx, "ws://"+addr+"/mqtt", nil)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"tillpost/internal/shoptest"
 	"tillpost/mqtt"
 )
 
@@ -126,9 +127,9 @@ var (
 
 // check holds every message of the agent against what tills are promised. It runs at the end of every test.
 func (w *world) check() {
-	for _, l := range w.ledgers {
+	for _, l := range w.Ledgers {
 		revisions := map[string]int{}
-		for _, m := range l.messages("") {
+		for _, m := range l.Messages("") {
 			if !w.wordsOf(m, revisions) {
 				w.Errorf("on %s: %s", m.Topic, m.Payload)
 			}
@@ -202,7 +203,7 @@ func (w *world) reads(m mqtt.Message, into any) bool {
 		w.Errorf("%v", err)
 		return false
 	}
-	for _, secret := range private {
+	for _, secret := range shoptest.Private {
 		if bytes.Contains(m.Payload, []byte(secret)) {
 			w.Errorf("%s holds %q", m.Topic, secret)
 		}
@@ -215,7 +216,7 @@ func TestReaderSeesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	const good = `{"requestId":"a","kind":"order","terminalUuid":"T","state":"queued","final":false,"revision":1,"at":"2026-11-20T12:00:00.000Z"}`
 	read := func(payload string) bool {
-		w := &world{T: t}
+		w := &world{&shoptest.Shop{TB: t}}
 		return w.statusIsRight(mqtt.Message{Payload: []byte(payload)}, "T", "a", map[string]int{})
 	}
 	if !read(good) {

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"strings"
 	"sync"
+
+	"tillpost/internal/shoptest"
 )
 
 // request is what a till asked for, and what it was told of it.
@@ -16,7 +18,7 @@ type request struct {
 
 	// What follows changes, and is the books'.
 	acked   bool
-	told    status
+	told    shoptest.Status
 	states  map[string]bool
 	staffed bool // a person decided on it
 }
@@ -60,7 +62,7 @@ func (b *books) heard(topic string, payload []byte) {
 		b.rejects++
 		return
 	}
-	s, ok := parseStatus(payload)
+	s, ok := shoptest.ParseStatus(payload)
 	if !ok {
 		return // its record is pruned
 	}
@@ -73,13 +75,13 @@ func (b *books) heard(topic string, payload []byte) {
 }
 
 // now is what was told of a request last.
-func (b *books) now(id string) status {
+func (b *books) now(id string) shoptest.Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if r := b.all[id]; r != nil {
 		return r.told
 	}
-	return status{}
+	return shoptest.Status{}
 }
 
 // staffed notes that a person decided on a request.

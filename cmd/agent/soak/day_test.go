@@ -2,13 +2,13 @@ package soak
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
 
 	"tillpost/api/simulator"
 	"tillpost/internal/proctest"
+	"tillpost/internal/shoptest"
 )
 
 const (
@@ -20,15 +20,12 @@ const (
 )
 
 // A tenth of the defaults goes with ten times the rate, so that an hour here is ten of a shop's.
-const dayPolicy = `
-order_ttl = "1m"
-refund_ttl = "5m"
-customer_timeout = "30s"
-doubt_check = "15s"
-doubt_hold = "1m"
-poll_interval = "200ms"
-busy_backoff_min = "200ms"
-busy_backoff_max = "1500ms"`
+func daySettings(open time.Duration) shoptest.Settings {
+	return shoptest.Settings{
+		"policy.order_ttl": "1m", "policy.refund_ttl": "5m", "policy.customer_timeout": "30s", "policy.doubt_check": "15s", "policy.doubt_hold": "1m",
+		"policy.poll_interval": "200ms", "policy.busy_backoff_min": "200ms", "policy.busy_backoff_max": "1500ms", "outbox.retention": retention(open),
+	}
+}
 
 // retention is short, so that what is kept has its full size early in the day, but no shorter than a till needs to refund
 // what it sold.
@@ -56,7 +53,7 @@ func TestDay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := &day{chance: newDice(t), events: map[string]int{}}
-			d.shop = newShop(t, embedded, dayTerminals, dayPolicy, fmt.Sprintf("retention = %q", retention(open)))
+			d.shop = newShop(t, embedded, dayTerminals, daySettings(open))
 			d.live(open)
 		})
 	}
@@ -66,8 +63,8 @@ func TestDay(t *testing.T) {
 func (d *day) live(open time.Duration) {
 	d.Helper()
 	d.misbehave()
-	d.run()
-	d.ready()
+	d.Run()
+	d.AwaitReady()
 	online, offline := context.WithCancel(d.Context())
 	selling, closed := context.WithTimeout(online, open)
 	var staying, leaving sync.WaitGroup
@@ -121,10 +118,10 @@ func (d *day) misbehave() {
 		{simulator.OpOrderStatuses, 50, simulator.HalfReply()},
 		{simulator.OpOrderDetails, 50, simulator.DropBefore()},
 	} {
-		d.sim.Inject(simulator.Fault{Operation: f.op, Probability: f.permille / 1000, Do: f.do})
+		d.Sim.Inject(simulator.Fault{Operation: f.op, Probability: f.permille / 1000, Do: f.do})
 	}
-	d.must(d.sim.SetCustomer("", simulator.Pay(800*time.Millisecond)))
-	d.must(d.sim.SetRefundCustomer("", simulator.Pay(500*time.Millisecond)))
+	d.Must(d.Sim.SetCustomer("", simulator.Pay(800*time.Millisecond)))
+	d.Must(d.Sim.SetRefundCustomer("", simulator.Pay(500*time.Millisecond)))
 }
 
 // disturb breaks things until closing time, and has the agent's use of the machine measured. What ends the agent comes
@@ -151,38 +148,38 @@ func (d *day) event(ctx context.Context, steady bool) {
 	if !steady {
 		if d.chance.chance(600) {
 			d.did("kill -9")
-			d.agent.Kill()
+			d.Agent.Kill()
 		} else {
 			d.did("restart")
-			if code := d.agent.Stop(); code != 0 {
+			if code := d.Agent.Stop(); code != 0 {
 				d.Errorf("the agent ended with %d", code)
 			}
 		}
 		sleep(ctx, d.chance.between(0, time.Second))
-		d.run()
-		d.ready()
+		d.Run()
+		d.AwaitReady()
 		return
 	}
 	switch roll := d.chance.below(10); {
 	case roll < 4:
 		d.did("outage")
-		d.must(d.sim.SetDown(true))
+		d.Must(d.Sim.SetDown(true))
 		sleep(ctx, d.chance.between(500*time.Millisecond, 6*time.Second))
-		d.must(d.sim.SetDown(false))
-	case roll < 7 || d.broker == nil:
+		d.Must(d.Sim.SetDown(false))
+	case roll < 7 || d.Mosquitto == nil:
 		d.did("terminal busy with itself")
-		d.must(d.sim.SetBusyFor(terminal(d.chance.below(dayTerminals)), d.chance.between(time.Second, 8*time.Second)))
+		d.Must(d.Sim.SetBusyFor(terminal(d.chance.below(dayTerminals)), d.chance.between(time.Second, 8*time.Second)))
 	case roll == 7:
 		d.did("broker restarted")
-		d.broker.Restart()
+		d.Mosquitto.Restart()
 	case roll == 8:
 		d.did("broker killed")
-		d.broker.Kill()
+		d.Mosquitto.Kill()
 		sleep(ctx, d.chance.between(0, 2*time.Second))
-		d.broker.Start()
+		d.Mosquitto.Start()
 	default:
 		d.did("broker without memory")
-		d.broker.RestartForgetful()
+		d.Mosquitto.RestartForgetful()
 	}
 }
 
@@ -201,25 +198,25 @@ func (d *day) eventList() map[string]int {
 // calm ends all that goes wrong by itself.
 func (d *day) calm() {
 	d.Helper()
-	d.sim.ClearFaults()
-	d.must(d.sim.SetDown(false))
-	if d.broker != nil {
-		d.broker.Start()
+	d.Sim.ClearFaults()
+	d.Must(d.Sim.SetDown(false))
+	if d.Mosquitto != nil {
+		d.Mosquitto.Start()
 	}
 	for i := range dayTerminals {
-		d.must(d.sim.SetBusy(terminal(i), false))
+		d.Must(d.Sim.SetBusy(terminal(i), false))
 	}
-	if !d.agent.Running() {
-		d.Errorf("the agent ended by itself with %d", d.agent.Code())
-		d.run()
+	if !d.Agent.Running() {
+		d.Errorf("the agent ended by itself with %d", d.Agent.Code())
+		d.Run()
 	}
-	d.ready()
+	d.AwaitReady()
 }
 
 func (d *day) calls() (n int) {
 	for _, op := range []simulator.Operation{simulator.OpListTerminals, simulator.OpCreate, simulator.OpCancel, simulator.OpResend, simulator.OpPaymentStatus,
 		simulator.OpRefund, simulator.OpRefundStatus, simulator.OpApproval, simulator.OpOrderStatuses, simulator.OpOrderStatus, simulator.OpOrderDetails} {
-		n += d.sim.Count(op)
+		n += d.Sim.Count(op)
 	}
 	return n
 }

@@ -14,6 +14,7 @@ import (
 
 	"tillpost/api/simulator"
 	"tillpost/internal/proctest"
+	"tillpost/internal/shoptest"
 	"tillpost/mqtt/mqtttest"
 )
 
@@ -41,10 +42,10 @@ type flooded struct {
 // and afterwards the agent holds no more than before.
 func TestFloods(t *testing.T) {
 	slow(t)
-	f := &flooded{shop: newShop(t, true, 4, "poll_interval = \"50ms\"", "")}
-	f.must(f.sim.SetCustomer("", simulator.Pay(20*time.Millisecond)))
-	f.run()
-	f.ready()
+	f := &flooded{shop: newShop(t, true, 4, nil)}
+	f.Must(f.Sim.SetCustomer("", simulator.Pay(20*time.Millisecond)))
+	f.Run()
+	f.AwaitReady()
 	ctx, stop := context.WithCancel(t.Context())
 	selling, closed := context.WithCancel(ctx)
 	var tills sync.WaitGroup
@@ -58,7 +59,7 @@ func TestFloods(t *testing.T) {
 		f.attack(ctx, a)
 	}
 	closed()
-	if !proctest.Eventually(soon, func() bool { return len(f.books.open(false)) == 0 }) {
+	if !proctest.Eventually(proctest.Patience, func() bool { return len(f.books.open(false)) == 0 }) {
 		t.Errorf("not over: %v", f.books.open(false))
 	}
 	f.reconcile(false)
@@ -75,13 +76,13 @@ func (f *flooded) attacks() []attack {
 	const hello = "\x10\x40\x00\x04MQTT\x04\x02\x00\x3c\x00\x34aaa" // and the rest of the client id never comes
 	return []attack{
 		{"slow-loris on http.listen", quietMemory, func(ctx context.Context) {
-			f.loris(ctx, f.web, 400, "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: ")
+			f.loris(ctx, f.Web, 400, "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: ")
 		}},
 		{"slow-loris on callback.listen", quietMemory, func(ctx context.Context) {
 			f.loris(ctx, f.callback, 400, "GET /callback/x HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: ")
 		}},
-		{"slow-loris on the broker", quietMemory, func(ctx context.Context) { f.loris(ctx, f.mqttAddr, crowd, hello) }},
-		{"flood of http.listen", quietMemory, func(ctx context.Context) { f.storm(ctx, "http://"+f.web+"/api/v1/requests") }},
+		{"slow-loris on the broker", quietMemory, func(ctx context.Context) { f.loris(ctx, f.Broker, crowd, hello) }},
+		{"flood of http.listen", quietMemory, func(ctx context.Context) { f.storm(ctx, "http://"+f.Web+"/api/v1/requests") }},
 		{"flood of callback.listen", quietMemory, func(ctx context.Context) {
 			f.storm(ctx, "http://"+f.callback+"/callback/"+f.aMark()+"?orderUuid=ODR1&status=Approved&type=Payment")
 		}},
@@ -97,14 +98,14 @@ func (f *flooded) attack(ctx context.Context, a attack) {
 	f.forget()
 	sleep(ctx, floodFor/3)
 	quiet, n := f.median()
-	files, goroutines := f.agent.Files(), f.goroutines()
+	files, goroutines := f.Agent.Files(), f.goroutines()
 	attacking, stop := context.WithCancel(ctx)
 	var attackers sync.WaitGroup
 	attackers.Go(func() { a.do(attacking) })
 	var peak atomic.Int64
 	attackers.Go(func() {
 		for sleep(attacking, 50*time.Millisecond) {
-			peak.Store(max(peak.Load(), f.agent.RSSAnon()))
+			peak.Store(max(peak.Load(), f.Agent.RSSAnon()))
 		}
 	})
 	f.forget()
@@ -114,9 +115,9 @@ func (f *flooded) attack(ctx context.Context, a attack) {
 	stop()
 	attackers.Wait()
 	sleep(ctx, 500*time.Millisecond) // what waited at the door comes in yet, and finds out that nobody is there
-	back := proctest.Eventually(soon, func() bool { return f.agent.Files() <= files+4 && f.goroutines() <= goroutines+8 })
+	back := proctest.Eventually(proctest.Patience, func() bool { return f.Agent.Files() <= files+4 && f.goroutines() <= goroutines+8 })
 	f.Logf("%s: an order takes %v (%d of them), in quiet %v (%d); at most %d KiB; %d files and %d goroutines before, %d and %d after",
-		name, busy.Round(time.Millisecond), m, quiet.Round(time.Millisecond), n, peak.Load()>>10, files, goroutines, f.agent.Files(), f.goroutines())
+		name, busy.Round(time.Millisecond), m, quiet.Round(time.Millisecond), n, peak.Load()>>10, files, goroutines, f.Agent.Files(), f.goroutines())
 	if !running {
 		f.Errorf("%s: no more than %d orders were paid in a minute", name, m)
 	}
@@ -124,10 +125,10 @@ func (f *flooded) attack(ctx context.Context, a attack) {
 		f.Errorf("%s: the agent took %d KiB", name, peak.Load()>>10)
 	}
 	if !back {
-		f.Errorf("%s: the agent holds %d files and %d goroutines, before it were %d and %d", name, f.agent.Files(), f.goroutines(), files, goroutines)
+		f.Errorf("%s: the agent holds %d files and %d goroutines, before it were %d and %d", name, f.Agent.Files(), f.goroutines(), files, goroutines)
 	}
-	if !f.agent.Running() {
-		f.Fatalf("%s: the agent ended with %d", name, f.agent.Code())
+	if !f.Agent.Running() {
+		f.Fatalf("%s: the agent ended with %d", name, f.Agent.Code())
 	}
 }
 
@@ -154,7 +155,7 @@ func (f *flooded) sellAndWait(ctx context.Context, t *till) {
 	for n := 1; sleep(ctx, 20*time.Millisecond); n++ {
 		id := fmt.Sprintf("%s-%05d", t.terminal, n)
 		begin := time.Now()
-		t.put(newOrder(t.terminal, id, n, f.zone, 4200))
+		t.put(newOrder(t.terminal, id, n, f.Today(), 4200))
 		for !f.books.now(id).Final {
 			if !sleep(ctx, 5*time.Millisecond) {
 				return
@@ -229,7 +230,7 @@ func (f *flooded) storm(ctx context.Context, url string) {
 // aMark is the mark of an order that the API was sent.
 func (f *flooded) aMark() string {
 	f.Helper()
-	orders := f.sim.Orders()
+	orders := f.Sim.Orders()
 	if len(orders) == 0 || len(orders[0].References) == 0 {
 		f.Fatal("no order bears a mark")
 	}
@@ -239,9 +240,9 @@ func (f *flooded) aMark() string {
 // deaf connects as many clients as there may be, who subscribe to everything and read none of it.
 func (f *flooded) deaf(ctx context.Context) {
 	each(ctx, crowd, func(i int) {
-		conn, end := connect(ctx, f.mqttAddr)
+		conn, end := connect(ctx, f.Broker)
 		defer end()
-		if conn == nil || mqtttest.Greet(conn, fmt.Sprintf("deaf-%d", i), keepalive, "shop/#") != nil {
+		if conn == nil || mqtttest.Greet(conn, fmt.Sprintf("deaf-%d", i), keepalive, shoptest.Prefix+"/#") != nil {
 			return
 		}
 		<-ctx.Done()
@@ -256,7 +257,7 @@ func (f *flooded) nonsense(ctx context.Context) {
 	}
 	each(ctx, 100, func(i int) {
 		for ctx.Err() == nil {
-			conn, end := connect(ctx, f.mqttAddr)
+			conn, end := connect(ctx, f.Broker)
 			if conn != nil {
 				_, _ = io.WriteString(conn, words[i%len(words)]) // it may be cut off
 				_ = conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))

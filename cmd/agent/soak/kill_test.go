@@ -9,6 +9,7 @@ import (
 
 	"tillpost/api/simulator"
 	"tillpost/internal/proctest"
+	"tillpost/internal/shoptest"
 )
 
 // TestKill9 kills the agent at random moments while tills sell. Nothing that was promised is lost, nothing is charged
@@ -26,18 +27,16 @@ func TestKill9(t *testing.T) {
 
 func killing(t *testing.T, embedded bool, kills int) {
 	chance := newDice(t)
-	s := newShop(t, embedded, 4, `
-poll_interval = "100ms"
-customer_timeout = "1s"
-doubt_check = "1s"
-doubt_hold = "5s"`, "")
-	s.must(s.sim.SetCustomer(terminal(0), simulator.Pay(0)))
-	s.must(s.sim.SetCustomer(terminal(1), simulator.Pay(150*time.Millisecond)))
-	s.must(s.sim.SetCustomer(terminal(2), simulator.Decline(80*time.Millisecond)))
-	s.must(s.sim.SetCustomer(terminal(3), simulator.WalkAway()))
+	s := newShop(t, embedded, 4, shoptest.Settings{
+		"policy.poll_interval": "100ms", "policy.customer_timeout": "1s", "policy.doubt_check": "1s", "policy.doubt_hold": "5s",
+	})
+	s.Must(s.Sim.SetCustomer(terminal(0), simulator.Pay(0)))
+	s.Must(s.Sim.SetCustomer(terminal(1), simulator.Pay(150*time.Millisecond)))
+	s.Must(s.Sim.SetCustomer(terminal(2), simulator.Decline(80*time.Millisecond)))
+	s.Must(s.Sim.SetCustomer(terminal(3), simulator.WalkAway()))
 	// An API as slow as this has something under way at most kills, before the deed or after it.
-	s.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Probability: 0.5, Do: simulator.DelayReply(100 * time.Millisecond)})
-	s.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Probability: 0.5, Do: simulator.Delay(100 * time.Millisecond)})
+	s.Sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Probability: 0.5, Do: simulator.DelayReply(100 * time.Millisecond)})
+	s.Sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Probability: 0.5, Do: simulator.Delay(100 * time.Millisecond)})
 	online, offline := context.WithCancel(t.Context())
 	selling, closed := context.WithCancel(online)
 	var tills sync.WaitGroup
@@ -50,20 +49,20 @@ doubt_hold = "5s"`, "")
 	defer func() { closed(); offline(); sellers.Wait(); tills.Wait() }()
 	begin := time.Now()
 	for range kills {
-		s.run()
+		s.Run()
 		// Some come before the agent serves anybody: starting is a time to die as any other.
 		if chance.chance(750) {
-			s.ready()
+			s.AwaitReady()
 		}
 		sleep(t.Context(), chance.between(0, 700*time.Millisecond))
-		if !s.agent.Running() {
-			t.Fatalf("the agent ended by itself with %d", s.agent.Code())
+		if !s.Agent.Running() {
+			t.Fatalf("the agent ended by itself with %d", s.Agent.Code())
 		}
-		s.agent.Kill()
+		s.Agent.Kill()
 	}
 	killed := time.Since(begin)
-	s.run()
-	s.ready()
+	s.Run()
+	s.AwaitReady()
 	closed()
 	sellers.Wait()
 	if !proctest.Eventually(2*time.Minute, func() bool { return len(s.books.open(false)) == 0 }) {
@@ -91,7 +90,7 @@ func (s *shop) sell(ctx context.Context, t *till, chance *dice) {
 		}
 		id := fmt.Sprintf("%s-%05d", t.terminal, n)
 		open[id] = true
-		t.put(newOrder(t.terminal, id, n, s.zone, int64(100+chance.below(99_900))))
+		t.put(newOrder(t.terminal, id, n, s.Today(), int64(100+chance.below(99_900))))
 		n++
 	}
 }
@@ -100,8 +99,8 @@ func (s *shop) sell(ctx context.Context, t *till, chance *dice) {
 func (s *shop) stillThere() {
 	s.Helper()
 	s.books.each(func(r request) {
-		promised := r.told.State != "" || s.embedded && r.acked
-		if code, _ := s.get("/api/v1/requests/" + r.id); promised && code != 200 {
+		promised := r.told.State != "" || s.Embedded() && r.acked
+		if code, _ := s.Get("/api/v1/requests/" + r.id); promised && code != 200 {
 			s.Errorf("%s was promised, and asking for it gives %d", r.id, code)
 		}
 	})

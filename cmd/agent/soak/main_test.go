@@ -19,15 +19,6 @@ const (
 	envSeed  = "SOAK_SEED"  // repeats the choices of a run, though not the machine's timing
 )
 
-// tillpost is built as the tests are.
-var tillpost = proctest.Binary{Race: proctest.Race}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	tillpost.Remove()
-	os.Exit(code)
-}
-
 // slow marks a test that runs processes for a while.
 func slow(t *testing.T) {
 	t.Helper()

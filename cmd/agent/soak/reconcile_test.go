@@ -1,12 +1,12 @@
 package soak
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/shoptest"
 )
 
 // tally is what a comparison of the books came to.
@@ -26,8 +26,8 @@ func (s *shop) reconcile(person bool) tally {
 	t := tally{states: map[string]int{}}
 	byID := map[string][]simulator.Order{}
 	byUUID := map[string]simulator.Order{}
-	for _, o := range s.sim.Orders() {
-		id := customerReference(s, o)
+	for _, o := range s.Sim.Orders() {
+		id := shoptest.Reference(s, o)
 		byID[id] = append(byID[id], o)
 		byUUID[o.UUID] = o
 		if isPaid(o) {
@@ -105,7 +105,7 @@ func (s *shop) reconcileOrder(r request, there []simulator.Order, t *tally) {
 		right = len(there) == 0 // else the search would have found it
 	}
 	if !right {
-		s.Errorf("%s was told %s (%s, order %s) after %v; the API has %s", r.id, r.told.State, r.told.reason(), r.told.OrderUUID, keys(r.states), briefly(there))
+		s.Errorf("%s was told %s (%s, order %s) after %v; the API has %s", r.id, r.told.State, r.told.ReasonCode(), r.told.OrderUUID, keys(r.states), briefly(there))
 	}
 }
 
@@ -125,7 +125,7 @@ func (s *shop) reconcileRefund(r request, orders map[string]simulator.Order, t *
 		right = done == 1
 	}
 	if !right {
-		s.Errorf("refund %s of %s was told %s (%s) after %v; the API has %d done of its amount", r.id, kroner(r.amount), r.told.State, r.told.reason(), keys(r.states), done)
+		s.Errorf("refund %s of %s was told %s (%s) after %v; the API has %d done of its amount", r.id, kroner(r.amount), r.told.State, r.told.ReasonCode(), keys(r.states), done)
 	}
 }
 
@@ -136,8 +136,8 @@ func (s *shop) inOrder(person bool) {
 	places := map[string]request{}
 	s.books.each(func(r request) { places[r.id] = r })
 	last := map[string]request{}
-	for _, o := range s.sim.Orders() {
-		r := places[customerReference(s, o)]
+	for _, o := range s.Sim.Orders() {
+		r := places[shoptest.Reference(s, o)]
 		if person && r.staffed {
 			continue
 		}
@@ -146,15 +146,6 @@ func (s *shop) inOrder(person bool) {
 		}
 		last[o.Terminal] = r
 	}
-}
-
-func customerReference(s *shop, o simulator.Order) string {
-	s.Helper()
-	var body struct {
-		InvoiceReferences struct{ CustomerReference string }
-	}
-	s.must(json.Unmarshal(o.Body, &body))
-	return body.InvoiceReferences.CustomerReference
 }
 
 // ore reads an amount in kroner without a detour over floats.

@@ -2,7 +2,6 @@ package soak
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
+	"tillpost/internal/shoptest"
 	"tillpost/mqtt/mqtttest"
 )
 
@@ -50,7 +50,7 @@ type asking struct {
 }
 
 func newTill(s *shop, i int) *till {
-	return &till{terminal: terminal(i), addr: s.mqttAddr, books: s.books, ackIsPromise: s.embedded}
+	return &till{terminal: terminal(i), addr: s.Broker, books: s.books, ackIsPromise: s.Embedded()}
 }
 
 // put has the till publish a request after those before it.
@@ -90,7 +90,7 @@ func (t *till) connected(ctx context.Context) error {
 	defer func() { _ = conn.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	if err := mqtttest.Greet(conn, "soak-"+t.terminal, keepalive, "shop/terminals/"+t.terminal+"/status/+", "shop/rejects"); err != nil {
+	if err := mqtttest.Greet(conn, "soak-"+t.terminal, keepalive, shoptest.Topic(t.terminal, "status/+"), shoptest.Prefix+"/rejects"); err != nil {
 		return err
 	}
 	t.mu.Lock()
@@ -148,7 +148,7 @@ func (t *till) publish() error {
 		if t.last < 2 {
 			t.last = 2 // 0 is no id, 1 the subscription's
 		}
-		p.Qos, p.MessageID, p.TopicName, p.Payload = 1, t.last, "shop/terminals/"+t.terminal+"/"+r.segment, []byte(r.payload)
+		p.Qos, p.MessageID, p.TopicName, p.Payload = 1, t.last, shoptest.Topic(t.terminal, r.segment), []byte(r.payload)
 		r.session, r.at = t.session, time.Now()
 		t.asked[t.last] = r.request
 		_ = t.conn.SetWriteDeadline(time.Now().Add(patience)) // an error shows at the write
@@ -191,28 +191,7 @@ func (t *till) read(conn net.Conn) error {
 	}
 }
 
-// status is a status message as a till reads it.
-type status struct {
-	RequestID string `json:"requestId"`
-	State     string
-	Final     bool
-	Revision  int
-	OrderUUID string `json:"orderUuid"`
-	Waiting   *struct{ Code string }
-	Reason    *struct{ Code, Message string }
-}
-
-func (s status) reason() string {
-	if s.Reason == nil {
-		return ""
-	}
-	return s.Reason.Code
-}
-
-func (s status) needsStaff() bool {
-	return s.State == "unresolved" || s.State == "in_doubt" && s.Waiting != nil && s.Waiting.Code == "needs_staff"
-}
-
-func parseStatus(payload []byte) (s status, ok bool) {
-	return s, len(payload) > 0 && json.Unmarshal(payload, &s) == nil
+// needsStaff reports whether nobody but a person can go on with a request.
+func needsStaff(s shoptest.Status) bool {
+	return s.State == "unresolved" || s.State == "in_doubt" && s.Waits() == "needs_staff"
 }

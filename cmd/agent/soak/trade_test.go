@@ -25,8 +25,8 @@ func (d *day) trade(ctx context.Context, t *till) {
 			continue // the broker is away, and the queue at the counter long enough
 		}
 		id := fmt.Sprintf("%s-%05d", t.terminal, n)
-		s := sale{r: newOrder(t.terminal, id, n, d.zone, int64(100+d.chance.below(199_900))), at: time.Now(), refund: d.chance.chance(120)}
-		d.must(d.sim.SetCustomer(t.terminal, d.customer(&s)))
+		s := sale{r: newOrder(t.terminal, id, n, d.Today(), int64(100+d.chance.below(199_900))), at: time.Now(), refund: d.chance.chance(120)}
+		d.Must(d.Sim.SetCustomer(t.terminal, d.customer(&s)))
 		t.put(s.r)
 		sales = append(sales, s)
 		kept := sales[:0]
@@ -87,7 +87,7 @@ func (d *day) staff(ctx context.Context) {
 	busyWith := map[string]*decision{}
 	for sleep(ctx, 500*time.Millisecond) {
 		d.books.each(func(r request) {
-			if !r.told.needsStaff() {
+			if !needsStaff(r.told) {
 				return
 			}
 			s := busyWith[r.id]
@@ -117,10 +117,10 @@ type decision struct {
 func (d *day) decide(r request, asked int) (outcome, uuid string) {
 	there := ""
 	if r.kind == "order" {
-		for _, o := range d.sim.OrdersByReference(r.id) {
+		for _, o := range d.Sim.OrdersByReference(r.id) {
 			there = o.UUID
 		}
-	} else if o, ok := d.sim.Order(d.books.now(r.target).OrderUUID); ok {
+	} else if o, ok := d.Sim.Order(d.books.now(r.target).OrderUUID); ok {
 		for _, f := range o.Refunds { // a sale has one at most
 			if f.Status != simulator.RefundRejected {
 				there = o.UUID

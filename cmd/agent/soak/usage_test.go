@@ -40,16 +40,16 @@ func newUsage(open time.Duration) *usage { return &usage{open: open} }
 
 // sample measures; what counts for the comparison is the part of the day in which one process lives.
 func (u *usage) sample(s *shop, age time.Duration, steady bool) {
-	memory := s.agent.RSSAnon()
+	memory := s.Agent.RSSAnon()
 	u.peak = max(u.peak, memory)
 	if !steady {
 		return
 	}
 	size := int64(0)
-	if info, err := os.Stat(filepath.Join(s.dir, "outbox.db")); err == nil {
+	if info, err := os.Stat(filepath.Join(s.Dir, "outbox.db")); err == nil {
 		size = info.Size()
 	}
-	u.samples = append(u.samples, sample{age, memory, size, s.agent.Files(), s.goroutines()})
+	u.samples = append(u.samples, sample{age, memory, size, s.Agent.Files(), s.goroutines()})
 }
 
 // halves are the medians of the first half and of the second.
