@@ -1,0 +1,8 @@
+// Package message is what tills send and what they are told: the strict decoding
+// of requests, and the statuses, displays and other messages that the agent
+// publishes.
+//
+// Nothing of a request is trusted before [Decode] has passed it. A request is
+// checked against the JSON Schemas of package schema, which are published for
+// tills to use, and against the few rules that a schema can't express.
+package message
