@@ -42,8 +42,8 @@ type Options struct {
 	Bus func(topics mqtt.Topics, will func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error)
 	// NoHTTP leaves out the HTTP side.
 	NoHTTP bool
-	// Store replaces the outbox file; the agent closes it. committed is to be called as bolt.Options.Committed is.
-	Store func(o bolt.Options) (Outbox, error)
+	// Store replaces the outbox file; the agent closes it. It calls o.Committed as a bolt.Store does.
+	Store func(o bolt.Options) (outbox.Store, error)
 	// Started is called once by Run, when the lanes run; nil is for nobody.
 	Started func()
 }
@@ -54,7 +54,7 @@ type Agent struct {
 	opts    Options
 	log     *slog.Logger
 	clock   Clock
-	store   Outbox
+	store   outbox.Store
 	api     *api.Client
 	bus     mqtt.Bus
 	web     *monitor.Server
@@ -128,7 +128,7 @@ func (a *Agent) openStore() error {
 	o := bolt.Options{Policy: policyOf(a.cfg.Policy), Now: a.clock.Now, Committed: a.committed, OnCommit: a.metrics.OutboxCommit}
 	open := a.opts.Store
 	if open == nil {
-		open = func(o bolt.Options) (Outbox, error) { return bolt.Open(a.cfg.Outbox.Path, o) }
+		open = func(o bolt.Options) (outbox.Store, error) { return bolt.Open(a.cfg.Outbox.Path, o) }
 	}
 	store, err := open(o)
 	if err != nil {

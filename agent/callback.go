@@ -28,7 +28,7 @@ const (
 // callbacks takes the API's notifications. They are unsigned, so one is at most a hint: the mark in its path has to be
 // one of ours, and all it does is have the order that it names looked at.
 type callbacks struct {
-	store Outbox
+	store outbox.Store
 	// keep has the order that a callback names on disk with its request when it returns nil.
 	keep func(ctx context.Context, r outbox.Request, orderUUID string) error
 	// look has looked at what is on disk already.

@@ -92,7 +92,7 @@ func TestCallbacksAreHintsForMarksWeHold(t *testing.T) {
 }
 
 // countedCallbacks counts what is passed on.
-func countedCallbacks(store Outbox) (cb *callbacks, passed *atomic.Int64) {
+func countedCallbacks(store outbox.Store) (cb *callbacks, passed *atomic.Int64) {
 	passed = &atomic.Int64{}
 	cb = &callbacks{store: store, log: slog.New(slog.DiscardHandler), seen: map[uint64]time.Time{}}
 	cb.keep = func(context.Context, outbox.Request, string) error { passed.Add(1); return nil }
@@ -100,7 +100,7 @@ func countedCallbacks(store Outbox) (cb *callbacks, passed *atomic.Int64) {
 	return cb, passed
 }
 
-func hintKept(ctx context.Context, store Outbox, r outbox.Request, order string) error {
+func hintKept(ctx context.Context, store outbox.Store, r outbox.Request, order string) error {
 	_, _, err := store.Apply(ctx, r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: order, At: outboxtest.At(2)})
 	return err
 }

@@ -22,7 +22,7 @@ const intakeBatch = 256
 type intake struct {
 	cfg       *config.Config
 	topics    mqtt.Topics
-	store     Outbox
+	store     outbox.Store
 	clock     Clock
 	directory *directory
 	publish   *publisher

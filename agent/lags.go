@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"tillpost/outbox"
 )
 
 // lagsBlob is where it is kept how long the API took to show what it had told.
@@ -25,7 +27,7 @@ const (
 // showing it. Whatever was made just now may be missing from a look for as long. It may be used by several goroutines at
 // once.
 type lags struct {
-	store Outbox
+	store outbox.Store
 	log   *slog.Logger
 
 	// first is called once a lag is measured for the first time: what waits for it need not wait so long.
@@ -45,7 +47,7 @@ type keptLags struct {
 	Books int64 `json:"books,omitempty"`
 }
 
-func newLags(store Outbox, log *slog.Logger) *lags {
+func newLags(store outbox.Store, log *slog.Logger) *lags {
 	kept, err := recalled[keptLags](store, lagsBlob)
 	if err != nil {
 		log.Warn("started without the measured lags of the API's look-ups; they are measured again", "err", err)

@@ -27,7 +27,7 @@ const writeGrace = 500 * time.Millisecond
 // lanes are all terminals' lanes and what they share.
 type lanes struct {
 	api        *api.Client
-	store      Outbox
+	store      outbox.Store
 	clock      Clock
 	rand       func() float64 // jitter
 	compose    composer

@@ -21,7 +21,7 @@ const pausedBlob = "paused"
 // pauses knows which terminals a person has paused. A lane starts nothing from its queue then; what is at the terminal, and
 // what is cancelled, expires or is settled, goes on.
 type pauses struct {
-	store Outbox
+	store outbox.Store
 
 	changing sync.Mutex // held from the reading of what stands to its replacement
 	mu       sync.Mutex

@@ -26,7 +26,7 @@ const (
 type publisher struct {
 	bus    mqtt.Bus
 	topics mqtt.Topics
-	store  Outbox
+	store  outbox.Store
 	log    *slog.Logger
 
 	agentState func() mqtt.AgentState
@@ -75,7 +75,7 @@ const (
 	summaryTerminals
 )
 
-func newPublisher(topics mqtt.Topics, store Outbox, log *slog.Logger, endings *endings) *publisher {
+func newPublisher(topics mqtt.Topics, store outbox.Store, log *slog.Logger, endings *endings) *publisher {
 	return &publisher{
 		topics: topics, store: store, log: log,
 		stale: map[summary]bool{}, told: map[summary]string{}, overlays: map[uint64]overlay{}, clearings: map[string]clearing{}, wake: make(chan struct{}, 1),

@@ -44,7 +44,7 @@ func (b *heardBus) revisions(topic string) (told []uint64) {
 
 // openOutbox has one open record; while is called before it is read.
 type openOutbox struct {
-	Outbox
+	outbox.Store
 	record outbox.Request
 	while  func()
 }
@@ -126,7 +126,7 @@ func TestOrdersDontWaitForOldStatuses(t *testing.T) {
 }
 
 // newTestPublisher tells nothing of the agent, its terminals and displays.
-func newTestPublisher(bus mqtt.Bus, store Outbox) *publisher {
+func newTestPublisher(bus mqtt.Bus, store outbox.Store) *publisher {
 	p := newPublisher(mqtt.Topics{Prefix: "p"}, store, slog.New(slog.DiscardHandler), newEndings(NewSystemClock(), day))
 	p.bus = bus
 	p.agentState = func() (s mqtt.AgentState) { return s }

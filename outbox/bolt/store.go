@@ -34,7 +34,7 @@ type Options struct {
 	fallocate func(path string, size int64) error
 }
 
-// Store keeps requests in a bbolt file. All methods may be called from several goroutines at once. Writes of several
+// Store is an outbox.Store in a bbolt file. All methods may be called from several goroutines at once. Writes of several
 // callers share a commit: one goroutine drains what is there into one transaction and answers after the fsync.
 type Store struct {
 	path string
