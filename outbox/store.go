@@ -173,7 +173,7 @@ type Stats struct {
 	Open int
 	// Ballast is how many bytes are held in reserve; 0 while the reserve is in use.
 	Ballast int64
-	// DiskFree is how many bytes the file system has left for us, less than 0 if that can't be told.
+	// DiskFree is how many bytes the file system has left for us, less than 0 if that can't be known.
 	DiskFree int64
 	// Commits counts the commits since Open.
 	Commits int64
@@ -213,7 +213,7 @@ func (c Copied) Skips(seq uint64) bool { return seq > c.Before && seq <= c.After
 // after the copy was taken must not name another.
 const seqGap = 1 << 20
 
-// AsCopy gives the bounds of an outbox that turns out to be an older copy. It had come to atOpen when it was opened, and
+// AsCopy returns the bounds of an outbox that turns out to be an older copy. It had come to atOpen when it was opened, and
 // to now since.
 func AsCopy(atOpen, now uint64) Copied {
 	return Copied{Shared: atOpen, Before: now, After: now + seqGap}
@@ -225,7 +225,7 @@ type Account struct {
 	Organization string `json:"org,omitempty"`
 }
 
-// Recovery tells what Open had to do beyond opening.
+// Recovery is what Open had to do beyond opening.
 type Recovery struct {
 	// Created says that there was no outbox here, and an empty one was made.
 	Created bool
