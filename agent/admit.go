@@ -126,7 +126,7 @@ const (
 // earlyCancels remembers cancels that came before their order: a message may have been late, and the till must not be
 // surprised by an order that it has already given up. Kept on disk, so that a restart forgets none.
 type earlyCancels struct {
-	store Outbox
+	store outbox.Store
 	ttl   time.Duration
 
 	mu  sync.Mutex

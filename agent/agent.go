@@ -44,8 +44,8 @@ type Options struct {
 	Bus func(topics mqtt.Topics, will func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error)
 	// NoHTTP leaves out the HTTP side.
 	NoHTTP bool
-	// Store replaces the outbox file; the agent closes it. committed is to be called as bolt.Options.Committed is.
-	Store func(o bolt.Options) (Outbox, error)
+	// Store replaces the outbox file; the agent closes it. It calls o.Committed as a bolt.Store does.
+	Store func(o bolt.Options) (outbox.Store, error)
 	// Started is called once by Run, when the lanes run; nil is for nobody.
 	Started func()
 }
@@ -56,7 +56,7 @@ type Agent struct {
 	opts    Options
 	log     *slog.Logger
 	clock   Clock
-	store   Outbox
+	store   outbox.Store
 	api     *api.Client
 	bus     mqtt.Bus
 	web     *monitor.Server // nil while there is no HTTP side
@@ -208,7 +208,7 @@ type feed struct{ to func([]outbox.Change) }
 
 func (f *feed) committed(changes []outbox.Change) { f.to(changes) }
 
-func (a *Agent) openStore(f *feed) (Outbox, error) {
+func (a *Agent) openStore(f *feed) (outbox.Store, error) {
 	o := bolt.Options{Policy: policyOf(a.cfg.Policy), Now: a.clock.Now, Committed: f.committed, OnCommit: a.metrics.OutboxCommit}
 	if a.opts.Store != nil {
 		return a.opts.Store(o)

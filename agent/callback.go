@@ -28,7 +28,7 @@ const (
 // callbacks takes the API's notifications. They are unsigned, so one is at most a hint: the mark in its path has to be
 // one of ours, and all it does is have the order that it names looked at.
 type callbacks struct {
-	store Outbox
+	store outbox.Store
 	hints hints
 	log   *slog.Logger
 	ln    net.Listener
@@ -45,7 +45,7 @@ type hints interface {
 	LookAtHint(r outbox.Request, orderUUID string, refund bool)
 }
 
-func newCallbacks(store Outbox, h hints, log *slog.Logger) *callbacks {
+func newCallbacks(store outbox.Store, h hints, log *slog.Logger) *callbacks {
 	return &callbacks{store: store, hints: h, log: log, seen: map[uint64]time.Time{}}
 }
 

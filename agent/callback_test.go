@@ -107,7 +107,7 @@ func TestCallbacksAreHintsForMarksWeHold(t *testing.T) {
 }
 
 // countedCallbacks counts what is passed on.
-func countedCallbacks(store Outbox) (cb *callbacks, passed *atomic.Int64) {
+func countedCallbacks(store outbox.Store) (cb *callbacks, passed *atomic.Int64) {
 	passed = &atomic.Int64{}
 	taken := &hintFuncs{
 		keep: func(context.Context, outbox.Request, string) error { passed.Add(1); return nil },
@@ -116,7 +116,7 @@ func countedCallbacks(store Outbox) (cb *callbacks, passed *atomic.Int64) {
 	return newCallbacks(store, taken, slog.New(slog.DiscardHandler)), passed
 }
 
-func hintKept(ctx context.Context, store Outbox, r outbox.Request, order string) error {
+func hintKept(ctx context.Context, store outbox.Store, r outbox.Request, order string) error {
 	_, _, err := store.Apply(ctx, r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: order, At: outboxtest.At(2)})
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"tillpost/api"
+	"tillpost/outbox"
 )
 
 // terminalsBlob is where the last list is kept on disk.
@@ -18,7 +19,7 @@ const terminalsBlob = "terminals"
 // directory knows the terminals: those that the config names, or those of the API's last list.
 type directory struct {
 	configured []string
-	store      Outbox
+	store      outbox.Store
 	log        *slog.Logger
 
 	mu      sync.Mutex
@@ -29,7 +30,7 @@ type directory struct {
 }
 
 // newDirectory begins with the list that a former process kept; without one it knows none yet.
-func newDirectory(configured []string, store Outbox, log *slog.Logger) *directory {
+func newDirectory(configured []string, store outbox.Store, log *slog.Logger) *directory {
 	d := &directory{configured: configured, store: store, log: log, byUUID: map[string]api.Terminal{}}
 	list, err := recalled[[]api.Terminal](store, terminalsBlob)
 	switch {

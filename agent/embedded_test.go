@@ -29,7 +29,7 @@ import (
 
 // heldStore is an outbox whose writes can be made to fail, or to wait.
 type heldStore struct {
-	agent.Outbox
+	outbox.Store
 	fail  atomic.Bool
 	hold  chan struct{}
 	begun chan int
@@ -45,7 +45,7 @@ func (s *heldStore) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Add
 	if s.fail.Load() {
 		return nil, errors.New("input/output error")
 	}
-	return s.Outbox.Add(ctx, rs...)
+	return s.Store.Add(ctx, rs...)
 }
 
 // embeddedShop is an agent with the broker inside it, at an API that nobody answers. The world is the real one: tills
@@ -90,9 +90,9 @@ path = %q
 	s := &embeddedShop{T: t, store: &heldStore{hold: make(chan struct{}), begun: make(chan int, 100)}}
 	a, err := agent.New(agent.Options{
 		Config: cfg, Version: "test", NoHTTP: true, Logger: slog.New(slog.NewTextHandler(log, nil)),
-		Store: func(o bolt.Options) (agent.Outbox, error) {
+		Store: func(o bolt.Options) (outbox.Store, error) {
 			store, err := bolt.Open(cfg.Outbox.Path, o)
-			s.store.Outbox = store
+			s.store.Store = store
 			return s.store, err
 		},
 	})

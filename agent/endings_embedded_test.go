@@ -15,7 +15,7 @@ import (
 func TestClearedStatusesAreNotRead(t *testing.T) {
 	t.Parallel()
 	for _, room := range []int{0, recentStatuses} {
-		w := newReaderWorld(t, room, func(o bolt.Options) Outbox { return outboxtest.Open(t, o) })
+		w := newReaderWorld(t, room, func(o bolt.Options) outbox.Store { return outboxtest.Open(t, o) })
 		w.p.up = true
 		if err := outboxtest.Live(w.store, 1, "T1"); err != nil {
 			t.Fatal(err)

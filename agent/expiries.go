@@ -12,7 +12,7 @@ import (
 // expiries holds the end of every queued request's time to live, wherever it stands in its queue, in a few bytes each.
 type expiries struct {
 	clock Clock
-	store Outbox
+	store outbox.Store
 	// unread reports that it is not known yet whether this outbox is the newest copy.
 	unread func() bool
 
@@ -26,7 +26,7 @@ type expiry struct {
 	seq uint64
 }
 
-func newExpiries(clock Clock, store Outbox, unread func() bool) *expiries {
+func newExpiries(clock Clock, store outbox.Store, unread func() bool) *expiries {
 	return &expiries{clock: clock, store: store, wake: make(chan struct{}, 1), heap: expiryHeap{index: map[uint64]int{}}, unread: unread}
 }
 

@@ -6,25 +6,24 @@ import (
 	"testing"
 	"time"
 
-	"tillpost/agent"
 	"tillpost/api/simulator"
 	"tillpost/outbox"
 	"tillpost/outbox/bolt"
 )
 
 // slow is an outbox on a slow card: each write takes its time, though those that come together share it.
-type slow struct{ agent.Outbox }
+type slow struct{ outbox.Store }
 
 func (s slow) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
 	time.Sleep(20 * time.Millisecond)
-	return s.Outbox.Apply(ctx, seq, e)
+	return s.Store.Apply(ctx, seq, e)
 }
 
 // TestAWholeQueueExpiresWithinASecond: what was accepted in one moment ends in one, and not one commit after the other.
 func TestAWholeQueueExpiresWithinASecond(t *testing.T) {
 	inWorld(t, "", func(w *world) {
 		w.stop()
-		w.store = func(o bolt.Options) (agent.Outbox, error) {
+		w.store = func(o bolt.Options) (outbox.Store, error) {
 			s, err := bolt.Open(w.dir+"/outbox.db", o)
 			return slow{s}, err
 		}

@@ -17,7 +17,7 @@ import (
 // its account is the one that is called. Where it may not, the gate is shut, a problem says why, and it stays so over restarts
 // until an operator accepts it.
 type fence struct {
-	store    Outbox
+	store    outbox.Store
 	clock    Clock
 	problems *problems
 	gate     *gate
@@ -39,7 +39,7 @@ type fence struct {
 
 // fenceOptions are what a fence needs; all of it is required.
 type fenceOptions struct {
-	Store    Outbox
+	Store    outbox.Store
 	Clock    Clock
 	Problems *problems
 	Gate     *gate

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"tillpost/agent"
 	"tillpost/api/simulator"
 	"tillpost/outbox"
 	"tillpost/outbox/bolt"
@@ -22,7 +21,7 @@ func (w *world) eventuallyWithin(d time.Duration, is func() bool) {
 
 // flaky is an outbox on a card that is about to die: a write is carried out and comes back as an error, or is refused.
 type flaky struct {
-	agent.Outbox
+	outbox.Store
 
 	mu sync.Mutex
 	// fate says what becomes of an event: its write is made or not, and the error is told.
@@ -43,10 +42,10 @@ func (f *flaky) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.R
 	}
 	f.mu.Unlock()
 	if err == nil {
-		return f.Outbox.Apply(ctx, seq, e)
+		return f.Store.Apply(ctx, seq, e)
 	}
 	if write {
-		_, _, _ = f.Outbox.Apply(ctx, seq, e) // nobody hears of it
+		_, _, _ = f.Store.Apply(ctx, seq, e) // nobody hears of it
 	}
 	return outbox.Request{}, nil, err
 }
@@ -54,14 +53,14 @@ func (f *flaky) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.R
 // onFlaky gives the next start of a world's agent a flaky outbox.
 func onFlaky(w *world) *flaky {
 	f := &flaky{}
-	w.restartOn(func(s agent.Outbox) agent.Outbox { f.Outbox = s; return f })
+	w.restartOn(func(s outbox.Store) outbox.Store { f.Store = s; return f })
 	return f
 }
 
 // restartOn gives the next starts of a world's agent an outbox that stands before the real one.
-func (w *world) restartOn(before func(agent.Outbox) agent.Outbox) {
+func (w *world) restartOn(before func(outbox.Store) outbox.Store) {
 	w.stop()
-	w.store = func(o bolt.Options) (agent.Outbox, error) {
+	w.store = func(o bolt.Options) (outbox.Store, error) {
 		s, err := bolt.Open(w.dir+"/outbox.db", o)
 		return before(s), err
 	}

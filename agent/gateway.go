@@ -14,7 +14,7 @@ import (
 // may be under way at once.
 type gateway struct {
 	api      *api.Client
-	store    Outbox
+	store    outbox.Store
 	rights   *rights
 	health   *health
 	clock    Clock
@@ -27,7 +27,7 @@ type gateway struct {
 // gatewayOptions are what a gateway needs; all of it is required, but for the defaults of an order.
 type gatewayOptions struct {
 	API    *api.Client
-	Store  Outbox
+	Store  outbox.Store
 	Rights *rights
 	Health *health
 	Clock  Clock

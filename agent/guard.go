@@ -38,7 +38,7 @@ func decodeNotices(raw []byte) (list []notice, err error) {
 
 // guard keeps the notices, and the gate shut while they stand.
 type guard struct {
-	store    Outbox
+	store    outbox.Store
 	clock    Clock
 	problems *problems
 	gate     *gate

@@ -23,7 +23,7 @@ const intakeBatch = 256
 type intake struct {
 	cfg       *config.Config
 	topics    mqtt.Topics
-	store     Outbox
+	store     outbox.Store
 	clock     Clock
 	directory *directory
 	publish   *publisher
@@ -54,7 +54,7 @@ type receivers interface {
 type intakeOptions struct {
 	Config    *config.Config
 	Topics    mqtt.Topics
-	Store     Outbox
+	Store     outbox.Store
 	Clock     Clock
 	Directory *directory
 	Publish   *publisher

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"tillpost/outbox"
 )
 
 // lagsBlob is where it is kept how long the API took to show what it had told.
@@ -28,7 +30,7 @@ const (
 type lags struct {
 	watchers watchers
 
-	store      Outbox
+	store      outbox.Store
 	rights     *rights
 	unmeasured time.Duration // what the list's lag counts for while none was measured
 	log        *slog.Logger
@@ -47,7 +49,7 @@ type keptLags struct {
 	Books int64 `json:"books,omitempty"`
 }
 
-func newLags(store Outbox, rights *rights, unmeasured time.Duration, log *slog.Logger) *lags {
+func newLags(store outbox.Store, rights *rights, unmeasured time.Duration, log *slog.Logger) *lags {
 	kept, err := recalled[keptLags](store, lagsBlob)
 	if err != nil {
 		log.Warn("started without the measured lags of the API's look-ups; they are measured again", "err", err)

@@ -22,7 +22,7 @@ const writeGrace = 500 * time.Millisecond
 
 // lanes are all terminals' lanes and what they share.
 type lanes struct {
-	store      Outbox
+	store      outbox.Store
 	clock      Clock
 	rand       func() float64
 	gateway    *gateway
@@ -62,7 +62,7 @@ type lanes struct {
 
 // lanesOptions are what lanes need; all of it is required.
 type lanesOptions struct {
-	Store      Outbox
+	Store      outbox.Store
 	Clock      Clock
 	Rand       func() float64 // the jitter of every pause, in [0,1), to any goroutine
 	Gateway    *gateway

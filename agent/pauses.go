@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"tillpost/mqtt/message"
+	"tillpost/outbox"
 )
 
 // pausedBlob is where it is kept on disk what people last had terminals do: to pause, or to go on.
@@ -15,7 +16,7 @@ const pausedBlob = "paused"
 // pauses knows which terminals a person has paused. A lane starts nothing from its queue then; what is at the terminal, and
 // what is cancelled, expires or is settled, goes on.
 type pauses struct {
-	store Outbox
+	store outbox.Store
 
 	changing sync.Mutex // held from the reading of what stands to its replacement
 	mu       sync.Mutex
@@ -30,7 +31,7 @@ type pauseWord struct {
 
 // newPauses begins with what a former process kept. To start what a person has stopped is worse than not to start, so what
 // can't be read is an error.
-func newPauses(store Outbox) (*pauses, error) {
+func newPauses(store outbox.Store) (*pauses, error) {
 	words, err := recalled[map[string]pauseWord](store, pausedBlob)
 	if err != nil {
 		return nil, fmt.Errorf("which terminals are paused can't be read from the outbox: %w", err)

@@ -6,13 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"tillpost/agent"
 	"tillpost/outbox"
 )
 
 // hanging is an outbox on a disk that answers no more, until it is let go.
 type hanging struct {
-	agent.Outbox
+	outbox.Store
 
 	mu     sync.Mutex
 	all    chan struct{} // what every write waits for; nil: nothing
@@ -27,7 +26,7 @@ func (h *hanging) PutBlob(ctx context.Context, name string, data []byte) error {
 	if wait != nil {
 		<-wait
 	}
-	return h.Outbox.PutBlob(ctx, name, data)
+	return h.Store.PutBlob(ctx, name, data)
 }
 
 func (h *hanging) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
@@ -42,7 +41,7 @@ func (h *hanging) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox
 	if fails != nil {
 		return outbox.Request{}, nil, fails
 	}
-	return h.Outbox.Apply(ctx, seq, e)
+	return h.Store.Apply(ctx, seq, e)
 }
 
 func (h *hanging) set(all, events chan struct{}, fails error) {
@@ -61,7 +60,7 @@ func progress(w *world) error {
 
 func onHanging(w *world) *hanging {
 	h := &hanging{}
-	w.restartOn(func(s agent.Outbox) agent.Outbox { h.Outbox = s; return h })
+	w.restartOn(func(s outbox.Store) outbox.Store { h.Store = s; return h })
 	return h
 }
 

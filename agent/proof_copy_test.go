@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"tillpost/agent"
 	"tillpost/api/simulator"
 	"tillpost/mqtt"
 	"tillpost/outbox"
@@ -163,7 +162,7 @@ func TestACopyOlderThanWhatWasCleared(t *testing.T) {
 
 // fullDisk takes no word of an older copy while it is full.
 type fullDisk struct {
-	agent.Outbox
+	outbox.Store
 	full atomic.Bool
 }
 
@@ -171,14 +170,14 @@ func (d *fullDisk) Distrust(ctx context.Context, generation uint64) (int, error)
 	if d.full.Load() {
 		return 0, outbox.ErrFull
 	}
-	return d.Outbox.Distrust(ctx, generation)
+	return d.Store.Distrust(ctx, generation)
 }
 
 func (d *fullDisk) PutBlob(ctx context.Context, name string, data []byte) error {
 	if d.full.Load() {
 		return outbox.ErrFull
 	}
-	return d.Outbox.PutBlob(ctx, name, data)
+	return d.Store.PutBlob(ctx, name, data)
 }
 
 // TestAnOlderCopyOnAFullDisk: what is found of a newer copy while the disk takes nothing is written as soon as it does, so that an
@@ -192,9 +191,9 @@ func TestAnOlderCopyOnAFullDisk(t *testing.T) {
 		restore()
 		disk := &fullDisk{}
 		disk.full.Store(true)
-		w.store = func(o bolt.Options) (agent.Outbox, error) {
+		w.store = func(o bolt.Options) (outbox.Store, error) {
 			s, err := bolt.Open(w.outbox(), o)
-			disk.Outbox = s
+			disk.Store = s
 			return disk, err
 		}
 		w.start()

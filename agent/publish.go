@@ -27,7 +27,7 @@ const (
 // everything retained is published again on each connect.
 type publisher struct {
 	topics mqtt.Topics
-	store  Outbox
+	store  outbox.Store
 	pages  pages
 	log    *slog.Logger
 
@@ -90,7 +90,7 @@ type source struct {
 // publisherOptions are what a publisher needs; all of it is required.
 type publisherOptions struct {
 	Topics mqtt.Topics
-	Store  Outbox
+	Store  outbox.Store
 	Clock  Clock
 	Pages  pages
 	Log    *slog.Logger

@@ -46,7 +46,7 @@ func (b *heardBus) revisions(topic string) (told []uint64) {
 
 // openOutbox has one open record; while is called before it is read.
 type openOutbox struct {
-	Outbox
+	outbox.Store
 	record outbox.Request
 	while  func()
 }
@@ -130,14 +130,14 @@ func TestOrdersDontWaitForOldStatuses(t *testing.T) {
 }
 
 // newTestPublisher tells nothing of the agent, its terminals and displays.
-func newTestPublisher(store Outbox) *publisher {
+func newTestPublisher(store outbox.Store) *publisher {
 	p := newPublisher(testOptions(store))
 	p.source = noSource()
 	return p
 }
 
 // testOptions are a publisher's that tells no pages.
-func testOptions(store Outbox) publisherOptions {
+func testOptions(store outbox.Store) publisherOptions {
 	return publisherOptions{
 		Topics: mqtt.Topics{Prefix: "p"}, Store: store, Clock: NewSystemClock(), Pages: noPages{}, Log: slog.New(slog.DiscardHandler), Retention: day,
 	}

@@ -56,7 +56,7 @@ type searchJob struct {
 // reconcilerOptions are what a reconciler needs; all of it is required, but for Path.
 type reconcilerOptions struct {
 	API      *api.Client
-	Store    Outbox
+	Store    outbox.Store
 	Problems *problems
 	Rights   *rights
 	Lags     *lags
@@ -80,7 +80,7 @@ type searchReports struct {
 // reconciler looks for marks in the API's order list and details. One list serves every search that it is young enough for.
 type reconciler struct {
 	api      *api.Client
-	store    Outbox
+	store    outbox.Store
 	problems *problems
 	evidence *evidence // orders that a list has to show
 	rights   *rights

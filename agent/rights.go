@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tillpost/api"
+	"tillpost/outbox"
 )
 
 // What it takes to establish that an optional operation (11 to 13) is not ours to use: rounds that brought nothing but
@@ -132,7 +133,7 @@ func (r *right) refusedAgain(kind answerKind, now time.Time) {
 
 // rights follows which of the optional operations are ours. It may be used by several goroutines at once.
 type rights struct {
-	store Outbox
+	store outbox.Store
 	token func() string // names the token that calls are made with
 	log   *slog.Logger
 
@@ -145,7 +146,7 @@ type keptRights struct {
 	By    [lookupsAll]right `json:"by"`
 }
 
-func newRights(store Outbox, token func() string, log *slog.Logger) *rights {
+func newRights(store outbox.Store, token func() string, log *slog.Logger) *rights {
 	kept, err := recalled[keptRights](store, rightsBlob)
 	if err != nil {
 		log.Warn("started without what is known of the API's look-ups; it is found out again", "err", err)

@@ -8,14 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"tillpost/agent"
 	"tillpost/outbox"
 	"tillpost/outbox/bolt"
 )
 
 // brokenDisk is an outbox whose writes fail while the test says so.
 type brokenDisk struct {
-	agent.Outbox
+	outbox.Store
 	broken *atomic.Bool
 }
 
@@ -25,14 +24,14 @@ func (b brokenDisk) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Add
 	if b.broken.Load() {
 		return nil, errDisk
 	}
-	return b.Outbox.Add(ctx, rs...)
+	return b.Store.Add(ctx, rs...)
 }
 
 func (b brokenDisk) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
 	if b.broken.Load() {
 		return outbox.Request{}, nil, errDisk
 	}
-	return b.Outbox.Apply(ctx, seq, e)
+	return b.Store.Apply(ctx, seq, e)
 }
 
 // A disk that fails stops nothing for good: what the API has answered is held and written when the disk is back, what
@@ -41,7 +40,7 @@ func TestBrokenDiskIsToldAndOutlived(t *testing.T) {
 	var broken atomic.Bool
 	inWorld(t, "", func(w *world) {
 		w.stop()
-		w.store = func(o bolt.Options) (agent.Outbox, error) {
+		w.store = func(o bolt.Options) (outbox.Store, error) {
 			s, err := bolt.Open(w.outbox(), o)
 			return brokenDisk{s, &broken}, err
 		}

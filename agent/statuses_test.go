@@ -28,7 +28,7 @@ func TestStatusesAreReadAsPublished(t *testing.T) {
 }
 
 func testReadAsPublished(t *testing.T, room int) {
-	w := newReaderWorld(t, room, func(o bolt.Options) Outbox { return outboxtest.Open(t, o) })
+	w := newReaderWorld(t, room, func(o bolt.Options) outbox.Store { return outboxtest.Open(t, o) })
 	ctx, cancel := context.WithCancel(t.Context())
 	var publishing, lanes, readers sync.WaitGroup
 	publishing.Go(func() { w.p.run(ctx, w.bus, noSource()) })

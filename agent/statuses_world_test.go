@@ -44,13 +44,13 @@ func (b *retainingBus) Publish(m mqtt.Message) mqtt.Token {
 type readerWorld struct {
 	*testing.T
 	bus      *retainingBus
-	store    Outbox
+	store    outbox.Store
 	p        *publisher
 	statuses *keptStatuses
 }
 
 // newReaderWorld has room for so many statuses in memory.
-func newReaderWorld(t *testing.T, room int, open func(bolt.Options) Outbox) *readerWorld {
+func newReaderWorld(t *testing.T, room int, open func(bolt.Options) outbox.Store) *readerWorld {
 	w := &readerWorld{T: t, bus: &retainingBus{last: map[string]string{}}}
 	w.store = open(bolt.Options{Policy: outboxtest.Policy, Committed: func(changes []outbox.Change) {
 		for _, c := range changes {
@@ -189,7 +189,7 @@ func (w *readerWorld) prune() {
 
 // memOutbox is an outbox in memory that can fail to be read.
 type memOutbox struct {
-	Outbox
+	outbox.Store
 	mem    *outboxtest.Mem
 	broken atomic.Bool
 	reads  int
@@ -227,7 +227,7 @@ func inReaderBubble(t *testing.T, room int, test func(w *readerWorld, store *mem
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := &memOutbox{}
-		w := newReaderWorld(t, room, func(o bolt.Options) Outbox { store.mem = outboxtest.NewMem(o); return store })
+		w := newReaderWorld(t, room, func(o bolt.Options) outbox.Store { store.mem = outboxtest.NewMem(o); return store })
 		w.p.up = true
 		w.add(outboxtest.Order("a", "T1"), outboxtest.Order("b", "T1"))
 		w.publish()

@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"tillpost/agent"
 	"tillpost/mqtt"
 	"tillpost/outbox"
 	"tillpost/outbox/bolt"
@@ -37,12 +36,12 @@ func (c *course) all() []string {
 
 // notedOutbox notes when it closes.
 type notedOutbox struct {
-	agent.Outbox
+	outbox.Store
 	course *course
 }
 
 func (o *notedOutbox) Close() error {
-	err := o.Outbox.Close()
+	err := o.Store.Close()
 	o.course.note("outbox closed")
 	return err
 }
@@ -77,7 +76,7 @@ func TestTheOrderOfStopping(t *testing.T) {
 	inWorld(t, "", func(w *world) {
 		c := &course{}
 		w.stop()
-		w.store = func(o bolt.Options) (agent.Outbox, error) {
+		w.store = func(o bolt.Options) (outbox.Store, error) {
 			committed := o.Committed
 			o.Committed = func(changes []outbox.Change) {
 				for _, change := range changes {

@@ -71,7 +71,7 @@ type world struct {
 	deaf   bool
 	bus    func(mqtt.Bus) mqtt.Bus
 	// store replaces the outbox, unless it is nil.
-	store func(bolt.Options) (agent.Outbox, error)
+	store func(bolt.Options) (outbox.Store, error)
 	// hooks is where callbacks come in, nil while they are off.
 	hooks *simulator.Listener
 }

@@ -1,6 +1,6 @@
 package outbox
 
-// Our own reason codes, as the till sees them. Where the API gave a message of its own, that one is told instead.
+// Our own reason codes, as the till sees them. Where the API gave a message of its own, that one is published instead.
 const (
 	CodeExpired         = "expired"
 	CodeAgeUnknown      = "ageUnknown"
@@ -58,7 +58,7 @@ const (
 	AlarmNeedsStaff = "needsStaff"
 	// AlarmUnresolved: a doubt ended without an answer.
 	AlarmUnresolved = "unresolved"
-	// AlarmLatePayment: a payment was found after another final state had been told.
+	// AlarmLatePayment: a payment was found after another final state had been published.
 	AlarmLatePayment = "latePayment"
 	// AlarmFurtherOrder: a second order was found paid for one request.
 	AlarmFurtherOrder = "furtherOrderPaid"

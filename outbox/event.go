@@ -29,7 +29,7 @@ const (
 	Refused
 	// Ambiguous: the call may or may not have been carried out; Reason may be set.
 	Ambiguous
-	// StatusSeen: the API told the status of OrderUUID.
+	// StatusSeen: the API answered with the status of OrderUUID.
 	StatusSeen
 	// Found: an order that bears one of our marks is OrderUUID, its status Status. A StatusSeen about an order that the
 	// request does not hold is taken as one.
@@ -243,7 +243,7 @@ const (
 	// WakeAt: when After has passed, run what Timer stands for. A timer of the same name is replaced; entering a state
 	// clears all.
 	WakeAt
-	// Publish: tell the till. Waiting is set for what is told without a durable change.
+	// Publish: publish the status. Waiting is set for what is published without a durable change.
 	Publish
 	// Alarm: a person has to know; Code says what.
 	Alarm

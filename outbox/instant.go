@@ -18,7 +18,7 @@ type Instant struct {
 	Mono time.Duration `json:"m"`
 }
 
-// Since gives the time from earlier to i. Within one boot it is exact whatever the wall clock did; across boots both
+// Since returns the time from earlier to i. Within one boot it is exact whatever the wall clock did; across boots both
 // wall clocks must have been known. ok is false where neither holds. The result is never negative.
 func (i Instant) Since(earlier Instant) (d time.Duration, ok bool) {
 	switch {
@@ -32,7 +32,7 @@ func (i Instant) Since(earlier Instant) (d time.Duration, ok bool) {
 	return max(d, 0), true
 }
 
-// millis gives a duration of ms milliseconds, the longest there is where it does not fit: a till without a clock may
+// millis returns a duration of ms milliseconds, the longest there is where it does not fit: a till without a clock may
 // well say that it is the year 1.
 func millis(ms int64) time.Duration {
 	const most = math.MaxInt64 / int64(time.Millisecond)
@@ -46,5 +46,5 @@ func (i Instant) Add(d time.Duration) Instant {
 	return i
 }
 
-// Time gives the wall time in UTC.
+// Time returns the wall time in UTC.
 func (i Instant) Time() time.Time { return time.UnixMilli(i.Wall).UTC() }

@@ -64,7 +64,7 @@ func MarkSeq(mark string) (seq uint64, ok bool) {
 	return binary.BigEndian.Uint64(b[:]), true
 }
 
-// Bears tells, in constant time per submission, whether a mark is one of this request's.
+// Bears reports, in constant time per submission, whether a mark is one of this request's.
 func (r Request) Bears(mark string) bool {
 	hit := 0
 	for _, s := range r.Submissions {

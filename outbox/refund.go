@@ -68,7 +68,7 @@ type LedgerOrder struct {
 	AmountOre int64
 }
 
-// Spends tells whether a refund or approval counts against its order: everything that may have happened does. What a
+// Spends reports whether a refund or approval counts against its order: everything that may have happened does. What a
 // person gave up, or sent again and then saw refused, does not: that was their word.
 func (r Request) Spends() bool {
 	if r.Kind != KindRefund && r.Kind != KindApproval {
@@ -165,7 +165,7 @@ func (l *Ledger) countEnds(other, r Request) {
 	l.Twin = l.Twin || refunds && (other.AmountOre == r.AmountOre || other.AmountOre == 0)
 }
 
-// endedBefore tells whether a final request is known to have ended before another was last sent.
+// endedBefore reports whether a final request is known to have ended before another was last sent.
 func (r Request) endedBefore(other Request) bool {
 	n := len(other.Submissions)
 	if n == 0 {

@@ -158,12 +158,12 @@ func (r Request) LastBusy() Instant {
 	return r.BusyAt
 }
 
-// MarksShown tells whether a search of order details can find every submission of this request.
+// MarksShown reports whether a search of order details can find every submission of this request.
 func (r Request) MarksShown() bool {
 	return !slices.ContainsFunc(r.Submissions, func(s Submission) bool { return !s.Shown })
 }
 
-// LiveFor tells what is left of the time to live at a moment. ok is false where the age can't be known.
+// LiveFor returns what is left of the time to live at a moment. ok is false where the age can't be known.
 func (r Request) LiveFor(at Instant) (left time.Duration, ok bool) {
 	age, ok := at.Since(r.TTLFrom)
 	if !ok {
@@ -178,7 +178,7 @@ func (r Request) LiveFor(at Instant) (left time.Duration, ok bool) {
 	return r.TTL - age, true
 }
 
-// InQueue tells whether a request waits for its turn in its lane.
+// InQueue reports whether a request waits for its turn in its lane.
 func (r Request) InQueue() bool { return r.Kind.Laned() && r.State == StateQueued && !r.Parked }
 
 // Turn orders the requests of a lane: lower comes first.

@@ -70,7 +70,7 @@ func States(k Kind) []State {
 	}
 }
 
-// String gives the name that status messages and metric labels carry.
+// String returns the name that status messages and metric labels carry.
 func (s State) String() string {
 	if n, ok := stateNames[s]; ok {
 		return n
@@ -94,7 +94,7 @@ func ParseState(name string) (State, bool) {
 	return 0, false
 }
 
-// Final tells whether a request in this state has ended. Late evidence and resolutions may still change it.
+// Final reports whether a request in this state has ended. Late evidence and resolutions may still change it.
 func (s State) Final() bool {
 	switch s {
 	case StatePaid, StateDeclined, StateCancelled, StateRejected, StateExpired, StateUnresolved,
@@ -104,7 +104,7 @@ func (s State) Final() bool {
 	return false
 }
 
-// HoldsLane tells whether a laned request in this state keeps the others of its terminal waiting.
+// HoldsLane reports whether a laned request in this state keeps the others of its terminal waiting.
 func (s State) HoldsLane() bool {
 	switch s {
 	case StateSending, StateInDoubt, StateAwaitingCustomer, StateCancelling, StateAwaitingRefund:
@@ -145,7 +145,7 @@ var kindNames = map[Kind]string{
 	KindResend: "resend", KindCheck: "check", KindResolution: "resolution",
 }
 
-// String gives the name that status messages and metric labels carry.
+// String returns the name that status messages and metric labels carry.
 func (k Kind) String() string {
 	if n, ok := kindNames[k]; ok {
 		return n
@@ -169,7 +169,7 @@ func ParseKind(s string) (Kind, bool) {
 	return 0, false
 }
 
-// Laned tells whether requests of this kind wait their turn in their terminal's lane. Cancels, resends, checks and
+// Laned reports whether requests of this kind wait their turn in their terminal's lane. Cancels, resends, checks and
 // resolutions act beside it.
 func (k Kind) Laned() bool { return k == KindOrder || k == KindRefund || k == KindApproval }
 

@@ -58,7 +58,7 @@ func aboutOwn(r Request, e Event) EventType {
 	return e.Type
 }
 
-// NewRequest gives a request its start in life: queued, with revision 1. The Store sets Seq. r carries ID, Kind,
+// NewRequest starts a request: queued, with revision 1. The Store sets Seq. r carries ID, Kind,
 // Terminal, Digest, Body, AmountOre, Currency, PublishedAt and TTL, and what its kind asks for; at is the moment of acceptance.
 func NewRequest(r Request, at Instant) Request {
 	m := &move{r: r.Clone(), e: Event{Type: added, At: at}}
@@ -115,7 +115,7 @@ func (m *move) to(s State, wait *Waiting, why *Reason) {
 	m.changed()
 }
 
-// changed records a durable change and has it told.
+// changed records a durable change and asks for its publication.
 func (m *move) changed() {
 	r := &m.r
 	r.Revision++

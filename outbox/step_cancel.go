@@ -45,7 +45,7 @@ func (m *move) orderCancelling() {
 	}
 }
 
-// cancelLater has another try soon, and tells why it has to.
+// cancelLater asks for another try soon, and publishes why.
 func (m *move) cancelLater() {
 	after := m.soon()
 	code := map[EventType]string{
@@ -71,7 +71,7 @@ func (m *move) cancelRefused() {
 	}
 }
 
-// alreadyPaid tells whether the API refused to cancel because our own order is paid (Front Payment, Cancel Terminal
+// alreadyPaid reports whether the API refused to cancel because our own order is paid (Front Payment, Cancel Terminal
 // Order Payment).
 func (m *move) alreadyPaid() bool {
 	return m.paidRefusal() && m.r.OrderUUID != "" && (m.e.OrderUUID == "" || m.e.OrderUUID == m.r.OrderUUID)

@@ -8,7 +8,7 @@ func (m *move) end(s State, why *Reason) {
 	m.watch()
 }
 
-// Watched tells whether a payment may still turn up once an order request has ended: its order reached the API unpaid, a
+// Watched reports whether a payment may still turn up once an order request has ended: its order reached the API unpaid, a
 // submission may have, or there may be an order beyond the one that it holds.
 func (r Request) Watched() bool {
 	switch {
@@ -26,19 +26,19 @@ func (r Request) Watched() bool {
 	return r.Reason != nil && r.Reason.Code == CodeAbandoned
 }
 
-// MayHaveMore tells whether orders beyond the one that is held may exist, or do and are not known to be paid: it was sent
+// MayHaveMore reports whether orders beyond the one that is held may exist, or do and are not known to be paid: it was sent
 // again, by a person's decision or after a busy answer, or the order was named, which need not be what our submission came to.
 func (r Request) MayHaveMore() bool {
 	named := r.Settled != nil && r.Settled.Resolution == Adopt || r.Unmarked
 	return r.sentTwice() || r.Repeated || named && len(r.Submissions) > 0 || len(r.Further) > len(r.FurtherPaid)
 }
 
-// sentTwice tells that a person had it sent again.
+// sentTwice reports whether a person had it sent again.
 func (r Request) sentTwice() bool {
 	return len(r.Submissions) > 1 || r.Settled != nil && r.Settled.Resolution == Adopt && len(r.Submissions) > 0
 }
 
-// Sought tells whether a search for the request's marks may find what is not known yet.
+// Sought reports whether a search for the request's marks may find what is not known yet.
 func (r Request) Sought() bool { return r.OrderUUID == "" || r.MayHaveMore() }
 
 // watch paces the second looks: every minute for ten minutes, then every ten minutes for a day.

@@ -51,7 +51,7 @@ func allowed(e Event, lag time.Duration, busyAt Instant, repeat bool) error {
 	return dated(e.Seen, lag, busyAt, e.At, repeat)
 }
 
-// dated tells whether an answer is one on which something may rest.
+// dated reports whether an answer is one on which something may rest.
 func dated(s Seen, lag time.Duration, event, now Instant, fresh bool) error {
 	began := s.Begun.Mono // since the boot, which came after the event
 	switch {
@@ -107,7 +107,7 @@ func checkHints(_ *trace, before Request, e Event, after Request, _ []Effect) er
 	return nil
 }
 
-// judged tells whether what was seen of an order makes it ours: by our mark, or without it.
+// judged reports whether what was seen of an order makes it ours: by our mark, or without it.
 func judged(o OrderSeen) (marked, unmarked bool) {
 	read := o.Details == DetailsRead
 	marked = read && o.References == ReferencesMarked

@@ -114,7 +114,7 @@ func checkPure(step stepFunc, before Request, e Event) error {
 	return nil
 }
 
-// same tells whether two requests say the same. A copy, which shares all that it refers to, needs no look into that.
+// same reports whether two requests say the same. A copy, which shares all that it refers to, needs no look into that.
 func same(a, b Request) bool {
 	bytesOf := func(r *Request) []byte { return unsafe.Slice((*byte)(unsafe.Pointer(r)), unsafe.Sizeof(*r)) }
 	return bytes.Equal(bytesOf(&a), bytesOf(&b)) || reflect.DeepEqual(a, b)

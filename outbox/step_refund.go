@@ -367,10 +367,10 @@ func (m *move) refundRefused() {
 	}
 }
 
-// overThreshold tells whether an approval is the way on.
+// overThreshold reports whether an approval is the way on.
 func (m *move) overThreshold(code string) bool {
 	return (code == CodeAmountThreshold || code == CodeWeeklyThreshold) && !m.approves() && m.r.Refund.Ask != ""
 }
 
-// approves tells whether the submission is a request for an approval, not a refund.
+// approves reports whether the submission is a request for an approval, not a refund.
 func (m *move) approves() bool { return m.r.Kind == KindApproval || m.r.Refund.Approving }

@@ -48,15 +48,34 @@ func stateWrites(t *testing.T, name, source string) []string {
 	return found
 }
 
-// TestStateIsAssignedInOnePlace reads the package's own source. A record read from disk gets its state in a composite
-// literal, which is no change of state.
-func TestStateIsAssignedInOnePlace(t *testing.T) {
-	t.Parallel()
-	files, err := filepath.Glob("*.go")
+// clockReads lists where a source asks for the time or waits, as "file: call".
+func clockReads(t *testing.T, name, source string) []string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), name, source, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
+	clock := []string{"Now", "Since", "Until", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick", "Sleep"}
 	var found []string
+	ast.Inspect(f, func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok {
+			if pkg, ok := sel.X.(*ast.Ident); ok && pkg.Name == "time" && slices.Contains(clock, sel.Sel.Name) {
+				found = append(found, fmt.Sprintf("%s: time.%s", name, sel.Sel.Name))
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// sources returns what each file of a folder holds that is no test, by its path.
+func sources(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
 	for _, name := range files {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
@@ -65,12 +84,43 @@ func TestStateIsAssignedInOnePlace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found = append(found, stateWrites(t, name, string(b))...)
+		all[filepath.ToSlash(name)] = string(b)
+	}
+	if len(all) == 0 {
+		t.Fatalf("there is no source in %s", dir)
+	}
+	return all
+}
+
+// TestStateIsAssignedInOnePlace reads the package's own source, and that of the store in a file. A record read from disk gets its state in a composite
+// literal, which is no change of state.
+func TestStateIsAssignedInOnePlace(t *testing.T) {
+	t.Parallel()
+	var found []string
+	for _, dir := range []string{".", "bolt"} {
+		for name, source := range sources(t, dir) {
+			found = append(found, stateWrites(t, name, source)...)
+		}
 	}
 	if !slices.Equal(found, []string{"step.go: to"}) {
 		t.Errorf("State is assigned in %q, and may be in step.go: to only", found)
 	}
 	if got := stateWrites(t, "x.go", "package x\nfunc f() { r.State, b = 1, 2; p := &r.State; r.State++ }"); len(got) != 3 {
+		t.Errorf("the search finds %q", got)
+	}
+}
+
+// TestNothingAsksForTheTime reads the package's own source: every moment comes with an event.
+func TestNothingAsksForTheTime(t *testing.T) {
+	t.Parallel()
+	var found []string
+	for name, source := range sources(t, ".") {
+		found = append(found, clockReads(t, name, source)...)
+	}
+	if len(found) > 0 {
+		t.Errorf("%q: the time comes with the event", found)
+	}
+	if got := clockReads(t, "x.go", "package x\nimport \"time\"\nvar now = time.Now\nfunc f() { time.Sleep(time.Since(t)); i.After(t) }"); len(got) != 3 {
 		t.Errorf("the search finds %q", got)
 	}
 }

@@ -1,9 +1,80 @@
 package outbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
+
+// Store keeps requests durably: what agents need of one. All methods may be called from several goroutines at once. What a
+// write changed is on disk when it returns without an error; ctx bounds the wait to be taken, not the commit.
+type Store interface {
+	// Add puts requests made by NewRequest into the outbox, all in one commit and in their order, and answers in that order.
+	// An id that is known already, even one pruned long ago, is not added again. After ErrFull, ErrUncertain, ErrClosed and
+	// ErrFailed nothing may be acknowledged.
+	Add(ctx context.Context, rs ...Request) ([]Added, error)
+	// Apply runs Step on a request and commits what it changed; the effects that come back must be run. ErrLaneHeld,
+	// ErrOrderTaken and ErrMoved leave the record as it is, and so does ErrFull; after ErrUncertain the caller has to look.
+	Apply(ctx context.Context, seq uint64, e Event) (Request, []Effect, error)
+
+	// Get reads a request: ErrNotFound if there is none, ErrPruned if its record was removed.
+	Get(seq uint64) (Request, error)
+	// Records reads requests, without their bodies, as of one moment, and leaves out those that there are not.
+	Records(seqs []uint64) ([]Request, error)
+	// Lookup finds a request by the till's id. One that was pruned comes with ErrPruned, and only what outlived it.
+	Lookup(id string) (Request, error)
+	// ByOrder finds the order request that owns an order at the API.
+	ByOrder(uuid string) (Request, error)
+	// Refunds lists the refunds and approvals that know their order's uuid, Waiting those that know its requestId only;
+	// both the oldest first.
+	Refunds(orderUUID string) ([]Request, error)
+	Waiting(orderID string) ([]Request, error)
+	// EachOpen visits the requests that are not final, of one terminal in the order of its lane or, for "", of all by
+	// sequence, until fn returns false or ctx ends. fn may call the store.
+	EachOpen(ctx context.Context, terminal string, fn func(Request) bool) error
+	// Each visits all records, open and ended, by sequence, until fn returns false. fn may call the store.
+	Each(newestFirst bool, fn func(Request) bool) error
+	// Before visits those whose sequence is less than seq, or all for 0, the newest first; otherwise it is as Each.
+	Before(seq uint64, fn func(Request) bool) error
+	// Sequence returns the highest acceptance number given so far.
+	Sequence() (uint64, error)
+
+	// Lane returns how a terminal's queue stands, Lanes those of all terminals that had open requests since the store was
+	// opened, Positions the first n of a queue.
+	Lane(terminal string) Lane
+	Lanes() []Lane
+	Positions(terminal string, n int) []Request
+
+	// Prune removes the records that prunable accepts, at most most of them, oldest first, and returns them. It offers only
+	// what is final and not unresolved. An id outlives its record. prunable may call the store.
+	Prune(ctx context.Context, prunable func(Request) bool, most int) ([]Request, error)
+	// Snapshot copies the outbox, so that a damaged one can be restored.
+	Snapshot(ctx context.Context) error
+	// Stats returns figures for metrics. It does not wait for commits.
+	Stats() Stats
+	// Room reports whether new requests are taken.
+	Room() bool
+	// Recovery returns what was done to bring the outbox up.
+	Recovery() Recovery
+
+	// Identity returns what tells this outbox from others and from older copies of itself.
+	Identity() Identity
+	// Distrust notes that a process with this outbox, of the given generation or a newer one, is or was at work elsewhere:
+	// every open request is in doubt then, and this copy is RolledBack until a person accepts it.
+	Distrust(ctx context.Context, generation uint64) (inDoubt int, err error)
+	// Account returns the account that the outbox belongs to; ok is false while it belongs to none.
+	Account() (a Account, ok bool)
+	// BindAccount gives an outbox that belongs to no account to this one; for another's it is ErrWrongAccount.
+	BindAccount(ctx context.Context, a Account) error
+
+	// GetBlob reads a small value that PutBlob kept under a name; ErrNotFound if there is none.
+	GetBlob(name string) ([]byte, error)
+	// PutBlob keeps a small value under a name; an empty one removes it.
+	PutBlob(ctx context.Context, name string, data []byte) error
+
+	// Close releases the store. Later calls return ErrClosed.
+	Close() error
+}
 
 // What a Store refuses, and why. Match with errors.Is; the errors that come back carry more words.
 var (
@@ -102,7 +173,7 @@ type Stats struct {
 	Open int
 	// Ballast is how many bytes are held in reserve; 0 while the reserve is in use.
 	Ballast int64
-	// DiskFree is how many bytes the file system has left for us, less than 0 if that can't be told.
+	// DiskFree is how many bytes the file system has left for us, less than 0 if that can't be known.
 	DiskFree int64
 	// Commits counts the commits since Open.
 	Commits int64
@@ -142,7 +213,7 @@ func (c Copied) Skips(seq uint64) bool { return seq > c.Before && seq <= c.After
 // after the copy was taken must not name another.
 const seqGap = 1 << 20
 
-// AsCopy gives the bounds of an outbox that turns out to be an older copy. It had come to atOpen when it was opened, and
+// AsCopy returns the bounds of an outbox that turns out to be an older copy. It had come to atOpen when it was opened, and
 // to now since.
 func AsCopy(atOpen, now uint64) Copied {
 	return Copied{Shared: atOpen, Before: now, After: now + seqGap}
@@ -154,7 +225,7 @@ type Account struct {
 	Organization string `json:"org,omitempty"`
 }
 
-// Recovery tells what Open had to do beyond opening.
+// Recovery is what Open had to do beyond opening.
 type Recovery struct {
 	// Created says that there was no outbox here, and an empty one was made.
 	Created bool

@@ -11,6 +11,7 @@ import (
 	"tillpost/mqtt"
 	"tillpost/mqtt/client"
 	"tillpost/mqtt/mqtttest"
+	"tillpost/outbox"
 	"tillpost/outbox/bolt"
 )
 
@@ -270,14 +271,14 @@ func (b *bus) Publish(m mqtt.Message) mqtt.Token {
 	return t
 }
 
-func (p *process) openStore(o bolt.Options) (agent.Outbox, error) {
+func (p *process) openStore(o bolt.Options) (outbox.Store, error) {
 	s := &store{p: p, committed: o.Committed}
 	o.Committed = s.commits
 	inner, err := p.w.disk.open(o)
 	if err != nil {
 		return nil, fmt.Errorf("open the disk: %w", err)
 	}
-	s.Outbox = inner
+	s.Store = inner
 	p.store = s
 	return s, nil
 }

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"tillpost/agent"
 	"tillpost/outbox"
 	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
@@ -16,7 +15,7 @@ import (
 // disk is what outlives a process: a store in memory, or a real file in a folder of the schedule's own.
 type disk interface {
 	// open gives the next process its store, with what was committed when the last one died.
-	open(o bolt.Options) (agent.Outbox, error)
+	open(o bolt.Options) (outbox.Store, error)
 	// copy keeps what is on it now, putBack has the next process find that, and accept does what an operator does on the
 	// command line while none runs; accepted is the journal of it.
 	copy() error
@@ -29,7 +28,7 @@ type memDisk struct {
 	step       stepFunc
 }
 
-func (d *memDisk) open(o bolt.Options) (agent.Outbox, error) {
+func (d *memDisk) open(o bolt.Options) (outbox.Store, error) {
 	if d.mem == nil {
 		d.mem = outboxtest.NewMem(o)
 		d.mem.Step = d.step
@@ -48,7 +47,7 @@ type fileDisk struct {
 
 func (d *fileDisk) path(n int) string { return fmt.Sprintf("%s/outbox-%d.db", d.dir, n) }
 
-func (d *fileDisk) open(o bolt.Options) (agent.Outbox, error) {
+func (d *fileDisk) open(o bolt.Options) (outbox.Store, error) {
 	last := d.path(d.n)
 	d.n++
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
@@ -66,7 +65,7 @@ func (d *fileDisk) open(o bolt.Options) (agent.Outbox, error) {
 // store is a process's handle on the disk. Each write takes a while; death lies before or after any of them, and closes
 // the handle.
 type store struct {
-	agent.Outbox
+	outbox.Store
 	p         *process
 	committed func([]outbox.Change)
 
@@ -126,9 +125,9 @@ func (s *store) writeAtOnce(grows bool, what string, n int, do func() error) err
 	return err
 }
 
-// Add implements agent.Outbox.
+// Add implements outbox.Store.
 func (s *store) Add(ctx context.Context, rs ...outbox.Request) (added []outbox.Added, err error) {
-	err = s.write(true, "add "+rs[0].ID, len(rs), func() (err error) { added, err = s.Outbox.Add(context.WithoutCancel(ctx), rs...); return err })
+	err = s.write(true, "add "+rs[0].ID, len(rs), func() (err error) { added, err = s.Store.Add(context.WithoutCancel(ctx), rs...); return err })
 	if err != nil {
 		return nil, err
 	}
@@ -136,10 +135,10 @@ func (s *store) Add(ctx context.Context, rs ...outbox.Request) (added []outbox.A
 	return added, nil
 }
 
-// Apply implements agent.Outbox.
+// Apply implements outbox.Store.
 func (s *store) Apply(ctx context.Context, seq uint64, e outbox.Event) (r outbox.Request, fx []outbox.Effect, err error) {
 	err = s.write(false, e.Type.String(), int(seq), func() (err error) {
-		r, fx, err = s.Outbox.Apply(context.WithoutCancel(ctx), seq, e)
+		r, fx, err = s.Store.Apply(context.WithoutCancel(ctx), seq, e)
 		if err == nil {
 			s.p.w.applied(r, e, fx)
 		}
@@ -151,55 +150,55 @@ func (s *store) Apply(ctx context.Context, seq uint64, e outbox.Event) (r outbox
 	return r, fx, nil
 }
 
-// Prune implements agent.Outbox.
+// Prune implements outbox.Store.
 func (s *store) Prune(ctx context.Context, prunable func(outbox.Request) bool, most int) (gone []outbox.Request, err error) {
-	err = s.write(false, "prune", most, func() (err error) { gone, err = s.Outbox.Prune(ctx, prunable, most); return err })
+	err = s.write(false, "prune", most, func() (err error) { gone, err = s.Store.Prune(ctx, prunable, most); return err })
 	return gone, err
 }
 
-// BindAccount implements agent.Outbox.
+// BindAccount implements outbox.Store.
 func (s *store) BindAccount(ctx context.Context, a outbox.Account) error {
-	return s.write(false, "bind", 0, func() error { return s.Outbox.BindAccount(ctx, a) })
+	return s.write(false, "bind", 0, func() error { return s.Store.BindAccount(ctx, a) })
 }
 
-// PutBlob implements agent.Outbox. It takes no time: some are written under a lock, and who waits for one keeps a bubble's
+// PutBlob implements outbox.Store. It takes no time: some are written under a lock, and who waits for one keeps a bubble's
 // time from passing.
 func (s *store) PutBlob(ctx context.Context, name string, data []byte) error {
-	return s.writeAtOnce(false, "blob "+name, len(data), func() error { return s.Outbox.PutBlob(ctx, name, data) })
+	return s.writeAtOnce(false, "blob "+name, len(data), func() error { return s.Store.PutBlob(ctx, name, data) })
 }
 
-// GetBlob implements agent.Outbox.
+// GetBlob implements outbox.Store.
 func (s *store) GetBlob(name string) ([]byte, error) {
 	if s.p.w.o.atOnce && name == "lags" {
 		return []byte(`{"list":1,"books":1}`), nil // the mutant
 	}
-	return s.Outbox.GetBlob(name)
+	return s.Store.GetBlob(name)
 }
 
-// Distrust implements agent.Outbox; it takes no time either.
+// Distrust implements outbox.Store; it takes no time either.
 func (s *store) Distrust(ctx context.Context, generation uint64) (inDoubt int, err error) {
-	err = s.writeAtOnce(false, "distrust", 0, func() (err error) { inDoubt, err = s.Outbox.Distrust(ctx, generation); return err })
+	err = s.writeAtOnce(false, "distrust", 0, func() (err error) { inDoubt, err = s.Store.Distrust(ctx, generation); return err })
 	return inDoubt, err
 }
 
-// Room implements agent.Outbox.
-func (s *store) Room() bool { return s.p.w.full.Load() == 0 && s.Outbox.Room() }
+// Room implements outbox.Store.
+func (s *store) Room() bool { return s.p.w.full.Load() == 0 && s.Store.Room() }
 
-// Get implements agent.Outbox.
+// Get implements outbox.Store.
 func (s *store) Get(seq uint64) (outbox.Request, error) {
 	if s.p.dead.Load() {
 		return outbox.Request{}, outbox.ErrClosed
 	}
-	return s.Outbox.Get(seq)
+	return s.Store.Get(seq)
 }
 
-// Lookup implements agent.Outbox.
+// Lookup implements outbox.Store.
 func (s *store) Lookup(id string) (outbox.Request, error) {
 	if s.p.dead.Load() {
 		return outbox.Request{}, outbox.ErrClosed
 	}
-	return s.Outbox.Lookup(id)
+	return s.Store.Lookup(id)
 }
 
-// Close implements agent.Outbox. A dead process's file is closed as well: it was copied before the next one opened.
-func (s *store) Close() error { return s.Outbox.Close() }
+// Close implements outbox.Store. A dead process's file is closed as well: it was copied before the next one opened.
+func (s *store) Close() error { return s.Store.Close() }

@@ -47,7 +47,7 @@ func (w *world) told(p *process, m mqtt.Message) {
 		return // refused at the door
 	}
 	s.accepted = true
-	r, err := p.store.Outbox.Lookup(s.RequestID)
+	r, err := p.store.Store.Lookup(s.RequestID)
 	switch {
 	case p.dead.Load():
 		return

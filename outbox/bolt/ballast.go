@@ -47,7 +47,7 @@ func (b *ballast) held() int64 {
 	return 0
 }
 
-// ready tells whether new work may be taken on: the reserve stands, or there is room for it again.
+// ready reports whether new work may be taken on: the reserve stands, or there is room for it again.
 func (b *ballast) ready() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -82,7 +82,7 @@ func (h header) inQueue() bool {
 // turn is Request.Turn.
 func (h header) turn(seq uint64) uint64 { return cmp.Or(h.moved, seq) }
 
-// request gives what a header alone knows.
+// request returns what a header alone knows.
 func (h header) request(seq uint64) outbox.Request {
 	return outbox.Request{
 		Seq: seq, ID: string(h.id), Kind: h.kind, Terminal: string(h.terminal), State: h.state,
@@ -90,7 +90,7 @@ func (h header) request(seq uint64) outbox.Request {
 	}
 }
 
-// encodeRecord gives the record of a request, without its body.
+// encodeRecord returns the record of a request, without its body.
 func encodeRecord(r outbox.Request) ([]byte, error) {
 	if err := storable(r); err != nil {
 		return nil, err
@@ -128,7 +128,7 @@ func encodeRecord(r outbox.Request) ([]byte, error) {
 	return b, nil
 }
 
-// encodeTomb gives what outlives a pruned request: enough that its id is never run again. Its terminal is that of its arrival,
+// encodeTomb returns what outlives a pruned request: enough that its id is never run again. Its terminal is that of its arrival,
 // by which a repetition is known.
 func encodeTomb(r outbox.Request) []byte {
 	r.Terminal = r.Arrival()
@@ -138,7 +138,7 @@ func encodeTomb(r outbox.Request) []byte {
 	return b
 }
 
-// storable tells whether a request fits the record's frame.
+// storable reports whether a request fits the record's frame.
 func storable(r outbox.Request) error {
 	switch {
 	case r.ID == "" || len(r.ID) > 255:
@@ -247,7 +247,7 @@ func encodeBody(seq uint64, body []byte) []byte {
 	return b
 }
 
-// decodeBody gives a copy of the body in its frame.
+// decodeBody returns a copy of the body in its frame.
 func decodeBody(seq uint64, b []byte) ([]byte, error) {
 	if err := checkBody(seq, b); err != nil {
 		return nil, err

@@ -132,7 +132,7 @@ func answer(batch []*op, err error) {
 	}
 }
 
-// transact runs a batch in one transaction. It gives nil if nothing had to be written, and the transaction with its id
+// transact runs a batch in one transaction. It returns nil if nothing had to be written, and the transaction with its id
 // and an error of the commit itself, 0 where it did not come that far.
 func (s *Store) transact(batch []*op, errs []error) (*txn, int, error) {
 	tx, err := s.db.Begin(true)
@@ -177,7 +177,7 @@ func (s *Store) failed(batch []*op, txid int, cause error) {
 	}
 	switch {
 	case txid != 0 && now == txid:
-		// It is in the file as we see it, which need not be what is on the disk. Once it is, it is told as any other; the
+		// It is in the file as we see it, which need not be what is on the disk. Once it is, it is passed on as any other; the
 		// callers look for themselves all the same.
 		s.suspect = true
 		if err := s.revive(); err != nil {
@@ -242,7 +242,7 @@ func (s *Store) revive() error {
 	return nil
 }
 
-// reopen closes the file, opens it again and reads the lanes from it. It gives the id of the last transaction in it.
+// reopen closes the file, opens it again and reads the lanes from it. It returns the id of the last transaction in it.
 func (s *Store) reopen() (txid int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -283,7 +283,7 @@ func (s *Store) loadLanes(tx *bbolt.Tx) error {
 }
 
 // rewrite copies the database into a new file and syncs that. After a failed sync the old one's pages may be in the
-// page cache only, marked as written, and no further sync of it would tell.
+// page cache only, marked as written, and no further sync of it would show that.
 func (s *Store) rewrite() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

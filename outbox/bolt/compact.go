@@ -12,7 +12,7 @@ const (
 	compactSmall = 4 << 20
 )
 
-// Compact rewrites an outbox that nobody has open into the smallest file that holds it, and tells its size before and
+// Compact rewrites an outbox that nobody has open into the smallest file that holds it, and returns its size before and
 // after. It changes nothing else. The old file is replaced only once the new one is on disk, so there must be room for
 // both. Errors are as Open's; a damaged file is left as it is.
 func Compact(path string) (before, after int64, err error) {

@@ -31,7 +31,7 @@ func (e *OpenError) Error() string {
 	return fmt.Sprintf("open outbox %s: %v; %s", e.Path, e.Err, e.Hint)
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *OpenError) Unwrap() error { return e.Err }
 
 // DamagedError is an outbox, or a record in it, that is not as it was written.
@@ -53,5 +53,5 @@ func (e *DamagedError) Error() string {
 	return s
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *DamagedError) Unwrap() error { return e.Err }

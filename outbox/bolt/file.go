@@ -139,7 +139,7 @@ func isFull(err error) bool {
 		strings.Contains(err.Error(), syscall.ENOSPC.Error()) || strings.Contains(err.Error(), errQuota.Error())
 }
 
-// quarantine renames a damaged file, so that it can be looked into, and gives its new name.
+// quarantine renames a damaged file, so that it can be looked into, and returns its new name.
 func quarantine(path string) (string, error) {
 	for n := 1; n < 1000; n++ {
 		to := fmt.Sprintf("%s%s%d", path, suffixDamaged, n)

@@ -2,5 +2,5 @@
 
 package bolt
 
-// freeBytes can't be told here.
+// freeBytes can't be known here.
 func freeBytes(string) int64 { return -1 }

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// freeBytes is what the file system has left for us, less than 0 if that can't be told.
+// freeBytes is what the file system has left for us, less than 0 if that can't be known.
 func freeBytes(path string) int64 {
 	var st unix.Statfs_t
 	if err := unix.Statfs(filepath.Dir(path), &st); err != nil {

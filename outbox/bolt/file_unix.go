@@ -13,7 +13,7 @@ var errQuota = syscall.EDQUOT
 // fileLock is a lock on a file of its own: the database's own goes with the file when that is replaced.
 type fileLock struct{ f *os.File }
 
-// lockFile takes the lock at once, or gives ErrLocked.
+// lockFile takes the lock at once, or returns ErrLocked.
 func lockFile(path string) (*fileLock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, filePerm)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// ERROR_DISK_FULL; ERROR_HANDLE_DISK_FULL is told by the same words.
+// ERROR_DISK_FULL; ERROR_HANDLE_DISK_FULL has the same words.
 var errQuota = syscall.Errno(windows.ERROR_DISK_FULL)
 
 // initialMmap: here the file itself grows to the mapped size.
@@ -18,7 +18,7 @@ const initialMmap = 0
 // fileLock is a lock on a file of its own: the database's own goes with the file when that is replaced.
 type fileLock struct{ f *os.File }
 
-// lockFile takes the lock at once, or gives ErrLocked.
+// lockFile takes the lock at once, or returns ErrLocked.
 func lockFile(path string) (*fileLock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, filePerm)
 	if err != nil {
@@ -40,7 +40,7 @@ func (l *fileLock) release() error { return l.f.Close() }
 // syncDir does nothing here: renames are journalled, and folders can't be synced.
 func syncDir(string) error { return nil }
 
-// freeBytes is what the file system has left for us, less than 0 if that can't be told.
+// freeBytes is what the file system has left for us, less than 0 if that can't be known.
 func freeBytes(path string) int64 {
 	dir, err := windows.UTF16PtrFromString(filepath.Dir(path))
 	if err != nil {

@@ -24,7 +24,7 @@ type marker struct {
 	unreadable bool
 }
 
-// readMarker gives nil if there is no marker.
+// readMarker returns nil if there is no marker.
 func readMarker(path string) (*marker, error) {
 	b, err := os.ReadFile(path + suffixMarker)
 	if errors.Is(err, os.ErrNotExist) {
@@ -78,7 +78,7 @@ func counted(tx *bbolt.Tx) uint64 {
 	return 0
 }
 
-// stale tells whether a file whose last transaction has the id last is an earlier state of itself: a disk that says
+// stale reports whether a file whose last transaction has the id last is an earlier state of itself: a disk that says
 // "synced" and has not can keep the root of a commit and lose the pages that it leads to, where older ones then stand. A
 // file of before there were stamps has none.
 func stale(tx *bbolt.Tx, last int) bool {
@@ -94,7 +94,7 @@ const (
 	rootMagic   = 0xED0CDAED
 )
 
-// rootLost tells whether just one of the two root pages is readable. bbolt goes on with that one, which is right after a
+// rootLost reports whether just one of the two root pages is readable. bbolt goes on with that one, which is right after a
 // power cut in the middle of a commit. But if it was the newer one that went bad later, then the last commit, which
 // somebody may have acted on, is missing.
 func rootLost(path string) (bool, error) {
@@ -120,7 +120,7 @@ func rootValid(page []byte) bool {
 
 // Distrust notes that a process with this outbox, of the given generation or a newer one, is or was at work elsewhere:
 // this is an older copy, or one of two. Every open request is in doubt then, as after a restore, until AcceptRollback
-// this copy is RolledBack, and the next Open starts a generation beyond that one. It tells how many requests it put in
+// this copy is RolledBack, and the next Open starts a generation beyond that one. It returns how many requests it put in
 // doubt; in a copy that is RolledBack already, what came since is left as it is.
 func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, err error) {
 	var copied *outbox.Copied

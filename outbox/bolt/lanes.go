@@ -94,7 +94,7 @@ func (t *laneTable) terminals() []string {
 	return names
 }
 
-// Lane tells how a terminal's queue stands; one never seen is empty.
+// Lane returns how a terminal's queue stands; one never seen is empty.
 func (s *Store) Lane(terminal string) outbox.Lane {
 	l := s.lanes.get(terminal)
 	lane := outbox.Lane{Terminal: terminal, Head: l.head, Queued: l.queued}
@@ -107,7 +107,7 @@ func (s *Store) Lane(terminal string) outbox.Lane {
 	return lane
 }
 
-// acceptedOf tells when the head of a lane was accepted, which never changes; zero if its record can't be read.
+// acceptedOf returns when the head of a lane was accepted, which never changes; zero if its record can't be read.
 func (s *Store) acceptedOf(terminal string, head uint64) outbox.Instant {
 	if h := s.lanes.headOf(terminal); h.seq == head {
 		return h.accepted
@@ -139,7 +139,7 @@ func (s *Store) Lanes() []outbox.Lane {
 	return all
 }
 
-// Positions gives the first n of a terminal's queue, in their order.
+// Positions returns the first n of a terminal's queue, in their order.
 func (s *Store) Positions(terminal string, n int) []outbox.Request {
 	var list []outbox.Request
 	at := s.lanes.get(terminal)
@@ -161,7 +161,7 @@ func (s *Store) Positions(terminal string, n int) []outbox.Request {
 	return list
 }
 
-// lane gives a lane as this transaction has it, to be changed.
+// lane returns a lane as this transaction has it, to be changed.
 func (t *txn) lane(terminal string) *laneState {
 	if l := t.lanes[terminal]; l != nil {
 		return l
@@ -174,7 +174,7 @@ func (t *txn) lane(terminal string) *laneState {
 	return &l
 }
 
-// held tells whether another request holds the lane.
+// held reports whether another request holds the lane.
 func (t *txn) held(terminal string, seq uint64) bool {
 	l := t.lanes[terminal]
 	if l == nil {
@@ -234,7 +234,7 @@ func (t *txn) leaveQueue(r outbox.Request) error {
 	})
 }
 
-// position gives a queued request's place in its lane, from 1.
+// position returns a queued request's place in its lane, from 1.
 func (t *txn) position(r outbox.Request) (int, error) {
 	if !r.InQueue() {
 		return 0, nil
@@ -254,7 +254,7 @@ func (t *txn) position(r outbox.Request) (int, error) {
 	return n, err
 }
 
-// behind tells whether others come before a queued request.
+// behind reports whether others come before a queued request.
 func (t *txn) behind(r outbox.Request, place int) bool {
 	return place > 1 || place == 1 && t.held(r.Terminal, r.Seq)
 }

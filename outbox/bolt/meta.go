@@ -12,7 +12,7 @@ import (
 	"tillpost/outbox"
 )
 
-// Identity tells this outbox from others and from older copies of itself. RolledBack may change by AcceptRollback.
+// Identity returns what tells this outbox from others and from older copies of itself. RolledBack may change by AcceptRollback.
 func (s *Store) Identity() outbox.Identity {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -39,7 +39,7 @@ func (s *Store) AcceptRollback(ctx context.Context) error {
 	return nil
 }
 
-// Account gives the account that the outbox belongs to; ok is false while it belongs to none.
+// Account returns the account that the outbox belongs to; ok is false while it belongs to none.
 func (s *Store) Account() (a outbox.Account, ok bool) {
 	err := s.view(func(t *txn) error {
 		st, err := t.state()

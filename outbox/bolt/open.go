@@ -21,7 +21,7 @@ var errFolder = errors.New("it is a folder")
 
 // Open opens the outbox at path, or makes a new one where there never was one. A file that is damaged is moved aside
 // and the last snapshot takes its place, every open request of it in doubt; without a snapshot Open refuses, and so it
-// does for a file that is gone. Recovery tells what was done.
+// does for a file that is gone. Recovery returns what was done.
 //
 // The file is looked at by a child process first, if main called RunChecker: a damaged one can crash who reads it.
 // Errors are *OpenError, *DamagedError, or wrap ErrLocked, ErrMissing, ErrNewerFormat; they say what to do.
@@ -196,7 +196,7 @@ func (s *Store) begin(mark *marker) error {
 	return s.o.commit(tx)
 }
 
-// outdated tells whether the marker was written for another copy of the outbox than this one.
+// outdated reports whether the marker was written for another copy of the outbox than this one.
 func outdated(mark *marker, st fileState, used bool) bool {
 	switch {
 	case mark == nil:

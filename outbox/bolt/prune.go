@@ -6,7 +6,7 @@ import (
 	"tillpost/outbox"
 )
 
-// Prune removes the records that before accepts, at most most of them, oldest first, and gives them back once that is
+// Prune removes the records that before accepts, at most most of them, oldest first, and returns them once that is
 // on disk. It offers only what is final and not unresolved. Id, digest, kind, terminal and final state outlive the
 // record, so that an old id is never run again. before may call the store.
 func (s *Store) Prune(ctx context.Context, before func(outbox.Request) bool, most int) ([]outbox.Request, error) {

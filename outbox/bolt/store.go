@@ -14,11 +14,11 @@ import (
 type Options struct {
 	// Policy is filled into every event.
 	Policy outbox.Policy
-	// Now tells the time for what a restore changes while the store opens; nil takes the wall clock, as not known to be
+	// Now returns the time for what a restore changes while the store opens; nil takes the wall clock, as not known to be
 	// right.
 	Now func() outbox.Instant
 	// Committed is called with what a commit changed, in the order of the commits, after the fsync and before the
-	// callers of that commit get their answers. A commit that came back with an error is told too, as soon as it is
+	// callers of that commit get their answers. A commit that came back with an error is passed on too, as soon as it is
 	// clear that it is on the disk all the same; its callers get ErrUncertain or ErrFailed nevertheless. It runs on the committing goroutine: it must not block, and must not
 	// call the store's writing methods.
 	Committed func([]outbox.Change)
@@ -34,7 +34,7 @@ type Options struct {
 	fallocate func(path string, size int64) error
 }
 
-// Store keeps requests in a bbolt file. All methods may be called from several goroutines at once. Writes of several
+// Store is an outbox.Store in a bbolt file. All methods may be called from several goroutines at once. Writes of several
 // callers share a commit: one goroutine drains what is there into one transaction and answers after the fsync.
 type Store struct {
 	path string
@@ -102,16 +102,16 @@ func (s *Store) view(fn func(t *txn) error) error {
 	})
 }
 
-// Room tells whether new requests are taken: the reserve stands, or there was room to take it back. It may write.
+// Room reports whether new requests are taken: the reserve stands, or there was room to take it back. It may write.
 func (s *Store) Room() bool { return s.ballast.ready() }
 
 // Path is where the database is.
 func (s *Store) Path() string { return s.path }
 
-// Recovery tells what Open had to do to bring the outbox up.
+// Recovery returns what Open had to do to bring the outbox up.
 func (s *Store) Recovery() outbox.Recovery { return s.recovery }
 
-// Stats gives figures for metrics. It does not wait for commits.
+// Stats returns figures for metrics. It does not wait for commits.
 func (s *Store) Stats() outbox.Stats {
 	st := outbox.Stats{Open: s.lanes.openCount(), Ballast: s.ballast.held(), DiskFree: freeBytes(s.path), Commits: s.commits.Load()}
 	s.mu.RLock()

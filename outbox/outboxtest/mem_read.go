@@ -103,7 +103,7 @@ func (m *Mem) position(r outbox.Request) int {
 	return n
 }
 
-// behind tells whether others come before a queued request.
+// behind reports whether others come before a queued request.
 func (m *Mem) behind(r outbox.Request) bool {
 	place := m.position(r)
 	return place > 1 || place == 1 && m.lane(r.Terminal).Holder != 0

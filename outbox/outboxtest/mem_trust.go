@@ -44,7 +44,7 @@ func (m *Mem) now() outbox.Instant {
 	return m.o.Now()
 }
 
-// Room tells whether new requests are taken.
+// Room reports whether new requests are taken.
 func (m *Mem) Room() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
