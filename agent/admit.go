@@ -76,7 +76,7 @@ func (in *intake) targetProblem(req *message.Request, target string, kinds []out
 		return "no request with that requestId was ever seen here"
 	case !slices.Contains(kinds, t.Kind):
 		return fmt.Sprintf("that request is of the kind %s, which can't be meant here", t.Kind)
-	case t.Terminal != req.Terminal && !crossing && !((req.Cancel != nil || req.Check != nil) && toldAt(t, req.Terminal)):
+	case t.Terminal != req.Terminal && !crossing && !((req.Cancel != nil || req.Check != nil) && t.ToldAt(req.Terminal)):
 		return "that request belongs to terminal " + t.Terminal + "; publish on that terminal's topic"
 	}
 	return ""

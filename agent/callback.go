@@ -21,7 +21,6 @@ const (
 	callbackTimeout   = 5 * time.Second
 	callbackHeader    = 8 << 10
 	callbackConns     = 64
-	callbackPace      = time.Second // what callbacks name is asked for once a second per request
 	callbackRemembers = 1024
 )
 
@@ -125,7 +124,7 @@ func (c *callbacks) pace(seq uint64) (wait time.Duration, ok bool) {
 	defer c.mu.Unlock()
 	if len(c.seen) >= callbackRemembers {
 		for s, at := range c.seen {
-			if now.Sub(at) > callbackPace {
+			if now.Sub(at) > hintPace {
 				delete(c.seen, s)
 			}
 		}
@@ -134,7 +133,7 @@ func (c *callbacks) pace(seq uint64) (wait time.Duration, ok bool) {
 	if last.After(now) {
 		return 0, false
 	}
-	wait = max(callbackPace-now.Sub(last), 0)
+	wait = max(hintPace-now.Sub(last), 0)
 	c.seen[seq] = now.Add(wait)
 	return wait, true
 }

@@ -8,12 +8,6 @@ import (
 	"tillpost/outbox"
 )
 
-// What to do about a disk that is full, or fails otherwise.
-const (
-	outboxFull   = "the disk of the outbox is full; free some space: what was accepted goes on as far as the reserve lasts, new requests wait at the broker"
-	outboxFailed = "the outbox can't be written; look whether its disk is mounted writable and sound, requests wait and go on by themselves"
-)
-
 // commit applies an event durably. An outcome of the API that could not be written is held and written again while the
 // lane stands; a Due that could not be written was not sent, and comes again by itself.
 func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {

@@ -51,7 +51,7 @@ func (e *endings) note(r outbox.Request) {
 		delete(e.ended, r.Seq)
 		return
 	}
-	e.ended[r.Seq] = ending{at: lastChange(r), stands: stands(r)}
+	e.ended[r.Seq] = ending{at: r.LastChange(), stands: stands(r)}
 }
 
 // stands tells of an end that a person has to see to: its status stays until they did.
@@ -70,7 +70,7 @@ func (e *endings) stays(r outbox.Request) bool {
 	}
 	x, known := e.ended[r.Seq]
 	if !known && !e.read {
-		x, known = ending{at: lastChange(r), stands: stands(r)}, true
+		x, known = ending{at: r.LastChange(), stands: stands(r)}, true
 	}
 	return known && !e.over(x, e.clock.Now())
 }
@@ -81,7 +81,7 @@ func (e *endings) recall(r outbox.Request, now outbox.Instant, written uint64) (
 	if x, known := e.ended[r.Seq]; known {
 		return !e.over(x, now), false
 	}
-	at := lastChange(r)
+	at := r.LastChange()
 	x := ending{at: at, stands: stands(r)}
 	if _, ok := now.Since(x.at); !ok {
 		x.at = now // nobody knows how long ago that was

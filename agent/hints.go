@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"time"
 
 	"tillpost/outbox"
 )
@@ -15,6 +16,9 @@ func (ls *lanes) Doubted(r outbox.Request, orderUUID string) {
 		l.post(r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
 	}
 }
+
+// hintPace is how often what callbacks name is asked for, of each request.
+const hintPace = time.Second
 
 // LookAtHint has what is known of an order looked at that a callback which bears a request's mark names once more.
 func (ls *lanes) LookAtHint(r outbox.Request, orderUUID string, refund bool) {

@@ -66,7 +66,7 @@ func (l *lane) entered(r outbox.Request) {
 // mayJudge reports whether an order that a callback named may be asked for now, and notes that it is.
 func (l *lane) mayJudge(seq uint64) bool {
 	known := l.of(seq)
-	if time.Since(known.judged) < callbackPace {
+	if time.Since(known.judged) < hintPace {
 		return false
 	}
 	known.judged = time.Now()
@@ -115,7 +115,7 @@ func (l *lane) checkMoves(seq uint64) {
 // judge looks at an order that a callback named for a request.
 func (l *lane) judge(r outbox.Request, orderUUID string) {
 	if !l.mayJudge(r.Seq) {
-		l.wakeAt(r.Seq, outbox.TimerHint, callbackPace, false)
+		l.wakeAt(r.Seq, outbox.TimerHint, hintPace, false)
 		return
 	}
 	l.call(r, outbox.Judge, orderUUID, func(ctx context.Context) outbox.Event {

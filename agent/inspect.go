@@ -92,12 +92,12 @@ func (a *Agent) Resolve(ctx context.Context, id string, body []byte) (any, bool,
 	if err := json.Unmarshal(body, &decision); err != nil || decision == nil {
 		return nil, false, refusal(http.StatusBadRequest, &message.Rejection{Code: message.CodeNotJSON, Message: "the body must be one JSON object"})
 	}
-	if other, given := decision["target"]; given && string(other) != string(quote(id)) {
+	if other, given := decision["target"]; given && string(other) != string(jsonText(id)) {
 		return nil, false, faulty("/target", "is another request than the one in the address")
 	}
 	resolutionID := uuid.NewString()
-	decision["requestId"], decision["target"] = quote(resolutionID), quote(id)
-	payload, err := encode(decision)
+	decision["requestId"], decision["target"] = jsonText(resolutionID), jsonText(id)
+	payload, err := json.Marshal(decision)
 	if err != nil {
 		return nil, false, err
 	}
@@ -148,4 +148,10 @@ func endedRefusal(r outbox.Request) *monitor.Refusal {
 		no.Code, no.Detail, no.Reason = reason.Code, reason.Message, reason
 	}
 	return no
+}
+
+// jsonText is a string as JSON.
+func jsonText(s string) json.RawMessage {
+	raw, _ := json.Marshal(s) // a string always marshals
+	return raw
 }

@@ -169,30 +169,6 @@ func (ls *lanes) each(f func(*lane)) {
 	}
 }
 
-// kick has a lane look whether something can be started.
-func (ls *lanes) kick(terminal string) {
-	l := ls.lane(terminal)
-	l.do(func() { l.moved = true })
-}
-
-// kickAll does so for every lane, after something that holds all of them changed.
-func (ls *lanes) kickAll() {
-	ls.each(func(l *lane) { l.do(func() { l.moved = true }) })
-}
-
-// lagMeasured has every lane look again at what it has put off until the API must show what came of a busy answer.
-func (ls *lanes) lagMeasured() {
-	ls.each(func(l *lane) {
-		l.do(func() {
-			r, err := l.store.Get(l.store.Lane(l.terminal).Head)
-			if err != nil || r.Busy == 0 {
-				return
-			}
-			l.moved = l.stopTimer(r.Seq, outbox.TimerRetry) || l.moved
-		})
-	})
-}
-
 // stopping tells that nothing new may be started.
 func (ls *lanes) stopping() bool {
 	ls.stopMu.RLock()

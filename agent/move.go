@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 
 	"tillpost/mqtt/message"
 
@@ -42,9 +41,6 @@ func (a *Agent) Move(ctx context.Context, id string, body []byte) (any, error) {
 	a.log.Info("a person had a request moved", "request", id, "to", to)
 	return a.view(moved), nil
 }
-
-// toldAt reports whether a request is told of on a terminal's topics.
-func toldAt(r outbox.Request, terminal string) bool { return slices.Contains(r.Terminals(), terminal) }
 
 // unmovable says why a request stays where it is.
 func unmovable(r outbox.Request) error {

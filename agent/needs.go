@@ -6,7 +6,7 @@ import (
 
 // alarmed makes a problem of what a person has to know.
 func (ls *lanes) alarmed(r outbox.Request, code string) {
-	at := lastChange(r).Time()
+	at := r.LastChange().Time()
 	switch code {
 	case outbox.AlarmNeedsStaff:
 		ls.problems.raise(ProblemNeedsStaff, r.ID, "nobody knows yet whether this request was carried out; look at the terminal and at Front Payment", at)

@@ -82,8 +82,8 @@ func (a *Agent) person(terminal string, body []byte, member string) (by, value s
 		delete(given, member)
 	}
 	// Who it is, is judged where a resolution says it.
-	given["requestId"], given["target"], given["outcome"] = quote("person"), quote("any"), quote(message.OutcomeAbandon)
-	payload, err := encode(given)
+	given["requestId"], given["target"], given["outcome"] = jsonText("person"), jsonText("any"), jsonText(message.OutcomeAbandon)
+	payload, err := json.Marshal(given)
 	if err != nil {
 		return "", "", refusal(http.StatusBadRequest, &message.Rejection{Code: message.CodeNotJSON, Message: "the body must be one JSON object"})
 	}

@@ -105,3 +105,9 @@ func (p *problems) list() []Problem {
 	})
 	return all
 }
+
+// What to do about a disk that is full, or fails otherwise.
+const (
+	outboxFull   = "the disk of the outbox is full; free some space: what was accepted goes on as far as the reserve lasts, new requests wait at the broker"
+	outboxFailed = "the outbox can't be written; look whether its disk is mounted writable and sound, requests wait and go on by themselves"
+)

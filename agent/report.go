@@ -190,7 +190,7 @@ func (c *count) take(r outbox.Request, name string) {
 	if r.Kind == outbox.KindOrder && r.State == outbox.StatePaid && r.OrderUUID != "" {
 		c.paid = append(c.paid, r)
 	}
-	if changed := lastChange(r).Time(); r.State.Final() && !c.report.Preliminary && !changed.Before(c.day.to) {
+	if changed := r.LastChange().Time(); r.State.Final() && !c.report.Preliminary && !changed.Before(c.day.to) {
 		entry := changedRequest{RequestID: r.ID, TerminalUUID: r.Terminal, State: r.State.String(), At: message.At(changed)}
 		if r.AmountOre > 0 {
 			entry.Amount = message.NewAmount(r.AmountOre, r.Currency)

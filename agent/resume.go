@@ -50,7 +50,7 @@ func (ls *lanes) resume(ctx context.Context) {
 	err = ls.store.Each(true, func(r outbox.Request) bool {
 		if r.State.Final() {
 			ls.resumeEnded(r)
-			if ago, ok := now.Since(lastChange(r)); ok && r.Kind == outbox.KindOrder && r.OrderUUID != "" {
+			if ago, ok := now.Since(r.LastChange()); ok && r.Kind == outbox.KindOrder && r.OrderUUID != "" {
 				ls.reconciler.recall(r.OrderUUID, ago)
 			}
 		}

@@ -27,7 +27,7 @@ func statusOf(r outbox.Request, at place, waiting *outbox.Waiting) message.Statu
 		State:        r.State.String(),
 		Final:        r.State.Final(),
 		Revision:     r.Revision,
-		At:           message.At(lastChange(r).Time()),
+		At:           message.At(r.LastChange().Time()),
 		OrderUUID:    r.OrderUUID,
 		Late:         r.Late || r.State == outbox.StatePaid && len(r.FurtherPaid) > 0,
 
@@ -53,14 +53,6 @@ func statusOf(r outbox.Request, at place, waiting *outbox.Waiting) message.Statu
 	}
 	s.Reason = reasonOf(r.Reason)
 	return s
-}
-
-// lastChange is the moment of the last durable change.
-func lastChange(r outbox.Request) outbox.Instant {
-	if n := len(r.History); n > 0 {
-		return r.History[n-1].At
-	}
-	return r.Entered
 }
 
 func reasonOf(r *outbox.Reason) *message.Reason {

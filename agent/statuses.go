@@ -88,7 +88,7 @@ func (k *keptStatuses) find(terminal, requestID string) ([]uint64, error) {
 	}
 	r, err := k.p.store.Lookup(requestID)
 	switch {
-	case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrPruned), err == nil && !toldAt(r, terminal):
+	case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrPruned), err == nil && !r.ToldAt(terminal):
 		return nil, nil
 	case err != nil:
 		return nil, err

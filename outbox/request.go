@@ -215,3 +215,14 @@ func (r Request) Clone() Request {
 	}
 	return r
 }
+
+// LastChange is the moment of the last durable change.
+func (r Request) LastChange() Instant {
+	if n := len(r.History); n > 0 {
+		return r.History[n-1].At
+	}
+	return r.Entered
+}
+
+// ToldAt reports whether the request is told of on a terminal's topics.
+func (r Request) ToldAt(terminal string) bool { return slices.Contains(r.Terminals(), terminal) }
