@@ -120,7 +120,7 @@ func New(o Options) (_ *Agent, err error) {
 	}
 	a := &Agent{
 		cfg: cfg, opts: o, log: o.Logger, clock: o.Clock, topics: mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix},
-		since: startTime(o.Clock.Now()), problems: newProblems(), gate: &gate{}, board: newBoard(), unlisted: &unlisted{log: o.Logger},
+		since: startTime(o.Clock.Now()), problems: newProblems(), gate: &gate{}, board: newBoard(), unlisted: newUnlisted(o.Logger),
 	}
 	defer func() {
 		if err != nil {

@@ -26,7 +26,7 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 	broker, err := broker.New(broker.Options{
 		Listen: c.Listen, WebSocketListen: c.WebSocketListen, WebSocketOrigins: c.WebSocketOrigins,
 		Topics: topics, CertFile: c.CertFile, KeyFile: c.KeyFile, UsersFile: c.UsersFile,
-		ReadSecret: config.ReadSecretFile, Statuses: &keptStatuses{p: a.publish}, Log: a.log, CloseGrace: busGrace,
+		ReadSecret: config.ReadSecretFile, Statuses: a.publish.statuses(), Log: a.log, CloseGrace: busGrace,
 	}, handlers)
 	if err != nil {
 		return nil, err

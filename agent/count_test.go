@@ -1,9 +1,12 @@
 package agent
 
 import (
+	"log/slog"
 	"testing"
+	"time"
 
 	"tillpost/monitor"
+	"tillpost/mqtt"
 	"tillpost/outbox"
 	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
@@ -11,7 +14,6 @@ import (
 
 // countingPages look, whenever something is told, whether it was counted.
 type countingPages struct {
-	noPages
 	metrics *monitor.Metrics
 	told    int
 	counted bool
@@ -27,12 +29,15 @@ func (p *countingPages) Publish(string, string, []byte) {
 	}
 }
 
+func (p *countingPages) Touch() {}
+
 // Who has heard of an end finds it in the metrics: the demo compares the two.
 func TestAnEndIsCountedBeforeItIsTold(t *testing.T) {
 	store := outboxtest.Open(t, bolt.Options{})
 	pages := &countingPages{metrics: monitor.NewMetrics(monitor.BuildInfo{}, nil)}
-	o := testOptions(store)
-	o.Pages = pages
+	o := publisherOptions{
+		Topics: mqtt.Topics{Prefix: "p"}, Store: store, Clock: NewSystemClock(), Pages: pages, Log: slog.New(slog.DiscardHandler), Retention: time.Hour,
+	}
 	a := &Agent{
 		log: o.Log, clock: o.Clock, store: store, publish: newPublisher(o), metrics: pages.metrics,
 		lanes: newLanes(lanesOptions{Store: store, Clock: o.Clock, Log: o.Log}),

@@ -49,6 +49,14 @@ func newGateway(o gatewayOptions) *gateway {
 	}
 }
 
+// order makes the body of an order. errDateUnknown is for one that has to be dated while the clock is not known to be right.
+func (g *gateway) order(r outbox.Request, mark string) (composed, error) {
+	return g.compose.order(r, mark, g.clock.Now())
+}
+
+// refund makes the body of a refund, or of an approval, whose turn is on disk.
+func (g *gateway) refund(r outbox.Request) ([]byte, error) { return refundBody(r) }
+
 // dialAgain is how soon a connection is tried again where the API does not say when.
 const dialAgain = time.Second
 

@@ -18,7 +18,7 @@ func (orders) due(l *lane, r outbox.Request) {
 	if e.Mark == "" || r.Fresh {
 		e.Mark = outbox.NewMark(r.Seq, l.entropy())
 	}
-	made, err := l.gateway.compose.order(r, e.Mark, l.clock.Now())
+	made, err := l.gateway.order(r, e.Mark)
 	if errors.Is(err, errDateUnknown) {
 		l.dropConn() // the next try belongs to whoever asks the API, whose date sets the clock
 		l.waits(r, outbox.WaitClockUnknown, storeAgain)

@@ -17,7 +17,7 @@ type overlay struct {
 }
 
 func overlayOf(r outbox.Request, at place, waiting *outbox.Waiting) overlay {
-	return overlay{revision: r.Revision, waiting: waiting, position: int32(min(at.position, math.MaxInt32)), behind: at.behind}
+	return overlay{revision: r.Revision, waiting: waiting, position: int32(min(at.Position, math.MaxInt32)), behind: at.Behind}
 }
 
 func (o overlay) place() place { return place{int(o.position), o.behind} }
@@ -28,7 +28,7 @@ func (p *publisher) changed(r outbox.Request, at place) {
 	defer p.nudge()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if r.State.Final() || at.position == 0 {
+	if r.State.Final() || at.Position == 0 {
 		delete(p.overlays, r.Seq)
 	} else {
 		p.overlays[r.Seq] = overlayOf(r, at, nil)

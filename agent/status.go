@@ -11,12 +11,12 @@ import (
 // place is where a request stands among the queued of its lane: from 1, 0 where it does not queue. behind tells that
 // others come first, before it in the queue or on the terminal.
 type place struct {
-	position int
-	behind   bool
+	Position int
+	Behind   bool
 }
 
 // headOfLane is the place of what is next.
-var headOfLane = place{position: 1}
+var headOfLane = place{Position: 1}
 
 // statusOf is a request as tills see it. waiting replaces the stored one where the lane knows better.
 func statusOf(r outbox.Request, at place, waiting *outbox.Waiting) message.Status {
@@ -37,12 +37,12 @@ func statusOf(r outbox.Request, at place, waiting *outbox.Waiting) message.Statu
 		s.Amount = message.NewAmount(r.AmountOre, r.Currency)
 	}
 	if r.InQueue() {
-		s.QueuePosition = at.position
+		s.QueuePosition = at.Position
 	}
 	if waiting == nil {
 		waiting = r.Waiting
 	}
-	if waiting == nil && r.State == outbox.StateQueued && at.behind {
+	if waiting == nil && r.State == outbox.StateQueued && at.Behind {
 		waiting = &outbox.Waiting{Code: outbox.WaitBehind, Since: r.Entered, Attempts: r.Attempts}
 	}
 	if waiting != nil && !r.State.Final() {

@@ -29,6 +29,9 @@ type keptStatuses struct {
 
 var _ broker.Statuses = (*keptStatuses)(nil)
 
+// statuses returns what the embedded broker reads retained statuses from.
+func (p *publisher) statuses() *keptStatuses { return &keptStatuses{p: p} }
+
 // Terminals implements broker.Statuses.
 func (k *keptStatuses) Terminals() []string {
 	k.p.mu.Lock()

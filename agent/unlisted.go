@@ -16,6 +16,8 @@ type unlisted struct {
 	why string
 }
 
+func newUnlisted(log *slog.Logger) *unlisted { return &unlisted{log: log} }
+
 // tell logs a reply to the list of terminals, if it brings news. An API that can't be reached, or that refuses the token,
 // health tells of.
 func (u *unlisted) tell(reply api.Reply) {
