@@ -137,7 +137,7 @@ func (o OrderSeen) judge() hintVerdict {
 // AsksFirst reports whether a Due with what e brings would ask the API for something instead of starting an attempt: an
 // order after a busy answer, or one that a callback may have found, and every refund.
 func (r Request) AsksFirst(e Event) bool {
-	m := &move{r: r, e: e}
+	m := &transition{r: r, e: e}
 	switch {
 	case r.Kind == KindOrder:
 		return len(r.Hints) > 0 || r.Busy > 0 && !m.searched(r.LastBusy())

@@ -11,7 +11,7 @@ const historyCap = 32
 // Step is the state machine: what a request becomes by an event, and what is then to be done. It is total and pure. If
 // nothing durable changes, the request comes back with the same Revision and need not be written.
 func Step(r Request, e Event) (Request, []Effect) {
-	m := &move{r: r.Clone(), e: e}
+	m := &transition{r: r.Clone(), e: e}
 	if r.Kind == KindOrder { // the others name an order, and own none
 		if aboutStranger(r, e) {
 			m.ignore(ignoredStale)
@@ -61,12 +61,12 @@ func aboutOwn(r Request, e Event) EventType {
 // NewRequest starts a request: queued, with revision 1. The Store sets Seq. r carries ID, Kind,
 // Terminal, Digest, Body, AmountOre, Currency, PublishedAt and TTL, and what its kind asks for; at is the moment of acceptance.
 func NewRequest(r Request, at Instant) Request {
-	m := &move{r: r.Clone(), e: Event{Type: added, At: at}}
+	m := &transition{r: r.Clone(), e: Event{Type: added, At: at}}
 	m.r.Accepted, m.r.TTLFrom = at, at
 	if m.r.Refund == nil && (r.Kind == KindRefund || r.Kind == KindApproval) {
 		m.r.Refund = &Refund{}
 	}
-	m.to(StateQueued, nil, nil)
+	m.enter(StateQueued, nil, nil)
 	return m.r
 }
 
@@ -77,26 +77,26 @@ func AfterRestore(r Request, at Instant) Request {
 	if r.State.Final() {
 		return r
 	}
-	m := &move{r: r.Clone(), e: Event{Type: Restarted, At: at}}
+	m := &transition{r: r.Clone(), e: Event{Type: Restarted, At: at}}
 	m.r.Parked, m.r.RefusedBusy = false, false // the refusal is not the last that happened, as far as anybody knows
 	if r.Kind.Laned() {
-		m.to(StateInDoubt, m.waiting(WaitChecking, 0), nil)
+		m.enter(StateInDoubt, m.waiting(WaitChecking, 0), nil)
 	} else {
-		m.to(StateRejected, nil, &Reason{Code: WaitRolledBack, Message: "the outbox was restored from an older copy; whether this was carried out is unknown, ask again"})
+		m.enter(StateRejected, nil, &Reason{Code: WaitRolledBack, Message: "the outbox was restored from an older copy; whether this was carried out is unknown, ask again"})
 	}
 	m.r.History[len(m.r.History)-1].Event = "Restored"
 	return m.r
 }
 
-// move is one Step under way.
-type move struct {
+// transition is one Step under way.
+type transition struct {
 	r  Request
 	e  Event
 	fx []Effect
 }
 
-// to is the one place where State changes.
-func (m *move) to(s State, wait *Waiting, why *Reason) {
+// enter is the one place where State changes.
+func (m *transition) enter(s State, wait *Waiting, why *Reason) {
 	r := &m.r
 	r.State, r.Entered = s, m.e.At
 	r.Parked = false
@@ -116,7 +116,7 @@ func (m *move) to(s State, wait *Waiting, why *Reason) {
 }
 
 // changed records a durable change and asks for its publication.
-func (m *move) changed() {
+func (m *transition) changed() {
 	r := &m.r
 	r.Revision++
 	code := ""
@@ -131,24 +131,24 @@ func (m *move) changed() {
 		r.History = slices.Delete(r.History, historyCap/2, historyCap/2+1)
 		r.Folded++
 	}
-	m.do(Effect{Type: Publish})
+	m.emit(Effect{Type: Publish})
 }
 
-func (m *move) do(fx ...Effect) { m.fx = append(m.fx, fx...) }
+func (m *transition) emit(fx ...Effect) { m.fx = append(m.fx, fx...) }
 
-func (m *move) ignore(why string) { m.do(Effect{Type: Ignored, Code: why}) }
+func (m *transition) ignore(why string) { m.emit(Effect{Type: Ignored, Code: why}) }
 
-func (m *move) wake(t Timer, after time.Duration) {
-	m.do(Effect{Type: WakeAt, Timer: t, After: max(after, 0)})
+func (m *transition) wake(t Timer, after time.Duration) {
+	m.emit(Effect{Type: WakeAt, Timer: t, After: max(after, 0)})
 }
 
 // wakeAnswering sets a timer that runs only while the API answers.
-func (m *move) wakeAnswering(t Timer, after time.Duration) {
-	m.do(Effect{Type: WakeAt, Timer: t, After: max(after, 0), Answering: true})
+func (m *transition) wakeAnswering(t Timer, after time.Duration) {
+	m.emit(Effect{Type: WakeAt, Timer: t, After: max(after, 0), Answering: true})
 }
 
 // waiting says why the request does not move, and for how long at most, 0 where that is not known.
-func (m *move) waiting(code string, next time.Duration) *Waiting {
+func (m *transition) waiting(code string, next time.Duration) *Waiting {
 	w := &Waiting{Code: code, Since: m.e.At, Attempts: m.r.Attempts}
 	if next > 0 {
 		w.Next = m.e.At.Add(next)
@@ -157,14 +157,14 @@ func (m *move) waiting(code string, next time.Duration) *Waiting {
 }
 
 // age is the time since the present state was entered; 0 where it can't be known.
-func (m *move) age() time.Duration {
+func (m *transition) age() time.Duration {
 	d, _ := m.e.At.Since(m.r.Entered)
 	return d
 }
 
 // backoff is the wait before a busy terminal is tried again: a quarter of the time that it has been busy, or less by up to half
 // of that, from BusyBackoffMin to BusyBackoffMax, and longer where several terminals are busy.
-func (m *move) backoff() time.Duration {
+func (m *transition) backoff() time.Duration {
 	p, busy := m.e.Policy, time.Duration(0)
 	if m.r.BusySince != (Instant{}) {
 		busy = m.e.At.passed(m.r.BusySince)
@@ -186,7 +186,7 @@ const (
 )
 
 // pollAfter paces status calls: PollInterval for three minutes, then slower, to half a minute.
-func (m *move) pollAfter() time.Duration {
+func (m *transition) pollAfter() time.Duration {
 	every := m.e.Policy.PollInterval
 	if age := m.age(); age > fastPolling {
 		every += (age - fastPolling) / 10
@@ -194,8 +194,8 @@ func (m *move) pollAfter() time.Duration {
 	return min(every, max(slowestPoll, m.e.Policy.PollInterval))
 }
 
-// soon paces a search or a beside call that failed: as soon as the API is tried again, and at least every five seconds.
-func (m *move) soon() time.Duration {
+// retryDelay paces a search or a beside call that failed: as soon as the API is tried again, and at least every five seconds.
+func (m *transition) retryDelay() time.Duration {
 	if m.e.Type == Unavailable && m.e.RetryAfter > 0 {
 		return min(m.e.RetryAfter, searchAgain)
 	}
@@ -203,6 +203,6 @@ func (m *move) soon() time.Duration {
 }
 
 // retryAfter paces what failed for a cause outside the request.
-func (m *move) retryAfter(atLeast time.Duration) time.Duration {
+func (m *transition) retryAfter(atLeast time.Duration) time.Duration {
 	return max(m.e.RetryAfter, atLeast)
 }

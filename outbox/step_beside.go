@@ -35,7 +35,7 @@ type Settlement struct {
 	At         Instant    `json:"at"`
 }
 
-func (m *move) beside() {
+func (m *transition) beside() {
 	switch m.r.State {
 	case StateQueued:
 		m.besideQueued()
@@ -43,7 +43,7 @@ func (m *move) beside() {
 		m.besideSending()
 	default:
 		if m.e.Type == CheckWanted {
-			m.do(Effect{Type: Publish})
+			m.emit(Effect{Type: Publish})
 			return
 		}
 		if m.e.Type != Restarted {
@@ -52,14 +52,14 @@ func (m *move) beside() {
 	}
 }
 
-func (m *move) besideQueued() {
+func (m *transition) besideQueued() {
 	switch m.e.Type {
 	case Due:
 		if m.r.Kind != KindCancel && (m.expireIfDue() || m.waitForClock()) {
 			return
 		}
 		m.r.Attempts++
-		m.to(StateSending, nil, nil)
+		m.enter(StateSending, nil, nil)
 		m.act()
 	case CancelWanted:
 		m.ignore(ignoredPair)
@@ -80,7 +80,7 @@ func (m *move) besideQueued() {
 }
 
 // act does what the request is for.
-func (m *move) act() {
+func (m *transition) act() {
 	m.cancelHold()
 	e := Effect{OrderUUID: m.r.OrderUUID, Target: m.r.Target}
 	switch m.r.Kind {
@@ -93,18 +93,18 @@ func (m *move) act() {
 	default:
 		e.Type = Settle
 	}
-	m.do(e)
+	m.emit(e)
 }
 
 // cancelHold bounds a cancel of a bare order: it has no time to live, and no target whose end ends it. The time runs only
 // while the API answers.
-func (m *move) cancelHold() {
+func (m *transition) cancelHold() {
 	if m.r.Kind == KindCancel && m.r.Target == "" {
 		m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)
 	}
 }
 
-func (m *move) besideSending() {
+func (m *transition) besideSending() {
 	switch m.e.Type {
 	case Done:
 		m.end(StateDone, m.e.Reason)
@@ -128,7 +128,7 @@ func (m *move) besideSending() {
 		m.countBusy()
 		m.again(WaitBusy, m.backoff())
 	case Unavailable:
-		m.again(WaitAPIUnreachable, m.soon())
+		m.again(WaitAPIUnreachable, m.retryDelay())
 	case RateLimited:
 		m.again(WaitRateLimited, searchAgain)
 	case Unauthorized:
@@ -145,14 +145,14 @@ func (m *move) besideSending() {
 	case Expired:
 		m.wake(TimerExpire, expireAgain)
 	case CheckWanted:
-		m.do(Effect{Type: Publish})
+		m.emit(Effect{Type: Publish})
 	default:
 		m.ignore(ignoredPair)
 	}
 }
 
 // besideStatus takes the API's word on a bare order: a check has its answer, a cancel its end once there is one.
-func (m *move) besideStatus() {
+func (m *transition) besideStatus() {
 	why := &Reason{Code: m.e.Status.String(), Message: "the API says " + m.e.Status.String()}
 	switch {
 	case m.r.Kind == KindCheck:
@@ -170,10 +170,10 @@ func (m *move) besideStatus() {
 
 // again has another try later. All of these may be repeated without harm: a cancel of what is cancelled, a resend, a
 // question. A cancel stays sending, which costs no writes; the others go back to the queue, so that they can expire.
-func (m *move) again(code string, after time.Duration) {
+func (m *transition) again(code string, after time.Duration) {
 	after = m.retryAfter(after)
 	if m.r.Kind == KindCancel {
-		m.do(Effect{Type: Publish, Waiting: m.waiting(code, after)})
+		m.emit(Effect{Type: Publish, Waiting: m.waiting(code, after)})
 		m.wake(TimerCancel, after)
 		return
 	}
@@ -181,13 +181,13 @@ func (m *move) again(code string, after time.Duration) {
 	if m.e.Type == NotFound {
 		why = m.e.Reason
 	}
-	m.to(StateQueued, m.waiting(code, after), why)
+	m.enter(StateQueued, m.waiting(code, after), why)
 	m.wake(TimerRetry, after)
 	m.expireTimer()
 }
 
 // targetSeen tells a cancel how its target ended, a resend that there is nothing to show, a check what is known.
-func (m *move) targetSeen() {
+func (m *transition) targetSeen() {
 	state := m.e.Target
 	ended := &Reason{Code: state.String(), Message: "the request is " + state.String()}
 	switch {
@@ -203,6 +203,6 @@ func (m *move) targetSeen() {
 }
 
 // settle keeps who decided what.
-func (m *move) settle() {
+func (m *transition) settle() {
 	m.r.Settled = &Settlement{ID: m.e.Source, Resolution: m.e.Resolution, By: m.e.By, At: m.e.At}
 }

@@ -1,13 +1,13 @@
 package outbox
 
 // cancelAtAPI takes the order off its terminal.
-func (m *move) cancelAtAPI() {
-	m.to(StateCancelling, nil, nil)
-	m.do(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
+func (m *transition) cancelAtAPI() {
+	m.enter(StateCancelling, nil, nil)
+	m.emit(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
 	m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)
 }
 
-func (m *move) orderCancelling() {
+func (m *transition) orderCancelling() {
 	switch m.e.Type {
 	case StatusSeen:
 		if !m.endByStatus() {
@@ -35,10 +35,10 @@ func (m *move) orderCancelling() {
 	case Found, Accepted:
 		m.further()
 	case CheckWanted:
-		m.do(Effect{Type: Publish})
+		m.emit(Effect{Type: Publish})
 		m.query()
 	case Restarted:
-		m.do(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
+		m.emit(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
 		m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)
 	default:
 		m.ignore(ignoredPair)
@@ -46,21 +46,21 @@ func (m *move) orderCancelling() {
 }
 
 // cancelLater asks for another try soon, and publishes why.
-func (m *move) cancelLater() {
-	after := m.soon()
+func (m *transition) cancelLater() {
+	after := m.retryDelay()
 	code := map[EventType]string{
 		Busy: WaitBusy, Unavailable: WaitAPIUnreachable, RateLimited: WaitRateLimited, Unauthorized: WaitUnauthorized,
 	}[m.e.Type]
 	if code == "" {
 		code = WaitAPIError
 	}
-	m.do(Effect{Type: Publish, Waiting: m.waiting(code, after)})
+	m.emit(Effect{Type: Publish, Waiting: m.waiting(code, after)})
 	m.wake(TimerCancel, after)
 }
 
 // cancelRefused settles by "already paid"; any other refusal is looked into. A refusal may also answer the cancel of a
 // further order, which must not settle ours.
-func (m *move) cancelRefused() {
+func (m *transition) cancelRefused() {
 	switch {
 	case m.furtherPaid():
 	case m.alreadyPaid():
@@ -73,14 +73,16 @@ func (m *move) cancelRefused() {
 
 // alreadyPaid reports whether the API refused to cancel because our own order is paid (Front Payment, Cancel Terminal
 // Order Payment).
-func (m *move) alreadyPaid() bool {
+func (m *transition) alreadyPaid() bool {
 	return m.paidRefusal() && m.r.OrderUUID != "" && (m.e.OrderUUID == "" || m.e.OrderUUID == m.r.OrderUUID)
 }
 
-func (m *move) paidRefusal() bool { return m.e.Reason != nil && m.e.Reason.Code == CodeAlreadyPaid }
+func (m *transition) paidRefusal() bool {
+	return m.e.Reason != nil && m.e.Reason.Code == CodeAlreadyPaid
+}
 
 // noteCancel records who wants the cancel.
-func (m *move) noteCancel() {
+func (m *transition) noteCancel() {
 	m.r.CancelWanted = true
 	if m.e.Reason != nil && m.r.CancelReason == "" {
 		m.r.CancelReason = m.e.Reason.Code
@@ -88,7 +90,7 @@ func (m *move) noteCancel() {
 }
 
 // wishCancel records a cancel that can't be acted on yet; a second wish changes nothing.
-func (m *move) wishCancel() {
+func (m *transition) wishCancel() {
 	if m.r.CancelWanted {
 		return
 	}
@@ -96,7 +98,7 @@ func (m *move) wishCancel() {
 	m.changed()
 }
 
-func (m *move) cancelReason() *Reason {
+func (m *transition) cancelReason() *Reason {
 	switch m.r.CancelReason {
 	case CodeCustomerTimeout:
 		if m.r.Kind == KindRefund {
@@ -114,7 +116,7 @@ func (m *move) cancelReason() *Reason {
 }
 
 // reasonOr takes the event's own reason where it has one.
-func (m *move) reasonOr(code, message string) *Reason {
+func (m *transition) reasonOr(code, message string) *Reason {
 	if m.e.Reason != nil {
 		return m.e.Reason
 	}

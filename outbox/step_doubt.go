@@ -6,12 +6,12 @@ import (
 )
 
 // doubt is where everything goes that may or may not exist.
-func (m *move) doubt(why *Reason) {
-	m.to(StateInDoubt, m.waiting(WaitChecking, 0), why)
+func (m *transition) doubt(why *Reason) {
+	m.enter(StateInDoubt, m.waiting(WaitChecking, 0), why)
 	m.lookInto()
 }
 
-func (m *move) lookInto() {
+func (m *transition) lookInto() {
 	m.seek()
 	if m.r.Waiting == nil || m.r.Waiting.Code != WaitNeedsStaff {
 		m.wakeAnswering(TimerDoubtCheck, m.e.Policy.DoubtCheck)
@@ -20,15 +20,15 @@ func (m *move) lookInto() {
 }
 
 // seek looks for evidence: the status of the order, if one is held, else whatever bears our marks, or the books.
-func (m *move) seek() {
+func (m *transition) seek() {
 	if m.r.Kind == KindOrder && m.r.OrderUUID != "" {
 		m.query()
 		return
 	}
-	m.do(Effect{Type: Search, Mark: m.r.Mark()})
+	m.emit(Effect{Type: Search, Mark: m.r.Mark()})
 }
 
-func (m *move) seekAgain(after time.Duration) {
+func (m *transition) seekAgain(after time.Duration) {
 	if m.r.OrderUUID != "" {
 		m.wake(TimerPoll, after)
 		return
@@ -36,7 +36,7 @@ func (m *move) seekAgain(after time.Duration) {
 	m.wake(TimerSearch, after)
 }
 
-func (m *move) orderInDoubt() {
+func (m *transition) orderInDoubt() {
 	switch m.e.Type {
 	case Found, Accepted:
 		m.adopt()
@@ -53,9 +53,9 @@ func (m *move) orderInDoubt() {
 			m.end(StateRejected, m.r.Reason)
 			return
 		}
-		m.seekAgain(m.soon())
+		m.seekAgain(m.retryDelay())
 	case RateLimited, Unauthorized, Ambiguous, Refused:
-		m.seekAgain(m.soon())
+		m.seekAgain(m.retryDelay())
 	case CallbackSeen:
 		m.hinted()
 	case HintRead:
@@ -67,7 +67,7 @@ func (m *move) orderInDoubt() {
 	case DoubtTimeout:
 		m.doubtTimeout()
 	case CheckWanted:
-		m.do(Effect{Type: Publish})
+		m.emit(Effect{Type: Publish})
 		m.seek()
 	case Restarted:
 		m.lookInto()
@@ -77,33 +77,33 @@ func (m *move) orderInDoubt() {
 }
 
 // refusalStands reports whether a search shows that the refusal of what had been called busy means what it says.
-func (m *move) refusalStands() bool {
+func (m *transition) refusalStands() bool {
 	if len(m.r.Hints) > 0 || !m.searched(m.r.Entered) {
 		return false
 	}
 	return m.e.Search == SearchClear || m.e.Policy.BusyMeans == BusyNotCreated
 }
 
-func (m *move) doubtTimeout() {
+func (m *transition) doubtTimeout() {
 	if m.e.Timer == TimerDoubtCheck {
 		if m.r.Waiting != nil && m.r.Waiting.Code == WaitNeedsStaff {
 			return
 		}
 		m.r.Waiting = m.waiting(WaitNeedsStaff, 0)
 		m.changed()
-		m.do(Effect{Type: Alarm, Code: AlarmNeedsStaff})
+		m.emit(Effect{Type: Alarm, Code: AlarmNeedsStaff})
 		return
 	}
 	m.unresolved()
 }
 
-func (m *move) unresolved() {
+func (m *transition) unresolved() {
 	m.end(StateUnresolved, &Reason{Code: CodeDoubtUnresolved, Message: "nobody could tell whether it was carried out at the API; look it up there, then adopt, resubmit or abandon it"})
-	m.do(Effect{Type: Alarm, Code: AlarmUnresolved})
+	m.emit(Effect{Type: Alarm, Code: AlarmUnresolved})
 }
 
 // resolve carries out a person's decision on a request in doubt or unresolved.
-func (m *move) resolve() {
+func (m *transition) resolve() {
 	if m.staleResolution() {
 		return
 	}
@@ -127,7 +127,7 @@ func (m *move) resolve() {
 
 // adoptNamed takes the order that a person named. One that stayed unresolved holds no lane, and needs none if its order has
 // ended; that was not found late, but by the person.
-func (m *move) adoptNamed() {
+func (m *transition) adoptNamed() {
 	if m.r.State != StateUnresolved || m.e.Status == StatusPending {
 		m.adopt()
 		return
@@ -141,7 +141,7 @@ func (m *move) adoptNamed() {
 }
 
 // staleResolution refuses a decision that was made on another revision, or carried out before.
-func (m *move) staleResolution() bool {
+func (m *transition) staleResolution() bool {
 	switch {
 	case m.r.Settled != nil && m.r.Settled.ID == m.e.Source && m.e.Source != "":
 		m.ignore(ignoredStale)
@@ -154,7 +154,7 @@ func (m *move) staleResolution() bool {
 }
 
 // lookedOnceMore reports whether a search, or a look at the books, has just come back without a find.
-func (m *move) lookedOnceMore() bool {
+func (m *transition) lookedOnceMore() bool {
 	seen := m.e.Seen
 	if m.r.Kind != KindOrder {
 		seen = m.e.Books.Seen
@@ -164,7 +164,7 @@ func (m *move) lookedOnceMore() bool {
 
 // resubmit is the one way from doubt to a second submission: a person chose it, doubt_check has passed since the last
 // byte, and a new search found nothing or was not allowed. An order that we know of is not resubmitted: it exists.
-func (m *move) resubmit() {
+func (m *transition) resubmit() {
 	r := &m.r
 	sent := r.Entered // of the doubt: no byte left after it
 	if n := len(r.Submissions); n > 0 && r.State == StateUnresolved {
@@ -195,7 +195,7 @@ func (m *move) resubmit() {
 	m.notBusy()
 	r.Fresh, r.CancelReason = true, ""
 	r.TTLFrom, r.PublishedAt = m.e.At, 0
-	m.to(StateQueued, nil, nil)
+	m.enter(StateQueued, nil, nil)
 	m.wake(TimerRetry, 0)
 	m.wake(TimerExpire, r.TTL)
 }

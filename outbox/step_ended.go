@@ -3,8 +3,8 @@ package outbox
 import "slices"
 
 // end makes a request final and keeps an eye on it where a payment may still turn up.
-func (m *move) end(s State, why *Reason) {
-	m.to(s, nil, why)
+func (m *transition) end(s State, why *Reason) {
+	m.enter(s, nil, why)
 	m.watch()
 }
 
@@ -42,7 +42,7 @@ func (r Request) sentTwice() bool {
 func (r Request) Sought() bool { return r.OrderUUID == "" || r.MayHaveMore() }
 
 // watch paces the second looks: every minute for ten minutes, then every ten minutes for a day.
-func (m *move) watch() {
+func (m *transition) watch() {
 	if !m.r.Watched() || m.r.Finished == nil {
 		return
 	}
@@ -56,7 +56,7 @@ func (m *move) watch() {
 }
 
 // orderEnded takes late evidence, and a person's word on what stayed unresolved.
-func (m *move) orderEnded() {
+func (m *transition) orderEnded() {
 	switch m.e.Type {
 	case StatusSeen:
 		m.lateStatus()
@@ -82,7 +82,7 @@ func (m *move) orderEnded() {
 	case HintRead:
 		m.hintRead()
 	case CheckWanted:
-		m.do(Effect{Type: Publish})
+		m.emit(Effect{Type: Publish})
 		if m.r.Watched() && m.r.OrderUUID != "" {
 			m.query()
 		}
@@ -91,7 +91,7 @@ func (m *move) orderEnded() {
 	}
 }
 
-func (m *move) lateStatus() {
+func (m *transition) lateStatus() {
 	switch {
 	case m.r.State == StatePaid:
 		m.watch()
@@ -108,22 +108,22 @@ func (m *move) lateStatus() {
 
 // takeOff has an order cancelled that turned up late: the till was told that nobody will pay, so nobody shall be asked to.
 // One that may be another till's stays.
-func (m *move) takeOff() {
+func (m *transition) takeOff() {
 	if !m.r.Unmarked {
-		m.do(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
+		m.emit(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
 	}
 }
 
 // late is a payment found after another final state was told: never swallowed.
-func (m *move) late() {
+func (m *transition) late() {
 	m.r.Late, m.r.Alarmed = true, true
-	m.to(StatePaid, nil, nil)
-	m.do(Effect{Type: Alarm, Code: AlarmLatePayment})
+	m.enter(StatePaid, nil, nil)
+	m.emit(Effect{Type: Alarm, Code: AlarmLatePayment})
 	m.watch()
 }
 
 // acknowledge ends the alarm of a late or further payment: a person has dealt with it, whatever they decided.
-func (m *move) acknowledge() {
+func (m *transition) acknowledge() {
 	m.settle()
 	m.r.Alarmed = false
 	m.changed()
@@ -131,7 +131,7 @@ func (m *move) acknowledge() {
 }
 
 // lateFind is an order that turned up for a request that had ended: paid is told, unpaid is taken off the terminal.
-func (m *move) lateFind() {
+func (m *transition) lateFind() {
 	if m.r.State == StatePaid || m.r.OrderUUID != "" && m.e.Status != StatusPaid {
 		m.further()
 		m.watch()
@@ -153,7 +153,7 @@ func (m *move) lateFind() {
 }
 
 // lateRefusal takes "already paid" to a cancel of an order that turned up late, or that was paid before the cancel.
-func (m *move) lateRefusal() {
+func (m *transition) lateRefusal() {
 	switch {
 	case m.furtherPaid():
 	case m.alreadyPaid() && m.r.State != StatePaid:
@@ -164,7 +164,7 @@ func (m *move) lateRefusal() {
 }
 
 // further deals with an order beyond our own that bears a mark of ours: off with it, or a person has to know.
-func (m *move) further() {
+func (m *transition) further() {
 	if m.e.OrderUUID == m.r.OrderUUID {
 		return
 	}
@@ -181,13 +181,13 @@ func (m *move) further() {
 		m.changed()
 	}
 	if m.e.Status == StatusPending {
-		m.do(Effect{Type: SendCancel, OrderUUID: m.e.OrderUUID})
+		m.emit(Effect{Type: SendCancel, OrderUUID: m.e.OrderUUID})
 	}
 }
 
 // own makes an order ours. The one held before, if any, is kept among the further ones: it can still be paid. One that may be
 // another till's is a hint again, so that it is not cancelled.
-func (m *move) own(uuid string) {
+func (m *transition) own(uuid string) {
 	r := &m.r
 	switch {
 	case r.OrderUUID == uuid:
@@ -206,7 +206,7 @@ func (m *move) own(uuid string) {
 }
 
 // furtherPaid takes "already paid" to the cancel of a further order; false where the refusal means something else.
-func (m *move) furtherPaid() bool {
+func (m *transition) furtherPaid() bool {
 	if !m.paidRefusal() || !slices.Contains(m.r.Further, m.e.OrderUUID) {
 		return false
 	}
@@ -215,12 +215,12 @@ func (m *move) furtherPaid() bool {
 }
 
 // alarmFurther calls a person to the payment of a further order, once for each.
-func (m *move) alarmFurther() {
+func (m *transition) alarmFurther() {
 	if slices.Contains(m.r.FurtherPaid, m.e.OrderUUID) {
 		return
 	}
 	m.r.FurtherPaid = append(m.r.FurtherPaid, m.e.OrderUUID)
 	m.r.Alarmed = true
 	m.changed()
-	m.do(Effect{Type: Alarm, Code: AlarmFurtherOrder})
+	m.emit(Effect{Type: Alarm, Code: AlarmFurtherOrder})
 }

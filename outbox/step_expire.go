@@ -6,7 +6,7 @@ import (
 )
 
 // expireIfDue ends what is too old, or of an age that nobody can know any more, once the clock is right.
-func (m *move) expireIfDue() bool {
+func (m *transition) expireIfDue() bool {
 	if !m.e.At.Known {
 		return false
 	}
@@ -29,7 +29,7 @@ func (m *move) expireIfDue() bool {
 // clearSinceBusy reports whether nothing is known to have come of the last attempt, which was answered "busy": a search, or
 // a look at the books, that began late enough after it showed nothing, or there is none and the operator takes the API's word.
 // Nothing was sent since, so it may be of any age.
-func (m *move) clearSinceBusy() bool {
+func (m *transition) clearSinceBusy() bool {
 	if m.r.Kind != KindOrder {
 		return m.unchangedSince(m.r.LastBusy())
 	}
@@ -43,18 +43,18 @@ func (m *move) clearSinceBusy() bool {
 }
 
 // waitForClock holds back what can't be aged, or seems too old, while the clock may be wrong.
-func (m *move) waitForClock() bool {
+func (m *transition) waitForClock() bool {
 	if left, ok := m.r.LiveFor(m.e.At); m.e.At.Known || ok && left > 0 {
 		return false
 	}
-	m.do(Effect{Type: Publish, Waiting: m.waiting(WaitClockUnknown, clockAgain)})
+	m.emit(Effect{Type: Publish, Waiting: m.waiting(WaitClockUnknown, clockAgain)})
 	m.wake(TimerRetry, clockAgain)
 	return true
 }
 
 // expireTimer sets the end of the time to live; while the age can't be told it looks again and again, so that the end
 // is told as soon as the clock is right.
-func (m *move) expireTimer() {
+func (m *transition) expireTimer() {
 	left, ok := m.r.LiveFor(m.e.At)
 	if !ok {
 		left = expireAgain

@@ -25,7 +25,7 @@ func (r Request) hint(uuid string) int {
 }
 
 // hinted keeps the order that a callback named; one that is held already is asked for its status.
-func (m *move) hinted() {
+func (m *transition) hinted() {
 	uuid := m.e.OrderUUID
 	switch {
 	case uuid == "" && m.r.OrderUUID == "":
@@ -33,7 +33,7 @@ func (m *move) hinted() {
 	case uuid == "" || uuid == m.r.OrderUUID:
 		m.query()
 	case slices.Contains(m.r.Further, uuid):
-		m.do(Effect{Type: Query, OrderUUID: uuid})
+		m.emit(Effect{Type: Query, OrderUUID: uuid})
 	case m.r.hint(uuid) >= 0:
 		m.askHints()
 	case m.r.HintsFull():
@@ -46,17 +46,17 @@ func (m *move) hinted() {
 }
 
 // askHints has every order that a callback named looked at. While our own submission is under way its answer comes first.
-func (m *move) askHints() {
+func (m *transition) askHints() {
 	if m.r.State == StateSending {
 		return
 	}
 	for _, h := range m.r.Hints {
-		m.do(Effect{Type: Judge, OrderUUID: h.OrderUUID})
+		m.emit(Effect{Type: Judge, OrderUUID: h.OrderUUID})
 	}
 }
 
 // pursueHints keeps the orders that callbacks named looked at in a state just entered, and over restarts.
-func (m *move) pursueHints(before Request) {
+func (m *transition) pursueHints(before Request) {
 	if len(m.r.Hints) == 0 || m.r.State == StateSending {
 		return
 	}
@@ -74,7 +74,7 @@ func (m *move) pursueHints(before Request) {
 
 // wakeHints paces further looks: like a search, and once the request has ended like a payment that may come late, but
 // until its record is pruned.
-func (m *move) wakeHints() {
+func (m *transition) wakeHints() {
 	after := m.retryAfter(searchAgain)
 	if m.r.State.Final() {
 		after = watchClosely
@@ -88,7 +88,7 @@ func (m *move) wakeHints() {
 }
 
 // hintRead judges what was seen of an order that a callback named.
-func (m *move) hintRead() {
+func (m *transition) hintRead() {
 	i := m.r.hint(m.e.OrderUUID)
 	if i < 0 {
 		m.ignore(ignoredStale)
@@ -114,7 +114,7 @@ func (m *move) hintRead() {
 	}
 }
 
-func (m *move) missingFor(h Hint) time.Duration {
+func (m *transition) missingFor(h Hint) time.Duration {
 	if h.Missing == (Instant{}) {
 		return -1
 	}
@@ -123,7 +123,7 @@ func (m *move) missingFor(h Hint) time.Duration {
 }
 
 // dropHint forgets an order that is not ours; what waited for that goes on.
-func (m *move) dropHint() {
+func (m *transition) dropHint() {
 	m.forgetHint(m.e.OrderUUID)
 	m.changed()
 	if len(m.r.Hints) == 0 && m.r.State == StateQueued {
@@ -131,13 +131,13 @@ func (m *move) dropHint() {
 	}
 }
 
-func (m *move) forgetHint(uuid string) {
+func (m *transition) forgetHint(uuid string) {
 	m.r.Hints = slices.DeleteFunc(m.r.Hints, func(h Hint) bool { return h.OrderUUID == uuid })
 }
 
 // takeHint takes an order that a callback named for ours. Where no mark of ours is to be seen in it, it is not proven:
 // it is never cancelled by us, and beside an order that we hold it is kept in mind until it is paid or gone.
-func (m *move) takeHint(unmarked bool) {
+func (m *transition) takeHint(unmarked bool) {
 	if m.r.OrderUUID == "" {
 		m.r.Unmarked = unmarked
 		if m.r.State.Final() {
@@ -168,7 +168,7 @@ func (m *move) takeHint(unmarked bool) {
 }
 
 // told reports whether this step has made a durable change.
-func (m *move) told() bool {
+func (m *transition) told() bool {
 	return slices.ContainsFunc(m.fx, func(f Effect) bool { return f.Type == Publish && f.Waiting == nil })
 }
 

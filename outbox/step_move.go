@@ -2,7 +2,7 @@ package outbox
 
 // moveTo puts a request of which no byte ever left at the end of another terminal's queue. What it waited for there, it may
 // not wait for here.
-func (m *move) moveTo() {
+func (m *transition) moveTo() {
 	r := &m.r
 	if !r.Kind.Laned() || !r.NeverSent() || r.CancelWanted || m.e.To == "" || m.e.To == r.Terminal {
 		m.ignore(ignoredStale)
@@ -10,6 +10,6 @@ func (m *move) moveTo() {
 	}
 	r.Earlier = r.Terminals()
 	r.Terminal, r.Moved = m.e.To, m.e.Number
-	m.to(StateQueued, nil, nil)
+	m.enter(StateQueued, nil, nil)
 	m.expireTimer()
 }

@@ -8,8 +8,8 @@ import (
 
 // enter moves a request on by hand, as a broken machine would.
 func enter(r Request, s State, at Instant) (Request, []Effect) {
-	m := &move{r: r.Clone(), e: Event{Type: Restarted, At: at}}
-	m.to(s, nil, nil)
+	m := &transition{r: r.Clone(), e: Event{Type: Restarted, At: at}}
+	m.enter(s, nil, nil)
 	m.wake(TimerRetry, time.Second)
 	return m.r, m.fx
 }

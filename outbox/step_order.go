@@ -6,7 +6,7 @@ import (
 )
 
 // order runs the life of an order: queued, sending, on the terminal, ended; and the doubt beside it.
-func (m *move) order() {
+func (m *transition) order() {
 	if m.e.OrderUUID == "" {
 		found := m.e.Type == Found || m.e.Type == Accepted && m.r.State != StateSending
 		if found || m.e.Type == StatusSeen && m.r.OrderUUID == "" {
@@ -30,7 +30,7 @@ func (m *move) order() {
 	}
 }
 
-func (m *move) orderQueued() {
+func (m *transition) orderQueued() {
 	switch m.e.Type {
 	case Due:
 		m.orderDue()
@@ -49,7 +49,7 @@ func (m *move) orderQueued() {
 	case HintRead:
 		m.hintRead()
 	case CheckWanted:
-		m.do(Effect{Type: Publish})
+		m.emit(Effect{Type: Publish})
 	case Moved:
 		m.moveTo()
 	case NotFound:
@@ -74,7 +74,7 @@ func (m *move) orderQueued() {
 }
 
 // orderDue starts an attempt if the time to live, the clock and, after a busy answer, a search allow it.
-func (m *move) orderDue() {
+func (m *transition) orderDue() {
 	if m.expireIfDue() || m.waitForClock() || m.waitForHints() || m.r.Busy > 0 && !m.orderMayRepeat() {
 		return
 	}
@@ -84,17 +84,17 @@ func (m *move) orderDue() {
 		return
 	}
 	m.attempt(Submission{Mark: m.e.Mark, Shown: m.e.Shown, References: m.e.References})
-	m.to(StateSending, nil, nil)
-	m.do(Effect{Type: Submit, Mark: r.Mark()})
+	m.enter(StateSending, nil, nil)
+	m.emit(Effect{Type: Submit, Mark: r.Mark()})
 }
 
 // waitForHints holds back what a callback may have found: an order that it named is judged before anything is sent again.
-func (m *move) waitForHints() bool {
+func (m *transition) waitForHints() bool {
 	if len(m.r.Hints) == 0 {
 		return false
 	}
 	m.askHints()
-	m.do(Effect{Type: Publish, Waiting: m.waiting(WaitChecking, searchAgain)})
+	m.emit(Effect{Type: Publish, Waiting: m.waiting(WaitChecking, searchAgain)})
 	m.wake(TimerRetry, searchAgain)
 	return true
 }
@@ -102,12 +102,12 @@ func (m *move) waitForHints() bool {
 // orderMayRepeat reports whether an order that was answered "busy" may be sent again: a search that began when the list
 // must have shown it by now has just come back in full without it, or there is nothing to be searched and the operator
 // takes the API's word. Else it asks for that search.
-func (m *move) orderMayRepeat() bool {
+func (m *transition) orderMayRepeat() bool {
 	switch {
 	case m.waitForLag(m.listLag()):
 		return false
 	case !m.searched(m.r.LastBusy()):
-		m.do(Effect{Type: Search, Mark: m.r.Mark()})
+		m.emit(Effect{Type: Search, Mark: m.r.Mark()})
 		return false
 	case m.e.Search == SearchForbidden && m.e.Policy.BusyMeans == BusyDoubt:
 		m.doubt(m.r.Reason)
@@ -118,7 +118,7 @@ func (m *move) orderMayRepeat() bool {
 
 // lateToRepeat reports whether so little of the time to live is left that what another attempt may hide behind a busy answer
 // could not be looked for before its end. Then nothing more is sent, so that the request ends expired, and not in doubt.
-func (m *move) lateToRepeat(lag time.Duration) bool {
+func (m *transition) lateToRepeat(lag time.Duration) bool {
 	left, ok := m.r.LiveFor(m.e.At)
 	if !ok || left > lag+evidenceLasts {
 		return false
@@ -128,7 +128,7 @@ func (m *move) lateToRepeat(lag time.Duration) bool {
 }
 
 // waitForLag waits until the API must show what the busy answer may hide.
-func (m *move) waitForLag(lag time.Duration) bool {
+func (m *transition) waitForLag(lag time.Duration) bool {
 	left := lag - m.e.At.passed(m.r.LastBusy())
 	if left <= 0 {
 		return false
@@ -139,16 +139,16 @@ func (m *move) waitForLag(lag time.Duration) bool {
 
 // searched reports whether the answer to a search is at hand on which something may rest, of a moment at which what
 // happened at an event must show.
-func (m *move) searched(event Instant) bool {
+func (m *transition) searched(event Instant) bool {
 	return m.e.Search != SearchNone && m.e.Seen.Fresh(m.e.At) && m.e.Seen.After(event, m.listLag())
 }
 
 // listLag is how long an order may be missing from the list; as long as none was measured, as long as a doubt is looked into.
-func (m *move) listLag() time.Duration { return cmp.Or(m.e.ListLag, m.e.Policy.DoubtCheck) }
+func (m *transition) listLag() time.Duration { return cmp.Or(m.e.ListLag, m.e.Policy.DoubtCheck) }
 
 // orderRefused ends an order that the API refused. After a busy answer a refusal may mean that it exists already: then a
 // search has to show first that it does not.
-func (m *move) orderRefused() {
+func (m *transition) orderRefused() {
 	if m.r.Busy > 0 || len(m.r.Hints) > 0 {
 		m.r.RefusedBusy = true
 		m.doubt(m.e.Reason)
@@ -158,7 +158,7 @@ func (m *move) orderRefused() {
 }
 
 // attempt counts another attempt. It begins submission s, and is fresh, unless it repeats the last one after a busy answer.
-func (m *move) attempt(s Submission) (fresh bool) {
+func (m *transition) attempt(s Submission) (fresh bool) {
 	r := &m.r
 	r.Attempts++
 	r.Repeated = r.Repeated || r.Busy > 0
@@ -171,7 +171,7 @@ func (m *move) attempt(s Submission) (fresh bool) {
 }
 
 // orderCancelQueued cancels on the spot, unless a busy answer may hide an order: then the search comes first.
-func (m *move) orderCancelQueued() {
+func (m *transition) orderCancelQueued() {
 	if m.r.Busy == 0 {
 		m.noteCancel()
 		m.end(StateCancelled, m.cancelReason())
@@ -181,7 +181,7 @@ func (m *move) orderCancelQueued() {
 	m.wake(TimerRetry, 0)
 }
 
-func (m *move) orderSending() {
+func (m *transition) orderSending() {
 	switch m.e.Type {
 	case Accepted:
 		if m.e.OrderUUID == "" {
@@ -211,7 +211,7 @@ func (m *move) orderSending() {
 	case CancelWanted:
 		m.wishCancel()
 	case CheckWanted:
-		m.do(Effect{Type: Publish})
+		m.emit(Effect{Type: Publish})
 	default:
 		m.ignore(ignoredPair)
 	}
@@ -219,7 +219,7 @@ func (m *move) orderSending() {
 
 // busy puts an attempt back that was called busy. It is tried again no sooner than the API must show what may have come of
 // it all the same, and looked for before its time to live ends.
-func (m *move) busy(lag time.Duration) {
+func (m *transition) busy(lag time.Duration) {
 	m.countBusy()
 	m.r.BusyAt = m.e.At
 	wait := max(m.retryAfter(m.backoff()), lag)
@@ -230,7 +230,7 @@ func (m *move) busy(lag time.Duration) {
 }
 
 // countBusy counts one more "busy" in a row.
-func (m *move) countBusy() {
+func (m *transition) countBusy() {
 	if m.r.Busy++; m.r.Busy == 1 {
 		m.r.BusySince = m.e.At
 	}
@@ -238,7 +238,7 @@ func (m *move) countBusy() {
 
 // requeue puts an attempt back that was not carried out for sure. A wish to cancel that waited for this outcome is
 // granted now, as the next turn may be long in coming; unless a busy answer may hide an order.
-func (m *move) requeue(code string, after time.Duration) {
+func (m *transition) requeue(code string, after time.Duration) {
 	m.notSent()
 	if m.e.Type == Unavailable {
 		m.r.Unsent++
@@ -247,20 +247,20 @@ func (m *move) requeue(code string, after time.Duration) {
 		m.end(StateCancelled, m.cancelReason())
 		return
 	}
-	m.to(StateQueued, m.waiting(code, after), nil)
+	m.enter(StateQueued, m.waiting(code, after), nil)
 	m.wake(TimerRetry, after)
 	m.expireTimer()
 }
 
 // adopt takes an order for ours: a fresh one, one found in doubt, or one that a person named.
-func (m *move) adopt() {
+func (m *transition) adopt() {
 	m.own(m.e.OrderUUID)
 	m.notBusy()
 	if m.r.CancelWanted && !m.r.Unmarked {
 		m.cancelAtAPI()
 		return
 	}
-	m.to(StateAwaitingCustomer, nil, nil)
+	m.enter(StateAwaitingCustomer, nil, nil)
 	if m.e.Type == Accepted {
 		m.wakePoll()
 	} else {
@@ -271,14 +271,14 @@ func (m *move) adopt() {
 }
 
 // notBusy forgets that an attempt was called busy or refused: it is known what came of it.
-func (m *move) notBusy() {
+func (m *transition) notBusy() {
 	m.r.Busy, m.r.BusyAt, m.r.BusySince, m.r.RefusedBusy = 0, Instant{}, Instant{}, false
 }
 
 // lookForMore looks for further orders while the customer has ours: what a person had sent again may still come to exist, and a
 // further one that is known may still be on the terminal; less often for what was called busy, of which a search has shown
 // nothing.
-func (m *move) lookForMore() {
+func (m *transition) lookForMore() {
 	switch {
 	case m.r.sentTwice(), len(m.r.Further) > len(m.r.FurtherPaid):
 		m.wake(TimerWatch, searchAgain)
@@ -287,15 +287,15 @@ func (m *move) lookForMore() {
 	}
 }
 
-func (m *move) customerTimer() {
+func (m *transition) customerTimer() {
 	if t := m.e.Policy.CustomerTimeout; t > 0 {
 		m.wakeAnswering(TimerCustomer, t-m.age())
 	}
 }
 
-func (m *move) query() { m.do(Effect{Type: Query, OrderUUID: m.r.OrderUUID}) }
+func (m *transition) query() { m.emit(Effect{Type: Query, OrderUUID: m.r.OrderUUID}) }
 
-func (m *move) orderAwaiting() {
+func (m *transition) orderAwaiting() {
 	switch m.e.Type {
 	case StatusSeen:
 		m.awaitingStatus()
@@ -314,9 +314,9 @@ func (m *move) orderAwaiting() {
 		m.noteCancel()
 		m.cancelAtAPI()
 	case ResendWanted:
-		m.do(Effect{Type: SendResend, OrderUUID: m.r.OrderUUID})
+		m.emit(Effect{Type: SendResend, OrderUUID: m.r.OrderUUID})
 	case CheckWanted:
-		m.do(Effect{Type: Publish})
+		m.emit(Effect{Type: Publish})
 		m.query()
 	case CallbackSeen:
 		m.hinted()
@@ -343,20 +343,20 @@ func (m *move) orderAwaiting() {
 	}
 }
 
-func (m *move) awaitingStatus() {
+func (m *transition) awaitingStatus() {
 	if m.endByStatus() {
 		return
 	}
 	if after := m.e.Policy.ResendAfter; after > 0 && !m.r.Resent && m.age() >= after {
 		m.r.Resent = true
 		m.changed()
-		m.do(Effect{Type: SendResend, OrderUUID: m.r.OrderUUID})
+		m.emit(Effect{Type: SendResend, OrderUUID: m.r.OrderUUID})
 	}
 	m.wakePoll()
 }
 
 // wakePoll has the order's status asked for next: at its pace, and at the moment at which it would be resent.
-func (m *move) wakePoll() {
+func (m *transition) wakePoll() {
 	next := m.pollAfter()
 	if after := m.e.Policy.ResendAfter; after > 0 && !m.r.Resent && m.age() < after {
 		next = min(next, after-m.age())
@@ -365,7 +365,7 @@ func (m *move) wakePoll() {
 }
 
 // endByStatus ends an order by what the API says of it; false while that is nothing final.
-func (m *move) endByStatus() bool {
+func (m *transition) endByStatus() bool {
 	switch m.e.Status {
 	case StatusPaid:
 		m.end(StatePaid, nil)

@@ -17,7 +17,7 @@ const (
 
 // refund runs the life of a refund, reversal or approval: queued, weighed, sending, on the terminal or with an approver,
 // ended.
-func (m *move) refund() {
+func (m *transition) refund() {
 	switch {
 	case m.r.Refund == nil:
 		m.ignore(ignoredKind)
@@ -42,7 +42,7 @@ func (m *move) refund() {
 	}
 }
 
-func (m *move) refundQueued() {
+func (m *transition) refundQueued() {
 	switch m.e.Type {
 	case Due:
 		m.refundDue()
@@ -87,7 +87,7 @@ func (m *move) refundQueued() {
 }
 
 // queuedCommon is what happens to everything that is queued, whatever its kind.
-func (m *move) queuedCommon() {
+func (m *transition) queuedCommon() {
 	switch m.e.Type {
 	case Expired:
 		if !m.expireIfDue() {
@@ -95,7 +95,7 @@ func (m *move) queuedCommon() {
 			m.wake(TimerExpire, max(left, expireAgain))
 		}
 	case CheckWanted:
-		m.do(Effect{Type: Publish})
+		m.emit(Effect{Type: Publish})
 	case Moved:
 		m.moveTo()
 	case Restarted:
@@ -112,7 +112,7 @@ func (m *move) queuedCommon() {
 }
 
 // refundDue takes a turn, and keeps what it found out of the order that is paid back.
-func (m *move) refundDue() {
+func (m *transition) refundDue() {
 	uuid := m.r.OrderUUID
 	m.refundTurn()
 	if m.r.OrderUUID != uuid && !m.told() {
@@ -121,7 +121,7 @@ func (m *move) refundDue() {
 }
 
 // refundTurn weighs the refund against everything known of its order, and starts an attempt if it holds.
-func (m *move) refundTurn() {
+func (m *transition) refundTurn() {
 	if m.expireIfDue() || m.waitForClock() || m.waitForOrder() {
 		return
 	}
@@ -146,13 +146,13 @@ func (m *move) refundTurn() {
 		// A repeat after a busy answer keeps the better evidence.
 		r.Refund.Before = m.e.Books.toKeep()
 	}
-	m.to(StateSending, nil, nil)
-	m.do(Effect{Type: Submit, OrderUUID: r.OrderUUID, Mark: r.Mark()})
+	m.enter(StateSending, nil, nil)
+	m.emit(Effect{Type: Submit, OrderUUID: r.OrderUUID, Mark: r.Mark()})
 }
 
 // notSent forgets what the books showed before an attempt that was not carried out for sure, where no other one was made: what
 // comes into them from now on is not ours.
-func (m *move) notSent() {
+func (m *transition) notSent() {
 	r := &m.r
 	if r.Refund != nil && r.Busy == 0 && !r.Repeated && !r.Refund.Doubted && len(r.Submissions) == 1 {
 		r.Refund.Before = nil
@@ -160,7 +160,7 @@ func (m *move) notSent() {
 }
 
 // cancelledWaiting ends a refund that somebody wished to be cancelled, before anything of it is sent.
-func (m *move) cancelledWaiting() bool {
+func (m *transition) cancelledWaiting() bool {
 	if m.r.CancelWanted {
 		m.end(StateCancelled, m.cancelReason())
 	}
@@ -168,18 +168,18 @@ func (m *move) cancelledWaiting() bool {
 }
 
 // booksAtHand reports whether the order's books have just been read, or are not ours to read. Else it asks for them.
-func (m *move) booksAtHand() bool {
+func (m *transition) booksAtHand() bool {
 	b := m.e.Books
 	if b.Seen.Fresh(m.e.At) && (b.Readable || b.NotOurs) {
 		return m.twinShown()
 	}
-	m.do(Effect{Type: Search, OrderUUID: m.r.OrderUUID, Mark: m.r.Mark()})
+	m.emit(Effect{Type: Search, OrderUUID: m.r.OrderUUID, Mark: m.r.Mark()})
 	return false
 }
 
 // waitForBooks keeps a refund whose order's books can't be read beside its lane, so that it does not keep the others
 // waiting, and looks again.
-func (m *move) waitForBooks() {
+func (m *transition) waitForBooks() {
 	if w := m.r.Waiting; !m.r.Parked || w == nil || w.Code != WaitAPIError {
 		m.r.Parked = true
 		m.r.Waiting = m.waiting(WaitAPIError, booksAgain)
@@ -189,11 +189,11 @@ func (m *move) waitForBooks() {
 }
 
 // booksLag is how long a refund may be missing from the books; as long as none was measured, as long as a doubt is looked into.
-func (m *move) booksLag() time.Duration { return cmp.Or(m.e.BooksLag, m.e.Policy.DoubtCheck) }
+func (m *transition) booksLag() time.Duration { return cmp.Or(m.e.BooksLag, m.e.Policy.DoubtCheck) }
 
 // waitForOrder holds a refund until the order that it pays back has ended; one in another lane is waited for beside the
 // lane. True: it does not go on now.
-func (m *move) waitForOrder() bool {
+func (m *transition) waitForOrder() bool {
 	o := m.e.Ledger.Order
 	switch {
 	case o == nil && m.r.OrderUUID != "":
@@ -215,7 +215,7 @@ func (m *move) waitForOrder() bool {
 
 // unpark brings a refund back to its lane once its order has ended, or its record is gone; false if there is nothing to
 // bring back.
-func (m *move) unpark() bool {
+func (m *transition) unpark() bool {
 	o := m.e.Ledger.Order
 	if !m.r.Parked || m.e.Type == TargetSeen && m.r.Waiting != nil && m.r.Waiting.Code != WaitForOrder || o != nil && !o.State.Final() || m.e.Type == TargetSeen && !m.e.Target.Final() {
 		return false
@@ -224,7 +224,7 @@ func (m *move) unpark() bool {
 	return true
 }
 
-func (m *move) backInLane() {
+func (m *transition) backInLane() {
 	m.r.Parked = false
 	m.r.Waiting = nil
 	m.changed()
@@ -233,12 +233,12 @@ func (m *move) backInLane() {
 
 // refundMayRepeat reports whether a refund that was answered "busy" may be sent again: the books, read when they must have
 // shown it by now, show no change at all. Where they are not ours to read, the operator's word counts.
-func (m *move) refundMayRepeat() bool {
+func (m *transition) refundMayRepeat() bool {
 	switch {
 	case m.waitForLag(m.booksLag()):
 		return false
 	case !m.e.Books.Seen.After(m.r.LastBusy(), m.booksLag()):
-		m.do(Effect{Type: Search, OrderUUID: m.r.OrderUUID, Mark: m.r.Mark()})
+		m.emit(Effect{Type: Search, OrderUUID: m.r.OrderUUID, Mark: m.r.Mark()})
 		return false
 	case !m.booksAtHand():
 		return false
@@ -251,7 +251,7 @@ func (m *move) refundMayRepeat() bool {
 
 // unchangedSince reports whether the books show that nothing came of the submission, in a look that began when they must
 // have shown what happened at an event; where they are not ours to read, whether the operator takes the API's word for it.
-func (m *move) unchangedSince(event Instant) bool {
+func (m *transition) unchangedSince(event Instant) bool {
 	b := m.e.Books
 	if !b.Seen.After(event, m.booksLag()) {
 		return false
@@ -265,7 +265,7 @@ func (m *move) unchangedSince(event Instant) bool {
 	return false
 }
 
-func (m *move) refundSending() {
+func (m *transition) refundSending() {
 	switch m.e.Type {
 	case Accepted:
 		m.refundAccepted()
@@ -284,14 +284,14 @@ func (m *move) refundSending() {
 	case CancelWanted:
 		m.wishCancel()
 	case CheckWanted:
-		m.do(Effect{Type: Publish})
+		m.emit(Effect{Type: Publish})
 	default:
 		m.ignore(ignoredPair)
 	}
 }
 
 // refundAccepted: a reversal's 200 is final, a 202 is polled, an approval waits for a person at Front Payment.
-func (m *move) refundAccepted() {
+func (m *transition) refundAccepted() {
 	if m.e.Final && !m.approves() {
 		m.end(StateRefunded, nil)
 		return
@@ -300,7 +300,7 @@ func (m *move) refundAccepted() {
 }
 
 // accept goes on with a submission that the API has: it said so, the books show it, or a person knows.
-func (m *move) accept() {
+func (m *transition) accept() {
 	m.notBusy()
 	switch {
 	case m.r.Kind == KindApproval:
@@ -308,13 +308,13 @@ func (m *move) accept() {
 	case m.r.Refund.Approving:
 		// Nothing takes it back any more, so a wish to cancel is over.
 		m.r.CancelWanted, m.r.CancelReason = false, ""
-		m.to(StateAwaitingApproval, nil, nil)
+		m.enter(StateAwaitingApproval, nil, nil)
 		m.firstLook()
 		m.wakeAnswering(TimerDoubtHold, approvalHold)
 	case m.r.CancelWanted:
 		m.cancelAtAPI()
 	default:
-		m.to(StateAwaitingRefund, nil, nil)
+		m.enter(StateAwaitingRefund, nil, nil)
 		m.firstLook()
 		m.customerTimer()
 	}
@@ -323,7 +323,7 @@ func (m *move) accept() {
 // firstLook asks how a refund stands, at once where an earlier one of the order had ended: that this one is under way has
 // to be seen, so that its end can be told from that one's; and where books can be read, so that it is known how long they
 // take to show it.
-func (m *move) firstLook() {
+func (m *transition) firstLook() {
 	b := m.r.Refund.Before
 	if m.e.Type != Accepted || b == nil || b.Readable || !b.StatusRead || b.Status == StatusRefunded || b.Status == StatusRefundDenied {
 		m.query()
@@ -334,7 +334,7 @@ func (m *move) firstLook() {
 
 // refundRefused: over a threshold an approval is asked for, if the till wants that (Front Payment, Request Refund
 // Approval). That one "already submitted" is told may mean ours or another till's: ours if we were in doubt about it.
-func (m *move) refundRefused() {
+func (m *transition) refundRefused() {
 	code := ""
 	if m.e.Reason != nil {
 		code = m.e.Reason.Code
@@ -356,7 +356,7 @@ func (m *move) refundRefused() {
 		if r.Busy > 0 {
 			r.BusyAt = m.e.At
 		}
-		m.to(StateQueued, nil, nil)
+		m.enter(StateQueued, nil, nil)
 		m.wake(TimerRetry, 0)
 		m.expireTimer()
 	case m.r.Busy > 0:
@@ -368,9 +368,9 @@ func (m *move) refundRefused() {
 }
 
 // overThreshold reports whether an approval is the way on.
-func (m *move) overThreshold(code string) bool {
+func (m *transition) overThreshold(code string) bool {
 	return (code == CodeAmountThreshold || code == CodeWeeklyThreshold) && !m.approves() && m.r.Refund.Ask != ""
 }
 
 // approves reports whether the submission is a request for an approval, not a refund.
-func (m *move) approves() bool { return m.r.Kind == KindApproval || m.r.Refund.Approving }
+func (m *transition) approves() bool { return m.r.Kind == KindApproval || m.r.Refund.Approving }

@@ -1,6 +1,6 @@
 package outbox
 
-func (m *move) refundInDoubt() {
+func (m *transition) refundInDoubt() {
 	switch m.e.Type {
 	case BooksSeen:
 		switch {
@@ -8,13 +8,13 @@ func (m *move) refundInDoubt() {
 		case m.r.RefusedBusy && m.unchangedSince(m.r.Entered):
 			m.end(StateRejected, m.r.Reason)
 		default:
-			m.wake(TimerSearch, m.soon())
+			m.wake(TimerSearch, m.retryDelay())
 		}
 	case Accepted:
 		// The API's word, committed only now.
 		m.refundAccepted()
 	case NotFound, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
-		m.wake(TimerSearch, m.soon())
+		m.wake(TimerSearch, m.retryDelay())
 	case CancelWanted:
 		m.wishCancel()
 	case CallbackSeen:
@@ -24,7 +24,7 @@ func (m *move) refundInDoubt() {
 	case DoubtTimeout:
 		m.doubtTimeout()
 	case CheckWanted:
-		m.do(Effect{Type: Publish})
+		m.emit(Effect{Type: Publish})
 		m.seek()
 	case Restarted:
 		m.lookInto()
@@ -35,7 +35,7 @@ func (m *move) refundInDoubt() {
 
 // bookEvidence says what the books show of this refund. Where another one may have brought the same amount into them,
 // nobody can tell the two apart.
-func (m *move) bookEvidence() bookChange {
+func (m *transition) bookEvidence() bookChange {
 	if m.e.Ledger.Twin {
 		return bookUnreadable
 	}
@@ -48,7 +48,7 @@ func (m *move) bookEvidence() bookChange {
 
 // foundInBooks ends a doubt by a change of exactly this amount since the submission, and by nothing less; false if there is
 // none.
-func (m *move) foundInBooks() bool {
+func (m *transition) foundInBooks() bool {
 	switch change := m.bookEvidence(); {
 	case change == bookDone && m.r.Kind == KindRefund:
 		m.end(StateRefunded, nil)
@@ -61,7 +61,7 @@ func (m *move) foundInBooks() bool {
 }
 
 // resolveRefund carries out a person's decision on a refund or approval. What it is about is the order that it pays back.
-func (m *move) resolveRefund() {
+func (m *transition) resolveRefund() {
 	if m.staleResolution() {
 		return
 	}
@@ -80,7 +80,7 @@ func (m *move) resolveRefund() {
 	}
 }
 
-func (m *move) adoptRefund() {
+func (m *transition) adoptRefund() {
 	r := &m.r
 	uuid := r.OrderUUID
 	if o := m.e.Ledger.Order; uuid == "" && o != nil {

@@ -77,7 +77,7 @@ func believesWhatStood(r Request, e Event) (Request, []Effect) {
 
 func believesRefusal(r Request, e Event) (Request, []Effect) {
 	if r.State == StateSending && e.Type == Refused {
-		m := &move{r: r.Clone(), e: e}
+		m := &transition{r: r.Clone(), e: e}
 		m.end(StateRejected, e.Reason)
 		return m.r, m.fx
 	}

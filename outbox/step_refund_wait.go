@@ -6,7 +6,7 @@ import (
 )
 
 // refundPoll paces an approval: it takes a person at Front Payment, who may be at it already.
-func (m *move) refundPoll() time.Duration {
+func (m *transition) refundPoll() time.Duration {
 	switch {
 	case m.r.State != StateAwaitingApproval, m.age() < approvalAtOnce:
 		return m.pollAfter()
@@ -16,7 +16,7 @@ func (m *move) refundPoll() time.Duration {
 	return approvalPoll
 }
 
-func (m *move) refundAwaiting() {
+func (m *transition) refundAwaiting() {
 	approval := m.r.State == StateAwaitingApproval
 	switch m.e.Type {
 	case BooksSeen:
@@ -44,7 +44,7 @@ func (m *move) refundAwaiting() {
 	case CallbackSeen:
 		m.query()
 	case CheckWanted:
-		m.do(Effect{Type: Publish})
+		m.emit(Effect{Type: Publish})
 		m.query()
 	case Restarted:
 		m.query()
@@ -63,7 +63,7 @@ func (m *move) refundAwaiting() {
 // refundLook takes what the API says of the order's refunds. Its status is the order's, and does not say which refund: where
 // the books can be read they alone decide what was carried out. An end that also stood before ours began proves nothing
 // until something else was seen.
-func (m *move) refundLook() {
+func (m *transition) refundLook() {
 	b, l := m.e.Books, m.e.Ledger
 	moved := m.noteMoved()
 	switch {
@@ -91,13 +91,13 @@ func (m *move) refundLook() {
 // deniedTooSoon reports whether the order's refund status, which says REJECTED, may speak of another refund, while this one was
 // carried out and the books lag: they show one of somebody else that is not done. So it waits for books that were read as long
 // after it was seen first, and don't show this one done either.
-func (m *move) deniedTooSoon() bool {
+func (m *transition) deniedTooSoon() bool {
 	at := m.r.Refund.DeniedAt
 	return m.strangerUndone() && (at == (Instant{}) || !m.e.Books.Seen.After(at, m.booksLag()))
 }
 
 // noteDenied keeps when the status was first seen so; true if that is new.
-func (m *move) noteDenied() bool {
+func (m *transition) noteDenied() bool {
 	if m.r.Refund.DeniedAt != (Instant{}) {
 		return false
 	}
@@ -106,7 +106,7 @@ func (m *move) noteDenied() bool {
 }
 
 // strangerUndone reports whether the books show a refund that is not done, is new since the submission, and is not this one.
-func (m *move) strangerUndone() bool {
+func (m *transition) strangerUndone() bool {
 	before := m.r.Refund.Before
 	if before == nil || !before.Readable || !m.e.Books.Readable {
 		return false
@@ -125,13 +125,13 @@ func (m *move) strangerUndone() bool {
 
 // statusMoved reports whether the order's refund status is another one than before the submission, or was meanwhile. That it is
 // turned down may have stood there before we had it called off.
-func (m *move) statusMoved() bool {
+func (m *transition) statusMoved() bool {
 	before := m.r.Refund.Before
 	return m.r.Refund.Moved || m.r.Refund.CalledOff && m.e.Books.Status == StatusRefundDenied || before != nil && before.StatusRead && before.Status != m.e.Books.Status
 }
 
 // noteMoved notes that the order's refund status is under way, where an end may have stood there before; true if that is new.
-func (m *move) noteMoved() bool {
+func (m *transition) noteMoved() bool {
 	b, before := m.e.Books, m.r.Refund.Before
 	if m.r.Refund.Moved || !b.StatusRead || b.Status != StatusRefundPending {
 		return false
@@ -140,7 +140,7 @@ func (m *move) noteMoved() bool {
 	return m.r.Refund.Moved
 }
 
-func (m *move) refundDenied() {
+func (m *transition) refundDenied() {
 	if m.r.State == StateCancelling {
 		m.end(StateCancelled, m.cancelReason())
 		return
@@ -148,7 +148,7 @@ func (m *move) refundDenied() {
 	m.end(StateDeclined, m.reasonOr(CodeDeclined, "the refund was turned down"))
 }
 
-func (m *move) refundCancelling() {
+func (m *transition) refundCancelling() {
 	switch m.e.Type {
 	case BooksSeen:
 		m.refundLook()
@@ -175,10 +175,10 @@ func (m *move) refundCancelling() {
 	case CallbackSeen:
 		m.query()
 	case CheckWanted:
-		m.do(Effect{Type: Publish})
+		m.emit(Effect{Type: Publish})
 		m.query()
 	case Restarted:
-		m.do(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
+		m.emit(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
 		m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)
 	default:
 		m.ignore(ignoredPair)
@@ -186,7 +186,7 @@ func (m *move) refundCancelling() {
 }
 
 // refundEnded: a refund that ended does not change but by a person's word on what stayed unresolved, or by the books.
-func (m *move) refundEnded() {
+func (m *transition) refundEnded() {
 	unresolved := m.r.State == StateUnresolved
 	switch m.e.Type {
 	case Resolved:
@@ -199,7 +199,7 @@ func (m *move) refundEnded() {
 			m.ignore(CodeNotInDoubt)
 		}
 	case CheckWanted:
-		m.do(Effect{Type: Publish})
+		m.emit(Effect{Type: Publish})
 		if m.r.RefundWatched() {
 			m.seek()
 		}
@@ -243,7 +243,7 @@ func (r Request) RefundWatched() bool {
 
 // lateBooks takes what the books show of a refund that had ended: carried out after all, it is told so, and a person has to
 // know.
-func (m *move) lateBooks() {
+func (m *transition) lateBooks() {
 	switch {
 	case !m.r.RefundWatched():
 		m.ignore(ignoredStale)
@@ -254,7 +254,7 @@ func (m *move) lateBooks() {
 	default:
 		m.notBusy()
 		m.r.Late, m.r.Alarmed = true, true
-		m.to(StateRefunded, nil, nil)
-		m.do(Effect{Type: Alarm, Code: AlarmLatePayment})
+		m.enter(StateRefunded, nil, nil)
+		m.emit(Effect{Type: Alarm, Code: AlarmLatePayment})
 	}
 }

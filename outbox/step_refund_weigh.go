@@ -9,7 +9,7 @@ import (
 )
 
 // left is what of an order can still be paid back; ok is false where nobody knows what it came to.
-func (m *move) left() (ore int64, ok bool) {
+func (m *transition) left() (ore int64, ok bool) {
 	l, b := m.e.Ledger, m.e.Books
 	total := b.TotalOre
 	if l.Order != nil && l.Order.AmountOre > 0 {
@@ -22,7 +22,7 @@ func (m *move) left() (ore int64, ok bool) {
 }
 
 // lineLeft is what of a product can still be paid back; ok is false where the books don't tell.
-func (m *move) lineLeft(id int64) (ore int64, ok bool) {
+func (m *transition) lineLeft(id int64) (ore int64, ok bool) {
 	for _, p := range m.e.Books.Products {
 		if p.ID == id && p.Ore > 0 {
 			return max(p.Ore-m.e.Ledger.Lines[id], 0), true
@@ -32,7 +32,7 @@ func (m *move) lineLeft(id int64) (ore int64, ok bool) {
 }
 
 // weigh fills in what a full refund comes to, finds the products' numbers, and refuses what exceeds the order.
-func (m *move) weigh() bool {
+func (m *transition) weigh() bool {
 	left, known := m.left()
 	if m.r.Refund.Full && m.r.AmountOre == 0 {
 		switch {
@@ -52,12 +52,12 @@ func (m *move) weigh() bool {
 	return m.numberLines() && m.linesHold()
 }
 
-func (m *move) unknown(message string) bool {
+func (m *transition) unknown(message string) bool {
 	m.end(StateRejected, &Reason{Code: CodeOrderUnknown, Message: message})
 	return false
 }
 
-func (m *move) exceeds(asked, left int64) bool {
+func (m *transition) exceeds(asked, left int64) bool {
 	message := fmt.Sprintf("the refund is for %s, of the order %s is left", money.Minor(asked), money.Minor(left))
 	if asked == 0 {
 		message = "nothing is left of the order to pay back: the refund is for all that is left, and that is " + money.Minor(left).String()
@@ -67,7 +67,7 @@ func (m *move) exceeds(asked, left int64) bool {
 }
 
 // linesLeft spreads what is left over the order's products.
-func (m *move) linesLeft(left int64) []RefundLine {
+func (m *transition) linesLeft(left int64) []RefundLine {
 	var lines []RefundLine
 	for _, p := range m.e.Books.Products {
 		ore, ok := m.lineLeft(p.ID)
@@ -86,7 +86,7 @@ func (m *move) linesLeft(left int64) []RefundLine {
 
 // numberLines finds the numbers of products that the till named in its own way: those named by line first, so that a pool
 // (see pooled) knows what is asked of each of its products besides.
-func (m *move) numberLines() bool {
+func (m *transition) numberLines() bool {
 	lines := m.r.Refund.Lines
 	for i, line := range lines {
 		switch {
@@ -116,14 +116,14 @@ func (m *move) numberLines() bool {
 	return true
 }
 
-func (m *move) noProduct(name string) bool {
+func (m *transition) noProduct(name string) bool {
 	m.end(StateRejected, &Reason{Code: CodeProductUnknown, Message: "the order has no such product as the refund names: " + name})
 	return false
 }
 
 // pooled takes a line from the products that have the till's name for it: from the first of which enough is left beside
 // what others ask of it, else from all of them together. What they don't have is asked of the first, and so refused.
-func (m *move) pooled(line RefundLine, others []RefundLine) []RefundLine {
+func (m *transition) pooled(line RefundLine, others []RefundLine) []RefundLine {
 	var parts []RefundLine
 	var first int64
 	rest := line.Ore
@@ -162,7 +162,7 @@ func askedOf(lines []RefundLine, id int64) int64 {
 }
 
 // linesHold refuses a refund that takes more of a product than is left of it. What a full one comes to was computed.
-func (m *move) linesHold() bool {
+func (m *transition) linesHold() bool {
 	lines := m.r.Refund.Lines
 	i := slices.IndexFunc(lines, func(line RefundLine) bool {
 		left, ok := m.lineLeft(line.ID)
@@ -178,7 +178,7 @@ func (m *move) linesHold() bool {
 
 // inTheTillsWords names a product as the till did, and says what the refund asks of it and what is left of it: of a
 // productId, those of all products that have it.
-func (m *move) inTheTillsWords(line RefundLine) (name string, asked, left int64) {
+func (m *transition) inTheTillsWords(line RefundLine) (name string, asked, left int64) {
 	asked = askedOf(m.r.Refund.Lines, line.ID)
 	left, _ = m.lineLeft(line.ID)
 	switch {

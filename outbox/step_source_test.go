@@ -102,8 +102,8 @@ func TestStateIsAssignedInOnePlace(t *testing.T) {
 			found = append(found, stateWrites(t, name, source)...)
 		}
 	}
-	if !slices.Equal(found, []string{"step.go: to"}) {
-		t.Errorf("State is assigned in %q, and may be in step.go: to only", found)
+	if !slices.Equal(found, []string{"step.go: enter"}) {
+		t.Errorf("State is assigned in %q, and may be in step.go: enter only", found)
 	}
 	if got := stateWrites(t, "x.go", "package x\nfunc f() { r.State, b = 1, 2; p := &r.State; r.State++ }"); len(got) != 3 {
 		t.Errorf("the search finds %q", got)

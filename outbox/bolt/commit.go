@@ -100,7 +100,7 @@ func (s *Store) run(batch []*op) {
 	t, txid, err := s.transact(batch, errs)
 	if err != nil {
 		if txid != 0 {
-			s.untold = untold{txid, t.changes}
+			s.uncommitted = uncommitted{txid, t.changes}
 		}
 		s.failed(batch, txid, err)
 		return
@@ -114,8 +114,8 @@ func (s *Store) run(batch []*op) {
 	}
 }
 
-// untold is what a commit changed that came back with an error, until it is clear whether it is on the disk.
-type untold struct {
+// uncommitted is what a commit changed that came back with an error, until it is clear whether it is on the disk.
+type uncommitted struct {
 	txid    int
 	changes []outbox.Change
 }
@@ -186,10 +186,10 @@ func (s *Store) failed(batch []*op, txid int, cause error) {
 		}
 		answer(batch, fmt.Errorf("%w: %w", outbox.ErrUncertain, cause))
 	case isFull(cause):
-		s.untold = untold{}
+		s.uncommitted = uncommitted{}
 		s.full(batch, cause)
 	default:
-		s.untold = untold{}
+		s.uncommitted = uncommitted{}
 		answer(batch, fmt.Errorf("%w: %w", outbox.ErrUncertain, cause))
 	}
 }
@@ -217,9 +217,9 @@ func (s *Store) revive() error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", outbox.ErrFailed, err)
 		}
-		if s.untold.txid != 0 && !s.suspect {
-			if s.suspect = now == s.untold.txid; !s.suspect {
-				s.untold = untold{}
+		if s.uncommitted.txid != 0 && !s.suspect {
+			if s.suspect = now == s.uncommitted.txid; !s.suspect {
+				s.uncommitted = uncommitted{}
 			}
 		}
 	}
@@ -236,8 +236,8 @@ func (s *Store) revive() error {
 		return s.down
 	}
 	s.suspect = false
-	late := s.untold.changes
-	s.untold = untold{}
+	late := s.uncommitted.changes
+	s.uncommitted = uncommitted{}
 	s.tell(late)
 	return nil
 }

@@ -26,7 +26,7 @@ var (
 	bucketBlobs    = []byte("blobs") // small values of the agent's
 	bucketCold     = []byte("cold")  // holds coldBuckets
 
-	// The newest entries of the larger ones; see shelf.
+	// The newest entries of the larger ones; see tiered.
 	bucketEndedNew  = []byte("ended.new")
 	bucketIDsNew    = []byte("ids.new")
 	bucketOrdersNew = []byte("orders.new")
@@ -96,7 +96,7 @@ type txn struct {
 	tx *bbolt.Tx
 
 	requests, bodies, open, tombs, refunds, meta, blobs *bbolt.Bucket
-	ended, ids, orders                                  shelf
+	ended, ids, orders                                  tiered
 
 	lanes   map[string]*laneState
 	opened  int // change of the number of open requests

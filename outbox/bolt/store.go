@@ -45,9 +45,9 @@ type Store struct {
 	mu   sync.RWMutex
 	db   *bbolt.DB
 	down error // why db is nil
-	// suspect says that the file's last commit may be in the page cache only; untold is that commit.
-	suspect bool
-	untold  untold
+	// suspect says that the file's last commit may be in the page cache only; uncommitted is what that commit changed.
+	suspect     bool
+	uncommitted uncommitted
 
 	lanes     laneTable
 	ballast   *ballast

@@ -2,11 +2,11 @@ package bolt
 
 import "go.etcd.io/bbolt"
 
-// shelf is a large bucket with a small one in front for its newest entries. A commit writes every page from a changed
+// tiered is a large bucket with a small one in front for its newest entries. A commit writes every page from a changed
 // leaf up to the root: two or three for each entry of a large bucket, none or one for an entry of a small one, which
 // lies within the root page or is one page. The newest entries move over together once there is no room for more, and
 // share the pages they touch.
-type shelf struct {
+type tiered struct {
 	all, newest *bbolt.Bucket
 	room        int
 }
@@ -18,7 +18,7 @@ const (
 	roomIndex = 10
 )
 
-func (s shelf) Get(k []byte) []byte {
+func (s tiered) Get(k []byte) []byte {
 	if v := s.newest.Get(k); v != nil {
 		return v
 	}
@@ -26,27 +26,27 @@ func (s shelf) Get(k []byte) []byte {
 }
 
 // Put writes an entry. One that is in the large bucket already is replaced there, so that none is in both.
-func (s shelf) Put(k, v []byte) error {
+func (s tiered) Put(k, v []byte) error {
 	if s.newest.Get(k) == nil {
 		if s.all.Get(k) != nil {
 			return s.all.Put(k, v)
 		}
-		if err := s.settle(); err != nil {
+		if err := s.flush(); err != nil {
 			return err
 		}
 	}
 	return s.newest.Put(k, v)
 }
 
-func (s shelf) Delete(k []byte) error {
+func (s tiered) Delete(k []byte) error {
 	if err := s.newest.Delete(k); err != nil {
 		return err
 	}
 	return s.all.Delete(k)
 }
 
-// settle moves the newest entries over if there is no room for another.
-func (s shelf) settle() error {
+// flush moves the newest entries over if there is no room for another.
+func (s tiered) flush() error {
 	if count(s.newest) < s.room {
 		return nil
 	}
