@@ -15,7 +15,17 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tillpost/agent/clock"
 	"tillpost/agent/config"
+	"tillpost/agent/fence"
+	"tillpost/agent/gateway"
+	"tillpost/agent/health"
+	"tillpost/agent/intake"
+	"tillpost/agent/lane"
+	"tillpost/agent/lookups"
+	"tillpost/agent/publish"
+	"tillpost/agent/reconcile"
+	"tillpost/agent/terminals"
 	"tillpost/api"
 	"tillpost/monitor"
 	"tillpost/mqtt"
@@ -33,7 +43,7 @@ type Options struct {
 	Logger  *slog.Logger
 
 	// Clock tells the time; nil is the system's.
-	Clock Clock
+	Clock clock.Clock
 	// Rand gives the jitter of every pause, in [0,1), to any goroutine; nil is math/rand/v2.
 	Rand func() float64
 	// DialAPI replaces the network under the API client.
@@ -55,7 +65,7 @@ type Agent struct {
 	cfg     *config.Config
 	opts    Options
 	log     *slog.Logger
-	clock   Clock
+	clock   clock.Clock
 	store   outbox.Store
 	api     *api.Client
 	bus     mqtt.Bus
@@ -65,20 +75,20 @@ type Agent struct {
 	topics  mqtt.Topics
 	since   time.Time
 
-	problems   *problems
-	gate       *gate
-	health     *health
+	problems   *health.Problems
+	gate       *health.Gate
+	health     *health.Health
 	clocks     *clockWatch
-	directory  *directory
-	pauses     *pauses
-	fence      *fence
-	reconciler *reconciler
-	publish    *publisher
-	lanes      *lanes
-	intake     *intake
+	directory  *terminals.Directory
+	pauses     *terminals.Pauses
+	fence      *fence.Fence
+	reconciler *reconcile.Reconciler
+	publish    *publish.Publisher
+	lanes      *lane.Lanes
+	intake     *intake.Intake
 	board      *board
 	reach      *connections
-	unlisted   *unlisted
+	unlisted   *terminals.Unlisted
 	reports    reports
 	progress   progress
 
@@ -102,25 +112,30 @@ func (c *cleanup) run() error {
 	return err
 }
 
-// New builds an agent and opens its outbox and its HTTP address; nothing is sent or taken before Run. If Run is not to
-// be called, Close is.
-func New(o Options) (_ *Agent, err error) {
+func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Clock == nil {
-		o.Clock = NewSystemClock()
+		o.Clock = clock.NewSystem()
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Float64
 	}
+	return o
+}
+
+// New builds an agent and opens its outbox and its HTTP address; nothing is sent or taken before Run. If Run is not to
+// be called, Close is.
+func New(o Options) (_ *Agent, err error) {
+	o = o.withDefaults()
 	cfg := o.Config
 	if err := checkSecrets(cfg); err != nil {
 		return nil, err
 	}
 	a := &Agent{
 		cfg: cfg, opts: o, log: o.Logger, clock: o.Clock, topics: mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix},
-		since: startTime(o.Clock.Now()), problems: newProblems(), gate: &gate{}, board: newBoard(), unlisted: newUnlisted(o.Logger),
+		since: startTime(o.Clock.Now()), problems: health.NewProblems(), gate: &health.Gate{}, board: newBoard(), unlisted: terminals.NewUnlisted(o.Logger),
 	}
 	defer func() {
 		if err != nil {
@@ -130,8 +145,8 @@ func New(o Options) (_ *Agent, err error) {
 	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, Date: o.Date, GoVersion: runtime.Version()}, refusalCodes())
 	a.reach = newConnections(func() time.Time { return o.Clock.Now().Time() }, a.board.Touch)
 	a.clocks = &clockWatch{clock: o.Clock, metrics: a.metrics, problems: a.problems}
-	answering := &answering{}
-	a.health = newHealth(healthOptions{
+	answering := &clock.Answering{}
+	a.health = health.New(health.Options{
 		Answering: answering, Problems: a.problems, Gate: a.gate, Token: cfg.CheckToken, Up: a.metrics.APIUp, Log: o.Logger,
 	})
 	feed := &feed{}
@@ -139,41 +154,41 @@ func New(o Options) (_ *Agent, err error) {
 		return nil, err
 	}
 	a.opened.push(a.store.Close)
-	a.directory = newDirectory(cfg.Terminals, a.store, o.Logger)
-	if a.pauses, err = newPauses(a.store); err != nil {
+	a.directory = terminals.NewDirectory(cfg.Terminals, a.store, o.Logger)
+	if a.pauses, err = terminals.NewPauses(a.store); err != nil {
 		return nil, err
 	}
-	a.fence = newFence(fenceOptions{
-		Store: a.store, Clock: o.Clock, Problems: a.problems, Gate: a.gate, Topics: a.topics, Log: o.Logger, Account: accountOf(cfg),
+	a.fence = fence.New(fence.Options{
+		Store: a.store, Clock: o.Clock, Problems: a.problems, Gate: a.gate, Topics: a.topics, Log: o.Logger, Account: fence.AccountOf(cfg),
 		Since: a.since, Path: cfg.Outbox.Path, External: cfg.MQTT.URL != "", Lists: cfg.API.OrganizationUUID != "",
 	})
 	if a.api, err = a.openAPI(); err != nil {
 		return nil, err
 	}
 	a.opened.push(func() error { a.api.Close(); return nil })
-	rights := newRights(a.store, a.api.TokenID, o.Logger)
-	lags := newLags(a.store, rights, cfg.Policy.DoubtCheck, o.Logger)
-	a.reconciler = newReconciler(reconcilerOptions{
+	rights := lookups.NewRights(a.store, a.api.TokenID, o.Logger)
+	lags := lookups.NewLags(a.store, rights, cfg.Policy.DoubtCheck, o.Logger)
+	a.reconciler = reconcile.New(reconcile.Options{
 		API: a.api, Store: a.store, Problems: a.problems, Rights: rights, Lags: lags, Clock: o.Clock, Log: o.Logger,
 		Path: cfg.Outbox.Path + ".baseline",
 	})
-	a.publish = newPublisher(publisherOptions{
+	a.publish = publish.New(publish.Options{
 		Topics: a.topics, Store: a.store, Clock: o.Clock, Pages: a.board, Log: o.Logger, Retention: cfg.MQTT.StatusRetention,
 		Embedded: o.Bus == nil && cfg.MQTT.Embedded != nil,
 	})
-	a.lanes = newLanes(lanesOptions{
+	a.lanes = lane.New(lane.Options{
 		Store: a.store, Clock: o.Clock, Rand: o.Rand, Gateway: a.newGateway(rights), Publish: a.publish, Gate: a.gate,
 		Directory: a.directory, Pauses: a.pauses, Reconciler: a.reconciler, Answering: answering, Health: a.health,
-		Problems: a.problems, Lags: lags, Stranger: a.fence.stranger, DoubtCheck: cfg.Policy.DoubtCheck,
+		Problems: a.problems, Lags: lags, Stranger: a.fence.Stranger, DoubtCheck: cfg.Policy.DoubtCheck,
 		PerMinute: cfg.API.RequestsPerMinute, Metrics: a.metrics, Log: o.Logger,
 	})
-	a.intake = newIntake(intakeOptions{
+	a.intake = intake.New(intake.Options{
 		Config: cfg, Topics: a.topics, Store: a.store, Clock: o.Clock, Directory: a.directory, Publish: a.publish, Lanes: a.lanes,
 		Metrics: a.metrics, Problems: a.problems, Log: o.Logger, InOrder: o.Bus != nil || cfg.MQTT.Embedded == nil,
-		Older: a.fence.older, AcceptedUntil: a.fence.acceptedUntil(),
+		Older: a.fence.Older, AcceptedUntil: a.fence.AcceptedUntil(),
 	})
 	feed.to = a.committed
-	a.opened.push(func() error { a.lanes.stop(); return nil })
+	a.opened.push(func() error { a.lanes.Stop(); return nil })
 	a.watch()
 	if a.bus, err = a.openBus(); err != nil {
 		return nil, err
@@ -220,15 +235,15 @@ func (a *Agent) openStore(f *feed) (outbox.Store, error) {
 	return store, nil
 }
 
-func (a *Agent) newGateway(rights *rights) *gateway {
-	o := gatewayOptions{
-		API: a.api, Store: a.store, Rights: rights, Health: a.health, Clock: a.clock, Seen: a.reconciler.seen,
+func (a *Agent) newGateway(rights *lookups.Rights) *gateway.Gateway {
+	o := gateway.Options{
+		API: a.api, Store: a.store, Rights: rights, Health: a.health, Clock: a.clock, Seen: a.reconciler.Seen,
 		Location: a.cfg.Store.Location, CustomerDetails: a.cfg.OrderDefaults.CustomerDetails, SendOrderBy: a.cfg.OrderDefaults.SendOrderBy,
 	}
 	if a.cfg.Callback != nil {
 		o.CallbackURL = a.cfg.Callback.PublicURL
 	}
-	return newGateway(o)
+	return gateway.New(o)
 }
 
 func (a *Agent) openAPI() (*api.Client, error) {
@@ -255,8 +270,8 @@ func (a *Agent) committed(changes []outbox.Change) {
 	for _, c := range changes {
 		r := c.Request
 		a.count(r, c.Previous) // first: who has heard of an end finds it in the metrics
-		a.publish.changed(r, place{c.Position, c.Behind})
-		a.lanes.committed(c)
+		a.publish.Changed(r, publish.Place{Position: c.Position, Behind: c.Behind})
+		a.lanes.Committed(c)
 		a.log.Info("request", "request", r.ID, "kind", r.Kind.String(), "terminal", r.Terminal, "state", r.State.String(),
 			"revision", r.Revision, "order", r.OrderUUID, "reason", reasonCode(r))
 	}
@@ -290,13 +305,13 @@ func (a *Agent) Run(ctx context.Context) error {
 	telling, stopTelling := context.WithCancel(context.Background())
 	defer stopTaking()
 	defer stopTelling()
-	a.problems.watch(a.problemsChanged)
-	a.clocks.watch(a.lanes.kickAll)
-	a.fence.begin(a.lanes.working(), fenceReports{Doubted: a.lanes.takeUpDoubts, Settled: a.publish.settledElsewhere, Connected: a.bus.Connected})
+	a.problems.Watch(a.problemsChanged)
+	a.clocks.watch(a.lanes.WakeAll)
+	a.fence.Begin(a.lanes.Working(), fence.Reports{Doubted: a.lanes.TakeUpDoubts, Settled: a.publish.SettledElsewhere, Connected: a.bus.Connected})
 	var work, tell sync.WaitGroup
 	failed := make(chan error, 2)
 	tell.Go(func() {
-		a.publish.run(telling, a.bus, source{Agent: a.agentState, Terminals: a.terminalInfos, Displays: a.lanes.displays})
+		a.publish.Run(telling, a.bus, publish.Source{Agent: a.agentState, Terminals: a.terminalInfos, Displays: a.lanes.Displays})
 	})
 	busDone := make(chan struct{})
 	go func() {
@@ -316,7 +331,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		work.Go(func() { a.calls.run(taking) })
 	}
 	for _, part := range []func(context.Context){
-		a.runIntake, a.runHealth, a.runReconciler, a.followTerminals, a.prune, a.publish.clearStatuses, a.clocks.run, a.lanes.run,
+		a.runIntake, a.runHealth, a.runReconciler, a.followTerminals, a.prune, a.publish.ClearStatuses, a.clocks.run, a.lanes.Run,
 		a.snapshots, a.followDisk, a.runBoard,
 	} {
 		work.Go(func() { part(taking) })
@@ -331,7 +346,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	a.running.Store(false)
 	stopTaking()
-	a.lanes.stop()
+	a.lanes.Stop()
 	work.Wait()
 	a.farewell()
 	stopTelling()
@@ -344,15 +359,15 @@ func (a *Agent) Run(ctx context.Context) error {
 
 func (a *Agent) runIntake(ctx context.Context) {
 	recaller, _ := a.bus.(mqtt.Recaller)
-	a.intake.run(ctx, recaller)
+	a.intake.Run(ctx, recaller)
 }
 
 func (a *Agent) runHealth(ctx context.Context) {
-	a.health.run(ctx, prober{Probe: a.refreshTerminals, Unanswered: a.api.Unanswered})
+	a.health.Run(ctx, health.Prober{Probe: a.refreshTerminals, Unanswered: a.api.Unanswered})
 }
 
 func (a *Agent) runReconciler(ctx context.Context) {
-	a.reconciler.run(ctx, searchReports{Stray: a.lanes.stray, Gained: a.gainedSeen, Surveyed: a.fence.surveyed})
+	a.reconciler.Run(ctx, reconcile.Reports{Stray: a.lanes.Stray, Gained: a.gainedSeen, Surveyed: a.fence.Surveyed})
 }
 
 func (a *Agent) runBoard(ctx context.Context) { a.board.run(ctx, a.agentView, a.Terminals) }
@@ -362,7 +377,7 @@ func (a *Agent) farewell() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
 	defer cancel()
 	a.parting.Store(true) // whatever tells the agent's state from now on tells this
-	a.publish.last(ctx, a.topics.Agent(), a.agentState())
+	a.publish.Last(ctx, a.topics.Agent(), a.agentState())
 }
 
 // startTime is when this process started, up to a second earlier. It tells processes apart, so that two which start on

@@ -21,12 +21,12 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 	handlers.Up = func() {
 		up()
 		// Who connects is handed what is retained as fast as it reads; what is told after that it has to keep up with.
-		a.publish.caughtUp(toldFirst)
+		a.publish.CaughtUp(toldFirst)
 	}
 	broker, err := broker.New(broker.Options{
 		Listen: c.Listen, WebSocketListen: c.WebSocketListen, WebSocketOrigins: c.WebSocketOrigins,
 		Topics: topics, CertFile: c.CertFile, KeyFile: c.KeyFile, UsersFile: c.UsersFile,
-		ReadSecret: config.ReadSecretFile, Statuses: a.publish.statuses(), Log: a.log, CloseGrace: busGrace,
+		ReadSecret: config.ReadSecretFile, Statuses: a.publish.Statuses(), Log: a.log, CloseGrace: busGrace,
 	}, handlers)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"tillpost/agent/lane"
 	"tillpost/api"
 	"tillpost/monitor"
 	"tillpost/outbox"
@@ -124,7 +125,7 @@ func (c *callbacks) pace(seq uint64) (wait time.Duration, ok bool) {
 	defer c.mu.Unlock()
 	if len(c.seen) >= callbackRemembers {
 		for s, at := range c.seen {
-			if now.Sub(at) > hintPace {
+			if now.Sub(at) > lane.HintPace {
 				delete(c.seen, s)
 			}
 		}
@@ -133,7 +134,7 @@ func (c *callbacks) pace(seq uint64) (wait time.Duration, ok bool) {
 	if last.After(now) {
 		return 0, false
 	}
-	wait = max(hintPace-now.Sub(last), 0)
+	wait = max(lane.HintPace-now.Sub(last), 0)
 	c.seen[seq] = now.Add(wait)
 	return wait, true
 }

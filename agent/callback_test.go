@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tillpost/agent/lane"
 	"tillpost/outbox"
 	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
@@ -91,7 +92,7 @@ func TestCallbacksAreHintsForMarksWeHold(t *testing.T) {
 				taken.look = func(r outbox.Request, order string, refund bool) { got = append(got, hint{r.Seq, order, refund}) }
 				w := httptest.NewRecorder()
 				cb.handler().ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
-				time.Sleep(2 * hintPace)
+				time.Sleep(2 * lane.HintPace)
 				synctest.Wait()
 				if w.Code != c.status || len(got) != c.hints {
 					t.Errorf("answered %d and passed on %v, want %d and %d hints", w.Code, got, c.status, c.hints)
@@ -162,7 +163,7 @@ func TestReplayedCallbacksAreOneASecond(t *testing.T) {
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
-		time.Sleep(2 * hintPace)
+		time.Sleep(2 * lane.HintPace)
 		if n := passed.Load(); n < 5 || n > 7 {
 			t.Errorf("%d passed on in five seconds, want about one a second", n)
 		}

@@ -5,6 +5,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tillpost/agent/clock"
+	"tillpost/agent/health"
+	"tillpost/internal/notify"
 	"tillpost/monitor"
 )
 
@@ -12,16 +15,16 @@ const clockEvery = 5 * time.Second
 
 // clockWatch tells what is known of the clock, and calls who waits for it to be known.
 type clockWatch struct {
-	clock    Clock
+	clock    clock.Clock
 	metrics  *monitor.Metrics
-	problems *problems
+	problems *health.Problems
 
 	known    atomic.Bool
-	watchers watchers
+	watchers notify.List
 }
 
 // watch has f called whenever the clock comes to be known.
-func (w *clockWatch) watch(f func()) { w.watchers.add(f) }
+func (w *clockWatch) watch(f func()) { w.watchers.Add(f) }
 
 // run looks until ctx ends.
 func (w *clockWatch) run(ctx context.Context) {
@@ -34,7 +37,7 @@ func (w *clockWatch) run(ctx context.Context) {
 		case <-tick.C:
 			w.look()
 			if !w.clock.Now().Known {
-				w.problems.raise(ProblemClockUnknown, "", "the clock is not known to be right: nothing expires, and what can't be aged waits; it is set by NTP or by the API's first reply", time.Now())
+				w.problems.Raise(health.ProblemClockUnknown, "", "the clock is not known to be right: nothing expires, and what can't be aged waits; it is set by NTP or by the API's first reply", time.Now())
 			}
 		}
 	}
@@ -48,7 +51,7 @@ func (w *clockWatch) look() {
 		w.metrics.ClockSkew(skew)
 	}
 	if was := w.known.Swap(known); known && !was {
-		w.problems.clear(ProblemClockUnknown, "")
-		w.watchers.call()
+		w.problems.Clear(health.ProblemClockUnknown, "")
+		w.watchers.Call()
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"tillpost/agent/clock"
+	"tillpost/agent/lane"
+	"tillpost/agent/publish"
 	"tillpost/monitor"
 	"tillpost/mqtt"
 	"tillpost/outbox"
@@ -35,12 +38,12 @@ func (p *countingPages) Touch() {}
 func TestAnEndIsCountedBeforeItIsTold(t *testing.T) {
 	store := outboxtest.Open(t, bolt.Options{})
 	pages := &countingPages{metrics: monitor.NewMetrics(monitor.BuildInfo{}, nil)}
-	o := publisherOptions{
-		Topics: mqtt.Topics{Prefix: "p"}, Store: store, Clock: NewSystemClock(), Pages: pages, Log: slog.New(slog.DiscardHandler), Retention: time.Hour,
+	o := publish.Options{
+		Topics: mqtt.Topics{Prefix: "p"}, Store: store, Clock: clock.NewSystem(), Pages: pages, Log: slog.New(slog.DiscardHandler), Retention: time.Hour,
 	}
 	a := &Agent{
-		log: o.Log, clock: o.Clock, store: store, publish: newPublisher(o), metrics: pages.metrics,
-		lanes: newLanes(lanesOptions{Store: store, Clock: o.Clock, Log: o.Log}),
+		log: o.Log, clock: o.Clock, store: store, publish: publish.New(o), metrics: pages.metrics,
+		lanes: lane.New(lane.Options{Store: store, Clock: o.Clock, Log: o.Log}),
 	}
 	a.committed([]outbox.Change{{
 		Request:  outbox.Request{Seq: 1, ID: "o-1", Kind: outbox.KindOrder, Terminal: "T1", State: outbox.StatePaid, Revision: 4},

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"tillpost/agent"
+	"tillpost/agent/clock"
 	"tillpost/agent/config"
 	"tillpost/mqtt"
 	"tillpost/mqtt/client"
@@ -221,7 +222,7 @@ func TestEmbeddedStop(t *testing.T) {
 func TestEmbeddedReadsStatuses(t *testing.T) {
 	t.Parallel()
 	const n = 5000
-	clock := agent.NewSystemClock()
+	clock := clock.NewSystem()
 	queue := make([]outbox.Request, n)
 	for i := range queue {
 		r := outboxtest.Order(fmt.Sprint("order-", i), []string{oslo, bergen}[i%2])

@@ -31,7 +31,7 @@ func (a *Agent) Requests(q monitor.Query) (monitor.Page, error) {
 			return false
 		}
 		last = r.Seq
-		page.Requests = append(page.Requests, a.publish.current(r))
+		page.Requests = append(page.Requests, a.publish.Current(r))
 		return true
 	})
 	return page, err
@@ -47,7 +47,7 @@ func (a *Agent) search(q monitor.Query, wanted filter) (page monitor.Page, err e
 			return err
 		}
 		if wanted.has(r) && (q.Before == 0 || r.Seq < q.Before) && len(page.Requests) < q.Limit {
-			page.Requests = append(page.Requests, a.publish.current(r))
+			page.Requests = append(page.Requests, a.publish.Current(r))
 		}
 		return nil
 	}
@@ -82,7 +82,7 @@ type filter struct {
 func (a *Agent) filter(q monitor.Query) (filter, error) {
 	f := filter{q: q}
 	if q.Terminal != "" && !a.knowsTerminal(q.Terminal) {
-		return f, &monitor.Refusal{Status: http.StatusBadRequest, Code: "unknownTerminal", Detail: "terminal is none that is known here; there are " + a.directory.known()}
+		return f, &monitor.Refusal{Status: http.StatusBadRequest, Code: "unknownTerminal", Detail: "terminal is none that is known here; there are " + a.directory.Known()}
 	}
 	if q.Day != "" {
 		day, err := dayOf(q.Day, a.cfg.Store.Location)
@@ -96,7 +96,7 @@ func (a *Agent) filter(q monitor.Query) (filter, error) {
 
 // knowsTerminal tells whether the list or a kept request has a terminal.
 func (a *Agent) knowsTerminal(uuid string) bool {
-	for _, t := range a.directory.list() {
+	for _, t := range a.directory.List() {
 		if t.UUID == uuid {
 			return true
 		}
@@ -134,7 +134,7 @@ func surelyBefore(r outbox.Request, t time.Time) bool {
 func (a *Agent) Open(most int) ([]any, error) {
 	var list []any
 	err := a.store.EachOpen(context.Background(), "", func(r outbox.Request) bool {
-		list = append(list, a.publish.current(r))
+		list = append(list, a.publish.Current(r))
 		return len(list) < most
 	})
 	return list, err

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"tillpost/agent/intake"
+	"tillpost/agent/publish"
 	"tillpost/monitor"
 	"tillpost/mqtt"
 	"tillpost/mqtt/message"
@@ -37,7 +39,7 @@ type historyEntry struct {
 }
 
 func (a *Agent) view(r outbox.Request) requestView {
-	v := requestView{Status: a.publish.current(r), History: history(r), Evidence: evidenceOf(r)}
+	v := requestView{Status: a.publish.Current(r), History: history(r), Evidence: evidenceOf(r)}
 	if r.Accepted != (outbox.Instant{}) {
 		v.Accepted = message.At(r.Accepted.Time())
 	}
@@ -82,7 +84,7 @@ func (a *Agent) Resolve(ctx context.Context, id string, body []byte) (any, bool,
 	}
 	now := a.clock.Now()
 	decode := func(payload []byte) (*message.Request, *message.Rejection) {
-		return message.Decode(a.topics, a.topics.Request(target.Terminal, mqtt.KindResolution), false, payload, a.intake.rules(now))
+		return message.Decode(a.topics, a.topics.Request(target.Terminal, mqtt.KindResolution), false, payload, a.intake.Rules(now))
 	}
 	// The form is judged before we add to it, which would hide that a key was there twice.
 	if _, no := decode(body); no != nil && no.Code != message.CodeInvalidRequest {
@@ -105,7 +107,7 @@ func (a *Agent) Resolve(ctx context.Context, id string, body []byte) (any, bool,
 	if no != nil {
 		return nil, false, refusal(http.StatusUnprocessableEntity, no)
 	}
-	if _, err := a.store.Add(ctx, record(req, a.cfg, now)); err != nil {
+	if _, err := a.store.Add(ctx, intake.Record(req, a.cfg, now)); err != nil {
 		return nil, false, err
 	}
 	return a.resolved(ctx, resolutionID)
@@ -144,7 +146,7 @@ func (a *Agent) resolved(ctx context.Context, id string) (any, bool, error) {
 // endedRefusal tells why a resolution was not carried out.
 func endedRefusal(r outbox.Request) *monitor.Refusal {
 	no := &monitor.Refusal{Status: http.StatusConflict, Code: r.State.String()}
-	if reason := reasonOf(r.Reason); reason != nil {
+	if reason := publish.ReasonOf(r.Reason); reason != nil {
 		no.Code, no.Detail, no.Reason = reason.Code, reason.Message, reason
 	}
 	return no

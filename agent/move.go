@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"tillpost/agent/lane"
 	"tillpost/mqtt/message"
 
 	"tillpost/outbox"
@@ -26,14 +27,14 @@ func (a *Agent) Move(ctx context.Context, id string, body []byte) (any, error) {
 	switch {
 	case no != nil:
 		return nil, no
-	case !a.directory.has(to):
-		why := "there is no terminal " + to + " here; there are: " + a.directory.known()
+	case !a.directory.Has(to):
+		why := "there is no terminal " + to + " here; there are: " + a.directory.Known()
 		return nil, refusal(http.StatusUnprocessableEntity, &message.Rejection{Code: message.CodeUnknownTerminal, Message: why,
 			Errors: []message.FieldError{{Path: "/to", Message: why}}})
 	}
-	moved, err := a.lanes.move(ctx, r, to, by)
+	moved, err := a.lanes.Move(ctx, r, to, by)
 	switch {
-	case errors.Is(err, errUnmovable):
+	case errors.Is(err, lane.ErrUnmovable):
 		return nil, unmovable(moved)
 	case err != nil:
 		return nil, err

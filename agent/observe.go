@@ -1,6 +1,9 @@
 package agent
 
-import "tillpost/api"
+import (
+	"tillpost/agent/health"
+	"tillpost/api"
+)
 
 // observe takes the end of every call to the API.
 func (a *Agent) observe(c api.Call) {
@@ -14,13 +17,13 @@ func (a *Agent) observe(c api.Call) {
 		a.clocks.look()
 	}
 	if c.Err != nil {
-		a.health.because(c.Err)
+		a.health.Because(c.Err)
 	}
 	if c.Held {
 		return
 	}
-	a.health.saw(c)
-	if a.cfg.API.OrganizationUUID == "" && letIn(c) {
-		a.health.authorized() // there is no terminal list to tell that the token is good again
+	a.health.Saw(c)
+	if a.cfg.API.OrganizationUUID == "" && health.LetIn(c) {
+		a.health.Authorized() // there is no terminal list to tell that the token is good again
 	}
 }

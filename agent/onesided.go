@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"tillpost/agent/blob"
 	"tillpost/api"
 	"tillpost/mqtt/message"
 )
@@ -67,11 +68,11 @@ func (a *Agent) keepGained(ctx context.Context, orderUUIDs []string) error {
 	if len(kept) > gainedMost {
 		kept = kept[len(kept)-gainedMost:]
 	}
-	return keep(ctx, a.store, gainedBlob, kept)
+	return blob.Write(ctx, a.store, gainedBlob, kept)
 }
 
 func (a *Agent) gainedOrders() ([]gainedOrder, error) {
-	list, err := recalled[[]gainedOrder](a.store, gainedBlob)
+	list, err := blob.Read[[]gainedOrder](a.store, gainedBlob)
 	if err != nil {
 		return nil, fmt.Errorf("the kept orders of the API's list can't be read: %w", err)
 	}
@@ -103,7 +104,7 @@ func (a *Agent) compare(ctx context.Context, c *count) {
 		switch day, known := days[o.UUID]; {
 		case day == c.day.name:
 			statuses[o.UUID] = o.Status
-		case !known && c.report.Preliminary && a.reconciler.gainedSince(o.UUID) && !a.owns(o.UUID):
+		case !known && c.report.Preliminary && a.reconciler.GainedSince(o.UUID) && !a.owns(o.UUID):
 			statuses[o.UUID] = o.Status
 			gained = append(gained, o.UUID)
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 
+	"tillpost/agent/terminals"
 	"tillpost/mqtt/message"
 
 	"tillpost/api"
@@ -30,37 +31,37 @@ func (a *Agent) pause(ctx context.Context, terminal string, body []byte, resumed
 	t, known := a.knownTerminal(terminal)
 	if !known {
 		return nil, refusal(http.StatusNotFound, &message.Rejection{
-			Code: message.CodeUnknownTerminal, Message: "there is no such terminal here; there are: " + a.directory.known()})
+			Code: message.CodeUnknownTerminal, Message: "there is no such terminal here; there are: " + a.directory.Known()})
 	}
 	by, _, no := a.person(terminal, body, "")
 	if no != nil {
 		return nil, no
 	}
-	word := pauseWord{message.Paused{By: by, Since: message.At(a.clock.Now().Time())}, resumed}
+	word := terminals.Word{Paused: message.Paused{By: by, Since: message.At(a.clock.Now().Time())}, Resumed: resumed}
 	// The caller's going away must not leave it open whether that is written.
-	if err := a.pauses.say(a.lanes.working(), terminal, word); err != nil {
+	if err := a.pauses.Set(a.lanes.Working(), terminal, word); err != nil {
 		return nil, err
 	}
 	a.log.Info("a person had a terminal pause or go on", "terminal", terminal, "resumed", resumed)
-	a.lanes.repaused(ctx, terminal)
+	a.lanes.Repaused(ctx, terminal)
 	return a.terminalInfo(t), nil
 }
 
 // knownTerminal finds a terminal that is listed, or that has requests or a pause of before.
 func (a *Agent) knownTerminal(uuid string) (t api.Terminal, known bool) {
-	for _, t := range a.directory.list() {
+	for _, t := range a.directory.List() {
 		if t.UUID == uuid {
 			return t, true
 		}
 	}
-	known = a.pauses.of(uuid) != nil || slices.ContainsFunc(a.store.Lanes(), func(at outbox.Lane) bool { return at.Terminal == uuid })
+	known = a.pauses.Of(uuid) != nil || slices.ContainsFunc(a.store.Lanes(), func(at outbox.Lane) bool { return at.Terminal == uuid })
 	return api.Terminal{UUID: uuid, Name: uuid}, known
 }
 
 // person reads {by}, and with it one more member where that has a name, as strictly as a decision that comes over MQTT.
 func (a *Agent) person(terminal string, body []byte, member string) (by, value string, no *monitor.Refusal) {
 	decode := func(payload []byte) (*message.Request, *message.Rejection) {
-		return message.Decode(a.topics, a.topics.Request(terminal, mqtt.KindResolution), false, payload, a.intake.rules(a.clock.Now()))
+		return message.Decode(a.topics, a.topics.Request(terminal, mqtt.KindResolution), false, payload, a.intake.Rules(a.clock.Now()))
 	}
 	if _, no := decode(body); no != nil && no.Code != message.CodeInvalidRequest {
 		return "", "", refusal(http.StatusBadRequest, no)

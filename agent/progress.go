@@ -26,7 +26,7 @@ func (a *Agent) Progress(ctx context.Context) error {
 	a.progress.mu.Lock()
 	defer a.progress.mu.Unlock()
 	var hung []string
-	a.lanes.ask()
+	a.lanes.Ask()
 	select { // what was answered in time counts, whatever ctx says
 	case <-a.probeCommit():
 		a.progress.commit = nil
@@ -38,7 +38,7 @@ func (a *Agent) Progress(ctx context.Context) error {
 			hung = append(hung, "the outbox does not commit")
 		}
 	}
-	for _, terminal := range a.lanes.hung(ctx) {
+	for _, terminal := range a.lanes.Hung(ctx) {
 		hung = append(hung, fmt.Sprintf("the lane of %s does nothing", terminal))
 	}
 	if len(hung) == 0 {

@@ -149,7 +149,7 @@ func (a *Agent) Report(ctx context.Context, name string) (any, error) {
 		c.terminal(t.UUID, t.Name)
 	}
 	err = a.store.Before(0, func(r outbox.Request) bool {
-		c.take(r, a.directory.name(r.Terminal))
+		c.take(r, a.directory.Name(r.Terminal))
 		return ctx.Err() == nil && !surelyBefore(r, d.from)
 	})
 	if err == nil {

@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"time"
+
+	"tillpost/agent/health"
 )
 
 // A snapshot is what a damaged outbox is restored from. What came after it is lost then, so there should be a fresh one;
@@ -28,7 +30,7 @@ func (a *Agent) snapshots(ctx context.Context) {
 		if a.store.Stats().Commits == last {
 			continue
 		}
-		for n := 0; n < snapshotQuiet && !a.reconciler.idle(); n++ {
+		for n := 0; n < snapshotQuiet && !a.reconciler.Idle(); n++ {
 			if !sleep(ctx, time.Minute) {
 				return
 			}
@@ -63,9 +65,9 @@ const diskEvery = 5 * time.Second
 func (a *Agent) followDisk(ctx context.Context) {
 	for sleep(ctx, diskEvery) {
 		if a.store.Room() {
-			a.problems.clear(ProblemOutboxFull, "")
+			a.problems.Clear(health.ProblemOutboxFull, "")
 		} else {
-			a.problems.raise(ProblemOutboxFull, "", outboxFull, time.Now())
+			a.problems.Raise(health.ProblemOutboxFull, "", health.OutboxFull, time.Now())
 		}
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"time"
 
+	"tillpost/agent/health"
+	"tillpost/agent/lookups"
+	"tillpost/agent/publish"
 	"tillpost/mqtt/client"
 	"tillpost/mqtt/message"
 
@@ -25,8 +28,8 @@ const (
 // agentState is what {p}/agent says: degraded if and only if there are problems.
 func (a *Agent) agentState() message.AgentState {
 	id := a.store.Identity()
-	s := message.AgentState{State: message.AgentOnline, Version: a.opts.Version, Since: message.At(a.since), Instance: id.Instance, Generation: id.Generation, SettledThrough: a.publish.settledThrough()}
-	for _, p := range a.problems.list() {
+	s := message.AgentState{State: message.AgentOnline, Version: a.opts.Version, Since: message.At(a.since), Instance: id.Instance, Generation: id.Generation, SettledThrough: a.publish.SettledThrough()}
+	for _, p := range a.problems.List() {
 		s.State = message.AgentDegraded
 		s.Problems = append(s.Problems, message.Problem{Code: string(p.Code), Message: p.Message, Since: message.At(p.Since), RequestID: p.RequestID})
 	}
@@ -48,22 +51,22 @@ func (a *Agent) will() []byte {
 }
 
 func (a *Agent) problemsChanged() {
-	a.publish.touch(summaryAgent)
-	a.lanes.show()
+	a.publish.Touch(publish.SummaryAgent)
+	a.lanes.Show()
 }
 
 func (a *Agent) terminalInfos() []message.TerminalInfo {
 	infos := []message.TerminalInfo{}
-	for _, t := range a.directory.list() {
+	for _, t := range a.directory.List() {
 		infos = append(infos, a.terminalInfo(t))
 	}
 	return infos
 }
 
 func (a *Agent) terminalInfo(t api.Terminal) message.TerminalInfo {
-	q := a.lanes.queueOf(t.UUID)
+	q := a.lanes.QueueOf(t.UUID)
 	return message.TerminalInfo{
-		UUID: t.UUID, Name: t.Name, Active: t.Active, QueueLength: q.Length, Lane: string(q.Lane), Paused: a.pauses.of(t.UUID),
+		UUID: t.UUID, Name: t.Name, Active: t.Active, QueueLength: q.Length, Lane: string(q.Lane), Paused: a.pauses.Of(t.UUID),
 	}
 }
 
@@ -73,29 +76,29 @@ func (a *Agent) refreshTerminals(ctx context.Context) api.Outcome {
 		return a.api.OrderStatuses(ctx, "SENT", func(api.OrderStatus) error { return nil }).Outcome
 	}
 	list, reply := a.api.ListTerminals(ctx)
-	a.unlisted.tell(reply)
-	if forbids(reply) {
-		a.health.refused()
+	a.unlisted.Tell(reply)
+	if lookups.Forbids(reply) {
+		a.health.Refused()
 	}
 	if reply.Outcome == api.OutcomeAccepted {
 		a.terminalsListed(ctx, list)
-		a.health.authorized()
+		a.health.Authorized()
 	}
 	return reply.Outcome
 }
 
 func (a *Agent) terminalsListed(ctx context.Context, list []api.Terminal) {
-	if a.fence.sameAccount(ctx, list) && a.directory.update(ctx, list) {
+	if a.fence.SameAccount(ctx, list) && a.directory.Update(ctx, list) {
 		a.showTerminals()
 	}
 }
 
 // showTerminals has every terminal known by now told, with a display of its own.
 func (a *Agent) showTerminals() {
-	for _, t := range a.directory.list() {
-		a.lanes.show(t.UUID)
+	for _, t := range a.directory.List() {
+		a.lanes.Show(t.UUID)
 	}
-	a.publish.touch(summaryTerminals)
+	a.publish.Touch(publish.SummaryTerminals)
 }
 
 // followTerminals keeps the list fresh.
@@ -103,10 +106,10 @@ func (a *Agent) followTerminals(ctx context.Context) {
 	a.showTerminals()
 	for {
 		wait := terminalsEvery
-		if a.refreshTerminals(ctx) != api.OutcomeAccepted && !a.directory.fresh() || a.gate.isShut(gateWrongAccount) {
+		if a.refreshTerminals(ctx) != api.OutcomeAccepted && !a.directory.Fresh() || a.gate.IsShut(health.GateWrongAccount) {
 			wait = terminalsAgain
 		}
-		a.fence.listed()
+		a.fence.Listed()
 		select {
 		case <-ctx.Done():
 			return
@@ -146,15 +149,15 @@ func (a *Agent) pruneSome(ctx context.Context) int {
 		a.log.Error("old requests could not be pruned", "err", err)
 	}
 	for _, r := range gone {
-		a.publish.pruned(r)
-		a.problems.clear(ProblemLatePayment, r.ID)
-		a.problems.clear(ProblemFurtherOrder, r.ID)
+		a.publish.Pruned(r)
+		a.problems.Clear(health.ProblemLatePayment, r.ID)
+		a.problems.Clear(health.ProblemFurtherOrder, r.ID)
 	}
 	return len(gone)
 }
 
 func (a *Agent) openBus() (mqtt.Bus, error) {
-	handlers := mqtt.Handlers{Deliver: a.intake.deliver, Up: a.busUp, Down: a.busDown, Agent: a.fence.agentHeard, Status: a.fence.statusHeard}
+	handlers := mqtt.Handlers{Deliver: a.intake.Deliver, Up: a.busUp, Down: a.busDown, Agent: a.fence.AgentHeard, Status: a.fence.StatusHeard}
 	open := a.opts.Bus
 	switch {
 	case open != nil:
@@ -180,16 +183,16 @@ func (a *Agent) busUp() {
 	}
 	a.metrics.MQTTConnected(true)
 	a.reach.sawBroker(true, nil)
-	a.intake.connected()
-	a.fence.connected()
+	a.intake.Connected()
+	a.fence.Connected()
 	a.log.Info("connected to the broker")
-	a.publish.connected(true)
+	a.publish.Connected(true)
 }
 
 func (a *Agent) busDown(err error) {
 	a.metrics.MQTTConnected(false)
 	a.reach.sawBroker(false, err)
-	a.publish.connected(false)
+	a.publish.Connected(false)
 	if err != nil {
 		a.log.Warn("no connection to the broker; it is tried again", "err", err)
 	}
@@ -234,10 +237,10 @@ func (a *Agent) notReady() []string {
 	if !a.bus.Connected() {
 		why = append(why, "the broker is not connected and subscribed")
 	}
-	if a.problems.has(ProblemOutboxFull) {
+	if a.problems.Has(health.ProblemOutboxFull) {
 		why = append(why, "the outbox takes no requests: the disk is full")
 	}
-	if a.problems.has(ProblemOutboxFailed) {
+	if a.problems.Has(health.ProblemOutboxFailed) {
 		why = append(why, "the outbox takes no requests: its disk can't be written")
 	}
 	return why

@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"tillpost/agent"
 	"tillpost/agent/config"
+	"tillpost/agent/fence"
 	"tillpost/api/simulator"
 	"tillpost/mqtt"
 	"tillpost/outbox/bolt"
@@ -61,11 +61,11 @@ func (w *world) accept() (codes []string) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	list, err := agent.ToAccept(s, cfg)
+	list, err := fence.ToAccept(s, cfg)
 	if err == nil {
-		err = agent.Accept(context.Background(), s, cfg, list, "Kari", time.Now())
+		err = fence.Accept(context.Background(), s, cfg, list, "Kari", time.Now())
 	}
-	journal, e := agent.Accepted(s)
+	journal, e := fence.Accepted(s)
 	if err != nil || e != nil {
 		w.Fatal(err, e)
 	}
@@ -78,7 +78,7 @@ func (w *world) accept() (codes []string) {
 			w.Errorf("told the operator %+v", a)
 		}
 	}
-	if left, err := agent.ToAccept(s, cfg); err != nil || len(left) > 0 {
+	if left, err := fence.ToAccept(s, cfg); err != nil || len(left) > 0 {
 		w.Errorf("left to accept: %v, %v", left, err)
 	}
 	if err := s.Close(); err != nil {

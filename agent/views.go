@@ -3,6 +3,7 @@ package agent
 import (
 	"strings"
 
+	"tillpost/agent/health"
 	"tillpost/monitor"
 	"tillpost/mqtt/message"
 	"tillpost/outbox"
@@ -68,13 +69,13 @@ func (a *Agent) agentView() agentView {
 		Connections: a.reach.list(), Clock: a.clockView(), Disk: a.diskView(),
 	}
 	for _, p := range s.Problems {
-		if api := &v.Connections[0]; p.Code == string(ProblemAPIUnreachable) && api.OK {
+		if api := &v.Connections[0]; p.Code == string(health.ProblemAPIUnreachable) && api.OK {
 			// A lane found out first; the next call tells at which stage.
 			*api = connectionView{Name: api.Name, Stage: stageConnection, Since: p.Since, Message: p.Message}
 		}
-		about := aboutProblem(ProblemCode(p.Code))
+		about := health.About(health.ProblemCode(p.Code))
 		v.Problems = append(v.Problems, problemView{
-			Code: p.Code, Message: p.Message, Todo: about.todo, Since: p.Since, RequestID: p.RequestID, StopsPayments: about.stops,
+			Code: p.Code, Message: p.Message, Todo: about.Todo, Since: p.Since, RequestID: p.RequestID, StopsPayments: about.Stops,
 		})
 	}
 	return v
@@ -118,7 +119,7 @@ func (a *Agent) Terminals() []monitor.Terminal {
 // Displays implements monitor.Source.
 func (a *Agent) Displays() []monitor.Display {
 	list := []monitor.Display{}
-	for _, d := range a.lanes.displays() {
+	for _, d := range a.lanes.Displays() {
 		list = append(list, monitor.Display{Terminal: d.TerminalUUID, View: d})
 	}
 	return list

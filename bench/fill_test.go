@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"tillpost/agent"
+	"tillpost/agent/clock"
 	"tillpost/outbox"
 	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
@@ -49,7 +49,7 @@ func add(tb testing.TB, dir string, n int, terminalOf func(i int) string) {
 		tb.Fatal(err)
 	}
 	const batch = 1000
-	clock := agent.NewSystemClock() // a request of another boot would have no age
+	clock := clock.NewSystem() // a request of another boot would have no age
 	for i := 0; i < n; i += batch {
 		rs := make([]outbox.Request, 0, batch)
 		for j := i; j < min(i+batch, n); j++ {

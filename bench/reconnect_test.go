@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"tillpost/agent"
+	"tillpost/agent/clock"
 	"tillpost/outbox"
 	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
@@ -50,7 +50,7 @@ func month(b *testing.B, dir string, aDay int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	now := agent.NewSystemClock().Now() // of this boot: their age is known
+	now := clock.NewSystem().Now() // of this boot: their age is known
 	now.Known = true
 	const days = 30
 	var ended sync.WaitGroup

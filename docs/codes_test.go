@@ -46,7 +46,7 @@ func TestEveryCode(t *testing.T) {
 	t.Parallel()
 	wanted := map[string][]string{
 		"messages.md":   append(constants(t, "../outbox/codes.go", "Wait"), constants(t, "../outbox/codes.go", "Code")...),
-		"operations.md": constants(t, "../agent/problems.go", "Problem"),
+		"operations.md": constants(t, "../agent/health/problems.go", "Problem"),
 	}
 	for _, c := range message.Codes() {
 		wanted["messages.md"] = append(wanted["messages.md"], string(c))

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"tillpost/agent"
+	"tillpost/agent/fence"
 	"tillpost/outbox"
 	"tillpost/outbox/bolt"
 )
@@ -119,9 +119,9 @@ func (d *fileDisk) accept([]byte) error {
 	if err != nil {
 		return err
 	}
-	list, err := agent.ToAccept(s, nil)
+	list, err := fence.ToAccept(s, nil)
 	if err == nil {
-		err = agent.Accept(context.Background(), s, nil, list, "Ola", time.Now())
+		err = fence.Accept(context.Background(), s, nil, list, "Ola", time.Now())
 	}
 	return errors.Join(err, s.Close())
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tillpost/agent"
 	"tillpost/agent/check"
+	"tillpost/agent/clock"
 	"tillpost/internal/term"
 )
 
@@ -66,7 +66,7 @@ func runCheck(c *cobra.Command, timeout time.Duration, asJSON bool) error {
 	out, width := c.OutOrStdout(), term.Width(c.OutOrStdout())
 	o := check.Options{File: file, Version: v, Timeout: timeout}
 	if runtime.GOOS == "linux" { // elsewhere the clock is trusted, not known
-		o.Synchronized = agent.NewSystemClock().Synchronized
+		o.Synchronized = clock.NewSystem().Synchronized
 	}
 	var all report
 	var writing error

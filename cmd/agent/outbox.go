@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tillpost/agent"
 	"tillpost/agent/config"
+	"tillpost/agent/fence"
 	"tillpost/outbox/bolt"
 )
 
@@ -129,11 +129,11 @@ func verifyOutbox(w io.Writer, path string, cfg *config.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	pending, err := agent.ToAccept(r, cfg)
+	pending, err := fence.ToAccept(r, cfg)
 	if err != nil {
 		return err
 	}
-	accepted, err := agent.Accepted(r)
+	accepted, err := fence.Accepted(r)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tillpost/agent"
+	"tillpost/agent/clock"
 	"tillpost/agent/config"
+	"tillpost/agent/fence"
 	"tillpost/outbox"
 	"tillpost/outbox/bolt"
 )
@@ -119,7 +120,7 @@ func (q *queued) add(r outbox.Request) bool {
 }
 
 // pending lists what there is to accept and what waits for that, without changing anything.
-func pending(path string, cfg *config.Config) (list []agent.Acceptance, waiting queued, err error) {
+func pending(path string, cfg *config.Config) (list []fence.Acceptance, waiting queued, err error) {
 	r, err := openOutbox(path)
 	if err != nil {
 		return nil, waiting, err
@@ -135,7 +136,7 @@ func pending(path string, cfg *config.Config) (list []agent.Acceptance, waiting 
 	if err := r.Each(waiting.add); err != nil {
 		return nil, waiting, err
 	}
-	list, err = agent.ToAccept(r, cfg)
+	list, err = fence.ToAccept(r, cfg)
 	return list, waiting, err
 }
 
@@ -151,18 +152,18 @@ func confirm(c *cobra.Command) error {
 }
 
 // acceptAll opens the outbox as a daemon does, and accepts what was shown, unless it is no longer that.
-func acceptAll(ctx context.Context, path string, cfg *config.Config, shown []agent.Acceptance, by string) (err error) {
-	s, err := bolt.Open(path, bolt.Options{Now: agent.NewSystemClock().Now})
+func acceptAll(ctx context.Context, path string, cfg *config.Config, shown []fence.Acceptance, by string) (err error) {
+	s, err := bolt.Open(path, bolt.Options{Now: clock.NewSystem().Now})
 	if err != nil {
 		return outboxError(path, err)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	now, err := agent.ToAccept(s, cfg)
+	now, err := fence.ToAccept(s, cfg)
 	if err != nil {
 		return err
 	}
-	if !slices.EqualFunc(now, shown, func(a, b agent.Acceptance) bool { return a.Code == b.Code && a.Message == b.Message }) {
+	if !slices.EqualFunc(now, shown, func(a, b fence.Acceptance) bool { return a.Code == b.Code && a.Message == b.Message }) {
 		return fmt.Errorf("outbox %s: what there is to accept has changed meanwhile; look again", path)
 	}
-	return agent.Accept(ctx, s, cfg, shown, by, time.Now())
+	return fence.Accept(ctx, s, cfg, shown, by, time.Now())
 }

@@ -41,7 +41,7 @@ type Options struct {
 	ReadSecret func(path string) (string, error)
 	// Statuses is where the retained statuses are read for who subscribes; nil
 	// keeps them in memory.
-	Statuses Statuses
+	Statuses mqtt.Statuses
 	// Log hears what happens to single clients, at most once a second; nil
 	// discards it.
 	Log *slog.Logger

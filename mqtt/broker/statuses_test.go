@@ -42,7 +42,7 @@ func (s *readStatuses) Terminals() []string {
 	return slices.Sorted(maps.Keys(s.told))
 }
 
-func (s *readStatuses) Replay(terminal, requestID string, hand broker.Hand) {
+func (s *readStatuses) Replay(terminal, requestID string, hand mqtt.Sink) {
 	s.mu.Lock()
 	s.asked = append(s.asked, terminal+" "+requestID)
 	ids := slices.Collect(maps.Keys(s.told[terminal]))

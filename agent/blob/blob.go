@@ -1,0 +1,38 @@
+package blob
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"tillpost/outbox"
+)
+
+// Read reads what was kept in the outbox under a name; where nothing was, or where it can't be read, it is the zero value.
+func Read[T any](store interface {
+	GetBlob(name string) ([]byte, error)
+}, name string) (T, error) {
+	var kept, none T
+	raw, err := store.GetBlob(name)
+	if errors.Is(err, outbox.ErrNotFound) || err == nil && len(raw) == 0 {
+		return none, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &kept)
+	}
+	if err != nil {
+		return none, err
+	}
+	return kept, nil
+}
+
+// Write keeps something in the outbox under a name, for recalled.
+func Write(ctx context.Context, store interface {
+	PutBlob(ctx context.Context, name string, data []byte) error
+}, name string, what any) error {
+	raw, err := json.Marshal(what)
+	if err != nil {
+		return err
+	}
+	return store.PutBlob(ctx, name, raw)
+}

@@ -1,0 +1,150 @@
+package clock
+
+import (
+	"sync"
+	"time"
+)
+
+// Answering measures the time in which the API answers: ten seconds from each reply. Deadlines that wait for the API's
+// word run on this clock, so that an outage ends nothing.
+type Answering struct {
+	mu      sync.Mutex
+	last    time.Time // of the last reply
+	spent   time.Duration
+	waiting int // deadlines that run on it
+}
+
+// answerLasts is how long one reply proves that the API answers.
+const answerLasts = 10 * time.Second
+
+// Saw takes a reply of the API.
+func (a *Answering) Saw() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.spent = a.at(time.Now())
+	a.last = time.Now()
+}
+
+func (a *Answering) at(now time.Time) time.Duration {
+	if a.last.IsZero() {
+		return a.spent
+	}
+	return a.spent + min(now.Sub(a.last), answerLasts)
+}
+
+// spentSoFar is the time in which the API answered since start.
+func (a *Answering) spentSoFar() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.at(time.Now())
+}
+
+// SilentFor is the time since the last reply; it is very long before the first.
+func (a *Answering) SilentFor() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return time.Since(a.last)
+}
+
+// Deadlines is how many deadlines wait for the API's word.
+func (a *Answering) Deadlines() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.waiting
+}
+
+func (a *Answering) wait(n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.waiting += n
+}
+
+// Alarm is one timer that may run on the answering clock.
+type Alarm struct {
+	mu      sync.Mutex
+	timer   *time.Timer
+	stopped bool
+	release func()
+}
+
+// After runs fire once d has passed, on its own goroutine. With answering, d counts only while the API answers; of a
+// deadline that is days away only the last part does, or the API would be asked every few seconds for all that time.
+func (a *Answering) After(d time.Duration, answers bool, fire func()) *Alarm {
+	al := &Alarm{release: func() {}}
+	end := func() {
+		if al.Stop() {
+			fire()
+		}
+	}
+	switch {
+	case !answers:
+		al.again(d, end)
+	case d > answeringMost:
+		al.again(d-answeringMost, func() { a.whileAnswering(al, answeringMost, end) })
+	default:
+		a.whileAnswering(al, d, end)
+	}
+	return al
+}
+
+// whileAnswering runs end once the API has answered for d.
+func (a *Answering) whileAnswering(al *Alarm, d time.Duration, end func()) {
+	if !al.hold(a) {
+		return
+	}
+	until := a.spentSoFar() + d
+	var check func()
+	check = func() {
+		switch left := until - a.spentSoFar(); {
+		case left > 0:
+			al.again(max(left, answeringGrain), check)
+		case a.SilentFor() > answerLasts: // as after a restart, when its time was over already
+			al.again(answeringGrain, check)
+		default:
+			end()
+		}
+	}
+	al.again(d, check)
+}
+
+const (
+	// answeringMost is the last part of a deadline, for which the API is asked whenever nothing else asks it.
+	answeringMost = time.Hour
+	// answeringGrain bounds how often a deadline looks at a clock that stands still.
+	answeringGrain = 100 * time.Millisecond
+)
+
+// hold counts a deadline among those that wait for the API's word, until it is stopped.
+func (al *Alarm) hold(a *Answering) bool {
+	al.mu.Lock()
+	defer al.mu.Unlock()
+	if al.stopped {
+		return false
+	}
+	a.wait(1)
+	al.release = func() { a.wait(-1) }
+	return true
+}
+
+func (al *Alarm) again(d time.Duration, check func()) {
+	al.mu.Lock()
+	defer al.mu.Unlock()
+	if !al.stopped {
+		al.timer = time.AfterFunc(d, check)
+	}
+}
+
+// Stop ends the alarm; true for the first to say so.
+func (al *Alarm) Stop() bool {
+	al.mu.Lock()
+	defer al.mu.Unlock()
+	if al.stopped {
+		return false
+	}
+	al.stopped = true
+	if al.timer != nil {
+		al.timer.Stop()
+	}
+	al.release()
+	return true
+}

@@ -1,0 +1,151 @@
+package fence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"tillpost/agent/blob"
+	"tillpost/agent/config"
+	"tillpost/agent/health"
+	"tillpost/outbox"
+)
+
+// acceptedBlob is where it is kept who accepted what.
+const acceptedBlob = "accepted"
+
+// acceptedMost bounds that journal; the oldest go.
+const acceptedMost = 50
+
+// Acceptance is one thing that keeps an outbox from sending until a person accepts it.
+type Acceptance struct {
+	Code health.ProblemCode `json:"code"`
+	// Message says what was found, Means what accepting it means.
+	Message string `json:"message"`
+	Means   string `json:"-"`
+	// Since is when it was found, zero if that is not known.
+	Since time.Time `json:"since,omitzero"`
+	// At and By are when and by whom it was accepted.
+	At time.Time `json:"at,omitzero"`
+	By string    `json:"by,omitempty"`
+}
+
+// Readable is what of an outbox says what there is to accept: a bolt.Store or a bolt.Reader.
+type Readable interface {
+	Identity() outbox.Identity
+	Account() (outbox.Account, bool)
+	GetBlob(name string) ([]byte, error)
+}
+
+// Acceptable is what Accept needs of an outbox: a bolt.Store has it.
+type Acceptable interface {
+	Readable
+	PutBlob(ctx context.Context, name string, data []byte) error
+	RebindAccount(ctx context.Context, a outbox.Account) error
+	AcceptRollback(ctx context.Context) error
+}
+
+var meanings = map[health.ProblemCode]string{
+	health.ProblemRestored:     "that you know: what was accepted after the snapshot is not in this outbox, and may have been paid",
+	health.ProblemRolledBack:   "that this copy counts from now on, and no other one runs; what is in doubt in it stays in doubt until it is found out or settled, and what is queued is sent, even if another copy has done that already",
+	health.ProblemAnotherAgent: "that the other agent is stopped for good, or has a client id and a topic prefix of its own now",
+	health.ProblemWrongAccount: "that this outbox belongs to the account that the configuration and the token name from now on, and that all it still holds goes there",
+}
+
+// ToAccept lists what keeps an outbox from sending. The account is compared with cfg, unless that is nil.
+func ToAccept(store Readable, cfg *config.Config) ([]Acceptance, error) {
+	raw, err := store.GetBlob(noticesBlob)
+	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
+		return nil, err
+	}
+	notices, err := decodeNotices(raw)
+	if err != nil {
+		return nil, err
+	}
+	var list []Acceptance
+	told := map[health.ProblemCode]bool{}
+	add := func(code health.ProblemCode, message string, since time.Time) {
+		list = append(list, Acceptance{Code: code, Message: strings.TrimSuffix(message, acceptHint), Means: meanings[code], Since: since})
+		told[code] = true
+	}
+	for _, n := range notices {
+		add(n.Code, n.Message, n.At)
+	}
+	if store.Identity().RolledBack && !told[health.ProblemRolledBack] {
+		add(health.ProblemRolledBack, olderCopy, time.Time{})
+	}
+	if cfg == nil {
+		return list, nil
+	}
+	bound, ok := store.Account()
+	if mine := AccountOf(cfg); ok && foreign(bound, mine) {
+		add(health.ProblemWrongAccount, foreignAccount(bound, mine), time.Time{})
+	}
+	return list, nil
+}
+
+// foreign tells whether an outbox of one account is not for another; one without organisation takes any of its API.
+func foreign(bound, mine outbox.Account) bool {
+	return bound.BaseURL != mine.BaseURL || bound.Organization != "" && bound.Organization != mine.Organization
+}
+
+// Accept takes away what ToAccept has listed, and keeps who decided that and when. No daemon may have the outbox. cfg is
+// the one that ToAccept was given.
+func Accept(ctx context.Context, store Acceptable, cfg *config.Config, list []Acceptance, by string, now time.Time) error {
+	journal, err := Accepted(store)
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		a.By, a.At = by, now.UTC()
+		journal = append(journal, a)
+		if a.Code == health.ProblemWrongAccount {
+			if err := rebind(ctx, store, cfg); err != nil {
+				return err
+			}
+		}
+	}
+	kept := journal[max(0, len(journal)-acceptedMost):]
+	if err := blob.Write(ctx, store, acceptedBlob, kept); err != nil { // first: what is accepted is never without a name
+		return err
+	}
+	if err := store.AcceptRollback(ctx); err != nil {
+		return err
+	}
+	return store.PutBlob(ctx, noticesBlob, nil)
+}
+
+// rebind gives the outbox to the present account; the next list of terminals says whose those are.
+func rebind(ctx context.Context, store Acceptable, cfg *config.Config) error {
+	if cfg == nil {
+		return errors.New("the configuration is needed to know the account that is accepted; name it with --config")
+	}
+	if err := store.RebindAccount(ctx, AccountOf(cfg)); err != nil {
+		return err
+	}
+	return store.PutBlob(ctx, ownersBlob, nil)
+}
+
+// Accepted is the journal of what was accepted, oldest first.
+func Accepted(store Readable) (list []Acceptance, err error) {
+	if list, err = blob.Read[[]Acceptance](store, acceptedBlob); err != nil {
+		return nil, fmt.Errorf("the journal of what was accepted can't be read: %w", err)
+	}
+	return list, nil
+}
+
+// forgottenFor is how long after an operator accepted an older copy of the outbox tills may ask again for what it has
+// forgotten.
+const forgottenFor = 24 * time.Hour
+
+// forgottenUntil is until when that is, by the journal of what was accepted.
+func forgottenUntil(journal []Acceptance) (until time.Time) {
+	for _, a := range journal {
+		if end := a.At.Add(forgottenFor); a.Code == health.ProblemRolledBack && end.After(until) {
+			until = end
+		}
+	}
+	return until
+}

@@ -1,0 +1,102 @@
+package fence
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tillpost/agent/blob"
+	"tillpost/agent/config"
+	"tillpost/agent/health"
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+// ownersBlob is where it is kept to which organisation each terminal belongs.
+const ownersBlob = "owners"
+
+// AccountOf is the account that a configuration names.
+func AccountOf(cfg *config.Config) outbox.Account {
+	return outbox.Account{BaseURL: cfg.API.BaseURL, Organization: cfg.API.OrganizationUUID}
+}
+
+func foreignAccount(bound, mine outbox.Account) string {
+	if mine.Organization == "" && bound.Organization != "" && mine.BaseURL == bound.BaseURL {
+		return fmt.Sprintf("the outbox belongs to %s, the configuration names no organisation any more; put api.organization_uuid back, or give the other terminals an outbox of their own", accountName(bound))
+	}
+	return fmt.Sprintf("the outbox belongs to %s, the configuration names %s; correct the configuration, or give this account an outbox of its own",
+		accountName(bound), accountName(mine))
+}
+
+func accountName(a outbox.Account) string {
+	if a.Organization == "" {
+		return a.BaseURL
+	}
+	return "organisation " + a.Organization + " at " + a.BaseURL
+}
+
+// SameAccount tells whether the terminals are still those of the account that the outbox was filled for. The API's list
+// names each one's organisation: with another organisation's token other names come, and a terminal that was moved comes
+// under another one. The outbox holds what was meant for the first.
+func (f *Fence) SameAccount(ctx context.Context, list []api.Terminal) bool {
+	if f.guard.elsewhere {
+		return false
+	}
+	owners := map[string]string{}
+	for _, t := range list {
+		if t.Organization != "" {
+			owners[t.UUID] = t.Organization
+		}
+	}
+	if len(owners) == 0 {
+		return true // it does not tell
+	}
+	known, err := blob.Read[map[string]string](f.store, ownersBlob)
+	if err != nil {
+		f.log.Warn("it can't be told whether the terminals belong to the same organisation as before", "err", err)
+		return true
+	}
+	if found := otherOwner(known, owners); found != "" {
+		f.guard.notice(ctx, notice{Code: health.ProblemWrongAccount, Token: true, Message: found + acceptHint})
+		return false
+	}
+	f.guard.withdraw(ctx)
+	for uuid, organization := range known {
+		if _, ok := owners[uuid]; !ok {
+			owners[uuid] = organization
+		}
+	}
+	if err := blob.Write(ctx, f.store, ownersBlob, owners); err != nil && ctx.Err() == nil {
+		f.log.Warn("the terminals' organisations could not be kept on disk", "err", err)
+	}
+	return true
+}
+
+// otherOwner says what tells that a list is another account's, "" if nothing does.
+func otherOwner(known, listed map[string]string) string {
+	if len(known) == 0 {
+		return ""
+	}
+	shared := false
+	organizations := map[string]bool{}
+	for _, o := range known {
+		organizations[o] = true
+	}
+	var others []string
+	for uuid, o := range listed {
+		if was, ok := known[uuid]; ok && was != o {
+			return fmt.Sprintf("terminal %s belonged to organisation %s and is now listed under %s; move it back, or give the other organisation an outbox of its own", uuid, was, o)
+		}
+		shared = shared || organizations[o]
+		if !slices.Contains(others, o) {
+			others = append(others, o)
+		}
+	}
+	if shared {
+		return ""
+	}
+	slices.Sort(others)
+	return "the API token shows terminals of organisation " + strings.Join(others, ", ") +
+		" only, none of the one that the outbox was filled for; put the right token into the token file"
+}

@@ -1,0 +1,136 @@
+package fence
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tillpost/agent/clock"
+	"tillpost/agent/health"
+	"tillpost/mqtt/message"
+
+	"tillpost/mqtt"
+	"tillpost/outbox"
+)
+
+// Fence finds out whether this copy of the outbox may send: whether it is the newest one and the only one at work, and whether
+// its account is the one that is called. Where it may not, the gate is shut, a problem says why, and it stays so over restarts
+// until an operator accepts it.
+type Fence struct {
+	store    outbox.Store
+	clock    clock.Clock
+	problems *health.Problems
+	gate     *health.Gate
+	topics   mqtt.Topics
+	log      *slog.Logger
+
+	guard    *guard
+	lookout  lookout // for other agents
+	listing  brake   // for another account
+	path     string
+	external bool
+	lists    bool
+	accepted time.Time
+	strange  sync.Mutex // held while what is not known is read and kept
+
+	ctx     context.Context // of begin
+	reports Reports         // of begin
+}
+
+// Options are what a fence needs; all of it is required.
+type Options struct {
+	Store    outbox.Store
+	Clock    clock.Clock
+	Problems *health.Problems
+	Gate     *health.Gate
+	Topics   mqtt.Topics
+	Log      *slog.Logger
+	// Account is the configured one, Since when this process started.
+	Account outbox.Account
+	Since   time.Time
+	// Path is the outbox's, for the log.
+	Path string
+	// External: the broker is another program, which may remember another agent's word. Lists: the API lists terminals, and
+	// with them whose they are.
+	External, Lists bool
+}
+
+// Reports are whom a fence tells what it has found, and what it asks.
+type Reports struct {
+	// Doubted has the requests looked into that are in doubt now.
+	Doubted func(ctx context.Context)
+	// Settled takes how far a former process has told that what it cleared goes.
+	Settled func(message.SettledThrough)
+	// Connected reports whether the broker is connected.
+	Connected func() bool
+}
+
+// New looks at what the outbox and its journal tell.
+func New(o Options) *Fence {
+	f := &Fence{
+		store: o.Store, clock: o.Clock, problems: o.Problems, gate: o.Gate, topics: o.Topics, log: o.Log,
+		guard:   &guard{store: o.Store, clock: o.Clock, problems: o.Problems, gate: o.Gate, log: o.Log},
+		lookout: lookout{brake: brake{gate: o.Gate, why: health.GateLooking}, quiet: true},
+		listing: brake{gate: o.Gate, why: health.GateListing},
+		path:    o.Path, external: o.External, lists: o.Lists,
+	}
+	if err := f.guard.load(); err != nil {
+		f.log.Warn("started without the kept notices", "err", err)
+	}
+	id, stats := f.store.Identity(), f.store.Stats()
+	f.lookout.witness.mine = heard{Instance: id.Instance, Generation: id.Generation, Since: message.At(o.Since).String()}
+	f.lookout.atOpen = message.SettledThrough{Accepted: stats.Accepted, Commits: stats.Written}
+	f.tellRecovery()
+	journal, err := Accepted(f.store)
+	if err != nil {
+		f.log.Warn("started without the journal of what was accepted", "err", err)
+	}
+	f.accepted = forgottenUntil(journal)
+	err = f.store.BindAccount(context.Background(), o.Account)
+	if errors.Is(err, outbox.ErrWrongAccount) {
+		f.guard.elsewhere = true
+		bound, _ := f.store.Account()
+		f.guard.stand(notice{Code: health.ProblemWrongAccount, Message: foreignAccount(bound, o.Account) + acceptHint, At: o.Since})
+		return f
+	}
+	if err != nil {
+		f.log.Error("the outbox could not be bound to the API account", "err", err)
+	}
+	return f
+}
+
+// Begin holds the first sending until the broker has told of another agent, if there is one, and the API had the chance to
+// tell of another account. Before the broker is there, no till hears anything anyway. What is found is worked on until ctx
+// ends.
+func (f *Fence) Begin(ctx context.Context, r Reports) {
+	f.ctx, f.reports = ctx, r
+	if f.external { // the embedded broker remembers nothing
+		f.lookout.wait()
+		f.gate.Shut(health.GateUnheard)
+		f.gate.Shut(health.GateReading)
+	}
+	if f.lists {
+		f.listing.hold(lookMost)
+	}
+	f.gate.Shut(health.GateSurveying)
+}
+
+// Connected takes that the broker is connected. The bus has read by then what it retains.
+func (f *Fence) Connected() {
+	f.gate.Open(health.GateReading)
+	f.lookedUp()
+}
+
+// Listed ends the waiting for the list of terminals.
+func (f *Fence) Listed() { f.listing.end() }
+
+// Surveyed takes that it is known whether the API shows marks that this outbox does not know.
+func (f *Fence) Surveyed() { f.gate.Open(health.GateSurveying) }
+
+// Older reports whether this copy is an older one, or was restored, and nobody has accepted that.
+func (f *Fence) Older() bool { return f.gate.IsShut(health.GateRolledBack) }
+
+// AcceptedUntil is until when tills may ask for what a copy has forgotten that an operator has accepted, zero for none.
+func (f *Fence) AcceptedUntil() time.Time { return f.accepted }

@@ -1,0 +1,67 @@
+package gateway
+
+import (
+	"context"
+
+	"tillpost/agent/lookups"
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+// Adoptable is Found for an order that may be adopted, else the event for the resolution: refused, or it waits while the
+// order can't be read. Where details are not ours, a payment status that is not 404 is enough.
+func (g *Gateway) Adoptable(ctx context.Context, orderUUID string, t outbox.Request) outbox.Event {
+	details, reply := g.api.OrderDetails(ctx, orderUUID)
+	g.rights.Saw(ctx, lookups.Details, reply)
+	switch {
+	case reply.Outcome == api.OutcomeAccepted:
+		return g.fits(details, t)
+	case reply.Outcome == api.OutcomeNotFound:
+		return outbox.Event{Type: outbox.Refused, Reason: reasonFrom(reply)}
+	case !g.rights.NotOurs(lookups.Details) || !lookups.Forbids(reply) && !lookups.Missing(reply):
+		return outbox.Event{Type: outbox.Unavailable, RetryAfter: max(reply.RetryAfter, statementAgain)}
+	}
+	status, reply := g.api.PaymentStatus(ctx, orderUUID)
+	switch reply.Outcome {
+	case api.OutcomeAccepted:
+		return adopted(lookups.StatusSeen(status.State))
+	case api.OutcomeNotFound:
+		return outbox.Event{Type: outbox.Refused, Reason: reasonFrom(reply)}
+	}
+	return outbox.Event{Type: outbox.Unavailable, RetryAfter: max(reply.RetryAfter, statementAgain)}
+}
+
+// fits holds the details of an order that a person named against the request that is to adopt it.
+func (g *Gateway) fits(details api.OrderDetails, t outbox.Request) outbox.Event {
+	ore, known := lookups.AmountOf(details)
+	switch other, marked := g.markedBy(details.References(), t); {
+	case marked:
+		return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeOrderUUIDTaken, Message: "that order was placed for request " + other.ID}}
+	case !known:
+		return outbox.Event{Type: outbox.Unavailable, RetryAfter: statementAgain}
+	case ore != t.AmountOre:
+		return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeAmountMismatch, Message: "that order is of another amount"}}
+	}
+	return adopted(lookups.StatusSeen(details.State()))
+}
+
+// adopted is the find of an order that may be adopted. That it is paid ends the request at once; any other end is asked for
+// again, in words that tell a declined payment from a cancelled order.
+func adopted(s outbox.OrderStatus) outbox.Event {
+	if s != outbox.StatusPaid {
+		s = outbox.StatusPending
+	}
+	return outbox.Event{Type: outbox.Found, Status: s}
+}
+
+// markedBy finds another request of ours whose mark stands in an order's references: a person who takes that order for
+// this one has read the wrong line, and the other would be sent again.
+func (g *Gateway) markedBy(references string, t outbox.Request) (outbox.Request, bool) {
+	for _, mark := range outbox.FindMarks(references) {
+		seq, _ := outbox.MarkSeq(mark)
+		if other, err := g.store.Get(seq); err == nil && other.Seq != t.Seq && other.Bears(mark) {
+			return other, true
+		}
+	}
+	return outbox.Request{}, false
+}

@@ -1,0 +1,208 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"tillpost/agent/clock"
+	"tillpost/agent/health"
+	"tillpost/agent/lookups"
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+// Gateway makes the calls to the API that serve one request, and says in the state machine's terms what came of each. Several
+// may be under way at once.
+type Gateway struct {
+	api      *api.Client
+	store    outbox.Store
+	rights   *lookups.Rights
+	health   *health.Health
+	clock    clock.Clock
+	instance string // of the outbox, for marks
+	seen     func(orderUUID string)
+	compose  composer
+	poller   *poller
+}
+
+// Options are what a gateway needs; all of it is required, but for the defaults of an order.
+type Options struct {
+	API    *api.Client
+	Store  outbox.Store
+	Rights *lookups.Rights
+	Health *health.Health
+	Clock  clock.Clock
+	// Seen is called with an order whose payment status the API told.
+	Seen func(orderUUID string)
+
+	// Location is the store's, for the date of an order that has none.
+	Location *time.Location
+	// CustomerDetails and SendOrderBy are used where an order has none; nil: not set.
+	CustomerDetails, SendOrderBy json.RawMessage
+	// CallbackURL has the mark for its last path segment; "": callbacks are off.
+	CallbackURL string
+}
+
+// New makes a gateway; it calls nobody yet.
+func New(o Options) *Gateway {
+	return &Gateway{
+		api: o.API, store: o.Store, rights: o.Rights, health: o.Health, clock: o.Clock, instance: o.Store.Identity().Instance, seen: o.Seen, poller: newPoller(o.API),
+		compose: composer{location: o.Location, customerDetails: o.CustomerDetails, sendOrderBy: o.SendOrderBy, callbackURL: o.CallbackURL},
+	}
+}
+
+// Order makes the body of an order. ErrDateUnknown is for one that has to be dated while the clock is not known to be right.
+func (g *Gateway) Order(r outbox.Request, mark string) (Order, error) {
+	return g.compose.order(r, mark, g.clock.Now())
+}
+
+// Refund makes the body of a refund, or of an approval, whose turn is on disk.
+func (g *Gateway) Refund(r outbox.Request) ([]byte, error) { return refundBody(r) }
+
+// dialAgain is how soon a connection is tried again where the API does not say when.
+const dialAgain = time.Second
+
+// Dial readies a connection for one submission. Where that fails, retry is how soon it is worth another try.
+func (g *Gateway) Dial(ctx context.Context) (conn *api.Conn, retry time.Duration, err error) {
+	conn, err = g.api.Dial(ctx)
+	if err == nil {
+		return conn, 0, nil
+	}
+	if !errors.Is(err, api.ErrBreakerOpen) {
+		g.health.Undialled(err)
+	}
+	var out *api.UnavailableError
+	if errors.As(err, &out) {
+		return nil, max(out.RetryAfter, 50*time.Millisecond), err
+	}
+	return nil, dialAgain, err
+}
+
+// Submit makes the one call that creates, pays back, or asks for the approval to, on a connection that was dialled for it. Its
+// event is Accepted with the order's uuid, or with whether a refund is done already.
+func (g *Gateway) Submit(ctx context.Context, conn *api.Conn, r outbox.Request, body []byte) outbox.Event {
+	var (
+		orderUUID string
+		final     bool
+		reply     api.Reply
+	)
+	switch {
+	case r.Kind == outbox.KindOrder:
+		orderUUID, reply = g.api.CreateOrder(ctx, conn, body)
+	case r.Kind == outbox.KindApproval || r.Refund.Approving:
+		reply = g.api.RequestApproval(ctx, conn, r.OrderUUID, body)
+	default:
+		final, reply = g.api.Refund(ctx, conn, r.OrderUUID, body)
+	}
+	e := g.eventOf(ctx, reply)
+	if reply.Outcome == api.OutcomeAccepted {
+		e.Type, e.OrderUUID, e.Final = outbox.Accepted, orderUUID, final
+	}
+	return e
+}
+
+// Cancel asks the API to cancel an order, or the refund of one. Its event is Done where the API agrees.
+func (g *Gateway) Cancel(ctx context.Context, orderUUID string, refund bool) outbox.Event {
+	what := api.CancelPayment
+	if refund {
+		what = api.CancelRefund
+	}
+	return g.done(ctx, g.api.Cancel(ctx, orderUUID, what))
+}
+
+// Resend has an order shown on its terminal again. Its event is Done where the API agrees.
+func (g *Gateway) Resend(ctx context.Context, orderUUID string) outbox.Event {
+	return g.done(ctx, g.api.Resend(ctx, orderUUID))
+}
+
+func (g *Gateway) done(ctx context.Context, reply api.Reply) outbox.Event {
+	e := g.eventOf(ctx, reply)
+	if reply.Outcome == api.OutcomeAccepted {
+		e.Type = outbox.Done
+	}
+	return e
+}
+
+// heldBack names the event of a call that the API did not look at: it could not be reached, or let nobody in.
+func heldBack(o api.Outcome) (t outbox.EventType, held bool) {
+	switch o {
+	case api.OutcomeRateLimited:
+		return outbox.RateLimited, true
+	case api.OutcomeUnauthorized:
+		return outbox.Unauthorized, true
+	case api.OutcomeUnavailable:
+		return outbox.Unavailable, true
+	}
+	return 0, false
+}
+
+// eventOf says in the state machine's terms what came of a call; an accepted one is for the caller to name.
+func (g *Gateway) eventOf(ctx context.Context, reply api.Reply) outbox.Event {
+	e := outbox.Event{RetryAfter: reply.RetryAfter}
+	if t, held := heldBack(reply.Outcome); held {
+		e.Type = t
+		return e
+	}
+	switch reply.Outcome {
+	case api.OutcomeBusy:
+		e.Type = outbox.Busy
+	case api.OutcomeRefused, api.OutcomeNotFound:
+		e.Type, e.Reason = outbox.Refused, reasonFrom(reply)
+		if reply.HTTPStatus == 403 && g.listForbidden(ctx) {
+			g.health.Refused()
+			e.Type, e.Reason = outbox.Unauthorized, nil
+		}
+	default:
+		e.Type = outbox.Ambiguous
+		if reply.HTTPStatus != 0 {
+			e.Reason = reasonFrom(reply)
+		}
+	}
+	return e
+}
+
+// listForbidden tells a token that lost its rights from one request that is not allowed.
+func (g *Gateway) listForbidden(ctx context.Context) bool {
+	_, reply := g.api.ListTerminals(ctx)
+	return reply.Outcome == api.OutcomeUnauthorized || reply.HTTPStatus == 403
+}
+
+func reasonFrom(reply api.Reply) *outbox.Reason {
+	r := &outbox.Reason{Code: reply.Code, Message: reply.Message, HTTPStatus: reply.HTTPStatus}
+	if r.Code == "" {
+		r.Code = outbox.WaitAPIError
+	}
+	for _, e := range reply.Errors {
+		r.Errors = append(r.Errors, outbox.FieldError{Path: e.Path, Message: e.Message})
+	}
+	return r
+}
+
+// Status asks for the payment or refund status of an order.
+func (g *Gateway) Status(ctx context.Context, orderUUID string, refund bool) outbox.Event {
+	e := outbox.Event{Type: outbox.StatusSeen, OrderUUID: orderUUID}
+	var reply api.Reply
+	if refund {
+		var refund api.RefundStatus
+		refund, reply = g.api.RefundStatus(ctx, orderUUID)
+		e.Status = lookups.RefundSeen(refund.State)
+	} else {
+		var payment api.PaymentStatus
+		payment, reply = g.api.PaymentStatus(ctx, orderUUID)
+		e.Status = lookups.StatusSeen(payment.State)
+		if reply.Outcome == api.OutcomeAccepted {
+			g.seen(orderUUID)
+		}
+	}
+	if reply.Outcome == api.OutcomeAccepted {
+		return e
+	}
+	e = g.eventOf(ctx, reply)
+	e.OrderUUID = orderUUID
+	if e.Type == outbox.Refused {
+		e.Type = outbox.Ambiguous // an error page, or a 404 on a uuid that we hold, decides nothing
+	}
+	return e
+}

@@ -1,0 +1,101 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"tillpost/agent/lookups"
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+// sentReferences is the digest of references as they are sent, "" where they are none that could be compared.
+func sentReferences(raw json.RawMessage) string {
+	var refs struct {
+		ReferenceNo       json.RawMessage `json:"referenceNo"`
+		CustomerReference json.RawMessage `json:"customerReference"`
+	}
+	if json.Unmarshal(raw, &refs) != nil {
+		return ""
+	}
+	return lookups.ReferencesDigest(plain(refs.ReferenceNo), plain(refs.CustomerReference))
+}
+
+// plain is a string's text, or a number's digits.
+func plain(raw json.RawMessage) string {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		return text
+	}
+	return string(raw)
+}
+
+// orderSeen holds an order's details against the request for which it was named.
+func (g *Gateway) orderSeen(d api.OrderDetails, r outbox.Request) outbox.OrderSeen {
+	seen := outbox.OrderSeen{Details: outbox.DetailsRead}
+	if ore, ok := lookups.AmountOf(d); ok {
+		seen.AmountKnown, seen.AmountFits = true, ore == r.AmountOre
+	}
+	marks := outbox.FindMarks(d.References())
+	switch {
+	case slices.ContainsFunc(marks, r.Bears), len(r.Submissions) == 0 && seen.AmountFits && slices.ContainsFunc(marks, g.ofNewerCopy):
+		seen.References = outbox.ReferencesMarked
+	case !d.ReferencesKnown:
+		seen.References = outbox.ReferencesNull
+	default:
+		seen.References = comparedReferences(lookups.ReferencesOf(d), r)
+	}
+	return seen
+}
+
+// ofNewerCopy reports whether a mark is one of this outbox that it does not know: a newer copy has made it. A request that was
+// never sent from here, and which that copy has told of, bears such a one.
+func (g *Gateway) ofNewerCopy(mark string) bool {
+	seq, _ := outbox.MarkSeq(mark)
+	r, err := g.store.Get(seq)
+	return outbox.MarkTagged(mark, g.instance) && (err != nil || !r.Bears(mark))
+}
+
+// comparedReferences compares references without a mark of ours with those that were sent.
+func comparedReferences(digest string, r outbox.Request) outbox.ReferencesSeen {
+	seen := outbox.ReferencesOther
+	for _, s := range r.Submissions {
+		switch {
+		case s.Shown:
+		case digest == "" || s.References == "":
+			seen = outbox.ReferencesNull // they can't be compared, and judge nothing
+		case s.References == digest:
+			return outbox.ReferencesOwn
+		}
+	}
+	return seen
+}
+
+// Named asks for an order that a callback named.
+func (g *Gateway) Named(ctx context.Context, orderUUID string, r outbox.Request) outbox.Event {
+	e := outbox.Event{Type: outbox.HintRead, OrderUUID: orderUUID}
+	details, reply := g.api.OrderDetails(ctx, orderUUID)
+	g.rights.Saw(ctx, lookups.Details, reply)
+	switch {
+	case reply.Outcome == api.OutcomeAccepted:
+		e.Order, e.Status = g.orderSeen(details, r), lookups.StatusSeen(details.State())
+		return e
+	case reply.Outcome == api.OutcomeNotFound:
+		e.Order.Details = outbox.DetailsMissing
+		return e
+	case !g.rights.NotOurs(lookups.Details) || !lookups.Forbids(reply) && !lookups.Missing(reply):
+		e.RetryAfter = reply.RetryAfter
+		return e
+	}
+	status, reply := g.api.PaymentStatus(ctx, orderUUID)
+	switch reply.Outcome {
+	case api.OutcomeAccepted:
+		e.Order, e.Status = outbox.OrderSeen{Details: outbox.DetailsNotOurs, Known: true}, lookups.StatusSeen(status.State)
+	case api.OutcomeNotFound:
+		e.Order.Details = outbox.DetailsMissing
+	default:
+		e.RetryAfter = reply.RetryAfter
+	}
+	return e
+}

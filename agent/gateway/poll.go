@@ -1,0 +1,180 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tillpost/agent/lookups"
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+const (
+	// pollSingly is how many orders may be on terminals before one list covers them all.
+	pollSingly = 3
+	// pollFresh is how old a list may be to answer a poll.
+	pollFresh = time.Second
+	// pollOwn is how long the list alone is believed of an order, if there are no more than ten: it may lag behind what the
+	// API says of an order that it is asked for. Of more orders one is asked for each second, at whatever time they began.
+	pollOwn     = 10 * time.Second
+	pollOwnPace = time.Second
+	// pollOwnMost is how many of them are asked for at a time: those whose polls coincide, once some seconds.
+	pollOwnMost = 5
+	// pollDoubt is how often in a row an order may be missing from the list while its own status is pending, before
+	// the list is taken for one that does not show our orders.
+	pollDoubt = 3
+)
+
+// poller answers status polls: each by a call of its own while they are few, and by one list of what is still sent
+// (operation 11) for all of them when they are many. An order that the list no longer shows is asked for by itself.
+type poller struct {
+	api      *api.Client
+	cooldown cooldown
+
+	mu      sync.Mutex
+	polled  map[string]polled
+	pending map[string]bool // the last list of what is sent
+	at      time.Time       // when that list was asked for
+	busy    chan struct{}   // closed when the list under way is done; nil while none is
+	missing int
+	own     time.Time // when the next order that the list covers may be asked for by itself; what passed since adds up
+}
+
+// polled is when an order was polled, and when it was last asked for by itself or first polled.
+type polled struct{ first, last, own time.Time }
+
+func newPoller(client *api.Client) *poller {
+	return &poller{api: client, polled: map[string]polled{}}
+}
+
+// covered tells that an order is still pending by the list; false: ask for it by itself.
+func (p *poller) covered(ctx context.Context, orderUUID string) bool {
+	if !p.many(orderUUID) || p.cooldown.lasts() {
+		return false
+	}
+	for {
+		p.mu.Lock()
+		switch {
+		case time.Since(p.at) < pollFresh:
+			pending := p.pending[orderUUID] && !p.overdue(orderUUID)
+			p.mu.Unlock()
+			return pending
+		case p.busy == nil:
+			done := make(chan struct{})
+			p.busy = done
+			p.mu.Unlock()
+			ok := p.list(ctx)
+			close(done)
+			if !ok {
+				return false
+			}
+		default:
+			wait := p.busy
+			p.mu.Unlock()
+			select {
+			case <-wait:
+			case <-ctx.Done():
+				return false
+			}
+			if p.cooldown.lasts() {
+				return false
+			}
+		}
+	}
+}
+
+// many notes a poll, and tells whether more orders are polled than can be asked for one by one.
+func (p *poller) many(orderUUID string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	this, known := p.polled[orderUUID]
+	if !known {
+		this.first, this.own = now, now
+	}
+	this.last = now
+	p.polled[orderUUID] = this
+	for uuid, other := range p.polled {
+		if now.Sub(other.last) > time.Minute {
+			delete(p.polled, uuid)
+		}
+	}
+	return len(p.polled) > pollSingly
+}
+
+// overdue tells that an order was not asked for by itself for too long; the caller holds the lock, and asks now.
+func (p *poller) overdue(orderUUID string) bool {
+	this, now := p.polled[orderUUID], time.Now()
+	if p.own.After(now) || now.Sub(this.own) < max(pollOwn, time.Duration(len(p.polled))*pollOwnPace) {
+		return false
+	}
+	if saved := now.Add(-(pollOwnMost - 1) * pollOwnPace); p.own.Before(saved) {
+		p.own = saved
+	}
+	p.own = p.own.Add(pollOwnPace)
+	this.own = now
+	p.polled[orderUUID] = this
+	return true
+}
+
+// list reads what is still sent. A list that can't be had leaves polls to calls of their own for a while.
+func (p *poller) list(ctx context.Context) bool {
+	begun := time.Now()
+	pending := map[string]bool{}
+	reply := p.api.OrderStatuses(ctx, "SENT", func(o api.OrderStatus) error {
+		if o.State() == api.PaymentPending {
+			pending[o.UUID] = true
+		}
+		return nil
+	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.busy = nil
+	if reply.Outcome != api.OutcomeAccepted {
+		if reply.Outcome != api.OutcomeUnavailable && reply.Outcome != api.OutcomeRateLimited {
+			p.cooldown.begin()
+		}
+		return false
+	}
+	p.pending, p.at = pending, begun
+	return true
+}
+
+// seen takes an order's own status after the list did not show it: one that is pending all the same says that the list
+// does not show orders like ours.
+func (p *poller) seen(orderUUID string, status outbox.OrderStatus) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if status != outbox.StatusPending {
+		p.missing = 0
+		delete(p.polled, orderUUID)
+		return
+	}
+	if p.at.After(p.polled[orderUUID].first) && !p.pending[orderUUID] {
+		p.missing++
+		if p.missing >= pollDoubt {
+			p.missing = 0
+			p.cooldown.begin()
+		}
+	}
+}
+
+// cooldown remembers for a while that the API does not let us do something.
+type cooldown struct{ until atomic.Int64 }
+
+func (c *cooldown) begin()      { c.until.Store(time.Now().Add(lookups.AskAgainEvery).UnixNano()) }
+func (c *cooldown) lasts() bool { return time.Now().UnixNano() < c.until.Load() }
+
+// Poll asks for the status of an order on its terminal, in the cheapest way.
+func (g *Gateway) Poll(ctx context.Context, orderUUID string) outbox.Event {
+	if g.poller.covered(ctx, orderUUID) {
+		return outbox.Event{Type: outbox.StatusSeen, OrderUUID: orderUUID, Status: outbox.StatusPending}
+	}
+	e := g.Status(ctx, orderUUID, false)
+	if e.Type == outbox.StatusSeen {
+		g.poller.seen(orderUUID, e.Status)
+	}
+	return e
+}

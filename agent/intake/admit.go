@@ -1,0 +1,172 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"tillpost/agent/blob"
+	"tillpost/mqtt"
+	"tillpost/mqtt/message"
+	"tillpost/outbox"
+)
+
+// admit refuses what is well-formed but can't be served: an id that is taken, a terminal or a target that nobody knows. A
+// repetition is never refused, for its terminal or target may be gone by now.
+func (in *Intake) admit(ctx context.Context, req *message.Request) *message.Rejection {
+	switch same, taken := in.repeats(req.RequestID, req.Digest); {
+	case same:
+		return nil
+	case taken:
+		return conflict(req.RequestID, req.Terminal)
+	}
+	if !in.directory.Has(req.Terminal) {
+		return &message.Rejection{Code: message.CodeUnknownTerminal, RequestID: req.RequestID, Terminal: req.Terminal,
+			Message: "there is no terminal " + req.Terminal + "; there are: " + in.directory.Known()}
+	}
+	pointer, target, kinds := targetOf(req)
+	if target == "" {
+		return nil
+	}
+	problem := in.targetProblem(req, target, kinds)
+	if problem == "" {
+		return nil
+	}
+	if req.Kind == mqtt.KindCancel && !in.knows(target) {
+		in.early.remember(ctx, req.Terminal, target, in.clock.Now())
+	}
+	return &message.Rejection{Code: message.CodeUnknownTarget, RequestID: req.RequestID, Terminal: req.Terminal,
+		Message: problem, Errors: []message.FieldError{{Path: pointer, Message: problem}}}
+}
+
+// targetOf is the requestId that a request is about, "" if none, and the kinds that it may be.
+func targetOf(req *message.Request) (pointer, target string, kinds []outbox.Kind) {
+	order, refund, approval := outbox.KindOrder, outbox.KindRefund, outbox.KindApproval
+	switch {
+	case req.Refund != nil:
+		return "/orderRequestId", req.Refund.OrderRequestID, []outbox.Kind{order}
+	case req.Approval != nil:
+		return "/orderRequestId", req.Approval.OrderRequestID, []outbox.Kind{order}
+	case req.Cancel != nil:
+		return "/target", req.Cancel.Target, []outbox.Kind{order, refund}
+	case req.Resend != nil:
+		return "/target", req.Resend.Target, []outbox.Kind{order}
+	case req.Check != nil:
+		return "/target", req.Check.Target, []outbox.Kind{
+			order, refund, approval, outbox.KindCancel, outbox.KindResend, outbox.KindCheck, outbox.KindResolution,
+		}
+	case req.Resolution != nil:
+		return "/target", req.Resolution.Target, []outbox.Kind{order, refund, approval}
+	}
+	return "", "", nil
+}
+
+// targetProblem says what is wrong with a target, "" if nothing is. Only a refund may reach over to another terminal's
+// order: the customer need not come back to the same till.
+func (in *Intake) targetProblem(req *message.Request, target string, kinds []outbox.Kind) string {
+	t, err := in.store.Lookup(target)
+	crossing := req.Refund != nil || req.Approval != nil
+	switch {
+	case errors.Is(err, outbox.ErrPruned) && crossing:
+		return "that request ended long ago and its record was removed; name the order by orderUuid"
+	case err != nil && !errors.Is(err, outbox.ErrPruned):
+		return "no request with that requestId was ever seen here"
+	case !slices.Contains(kinds, t.Kind):
+		return fmt.Sprintf("that request is of the kind %s, which can't be meant here", t.Kind)
+	case t.Terminal != req.Terminal && !crossing && !((req.Cancel != nil || req.Check != nil) && t.ToldAt(req.Terminal)):
+		return "that request belongs to terminal " + t.Terminal + "; publish on that terminal's topic"
+	}
+	return ""
+}
+
+// repeats tells whether an id was accepted before, and whether with the same content.
+func (in *Intake) repeats(id string, digest [32]byte) (same, taken bool) {
+	r, err := in.store.Lookup(id)
+	taken = err == nil || errors.Is(err, outbox.ErrPruned)
+	return taken && r.Digest == digest, taken
+}
+
+func conflict(id, terminal string) *message.Rejection {
+	return &message.Rejection{
+		Code: message.CodeRequestIDConflict, RequestID: id, Terminal: terminal,
+		Message: "this requestId was used before with other content; the first one stands, take a new id",
+		Errors:  []message.FieldError{{Path: "/requestId", Message: "must be a new one: this one was used before with other content"}},
+	}
+}
+
+// takenFirst makes a conflict of a refusal whose id is taken: content that breaks a rule is other content too, such as an order
+// that is published again on another terminal's topic. pending is what is about to be written.
+func (in *Intake) takenFirst(why *message.Rejection, pending []arrived) *message.Rejection {
+	other := why.Code == message.CodeInvalidRequest || why.Code == message.CodeUnknownTerminal
+	if !other || why.RequestID == "" || !in.taken(why.RequestID, pending) {
+		return why
+	}
+	return conflict(why.RequestID, why.Terminal)
+}
+
+// taken tells whether an id was ever accepted, or is among what is about to be.
+func (in *Intake) taken(id string, pending []arrived) bool {
+	return in.knows(id) || slices.ContainsFunc(pending, func(a arrived) bool { return a.request.ID == id })
+}
+
+// knows tells whether an id was ever accepted.
+func (in *Intake) knows(id string) bool {
+	_, err := in.store.Lookup(id)
+	return err == nil || errors.Is(err, outbox.ErrPruned)
+}
+
+const (
+	earlyBlob = "earlyCancels"
+	earlyMost = 1000
+)
+
+// earlyCancels remembers cancels that came before their order: a message may have been late, and the till must not be
+// surprised by an order that it has already given up. Kept on disk, so that a restart forgets none.
+type earlyCancels struct {
+	store outbox.Store
+	ttl   time.Duration
+
+	mu  sync.Mutex
+	set map[string]outbox.Instant // by terminal and id
+}
+
+func (c *earlyCancels) key(terminal, id string) string { return terminal + "/" + id }
+
+func (c *earlyCancels) load() error {
+	set, err := blob.Read[map[string]outbox.Instant](c.store, earlyBlob)
+	if c.set = set; set == nil {
+		c.set = map[string]outbox.Instant{}
+	}
+	if err != nil {
+		return fmt.Errorf("the remembered cancels can't be read: %w", err)
+	}
+	return nil
+}
+
+// remember keeps a cancel for as long as an order lives by default.
+func (c *earlyCancels) remember(ctx context.Context, terminal, id string, now outbox.Instant) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.set, func(_ string, at outbox.Instant) bool { return c.over(at, now) })
+	if len(c.set) < earlyMost {
+		c.set[c.key(terminal, id)] = now
+	}
+	_ = blob.Write(ctx, c.store, earlyBlob, c.set) // a full disk costs the memory over a restart, no more
+}
+
+func (c *earlyCancels) over(at, now outbox.Instant) bool {
+	age, ok := now.Since(at)
+	return ok && age > c.ttl
+}
+
+// wanted tells whether an order that comes now was cancelled before it came.
+func (c *earlyCancels) wanted(terminal, id string, now outbox.Instant) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, ok := c.set[c.key(terminal, id)]
+	return ok && !c.over(at, now)
+}

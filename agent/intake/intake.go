@@ -1,0 +1,367 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tillpost/agent/clock"
+	"tillpost/agent/config"
+	"tillpost/agent/health"
+	"tillpost/agent/publish"
+	"tillpost/agent/terminals"
+	"tillpost/monitor"
+	"tillpost/mqtt"
+	"tillpost/mqtt/message"
+	"tillpost/outbox"
+)
+
+// intakeBatch bounds how many requests share one commit.
+const intakeBatch = 256
+
+// Intake takes what tills publish, in the order of arrival: refused at the door, or on disk before it is acknowledged.
+type Intake struct {
+	cfg       *config.Config
+	topics    mqtt.Topics
+	store     outbox.Store
+	clock     clock.Clock
+	directory *terminals.Directory
+	publish   *publish.Publisher
+	metrics   *monitor.Metrics
+	problems  *health.Problems
+	lanes     Lanes
+	early     *earlyCancels
+	inOrder   bool
+	forgotten forgotten // what a newer copy of the outbox has told
+	log       *slog.Logger
+
+	mu    sync.Mutex
+	queue []mqtt.Delivery
+	wake  chan struct{}
+	// broken: a durable write failed, and nothing later of that connection may be taken before what failed.
+	broken error
+}
+
+// Lanes are the lanes, as far as the door knows them.
+type Lanes interface {
+	// Expect has the lane of a terminal ready itself for a request that is about to be written.
+	Expect(terminal string)
+	// Doubted takes up a request that came in doubt, for which a newer copy of the outbox has named an order, or none ("").
+	Doubted(r outbox.Request, orderUUID string)
+}
+
+// Options are what an intake needs; all of it is required.
+type Options struct {
+	Config    *config.Config
+	Topics    mqtt.Topics
+	Store     outbox.Store
+	Clock     clock.Clock
+	Directory *terminals.Directory
+	Publish   *publish.Publisher
+	Lanes     Lanes
+	Metrics   *monitor.Metrics
+	Problems  *health.Problems
+	Log       *slog.Logger
+	// InOrder: one connection brings everything, so that one failure stops all. With the embedded broker each till waits
+	// for its own request, and only those that share a commit share its failure.
+	InOrder bool
+	// Older reports that this copy of the outbox is an older one, or was restored, and that nobody has accepted it.
+	Older func() bool
+	// AcceptedUntil: it was accepted, and may be asked until then for what it has forgotten.
+	AcceptedUntil time.Time
+}
+
+// New begins with the cancels that a former process remembered.
+func New(o Options) *Intake {
+	in := &Intake{
+		cfg: o.Config, topics: o.Topics, store: o.Store, clock: o.Clock, directory: o.Directory, publish: o.Publish, lanes: o.Lanes,
+		metrics: o.Metrics, problems: o.Problems, log: o.Log, inOrder: o.InOrder, wake: make(chan struct{}, 1),
+		early:     &earlyCancels{store: o.Store, ttl: o.Config.Policy.OrderTTL},
+		forgotten: forgotten{older: o.Older, until: o.AcceptedUntil},
+	}
+	if err := in.early.load(); err != nil {
+		in.log.Warn("started without the remembered cancels", "err", err)
+	}
+	return in
+}
+
+// Deliver takes a message from the bus. It does not block; the broker's in-flight window bounds what waits here.
+func (in *Intake) Deliver(d mqtt.Delivery) {
+	if in.topics.OwnTopic(d.Topic) || in.cleared(d) {
+		d.Ack() // our own retained messages come with the subscription
+		return
+	}
+	in.mu.Lock()
+	broken := in.broken
+	if broken == nil {
+		in.queue = append(in.queue, d)
+	}
+	in.mu.Unlock()
+	if broken != nil {
+		d.Fail(broken)
+		return
+	}
+	select {
+	case in.wake <- struct{}{}:
+	default:
+	}
+}
+
+// cleared tells of an empty retained message, by which somebody takes a request away that lies retained at the broker. An
+// external broker passes it on as an empty message, without the flag.
+func (in *Intake) cleared(d mqtt.Delivery) bool {
+	return len(d.Payload) == 0 && (d.Retained || in.inOrder) && kindOf(in.topics, d.Topic) != ""
+}
+
+// Run takes what comes until ctx ends. recaller asks the broker what it retains; nil: it remembers nothing.
+func (in *Intake) Run(ctx context.Context, recaller mqtt.Recaller) {
+	in.forgotten.recaller = recaller
+	for {
+		select {
+		case <-ctx.Done():
+			in.stopped()
+			return
+		case <-in.wake:
+		}
+		for ctx.Err() == nil {
+			in.mu.Lock()
+			n := min(len(in.queue), intakeBatch)
+			batch := in.queue[:n:n]
+			in.queue = in.queue[n:]
+			if len(in.queue) == 0 {
+				in.queue = nil
+			}
+			in.mu.Unlock()
+			if n == 0 {
+				break
+			}
+			in.take(ctx, batch)
+		}
+	}
+}
+
+// arrived is one message on its way through the door.
+type arrived struct {
+	delivery mqtt.Delivery
+	request  outbox.Request
+	// hint is an order that a newer copy of the outbox has named for it.
+	hint string
+}
+
+// Rules is what the door has to know of this shop and moment.
+func (in *Intake) Rules(now outbox.Instant) message.Rules {
+	return message.Rules{
+		AllowPersonalNumber:    in.cfg.Policy.AllowPersonalNumber,
+		HasCustomerDefaults:    in.cfg.OrderDefaults.CustomerDetails != nil,
+		HasSendOrderByDefaults: in.cfg.OrderDefaults.SendOrderBy != nil,
+		Location:               in.cfg.Store.Location,
+		Now:                    now.Time(),
+		ClockKnown:             now.Known,
+		Held: func(id string, digest [32]byte) bool {
+			same, _ := in.repeats(id, digest)
+			return same
+		},
+	}
+}
+
+// decoded is what a message says, or why it is refused.
+type decoded struct {
+	request *message.Request
+	refusal *message.Rejection
+}
+
+// decodeShare is how many messages are worth a goroutine: reading one takes about 0.1 ms.
+const decodeShare = 8
+
+// decode reads a batch, on several processors if it is large: no commit can begin before all of it is read.
+func (in *Intake) decode(batch []mqtt.Delivery, rules message.Rules) []decoded {
+	read := make([]decoded, len(batch))
+	var next atomic.Int64
+	work := func() {
+		for i := int(next.Add(1)) - 1; i < len(batch); i = int(next.Add(1)) - 1 {
+			d := batch[i]
+			read[i].request, read[i].refusal = message.Decode(in.topics, d.Topic, d.Retained, d.Payload, rules)
+		}
+	}
+	var others sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(batch)/decodeShare) - 1 {
+		others.Go(work)
+	}
+	work()
+	others.Wait()
+	return read
+}
+
+// take brings a batch through the door: one commit for all that pass.
+func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
+	in.publish.WaitForRoom(ctx)
+	now := in.clock.Now()
+	rules := in.Rules(now)
+	var good []arrived
+	read := in.decode(batch, rules)
+	for i, d := range batch {
+		req, refusal := read[i].request, read[i].refusal
+		if refusal == nil {
+			if _, target, _ := targetOf(req); target != "" {
+				// The target may be among them.
+				if err := in.add(ctx, good); err != nil && in.inOrder {
+					fail(batch[i:], err)
+					return
+				}
+				good = nil
+			}
+			refusal = in.admit(ctx, req)
+		}
+		if refusal != nil {
+			refusal = in.takenFirst(refusal, good)
+			in.refuse(d, refusal, kindOf(in.topics, d.Topic), good)
+			d.Refuse(refusal.Refusal())
+			continue
+		}
+		r := Record(req, in.cfg, now)
+		if r.Kind == outbox.KindOrder {
+			in.lanes.Expect(req.Terminal)
+			if in.early.wanted(r.Terminal, r.ID, now) {
+				r.CancelWanted, r.CancelReason = true, outbox.CodeCancelled
+			}
+		}
+		r, hint, err := in.mayBeDone(r, now)
+		if err != nil {
+			_ = in.add(ctx, good)
+			in.unasked(batch[i:], err)
+			return
+		}
+		good = append(good, arrived{d, r, hint})
+	}
+	_ = in.add(ctx, good) // nothing comes after it
+}
+
+// add writes a batch durably, and only then acknowledges it.
+func (in *Intake) add(ctx context.Context, good []arrived) error {
+	if len(good) == 0 {
+		return nil
+	}
+	rs := make([]outbox.Request, len(good))
+	for i, a := range good {
+		rs[i] = a.request
+	}
+	added, err := in.store.Add(ctx, rs...)
+	if err != nil {
+		in.failed(good, err)
+		return err
+	}
+	in.problems.Clear(health.ProblemOutboxFull, "")
+	in.problems.Clear(health.ProblemOutboxFailed, "")
+	for i, a := range good {
+		switch added[i].Verdict {
+		case outbox.AddedNew:
+			if r := added[i].Request; r.State == outbox.StateInDoubt {
+				in.lanes.Doubted(r, a.hint)
+			}
+		case outbox.AddedSame:
+			in.again(added[i].Request)
+		case outbox.AddedConflict:
+			why := conflict(a.request.ID, a.request.Terminal)
+			in.refuse(a.delivery, why, "", nil)
+			a.delivery.Refuse(why.Refusal())
+			continue
+		}
+		a.delivery.Ack()
+	}
+	return nil
+}
+
+// again tells the present status of a request that was published once more.
+func (in *Intake) again(r outbox.Request) {
+	if len(r.History) > 0 {
+		in.publish.Again(r)
+		return
+	}
+	// It was pruned, and its topic cleared: nothing is to stay there.
+	s := in.publish.Current(r)
+	s.At = message.At(in.clock.Now().Time())
+	in.publish.Unretained(s)
+}
+
+// failed leaves a batch with the broker, which sends it again when the connection is back.
+func (in *Intake) failed(good []arrived, err error) {
+	switch {
+	case errors.Is(err, outbox.ErrClosed), errors.Is(err, context.Canceled):
+	case errors.Is(err, outbox.ErrFull):
+		in.problems.Raise(health.ProblemOutboxFull, "", health.OutboxFull, time.Now())
+	default:
+		in.problems.Raise(health.ProblemOutboxFailed, "", health.OutboxFailed, time.Now())
+	}
+	if !errors.Is(err, outbox.ErrClosed) && !errors.Is(err, context.Canceled) {
+		in.log.Error("requests could not be written to the outbox; they are not acknowledged", "requests", len(good), "err", err)
+	}
+	var rest []mqtt.Delivery
+	if in.inOrder {
+		rest = in.refuseFrom(err)
+	}
+	for _, a := range good {
+		a.delivery.Fail(err)
+	}
+	fail(rest, err)
+}
+
+// refuseFrom fails all that comes from now on; what waits is returned to be failed.
+func (in *Intake) refuseFrom(err error) (rest []mqtt.Delivery) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	rest, in.queue, in.broken = in.queue, nil, err
+	return rest
+}
+
+// stopped lets go of tills that wait at the embedded broker; an external one keeps what it has for the next start.
+func (in *Intake) stopped() {
+	if !in.inOrder {
+		fail(in.refuseFrom(context.Canceled), context.Canceled)
+	}
+}
+
+func fail(rest []mqtt.Delivery, err error) {
+	for _, d := range rest {
+		d.Fail(err)
+	}
+}
+
+// Connected starts over: what was not acknowledged comes again, in its order.
+func (in *Intake) Connected() {
+	in.mu.Lock()
+	in.broken = nil
+	in.mu.Unlock()
+}
+
+// refuse tells why a message was not taken: on the rejects topic, and as a status if its id is free. pending is what is
+// about to be written.
+func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, kind mqtt.Kind, pending []arrived) {
+	now := message.At(in.clock.Now().Time())
+	in.metrics.RequestRefused(string(why.Code))
+	in.log.Info("message refused", "reason", string(why.Code), "request", why.RequestID, "terminal", why.Terminal)
+	in.publish.Reject(message.Reject{At: now, Topic: d.Topic, RequestID: why.RequestID, Reason: why.Reason()})
+	if why.RequestID == "" || why.Terminal == "" {
+		return
+	}
+	if in.taken(why.RequestID, pending) {
+		return // that request's status stands
+	}
+	in.publish.Unretained(message.Status{
+		RequestID: why.RequestID, Kind: kind, TerminalUUID: why.Terminal, State: message.StateRejected, Final: true,
+		Revision: 1, At: now, Reason: why.Reason(),
+	})
+}
+
+// kindOf is the kind that a topic asks for, "" if none: the status of such a message has none either.
+func kindOf(topics mqtt.Topics, topic string) mqtt.Kind {
+	_, segment, err := topics.Parse(topic)
+	if err != nil {
+		return ""
+	}
+	kind, _ := mqtt.KindOf(segment)
+	return kind
+}

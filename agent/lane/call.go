@@ -1,0 +1,104 @@
+package lane
+
+import (
+	"context"
+
+	"tillpost/outbox"
+)
+
+// call names a call to the API for a request; one of each is under way at a time.
+type call struct {
+	effect outbox.EffectType
+	order  string
+}
+
+// underway is a call under way.
+type underway struct {
+	entered outbox.Instant // of the state that asked for it
+	again   bool           // a later state asked for the same
+}
+
+// underWay reports whether the call is under way already. Its answer serves a question of the same state; for a later one it
+// may come too late, so the call is made again then.
+func (l *lane) underWay(r outbox.Request, c call) bool {
+	known := l.requests[r.Seq]
+	if known == nil || known.calls[c] == nil {
+		return false
+	}
+	u := known.calls[c]
+	u.again = u.again || u.entered != r.Entered
+	return true
+}
+
+// begun notes a call that is made now; ended is to be called with its answer.
+func (l *lane) begun(r outbox.Request, c call) {
+	known := l.of(r.Seq)
+	if known.calls == nil {
+		known.calls = map[call]*underway{}
+	}
+	known.calls[c] = &underway{entered: r.Entered}
+}
+
+// ended takes the end of a call: its answer first, then what asked for the same meanwhile asks again.
+func (l *lane) ended(seq uint64, c call, done func()) {
+	var u *underway
+	if known := l.requests[seq]; known != nil {
+		u = known.calls[c]
+		delete(known.calls, c)
+	}
+	l.moved = true // the lane may have been waiting to make the next call of its kind
+	done()
+	if u != nil && u.again && !l.stopping() {
+		if r, err := l.store.Get(seq); err == nil && r.Terminal == l.terminal {
+			l.effect(r, outbox.Event{}, outbox.Effect{Type: c.effect, OrderUUID: c.order})
+		}
+	}
+	l.checkMoves(seq)
+}
+
+// begin makes a call beside the lane, unless it is under way; what ask returns is done on the lane once it has ended.
+func (l *lane) begin(r outbox.Request, c call, ask func(context.Context) (done func())) {
+	if l.underWay(r, c) {
+		return
+	}
+	l.begun(r, c)
+	l.background(func(ctx context.Context) {
+		done := ask(ctx)
+		l.do(func() { l.ended(r.Seq, c, done) })
+	})
+}
+
+// call makes one call beside the lane and applies the event that it brings. A call of the same kind that is under way
+// already serves for both, unless its answer comes too late for the second.
+func (l *lane) call(r outbox.Request, what outbox.EffectType, orderUUID string, ask func(context.Context) outbox.Event) {
+	l.begin(r, call{what, orderUUID}, func(ctx context.Context) func() {
+		e := ask(ctx)
+		return func() {
+			if what == outbox.Submit || !l.outlived(r, e) {
+				l.apply(r.Seq, e)
+			}
+		}
+	})
+}
+
+// outlived reports whether an answer comes too late to mean anything: the request has left the state that asked, and the
+// answer is no evidence. An old "unreachable" must never be taken for that of the submission under way.
+func (l *lane) outlived(asked outbox.Request, e outbox.Event) bool {
+	switch e.Type {
+	case outbox.Accepted, outbox.Found, outbox.StatusSeen, outbox.BooksSeen, outbox.HintRead:
+		return false
+	case outbox.Refused:
+		if e.Reason != nil && e.Reason.Code == outbox.CodeAlreadyPaid {
+			return false
+		}
+	}
+	now, err := l.store.Get(asked.Seq)
+	return err != nil || now.Entered != asked.Entered
+}
+
+// countBusyAnswer counts that the terminal was busy.
+func (l *lane) countBusyAnswer(e outbox.Event) {
+	if e.Type == outbox.Busy {
+		l.metrics.TerminalBusy(l.terminal)
+	}
+}

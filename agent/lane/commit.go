@@ -1,0 +1,140 @@
+package lane
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"tillpost/agent/health"
+	"tillpost/outbox"
+)
+
+// commit applies an event durably. An outcome of the API that could not be written is held and written again while the
+// lane stands; a Due that could not be written was not sent, and comes again by itself.
+func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
+	uncertain := false
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, storeAgain) {
+		l.stamp(&e)
+		l.beats.Add(1)
+		e.Lane = l.terminal
+		r, fx, err := l.store.Apply(l.ctx, seq, e)
+		switch {
+		case err == nil && uncertain && e.Type == outbox.Due && ignored(fx):
+			e = outbox.Event{Type: outbox.Unavailable} // it had been written all the same, and nothing was sent
+			continue
+		case err == nil && uncertain:
+			l.problems.Clear(health.ProblemOutboxFailed, "")
+			return l.regain(r, fx)
+		case err == nil:
+			l.problems.Clear(health.ProblemOutboxFailed, "")
+			return r, fx, nil
+		case errors.Is(err, outbox.ErrOrderTaken):
+			e = withoutOrder(e)
+			continue
+		case errors.Is(err, outbox.ErrUncertain):
+			uncertain = true
+			if e.Type == outbox.Due {
+				now, gone := l.store.Get(seq)
+				switch {
+				case gone != nil:
+					return r, nil, gone
+				case now.State == outbox.StateQueued:
+					return r, nil, err
+				case now.State != outbox.StateSending:
+					return l.regain(now, nil)
+				}
+				e = outbox.Event{Type: outbox.Unavailable} // nothing was sent
+			}
+		case errors.Is(err, outbox.ErrFull):
+			l.problems.Raise(health.ProblemOutboxFull, "", health.OutboxFull, time.Now())
+			if e.Type == outbox.Due {
+				return r, nil, err
+			}
+		case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrClosed), errors.Is(err, outbox.ErrLaneHeld), errors.Is(err, outbox.ErrMoved):
+			return r, nil, err
+		case l.ctx.Err() != nil:
+			return r, nil, err
+		case e.Type == outbox.Due && !errors.Is(err, outbox.ErrFailed):
+			l.problems.Raise(health.ProblemOutboxFailed, "", health.OutboxFailed, time.Now())
+			return r, nil, err
+		default:
+			uncertain = uncertain || errors.Is(err, outbox.ErrFailed)
+			l.problems.Raise(health.ProblemOutboxFailed, "", health.OutboxFailed, time.Now())
+		}
+		select {
+		case <-l.ctx.Done():
+			return r, nil, err
+		case <-time.After(wait):
+		}
+	}
+}
+
+// stamp puts into an event what comes with every one: the moment, a roll of the dice, and how long the API may lag.
+func (ls *Lanes) stamp(e *outbox.Event) {
+	e.At, e.Jitter = ls.clock.Now(), ls.rand()
+	e.ListLag, e.BooksLag, e.BusyPace = ls.lags.List(), ls.lags.Books(), ls.busyPace()
+}
+
+// triesCost is how many calls one try at a busy terminal costs: the create, the list, and a look at a candidate.
+const triesCost = 3
+
+// busyPace shares half of the calls that the API allows among the tries at the busy terminals. One alone may be as quick as the
+// policy says: a sale elsewhere goes before a poll.
+func (ls *Lanes) busyPace() time.Duration {
+	n := ls.busy.Load()
+	if n < 2 || ls.perMinute <= 0 {
+		return 0
+	}
+	return time.Duration(n) * triesCost * 2 * time.Minute / time.Duration(ls.perMinute)
+}
+
+// noteBusy keeps count of the lanes whose turn waits for a busy terminal.
+func (l *lane) noteBusy(r outbox.Request) {
+	switch waits := r.Busy > 0 && (r.InQueue() || r.State == outbox.StateSending); {
+	case waits && l.busyWith == 0:
+		l.busy.Add(1)
+		l.busyWith = r.Seq
+	case !waits && l.busyWith == r.Seq:
+		l.busy.Add(-1)
+		l.busyWith = 0
+	}
+}
+
+func ignored(fx []outbox.Effect) bool {
+	return slices.ContainsFunc(fx, func(f outbox.Effect) bool { return f.Type == outbox.Ignored })
+}
+
+// regain asks for the effects of a change again, where the commit that made it may have been written without them. It
+// asks until it is heard: without them nothing would ever move the request on.
+func (l *lane) regain(r outbox.Request, fx []outbox.Effect) (outbox.Request, []outbox.Effect, error) {
+	for r.State != outbox.StateSending || !r.Kind.Laned() {
+		l.beats.Add(1)
+		e := outbox.Event{Type: outbox.Restarted}
+		l.stamp(&e)
+		again, more, err := l.store.Apply(l.ctx, r.Seq, e)
+		switch {
+		case err == nil:
+			return again, append(fx, more...), nil
+		case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrClosed):
+			return r, fx, err
+		}
+		select {
+		case <-l.ctx.Done():
+			return r, fx, err
+		case <-time.After(storeAgain):
+		}
+	}
+	return r, fx, nil
+}
+
+// withoutOrder is the event that remains of one whose order uuid another request owns.
+func withoutOrder(e outbox.Event) outbox.Event {
+	if e.Type == outbox.Accepted {
+		return outbox.Event{Type: outbox.Ambiguous, Reason: &outbox.Reason{Code: outbox.CodeOrderUUIDTaken, Message: "the API named an order that belongs to another request"}}
+	}
+	if e.Type == outbox.HintRead {
+		e.Order = outbox.OrderSeen{Details: outbox.DetailsRead, References: outbox.ReferencesOther} // another request holds it
+		return e
+	}
+	return outbox.Event{Type: outbox.NotFound}
+}

@@ -1,0 +1,45 @@
+package lane
+
+import (
+	"tillpost/agent/publish"
+	"tillpost/outbox"
+)
+
+// effect runs one effect of a committed change. It decides nothing.
+func (l *lane) effect(r outbox.Request, e outbox.Event, f outbox.Effect) {
+	x := executors[r.Kind]
+	switch f.Type {
+	case outbox.Submit:
+		x.submit(l, r)
+	case outbox.Query:
+		x.query(l, r, f.OrderUUID)
+	case outbox.Search:
+		x.search(l, r)
+	case outbox.SendCancel:
+		x.cancel(l, r, f.OrderUUID)
+	case outbox.SendResend:
+		x.resend(l, r, f.OrderUUID)
+	case outbox.Settle:
+		l.settle(r)
+	case outbox.Judge:
+		l.judge(r, f.OrderUUID)
+	case outbox.WakeAt:
+		l.wakeAt(r.Seq, f.Timer, f.After, f.Answering)
+	case outbox.Publish:
+		if f.Waiting != nil {
+			l.publish.Waits(r, publish.HeadOfLane, f.Waiting) // only the head of a lane waits for what is not on disk
+		}
+		if e.Type == outbox.CheckWanted {
+			l.publish.Again(r)
+		}
+		// A durable change was told by the committer, in commit order.
+	case outbox.Alarm:
+		if f.Code == outbox.AlarmLatePayment || f.Code == outbox.AlarmFurtherOrder {
+			l.metrics.LatePayment()
+		}
+		l.alarmed(r, f.Code)
+	case outbox.Ignored:
+		l.metrics.IgnoredEvent(r.State.String(), e.Type.String())
+		l.log.Debug("an event had no meaning", "request", r.ID, "state", r.State.String(), "event", e.Type.String(), "why", f.Code)
+	}
+}

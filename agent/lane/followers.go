@@ -1,0 +1,65 @@
+package lane
+
+import (
+	"sync"
+
+	"tillpost/outbox"
+)
+
+// followers are the requests that wait for another one's end: cancels for their targets, parked refunds for their
+// orders.
+type followers struct {
+	mu  sync.Mutex
+	set map[string][]follower // by the requestId that is waited for
+}
+
+type follower struct {
+	seq      uint64
+	terminal string
+}
+
+func newFollowers() *followers { return &followers{set: map[string][]follower{}} }
+
+func (f *followers) follow(target string, r outbox.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, known := range f.set[target] {
+		if known.seq == r.Seq {
+			return
+		}
+	}
+	f.set[target] = append(f.set[target], follower{r.Seq, r.Terminal})
+}
+
+// of gives who follows a request; once it has ended, nobody does any more.
+func (f *followers) of(r outbox.Request) []follower {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	list := f.set[r.ID]
+	if r.State.Final() {
+		delete(f.set, r.ID)
+	}
+	return list
+}
+
+// followed tells the followers of a request about a state that may matter to them.
+func (ls *Lanes) followed(r outbox.Request) {
+	if !r.State.Final() && r.State != outbox.StateAwaitingApproval {
+		return
+	}
+	for _, f := range ls.followers.of(r) {
+		ls.lane(f.terminal).post(f.seq, outbox.Event{Type: outbox.TargetSeen, Target: r.State})
+	}
+}
+
+// follow has a request told of the end of another one, at once if that has ended already.
+func (l *lane) follow(r outbox.Request, target string) {
+	l.followers.follow(target, r)
+	t, err := l.store.Lookup(target)
+	if t.ID == "" && err != nil {
+		return
+	}
+	if t.State.Final() || t.State == outbox.StateAwaitingApproval {
+		l.post(r.Seq, outbox.Event{Type: outbox.TargetSeen, Target: t.State})
+	}
+}

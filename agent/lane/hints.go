@@ -1,0 +1,74 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tillpost/outbox"
+)
+
+// Doubted takes up a request that came in doubt. The order that a newer copy named for it is verified as a callback's is.
+func (ls *Lanes) Doubted(r outbox.Request, orderUUID string) {
+	l := ls.lane(r.Terminal)
+	l.post(r.Seq, outbox.Event{Type: outbox.Restarted})
+	if orderUUID != "" {
+		l.post(r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
+	}
+}
+
+// HintPace is how often what callbacks name is asked for, of each request.
+const HintPace = time.Second
+
+// LookAtHint has what is known of an order looked at that a callback which bears a request's mark names once more.
+func (ls *Lanes) LookAtHint(r outbox.Request, orderUUID string, refund bool) {
+	if refund {
+		ls.refundHinted(orderUUID)
+		return
+	}
+	ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
+}
+
+// errHintsFull: callbacks have named so many orders for a request that no further one is kept.
+var errHintsFull = errors.New("callbacks have named too many orders for this request; none of them is judged yet")
+
+// KeepHint writes the order that a callback names down with its request.
+func (ls *Lanes) KeepHint(ctx context.Context, r outbox.Request, orderUUID string) error {
+	if r.HintsFull() {
+		return errHintsFull
+	}
+	l := ls.lane(r.Terminal)
+	kept := make(chan error, 1)
+	l.do(func() {
+		e := outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID}
+		after, fx, err := l.commit(r.Seq, e)
+		kept <- err
+		if err != nil {
+			l.commitFailed(r.Seq, e, err)
+			return
+		}
+		l.applied(after, e, fx)
+	})
+	select {
+	case err := <-kept:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-ls.ctx.Done():
+		return ls.ctx.Err()
+	}
+}
+
+// refundHinted has every refund of an order that is under way look at its status.
+func (ls *Lanes) refundHinted(orderUUID string) {
+	list, err := ls.store.Refunds(orderUUID)
+	if err != nil {
+		ls.log.Warn("the refunds of an order could not be read after a callback; they are polled", "err", err)
+		return
+	}
+	for _, t := range list {
+		if t.RefundWatched() || !t.State.Final() && t.State != outbox.StateQueued && t.State != outbox.StateSending {
+			ls.lane(t.Terminal).post(t.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
+		}
+	}
+}

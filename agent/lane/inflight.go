@@ -1,0 +1,125 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tillpost/agent/clock"
+	"tillpost/outbox"
+)
+
+// inflight is what a lane knows of a request beyond its record: its timers, the calls under way for it, and answers of the API
+// with their age that are no event yet. It is made by the first of these, and forgotten when the request has ended, or is
+// elsewhere, and nothing of it is under way: what only waits in the queue has none.
+type inflight struct {
+	entered outbox.Instant // of the state to which the timers belong
+	timers  map[outbox.Timer]*clock.Alarm
+	calls   map[call]*underway
+
+	search reading[outbox.SearchResult] // on which the next attempt may rest
+	books  reading[outbox.Books]
+
+	judged time.Time // when an order that a callback named was last asked for
+	word   time.Time // when the API took a refund that its books have not shown yet
+	dials  int       // that failed while it waits
+}
+
+// reading is what a look at the API brought. seen says when, as the state machine judges it; begun by this process's clock.
+type reading[T any] struct {
+	value T
+	seen  outbox.Seen
+	begun time.Time
+}
+
+// of returns what is known of a request, to be filled in.
+func (l *lane) of(seq uint64) *inflight {
+	known := l.requests[seq]
+	if known == nil {
+		known = &inflight{}
+		l.requests[seq] = known
+	}
+	return known
+}
+
+// forget drops all that the lane knows of a request.
+func (l *lane) forget(seq uint64) {
+	l.clearTimers(seq)
+	delete(l.requests, seq)
+}
+
+// idle reports whether nothing of a request is under way at this lane: no timer runs, and no call.
+func (l *lane) idle(seq uint64) bool {
+	known := l.requests[seq]
+	return known == nil || len(known.timers) == 0 && len(known.calls) == 0
+}
+
+// entered notes the state that a request is in: timers of an earlier one are over, and so are its failed dials.
+func (l *lane) entered(r outbox.Request) {
+	known := l.of(r.Seq)
+	if known.entered == r.Entered {
+		return
+	}
+	l.clearTimers(r.Seq)
+	known.entered, known.dials = r.Entered, 0
+}
+
+// mayJudge reports whether an order that a callback named may be asked for now, and notes that it is.
+func (l *lane) mayJudge(seq uint64) bool {
+	known := l.of(seq)
+	if time.Since(known.judged) < HintPace {
+		return false
+	}
+	known.judged = time.Now()
+	return true
+}
+
+// dueEvent is the request's turn, with the answers that are at hand.
+func (l *lane) dueEvent(r outbox.Request) outbox.Event {
+	e := outbox.Event{Type: outbox.Due}
+	l.bring(r.Seq, &e)
+	return e
+}
+
+// bring puts the answers at hand into an event.
+func (l *lane) bring(seq uint64, e *outbox.Event) {
+	known := l.requests[seq]
+	if known == nil {
+		return
+	}
+	e.Search, e.Seen, e.Books = known.search.value, known.search.seen, known.books.value
+	e.Seen.Broken = l.health.FailedSince(known.search.begun)
+	e.Books.Seen.Broken = l.health.FailedSince(known.books.begun)
+}
+
+// checkMoves looks whether a request that is not final has anything that will move it on. None is ever without; if one is,
+// that is counted, and it is taken up as after a restart.
+func (l *lane) checkMoves(seq uint64) {
+	if l.stopping() || !l.idle(seq) {
+		return
+	}
+	r, err := l.store.Get(seq)
+	if errors.Is(err, outbox.ErrNotFound) || err == nil && r.State.Final() {
+		l.forget(seq)
+	}
+	if err != nil || !r.Kind.Laned() || r.State.Final() || r.InQueue() || r.Terminal != l.terminal {
+		return
+	}
+	if r.State == outbox.StateQueued && r.Waiting != nil && r.Waiting.Code == outbox.WaitForOrder {
+		return // it follows its order
+	}
+	l.metrics.StuckRequest()
+	l.log.Error("nothing moved a request on; it is taken up anew, please report this", "request", r.ID, "terminal", l.terminal, "state", r.State.String(), "revision", r.Revision)
+	l.apply(seq, outbox.Event{Type: outbox.Restarted})
+}
+
+// judge looks at an order that a callback named for a request.
+func (l *lane) judge(r outbox.Request, orderUUID string) {
+	if !l.mayJudge(r.Seq) {
+		l.wakeAt(r.Seq, outbox.TimerHint, HintPace, false)
+		return
+	}
+	l.call(r, outbox.Judge, orderUUID, func(ctx context.Context) outbox.Event {
+		return l.gateway.Named(ctx, orderUUID, r)
+	})
+}

@@ -1,0 +1,241 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tillpost/agent/clock"
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+// storeAgain is how soon a write that failed is tried again.
+const storeAgain = time.Second
+
+// lane is the actor of one terminal: one goroutine that applies every event of the terminal's requests and runs their
+// effects. Calls to the API run beside it and come back as events, so a slow call never keeps a cancel waiting.
+type lane struct {
+	*Lanes
+	terminal string
+
+	mu    sync.Mutex
+	inbox []func()
+	wake  chan struct{}
+	beats atomic.Uint64 // grows with all that the lane does, for Agent.Progress
+
+	// Owned by run.
+	requests map[uint64]*inflight
+	next     submission
+	busyWith uint64 // what waits for a busy terminal, 0 if nothing does
+	moved    bool   // something may be startable now
+	told     bool   // positions are to be told soon
+	shown    shown
+}
+
+// submission is the next call that creates or pays back, as far as it is ready.
+type submission struct {
+	conn    *api.Conn
+	dialing bool
+	body    []byte // of an order; a refund's is made once its turn is on disk
+}
+
+func newLane(ls *Lanes, terminal string) *lane {
+	return &lane{
+		Lanes: ls, terminal: terminal, wake: make(chan struct{}, 1), requests: map[uint64]*inflight{},
+	}
+}
+
+// do runs f on the lane's goroutine, after what was asked before. It never blocks.
+func (l *lane) do(f func()) {
+	l.mu.Lock()
+	l.inbox = append(l.inbox, f)
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// post applies an event to a request of this lane.
+func (l *lane) post(seq uint64, e outbox.Event) { l.do(func() { l.apply(seq, e) }) }
+
+// run works until ctx ends. What is asked afterwards is not done.
+func (l *lane) run(ctx context.Context) {
+	for {
+		l.mu.Lock()
+		todo := l.inbox
+		l.inbox = nil
+		l.mu.Unlock()
+		for _, f := range todo {
+			if ctx.Err() != nil {
+				break
+			}
+			l.beats.Add(1)
+			f()
+			for l.moved && ctx.Err() == nil {
+				l.beats.Add(1)
+				l.moved = false
+				l.advance()
+			}
+		}
+		if len(todo) > 0 && ctx.Err() == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			l.stopTimers()
+			l.dropConn()
+			return
+		case <-l.wake:
+		}
+	}
+}
+
+func (l *lane) stopTimers() {
+	for seq := range l.requests {
+		l.clearTimers(seq)
+	}
+}
+
+func (l *lane) dropConn() {
+	if l.next.conn != nil {
+		_ = l.next.conn.Close() // nothing was sent on it
+		l.next.conn = nil
+	}
+}
+
+// apply has an event decided by the outbox, and runs what it asks for.
+func (l *lane) apply(seq uint64, e outbox.Event) {
+	r, fx, err := l.commit(seq, e)
+	if err != nil {
+		l.commitFailed(seq, e, err)
+		return
+	}
+	l.applied(r, e, fx)
+}
+
+// applied runs the effects of a change that is on disk.
+func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
+	seq := r.Seq
+	l.measureBooks(r, e)
+	l.entered(r)
+	for _, f := range fx {
+		l.effect(r, e, f)
+		// Only a change can make something startable. To look again after none would be to look for ever.
+		l.moved = l.moved || f.Type == outbox.Publish && f.Waiting == nil
+	}
+	if r.State.Final() && l.idle(seq) {
+		l.forget(seq)
+	}
+	if r.Kind.Laned() {
+		l.noteBusy(r)
+		l.show(r)
+		if !r.State.Final() && r.State != outbox.StateQueued {
+			l.checkMoves(seq)
+		}
+	}
+}
+
+func (l *lane) commitFailed(seq uint64, e outbox.Event, err error) {
+	switch {
+	case errors.Is(err, outbox.ErrMoved):
+		l.passOn(seq, e)
+		return
+	case errors.Is(err, outbox.ErrClosed), errors.Is(err, outbox.ErrNotFound), l.ctx.Err() != nil:
+		return
+	}
+	l.log.Error("a change could not be written to the outbox; it is tried again", "terminal", l.terminal, "seq", seq, "event", e.Type.String(), "err", err)
+	l.wakeAt(seq, outbox.TimerRetry, storeAgain, false)
+}
+
+func (l *lane) clearTimers(seq uint64) {
+	if known := l.requests[seq]; known != nil {
+		for _, t := range known.timers {
+			t.Stop()
+		}
+		clear(known.timers)
+	}
+}
+
+// timed reports whether a timer of a request runs.
+func (l *lane) timed(seq uint64, t outbox.Timer) bool {
+	known := l.requests[seq]
+	return known != nil && known.timers[t] != nil
+}
+
+// stopTimer stops a timer of a request; false if it does not run.
+func (l *lane) stopTimer(seq uint64, t outbox.Timer) bool {
+	if !l.timed(seq, t) {
+		return false
+	}
+	l.requests[seq].timers[t].Stop()
+	delete(l.requests[seq].timers, t)
+	return true
+}
+
+// wakeAt sets a timer of a request; one of the same name is replaced.
+func (l *lane) wakeAt(seq uint64, t outbox.Timer, after time.Duration, answering bool) {
+	if t == outbox.TimerExpire {
+		l.expiries.set(seq, after)
+		return
+	}
+	l.stopTimer(seq, t)
+	known := l.of(seq)
+	if known.timers == nil {
+		known.timers = map[outbox.Timer]*clock.Alarm{}
+	}
+	var al *clock.Alarm // written and read on the lane's goroutine only
+	al = l.answering.After(after, answering, func() {
+		l.do(func() {
+			if known.timers[t] == al {
+				delete(known.timers, t)
+				l.fired(seq, t)
+			}
+		})
+	})
+	known.timers[t] = al
+}
+
+// fired does what a timer stands for.
+func (l *lane) fired(seq uint64, t outbox.Timer) {
+	switch t {
+	case outbox.TimerRetry:
+		l.moved = true
+		if r, err := l.store.Get(seq); err == nil && (r.Parked || !r.Kind.Laned()) {
+			l.apply(seq, l.dueEvent(r))
+		}
+		return
+	case outbox.TimerCustomer:
+		l.apply(seq, outbox.Event{Type: outbox.CustomerTimeout})
+		return
+	case outbox.TimerDoubtCheck, outbox.TimerDoubtHold:
+		l.apply(seq, outbox.Event{Type: outbox.DoubtTimeout, Timer: t})
+		return
+	}
+	r, err := l.store.Get(seq)
+	if errors.Is(err, outbox.ErrNotFound) { // pruned
+		l.forget(seq)
+	}
+	if err != nil {
+		return
+	}
+	switch x := executors[r.Kind]; t {
+	case outbox.TimerHint:
+		for _, h := range r.Hints {
+			l.judge(r, h.OrderUUID)
+		}
+	case outbox.TimerCancel:
+		x.cancel(l, r, r.OrderUUID)
+	case outbox.TimerSearch:
+		x.search(l, r)
+	case outbox.TimerWatch:
+		x.lookAgain(l, r)
+	case outbox.TimerPoll:
+		x.poll(l, r)
+	default:
+		x.query(l, r, r.OrderUUID)
+	}
+}

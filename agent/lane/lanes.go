@@ -1,0 +1,242 @@
+package lane
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tillpost/agent/clock"
+	"tillpost/agent/gateway"
+	"tillpost/agent/health"
+	"tillpost/agent/lookups"
+	"tillpost/agent/publish"
+	"tillpost/agent/reconcile"
+	"tillpost/agent/terminals"
+	"tillpost/mqtt/message"
+
+	"tillpost/monitor"
+	"tillpost/outbox"
+)
+
+// callsGrace is how long an ordered stop waits for calls under way: a create whose answer is heard leaves no doubt.
+const callsGrace = 2500 * time.Millisecond
+
+// writeGrace is how long it waits for the disk then.
+const writeGrace = 500 * time.Millisecond
+
+// Lanes are all terminals' lanes and what they share.
+type Lanes struct {
+	store      outbox.Store
+	clock      clock.Clock
+	rand       func() float64
+	gateway    *gateway.Gateway
+	publish    *publish.Publisher
+	gate       *health.Gate
+	directory  *terminals.Directory
+	reconciler *reconcile.Reconciler
+	answering  *clock.Answering
+	health     *health.Health
+	problems   *health.Problems
+	pauses     *terminals.Pauses
+	lags       *lookups.Lags
+	stranger   func(mark, orderUUID string)
+	doubtCheck time.Duration
+	perMinute  int
+	metrics    *monitor.Metrics
+	log        *slog.Logger
+
+	expiries  *expiries
+	followers *followers
+	busy      atomic.Int64 // lanes that wait for a busy terminal
+	instance  string       // of the outbox, for marks
+	asked     questions    // whether they work
+
+	ctx      context.Context // ends when the lanes are to work no more
+	end      context.CancelFunc
+	calls    context.Context // ends when calls under way are to be given up
+	giveUp   context.CancelFunc
+	stopMu   sync.RWMutex // held for writing while the stop begins, so that no call slips in behind it
+	stopped  bool
+	inFlight sync.WaitGroup
+	running  sync.WaitGroup
+
+	mu  sync.Mutex
+	all map[string]*lane
+}
+
+// Options are what lanes need; all of it is required.
+type Options struct {
+	Store      outbox.Store
+	Clock      clock.Clock
+	Rand       func() float64 // the jitter of every pause, in [0,1), to any goroutine
+	Gateway    *gateway.Gateway
+	Publish    *publish.Publisher
+	Gate       *health.Gate
+	Directory  *terminals.Directory
+	Pauses     *terminals.Pauses
+	Reconciler *reconcile.Reconciler
+	Answering  *clock.Answering
+	Health     *health.Health
+	Problems   *health.Problems
+	Lags       *lookups.Lags
+	// Stranger takes an order that bears a mark of this outbox which it does not know.
+	Stranger func(mark, orderUUID string)
+	// DoubtCheck is policy.doubt_check, PerMinute how many calls the API allows.
+	DoubtCheck time.Duration
+	PerMinute  int
+	Metrics    *monitor.Metrics
+	Log        *slog.Logger
+}
+
+// New makes lanes that start nothing before they are resumed.
+func New(o Options) *Lanes {
+	ls := &Lanes{
+		store: o.Store, clock: o.Clock, rand: o.Rand, gateway: o.Gateway, publish: o.Publish, gate: o.Gate, directory: o.Directory,
+		reconciler: o.Reconciler, answering: o.Answering, health: o.Health, problems: o.Problems, pauses: o.Pauses, lags: o.Lags,
+		stranger: o.Stranger, doubtCheck: o.DoubtCheck, perMinute: o.PerMinute, metrics: o.Metrics, log: o.Log,
+		followers: newFollowers(), instance: o.Store.Identity().Instance, all: map[string]*lane{},
+		asked: questions{open: map[*lane]question{}},
+	}
+	ls.ctx, ls.end = context.WithCancel(context.Background())
+	ls.calls, ls.giveUp = context.WithCancel(context.Background())
+	ls.expiries = newExpiries(o.Clock, o.Store, ls.unread)
+	return ls
+}
+
+// Working ends when the lanes work no more.
+func (ls *Lanes) Working() context.Context { return ls.ctx }
+
+// Run takes up what a former process left, and has what expires end, until ctx ends. The lanes go on until they are stopped.
+func (ls *Lanes) Run(ctx context.Context) {
+	ls.gate.Watch(ls.WakeAll)
+	ls.lags.Watch(ls.lagMeasured)
+	var parts sync.WaitGroup
+	parts.Go(func() { ls.expiries.run(ctx, ls.expire) })
+	ls.resume(ctx)
+	parts.Wait()
+}
+
+// expire ends requests of a terminal whose time to live is over.
+func (ls *Lanes) expire(terminal string, seqs []uint64) {
+	l := ls.lane(terminal)
+	l.do(func() { l.expire(seqs) })
+}
+
+// Show brings the displays of some terminals up to date, or of all that have a lane.
+func (ls *Lanes) Show(terminals ...string) {
+	for _, t := range terminals {
+		l := ls.lane(t)
+		l.do(func() { l.show(outbox.Request{}) })
+	}
+	if len(terminals) == 0 {
+		ls.each(func(l *lane) { l.do(func() { l.show(outbox.Request{}) }) })
+	}
+}
+
+// Displays is what every display shows now.
+func (ls *Lanes) Displays() []message.Display {
+	var all []message.Display
+	ls.each(func(l *lane) {
+		if d, ok := l.displayed(); ok {
+			all = append(all, d)
+		}
+	})
+	return all
+}
+
+// Expect has the lane of a terminal ready itself for a request that is being written to disk.
+func (ls *Lanes) Expect(terminal string) { ls.lane(terminal).expectRequest() }
+
+// lane gives the lane of a terminal, started if it is new.
+func (ls *Lanes) lane(terminal string) *lane {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l := ls.all[terminal]
+	if l == nil {
+		l = newLane(ls, terminal)
+		ls.all[terminal] = l
+		ls.running.Go(func() { l.run(ls.ctx) })
+	}
+	return l
+}
+
+// each calls f for every lane, in no order.
+func (ls *Lanes) each(f func(*lane)) {
+	ls.mu.Lock()
+	all := make([]*lane, 0, len(ls.all))
+	for _, l := range ls.all {
+		all = append(all, l)
+	}
+	ls.mu.Unlock()
+	for _, l := range all {
+		f(l)
+	}
+}
+
+// stopping tells that nothing new may be started.
+func (ls *Lanes) stopping() bool {
+	ls.stopMu.RLock()
+	defer ls.stopMu.RUnlock()
+	return ls.stopped
+}
+
+// background runs a call beside the lanes. Once they are stopping it is left for the next start.
+func (ls *Lanes) background(f func(ctx context.Context)) {
+	ls.stopMu.RLock()
+	defer ls.stopMu.RUnlock()
+	if !ls.stopped {
+		ls.inFlight.Go(func() { f(ls.calls) })
+	}
+}
+
+// Stop lets calls under way end, and what they brought be written; then it ends the lanes.
+func (ls *Lanes) Stop() {
+	ls.stopMu.Lock()
+	ls.stopped = true
+	ls.stopMu.Unlock()
+	timer := time.AfterFunc(callsGrace, ls.giveUp)
+	ls.inFlight.Wait()
+	timer.Stop()
+	// A disk that takes nothing any more must not keep us: what it does not take is in doubt at the next start.
+	over := time.NewTimer(writeGrace)
+	defer over.Stop()
+	ls.each(func(l *lane) {
+		written := make(chan struct{})
+		l.do(func() { close(written) })
+		select {
+		case <-written:
+		case <-over.C:
+			ls.end()
+		case <-ls.ctx.Done():
+		}
+	})
+	ls.end()
+	ls.running.Wait()
+}
+
+// park has a refund that waits for another lane's order told of that order's end. One that waits for another refund looks by
+// itself.
+func (ls *Lanes) park(r outbox.Request) {
+	if r.Waiting == nil || r.Waiting.Code != outbox.WaitForOrder {
+		return
+	}
+	target := r.Target
+	if target == "" {
+		order, err := ls.store.ByOrder(r.OrderUUID)
+		if err != nil {
+			return
+		}
+		target = order.ID
+	}
+	l := ls.lane(r.Terminal)
+	l.do(func() { l.follow(r, target) })
+}
+
+// entropy is the random part of a mark, behind the outbox's tag.
+func (ls *Lanes) entropy() (b [outbox.MarkEntropy]byte) {
+	_, _ = rand.Read(b[:]) // never fails
+	return outbox.TagMark(b, ls.instance)
+}

@@ -1,0 +1,108 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tillpost/agent/publish"
+	"tillpost/outbox"
+)
+
+// ErrUnmovable says that a request stays where it is: it is not queued, or was sent, or is being cancelled.
+var ErrUnmovable = errors.New("the request can't be moved")
+
+// Move puts a queued request of which no byte ever left at the end of another terminal's queue, and returns it as it is once that
+// is on disk; with errUnmovable, as it stays.
+func (ls *Lanes) Move(ctx context.Context, r outbox.Request, to, by string) (outbox.Request, error) {
+	type outcome struct {
+		r   outbox.Request
+		err error
+	}
+	moved := make(chan outcome, 1)
+	l := ls.lane(r.Terminal)
+	l.do(func() {
+		r, err := l.move(r.Seq, to, by)
+		moved <- outcome{r, err}
+	})
+	select {
+	case o := <-moved:
+		return o.r, o.err
+	case <-ctx.Done():
+		return r, ctx.Err()
+	case <-ls.ctx.Done():
+		return r, outbox.ErrClosed
+	}
+}
+
+// Repaused has a terminal's lane keep to what a person has just said of it, and returns once it does: after that nothing is
+// started that was not.
+func (ls *Lanes) Repaused(ctx context.Context, terminal string) {
+	kept := make(chan struct{})
+	l := ls.lane(terminal)
+	l.do(func() { l.repaused(); close(kept) })
+	select {
+	case <-kept:
+	case <-ctx.Done():
+	case <-ls.ctx.Done():
+	}
+}
+
+// move gives a request of this lane's queue to another lane. One that waits there by an earlier move stays where it is: the
+// answer to that may have been lost.
+func (l *lane) move(seq uint64, to, by string) (outbox.Request, error) {
+	r, err := l.store.Get(seq)
+	if err == nil && r.Terminal == to && r.Moved != 0 && r.InQueue() {
+		return r, nil
+	}
+	e := outbox.Event{Type: outbox.Moved, To: to, By: by, Lane: l.terminal}
+	l.stamp(&e)
+	after, fx, err := l.store.Apply(l.ctx, seq, e)
+	if errors.Is(err, outbox.ErrUncertain) || errors.Is(err, outbox.ErrMoved) {
+		after, err = l.store.Get(seq)
+	}
+	switch {
+	case err != nil:
+		return outbox.Request{}, fmt.Errorf("the request stays where it is: %w", err)
+	case after.Terminal != to || ignored(fx):
+		return after, ErrUnmovable
+	}
+	l.applied(after, e, fx)
+	return after, nil
+}
+
+// moved has the lanes take up that a request left one for another.
+func (ls *Lanes) moved(r outbox.Request, from string) {
+	for _, terminal := range []string{from, r.Terminal} {
+		l := ls.lane(terminal)
+		l.do(func() {
+			if terminal == from {
+				l.forget(r.Seq)
+			}
+			l.moved = true
+			l.show(outbox.Request{})
+		})
+	}
+}
+
+// passOn gives an event to the lane where its request waits by now. A turn is not passed on: it comes there by itself.
+func (l *lane) passOn(seq uint64, e outbox.Event) {
+	l.forget(seq)
+	l.moved = true
+	if r, err := l.store.Get(seq); err == nil && e.Type != outbox.Due {
+		l.lane(r.Terminal).post(seq, e)
+	}
+}
+
+// repaused has the lane look anew after its terminal was paused or resumed.
+func (l *lane) repaused() {
+	l.moved = true
+	l.show(outbox.Request{})
+	at := l.store.Lane(l.terminal)
+	if l.pauses.Of(l.terminal) != nil || at.Holder != 0 || at.Head == 0 {
+		return
+	}
+	if r, err := l.store.Get(at.Head); err == nil {
+		l.publish.WaitsNoMore(r, publish.HeadOfLane, outbox.WaitPaused)
+	}
+}

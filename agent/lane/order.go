@@ -1,0 +1,186 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"tillpost/agent/gateway"
+	"tillpost/agent/reconcile"
+	"tillpost/outbox"
+)
+
+// orders are carried out by a create, found again by the marks in the API's list, and polled.
+type orders struct{}
+
+func (orders) due(l *lane, r outbox.Request) {
+	e := l.dueEvent(r)
+	e.Mark = r.Mark()
+	if e.Mark == "" || r.Fresh {
+		e.Mark = outbox.NewMark(r.Seq, l.entropy())
+	}
+	made, err := l.gateway.Order(r, e.Mark)
+	if errors.Is(err, gateway.ErrDateUnknown) {
+		l.dropConn() // the next try belongs to whoever asks the API, whose date sets the clock
+		l.waits(r, outbox.WaitClockUnknown, storeAgain)
+		l.wakeAt(r.Seq, outbox.TimerRetry, storeAgain, false)
+		return
+	}
+	if err != nil {
+		l.apply(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: "invalidRequest", Message: "the order can't be forwarded: " + err.Error()}})
+		return
+	}
+	l.next.body = made.Body
+	e.Shown, e.References = made.Shown, made.References
+	l.apply(r.Seq, e)
+}
+
+func (orders) submit(l *lane, r outbox.Request) {
+	conn, body := l.next.conn, l.next.body
+	l.next.conn, l.next.body = nil, nil
+	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
+		begun := time.Now()
+		e := l.gateway.Submit(ctx, conn, r, body)
+		l.countBusyAnswer(e)
+		if e.Type == outbox.Accepted {
+			l.reconciler.Told(e.OrderUUID, reconcile.WordOf(begun))
+		}
+		return e
+	})
+}
+
+func (orders) query(l *lane, r outbox.Request, orderUUID string) {
+	l.call(r, outbox.Query, orderUUID, func(ctx context.Context) outbox.Event {
+		return l.gateway.Status(ctx, orderUUID, false)
+	})
+}
+
+func (orders) poll(l *lane, r outbox.Request) {
+	l.call(r, outbox.Query, r.OrderUUID, func(ctx context.Context) outbox.Event {
+		return l.gateway.Poll(ctx, r.OrderUUID)
+	})
+}
+
+// search has the reconciler look for the request's marks.
+func (orders) search(l *lane, r outbox.Request) {
+	c := call{effect: outbox.Search}
+	if l.underWay(r, c) {
+		return
+	}
+	l.begun(r, c)
+	l.reconciler.Search(reconcile.Job{Request: r, Since: l.searchedFrom(r), Done: func(f reconcile.Result) {
+		l.do(func() { l.ended(r.Seq, c, func() { l.searched(r, f) }) })
+	}})
+}
+
+// lookAgain looks at the request's order, if that may still be paid, at further orders of its, and for what bears its marks.
+func (o orders) lookAgain(l *lane, r outbox.Request) {
+	if r.Sought() {
+		o.search(l, r)
+	}
+	if r.OrderUUID != "" && r.State != outbox.StatePaid && r.State.Final() {
+		o.query(l, r, r.OrderUUID)
+	}
+	for _, uuid := range r.Further {
+		if !slices.Contains(r.FurtherPaid, uuid) {
+			o.query(l, r, uuid)
+		}
+	}
+}
+
+func (orders) cancel(l *lane, r outbox.Request, orderUUID string) {
+	l.call(r, outbox.SendCancel, orderUUID, func(ctx context.Context) outbox.Event {
+		e := l.gateway.Cancel(ctx, orderUUID, false)
+		e.OrderUUID = orderUUID
+		return e
+	})
+}
+
+func (orders) resend(l *lane, r outbox.Request, orderUUID string) {
+	l.call(r, outbox.SendResend, orderUUID, func(ctx context.Context) outbox.Event {
+		return l.gateway.Resend(ctx, orderUUID)
+	})
+}
+
+// adopt asks the API whether the order exists and its amount fits.
+func (orders) adopt(l *lane, d, t outbox.Request) {
+	l.begin(d, call{effect: outbox.Settle}, func(ctx context.Context) func() {
+		judged := l.gateway.Adoptable(ctx, d.OrderUUID, t)
+		return func() {
+			if judged.Type != outbox.Found {
+				l.apply(d.Seq, judged)
+				return
+			}
+			l.resolve(d, t, outbox.Event{Status: judged.Status})
+		}
+	})
+}
+
+// resubmit searches once more before anything is sent again.
+func (orders) resubmit(l *lane, d, t outbox.Request) {
+	c := call{effect: outbox.Settle}
+	if l.underWay(d, c) {
+		return
+	}
+	l.begun(d, c)
+	l.reconciler.Search(reconcile.Job{Request: t, Since: l.clock.Now(), Done: func(f reconcile.Result) {
+		l.do(func() { l.ended(d.Seq, c, func() { l.resubmitOrder(d, t, f) }) })
+	}})
+}
+
+// searchedFrom is the moment after which a search has to begin: that at which what may have come of the last submission
+// must show, or the last search that it did not settle.
+func (l *lane) searchedFrom(r outbox.Request) outbox.Instant {
+	from := r.Entered
+	if r.Busy > 0 && r.State == outbox.StateQueued {
+		from = r.LastBusy().Add(l.lags.List())
+	}
+	if known := l.requests[r.Seq]; known != nil && known.search.seen.After(from, 0) {
+		from = known.search.seen.Answered
+	}
+	return from
+}
+
+// searched takes what a search came to. Before a repeat it is kept for the next Due, else it is an event of its own.
+func (l *lane) searched(asked outbox.Request, f reconcile.Result) {
+	seq := asked.Seq
+	r, err := l.store.Get(seq)
+	if err != nil || r.Terminal != l.terminal || r.Entered != asked.Entered && f.Outcome != reconcile.Found {
+		return // pruned, moved, or no longer what was asked about
+	}
+	result := outbox.SearchClear
+	switch f.Outcome {
+	case reconcile.Found:
+		l.apply(seq, outbox.Event{Type: outbox.Found, OrderUUID: f.OrderUUID, Status: f.Status})
+		return
+	case reconcile.Incomplete:
+		l.apply(seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.RetryAfter})
+		return
+	case reconcile.Forbidden:
+		result = outbox.SearchForbidden
+	}
+	f.Seen.Broken = l.health.FailedSince(f.Begun)
+	l.of(seq).search = reading[outbox.SearchResult]{result, f.Seen, f.Begun}
+	if r.State == outbox.StateQueued {
+		l.moved = true
+		return
+	}
+	l.apply(seq, outbox.Event{Type: outbox.NotFound, Search: result, Seen: f.Seen})
+}
+
+// resubmitOrder takes what the search before a resubmission came to.
+func (l *lane) resubmitOrder(r, t outbox.Request, f reconcile.Result) {
+	f.Seen.Broken = l.health.FailedSince(f.Begun)
+	switch f.Outcome {
+	case reconcile.Found:
+		l.apply(t.Seq, outbox.Event{Type: outbox.Found, OrderUUID: f.OrderUUID, Status: f.Status})
+		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the order was found at the API: it is "+f.OrderUUID)
+	case reconcile.Clear:
+		l.resolve(r, t, outbox.Event{Search: outbox.SearchClear, Seen: f.Seen})
+	case reconcile.Forbidden:
+		l.resolve(r, t, outbox.Event{Search: outbox.SearchForbidden, Seen: f.Seen})
+	default:
+		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.RetryAfter})
+	}
+}

@@ -1,0 +1,144 @@
+package lane
+
+import (
+	"context"
+	"time"
+
+	"tillpost/agent/gateway"
+	"tillpost/agent/reconcile"
+	"tillpost/outbox"
+)
+
+// refunds, and approvals of them, are carried out once the books of their order were read, and found again in them.
+type refunds struct{ unasked }
+
+func (refunds) due(l *lane, r outbox.Request) {
+	e := l.dueEvent(r)
+	e.Mark = outbox.NewMark(r.Seq, l.entropy())
+	l.apply(r.Seq, e)
+}
+
+// submit makes its body only now: what it pays back of each product was weighed when its turn was written.
+func (refunds) submit(l *lane, r outbox.Request) {
+	conn := l.next.conn
+	l.next.conn = nil
+	body, err := l.gateway.Refund(r)
+	if err != nil {
+		l.post(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeInvalidRequest, Message: "the refund can't be forwarded: " + err.Error()}})
+		return
+	}
+	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
+		begun := time.Now()
+		e := l.gateway.Submit(ctx, conn, r, body)
+		l.countBusyAnswer(e)
+		if e.Type == outbox.Accepted {
+			l.do(func() { l.of(r.Seq).word = reconcile.WordOf(begun) })
+		}
+		return e
+	})
+}
+
+// query asks how a refund stands: the order's refund status, which does not say of which refund it is, and its books.
+func (refunds) query(l *lane, r outbox.Request, _ string) {
+	l.call(r, outbox.Query, r.OrderUUID, func(ctx context.Context) outbox.Event {
+		return l.gateway.StatementEvent(ctx, r.OrderUUID)
+	})
+}
+
+func (x refunds) poll(l *lane, r outbox.Request) { x.query(l, r, r.OrderUUID) }
+
+// search reads the books of the order that a refund pays back: before it is sent, while nobody knows whether it was, and
+// after its end.
+func (refunds) search(l *lane, r outbox.Request) {
+	l.begin(r, call{effect: outbox.Search}, func(ctx context.Context) func() {
+		s := l.gateway.Statement(ctx, r.OrderUUID)
+		return func() { l.statementRead(r, s) }
+	})
+}
+
+func (x refunds) lookAgain(l *lane, r outbox.Request) { x.search(l, r) }
+
+func (refunds) cancel(l *lane, r outbox.Request, orderUUID string) {
+	l.call(r, outbox.SendCancel, orderUUID, func(ctx context.Context) outbox.Event {
+		e := l.gateway.Cancel(ctx, orderUUID, r.Kind == outbox.KindRefund)
+		e.OrderUUID = orderUUID
+		return e
+	})
+}
+
+// adopt takes the order that a refund pays back, and no other one.
+func (refunds) adopt(l *lane, d, t outbox.Request) {
+	if d.OrderUUID != t.OrderUUID {
+		l.refuseSettlement(d, outbox.CodeAmountMismatch, "that is not the order which this request pays back")
+		return
+	}
+	l.resolve(d, t, outbox.Event{})
+}
+
+// resubmit reads the books once more before anything is sent again.
+func (refunds) resubmit(l *lane, d, t outbox.Request) {
+	l.begin(d, call{effect: outbox.Settle}, func(ctx context.Context) func() {
+		s := l.gateway.Statement(ctx, t.OrderUUID)
+		return func() { l.resubmitRefund(d, t, s) }
+	})
+}
+
+// statementRead takes what the books show. Before a refund is sent it is kept for the next Due, else it is an event of its
+// own.
+func (l *lane) statementRead(asked outbox.Request, s gateway.Statement) {
+	r, err := l.store.Get(asked.Seq)
+	if err != nil || r.Terminal != l.terminal {
+		return
+	}
+	queued := r.State == outbox.StateQueued
+	switch {
+	case s.Failed.Type != 0 && r.Entered != asked.Entered:
+		// It answers no question of the present state.
+	case s.Failed.Type == 0 && !queued:
+		l.apply(r.Seq, outbox.Event{Type: outbox.BooksSeen, Books: s.Books})
+	case s.Failed.Type == 0:
+		l.of(r.Seq).books = reading[outbox.Books]{s.Books, s.Books.Seen, s.Begun}
+		l.moved = true
+		if r.Parked {
+			l.apply(r.Seq, l.dueEvent(r))
+		}
+	case !queued || s.Failed.Type == outbox.Ambiguous:
+		l.apply(r.Seq, s.Failed)
+	default:
+		l.waits(r, s.Code, s.Retry)
+		l.wakeAt(r.Seq, outbox.TimerRetry, s.Retry, false)
+	}
+}
+
+// measureBooks takes how long it took the books to show a refund that the API took.
+func (l *lane) measureBooks(r outbox.Request, e outbox.Event) {
+	if e.Type != outbox.BooksSeen || !e.Books.Readable || r.Kind != outbox.KindRefund {
+		return
+	}
+	known := l.requests[r.Seq]
+	if known == nil || known.word.IsZero() || !r.ShownIn(e.Books) {
+		return
+	}
+	took := time.Since(known.word)
+	known.word = time.Time{}
+	l.background(func(ctx context.Context) { l.lags.BooksShowed(ctx, took) })
+}
+
+// resubmitRefund has the books judged first: what they show to be done is not sent again.
+func (l *lane) resubmitRefund(r, t outbox.Request, s gateway.Statement) {
+	if s.Failed.Type != 0 {
+		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: s.Retry})
+		return
+	}
+	l.apply(t.Seq, outbox.Event{Type: outbox.BooksSeen, Books: s.Books})
+	now, err := l.store.Get(t.Seq)
+	if err != nil || now.State != outbox.StateInDoubt && now.State != outbox.StateUnresolved {
+		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the books show what became of it")
+		return
+	}
+	found := outbox.SearchForbidden
+	if s.Books.Readable {
+		found = outbox.SearchClear
+	}
+	l.resolve(r, now, outbox.Event{Search: found, Books: s.Books})
+}

@@ -1,0 +1,91 @@
+package lane
+
+import (
+	"time"
+
+	"tillpost/agent/health"
+	"tillpost/agent/publish"
+	"tillpost/mqtt/message"
+	"tillpost/outbox"
+)
+
+// shown is what a terminal's display shows now. Owned by the lane, but for last, which others read.
+type shown struct {
+	last  message.Display
+	ended *outbox.Request // shown until its time is over
+	timer *time.Timer
+}
+
+// show brings the display up to date after a change of r; a zero r is no change but a look at the lane.
+func (l *lane) show(r outbox.Request) {
+	if r.Seq != 0 && r.State.Final() && r.ID == l.shown.last.RequestID && l.shown.ended == nil {
+		l.showEnding(r)
+	}
+	at := l.store.Lane(l.terminal)
+	seq := at.Holder
+	if seq == 0 {
+		seq = at.Head
+	}
+	var current *outbox.Request
+	if seq != 0 {
+		if got, err := l.store.Get(seq); err == nil {
+			current = &got
+			l.forgetEnding()
+		}
+	} else {
+		current = l.shown.ended
+	}
+	l.tell(current, at.Queued)
+}
+
+// showEnding tells how a request ended, and keeps telling for a while if nothing follows.
+func (l *lane) showEnding(r outbox.Request) {
+	l.tell(&r, l.store.Lane(l.terminal).Queued)
+	l.shown.ended = &r
+	l.shown.timer = time.AfterFunc(publish.ShownFor, func() {
+		l.do(func() {
+			l.forgetEnding()
+			l.show(outbox.Request{})
+		})
+	})
+}
+
+func (l *lane) forgetEnding() {
+	if l.shown.timer != nil {
+		l.shown.timer.Stop()
+	}
+	l.shown.ended, l.shown.timer = nil, nil
+}
+
+// tell publishes the display if it changed.
+func (l *lane) tell(r *outbox.Request, queued int) {
+	var waiting *outbox.Waiting
+	if r != nil {
+		waiting = l.publish.WaitingOf(*r)
+	}
+	d := publish.DisplayOf(l.terminal, l.directory.Name(l.terminal), r, waiting, queued, l.clock.Now().Time())
+	unheld := r == nil || r.State == outbox.StateQueued
+	if r == nil && l.problems.Has(health.ProblemAPIUnreachable) || unheld && l.pauses.Of(l.terminal) != nil {
+		d.Phase = message.PhaseOffline
+		d.Text = d.Phase.Text()
+	}
+	l.mu.Lock()
+	last := l.shown.last
+	if d.Phase == last.Phase && d.RequestID == last.RequestID {
+		d.Since = last.Since
+	}
+	same := d.Phase == last.Phase && d.RequestID == last.RequestID && d.QueueLength == last.QueueLength && d.Name == last.Name
+	l.shown.last = d
+	l.mu.Unlock()
+	if !same {
+		l.publish.Display(d)
+	}
+	l.publish.Touch(publish.SummaryTerminals) // what the lane does may have changed behind the same display
+}
+
+// displayed is what the display shows now, safe to call from anywhere; ok is false before the first.
+func (l *lane) displayed() (d message.Display, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.shown.last, l.shown.last.TerminalUUID != ""
+}

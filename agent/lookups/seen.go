@@ -1,0 +1,80 @@
+package lookups
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+// StatusSeen maps the API's statuses to what the state machine tells apart (Front Payment, Payment Status Check).
+func StatusSeen(s api.PaymentState) outbox.OrderStatus {
+	switch s {
+	case api.PaymentPaid:
+		return outbox.StatusPaid
+	case api.PaymentDeclined:
+		return outbox.StatusDeclined
+	case api.PaymentCancelled, api.PaymentExpired:
+		return outbox.StatusCancelled
+	default:
+		return outbox.StatusPending
+	}
+}
+
+// RefundSeen maps the API's refund statuses (Front Payment, Refund Status Check).
+func RefundSeen(s api.RefundState) outbox.OrderStatus {
+	switch s {
+	case api.RefundDone:
+		return outbox.StatusRefunded
+	case api.RefundRejected:
+		return outbox.StatusRefundDenied
+	default:
+		return outbox.StatusRefundPending
+	}
+}
+
+// ReferencesDigest stands for the two references of an order that a till may fill in, without telling them.
+func ReferencesDigest(referenceNo, customerReference string) string {
+	sum := sha256.Sum256([]byte(referenceNo + "\x00" + customerReference))
+	return hex.EncodeToString(sum[:12])
+}
+
+// ReferencesOf is the digest of an order's references at the API, "" where they are not told apart.
+func ReferencesOf(d api.OrderDetails) string {
+	if !d.ReferencesRead {
+		return ""
+	}
+	return ReferencesDigest(d.ReferenceNo, d.CustomerReference)
+}
+
+// AmountOf is what an order comes to, in øre; false where the details don't tell.
+func AmountOf(d api.OrderDetails) (int64, bool) {
+	if ore, ok := d.Summary.GrandTotal.Minor(); ok {
+		return ore, true
+	}
+	ore, ok := d.Payment.Amount.Minor()
+	return ore, ok && ore != 0 // it is 0 as long as nothing is paid
+}
+
+// BooksOf is what an order's details show of its money.
+func BooksOf(d api.OrderDetails) outbox.Books {
+	b := outbox.Books{Detailed: true, Readable: d.Payment.Known}
+	b.TotalOre, _ = AmountOf(d)
+	if ore, ok := d.Payment.Refunded.Minor(); ok {
+		b.RefundedOre = abs(ore)
+	}
+	for _, e := range d.Payment.Refunds {
+		ore, ok := e.Amount.Minor()
+		b.Readable = b.Readable && ok
+		b.Entries = append(b.Entries, outbox.BookEntry{Ore: abs(ore), Done: e.IsRefunded})
+	}
+	for _, p := range d.Products {
+		ore, _ := p.Amount.MinorUp() // what is paid back has no fractions; the API judges the last one
+		b.Products = append(b.Products, outbox.BookProduct{ID: p.ID, ProductID: p.ProductID, Ore: ore})
+	}
+	return b
+}
+
+// abs is what an amount comes to, whichever way a history writes what went back.
+func abs(ore int64) int64 { return max(ore, -ore) }

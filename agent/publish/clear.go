@@ -1,0 +1,80 @@
+package publish
+
+import (
+	"tillpost/mqtt"
+	"tillpost/outbox"
+)
+
+// clearing empties a retained status. It is kept until the broker has acknowledged it, over lost connections too: nothing
+// else would ever tell of that topic again, unless the request changes once more.
+type clearing struct {
+	message queued
+	handed  bool // it is on its way
+}
+
+// Pruned clears the status of a request whose record is gone, unless that was done already.
+func (p *Publisher) Pruned(r outbox.Request) {
+	written := p.store.Stats().Written
+	defer p.nudge()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, stays := p.endings.ended[r.Seq]
+	delete(p.endings.ended, r.Seq)
+	p.endings.settle(r.Seq, written)
+	if stays || !p.endings.read {
+		p.startClearing(r)
+	}
+}
+
+// startClearing has a retained status emptied, after what waits to be told, for who holds mu.
+func (p *Publisher) startClearing(r outbox.Request) {
+	for _, terminal := range r.Terminals() {
+		m := queued{Message: mqtt.Message{Topic: p.topics.Status(terminal, r.ID), Retained: true}, of: statusKey{terminal, r.Seq}}
+		m.number = p.kept.wait(m.of)
+		p.clearings[m.Topic] = clearing{message: m}
+	}
+}
+
+// tellClearings hands over the clearings that are not on their way yet; again, all of them.
+func (p *Publisher) tellClearings(w *window, again bool) {
+	p.mu.Lock()
+	var due []queued
+	for topic, c := range p.clearings {
+		if p.up && (again || !c.handed) {
+			due = append(due, c.message)
+			c.handed = true
+			p.clearings[topic] = c
+		}
+	}
+	p.mu.Unlock()
+	if len(due) > 0 { // first, how far they go: who finds nothing of them finds that
+		p.tellSummary(w, SummaryAgent)
+	}
+	for _, m := range due {
+		p.hand(w, m)
+	}
+}
+
+// confirmClearings waits until the clearings that are on their way are with the broker, and forgets them.
+func (p *Publisher) confirmClearings(w *window) {
+	p.mu.Lock()
+	var handed []string
+	for topic, c := range p.clearings {
+		if c.handed {
+			handed = append(handed, topic)
+		}
+	}
+	p.mu.Unlock()
+	if len(handed) == 0 {
+		return
+	}
+	if w.lost || w.drain() != nil {
+		w.lost = true
+		return
+	}
+	p.mu.Lock()
+	for _, topic := range handed {
+		delete(p.clearings, topic)
+	}
+	p.mu.Unlock()
+}

@@ -1,0 +1,64 @@
+package publish
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// clearEvery bounds how much later than its time a status is cleared.
+	clearEvery = 10 * time.Second
+	// keepEndingsEvery is how often it is kept on disk how far what was cleared goes; keepEndingsGrace is what there is for
+	// the last time.
+	keepEndingsEvery = time.Hour
+	keepEndingsGrace = time.Second
+)
+
+// ClearStatuses clears the retained statuses of what ended longer ago than mqtt.status_retention, and keeps on disk how
+// far that goes, once an hour and at the end.
+func (p *Publisher) ClearStatuses(ctx context.Context) {
+	look, keep := time.NewTicker(clearEvery), time.NewTicker(keepEndingsEvery)
+	defer look.Stop()
+	defer keep.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			p.keepEndingsAtLast(ctx)
+			return
+		case <-keep.C:
+			p.keepEndings(ctx)
+		case <-look.C:
+			if p.endingsLowered() {
+				p.keepEndings(ctx)
+			}
+			p.clearAllDue(ctx)
+		}
+	}
+}
+
+// clearAllDue clears what is over by now.
+func (p *Publisher) clearAllDue(ctx context.Context) {
+	for more := true; more && ctx.Err() == nil; {
+		var err error
+		if more, err = p.clearDue(); err != nil {
+			p.log.Error("requests that have ended could not be read to clear their statuses", "err", err)
+			return
+		}
+	}
+}
+
+// keepEndingsAtLast is keepEndings at the end of a process.
+func (p *Publisher) keepEndingsAtLast(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepEndingsGrace)
+	defer cancel()
+	p.keepEndings(ctx)
+}
+
+// keepEndings writes down how far what was cleared goes. What is not written is found anew at the next start.
+func (p *Publisher) keepEndings(ctx context.Context) {
+	if raw := p.endingsToKeep(); raw != nil {
+		if err := p.store.PutBlob(ctx, endingsBlob, raw); err != nil && ctx.Err() == nil {
+			p.log.Warn("how far the retained statuses are cleared could not be kept on disk", "err", err)
+		}
+	}
+}

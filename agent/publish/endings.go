@@ -1,0 +1,279 @@
+package publish
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"tillpost/agent/blob"
+	"tillpost/agent/clock"
+	"tillpost/mqtt/message"
+	"tillpost/outbox"
+)
+
+// endings knows which requests have ended and still have a status at the broker, and until when. The publisher's mu
+// guards it.
+type endings struct {
+	clock     clock.Clock
+	retention time.Duration
+
+	ended map[uint64]ending // by sequence
+	// read: the outbox was looked through for what had ended before this process began.
+	read bool
+	// through is how far what was cleared goes.
+	through message.SettledThrough
+	// cleared is a moment, in Unix milliseconds: what is known to have ended by then was cleared, by this process or a
+	// former one. due is the same once what is being cleared is known to be.
+	cleared, due int64
+	// changed: something of it was, since it was kept on disk; lowered: cleared went back, which is to be kept soon.
+	changed, lowered bool
+}
+
+// ending is when a request came to be as it is now. stands: its status stays nevertheless.
+type ending struct {
+	at     outbox.Instant
+	stands bool
+}
+
+func newEndings(clock clock.Clock, retention time.Duration) *endings {
+	return &endings{clock: clock, retention: retention, ended: map[uint64]ending{}}
+}
+
+// endingsBlob is where the bounds of what was cleared are kept on disk.
+const endingsBlob = "statuses"
+
+type keptEndings struct {
+	Through message.SettledThrough `json:"through"`
+	Cleared int64                  `json:"cleared"`
+}
+
+// note takes a durable change.
+func (e *endings) note(r outbox.Request) {
+	if !r.State.Final() {
+		delete(e.ended, r.Seq)
+		return
+	}
+	e.ended[r.Seq] = ending{at: r.LastChange(), stands: stands(r)}
+}
+
+// stands tells of an end that a person has to see to: its status stays until they did.
+func stands(r outbox.Request) bool { return r.State == outbox.StateUnresolved || r.Alarmed }
+
+// over tells that a status has been there for long enough.
+func (e *endings) over(x ending, now outbox.Instant) bool {
+	age, ok := now.Since(x.at)
+	return ok && !x.stands && age >= e.retention
+}
+
+// stays tells whether the status of a request is one that is retained.
+func (e *endings) stays(r outbox.Request) bool {
+	if !r.State.Final() {
+		return true
+	}
+	x, known := e.ended[r.Seq]
+	if !known && !e.read {
+		x, known = ending{at: r.LastChange(), stands: stands(r)}, true
+	}
+	return known && !e.over(x, e.clock.Now())
+}
+
+// recall takes what had ended before this process began, and tells whether its status is to be told again, or is gone and
+// to be cleared. It may have changed since it was read; then that counts.
+func (e *endings) recall(r outbox.Request, now outbox.Instant, written uint64) (stay, gone bool) {
+	if x, known := e.ended[r.Seq]; known {
+		return !e.over(x, now), false
+	}
+	at := r.LastChange()
+	x := ending{at: at, stands: stands(r)}
+	if _, ok := now.Since(x.at); !ok {
+		x.at = now // nobody knows how long ago that was
+	}
+	if !e.over(x, now) {
+		e.ended[r.Seq] = x
+		if at.Known && at.Wall <= e.cleared { // as when the retention was shorter
+			e.cleared, e.changed, e.lowered = at.Wall-1, true, true
+		}
+		return true, false
+	}
+	e.settle(r.Seq, written)
+	return false, !at.Known || at.Wall > e.cleared
+}
+
+// settle notes that a status is cleared, in an outbox that has seen so many commits.
+func (e *endings) settle(seq, written uint64) {
+	if joined := e.through.Join(message.SettledThrough{Accepted: seq, Commits: written}); joined != e.through {
+		e.through, e.changed = joined, true
+	}
+}
+
+// eachEnded visits what has ended and stays. The first time it looks through the whole outbox, to find that, and has
+// cleared what a former process left: what came to be over while none was there.
+func (p *Publisher) eachEnded(w *window, tell func(outbox.Request) bool) error {
+	p.mu.Lock()
+	read, seqs := p.endings.read, make([]uint64, 0, len(p.endings.ended))
+	for seq := range p.endings.ended {
+		seqs = append(seqs, seq)
+	}
+	p.mu.Unlock()
+	if !read {
+		return p.readEnded(w, tell)
+	}
+	slices.Sort(seqs)
+	slices.Reverse(seqs) // what ended last is what tills ask for
+	for batch := range slices.Chunk(seqs, everythingBatch) {
+		records, err := p.store.Records(batch)
+		if err != nil {
+			return err
+		}
+		for _, r := range records {
+			if r.State.Final() && !tell(r) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+func (p *Publisher) readEnded(w *window, tell func(outbox.Request) bool) error {
+	now, written, there := p.endings.clock.Now(), p.store.Stats().Written, true
+	err := p.store.Each(true, func(r outbox.Request) bool {
+		if !r.State.Final() {
+			return true
+		}
+		p.mu.Lock()
+		stay, gone := p.endings.recall(r, now, written)
+		if gone && p.kept == nil { // the broker within keeps nothing over a start
+			p.startClearing(r)
+		}
+		p.mu.Unlock()
+		if stay && there {
+			there = tell(r)
+		}
+		return w.ctx.Err() == nil
+	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil && w.ctx.Err() == nil {
+		p.endings.read = true
+		p.endings.dueBy(now)
+	}
+	return err
+}
+
+// dueBy notes that what is over now is being cleared, if it was not already.
+func (e *endings) dueBy(now outbox.Instant) {
+	if now.Known && e.read {
+		e.due = max(e.due, now.Wall-e.retention.Milliseconds())
+	}
+}
+
+// clearDue begins to clear what is over by now, some hundreds at a time; more tells that there are others.
+func (p *Publisher) clearDue() (more bool, err error) {
+	now := p.endings.clock.Now()
+	p.mu.Lock()
+	over := map[uint64]ending{}
+	for seq, x := range p.endings.ended {
+		if p.endings.over(x, now) && len(over) < clearBatch {
+			over[seq] = x
+		}
+	}
+	p.mu.Unlock()
+	more = len(over) == clearBatch
+	if len(over) > 0 {
+		err = p.clearOver(over)
+	}
+	if err == nil && !more {
+		p.mu.Lock()
+		p.endings.dueBy(now)
+		p.mu.Unlock()
+	}
+	return more, err
+}
+
+// clearBatch bounds what is cleared at once.
+const clearBatch = 512
+
+func (p *Publisher) clearOver(over map[uint64]ending) error {
+	var records []outbox.Request
+	seqs := make([]uint64, 0, len(over))
+	for seq := range over {
+		seqs = append(seqs, seq)
+	}
+	slices.Sort(seqs)
+	for batch := range slices.Chunk(seqs, everythingBatch) {
+		read, err := p.store.Records(batch)
+		if err != nil {
+			return err
+		}
+		records = append(records, read...)
+	}
+	written := p.store.Stats().Written
+	defer p.nudge()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e := p.endings
+	for _, r := range records {
+		if e.ended[r.Seq] == over[r.Seq] && r.State.Final() { // else it has changed meanwhile
+			p.startClearing(r)
+			e.settle(r.Seq, written)
+		}
+	}
+	for seq, x := range over {
+		if e.ended[seq] == x { // cleared now, or not there any more, or open again
+			delete(e.ended, seq)
+		}
+	}
+	return nil
+}
+
+// SettledThrough is how far what was cleared goes, for the agent's own word.
+func (p *Publisher) SettledThrough() message.SettledThrough {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.endings.through
+}
+
+// SettledElsewhere takes the bounds that a former process has told, which ours don't fall behind.
+func (p *Publisher) SettledElsewhere(s message.SettledThrough) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endings.settle(s.Accepted, s.Commits)
+}
+
+// endingsToKeep gives what is to be kept on disk of the bounds; nil if that stands there already.
+func (p *Publisher) endingsToKeep() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e := p.endings
+	if len(p.clearings) == 0 {
+		e.cleared = max(e.cleared, e.due)
+	}
+	if !e.changed {
+		return nil
+	}
+	raw, err := json.Marshal(keptEndings{Through: e.through, Cleared: e.cleared})
+	if err != nil {
+		return nil // numbers alone always marshal
+	}
+	e.changed, e.lowered = false, false
+	return raw
+}
+
+// endingsLowered tells that what is kept on disk claims more than is true.
+func (p *Publisher) endingsLowered() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.endings.lowered
+}
+
+// loadEndings takes up what a former process kept of the bounds.
+func (p *Publisher) loadEndings() error {
+	kept, err := blob.Read[keptEndings](p.store, endingsBlob)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endings.through, p.endings.cleared = p.endings.through.Join(kept.Through), kept.Cleared
+	return nil
+}

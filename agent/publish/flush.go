@@ -1,0 +1,58 @@
+package publish
+
+import (
+	"context"
+	"time"
+)
+
+// flushed answers those who wait until everything is with the broker.
+func (p *Publisher) flushed(w *window) {
+	p.mu.Lock()
+	flushes := p.flushes
+	p.flushes = nil
+	p.mu.Unlock()
+	if len(flushes) == 0 {
+		return
+	}
+	if w.drain() != nil {
+		w.lost = true
+	}
+	for _, done := range flushes {
+		close(done)
+	}
+}
+
+// Last publishes the last word of this process, retained, and waits until it and everything before is with the broker,
+// or ctx ends.
+func (p *Publisher) Last(ctx context.Context, topic string, v any) {
+	p.enqueue(p.message(topic, true, v))
+	done := make(chan struct{})
+	p.mu.Lock()
+	if !p.up {
+		p.mu.Unlock()
+		return
+	}
+	p.flushes = append(p.flushes, done)
+	clear(p.stale)
+	p.mu.Unlock()
+	p.nudge()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// CaughtUp waits until everything that was to be told is with the broker, but no longer than most.
+func (p *Publisher) CaughtUp(most time.Duration) {
+	done := make(chan struct{})
+	p.mu.Lock()
+	p.flushes = append(p.flushes, done)
+	p.mu.Unlock()
+	p.nudge()
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,117 @@
+package publish
+
+import (
+	"math"
+
+	"tillpost/mqtt/message"
+	"tillpost/outbox"
+)
+
+// overlay is why a request waits, where that is not on disk, and its place in the queue. There may be one for each of
+// 100,000 requests.
+type overlay struct {
+	revision uint64
+	waiting  *outbox.Waiting
+	position int32
+	behind   bool
+}
+
+func overlayOf(r outbox.Request, at Place, waiting *outbox.Waiting) overlay {
+	return overlay{revision: r.Revision, waiting: waiting, position: int32(min(at.Position, math.MaxInt32)), behind: at.Behind}
+}
+
+func (o overlay) place() Place { return Place{int(o.position), o.behind} }
+
+// Changed tells a durable change. It is called in commit order and does not block.
+func (p *Publisher) Changed(r outbox.Request, at Place) {
+	list := p.retained(r, StatusOf(r, at, nil))
+	defer p.nudge()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.State.Final() || at.Position == 0 {
+		delete(p.overlays, r.Seq)
+	} else {
+		p.overlays[r.Seq] = overlayOf(r, at, nil)
+	}
+	p.endings.note(r)
+	for _, m := range list {
+		delete(p.clearings, m.Topic) // it is news again
+	}
+	p.news(list)
+	p.pages.Touch()
+}
+
+// knowPlace takes a place that was not told since the start, as of what a former process left.
+func (p *Publisher) knowPlace(r outbox.Request, at Place) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, known := p.overlays[r.Seq]; !known {
+		p.overlays[r.Seq] = overlayOf(r, at, nil)
+	}
+}
+
+// Waits tells why a request waits, or that it moved up, without a durable change.
+func (p *Publisher) Waits(r outbox.Request, at Place, waiting *outbox.Waiting) {
+	defer p.nudge()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old, stands := p.overlays[r.Seq]
+	if waiting == nil && stands && old.revision == r.Revision {
+		waiting = old.waiting
+	}
+	if stands && old.revision == r.Revision && old.place() == at && sameWaiting(old.waiting, waiting) {
+		return
+	}
+	if waiting != nil && stands && old.waiting != nil && old.waiting != waiting && old.waiting.Code == waiting.Code {
+		same := *waiting // the old one may just be read
+		same.Since = old.waiting.Since
+		waiting = &same
+	}
+	p.overlays[r.Seq] = overlayOf(r, at, waiting)
+	p.news(p.retained(r, StatusOf(r, at, waiting)))
+}
+
+// WaitsNoMore takes back that a request waits for what is not on disk, if that is what code says.
+func (p *Publisher) WaitsNoMore(r outbox.Request, at Place, code string) {
+	defer p.nudge()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if o := p.overlays[r.Seq]; o.revision != r.Revision || o.waiting == nil || o.waiting.Code != code {
+		return
+	}
+	p.overlays[r.Seq] = overlayOf(r, at, nil)
+	p.news(p.retained(r, StatusOf(r, at, nil)))
+}
+
+func sameWaiting(a, b *outbox.Waiting) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Code == b.Code && a.Attempts == b.Attempts && a.Next == b.Next
+}
+
+// Current is a request's status with what the lane knows of its waiting.
+func (p *Publisher) Current(r outbox.Request) message.Status {
+	p.mu.Lock()
+	o := p.overlays[r.Seq]
+	p.mu.Unlock()
+	return o.status(r)
+}
+
+// status is a request's with this overlay, which may be that of an earlier revision.
+func (o overlay) status(r outbox.Request) message.Status {
+	if o.revision != r.Revision {
+		o.waiting = nil
+	}
+	return StatusOf(r, o.place(), o.waiting)
+}
+
+// WaitingOf is the overlay of a request, nil if it has none.
+func (p *Publisher) WaitingOf(r outbox.Request) *outbox.Waiting {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if o := p.overlays[r.Seq]; o.revision == r.Revision && o.waiting != nil {
+		return o.waiting
+	}
+	return r.Waiting
+}

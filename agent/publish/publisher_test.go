@@ -1,0 +1,302 @@
+package publish
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tillpost/agent/clock"
+	"tillpost/mqtt/message"
+
+	"tillpost/mqtt"
+	"tillpost/outbox"
+)
+
+const day = 24 * time.Hour
+
+// heardBus takes everything at once.
+type heardBus struct {
+	mqtt.Bus
+	all []mqtt.Message
+}
+
+func (b *heardBus) Publish(m mqtt.Message) mqtt.Token {
+	b.all = append(b.all, m)
+	token, settle := mqtt.NewToken()
+	settle(nil)
+	return token
+}
+
+// revisions are those told on a status topic.
+func (b *heardBus) revisions(topic string) (told []uint64) {
+	for _, m := range b.all {
+		var s message.Status
+		if m.Topic == topic && json.Unmarshal(m.Payload, &s) == nil {
+			told = append(told, s.Revision)
+		}
+	}
+	return told
+}
+
+// openOutbox has one open record; while is called before it is read.
+type openOutbox struct {
+	outbox.Store
+	record outbox.Request
+	while  func()
+}
+
+func (o *openOutbox) EachOpen(_ context.Context, _ string, fn func(outbox.Request) bool) error {
+	o.while()
+	fn(o.record)
+	return nil
+}
+
+func (o *openOutbox) Lanes() []outbox.Lane { return []outbox.Lane{{Terminal: o.record.Terminal}} }
+
+func (o *openOutbox) Lookup(string) (outbox.Request, error) {
+	o.while()
+	return o.record, nil
+}
+
+func (o *openOutbox) GetBlob(string) ([]byte, error) { return nil, outbox.ErrNotFound }
+
+func (o *openOutbox) Stats() outbox.Stats { return outbox.Stats{} }
+
+func (o *openOutbox) Each(bool, func(outbox.Request) bool) error { return nil }
+
+// endedOutbox has so many records of what has just ended; while is called before the n-th is read.
+type endedOutbox struct {
+	openOutbox
+	records int
+	while   func(n int)
+}
+
+func (o *endedOutbox) EachOpen(context.Context, string, func(outbox.Request) bool) error { return nil }
+
+func (o *endedOutbox) Each(_ bool, fn func(outbox.Request) bool) error {
+	now := clock.NewSystem().Now()
+	for n := range o.records {
+		o.while(n)
+		id := fmt.Sprint("old-", n)
+		if !fn(outbox.Request{Seq: uint64(n + 10), ID: id, Kind: outbox.KindOrder, Terminal: "T", State: outbox.StatePaid, Revision: 4, Entered: now}) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// While old statuses are told again, what happens meanwhile is told between them, each change once and in order.
+func TestOrdersDontWaitForOldStatuses(t *testing.T) {
+	t.Parallel()
+	at := func(revision uint64) outbox.Request {
+		return outbox.Request{Seq: 1, ID: "new", Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
+	}
+	bus := &heardBus{}
+	store := &endedOutbox{records: 1000}
+	p := newTestPublisher(store)
+	store.while = func(n int) {
+		if n > 0 && n%300 == 0 {
+			p.Changed(at(uint64(n/300)), Place{})
+		}
+	}
+	p.Connected(true)
+	w := &window{ctx: t.Context(), bus: bus}
+	for p.step(w, false) {
+		continue
+	}
+	old, waited := 0, []int{}
+	for _, m := range bus.all {
+		switch {
+		case m.Topic == p.topics.Status("T", "new"):
+			waited = append(waited, old)
+		case strings.HasPrefix(m.Topic, "p/terminals/T/status/old-"):
+			old++
+		}
+	}
+	if told := bus.revisions(p.topics.Status("T", "new")); !slices.Equal(told, []uint64{1, 2, 3}) || old != 1000 {
+		t.Fatalf("told revisions %v, and %d old ones", told, old)
+	}
+	for i, n := range waited {
+		if n > (i+1)*300+everythingBatch {
+			t.Errorf("revision %d waited for %d old statuses", i+1, n-(i+1)*300)
+		}
+	}
+}
+
+// newTestPublisher tells nothing of the agent, its terminals and displays.
+func newTestPublisher(store outbox.Store) *Publisher {
+	p := New(testOptions(store))
+	p.source = noSource()
+	return p
+}
+
+// testOptions are a publisher's that tells no pages.
+func testOptions(store outbox.Store) Options {
+	return Options{
+		Topics: mqtt.Topics{Prefix: "p"}, Store: store, Clock: clock.NewSystem(), Pages: noPages{}, Log: slog.New(slog.DiscardHandler), Retention: day,
+	}
+}
+
+type noPages struct{}
+
+func (noPages) Publish(string, string, []byte) {}
+func (noPages) Touch()                         {}
+
+// noSource says nothing of the agent, its terminals and displays.
+func noSource() Source {
+	return Source{
+		Agent:     func() (s message.AgentState) { return s },
+		Terminals: func() []message.TerminalInfo { return nil },
+		Displays:  func() []message.Display { return nil },
+	}
+}
+
+// What changes right after a connect, while everything is told anew, is told change by change: no state is passed over,
+// and none goes back.
+func TestEachChangeIsToldOnAConnect(t *testing.T) {
+	t.Parallel()
+	at := func(revision uint64) outbox.Request {
+		return outbox.Request{Seq: 1, ID: "a", Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
+	}
+	bus := &heardBus{}
+	store := &openOutbox{record: at(5)}
+	p := newTestPublisher(store)
+	store.while = func() {
+		for revision := uint64(3); revision <= 6; revision++ {
+			p.Changed(at(revision), Place{})
+		}
+	}
+	p.Connected(true)
+	p.Changed(at(2), Place{})
+	w := &window{ctx: t.Context(), bus: bus}
+	for p.step(w, false) {
+		continue
+	}
+	if told, want := bus.revisions(p.topics.Status("T", "a")), []uint64{2, 3, 4, 5, 6}; !slices.Equal(told, want) {
+		t.Errorf("told revisions %v, want %v", told, want)
+	}
+}
+
+// Where so much changes meanwhile that the queue is given up, the record is told all the same, and nothing older after it.
+// No refusal is given up: nothing could tell it again.
+func TestEverythingIsToldWhenTheQueueOverflows(t *testing.T) {
+	t.Parallel()
+	at := func(revision uint64) outbox.Request {
+		return outbox.Request{Seq: 1, ID: "a", Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
+	}
+	bus := &heardBus{}
+	store := &openOutbox{record: at(5)}
+	p := newTestPublisher(store)
+	store.while = func() {
+		store.while = func() {}
+		p.Changed(at(5), Place{})
+		for range publishQueue + 1 {
+			p.Reject(message.Reject{Topic: "p/terminals/T/orders"})
+		}
+	}
+	p.Connected(true)
+	w := &window{ctx: t.Context(), bus: bus}
+	for p.step(w, false) {
+		continue
+	}
+	if told, want := bus.revisions(p.topics.Status("T", "a")), []uint64{5}; !slices.Equal(told, want) {
+		t.Errorf("told revisions %v, want %v", told, want)
+	}
+	rejects := 0
+	for _, m := range bus.all {
+		if m.Topic == p.topics.Rejects() {
+			rejects++
+		}
+	}
+	if rejects != publishQueue+1 {
+		t.Errorf("%d refusals were told, want %d", rejects, publishQueue+1)
+	}
+}
+
+// Who refuses faster than the broker takes it waits, until the queue is taken, the broker is gone, or the agent stops.
+func TestRefusalsWaitForRoom(t *testing.T) {
+	for name, let := range map[string]func(p *Publisher, stop func()){
+		"taken":   func(p *Publisher, _ func()) { p.step(&window{ctx: t.Context(), bus: &heardBus{}}, false) },
+		"gone":    func(p *Publisher, _ func()) { p.Connected(false) },
+		"stopped": func(_ *Publisher, stop func()) { stop() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newTestPublisher(&openOutbox{while: func() {}})
+			p.up = true
+			for range publishQueue/2 - 1 {
+				p.Reject(message.Reject{})
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			p.WaitForRoom(ctx)
+			p.Reject(message.Reject{})
+			var waited atomic.Bool
+			go func() {
+				p.WaitForRoom(ctx)
+				waited.Store(true)
+			}()
+			synctest.Wait()
+			if waited.Load() {
+				t.Errorf("%s: there was room before", name)
+			}
+			let(p, stop)
+			synctest.Wait()
+			if !waited.Load() {
+				t.Errorf("%s: there is no room after", name)
+			}
+		})
+	}
+}
+
+// A till that publishes its request once more while it changes must not be told what it was.
+func TestNoStatusGoesBackWhenAskedAgain(t *testing.T) {
+	t.Parallel()
+	at := func(revision uint64) outbox.Request {
+		return outbox.Request{Seq: 1, ID: "a", Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
+	}
+	bus := &heardBus{}
+	store := &openOutbox{record: at(6)}
+	p := newTestPublisher(store)
+	p.up = true
+	store.while = func() {
+		for revision := uint64(5); revision <= 7; revision++ {
+			p.Changed(at(revision), Place{})
+		}
+	}
+	p.Changed(at(3), Place{})
+	p.Again(at(3))
+	p.Changed(at(4), Place{})
+	w := &window{ctx: t.Context(), bus: bus}
+	for p.step(w, false) {
+		continue
+	}
+	if told, want := bus.revisions(p.topics.Status("T", "a")), []uint64{3, 6, 6, 7}; !slices.Equal(told, want) {
+		t.Errorf("told revisions %v, want %v", told, want)
+	}
+}
+
+// A message that was refused right after a connect is told, though everything retained is told anew at that moment.
+func TestARejectOutlivesAConnect(t *testing.T) {
+	t.Parallel()
+	bus := &heardBus{}
+	p := newTestPublisher(&openOutbox{while: func() {}})
+	p.Connected(true)
+	p.Reject(message.Reject{Topic: "p/terminals/T/orders", Reason: &message.Reason{Code: "retainedRequest"}})
+	p.Pruned(outbox.Request{ID: "gone", Terminal: "T"})
+	w := &window{ctx: t.Context(), bus: bus}
+	for p.step(w, false) {
+		continue
+	}
+	for _, topic := range []string{p.topics.Rejects(), p.topics.Status("T", "gone")} {
+		if !slices.ContainsFunc(bus.all, func(m mqtt.Message) bool { return m.Topic == topic }) {
+			t.Errorf("nothing was told on %s", topic)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package publish
+
+import (
+	"encoding/json"
+
+	"tillpost/mqtt"
+	"tillpost/mqtt/message"
+	"tillpost/outbox"
+)
+
+// Place is where a request stands among the queued of its lane: from 1, 0 where it does not queue. behind tells that
+// others come first, before it in the queue or on the terminal.
+type Place struct {
+	Position int
+	Behind   bool
+}
+
+// HeadOfLane is the place of what is next.
+var HeadOfLane = Place{Position: 1}
+
+// StatusOf is a request as tills see it. waiting replaces the stored one where the lane knows better.
+func StatusOf(r outbox.Request, at Place, waiting *outbox.Waiting) message.Status {
+	s := message.Status{
+		RequestID:    r.ID,
+		Kind:         mqtt.Kind(r.Kind.String()),
+		TerminalUUID: r.Terminal,
+		State:        r.State.String(),
+		Final:        r.State.Final(),
+		Revision:     r.Revision,
+		At:           message.At(r.LastChange().Time()),
+		OrderUUID:    r.OrderUUID,
+		Late:         r.Late || r.State == outbox.StatePaid && len(r.FurtherPaid) > 0,
+
+		TargetRequestID: r.Target,
+	}
+	if r.AmountOre > 0 {
+		s.Amount = message.NewAmount(r.AmountOre, r.Currency)
+	}
+	if r.InQueue() {
+		s.QueuePosition = at.Position
+	}
+	if waiting == nil {
+		waiting = r.Waiting
+	}
+	if waiting == nil && r.State == outbox.StateQueued && at.Behind {
+		waiting = &outbox.Waiting{Code: outbox.WaitBehind, Since: r.Entered, Attempts: r.Attempts}
+	}
+	if waiting != nil && !r.State.Final() {
+		s.Waiting = &message.Waiting{Code: waiting.Code, Since: message.At(waiting.Since.Time()), Attempts: waiting.Attempts}
+		if waiting.Next != (outbox.Instant{}) {
+			s.Waiting.NextAttemptAt = message.At(waiting.Next.Time())
+		}
+	}
+	s.Reason = ReasonOf(r.Reason)
+	return s
+}
+
+// ReasonOf is a reason as tills see it, nil for none.
+func ReasonOf(r *outbox.Reason) *message.Reason {
+	if r == nil {
+		return nil
+	}
+	out := &message.Reason{Code: r.Code, Message: r.Message, HTTPStatus: r.HTTPStatus}
+	if len(r.Errors) > 0 {
+		faults := make([]message.FieldError, len(r.Errors))
+		for i, e := range r.Errors {
+			faults[i] = message.FieldError{Path: e.Path, Message: e.Message}
+		}
+		out.Errors, _ = json.Marshal(faults) // strings alone always marshal
+	}
+	return out
+}

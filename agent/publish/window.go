@@ -1,0 +1,47 @@
+package publish
+
+import (
+	"context"
+
+	"tillpost/mqtt"
+)
+
+// publishWindow is how many messages may be on their way to the broker at once.
+const publishWindow = 64
+
+// window keeps a bounded number of messages on their way, and notices when one got lost with its connection.
+type window struct {
+	ctx    context.Context
+	bus    mqtt.Bus
+	tokens []mqtt.Token
+	lost   bool
+}
+
+func (w *window) publish(m mqtt.Message) {
+	if w.lost {
+		return
+	}
+	if len(w.tokens) >= publishWindow {
+		if w.tokens[0].Wait(w.ctx) != nil {
+			w.lost, w.tokens = true, nil
+			return
+		}
+		w.tokens = w.tokens[1:]
+	}
+	w.tokens = append(w.tokens, w.bus.Publish(m))
+}
+
+// startOver forgets what is on its way: all that matters is published again.
+func (w *window) startOver() { w.tokens, w.lost = nil, false }
+
+// drain waits until everything published is with the broker.
+func (w *window) drain() error {
+	for _, t := range w.tokens {
+		if err := t.Wait(w.ctx); err != nil {
+			w.tokens = nil
+			return err
+		}
+	}
+	w.tokens = nil
+	return nil
+}

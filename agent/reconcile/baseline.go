@@ -1,0 +1,121 @@
+package reconcile
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"hash/fnv"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"tillpost/outbox"
+)
+
+// baseline is the orders that a full list of the API showed at a moment: none of them came of a later submission. It is
+// kept beside the outbox, so that a doubt that a crash left behind need not look into years of orders.
+type baseline struct {
+	at     outbox.Instant // when the list had been read
+	hashes []uint64       // of the uuids, sorted
+}
+
+const baselineMagic = "tillpost baseline 1\n"
+
+var baselineTable = crc32.MakeTable(crc32.Castagnoli)
+
+// errBaseline is a file that is not as it was written. Without it a search takes longer, no more.
+var errBaseline = errors.New("the kept list of orders is damaged")
+
+func hashUUID(uuid string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(uuid)) // never fails
+	return h.Sum64()
+}
+
+// hasHash tells whether an order was there already, by its hash; there is nothing in no baseline.
+func (b *baseline) hasHash(h uint64) bool {
+	if b == nil {
+		return false
+	}
+	_, ok := slices.BinarySearch(b.hashes, h)
+	return ok
+}
+
+// before tells whether the list had been read before a submission for sure.
+func (b *baseline) before(submitted outbox.Instant) bool { return b != nil && before(b.at, submitted) }
+
+func (b *baseline) sort() {
+	slices.Sort(b.hashes)
+	b.hashes = slices.Compact(b.hashes)
+}
+
+// encode writes magic, a line of JSON with the moment, the hashes, and a checksum of all that.
+func (b *baseline) encode() ([]byte, error) {
+	at, err := json.Marshal(b.at)
+	if err != nil {
+		return nil, fmt.Errorf("encode the baseline: %w", err)
+	}
+	out := append([]byte(baselineMagic), at...)
+	out = append(out, '\n')
+	for _, h := range b.hashes {
+		out = binary.BigEndian.AppendUint64(out, h)
+	}
+	return binary.BigEndian.AppendUint32(out, crc32.Checksum(out, baselineTable)), nil
+}
+
+func decodeBaseline(raw []byte) (*baseline, error) {
+	n := len(raw) - 4
+	if n < 0 || crc32.Checksum(raw[:n], baselineTable) != binary.BigEndian.Uint32(raw[n:]) {
+		return nil, errBaseline
+	}
+	rest, ok := bytes.CutPrefix(raw[:n], []byte(baselineMagic))
+	at, hashes, found := bytes.Cut(rest, []byte{'\n'})
+	if !ok || !found || len(hashes)%8 != 0 {
+		return nil, errBaseline
+	}
+	b := &baseline{hashes: make([]uint64, 0, len(hashes)/8)}
+	if err := json.Unmarshal(at, &b.at); err != nil {
+		return nil, errBaseline
+	}
+	for ; len(hashes) > 0; hashes = hashes[8:] {
+		b.hashes = append(b.hashes, binary.BigEndian.Uint64(hashes))
+	}
+	return b, nil
+}
+
+// loadBaseline reads what was kept; nil without an error where there is nothing.
+func loadBaseline(path string) (*baseline, error) {
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return decodeBaseline(raw)
+}
+
+// save replaces what was kept. It is not synced to the disk: one that a power cut damages is noticed and left aside.
+func (b *baseline) save(path string) error {
+	raw, err := b.encode()
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(raw)
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}

@@ -1,0 +1,2 @@
+// Package reconcile looks for the marks of requests among the API's orders.
+package reconcile

@@ -1,0 +1,87 @@
+package reconcile
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// evidenceMost is how many orders a list is held against.
+	evidenceMost = 500
+	// evidenceLasts is how long an order has to be in the list: what is older may be put away there.
+	evidenceLasts = 24 * time.Hour
+)
+
+// evidence is the latest orders of ours that a list has to show: the API told of them itself, or its list has shown them
+// before. A list in which one of them is missing is not the whole list, or not one of orders like ours.
+type evidence struct {
+	mu     sync.Mutex
+	orders []evident
+}
+
+type evident struct {
+	uuid  string
+	at    time.Time // when the API first told of it
+	shown bool      // a list has shown it
+}
+
+// told notes an order that the API took, or whose status it told.
+func (e *evidence) told(uuid string) { e.note(uuid, time.Now()) }
+
+// recall notes an order that the API told of so long ago, before this process.
+func (e *evidence) recall(uuid string, ago time.Duration) {
+	if ago >= 0 {
+		e.note(uuid, time.Now().Add(-ago))
+	}
+}
+
+func (e *evidence) note(uuid string, at time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if slices.ContainsFunc(e.orders, func(o evident) bool { return o.uuid == uuid }) || time.Since(at) >= evidenceLasts {
+		return
+	}
+	i, _ := slices.BinarySearchFunc(e.orders, at, func(o evident, t time.Time) int { return o.at.Compare(t) })
+	if len(e.orders) == evidenceMost {
+		if i == 0 {
+			return
+		}
+		e.orders = slices.Delete(e.orders, 0, 1)
+		i--
+	}
+	e.orders = slices.Insert(e.orders, i, evident{uuid: uuid, at: at})
+}
+
+// latest is the order that the API told of last, "" for none.
+func (e *evidence) latest() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.orders) == 0 {
+		return ""
+	}
+	return e.orders[len(e.orders)-1].uuid
+}
+
+// showed notes which of them a list has shown.
+func (e *evidence) showed(uuids map[string]bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i, o := range e.orders {
+		e.orders[i].shown = o.shown || uuids[o.uuid]
+	}
+}
+
+// expected is what a list that is asked for now has to show, if it may lack what the API told of less than lag ago.
+func (e *evidence) expected(lag time.Duration) map[string]bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	all := map[string]bool{}
+	for _, o := range e.orders {
+		if age := now.Sub(o.at); age < evidenceLasts && (o.shown || age >= lag) {
+			all[o.uuid] = true
+		}
+	}
+	return all
+}

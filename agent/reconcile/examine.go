@@ -1,0 +1,111 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"tillpost/agent/lookups"
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+// examined is what is remembered of an order whose references could be read.
+type examined struct {
+	marks []string
+	// references is the digest of the till's own ones, "" where the API does not tell them apart.
+	references string
+}
+
+// look is one look into the candidates of a list, for some jobs.
+type look struct {
+	asked      int
+	retryAfter time.Duration
+	// unread are candidates that could not be looked into, denied: because details are not ours.
+	unread map[uint64]bool
+	denied bool
+}
+
+// judge looks into the candidates of a list and answers the jobs.
+func (c *Reconciler) judge(ctx context.Context, l *listing, jobs []Job) {
+	relevant := slices.DeleteFunc(c.sorted(l.candidates), func(one candidate) bool {
+		return !slices.ContainsFunc(jobs, func(j Job) bool { return c.relevant(one, j) })
+	})
+	k := &look{unread: map[uint64]bool{}}
+	for _, one := range relevant {
+		c.examine(ctx, l, one, k)
+		for _, m := range c.examined[one.hash].marks {
+			jobs = c.matched(m, one, jobs)
+		}
+	}
+	for _, j := range jobs {
+		j.Done(c.verdict(l, k, j, relevant))
+	}
+}
+
+// verdict is what a look without a find comes to for a job.
+func (c *Reconciler) verdict(l *listing, k *look, j Job, candidates []candidate) Result {
+	f := Result{RetryAfter: k.retryAfter, Begun: l.begunAt, Seen: outbox.Seen{Begun: l.begun, Answered: l.answered}}
+	open := false
+	for _, one := range candidates {
+		open = open || c.relevant(one, j) && (k.unread[one.hash] || j.mayBe(c.examined[one.hash]))
+	}
+	switch {
+	case c.rights.NotOurs(lookups.Shown), open && k.denied && c.rights.NotOurs(lookups.Details):
+		f.Outcome = Forbidden
+	case open || l.missed > 0:
+	default:
+		f.Outcome = Clear
+	}
+	return f
+}
+
+// mayBe tells whether an order without a mark of ours may be what a request came to all the same: where a mark went into no
+// reference, one whose references are the till's own, or can't be told apart.
+func (j Job) mayBe(seen examined) bool {
+	return slices.ContainsFunc(j.Request.Submissions, func(s outbox.Submission) bool {
+		return !s.Shown && (s.References == "" || seen.references == "" || s.References == seen.references)
+	})
+}
+
+// examine looks into a candidate, unless that was done before, or there were enough for one round.
+func (c *Reconciler) examine(ctx context.Context, l *listing, one candidate, k *look) {
+	if _, known := c.examined[one.hash]; known {
+		return
+	}
+	if k.denied || k.asked == detailsPerRound {
+		k.unread[one.hash] = true
+		return
+	}
+	k.asked++
+	details, reply := c.api.OrderDetails(ctx, one.uuid)
+	c.rights.Saw(ctx, lookups.Details, reply)
+	l.answered, l.answeredAt = c.clock.Now(), time.Now()
+	if reply.Outcome != api.OutcomeAccepted {
+		k.unread[one.hash] = true
+		k.retryAfter = max(k.retryAfter, reply.RetryAfter)
+		k.denied = lookups.Forbids(reply) || lookups.Missing(reply) || reply.Outcome == api.OutcomeUnavailable
+		return
+	}
+	seen := examined{marks: outbox.FindMarks(details.References()), references: lookups.ReferencesOf(details)}
+	if !details.ReferencesKnown && len(seen.marks) == 0 {
+		k.unread[one.hash] = true // they may come later
+		return
+	}
+	if len(c.examined) > examinedMost {
+		clear(c.examined)
+	}
+	c.examined[one.hash] = seen
+}
+
+// matched answers the job that looks for a mark, or tells of a stray order.
+func (c *Reconciler) matched(mark string, one candidate, jobs []Job) (rest []Job) {
+	for i, j := range jobs {
+		if j.Request.Bears(mark) {
+			j.Done(Result{Outcome: Found, OrderUUID: one.uuid, Status: lookups.StatusSeen(one.status)})
+			return append(jobs[:i:i], jobs[i+1:]...)
+		}
+	}
+	c.reports.Stray(mark, one.uuid, lookups.StatusSeen(one.status))
+	return jobs
+}

@@ -1,0 +1,42 @@
+package reconcile
+
+import (
+	"context"
+)
+
+// owns reports whether a request of ours holds an order.
+func (c *Reconciler) owns(orderUUID string) bool {
+	_, err := c.store.ByOrder(orderUUID)
+	return err == nil
+}
+
+// tellGained tells of what a list shows beyond the baseline.
+func (c *Reconciler) tellGained(ctx context.Context, l *listing) {
+	if c.baseline == nil {
+		return
+	}
+	var gained []string
+	for _, one := range l.candidates {
+		if !c.baseline.hasHash(one.hash) {
+			gained = append(gained, one.uuid)
+		}
+	}
+	if len(gained) > 0 {
+		c.reports.Gained(ctx, gained)
+	}
+}
+
+// setBaseline makes a baseline the one that stands.
+func (c *Reconciler) setBaseline(b *baseline) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.baseline = b
+}
+
+// GainedSince reports whether an order is one that a list has gained since the baseline; false while there is none.
+func (c *Reconciler) GainedSince(orderUUID string) bool {
+	c.mu.Lock()
+	b := c.baseline
+	c.mu.Unlock()
+	return b != nil && !b.hasHash(hashUUID(orderUUID))
+}

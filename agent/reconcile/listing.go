@@ -1,0 +1,154 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"tillpost/agent/lookups"
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+// listing is what one list of all orders showed that was read in full.
+type listing struct {
+	begun, ended outbox.Instant
+	begunAt      time.Time // by this process's clock
+	// answered is when the last call came back that was made for it: the list, or the details of its candidates.
+	answered   outbox.Instant
+	answeredAt time.Time
+	candidates []candidate
+	// whole: the candidates are all orders that no request holds, whatever the baseline says.
+	whole  bool
+	hashes []uint64 // of all orders
+	missed int      // orders of ours that it had to show, and did not
+}
+
+// candidate is an order that may be one of ours.
+type candidate struct {
+	uuid   string
+	hash   uint64
+	status api.PaymentState
+}
+
+// readList reads the list of all orders; nil with the reply where it could not be read in full.
+func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Reply) {
+	l := &listing{begun: c.clock.Now(), begunAt: time.Now(), whole: !c.baselineHolds(jobs)}
+	missed := c.evidence.expected(c.lags.List())
+	expected := len(missed)
+	shown := map[string]bool{}
+	ours, measured := false, false
+	reply := c.api.OrderStatuses(ctx, "", func(o api.OrderStatus) error {
+		h := hashUUID(o.UUID)
+		l.hashes = append(l.hashes, h)
+		if missed[o.UUID] {
+			delete(missed, o.UUID)
+			shown[o.UUID] = true
+		}
+		measured = measured || c.measured != nil && c.measured.uuid == o.UUID
+		switch {
+		case !l.whole && c.baseline.hasHash(h):
+		case c.owns(o.UUID):
+			ours = true
+		default:
+			l.candidates = append(l.candidates, candidate{o.UUID, h, o.State()})
+		}
+		return nil
+	})
+	c.rights.Saw(ctx, lookups.List, reply)
+	if reply.Outcome != api.OutcomeAccepted {
+		return nil, reply
+	}
+	l.ended, l.missed = c.clock.Now(), len(missed)
+	l.answered, l.answeredAt = l.ended, time.Now()
+	c.evidence.showed(shown)
+	switch {
+	case len(shown) > 0 || ours || measured:
+		c.rights.Note(ctx, lookups.Shown, lookups.Given)
+	case expected > 0:
+		c.rights.Note(ctx, lookups.Shown, lookups.Denied)
+	}
+	if measured {
+		c.measuredNow(ctx)
+	}
+	if len(c.recent) > examinedMost {
+		clear(c.recent) // then they count as first shown by this list, and are looked into once more
+	}
+	for _, one := range l.candidates {
+		if _, known := c.recent[one.hash]; !known {
+			c.recent[one.hash] = l.ended
+		}
+	}
+	c.tellGained(ctx, l)
+	c.last = l
+	return l, reply
+}
+
+// baselineHolds tells whether the baseline was complete before any submission that is looked for.
+func (c *Reconciler) baselineHolds(jobs []Job) bool {
+	if c.baseline == nil {
+		return false
+	}
+	return !slices.ContainsFunc(jobs, func(j Job) bool { return !c.baseline.before(j.first()) })
+}
+
+// first is when the request's first submission began; zero where it has none, which no list is before.
+func (j Job) first() outbox.Instant {
+	if len(j.Request.Submissions) == 0 {
+		return outbox.Instant{}
+	}
+	return j.Request.Submissions[0].At
+}
+
+// serves tells whether a job may be answered by a list that was read for others: it began after what the job is about, and
+// is not old.
+func (l *listing) serves(j Job, c *Reconciler) bool {
+	if l == nil || !l.whole && !c.baseline.before(j.first()) || time.Since(l.answeredAt) > listLasts {
+		return false
+	}
+	return (outbox.Seen{Begun: l.begun}).After(j.Since, 0)
+}
+
+// listLasts is how old a list may be that answers another search.
+const listLasts = 2 * time.Second
+
+// relevant reports whether a candidate may be what a job looks for: no list from before the first submission showed it. All lists
+// are of this process's life, so that a submission of an earlier boot was before them, whatever the clocks said then and now.
+func (c *Reconciler) relevant(one candidate, j Job) bool {
+	shown, first := c.recent[one.hash], j.first()
+	return shown.Boot != first.Boot || shown.Mono >= first.Mono
+}
+
+// before tells whether a moment was before another one for sure.
+func before(at, event outbox.Instant) bool {
+	if at.Boot == event.Boot {
+		return at.Mono < event.Mono
+	}
+	return at.Known && event.Known && at.Wall < event.Wall
+}
+
+// sorted gives the candidates in the order in which they are looked into: those that the earliest list showed first, and of
+// each list from both ends by turns, as nothing says which end is the newest.
+func (c *Reconciler) sorted(list []candidate) []candidate {
+	all := slices.Clone(list)
+	slices.SortStableFunc(all, func(a, b candidate) int {
+		return cmp.Compare(c.recent[a.hash].Mono, c.recent[b.hash].Mono) // all of this process's life
+	})
+	out := make([]candidate, 0, len(all))
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && c.recent[all[n].hash] == c.recent[all[0].hash] {
+			n++
+		}
+		group := all[:n]
+		all = all[n:]
+		for i, j := 0, n-1; i <= j; i, j = i+1, j-1 {
+			out = append(out, group[j])
+			if i < j {
+				out = append(out, group[i])
+			}
+		}
+	}
+	return out
+}

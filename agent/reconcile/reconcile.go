@@ -1,0 +1,287 @@
+package reconcile
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tillpost/agent/clock"
+	"tillpost/agent/health"
+	"tillpost/agent/lookups"
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+const (
+	// detailsPerRound bounds how many orders one round of the search looks into.
+	detailsPerRound = 50
+	// baselineEvery renews the list of orders that are surely not ours, while nothing is in doubt.
+	baselineEvery = time.Hour
+	// askAgainSoon is how often one is asked for of which that is not established yet.
+	askAgainSoon = 30 * time.Second
+	// examinedMost bounds what is remembered of orders that were looked into or listed.
+	examinedMost = 200_000
+)
+
+// Outcome is what a search came to.
+type Outcome uint8
+
+const (
+	// Incomplete: the list or an order could not be read, or the list lacks an order of ours; it proves nothing.
+	Incomplete Outcome = iota
+	// Clear: list and details answered in full, without the marks.
+	Clear
+	// Found: an order bears a mark.
+	Found
+	// Forbidden: look-ups are not ours, which is established, and was asked once more just now.
+	Forbidden
+)
+
+// Result is the answer to one search.
+type Result struct {
+	Outcome    Outcome
+	OrderUUID  string             // of the order that was found
+	Status     outbox.OrderStatus // and what the list says of it
+	RetryAfter time.Duration      // what the API asks for, 0 for nothing
+	Seen       outbox.Seen        // Broken is for the taker to fill in, by Begun
+	Begun      time.Time
+}
+
+// Job asks for the order that bears one of a request's marks, by calls that began after a moment.
+type Job struct {
+	Request outbox.Request
+	Since   outbox.Instant
+	Done    func(Result) // is called on the reconciler's goroutine
+}
+
+// Options are what a reconciler needs; all of it is required, but for Path.
+type Options struct {
+	API      *api.Client
+	Store    outbox.Store
+	Problems *health.Problems
+	Rights   *lookups.Rights
+	Lags     *lookups.Lags
+	Clock    clock.Clock
+	Log      *slog.Logger
+	// Path is where the baseline is kept; "": nowhere.
+	Path string
+}
+
+// Reports are who is told of what a reconciler finds without being asked. They are called on its goroutine.
+type Reports struct {
+	// Stray takes an order that bears a mark of a request that asked for no search.
+	Stray func(mark, orderUUID string, status outbox.OrderStatus)
+	// Gained takes orders that the list has and the baseline had not, and that no request holds.
+	Gained func(ctx context.Context, orderUUIDs []string)
+	// Surveyed is called once it is known whether the API shows marks of this outbox that it does not know, as far as that
+	// could be read.
+	Surveyed func()
+}
+
+// Reconciler looks for marks in the API's order list and details. One list serves every search that it is young enough for.
+type Reconciler struct {
+	api      *api.Client
+	store    outbox.Store
+	problems *health.Problems
+	evidence *evidence // orders that a list has to show
+	rights   *lookups.Rights
+	lags     *lookups.Lags
+	clock    clock.Clock
+	log      *slog.Logger
+	path     string
+	// empty: the outbox was made just now, so that no order can bear a mark of it.
+	empty bool
+	// soughtUntil: until then (Unix ns) the marks of ended requests are looked for.
+	soughtUntil atomic.Int64
+
+	mu       sync.Mutex
+	jobs     []Job
+	measures []measure
+	wake     chan struct{}
+
+	// Owned by run; the baseline is written under mu, for who reads it from elsewhere.
+	reports  Reports
+	baseline *baseline
+	// recent is when a list first showed an order that is not in the baseline.
+	recent   map[uint64]outbox.Instant
+	examined map[uint64]examined
+	last     *listing // the latest list that was read in full
+	measured *measure // under way
+	// unsurveyed: no list could be read yet since the start. rest is what the survey left to be looked into.
+	unsurveyed bool
+	rest       []candidate
+	nextTry    time.Time // of details that may be ours to read
+}
+
+// New makes a reconciler; it asks nothing yet.
+func New(o Options) *Reconciler {
+	return &Reconciler{
+		api: o.API, store: o.Store, problems: o.Problems, rights: o.Rights, lags: o.Lags, clock: o.Clock, log: o.Log, path: o.Path,
+		empty: o.Store.Recovery().Created, wake: make(chan struct{}, 1), evidence: &evidence{},
+		recent: map[uint64]outbox.Instant{}, examined: map[uint64]examined{},
+	}
+}
+
+// Search queues a job.
+func (c *Reconciler) Search(j Job) {
+	c.Sought(j.Request)
+	c.mu.Lock()
+	c.jobs = append(c.jobs, j)
+	c.mu.Unlock()
+	c.nudge()
+}
+
+func (c *Reconciler) nudge() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run answers jobs and keeps the baseline, until ctx ends.
+func (c *Reconciler) Run(ctx context.Context, r Reports) {
+	c.reports = r
+	if c.path != "" {
+		kept, err := loadBaseline(c.path)
+		if err != nil {
+			c.log.Warn("a search may take longer", "file", c.path, "err", err)
+		}
+		c.setBaseline(kept)
+	}
+	renew := time.NewTimer(c.survey(ctx))
+	defer renew.Stop()
+	again := time.NewTimer(time.Hour)
+	defer again.Stop()
+	for {
+		again.Reset(c.nextLook())
+		select {
+		case <-ctx.Done():
+			return
+		case <-renew.C:
+			renew.Reset(c.renew(ctx))
+		case <-again.C:
+			c.lookBehind(ctx)
+			c.tryDetails(ctx)
+		case <-c.wake:
+		}
+		c.mu.Lock()
+		jobs := c.jobs
+		c.jobs = nil
+		c.mu.Unlock()
+		if len(jobs) > 0 {
+			c.serve(ctx, jobs)
+		}
+		c.measure(ctx)
+	}
+}
+
+// serve answers jobs by the latest list where it is young enough for them, and by a new one where it is not.
+func (c *Reconciler) serve(ctx context.Context, jobs []Job) {
+	var late, rest []Job
+	for _, j := range jobs {
+		if c.last.serves(j, c) {
+			late = append(late, j)
+		} else {
+			rest = append(rest, j)
+		}
+	}
+	if len(late) > 0 {
+		c.judge(ctx, c.last, late)
+	}
+	if len(rest) > 0 {
+		c.round(ctx, rest)
+	}
+}
+
+// round reads the list once and looks into the orders that no request holds and no list from before showed.
+func (c *Reconciler) round(ctx context.Context, jobs []Job) {
+	l, reply := c.readList(ctx, jobs)
+	if l == nil {
+		f := Result{RetryAfter: reply.RetryAfter}
+		if c.rights.NotOurs(lookups.List) && (lookups.Forbids(reply) || lookups.Missing(reply)) {
+			now := c.clock.Now()
+			f = Result{Outcome: Forbidden, Seen: outbox.Seen{Begun: now, Answered: now}, Begun: time.Now()}
+		}
+		answer(jobs, f)
+		return
+	}
+	c.judge(ctx, l, jobs)
+}
+
+// renew takes a new baseline if nothing is on its way, and asks again for what is not ours.
+func (c *Reconciler) renew(ctx context.Context) time.Duration {
+	if !c.Idle() || len(c.rest) > 0 {
+		return time.Minute
+	}
+	l, _ := c.readList(ctx, nil)
+	switch {
+	case l != nil:
+		c.surveyList(ctx, l)
+		again := c.renewAfter(l)
+		if c.rights.Unknown(lookups.Shown) && l.missed > 0 {
+			return askAgainSoon
+		}
+		return again
+	case c.rights.NotOurs(lookups.List):
+		return lookups.AskAgainEvery // not confirmed for terminal orders: we work without it, and ask again
+	case c.rights.Unknown(lookups.List):
+		return askAgainSoon
+	default:
+		return time.Minute
+	}
+}
+
+// tryDetails asks for the details of an order of ours while it is not known whether those are ours to read: to establish
+// that takes minutes, which the first refund need not wait for then.
+func (c *Reconciler) tryDetails(ctx context.Context) {
+	uuid := c.untried()
+	if uuid == "" || time.Now().Before(c.nextTry) {
+		return
+	}
+	c.nextTry = time.Now().Add(askAgainSoon)
+	details, reply := c.api.OrderDetails(ctx, uuid)
+	c.rights.SawDetails(ctx, details, reply)
+}
+
+// untried is an order of ours by whose details it can be found out whether they are ours to read, "" where that is known.
+func (c *Reconciler) untried() string {
+	if !c.rights.Unknown(lookups.Details) {
+		return ""
+	}
+	return c.evidence.latest()
+}
+
+// renewed makes a list that was read in full the baseline: what is submitted from now on is not in it. What was submitted
+// while it was read may be, so its moment is the end of the reading, not the beginning.
+func (c *Reconciler) renewed(l *listing) {
+	fresh := &baseline{at: l.ended, hashes: l.hashes}
+	fresh.sort()
+	known := c.baseline != nil && len(c.baseline.hashes) == len(fresh.hashes) && equal(c.baseline.hashes, fresh.hashes)
+	c.setBaseline(fresh)
+	clear(c.recent)
+	clear(c.examined)
+	c.last = nil // its candidates are of the former baseline
+	if known || c.path == "" {
+		return
+	}
+	if err := fresh.save(c.path); err != nil {
+		c.log.Warn("the list of known orders could not be kept; a search after a crash may take longer", "err", err)
+	}
+}
+
+func equal(a, b []uint64) bool {
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func answer(jobs []Job, f Result) {
+	for _, j := range jobs {
+		j.Done(f)
+	}
+}

@@ -1,0 +1,160 @@
+package terminals
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+
+	"tillpost/agent/blob"
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+// terminalsBlob is where the last list is kept on disk.
+const terminalsBlob = "terminals"
+
+// Directory knows the terminals: those that the config names, or those of the API's last list.
+type Directory struct {
+	configured []string
+	store      outbox.Store
+	log        *slog.Logger
+
+	mu      sync.Mutex
+	listed  bool // a list was ever had
+	fetched bool // and one of them since the start
+	byUUID  map[string]api.Terminal
+	lacked  []string // what lacking returned last
+}
+
+// NewDirectory begins with the list that a former process kept; without one it knows none yet.
+func NewDirectory(configured []string, store outbox.Store, log *slog.Logger) *Directory {
+	d := &Directory{configured: configured, store: store, log: log, byUUID: map[string]api.Terminal{}}
+	list, err := blob.Read[[]api.Terminal](store, terminalsBlob)
+	switch {
+	case err != nil:
+		log.Warn("started without the kept terminal list", "err", err)
+	case list != nil:
+		d.take(list)
+		d.fetched = false
+	}
+	return d
+}
+
+// Update takes a list of the API, and keeps it on disk if it brings news; true then.
+func (d *Directory) Update(ctx context.Context, list []api.Terminal) (news bool) {
+	if lacking, differ := d.lacking(list); differ && len(lacking) > 0 {
+		d.log.Warn("the API does not have terminals that the configuration names; what is for them is refused", "terminals", strings.Join(lacking, " "))
+	}
+	if !d.take(list) {
+		return false
+	}
+	if err := blob.Write(ctx, d.store, terminalsBlob, list); err != nil && ctx.Err() == nil {
+		d.log.Warn("the terminal list could not be kept on disk", "err", err)
+	}
+	d.log.Info("terminals", "count", len(list))
+	return true
+}
+
+// take takes a list; true if it brings news.
+func (d *Directory) take(list []api.Terminal) (news bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	byUUID := make(map[string]api.Terminal, len(list))
+	for _, t := range list {
+		byUUID[t.UUID] = t
+	}
+	news = !d.listed || len(byUUID) != len(d.byUUID)
+	for uuid, t := range byUUID {
+		news = news || d.byUUID[uuid] != t
+	}
+	d.byUUID, d.listed, d.fetched = byUUID, true, true
+	return news
+}
+
+// lacking names the configured terminals that a list lacks; news is false where the last one did so too.
+func (d *Directory) lacking(list []api.Terminal) (uuids []string, news bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, uuid := range d.configured {
+		if !slices.ContainsFunc(list, func(t api.Terminal) bool { return t.UUID == uuid }) {
+			uuids = append(uuids, uuid)
+		}
+	}
+	news = !slices.Equal(uuids, d.lacked)
+	d.lacked = uuids
+	return uuids, news
+}
+
+// Fresh tells whether a list was had since the start.
+func (d *Directory) Fresh() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.fetched
+}
+
+// Has tells whether requests for a terminal are taken. Without any list yet, every terminal may be one.
+func (d *Directory) Has(uuid string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.configured) > 0 && !slices.Contains(d.configured, uuid) {
+		return false
+	}
+	_, ok := d.byUUID[uuid]
+	return ok || !d.listed
+}
+
+// List gives the terminals by name and uuid.
+func (d *Directory) List() []api.Terminal {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var all []api.Terminal
+	for uuid, t := range d.byUUID {
+		if len(d.configured) == 0 || slices.Contains(d.configured, uuid) {
+			all = append(all, t)
+		}
+	}
+	if !d.listed {
+		for _, uuid := range d.configured {
+			all = append(all, api.Terminal{UUID: uuid, Name: uuid, Active: true})
+		}
+	}
+	slices.SortFunc(all, func(a, b api.Terminal) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.UUID, b.UUID))
+	})
+	return all
+}
+
+// Name is what people call a terminal, its uuid if that is not known.
+func (d *Directory) Name(uuid string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if t, ok := d.byUUID[uuid]; ok && t.Name != "" {
+		return t.Name
+	}
+	return uuid
+}
+
+// Known names the terminals for a refusal that should help; a long list is cut.
+func (d *Directory) Known() string {
+	const most = 20
+	var names []string
+	for i, t := range d.List() {
+		if i == most {
+			names = append(names, "…")
+			break
+		}
+		if t.Name == "" || t.Name == t.UUID {
+			names = append(names, t.UUID)
+		} else {
+			names = append(names, fmt.Sprintf("%s (%s)", t.UUID, t.Name))
+		}
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
