@@ -16,14 +16,23 @@ import (
 )
 
 // admit refuses what is well-formed but can't be served: an id that is taken, a terminal or a target that nobody knows. A
-// repetition is never refused, for its terminal or target may be gone by now.
-func (in *Intake) admit(ctx context.Context, req *message.Request) *message.Rejection {
-	switch same, taken := in.repeats(req.RequestID, req.Digest); {
-	case same:
-		return nil
-	case taken:
-		return conflict(req.RequestID, req.Terminal)
+// repetition is never refused, for its terminal or target may be gone by now. written is what came with the message and
+// was written after its id was looked up.
+func (in *Intake) admit(ctx context.Context, a *arrived, written []arrived) {
+	if first := among(written, a.asked.RequestID); first != nil {
+		a.taken, a.repeats = true, first.request.Digest == a.asked.Digest
 	}
+	switch {
+	case a.repeats:
+	case a.taken:
+		a.refusal = conflict(a.asked.RequestID, a.asked.Terminal)
+	default:
+		a.refusal = in.served(ctx, a.asked)
+	}
+}
+
+// served is nil, or why a new request can't be served.
+func (in *Intake) served(ctx context.Context, req *message.Request) *message.Rejection {
 	if !in.directory.Has(req.Terminal) {
 		return &message.Rejection{Code: message.CodeUnknownTerminal, RequestID: req.RequestID, Terminal: req.Terminal,
 			Message: "there is no terminal " + req.Terminal + "; there are: " + in.directory.Known()}
@@ -32,11 +41,12 @@ func (in *Intake) admit(ctx context.Context, req *message.Request) *message.Reje
 	if target == "" {
 		return nil
 	}
-	problem := in.targetProblem(req, target, kinds)
+	t, err := in.store.Lookup(target)
+	problem := targetProblem(req, t, err, kinds)
 	if problem == "" {
 		return nil
 	}
-	if req.Kind == mqtt.KindCancel && !in.knows(target) {
+	if req.Kind == mqtt.KindCancel && err != nil && !errors.Is(err, outbox.ErrPruned) {
 		in.early.remember(ctx, req.Terminal, target, in.clock.Now())
 	}
 	return &message.Rejection{Code: message.CodeUnknownTarget, RequestID: req.RequestID, Terminal: req.Terminal,
@@ -65,10 +75,9 @@ func targetOf(req *message.Request) (pointer, target string, kinds []outbox.Kind
 	return "", "", nil
 }
 
-// targetProblem says what is wrong with a target, "" if nothing is. Only a refund may reach over to another terminal's
-// order: the customer need not come back to the same till.
-func (in *Intake) targetProblem(req *message.Request, target string, kinds []outbox.Kind) string {
-	t, err := in.store.Lookup(target)
+// targetProblem says what is wrong with a target, "" if nothing is; t and err are what the outbox has of it. Only a refund may
+// reach over to another terminal's order: the customer need not come back to the same till.
+func targetProblem(req *message.Request, t outbox.Request, err error, kinds []outbox.Kind) string {
 	crossing := req.Refund != nil || req.Approval != nil
 	switch {
 	case errors.Is(err, outbox.ErrPruned) && crossing:
@@ -83,13 +92,6 @@ func (in *Intake) targetProblem(req *message.Request, target string, kinds []out
 	return ""
 }
 
-// repeats tells whether an id was accepted before, and whether with the same content.
-func (in *Intake) repeats(id string, digest [32]byte) (same, taken bool) {
-	r, err := in.store.Lookup(id)
-	taken = err == nil || errors.Is(err, outbox.ErrPruned)
-	return taken && r.Digest == digest, taken
-}
-
 func conflict(id, terminal string) *message.Rejection {
 	return &message.Rejection{
 		Code: message.CodeRequestIDConflict, RequestID: id, Terminal: terminal,
@@ -99,24 +101,20 @@ func conflict(id, terminal string) *message.Rejection {
 }
 
 // takenFirst makes a conflict of a refusal whose id is taken: content that breaks a rule is other content too, such as an order
-// that is published again on another terminal's topic. pending is what is about to be written.
-func (in *Intake) takenFirst(why *message.Rejection, pending []arrived) *message.Rejection {
-	other := why.Code == message.CodeInvalidRequest || why.Code == message.CodeUnknownTerminal
-	if !other || why.RequestID == "" || !in.taken(why.RequestID, pending) {
-		return why
+// that is published again on another terminal's topic.
+func takenFirst(why *message.Rejection, taken bool) *message.Rejection {
+	if taken && (why.Code == message.CodeInvalidRequest || why.Code == message.CodeUnknownTerminal) {
+		return conflict(why.RequestID, why.Terminal)
 	}
-	return conflict(why.RequestID, why.Terminal)
+	return why
 }
 
-// taken tells whether an id was ever accepted, or is among what is about to be.
-func (in *Intake) taken(id string, pending []arrived) bool {
-	return in.knows(id) || slices.ContainsFunc(pending, func(a arrived) bool { return a.request.ID == id })
-}
-
-// knows tells whether an id was ever accepted.
-func (in *Intake) knows(id string) bool {
-	_, err := in.store.Lookup(id)
-	return err == nil || errors.Is(err, outbox.ErrPruned)
+// among returns the first of some messages that has an id, nil if none has.
+func among(some []arrived, id string) *arrived {
+	if i := slices.IndexFunc(some, func(a arrived) bool { return a.request.ID == id }); i >= 0 {
+		return &some[i]
+	}
+	return nil
 }
 
 const (

@@ -45,7 +45,7 @@ func (f *forgotten) told(topic string, now time.Time) (s toldStatus, err error) 
 // mayBeDone puts a new request in doubt that a newer copy of the outbox has told of: it may have been carried out there. It
 // gives the order that was named then, as a hint to be verified. An error says that the broker could not be asked.
 func (in *Intake) mayBeDone(r outbox.Request, now outbox.Instant) (doubted outbox.Request, hint string, err error) {
-	if !r.Kind.Laned() || in.knows(r.ID) {
+	if !r.Kind.Laned() {
 		return r, "", nil
 	}
 	told, err := in.forgotten.told(in.topics.Status(r.Terminal, r.ID), now.Time())

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"runtime"
@@ -147,7 +148,13 @@ func (in *Intake) Run(ctx context.Context, recaller mqtt.Recaller) {
 // arrived is one message on its way through the door.
 type arrived struct {
 	delivery mqtt.Delivery
-	request  outbox.Request
+	// asked is what it asks for, nil where refusal says why it is not taken.
+	asked   *message.Request
+	refusal *message.Rejection
+	// taken: something was accepted under its id before; repeats: this very request.
+	taken, repeats bool
+	// request is what is written of it.
+	request outbox.Request
 	// hint is an order that a newer copy of the outbox has named for it.
 	hint string
 }
@@ -161,34 +168,23 @@ func (in *Intake) Rules(now outbox.Instant) message.Rules {
 		Location:               in.cfg.Store.Location,
 		Now:                    now.Time(),
 		ClockKnown:             now.Known,
-		Held: func(id string, digest [32]byte) bool {
-			same, _ := in.repeats(id, digest)
-			return same
-		},
 	}
 }
 
-// decoded is what a message says, or why it is refused.
-type decoded struct {
-	request *message.Request
-	refusal *message.Rejection
-}
+// readShare is how many messages are worth a goroutine: reading one takes about 0.1 ms.
+const readShare = 8
 
-// decodeShare is how many messages are worth a goroutine: reading one takes about 0.1 ms.
-const decodeShare = 8
-
-// decode reads a batch, on several processors if it is large: no commit can begin before all of it is read.
-func (in *Intake) decode(batch []mqtt.Delivery, rules message.Rules) []decoded {
-	read := make([]decoded, len(batch))
+// readAll reads a batch, on several processors if it is large: no commit can begin before all of it is read.
+func (in *Intake) readAll(batch []mqtt.Delivery, rules message.Rules) []arrived {
+	read := make([]arrived, len(batch))
 	var next atomic.Int64
 	work := func() {
 		for i := int(next.Add(1)) - 1; i < len(batch); i = int(next.Add(1)) - 1 {
-			d := batch[i]
-			read[i].request, read[i].refusal = message.Decode(in.topics, d.Topic, d.Retained, d.Payload, rules)
+			read[i] = in.read(batch[i], rules)
 		}
 	}
 	var others sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(batch)/decodeShare) - 1 {
+	for range min(runtime.GOMAXPROCS(0), len(batch)/readShare) - 1 {
 		others.Go(work)
 	}
 	work()
@@ -196,48 +192,93 @@ func (in *Intake) decode(batch []mqtt.Delivery, rules message.Rules) []decoded {
 	return read
 }
 
+// read looks a message's id up once. What repeats an accepted request is not held against the rules again, and what comes
+// under its id with other content is a conflict, whatever else is wrong with it.
+func (in *Intake) read(d mqtt.Delivery, rules message.Rules) arrived {
+	a := arrived{delivery: d}
+	parsed, refusal := message.Parse(in.topics, d)
+	if refusal != nil {
+		a.refusal = refusal
+		_, a.taken = in.accepted(refusal.RequestID)
+		return a
+	}
+	digest, taken := in.accepted(parsed.RequestID)
+	a.taken, a.repeats = taken, taken && digest == parsed.Digest
+	switch {
+	case a.repeats:
+		a.asked, a.refusal = parsed.Repeated()
+	case a.taken:
+		a.refusal = conflict(parsed.RequestID, parsed.Terminal)
+	default:
+		a.asked, a.refusal = parsed.Check(rules)
+	}
+	return a
+}
+
+// accepted reports whether a request was ever accepted under an id, and returns its digest.
+func (in *Intake) accepted(id string) (digest [sha256.Size]byte, ok bool) {
+	if id == "" {
+		return digest, false
+	}
+	r, err := in.store.Lookup(id)
+	if err != nil && !errors.Is(err, outbox.ErrPruned) {
+		return digest, false
+	}
+	return r.Digest, true
+}
+
 // take brings a batch through the door: one commit for all that pass.
 func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 	in.publish.WaitForRoom(ctx)
 	now := in.clock.Now()
-	rules := in.Rules(now)
-	var good []arrived
-	read := in.decode(batch, rules)
-	for i, d := range batch {
-		req, refusal := read[i].request, read[i].refusal
-		if refusal == nil {
-			if _, target, _ := targetOf(req); target != "" {
+	var written, good []arrived
+	for i, a := range in.readAll(batch, in.Rules(now)) {
+		if a.refusal == nil && !a.repeats {
+			if _, target, _ := targetOf(a.asked); target != "" {
 				// The target may be among them.
-				if err := in.add(ctx, good); err != nil && in.inOrder {
+				err := in.add(ctx, good)
+				if err != nil && in.inOrder {
 					fail(batch[i:], err)
 					return
 				}
+				if err == nil {
+					written = append(written, good...)
+				}
 				good = nil
 			}
-			refusal = in.admit(ctx, req)
+			in.admit(ctx, &a, written)
 		}
-		if refusal != nil {
-			refusal = in.takenFirst(refusal, good)
-			in.refuse(d, refusal, kindOf(in.topics, d.Topic), good)
-			d.Refuse(refusal.Refusal())
+		if a.refusal != nil {
+			a.taken = a.taken || among(written, a.refusal.RequestID) != nil || among(good, a.refusal.RequestID) != nil
+			why := takenFirst(a.refusal, a.taken)
+			in.refuse(a.delivery, why, kindOf(in.topics, a.delivery.Topic), a.taken)
+			a.delivery.Refuse(why.Refusal())
 			continue
 		}
-		r := Record(req, in.cfg, now)
-		if r.Kind == outbox.KindOrder {
-			in.lanes.Expect(req.Terminal)
-			if in.early.wanted(r.Terminal, r.ID, now) {
-				r.CancelWanted, r.CancelReason = true, outbox.CodeCancelled
-			}
-		}
-		r, hint, err := in.mayBeDone(r, now)
-		if err != nil {
+		var err error
+		if a.request, a.hint, err = in.prepare(a, now); err != nil {
 			_ = in.add(ctx, good)
 			in.unasked(batch[i:], err)
 			return
 		}
-		good = append(good, arrived{d, r, hint})
+		good = append(good, a)
 	}
 	_ = in.add(ctx, good) // nothing comes after it
+}
+
+// prepare makes what is to be written of a message that passed. An error says that the broker could not be asked about it.
+func (in *Intake) prepare(a arrived, now outbox.Instant) (r outbox.Request, hint string, err error) {
+	r = Record(a.asked, in.cfg, now)
+	if r.Kind == outbox.KindOrder {
+		in.lanes.Expect(r.Terminal)
+		if in.early.wanted(r.Terminal, r.ID, now) {
+			r.CancelWanted, r.CancelReason = true, outbox.CodeCancelled
+		}
+	}
+	if a.taken {
+		return r, "", nil
+	}
+	return in.mayBeDone(r, now)
 }
 
 // add writes a batch durably, and only then acknowledges it.
@@ -266,7 +307,7 @@ func (in *Intake) add(ctx context.Context, good []arrived) error {
 			in.again(added[i].Request)
 		case outbox.AddedConflict:
 			why := conflict(a.request.ID, a.request.Terminal)
-			in.refuse(a.delivery, why, "", nil)
+			in.refuse(a.delivery, why, "", true)
 			a.delivery.Refuse(why.Refusal())
 			continue
 		}
@@ -337,18 +378,15 @@ func (in *Intake) Connected() {
 	in.mu.Unlock()
 }
 
-// refuse tells why a message was not taken: on the rejects topic, and as a status if its id is free. pending is what is
-// about to be written.
-func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, kind mqtt.Kind, pending []arrived) {
+// refuse tells why a message was not taken: on the rejects topic, and as a status unless its id is taken, by a request whose
+// status stands.
+func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, kind mqtt.Kind, taken bool) {
 	now := message.At(in.clock.Now().Time())
 	in.metrics.RequestRefused(string(why.Code))
 	in.log.Info("message refused", "reason", string(why.Code), "request", why.RequestID, "terminal", why.Terminal)
 	in.publish.Reject(message.Reject{At: now, Topic: d.Topic, RequestID: why.RequestID, Reason: why.Reason()})
-	if why.RequestID == "" || why.Terminal == "" {
+	if why.RequestID == "" || why.Terminal == "" || taken {
 		return
-	}
-	if in.taken(why.RequestID, pending) {
-		return // that request's status stands
 	}
 	in.publish.Unretained(message.Status{
 		RequestID: why.RequestID, Kind: kind, TerminalUUID: why.Terminal, State: message.StateRejected, Final: true,

@@ -9,7 +9,7 @@ import (
 	"tillpost/mqtt"
 )
 
-// Rules is what Decode needs to know beyond the message itself.
+// Rules is what Check needs to know beyond the message itself.
 type Rules struct {
 	// AllowPersonalNumber lets customerDetails.personalNumber pass.
 	AllowPersonalNumber bool
@@ -23,11 +23,6 @@ type Rules struct {
 	// believed. If not, no date is refused for its age.
 	Now        time.Time
 	ClockKnown bool
-	// Held reports whether a request of that id and digest was accepted before.
-	// Such a one is a repetition and is judged by its form alone: the date,
-	// the policy and the defaults that it was taken by may have changed. nil
-	// is none. It may be called from several goroutines at once.
-	Held func(requestID string, digest [sha256.Size]byte) bool
 }
 
 // today is the store's day.
@@ -39,30 +34,42 @@ func (r Rules) today() Date {
 	return DateOf(r.Now.In(location))
 }
 
-// Decode reads a message that arrived on topic, and checks all of it. It
-// returns either a request or the reason why there is none, never both. The
-// payload is kept by the request and must not be changed afterwards. Decode
-// may be called from several goroutines at once.
-//
-// It judges in this order: the retain flag, the topic, the size, the form, and
-// then, unless it repeats what was accepted, all rules about the content
-// together. A byte order mark before the payload is passed over, and a member
-// that is null counts as absent.
-func Decode(topics mqtt.Topics, topic string, retained bool, payload []byte, rules Rules) (*Request, *Rejection) {
-	terminal, segment, topicErr := topics.Parse(topic)
-	size := len(payload)
-	payload = bytes.TrimPrefix(payload, byteOrderMark)
-	refuse := func(r *Rejection, requestID string) *Rejection {
-		r.RequestID = requestID
-		if mqtt.ValidID(terminal) {
-			r.Terminal = terminal
-		}
-		return r
+// Parsed is a message whose topic and form are right. Its content is still to be
+// checked, unless it repeats what was accepted.
+type Parsed struct {
+	// RequestID is the id that it gives itself, "" if that is no valid one.
+	RequestID string
+	// Terminal is the terminal of the topic if it is a valid id, else "".
+	Terminal string
+	// Digest is that of the Request; see there.
+	Digest [sha256.Size]byte
+
+	kind mqtt.Kind
+	// named is the terminal of the topic, whatever it is.
+	named   string
+	scanned scanned
+	payload []byte
+}
+
+// Parse reads a message that arrived, as far as its form goes: it judges, in
+// this order, the retain flag, the topic, the size and the form. It returns
+// either what it read or the reason why it is refused, never both. A byte order
+// mark before the payload is passed over, and a member that is null counts as
+// absent. The payload is kept and must not be changed afterwards. Parse may be
+// called from several goroutines at once.
+func Parse(topics mqtt.Topics, d mqtt.Delivery) (*Parsed, *Rejection) {
+	named, segment, topicErr := topics.Parse(d.Topic)
+	p := &Parsed{named: named, payload: bytes.TrimPrefix(d.Payload, byteOrderMark)}
+	if mqtt.ValidID(named) {
+		p.Terminal = named
 	}
-	refuseUnread := func(r *Rejection) *Rejection { return refuse(r, looseRequestID(payload)) }
+	refuseUnread := func(r *Rejection) *Rejection {
+		p.RequestID = looseRequestID(p.payload)
+		return p.refuse(r)
+	}
 	k, known := mqtt.KindOf(segment)
 	switch {
-	case retained:
+	case d.Retained:
 		return nil, refuseUnread(&Rejection{
 			Code:    CodeRetainedRequest,
 			Message: "the request was published with the retain flag; publish it without, and clear the topic with an empty retained message",
@@ -72,29 +79,56 @@ func Decode(topics mqtt.Topics, topic string, retained bool, payload []byte, rul
 			"/terminals/, the terminal and the kind behind it; it is not, as after a change of mqtt.topic_prefix, and nobody takes requests there"})
 	case !known:
 		return nil, refuseUnread(&Rejection{Code: CodeUnknownKind, Message: unknownKindMessage()})
-	case size > MaxPayload:
+	case len(d.Payload) > MaxPayload:
 		return nil, refuseUnread(&Rejection{
 			Code:    CodeTooLarge,
-			Message: fmt.Sprintf("the payload has %d bytes; at most %d are taken", size, MaxPayload),
+			Message: fmt.Sprintf("the payload has %d bytes; at most %d are taken", len(d.Payload), MaxPayload),
 		})
 	}
-	s := scan(payload)
-	if s.rejection != nil {
-		return nil, refuse(s.rejection, s.requestID)
+	p.kind, p.scanned = k, scan(p.payload)
+	p.RequestID = p.scanned.requestID
+	if p.scanned.rejection != nil {
+		return nil, p.refuse(p.scanned.rejection)
 	}
-	sum := digest(k, terminal, s.root)
-	dropNulls(s.root)
-	if repeated := s.requestID != "" && rules.Held != nil && rules.Held(s.requestID, sum); !repeated {
-		if r := judge(k, terminal, s, rules); r != nil {
-			return nil, refuse(r, s.requestID)
-		}
+	p.Digest = digest(k, named, p.scanned.root)
+	dropNulls(p.scanned.root)
+	return p, nil
+}
+
+// refuse completes a rejection by whom it is about.
+func (p *Parsed) refuse(r *Rejection) *Rejection {
+	r.RequestID, r.Terminal = p.RequestID, p.Terminal
+	return r
+}
+
+// Check holds the content against all rules together. It returns either a
+// request or the reason why there is none, never both.
+func (p *Parsed) Check(rules Rules) (*Request, *Rejection) {
+	if r := judge(p.kind, p.named, p.scanned, rules); r != nil {
+		return nil, p.refuse(r)
 	}
-	request, err := build(k, terminal, s, payload)
+	return p.Repeated()
+}
+
+// Repeated is Check for a message whose id and digest are those of a request that
+// was accepted: it is judged by its form alone, for the date, the policy and the
+// defaults that it was taken by may have changed.
+func (p *Parsed) Repeated() (*Request, *Rejection) {
+	request, err := build(p.kind, p.named, p.scanned, p.payload)
 	if err != nil {
-		return nil, refuse(&Rejection{Code: CodeInvalidRequest, Message: err.Error()}, s.requestID)
+		return nil, p.refuse(&Rejection{Code: CodeInvalidRequest, Message: err.Error()})
 	}
-	request.Digest = sum
+	request.Digest = p.Digest
 	return request, nil
+}
+
+// Decode is Parse and Check in one, for who does not know what was accepted.
+func Decode(topics mqtt.Topics, topic string, retained bool, payload []byte, rules Rules) (*Request, *Rejection) {
+	p, r := Parse(topics, mqtt.Delivery{Topic: topic, Retained: retained, Payload: payload})
+	if r != nil {
+		return nil, r
+	}
+	return p.Check(rules)
 }
 
 // judge holds what was read against all rules, nil if it breaks none.

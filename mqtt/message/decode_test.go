@@ -229,18 +229,25 @@ func TestDecodeTakesARepetition(t *testing.T) {
 	}
 	rules := testRules()
 	rules.Now = rules.Now.AddDate(0, 0, 3)
-	decode := func(payload string) (*Request, *Rejection) {
-		return Decode(testTopics, testTopics.Orders(testTerminal), false, []byte(payload), rules)
+	parse := func(payload string) *Parsed {
+		p, rejected := Parse(testTopics, mqtt.Delivery{Topic: testTopics.Orders(testTerminal), Payload: []byte(payload)})
+		if rejected != nil || p.RequestID != "r-1" || p.Terminal != testTerminal {
+			t.Fatalf("%v, %+v", rejected, p)
+		}
+		return p
 	}
-	if _, rejected := decode(exampleFull); rejected == nil || rejected.Errors[0].Path != "/order/orderDate" {
-		t.Errorf("a new one of three days ago: %v", rejected)
+	again := parse(exampleFull)
+	if _, rejected := again.Check(rules); rejected == nil || rejected.Errors[0].Path != "/order/orderDate" || rejected.RequestID != "r-1" || rejected.Terminal != testTerminal {
+		t.Errorf("a new one of three days ago: %+v", rejected)
 	}
-	rules.Held = func(id string, digest [32]byte) bool { return id == "r-1" && digest == first.Digest }
-	if again, rejected := decode(exampleFull); rejected != nil || again.Digest != first.Digest || again.Order.AmountOre != 4200 {
-		t.Errorf("the same again: %v, %+v", rejected, again)
+	if again.Digest != first.Digest {
+		t.Error("the same again has another digest")
 	}
-	if _, rejected := decode(edit(t, exampleFull, "Kari", "Ola")); rejected == nil {
-		t.Error("another one of three days ago under the same id is taken")
+	if r, rejected := again.Repeated(); rejected != nil || r.Digest != first.Digest || r.Order.AmountOre != 4200 {
+		t.Errorf("the same again: %v, %+v", rejected, r)
+	}
+	if parse(edit(t, exampleFull, "Kari", "Ola")).Digest == first.Digest {
+		t.Error("another one under the same id has the same digest")
 	}
 }
 

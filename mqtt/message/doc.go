@@ -2,7 +2,7 @@
 // of requests, and the statuses, displays and other messages that the agent
 // publishes.
 //
-// Nothing of a request is trusted before [Decode] has passed it. A request is
-// checked against the JSON Schemas of package schema, which are published for
+// Nothing of a request is trusted before [Parse] and [Parsed.Check] have passed
+// it. It is checked against the JSON Schemas of package schema, which are published for
 // tills to use, and against the few rules that a schema can't express.
 package message

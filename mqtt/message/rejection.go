@@ -14,7 +14,7 @@ import (
 // are metric labels and are never renamed.
 type Code string
 
-// The codes of refusals that Decode makes.
+// The codes of refusals that Parse and Check make.
 const (
 	// CodeRetainedRequest: the message came with the retain flag, so that the
 	// broker would deliver it again on every connect.
