@@ -13,6 +13,8 @@ type Store interface {
 	// An id that is known already, even one pruned long ago, is not added again. After ErrFull, ErrUncertain, ErrClosed and
 	// ErrFailed nothing may be acknowledged.
 	Add(ctx context.Context, rs ...Request) ([]Added, error)
+	// Accept is Add for requests of which some may make their first turn in the same commit.
+	Accept(ctx context.Context, rs ...Arrival) ([]Added, error)
 	// Apply runs Step on a request and commits what it changed; the effects that come back must be run. ErrLaneHeld,
 	// ErrOrderTaken and ErrMoved leave the record as it is, and so does ErrFull; after ErrUncertain the caller has to look.
 	Apply(ctx context.Context, seq uint64, e Event) (Request, []Effect, error)
@@ -148,6 +150,18 @@ type Added struct {
 	// Request is the record as it stands. Of a pruned one only ID, Kind, Terminal, State, Digest and Revision are known.
 	Request Request
 	Verdict Verdict
+	// Effects are what the first turn asked for, where it was made; they must be run.
+	Effects []Effect
+}
+
+// Arrival is a request that is to be accepted.
+type Arrival struct {
+	Request Request
+	// Turn makes the request's first turn with its acceptance; nil leaves it queued. It is called within the commit, where
+	// the request comes to stand first in a lane that nothing holds, with its sequence; anew, where the commit is tried
+	// again. It must neither block nor call the store. With false, or where Step or the store refuses the event, the request
+	// stays queued.
+	Turn func(r Request) (e Event, ok bool)
 }
 
 // Lane is how a terminal's queue stands. Only laned kinds count (Kind.Laned).

@@ -15,34 +15,46 @@ import (
 // to be taken, not the commit. Errors: ErrFull, ErrUncertain, ErrClosed, ErrFailed; with any of them nothing was
 // acknowledged.
 func (s *Store) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, error) {
-	if len(rs) == 0 {
+	arrivals := make([]outbox.Arrival, len(rs))
+	for i, r := range rs {
+		arrivals[i].Request = r
+	}
+	return s.Accept(ctx, arrivals...)
+}
+
+// Accept is Add for requests of which some may make their first turn in the same commit.
+func (s *Store) Accept(ctx context.Context, arrivals ...outbox.Arrival) ([]outbox.Added, error) {
+	if len(arrivals) == 0 {
 		return nil, nil
 	}
 	if !s.ballast.ready() {
 		return nil, fmt.Errorf("%w: only the reserve for open requests is left", outbox.ErrFull)
 	}
-	records := make([][]byte, len(rs))
-	for i, r := range rs {
+	records := make([][]byte, len(arrivals))
+	for i, a := range arrivals {
 		var err error
-		if records[i], err = encodeRecord(r); err != nil {
+		if records[i], err = encodeRecord(a.Request); err != nil {
 			return nil, err
 		}
 	}
 	var added []outbox.Added
 	err := s.submit(ctx, true, func(t *txn) error {
-		added = make([]outbox.Added, len(rs))
-		known := make([]outbox.Request, len(rs))
-		for i, r := range rs { // every error before the first write
+		added = make([]outbox.Added, len(arrivals))
+		known := make([]outbox.Request, len(arrivals))
+		for i, a := range arrivals { // every error before the first write
 			var err error
-			if known[i], err = t.lookup(r.ID); err != nil && !errors.Is(err, outbox.ErrNotFound) {
+			if known[i], err = t.lookup(a.Request.ID); err != nil && !errors.Is(err, outbox.ErrNotFound) {
 				return err
 			}
 		}
-		for i, r := range rs {
+		for i, a := range arrivals {
 			if known[i].ID == "" {
-				known[i] = t.addedBefore(added[:i], r.ID)
+				known[i] = t.addedBefore(added[:i], a.Request.ID)
 			}
-			added[i] = t.add(r, known[i], records[i])
+			added[i] = t.add(a.Request, known[i], records[i])
+			if a.Turn != nil && added[i].Verdict == outbox.AddedNew {
+				t.turn(a.Turn, &added[i])
+			}
 		}
 		return nil
 	})
@@ -50,6 +62,24 @@ func (s *Store) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, 
 		return nil, err
 	}
 	return added, nil
+}
+
+// turn makes the first turn of a request that was just added, if it is the next of its lane.
+func (t *txn) turn(make func(outbox.Request) (outbox.Event, bool), added *outbox.Added) {
+	r := added.Request
+	first := t.changes[len(t.changes)-1]
+	if t.broken != nil || first.Position != 1 || first.Behind || !r.Kind.Laned() {
+		return
+	}
+	e, ok := make(r)
+	if !ok {
+		return
+	}
+	e.Policy = t.s.o.Policy
+	after, fx, err := t.apply(r.Seq, e)
+	if err == nil && after.Revision != r.Revision { // else it stays queued, and its lane is told why
+		added.Request, added.Effects = after, fx
+	}
 }
 
 // addedBefore finds a request of the same batch.

@@ -128,9 +128,19 @@ func copied(r outbox.Request) outbox.Request {
 
 // Add is as the real store's.
 func (m *Mem) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, error) {
+	arrivals := make([]outbox.Arrival, len(rs))
+	for i, r := range rs {
+		arrivals[i].Request = r
+	}
+	return m.Accept(ctx, arrivals...)
+}
+
+// Accept is as the real store's.
+func (m *Mem) Accept(ctx context.Context, arrivals ...outbox.Arrival) ([]outbox.Added, error) {
 	var added []outbox.Added
 	err := m.write(ctx, func() (changes []outbox.Change, err error) {
-		for _, r := range rs {
+		for _, a := range arrivals {
+			r := a.Request
 			if seq, ok := m.ids[r.ID]; ok {
 				known, ok := m.records[seq]
 				if !ok {
@@ -147,8 +157,13 @@ func (m *Mem) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, er
 			r = copied(r)
 			r.Seq = m.last
 			m.records[r.Seq], m.ids[r.ID], m.lanes[r.Terminal] = r, r.Seq, true
-			added = append(added, outbox.Added{Request: copied(r), Verdict: outbox.AddedNew})
+			one := outbox.Added{Request: copied(r), Verdict: outbox.AddedNew}
 			changes = append(changes, outbox.Change{Request: copied(r), Position: m.position(r), Behind: m.behind(r)})
+			if c, ok := m.turn(a.Turn, changes[len(changes)-1]); ok {
+				one.Request, one.Effects = copied(c.Request), c.Effects
+				changes = append(changes, c)
+			}
+			added = append(added, one)
 		}
 		return changes, nil
 	})
@@ -163,39 +178,62 @@ func (m *Mem) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Req
 	e.Policy = m.o.Policy
 	var after outbox.Request
 	var fx []outbox.Effect
-	err := m.write(ctx, func() ([]outbox.Change, error) {
-		before, err := m.get(seq)
-		if err != nil {
-			return nil, err
+	err := m.write(ctx, func() (changes []outbox.Change, err error) {
+		var c outbox.Change
+		if after, fx, c, err = m.apply(seq, e); err == nil && c.Request.Seq != 0 {
+			changes = append(changes, c)
 		}
-		if before.Kind == outbox.KindRefund || before.Kind == outbox.KindApproval {
-			e.Ledger = m.ledger(before)
-		}
-		step := m.Step
-		if step == nil {
-			step = outbox.Step
-		}
-		if e.Lane != "" && e.Lane != before.Terminal {
-			return nil, fmt.Errorf("%w: request %s", outbox.ErrMoved, before.ID)
-		}
-		e.Number = m.last + 1
-		after, fx = step(before, e)
-		if after.Revision == before.Revision {
-			return nil, nil
-		}
-		if err := m.replace(before, after); err != nil {
-			return nil, err
-		}
-		c := outbox.Change{Request: copied(after), Effects: fx, Position: m.position(after), Behind: m.behind(after), Previous: before.State}
-		if after.Moved != before.Moved {
-			m.last, m.lanes[after.Terminal], c.From = e.Number, true, before.Terminal
-		}
-		return []outbox.Change{c}, nil
+		return changes, err
 	})
 	if err != nil {
 		return outbox.Request{}, nil, err
 	}
 	return copied(after), fx, nil
+}
+
+// apply runs Step and takes what it changed; c is zero if nothing was.
+func (m *Mem) apply(seq uint64, e outbox.Event) (after outbox.Request, fx []outbox.Effect, c outbox.Change, err error) {
+	before, err := m.get(seq)
+	if err != nil {
+		return after, nil, c, err
+	}
+	if before.Kind == outbox.KindRefund || before.Kind == outbox.KindApproval {
+		e.Ledger = m.ledger(before)
+	}
+	step := m.Step
+	if step == nil {
+		step = outbox.Step
+	}
+	if e.Lane != "" && e.Lane != before.Terminal {
+		return after, nil, c, fmt.Errorf("%w: request %s", outbox.ErrMoved, before.ID)
+	}
+	e.Number = m.last + 1
+	after, fx = step(before, e)
+	if after.Revision == before.Revision {
+		return after, fx, c, nil
+	}
+	if err := m.replace(before, after); err != nil {
+		return after, nil, c, err
+	}
+	c = outbox.Change{Request: copied(after), Effects: fx, Position: m.position(after), Behind: m.behind(after), Previous: before.State}
+	if after.Moved != before.Moved {
+		m.last, m.lanes[after.Terminal], c.From = e.Number, true, before.Terminal
+	}
+	return after, fx, c, nil
+}
+
+// turn makes the first turn of a request that was just added, if it is the next of its lane.
+func (m *Mem) turn(turn func(outbox.Request) (outbox.Event, bool), first outbox.Change) (c outbox.Change, ok bool) {
+	if turn == nil || first.Position != 1 || first.Behind || !first.Request.Kind.Laned() {
+		return c, false
+	}
+	e, ok := turn(copied(first.Request))
+	if !ok {
+		return c, false
+	}
+	e.Policy = m.o.Policy
+	_, _, c, err := m.apply(first.Request.Seq, e)
+	return c, err == nil && c.Request.Seq != 0
 }
 
 func (m *Mem) replace(before, after outbox.Request) error {

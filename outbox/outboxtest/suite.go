@@ -27,6 +27,7 @@ func TestStore(t *testing.T, factory func(t testing.TB, o bolt.Options) Store) {
 		"a hint is kept":                               testHint,
 		"an order has one owner":                       testOrderTaken,
 		"lanes and positions":                          testLanes,
+		"a first turn with the acceptance":             testTurn,
 		"a request is moved":                           testMoved,
 		"kinds beside the lanes":                       testUnlaned,
 		"refunds and their order":                      testRefunds,
