@@ -83,6 +83,7 @@ type Agent struct {
 	pauses     *terminals.Pauses
 	fence      *fence.Fence
 	reconciler *reconcile.Reconciler
+	gateway    *gateway.Gateway
 	publish    *publish.Publisher
 	lanes      *lane.Lanes
 	intake     *intake.Intake
@@ -176,8 +177,10 @@ func New(o Options) (_ *Agent, err error) {
 		Topics: a.topics, Store: a.store, Clock: o.Clock, Pages: a.board, Log: o.Logger, Retention: cfg.MQTT.StatusRetention,
 		Embedded: o.Bus == nil && cfg.MQTT.Embedded != nil,
 	})
+	a.gateway = a.newGateway(rights)
+	a.opened.push(func() error { a.gateway.Close(); return nil })
 	a.lanes = lane.New(lane.Options{
-		Store: a.store, Clock: o.Clock, Rand: o.Rand, Gateway: a.newGateway(rights), Publish: a.publish, Gate: a.gate,
+		Store: a.store, Clock: o.Clock, Rand: o.Rand, Gateway: a.gateway, Publish: a.publish, Gate: a.gate,
 		Directory: a.directory, Pauses: a.pauses, Reconciler: a.reconciler, Answering: answering, Health: a.health,
 		Problems: a.problems, Lags: lags, Stranger: a.fence.Stranger, DoubtCheck: cfg.Policy.DoubtCheck,
 		PerMinute: cfg.API.RequestsPerMinute, Metrics: a.metrics, Log: o.Logger,
@@ -352,6 +355,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	stopTelling()
 	<-busDone
 	tell.Wait()
+	a.gateway.Close()
 	a.api.Close()
 	a.log.Info("tillpost stopped")
 	return errors.Join(err, a.store.Close())

@@ -36,8 +36,8 @@ type heldStore struct {
 	begun chan int
 }
 
-func (s *heldStore) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, error) {
-	s.begun <- len(rs)
+func (s *heldStore) Accept(ctx context.Context, as ...outbox.Arrival) ([]outbox.Added, error) {
+	s.begun <- len(as)
 	select {
 	case <-s.hold:
 	case <-ctx.Done():
@@ -46,7 +46,7 @@ func (s *heldStore) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Add
 	if s.fail.Load() {
 		return nil, errors.New("input/output error")
 	}
-	return s.Store.Add(ctx, rs...)
+	return s.Store.Accept(ctx, as...)
 }
 
 // embeddedShop is an agent with the broker inside it, at an API that nobody answers. The world is the real one: tills

@@ -20,11 +20,11 @@ type brokenDisk struct {
 
 var errDisk = errors.New("input/output error")
 
-func (b brokenDisk) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, error) {
+func (b brokenDisk) Accept(ctx context.Context, as ...outbox.Arrival) ([]outbox.Added, error) {
 	if b.broken.Load() {
 		return nil, errDisk
 	}
-	return b.Store.Add(ctx, rs...)
+	return b.Store.Accept(ctx, as...)
 }
 
 func (b brokenDisk) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {

@@ -32,6 +32,7 @@ type Conn struct {
 	reader  *bufio.Reader
 	bounded *io.LimitedReader
 	first   chan error // the first byte's arrival, or why there will be none
+	gone    chan struct{}
 	closing sync.Once
 }
 
@@ -60,19 +61,23 @@ func newConn(l *link, t *ticket) *Conn {
 	bounded := &io.LimitedReader{R: l, N: maxHeader}
 	conn := &Conn{
 		link: l, dialled: time.Now(), ticket: t, bounded: bounded,
-		reader: bufio.NewReader(bounded), first: make(chan error, 1),
+		reader: bufio.NewReader(bounded), first: make(chan error, 1), gone: make(chan struct{}),
 	}
 	// Reading from the start tells of a server that hung up before we spoke, when
 	// hanging up still proves that nothing happened.
 	go func() {
 		_, err := conn.reader.Peek(1)
 		conn.first <- err
+		close(conn.gone)
 	}()
 	return conn
 }
 
 // Age is the time since the connection stood.
 func (c *Conn) Age() time.Duration { return time.Since(c.dialled) }
+
+// Gone is closed once the peer has hung up, or has spoken; before the first byte of a request, that proves that none was taken.
+func (c *Conn) Gone() <-chan struct{} { return c.gone }
 
 // Close ends the connection. It may be called more than once, and after a call
 // that used the connection.

@@ -164,6 +164,14 @@ type Arrival struct {
 	Turn func(r Request) (e Event, ok bool)
 }
 
+// FirstTurn is a request's first turn, ready to be made with its acceptance.
+type FirstTurn interface {
+	// Turn is for an Arrival.
+	Turn(r Request) (e Event, ok bool)
+	// Done takes what came of the acceptance, made or not. It has to be called, once, and does not block.
+	Done(a Added, err error)
+}
+
 // Lane is how a terminal's queue stands. Only laned kinds count (Kind.Laned).
 type Lane struct {
 	Terminal string

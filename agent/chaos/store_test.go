@@ -126,12 +126,36 @@ func (s *store) writeAtOnce(grows bool, what string, n int, do func() error) err
 }
 
 // Add implements outbox.Store.
-func (s *store) Add(ctx context.Context, rs ...outbox.Request) (added []outbox.Added, err error) {
-	err = s.write(true, "add "+rs[0].ID, len(rs), func() (err error) { added, err = s.Store.Add(context.WithoutCancel(ctx), rs...); return err })
+func (s *store) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, error) {
+	as := make([]outbox.Arrival, len(rs))
+	for i, r := range rs {
+		as[i].Request = r
+	}
+	return s.Accept(ctx, as...)
+}
+
+// Accept implements outbox.Store.
+func (s *store) Accept(ctx context.Context, as ...outbox.Arrival) (added []outbox.Added, err error) {
+	turns := make([]outbox.Event, len(as))
+	for i, a := range as {
+		if a.Turn != nil {
+			as[i].Turn = func(r outbox.Request) (e outbox.Event, ok bool) { e, ok = a.Turn(r); turns[i] = e; return e, ok }
+		}
+	}
+	err = s.write(true, "add "+as[0].Request.ID, len(as), func() (err error) {
+		added, err = s.Store.Accept(context.WithoutCancel(ctx), as...)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	s.p.w.added(added)
+	for i, a := range added {
+		if len(a.Effects) > 0 {
+			s.p.w.count.straight.Add(1)
+			s.p.w.applied(a.Request, turns[i], a.Effects)
+		}
+	}
 	return added, nil
 }
 

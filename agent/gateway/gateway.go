@@ -25,6 +25,7 @@ type Gateway struct {
 	seen     func(orderUUID string)
 	compose  composer
 	poller   *poller
+	spares   *spares
 }
 
 // Options are what a gateway needs; all of it is required, but for the defaults of an order.
@@ -47,11 +48,23 @@ type Options struct {
 
 // New makes a gateway; it calls nobody yet.
 func New(o Options) *Gateway {
-	return &Gateway{
+	g := &Gateway{
 		api: o.API, store: o.Store, rights: o.Rights, health: o.Health, clock: o.Clock, instance: o.Store.Identity().Instance, seen: o.Seen, poller: newPoller(o.API),
 		compose: composer{location: o.Location, customerDetails: o.CustomerDetails, sendOrderBy: o.SendOrderBy, callbackURL: o.CallbackURL},
 	}
+	dial := func(ctx context.Context) (*api.Conn, error) {
+		conn, _, err := g.Dial(ctx)
+		return conn, err
+	}
+	g.spares = newSpares(dial, func(since time.Time) bool { return !g.health.FailedSince(since) })
+	return g
 }
+
+// Close lets the connections go that stand ready.
+func (g *Gateway) Close() { g.spares.close() }
+
+// Spare is a connection that stands ready and was never used, nil if there is none. It is the caller's from now on.
+func (g *Gateway) Spare() *api.Conn { return g.spares.take() }
 
 // Order makes the body of an order. ErrDateUnknown is for one that has to be dated while the clock is not known to be right.
 func (g *Gateway) Order(r outbox.Request, mark string) (Order, error) {
@@ -95,6 +108,9 @@ func (g *Gateway) Submit(ctx context.Context, conn *api.Conn, r outbox.Request, 
 		reply = g.api.RequestApproval(ctx, conn, r.OrderUUID, body)
 	default:
 		final, reply = g.api.Refund(ctx, conn, r.OrderUUID, body)
+	}
+	if reply.Own {
+		g.spares.submitted()
 	}
 	e := g.eventOf(ctx, reply)
 	if reply.Outcome == api.OutcomeAccepted {

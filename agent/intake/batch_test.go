@@ -160,8 +160,9 @@ func (noPages) Touch()                         {}
 
 type noLanes struct{}
 
-func (noLanes) Expect(string)                  {}
-func (noLanes) Doubted(outbox.Request, string) {}
+func (noLanes) Expect(string)                         {}
+func (noLanes) Doubted(outbox.Request, string)        {}
+func (noLanes) Start(outbox.Request) outbox.FirstTurn { return nil }
 
 func noSource() publish.Source {
 	return publish.Source{

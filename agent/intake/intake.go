@@ -53,6 +53,8 @@ type Lanes interface {
 	Expect(terminal string)
 	// Doubted takes up a request that came in doubt, for which a newer copy of the outbox has named an order, or none ("").
 	Doubted(r outbox.Request, orderUUID string)
+	// Start readies the first turn of an order that is about to be written, nil where its lane is to make it later.
+	Start(r outbox.Request) outbox.FirstTurn
 }
 
 // Options are what an intake needs; all of it is required.
@@ -157,6 +159,8 @@ type arrived struct {
 	request outbox.Request
 	// hint is an order that a newer copy of the outbox has named for it.
 	hint string
+	// first is its first turn, nil where its lane makes that later.
+	first outbox.FirstTurn
 }
 
 // Rules is what the door has to know of this shop and moment.
@@ -261,6 +265,11 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 			in.unasked(batch[i:], err)
 			return
 		}
+		if a.request.Kind == outbox.KindOrder && !a.taken {
+			if a.first = in.lanes.Start(a.request); a.first == nil {
+				in.lanes.Expect(a.request.Terminal)
+			}
+		}
 		good = append(good, a)
 	}
 	_ = in.add(ctx, good) // nothing comes after it
@@ -269,11 +278,8 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 // prepare makes what is to be written of a message that passed. An error says that the broker could not be asked about it.
 func (in *Intake) prepare(a arrived, now outbox.Instant) (r outbox.Request, hint string, err error) {
 	r = Record(a.asked, in.cfg, now)
-	if r.Kind == outbox.KindOrder {
-		in.lanes.Expect(r.Terminal)
-		if in.early.wanted(r.Terminal, r.ID, now) {
-			r.CancelWanted, r.CancelReason = true, outbox.CodeCancelled
-		}
+	if r.Kind == outbox.KindOrder && in.early.wanted(r.Terminal, r.ID, now) {
+		r.CancelWanted, r.CancelReason = true, outbox.CodeCancelled
 	}
 	if a.taken {
 		return r, "", nil
@@ -286,11 +292,23 @@ func (in *Intake) add(ctx context.Context, good []arrived) error {
 	if len(good) == 0 {
 		return nil
 	}
-	rs := make([]outbox.Request, len(good))
+	arrivals := make([]outbox.Arrival, len(good))
 	for i, a := range good {
-		rs[i] = a.request
+		arrivals[i].Request = a.request
+		if a.first != nil {
+			arrivals[i].Turn = a.first.Turn
+		}
 	}
-	added, err := in.store.Add(ctx, rs...)
+	added, err := in.store.Accept(ctx, arrivals...)
+	for i, a := range good {
+		switch {
+		case a.first == nil:
+		case err != nil:
+			a.first.Done(outbox.Added{}, err)
+		default:
+			a.first.Done(added[i], nil)
+		}
+	}
 	if err != nil {
 		in.failed(good, err)
 		return err

@@ -75,6 +75,9 @@ func (l *lane) attempt(r outbox.Request) {
 		l.dropConn()
 	}
 	if l.next.conn == nil {
+		l.next.conn = l.gateway.Spare()
+	}
+	if l.next.conn == nil {
 		l.dial()
 		return
 	}

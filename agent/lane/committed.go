@@ -11,6 +11,10 @@ func (ls *Lanes) Committed(c outbox.Change) {
 	if c.Previous == 0 {
 		ls.admitted(r)
 	}
+	if r.State == outbox.StateSending && ls.starts.turnsUp(r.ID) {
+		l := ls.lane(r.Terminal)
+		l.do(func() { l.unsent(r.ID) })
+	}
 	if c.From != "" {
 		ls.moved(r, c.From)
 	}

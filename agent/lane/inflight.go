@@ -108,6 +108,9 @@ func (l *lane) checkMoves(seq uint64) {
 	if r.State == outbox.StateQueued && r.Waiting != nil && r.Waiting.Code == outbox.WaitForOrder {
 		return // it follows its order
 	}
+	if l.starts.making(r.ID) {
+		return // its call is about to begin
+	}
 	l.metrics.StuckRequest()
 	l.log.Error("nothing moved a request on; it is taken up anew, please report this", "request", r.ID, "terminal", l.terminal, "state", r.State.String(), "revision", r.Revision)
 	l.apply(seq, outbox.Event{Type: outbox.Restarted})

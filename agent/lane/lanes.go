@@ -53,6 +53,7 @@ type Lanes struct {
 	busy      atomic.Int64 // lanes that wait for a busy terminal
 	instance  string       // of the outbox, for marks
 	asked     questions    // whether they work
+	starts    starts       // that are being made with an acceptance
 
 	ctx      context.Context // ends when the lanes are to work no more
 	end      context.CancelFunc
@@ -98,7 +99,7 @@ func New(o Options) *Lanes {
 		reconciler: o.Reconciler, answering: o.Answering, health: o.Health, problems: o.Problems, pauses: o.Pauses, lags: o.Lags,
 		stranger: o.Stranger, doubtCheck: o.DoubtCheck, perMinute: o.PerMinute, metrics: o.Metrics, log: o.Log,
 		followers: newFollowers(), instance: o.Store.Identity().Instance, all: map[string]*lane{},
-		asked: questions{open: map[*lane]question{}},
+		asked: questions{open: map[*lane]question{}}, starts: starts{set: map[string]bool{}},
 	}
 	ls.ctx, ls.end = context.WithCancel(context.Background())
 	ls.calls, ls.giveUp = context.WithCancel(context.Background())

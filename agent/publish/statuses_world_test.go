@@ -201,6 +201,10 @@ func (m *memOutbox) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Add
 	return m.mem.Add(ctx, rs...)
 }
 
+func (m *memOutbox) Accept(ctx context.Context, as ...outbox.Arrival) ([]outbox.Added, error) {
+	return m.mem.Accept(ctx, as...)
+}
+
 func (m *memOutbox) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
 	return m.mem.Apply(ctx, seq, e)
 }

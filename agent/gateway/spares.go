@@ -1,0 +1,151 @@
+package gateway
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"tillpost/api"
+)
+
+const (
+	// spareLife is how old a connection may be that a submission starts on. Where a peer closes unused ones earlier, it is
+	// half of the shortest life that was seen.
+	spareLife = 30 * time.Second
+	// leastSpareLife is the least for which one is worth being kept.
+	leastSpareLife = 2 * time.Second
+	// sparesFor is how long after the last submission connections are kept ready: then the shop rests.
+	sparesFor = 10 * time.Minute
+	// sparesMost is how many are kept while submissions follow each other within sparePace; otherwise it is one.
+	sparesMost = 2
+	sparePace  = 5 * time.Second
+)
+
+// spares are connections that stand ready for the next submission at any terminal, each never used before: dialled ahead, they
+// take the handshake off its way. One that has grown old, or that the peer has closed, is replaced while the shop sells.
+type spares struct {
+	dial func(ctx context.Context) (*api.Conn, error)
+	// trusted reports whether no call has failed since a moment: a connection from before an outage is none to rely on.
+	trusted func(since time.Time) bool
+
+	mu      sync.Mutex
+	list    []*api.Conn
+	dialing bool
+	closed  bool
+	life    time.Duration
+	sold    time.Time // of the last submission
+	pace    time.Duration
+	ctx     context.Context
+	end     context.CancelFunc
+	under   sync.WaitGroup
+}
+
+func newSpares(dial func(context.Context) (*api.Conn, error), trusted func(time.Time) bool) *spares {
+	s := &spares{dial: dial, trusted: trusted, life: spareLife, pace: time.Hour}
+	s.ctx, s.end = context.WithCancel(context.Background())
+	return s
+}
+
+// take returns a connection that can be relied on, nil if there is none.
+func (s *spares) take() *api.Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.list) > 0 {
+		c := s.list[len(s.list)-1] // the youngest
+		s.list = s.list[:len(s.list)-1]
+		if s.good(c) {
+			return c
+		}
+		_ = c.Close()
+	}
+	return nil
+}
+
+// good reports whether a connection may be used: young enough, not closed by the peer, and from after the last failure.
+func (s *spares) good(c *api.Conn) bool {
+	select {
+	case <-c.Gone():
+		return false
+	default:
+	}
+	age := c.Age()
+	return age <= s.life && s.trusted(time.Now().Add(-age))
+}
+
+// submitted notes that a submission has ended, and has the next one's connection made ready.
+func (s *spares) submitted() {
+	s.mu.Lock()
+	now := time.Now()
+	s.pace, s.sold = now.Sub(s.sold), now
+	s.mu.Unlock()
+	s.fill()
+}
+
+// fill dials what is missing, one at a time.
+func (s *spares) fill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	want := 1
+	if s.pace < sparePace {
+		want = sparesMost
+	}
+	if s.closed || s.dialing || len(s.list) >= want || s.life < leastSpareLife || time.Since(s.sold) > sparesFor {
+		return
+	}
+	s.dialing = true
+	s.under.Go(func() {
+		c, err := s.dial(s.ctx)
+		s.mu.Lock()
+		s.dialing = false
+		keep := err == nil && !s.closed
+		if keep {
+			s.list = append(s.list, c)
+			s.under.Go(func() { s.watch(c) })
+		}
+		s.mu.Unlock()
+		switch {
+		case keep:
+			s.fill()
+		case err == nil:
+			_ = c.Close()
+		}
+	})
+}
+
+// watch replaces a connection when it has grown old or the peer has closed it, if it was not taken before.
+func (s *spares) watch(c *api.Conn) {
+	s.mu.Lock()
+	old := time.NewTimer(s.life)
+	s.mu.Unlock()
+	defer old.Stop()
+	select {
+	case <-c.Gone():
+	case <-old.C:
+	case <-s.ctx.Done():
+	}
+	s.mu.Lock()
+	i := slices.Index(s.list, c)
+	if i >= 0 {
+		s.list = slices.Delete(s.list, i, i+1)
+		select {
+		case <-c.Gone():
+			s.life = min(s.life, c.Age()/2)
+		default:
+		}
+	}
+	s.mu.Unlock()
+	if i >= 0 {
+		_ = c.Close()
+		s.fill()
+	}
+}
+
+// close lets all connections go.
+func (s *spares) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.end()
+	s.under.Wait()
+}

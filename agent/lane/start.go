@@ -1,0 +1,135 @@
+package lane
+
+import (
+	"errors"
+	"sync"
+
+	"tillpost/api"
+	"tillpost/outbox"
+)
+
+// starts are the first turns that are being made with an acceptance, by requestId; false for one of which it is not known
+// whether it is on disk.
+type starts struct {
+	mu  sync.Mutex
+	set map[string]bool
+}
+
+func (s *starts) begin(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.set[id] = true
+}
+
+// end forgets a first turn, unless it is uncertain what became of it.
+func (s *starts) end(id string, uncertain bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if uncertain {
+		s.set[id] = false
+	} else {
+		delete(s.set, id)
+	}
+}
+
+// making reports whether a first turn is being made.
+func (s *starts) making(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.set[id]
+}
+
+// turnsUp reports whether it was uncertain what became of a first turn, which is on disk now.
+func (s *starts) turnsUp(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	making, known := s.set[id]
+	if known && !making {
+		delete(s.set, id)
+	}
+	return known && !making
+}
+
+// start is the first turn of an order, ready to be made in the commit that accepts it.
+type start struct {
+	lanes *Lanes
+	id    string
+	lane  *lane
+	conn  *api.Conn
+	mark  [outbox.MarkEntropy]byte
+
+	event outbox.Event // of the last Turn
+	body  []byte
+}
+
+// Start readies the first turn of an order that is about to be accepted, nil where it has to wait, or where no connection
+// stands ready for it: then its lane makes its turn once it is on disk.
+func (ls *Lanes) Start(r outbox.Request) outbox.FirstTurn {
+	if r.Kind != outbox.KindOrder || r.State != outbox.StateQueued || r.CancelWanted || ls.waitsAt(r.Terminal) {
+		return nil
+	}
+	if at := ls.store.Lane(r.Terminal); at.Holder != 0 || at.Head != 0 {
+		return nil
+	}
+	conn := ls.gateway.Spare()
+	if conn == nil {
+		return nil
+	}
+	s := &start{lanes: ls, id: r.ID, lane: ls.lane(r.Terminal), conn: conn, mark: ls.entropy()}
+	ls.starts.begin(r.ID)
+	return s
+}
+
+// waitsAt reports whether nothing may be started at a terminal now.
+func (ls *Lanes) waitsAt(terminal string) bool {
+	_, shut := ls.gate.Holds()
+	return shut || ls.stopping() || ls.pauses.Of(terminal) != nil || !ls.directory.Has(terminal)
+}
+
+// Turn makes the turn of the request, within the commit that accepts it.
+func (s *start) Turn(r outbox.Request) (outbox.Event, bool) {
+	if s.lanes.waitsAt(r.Terminal) {
+		return outbox.Event{}, false
+	}
+	mark := outbox.NewMark(r.Seq, s.mark)
+	made, err := s.lanes.gateway.Order(r, mark)
+	if err != nil {
+		return outbox.Event{}, false // the lane says why
+	}
+	s.body = made.Body
+	s.event = outbox.Event{Type: outbox.Due, Lane: r.Terminal, Mark: mark, Shown: made.Shown, References: made.References}
+	s.lanes.stamp(&s.event)
+	return s.event, true
+}
+
+// Done takes what came of the acceptance: what was started is submitted, else the connection is the lane's for its next turn.
+func (s *start) Done(added outbox.Added, err error) {
+	l := s.lane
+	uncertain := err != nil && !errors.Is(err, outbox.ErrFull) // it may be on disk all the same, or turn up there
+	l.do(func() {
+		l.starts.end(s.id, uncertain)
+		switch {
+		case err != nil:
+			_ = s.conn.Close()
+			if uncertain {
+				l.unsent(s.id)
+			}
+		case added.Request.State != outbox.StateSending || len(added.Effects) == 0:
+			l.dialled(s.conn, 0, nil)
+		default:
+			l.dropConn()
+			l.next.conn, l.next.body = s.conn, s.body
+			l.applied(added.Request, s.event, added.Effects)
+		}
+	})
+}
+
+// unsent takes back a first turn that turned up on disk after its commit had come back with an error: of it nothing was sent.
+func (l *lane) unsent(id string) {
+	r, err := l.store.Lookup(id)
+	if err != nil || r.State != outbox.StateSending || r.Terminal != l.terminal || l.underWay(r, call{effect: outbox.Submit}) {
+		return
+	}
+	l.starts.end(id, false)
+	l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable})
+}
