@@ -1,0 +1,159 @@
+package gateway
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tillpost/api"
+)
+
+// peers are the other ends of the connections that were dialled.
+type peers struct {
+	mu   sync.Mutex
+	ends []net.Conn
+}
+
+func (p *peers) dial(context.Context, string, string) (net.Conn, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	near, far := net.Pipe()
+	p.ends = append(p.ends, far)
+	return near, nil
+}
+
+func (p *peers) dialled() int {
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.ends)
+}
+
+// closeLast has the peer close the connection that was dialled last.
+func (p *peers) closeLast() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.ends[len(p.ends)-1].Close()
+}
+
+func inBubble(t *testing.T, test func(t *testing.T, p *peers, s *spares, trust *time.Time)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		p, failed := &peers{}, time.Time{}
+		client, err := api.New(api.Options{BaseURL: "http://127.0.0.1:1", Token: func() (string, error) { return "t", nil }, DialContext: p.dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newSpares(client.Dial, func(since time.Time) bool { return !failed.After(since) })
+		defer client.Close()
+		defer s.close()
+		test(t, p, s, &failed)
+	})
+}
+
+func TestASpareIsReadyWhileTheShopSells(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *peers, s *spares, _ *time.Time) {
+		if s.take() != nil || p.dialled() != 0 {
+			t.Fatal("one stands ready before anything was sold")
+		}
+		s.submitted()
+		if p.dialled() != 1 {
+			t.Fatalf("%d dialled after a sale", p.dialled())
+		}
+		c := s.take()
+		if c == nil || s.take() != nil {
+			t.Fatal("not the one that was dialled")
+		}
+		_ = c.Close()
+		time.Sleep(time.Second)
+		s.submitted() // right after another: two are kept now
+		if p.dialled() != 3 {
+			t.Errorf("%d dialled, want two more", p.dialled())
+		}
+		time.Sleep(spareLife + time.Second)
+		if n := p.dialled(); n != 5 {
+			t.Errorf("%d dialled, want those that grew old replaced", n)
+		}
+		if c := s.take(); c == nil || c.Age() > spareLife {
+			t.Error("none that is young enough")
+		} else {
+			_ = c.Close()
+		}
+		time.Sleep(sparesFor)
+		n := p.dialled()
+		time.Sleep(time.Hour)
+		if s.take() != nil || p.dialled() != n {
+			t.Error("connections are kept while the shop rests")
+		}
+	})
+}
+
+// Where the peer closes unused connections, they live half as long from then on.
+func TestAPeerThatClosesSparesIsNotWaitedFor(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *peers, s *spares, _ *time.Time) {
+		s.submitted()
+		p.dialled()
+		time.Sleep(8 * time.Second)
+		p.closeLast()
+		if p.dialled() != 2 {
+			t.Fatal("what the peer closed is not replaced")
+		}
+		time.Sleep(3 * time.Second)
+		if p.dialled() != 2 {
+			t.Error("replaced before it was half as old as what the peer closed")
+		}
+		time.Sleep(2 * time.Second)
+		if p.dialled() != 3 {
+			t.Error("kept for longer than half of what the peer allows")
+		}
+		time.Sleep(time.Second)
+		p.closeLast() // a life of a second: none is worth being kept
+		n := p.dialled()
+		time.Sleep(time.Minute)
+		s.submitted()
+		if p.dialled() != n || s.take() != nil {
+			t.Error("connections are kept for a peer that closes them at once")
+		}
+	})
+}
+
+func TestASpareFromBeforeAFailureIsNotUsed(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *peers, s *spares, failed *time.Time) {
+		s.submitted()
+		p.dialled()
+		time.Sleep(time.Second)
+		*failed = time.Now()
+		if s.take() != nil {
+			t.Error("a connection from before a failure is used")
+		}
+		time.Sleep(time.Second)
+		s.submitted()
+		p.dialled()
+		c := s.take()
+		if c == nil {
+			t.Fatal("none from after the failure")
+		}
+		_ = c.Close()
+	})
+}
+
+// A peer that spoke, or hung up, in the last moment before it is taken.
+func TestASpareIsLookedAtBeforeItIsUsed(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *peers, s *spares, _ *time.Time) {
+		s.submitted()
+		p.dialled()
+		go func() { _, _ = p.ends[0].Write([]byte("HTTP/1.1 408 Request Timeout\r\n\r\n")) }()
+		synctest.Wait()
+		if c := s.take(); c != nil {
+			select {
+			case <-c.Gone():
+				t.Error("a connection on which the peer spoke is used")
+			default:
+				_ = c.Close() // the one that replaced it
+			}
+		}
+	})
+}
