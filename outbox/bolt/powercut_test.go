@@ -148,12 +148,16 @@ func (c *course) step(o bolt.Options) {
 			c.t.Fatal(err)
 		}
 	case roll < 8 || len(c.open) == 0:
-		var rs []outbox.Request
+		var arrivals []outbox.Arrival
 		for range 1 + c.rnd.IntN(4) {
-			rs = append(rs, outboxtest.Order(outboxtest.ID(c.made), fmt.Sprintf("T%d", c.rnd.IntN(3))))
+			a := outbox.Arrival{Request: outboxtest.Order(outboxtest.ID(c.made), fmt.Sprintf("T%d", c.rnd.IntN(3)))}
+			if c.rnd.IntN(2) == 0 {
+				a.Turn = func(r outbox.Request) (outbox.Event, bool) { return outboxtest.DueEvent(r.Seq), true }
+			}
+			arrivals = append(arrivals, a)
 			c.made++
 		}
-		added, err := c.store.Add(ctx, rs...)
+		added, err := c.store.Accept(ctx, arrivals...)
 		if err != nil {
 			c.t.Fatal(err)
 		}
