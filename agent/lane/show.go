@@ -27,7 +27,10 @@ func (l *lane) show(r outbox.Request) {
 		seq = at.Head
 	}
 	var current *outbox.Request
-	if seq != 0 {
+	if seq != 0 && seq == r.Seq { // just written: it need not be read
+		current = &r
+		l.forgetEnding()
+	} else if seq != 0 {
 		if got, err := l.store.Get(seq); err == nil {
 			current = &got
 			l.forgetEnding()
