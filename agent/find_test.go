@@ -46,9 +46,7 @@ func TestLists(t *testing.T) {
 		w.send(oslo, "refunds", `{"requestId":"refund-1","orderRequestId":"paid-1","full":true}`)
 		w.until(time.Minute, oslo, "refund-1", "refunded")
 		w.until(0, oslo, "paid-1", "paid")
-		if err := w.sim.SetDown(true); err != nil {
-			t.Fatal(err)
-		}
+		w.down(true)
 		for i := range 5 {
 			w.order([]string{oslo, bergen}[i%2], fmt.Sprintf("open-%d", i))
 		}

@@ -134,9 +134,7 @@ func TestBusyTerminalIsWaitedOut(t *testing.T) {
 
 func TestOutageCostsNothingButTime(t *testing.T) {
 	inWorld(t, "", func(w *world) {
-		if err := w.sim.SetDown(true); err != nil {
-			t.Fatal(err)
-		}
+		w.down(true)
 		w.order(oslo, "kept")
 		w.untilWaiting(5*time.Second, oslo, "kept", "apiUnreachable")
 		if !w.eventually(12*time.Second, func() bool { s, p := w.agentState(); return s == "degraded" && slices.Contains(p, "apiUnreachable") }) {
@@ -148,9 +146,7 @@ func TestOutageCostsNothingButTime(t *testing.T) {
 		} else if n := s.Waiting.Attempts; n < 12 { // every 15 seconds at least
 			t.Errorf("tried %d times in three minutes", n)
 		}
-		if err := w.sim.SetDown(false); err != nil {
-			t.Fatal(err)
-		}
+		w.down(false)
 		w.until(30*time.Second, oslo, "kept", "paid")
 		if !w.eventually(5*time.Second, func() bool { s, _ := w.agentState(); return s == "online" }) {
 			t.Errorf("the agent is not online again")
@@ -160,9 +156,7 @@ func TestOutageCostsNothingButTime(t *testing.T) {
 
 func TestExpiresWithinASecond(t *testing.T) {
 	inWorld(t, "", func(w *world) {
-		if err := w.sim.SetDown(true); err != nil {
-			t.Fatal(err)
-		}
+		w.down(true)
 		for i := range 3 {
 			w.order(oslo, fmt.Sprintf("old-%d", i))
 		}

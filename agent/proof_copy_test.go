@@ -21,15 +21,11 @@ func TestACopyOfTheSameGeneration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, "", func(w *world) {
 				w.sale(bergen, "before")
-				if err := w.sim.SetDown(true); err != nil {
-					t.Fatal(err)
-				}
+				w.down(true)
 				w.order(oslo, "o")
 				w.untilWaiting(15*time.Second, oslo, "o", "apiUnreachable")
 				restore := w.keep()
-				if err := w.sim.SetDown(false); err != nil {
-					t.Fatal(err)
-				}
+				w.down(false)
 				w.until(time.Minute, oslo, "o", "paid")
 				w.stop()
 				restore()
@@ -95,17 +91,13 @@ func TestACopyDoesNotExpireUnread(t *testing.T) {
 func TestAnOlderCopyIsToldOfAtAnyTime(t *testing.T) {
 	inWorld(t, "", func(w *world) {
 		w.sale(bergen, "before")
-		if err := w.sim.SetDown(true); err != nil {
-			t.Fatal(err)
-		}
+		w.down(true)
 		w.order(oslo, "o")
 		w.untilWaiting(15*time.Second, oslo, "o", "apiUnreachable")
 		restore := w.keep()
 		w.send(oslo, "cancels", `{"requestId":"c","target":"o"}`)
 		w.until(5*time.Second, oslo, "o", "cancelled")
-		if err := w.sim.SetDown(false); err != nil {
-			t.Fatal(err)
-		}
+		w.down(false)
 		w.sale(oslo, "lost")
 		w.stop()
 		restore()

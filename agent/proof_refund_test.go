@@ -97,9 +97,7 @@ func TestOldBooksAreReadAgain(t *testing.T) {
 		uuid := w.sim.Orders()[0].UUID
 		w.refundPart("warm", "o", "")
 		w.until(20*time.Second, oslo, "warm", "refunded")
-		if err := w.sim.SetDown(true); err != nil {
-			t.Fatal(err)
-		}
+		w.down(true)
 		w.refundPart("r", "o", "")
 		time.Sleep(time.Minute)
 		if err := w.sim.RefundElsewhere(uuid, decimal.MustNew(1000, 2), simulator.Pay(0)); err != nil {
@@ -107,9 +105,7 @@ func TestOldBooksAreReadAgain(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		w.sim.Inject(simulator.Fault{Operation: simulator.OpRefund, Do: simulator.DropBefore()})
-		if err := w.sim.SetDown(false); err != nil {
-			t.Fatal(err)
-		}
+		w.down(false)
 		w.until(time.Minute, oslo, "r", "in_doubt")
 		w.until(12*time.Minute, oslo, "r", "unresolved")
 	})

@@ -95,6 +95,7 @@ func (w *world) down(is bool) {
 	if err := w.sim.SetDown(is); err != nil {
 		w.Fatal(err)
 	}
+	synctest.Wait() // connections that stood ready are seen to be gone
 }
 
 func (w *world) problemWords(code string) string {
