@@ -270,7 +270,7 @@ func (a *Agent) committed(changes []outbox.Change) {
 	for _, c := range changes {
 		r := c.Request
 		a.count(r, c.Previous) // first: who has heard of an end finds it in the metrics
-		a.publish.Changed(r, publish.Place{Position: c.Position, Behind: c.Behind})
+		a.publish.Changed(r, publish.Position{Number: c.Position, Behind: c.Behind})
 		a.lanes.Committed(c)
 		a.log.Info("request", "request", r.ID, "kind", r.Kind.String(), "terminal", r.Terminal, "state", r.State.String(),
 			"revision", r.Revision, "order", r.OrderUUID, "reason", reasonCode(r))
@@ -307,7 +307,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer stopTelling()
 	a.problems.Watch(a.problemsChanged)
 	a.clocks.watch(a.lanes.WakeAll)
-	a.fence.Begin(a.lanes.Working(), fence.Reports{Doubted: a.lanes.TakeUpDoubts, Settled: a.publish.SettledElsewhere, Connected: a.bus.Connected})
+	a.fence.Begin(a.lanes.Working(), fence.Reports{Doubted: a.lanes.TakeUpDoubts, Settled: a.publish.RaiseSettledThrough, Connected: a.bus.Connected})
 	var work, tell sync.WaitGroup
 	failed := make(chan error, 2)
 	tell.Go(func() {

@@ -21,7 +21,7 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 	handlers.Up = func() {
 		up()
 		// Who connects is handed what is retained as fast as it reads; what is told after that it has to keep up with.
-		a.publish.CaughtUp(toldFirst)
+		a.publish.Flush(toldFirst)
 	}
 	broker, err := broker.New(broker.Options{
 		Listen: c.Listen, WebSocketListen: c.WebSocketListen, WebSocketOrigins: c.WebSocketOrigins,

@@ -319,7 +319,7 @@ func (in *Intake) add(ctx context.Context, good []arrived) error {
 // again tells the present status of a request that was published once more.
 func (in *Intake) again(r outbox.Request) {
 	if len(r.History) > 0 {
-		in.publish.Again(r)
+		in.publish.Republish(r)
 		return
 	}
 	// It was pruned, and its topic cleared: nothing is to stay there.

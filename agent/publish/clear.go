@@ -9,7 +9,7 @@ import (
 // else would ever tell of that topic again, unless the request changes once more.
 type clearing struct {
 	message queued
-	handed  bool // it is on its way
+	sent    bool // it is on its way
 }
 
 // Pruned clears the status of a request whose record is gone, unless that was done already.
@@ -30,28 +30,28 @@ func (p *Publisher) Pruned(r outbox.Request) {
 func (p *Publisher) startClearing(r outbox.Request) {
 	for _, terminal := range r.Terminals() {
 		m := queued{Message: mqtt.Message{Topic: p.topics.Status(terminal, r.ID), Retained: true}, of: statusKey{terminal, r.Seq}}
-		m.number = p.kept.wait(m.of)
+		m.number = p.index.number(m.of)
 		p.clearings[m.Topic] = clearing{message: m}
 	}
 }
 
-// tellClearings hands over the clearings that are not on their way yet; again, all of them.
-func (p *Publisher) tellClearings(w *window, again bool) {
+// publishClearings hands over the clearings that are not on their way yet; again, all of them.
+func (p *Publisher) publishClearings(w *window, again bool) {
 	p.mu.Lock()
 	var due []queued
 	for topic, c := range p.clearings {
-		if p.up && (again || !c.handed) {
+		if p.connected && (again || !c.sent) {
 			due = append(due, c.message)
-			c.handed = true
+			c.sent = true
 			p.clearings[topic] = c
 		}
 	}
 	p.mu.Unlock()
 	if len(due) > 0 { // first, how far they go: who finds nothing of them finds that
-		p.tellSummary(w, SummaryAgent)
+		p.publishSummary(w, SummaryAgent)
 	}
 	for _, m := range due {
-		p.hand(w, m)
+		p.send(w, m)
 	}
 }
 
@@ -60,7 +60,7 @@ func (p *Publisher) confirmClearings(w *window) {
 	p.mu.Lock()
 	var handed []string
 	for topic, c := range p.clearings {
-		if c.handed {
+		if c.sent {
 			handed = append(handed, topic)
 		}
 	}

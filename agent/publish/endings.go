@@ -31,8 +31,8 @@ type endings struct {
 
 // ending is when a request came to be as it is now. stands: its status stays nevertheless.
 type ending struct {
-	at     outbox.Instant
-	stands bool
+	at          outbox.Instant
+	needsPerson bool
 }
 
 func newEndings(clock clock.Clock, retention time.Duration) *endings {
@@ -42,7 +42,7 @@ func newEndings(clock clock.Clock, retention time.Duration) *endings {
 // endingsBlob is where the bounds of what was cleared are kept on disk.
 const endingsBlob = "statuses"
 
-type keptEndings struct {
+type storedEndings struct {
 	Through message.SettledThrough `json:"through"`
 	Cleared int64                  `json:"cleared"`
 }
@@ -53,16 +53,16 @@ func (e *endings) note(r outbox.Request) {
 		delete(e.ended, r.Seq)
 		return
 	}
-	e.ended[r.Seq] = ending{at: r.LastChange(), stands: stands(r)}
+	e.ended[r.Seq] = ending{at: r.LastChange(), needsPerson: needsPerson(r)}
 }
 
-// stands tells of an end that a person has to see to: its status stays until they did.
-func stands(r outbox.Request) bool { return r.State == outbox.StateUnresolved || r.Alarmed }
+// needsPerson tells of an end that a person has to see to: its status stays until they did.
+func needsPerson(r outbox.Request) bool { return r.State == outbox.StateUnresolved || r.Alarmed }
 
-// over tells that a status has been there for long enough.
-func (e *endings) over(x ending, now outbox.Instant) bool {
+// retentionOver tells that a status has been there for long enough.
+func (e *endings) retentionOver(x ending, now outbox.Instant) bool {
 	age, ok := now.Since(x.at)
-	return ok && !x.stands && age >= e.retention
+	return ok && !x.needsPerson && age >= e.retention
 }
 
 // stays tells whether the status of a request is one that is retained.
@@ -72,23 +72,23 @@ func (e *endings) stays(r outbox.Request) bool {
 	}
 	x, known := e.ended[r.Seq]
 	if !known && !e.read {
-		x, known = ending{at: r.LastChange(), stands: stands(r)}, true
+		x, known = ending{at: r.LastChange(), needsPerson: needsPerson(r)}, true
 	}
-	return known && !e.over(x, e.clock.Now())
+	return known && !e.retentionOver(x, e.clock.Now())
 }
 
-// recall takes what had ended before this process began, and tells whether its status is to be told again, or is gone and
+// takeFormer takes what had ended before this process began, and tells whether its status is to be told again, or is gone and
 // to be cleared. It may have changed since it was read; then that counts.
-func (e *endings) recall(r outbox.Request, now outbox.Instant, written uint64) (stay, gone bool) {
+func (e *endings) takeFormer(r outbox.Request, now outbox.Instant, written uint64) (stay, gone bool) {
 	if x, known := e.ended[r.Seq]; known {
-		return !e.over(x, now), false
+		return !e.retentionOver(x, now), false
 	}
 	at := r.LastChange()
-	x := ending{at: at, stands: stands(r)}
+	x := ending{at: at, needsPerson: needsPerson(r)}
 	if _, ok := now.Since(x.at); !ok {
 		x.at = now // nobody knows how long ago that was
 	}
-	if !e.over(x, now) {
+	if !e.retentionOver(x, now) {
 		e.ended[r.Seq] = x
 		if at.Known && at.Wall <= e.cleared { // as when the retention was shorter
 			e.cleared, e.changed, e.lowered = at.Wall-1, true, true
@@ -120,7 +120,7 @@ func (p *Publisher) eachEnded(w *window, tell func(outbox.Request) bool) error {
 	}
 	slices.Sort(seqs)
 	slices.Reverse(seqs) // what ended last is what tills ask for
-	for batch := range slices.Chunk(seqs, everythingBatch) {
+	for batch := range slices.Chunk(seqs, republishBatch) {
 		records, err := p.store.Records(batch)
 		if err != nil {
 			return err
@@ -141,8 +141,8 @@ func (p *Publisher) readEnded(w *window, tell func(outbox.Request) bool) error {
 			return true
 		}
 		p.mu.Lock()
-		stay, gone := p.endings.recall(r, now, written)
-		if gone && p.kept == nil { // the broker within keeps nothing over a start
+		stay, gone := p.endings.takeFormer(r, now, written)
+		if gone && p.index == nil { // the broker within keeps nothing over a start
 			p.startClearing(r)
 		}
 		p.mu.Unlock()
@@ -173,7 +173,7 @@ func (p *Publisher) clearDue() (more bool, err error) {
 	p.mu.Lock()
 	over := map[uint64]ending{}
 	for seq, x := range p.endings.ended {
-		if p.endings.over(x, now) && len(over) < clearBatch {
+		if p.endings.retentionOver(x, now) && len(over) < clearBatch {
 			over[seq] = x
 		}
 	}
@@ -200,7 +200,7 @@ func (p *Publisher) clearOver(over map[uint64]ending) error {
 		seqs = append(seqs, seq)
 	}
 	slices.Sort(seqs)
-	for batch := range slices.Chunk(seqs, everythingBatch) {
+	for batch := range slices.Chunk(seqs, republishBatch) {
 		read, err := p.store.Records(batch)
 		if err != nil {
 			return err
@@ -233,15 +233,15 @@ func (p *Publisher) SettledThrough() message.SettledThrough {
 	return p.endings.through
 }
 
-// SettledElsewhere takes the bounds that a former process has told, which ours don't fall behind.
-func (p *Publisher) SettledElsewhere(s message.SettledThrough) {
+// RaiseSettledThrough takes the bounds that a former process has told, which ours don't fall behind.
+func (p *Publisher) RaiseSettledThrough(s message.SettledThrough) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.endings.settle(s.Accepted, s.Commits)
 }
 
-// endingsToKeep gives what is to be kept on disk of the bounds; nil if that stands there already.
-func (p *Publisher) endingsToKeep() []byte {
+// encodeEndings gives what is to be kept on disk of the bounds; nil if that stands there already.
+func (p *Publisher) encodeEndings() []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := p.endings
@@ -251,7 +251,7 @@ func (p *Publisher) endingsToKeep() []byte {
 	if !e.changed {
 		return nil
 	}
-	raw, err := json.Marshal(keptEndings{Through: e.through, Cleared: e.cleared})
+	raw, err := json.Marshal(storedEndings{Through: e.through, Cleared: e.cleared})
 	if err != nil {
 		return nil // numbers alone always marshal
 	}
@@ -268,7 +268,7 @@ func (p *Publisher) endingsLowered() bool {
 
 // loadEndings takes up what a former process kept of the bounds.
 func (p *Publisher) loadEndings() error {
-	kept, err := blob.Read[keptEndings](p.store, endingsBlob)
+	kept, err := blob.Read[storedEndings](p.store, endingsBlob)
 	if err != nil {
 		return err
 	}

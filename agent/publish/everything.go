@@ -8,17 +8,17 @@ import (
 	"tillpost/outbox"
 )
 
-// everythingBatch is how many statuses are told again before what has changed meanwhile is told between them.
-const everythingBatch = 64
+// republishBatch is how many statuses are told again before what has changed meanwhile is told between them.
+const republishBatch = 64
 
-// everything publishes all that is retained: the agent, the terminals, the displays, what is open, and of what has ended
+// republishAll publishes all that is retained: the agent, the terminals, the displays, what is open, and of what has ended
 // that which stays. Records are read at the moment they are told. A status that waits in the queue is left to it, so that
 // tills see each of its states, and none go back; what came before the connect is told by waiting, then what comes
 // meanwhile, as it comes.
-func (p *Publisher) everything(w *window, waiting func()) {
-	for _, s := range []summary{SummaryAgent, SummaryTerminals} {
-		m := p.summary(s)
-		p.told[s] = string(m.Payload)
+func (p *Publisher) republishAll(w *window, waiting func()) {
+	for _, s := range []Summary{SummaryAgent, SummaryTerminals} {
+		m := p.composeSummary(s)
+		p.lastSummary[s] = string(m.Payload)
 		w.publish(m)
 	}
 	for _, d := range p.source.Displays() {
@@ -30,12 +30,12 @@ func (p *Publisher) everything(w *window, waiting func()) {
 	told := 0
 	tell := func(r outbox.Request) bool {
 		for _, m := range p.retained(r, p.Current(r)) {
-			if !p.queues(m) {
-				p.hand(w, m)
+			if !p.changedMeanwhile(m) {
+				p.send(w, m)
 			}
 		}
-		if told++; told%everythingBatch == 0 {
-			p.tellMeanwhile(w)
+		if told++; told%republishBatch == 0 {
+			p.publishMeanwhile(w)
 		}
 		return !w.lost && w.ctx.Err() == nil
 	}
@@ -44,7 +44,7 @@ func (p *Publisher) everything(w *window, waiting func()) {
 		err := p.store.EachOpen(w.ctx, at.Terminal, func(r outbox.Request) bool {
 			if r.InQueue() {
 				n++
-				p.knowPlace(r, Place{n, n > 1 || p.store.Lane(r.Terminal).Holder != 0})
+				p.notePosition(r, Position{n, n > 1 || p.store.Lane(r.Terminal).Holder != 0})
 			}
 			return tell(r)
 		})
@@ -55,26 +55,26 @@ func (p *Publisher) everything(w *window, waiting func()) {
 	if err := p.eachEnded(w, tell); err != nil {
 		p.log.Error("ended requests could not be read to be told again", "err", err)
 	}
-	p.tellMeanwhile(w)
-	p.tellSummary(w, SummaryAgent) // what has ended tells how far the cleared statuses go
+	p.publishMeanwhile(w)
+	p.publishSummary(w, SummaryAgent) // what has ended tells how far the cleared statuses go
 }
 
-// tellMeanwhile tells what has come to be told while everything is: orders don't wait for old statuses.
-func (p *Publisher) tellMeanwhile(w *window) {
+// publishMeanwhile tells what has come to be told while everything is: orders don't wait for old statuses.
+func (p *Publisher) publishMeanwhile(w *window) {
 	p.mu.Lock()
-	queue, retold := p.take(), maps.Clone(p.retold)
+	queue, retold := p.takeLocked(), maps.Clone(p.republished)
 	p.mu.Unlock()
-	p.tellQueue(w, queue, retold)
+	p.publishQueued(w, queue, retold)
 }
 
-// queues tells that a change of a status waits in the queue, that of this step or of the next. If that was given up,
+// changedMeanwhile tells that a change of a status waits in the queue, that of this step or of the next. If that was given up,
 // everything is told once more.
-func (p *Publisher) queues(m queued) bool {
+func (p *Publisher) changedMeanwhile(m queued) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, changed := p.retold[m.Topic]
+	_, changed := p.republished[m.Topic]
 	return changed
 }
 
-// toldAnew tells that everything has told what waits as it is now.
-func toldAnew(m queued) bool { return m.Retained && m.revision == 0 }
+// coveredByRepublishAll tells that everything has told what waits as it is now.
+func coveredByRepublishAll(m queued) bool { return m.Retained && m.revision == 0 }

@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// publishQueue bounds what waits for the broker; beyond it everything retained is published anew instead.
-	publishQueue = 10_000
+	// queueLimit bounds what waits for the broker; beyond it everything retained is published anew instead.
+	queueLimit = 10_000
 	// summaryPace bounds how often the summaries are published.
 	summaryPace = 250 * time.Millisecond
 )
@@ -29,53 +29,53 @@ const (
 type Publisher struct {
 	topics mqtt.Topics
 	store  outbox.Store
-	pages  pages
+	pages  Pages
 	log    *slog.Logger
 
 	source Source // of run
 
-	mu     sync.Mutex
-	queue  []queued
-	once   int           // how many in it are told only once: no record tells of them
-	taken  chan struct{} // closed when a queue with many of those is taken
-	resync bool          // everything is to be published again
+	mu           sync.Mutex
+	queue        []queued
+	unrepeatable int           // how many in it are told only once: no record tells of them
+	taken        chan struct{} // closed when a queue with many of those is taken
+	resync       bool          // everything is to be published again
 	// clearings are what is to be cleared and is not known to be, by topic: of these no record tells any more.
 	clearings map[string]clearing
-	// retold is, while records are read to be told again, what was told of the statuses that changed in the meantime.
-	retold   map[string]uint64
-	stale    map[summary]bool
-	overlays map[uint64]overlay
-	kept     *kept // nil where a broker keeps what is retained
-	endings  *endings
-	wake     chan struct{}
-	up       bool
-	flushes  []chan struct{}
+	// republished is, while records are read to be told again, what was told of the statuses that changed in the meantime.
+	republished map[string]uint64
+	stale       map[Summary]bool
+	overlays    map[uint64]overlay
+	index       *retainedIndex // nil where a broker keeps what is retained
+	endings     *endings
+	wake        chan struct{}
+	connected   bool
+	flushes     []chan struct{}
 
-	told map[summary]string // what was published last; owned by run
+	lastSummary map[Summary]string // what was published last; owned by run
 }
 
 // queued is a message that waits for the broker; revision is that of a retained status, else 0. With again, the message
 // is made of that request when it is published.
 type queued struct {
 	mqtt.Message
-	revision uint64
-	again    *outbox.Request
+	revision  uint64
+	republish *outbox.Request
 	// of is whose retained status it is, zero for all else; number is kept's.
 	of     statusKey
 	number uint64
 }
 
-// summary names a retained message that is made anew when it is published.
-type summary uint8
+// Summary names a retained message that is made anew when it is published.
+type Summary uint8
 
 // The summaries.
 const (
-	SummaryAgent summary = iota
+	SummaryAgent Summary = iota
 	SummaryTerminals
 )
 
-// pages are told without a broker.
-type pages interface {
+// Pages are told without a broker.
+type Pages interface {
 	// Publish tells the pages that follow kind, of a terminal or of all ("").
 	Publish(kind, terminal string, payload []byte)
 	// Touch says that the agent or its terminals may have changed.
@@ -94,7 +94,7 @@ type Options struct {
 	Topics mqtt.Topics
 	Store  outbox.Store
 	Clock  clock.Clock
-	Pages  pages
+	Pages  Pages
 	Log    *slog.Logger
 	// Retention is how long the status of what has ended stays.
 	Retention time.Duration
@@ -106,11 +106,11 @@ type Options struct {
 func New(o Options) *Publisher {
 	p := &Publisher{
 		topics: o.Topics, store: o.Store, pages: o.Pages, log: o.Log, endings: newEndings(o.Clock, o.Retention),
-		stale: map[summary]bool{}, told: map[summary]string{}, overlays: map[uint64]overlay{}, clearings: map[string]clearing{},
+		stale: map[Summary]bool{}, lastSummary: map[Summary]string{}, overlays: map[uint64]overlay{}, clearings: map[string]clearing{},
 		wake: make(chan struct{}, 1), taken: make(chan struct{}),
 	}
 	if o.Embedded {
-		p.kept = newKept()
+		p.index = newRetainedIndex()
 	}
 	if err := p.loadEndings(); err != nil {
 		o.Log.Warn("started without knowing how far the retained statuses were cleared", "err", err)
@@ -158,50 +158,50 @@ func (p *Publisher) message(topic string, retained bool, v any) queued {
 
 func (p *Publisher) enqueue(m queued) {
 	p.mu.Lock()
-	p.put(m)
+	p.enqueueLocked(m)
 	p.mu.Unlock()
 	p.nudge()
 }
 
-// news has a status told to tills and pages, for who holds mu, and nudges later.
-func (p *Publisher) news(list []queued) {
+// enqueueStatusLocked has a status told to tills and pages, for who holds mu, and nudges later.
+func (p *Publisher) enqueueStatusLocked(list []queued) {
 	for _, m := range list {
-		p.put(m)
+		p.enqueueLocked(m)
 	}
 	p.pages.Publish(monitor.EventRequest, "", list[0].Payload)
 }
 
-// put is enqueue for who holds mu, and nudges later.
-func (p *Publisher) put(m queued) {
-	if m.Topic == "" && m.again == nil {
+// enqueueLocked is enqueue for who holds mu, and nudges later.
+func (p *Publisher) enqueueLocked(m queued) {
+	if m.Topic == "" && m.republish == nil {
 		return
 	}
-	if _, known := p.retold[m.Topic]; p.retold != nil && m.revision > 0 && !known {
-		p.retold[m.Topic] = 0
+	if _, known := p.republished[m.Topic]; p.republished != nil && m.revision > 0 && !known {
+		p.republished[m.Topic] = 0
 	}
-	if !p.up {
+	if !p.connected {
 		return // told again on the next connect
 	}
-	m.number = p.kept.wait(m.of)
-	if len(p.queue) >= publishQueue {
-		p.queue, p.resync = slices.DeleteFunc(p.queue, func(m queued) bool { return !m.once() }), true
+	m.number = p.index.number(m.of)
+	if len(p.queue) >= queueLimit {
+		p.queue, p.resync = slices.DeleteFunc(p.queue, func(m queued) bool { return !m.unrepeatable() }), true
 	}
-	if m.once() {
-		p.once++
+	if m.unrepeatable() {
+		p.unrepeatable++
 	}
 	p.queue = append(p.queue, m)
 }
 
-// once tells a message that is lost if it is not told: a refusal, the status of what has no record, or one that a till
+// unrepeatable tells a message that is lost if it is not told: a refusal, the status of what has no record, or one that a till
 // asked for again, which may be none of those that everything tells.
-func (m queued) once() bool { return !m.Retained }
+func (m queued) unrepeatable() bool { return !m.Retained }
 
 // WaitForRoom holds up who tells what is told only once, until the queue is taken or ctx ends: if a till publishes faster
 // than the broker takes the refusals, none is lost, and the memory is not filled.
 func (p *Publisher) WaitForRoom(ctx context.Context) {
 	for {
 		p.mu.Lock()
-		full, taken := p.up && p.once >= publishQueue/2, p.taken
+		full, taken := p.connected && p.unrepeatable >= queueLimit/2, p.taken
 		p.mu.Unlock()
 		if !full {
 			return
@@ -214,19 +214,19 @@ func (p *Publisher) WaitForRoom(ctx context.Context) {
 	}
 }
 
-// take hands over the queue, for who holds mu.
-func (p *Publisher) take() []queued {
+// takeLocked hands over the queue, for who holds mu.
+func (p *Publisher) takeLocked() []queued {
 	queue := p.queue
-	if p.once >= publishQueue/2 {
+	if p.unrepeatable >= queueLimit/2 {
 		close(p.taken)
 		p.taken = make(chan struct{})
 	}
-	p.queue, p.once = nil, 0
+	p.queue, p.unrepeatable = nil, 0
 	return queue
 }
 
 // Touch has a summary published anew, soon.
-func (p *Publisher) Touch(s summary) {
+func (p *Publisher) Touch(s Summary) {
 	p.mu.Lock()
 	p.stale[s] = true
 	p.mu.Unlock()
@@ -237,8 +237,8 @@ func (p *Publisher) Touch(s summary) {
 // Connected starts everything over: the broker may have lost its memory.
 func (p *Publisher) Connected(up bool) {
 	p.mu.Lock()
-	p.take()
-	p.up, p.resync = up, up
+	p.takeLocked()
+	p.connected, p.resync = up, up
 	p.mu.Unlock()
 	p.nudge()
 }
@@ -269,78 +269,78 @@ func (p *Publisher) Run(ctx context.Context, bus mqtt.Bus, source Source) {
 		for p.step(w, summaries) {
 			summaries = false
 		}
-		if !paced && p.later() {
+		if !paced && p.pending() {
 			pace.Reset(summaryPace)
 			paced = true
 		}
 	}
 }
 
-// later tells that something waits for the next look.
-func (p *Publisher) later() bool {
+// pending tells that something waits for the next look.
+func (p *Publisher) pending() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.up && (p.resync || len(p.stale) > 0)
+	return p.connected && (p.resync || len(p.stale) > 0)
 }
 
 // step publishes what there is; false when nothing is left to do now.
 func (p *Publisher) step(w *window, summaries bool) bool {
 	p.mu.Lock()
-	resync, queue, retold, number := p.resync, p.take(), p.retold, p.kept.newest()
-	p.resync, p.retold = false, nil
-	if resync || slices.ContainsFunc(queue, asksAgain) {
-		p.retold = map[string]uint64{}
+	resync, queue, retold, number := p.resync, p.takeLocked(), p.republished, p.index.newest()
+	p.resync, p.republished = false, nil
+	if resync || slices.ContainsFunc(queue, isRepublish) {
+		p.republished = map[string]uint64{}
 	}
 	if resync {
 		for _, m := range queue {
 			if m.revision > 0 {
-				p.retold[m.Topic] = 0
+				p.republished[m.Topic] = 0
 			}
 		}
 	}
-	var stale []summary
-	if (summaries || resync) && p.up {
+	var stale []Summary
+	if (summaries || resync) && p.connected {
 		stale = slices.Sorted(maps.Keys(p.stale))
 		clear(p.stale)
 	}
 	p.mu.Unlock()
 	if resync {
 		w.startOver()
-		p.everything(w, func() { p.tellQueue(w, slices.DeleteFunc(queue, toldAnew), retold) })
-		p.tellClearings(w, true)
+		p.republishAll(w, func() { p.publishQueued(w, slices.DeleteFunc(queue, coveredByRepublishAll), retold) })
+		p.publishClearings(w, true)
 		p.mu.Lock()
-		p.kept.caughtUp(number)
+		p.index.publishedThrough(number)
 		p.mu.Unlock()
 		return true
 	}
-	p.tellQueue(w, queue, retold)
+	p.publishQueued(w, queue, retold)
 	for _, s := range stale {
-		p.tellSummary(w, s)
+		p.publishSummary(w, s)
 	}
 	if w.lost {
 		w.lost = false
 		p.mu.Lock()
-		p.resync = p.up
+		p.resync = p.connected
 		p.mu.Unlock()
 		return false // the next tick tries again
 	}
 	if len(queue) == 0 {
-		p.tellClearings(w, false)
-		p.flushed(w)
+		p.publishClearings(w, false)
+		p.answerFlushes(w)
 		p.confirmClearings(w)
 	}
 	return len(queue) > 0
 }
 
-// tellSummary publishes a summary if it is another one than was told last.
-func (p *Publisher) tellSummary(w *window, s summary) {
-	if m := p.summary(s); p.told[s] != string(m.Payload) {
-		p.told[s] = string(m.Payload)
+// publishSummary publishes a summary if it is another one than was told last.
+func (p *Publisher) publishSummary(w *window, s Summary) {
+	if m := p.composeSummary(s); p.lastSummary[s] != string(m.Payload) {
+		p.lastSummary[s] = string(m.Payload)
 		w.publish(m)
 	}
 }
 
-func (p *Publisher) summary(s summary) mqtt.Message {
+func (p *Publisher) composeSummary(s Summary) mqtt.Message {
 	var v any
 	topic := p.topics.Terminals()
 	if s == SummaryAgent {

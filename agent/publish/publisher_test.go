@@ -103,7 +103,7 @@ func TestOrdersDontWaitForOldStatuses(t *testing.T) {
 	p := newTestPublisher(store)
 	store.while = func(n int) {
 		if n > 0 && n%300 == 0 {
-			p.Changed(at(uint64(n/300)), Place{})
+			p.Changed(at(uint64(n/300)), Position{})
 		}
 	}
 	p.Connected(true)
@@ -124,7 +124,7 @@ func TestOrdersDontWaitForOldStatuses(t *testing.T) {
 		t.Fatalf("told revisions %v, and %d old ones", told, old)
 	}
 	for i, n := range waited {
-		if n > (i+1)*300+everythingBatch {
+		if n > (i+1)*300+republishBatch {
 			t.Errorf("revision %d waited for %d old statuses", i+1, n-(i+1)*300)
 		}
 	}
@@ -170,11 +170,11 @@ func TestEachChangeIsToldOnAConnect(t *testing.T) {
 	p := newTestPublisher(store)
 	store.while = func() {
 		for revision := uint64(3); revision <= 6; revision++ {
-			p.Changed(at(revision), Place{})
+			p.Changed(at(revision), Position{})
 		}
 	}
 	p.Connected(true)
-	p.Changed(at(2), Place{})
+	p.Changed(at(2), Position{})
 	w := &window{ctx: t.Context(), bus: bus}
 	for p.step(w, false) {
 		continue
@@ -196,8 +196,8 @@ func TestEverythingIsToldWhenTheQueueOverflows(t *testing.T) {
 	p := newTestPublisher(store)
 	store.while = func() {
 		store.while = func() {}
-		p.Changed(at(5), Place{})
-		for range publishQueue + 1 {
+		p.Changed(at(5), Position{})
+		for range queueLimit + 1 {
 			p.Reject(message.Reject{Topic: "p/terminals/T/orders"})
 		}
 	}
@@ -215,8 +215,8 @@ func TestEverythingIsToldWhenTheQueueOverflows(t *testing.T) {
 			rejects++
 		}
 	}
-	if rejects != publishQueue+1 {
-		t.Errorf("%d refusals were told, want %d", rejects, publishQueue+1)
+	if rejects != queueLimit+1 {
+		t.Errorf("%d refusals were told, want %d", rejects, queueLimit+1)
 	}
 }
 
@@ -229,8 +229,8 @@ func TestRefusalsWaitForRoom(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			p := newTestPublisher(&openOutbox{while: func() {}})
-			p.up = true
-			for range publishQueue/2 - 1 {
+			p.connected = true
+			for range queueLimit/2 - 1 {
 				p.Reject(message.Reject{})
 			}
 			ctx, stop := context.WithCancel(t.Context())
@@ -264,15 +264,15 @@ func TestNoStatusGoesBackWhenAskedAgain(t *testing.T) {
 	bus := &heardBus{}
 	store := &openOutbox{record: at(6)}
 	p := newTestPublisher(store)
-	p.up = true
+	p.connected = true
 	store.while = func() {
 		for revision := uint64(5); revision <= 7; revision++ {
-			p.Changed(at(revision), Place{})
+			p.Changed(at(revision), Position{})
 		}
 	}
-	p.Changed(at(3), Place{})
-	p.Again(at(3))
-	p.Changed(at(4), Place{})
+	p.Changed(at(3), Position{})
+	p.Republish(at(3))
+	p.Changed(at(4), Position{})
 	w := &window{ctx: t.Context(), bus: bus}
 	for p.step(w, false) {
 		continue

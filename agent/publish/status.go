@@ -8,18 +8,18 @@ import (
 	"tillpost/outbox"
 )
 
-// Place is where a request stands among the queued of its lane: from 1, 0 where it does not queue. behind tells that
+// Position is where a request stands among the queued of its lane: from 1, 0 where it does not queue. behind tells that
 // others come first, before it in the queue or on the terminal.
-type Place struct {
-	Position int
-	Behind   bool
+type Position struct {
+	Number int
+	Behind bool
 }
 
 // HeadOfLane is the place of what is next.
-var HeadOfLane = Place{Position: 1}
+var HeadOfLane = Position{Number: 1}
 
 // StatusOf is a request as tills see it. waiting replaces the stored one where the lane knows better.
-func StatusOf(r outbox.Request, at Place, waiting *outbox.Waiting) message.Status {
+func StatusOf(r outbox.Request, at Position, waiting *outbox.Waiting) message.Status {
 	s := message.Status{
 		RequestID:    r.ID,
 		Kind:         mqtt.Kind(r.Kind.String()),
@@ -37,7 +37,7 @@ func StatusOf(r outbox.Request, at Place, waiting *outbox.Waiting) message.Statu
 		s.Amount = message.NewAmount(r.AmountOre, r.Currency)
 	}
 	if r.InQueue() {
-		s.QueuePosition = at.Position
+		s.QueuePosition = at.Number
 	}
 	if waiting == nil {
 		waiting = r.Waiting

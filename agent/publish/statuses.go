@@ -19,29 +19,29 @@ const (
 	statusTries = 56
 )
 
-// keptStatuses reads the retained statuses of the embedded broker from the outbox.
-type keptStatuses struct {
+// retainedStatuses reads the retained statuses of the embedded broker from the outbox.
+type retainedStatuses struct {
 	p *Publisher
 	// reading leaves the other processors to the orders, however many readers are new at once.
 	reading sync.Mutex
 }
 
-var _ mqtt.Statuses = (*keptStatuses)(nil)
+var _ mqtt.Statuses = (*retainedStatuses)(nil)
 
 // Statuses returns what the embedded broker reads retained statuses from.
-func (p *Publisher) Statuses() mqtt.Statuses { return &keptStatuses{p: p} }
+func (p *Publisher) Statuses() mqtt.Statuses { return &retainedStatuses{p: p} }
 
 // Terminals implements broker.Statuses.
-func (k *keptStatuses) Terminals() []string {
+func (k *retainedStatuses) Terminals() []string {
 	k.p.mu.Lock()
 	defer k.p.mu.Unlock()
-	return k.p.kept.terminals()
+	return k.p.index.terminals()
 }
 
 // Replay implements broker.Statuses. A status whose record is newer than what was told, or of which something newer waits to
 // be told, is looked at again once that was told: nobody sees one go back, and what is handed over is what was published.
 // What cannot be read is tried as often; the reader is then told of its next change.
-func (k *keptStatuses) Replay(terminal, requestID string, hand mqtt.Sink) {
+func (k *retainedStatuses) Replay(terminal, requestID string, hand mqtt.Sink) {
 	left, err := k.find(terminal, requestID)
 	size, pause := statusBatch, time.Millisecond
 	for try := 1; ; try++ {
@@ -68,13 +68,13 @@ func (k *keptStatuses) Replay(terminal, requestID string, hand mqtt.Sink) {
 }
 
 // pass hands over what stands of some statuses, and lists those to look at again. there is false if the reader is gone.
-func (k *keptStatuses) pass(terminal string, seqs []uint64, size int, last bool, hand mqtt.Sink) (again []uint64, there bool, err error) {
+func (k *retainedStatuses) pass(terminal string, seqs []uint64, size int, last bool, hand mqtt.Sink) (again []uint64, there bool, err error) {
 	for batch := range slices.Chunk(seqs, size) {
 		read, unread, readErr := k.read(terminal, batch)
 		if again = append(again, unread...); readErr != nil {
 			err = readErr
 		}
-		if !hand(func(tell func(mqtt.Message)) { again = append(again, k.tell(read, last, tell)...) }) {
+		if !hand(func(tell func(mqtt.Message)) { again = append(again, k.deliver(read, last, tell)...) }) {
 			return nil, false, err
 		}
 	}
@@ -82,11 +82,11 @@ func (k *keptStatuses) pass(terminal string, seqs []uint64, size int, last bool,
 }
 
 // find lists a terminal's statuses, or that of one request.
-func (k *keptStatuses) find(terminal, requestID string) ([]uint64, error) {
+func (k *retainedStatuses) find(terminal, requestID string) ([]uint64, error) {
 	if requestID == "" {
 		k.p.mu.Lock()
 		defer k.p.mu.Unlock()
-		return k.p.kept.statuses(terminal), nil
+		return k.p.index.statuses(terminal), nil
 	}
 	r, err := k.p.store.Lookup(requestID)
 	switch {
@@ -102,24 +102,24 @@ func (k *keptStatuses) find(terminal, requestID string) ([]uint64, error) {
 // has no message yet.
 type readStatus struct {
 	queued
-	known known
+	before standing
 }
 
 // read makes messages of records, of those that are not held. What was pruned is left out; unread is what could not be
 // read.
-func (k *keptStatuses) read(terminal string, seqs []uint64) (read []readStatus, unread []uint64, err error) {
+func (k *retainedStatuses) read(terminal string, seqs []uint64) (read []readStatus, unread []uint64, err error) {
 	k.reading.Lock()
 	defer k.reading.Unlock()
 	absent := make([]uint64, 0, len(seqs))
-	before := make(map[uint64]known, len(seqs))
+	before := make(map[uint64]standing, len(seqs))
 	k.p.mu.Lock()
 	for _, seq := range seqs {
 		of := statusKey{terminal, seq}
-		if _, held := k.p.kept.recent[of]; held {
+		if _, held := k.p.index.recent[of]; held {
 			read = append(read, readStatus{queued: queued{of: of}})
 			continue
 		}
-		absent, before[seq] = append(absent, seq), k.p.known(of)
+		absent, before[seq] = append(absent, seq), k.p.standingOf(of)
 	}
 	k.p.mu.Unlock()
 	if len(absent) == 0 {
@@ -139,19 +139,19 @@ func (k *keptStatuses) read(terminal string, seqs []uint64) (read []readStatus, 
 	return read, nil, nil
 }
 
-// tell hands over what is what was told last, while nobody else is told anything. It lists what has to be looked at again;
+// deliver hands over what is what was told last, while nobody else is told anything. It lists what has to be looked at again;
 // with last, what the record says is told all the same, unless something newer waits to be told to all.
-func (k *keptStatuses) tell(read []readStatus, last bool, tell func(mqtt.Message)) (again []uint64) {
+func (k *retainedStatuses) deliver(read []readStatus, last bool, tell func(mqtt.Message)) (again []uint64) {
 	stand := read[:0]
 	k.p.mu.Lock()
 	for _, r := range read {
-		held, is := k.p.kept.recent[r.of]
-		switch now := k.p.known(r.of); {
+		held, is := k.p.index.recent[r.of]
+		switch now := k.p.standingOf(r.of); {
 		case now.revision == 0: // cleared, or not told yet
-		case now.stands && is:
+		case now.current && is:
 			r.Message = held
 			stand = append(stand, r)
-		case now.stands && now == r.known && now.revision == r.revision, last && now.stands && now.revision <= r.revision:
+		case now.current && now == r.before && now.revision == r.revision, last && now.current && now.revision <= r.revision:
 			stand = append(stand, r)
 		default:
 			again = append(again, r.of.seq)

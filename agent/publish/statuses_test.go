@@ -59,7 +59,7 @@ func testReadAsPublished(t *testing.T, room int) {
 	lanes.Wait()
 	close(ended)
 	readers.Wait()
-	w.p.CaughtUp(time.Minute)
+	w.p.Flush(time.Minute)
 	cancel()
 	publishing.Wait()
 	got := map[string]string{}
@@ -101,7 +101,7 @@ func TestAStatusThatChangesIsReadAfterIt(t *testing.T) {
 func TestAStatusThatIsNotToldIsReadInTheEnd(t *testing.T) {
 	inReaderBubble(t, 0, func(w *readerWorld, _ *memOutbox) {
 		told := w.replay("T1", "a")
-		w.p.up = false
+		w.p.connected = false
 		w.cancel("a")
 		w.bus.last["p/terminals/T1/status/a"] = string(w.p.retained(w.lookup("a"), w.p.Current(w.lookup("a")))[0].Payload)
 		if got := w.replay("T1", "a"); len(got) != 1 || maps.Equal(got, told) {
@@ -198,7 +198,7 @@ func TestSomeStatusesAreHeld(t *testing.T) {
 		if got := topicsOf(w.replay("T1", "")); !slices.Equal(got, []string{"p/terminals/T1/status/a"}) {
 			t.Errorf("after pruning there are %v", got)
 		}
-		if n := len(w.p.kept.recent); n != 0 {
+		if n := len(w.p.index.recent); n != 0 {
 			t.Errorf("%d are held", n)
 		}
 	})

@@ -46,7 +46,7 @@ type readerWorld struct {
 	bus      *retainingBus
 	store    outbox.Store
 	p        *Publisher
-	statuses *keptStatuses
+	statuses *retainedStatuses
 }
 
 // newReaderWorld has room for so many statuses in memory.
@@ -54,14 +54,14 @@ func newReaderWorld(t *testing.T, room int, open func(bolt.Options) outbox.Store
 	w := &readerWorld{T: t, bus: &retainingBus{last: map[string]string{}}}
 	w.store = open(bolt.Options{Policy: outboxtest.Policy, Committed: func(changes []outbox.Change) {
 		for _, c := range changes {
-			w.p.Changed(c.Request, Place{c.Position, c.Behind})
+			w.p.Changed(c.Request, Position{c.Position, c.Behind})
 		}
 	}})
 	o := testOptions(w.store)
 	o.Embedded = true
 	w.p = New(o)
-	w.p.source, w.p.kept.room = noSource(), room
-	w.statuses = &keptStatuses{p: w.p}
+	w.p.source, w.p.index.room = noSource(), room
+	w.statuses = &retainedStatuses{p: w.p}
 	return w
 }
 
@@ -147,7 +147,7 @@ func (w *readerWorld) lane(terminal string, n int) {
 			w.waits(r, random)
 			continue
 		case 6:
-			w.p.Again(r)
+			w.p.Republish(r)
 			continue
 		default:
 			if random.IntN(20) == 0 {
@@ -165,7 +165,7 @@ func (w *readerWorld) waits(r outbox.Request, random *rand.Rand) {
 		if random.IntN(2) == 0 {
 			why = &outbox.Waiting{Code: outbox.WaitBusy, Since: outboxtest.At(0), Attempts: random.IntN(3)}
 		}
-		w.p.Waits(r, Place{1 + random.IntN(3), random.IntN(2) == 0}, why)
+		w.p.Waits(r, Position{1 + random.IntN(3), random.IntN(2) == 0}, why)
 	}
 }
 
@@ -228,7 +228,7 @@ func inReaderBubble(t *testing.T, room int, test func(w *readerWorld, store *mem
 	synctest.Test(t, func(t *testing.T) {
 		store := &memOutbox{}
 		w := newReaderWorld(t, room, func(o bolt.Options) outbox.Store { store.mem = outboxtest.NewMem(o); return store })
-		w.p.up = true
+		w.p.connected = true
 		w.add(outboxtest.Order("a", "T1"), outboxtest.Order("b", "T1"))
 		w.publish()
 		test(w, store)
