@@ -160,7 +160,7 @@ func New(o Options) (_ *Agent, err error) {
 	}
 	a.fence = fence.New(fence.Options{
 		Store: a.store, Clock: o.Clock, Problems: a.problems, Gate: a.gate, Topics: a.topics, Log: o.Logger, Account: fence.AccountOf(cfg),
-		Since: a.since, Path: cfg.Outbox.Path, External: cfg.MQTT.URL != "", Lists: cfg.API.OrganizationUUID != "",
+		Since: a.since, Path: cfg.Outbox.Path, ExternalBroker: cfg.MQTT.URL != "", ListsTerminals: cfg.API.OrganizationUUID != "",
 	})
 	if a.api, err = a.openAPI(); err != nil {
 		return nil, err
@@ -179,7 +179,7 @@ func New(o Options) (_ *Agent, err error) {
 	a.lanes = lane.New(lane.Options{
 		Store: a.store, Clock: o.Clock, Rand: o.Rand, Gateway: a.newGateway(rights), Publish: a.publish, Gate: a.gate,
 		Directory: a.directory, Pauses: a.pauses, Reconciler: a.reconciler, Answering: answering, Health: a.health,
-		Problems: a.problems, Lags: lags, Stranger: a.fence.Stranger, DoubtCheck: cfg.Policy.DoubtCheck,
+		Problems: a.problems, Lags: lags, Stranger: a.fence.UnknownOrder, DoubtCheck: cfg.Policy.DoubtCheck,
 		PerMinute: cfg.API.RequestsPerMinute, Metrics: a.metrics, Log: o.Logger,
 	})
 	a.intake = intake.New(intake.Options{

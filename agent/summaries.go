@@ -157,7 +157,7 @@ func (a *Agent) pruneSome(ctx context.Context) int {
 }
 
 func (a *Agent) openBus() (mqtt.Bus, error) {
-	handlers := mqtt.Handlers{Deliver: a.intake.Deliver, Up: a.busUp, Down: a.busDown, Agent: a.fence.AgentHeard, Status: a.fence.StatusHeard}
+	handlers := mqtt.Handlers{Deliver: a.intake.Deliver, Up: a.busUp, Down: a.busDown, Agent: a.fence.SawAgent, Status: a.fence.SawStatus}
 	open := a.opts.Bus
 	switch {
 	case open != nil:

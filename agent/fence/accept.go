@@ -56,11 +56,11 @@ var meanings = map[health.ProblemCode]string{
 
 // ToAccept lists what keeps an outbox from sending. The account is compared with cfg, unless that is nil.
 func ToAccept(store Readable, cfg *config.Config) ([]Acceptance, error) {
-	raw, err := store.GetBlob(noticesBlob)
+	raw, err := store.GetBlob(holdsBlob)
 	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
 		return nil, err
 	}
-	notices, err := decodeNotices(raw)
+	notices, err := decodeHolds(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -80,14 +80,14 @@ func ToAccept(store Readable, cfg *config.Config) ([]Acceptance, error) {
 		return list, nil
 	}
 	bound, ok := store.Account()
-	if mine := AccountOf(cfg); ok && foreign(bound, mine) {
+	if mine := AccountOf(cfg); ok && otherAccount(bound, mine) {
 		add(health.ProblemWrongAccount, foreignAccount(bound, mine), time.Time{})
 	}
 	return list, nil
 }
 
-// foreign tells whether an outbox of one account is not for another; one without organisation takes any of its API.
-func foreign(bound, mine outbox.Account) bool {
+// otherAccount tells whether an outbox of one account is not for another; one without organisation takes any of its API.
+func otherAccount(bound, mine outbox.Account) bool {
 	return bound.BaseURL != mine.BaseURL || bound.Organization != "" && bound.Organization != mine.Organization
 }
 
@@ -114,7 +114,7 @@ func Accept(ctx context.Context, store Acceptable, cfg *config.Config, list []Ac
 	if err := store.AcceptRollback(ctx); err != nil {
 		return err
 	}
-	return store.PutBlob(ctx, noticesBlob, nil)
+	return store.PutBlob(ctx, holdsBlob, nil)
 }
 
 // rebind gives the outbox to the present account; the next list of terminals says whose those are.
@@ -136,14 +136,14 @@ func Accepted(store Readable) (list []Acceptance, err error) {
 	return list, nil
 }
 
-// forgottenFor is how long after an operator accepted an older copy of the outbox tills may ask again for what it has
+// priorCopyFor is how long after an operator accepted an older copy of the outbox tills may ask again for what it has
 // forgotten.
-const forgottenFor = 24 * time.Hour
+const priorCopyFor = 24 * time.Hour
 
-// forgottenUntil is until when that is, by the journal of what was accepted.
-func forgottenUntil(journal []Acceptance) (until time.Time) {
+// priorCopyUntil is until when that is, by the journal of what was accepted.
+func priorCopyUntil(journal []Acceptance) (until time.Time) {
 	for _, a := range journal {
-		if end := a.At.Add(forgottenFor); a.Code == health.ProblemRolledBack && end.After(until) {
+		if end := a.At.Add(priorCopyFor); a.Code == health.ProblemRolledBack && end.After(until) {
 			until = end
 		}
 	}

@@ -40,7 +40,7 @@ func accountName(a outbox.Account) string {
 // names each one's organisation: with another organisation's token other names come, and a terminal that was moved comes
 // under another one. The outbox holds what was meant for the first.
 func (f *Fence) SameAccount(ctx context.Context, list []api.Terminal) bool {
-	if f.guard.elsewhere {
+	if f.holds.otherAccountConfigured {
 		return false
 	}
 	owners := map[string]string{}
@@ -58,10 +58,10 @@ func (f *Fence) SameAccount(ctx context.Context, list []api.Terminal) bool {
 		return true
 	}
 	if found := otherOwner(known, owners); found != "" {
-		f.guard.notice(ctx, notice{Code: health.ProblemWrongAccount, Token: true, Message: found + acceptHint})
+		f.holds.place(ctx, hold{Code: health.ProblemWrongAccount, Token: true, Message: found + acceptHint})
 		return false
 	}
-	f.guard.withdraw(ctx)
+	f.holds.withdraw(ctx)
 	for uuid, organization := range known {
 		if _, ok := owners[uuid]; !ok {
 			owners[uuid] = organization

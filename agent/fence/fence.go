@@ -26,14 +26,14 @@ type Fence struct {
 	topics   mqtt.Topics
 	log      *slog.Logger
 
-	guard    *guard
-	lookout  lookout // for other agents
-	listing  brake   // for another account
-	path     string
-	external bool
-	lists    bool
-	accepted time.Time
-	strange  sync.Mutex // held while what is not known is read and kept
+	holds          *holds
+	peers          peerWatch // for other agents
+	listDelay      delay     // for another account
+	path           string
+	externalBroker bool
+	listsTerminals bool
+	acceptedUntil  time.Time
+	unknownMu      sync.Mutex // held while what is not known is read and kept
 
 	ctx     context.Context // of begin
 	reports Reports         // of begin
@@ -52,9 +52,9 @@ type Options struct {
 	Since   time.Time
 	// Path is the outbox's, for the log.
 	Path string
-	// External: the broker is another program, which may remember another agent's word. Lists: the API lists terminals, and
+	// ExternalBroker: the broker is another program, which may remember another agent's word. Lists: the API lists terminals, and
 	// with them whose they are.
-	External, Lists bool
+	ExternalBroker, ListsTerminals bool
 }
 
 // Reports are whom a fence tells what it has found, and what it asks.
@@ -71,28 +71,28 @@ type Reports struct {
 func New(o Options) *Fence {
 	f := &Fence{
 		store: o.Store, clock: o.Clock, problems: o.Problems, gate: o.Gate, topics: o.Topics, log: o.Log,
-		guard:   &guard{store: o.Store, clock: o.Clock, problems: o.Problems, gate: o.Gate, log: o.Log},
-		lookout: lookout{brake: brake{gate: o.Gate, why: health.GateLooking}, quiet: true},
-		listing: brake{gate: o.Gate, why: health.GateListing},
-		path:    o.Path, external: o.External, lists: o.Lists,
+		holds:     &holds{store: o.Store, clock: o.Clock, problems: o.Problems, gate: o.Gate, log: o.Log},
+		peers:     peerWatch{delay: delay{gate: o.Gate, why: health.GateLooking}, silent: true},
+		listDelay: delay{gate: o.Gate, why: health.GateListing},
+		path:      o.Path, externalBroker: o.ExternalBroker, listsTerminals: o.ListsTerminals,
 	}
-	if err := f.guard.load(); err != nil {
+	if err := f.holds.load(); err != nil {
 		f.log.Warn("started without the kept notices", "err", err)
 	}
 	id, stats := f.store.Identity(), f.store.Stats()
-	f.lookout.witness.mine = heard{Instance: id.Instance, Generation: id.Generation, Since: message.At(o.Since).String()}
-	f.lookout.atOpen = message.SettledThrough{Accepted: stats.Accepted, Commits: stats.Written}
-	f.tellRecovery()
+	f.peers.detector.mine = announcement{Instance: id.Instance, Generation: id.Generation, Since: message.At(o.Since).String()}
+	f.peers.atOpen = message.SettledThrough{Accepted: stats.Accepted, Commits: stats.Written}
+	f.reportRecovery()
 	journal, err := Accepted(f.store)
 	if err != nil {
 		f.log.Warn("started without the journal of what was accepted", "err", err)
 	}
-	f.accepted = forgottenUntil(journal)
+	f.acceptedUntil = priorCopyUntil(journal)
 	err = f.store.BindAccount(context.Background(), o.Account)
 	if errors.Is(err, outbox.ErrWrongAccount) {
-		f.guard.elsewhere = true
+		f.holds.otherAccountConfigured = true
 		bound, _ := f.store.Account()
-		f.guard.stand(notice{Code: health.ProblemWrongAccount, Message: foreignAccount(bound, o.Account) + acceptHint, At: o.Since})
+		f.holds.enforce(hold{Code: health.ProblemWrongAccount, Message: foreignAccount(bound, o.Account) + acceptHint, At: o.Since})
 		return f
 	}
 	if err != nil {
@@ -106,13 +106,13 @@ func New(o Options) *Fence {
 // ends.
 func (f *Fence) Begin(ctx context.Context, r Reports) {
 	f.ctx, f.reports = ctx, r
-	if f.external { // the embedded broker remembers nothing
-		f.lookout.wait()
+	if f.externalBroker { // the embedded broker remembers nothing
+		f.peers.shut()
 		f.gate.Shut(health.GateUnheard)
 		f.gate.Shut(health.GateReading)
 	}
-	if f.lists {
-		f.listing.hold(lookMost)
+	if f.listsTerminals {
+		f.listDelay.shutFor(listDelayMost)
 	}
 	f.gate.Shut(health.GateSurveying)
 }
@@ -120,11 +120,11 @@ func (f *Fence) Begin(ctx context.Context, r Reports) {
 // Connected takes that the broker is connected. The bus has read by then what it retains.
 func (f *Fence) Connected() {
 	f.gate.Open(health.GateReading)
-	f.lookedUp()
+	f.retainedRead()
 }
 
 // Listed ends the waiting for the list of terminals.
-func (f *Fence) Listed() { f.listing.end() }
+func (f *Fence) Listed() { f.listDelay.end() }
 
 // Surveyed takes that it is known whether the API shows marks that this outbox does not know.
 func (f *Fence) Surveyed() { f.gate.Open(health.GateSurveying) }
@@ -133,4 +133,4 @@ func (f *Fence) Surveyed() { f.gate.Open(health.GateSurveying) }
 func (f *Fence) Older() bool { return f.gate.IsShut(health.GateRolledBack) }
 
 // AcceptedUntil is until when tills may ask for what a copy has forgotten that an operator has accepted, zero for none.
-func (f *Fence) AcceptedUntil() time.Time { return f.accepted }
+func (f *Fence) AcceptedUntil() time.Time { return f.acceptedUntil }

@@ -12,20 +12,20 @@ import (
 )
 
 const (
-	// lookMost is how long the first sending waits for the list of terminals, which may show another account.
-	lookMost = 5 * time.Second
-	// lookQuiet is for a broker that has nothing retained, or brings it late.
-	lookQuiet = 250 * time.Millisecond
-	// lookDeaf is for a broker that lets us read nothing, not even our own word.
-	lookDeaf = 2 * time.Second
-	// lookFirst is for whoever was thrown out by our connecting: it is back within half a second.
-	lookFirst = 3 * time.Second
-	// lookAgain is longer than the longest pause of one that is thrown out again and again.
-	lookAgain = 20 * time.Second
+	// listDelayMost is how long the first sending waits for the list of terminals, which may show another account.
+	listDelayMost = 5 * time.Second
+	// retainedDelay is for a broker that has nothing retained, or brings it late.
+	retainedDelay = 250 * time.Millisecond
+	// silentAfter is for a broker that lets us read nothing, not even our own word.
+	silentAfter = 2 * time.Second
+	// firstPeerDelay is for whoever was thrown out by our connecting: it is back within half a second.
+	firstPeerDelay = 3 * time.Second
+	// peerDelay is longer than the longest pause of one that is thrown out again and again.
+	peerDelay = 20 * time.Second
 )
 
-// brake holds everything back for a moment, silently.
-type brake struct {
+// delay holds everything back for a moment, silently.
+type delay struct {
 	gate *health.Gate
 	why  health.GateReason
 
@@ -33,11 +33,11 @@ type brake struct {
 	timer *time.Timer
 }
 
-// wait shuts the gate until hold or end says otherwise.
-func (b *brake) wait() { b.gate.Shut(b.why) }
+// shut shuts the gate until hold or end says otherwise.
+func (b *delay) shut() { b.gate.Shut(b.why) }
 
-// hold shuts the gate for d, counted from now.
-func (b *brake) hold(d time.Duration) {
+// shutFor shuts the gate for d, counted from now.
+func (b *delay) shutFor(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.timer != nil {
@@ -56,7 +56,7 @@ func (b *brake) hold(d time.Duration) {
 }
 
 // end lets go at once.
-func (b *brake) end() {
+func (b *delay) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.timer != nil {
@@ -66,104 +66,104 @@ func (b *brake) end() {
 	b.gate.Open(b.why)
 }
 
-// lookout is what the agent's own topic has told so far.
-type lookout struct {
-	brake
+// peerWatch is what the agent's own topic has told so far.
+type peerWatch struct {
+	delay
 
-	mu      sync.Mutex
-	witness witness
-	up      bool // connected before
-	quiet   bool // nothing was found there yet
-	perhaps bool
+	mu        sync.Mutex
+	detector  peerDetector
+	connected bool // connected before
+	silent    bool // nothing was found there yet
+	suspected bool
 	// atOpen is how far the outbox had come when it was opened.
 	atOpen message.SettledThrough
 }
 
-// AgentHeard takes what stands on the agent's topic, or is said there.
-func (f *Fence) AgentHeard(payload []byte, retained bool) {
-	var h heard
+// SawAgent takes what stands on the agent's topic, or is said there.
+func (f *Fence) SawAgent(payload []byte, retained bool) {
+	var h announcement
 	if json.Unmarshal(payload, &h) != nil {
 		return
 	}
-	o := &f.lookout
+	o := &f.peers
 	o.mu.Lock()
-	found := o.witness.hear(h, retained)
-	o.quiet = false
-	o.perhaps = o.perhaps || found == findPerhaps
-	up, told, mine := o.up, o.witness.told, o.witness.mine
+	found := o.detector.observe(h, retained)
+	o.silent = false
+	o.suspected = o.suspected || found == foundPerhaps
+	up, told, mine := o.connected, o.detector.echoed, o.detector.mine
 	o.mu.Unlock()
 	if retained && h.Instance == mine.Instance && !h.same(mine) {
-		f.settledHeard(h.SettledThrough)
+		f.sawSettled(h.SettledThrough)
 	}
-	if told && found == findNothing {
+	if told && found == foundNothing {
 		// Whoever begins from now on finds our word, and whoever began before us has lost the connection before its own
 		// word stood: of several that start at once, one goes on.
 		f.gate.Open(health.GateUnheard)
 	}
 	switch found {
-	case findNothing:
-	case findPerhaps:
+	case foundNothing:
+	case foundPerhaps:
 		if up {
-			o.hold(lookAgain)
+			o.shutFor(peerDelay)
 		}
 		f.log.Warn("another agent may be at work under our topic prefix; nothing is sent until that is clear", "instance", h.Instance, "generation", h.Generation, "state", h.State)
-	case findOlderCopy:
+	case foundOlderCopy:
 		f.distrust(h)
-	case findAnotherAgent:
-		f.guard.notice(f.ctx, notice{Code: health.ProblemAnotherAgent, Message: fmt.Sprintf(
+	case foundAnotherAgent:
+		f.holds.place(f.ctx, hold{Code: health.ProblemAnotherAgent, Message: fmt.Sprintf(
 			"another agent (outbox %s, generation %d, started %s) is at work on our client id or under our topic prefix; stop one of the two",
 			h.Instance, h.Generation, h.Since) + acceptHint})
 	}
 }
 
-// lookedUp ends the waiting for the broker's word, once it is connected.
-func (f *Fence) lookedUp() {
-	o := &f.lookout
+// retainedRead ends the waiting for the broker's word, once it is connected.
+func (f *Fence) retainedRead() {
+	o := &f.peers
 	o.mu.Lock()
-	first := !o.up
-	o.up = true
-	quiet, perhaps := o.quiet, o.perhaps
+	first := !o.connected
+	o.connected = true
+	quiet, perhaps := o.silent, o.suspected
 	o.mu.Unlock()
 	switch {
 	case !first:
 	case perhaps:
-		o.hold(lookFirst)
+		o.shutFor(firstPeerDelay)
 	case quiet:
-		o.hold(lookQuiet)
-		time.AfterFunc(lookDeaf, f.deaf)
+		o.shutFor(retainedDelay)
+		time.AfterFunc(silentAfter, f.assumeSilent)
 	default:
 		o.end()
 	}
 }
 
-// deaf goes on without our own word where the broker has not let us read anything.
-func (f *Fence) deaf() {
-	o := &f.lookout
+// assumeSilent goes on without our own word where the broker has not let us read anything.
+func (f *Fence) assumeSilent() {
+	o := &f.peers
 	o.mu.Lock()
-	quiet := o.quiet
+	quiet := o.silent
 	o.mu.Unlock()
 	switch {
 	case !quiet || f.ctx.Err() != nil:
 	case f.reports.Connected():
 		f.gate.Open(health.GateUnheard)
 	default:
-		time.AfterFunc(lookDeaf, f.deaf)
+		time.AfterFunc(silentAfter, f.assumeSilent)
 	}
 }
 
 // distrust takes word of a newer copy of our outbox: what is open here may have been sent there.
-func (f *Fence) distrust(h heard) {
-	n := notice{Code: health.ProblemRolledBack, Message: fmt.Sprintf(
+func (f *Fence) distrust(h announcement) {
+	n := hold{Code: health.ProblemRolledBack, Message: fmt.Sprintf(
 		"the broker holds word of this outbox at generation %d, this one is at %d: it is an older copy, or a second one; what was open in it is in doubt",
 		h.Generation, f.store.Identity().Generation) + acceptHint}
-	f.guard.notice(f.ctx, n)
+	f.holds.place(f.ctx, n)
 	f.doubtOpen(h.Generation)
 }
 
 const olderCopy = "the outbox is an older copy than the one that was in use here last, or was brought from elsewhere; what was open in it is in doubt"
 
-// tellRecovery tells what opening the outbox had to mend.
-func (f *Fence) tellRecovery() {
+// reportRecovery tells what opening the outbox had to mend.
+func (f *Fence) reportRecovery() {
 	r := f.store.Recovery()
 	if r.Compacted {
 		f.log.Info("the outbox was made smaller", "from", r.Before, "to", r.After)
@@ -180,10 +180,10 @@ func (f *Fence) tellRecovery() {
 			found += "; the damaged file is kept as " + r.Quarantined
 		}
 		found += fmt.Sprintf("; %s in doubt, and what was accepted after the snapshot is not known here; compare with Front Payment", requestsAre(r.InDoubt))
-		f.guard.notice(context.Background(), notice{Code: health.ProblemRestored, Message: found})
-		f.rolledBack("the outbox is older than what was in use")
+		f.holds.place(context.Background(), hold{Code: health.ProblemRestored, Message: found})
+		f.placeRolledBack("the outbox is older than what was in use")
 	case f.store.Identity().RolledBack:
-		f.rolledBack(olderCopy)
+		f.placeRolledBack(olderCopy)
 	}
 }
 
@@ -194,6 +194,6 @@ func requestsAre(n int) string {
 	return fmt.Sprintf("%d requests are", n)
 }
 
-func (f *Fence) rolledBack(found string) {
-	f.guard.notice(context.Background(), notice{Code: health.ProblemRolledBack, Message: found + acceptHint})
+func (f *Fence) placeRolledBack(found string) {
+	f.holds.place(context.Background(), hold{Code: health.ProblemRolledBack, Message: found + acceptHint})
 }
