@@ -17,13 +17,13 @@ func (a *Agent) observe(c api.Call) {
 		a.clocks.look()
 	}
 	if c.Err != nil {
-		a.health.Because(c.Err)
+		a.health.NoteCause(c.Err)
 	}
 	if c.Held {
 		return
 	}
 	a.health.Saw(c)
-	if a.cfg.API.OrganizationUUID == "" && health.LetIn(c) {
+	if a.cfg.API.OrganizationUUID == "" && health.TokenAccepted(c) {
 		a.health.Authorized() // there is no terminal list to tell that the token is good again
 	}
 }

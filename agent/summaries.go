@@ -78,7 +78,7 @@ func (a *Agent) refreshTerminals(ctx context.Context) api.Outcome {
 	list, reply := a.api.ListTerminals(ctx)
 	a.unlisted.Tell(reply)
 	if lookups.Forbids(reply) {
-		a.health.Refused()
+		a.health.Unauthorized()
 	}
 	if reply.Outcome == api.OutcomeAccepted {
 		a.terminalsListed(ctx, list)

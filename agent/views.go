@@ -73,7 +73,7 @@ func (a *Agent) agentView() agentView {
 			// A lane found out first; the next call tells at which stage.
 			*api = connectionView{Name: api.Name, Stage: stageConnection, Since: p.Since, Message: p.Message}
 		}
-		about := health.About(health.ProblemCode(p.Code))
+		about := health.AdviceFor(health.ProblemCode(p.Code))
 		v.Problems = append(v.Problems, problemView{
 			Code: p.Code, Message: p.Message, Todo: about.Todo, Since: p.Since, RequestID: p.RequestID, StopsPayments: about.Stops,
 		})

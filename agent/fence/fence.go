@@ -72,8 +72,8 @@ func New(o Options) *Fence {
 	f := &Fence{
 		store: o.Store, clock: o.Clock, problems: o.Problems, gate: o.Gate, topics: o.Topics, log: o.Log,
 		holds:     &holds{store: o.Store, clock: o.Clock, problems: o.Problems, gate: o.Gate, log: o.Log},
-		peers:     peerWatch{delay: delay{gate: o.Gate, why: health.GateLooking}, silent: true},
-		listDelay: delay{gate: o.Gate, why: health.GateListing},
+		peers:     peerWatch{delay: delay{gate: o.Gate, why: health.GateWatchingPeers}, silent: true},
+		listDelay: delay{gate: o.Gate, why: health.GateListingTerminals},
 		path:      o.Path, externalBroker: o.ExternalBroker, listsTerminals: o.ListsTerminals,
 	}
 	if err := f.holds.load(); err != nil {
@@ -108,8 +108,8 @@ func (f *Fence) Begin(ctx context.Context, r Reports) {
 	f.ctx, f.reports = ctx, r
 	if f.externalBroker { // the embedded broker remembers nothing
 		f.peers.shut()
-		f.gate.Shut(health.GateUnheard)
-		f.gate.Shut(health.GateReading)
+		f.gate.Shut(health.GateUnannounced)
+		f.gate.Shut(health.GateReadingRetained)
 	}
 	if f.listsTerminals {
 		f.listDelay.shutFor(listDelayMost)
@@ -119,7 +119,7 @@ func (f *Fence) Begin(ctx context.Context, r Reports) {
 
 // Connected takes that the broker is connected. The bus has read by then what it retains.
 func (f *Fence) Connected() {
-	f.gate.Open(health.GateReading)
+	f.gate.Open(health.GateReadingRetained)
 	f.retainedRead()
 }
 

@@ -98,7 +98,7 @@ func (f *Fence) SawAgent(payload []byte, retained bool) {
 	if told && found == foundNothing {
 		// Whoever begins from now on finds our word, and whoever began before us has lost the connection before its own
 		// word stood: of several that start at once, one goes on.
-		f.gate.Open(health.GateUnheard)
+		f.gate.Open(health.GateUnannounced)
 	}
 	switch found {
 	case foundNothing:
@@ -145,7 +145,7 @@ func (f *Fence) assumeSilent() {
 	switch {
 	case !quiet || f.ctx.Err() != nil:
 	case f.reports.Connected():
-		f.gate.Open(health.GateUnheard)
+		f.gate.Open(health.GateUnannounced)
 	default:
 		time.AfterFunc(silentAfter, f.assumeSilent)
 	}

@@ -71,7 +71,7 @@ func (g *Gateway) Dial(ctx context.Context) (conn *api.Conn, retry time.Duration
 		return conn, 0, nil
 	}
 	if !errors.Is(err, api.ErrBreakerOpen) {
-		g.health.Undialled(err)
+		g.health.DialFailed(err)
 	}
 	var out *api.UnavailableError
 	if errors.As(err, &out) {
@@ -151,7 +151,7 @@ func (g *Gateway) eventOf(ctx context.Context, reply api.Reply) outbox.Event {
 	case api.OutcomeRefused, api.OutcomeNotFound:
 		e.Type, e.Reason = outbox.Refused, reasonFrom(reply)
 		if reply.HTTPStatus == 403 && g.listForbidden(ctx) {
-			g.health.Refused()
+			g.health.Unauthorized()
 			e.Type, e.Reason = outbox.Unauthorized, nil
 		}
 	default:

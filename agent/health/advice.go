@@ -24,8 +24,8 @@ var advice = map[ProblemCode]Advice{
 	ProblemFurtherOrder:   {"The customer has paid twice: pay one order back, then settle the alarm.", false},
 }
 
-// About is the advice on a problem.
-func About(code ProblemCode) Advice {
+// AdviceFor is the advice on a problem.
+func AdviceFor(code ProblemCode) Advice {
 	if a, ok := advice[code]; ok {
 		return a
 	}

@@ -16,12 +16,12 @@ const (
 	GateRolledBack
 	GateAnotherAgent
 	gateUnauthorized
-	gateUnsure    // whether the API hears us at all, after a submission that ended ambiguous
-	GateSurveying // what the API shows of this outbox, silently
-	GateReading   // what the broker retains of our statuses, silently
-	GateLooking   // for another agent, silently
-	GateListing   // whose terminals these are, silently
-	GateUnheard   // until our own word stands at the broker, silently
+	gateUnsure           // whether the API hears us at all, after a submission that ended ambiguous
+	GateSurveying        // what the API shows of this outbox, silently
+	GateReadingRetained  // what the broker retains of our statuses, silently
+	GateWatchingPeers    // for another agent, silently
+	GateListingTerminals // whose terminals these are, silently
+	GateUnannounced      // until our own word stands at the broker, silently
 	gateReasons
 )
 

@@ -41,7 +41,7 @@ type Health struct {
 	limited  time.Time // of the first 429 since any other reply
 	unsure   time.Time // when the last submission ended ambiguous, zero once a later call was answered
 	cause    string    // of the last connection that could not be made, for the log
-	why      string    // what an operator can do about it, where that is known
+	advice   string    // what an operator can do about it, where that is known
 	probed   time.Time
 	wake     chan struct{}
 }
@@ -79,17 +79,17 @@ func (h *Health) Saw(c api.Call) {
 	}
 	switch {
 	case c.Own:
-		h.heard(c)
+		h.sawReply(c)
 		h.up(true)
 	case c.Outcome == api.OutcomeUnauthorized, c.Outcome == api.OutcomeRateLimited:
 		// Whoever said so was heard, and is told of by other names.
 		h.up(c.Replied)
 	default:
-		h.missed()
+		h.sawFailure()
 	}
 	switch c.Outcome {
 	case api.OutcomeUnauthorized:
-		h.Refused()
+		h.Unauthorized()
 	case api.OutcomeRateLimited:
 		h.throttled()
 	default:
@@ -97,15 +97,15 @@ func (h *Health) Saw(c api.Call) {
 	}
 }
 
-// heard takes a reply in the API's own envelope. Deadlines that wait for the API's word run on only where it said more than
+// sawReply takes a reply in the API's own envelope. Deadlines that wait for the API's word run on only where it said more than
 // that it does not let us in, or not now.
-func (h *Health) heard(c api.Call) {
+func (h *Health) sawReply(c api.Call) {
 	if !c.Withheld && !h.gate.IsShut(GateWrongAccount) {
 		h.answering.Saw() // what another account's API says ends no deadline
 	}
 	h.mu.Lock()
 	was := h.failing
-	h.answered, h.failing, h.failed, h.cause, h.why = time.Now(), time.Time{}, 0, "", ""
+	h.answered, h.failing, h.failed, h.cause, h.advice = time.Now(), time.Time{}, 0, "", ""
 	sure := !h.unsure.IsZero() && c.Begun.After(h.unsure)
 	if sure {
 		h.unsure = time.Time{}
@@ -160,14 +160,14 @@ func (h *Health) unthrottled() {
 	}
 }
 
-// LetIn tells that a reply is no word against the token: an operation that is forbidden, or not there, needs a good one
+// TokenAccepted tells that a reply is no word against the token: an operation that is forbidden, or not there, needs a good one
 // too.
-func LetIn(c api.Call) bool {
+func TokenAccepted(c api.Call) bool {
 	return c.Own && c.HTTPStatus < 500 && c.Outcome != api.OutcomeUnauthorized && c.Outcome != api.OutcomeRateLimited
 }
 
-// missed takes a call that brought no reply of the API's own.
-func (h *Health) missed() {
+// sawFailure takes a call that brought no reply of the API's own.
+func (h *Health) sawFailure() {
 	h.mu.Lock()
 	h.broke = time.Now()
 	if h.failing.IsZero() {
@@ -198,7 +198,7 @@ func (h *Health) silent(waits time.Time) bool {
 
 func (h *Health) unreachable() {
 	h.mu.Lock()
-	why, cause := h.why, cmp.Or(h.cause, "no reply of its own came")
+	why, cause := h.advice, cmp.Or(h.cause, "no reply of its own came")
 	h.mu.Unlock()
 	if !h.problems.Has(ProblemAPIUnreachable) {
 		h.log.Warn("the API does not answer; requests are kept and tried again", "cause", cause+why)
@@ -206,28 +206,28 @@ func (h *Health) unreachable() {
 	h.problems.Raise(ProblemAPIUnreachable, "", "Front Payment's API does not answer"+why+"; requests are kept and sent when it does", time.Now())
 }
 
-// Because takes why a connection could not be made.
-func (h *Health) Because(err error) {
+// NoteCause takes why a connection could not be made.
+func (h *Health) NoteCause(err error) {
 	h.mu.Lock()
 	h.cause = err.Error()
 	h.mu.Unlock()
 }
 
-// Undialled takes a connection that could not be made.
-func (h *Health) Undialled(err error) {
-	h.Because(err)
+// DialFailed takes a connection that could not be made.
+func (h *Health) DialFailed(err error) {
+	h.NoteCause(err)
 	// A machine whose clock is wrong can't tell a valid certificate, and without a connection the API can't set it right.
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
 		h.mu.Lock()
-		h.why = fmt.Sprintf(": its certificate is not valid by this machine's clock, which says %s UTC; if that is wrong, set the clock or let NTP do it",
+		h.advice = fmt.Sprintf(": its certificate is not valid by this machine's clock, which says %s UTC; if that is wrong, set the clock or let NTP do it",
 			time.Now().UTC().Format(time.DateTime))
 		h.mu.Unlock()
 	}
-	h.missed()
+	h.sawFailure()
 }
 
-// Refused takes a 401, or that there was no token to call with: all sending stops, the queueing goes on.
-func (h *Health) Refused() {
+// Unauthorized takes a 401, or that there was no token to call with: all sending stops, the queueing goes on.
+func (h *Health) Unauthorized() {
 	cause := "the API does not accept the token"
 	if err := h.token(); err != nil {
 		cause = err.Error()

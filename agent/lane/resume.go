@@ -63,7 +63,7 @@ func (ls *Lanes) resume(ctx context.Context) {
 }
 
 // unread reports that the broker was not asked yet for what a newer copy of this outbox may have told.
-func (ls *Lanes) unread() bool { return ls.gate.IsShut(health.GateReading) }
+func (ls *Lanes) unread() bool { return ls.gate.IsShut(health.GateReadingRetained) }
 
 // takeUpParked takes up a refund that waits beside its lane, and may have expired.
 func (ls *Lanes) takeUpParked(r outbox.Request) {
