@@ -237,7 +237,7 @@ func (a *Agent) openStore(f *feed) (outbox.Store, error) {
 
 func (a *Agent) newGateway(rights *lookups.Rights) *gateway.Gateway {
 	o := gateway.Options{
-		API: a.api, Store: a.store, Rights: rights, Health: a.health, Clock: a.clock, Seen: a.reconciler.Seen,
+		API: a.api, Store: a.store, Rights: rights, Health: a.health, Clock: a.clock, Seen: a.reconciler.NoteSeen,
 		Location: a.cfg.Store.Location, CustomerDetails: a.cfg.OrderDefaults.CustomerDetails, SendOrderBy: a.cfg.OrderDefaults.SendOrderBy,
 	}
 	if a.cfg.Callback != nil {
@@ -367,7 +367,7 @@ func (a *Agent) runHealth(ctx context.Context) {
 }
 
 func (a *Agent) runReconciler(ctx context.Context) {
-	a.reconciler.Run(ctx, reconcile.Reports{Stray: a.lanes.Stray, Gained: a.gainedSeen, Surveyed: a.fence.Surveyed})
+	a.reconciler.Run(ctx, reconcile.Reports{Orphan: a.lanes.Stray, Gained: a.gainedSeen, Surveyed: a.fence.Surveyed})
 }
 
 func (a *Agent) runBoard(ctx context.Context) { a.board.run(ctx, a.agentView, a.Terminals) }

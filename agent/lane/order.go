@@ -44,7 +44,7 @@ func (orders) submit(l *lane, r outbox.Request) {
 		e := l.gateway.Submit(ctx, conn, r, body)
 		l.countBusyAnswer(e)
 		if e.Type == outbox.Accepted {
-			l.reconciler.Told(e.OrderUUID, reconcile.WordOf(begun))
+			l.reconciler.NoteAccepted(e.OrderUUID, reconcile.MeasureFrom(begun))
 		}
 		return e
 	})

@@ -32,7 +32,7 @@ func (refunds) submit(l *lane, r outbox.Request) {
 		e := l.gateway.Submit(ctx, conn, r, body)
 		l.countBusyAnswer(e)
 		if e.Type == outbox.Accepted {
-			l.do(func() { l.of(r.Seq).word = reconcile.WordOf(begun) })
+			l.do(func() { l.of(r.Seq).word = reconcile.MeasureFrom(begun) })
 		}
 		return e
 	})

@@ -7,54 +7,54 @@ import (
 )
 
 const (
-	// evidenceMost is how many orders a list is held against.
-	evidenceMost = 500
-	// evidenceLasts is how long an order has to be in the list: what is older may be put away there.
-	evidenceLasts = 24 * time.Hour
+	// sampleMost is how many orders a list is held against.
+	sampleMost = 500
+	// sampleLasts is how long an order has to be in the list: what is older may be put away there.
+	sampleLasts = 24 * time.Hour
 )
 
-// evidence is the latest orders of ours that a list has to show: the API told of them itself, or its list has shown them
+// controlSample is the latest orders of ours that a list has to show: the API told of them itself, or its list has shown them
 // before. A list in which one of them is missing is not the whole list, or not one of orders like ours.
-type evidence struct {
+type controlSample struct {
 	mu     sync.Mutex
-	orders []evident
+	orders []sampleOrder
 }
 
-type evident struct {
+type sampleOrder struct {
 	uuid  string
 	at    time.Time // when the API first told of it
 	shown bool      // a list has shown it
 }
 
-// told notes an order that the API took, or whose status it told.
-func (e *evidence) told(uuid string) { e.note(uuid, time.Now()) }
+// add notes an order that the API took, or whose status it told.
+func (e *controlSample) add(uuid string) { e.insert(uuid, time.Now()) }
 
-// recall notes an order that the API told of so long ago, before this process.
-func (e *evidence) recall(uuid string, ago time.Duration) {
+// addPast notes an order that the API told of so long ago, before this process.
+func (e *controlSample) addPast(uuid string, ago time.Duration) {
 	if ago >= 0 {
-		e.note(uuid, time.Now().Add(-ago))
+		e.insert(uuid, time.Now().Add(-ago))
 	}
 }
 
-func (e *evidence) note(uuid string, at time.Time) {
+func (e *controlSample) insert(uuid string, at time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if slices.ContainsFunc(e.orders, func(o evident) bool { return o.uuid == uuid }) || time.Since(at) >= evidenceLasts {
+	if slices.ContainsFunc(e.orders, func(o sampleOrder) bool { return o.uuid == uuid }) || time.Since(at) >= sampleLasts {
 		return
 	}
-	i, _ := slices.BinarySearchFunc(e.orders, at, func(o evident, t time.Time) int { return o.at.Compare(t) })
-	if len(e.orders) == evidenceMost {
+	i, _ := slices.BinarySearchFunc(e.orders, at, func(o sampleOrder, t time.Time) int { return o.at.Compare(t) })
+	if len(e.orders) == sampleMost {
 		if i == 0 {
 			return
 		}
 		e.orders = slices.Delete(e.orders, 0, 1)
 		i--
 	}
-	e.orders = slices.Insert(e.orders, i, evident{uuid: uuid, at: at})
+	e.orders = slices.Insert(e.orders, i, sampleOrder{uuid: uuid, at: at})
 }
 
 // latest is the order that the API told of last, "" for none.
-func (e *evidence) latest() string {
+func (e *controlSample) latest() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.orders) == 0 {
@@ -63,8 +63,8 @@ func (e *evidence) latest() string {
 	return e.orders[len(e.orders)-1].uuid
 }
 
-// showed notes which of them a list has shown.
-func (e *evidence) showed(uuids map[string]bool) {
+// markShown notes which of them a list has shown.
+func (e *controlSample) markShown(uuids map[string]bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i, o := range e.orders {
@@ -73,13 +73,13 @@ func (e *evidence) showed(uuids map[string]bool) {
 }
 
 // expected is what a list that is asked for now has to show, if it may lack what the API told of less than lag ago.
-func (e *evidence) expected(lag time.Duration) map[string]bool {
+func (e *controlSample) expected(lag time.Duration) map[string]bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
 	all := map[string]bool{}
 	for _, o := range e.orders {
-		if age := now.Sub(o.at); age < evidenceLasts && (o.shown || age >= lag) {
+		if age := now.Sub(o.at); age < sampleLasts && (o.shown || age >= lag) {
 			all[o.uuid] = true
 		}
 	}

@@ -17,8 +17,8 @@ type examined struct {
 	references string
 }
 
-// look is one look into the candidates of a list, for some jobs.
-type look struct {
+// inspection is one look into the candidates of a list, for some jobs.
+type inspection struct {
 	asked      int
 	retryAfter time.Duration
 	// unread are candidates that could not be looked into, denied: because details are not ours.
@@ -26,12 +26,12 @@ type look struct {
 	denied bool
 }
 
-// judge looks into the candidates of a list and answers the jobs.
-func (c *Reconciler) judge(ctx context.Context, l *listing, jobs []Job) {
+// classify looks into the candidates of a list and answers the jobs.
+func (c *Reconciler) classify(ctx context.Context, l *listing, jobs []Job) {
 	relevant := slices.DeleteFunc(c.sorted(l.candidates), func(one candidate) bool {
 		return !slices.ContainsFunc(jobs, func(j Job) bool { return c.relevant(one, j) })
 	})
-	k := &look{unread: map[uint64]bool{}}
+	k := &inspection{unread: map[uint64]bool{}}
 	for _, one := range relevant {
 		c.examine(ctx, l, one, k)
 		for _, m := range c.examined[one.hash].marks {
@@ -39,16 +39,16 @@ func (c *Reconciler) judge(ctx context.Context, l *listing, jobs []Job) {
 		}
 	}
 	for _, j := range jobs {
-		j.Done(c.verdict(l, k, j, relevant))
+		j.Done(c.result(l, k, j, relevant))
 	}
 }
 
-// verdict is what a look without a find comes to for a job.
-func (c *Reconciler) verdict(l *listing, k *look, j Job, candidates []candidate) Result {
+// result is what a look without a find comes to for a job.
+func (c *Reconciler) result(l *listing, k *inspection, j Job, candidates []candidate) Result {
 	f := Result{RetryAfter: k.retryAfter, Begun: l.begunAt, Seen: outbox.Seen{Begun: l.begun, Answered: l.answered}}
 	open := false
 	for _, one := range candidates {
-		open = open || c.relevant(one, j) && (k.unread[one.hash] || j.mayBe(c.examined[one.hash]))
+		open = open || c.relevant(one, j) && (k.unread[one.hash] || j.mayBeOrder(c.examined[one.hash]))
 	}
 	switch {
 	case c.rights.NotOurs(lookups.Shown), open && k.denied && c.rights.NotOurs(lookups.Details):
@@ -60,16 +60,16 @@ func (c *Reconciler) verdict(l *listing, k *look, j Job, candidates []candidate)
 	return f
 }
 
-// mayBe tells whether an order without a mark of ours may be what a request came to all the same: where a mark went into no
+// mayBeOrder tells whether an order without a mark of ours may be what a request came to all the same: where a mark went into no
 // reference, one whose references are the till's own, or can't be told apart.
-func (j Job) mayBe(seen examined) bool {
+func (j Job) mayBeOrder(seen examined) bool {
 	return slices.ContainsFunc(j.Request.Submissions, func(s outbox.Submission) bool {
 		return !s.Shown && (s.References == "" || seen.references == "" || s.References == seen.references)
 	})
 }
 
 // examine looks into a candidate, unless that was done before, or there were enough for one round.
-func (c *Reconciler) examine(ctx context.Context, l *listing, one candidate, k *look) {
+func (c *Reconciler) examine(ctx context.Context, l *listing, one candidate, k *inspection) {
 	if _, known := c.examined[one.hash]; known {
 		return
 	}
@@ -106,6 +106,6 @@ func (c *Reconciler) matched(mark string, one candidate, jobs []Job) (rest []Job
 			return append(jobs[:i:i], jobs[i+1:]...)
 		}
 	}
-	c.reports.Stray(mark, one.uuid, lookups.StatusSeen(one.status))
+	c.reports.Orphan(mark, one.uuid, lookups.StatusSeen(one.status))
 	return jobs
 }

@@ -10,8 +10,8 @@ func (c *Reconciler) owns(orderUUID string) bool {
 	return err == nil
 }
 
-// tellGained tells of what a list shows beyond the baseline.
-func (c *Reconciler) tellGained(ctx context.Context, l *listing) {
+// reportGained tells of what a list shows beyond the baseline.
+func (c *Reconciler) reportGained(ctx context.Context, l *listing) {
 	if c.baseline == nil {
 		return
 	}

@@ -35,7 +35,7 @@ type candidate struct {
 // readList reads the list of all orders; nil with the reply where it could not be read in full.
 func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Reply) {
 	l := &listing{begun: c.clock.Now(), begunAt: time.Now(), whole: !c.baselineHolds(jobs)}
-	missed := c.evidence.expected(c.lags.List())
+	missed := c.sample.expected(c.lags.List())
 	expected := len(missed)
 	shown := map[string]bool{}
 	ours, measured := false, false
@@ -62,7 +62,7 @@ func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Re
 	}
 	l.ended, l.missed = c.clock.Now(), len(missed)
 	l.answered, l.answeredAt = l.ended, time.Now()
-	c.evidence.showed(shown)
+	c.sample.markShown(shown)
 	switch {
 	case len(shown) > 0 || ours || measured:
 		c.rights.Note(ctx, lookups.Shown, lookups.Given)
@@ -70,7 +70,7 @@ func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Re
 		c.rights.Note(ctx, lookups.Shown, lookups.Denied)
 	}
 	if measured {
-		c.measuredNow(ctx)
+		c.finishMeasurement(ctx)
 	}
 	if len(c.recent) > examinedMost {
 		clear(c.recent) // then they count as first shown by this list, and are looked into once more
@@ -80,7 +80,7 @@ func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Re
 			c.recent[one.hash] = l.ended
 		}
 	}
-	c.tellGained(ctx, l)
+	c.reportGained(ctx, l)
 	c.last = l
 	return l, reply
 }

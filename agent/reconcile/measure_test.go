@@ -16,11 +16,11 @@ func TestALateWordMakesNoLagShort(t *testing.T) {
 			5 * time.Second:         5 * time.Second,
 		} {
 			begun := time.Now().Add(-took)
-			if ago := time.Since(WordOf(begun)); ago != want {
+			if ago := time.Since(MeasureFrom(begun)); ago != want {
 				t.Errorf("after a call of %v the word counts as %v old, want %v", took, ago, want)
 			}
 		}
-		if word := WordOf(time.Now().Add(-6 * time.Second)); !word.IsZero() {
+		if word := MeasureFrom(time.Now().Add(-6 * time.Second)); !word.IsZero() {
 			t.Errorf("a lag is measured from %v", word)
 		}
 	})

@@ -71,8 +71,8 @@ type Options struct {
 
 // Reports are who is told of what a reconciler finds without being asked. They are called on its goroutine.
 type Reports struct {
-	// Stray takes an order that bears a mark of a request that asked for no search.
-	Stray func(mark, orderUUID string, status outbox.OrderStatus)
+	// Orphan takes an order that bears a mark of a request that asked for no search.
+	Orphan func(mark, orderUUID string, status outbox.OrderStatus)
 	// Gained takes orders that the list has and the baseline had not, and that no request holds.
 	Gained func(ctx context.Context, orderUUIDs []string)
 	// Surveyed is called once it is known whether the API shows marks of this outbox that it does not know, as far as that
@@ -85,7 +85,7 @@ type Reconciler struct {
 	api      *api.Client
 	store    outbox.Store
 	problems *health.Problems
-	evidence *evidence // orders that a list has to show
+	sample   *controlSample // orders that a list has to show
 	rights   *lookups.Rights
 	lags     *lookups.Lags
 	clock    clock.Clock
@@ -93,13 +93,13 @@ type Reconciler struct {
 	path     string
 	// empty: the outbox was made just now, so that no order can bear a mark of it.
 	empty bool
-	// soughtUntil: until then (Unix ns) the marks of ended requests are looked for.
-	soughtUntil atomic.Int64
+	// searchedUntil: until then (Unix ns) the marks of ended requests are looked for.
+	searchedUntil atomic.Int64
 
-	mu       sync.Mutex
-	jobs     []Job
-	measures []measure
-	wake     chan struct{}
+	mu           sync.Mutex
+	jobs         []Job
+	measurements []measurement
+	wake         chan struct{}
 
 	// Owned by run; the baseline is written under mu, for who reads it from elsewhere.
 	reports  Reports
@@ -107,8 +107,8 @@ type Reconciler struct {
 	// recent is when a list first showed an order that is not in the baseline.
 	recent   map[uint64]outbox.Instant
 	examined map[uint64]examined
-	last     *listing // the latest list that was read in full
-	measured *measure // under way
+	last     *listing     // the latest list that was read in full
+	measured *measurement // under way
 	// unsurveyed: no list could be read yet since the start. rest is what the survey left to be looked into.
 	unsurveyed bool
 	rest       []candidate
@@ -119,14 +119,14 @@ type Reconciler struct {
 func New(o Options) *Reconciler {
 	return &Reconciler{
 		api: o.API, store: o.Store, problems: o.Problems, rights: o.Rights, lags: o.Lags, clock: o.Clock, log: o.Log, path: o.Path,
-		empty: o.Store.Recovery().Created, wake: make(chan struct{}, 1), evidence: &evidence{},
+		empty: o.Store.Recovery().Created, wake: make(chan struct{}, 1), sample: &controlSample{},
 		recent: map[uint64]outbox.Instant{}, examined: map[uint64]examined{},
 	}
 }
 
 // Search queues a job.
 func (c *Reconciler) Search(j Job) {
-	c.Sought(j.Request)
+	c.NoteSearched(j.Request)
 	c.mu.Lock()
 	c.jobs = append(c.jobs, j)
 	c.mu.Unlock()
@@ -155,14 +155,14 @@ func (c *Reconciler) Run(ctx context.Context, r Reports) {
 	again := time.NewTimer(time.Hour)
 	defer again.Stop()
 	for {
-		again.Reset(c.nextLook())
+		again.Reset(c.untilNextWork())
 		select {
 		case <-ctx.Done():
 			return
 		case <-renew.C:
 			renew.Reset(c.renew(ctx))
 		case <-again.C:
-			c.lookBehind(ctx)
+			c.examineRest(ctx)
 			c.tryDetails(ctx)
 		case <-c.wake:
 		}
@@ -188,7 +188,7 @@ func (c *Reconciler) serve(ctx context.Context, jobs []Job) {
 		}
 	}
 	if len(late) > 0 {
-		c.judge(ctx, c.last, late)
+		c.classify(ctx, c.last, late)
 	}
 	if len(rest) > 0 {
 		c.round(ctx, rest)
@@ -207,7 +207,7 @@ func (c *Reconciler) round(ctx context.Context, jobs []Job) {
 		answer(jobs, f)
 		return
 	}
-	c.judge(ctx, l, jobs)
+	c.classify(ctx, l, jobs)
 }
 
 // renew takes a new baseline if nothing is on its way, and asks again for what is not ours.
@@ -250,12 +250,12 @@ func (c *Reconciler) untried() string {
 	if !c.rights.Unknown(lookups.Details) {
 		return ""
 	}
-	return c.evidence.latest()
+	return c.sample.latest()
 }
 
-// renewed makes a list that was read in full the baseline: what is submitted from now on is not in it. What was submitted
+// keepAsBaseline makes a list that was read in full the baseline: what is submitted from now on is not in it. What was submitted
 // while it was read may be, so its moment is the end of the reading, not the beginning.
-func (c *Reconciler) renewed(l *listing) {
+func (c *Reconciler) keepAsBaseline(l *listing) {
 	fresh := &baseline{at: l.ended, hashes: l.hashes}
 	fresh.sort()
 	known := c.baseline != nil && len(c.baseline.hashes) == len(fresh.hashes) && equal(c.baseline.hashes, fresh.hashes)

@@ -39,7 +39,7 @@ func (c *Reconciler) renewAfter(l *listing) time.Duration {
 	case len(c.rest) > 0:
 		return time.Minute
 	case c.Idle():
-		c.renewed(l)
+		c.keepAsBaseline(l)
 	}
 	return baselineEvery
 }
@@ -51,12 +51,12 @@ func (c *Reconciler) surveyList(ctx context.Context, l *listing) {
 	}
 	c.unsurveyed = false
 	list := c.sorted(l.candidates)
-	k := &look{unread: map[uint64]bool{}}
+	k := &inspection{unread: map[uint64]bool{}}
 	for _, one := range list[:min(len(list), surveyMost)] {
 		if ctx.Err() != nil {
 			break
 		}
-		c.strays(ctx, l, one, k)
+		c.findOrphans(ctx, l, one, k)
 	}
 	for _, one := range list {
 		if _, known := c.examined[one.hash]; !known && len(c.rest) < restMost {
@@ -65,22 +65,22 @@ func (c *Reconciler) surveyList(ctx context.Context, l *listing) {
 	}
 }
 
-// strays looks into one order for nobody in particular.
-func (c *Reconciler) strays(ctx context.Context, l *listing, one candidate, k *look) {
+// findOrphans looks into one order for nobody in particular.
+func (c *Reconciler) findOrphans(ctx context.Context, l *listing, one candidate, k *inspection) {
 	c.examine(ctx, l, one, k)
 	for _, mark := range c.examined[one.hash].marks {
 		c.matched(mark, one, nil)
 	}
 }
 
-// lookBehind looks into one of the orders that the survey left.
-func (c *Reconciler) lookBehind(ctx context.Context) {
+// examineRest looks into one of the orders that the survey left.
+func (c *Reconciler) examineRest(ctx context.Context) {
 	if len(c.rest) == 0 {
 		return
 	}
 	one := c.rest[0]
 	c.rest = c.rest[1:]
 	if !c.owns(one.uuid) {
-		c.strays(ctx, &listing{}, one, &look{unread: map[uint64]bool{}})
+		c.findOrphans(ctx, &listing{}, one, &inspection{unread: map[uint64]bool{}})
 	}
 }
