@@ -24,7 +24,7 @@ func (g *Gateway) Adoptable(ctx context.Context, orderUUID string, t outbox.Requ
 	status, reply := g.api.PaymentStatus(ctx, orderUUID)
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
-		return adopted(lookups.StatusSeen(status.State))
+		return adopted(lookups.StatusOf(status.State))
 	case api.OutcomeNotFound:
 		return outbox.Event{Type: outbox.Refused, Reason: reasonFrom(reply)}
 	}
@@ -42,7 +42,7 @@ func (g *Gateway) fits(details api.OrderDetails, t outbox.Request) outbox.Event 
 	case ore != t.AmountOre:
 		return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeAmountMismatch, Message: "that order is of another amount"}}
 	}
-	return adopted(lookups.StatusSeen(details.State()))
+	return adopted(lookups.StatusOf(details.State()))
 }
 
 // adopted is the find of an order that may be adopted. That it is paid ends the request at once; any other end is asked for

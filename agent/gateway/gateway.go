@@ -187,11 +187,11 @@ func (g *Gateway) Status(ctx context.Context, orderUUID string, refund bool) out
 	if refund {
 		var refund api.RefundStatus
 		refund, reply = g.api.RefundStatus(ctx, orderUUID)
-		e.Status = lookups.RefundSeen(refund.State)
+		e.Status = lookups.RefundStatusOf(refund.State)
 	} else {
 		var payment api.PaymentStatus
 		payment, reply = g.api.PaymentStatus(ctx, orderUUID)
-		e.Status = lookups.StatusSeen(payment.State)
+		e.Status = lookups.StatusOf(payment.State)
 		if reply.Outcome == api.OutcomeAccepted {
 			g.seen(orderUUID)
 		}

@@ -79,7 +79,7 @@ func (g *Gateway) Named(ctx context.Context, orderUUID string, r outbox.Request)
 	g.rights.Saw(ctx, lookups.Details, reply)
 	switch {
 	case reply.Outcome == api.OutcomeAccepted:
-		e.Order, e.Status = g.orderSeen(details, r), lookups.StatusSeen(details.State())
+		e.Order, e.Status = g.orderSeen(details, r), lookups.StatusOf(details.State())
 		return e
 	case reply.Outcome == api.OutcomeNotFound:
 		e.Order.Details = outbox.DetailsMissing
@@ -91,7 +91,7 @@ func (g *Gateway) Named(ctx context.Context, orderUUID string, r outbox.Request)
 	status, reply := g.api.PaymentStatus(ctx, orderUUID)
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
-		e.Order, e.Status = outbox.OrderSeen{Details: outbox.DetailsNotOurs, Known: true}, lookups.StatusSeen(status.State)
+		e.Order, e.Status = outbox.OrderSeen{Details: outbox.DetailsNotOurs, Known: true}, lookups.StatusOf(status.State)
 	case api.OutcomeNotFound:
 		e.Order.Details = outbox.DetailsMissing
 	default:

@@ -42,7 +42,7 @@ func (g *Gateway) Statement(ctx context.Context, uuid string) Statement {
 	status, reply := g.api.RefundStatus(ctx, uuid)
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
-		s.Books.Status, s.Books.StatusRead = lookups.RefundSeen(status.State), true
+		s.Books.Status, s.Books.StatusRead = lookups.RefundStatusOf(status.State), true
 	case api.OutcomeNotFound:
 		s.Books.Status, s.Books.StatusRead = outbox.StatusRefundNone, true // nothing was ever refunded
 	case api.OutcomeRefused: // it is not told

@@ -39,10 +39,10 @@ type Lags struct {
 
 	mu   sync.Mutex
 	kept keptLags
-	// waiting is since when the list lacks an order of which the API told, as far as that is being measured.
-	waiting time.Time
-	at      time.Time // of the last measurement's begin
-	busy    bool      // one is under way
+	// missingSince is since when the list lacks an order of which the API told, as far as that is being measured.
+	missingSince time.Time
+	at           time.Time // of the last measurement's begin
+	busy         bool      // one is under way
 }
 
 // keptLags are in milliseconds; 0: none was measured yet.
@@ -83,9 +83,9 @@ func (l *Lags) Books() time.Duration {
 func (l *Lags) listMeasured() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	lag := lasts(l.kept.List)
-	if lag > 0 && !l.waiting.IsZero() {
-		lag = max(lag, time.Since(l.waiting))
+	lag := lagOf(l.kept.List)
+	if lag > 0 && !l.missingSince.IsZero() {
+		lag = max(lag, time.Since(l.missingSince))
 	}
 	return lag
 }
@@ -94,18 +94,18 @@ func (l *Lags) listMeasured() time.Duration {
 func (l *Lags) booksMeasured() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return lasts(l.kept.Books)
+	return lagOf(l.kept.Books)
 }
 
-func lasts(kept int64) time.Duration {
+func lagOf(kept int64) time.Duration {
 	if kept == 0 {
 		return 0
 	}
 	return max(time.Duration(kept)*time.Millisecond, leastLag)
 }
 
-// Begin reports whether the lag of an order that was made just now is to be measured; then end has to be called.
-func (l *Lags) Begin(now time.Time) bool {
+// BeginMeasurement reports whether the lag of an order that was made just now is to be measured; then end has to be called.
+func (l *Lags) BeginMeasurement(now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.busy || l.kept.List > 0 && now.Sub(l.at) < lagMeasures {
@@ -115,24 +115,24 @@ func (l *Lags) Begin(now time.Time) bool {
 	return true
 }
 
-// Lacking notes that the list did not show the order that is being measured, of which the API told at word.
-func (l *Lags) Lacking(word time.Time) {
+// NoteMissing notes that the list did not show the order that is being measured, of which the API told at word.
+func (l *Lags) NoteMissing(word time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.waiting = word
+	l.missingSince = word
 }
 
-// End ends the measurement that Begin began.
-func (l *Lags) End() {
+// EndMeasurement ends the measurement that Begin began.
+func (l *Lags) EndMeasurement() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.busy, l.waiting = false, time.Time{}
+	l.busy, l.missingSince = false, time.Time{}
 }
 
 // ListShowed takes how long it took the list to show an order.
 func (l *Lags) ListShowed(ctx context.Context, took time.Duration) {
 	first := l.listMeasured() == 0
-	l.keep(ctx, took, func(k *keptLags) *int64 { return &k.List })
+	l.keepLongest(ctx, took, func(k *keptLags) *int64 { return &k.List })
 	if first {
 		l.watchers.Call()
 	}
@@ -141,17 +141,17 @@ func (l *Lags) ListShowed(ctx context.Context, took time.Duration) {
 // BooksShowed takes how long it took the books to show a refund.
 func (l *Lags) BooksShowed(ctx context.Context, took time.Duration) {
 	first := l.booksMeasured() == 0
-	l.keep(ctx, took, func(k *keptLags) *int64 { return &k.Books })
+	l.keepLongest(ctx, took, func(k *keptLags) *int64 { return &k.Books })
 	if first {
 		l.watchers.Call()
 	}
 }
 
-// keep keeps the longest; what differs by less than a tenth costs no write.
-func (l *Lags) keep(ctx context.Context, took time.Duration, of func(*keptLags) *int64) {
+// keepLongest keeps the longest; what differs by less than a tenth costs no write.
+func (l *Lags) keepLongest(ctx context.Context, took time.Duration, of func(*keptLags) *int64) {
 	l.mu.Lock()
 	kept := of(&l.kept)
-	if known, least := lasts(*kept), max(took, leastLag); least <= known+known/10 {
+	if known, least := lagOf(*kept), max(took, leastLag); least <= known+known/10 {
 		l.mu.Unlock()
 		return
 	}

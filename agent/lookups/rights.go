@@ -33,40 +33,40 @@ type Lookup uint8
 
 // The look-ups that may be ours.
 const (
-	List    Lookup = iota // operation 11
-	Details               // operation 13
-	History               // the payment history in it
-	Shown                 // whether the list shows orders like ours at all
+	List      Lookup = iota // operation 11
+	Details                 // operation 13
+	History                 // the payment history in it
+	OwnOrders               // whether the list shows orders like ours at all
 	lookupsAll
 )
 
 var lookupNames = [lookupsAll]string{"list", "details", "payment history in details", "our orders in the list"}
 
-// Answer is what a reply says about the right to use an operation.
-type Answer uint8
+// Permission is what a reply says about the right to use an operation.
+type Permission uint8
 
 // What a reply says.
 const (
-	answerNone    Answer = iota // nothing
-	Given                       // it is ours
-	Denied                      // 403 in the API's own words, or what is asked for is not there
-	answerMissing               // 404 of somebody else
-	answerPage                  // somebody stands between
+	permissionUnsaid  Permission = iota // nothing
+	Granted                             // it is ours
+	Denied                              // 403 in the API's own words, or what is asked for is not there
+	permissionMissing                   // 404 of somebody else
+	permissionPage                      // somebody stands between
 )
 
-// kindOfAnswer says what a reply to an operation means for the right to use it.
-func kindOfAnswer(r api.Reply) Answer {
+// permissionOf says what a reply to an operation means for the right to use it.
+func permissionOf(r api.Reply) Permission {
 	switch {
 	case r.Outcome == api.OutcomeAccepted, r.Outcome == api.OutcomeNotFound:
-		return Given
+		return Granted
 	case Forbids(r):
 		return Denied
 	case Missing(r):
-		return answerMissing
+		return permissionMissing
 	case r.Outcome == api.OutcomeAmbiguous && r.HTTPStatus != 0 && !r.Own:
-		return answerPage
+		return permissionPage
 	}
-	return answerNone
+	return permissionUnsaid
 }
 
 // Forbids reports whether the API itself refused an operation.
@@ -93,15 +93,15 @@ type right struct {
 func (r *right) forget() { r.rounds, r.first, r.last = 0, time.Time{}, time.Time{} }
 
 // saw takes what one round brought; true if what is kept has changed.
-func (r *right) saw(kind Answer, now time.Time) bool {
+func (r *right) saw(kind Permission, now time.Time) bool {
 	was := *r
 	switch kind {
-	case answerNone:
-	case Given:
+	case permissionUnsaid:
+	case Granted:
 		*r = right{Answered: true}
-	case answerPage:
+	case permissionPage:
 		r.forget()
-	case Denied, answerMissing:
+	case Denied, permissionMissing:
 		if r.Answered {
 			r.refusedAgain(kind, now)
 		} else {
@@ -124,7 +124,7 @@ func (r *right) refused(now time.Time) {
 }
 
 // refusedAgain takes a refusal of what has answered before: only the API's own, and only if it stands for long.
-func (r *right) refusedAgain(kind Answer, now time.Time) {
+func (r *right) refusedAgain(kind Permission, now time.Time) {
 	switch {
 	case kind != Denied:
 	case r.Since.IsZero():
@@ -160,7 +160,7 @@ func NewRights(store outbox.Store, token func() string, log *slog.Logger) *Right
 
 // Saw takes the reply to one use.
 func (r *Rights) Saw(ctx context.Context, l Lookup, reply api.Reply) {
-	r.Note(ctx, l, kindOfAnswer(reply))
+	r.Note(ctx, l, permissionOf(reply))
 }
 
 // SawDetails takes the reply to a use of the details, and what it says of the payment history in them.
@@ -171,13 +171,13 @@ func (r *Rights) SawDetails(ctx context.Context, details api.OrderDetails, reply
 	}
 	kind := Denied
 	if details.Payment.Known {
-		kind = Given
+		kind = Granted
 	}
 	r.Note(ctx, History, kind)
 }
 
 // Note takes what one use brought.
-func (r *Rights) Note(ctx context.Context, l Lookup, kind Answer) {
+func (r *Rights) Note(ctx context.Context, l Lookup, kind Permission) {
 	r.mu.Lock()
 	if token := r.token(); token != r.kept.Token && token != "" {
 		r.kept = keptRights{Token: token} // another token may have other rights
@@ -210,7 +210,7 @@ func (r *Rights) NotOurs(l Lookup) bool {
 
 // Searchable reports whether a search for orders is ours, as far as is known.
 func (r *Rights) Searchable() bool {
-	return !r.NotOurs(List) && !r.NotOurs(Shown) && !r.NotOurs(Details)
+	return !r.NotOurs(List) && !r.NotOurs(OwnOrders) && !r.NotOurs(Details)
 }
 
 // Unknown reports whether it is not established yet whether one of them is ours.

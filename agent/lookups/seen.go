@@ -8,8 +8,8 @@ import (
 	"tillpost/outbox"
 )
 
-// StatusSeen maps the API's statuses to what the state machine tells apart (Front Payment, Payment Status Check).
-func StatusSeen(s api.PaymentState) outbox.OrderStatus {
+// StatusOf maps the API's statuses to what the state machine tells apart (Front Payment, Payment Status Check).
+func StatusOf(s api.PaymentState) outbox.OrderStatus {
 	switch s {
 	case api.PaymentPaid:
 		return outbox.StatusPaid
@@ -22,8 +22,8 @@ func StatusSeen(s api.PaymentState) outbox.OrderStatus {
 	}
 }
 
-// RefundSeen maps the API's refund statuses (Front Payment, Refund Status Check).
-func RefundSeen(s api.RefundState) outbox.OrderStatus {
+// RefundStatusOf maps the API's refund statuses (Front Payment, Refund Status Check).
+func RefundStatusOf(s api.RefundState) outbox.OrderStatus {
 	switch s {
 	case api.RefundDone:
 		return outbox.StatusRefunded

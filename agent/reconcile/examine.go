@@ -51,7 +51,7 @@ func (c *Reconciler) result(l *listing, k *inspection, j Job, candidates []candi
 		open = open || c.relevant(one, j) && (k.unread[one.hash] || j.mayBeOrder(c.examined[one.hash]))
 	}
 	switch {
-	case c.rights.NotOurs(lookups.Shown), open && k.denied && c.rights.NotOurs(lookups.Details):
+	case c.rights.NotOurs(lookups.OwnOrders), open && k.denied && c.rights.NotOurs(lookups.Details):
 		f.Outcome = Forbidden
 	case open || l.missed > 0:
 	default:
@@ -102,10 +102,10 @@ func (c *Reconciler) examine(ctx context.Context, l *listing, one candidate, k *
 func (c *Reconciler) matched(mark string, one candidate, jobs []Job) (rest []Job) {
 	for i, j := range jobs {
 		if j.Request.Bears(mark) {
-			j.Done(Result{Outcome: Found, OrderUUID: one.uuid, Status: lookups.StatusSeen(one.status)})
+			j.Done(Result{Outcome: Found, OrderUUID: one.uuid, Status: lookups.StatusOf(one.status)})
 			return append(jobs[:i:i], jobs[i+1:]...)
 		}
 	}
-	c.reports.Orphan(mark, one.uuid, lookups.StatusSeen(one.status))
+	c.reports.Orphan(mark, one.uuid, lookups.StatusOf(one.status))
 	return jobs
 }

@@ -65,9 +65,9 @@ func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Re
 	c.sample.markShown(shown)
 	switch {
 	case len(shown) > 0 || ours || measured:
-		c.rights.Note(ctx, lookups.Shown, lookups.Given)
+		c.rights.Note(ctx, lookups.OwnOrders, lookups.Granted)
 	case expected > 0:
-		c.rights.Note(ctx, lookups.Shown, lookups.Denied)
+		c.rights.Note(ctx, lookups.OwnOrders, lookups.Denied)
 	}
 	if measured {
 		c.finishMeasurement(ctx)

@@ -46,7 +46,7 @@ func MeasureFrom(begun time.Time) time.Time {
 func (c *Reconciler) NoteAccepted(uuid string, word time.Time) {
 	c.sample.add(uuid)
 	now := time.Now()
-	if word.IsZero() || !c.lags.Begin(now) {
+	if word.IsZero() || !c.lags.BeginMeasurement(now) {
 		return
 	}
 	c.mu.Lock()
@@ -100,10 +100,10 @@ func (c *Reconciler) measure(ctx context.Context) {
 		return
 	case !listed, !c.rights.Searchable(), time.Since(m.from) > lookups.LagGivesUp:
 		c.measured = nil
-		c.lags.End()
+		c.lags.EndMeasurement()
 		return
 	}
-	c.lags.Lacking(m.from)
+	c.lags.NoteMissing(m.from)
 	m.next = time.Now().Add(m.wait)
 	m.wait = min(2*m.wait, measureMost)
 }
@@ -132,6 +132,6 @@ func (c *Reconciler) listOnce(ctx context.Context, m *measurement) bool {
 func (c *Reconciler) finishMeasurement(ctx context.Context) {
 	c.lags.ListShowed(ctx, time.Since(c.measured.from))
 	c.measured = nil
-	c.lags.End()
+	c.lags.EndMeasurement()
 	c.tryDetails(ctx)
 }

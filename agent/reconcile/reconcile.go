@@ -220,7 +220,7 @@ func (c *Reconciler) renew(ctx context.Context) time.Duration {
 	case l != nil:
 		c.surveyList(ctx, l)
 		again := c.renewAfter(l)
-		if c.rights.Unknown(lookups.Shown) && l.missed > 0 {
+		if c.rights.Unknown(lookups.OwnOrders) && l.missed > 0 {
 			return askAgainSoon
 		}
 		return again
