@@ -15,7 +15,7 @@ func (g *Gateway) Adoptable(ctx context.Context, orderUUID string, t outbox.Requ
 	g.rights.Saw(ctx, lookups.Details, reply)
 	switch {
 	case reply.Outcome == api.OutcomeAccepted:
-		return g.fits(details, t)
+		return g.adoptionOf(details, t)
 	case reply.Outcome == api.OutcomeNotFound:
 		return outbox.Event{Type: outbox.Refused, Reason: reasonFrom(reply)}
 	case !g.rights.NotOurs(lookups.Details) || !lookups.Forbids(reply) && !lookups.Missing(reply):
@@ -31,8 +31,8 @@ func (g *Gateway) Adoptable(ctx context.Context, orderUUID string, t outbox.Requ
 	return outbox.Event{Type: outbox.Unavailable, RetryAfter: max(reply.RetryAfter, statementAgain)}
 }
 
-// fits holds the details of an order that a person named against the request that is to adopt it.
-func (g *Gateway) fits(details api.OrderDetails, t outbox.Request) outbox.Event {
+// adoptionOf holds the details of an order that a person named against the request that is to adopt it.
+func (g *Gateway) adoptionOf(details api.OrderDetails, t outbox.Request) outbox.Event {
 	ore, known := lookups.AmountOf(details)
 	switch other, marked := g.markedBy(details.References(), t); {
 	case marked:

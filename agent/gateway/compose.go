@@ -23,8 +23,8 @@ type composer struct {
 // ErrDateUnknown says that today is not known yet.
 var ErrDateUnknown = errors.New("the order has no date of today or later, and the clock is not known to be right")
 
-// Order is an order as it is sent.
-type Order struct {
+// ComposedOrder is an order as it is sent.
+type ComposedOrder struct {
 	Body []byte
 	// Shown: the mark stands in a reference, where a search of order details can see it.
 	Shown bool
@@ -34,7 +34,7 @@ type Order struct {
 
 // order builds the create payload of "Front Payment, Create Terminal Order". errDateUnknown is for an order that has to be
 // dated while the clock is not known to be right.
-func (c composer) order(r outbox.Request, mark string, now outbox.Instant) (made Order, err error) {
+func (c composer) order(r outbox.Request, mark string, now outbox.Instant) (made ComposedOrder, err error) {
 	var order map[string]json.RawMessage
 	if err := json.Unmarshal(r.Body, &order); err != nil {
 		return made, fmt.Errorf("the stored order is not a JSON object: %w", err)

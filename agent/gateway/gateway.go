@@ -23,7 +23,7 @@ type Gateway struct {
 	clock    clock.Clock
 	instance string // of the outbox, for marks
 	seen     func(orderUUID string)
-	compose  composer
+	composer composer
 	poller   *poller
 }
 
@@ -49,17 +49,17 @@ type Options struct {
 func New(o Options) *Gateway {
 	return &Gateway{
 		api: o.API, store: o.Store, rights: o.Rights, health: o.Health, clock: o.Clock, instance: o.Store.Identity().Instance, seen: o.Seen, poller: newPoller(o.API),
-		compose: composer{location: o.Location, customerDetails: o.CustomerDetails, sendOrderBy: o.SendOrderBy, callbackURL: o.CallbackURL},
+		composer: composer{location: o.Location, customerDetails: o.CustomerDetails, sendOrderBy: o.SendOrderBy, callbackURL: o.CallbackURL},
 	}
 }
 
-// Order makes the body of an order. ErrDateUnknown is for one that has to be dated while the clock is not known to be right.
-func (g *Gateway) Order(r outbox.Request, mark string) (Order, error) {
-	return g.compose.order(r, mark, g.clock.Now())
+// ComposeOrder makes the body of an order. ErrDateUnknown is for one that has to be dated while the clock is not known to be right.
+func (g *Gateway) ComposeOrder(r outbox.Request, mark string) (ComposedOrder, error) {
+	return g.composer.order(r, mark, g.clock.Now())
 }
 
-// Refund makes the body of a refund, or of an approval, whose turn is on disk.
-func (g *Gateway) Refund(r outbox.Request) ([]byte, error) { return refundBody(r) }
+// ComposeRefund makes the body of a refund, or of an approval, whose turn is on disk.
+func (g *Gateway) ComposeRefund(r outbox.Request) ([]byte, error) { return refundBody(r) }
 
 // dialAgain is how soon a connection is tried again where the API does not say when.
 const dialAgain = time.Second

@@ -72,8 +72,8 @@ func comparedReferences(digest string, r outbox.Request) outbox.ReferencesSeen {
 	return seen
 }
 
-// Named asks for an order that a callback named.
-func (g *Gateway) Named(ctx context.Context, orderUUID string, r outbox.Request) outbox.Event {
+// ReadHint asks for an order that a callback named.
+func (g *Gateway) ReadHint(ctx context.Context, orderUUID string, r outbox.Request) outbox.Event {
 	e := outbox.Event{Type: outbox.HintRead, OrderUUID: orderUUID}
 	details, reply := g.api.OrderDetails(ctx, orderUUID)
 	g.rights.Saw(ctx, lookups.Details, reply)

@@ -31,13 +31,13 @@ func (g *Gateway) Statement(ctx context.Context, uuid string) Statement {
 	case reply.Outcome == api.OutcomeAccepted:
 		s.Books = lookups.BooksOf(details)
 		if !s.Books.Readable && !g.rights.NotOurs(lookups.History) {
-			return s.fails(reply)
+			return s.failed(reply)
 		}
 		s.Books.NotOurs = !s.Books.Readable
 	case g.rights.NotOurs(lookups.Details) && (lookups.Forbids(reply) || lookups.Missing(reply)):
 		s.Books.NotOurs = true
 	default:
-		return s.fails(reply)
+		return s.failed(reply)
 	}
 	status, reply := g.api.RefundStatus(ctx, uuid)
 	switch reply.Outcome {
@@ -47,14 +47,14 @@ func (g *Gateway) Statement(ctx context.Context, uuid string) Statement {
 		s.Books.Status, s.Books.StatusRead = outbox.StatusRefundNone, true // nothing was ever refunded
 	case api.OutcomeRefused: // it is not told
 	default:
-		return s.fails(reply)
+		return s.failed(reply)
 	}
 	s.Books.Seen = outbox.Seen{Begun: begun, Answered: g.clock.Now(), Broken: g.health.FailedSince(s.Begun)}
 	return s
 }
 
-// fails says why nothing was read.
-func (s Statement) fails(reply api.Reply) Statement {
+// failed says why nothing was read.
+func (s Statement) failed(reply api.Reply) Statement {
 	e := outbox.Event{Type: outbox.Ambiguous, RetryAfter: reply.RetryAfter}
 	if t, held := heldBack(reply.Outcome); held {
 		e.Type = t

@@ -20,7 +20,7 @@ func (orders) due(l *lane, r outbox.Request) {
 	if e.Mark == "" || r.Fresh {
 		e.Mark = outbox.NewMark(r.Seq, l.entropy())
 	}
-	made, err := l.gateway.Order(r, e.Mark)
+	made, err := l.gateway.ComposeOrder(r, e.Mark)
 	if errors.Is(err, gateway.ErrDateUnknown) {
 		l.dropConn() // the next try belongs to whoever asks the API, whose date sets the clock
 		l.waits(r, outbox.WaitClockUnknown, storeAgain)
