@@ -18,16 +18,16 @@ import (
 // admit refuses what is well-formed but can't be served: an id that is taken, a terminal or a target that nobody knows. A
 // repetition is never refused, for its terminal or target may be gone by now. written is what came with the message and
 // was written after its id was looked up.
-func (in *Intake) admit(ctx context.Context, a *arrived, written []arrived) {
-	if first := among(written, a.asked.RequestID); first != nil {
-		a.taken, a.repeats = true, first.request.Digest == a.asked.Digest
+func (in *Intake) admit(ctx context.Context, a *arrival, written []arrival) {
+	if first := findByID(written, a.parsed.RequestID); first != nil {
+		a.idTaken, a.repeats = true, first.record.Digest == a.parsed.Digest
 	}
 	switch {
 	case a.repeats:
-	case a.taken:
-		a.refusal = conflict(a.asked.RequestID, a.asked.Terminal)
+	case a.idTaken:
+		a.refusal = conflict(a.parsed.RequestID, a.parsed.Terminal)
 	default:
-		a.refusal = in.served(ctx, a.asked)
+		a.refusal = in.served(ctx, a.parsed)
 	}
 }
 
@@ -100,18 +100,18 @@ func conflict(id, terminal string) *message.Rejection {
 	}
 }
 
-// takenFirst makes a conflict of a refusal whose id is taken: content that breaks a rule is other content too, such as an order
+// conflictFirst makes a conflict of a refusal whose id is taken: content that breaks a rule is other content too, such as an order
 // that is published again on another terminal's topic.
-func takenFirst(why *message.Rejection, taken bool) *message.Rejection {
+func conflictFirst(why *message.Rejection, taken bool) *message.Rejection {
 	if taken && (why.Code == message.CodeInvalidRequest || why.Code == message.CodeUnknownTerminal) {
 		return conflict(why.RequestID, why.Terminal)
 	}
 	return why
 }
 
-// among returns the first of some messages that has an id, nil if none has.
-func among(some []arrived, id string) *arrived {
-	if i := slices.IndexFunc(some, func(a arrived) bool { return a.request.ID == id }); i >= 0 {
+// findByID returns the first of some messages that has an id, nil if none has.
+func findByID(some []arrival, id string) *arrival {
+	if i := slices.IndexFunc(some, func(a arrival) bool { return a.record.ID == id }); i >= 0 {
 		return &some[i]
 	}
 	return nil
@@ -149,22 +149,22 @@ func (c *earlyCancels) load() error {
 func (c *earlyCancels) remember(ctx context.Context, terminal, id string, now outbox.Instant) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	maps.DeleteFunc(c.set, func(_ string, at outbox.Instant) bool { return c.over(at, now) })
+	maps.DeleteFunc(c.set, func(_ string, at outbox.Instant) bool { return c.tooOld(at, now) })
 	if len(c.set) < earlyMost {
 		c.set[c.key(terminal, id)] = now
 	}
 	_ = blob.Write(ctx, c.store, earlyBlob, c.set) // a full disk costs the memory over a restart, no more
 }
 
-func (c *earlyCancels) over(at, now outbox.Instant) bool {
+func (c *earlyCancels) tooOld(at, now outbox.Instant) bool {
 	age, ok := now.Since(at)
 	return ok && age > c.ttl
 }
 
-// wanted tells whether an order that comes now was cancelled before it came.
-func (c *earlyCancels) wanted(terminal, id string, now outbox.Instant) bool {
+// cancelled tells whether an order that comes now was cancelled before it came.
+func (c *earlyCancels) cancelled(terminal, id string, now outbox.Instant) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at, ok := c.set[c.key(terminal, id)]
-	return ok && !c.over(at, now)
+	return ok && !c.tooOld(at, now)
 }

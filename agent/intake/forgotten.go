@@ -11,9 +11,9 @@ import (
 // revisionMost bounds what is believed of a revision that a broker shows.
 const revisionMost = 1 << 20 // no request has that many
 
-// forgotten finds out whether a request that is new to an older copy of the outbox, or to a restored one, was already
+// priorCopy finds out whether a request that is new to an older copy of the outbox, or to a restored one, was already
 // known to the newer copy: then the broker still holds its status.
-type forgotten struct {
+type priorCopy struct {
 	// recaller asks the broker what it retains on a topic; nil where it remembers nothing.
 	recaller mqtt.Recaller
 	// older tells that this copy is an older one, or was restored, and that nobody has accepted it.
@@ -22,33 +22,33 @@ type forgotten struct {
 	until time.Time
 }
 
-// toldStatus is what counts of a status that a newer copy has told.
-type toldStatus struct {
+// priorStatus is what counts of a status that a newer copy has told.
+type priorStatus struct {
 	State     string `json:"state"`
 	Revision  uint32 `json:"revision"`
 	OrderUUID string `json:"orderUuid"`
 }
 
-// told gives the status that a newer copy told of a request; zero if there is none.
-func (f *forgotten) told(topic string, now time.Time) (s toldStatus, err error) {
+// statusOf gives the status that a newer copy told of a request; zero if there is none.
+func (f *priorCopy) statusOf(topic string, now time.Time) (s priorStatus, err error) {
 	if f.recaller == nil || !f.older() && !now.Before(f.until) {
 		return s, nil
 	}
 	raw, err := f.recaller.Recall(topic)
 	if err != nil || len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
-		return toldStatus{}, err // what is no status is none of ours
+		return priorStatus{}, err // what is no status is none of ours
 	}
 	s.Revision = min(s.Revision, revisionMost)
 	return s, nil
 }
 
-// mayBeDone puts a new request in doubt that a newer copy of the outbox has told of: it may have been carried out there. It
+// seenByPriorCopy puts a new request in doubt that a newer copy of the outbox has told of: it may have been carried out there. It
 // gives the order that was named then, as a hint to be verified. An error says that the broker could not be asked.
-func (in *Intake) mayBeDone(r outbox.Request, now outbox.Instant) (doubted outbox.Request, hint string, err error) {
+func (in *Intake) seenByPriorCopy(r outbox.Request, now outbox.Instant) (doubted outbox.Request, hint string, err error) {
 	if !r.Kind.Laned() {
 		return r, "", nil
 	}
-	told, err := in.forgotten.told(in.topics.Status(r.Terminal, r.ID), now.Time())
+	told, err := in.priorCopy.statusOf(in.topics.Status(r.Terminal, r.ID), now.Time())
 	if err != nil || told.State == "" {
 		return r, "", err
 	}
@@ -61,10 +61,10 @@ func (in *Intake) mayBeDone(r outbox.Request, now outbox.Instant) (doubted outbo
 	return outbox.AfterRestore(r, now), hint, nil
 }
 
-// unasked leaves messages with the broker that could not be asked about the first of them: they come again.
-func (in *Intake) unasked(batch []mqtt.Delivery, err error) {
+// notRecalled leaves messages with the broker that could not be asked about the first of them: they come again.
+func (in *Intake) notRecalled(batch []mqtt.Delivery, err error) {
 	in.log.Warn("the broker could not be asked what a newer copy of the outbox has told of a request; it is taken when it comes again", "err", err)
-	rest := in.refuseFrom(err)
+	rest := in.failFromNowOn(err)
 	fail(batch, err)
 	fail(rest, err)
 }

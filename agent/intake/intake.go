@@ -37,7 +37,7 @@ type Intake struct {
 	lanes     Lanes
 	early     *earlyCancels
 	inOrder   bool
-	forgotten forgotten // what a newer copy of the outbox has told
+	priorCopy priorCopy // what a newer copy of the outbox has told
 	log       *slog.Logger
 
 	mu    sync.Mutex
@@ -82,7 +82,7 @@ func New(o Options) *Intake {
 		cfg: o.Config, topics: o.Topics, store: o.Store, clock: o.Clock, directory: o.Directory, publish: o.Publish, lanes: o.Lanes,
 		metrics: o.Metrics, problems: o.Problems, log: o.Log, inOrder: o.InOrder, wake: make(chan struct{}, 1),
 		early:     &earlyCancels{store: o.Store, ttl: o.Config.Policy.OrderTTL},
-		forgotten: forgotten{older: o.Older, until: o.AcceptedUntil},
+		priorCopy: priorCopy{older: o.Older, until: o.AcceptedUntil},
 	}
 	if err := in.early.load(); err != nil {
 		in.log.Warn("started without the remembered cancels", "err", err)
@@ -120,11 +120,11 @@ func (in *Intake) cleared(d mqtt.Delivery) bool {
 
 // Run takes what comes until ctx ends. recaller asks the broker what it retains; nil: it remembers nothing.
 func (in *Intake) Run(ctx context.Context, recaller mqtt.Recaller) {
-	in.forgotten.recaller = recaller
+	in.priorCopy.recaller = recaller
 	for {
 		select {
 		case <-ctx.Done():
-			in.stopped()
+			in.failWaiting()
 			return
 		case <-in.wake:
 		}
@@ -145,16 +145,16 @@ func (in *Intake) Run(ctx context.Context, recaller mqtt.Recaller) {
 	}
 }
 
-// arrived is one message on its way through the door.
-type arrived struct {
+// arrival is one message on its way through the door.
+type arrival struct {
 	delivery mqtt.Delivery
-	// asked is what it asks for, nil where refusal says why it is not taken.
-	asked   *message.Request
+	// parsed is what it asks for, nil where refusal says why it is not taken.
+	parsed  *message.Request
 	refusal *message.Rejection
-	// taken: something was accepted under its id before; repeats: this very request.
-	taken, repeats bool
-	// request is what is written of it.
-	request outbox.Request
+	// idTaken: something was accepted under its id before; repeats: this very request.
+	idTaken, repeats bool
+	// record is what is written of it.
+	record outbox.Request
 	// hint is an order that a newer copy of the outbox has named for it.
 	hint string
 }
@@ -175,8 +175,8 @@ func (in *Intake) Rules(now outbox.Instant) message.Rules {
 const readShare = 8
 
 // readAll reads a batch, on several processors if it is large: no commit can begin before all of it is read.
-func (in *Intake) readAll(batch []mqtt.Delivery, rules message.Rules) []arrived {
-	read := make([]arrived, len(batch))
+func (in *Intake) readAll(batch []mqtt.Delivery, rules message.Rules) []arrival {
+	read := make([]arrival, len(batch))
 	var next atomic.Int64
 	work := func() {
 		for i := int(next.Add(1)) - 1; i < len(batch); i = int(next.Add(1)) - 1 {
@@ -194,23 +194,23 @@ func (in *Intake) readAll(batch []mqtt.Delivery, rules message.Rules) []arrived 
 
 // read looks a message's id up once. What repeats an accepted request is not held against the rules again, and what comes
 // under its id with other content is a conflict, whatever else is wrong with it.
-func (in *Intake) read(d mqtt.Delivery, rules message.Rules) arrived {
-	a := arrived{delivery: d}
+func (in *Intake) read(d mqtt.Delivery, rules message.Rules) arrival {
+	a := arrival{delivery: d}
 	parsed, refusal := message.Parse(in.topics, d)
 	if refusal != nil {
 		a.refusal = refusal
-		_, a.taken = in.accepted(refusal.RequestID)
+		_, a.idTaken = in.accepted(refusal.RequestID)
 		return a
 	}
 	digest, taken := in.accepted(parsed.RequestID)
-	a.taken, a.repeats = taken, taken && digest == parsed.Digest
+	a.idTaken, a.repeats = taken, taken && digest == parsed.Digest
 	switch {
 	case a.repeats:
-		a.asked, a.refusal = parsed.Repeated()
-	case a.taken:
+		a.parsed, a.refusal = parsed.Repeated()
+	case a.idTaken:
 		a.refusal = conflict(parsed.RequestID, parsed.Terminal)
 	default:
-		a.asked, a.refusal = parsed.Check(rules)
+		a.parsed, a.refusal = parsed.Check(rules)
 	}
 	return a
 }
@@ -231,10 +231,10 @@ func (in *Intake) accepted(id string) (digest [sha256.Size]byte, ok bool) {
 func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 	in.publish.WaitForRoom(ctx)
 	now := in.clock.Now()
-	var written, good []arrived
+	var written, good []arrival
 	for i, a := range in.readAll(batch, in.Rules(now)) {
 		if a.refusal == nil && !a.repeats {
-			if _, target, _ := targetOf(a.asked); target != "" {
+			if _, target, _ := targetOf(a.parsed); target != "" {
 				// The target may be among them.
 				err := in.add(ctx, good)
 				if err != nil && in.inOrder {
@@ -249,16 +249,16 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 			in.admit(ctx, &a, written)
 		}
 		if a.refusal != nil {
-			a.taken = a.taken || among(written, a.refusal.RequestID) != nil || among(good, a.refusal.RequestID) != nil
-			why := takenFirst(a.refusal, a.taken)
-			in.refuse(a.delivery, why, kindOf(in.topics, a.delivery.Topic), a.taken)
+			a.idTaken = a.idTaken || findByID(written, a.refusal.RequestID) != nil || findByID(good, a.refusal.RequestID) != nil
+			why := conflictFirst(a.refusal, a.idTaken)
+			in.refuse(a.delivery, why, kindOf(in.topics, a.delivery.Topic), a.idTaken)
 			a.delivery.Refuse(why.Refusal())
 			continue
 		}
 		var err error
-		if a.request, a.hint, err = in.prepare(a, now); err != nil {
+		if a.record, a.hint, err = in.prepare(a, now); err != nil {
 			_ = in.add(ctx, good)
-			in.unasked(batch[i:], err)
+			in.notRecalled(batch[i:], err)
 			return
 		}
 		good = append(good, a)
@@ -267,32 +267,32 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 }
 
 // prepare makes what is to be written of a message that passed. An error says that the broker could not be asked about it.
-func (in *Intake) prepare(a arrived, now outbox.Instant) (r outbox.Request, hint string, err error) {
-	r = Record(a.asked, in.cfg, now)
+func (in *Intake) prepare(a arrival, now outbox.Instant) (r outbox.Request, hint string, err error) {
+	r = Record(a.parsed, in.cfg, now)
 	if r.Kind == outbox.KindOrder {
 		in.lanes.Expect(r.Terminal)
-		if in.early.wanted(r.Terminal, r.ID, now) {
+		if in.early.cancelled(r.Terminal, r.ID, now) {
 			r.CancelWanted, r.CancelReason = true, outbox.CodeCancelled
 		}
 	}
-	if a.taken {
+	if a.idTaken {
 		return r, "", nil
 	}
-	return in.mayBeDone(r, now)
+	return in.seenByPriorCopy(r, now)
 }
 
 // add writes a batch durably, and only then acknowledges it.
-func (in *Intake) add(ctx context.Context, good []arrived) error {
+func (in *Intake) add(ctx context.Context, good []arrival) error {
 	if len(good) == 0 {
 		return nil
 	}
 	rs := make([]outbox.Request, len(good))
 	for i, a := range good {
-		rs[i] = a.request
+		rs[i] = a.record
 	}
 	added, err := in.store.Add(ctx, rs...)
 	if err != nil {
-		in.failed(good, err)
+		in.notWritten(good, err)
 		return err
 	}
 	in.problems.Clear(health.ProblemOutboxFull, "")
@@ -304,9 +304,9 @@ func (in *Intake) add(ctx context.Context, good []arrived) error {
 				in.lanes.Doubted(r, a.hint)
 			}
 		case outbox.AddedSame:
-			in.again(added[i].Request)
+			in.republish(added[i].Request)
 		case outbox.AddedConflict:
-			why := conflict(a.request.ID, a.request.Terminal)
+			why := conflict(a.record.ID, a.record.Terminal)
 			in.refuse(a.delivery, why, "", true)
 			a.delivery.Refuse(why.Refusal())
 			continue
@@ -316,8 +316,8 @@ func (in *Intake) add(ctx context.Context, good []arrived) error {
 	return nil
 }
 
-// again tells the present status of a request that was published once more.
-func (in *Intake) again(r outbox.Request) {
+// republish tells the present status of a request that was published once more.
+func (in *Intake) republish(r outbox.Request) {
 	if len(r.History) > 0 {
 		in.publish.Republish(r)
 		return
@@ -328,8 +328,8 @@ func (in *Intake) again(r outbox.Request) {
 	in.publish.Unretained(s)
 }
 
-// failed leaves a batch with the broker, which sends it again when the connection is back.
-func (in *Intake) failed(good []arrived, err error) {
+// notWritten leaves a batch with the broker, which sends it again when the connection is back.
+func (in *Intake) notWritten(good []arrival, err error) {
 	switch {
 	case errors.Is(err, outbox.ErrClosed), errors.Is(err, context.Canceled):
 	case errors.Is(err, outbox.ErrFull):
@@ -342,7 +342,7 @@ func (in *Intake) failed(good []arrived, err error) {
 	}
 	var rest []mqtt.Delivery
 	if in.inOrder {
-		rest = in.refuseFrom(err)
+		rest = in.failFromNowOn(err)
 	}
 	for _, a := range good {
 		a.delivery.Fail(err)
@@ -350,18 +350,18 @@ func (in *Intake) failed(good []arrived, err error) {
 	fail(rest, err)
 }
 
-// refuseFrom fails all that comes from now on; what waits is returned to be failed.
-func (in *Intake) refuseFrom(err error) (rest []mqtt.Delivery) {
+// failFromNowOn fails all that comes from now on; what waits is returned to be failed.
+func (in *Intake) failFromNowOn(err error) (rest []mqtt.Delivery) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	rest, in.queue, in.broken = in.queue, nil, err
 	return rest
 }
 
-// stopped lets go of tills that wait at the embedded broker; an external one keeps what it has for the next start.
-func (in *Intake) stopped() {
+// failWaiting lets go of tills that wait at the embedded broker; an external one keeps what it has for the next start.
+func (in *Intake) failWaiting() {
 	if !in.inOrder {
-		fail(in.refuseFrom(context.Canceled), context.Canceled)
+		fail(in.failFromNowOn(context.Canceled), context.Canceled)
 	}
 }
 
