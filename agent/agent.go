@@ -88,7 +88,7 @@ type Agent struct {
 	intake     *intake.Intake
 	board      *board
 	reach      *connections
-	unlisted   *terminals.Unlisted
+	unlisted   *terminals.ListFailures
 	reports    reports
 	progress   progress
 
@@ -135,7 +135,7 @@ func New(o Options) (_ *Agent, err error) {
 	}
 	a := &Agent{
 		cfg: cfg, opts: o, log: o.Logger, clock: o.Clock, topics: mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix},
-		since: startTime(o.Clock.Now()), problems: health.NewProblems(), gate: &health.Gate{}, board: newBoard(), unlisted: terminals.NewUnlisted(o.Logger),
+		since: startTime(o.Clock.Now()), problems: health.NewProblems(), gate: &health.Gate{}, board: newBoard(), unlisted: terminals.NewListFailures(o.Logger),
 	}
 	defer func() {
 		if err != nil {

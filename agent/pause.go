@@ -37,7 +37,7 @@ func (a *Agent) pause(ctx context.Context, terminal string, body []byte, resumed
 	if no != nil {
 		return nil, no
 	}
-	word := terminals.Word{Paused: message.Paused{By: by, Since: message.At(a.clock.Now().Time())}, Resumed: resumed}
+	word := terminals.PauseState{Paused: message.Paused{By: by, Since: message.At(a.clock.Now().Time())}, Resumed: resumed}
 	// The caller's going away must not leave it open whether that is written.
 	if err := a.pauses.Set(a.lanes.Working(), terminal, word); err != nil {
 		return nil, err

@@ -10,30 +10,30 @@ import (
 type Answering struct {
 	mu      sync.Mutex
 	last    time.Time // of the last reply
-	spent   time.Duration
+	elapsed time.Duration
 	waiting int // deadlines that run on it
 }
 
 // answerLasts is how long one reply proves that the API answers.
 const answerLasts = 10 * time.Second
 
-// Saw takes a reply of the API.
-func (a *Answering) Saw() {
+// SawReply takes a reply of the API.
+func (a *Answering) SawReply() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.spent = a.at(time.Now())
+	a.elapsed = a.at(time.Now())
 	a.last = time.Now()
 }
 
 func (a *Answering) at(now time.Time) time.Duration {
 	if a.last.IsZero() {
-		return a.spent
+		return a.elapsed
 	}
-	return a.spent + min(now.Sub(a.last), answerLasts)
+	return a.elapsed + min(now.Sub(a.last), answerLasts)
 }
 
-// spentSoFar is the time in which the API answered since start.
-func (a *Answering) spentSoFar() time.Duration {
+// elapsedNow is the time in which the API answered since start.
+func (a *Answering) elapsedNow() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.at(time.Now())
@@ -53,7 +53,7 @@ func (a *Answering) Deadlines() int {
 	return a.waiting
 }
 
-func (a *Answering) wait(n int) {
+func (a *Answering) addDeadlines(n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.waiting += n
@@ -78,9 +78,9 @@ func (a *Answering) After(d time.Duration, answers bool, fire func()) *Alarm {
 	}
 	switch {
 	case !answers:
-		al.again(d, end)
+		al.arm(d, end)
 	case d > answeringMost:
-		al.again(d-answeringMost, func() { a.whileAnswering(al, answeringMost, end) })
+		al.arm(d-answeringMost, func() { a.whileAnswering(al, answeringMost, end) })
 	default:
 		a.whileAnswering(al, d, end)
 	}
@@ -89,22 +89,22 @@ func (a *Answering) After(d time.Duration, answers bool, fire func()) *Alarm {
 
 // whileAnswering runs end once the API has answered for d.
 func (a *Answering) whileAnswering(al *Alarm, d time.Duration, end func()) {
-	if !al.hold(a) {
+	if !al.register(a) {
 		return
 	}
-	until := a.spentSoFar() + d
+	until := a.elapsedNow() + d
 	var check func()
 	check = func() {
-		switch left := until - a.spentSoFar(); {
+		switch left := until - a.elapsedNow(); {
 		case left > 0:
-			al.again(max(left, answeringGrain), check)
+			al.arm(max(left, answeringGrain), check)
 		case a.SilentFor() > answerLasts: // as after a restart, when its time was over already
-			al.again(answeringGrain, check)
+			al.arm(answeringGrain, check)
 		default:
 			end()
 		}
 	}
-	al.again(d, check)
+	al.arm(d, check)
 }
 
 const (
@@ -114,19 +114,19 @@ const (
 	answeringGrain = 100 * time.Millisecond
 )
 
-// hold counts a deadline among those that wait for the API's word, until it is stopped.
-func (al *Alarm) hold(a *Answering) bool {
+// register counts a deadline among those that wait for the API's word, until it is stopped.
+func (al *Alarm) register(a *Answering) bool {
 	al.mu.Lock()
 	defer al.mu.Unlock()
 	if al.stopped {
 		return false
 	}
-	a.wait(1)
-	al.release = func() { a.wait(-1) }
+	a.addDeadlines(1)
+	al.release = func() { a.addDeadlines(-1) }
 	return true
 }
 
-func (al *Alarm) again(d time.Duration, check func()) {
+func (al *Alarm) arm(d time.Duration, check func()) {
 	al.mu.Lock()
 	defer al.mu.Unlock()
 	if !al.stopped {

@@ -101,7 +101,7 @@ func (h *Health) Saw(c api.Call) {
 // that it does not let us in, or not now.
 func (h *Health) sawReply(c api.Call) {
 	if !c.Withheld && !h.gate.IsShut(GateWrongAccount) {
-		h.answering.Saw() // what another account's API says ends no deadline
+		h.answering.SawReply() // what another account's API says ends no deadline
 	}
 	h.mu.Lock()
 	was := h.failing

@@ -23,11 +23,11 @@ type Directory struct {
 	store      outbox.Store
 	log        *slog.Logger
 
-	mu      sync.Mutex
-	listed  bool // a list was ever had
-	fetched bool // and one of them since the start
-	byUUID  map[string]api.Terminal
-	lacked  []string // what lacking returned last
+	mu          sync.Mutex
+	listed      bool // a list was ever had
+	fetched     bool // and one of them since the start
+	byUUID      map[string]api.Terminal
+	lastMissing []string // what lacking returned last
 }
 
 // NewDirectory begins with the list that a former process kept; without one it knows none yet.
@@ -46,7 +46,7 @@ func NewDirectory(configured []string, store outbox.Store, log *slog.Logger) *Di
 
 // Update takes a list of the API, and keeps it on disk if it brings news; true then.
 func (d *Directory) Update(ctx context.Context, list []api.Terminal) (news bool) {
-	if lacking, differ := d.lacking(list); differ && len(lacking) > 0 {
+	if lacking, differ := d.missing(list); differ && len(lacking) > 0 {
 		d.log.Warn("the API does not have terminals that the configuration names; what is for them is refused", "terminals", strings.Join(lacking, " "))
 	}
 	if !d.take(list) {
@@ -75,8 +75,8 @@ func (d *Directory) take(list []api.Terminal) (news bool) {
 	return news
 }
 
-// lacking names the configured terminals that a list lacks; news is false where the last one did so too.
-func (d *Directory) lacking(list []api.Terminal) (uuids []string, news bool) {
+// missing names the configured terminals that a list lacks; news is false where the last one did so too.
+func (d *Directory) missing(list []api.Terminal) (uuids []string, news bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, uuid := range d.configured {
@@ -84,8 +84,8 @@ func (d *Directory) lacking(list []api.Terminal) (uuids []string, news bool) {
 			uuids = append(uuids, uuid)
 		}
 	}
-	news = !slices.Equal(uuids, d.lacked)
-	d.lacked = uuids
+	news = !slices.Equal(uuids, d.lastMissing)
+	d.lastMissing = uuids
 	return uuids, news
 }
 

@@ -21,11 +21,11 @@ type Pauses struct {
 
 	changing sync.Mutex // held from the reading of what stands to its replacement
 	mu       sync.Mutex
-	words    map[string]Word // by terminal
+	states   map[string]PauseState // by terminal
 }
 
-// Word is what a person said last of a terminal.
-type Word struct {
+// PauseState is what a person said last of a terminal.
+type PauseState struct {
 	message.Paused
 	Resumed bool `json:"resumed,omitempty"`
 }
@@ -33,18 +33,18 @@ type Word struct {
 // NewPauses begins with what a former process kept. To start what a person has stopped is worse than not to start, so what
 // can't be read is an error.
 func NewPauses(store outbox.Store) (*Pauses, error) {
-	words, err := blob.Read[map[string]Word](store, pausedBlob)
+	words, err := blob.Read[map[string]PauseState](store, pausedBlob)
 	if err != nil {
 		return nil, fmt.Errorf("which terminals are paused can't be read from the outbox: %w", err)
 	}
-	return &Pauses{store: store, words: words}, nil
+	return &Pauses{store: store, states: words}, nil
 }
 
 // Of tells who has paused a terminal, nil if nobody has.
 func (p *Pauses) Of(terminal string) *message.Paused {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	word, said := p.words[terminal]
+	word, said := p.states[terminal]
 	if !said || word.Resumed {
 		return nil
 	}
@@ -52,24 +52,24 @@ func (p *Pauses) Of(terminal string) *message.Paused {
 }
 
 // Set has a terminal pause or go on, and returns once that is on disk. Where it does so already the word of before stands.
-func (p *Pauses) Set(ctx context.Context, terminal string, word Word) error {
+func (p *Pauses) Set(ctx context.Context, terminal string, word PauseState) error {
 	p.changing.Lock()
 	defer p.changing.Unlock()
 	if paused := p.Of(terminal) != nil; paused == !word.Resumed {
 		return nil
 	}
 	p.mu.Lock()
-	words := maps.Clone(p.words)
+	words := maps.Clone(p.states)
 	p.mu.Unlock()
 	if words == nil {
-		words = map[string]Word{}
+		words = map[string]PauseState{}
 	}
 	words[terminal] = word
 	if err := blob.Write(ctx, p.store, pausedBlob, words); err != nil {
 		return err
 	}
 	p.mu.Lock()
-	p.words = words
+	p.states = words
 	p.mu.Unlock()
 	return nil
 }

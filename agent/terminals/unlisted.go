@@ -8,21 +8,21 @@ import (
 	"tillpost/api"
 )
 
-// Unlisted remembers why the terminals can't be listed, so that it is logged once: without a word, any terminal would be
+// ListFailures remembers why the terminals can't be listed, so that it is logged once: without a word, any terminal would be
 // taken and nobody knew why. It may be used by several goroutines at once.
-type Unlisted struct {
+type ListFailures struct {
 	log *slog.Logger
 
 	mu  sync.Mutex
 	why string
 }
 
-// NewUnlisted remembers nothing yet.
-func NewUnlisted(log *slog.Logger) *Unlisted { return &Unlisted{log: log} }
+// NewListFailures remembers nothing yet.
+func NewListFailures(log *slog.Logger) *ListFailures { return &ListFailures{log: log} }
 
-// Tell logs a reply to the list of terminals, if it brings news. An API that can't be reached, or that refuses the token,
+// Log logs a reply to the list of terminals, if it brings news. An API that can't be reached, or that refuses the token,
 // health tells of.
-func (u *Unlisted) Tell(reply api.Reply) {
+func (u *ListFailures) Log(reply api.Reply) {
 	why := ""
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
