@@ -62,40 +62,40 @@ type Options struct {
 
 // Agent is the running thing. New opens what must be there, Run does the work, once.
 type Agent struct {
-	cfg     *config.Config
-	opts    Options
-	log     *slog.Logger
-	clock   clock.Clock
-	store   outbox.Store
-	api     *api.Client
-	bus     mqtt.Bus
-	web     *monitor.Server // nil while there is no HTTP side
-	calls   *callbacks      // nil while callbacks are off
-	metrics *monitor.Metrics
-	topics  mqtt.Topics
-	since   time.Time
+	cfg       *config.Config
+	opts      Options
+	log       *slog.Logger
+	clock     clock.Clock
+	store     outbox.Store
+	api       *api.Client
+	bus       mqtt.Bus
+	web       *monitor.Server // nil while there is no HTTP side
+	callbacks *callbacks      // nil while callbacks are off
+	metrics   *monitor.Metrics
+	topics    mqtt.Topics
+	since     time.Time
 
-	problems   *health.Problems
-	gate       *health.Gate
-	health     *health.Health
-	clocks     *clockWatch
-	directory  *terminals.Directory
-	pauses     *terminals.Pauses
-	fence      *fence.Fence
-	reconciler *reconcile.Reconciler
-	publish    *publish.Publisher
-	lanes      *lane.Lanes
-	intake     *intake.Intake
-	board      *board
-	reach      *connections
-	unlisted   *terminals.ListFailures
-	reports    reports
-	progress   progress
+	problems     *health.Problems
+	gate         *health.Gate
+	health       *health.Health
+	clocks       *clockWatch
+	directory    *terminals.Directory
+	pauses       *terminals.Pauses
+	fence        *fence.Fence
+	reconciler   *reconcile.Reconciler
+	publish      *publish.Publisher
+	lanes        *lane.Lanes
+	intake       *intake.Intake
+	board        *board
+	connections  *connections
+	listFailures *terminals.ListFailures
+	reports      reports
+	progress     progress
 
-	opened  cleanup
-	up      atomic.Bool // connected before, so the next time is a reconnect
-	running atomic.Bool
-	parting atomic.Bool
+	opened          cleanup
+	connectedBefore atomic.Bool // connected before, so the next time is a reconnect
+	running         atomic.Bool
+	stopping        atomic.Bool
 }
 
 // cleanup gives back what was opened, the last first.
@@ -135,7 +135,7 @@ func New(o Options) (_ *Agent, err error) {
 	}
 	a := &Agent{
 		cfg: cfg, opts: o, log: o.Logger, clock: o.Clock, topics: mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix},
-		since: startTime(o.Clock.Now()), problems: health.NewProblems(), gate: &health.Gate{}, board: newBoard(), unlisted: terminals.NewListFailures(o.Logger),
+		since: startTime(o.Clock.Now()), problems: health.NewProblems(), gate: &health.Gate{}, board: newBoard(), listFailures: terminals.NewListFailures(o.Logger),
 	}
 	defer func() {
 		if err != nil {
@@ -143,7 +143,7 @@ func New(o Options) (_ *Agent, err error) {
 		}
 	}()
 	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, Date: o.Date, GoVersion: runtime.Version()}, refusalCodes())
-	a.reach = newConnections(func() time.Time { return o.Clock.Now().Time() }, a.board.Touch)
+	a.connections = newConnections(func() time.Time { return o.Clock.Now().Time() }, a.board.Touch)
 	a.clocks = &clockWatch{clock: o.Clock, metrics: a.metrics, problems: a.problems}
 	answering := &clock.Answering{}
 	a.health = health.New(health.Options{
@@ -194,7 +194,7 @@ func New(o Options) (_ *Agent, err error) {
 		return nil, err
 	}
 	a.opened.push(a.closeBus)
-	if a.calls, err = a.openCallbacks(); err != nil {
+	if a.callbacks, err = a.openCallbacks(); err != nil {
 		return nil, err
 	}
 	if a.web, err = a.openWeb(); err != nil {
@@ -327,8 +327,8 @@ func (a *Agent) Run(ctx context.Context) error {
 			}
 		})
 	}
-	if a.calls != nil {
-		work.Go(func() { a.calls.run(taking) })
+	if a.callbacks != nil {
+		work.Go(func() { a.callbacks.run(taking) })
 	}
 	for _, part := range []func(context.Context){
 		a.runIntake, a.runHealth, a.runReconciler, a.followTerminals, a.prune, a.publish.ClearStatuses, a.clocks.run, a.lanes.Run,
@@ -348,7 +348,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	stopTaking()
 	a.lanes.Stop()
 	work.Wait()
-	a.farewell()
+	a.publishOffline()
 	stopTelling()
 	<-busDone
 	tell.Wait()
@@ -367,16 +367,16 @@ func (a *Agent) runHealth(ctx context.Context) {
 }
 
 func (a *Agent) runReconciler(ctx context.Context) {
-	a.reconciler.Run(ctx, reconcile.Reports{Orphan: a.lanes.Stray, Gained: a.gainedSeen, Surveyed: a.fence.Surveyed})
+	a.reconciler.Run(ctx, reconcile.Reports{Orphan: a.lanes.Stray, Gained: a.noteGained, Surveyed: a.fence.Surveyed})
 }
 
 func (a *Agent) runBoard(ctx context.Context) { a.board.run(ctx, a.agentView, a.Terminals) }
 
-// farewell has everything told that is still to be told, and "offline" as the last word.
-func (a *Agent) farewell() {
+// publishOffline has everything told that is still to be told, and "offline" as the last word.
+func (a *Agent) publishOffline() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
 	defer cancel()
-	a.parting.Store(true) // whatever tells the agent's state from now on tells this
+	a.stopping.Store(true) // whatever tells the agent's state from now on tells this
 	a.publish.Last(ctx, a.topics.Agent(), a.agentState())
 }
 

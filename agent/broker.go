@@ -10,8 +10,8 @@ import (
 	"tillpost/mqtt"
 )
 
-// toldFirst bounds how long tills wait at the embedded broker's start until everything that is retained is with it.
-const toldFirst = 5 * time.Second
+// flushAtStart bounds how long tills wait at the embedded broker's start until everything that is retained is with it.
+const flushAtStart = 5 * time.Second
 
 // embeddedBroker makes the broker that is part of the agent, and opens its address: an address that is taken is best
 // told while somebody watches the start.
@@ -21,7 +21,7 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 	handlers.Up = func() {
 		up()
 		// Who connects is handed what is retained as fast as it reads; what is told after that it has to keep up with.
-		a.publish.Flush(toldFirst)
+		a.publish.Flush(flushAtStart)
 	}
 	broker, err := broker.New(broker.Options{
 		Listen: c.Listen, WebSocketListen: c.WebSocketListen, WebSocketOrigins: c.WebSocketOrigins,

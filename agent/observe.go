@@ -8,7 +8,7 @@ import (
 // observe takes the end of every call to the API.
 func (a *Agent) observe(c api.Call) {
 	a.metrics.APICall(string(c.Operation), c.Outcome.String(), c.Duration)
-	a.reach.sawAPI(c)
+	a.connections.sawAPI(c)
 	if c.RateRemaining >= 0 {
 		a.metrics.APIRateRemaining(c.RateRemaining)
 	}

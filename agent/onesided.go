@@ -28,8 +28,8 @@ type gainedOrder struct {
 	Day  string `json:"day"`
 }
 
-// gainedSeen keeps orders that a list gained.
-func (a *Agent) gainedSeen(ctx context.Context, orderUUIDs []string) {
+// noteGained keeps orders that a list gained.
+func (a *Agent) noteGained(ctx context.Context, orderUUIDs []string) {
 	if len(orderUUIDs) == 0 {
 		return
 	}
@@ -81,7 +81,7 @@ func (a *Agent) gainedOrders() ([]gainedOrder, error) {
 
 // compare holds a day's sums against the API's list, where that can be read and shows orders of ours. What can't be
 // compared is said, and no reason to keep the sums back.
-func (a *Agent) compare(ctx context.Context, c *count) {
+func (a *Agent) compare(ctx context.Context, c *tally) {
 	ctx, cancel := context.WithTimeout(ctx, compareWithin)
 	defer cancel()
 	statuses := map[string]string{} // of orders that are new or of the day
@@ -114,7 +114,7 @@ func (a *Agent) compare(ctx context.Context, c *count) {
 		return // not ours to read, or not a list of orders like ours
 	}
 	c.report.Compared = true
-	a.gainedSeen(ctx, gained)
+	a.noteGained(ctx, gained)
 	for uuid, status := range statuses {
 		if !a.owns(uuid) {
 			c.report.OnlyAtAPI = append(c.report.OnlyAtAPI, oneSided{OrderUUID: uuid, Status: status})

@@ -33,7 +33,7 @@ func (a *Agent) agentState() message.AgentState {
 		s.State = message.AgentDegraded
 		s.Problems = append(s.Problems, message.Problem{Code: string(p.Code), Message: p.Message, Since: message.At(p.Since), RequestID: p.RequestID})
 	}
-	if a.parting.Load() {
+	if a.stopping.Load() {
 		s.State = message.AgentOffline
 	}
 	return s
@@ -76,7 +76,7 @@ func (a *Agent) refreshTerminals(ctx context.Context) api.Outcome {
 		return a.api.OrderStatuses(ctx, "SENT", func(api.OrderStatus) error { return nil }).Outcome
 	}
 	list, reply := a.api.ListTerminals(ctx)
-	a.unlisted.Log(reply)
+	a.listFailures.Log(reply)
 	if lookups.Forbids(reply) {
 		a.health.Unauthorized()
 	}
@@ -178,11 +178,11 @@ func (a *Agent) externalBroker(topics mqtt.Topics, will func() []byte, handlers 
 }
 
 func (a *Agent) busUp() {
-	if a.up.Swap(true) {
+	if a.connectedBefore.Swap(true) {
 		a.metrics.MQTTReconnect()
 	}
 	a.metrics.MQTTConnected(true)
-	a.reach.sawBroker(true, nil)
+	a.connections.sawBroker(true, nil)
 	a.intake.Connected()
 	a.fence.Connected()
 	a.log.Info("connected to the broker")
@@ -191,7 +191,7 @@ func (a *Agent) busUp() {
 
 func (a *Agent) busDown(err error) {
 	a.metrics.MQTTConnected(false)
-	a.reach.sawBroker(false, err)
+	a.connections.sawBroker(false, err)
 	a.publish.Connected(false)
 	if err != nil {
 		a.log.Warn("no connection to the broker; it is tried again", "err", err)

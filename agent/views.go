@@ -66,7 +66,7 @@ func (a *Agent) agentView() agentView {
 		State: s.State, Version: s.Version, Build: a.build(), Since: s.Since, Now: message.At(a.clock.Now().Time()),
 		Instance: s.Instance, Generation: s.Generation, Problems: []problemView{},
 		Store:       storeView{Name: a.cfg.Store.Name, Timezone: a.cfg.Store.Location.String(), Currency: a.cfg.Store.Currency},
-		Connections: a.reach.list(), Clock: a.clockView(), Disk: a.diskView(),
+		Connections: a.connections.list(), Clock: a.clockView(), Disk: a.diskView(),
 	}
 	for _, p := range s.Problems {
 		if api := &v.Connections[0]; p.Code == string(health.ProblemAPIUnreachable) && api.OK {
@@ -132,8 +132,8 @@ type Evidence struct {
 	Seen   string            `json:"seen"`
 }
 
-// looks says what the events of a doubt looked at, and what was seen there.
-var looks = map[outbox.EventType]Evidence{
+// doubtChecks says what the events of a doubt looked at, and what was seen there.
+var doubtChecks = map[outbox.EventType]Evidence{
 	outbox.Ambiguous:    {Looked: "the reply to the call", Seen: "no reply that says whether it was carried out"},
 	outbox.Found:        {Looked: "the orders at Front Payment", Seen: "an order that bears our mark"},
 	outbox.NotFound:     {Looked: "the orders at Front Payment", Seen: "no order that bears our mark"},
@@ -156,7 +156,7 @@ func evidenceOf(r outbox.Request) []Evidence {
 		if !relevant {
 			continue
 		}
-		for event, look := range looks {
+		for event, look := range doubtChecks {
 			if event.String() == e.Event {
 				look.At = message.At(e.At.Time())
 				list = append(list, look)
