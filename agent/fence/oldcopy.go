@@ -57,8 +57,8 @@ func (f *Fence) sawSettled(s message.SettledThrough) {
 	f.reports.Settled(s)
 }
 
-// isOlderCopy stops sending: this is an older copy of the outbox than one that was at work, put back at the same generation.
-func (f *Fence) isOlderCopy(found string) {
+// holdOlderCopy stops sending: this is an older copy of the outbox than one that was at work, put back at the same generation.
+func (f *Fence) holdOlderCopy(found string) {
 	f.placeRolledBack(found + "; it is an older copy, and what is open in it is in doubt")
 	f.doubtOpen(f.store.Identity().Generation)
 }
@@ -100,7 +100,7 @@ func (f *Fence) sawUnknown(name, found string) {
 	case f.clock.Now().Time().Before(f.acceptedUntil):
 		f.log.Warn("something of the newer copy turned up that an operator has accepted to go on without", "found", found)
 	default:
-		f.isOlderCopy(found)
+		f.holdOlderCopy(found)
 	}
 	known = append(known, name)
 	if err := blob.Write(ctx, f.store, unknownBlob, known[max(0, len(known)-unknownMost):]); err != nil && ctx.Err() == nil {
