@@ -138,3 +138,15 @@ func (c *callbacks) pace(seq uint64) (wait time.Duration, ok bool) {
 	c.seen[seq] = now.Add(wait)
 	return wait, true
 }
+
+func (a *Agent) openCallbacks() (*callbacks, error) {
+	if a.cfg.Callback == nil {
+		return nil, nil
+	}
+	c := newCallbacks(a.store, a.lanes, a.log)
+	if err := c.listen(a.cfg.Callback.Listen, a.opts.ListenCallbacks); err != nil {
+		return nil, err
+	}
+	a.opened.push(c.close)
+	return c, nil
+}

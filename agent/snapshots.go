@@ -3,8 +3,6 @@ package agent
 import (
 	"context"
 	"time"
-
-	"tillpost/agent/health"
 )
 
 // A snapshot is what a damaged outbox is restored from. What came after it is lost then, so there should be a fresh one;
@@ -55,19 +53,5 @@ func sleep(ctx context.Context, d time.Duration) bool {
 		return false
 	case <-t.C:
 		return true
-	}
-}
-
-// diskEvery is how often the disk is looked at.
-const diskEvery = 5 * time.Second
-
-// followDisk tells when there is no room for new requests, and when there is again, though nobody brings any.
-func (a *Agent) followDisk(ctx context.Context) {
-	for sleep(ctx, diskEvery) {
-		if a.store.Room() {
-			a.problems.Clear(health.ProblemOutboxFull, "")
-		} else {
-			a.problems.Raise(health.ProblemOutboxFull, "", health.OutboxFull, time.Now())
-		}
 	}
 }

@@ -1,7 +1,6 @@
 package fence
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -23,48 +22,6 @@ const (
 	// peerDelay is longer than the longest pause of one that is thrown out again and again.
 	peerDelay = 20 * time.Second
 )
-
-// delay holds everything back for a moment, silently.
-type delay struct {
-	gate *health.Gate
-	why  health.GateReason
-
-	mu    sync.Mutex
-	timer *time.Timer
-}
-
-// shut shuts the gate until hold or end says otherwise.
-func (b *delay) shut() { b.gate.Shut(b.why) }
-
-// shutFor shuts the gate for d, counted from now.
-func (b *delay) shutFor(d time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.timer != nil {
-		b.timer.Stop()
-	}
-	var t *time.Timer // read under the lock
-	t = time.AfterFunc(d, func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if b.timer == t {
-			b.gate.Open(b.why)
-		}
-	})
-	b.timer = t
-	b.gate.Shut(b.why)
-}
-
-// end lets go at once.
-func (b *delay) end() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.timer != nil {
-		b.timer.Stop()
-		b.timer = nil
-	}
-	b.gate.Open(b.why)
-}
 
 // peerWatch is what the agent's own topic has told so far.
 type peerWatch struct {
@@ -158,42 +115,4 @@ func (f *Fence) distrust(h announcement) {
 		h.Generation, f.store.Identity().Generation) + acceptHint}
 	f.holds.place(f.ctx, n)
 	f.doubtOpen(h.Generation)
-}
-
-const olderCopy = "the outbox is an older copy than the one that was in use here last, or was brought from elsewhere; what was open in it is in doubt"
-
-// reportRecovery tells what opening the outbox had to mend.
-func (f *Fence) reportRecovery() {
-	r := f.store.Recovery()
-	if r.Compacted {
-		f.log.Info("the outbox was made smaller", "from", r.Before, "to", r.After)
-	}
-	if r.RootLost {
-		f.log.Warn("one of the outbox's two root pages was unreadable, as after a power cut in the middle of a write; the last change may be missing", "in_doubt", r.InDoubt)
-	}
-	switch {
-	case r.Created:
-		f.log.Info("a new, empty outbox was made", "path", f.path, "instance", f.store.Identity().Instance)
-	case r.Restored:
-		found := fmt.Sprintf("the outbox was restored from its last snapshot: %v", r.Cause)
-		if r.Quarantined != "" {
-			found += "; the damaged file is kept as " + r.Quarantined
-		}
-		found += fmt.Sprintf("; %s in doubt, and what was accepted after the snapshot is not known here; compare with Front Payment", requestsAre(r.InDoubt))
-		f.holds.place(context.Background(), hold{Code: health.ProblemRestored, Message: found})
-		f.placeRolledBack("the outbox is older than what was in use")
-	case f.store.Identity().RolledBack:
-		f.placeRolledBack(olderCopy)
-	}
-}
-
-func requestsAre(n int) string {
-	if n == 1 {
-		return "1 request is"
-	}
-	return fmt.Sprintf("%d requests are", n)
-}
-
-func (f *Fence) placeRolledBack(found string) {
-	f.holds.place(context.Background(), hold{Code: health.ProblemRolledBack, Message: found + acceptHint})
 }

@@ -2,34 +2,12 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
 	"tillpost/agent/lookups"
 	"tillpost/api"
 	"tillpost/outbox"
 )
-
-// sentReferences is the digest of references as they are sent, "" where they are none that could be compared.
-func sentReferences(raw json.RawMessage) string {
-	var refs struct {
-		ReferenceNo       json.RawMessage `json:"referenceNo"`
-		CustomerReference json.RawMessage `json:"customerReference"`
-	}
-	if json.Unmarshal(raw, &refs) != nil {
-		return ""
-	}
-	return lookups.ReferencesDigest(plain(refs.ReferenceNo), plain(refs.CustomerReference))
-}
-
-// plain is a string's text, or a number's digits.
-func plain(raw json.RawMessage) string {
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		return text
-	}
-	return string(raw)
-}
 
 // orderSeen holds an order's details against the request for which it was named.
 func (g *Gateway) orderSeen(d api.OrderDetails, r outbox.Request) outbox.OrderSeen {
@@ -55,21 +33,6 @@ func (g *Gateway) ofNewerCopy(mark string) bool {
 	seq, _ := outbox.MarkSeq(mark)
 	r, err := g.store.Get(seq)
 	return outbox.MarkTagged(mark, g.instance) && (err != nil || !r.Bears(mark))
-}
-
-// comparedReferences compares references without a mark of ours with those that were sent.
-func comparedReferences(digest string, r outbox.Request) outbox.ReferencesSeen {
-	seen := outbox.ReferencesOther
-	for _, s := range r.Submissions {
-		switch {
-		case s.Shown:
-		case digest == "" || s.References == "":
-			seen = outbox.ReferencesNull // they can't be compared, and judge nothing
-		case s.References == digest:
-			return outbox.ReferencesOwn
-		}
-	}
-	return seen
 }
 
 // ReadHint asks for an order that a callback named.
