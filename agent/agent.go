@@ -302,21 +302,21 @@ const (
 // an ordered stop.
 func (a *Agent) Run(ctx context.Context) error {
 	taking, stopTaking := context.WithCancel(context.Background())
-	telling, stopTelling := context.WithCancel(context.Background())
+	publishing, stopPublishing := context.WithCancel(context.Background())
 	defer stopTaking()
-	defer stopTelling()
+	defer stopPublishing()
 	a.problems.Watch(a.problemsChanged)
 	a.clocks.watch(a.lanes.WakeAll)
 	a.fence.Begin(a.lanes.Working(), fence.Reports{Doubted: a.lanes.TakeUpDoubts, Settled: a.publish.RaiseSettledThrough, Connected: a.bus.Connected})
-	var work, tell sync.WaitGroup
+	var work, published sync.WaitGroup
 	failed := make(chan error, 2)
-	tell.Go(func() {
-		a.publish.Run(telling, a.bus, publish.Source{Agent: a.agentState, Terminals: a.terminalInfos, Displays: a.lanes.Displays})
+	published.Go(func() {
+		a.publish.Run(publishing, a.bus, publish.Source{Agent: a.agentState, Terminals: a.terminalInfos, Displays: a.lanes.Displays})
 	})
 	busDone := make(chan struct{})
 	go func() {
 		defer close(busDone)
-		if err := a.bus.Run(telling); err != nil {
+		if err := a.bus.Run(publishing); err != nil {
 			failed <- fmt.Errorf("broker: %w", err)
 		}
 	}()
@@ -349,9 +349,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.lanes.Stop()
 	work.Wait()
 	a.publishOffline()
-	stopTelling()
+	stopPublishing()
 	<-busDone
-	tell.Wait()
+	published.Wait()
 	a.api.Close()
 	a.log.Info("tillpost stopped")
 	return errors.Join(err, a.store.Close())

@@ -40,7 +40,7 @@ func (b *board) Touch() {
 
 // run looks until ctx ends, only while something may have changed: an idle machine sleeps.
 func (b *board) run(ctx context.Context, agent func() agentView, terminals func() []monitor.Terminal) {
-	toldAgent, told := "", map[string]string{}
+	publishedAgent, published := "", map[string]string{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -50,25 +50,25 @@ func (b *board) run(ctx context.Context, agent func() agentView, terminals func(
 		if !b.events.Followed() { // who joins has a look taken
 			continue
 		}
-		b.look(agent(), terminals(), &toldAgent, told)
+		b.look(agent(), terminals(), &publishedAgent, published)
 		if !sleep(ctx, boardPace) {
 			return
 		}
 	}
 }
 
-func (b *board) look(v agentView, terminals []monitor.Terminal, toldAgent *string, told map[string]string) {
+func (b *board) look(v agentView, terminals []monitor.Terminal, publishedAgent *string, published map[string]string) {
 	steady := v // without what changes all the time, which is no news
 	steady.Now, steady.Clock.Skew, steady.Disk.Outbox, steady.Disk.Free = message.Timestamp{}, nil, 0, nil
-	if key, err := json.Marshal(steady); err == nil && string(key) != *toldAgent {
-		*toldAgent = string(key)
+	if key, err := json.Marshal(steady); err == nil && string(key) != *publishedAgent {
+		*publishedAgent = string(key)
 		if raw, err := json.Marshal(v); err == nil {
 			b.events.Publish(monitor.EventAgent, "", raw)
 		}
 	}
 	for _, t := range terminals {
-		if raw, err := json.Marshal(t.View); err == nil && string(raw) != told[t.UUID] {
-			told[t.UUID] = string(raw)
+		if raw, err := json.Marshal(t.View); err == nil && string(raw) != published[t.UUID] {
+			published[t.UUID] = string(raw)
 			b.events.Publish(monitor.EventTerminal, "", raw)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 const flushAtStart = 5 * time.Second
 
 // embeddedBroker makes the broker that is part of the agent, and opens its address: an address that is taken is best
-// told while somebody watches the start.
+// reported while somebody watches the start.
 func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error) {
 	c := a.cfg.MQTT.Embedded
 	up := handlers.Up

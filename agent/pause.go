@@ -37,9 +37,9 @@ func (a *Agent) pause(ctx context.Context, terminal string, body []byte, resumed
 	if no != nil {
 		return nil, no
 	}
-	word := terminals.PauseState{Paused: message.Paused{By: by, Since: message.At(a.clock.Now().Time())}, Resumed: resumed}
+	state := terminals.PauseState{Paused: message.Paused{By: by, Since: message.At(a.clock.Now().Time())}, Resumed: resumed}
 	// The caller's going away must not leave it open whether that is written.
-	if err := a.pauses.Set(a.lanes.Working(), terminal, word); err != nil {
+	if err := a.pauses.Set(a.lanes.Working(), terminal, state); err != nil {
 		return nil, err
 	}
 	a.log.Info("a person had a terminal pause or go on", "terminal", terminal, "resumed", resumed)

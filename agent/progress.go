@@ -21,7 +21,7 @@ type progress struct {
 
 // Progress returns nil as soon as the outbox's committer has answered and each lane has done something since it was
 // asked. Otherwise it returns, when ctx ends, an error that names what hangs. A disk that fails or is full is no lack of
-// progress: that is told as a problem, and no restart cures it. One call at a time; while Run works.
+// progress: that is a problem of its own, and no restart cures it. One call runs at a time; while Run works.
 func (a *Agent) Progress(ctx context.Context) error {
 	a.progress.mu.Lock()
 	defer a.progress.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 )
 
 // A snapshot is what a damaged outbox is restored from. What came after it is lost then, so there should be a fresh one;
-// but each is a copy of the whole file, and a Raspberry Pi's card dies of writes. With four a day, a shop's outbox of
+// but each is a copy of the whole file, and a Raspberry Pi's card wears out by writes. With four a day, a shop's outbox of
 // 20 MB takes 80 MB a day: decades of a small card's life, and less than the requests themselves write.
 const (
 	// snapshotFirst is how long after a start the first one is taken, so that the backlog of an outage comes first.

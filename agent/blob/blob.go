@@ -29,8 +29,8 @@ func Read[T any](store interface {
 // Write keeps something in the outbox under a name, for recalled.
 func Write(ctx context.Context, store interface {
 	PutBlob(ctx context.Context, name string, data []byte) error
-}, name string, what any) error {
-	raw, err := json.Marshal(what)
+}, name string, value any) error {
+	raw, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}

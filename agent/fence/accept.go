@@ -60,20 +60,20 @@ func ToAccept(store Readable, cfg *config.Config) ([]Acceptance, error) {
 	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
 		return nil, err
 	}
-	notices, err := decodeHolds(raw)
+	held, err := decodeHolds(raw)
 	if err != nil {
 		return nil, err
 	}
 	var list []Acceptance
-	told := map[health.ProblemCode]bool{}
+	listed := map[health.ProblemCode]bool{}
 	add := func(code health.ProblemCode, message string, since time.Time) {
 		list = append(list, Acceptance{Code: code, Message: strings.TrimSuffix(message, acceptHint), Means: meanings[code], Since: since})
-		told[code] = true
+		listed[code] = true
 	}
-	for _, n := range notices {
+	for _, n := range held {
 		add(n.Code, n.Message, n.At)
 	}
-	if store.Identity().RolledBack && !told[health.ProblemRolledBack] {
+	if store.Identity().RolledBack && !listed[health.ProblemRolledBack] {
 		add(health.ProblemRolledBack, olderCopy, time.Time{})
 	}
 	if cfg == nil {

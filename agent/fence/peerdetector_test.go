@@ -2,7 +2,7 @@ package fence
 
 import "testing"
 
-func TestWitness(t *testing.T) {
+func TestPeerDetector(t *testing.T) {
 	t.Parallel()
 	const online, degraded, offline = "online", "degraded", "offline"
 	said := func(state, instance string, generation uint64, since string) announcement {

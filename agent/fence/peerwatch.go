@@ -47,12 +47,12 @@ func (f *Fence) SawAgent(payload []byte, retained bool) {
 	found := o.detector.observe(h, retained)
 	o.silent = false
 	o.suspected = o.suspected || found == foundPerhaps
-	up, told, mine := o.connected, o.detector.echoed, o.detector.mine
+	up, echoed, mine := o.connected, o.detector.echoed, o.detector.mine
 	o.mu.Unlock()
 	if retained && h.Instance == mine.Instance && !h.same(mine) {
 		f.sawSettled(h.SettledThrough)
 	}
-	if told && found == foundNothing {
+	if echoed && found == foundNothing {
 		// Whoever begins from now on finds our word, and whoever began before us has lost the connection before its own
 		// word stood: of several that start at once, one goes on.
 		f.gate.Open(health.GateUnannounced)

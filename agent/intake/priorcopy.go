@@ -48,15 +48,15 @@ func (in *Intake) seenByPriorCopy(r outbox.Request, now outbox.Instant) (doubted
 	if !r.Kind.Laned() {
 		return r, "", nil
 	}
-	told, err := in.priorCopy.statusOf(in.topics.Status(r.Terminal, r.ID), now.Time())
-	if err != nil || told.State == "" {
+	prior, err := in.priorCopy.statusOf(in.topics.Status(r.Terminal, r.ID), now.Time())
+	if err != nil || prior.State == "" {
 		return r, "", err
 	}
-	in.log.Warn("a request that this copy of the outbox does not know was told of by a newer one; it is in doubt", "request", r.ID, "terminal", r.Terminal, "told", told.State)
+	in.log.Warn("a request that this copy of the outbox does not know was told of by a newer one; it is in doubt", "request", r.ID, "terminal", r.Terminal, "told", prior.State)
 	// Tills take lower revisions for old news.
-	r.Revision, r.Folded = r.Revision+uint64(told.Revision), r.Folded+int(told.Revision)
+	r.Revision, r.Folded = r.Revision+uint64(prior.Revision), r.Folded+int(prior.Revision)
 	if r.Kind == outbox.KindOrder {
-		hint = told.OrderUUID
+		hint = prior.OrderUUID
 	}
 	return outbox.AfterRestore(r, now), hint, nil
 }

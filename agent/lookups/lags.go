@@ -116,10 +116,10 @@ func (l *Lags) BeginMeasurement(now time.Time) bool {
 }
 
 // NoteMissing notes that the list did not show the order that is being measured, of which the API told at word.
-func (l *Lags) NoteMissing(word time.Time) {
+func (l *Lags) NoteMissing(from time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.missingSince = word
+	l.missingSince = from
 }
 
 // EndMeasurement ends the measurement that Begin began.

@@ -93,9 +93,9 @@ type right struct {
 func (r *right) forget() { r.rounds, r.first, r.last = 0, time.Time{}, time.Time{} }
 
 // saw takes what one round brought; true if what is kept has changed.
-func (r *right) saw(kind Permission, now time.Time) bool {
+func (r *right) saw(what Permission, now time.Time) bool {
 	was := *r
-	switch kind {
+	switch what {
 	case permissionUnsaid:
 	case Granted:
 		*r = right{Answered: true}
@@ -103,7 +103,7 @@ func (r *right) saw(kind Permission, now time.Time) bool {
 		r.forget()
 	case Denied, permissionMissing:
 		if r.Answered {
-			r.refusedAgain(kind, now)
+			r.refusedAgain(what, now)
 		} else {
 			r.refused(now)
 		}
@@ -124,9 +124,9 @@ func (r *right) refused(now time.Time) {
 }
 
 // refusedAgain takes a refusal of what has answered before: only the API's own, and only if it stands for long.
-func (r *right) refusedAgain(kind Permission, now time.Time) {
+func (r *right) refusedAgain(what Permission, now time.Time) {
 	switch {
-	case kind != Denied:
+	case what != Denied:
 	case r.Since.IsZero():
 		r.Since = now
 	default:
@@ -169,21 +169,21 @@ func (r *Rights) SawDetails(ctx context.Context, details api.OrderDetails, reply
 	if reply.Outcome != api.OutcomeAccepted {
 		return
 	}
-	kind := Denied
+	what := Denied
 	if details.Payment.Known {
-		kind = Granted
+		what = Granted
 	}
-	r.Note(ctx, History, kind)
+	r.Note(ctx, History, what)
 }
 
 // Note takes what one use brought.
-func (r *Rights) Note(ctx context.Context, l Lookup, kind Permission) {
+func (r *Rights) Note(ctx context.Context, l Lookup, what Permission) {
 	r.mu.Lock()
 	if token := r.token(); token != r.kept.Token && token != "" {
 		r.kept = keptRights{Token: token} // another token may have other rights
 	}
 	was := r.kept.By[l].NotOurs
-	changed := r.kept.By[l].saw(kind, time.Now())
+	changed := r.kept.By[l].saw(what, time.Now())
 	is := r.kept.By[l].NotOurs
 	all := r.kept
 	r.mu.Unlock()

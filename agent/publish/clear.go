@@ -58,14 +58,14 @@ func (p *Publisher) publishClearings(w *window, again bool) {
 // confirmClearings waits until the clearings that are on their way are with the broker, and forgets them.
 func (p *Publisher) confirmClearings(w *window) {
 	p.mu.Lock()
-	var handed []string
+	var sent []string
 	for topic, c := range p.clearings {
 		if c.sent {
-			handed = append(handed, topic)
+			sent = append(sent, topic)
 		}
 	}
 	p.mu.Unlock()
-	if len(handed) == 0 {
+	if len(sent) == 0 {
 		return
 	}
 	if w.lost || w.drain() != nil {
@@ -73,7 +73,7 @@ func (p *Publisher) confirmClearings(w *window) {
 		return
 	}
 	p.mu.Lock()
-	for _, topic := range handed {
+	for _, topic := range sent {
 		delete(p.clearings, topic)
 	}
 	p.mu.Unlock()

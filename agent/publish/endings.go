@@ -108,7 +108,7 @@ func (e *endings) settle(seq, written uint64) {
 
 // eachEnded visits what has ended and stays. The first time it looks through the whole outbox, to find that, and has
 // cleared what a former process left: what came to be over while none was there.
-func (p *Publisher) eachEnded(w *window, tell func(outbox.Request) bool) error {
+func (p *Publisher) eachEnded(w *window, visit func(outbox.Request) bool) error {
 	p.mu.Lock()
 	read, seqs := p.endings.read, make([]uint64, 0, len(p.endings.ended))
 	for seq := range p.endings.ended {
@@ -116,7 +116,7 @@ func (p *Publisher) eachEnded(w *window, tell func(outbox.Request) bool) error {
 	}
 	p.mu.Unlock()
 	if !read {
-		return p.readEnded(w, tell)
+		return p.readEnded(w, visit)
 	}
 	slices.Sort(seqs)
 	slices.Reverse(seqs) // what ended last is what tills ask for
@@ -126,7 +126,7 @@ func (p *Publisher) eachEnded(w *window, tell func(outbox.Request) bool) error {
 			return err
 		}
 		for _, r := range records {
-			if r.State.Final() && !tell(r) {
+			if r.State.Final() && !visit(r) {
 				return nil
 			}
 		}
@@ -134,7 +134,7 @@ func (p *Publisher) eachEnded(w *window, tell func(outbox.Request) bool) error {
 	return nil
 }
 
-func (p *Publisher) readEnded(w *window, tell func(outbox.Request) bool) error {
+func (p *Publisher) readEnded(w *window, visit func(outbox.Request) bool) error {
 	now, written, there := p.endings.clock.Now(), p.store.Stats().Written, true
 	err := p.store.Each(true, func(r outbox.Request) bool {
 		if !r.State.Final() {
@@ -147,7 +147,7 @@ func (p *Publisher) readEnded(w *window, tell func(outbox.Request) bool) error {
 		}
 		p.mu.Unlock()
 		if stay && there {
-			there = tell(r)
+			there = visit(r)
 		}
 		return w.ctx.Err() == nil
 	})
@@ -268,12 +268,12 @@ func (p *Publisher) endingsLowered() bool {
 
 // loadEndings takes up what a former process kept of the bounds.
 func (p *Publisher) loadEndings() error {
-	kept, err := blob.Read[storedEndings](p.store, endingsBlob)
+	stored, err := blob.Read[storedEndings](p.store, endingsBlob)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.endings.through, p.endings.cleared = p.endings.through.Join(kept.Through), kept.Cleared
+	p.endings.through, p.endings.cleared = p.endings.through.Join(stored.Through), stored.Cleared
 	return nil
 }

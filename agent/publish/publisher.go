@@ -74,7 +74,7 @@ const (
 	SummaryTerminals
 )
 
-// Pages are told without a broker.
+// Pages get their events without a broker.
 type Pages interface {
 	// Publish tells the pages that follow kind, of a terminal or of all ("").
 	Publish(kind, terminal string, payload []byte)

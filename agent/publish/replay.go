@@ -41,11 +41,11 @@ func (k *retainedStatuses) Terminals() []string {
 // Replay implements broker.Statuses. A status whose record is newer than what was told, or of which something newer waits to
 // be told, is looked at again once that was told: nobody sees one go back, and what is handed over is what was published.
 // What cannot be read is tried as often; the reader is then told of its next change.
-func (k *retainedStatuses) Replay(terminal, requestID string, hand mqtt.Sink) {
+func (k *retainedStatuses) Replay(terminal, requestID string, sink mqtt.Sink) {
 	left, err := k.find(terminal, requestID)
 	size, pause := statusBatch, time.Millisecond
 	for try := 1; ; try++ {
-		again, there, readErr := k.pass(terminal, left, size, try == statusTries, hand)
+		again, there, readErr := k.pass(terminal, left, size, try == statusTries, sink)
 		if err == nil {
 			left = again
 		}
@@ -68,17 +68,17 @@ func (k *retainedStatuses) Replay(terminal, requestID string, hand mqtt.Sink) {
 }
 
 // pass hands over what stands of some statuses, and lists those to look at again. there is false if the reader is gone.
-func (k *retainedStatuses) pass(terminal string, seqs []uint64, size int, last bool, hand mqtt.Sink) (again []uint64, there bool, err error) {
+func (k *retainedStatuses) pass(terminal string, seqs []uint64, size int, last bool, sink mqtt.Sink) (again []uint64, there bool, err error) {
 	for batch := range slices.Chunk(seqs, size) {
 		read, unread, readErr := k.read(terminal, batch)
 		if again = append(again, unread...); readErr != nil {
 			err = readErr
 		}
-		if !hand(func(tell func(mqtt.Message)) { again = append(again, k.deliver(read, last, tell)...) }) {
+		if !sink(func(send func(mqtt.Message)) { again = append(again, k.deliver(read, last, send)...) }) {
 			return nil, false, err
 		}
 	}
-	return again, hand(func(func(mqtt.Message)) {}), err
+	return again, sink(func(func(mqtt.Message)) {}), err
 }
 
 // find lists a terminal's statuses, or that of one request.
@@ -115,7 +115,7 @@ func (k *retainedStatuses) read(terminal string, seqs []uint64) (read []readStat
 	k.p.mu.Lock()
 	for _, seq := range seqs {
 		of := statusKey{terminal, seq}
-		if _, held := k.p.index.recent[of]; held {
+		if _, cached := k.p.index.recent[of]; cached {
 			read = append(read, readStatus{queued: queued{of: of}})
 			continue
 		}
@@ -141,15 +141,15 @@ func (k *retainedStatuses) read(terminal string, seqs []uint64) (read []readStat
 
 // deliver hands over what is what was told last, while nobody else is told anything. It lists what has to be looked at again;
 // with last, what the record says is told all the same, unless something newer waits to be told to all.
-func (k *retainedStatuses) deliver(read []readStatus, last bool, tell func(mqtt.Message)) (again []uint64) {
+func (k *retainedStatuses) deliver(read []readStatus, last bool, send func(mqtt.Message)) (again []uint64) {
 	stand := read[:0]
 	k.p.mu.Lock()
 	for _, r := range read {
-		held, is := k.p.index.recent[r.of]
+		cached, ok := k.p.index.recent[r.of]
 		switch now := k.p.standingOf(r.of); {
 		case now.revision == 0: // cleared, or not told yet
-		case now.current && is:
-			r.Message = held
+		case now.current && ok:
+			r.Message = cached
 			stand = append(stand, r)
 		case now.current && now == r.before && now.revision == r.revision, last && now.current && now.revision <= r.revision:
 			stand = append(stand, r)
@@ -159,7 +159,7 @@ func (k *retainedStatuses) deliver(read []readStatus, last bool, tell func(mqtt.
 	}
 	k.p.mu.Unlock()
 	for _, r := range stand {
-		tell(r.Message)
+		send(r.Message)
 	}
 	return again
 }

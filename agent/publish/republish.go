@@ -15,7 +15,7 @@ func (p *Publisher) Republish(r outbox.Request) {
 
 // republish reads the record when it is its turn, and notes the revision told in retold: what was to be told before it and
 // is older comes too late, in this round and in the next.
-func (p *Publisher) republish(w *window, r outbox.Request, retold map[string]uint64) {
+func (p *Publisher) republish(w *window, r outbox.Request, republished map[string]uint64) {
 	now, err := p.store.Lookup(r.ID)
 	switch {
 	case err == nil:
@@ -32,20 +32,20 @@ func (p *Publisher) republish(w *window, r outbox.Request, retold map[string]uin
 		p.republished[m.Topic] = max(p.republished[m.Topic], r.Revision)
 		p.mu.Unlock()
 		p.send(w, m)
-		retold[m.Topic] = max(retold[m.Topic], r.Revision)
+		republished[m.Topic] = max(republished[m.Topic], r.Revision)
 	}
 }
 
 // publishQueued publishes what waits, but for statuses that are older than what retold says was told.
-func (p *Publisher) publishQueued(w *window, queue []queued, retold map[string]uint64) {
-	if retold == nil {
-		retold = map[string]uint64{}
+func (p *Publisher) publishQueued(w *window, queue []queued, republished map[string]uint64) {
+	if republished == nil {
+		republished = map[string]uint64{}
 	}
 	for _, m := range queue {
 		switch {
 		case m.republish != nil:
-			p.republish(w, *m.republish, retold)
-		case m.revision == 0 || m.revision >= retold[m.Topic]:
+			p.republish(w, *m.republish, republished)
+		case m.revision == 0 || m.revision >= republished[m.Topic]:
 			p.send(w, m)
 		default:
 			p.mu.Lock()

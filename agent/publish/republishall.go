@@ -15,7 +15,7 @@ const republishBatch = 64
 // that which stays. Records are read at the moment they are told. A status that waits in the queue is left to it, so that
 // tills see each of its states, and none go back; what came before the connect is told by waiting, then what comes
 // meanwhile, as it comes.
-func (p *Publisher) republishAll(w *window, waiting func()) {
+func (p *Publisher) republishAll(w *window, publishWaiting func()) {
 	for _, s := range []Summary{SummaryAgent, SummaryTerminals} {
 		m := p.composeSummary(s)
 		p.lastSummary[s] = string(m.Payload)
@@ -26,15 +26,15 @@ func (p *Publisher) republishAll(w *window, waiting func()) {
 			w.publish(mqtt.Message{Topic: p.topics.Display(d.TerminalUUID), Payload: payload, Retained: true})
 		}
 	}
-	waiting()
-	told := 0
-	tell := func(r outbox.Request) bool {
+	publishWaiting()
+	published := 0
+	publish := func(r outbox.Request) bool {
 		for _, m := range p.retained(r, p.Current(r)) {
 			if !p.changedMeanwhile(m) {
 				p.send(w, m)
 			}
 		}
-		if told++; told%republishBatch == 0 {
+		if published++; published%republishBatch == 0 {
 			p.publishMeanwhile(w)
 		}
 		return !w.lost && w.ctx.Err() == nil
@@ -46,13 +46,13 @@ func (p *Publisher) republishAll(w *window, waiting func()) {
 				n++
 				p.notePosition(r, Position{n, n > 1 || p.store.Lane(r.Terminal).Holder != 0})
 			}
-			return tell(r)
+			return publish(r)
 		})
 		if err != nil {
 			p.log.Error("open requests could not be read to be told again", "terminal", at.Terminal, "err", err)
 		}
 	}
-	if err := p.eachEnded(w, tell); err != nil {
+	if err := p.eachEnded(w, publish); err != nil {
 		p.log.Error("ended requests could not be read to be told again", "err", err)
 	}
 	p.publishMeanwhile(w)
@@ -62,9 +62,9 @@ func (p *Publisher) republishAll(w *window, waiting func()) {
 // publishMeanwhile tells what has come to be told while everything is: orders don't wait for old statuses.
 func (p *Publisher) publishMeanwhile(w *window) {
 	p.mu.Lock()
-	queue, retold := p.takeLocked(), maps.Clone(p.republished)
+	queue, republished := p.takeLocked(), maps.Clone(p.republished)
 	p.mu.Unlock()
-	p.publishQueued(w, queue, retold)
+	p.publishQueued(w, queue, republished)
 }
 
 // changedMeanwhile tells that a change of a status waits in the queue, that of this step or of the next. If that was given up,

@@ -17,7 +17,7 @@ import (
 )
 
 // baseline is the orders that a full list of the API showed at a moment: none of them came of a later submission. It is
-// kept beside the outbox, so that a doubt that a crash left behind need not look into years of orders.
+// kept beside the outbox, so that for a doubt that a crash left behind years of orders need not be looked into.
 type baseline struct {
 	at     outbox.Instant // when the list had been read
 	hashes []uint64       // of the uuids, sorted

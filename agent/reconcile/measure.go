@@ -43,14 +43,14 @@ func MeasureFrom(begun time.Time) time.Time {
 
 // NoteAccepted notes an order that the API has just taken, and has the list's lag measured by it, from the API's word on; zero where that
 // is not to be measured.
-func (c *Reconciler) NoteAccepted(uuid string, word time.Time) {
+func (c *Reconciler) NoteAccepted(uuid string, from time.Time) {
 	c.sample.add(uuid)
 	now := time.Now()
-	if word.IsZero() || !c.lags.BeginMeasurement(now) {
+	if from.IsZero() || !c.lags.BeginMeasurement(now) {
 		return
 	}
 	c.mu.Lock()
-	c.measurements = append(c.measurements, measurement{uuid: uuid, from: word, next: now, wait: measureFirst})
+	c.measurements = append(c.measurements, measurement{uuid: uuid, from: from, next: now, wait: measureFirst})
 	c.mu.Unlock()
 	c.nudge()
 }

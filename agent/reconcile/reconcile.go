@@ -179,16 +179,16 @@ func (c *Reconciler) Run(ctx context.Context, r Reports) {
 
 // serve answers jobs by the latest list where it is young enough for them, and by a new one where it is not.
 func (c *Reconciler) serve(ctx context.Context, jobs []Job) {
-	var late, rest []Job
+	var served, rest []Job
 	for _, j := range jobs {
 		if c.last.serves(j, c) {
-			late = append(late, j)
+			served = append(served, j)
 		} else {
 			rest = append(rest, j)
 		}
 	}
-	if len(late) > 0 {
-		c.classify(ctx, c.last, late)
+	if len(served) > 0 {
+		c.classify(ctx, c.last, served)
 	}
 	if len(rest) > 0 {
 		c.round(ctx, rest)

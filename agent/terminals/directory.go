@@ -46,8 +46,8 @@ func NewDirectory(configured []string, store outbox.Store, log *slog.Logger) *Di
 
 // Update takes a list of the API, and keeps it on disk if it brings news; true then.
 func (d *Directory) Update(ctx context.Context, list []api.Terminal) (news bool) {
-	if lacking, differ := d.missing(list); differ && len(lacking) > 0 {
-		d.log.Warn("the API does not have terminals that the configuration names; what is for them is refused", "terminals", strings.Join(lacking, " "))
+	if missing, differ := d.missing(list); differ && len(missing) > 0 {
+		d.log.Warn("the API does not have terminals that the configuration names; what is for them is refused", "terminals", strings.Join(missing, " "))
 	}
 	if !d.take(list) {
 		return false

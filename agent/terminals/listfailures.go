@@ -22,7 +22,7 @@ func NewListFailures(log *slog.Logger) *ListFailures { return &ListFailures{log:
 
 // Log logs a reply to the list of terminals, if it brings news. An API that can't be reached, or that refuses the token,
 // health tells of.
-func (u *ListFailures) Log(reply api.Reply) {
+func (l *ListFailures) Log(reply api.Reply) {
 	why := ""
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
@@ -37,11 +37,11 @@ func (u *ListFailures) Log(reply api.Reply) {
 	default:
 		return
 	}
-	u.mu.Lock()
-	was := u.why
-	u.why = why
-	u.mu.Unlock()
+	l.mu.Lock()
+	was := l.why
+	l.why = why
+	l.mu.Unlock()
 	if why != was && why != "" {
-		u.log.Warn("the API does not list the terminals; the last list stands, and without one any terminal is taken. Is organization_uuid right?", "status", reply.HTTPStatus, "cause", why)
+		l.log.Warn("the API does not list the terminals; the last list stands, and without one any terminal is taken. Is organization_uuid right?", "status", reply.HTTPStatus, "cause", why)
 	}
 }

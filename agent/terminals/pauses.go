@@ -33,43 +33,43 @@ type PauseState struct {
 // NewPauses begins with what a former process kept. To start what a person has stopped is worse than not to start, so what
 // can't be read is an error.
 func NewPauses(store outbox.Store) (*Pauses, error) {
-	words, err := blob.Read[map[string]PauseState](store, pausedBlob)
+	states, err := blob.Read[map[string]PauseState](store, pausedBlob)
 	if err != nil {
 		return nil, fmt.Errorf("which terminals are paused can't be read from the outbox: %w", err)
 	}
-	return &Pauses{store: store, states: words}, nil
+	return &Pauses{store: store, states: states}, nil
 }
 
 // Of tells who has paused a terminal, nil if nobody has.
 func (p *Pauses) Of(terminal string) *message.Paused {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	word, said := p.states[terminal]
-	if !said || word.Resumed {
+	state, said := p.states[terminal]
+	if !said || state.Resumed {
 		return nil
 	}
-	return &word.Paused
+	return &state.Paused
 }
 
-// Set has a terminal pause or go on, and returns once that is on disk. Where it does so already the word of before stands.
-func (p *Pauses) Set(ctx context.Context, terminal string, word PauseState) error {
+// Set has a terminal pause or go on, and returns once that is on disk. Where it does so already, the state of before stands.
+func (p *Pauses) Set(ctx context.Context, terminal string, state PauseState) error {
 	p.changing.Lock()
 	defer p.changing.Unlock()
-	if paused := p.Of(terminal) != nil; paused == !word.Resumed {
+	if paused := p.Of(terminal) != nil; paused == !state.Resumed {
 		return nil
 	}
 	p.mu.Lock()
-	words := maps.Clone(p.states)
+	states := maps.Clone(p.states)
 	p.mu.Unlock()
-	if words == nil {
-		words = map[string]PauseState{}
+	if states == nil {
+		states = map[string]PauseState{}
 	}
-	words[terminal] = word
-	if err := blob.Write(ctx, p.store, pausedBlob, words); err != nil {
+	states[terminal] = state
+	if err := blob.Write(ctx, p.store, pausedBlob, states); err != nil {
 		return err
 	}
 	p.mu.Lock()
-	p.states = words
+	p.states = states
 	p.mu.Unlock()
 	return nil
 }

@@ -14,17 +14,17 @@ type List struct {
 }
 
 // Add has f called from now on.
-func (w *List) Add(f func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.list = append(w.list, f)
+func (l *List) Add(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, f)
 }
 
 // Call calls them all, without a lock held.
-func (w *List) Call() {
-	w.mu.Lock()
-	list := slices.Clone(w.list)
-	w.mu.Unlock()
+func (l *List) Call() {
+	l.mu.Lock()
+	list := slices.Clone(l.list)
+	l.mu.Unlock()
 	for _, f := range list {
 		f()
 	}
