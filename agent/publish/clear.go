@@ -6,10 +6,10 @@ import (
 )
 
 // clearing empties a retained status. It is kept until the broker has acknowledged it, over lost connections too: nothing
-// else would ever tell of that topic again, unless the request changes once more.
+// else would ever be published on that topic, unless the request changes once more.
 type clearing struct {
 	message queued
-	sent    bool // it is on its way
+	sent    bool // and not acknowledged yet
 }
 
 // Pruned clears the status of a request whose record is gone, unless that was done already.
@@ -26,7 +26,7 @@ func (p *Publisher) Pruned(r outbox.Request) {
 	}
 }
 
-// startClearing has a retained status emptied, after what waits to be told, for who holds mu.
+// startClearing has a retained status emptied, after what is queued. The caller holds mu.
 func (p *Publisher) startClearing(r outbox.Request) {
 	for _, terminal := range r.Terminals() {
 		m := queued{Message: mqtt.Message{Topic: p.topics.Status(terminal, r.ID), Retained: true}, of: statusKey{terminal, r.Seq}}
@@ -35,7 +35,7 @@ func (p *Publisher) startClearing(r outbox.Request) {
 	}
 }
 
-// publishClearings hands over the clearings that are not on their way yet; again, all of them.
+// publishClearings sends the clearings that are not on their way yet; with again, all of them.
 func (p *Publisher) publishClearings(w *window, again bool) {
 	p.mu.Lock()
 	var due []queued
@@ -47,7 +47,7 @@ func (p *Publisher) publishClearings(w *window, again bool) {
 		}
 	}
 	p.mu.Unlock()
-	if len(due) > 0 { // first, how far they go: who finds nothing of them finds that
+	if len(due) > 0 { // first: who finds no status finds how far they were cleared
 		p.publishSummary(w, SummaryAgent)
 	}
 	for _, m := range due {

@@ -8,14 +8,14 @@ import (
 const (
 	// clearEvery bounds how much later than its time a status is cleared.
 	clearEvery = 10 * time.Second
-	// saveEndingsEvery is how often it is kept on disk how far what was cleared goes; keepEndingsGrace is what there is for
-	// the last time.
+	// saveEndingsEvery is how often the bounds of what was cleared are written to disk; saveEndingsGrace is how long that may
+	// take the last time.
 	saveEndingsEvery = time.Hour
 	saveEndingsGrace = time.Second
 )
 
-// ClearStatuses clears the retained statuses of what ended longer ago than mqtt.status_retention, and keeps on disk how
-// far that goes, once an hour and at the end.
+// ClearStatuses clears the retained statuses of what ended longer ago than mqtt.status_retention, until ctx ends. It writes to
+// disk how far that goes, once an hour and at the end.
 func (p *Publisher) ClearStatuses(ctx context.Context) {
 	look, keep := time.NewTicker(clearEvery), time.NewTicker(saveEndingsEvery)
 	defer look.Stop()
@@ -47,14 +47,14 @@ func (p *Publisher) clearAllDue(ctx context.Context) {
 	}
 }
 
-// saveEndingsAtEnd is keepEndings at the end of a process.
+// saveEndingsAtEnd is saveEndings after ctx has ended.
 func (p *Publisher) saveEndingsAtEnd(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveEndingsGrace)
 	defer cancel()
 	p.saveEndings(ctx)
 }
 
-// saveEndings writes down how far what was cleared goes. What is not written is found anew at the next start.
+// saveEndings writes the bounds of what was cleared to disk. What is not written is found anew at the next start.
 func (p *Publisher) saveEndings(ctx context.Context) {
 	if raw := p.encodeEndings(); raw != nil {
 		if err := p.store.PutBlob(ctx, endingsBlob, raw); err != nil && ctx.Err() == nil {

@@ -11,25 +11,24 @@ import (
 	"tillpost/outbox"
 )
 
-// endings knows which requests have ended and still have a status at the broker, and until when. The publisher's mu
-// guards it.
+// endings knows which requests have ended and still have a retained status, and until when. The publisher's mu guards it.
 type endings struct {
 	clock     clock.Clock
 	retention time.Duration
 
 	ended map[uint64]ending // by sequence
-	// read: the outbox was looked through for what had ended before this process began.
+	// read: the outbox was read for what had ended before this process began.
 	read bool
-	// through is how far what was cleared goes.
+	// through bounds what was cleared, by sequence and by commit.
 	through message.SettledThrough
 	// cleared is a moment, in Unix milliseconds: what is known to have ended by then was cleared, by this process or a
 	// former one. due is the same once what is being cleared is known to be.
 	cleared, due int64
-	// changed: something of it was, since it was kept on disk; lowered: cleared went back, which is to be kept soon.
+	// changed: the bounds differ from what is on disk; lowered: cleared went back, which is to be written soon.
 	changed, lowered bool
 }
 
-// ending is when a request came to be as it is now. stands: its status stays nevertheless.
+// ending is when a request came to be as it is now. needsPerson: its status stays for however long.
 type ending struct {
 	at          outbox.Instant
 	needsPerson bool
@@ -47,7 +46,7 @@ type storedEndings struct {
 	Cleared int64                  `json:"cleared"`
 }
 
-// note takes a durable change.
+// note takes up a durable change.
 func (e *endings) note(r outbox.Request) {
 	if !r.State.Final() {
 		delete(e.ended, r.Seq)
@@ -56,16 +55,16 @@ func (e *endings) note(r outbox.Request) {
 	e.ended[r.Seq] = ending{at: r.LastChange(), needsPerson: needsPerson(r)}
 }
 
-// needsPerson tells of an end that a person has to see to: its status stays until they did.
+// needsPerson reports whether a request ended so that a person has to see to it: its status stays until they did.
 func needsPerson(r outbox.Request) bool { return r.State == outbox.StateUnresolved || r.Alarmed }
 
-// retentionOver tells that a status has been there for long enough.
+// retentionOver reports whether a status has been there for long enough.
 func (e *endings) retentionOver(x ending, now outbox.Instant) bool {
 	age, ok := now.Since(x.at)
 	return ok && !x.needsPerson && age >= e.retention
 }
 
-// stays tells whether the status of a request is one that is retained.
+// stays reports whether the status of a request is one that is retained.
 func (e *endings) stays(r outbox.Request) bool {
 	if !r.State.Final() {
 		return true
@@ -77,8 +76,8 @@ func (e *endings) stays(r outbox.Request) bool {
 	return known && !e.retentionOver(x, e.clock.Now())
 }
 
-// takeFormer takes what had ended before this process began, and tells whether its status is to be told again, or is gone and
-// to be cleared. It may have changed since it was read; then that counts.
+// takeFormer takes up a request that had ended before this process began, and reports whether its status stays and is to be
+// published again, or is gone and to be cleared. What note has taken of it meanwhile counts more.
 func (e *endings) takeFormer(r outbox.Request, now outbox.Instant, written uint64) (stay, gone bool) {
 	if x, known := e.ended[r.Seq]; known {
 		return !e.retentionOver(x, now), false
@@ -99,15 +98,15 @@ func (e *endings) takeFormer(r outbox.Request, now outbox.Instant, written uint6
 	return false, !at.Known || at.Wall > e.cleared
 }
 
-// settle notes that a status is cleared, in an outbox that has seen so many commits.
+// settle notes that a status is cleared, in an outbox that was written so many times.
 func (e *endings) settle(seq, written uint64) {
 	if joined := e.through.Join(message.SettledThrough{Accepted: seq, Commits: written}); joined != e.through {
 		e.through, e.changed = joined, true
 	}
 }
 
-// eachEnded visits what has ended and stays. The first time it looks through the whole outbox, to find that, and has
-// cleared what a former process left: what came to be over while none was there.
+// eachEnded calls visit with what has ended and stays, until it returns false. The first time it looks through the whole outbox
+// for that, and starts clearing what a former process left and whose retention was over while none ran.
 func (p *Publisher) eachEnded(w *window, visit func(outbox.Request) bool) error {
 	p.mu.Lock()
 	read, seqs := p.endings.read, make([]uint64, 0, len(p.endings.ended))
@@ -142,7 +141,7 @@ func (p *Publisher) readEnded(w *window, visit func(outbox.Request) bool) error 
 		}
 		p.mu.Lock()
 		stay, gone := p.endings.takeFormer(r, now, written)
-		if gone && p.index == nil { // the broker within keeps nothing over a start
+		if gone && p.index == nil { // the embedded broker keeps nothing over a start
 			p.startClearing(r)
 		}
 		p.mu.Unlock()
@@ -167,7 +166,7 @@ func (e *endings) dueBy(now outbox.Instant) {
 	}
 }
 
-// clearDue begins to clear what is over by now, some hundreds at a time; more tells that there are others.
+// clearDue begins to clear what is over by now, at most clearBatch; more reports whether there are others.
 func (p *Publisher) clearDue() (more bool, err error) {
 	now := p.endings.clock.Now()
 	p.mu.Lock()
@@ -226,21 +225,21 @@ func (p *Publisher) clearOver(over map[uint64]ending) error {
 	return nil
 }
 
-// SettledThrough is how far what was cleared goes, for the agent's own word.
+// SettledThrough returns how far the statuses go that were cleared, for the agent's own message.
 func (p *Publisher) SettledThrough() message.SettledThrough {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.endings.through
 }
 
-// RaiseSettledThrough takes the bounds that a former process has told, which ours don't fall behind.
+// RaiseSettledThrough raises the bounds to those that a former process has published, where they are higher.
 func (p *Publisher) RaiseSettledThrough(s message.SettledThrough) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.endings.settle(s.Accepted, s.Commits)
 }
 
-// encodeEndings gives what is to be kept on disk of the bounds; nil if that stands there already.
+// encodeEndings returns the bounds as they are stored; nil if they are on disk already.
 func (p *Publisher) encodeEndings() []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -259,14 +258,14 @@ func (p *Publisher) encodeEndings() []byte {
 	return raw
 }
 
-// endingsLowered tells that what is kept on disk claims more than is true.
+// endingsLowered reports whether what is on disk claims more than is true.
 func (p *Publisher) endingsLowered() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.endings.lowered
 }
 
-// loadEndings takes up what a former process kept of the bounds.
+// loadEndings takes up the bounds that a former process stored.
 func (p *Publisher) loadEndings() error {
 	stored, err := blob.Read[storedEndings](p.store, endingsBlob)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// answerFlushes answers those who wait until everything is with the broker.
+// answerFlushes wakes those who wait until everything is with the broker.
 func (p *Publisher) answerFlushes(w *window) {
 	p.mu.Lock()
 	flushes := p.flushes
@@ -22,7 +22,7 @@ func (p *Publisher) answerFlushes(w *window) {
 	}
 }
 
-// Last publishes the last word of this process, retained, and waits until it and everything before is with the broker,
+// Last publishes v as the last message of this process, retained, and waits until it and everything before is with the broker,
 // or ctx ends.
 func (p *Publisher) Last(ctx context.Context, topic string, v any) {
 	p.enqueue(p.message(topic, true, v))
@@ -42,7 +42,7 @@ func (p *Publisher) Last(ctx context.Context, topic string, v any) {
 	}
 }
 
-// Flush waits until everything that was to be told is with the broker, but no longer than most.
+// Flush waits until everything that is queued is with the broker, but no longer than most.
 func (p *Publisher) Flush(most time.Duration) {
 	done := make(chan struct{})
 	p.mu.Lock()

@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	// statusBatch is how many statuses are read and handed to a new reader at once.
+	// statusBatch is how many statuses are read and delivered to a new reader at once.
 	statusBatch = 64
-	// statusPause is the longest wait before a status that is just changing, or could not be read, is looked at again.
+	// statusPause is the longest wait before a status that is just changing, or could not be read, is read again.
 	statusPause = 100 * time.Millisecond
-	// statusTries bounds those looks: some five seconds.
+	// statusTries bounds those tries: some five seconds.
 	statusTries = 56
 )
 
 // retainedStatuses reads the retained statuses of the embedded broker from the outbox.
 type retainedStatuses struct {
 	p *Publisher
-	// reading leaves the other processors to the orders, however many readers are new at once.
+	// reading lets one new reader at a time read, so that the other processors are left to the orders.
 	reading sync.Mutex
 }
 
@@ -31,16 +31,16 @@ var _ mqtt.Statuses = (*retainedStatuses)(nil)
 // Statuses returns what the embedded broker reads retained statuses from.
 func (p *Publisher) Statuses() mqtt.Statuses { return &retainedStatuses{p: p} }
 
-// Terminals implements broker.Statuses.
+// Terminals implements mqtt.Statuses.
 func (k *retainedStatuses) Terminals() []string {
 	k.p.mu.Lock()
 	defer k.p.mu.Unlock()
 	return k.p.index.terminals()
 }
 
-// Replay implements broker.Statuses. A status whose record is newer than what was told, or of which something newer waits to
-// be told, is looked at again once that was told: nobody sees one go back, and what is handed over is what was published.
-// What cannot be read is tried as often; the reader is then told of its next change.
+// Replay implements mqtt.Statuses. A status whose record is newer than what was published, or of which something newer waits to
+// be, is read again once that was published: nobody sees one go back, and what the reader gets is what was published. What
+// cannot be read is tried as often; after that the reader gets its next change.
 func (k *retainedStatuses) Replay(terminal, requestID string, sink mqtt.Sink) {
 	left, err := k.find(terminal, requestID)
 	size, pause := statusBatch, time.Millisecond
@@ -67,7 +67,7 @@ func (k *retainedStatuses) Replay(terminal, requestID string, sink mqtt.Sink) {
 	}
 }
 
-// pass hands over what stands of some statuses, and lists those to look at again. there is false if the reader is gone.
+// pass delivers what stands of some statuses, and returns those to read again. there is false if the reader is gone.
 func (k *retainedStatuses) pass(terminal string, seqs []uint64, size int, last bool, sink mqtt.Sink) (again []uint64, there bool, err error) {
 	for batch := range slices.Chunk(seqs, size) {
 		read, unread, readErr := k.read(terminal, batch)
@@ -81,7 +81,7 @@ func (k *retainedStatuses) pass(terminal string, seqs []uint64, size int, last b
 	return again, sink(func(func(mqtt.Message)) {}), err
 }
 
-// find lists a terminal's statuses, or that of one request.
+// find returns the sequences of a terminal's statuses, or that of one request.
 func (k *retainedStatuses) find(terminal, requestID string) ([]uint64, error) {
 	if requestID == "" {
 		k.p.mu.Lock()
@@ -98,14 +98,13 @@ func (k *retainedStatuses) find(terminal, requestID string) ([]uint64, error) {
 	return []uint64{r.Seq}, nil
 }
 
-// readStatus is a status as its record gives it, and what was known of it before that was read. One that is held in memory
-// has no message yet.
+// readStatus is a status as its record gives it, and its standing before that was read. One that is cached has no message yet.
 type readStatus struct {
 	queued
 	before standing
 }
 
-// read makes messages of records, of those that are not held. What was pruned is left out; unread is what could not be
+// read makes messages of the records of statuses that are not cached. What was pruned is left out; unread is what could not be
 // read.
 func (k *retainedStatuses) read(terminal string, seqs []uint64) (read []readStatus, unread []uint64, err error) {
 	k.reading.Lock()
@@ -139,15 +138,15 @@ func (k *retainedStatuses) read(terminal string, seqs []uint64) (read []readStat
 	return read, nil, nil
 }
 
-// deliver hands over what is what was told last, while nobody else is told anything. It lists what has to be looked at again;
-// with last, what the record says is told all the same, unless something newer waits to be told to all.
+// deliver calls send with what was published last, while nothing else is published. It returns what has to be read again; with
+// last, what the record says is delivered all the same, unless something newer waits to be published.
 func (k *retainedStatuses) deliver(read []readStatus, last bool, send func(mqtt.Message)) (again []uint64) {
 	stand := read[:0]
 	k.p.mu.Lock()
 	for _, r := range read {
 		cached, ok := k.p.index.recent[r.of]
 		switch now := k.p.standingOf(r.of); {
-		case now.revision == 0: // cleared, or not told yet
+		case now.revision == 0: // cleared, or not published yet
 		case now.current && ok:
 			r.Message = cached
 			stand = append(stand, r)

@@ -6,15 +6,15 @@ import (
 	"tillpost/outbox"
 )
 
-// Republish tells the present status of a request whose till asked for it by publishing it once more. r is the record as
-// the till's message found it; by the time of telling there may be a newer one.
+// Republish publishes the present status of a request whose till asked for it by publishing the request once more. r is the
+// record as the till's message found it; by its turn in the queue there may be a newer one, which then counts.
 func (p *Publisher) Republish(r outbox.Request) {
 	r.Body = nil
 	p.enqueue(queued{republish: &r})
 }
 
-// republish reads the record when it is its turn, and notes the revision told in retold: what was to be told before it and
-// is older comes too late, in this round and in the next.
+// republish reads the record and publishes its status, and notes the revision in republished: what was queued before it and is
+// older comes too late, in this round and in the next.
 func (p *Publisher) republish(w *window, r outbox.Request, republished map[string]uint64) {
 	now, err := p.store.Lookup(r.ID)
 	switch {
@@ -36,7 +36,7 @@ func (p *Publisher) republish(w *window, r outbox.Request, republished map[strin
 	}
 }
 
-// publishQueued publishes what waits, but for statuses that are older than what retold says was told.
+// publishQueued publishes what waits, but for statuses that are older than republished says.
 func (p *Publisher) publishQueued(w *window, queue []queued, republished map[string]uint64) {
 	if republished == nil {
 		republished = map[string]uint64{}

@@ -8,13 +8,13 @@ import (
 	"tillpost/outbox"
 )
 
-// republishBatch is how many statuses are told again before what has changed meanwhile is told between them.
+// republishBatch is how many statuses are read and published before what was queued meanwhile is published between them.
 const republishBatch = 64
 
 // republishAll publishes all that is retained: the agent, the terminals, the displays, what is open, and of what has ended
-// that which stays. Records are read at the moment they are told. A status that waits in the queue is left to it, so that
-// tills see each of its states, and none go back; what came before the connect is told by waiting, then what comes
-// meanwhile, as it comes.
+// that which stays. Each record is read just before it is published. A status that waits in the queue is left to it, so that
+// tills see each of its states, and none go back: publishWaiting publishes what was queued before, publishMeanwhile what comes
+// since.
 func (p *Publisher) republishAll(w *window, publishWaiting func()) {
 	for _, s := range []Summary{SummaryAgent, SummaryTerminals} {
 		m := p.composeSummary(s)
@@ -56,10 +56,10 @@ func (p *Publisher) republishAll(w *window, publishWaiting func()) {
 		p.log.Error("ended requests could not be read to be told again", "err", err)
 	}
 	p.publishMeanwhile(w)
-	p.publishSummary(w, SummaryAgent) // what has ended tells how far the cleared statuses go
+	p.publishSummary(w, SummaryAgent) // reading what has ended may have raised how far the cleared statuses go
 }
 
-// publishMeanwhile tells what has come to be told while everything is: orders don't wait for old statuses.
+// publishMeanwhile publishes what was queued while everything is republished: orders don't wait for old statuses.
 func (p *Publisher) publishMeanwhile(w *window) {
 	p.mu.Lock()
 	queue, republished := p.takeLocked(), maps.Clone(p.republished)
@@ -67,8 +67,8 @@ func (p *Publisher) publishMeanwhile(w *window) {
 	p.publishQueued(w, queue, republished)
 }
 
-// changedMeanwhile tells that a change of a status waits in the queue, that of this step or of the next. If that was given up,
-// everything is told once more.
+// changedMeanwhile reports whether a change of a status waits in the queue, that of this step or of the next. Where that queue
+// overflowed, everything is republished once more.
 func (p *Publisher) changedMeanwhile(m queued) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,5 +76,5 @@ func (p *Publisher) changedMeanwhile(m queued) bool {
 	return changed
 }
 
-// coveredByRepublishAll tells that everything has told what waits as it is now.
+// coveredByRepublishAll reports whether republishAll has published what a message says, as it is now.
 func coveredByRepublishAll(m queued) bool { return m.Retained && m.revision == 0 }

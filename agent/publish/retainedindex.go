@@ -13,19 +13,19 @@ type statusKey struct {
 	seq      uint64
 }
 
-// recentStatuses are held in memory as they were told: all that most shops have, in 2 MB.
+// recentStatuses is how many statuses are cached as they were published: all that most shops have, in 2 MB.
 const recentStatuses = 4096
 
-// retainedIndex knows which statuses are retained at the embedded broker. It holds some of them; the others are read from the
-// outbox when somebody subscribes, and it tells whether what is read is what was published last. The publisher's mu guards
-// it; a nil one knows nothing, for other brokers keep what they are told.
+// retainedIndex knows which statuses are retained at the embedded broker. It caches some of them; the others are read from the
+// outbox when somebody subscribes, and by it one finds out whether what was read is what was published last. The publisher's mu
+// guards it; a nil one knows nothing, for other brokers keep what they get.
 type retainedIndex struct {
-	// revisions are the revisions that were told last, by terminal and sequence.
+	// revisions are those that were published last, by terminal and sequence.
 	revisions map[string]map[uint64]uint64
-	// unpublished holds the number of the newest message that waits to be told.
+	// unpublished holds the number of the newest message that waits to be published.
 	unpublished map[statusKey]uint64
 	last        uint64
-	// recent are as many messages as there is room for; order tells whose turn it is to go, from oldest on round.
+	// recent caches as many messages as there is room for; order is a ring in which the next to go is at oldest.
 	room   int
 	recent map[statusKey]mqtt.Message
 	order  []statusKey
@@ -36,7 +36,7 @@ func newRetainedIndex() *retainedIndex {
 	return &retainedIndex{revisions: map[string]map[uint64]uint64{}, unpublished: map[statusKey]uint64{}, room: recentStatuses, recent: map[statusKey]mqtt.Message{}}
 }
 
-// number numbers a status that is going to be told, or cleared.
+// number numbers a status that is queued to be published, or cleared.
 func (k *retainedIndex) number(of statusKey) uint64 {
 	if k == nil || of.seq == 0 {
 		return 0
@@ -54,21 +54,21 @@ func (k *retainedIndex) newest() uint64 {
 	return k.last
 }
 
-// publishedThrough says that what had a number by then need not be told any more: everything was told anew since.
+// publishedThrough notes that what had a number by then waits no more: everything was published anew since.
 func (k *retainedIndex) publishedThrough(number uint64) {
 	if k != nil {
 		maps.DeleteFunc(k.unpublished, func(_ statusKey, n uint64) bool { return n <= number })
 	}
 }
 
-// skip says that a message is not told, as a newer one was.
+// skip notes that a message is not published, as a newer one was.
 func (k *retainedIndex) skip(m queued) {
 	if k != nil && k.unpublished[m.of] == m.number {
 		delete(k.unpublished, m.of)
 	}
 }
 
-// published takes a message that is with the broker now.
+// published notes that a message was given to the broker.
 func (k *retainedIndex) published(m queued) {
 	if k == nil || m.of.seq == 0 {
 		return
@@ -93,7 +93,7 @@ func (k *retainedIndex) published(m queued) {
 	}
 }
 
-// cache takes a message into memory, instead of another one if there are enough.
+// cache keeps a message in memory, in place of the oldest where there is no room.
 func (k *retainedIndex) cache(m queued) {
 	_, held := k.recent[m.of]
 	switch {
@@ -110,7 +110,7 @@ func (k *retainedIndex) cache(m queued) {
 	k.recent[m.of] = m.Message
 }
 
-// send gives a message to the broker.
+// send publishes a message, and notes it in the index.
 func (p *Publisher) send(w *window, m queued) {
 	if m.Topic == "" {
 		return
@@ -121,24 +121,24 @@ func (p *Publisher) send(w *window, m queued) {
 	p.mu.Unlock()
 }
 
-// terminals lists those with retained statuses.
+// terminals returns those with retained statuses, sorted.
 func (k *retainedIndex) terminals() []string { return slices.Sorted(maps.Keys(k.revisions)) }
 
-// statuses lists a terminal's, in the order in which the outbox holds them.
+// statuses returns a terminal's sequences, in the order in which the outbox holds them.
 func (k *retainedIndex) statuses(terminal string) []uint64 {
 	return slices.Sorted(maps.Keys(k.revisions[terminal]))
 }
 
 // standing is what is known of a status at one moment.
 type standing struct {
-	// current: it is retained, and nothing newer waits to be told.
+	// current: it is retained, and nothing newer waits to be published.
 	current bool
-	// revision was told last; 0 if nothing is retained.
+	// revision was published last; 0 if nothing is retained.
 	revision uint64
 	overlay  overlay
 }
 
-// standingOf looks at a status. The caller holds mu.
+// standingOf returns the standing of a status. The caller holds mu.
 func (p *Publisher) standingOf(of statusKey) standing {
 	revision := p.index.revisions[of.terminal][of.seq]
 	_, waits := p.index.unpublished[of]

@@ -8,17 +8,16 @@ import (
 	"tillpost/outbox"
 )
 
-// Position is where a request stands among the queued of its lane: from 1, 0 where it does not queue. behind tells that
-// others come first, before it in the queue or on the terminal.
+// Position is where a request stands among the queued of its lane.
 type Position struct {
-	Number int
-	Behind bool
+	Number int  // from 1; 0 where it does not queue
+	Behind bool // others come first, before it in the queue or on the terminal
 }
 
-// HeadOfLane is the place of what is next.
+// HeadOfLane is the position of what is next.
 var HeadOfLane = Position{Number: 1}
 
-// StatusOf is a request as tills see it. waiting replaces the stored one where the lane knows better.
+// StatusOf returns a request as tills see it. waiting, unless nil, replaces the stored reason to wait.
 func StatusOf(r outbox.Request, at Position, waiting *outbox.Waiting) message.Status {
 	s := message.Status{
 		RequestID:    r.ID,
@@ -55,7 +54,7 @@ func StatusOf(r outbox.Request, at Position, waiting *outbox.Waiting) message.St
 	return s
 }
 
-// ReasonOf is a reason as tills see it, nil for none.
+// ReasonOf returns a reason as tills see it, nil for none.
 func ReasonOf(r *outbox.Reason) *message.Reason {
 	if r == nil {
 		return nil
