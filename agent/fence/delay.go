@@ -7,7 +7,7 @@ import (
 	"tillpost/agent/health"
 )
 
-// delay holds everything back for a moment, silently.
+// delay shuts the gate for a moment, for a reason without a waiting code.
 type delay struct {
 	gate *health.Gate
 	why  health.GateReason
@@ -16,10 +16,10 @@ type delay struct {
 	timer *time.Timer
 }
 
-// shut shuts the gate until hold or end says otherwise.
+// shut shuts the gate until shutFor or end is called.
 func (b *delay) shut() { b.gate.Shut(b.why) }
 
-// shutFor shuts the gate for d, counted from now.
+// shutFor shuts the gate for d from now, whatever was said before.
 func (b *delay) shutFor(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -38,7 +38,7 @@ func (b *delay) shutFor(d time.Duration) {
 	b.gate.Shut(b.why)
 }
 
-// end lets go at once.
+// end opens the gate at once, as far as it is up to this delay.
 func (b *delay) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

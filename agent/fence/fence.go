@@ -16,8 +16,8 @@ import (
 )
 
 // Fence finds out whether this copy of the outbox may send: whether it is the newest one and the only one at work, and whether
-// its account is the one that is called. Where it may not, the gate is shut, a problem says why, and it stays so over restarts
-// until an operator accepts it.
+// its account is the one that is called. Where it may not, a hold shuts the gate, a problem says why, and it stays so over restarts
+// until an operator accepts it. It may be used by several goroutines at once, after Begin.
 type Fence struct {
 	store    outbox.Store
 	clock    clock.Clock
@@ -33,10 +33,10 @@ type Fence struct {
 	externalBroker bool
 	listsTerminals bool
 	acceptedUntil  time.Time
-	unknownMu      sync.Mutex // held while what is not known is read and kept
+	unknownMu      sync.Mutex // held while what is kept under unknownBlob is read and written
 
-	ctx     context.Context // of begin
-	reports Reports         // of begin
+	ctx     context.Context // of Begin
+	reports Reports         // of Begin
 }
 
 // Options are what a fence needs; all of it is required.
@@ -52,22 +52,22 @@ type Options struct {
 	Since   time.Time
 	// Path is the outbox's, for the log.
 	Path string
-	// ExternalBroker: the broker is another program, which may remember another agent's word. Lists: the API lists terminals, and
-	// with them whose they are.
+	// ExternalBroker: the broker is another program, which may retain another agent's announcement. ListsTerminals: the API lists
+	// terminals, and with them whose they are.
 	ExternalBroker, ListsTerminals bool
 }
 
-// Reports are whom a fence tells what it has found, and what it asks.
+// Reports are what a fence calls when it has found something, and what it asks; all of it is required.
 type Reports struct {
-	// Doubted has the requests looked into that are in doubt now.
+	// Doubted is called once open requests were put in doubt.
 	Doubted func(ctx context.Context)
-	// Settled takes how far a former process has told that what it cleared goes.
+	// Settled is called with how far the statuses go that a former process has cleared.
 	Settled func(message.SettledThrough)
 	// Connected reports whether the broker is connected.
 	Connected func() bool
 }
 
-// New looks at what the outbox and its journal tell.
+// New makes a fence with the holds that a former process left, and those that the outbox itself gives reason for.
 func New(o Options) *Fence {
 	f := &Fence{
 		store: o.Store, clock: o.Clock, problems: o.Problems, gate: o.Gate, topics: o.Topics, log: o.Log,
@@ -101,12 +101,12 @@ func New(o Options) *Fence {
 	return f
 }
 
-// Begin holds the first sending until the broker has told of another agent, if there is one, and the API had the chance to
-// tell of another account. Before the broker is there, no till hears anything anyway. What is found is worked on until ctx
-// ends.
+// Begin shuts the gate until the broker has shown whether there is another agent, and the API had the chance to show another
+// account. Before the broker is there, no till hears anything anyway. What is found is worked on until ctx ends. It is called
+// once, before the other methods but for Older and AcceptedUntil.
 func (f *Fence) Begin(ctx context.Context, r Reports) {
 	f.ctx, f.reports = ctx, r
-	if f.externalBroker { // the embedded broker remembers nothing
+	if f.externalBroker { // the embedded broker retains no announcement
 		f.peers.shut()
 		f.gate.Shut(health.GateUnannounced)
 		f.gate.Shut(health.GateReadingRetained)
@@ -117,20 +117,21 @@ func (f *Fence) Begin(ctx context.Context, r Reports) {
 	f.gate.Shut(health.GateSurveying)
 }
 
-// Connected takes that the broker is connected. The bus has read by then what it retains.
+// Connected is called when the broker is connected. The bus has read by then what it retains.
 func (f *Fence) Connected() {
 	f.gate.Open(health.GateReadingRetained)
 	f.retainedRead()
 }
 
-// Listed ends the waiting for the list of terminals.
+// Listed is called once the list of terminals was asked for: the wait for it ends.
 func (f *Fence) Listed() { f.listDelay.end() }
 
-// Surveyed takes that it is known whether the API shows marks that this outbox does not know.
+// Surveyed is called once it is known whether the API shows marks that this outbox does not know.
 func (f *Fence) Surveyed() { f.gate.Open(health.GateSurveying) }
 
 // Older reports whether this copy is an older one, or was restored, and nobody has accepted that.
 func (f *Fence) Older() bool { return f.gate.IsShut(health.GateRolledBack) }
 
-// AcceptedUntil is until when tills may ask for what a copy has forgotten that an operator has accepted, zero for none.
+// AcceptedUntil returns until when a new request may be one that a newer copy has seen, after an operator accepted this one;
+// zero for never.
 func (f *Fence) AcceptedUntil() time.Time { return f.acceptedUntil }

@@ -15,11 +15,11 @@ import (
 	"tillpost/outbox"
 )
 
-// holdsBlob is where notices are kept until an operator has accepted them.
+// holdsBlob is the name under which holds are kept until an operator has accepted them.
 const holdsBlob = "notices"
 
-// hold is something that was found and that only an operator can settle. It outlives the process that found it: what
-// it saw may not be there to be seen again.
+// hold is something that was found and that only an operator can accept. It outlives the process that found it: what it saw may
+// not be there to be seen again.
 type hold struct {
 	Code    health.ProblemCode `json:"code"`
 	Message string             `json:"message"`
@@ -38,7 +38,7 @@ func decodeHolds(raw []byte) (list []hold, err error) {
 	return list, nil
 }
 
-// holds keeps the notices, and the gate shut while they stand.
+// holds keeps what was placed, and the gate shut while it stands.
 type holds struct {
 	store    outbox.Store
 	clock    clock.Clock
@@ -51,13 +51,13 @@ type holds struct {
 
 	mu       sync.Mutex
 	list     []hold
-	retrying bool // to be written is tried again soon
+	retrying bool // the next try to write them is due
 }
 
 // acceptHint says why nothing that moves money is sent, and how to go on.
 const acceptHint = "; nothing that moves money is sent until an operator has looked: stop tillpost and run tillpost outbox accept"
 
-// gateReasonOf is what a notice closes; ok is false for one that only tells.
+// gateReasonOf returns the reason for which a hold shuts the gate; ok is false for one that only raises a problem.
 func gateReasonOf(code health.ProblemCode) (why health.GateReason, ok bool) {
 	switch code {
 	case health.ProblemRolledBack:
@@ -70,7 +70,7 @@ func gateReasonOf(code health.ProblemCode) (why health.GateReason, ok bool) {
 	return 0, false
 }
 
-// load takes up the notices that a former process left.
+// load takes up the holds that a former process left.
 func (g *holds) load() error {
 	raw, err := g.store.GetBlob(holdsBlob)
 	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
@@ -87,7 +87,7 @@ func (g *holds) load() error {
 	return nil
 }
 
-// enforce has a notice told, and closes the gate for it.
+// enforce shuts the gate for a hold, and raises its problem.
 func (g *holds) enforce(n hold) {
 	if why, ok := gateReasonOf(n.Code); ok {
 		g.gate.Shut(why)
@@ -95,7 +95,7 @@ func (g *holds) enforce(n hold) {
 	g.problems.Raise(n.Code, "", n.Message, n.At)
 }
 
-// place takes one; the first of a code stands.
+// place adds a hold; the first of a code stands.
 func (g *holds) place(ctx context.Context, n hold) {
 	g.mu.Lock()
 	if slices.ContainsFunc(g.list, func(o hold) bool { return o.Code == n.Code && o.Token == n.Token }) {
@@ -110,7 +110,7 @@ func (g *holds) place(ctx context.Context, n hold) {
 	g.save(ctx)
 }
 
-// withdraw takes back a notice on the token: another one has come that is right.
+// withdraw takes back the hold on the token: another one has come that is right.
 func (g *holds) withdraw(ctx context.Context) {
 	g.mu.Lock()
 	before := len(g.list)
@@ -126,10 +126,10 @@ func (g *holds) withdraw(ctx context.Context) {
 	g.save(ctx)
 }
 
-// retryWriteAfter is how soon it is tried again to write what the disk did not take.
+// retryWriteAfter is how soon a write that the disk did not take is tried again.
 const retryWriteAfter = 5 * time.Second
 
-// save writes the notices to disk, at once or as soon as that takes them.
+// save writes the holds to disk, at once or as soon as that takes them.
 func (g *holds) save(ctx context.Context) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

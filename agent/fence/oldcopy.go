@@ -13,15 +13,15 @@ import (
 	"tillpost/outbox"
 )
 
-// unknownBlob is where it is kept what this outbox should know and does not, marks and statuses, so that each is told of
-// once: an operator who has accepted this copy is not asked again.
+// unknownBlob is the name under which the marks and statuses are kept that this outbox should know and does not, so that each
+// places a hold once: an operator who has accepted this copy is not asked again.
 const unknownBlob = "strangers"
 
 // unknownMost bounds them.
 const unknownMost = 1000
 
-// SawStatus takes a status that the broker retains. One at a higher revision than ours, or of a request that we have never
-// seen and that has not ended, was told by a newer copy of this outbox than the one that runs.
+// SawStatus is called with each status that the broker retains. One at a higher revision than ours, or of a request that we have
+// never seen and that has not ended, was published by a newer copy of this outbox than the one that runs.
 func (f *Fence) SawStatus(topic string, payload []byte) {
 	id := f.topics.StatusID(topic)
 	var s struct {
@@ -31,7 +31,7 @@ func (f *Fence) SawStatus(topic string, payload []byte) {
 		State     string `json:"state"`
 	}
 	if id == "" || json.Unmarshal(payload, &s) != nil || s.RequestID != id || s.Revision == 0 {
-		return // what is no status of ours tells nothing
+		return // it is no status of ours
 	}
 	r, err := f.store.Lookup(id)
 	switch known := err == nil || errors.Is(err, outbox.ErrPruned); {
@@ -45,7 +45,7 @@ func (f *Fence) SawStatus(topic string, payload []byte) {
 }
 
 // sawSettled takes how far the statuses went that a former process of this outbox had cleared at the broker. Where that is
-// beyond what this outbox knew when it was opened, that process had a newer copy. Our own word does not go back behind it.
+// beyond what this outbox held when it was opened, that process had a newer copy. What we announce does not go back behind it.
 func (f *Fence) sawSettled(s message.SettledThrough) {
 	ours := f.peers.atOpen
 	if s.Accepted > ours.Accepted {
@@ -57,7 +57,8 @@ func (f *Fence) sawSettled(s message.SettledThrough) {
 	f.reports.Settled(s)
 }
 
-// holdOlderCopy stops sending: this is an older copy of the outbox than one that was at work, put back at the same generation.
+// holdOlderCopy places a hold, and puts what is open in doubt: this is an older copy of the outbox than one that was at work, put
+// back at the same generation.
 func (f *Fence) holdOlderCopy(found string) {
 	f.placeRolledBack(found + "; it is an older copy, and what is open in it is in doubt")
 	f.doubtOpen(f.store.Identity().Generation)
@@ -79,13 +80,13 @@ func (f *Fence) doubtOpen(generation uint64) {
 	}
 }
 
-// UnknownOrder takes an order that bears a mark of this outbox which it does not know: a newer copy has placed it.
+// UnknownOrder is called with an order that bears a mark of this outbox which it does not know: a newer copy has placed it.
 func (f *Fence) UnknownOrder(mark, orderUUID string) {
 	f.sawUnknown(mark, fmt.Sprintf("the API holds order %s, which was placed from this outbox and which it does not know", orderUUID))
 }
 
-// sawUnknown takes something that only a newer copy of this outbox can have made, under a name of its own. What turns up soon after
-// an operator has accepted this copy was made before that, and is accepted with it.
+// sawUnknown takes something that only a newer copy of this outbox can have made, under a name of its own. What turns up within
+// priorCopyFor after an operator has accepted this copy was made before that, and is accepted with it.
 func (f *Fence) sawUnknown(name, found string) {
 	ctx := f.ctx
 	f.unknownMu.Lock()

@@ -4,8 +4,8 @@ import (
 	"tillpost/mqtt/message"
 )
 
-// announcement is what an agent says of itself, as far as it tells agents apart, and how far what it has cleared goes. Since is
-// when its process started: two processes on copies of one outbox may have the generation in common, but not that.
+// announcement is what an agent publishes of itself, as far as it tells agents apart, and how far the statuses go that it has
+// cleared. Since is when its process started: two processes on copies of one outbox may have the generation in common, not that.
 type announcement struct {
 	State          string                 `json:"state"`
 	Instance       string                 `json:"instance"`
@@ -14,6 +14,7 @@ type announcement struct {
 	SettledThrough message.SettledThrough `json:"settledThrough"`
 }
 
+// same reports whether two announcements are of one process.
 func (h announcement) same(o announcement) bool {
 	return h.Instance == o.Instance && h.Generation == o.Generation && h.Since == o.Since
 }
@@ -23,7 +24,7 @@ type finding uint8
 
 const (
 	foundNothing finding = iota
-	// foundPerhaps: somebody else may be at work. Whoever is will be heard again soon.
+	// foundPerhaps: somebody else may be at work. Whoever is will publish again soon.
 	foundPerhaps
 	// foundOlderCopy: our outbox was opened elsewhere, as late as here or later.
 	foundOlderCopy
@@ -31,20 +32,20 @@ const (
 	foundAnotherAgent
 )
 
-// strikesOut is how many words of somebody who is gone already, told while we were at work, make another agent. One may
-// be the last will of a machine that lost its power, which brokers tell late.
+// strikesOut is how many announcements of somebody who is gone already, seen while we were at work, make another agent. One may
+// be the last will of a machine that lost its power, which brokers publish late.
 const strikesOut = 2
 
-// peerDetector listens on the agent's topic for others. What we say ourselves comes back to us there; from then on whatever
-// else is found there was said while we were at work. Two agents on one client id throw each other out, so each finds
-// the other's word whenever it is back.
+// peerDetector looks for other agents in the announcements on the agent's topic. Our own comes back to us there; from then on
+// whatever else is found there was published while we were at work. Two agents on one client id throw each other out, so each
+// finds the other's announcement whenever it is back.
 type peerDetector struct {
 	mine    announcement
-	echoed  bool // our own word stood there
+	echoed  bool // our own announcement came back
 	strikes int
 }
 
-// observe takes a message; retained says that it stood there when we connected.
+// observe takes an announcement; retained reports whether it stood there when we connected.
 func (w *peerDetector) observe(h announcement, retained bool) finding {
 	switch ours := h.Instance == w.mine.Instance; {
 	case h.Instance == "":
@@ -59,7 +60,7 @@ func (w *peerDetector) observe(h announcement, retained bool) finding {
 	case h.State != message.AgentOffline && (w.echoed || !retained):
 		return foundAnotherAgent
 	case h.State != message.AgentOffline:
-		return foundPerhaps // or the last word of one that lost its power
+		return foundPerhaps // or the last announcement of one that lost its power
 	case !w.echoed && retained:
 		return foundNothing // it said so itself: it is gone
 	}

@@ -13,30 +13,30 @@ import (
 const (
 	// listDelayMost is how long the first sending waits for the list of terminals, which may show another account.
 	listDelayMost = 5 * time.Second
-	// retainedDelay is for a broker that has nothing retained, or brings it late.
+	// retainedDelay is for a broker that retains no announcement, or brings it late.
 	retainedDelay = 250 * time.Millisecond
-	// silentAfter is for a broker that lets us read nothing, not even our own word.
+	// silentAfter is for a broker that lets us read nothing, not even our own announcement.
 	silentAfter = 2 * time.Second
-	// firstPeerDelay is for whoever was thrown out by our connecting: it is back within half a second.
+	// firstPeerDelay is for a peer that was thrown out by our connecting: it is back within half a second.
 	firstPeerDelay = 3 * time.Second
 	// peerDelay is longer than the longest pause of one that is thrown out again and again.
 	peerDelay = 20 * time.Second
 )
 
-// peerWatch is what the agent's own topic has told so far.
+// peerWatch is what was seen on the agent's own topic so far, and the delay while that is not clear.
 type peerWatch struct {
 	delay
 
 	mu        sync.Mutex
 	detector  peerDetector
-	connected bool // connected before
-	silent    bool // nothing was found there yet
-	suspected bool
+	connected bool // the broker was connected before
+	silent    bool // nothing was seen there yet
+	suspected bool // another agent may be at work
 	// atOpen is how far the outbox had come when it was opened.
 	atOpen message.SettledThrough
 }
 
-// SawAgent takes what stands on the agent's topic, or is said there.
+// SawAgent is called with each message on the agent's topic; retained reports whether it stood there when we subscribed.
 func (f *Fence) SawAgent(payload []byte, retained bool) {
 	var h announcement
 	if json.Unmarshal(payload, &h) != nil {
@@ -53,8 +53,8 @@ func (f *Fence) SawAgent(payload []byte, retained bool) {
 		f.sawSettled(h.SettledThrough)
 	}
 	if echoed && found == foundNothing {
-		// Whoever begins from now on finds our word, and whoever began before us has lost the connection before its own
-		// word stood: of several that start at once, one goes on.
+		// Whoever begins from now on finds our announcement, and whoever began before us has lost the connection before its
+		// own stood: of several that start at once, one goes on.
 		f.gate.Open(health.GateUnannounced)
 	}
 	switch found {
@@ -73,7 +73,7 @@ func (f *Fence) SawAgent(payload []byte, retained bool) {
 	}
 }
 
-// retainedRead ends the waiting for the broker's word, once it is connected.
+// retainedRead ends the wait for what the broker retains, or says how much longer it takes.
 func (f *Fence) retainedRead() {
 	o := &f.peers
 	o.mu.Lock()
@@ -93,7 +93,7 @@ func (f *Fence) retainedRead() {
 	}
 }
 
-// assumeSilent goes on without our own word where the broker has not let us read anything.
+// assumeSilent goes on without having read our own announcement where the broker lets us read nothing.
 func (f *Fence) assumeSilent() {
 	o := &f.peers
 	o.mu.Lock()
@@ -108,7 +108,7 @@ func (f *Fence) assumeSilent() {
 	}
 }
 
-// distrust takes word of a newer copy of our outbox: what is open here may have been sent there.
+// distrust takes up the announcement of a newer copy of our outbox: what is open here may have been sent there.
 func (f *Fence) distrust(h announcement) {
 	n := hold{Code: health.ProblemRolledBack, Message: fmt.Sprintf(
 		"the broker holds word of this outbox at generation %d, this one is at %d: it is an older copy, or a second one; what was open in it is in doubt",

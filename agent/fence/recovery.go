@@ -9,7 +9,7 @@ import (
 
 const olderCopy = "the outbox is an older copy than the one that was in use here last, or was brought from elsewhere; what was open in it is in doubt"
 
-// reportRecovery tells what opening the outbox had to mend.
+// reportRecovery logs what opening the outbox had to mend, and places holds for what an operator has to know.
 func (f *Fence) reportRecovery() {
 	r := f.store.Recovery()
 	if r.Compacted {
@@ -41,6 +41,7 @@ func requestsAre(n int) string {
 	return fmt.Sprintf("%d requests are", n)
 }
 
+// placeRolledBack places the hold of an older copy.
 func (f *Fence) placeRolledBack(found string) {
 	f.holds.place(context.Background(), hold{Code: health.ProblemRolledBack, Message: found + acceptHint})
 }
