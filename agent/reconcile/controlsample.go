@@ -9,12 +9,12 @@ import (
 const (
 	// sampleMost is how many orders a list is held against.
 	sampleMost = 500
-	// sampleLasts is how long an order has to be in the list: what is older may be put away there.
+	// sampleLasts is how long an order has to be in the list: older ones may be archived there.
 	sampleLasts = 24 * time.Hour
 )
 
-// controlSample is the latest orders of ours that a list has to show: the API told of them itself, or its list has shown them
-// before. A list in which one of them is missing is not the whole list, or not one of orders like ours.
+// controlSample is the latest orders of ours that a list has to show: the API has answered for them itself, or its list has shown
+// them before. A list in which one of them is missing is not the whole list, or not one of orders like ours.
 type controlSample struct {
 	mu     sync.Mutex
 	orders []sampleOrder
@@ -22,14 +22,14 @@ type controlSample struct {
 
 type sampleOrder struct {
 	uuid  string
-	at    time.Time // when the API first told of it
+	at    time.Time // when the API first answered for it
 	shown bool      // a list has shown it
 }
 
-// add notes an order that the API took, or whose status it told.
+// add adds an order that the API has accepted, or whose status it has returned.
 func (e *controlSample) add(uuid string) { e.insert(uuid, time.Now()) }
 
-// addPast notes an order that the API told of so long ago, before this process.
+// addPast adds an order for which the API answered so long ago, before this process.
 func (e *controlSample) addPast(uuid string, ago time.Duration) {
 	if ago >= 0 {
 		e.insert(uuid, time.Now().Add(-ago))
@@ -53,7 +53,7 @@ func (e *controlSample) insert(uuid string, at time.Time) {
 	e.orders = slices.Insert(e.orders, i, sampleOrder{uuid: uuid, at: at})
 }
 
-// latest is the order that the API told of last, "" for none.
+// latest returns the order for which the API answered last, "" for none.
 func (e *controlSample) latest() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -63,7 +63,7 @@ func (e *controlSample) latest() string {
 	return e.orders[len(e.orders)-1].uuid
 }
 
-// markShown notes which of them a list has shown.
+// markShown notes which of the orders a list has shown.
 func (e *controlSample) markShown(uuids map[string]bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -72,7 +72,8 @@ func (e *controlSample) markShown(uuids map[string]bool) {
 	}
 }
 
-// expected is what a list that is asked for now has to show, if it may lack what the API told of less than lag ago.
+// expected returns the orders that a list asked for now has to show, if it may lack those for which the API answered less than
+// lag ago.
 func (e *controlSample) expected(lag time.Duration) map[string]bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -13,20 +13,20 @@ import (
 // examined is what is remembered of an order whose references could be read.
 type examined struct {
 	marks []string
-	// references is the digest of the till's own ones, "" where the API does not tell them apart.
+	// references is the digest of the till's own ones, "" where the API does not return them apart.
 	references string
 }
 
-// inspection is one look into the candidates of a list, for some jobs.
+// inspection is one pass over the candidates of a list, for some jobs.
 type inspection struct {
 	asked      int
 	retryAfter time.Duration
-	// unread are candidates that could not be looked into, denied: because details are not ours.
+	// unread are candidates whose details could not be read; denied: as details are not ours, or the API can't be reached.
 	unread map[uint64]bool
 	denied bool
 }
 
-// classify looks into the candidates of a list and answers the jobs.
+// classify reads the details of the candidates of a list that may concern the jobs, and answers them.
 func (c *Reconciler) classify(ctx context.Context, l *listing, jobs []Job) {
 	relevant := slices.DeleteFunc(c.sorted(l.candidates), func(one candidate) bool {
 		return !slices.ContainsFunc(jobs, func(j Job) bool { return c.relevant(one, j) })
@@ -43,7 +43,7 @@ func (c *Reconciler) classify(ctx context.Context, l *listing, jobs []Job) {
 	}
 }
 
-// result is what a look without a find comes to for a job.
+// result is the result of an inspection for a job whose order was not found.
 func (c *Reconciler) result(l *listing, k *inspection, j Job, candidates []candidate) Result {
 	f := Result{RetryAfter: k.retryAfter, Begun: l.begunAt, Seen: outbox.Seen{Begun: l.begun, Answered: l.answered}}
 	open := false
@@ -60,15 +60,15 @@ func (c *Reconciler) result(l *listing, k *inspection, j Job, candidates []candi
 	return f
 }
 
-// mayBeOrder tells whether an order without a mark of ours may be what a request came to all the same: where a mark went into no
-// reference, one whose references are the till's own, or can't be told apart.
+// mayBeOrder reports whether an order without a mark of ours may be the job's all the same: where a mark went into no reference,
+// one whose references are the till's own, or can't be told apart.
 func (j Job) mayBeOrder(seen examined) bool {
 	return slices.ContainsFunc(j.Request.Submissions, func(s outbox.Submission) bool {
 		return !s.Shown && (s.References == "" || seen.references == "" || s.References == seen.references)
 	})
 }
 
-// examine looks into a candidate, unless that was done before, or there were enough for one round.
+// examine reads the details of a candidate, unless that was done before, or there were enough for one round.
 func (c *Reconciler) examine(ctx context.Context, l *listing, one candidate, k *inspection) {
 	if _, known := c.examined[one.hash]; known {
 		return
@@ -98,7 +98,7 @@ func (c *Reconciler) examine(ctx context.Context, l *listing, one candidate, k *
 	c.examined[one.hash] = seen
 }
 
-// matched answers the job that looks for a mark, or tells of a stray order.
+// matched answers the job that looks for a mark, and returns the other jobs; where none does, the order is an orphan.
 func (c *Reconciler) matched(mark string, one candidate, jobs []Job) (rest []Job) {
 	for i, j := range jobs {
 		if j.Request.Bears(mark) {

@@ -8,17 +8,17 @@ import (
 	"tillpost/api"
 )
 
-// measurement is one measurement of how long the list lags behind the API's own word of an order.
+// measurement is one measurement of how long the list takes to show an order that the API has accepted.
 type measurement struct {
 	uuid string
-	from time.Time // when the API told of it
+	from time.Time // when the API answered that it accepted it
 	next time.Time // when the list is to be asked for next
 	wait time.Duration
 }
 
 const (
-	// promptReply is how soon a reply comes that is measured from. What is slower came who knows how long after what it tells:
-	// it is measured from the call's begin, and after lateWord not at all.
+	// promptReply is how soon a reply comes that is measured from. A slower one came who knows how long after what it
+	// reports: it is measured from the call's begin, and after lateReply not at all.
 	promptReply = time.Second
 	lateReply   = 5 * time.Second
 
@@ -29,7 +29,8 @@ const (
 	measureInFull = 2000
 )
 
-// MeasureFrom is when the API told of what it has taken, in a call that began at begun, for measuring by it how long its look-ups lag; zero where that would mislead.
+// MeasureFrom returns from when to measure how long the look-ups lag behind a call that began at begun and was answered just now;
+// zero where that would mislead.
 func MeasureFrom(begun time.Time) time.Time {
 	now := time.Now()
 	switch took := now.Sub(begun); {
@@ -41,8 +42,8 @@ func MeasureFrom(begun time.Time) time.Time {
 	return time.Time{}
 }
 
-// NoteAccepted notes an order that the API has just taken, and has the list's lag measured by it, from the API's word on; zero where that
-// is not to be measured.
+// NoteAccepted notes an order that the API has just accepted, and has the list's lag measured by it, from what MeasureFrom
+// returned; zero: it is not measured.
 func (c *Reconciler) NoteAccepted(uuid string, from time.Time) {
 	c.sample.add(uuid)
 	now := time.Now()
@@ -55,17 +56,17 @@ func (c *Reconciler) NoteAccepted(uuid string, from time.Time) {
 	c.nudge()
 }
 
-// NoteSeen notes an order of ours whose status the API told: a list has to show it.
+// NoteSeen notes an order whose status the API has returned: if it is ours, a list has to show it.
 func (c *Reconciler) NoteSeen(orderUUID string) {
 	if c.owns(orderUUID) {
 		c.sample.add(orderUUID)
 	}
 }
 
-// NotePast notes an order of ours of which the API told so long ago, before this process.
+// NotePast notes an order of ours for which the API answered so long ago, before this process; a negative ago is ignored.
 func (c *Reconciler) NotePast(orderUUID string, ago time.Duration) { c.sample.addPast(orderUUID, ago) }
 
-// untilNextWork is when something is to be done that nobody asks for.
+// untilNextWork returns how long it is until something is to be done that nobody asks for.
 func (c *Reconciler) untilNextWork() time.Duration {
 	next := time.Hour
 	if c.measured != nil {
@@ -108,7 +109,7 @@ func (c *Reconciler) measure(ctx context.Context) {
 	m.wait = min(2*m.wait, measureMost)
 }
 
-// listOnce asks for the list once; false where it could not be read, which says nothing of its lag.
+// listOnce asks for the list once, and reports whether it could be read; where not, that says nothing of its lag.
 func (c *Reconciler) listOnce(ctx context.Context, m *measurement) bool {
 	if c.baseline == nil || len(c.baseline.hashes) <= measureInFull {
 		l, _ := c.readList(ctx, nil)
@@ -128,7 +129,7 @@ func (c *Reconciler) listOnce(ctx context.Context, m *measurement) bool {
 	return reply.Outcome == api.OutcomeAccepted && own.Outcome == api.OutcomeAccepted && status.State == api.PaymentPending
 }
 
-// finishMeasurement ends the measurement: the list has shown the order.
+// finishMeasurement ends the measurement under way: the list has shown the order.
 func (c *Reconciler) finishMeasurement(ctx context.Context) {
 	c.lags.ListShowed(ctx, time.Since(c.measured.from))
 	c.measured = nil

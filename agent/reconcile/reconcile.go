@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// detailsPerRound bounds how many orders one round of the search looks into.
+	// detailsPerRound bounds how many orders are examined in one round of the search.
 	detailsPerRound = 50
 	// baselineEvery renews the list of orders that are surely not ours, while nothing is in doubt.
 	baselineEvery = time.Hour
-	// askAgainSoon is how often one is asked for of which that is not established yet.
+	// askAgainSoon is how often a look-up is tried while it is not established whether it is ours.
 	askAgainSoon = 30 * time.Second
 	// examinedMost bounds what is remembered of orders that were looked into or listed.
 	examinedMost = 200_000
@@ -35,7 +35,7 @@ const (
 	Clear
 	// Found: an order bears a mark.
 	Found
-	// Forbidden: look-ups are not ours, which is established, and was asked once more just now.
+	// Forbidden: it is established that look-ups are not ours, and was confirmed just now.
 	Forbidden
 )
 
@@ -43,13 +43,13 @@ const (
 type Result struct {
 	Outcome    Outcome
 	OrderUUID  string             // of the order that was found
-	Status     outbox.OrderStatus // and what the list says of it
-	RetryAfter time.Duration      // what the API asks for, 0 for nothing
-	Seen       outbox.Seen        // Broken is for the taker to fill in, by Begun
-	Begun      time.Time
+	Status     outbox.OrderStatus // and its status in the list
+	RetryAfter time.Duration      // the pause that the API asks for, 0 for none
+	Seen       outbox.Seen        // Broken is for the receiver to fill in, by Begun
+	Begun      time.Time          // when reading the list began, by this process's clock
 }
 
-// Job asks for the order that bears one of a request's marks, by calls that began after a moment.
+// Job asks for the order that bears one of a request's marks, by calls that began after Since.
 type Job struct {
 	Request outbox.Request
 	Since   outbox.Instant
@@ -69,18 +69,19 @@ type Options struct {
 	Path string
 }
 
-// Reports are who is told of what a reconciler finds without being asked. They are called on its goroutine.
+// Reports are what a reconciler calls with what it finds without being asked, on its goroutine; all of it is required.
 type Reports struct {
-	// Orphan takes an order that bears a mark of a request that asked for no search.
+	// Orphan is called with an order that bears a mark for which no job asks.
 	Orphan func(mark, orderUUID string, status outbox.OrderStatus)
-	// Gained takes orders that the list has and the baseline had not, and that no request holds.
+	// Gained is called with orders that are in the list, not in the baseline, and held by no request.
 	Gained func(ctx context.Context, orderUUIDs []string)
 	// Surveyed is called once it is known whether the API shows marks of this outbox that it does not know, as far as that
 	// could be read.
 	Surveyed func()
 }
 
-// Reconciler looks for marks in the API's order list and details. One list serves every search that it is young enough for.
+// Reconciler looks for marks in the API's order list and details. One list serves every search that it is young enough for. Its
+// methods may be called by several goroutines at once.
 type Reconciler struct {
 	api      *api.Client
 	store    outbox.Store
@@ -101,7 +102,7 @@ type Reconciler struct {
 	measurements []measurement
 	wake         chan struct{}
 
-	// Owned by run; the baseline is written under mu, for who reads it from elsewhere.
+	// Owned by Run; the baseline is written under mu, for who reads it from elsewhere.
 	reports  Reports
 	baseline *baseline
 	// recent is when a list first showed an order that is not in the baseline.
@@ -109,7 +110,7 @@ type Reconciler struct {
 	examined map[uint64]examined
 	last     *listing     // the latest list that was read in full
 	measured *measurement // under way
-	// unsurveyed: no list could be read yet since the start. rest is what the survey left to be looked into.
+	// unsurveyed: no list could be read yet since the start. rest is what the survey left to be examined.
 	unsurveyed bool
 	rest       []candidate
 	nextTry    time.Time // of details that may be ours to read
@@ -124,7 +125,7 @@ func New(o Options) *Reconciler {
 	}
 }
 
-// Search queues a job.
+// Search queues a job, and returns at once.
 func (c *Reconciler) Search(j Job) {
 	c.NoteSearched(j.Request)
 	c.mu.Lock()
@@ -140,7 +141,7 @@ func (c *Reconciler) nudge() {
 	}
 }
 
-// Run answers jobs and keeps the baseline, until ctx ends.
+// Run answers jobs and keeps the baseline, until ctx ends. It is called once.
 func (c *Reconciler) Run(ctx context.Context, r Reports) {
 	c.reports = r
 	if c.path != "" {
@@ -195,7 +196,7 @@ func (c *Reconciler) serve(ctx context.Context, jobs []Job) {
 	}
 }
 
-// round reads the list once and looks into the orders that no request holds and no list from before showed.
+// round reads the list once and answers jobs by it.
 func (c *Reconciler) round(ctx context.Context, jobs []Job) {
 	l, reply := c.readList(ctx, jobs)
 	if l == nil {
