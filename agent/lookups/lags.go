@@ -12,13 +12,13 @@ import (
 	"tillpost/outbox"
 )
 
-// lagsBlob is where it is kept how long the API took to show what it had told.
+// lagsBlob is the name under which the measured lags are kept.
 const lagsBlob = "lags"
 
 const (
-	// leastLag is what a lag counts for at least: one that was never seen to lag may do so a little.
+	// leastLag is what a lag counts for at least: a look-up that was never seen to lag may do so a little.
 	leastLag = 100 * time.Millisecond
-	// lagNone stands for the lag of what is not ours to look at: nothing is to be waited for.
+	// lagNone stands for the lag of a look-up that is not ours: it is not waited for.
 	lagNone = time.Nanosecond
 	// lagMeasures bounds how often the list is asked for to measure its lag, once one is known.
 	lagMeasures = 10 * time.Second
@@ -26,9 +26,8 @@ const (
 	LagGivesUp = 15 * time.Minute
 )
 
-// Lags are the longest times seen between the API's own word of an order or a refund of ours and its list, or its books,
-// showing it. Whatever was made just now may be missing from a look for as long. It may be used by several goroutines at
-// once.
+// Lags are the longest times seen between the API's accepting an order or a refund of ours and its list, or its books, showing
+// it. Whatever was made just now may be missing from a look-up for as long. It may be used by several goroutines at once.
 type Lags struct {
 	watchers notify.List
 
@@ -39,7 +38,7 @@ type Lags struct {
 
 	mu   sync.Mutex
 	kept keptLags
-	// missingSince is since when the list lacks an order of which the API told, as far as that is being measured.
+	// missingSince is since when the list lacks the order by which its lag is being measured; zero while it does not.
 	missingSince time.Time
 	at           time.Time // of the last measurement's begin
 	busy         bool      // one is under way
@@ -51,7 +50,7 @@ type keptLags struct {
 	Books int64 `json:"books,omitempty"`
 }
 
-// NewLags begins with what a former process measured. unmeasured is what the list's lag counts for while none was.
+// NewLags begins with what a former process measured. unmeasured is what the list's lag counts for while none was measured.
 func NewLags(store outbox.Store, rights *Rights, unmeasured time.Duration, log *slog.Logger) *Lags {
 	kept, err := blob.Read[keptLags](store, lagsBlob)
 	if err != nil {
@@ -63,7 +62,7 @@ func NewLags(store outbox.Store, rights *Rights, unmeasured time.Duration, log *
 // Watch has f called once a lag is measured for the first time: what waits for it need not wait so long.
 func (l *Lags) Watch(f func()) { l.watchers.Add(f) }
 
-// List is how long the list may lag, as far as that is known; what is not ours to search is not waited for.
+// List returns how long the list may lag; next to nothing where it is not ours to search, so that it is not waited for.
 func (l *Lags) List() time.Duration {
 	if !l.rights.Searchable() {
 		return lagNone
@@ -71,7 +70,7 @@ func (l *Lags) List() time.Duration {
 	return cmp.Or(l.listMeasured(), l.unmeasured)
 }
 
-// Books is how long the books may lag, 0 while that was not measured; what is not ours to read is not waited for.
+// Books returns how long the books may lag, 0 while that was not measured; next to nothing where they are not ours to read.
 func (l *Lags) Books() time.Duration {
 	if l.rights.NotOurs(Details) || l.rights.NotOurs(History) {
 		return lagNone
@@ -97,6 +96,7 @@ func (l *Lags) booksMeasured() time.Duration {
 	return lagOf(l.kept.Books)
 }
 
+// lagOf is a kept lag, in milliseconds, as it counts; 0: none was measured.
 func lagOf(kept int64) time.Duration {
 	if kept == 0 {
 		return 0
@@ -104,7 +104,8 @@ func lagOf(kept int64) time.Duration {
 	return max(time.Duration(kept)*time.Millisecond, leastLag)
 }
 
-// BeginMeasurement reports whether the lag of an order that was made just now is to be measured; then end has to be called.
+// BeginMeasurement reports whether the lag of an order that was made just now is to be measured; then EndMeasurement has to be
+// called.
 func (l *Lags) BeginMeasurement(now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -115,21 +116,21 @@ func (l *Lags) BeginMeasurement(now time.Time) bool {
 	return true
 }
 
-// NoteMissing notes that the list did not show the order that is being measured, of which the API told at word.
+// NoteMissing notes that the list did not show the order that is being measured, from when on.
 func (l *Lags) NoteMissing(from time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.missingSince = from
 }
 
-// EndMeasurement ends the measurement that Begin began.
+// EndMeasurement ends the measurement that BeginMeasurement began.
 func (l *Lags) EndMeasurement() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.busy, l.missingSince = false, time.Time{}
 }
 
-// ListShowed takes how long it took the list to show an order.
+// ListShowed notes how long it took the list to show an order.
 func (l *Lags) ListShowed(ctx context.Context, took time.Duration) {
 	first := l.listMeasured() == 0
 	l.keepLongest(ctx, took, func(k *keptLags) *int64 { return &k.List })
@@ -138,7 +139,7 @@ func (l *Lags) ListShowed(ctx context.Context, took time.Duration) {
 	}
 }
 
-// BooksShowed takes how long it took the books to show a refund.
+// BooksShowed notes how long it took the books to show a refund.
 func (l *Lags) BooksShowed(ctx context.Context, took time.Duration) {
 	first := l.booksMeasured() == 0
 	l.keepLongest(ctx, took, func(k *keptLags) *int64 { return &k.Books })
@@ -147,7 +148,7 @@ func (l *Lags) BooksShowed(ctx context.Context, took time.Duration) {
 	}
 }
 
-// keepLongest keeps the longest; what differs by less than a tenth costs no write.
+// keepLongest keeps a lag if it is the longest; one that is longer by less than a tenth is not worth a write.
 func (l *Lags) keepLongest(ctx context.Context, took time.Duration, of func(*keptLags) *int64) {
 	l.mu.Lock()
 	kept := of(&l.kept)
