@@ -8,8 +8,9 @@ import (
 	"tillpost/outbox"
 )
 
-// Adoptable is Found for an order that may be adopted, else the event for the resolution: refused, or it waits while the
-// order can't be read. Where details are not ours, a payment status that is not 404 is enough.
+// Adoptable returns Found, with a status, for an order that the request t may adopt; else the event for the resolution: Refused
+// with a reason, or Unavailable while the order can't be read. Where details are not ours, a payment status that is not 404 is
+// enough.
 func (g *Gateway) Adoptable(ctx context.Context, orderUUID string, t outbox.Request) outbox.Event {
 	details, reply := g.api.OrderDetails(ctx, orderUUID)
 	g.rights.Saw(ctx, lookups.Details, reply)
@@ -31,7 +32,7 @@ func (g *Gateway) Adoptable(ctx context.Context, orderUUID string, t outbox.Requ
 	return outbox.Event{Type: outbox.Unavailable, RetryAfter: max(reply.RetryAfter, statementAgain)}
 }
 
-// adoptionOf holds the details of an order that a person named against the request that is to adopt it.
+// adoptionOf compares the details of an order that a person named with the request that is to adopt it.
 func (g *Gateway) adoptionOf(details api.OrderDetails, t outbox.Request) outbox.Event {
 	ore, known := lookups.AmountOf(details)
 	switch other, marked := g.markedBy(details.References(), t); {
@@ -45,7 +46,7 @@ func (g *Gateway) adoptionOf(details api.OrderDetails, t outbox.Request) outbox.
 	return adopted(lookups.StatusOf(details.State()))
 }
 
-// adopted is the find of an order that may be adopted. That it is paid ends the request at once; any other end is asked for
+// adopted is the event for an order that may be adopted. That it is paid ends the request at once; any other end is asked for
 // again, in words that tell a declined payment from a cancelled order.
 func adopted(s outbox.OrderStatus) outbox.Event {
 	if s != outbox.StatusPaid {

@@ -9,7 +9,7 @@ import (
 	"tillpost/outbox"
 )
 
-// orderSeen holds an order's details against the request for which it was named.
+// orderSeen compares an order's details with the request for which it was named.
 func (g *Gateway) orderSeen(d api.OrderDetails, r outbox.Request) outbox.OrderSeen {
 	seen := outbox.OrderSeen{Details: outbox.DetailsRead}
 	if ore, ok := lookups.AmountOf(d); ok {
@@ -28,14 +28,15 @@ func (g *Gateway) orderSeen(d api.OrderDetails, r outbox.Request) outbox.OrderSe
 }
 
 // ofNewerCopy reports whether a mark is one of this outbox that it does not know: a newer copy has made it. A request that was
-// never sent from here, and which that copy has told of, bears such a one.
+// never sent from here, and whose status that copy has published, bears such a one.
 func (g *Gateway) ofNewerCopy(mark string) bool {
 	seq, _ := outbox.MarkSeq(mark)
 	r, err := g.store.Get(seq)
 	return outbox.MarkTagged(mark, g.instance) && (err != nil || !r.Bears(mark))
 }
 
-// ReadHint asks for an order that a callback named.
+// ReadHint reads the order that a callback named for r. The event is HintRead, with what was seen; without details and with
+// RetryAfter where it could not be read.
 func (g *Gateway) ReadHint(ctx context.Context, orderUUID string, r outbox.Request) outbox.Event {
 	e := outbox.Event{Type: outbox.HintRead, OrderUUID: orderUUID}
 	details, reply := g.api.OrderDetails(ctx, orderUUID)

@@ -7,7 +7,7 @@ import (
 	"tillpost/outbox"
 )
 
-// sentReferences is the digest of references as they are sent, "" where they are none that could be compared.
+// sentReferences returns the digest of references as they are sent, "" where they are none that could be compared.
 func sentReferences(raw json.RawMessage) string {
 	var refs struct {
 		ReferenceNo       json.RawMessage `json:"referenceNo"`
@@ -35,7 +35,7 @@ func comparedReferences(digest string, r outbox.Request) outbox.ReferencesSeen {
 		switch {
 		case s.Shown:
 		case digest == "" || s.References == "":
-			seen = outbox.ReferencesNull // they can't be compared, and judge nothing
+			seen = outbox.ReferencesNull // they can't be compared, and prove nothing
 		case s.References == digest:
 			return outbox.ReferencesOwn
 		}
