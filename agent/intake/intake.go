@@ -24,7 +24,7 @@ import (
 // intakeBatch bounds how many requests share one commit.
 const intakeBatch = 256
 
-// Intake takes what tills publish, in the order of arrival: refused at the door, or on disk before it is acknowledged.
+// Intake takes what tills publish, in the order of arrival: each message is refused, or on disk before it is acknowledged.
 type Intake struct {
 	cfg       *config.Config
 	topics    mqtt.Topics
@@ -37,7 +37,7 @@ type Intake struct {
 	lanes     Lanes
 	early     *earlyCancels
 	inOrder   bool
-	priorCopy priorCopy // what a newer copy of the outbox has told
+	priorCopy priorCopy // what a newer copy of the outbox has seen
 	log       *slog.Logger
 
 	mu    sync.Mutex
@@ -49,9 +49,10 @@ type Intake struct {
 
 // Lanes are the lanes, as far as the door knows them.
 type Lanes interface {
-	// Expect has the lane of a terminal ready itself for a request that is about to be written.
+	// Expect is called with the terminal of an order that is about to be written, so that its lane can ready itself.
 	Expect(terminal string)
-	// Doubted takes up a request that came in doubt, for which a newer copy of the outbox has named an order, or none ("").
+	// Doubted is called with a request that was written in doubt; orderUUID is the order that a newer copy of the outbox has
+	// named for it, or "".
 	Doubted(r outbox.Request, orderUUID string)
 }
 
@@ -70,13 +71,13 @@ type Options struct {
 	// InOrder: one connection brings everything, so that one failure stops all. With the embedded broker each till waits
 	// for its own request, and only those that share a commit share its failure.
 	InOrder bool
-	// Older reports that this copy of the outbox is an older one, or was restored, and that nobody has accepted it.
+	// Older reports whether this copy of the outbox is an older one, or was restored, and nobody has accepted it.
 	Older func() bool
-	// AcceptedUntil: it was accepted, and may be asked until then for what it has forgotten.
+	// AcceptedUntil is until when an accepted older copy is asked for requests that the newer one has seen; zero for none.
 	AcceptedUntil time.Time
 }
 
-// New begins with the cancels that a former process remembered.
+// New makes an intake with the early cancels that a former process kept.
 func New(o Options) *Intake {
 	in := &Intake{
 		cfg: o.Config, topics: o.Topics, store: o.Store, clock: o.Clock, directory: o.Directory, publish: o.Publish, lanes: o.Lanes,
@@ -90,7 +91,7 @@ func New(o Options) *Intake {
 	return in
 }
 
-// Deliver takes a message from the bus. It does not block; the broker's in-flight window bounds what waits here.
+// Deliver queues a message of the bus. It does not block; the broker's in-flight window bounds what waits here.
 func (in *Intake) Deliver(d mqtt.Delivery) {
 	if in.topics.OwnTopic(d.Topic) || in.cleared(d) {
 		d.Ack() // our own retained messages come with the subscription
@@ -112,13 +113,14 @@ func (in *Intake) Deliver(d mqtt.Delivery) {
 	}
 }
 
-// cleared tells of an empty retained message, by which somebody takes a request away that lies retained at the broker. An
-// external broker passes it on as an empty message, without the flag.
+// cleared reports whether a message is an empty retained one, by which somebody takes a request away that lies retained at the
+// broker. An external broker passes it on as an empty message, without the flag.
 func (in *Intake) cleared(d mqtt.Delivery) bool {
 	return len(d.Payload) == 0 && (d.Retained || in.inOrder) && kindOf(in.topics, d.Topic) != ""
 }
 
-// Run takes what comes until ctx ends. recaller asks the broker what it retains; nil: it remembers nothing.
+// Run takes what comes until ctx ends. It is called once. recaller asks the broker what it retains; nil: it retains nothing over a
+// restart.
 func (in *Intake) Run(ctx context.Context, recaller mqtt.Recaller) {
 	in.priorCopy.recaller = recaller
 	for {
@@ -148,10 +150,10 @@ func (in *Intake) Run(ctx context.Context, recaller mqtt.Recaller) {
 // arrival is one message on its way through the door.
 type arrival struct {
 	delivery mqtt.Delivery
-	// parsed is what it asks for, nil where refusal says why it is not taken.
+	// parsed is the request, nil where refusal says why it is not taken.
 	parsed  *message.Request
 	refusal *message.Rejection
-	// idTaken: something was accepted under its id before; repeats: this very request.
+	// idTaken: a request was accepted under its id before; repeats: this very one.
 	idTaken, repeats bool
 	// record is what is written of it.
 	record outbox.Request
@@ -159,7 +161,7 @@ type arrival struct {
 	hint string
 }
 
-// Rules is what the door has to know of this shop and moment.
+// Rules returns what messages are checked against, in this shop at this moment.
 func (in *Intake) Rules(now outbox.Instant) message.Rules {
 	return message.Rules{
 		AllowPersonalNumber:    in.cfg.Policy.AllowPersonalNumber,
@@ -192,7 +194,7 @@ func (in *Intake) readAll(batch []mqtt.Delivery, rules message.Rules) []arrival 
 	return read
 }
 
-// read looks a message's id up once. What repeats an accepted request is not held against the rules again, and what comes
+// read parses a message, and looks its id up once. What repeats an accepted request is not checked again, and what comes
 // under its id with other content is a conflict, whatever else is wrong with it.
 func (in *Intake) read(d mqtt.Delivery, rules message.Rules) arrival {
 	a := arrival{delivery: d}
@@ -316,7 +318,7 @@ func (in *Intake) add(ctx context.Context, good []arrival) error {
 	return nil
 }
 
-// republish tells the present status of a request that was published once more.
+// republish publishes the present status of a request that was published once more.
 func (in *Intake) republish(r outbox.Request) {
 	if len(r.History) > 0 {
 		in.publish.Republish(r)
@@ -328,7 +330,7 @@ func (in *Intake) republish(r outbox.Request) {
 	in.publish.Unretained(s)
 }
 
-// notWritten leaves a batch with the broker, which sends it again when the connection is back.
+// notWritten fails a batch that the outbox did not take: the broker sends it again when the connection is back.
 func (in *Intake) notWritten(good []arrival, err error) {
 	switch {
 	case errors.Is(err, outbox.ErrClosed), errors.Is(err, context.Canceled):
@@ -350,7 +352,7 @@ func (in *Intake) notWritten(good []arrival, err error) {
 	fail(rest, err)
 }
 
-// failFromNowOn fails all that comes from now on; what waits is returned to be failed.
+// failFromNowOn has all that comes from now on failed, and returns what waits, to be failed too.
 func (in *Intake) failFromNowOn(err error) (rest []mqtt.Delivery) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -371,14 +373,14 @@ func fail(rest []mqtt.Delivery, err error) {
 	}
 }
 
-// Connected starts over: what was not acknowledged comes again, in its order.
+// Connected is called when the connection is back: what was not acknowledged comes again, in its order.
 func (in *Intake) Connected() {
 	in.mu.Lock()
 	in.broken = nil
 	in.mu.Unlock()
 }
 
-// refuse tells why a message was not taken: on the rejects topic, and as a status unless its id is taken, by a request whose
+// refuse publishes why a message was not taken: on the rejects topic, and as a status, unless its id is taken by a request whose
 // status stands.
 func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, kind mqtt.Kind, taken bool) {
 	now := message.At(in.clock.Now().Time())
@@ -394,7 +396,7 @@ func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, kind mqtt.Kind
 	})
 }
 
-// kindOf is the kind that a topic asks for, "" if none: the status of such a message has none either.
+// kindOf returns the kind that a topic asks for, "" if none: the status of such a message has none either.
 func kindOf(topics mqtt.Topics, topic string) mqtt.Kind {
 	_, segment, err := topics.Parse(topic)
 	if err != nil {
