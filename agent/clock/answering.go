@@ -6,7 +6,8 @@ import (
 )
 
 // Answering measures the time in which the API answers: ten seconds from each reply. Deadlines that wait for the API's
-// word run on this clock, so that an outage ends nothing.
+// answers run on this clock, so that an outage ends nothing. The zero value has seen no reply. It may be used by several
+// goroutines at once.
 type Answering struct {
 	mu      sync.Mutex
 	last    time.Time // of the last reply
@@ -17,7 +18,7 @@ type Answering struct {
 // answerLasts is how long one reply proves that the API answers.
 const answerLasts = 10 * time.Second
 
-// SawReply takes a reply of the API.
+// SawReply notes that the API has replied just now.
 func (a *Answering) SawReply() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -32,21 +33,21 @@ func (a *Answering) at(now time.Time) time.Duration {
 	return a.elapsed + min(now.Sub(a.last), answerLasts)
 }
 
-// elapsedNow is the time in which the API answered since start.
+// elapsedNow returns the time in which the API answered since start.
 func (a *Answering) elapsedNow() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.at(time.Now())
 }
 
-// SilentFor is the time since the last reply; it is very long before the first.
+// SilentFor returns the time since the last reply; before the first it is centuries.
 func (a *Answering) SilentFor() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return time.Since(a.last)
 }
 
-// Deadlines is how many deadlines wait for the API's word.
+// Deadlines returns how many deadlines wait for the API's answers.
 func (a *Answering) Deadlines() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -67,8 +68,9 @@ type Alarm struct {
 	release func()
 }
 
-// After runs fire once d has passed, on its own goroutine. With answering, d counts only while the API answers; of a
-// deadline that is days away only the last part does, or the API would be asked every few seconds for all that time.
+// After calls fire once d has passed, on its own goroutine, unless the alarm is stopped before. With answers, d counts only while
+// the API answers; of a deadline that is days away only the last hour does, or the API would be asked every few seconds for all
+// that time.
 func (a *Answering) After(d time.Duration, answers bool, fire func()) *Alarm {
 	al := &Alarm{release: func() {}}
 	end := func() {
@@ -87,7 +89,7 @@ func (a *Answering) After(d time.Duration, answers bool, fire func()) *Alarm {
 	return al
 }
 
-// whileAnswering runs end once the API has answered for d.
+// whileAnswering calls end once the API has answered for d.
 func (a *Answering) whileAnswering(al *Alarm, d time.Duration, end func()) {
 	if !al.register(a) {
 		return
@@ -114,7 +116,7 @@ const (
 	answeringGrain = 100 * time.Millisecond
 )
 
-// register counts a deadline among those that wait for the API's word, until it is stopped.
+// register counts a deadline among those that wait for the API's answers, until it is stopped; false if it was.
 func (al *Alarm) register(a *Answering) bool {
 	al.mu.Lock()
 	defer al.mu.Unlock()
@@ -134,7 +136,7 @@ func (al *Alarm) arm(d time.Duration, check func()) {
 	}
 }
 
-// Stop ends the alarm; true for the first to say so.
+// Stop ends the alarm, and reports whether it had not ended before.
 func (al *Alarm) Stop() bool {
 	al.mu.Lock()
 	defer al.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"tillpost/api"
 )
 
-// ListFailures remembers why the terminals can't be listed, so that it is logged once: without a word, any terminal would be
-// taken and nobody knew why. It may be used by several goroutines at once.
+// ListFailures remembers why the terminals can't be listed, so that each reason is logged once. It may be used by several
+// goroutines at once.
 type ListFailures struct {
 	log *slog.Logger
 
@@ -17,11 +17,11 @@ type ListFailures struct {
 	why string
 }
 
-// NewListFailures remembers nothing yet.
+// NewListFailures has seen no failure yet.
 func NewListFailures(log *slog.Logger) *ListFailures { return &ListFailures{log: log} }
 
-// Log logs a reply to the list of terminals, if it brings news. An API that can't be reached, or that refuses the token,
-// health tells of.
+// Log logs why a reply brought no list of terminals, unless the last one failed likewise. That the API can't be reached, or
+// refuses the token, is logged by health.
 func (l *ListFailures) Log(reply api.Reply) {
 	why := ""
 	switch reply.Outcome {

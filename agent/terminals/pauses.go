@@ -11,11 +11,11 @@ import (
 	"tillpost/outbox"
 )
 
-// pausedBlob is where it is kept on disk what people last had terminals do: to pause, or to go on.
+// pausedBlob is the name under which the pauses are kept.
 const pausedBlob = "paused"
 
 // Pauses knows which terminals a person has paused. A lane starts nothing from its queue then; what is at the terminal, and
-// what is cancelled, expires or is settled, goes on.
+// what is cancelled, expires or is settled, goes on. It may be used by several goroutines at once.
 type Pauses struct {
 	store outbox.Store
 
@@ -24,7 +24,7 @@ type Pauses struct {
 	states   map[string]PauseState // by terminal
 }
 
-// PauseState is what a person said last of a terminal.
+// PauseState is what a person last had a terminal do, who that was, and when: to pause, or to go on.
 type PauseState struct {
 	message.Paused
 	Resumed bool `json:"resumed,omitempty"`
@@ -40,7 +40,7 @@ func NewPauses(store outbox.Store) (*Pauses, error) {
 	return &Pauses{store: store, states: states}, nil
 }
 
-// Of tells who has paused a terminal, nil if nobody has.
+// Of returns who has paused a terminal and since when, nil if nobody has.
 func (p *Pauses) Of(terminal string) *message.Paused {
 	p.mu.Lock()
 	defer p.mu.Unlock()

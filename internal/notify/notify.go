@@ -1,4 +1,4 @@
-// Package notify calls those who want to know of a change.
+// Package notify calls functions after a change.
 package notify
 
 import (
@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// List is those who want to be called after every change of something. The zero value has none. It may be used by
-// several goroutines at once.
+// List is the functions to be called after every change of something. The zero value is empty. It may be used by several
+// goroutines at once.
 type List struct {
 	mu   sync.Mutex
 	list []func()
@@ -20,7 +20,7 @@ func (l *List) Add(f func()) {
 	l.list = append(l.list, f)
 }
 
-// Call calls them all, without a lock held.
+// Call calls all of them, in the order in which they were added, without a lock held.
 func (l *List) Call() {
 	l.mu.Lock()
 	list := slices.Clone(l.list)
