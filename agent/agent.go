@@ -42,21 +42,21 @@ type Options struct {
 	Date    string // of the commit, in RFC 3339
 	Logger  *slog.Logger
 
-	// Clock tells the time; nil is the system's.
+	// Clock tells the time; nil is the machine's.
 	Clock clock.Clock
-	// Rand gives the jitter of every pause, in [0,1), to any goroutine; nil is math/rand/v2.
+	// Rand returns the jitter of every pause, in [0,1), to any goroutine; nil is math/rand/v2.
 	Rand func() float64
 	// DialAPI replaces the network under the API client.
 	DialAPI func(ctx context.Context, network, addr string) (net.Conn, error)
 	// ListenCallbacks replaces the network under the callback listener.
 	ListenCallbacks func(ctx context.Context, network, addr string) (net.Listener, error)
-	// Bus replaces the connection to the broker. will makes the last will's payload.
+	// Bus replaces the connection to the broker. will returns the last will's payload.
 	Bus func(topics mqtt.Topics, will func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error)
-	// NoHTTP leaves out the HTTP side.
+	// NoHTTP leaves out metrics, health, the JSON API and the pages.
 	NoHTTP bool
 	// Store replaces the outbox file; the agent closes it. It calls o.Committed as a bolt.Store does.
 	Store func(o bolt.Options) (outbox.Store, error)
-	// Started is called once by Run, when the lanes run; nil is for nobody.
+	// Started is called once by Run, when the lanes run; it may be nil.
 	Started func()
 }
 
@@ -98,7 +98,7 @@ type Agent struct {
 	stopping        atomic.Bool
 }
 
-// cleanup gives back what was opened, the last first.
+// cleanup closes what was opened, the last first.
 type cleanup []func() error
 
 func (c *cleanup) push(f func() error) { *c = append(*c, f) }
@@ -203,7 +203,7 @@ func New(o Options) (_ *Agent, err error) {
 	return a, nil
 }
 
-// watch has the metrics look at what changes by itself.
+// watch gives the metrics functions for what they read at each scrape.
 func (a *Agent) watch() {
 	a.metrics.WatchQueues(a.lanes)
 	a.metrics.WatchOutbox(a.outboxSize, a.freeDisk)
@@ -218,7 +218,7 @@ func refusalCodes() []string {
 	return codes
 }
 
-// feed hands committed changes on. What takes them is made of the store, and set before anything is written to it.
+// feed passes committed changes on. Who takes them is made with the store, and set before anything is written to that.
 type feed struct{ to func([]outbox.Change) }
 
 func (f *feed) committed(changes []outbox.Change) { f.to(changes) }
@@ -265,11 +265,11 @@ func (a *Agent) openAPI() (*api.Client, error) {
 	})
 }
 
-// committed is told of every durable change, in the order of the commits.
+// committed is called with every durable change, in the order of the commits.
 func (a *Agent) committed(changes []outbox.Change) {
 	for _, c := range changes {
 		r := c.Request
-		a.count(r, c.Previous) // first: who has heard of an end finds it in the metrics
+		a.count(r, c.Previous) // first: who has seen an end published finds it in the metrics
 		a.publish.Changed(r, publish.Position{Number: c.Position, Behind: c.Behind})
 		a.lanes.Committed(c)
 		a.log.Info("request", "request", r.ID, "kind", r.Kind.String(), "terminal", r.Terminal, "state", r.State.String(),
@@ -287,19 +287,19 @@ func reasonCode(r outbox.Request) string {
 	return ""
 }
 
-// Close gives back what New opened, for a caller that does not Run.
+// Close closes what New opened, for a caller that does not Run.
 func (a *Agent) Close() error { return a.opened.run() }
 
-// stopGrace bounds how long the last words to the broker may take, busGrace how long what the broker brought and was
-// told may still be settled. With those of the lanes they add up to less than five seconds.
+// stopGrace bounds how long the last messages to the broker may take, busGrace how long acknowledgements between it and us
+// may. With those of the lanes they add up to less than five seconds.
 const (
 	stopGrace = time.Second
 	busGrace  = 900 * time.Millisecond
 )
 
 // Run works until ctx ends, and then stops in order within five seconds: nothing new is taken or started, calls under
-// way may end, their outcomes are written and told, the broker hears "offline", the outbox closes. It returns nil after
-// an ordered stop.
+// way may end, their outcomes are written and published, "offline" is published, the outbox closes. It returns nil after
+// an ordered stop. It is called once.
 func (a *Agent) Run(ctx context.Context) error {
 	taking, stopTaking := context.WithCancel(context.Background())
 	publishing, stopPublishing := context.WithCancel(context.Background())
@@ -372,11 +372,11 @@ func (a *Agent) runReconciler(ctx context.Context) {
 
 func (a *Agent) runBoard(ctx context.Context) { a.board.run(ctx, a.agentView, a.Terminals) }
 
-// publishOffline has everything told that is still to be told, and "offline" as the last word.
+// publishOffline publishes what is still queued, and "offline" as the last message.
 func (a *Agent) publishOffline() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
 	defer cancel()
-	a.stopping.Store(true) // whatever tells the agent's state from now on tells this
+	a.stopping.Store(true) // from now on agentState returns offline
 	a.publish.Last(ctx, a.topics.Agent(), a.agentState())
 }
 

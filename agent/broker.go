@@ -20,7 +20,7 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 	up := handlers.Up
 	handlers.Up = func() {
 		up()
-		// Who connects is handed what is retained as fast as it reads; what is told after that it has to keep up with.
+		// Who connects is sent what is retained as fast as it reads; with what is published after that it has to keep up.
 		a.publish.Flush(flushAtStart)
 	}
 	broker, err := broker.New(broker.Options{
@@ -45,7 +45,7 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 	return broker, nil
 }
 
-// closeBus gives back what openBus opened, where Run does not.
+// closeBus closes what openBus opened, where Run does not.
 func (a *Agent) closeBus() error {
 	if broker, ok := a.bus.(*broker.Broker); ok {
 		return broker.Close()

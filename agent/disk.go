@@ -10,7 +10,7 @@ import (
 // diskEvery is how often the disk is looked at.
 const diskEvery = 5 * time.Second
 
-// followDisk tells when there is no room for new requests, and when there is again, though nobody brings any.
+// followDisk raises a problem while there is no room for new requests, though nobody brings any.
 func (a *Agent) followDisk(ctx context.Context) {
 	for sleep(ctx, diskEvery) {
 		if a.store.Room() {

@@ -5,7 +5,7 @@ import (
 	"tillpost/outbox"
 )
 
-// count counts a request that came in, and one that ended.
+// count counts a request in the metrics that came in or ended; previous is its state before, 0 for a new one.
 func (a *Agent) count(r outbox.Request, previous outbox.State) {
 	if previous == 0 {
 		a.metrics.RequestAccepted(r.Kind.String())
@@ -16,7 +16,7 @@ func (a *Agent) count(r outbox.Request, previous outbox.State) {
 	}
 }
 
-// watchStanding has the metrics tell which problems stand, and what the terminals are called.
+// watchStanding gives the metrics the problems that stand, and the names of the terminals.
 func (a *Agent) watchStanding() {
 	a.metrics.WatchProblems(health.Codes(), func() []string {
 		var stand []string

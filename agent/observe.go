@@ -5,7 +5,7 @@ import (
 	"tillpost/api"
 )
 
-// observe takes the end of every call to the API.
+// observe is called with the end of every call to the API, held back ones included.
 func (a *Agent) observe(c api.Call) {
 	a.metrics.APICall(string(c.Operation), c.Outcome.String(), c.Duration)
 	a.connections.sawAPI(c)
@@ -24,6 +24,6 @@ func (a *Agent) observe(c api.Call) {
 	}
 	a.health.Saw(c)
 	if a.cfg.API.OrganizationUUID == "" && health.TokenAccepted(c) {
-		a.health.Authorized() // there is no terminal list to tell that the token is good again
+		a.health.Authorized() // there is no terminal list to show that the token is good again
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// gainedBlob is where orders are kept that only the API has, with the day on which its list gained them.
+	// gainedBlob is the name under which orders are kept that only the API has, with the day on which its list gained them.
 	gainedBlob = "gained"
 	// gainedMost bounds them: an organisation whose other shops use the same list has many, and none of them is
 	// ours to report.
@@ -28,7 +28,7 @@ type gainedOrder struct {
 	Day  string `json:"day"`
 }
 
-// noteGained keeps orders that a list gained.
+// noteGained keeps orders that a list gained, and logs where it can't.
 func (a *Agent) noteGained(ctx context.Context, orderUUIDs []string) {
 	if len(orderUUIDs) == 0 {
 		return
@@ -79,8 +79,8 @@ func (a *Agent) gainedOrders() ([]gainedOrder, error) {
 	return list, nil
 }
 
-// compare holds a day's sums against the API's list, where that can be read and shows orders of ours. What can't be
-// compared is said, and no reason to keep the sums back.
+// compare compares a day's sums with the API's list, where that can be read and shows orders of ours. Where it can't, the report
+// says so.
 func (a *Agent) compare(ctx context.Context, c *tally) {
 	ctx, cancel := context.WithTimeout(ctx, compareWithin)
 	defer cancel()

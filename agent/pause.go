@@ -26,7 +26,7 @@ func (a *Agent) Resume(ctx context.Context, terminal string, body []byte) (any, 
 	return a.pause(ctx, terminal, body, true)
 }
 
-// pause returns once the lane keeps to it: after that nothing is started that was not.
+// pause has a terminal pause or go on, and returns once its lane keeps to that.
 func (a *Agent) pause(ctx context.Context, terminal string, body []byte, resumed bool) (any, error) {
 	t, known := a.knownTerminal(terminal)
 	if !known {
@@ -82,7 +82,7 @@ func (a *Agent) person(terminal string, body []byte, member string) (by, value s
 		}
 		delete(given, member)
 	}
-	// Who it is, is judged where a resolution says it.
+	// The person is checked as that of a resolution.
 	given["requestId"], given["target"], given["outcome"] = jsonText("person"), jsonText("any"), jsonText(message.OutcomeAbandon)
 	payload, err := json.Marshal(given)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // probeBlob is the name of a value that never exists: to remove it goes through the committer, and writes nothing.
 const probeBlob = "progress"
 
-// progress is what Agent.Progress has asked and not heard of yet.
+// progress is the probe of Agent.Progress that was not answered yet.
 type progress struct {
 	mu sync.Mutex
 	// commit is closed when the committer has answered the probe under way; nil while none is.
@@ -61,7 +61,7 @@ func (a *Agent) probeCommit() <-chan struct{} {
 	return a.progress.commit
 }
 
-// started tells who wants to know that the lanes run.
+// started calls Options.Started.
 func (a *Agent) started() {
 	if a.opts.Started != nil {
 		a.opts.Started()

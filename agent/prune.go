@@ -31,6 +31,7 @@ func (a *Agent) prune(ctx context.Context) {
 	}
 }
 
+// pruneSome removes at most pruneBatch, and returns how many it removed.
 func (a *Agent) pruneSome(ctx context.Context) int {
 	now := a.clock.Now()
 	gone, err := a.store.Prune(ctx, func(r outbox.Request) bool {

@@ -40,7 +40,7 @@ type outcomes struct {
 	Late       Sum `json:"late"`
 }
 
-// of is the sum that a state belongs to, nil for one that is no outcome.
+// of returns the sum that a state belongs to, nil for one that is no outcome.
 func (o *outcomes) of(s outbox.State) *Sum {
 	switch s {
 	case outbox.StatePaid:
@@ -112,7 +112,7 @@ type report struct {
 	Total       outcomes       `json:"total"`
 	OnlyAtAPI   []oneSided     `json:"onlyAtAPI"`
 	OnlyHere    []oneSided     `json:"onlyHere"`
-	// Compared says that the API's list could be read and was held against the outbox.
+	// Compared: the API's list could be read, and was compared with the outbox.
 	Compared     bool             `json:"compared"`
 	ChangedSince []changedRequest `json:"changedSince"`
 	Note         string           `json:"note"`

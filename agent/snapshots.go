@@ -44,7 +44,7 @@ func (a *Agent) snapshots(ctx context.Context) {
 	}
 }
 
-// sleep is false if ctx ended first.
+// sleep waits for d, and returns false if ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

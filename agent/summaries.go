@@ -9,7 +9,7 @@ import (
 	"tillpost/api"
 )
 
-// agentState is what {p}/agent says: degraded if and only if there are problems.
+// agentState returns what is published on {p}/agent: degraded if and only if there are problems, offline at the end.
 func (a *Agent) agentState() message.AgentState {
 	id := a.store.Identity()
 	s := message.AgentState{State: message.AgentOnline, Version: a.opts.Version, Since: message.At(a.since), Instance: id.Instance, Generation: id.Generation, SettledThrough: a.publish.SettledThrough()}
@@ -23,7 +23,7 @@ func (a *Agent) agentState() message.AgentState {
 	return s
 }
 
-// will is the last will's payload: what the broker says for us once we can't.
+// will returns the last will's payload: what the broker publishes for us once we can't.
 func (a *Agent) will() []byte {
 	s := a.agentState()
 	s.State = message.AgentOffline

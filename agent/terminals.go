@@ -39,7 +39,7 @@ func (a *Agent) terminalsListed(ctx context.Context, list []api.Terminal) {
 	}
 }
 
-// showTerminals has every terminal known by now told, with a display of its own.
+// showTerminals publishes the list of terminals, and the display of each.
 func (a *Agent) showTerminals() {
 	for _, t := range a.directory.List() {
 		a.lanes.Show(t.UUID)
@@ -47,7 +47,7 @@ func (a *Agent) showTerminals() {
 	a.publish.Touch(publish.SummaryTerminals)
 }
 
-// followTerminals keeps the list fresh.
+// followTerminals asks for the list again and again, until ctx ends.
 func (a *Agent) followTerminals(ctx context.Context) {
 	a.showTerminals()
 	for {

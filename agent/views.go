@@ -25,7 +25,7 @@ type agentView struct {
 	Disk        diskView          `json:"disk"`
 }
 
-// storeView says where the tills stand, and in which zone the pages tell times.
+// storeView is where the tills stand, and in which zone the pages show times.
 type storeView struct {
 	Name     string `json:"name,omitempty"`
 	Timezone string `json:"timezone"`
@@ -39,18 +39,18 @@ type problemView struct {
 	Todo      string            `json:"todo"`
 	Since     message.Timestamp `json:"since"`
 	RequestID string            `json:"requestId,omitempty"`
-	// StopsPayments says that customers can't pay because of it, at one terminal at least.
+	// StopsPayments: customers can't pay because of it, at one terminal at least.
 	StopsPayments bool `json:"stopsPayments"`
 }
 
-// clockView says what is known of the clock. Skew is how far it is ahead of the API's.
+// clockView is what is known of the clock. Skew is how far it is ahead of the API's, in seconds.
 type clockView struct {
 	Synchronized bool     `json:"synchronized"`
 	Known        bool     `json:"known"`
 	Skew         *float64 `json:"skewSeconds,omitempty"`
 }
 
-// diskView says what room there is. Free is left out where that can't be told.
+// diskView is what room there is. Free is left out where that is not known.
 type diskView struct {
 	Room   bool   `json:"room"`
 	Outbox int64  `json:"outboxBytes"`
@@ -70,7 +70,7 @@ func (a *Agent) agentView() agentView {
 	}
 	for _, p := range s.Problems {
 		if api := &v.Connections[0]; p.Code == string(health.ProblemAPIUnreachable) && api.OK {
-			// A lane found out first; the next call tells at which stage.
+			// A lane found out first; the next call shows at which stage.
 			*api = connectionView{Name: api.Name, Stage: stageConnection, Since: p.Since, Message: p.Message}
 		}
 		about := health.AdviceFor(health.ProblemCode(p.Code))
@@ -81,7 +81,7 @@ func (a *Agent) agentView() agentView {
 	return v
 }
 
-// build tells this build from another.
+// build identifies this build: the version, and the commit where that is known.
 func (a *Agent) build() string {
 	if a.opts.Commit == "" || strings.Contains(a.opts.Commit, " ") { // it is not known
 		return a.opts.Version
@@ -145,7 +145,7 @@ var doubtChecks = map[outbox.EventType]Evidence{
 	outbox.Restarted:    {Looked: "the outbox, at a start", Seen: "a call that was under way when tillpost ended"},
 }
 
-// evidenceOf tells what was looked at while a request was in doubt, nil where it never was.
+// evidenceOf returns what was looked at while a request was in doubt, nil where it never was.
 func evidenceOf(r outbox.Request) []Evidence {
 	var list []Evidence
 	was := false
