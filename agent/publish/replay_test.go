@@ -76,7 +76,7 @@ func testReadAsPublished(t *testing.T, room int) {
 	}
 }
 
-// A status that changed and was not told yet is handed over once it was, and not before; others don't wait for it.
+// A status that changed and was not published yet is delivered once it was, and not before; others don't wait for it.
 func TestAStatusThatChangesIsReadAfterIt(t *testing.T) {
 	inReaderBubble(t, 0, func(w *readerWorld, _ *memOutbox) {
 		w.cancel("a")
@@ -98,7 +98,7 @@ func TestAStatusThatChangesIsReadAfterIt(t *testing.T) {
 }
 
 // A change whose telling never comes is read as it is on disk, in the end.
-func TestAStatusThatIsNotToldIsReadInTheEnd(t *testing.T) {
+func TestAStatusThatIsNotPublishedIsReadInTheEnd(t *testing.T) {
 	inReaderBubble(t, 0, func(w *readerWorld, _ *memOutbox) {
 		told := w.replay("T1", "a")
 		w.p.connected = false

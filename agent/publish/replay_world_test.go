@@ -65,7 +65,7 @@ func newReaderWorld(t *testing.T, room int, open func(bolt.Options) outbox.Store
 	return w
 }
 
-// replay gives what a new reader is handed, each compared with what was published last on its topic.
+// replay returns what a new reader gets, each compared with what was published last on its topic.
 func (w *readerWorld) replay(terminal, requestID string) map[string]string {
 	got := map[string]string{}
 	w.statuses.Replay(terminal, requestID, func(piece func(func(mqtt.Message))) bool {
@@ -85,7 +85,7 @@ func (w *readerWorld) replay(terminal, requestID string) map[string]string {
 	return got
 }
 
-// publish tells what is to be told by now.
+// publish publishes what is queued by now.
 func (w *readerWorld) publish() {
 	out := &window{ctx: w.Context(), bus: w.bus}
 	for w.p.step(out, false) {
@@ -221,7 +221,7 @@ func (m *memOutbox) Records(seqs []uint64) ([]outbox.Request, error) {
 	return m.mem.Records(seqs)
 }
 
-// inReaderBubble is a test in fake time, with two orders told.
+// inReaderBubble is a test in fake time, with two orders published.
 func inReaderBubble(t *testing.T, room int, test func(w *readerWorld, store *memOutbox)) {
 	t.Helper()
 	t.Parallel()

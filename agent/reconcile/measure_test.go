@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A word that came late came who knows how long after what it tells of: measured from it, a list that lags would seem not to.
+// A reply that came late came who knows how long after what it reports: measured from it, a list that lags would seem not to.
 func TestALateWordMakesNoLagShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for took, want := range map[time.Duration]time.Duration{
