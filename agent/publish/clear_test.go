@@ -48,7 +48,7 @@ func TestAClearingOutlivesLostConnections(t *testing.T) {
 	p.Connected(true)
 	work()
 	if n := cleared(); n != 0 {
-		t.Fatalf("a deaf broker heard %d", n)
+		t.Fatalf("a broker that loses all got %d", n)
 	}
 	p.Connected(false)
 	bus.losing = false

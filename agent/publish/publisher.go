@@ -287,7 +287,7 @@ func (p *Publisher) pending() bool {
 // step publishes what there is, and reports whether there may be more to do now.
 func (p *Publisher) step(w *window, summaries bool) bool {
 	p.mu.Lock()
-	resync, queue, retold, number := p.resync, p.takeLocked(), p.republished, p.index.newest()
+	resync, queue, republished, number := p.resync, p.takeLocked(), p.republished, p.index.newest()
 	p.resync, p.republished = false, nil
 	if resync || slices.ContainsFunc(queue, isRepublish) {
 		p.republished = map[string]uint64{}
@@ -307,14 +307,14 @@ func (p *Publisher) step(w *window, summaries bool) bool {
 	p.mu.Unlock()
 	if resync {
 		w.startOver()
-		p.republishAll(w, func() { p.publishQueued(w, slices.DeleteFunc(queue, coveredByRepublishAll), retold) })
+		p.republishAll(w, func() { p.publishQueued(w, slices.DeleteFunc(queue, coveredByRepublishAll), republished) })
 		p.publishClearings(w, true)
 		p.mu.Lock()
 		p.index.publishedThrough(number)
 		p.mu.Unlock()
 		return true
 	}
-	p.publishQueued(w, queue, retold)
+	p.publishQueued(w, queue, republished)
 	for _, s := range stale {
 		p.publishSummary(w, s)
 	}
