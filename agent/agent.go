@@ -42,64 +42,64 @@ type Options struct {
 	Date    string // of the commit, in RFC 3339
 	Logger  *slog.Logger
 
-	// Clock tells the time; nil is the system's.
+	// Clock tells the time; nil is the machine's.
 	Clock clock.Clock
-	// Rand gives the jitter of every pause, in [0,1), to any goroutine; nil is math/rand/v2.
+	// Rand returns the jitter of every pause, in [0,1), to any goroutine; nil is math/rand/v2.
 	Rand func() float64
 	// DialAPI replaces the network under the API client.
 	DialAPI func(ctx context.Context, network, addr string) (net.Conn, error)
 	// ListenCallbacks replaces the network under the callback listener.
 	ListenCallbacks func(ctx context.Context, network, addr string) (net.Listener, error)
-	// Bus replaces the connection to the broker. will makes the last will's payload.
+	// Bus replaces the connection to the broker. will returns the last will's payload.
 	Bus func(topics mqtt.Topics, will func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error)
-	// NoHTTP leaves out the HTTP side.
+	// NoHTTP leaves out metrics, health, the JSON API and the pages.
 	NoHTTP bool
 	// Store replaces the outbox file; the agent closes it. It calls o.Committed as a bolt.Store does.
 	Store func(o bolt.Options) (outbox.Store, error)
-	// Started is called once by Run, when the lanes run; nil is for nobody.
+	// Started is called once by Run, when the lanes run; it may be nil.
 	Started func()
 }
 
 // Agent is the running thing. New opens what must be there, Run does the work, once.
 type Agent struct {
-	cfg     *config.Config
-	opts    Options
-	log     *slog.Logger
-	clock   clock.Clock
-	store   outbox.Store
-	api     *api.Client
-	bus     mqtt.Bus
-	web     *monitor.Server // nil while there is no HTTP side
-	calls   *callbacks      // nil while callbacks are off
-	metrics *monitor.Metrics
-	topics  mqtt.Topics
-	since   time.Time
+	cfg       *config.Config
+	opts      Options
+	log       *slog.Logger
+	clock     clock.Clock
+	store     outbox.Store
+	api       *api.Client
+	bus       mqtt.Bus
+	web       *monitor.Server // nil while there is no HTTP side
+	callbacks *callbacks      // nil while callbacks are off
+	metrics   *monitor.Metrics
+	topics    mqtt.Topics
+	since     time.Time
 
-	problems   *health.Problems
-	gate       *health.Gate
-	health     *health.Health
-	clocks     *clockWatch
-	directory  *terminals.Directory
-	pauses     *terminals.Pauses
-	fence      *fence.Fence
-	reconciler *reconcile.Reconciler
-	gateway    *gateway.Gateway
-	publish    *publish.Publisher
-	lanes      *lane.Lanes
-	intake     *intake.Intake
-	board      *board
-	reach      *connections
-	unlisted   *terminals.Unlisted
-	reports    reports
-	progress   progress
+	problems     *health.Problems
+	gate         *health.Gate
+	health       *health.Health
+	clocks       *clockWatch
+	directory    *terminals.Directory
+	pauses       *terminals.Pauses
+	fence        *fence.Fence
+	reconciler   *reconcile.Reconciler
+	gateway      *gateway.Gateway
+	publish      *publish.Publisher
+	lanes        *lane.Lanes
+	intake       *intake.Intake
+	board        *board
+	connections  *connections
+	listFailures *terminals.ListFailures
+	reports      reports
+	progress     progress
 
-	opened  cleanup
-	up      atomic.Bool // connected before, so the next time is a reconnect
-	running atomic.Bool
-	parting atomic.Bool
+	opened          cleanup
+	connectedBefore atomic.Bool // connected before, so the next time is a reconnect
+	running         atomic.Bool
+	stopping        atomic.Bool
 }
 
-// cleanup gives back what was opened, the last first.
+// cleanup closes what was opened, the last first.
 type cleanup []func() error
 
 func (c *cleanup) push(f func() error) { *c = append(*c, f) }
@@ -136,7 +136,7 @@ func New(o Options) (_ *Agent, err error) {
 	}
 	a := &Agent{
 		cfg: cfg, opts: o, log: o.Logger, clock: o.Clock, topics: mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix},
-		since: startTime(o.Clock.Now()), problems: health.NewProblems(), gate: &health.Gate{}, board: newBoard(), unlisted: terminals.NewUnlisted(o.Logger),
+		since: startTime(o.Clock.Now()), problems: health.NewProblems(), gate: &health.Gate{}, board: newBoard(), listFailures: terminals.NewListFailures(o.Logger),
 	}
 	defer func() {
 		if err != nil {
@@ -144,7 +144,7 @@ func New(o Options) (_ *Agent, err error) {
 		}
 	}()
 	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, Date: o.Date, GoVersion: runtime.Version()}, refusalCodes())
-	a.reach = newConnections(func() time.Time { return o.Clock.Now().Time() }, a.board.Touch)
+	a.connections = newConnections(func() time.Time { return o.Clock.Now().Time() }, a.board.Touch)
 	a.clocks = &clockWatch{clock: o.Clock, metrics: a.metrics, problems: a.problems}
 	answering := &clock.Answering{}
 	a.health = health.New(health.Options{
@@ -161,7 +161,7 @@ func New(o Options) (_ *Agent, err error) {
 	}
 	a.fence = fence.New(fence.Options{
 		Store: a.store, Clock: o.Clock, Problems: a.problems, Gate: a.gate, Topics: a.topics, Log: o.Logger, Account: fence.AccountOf(cfg),
-		Since: a.since, Path: cfg.Outbox.Path, External: cfg.MQTT.URL != "", Lists: cfg.API.OrganizationUUID != "",
+		Since: a.since, Path: cfg.Outbox.Path, ExternalBroker: cfg.MQTT.URL != "", ListsTerminals: cfg.API.OrganizationUUID != "",
 	})
 	if a.api, err = a.openAPI(); err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func New(o Options) (_ *Agent, err error) {
 	a.lanes = lane.New(lane.Options{
 		Store: a.store, Clock: o.Clock, Rand: o.Rand, Gateway: a.gateway, Publish: a.publish, Gate: a.gate,
 		Directory: a.directory, Pauses: a.pauses, Reconciler: a.reconciler, Answering: answering, Health: a.health,
-		Problems: a.problems, Lags: lags, Stranger: a.fence.Stranger, DoubtCheck: cfg.Policy.DoubtCheck,
+		Problems: a.problems, Lags: lags, Stranger: a.fence.UnknownOrder, DoubtCheck: cfg.Policy.DoubtCheck,
 		PerMinute: cfg.API.RequestsPerMinute, Metrics: a.metrics, Log: o.Logger,
 	})
 	a.intake = intake.New(intake.Options{
@@ -197,7 +197,7 @@ func New(o Options) (_ *Agent, err error) {
 		return nil, err
 	}
 	a.opened.push(a.closeBus)
-	if a.calls, err = a.openCallbacks(); err != nil {
+	if a.callbacks, err = a.openCallbacks(); err != nil {
 		return nil, err
 	}
 	if a.web, err = a.openWeb(); err != nil {
@@ -206,7 +206,7 @@ func New(o Options) (_ *Agent, err error) {
 	return a, nil
 }
 
-// watch has the metrics look at what changes by itself.
+// watch gives the metrics functions for what they read at each scrape.
 func (a *Agent) watch() {
 	a.metrics.WatchQueues(a.lanes)
 	a.metrics.WatchOutbox(a.outboxSize, a.freeDisk)
@@ -221,7 +221,7 @@ func refusalCodes() []string {
 	return codes
 }
 
-// feed hands committed changes on. What takes them is made of the store, and set before anything is written to it.
+// feed passes committed changes on. Who takes them is made with the store, and set before anything is written to that.
 type feed struct{ to func([]outbox.Change) }
 
 func (f *feed) committed(changes []outbox.Change) { f.to(changes) }
@@ -240,7 +240,7 @@ func (a *Agent) openStore(f *feed) (outbox.Store, error) {
 
 func (a *Agent) newGateway(rights *lookups.Rights) *gateway.Gateway {
 	o := gateway.Options{
-		API: a.api, Store: a.store, Rights: rights, Health: a.health, Clock: a.clock, Seen: a.reconciler.Seen,
+		API: a.api, Store: a.store, Rights: rights, Health: a.health, Clock: a.clock, Seen: a.reconciler.NoteSeen,
 		Location: a.cfg.Store.Location, CustomerDetails: a.cfg.OrderDefaults.CustomerDetails, SendOrderBy: a.cfg.OrderDefaults.SendOrderBy,
 	}
 	if a.cfg.Callback != nil {
@@ -268,12 +268,12 @@ func (a *Agent) openAPI() (*api.Client, error) {
 	})
 }
 
-// committed is told of every durable change, in the order of the commits.
+// committed is called with every durable change, in the order of the commits.
 func (a *Agent) committed(changes []outbox.Change) {
 	for _, c := range changes {
 		r := c.Request
-		a.count(r, c.Previous) // first: who has heard of an end finds it in the metrics
-		a.publish.Changed(r, publish.Place{Position: c.Position, Behind: c.Behind})
+		a.count(r, c.Previous) // first: who has seen an end published finds it in the metrics
+		a.publish.Changed(r, publish.Position{Number: c.Position, Behind: c.Behind})
 		a.lanes.Committed(c)
 		a.log.Info("request", "request", r.ID, "kind", r.Kind.String(), "terminal", r.Terminal, "state", r.State.String(),
 			"revision", r.Revision, "order", r.OrderUUID, "reason", reasonCode(r))
@@ -290,36 +290,36 @@ func reasonCode(r outbox.Request) string {
 	return ""
 }
 
-// Close gives back what New opened, for a caller that does not Run.
+// Close closes what New opened, for a caller that does not Run.
 func (a *Agent) Close() error { return a.opened.run() }
 
-// stopGrace bounds how long the last words to the broker may take, busGrace how long what the broker brought and was
-// told may still be settled. With those of the lanes they add up to less than five seconds.
+// stopGrace bounds how long the last messages to the broker may take, busGrace how long acknowledgements between it and us
+// may. With those of the lanes they add up to less than five seconds.
 const (
 	stopGrace = time.Second
 	busGrace  = 900 * time.Millisecond
 )
 
 // Run works until ctx ends, and then stops in order within five seconds: nothing new is taken or started, calls under
-// way may end, their outcomes are written and told, the broker hears "offline", the outbox closes. It returns nil after
-// an ordered stop.
+// way may end, their outcomes are written and published, "offline" is published, the outbox closes. It returns nil after
+// an ordered stop. It is called once.
 func (a *Agent) Run(ctx context.Context) error {
 	taking, stopTaking := context.WithCancel(context.Background())
-	telling, stopTelling := context.WithCancel(context.Background())
+	publishing, stopPublishing := context.WithCancel(context.Background())
 	defer stopTaking()
-	defer stopTelling()
+	defer stopPublishing()
 	a.problems.Watch(a.problemsChanged)
 	a.clocks.watch(a.lanes.WakeAll)
-	a.fence.Begin(a.lanes.Working(), fence.Reports{Doubted: a.lanes.TakeUpDoubts, Settled: a.publish.SettledElsewhere, Connected: a.bus.Connected})
-	var work, tell sync.WaitGroup
+	a.fence.Begin(a.lanes.Working(), fence.Reports{Doubted: a.lanes.TakeUpDoubts, Settled: a.publish.RaiseSettledThrough, Connected: a.bus.Connected})
+	var work, published sync.WaitGroup
 	failed := make(chan error, 2)
-	tell.Go(func() {
-		a.publish.Run(telling, a.bus, publish.Source{Agent: a.agentState, Terminals: a.terminalInfos, Displays: a.lanes.Displays})
+	published.Go(func() {
+		a.publish.Run(publishing, a.bus, publish.Source{Agent: a.agentState, Terminals: a.terminalInfos, Displays: a.lanes.Displays})
 	})
 	busDone := make(chan struct{})
 	go func() {
 		defer close(busDone)
-		if err := a.bus.Run(telling); err != nil {
+		if err := a.bus.Run(publishing); err != nil {
 			failed <- fmt.Errorf("broker: %w", err)
 		}
 	}()
@@ -330,8 +330,8 @@ func (a *Agent) Run(ctx context.Context) error {
 			}
 		})
 	}
-	if a.calls != nil {
-		work.Go(func() { a.calls.run(taking) })
+	if a.callbacks != nil {
+		work.Go(func() { a.callbacks.run(taking) })
 	}
 	for _, part := range []func(context.Context){
 		a.runIntake, a.runHealth, a.runReconciler, a.followTerminals, a.prune, a.publish.ClearStatuses, a.clocks.run, a.lanes.Run,
@@ -351,10 +351,10 @@ func (a *Agent) Run(ctx context.Context) error {
 	stopTaking()
 	a.lanes.Stop()
 	work.Wait()
-	a.farewell()
-	stopTelling()
+	a.publishOffline()
+	stopPublishing()
 	<-busDone
-	tell.Wait()
+	published.Wait()
 	a.gateway.Close()
 	a.api.Close()
 	a.log.Info("tillpost stopped")
@@ -371,21 +371,21 @@ func (a *Agent) runHealth(ctx context.Context) {
 }
 
 func (a *Agent) runReconciler(ctx context.Context) {
-	a.reconciler.Run(ctx, reconcile.Reports{Stray: a.lanes.Stray, Gained: a.gainedSeen, Surveyed: a.fence.Surveyed})
+	a.reconciler.Run(ctx, reconcile.Reports{Orphan: a.lanes.Stray, Gained: a.noteGained, Surveyed: a.fence.Surveyed})
 }
 
 func (a *Agent) runBoard(ctx context.Context) { a.board.run(ctx, a.agentView, a.Terminals) }
 
-// farewell has everything told that is still to be told, and "offline" as the last word.
-func (a *Agent) farewell() {
+// publishOffline publishes what is still queued, and "offline" as the last message.
+func (a *Agent) publishOffline() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
 	defer cancel()
-	a.parting.Store(true) // whatever tells the agent's state from now on tells this
+	a.stopping.Store(true) // from now on agentState returns offline
 	a.publish.Last(ctx, a.topics.Agent(), a.agentState())
 }
 
-// startTime is when this process started, up to a second earlier. It tells processes apart, so that two which start on
-// copies of one outbox in the same moment do not say the same.
+// startTime is when this process started, up to ten seconds earlier. It tells processes apart: of two that start on copies of one
+// outbox in the same moment, one pair in 10,000 says the same.
 func startTime(now outbox.Instant) time.Time {
-	return now.Time().Add(-rand.N(time.Second)).Truncate(time.Millisecond)
+	return now.Time().Add(-rand.N(10 * time.Second)).Truncate(time.Millisecond)
 }

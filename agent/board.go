@@ -9,11 +9,11 @@ import (
 	"tillpost/mqtt/message"
 )
 
-// boardPace bounds how often the agent and the terminals are looked at for the pages.
+// boardPace bounds how often the agent and the terminals are compared for the pages.
 const boardPace = 250 * time.Millisecond
 
-// board tells the pages of what is not told as it happens: the agent and the terminals, once they differ from what was
-// told last. Requests and displays go to events by themselves. While no page is open, nothing is looked at.
+// board publishes to the pages what is not published as it happens: the agent and the terminals, once they differ from what was
+// published last. Requests and displays go to events by themselves. While no page is open, nothing is looked at.
 type board struct {
 	events *monitor.Events
 	wake   chan struct{}
@@ -25,12 +25,12 @@ func newBoard() *board {
 	return b
 }
 
-// Publish has the pages told of something that happened.
+// Publish implements publish.Pages: it publishes an event to the pages that follow it.
 func (b *board) Publish(kind, terminal string, payload []byte) {
 	b.events.Publish(kind, terminal, payload)
 }
 
-// Touch has a look taken soon. It never blocks.
+// Touch has the agent and the terminals compared soon. It never blocks.
 func (b *board) Touch() {
 	select {
 	case b.wake <- struct{}{}:
@@ -38,37 +38,37 @@ func (b *board) Touch() {
 	}
 }
 
-// run looks until ctx ends, only while something may have changed: an idle machine sleeps.
+// run compares until ctx ends, only while something may have changed: an idle machine sleeps.
 func (b *board) run(ctx context.Context, agent func() agentView, terminals func() []monitor.Terminal) {
-	toldAgent, told := "", map[string]string{}
+	publishedAgent, published := "", map[string]string{}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-b.wake:
 		}
-		if !b.events.Followed() { // who joins has a look taken
+		if !b.events.Followed() { // Touch is called when one joins
 			continue
 		}
-		b.look(agent(), terminals(), &toldAgent, told)
+		b.look(agent(), terminals(), &publishedAgent, published)
 		if !sleep(ctx, boardPace) {
 			return
 		}
 	}
 }
 
-func (b *board) look(v agentView, terminals []monitor.Terminal, toldAgent *string, told map[string]string) {
+func (b *board) look(v agentView, terminals []monitor.Terminal, publishedAgent *string, published map[string]string) {
 	steady := v // without what changes all the time, which is no news
 	steady.Now, steady.Clock.Skew, steady.Disk.Outbox, steady.Disk.Free = message.Timestamp{}, nil, 0, nil
-	if key, err := json.Marshal(steady); err == nil && string(key) != *toldAgent {
-		*toldAgent = string(key)
+	if key, err := json.Marshal(steady); err == nil && string(key) != *publishedAgent {
+		*publishedAgent = string(key)
 		if raw, err := json.Marshal(v); err == nil {
 			b.events.Publish(monitor.EventAgent, "", raw)
 		}
 	}
 	for _, t := range terminals {
-		if raw, err := json.Marshal(t.View); err == nil && string(raw) != told[t.UUID] {
-			told[t.UUID] = string(raw)
+		if raw, err := json.Marshal(t.View); err == nil && string(raw) != published[t.UUID] {
+			published[t.UUID] = string(raw)
 			b.events.Publish(monitor.EventTerminal, "", raw)
 		}
 	}

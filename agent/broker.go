@@ -3,25 +3,25 @@ package agent
 import (
 	"time"
 
-	"tillpost/mqtt/broker"
-
 	"tillpost/agent/config"
 	"tillpost/internal/hostport"
 	"tillpost/mqtt"
+	"tillpost/mqtt/broker"
+	"tillpost/mqtt/client"
 )
 
-// toldFirst bounds how long tills wait at the embedded broker's start until everything that is retained is with it.
-const toldFirst = 5 * time.Second
+// flushAtStart bounds how long tills wait at the embedded broker's start until everything that is retained is with it.
+const flushAtStart = 5 * time.Second
 
 // embeddedBroker makes the broker that is part of the agent, and opens its address: an address that is taken is best
-// told while somebody watches the start.
+// reported while somebody watches the start.
 func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error) {
 	c := a.cfg.MQTT.Embedded
 	up := handlers.Up
 	handlers.Up = func() {
 		up()
-		// Who connects is handed what is retained as fast as it reads; what is told after that it has to keep up with.
-		a.publish.CaughtUp(toldFirst)
+		// Who connects is sent what is retained as fast as it reads; with what is published after that it has to keep up.
+		a.publish.Flush(flushAtStart)
 	}
 	broker, err := broker.New(broker.Options{
 		Listen: c.Listen, WebSocketListen: c.WebSocketListen, WebSocketOrigins: c.WebSocketOrigins,
@@ -45,10 +45,52 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 	return broker, nil
 }
 
-// closeBus gives back what openBus opened, where Run does not.
+// closeBus closes what openBus opened, where Run does not.
 func (a *Agent) closeBus() error {
 	if broker, ok := a.bus.(*broker.Broker); ok {
 		return broker.Close()
 	}
 	return nil
+}
+
+func (a *Agent) openBus() (mqtt.Bus, error) {
+	handlers := mqtt.Handlers{Deliver: a.intake.Deliver, Up: a.busUp, Down: a.busDown, Agent: a.fence.SawAgent, Status: a.fence.SawStatus}
+	open := a.opts.Bus
+	switch {
+	case open != nil:
+	case a.cfg.MQTT.Embedded != nil:
+		open = a.embeddedBroker
+	default:
+		open = a.externalBroker
+	}
+	return open(a.topics, a.will, handlers)
+}
+
+func (a *Agent) externalBroker(topics mqtt.Topics, will func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error) {
+	c := a.cfg.MQTT
+	return client.New(client.Options{
+		URL: c.URL, ClientID: c.ClientID, Topics: topics, Username: c.Username, Password: a.cfg.PasswordReader(),
+		CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile, Will: will, CloseGrace: busGrace,
+	}, handlers)
+}
+
+func (a *Agent) busUp() {
+	if a.connectedBefore.Swap(true) {
+		a.metrics.MQTTReconnect()
+	}
+	a.metrics.MQTTConnected(true)
+	a.connections.sawBroker(true, nil)
+	a.intake.Connected()
+	a.fence.Connected()
+	a.log.Info("connected to the broker")
+	a.publish.Connected(true)
+}
+
+func (a *Agent) busDown(err error) {
+	a.metrics.MQTTConnected(false)
+	a.connections.sawBroker(false, err)
+	a.publish.Connected(false)
+	if err != nil {
+		a.log.Warn("no connection to the broker; it is tried again", "err", err)
+	}
 }

@@ -26,7 +26,7 @@ const (
 )
 
 // callbacks takes the API's notifications. They are unsigned, so one is at most a hint: the mark in its path has to be
-// one of ours, and all it does is have the order that it names looked at.
+// one of ours, and all it does is have the order that it names read.
 type callbacks struct {
 	store outbox.Store
 	hints hints
@@ -37,11 +37,11 @@ type callbacks struct {
 	seen map[uint64]time.Time // when a request's last callback was passed on, or will be
 }
 
-// hints take what callbacks name.
+// hints takes the orders that callbacks name.
 type hints interface {
-	// KeepHint has the order that a callback names on disk with its request when it returns nil.
+	// KeepHint keeps the order that a callback names with its request, and returns nil once that is on disk.
 	KeepHint(ctx context.Context, r outbox.Request, orderUUID string) error
-	// LookAtHint has looked at what is on disk already.
+	// LookAtHint has the order read that is on disk already.
 	LookAtHint(r outbox.Request, orderUUID string, refund bool)
 }
 
@@ -62,7 +62,7 @@ func (c *callbacks) listen(address string, open func(ctx context.Context, networ
 	return nil
 }
 
-// close gives the address back, where run does not.
+// close closes the listener, where run does not.
 func (c *callbacks) close() error { return c.ln.Close() }
 
 func (c *callbacks) run(ctx context.Context) {
@@ -77,7 +77,7 @@ func (c *callbacks) run(ctx context.Context) {
 	}
 }
 
-// handler knows the one path, and nothing else: no mux, which would redirect to a path that is almost right.
+// handler serves the one path, and nothing else: no mux, which would redirect to a path that is almost right.
 func (c *callbacks) handler() http.Handler { return http.HandlerFunc(c.serve) }
 
 // serve answers 204 for a mark that we hold, once the order that the query names is on disk with its request; 404 for
@@ -103,7 +103,7 @@ func (c *callbacks) serve(w http.ResponseWriter, rq *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// marked gives the request whose mark is the path's.
+// marked returns the request whose mark is in the path.
 func (c *callbacks) marked(rq *http.Request) (outbox.Request, bool) {
 	mark, found := strings.CutPrefix(rq.URL.Path, "/callback/")
 	if !found || rq.Method != http.MethodGet {
@@ -137,4 +137,16 @@ func (c *callbacks) pace(seq uint64) (wait time.Duration, ok bool) {
 	wait = max(lane.HintPace-now.Sub(last), 0)
 	c.seen[seq] = now.Add(wait)
 	return wait, true
+}
+
+func (a *Agent) openCallbacks() (*callbacks, error) {
+	if a.cfg.Callback == nil {
+		return nil, nil
+	}
+	c := newCallbacks(a.store, a.lanes, a.log)
+	if err := c.listen(a.cfg.Callback.Listen, a.opts.ListenCallbacks); err != nil {
+		return nil, err
+	}
+	a.opened.push(c.close)
+	return c, nil
 }

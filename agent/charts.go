@@ -37,7 +37,7 @@ type chartsView struct {
 	} `json:"api"`
 }
 
-// chartsFor is how long charts are good: every page asks for them once a minute, and they are read from the disk.
+// chartsFor is how long charts are served again: every page asks for them once a minute, and they are read from the disk.
 const chartsFor = 30 * time.Second
 
 // keptCharts are the charts that were made last.

@@ -13,7 +13,7 @@ import (
 
 const clockEvery = 5 * time.Second
 
-// clockWatch tells what is known of the clock, and calls who waits for it to be known.
+// clockWatch reports what is known of the clock, and calls who waits for it to be known.
 type clockWatch struct {
 	clock    clock.Clock
 	metrics  *monitor.Metrics
@@ -26,7 +26,7 @@ type clockWatch struct {
 // watch has f called whenever the clock comes to be known.
 func (w *clockWatch) watch(f func()) { w.watchers.Add(f) }
 
-// run looks until ctx ends.
+// run looks at the clock every clockEvery until ctx ends.
 func (w *clockWatch) run(ctx context.Context) {
 	tick := time.NewTicker(clockEvery)
 	defer tick.Stop()
@@ -43,7 +43,7 @@ func (w *clockWatch) run(ctx context.Context) {
 	}
 }
 
-// look looks whether the clock is known by now.
+// look notes whether the clock is known by now.
 func (w *clockWatch) look() {
 	known := w.clock.Now().Known
 	w.metrics.ClockSynchronized(known)

@@ -50,7 +50,7 @@ func newConnections(now func() time.Time, changed func()) *connections {
 	}
 }
 
-// list gives them, the API's first.
+// list returns them, the API's first.
 func (c *connections) list() []connectionView {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,7 +73,7 @@ func (c *connections) sawBroker(connected bool, err error) {
 	c.set(&c.broker, v)
 }
 
-// set keeps the since of what goes on as it was.
+// set replaces a view; where neither stage nor OK differ, its Since stays.
 func (c *connections) set(old *connectionView, v connectionView) {
 	c.mu.Lock()
 	v.Name, v.Since = old.Name, message.At(c.now())

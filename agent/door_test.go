@@ -32,10 +32,10 @@ func TestARepetitionIsNotJudgedAgain(t *testing.T) {
 			"s1": func() { w.send(oslo, "orders", order) },
 			"r1": func() { w.send(oslo, "refunds", refund) },
 		} {
-			before := len(w.told(id))
+			before := len(w.published(id))
 			again()
-			w.eventuallyOrFail(func() bool { return len(w.told(id)) > before })
-			if told := w.told(id)[before]; !strings.Contains(told, `"final":true`) || strings.Contains(told, "rejected") {
+			w.eventuallyOrFail(func() bool { return len(w.published(id)) > before })
+			if told := w.published(id)[before]; !strings.Contains(told, `"final":true`) || strings.Contains(told, "rejected") {
 				t.Errorf("repeated: told %s", told)
 			}
 		}
@@ -57,14 +57,14 @@ func TestATakenIDIsAConflictFirst(t *testing.T) {
 			{bergen, "orders", `{"requestId":"s1","order":{"terminalUuid":"` + oslo + `",` + exampleOrder("20 Nov, 2099")[1:] + `}`},
 			{oslo, "checks", `{"requestId":"s1","orderUuid":"\u0000"}`},
 		} {
-			told := len(w.told("s1"))
+			told := len(w.published("s1"))
 			w.send(again.terminal, again.kind, again.payload)
 			w.eventuallyOrFail(func() bool { return len(w.rejects()) == i+1 })
 			if r := w.rejects()[i]; r != "requestIdConflict" {
 				t.Errorf("%s: refused as %s", again.payload, r)
 			}
-			if n := len(w.told("s1")); n != told {
-				t.Errorf("%s: a status was told: %s", again.payload, w.told("s1")[n-1])
+			if n := len(w.published("s1")); n != told {
+				t.Errorf("%s: a status was told: %s", again.payload, w.published("s1")[n-1])
 			}
 		}
 	})
@@ -74,13 +74,13 @@ func TestATakenIDIsAConflictFirst(t *testing.T) {
 func TestAnUnknownKindHasAStatus(t *testing.T) {
 	inWorld(t, "", func(w *world) {
 		w.sale(oslo, "s1")
-		told := len(w.told("s1"))
+		told := len(w.published("s1"))
 		for _, id := range []string{"s1", "k1"} {
 			w.send(oslo, "payments", fmt.Sprintf(`{"requestId":%q}`, id))
 		}
-		w.eventuallyOrFail(func() bool { return len(w.rejects()) == 2 && len(w.told("k1")) == 1 })
+		w.eventuallyOrFail(func() bool { return len(w.rejects()) == 2 && len(w.published("k1")) == 1 })
 		var s map[string]any
-		if err := json.Unmarshal([]byte(w.told("k1")[0]), &s); err != nil {
+		if err := json.Unmarshal([]byte(w.published("k1")[0]), &s); err != nil {
 			t.Fatal(err)
 		}
 		if reason, _ := s["reason"].(map[string]any); s["state"] != "rejected" || s["final"] != true || reason["code"] != "unknownKind" || reason["errors"] == nil {
@@ -92,7 +92,7 @@ func TestAnUnknownKindHasAStatus(t *testing.T) {
 		if w.now(oslo, "k1").State != "" {
 			t.Error("the refusal is retained")
 		}
-		if n := len(w.told("s1")); n != told {
+		if n := len(w.published("s1")); n != told {
 			t.Error("the taken id has another status")
 		}
 	})
@@ -107,7 +107,7 @@ func TestARefusalBesideItsNamesake(t *testing.T) {
 			w.order("TRML-nowhere", "s1")
 		}
 		w.until(10*time.Second, oslo, "s1", "paid")
-		for _, told := range w.told("s1") {
+		for _, told := range w.published("s1") {
 			if strings.Contains(told, "rejected") {
 				t.Fatalf("told %s", told)
 			}
@@ -144,7 +144,7 @@ func TestWhatDoesNotQueueHasNoPosition(t *testing.T) {
 	})
 }
 
-// A check may ask for anything that was seen; what has no order has its status told again.
+// A check may ask for anything that was seen; what has no order has its status published again.
 func TestACheckOfWhatHasNoOrder(t *testing.T) {
 	inWorld(t, "", func(w *world) {
 		uuid := w.sale(oslo, "s1")
@@ -156,12 +156,12 @@ func TestACheckOfWhatHasNoOrder(t *testing.T) {
 		w.until(5*time.Second, oslo, "k1", "done")
 		calls := w.sim.Count(simulator.OpPaymentStatus)
 		for of, state := range map[string]string{"c1": "rejected", "c2": "rejected", "k1": "done"} {
-			told := len(w.told(of))
+			told := len(w.published(of))
 			w.send(oslo, "checks", fmt.Sprintf(`{"requestId":"of-%s","target":%q}`, of, of))
 			if s := w.until(5*time.Second, oslo, "of-"+of, "done"); s.Reason == nil || s.Reason.Code != state {
 				t.Errorf("%s: %+v", of, s.Reason)
 			}
-			if now := w.told(of); len(now) != told+1 || now[told] != now[told-1] {
+			if now := w.published(of); len(now) != told+1 || now[told] != now[told-1] {
 				t.Errorf("%s: told %v", of, now)
 			}
 		}
@@ -171,7 +171,7 @@ func TestACheckOfWhatHasNoOrder(t *testing.T) {
 	})
 }
 
-// The cure for a retained request, an empty retained message, is no fault: nothing is told of it, and nothing counted. An
+// The cure for a retained request, an empty retained message, is no fault: nothing is published of it, and nothing counted. An
 // external broker passes it on as an empty message.
 func TestTheCureForARetainedRequestIsNoFault(t *testing.T) {
 	inWorld(t, "", func(w *world) {

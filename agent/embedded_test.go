@@ -120,7 +120,7 @@ path = %q
 	return s
 }
 
-// publish places an order, in the background; the channel tells whether the broker acknowledged it.
+// publish places an order, in the background; the channel reports whether the broker acknowledged it.
 func (s *embeddedShop) publish(id string) <-chan error {
 	s.Helper()
 	fate := make(chan error, 1)
@@ -173,7 +173,7 @@ func TestEmbeddedAcknowledgement(t *testing.T) {
 	}
 	m := watch()
 	if !m.Retained {
-		m = watch() // it was told while we connected
+		m = watch() // it was published while we connected
 	}
 	if !strings.Contains(string(m.Payload), `"state":"queued"`) || !m.Retained {
 		t.Errorf("%s", m.Payload)
@@ -231,7 +231,7 @@ func TestEmbeddedReadsStatuses(t *testing.T) {
 	}
 	s := startEmbedded(t, queue...)
 	for s.readAll(n) < n {
-		continue // a slow machine lets readers in before all was told: they hear the rest as new
+		continue // a slow machine lets readers in before all was published: they get the rest as new
 	}
 }
 

@@ -22,7 +22,7 @@ func (w *world) retention(d time.Duration) {
 	w.cfg = before + "status_retention = \"" + d.String() + "\"\n" + after
 }
 
-// settledThrough is how far what was cleared goes, by the agent's retained word.
+// settledThrough is how far the statuses go that were cleared, by the agent's retained message.
 func (w *world) settledThrough() message.SettledThrough {
 	w.Helper()
 	raw, _ := w.broker.Retained("tillpost/agent")
@@ -46,8 +46,8 @@ func (w *world) clearings(id string) (n int) {
 const aDay = 24 * time.Hour
 
 // A status stays for a day after its request's end and is cleared within half a minute then, once, also where the agent
-// was down at that time. How far that goes stands in the agent's word before, and does not go back. Asked for again it is
-// told, and does not stay.
+// was down at that time. How far that goes stands in the agent's message before, and does not go back. Asked for again it is
+// published, and does not stay.
 func TestStatusesAreClearedADayAfterTheEnd(t *testing.T) {
 	inWorld(t, "", func(w *world) {
 		w.sale(oslo, "first")
@@ -107,9 +107,9 @@ func TestARepetitionAfterTheClearingIsTold(t *testing.T) {
 		w.send(oslo, "orders", payload)
 		w.eventuallyOrFail(func() bool { return w.clearings("r") == 1 })
 		for range 3 {
-			told := len(w.told("r"))
+			told := len(w.published("r"))
 			w.send(oslo, "orders", payload)
-			w.eventuallyOrFail(func() bool { return len(w.told("r")) == told+1 })
+			w.eventuallyOrFail(func() bool { return len(w.published("r")) == told+1 })
 			if all := w.broker.Log(); all[len(all)-1].Retained {
 				t.Errorf("it was told %+v", all[len(all)-1])
 			}

@@ -27,7 +27,7 @@ type exportedSubmit struct {
 // Export makes an export's line of a request. bodies adds what is personal: the body, with the customer's name, phone,
 // mail and address, and the names of the staff who settled it.
 func Export(r outbox.Request, bodies bool) Exported {
-	e := Exported{Status: publish.StatusOf(r, publish.Place{}, nil), Accepted: message.At(r.Accepted.Time()), History: history(r)}
+	e := Exported{Status: publish.StatusOf(r, publish.Position{}, nil), Accepted: message.At(r.Accepted.Time()), History: history(r)}
 	for _, s := range r.Submissions {
 		e.Submissions = append(e.Submissions, exportedSubmit{Mark: s.Mark, At: message.At(s.At.Time())})
 	}

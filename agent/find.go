@@ -78,7 +78,7 @@ type filter struct {
 	to   time.Time
 }
 
-// filter makes a query's, and refuses a terminal that nobody knows.
+// filter makes the filter of a query, and refuses a terminal that nobody knows.
 func (a *Agent) filter(q monitor.Query) (filter, error) {
 	f := filter{q: q}
 	if q.Terminal != "" && !a.knowsTerminal(q.Terminal) {
@@ -94,7 +94,7 @@ func (a *Agent) filter(q monitor.Query) (filter, error) {
 	return f, nil
 }
 
-// knowsTerminal tells whether the list or a kept request has a terminal.
+// knowsTerminal reports whether a terminal is listed, or a kept request names it.
 func (a *Agent) knowsTerminal(uuid string) bool {
 	for _, t := range a.directory.List() {
 		if t.UUID == uuid {

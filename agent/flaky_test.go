@@ -24,7 +24,7 @@ type flaky struct {
 	outbox.Store
 
 	mu sync.Mutex
-	// fate says what becomes of an event: its write is made or not, and the error is told.
+	// fate says what becomes of an event: its write is made or not, and the error is returned.
 	fate func(e outbox.Event) (write bool, err error)
 }
 
@@ -50,7 +50,7 @@ func (f *flaky) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.R
 	return outbox.Request{}, nil, err
 }
 
-// onFlaky gives the next start of a world's agent a flaky outbox.
+// onFlaky starts a world's agent with a flaky outbox next.
 func onFlaky(w *world) *flaky {
 	f := &flaky{}
 	w.restartOn(func(s outbox.Store) outbox.Store { f.Store = s; return f })
@@ -67,7 +67,7 @@ func (w *world) restartOn(before func(outbox.Store) outbox.Store) {
 	w.start()
 }
 
-// times has the first events of some types written, and their callers told that it may have failed.
+// times has the first events of some types written, and an error returned that says that it may have failed.
 func times(n int, types ...outbox.EventType) func(outbox.Event) (bool, error) {
 	left := map[outbox.EventType]int{}
 	for _, t := range types {
@@ -168,7 +168,7 @@ func TestABusyRefundIsNotRepeatedUnread(t *testing.T) {
 	})
 }
 
-// TestABusyRefundDoesNotExpireUnread: what may have been carried out is not told expired (a schedule of faults, seed 108296).
+// TestABusyRefundDoesNotExpireUnread: what may have been carried out is not published as expired (a schedule of faults, seed 108296).
 func TestABusyRefundDoesNotExpireUnread(t *testing.T) {
 	inWorld(t, "", func(w *world) {
 		w.sale(oslo, "o")

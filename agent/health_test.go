@@ -8,7 +8,7 @@ import (
 	"tillpost/api/simulator"
 )
 
-// An outage is told in the log with what is known of its cause, whoever met it first: a lane, or the look at the
+// An outage is logged with what is known of its cause, whoever met it first: a lane, or the look at the
 // terminals.
 func TestOutageHasACause(t *testing.T) {
 	for name, idle := range map[string]bool{"with an order": false, "idle": true} {
@@ -20,7 +20,7 @@ func TestOutageHasACause(t *testing.T) {
 				} else {
 					w.order(oslo, "o")
 				}
-				time.Sleep(10 * time.Second) // within which it has to be told
+				time.Sleep(10 * time.Second) // within which it has to be published
 				w.untilProblem("apiUnreachable")
 				_, told, ok := strings.Cut(w.log.String(), "the API does not answer; requests are kept and tried again\" cause=")
 				if line, _, _ := strings.Cut(told, "\n"); !ok || !strings.Contains(line, "refused") {
@@ -35,7 +35,7 @@ func TestOutageHasACause(t *testing.T) {
 	}
 }
 
-// An API that takes calls and answers none is told of within ten seconds of the first call that failed, however long a
+// An API that takes calls and answers none is a problem within ten seconds of the first call that failed, however long a
 // call may take.
 func TestASilentAPIIsToldOf(t *testing.T) {
 	inWorld(t, "", func(w *world) {

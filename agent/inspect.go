@@ -86,7 +86,7 @@ func (a *Agent) Resolve(ctx context.Context, id string, body []byte) (any, bool,
 	decode := func(payload []byte) (*message.Request, *message.Rejection) {
 		return message.Decode(a.topics, a.topics.Request(target.Terminal, mqtt.KindResolution), false, payload, a.intake.Rules(now))
 	}
-	// The form is judged before we add to it, which would hide that a key was there twice.
+	// The body is checked before we add to it, which would hide that a key was there twice.
 	if _, no := decode(body); no != nil && no.Code != message.CodeInvalidRequest {
 		return nil, false, refusal(http.StatusBadRequest, no)
 	}
@@ -143,7 +143,7 @@ func (a *Agent) resolved(ctx context.Context, id string) (any, bool, error) {
 	}
 }
 
-// endedRefusal tells why a resolution was not carried out.
+// endedRefusal returns why a resolution was not carried out.
 func endedRefusal(r outbox.Request) *monitor.Refusal {
 	no := &monitor.Refusal{Status: http.StatusConflict, Code: r.State.String()}
 	if reason := publish.ReasonOf(r.Reason); reason != nil {

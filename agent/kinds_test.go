@@ -11,7 +11,7 @@ import (
 	"tillpost/api/simulator"
 )
 
-// sale has an order paid and gives its uuid.
+// sale has an order paid and returns its uuid.
 func (w *world) sale(terminal, id string) string {
 	w.Helper()
 	w.order(terminal, id)

@@ -134,9 +134,9 @@ func TestMovedStaysItsTills(t *testing.T) {
 		w.order(oslo, "moved")
 		w.untilWaiting(time.Second, oslo, "moved", "paused")
 		w.move("moved", bergen, "Kari")
-		before := len(w.told("moved"))
+		before := len(w.published("moved"))
 		w.order(oslo, "moved")
-		w.eventuallyOrFail(func() bool { return len(w.told("moved")) >= before+2 })
+		w.eventuallyOrFail(func() bool { return len(w.published("moved")) >= before+2 })
 		if s := w.both("moved"); s.State != "queued" || len(w.rejects()) != 0 {
 			t.Errorf("published again: %+v, rejects %q", s, w.rejects())
 		}
@@ -198,7 +198,7 @@ func TestWhatIsNotMoved(t *testing.T) {
 }
 
 // During an outage nothing leaves, so what was tried is moved too. Its time to live ends where it waits, and its statuses are
-// cleared wherever they were told.
+// cleared wherever they were published.
 func TestMovedDuringAnOutage(t *testing.T) {
 	inWorld(t, "order_ttl = \"2m\"\n", func(w *world) {
 		w.stop()

@@ -9,7 +9,7 @@ import (
 )
 
 // TestUnauthorizedWithoutAnOrganisation: where the configuration names the terminals and no organisation, there is no
-// terminal list to tell that a token is good again. Any other call tells it, wherever it may look.
+// terminal list to show that a token is good again. Any other call shows it, whatever it asks for.
 func TestUnauthorizedWithoutAnOrganisation(t *testing.T) {
 	for name, lookups := range map[string]simulator.Lookups{
 		"shown": simulator.LookupsShown, "forbidden": simulator.LookupsForbidden, "hidden": simulator.LookupsHidden,

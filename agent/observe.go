@@ -5,10 +5,10 @@ import (
 	"tillpost/api"
 )
 
-// observe takes the end of every call to the API.
+// observe is called with the end of every call to the API, held back ones included.
 func (a *Agent) observe(c api.Call) {
 	a.metrics.APICall(string(c.Operation), c.Outcome.String(), c.Duration)
-	a.reach.sawAPI(c)
+	a.connections.sawAPI(c)
 	if c.RateRemaining >= 0 {
 		a.metrics.APIRateRemaining(c.RateRemaining)
 	}
@@ -17,13 +17,13 @@ func (a *Agent) observe(c api.Call) {
 		a.clocks.look()
 	}
 	if c.Err != nil {
-		a.health.Because(c.Err)
+		a.health.NoteCause(c.Err)
 	}
 	if c.Held {
 		return
 	}
 	a.health.Saw(c)
-	if a.cfg.API.OrganizationUUID == "" && health.LetIn(c) {
-		a.health.Authorized() // there is no terminal list to tell that the token is good again
+	if a.cfg.API.OrganizationUUID == "" && health.TokenAccepted(c) {
+		a.health.Authorized() // there is no terminal list to show that the token is good again
 	}
 }

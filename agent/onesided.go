@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// gainedBlob is where orders are kept that only the API has, with the day on which its list gained them.
+	// gainedBlob is the name under which orders are kept that only the API has, with the day on which its list gained them.
 	gainedBlob = "gained"
 	// gainedMost bounds them: an organisation whose other shops use the same list has many, and none of them is
 	// ours to report.
@@ -28,8 +28,8 @@ type gainedOrder struct {
 	Day  string `json:"day"`
 }
 
-// gainedSeen keeps orders that a list gained.
-func (a *Agent) gainedSeen(ctx context.Context, orderUUIDs []string) {
+// noteGained keeps orders that a list gained, and logs where it can't.
+func (a *Agent) noteGained(ctx context.Context, orderUUIDs []string) {
 	if len(orderUUIDs) == 0 {
 		return
 	}
@@ -79,9 +79,9 @@ func (a *Agent) gainedOrders() ([]gainedOrder, error) {
 	return list, nil
 }
 
-// compare holds a day's sums against the API's list, where that can be read and shows orders of ours. What can't be
-// compared is said, and no reason to keep the sums back.
-func (a *Agent) compare(ctx context.Context, c *count) {
+// compare compares a day's sums with the API's list, where that can be read and shows orders of ours. Where it can't, the report
+// says so.
+func (a *Agent) compare(ctx context.Context, c *tally) {
 	ctx, cancel := context.WithTimeout(ctx, compareWithin)
 	defer cancel()
 	statuses := map[string]string{} // of orders that are new or of the day
@@ -114,7 +114,7 @@ func (a *Agent) compare(ctx context.Context, c *count) {
 		return // not ours to read, or not a list of orders like ours
 	}
 	c.report.Compared = true
-	a.gainedSeen(ctx, gained)
+	a.noteGained(ctx, gained)
 	for uuid, status := range statuses {
 		if !a.owns(uuid) {
 			c.report.OnlyAtAPI = append(c.report.OnlyAtAPI, oneSided{OrderUUID: uuid, Status: status})

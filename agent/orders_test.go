@@ -271,7 +271,7 @@ func TestUnknownTerminalIsTold(t *testing.T) {
 		w.eventuallyOrFail(func() bool { s, _ := w.agentState(); return s == "online" })
 		w.order("TRML-nowhere", "x")
 		w.eventuallyOrFail(func() bool { return slices.Contains(w.rejects(), "unknownTerminal") })
-		told := strings.Join(w.told("x"), "")
+		told := strings.Join(w.published("x"), "")
 		if !strings.Contains(told, oslo) || !strings.Contains(told, "rejected") {
 			t.Errorf("told %s", told)
 		}

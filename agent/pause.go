@@ -26,7 +26,7 @@ func (a *Agent) Resume(ctx context.Context, terminal string, body []byte) (any, 
 	return a.pause(ctx, terminal, body, true)
 }
 
-// pause returns once the lane keeps to it: after that nothing is started that was not.
+// pause has a terminal pause or go on, and returns once its lane keeps to that.
 func (a *Agent) pause(ctx context.Context, terminal string, body []byte, resumed bool) (any, error) {
 	t, known := a.knownTerminal(terminal)
 	if !known {
@@ -37,9 +37,9 @@ func (a *Agent) pause(ctx context.Context, terminal string, body []byte, resumed
 	if no != nil {
 		return nil, no
 	}
-	word := terminals.Word{Paused: message.Paused{By: by, Since: message.At(a.clock.Now().Time())}, Resumed: resumed}
+	state := terminals.PauseState{Paused: message.Paused{By: by, Since: message.At(a.clock.Now().Time())}, Resumed: resumed}
 	// The caller's going away must not leave it open whether that is written.
-	if err := a.pauses.Set(a.lanes.Working(), terminal, word); err != nil {
+	if err := a.pauses.Set(a.lanes.Working(), terminal, state); err != nil {
 		return nil, err
 	}
 	a.log.Info("a person had a terminal pause or go on", "terminal", terminal, "resumed", resumed)
@@ -82,7 +82,7 @@ func (a *Agent) person(terminal string, body []byte, member string) (by, value s
 		}
 		delete(given, member)
 	}
-	// Who it is, is judged where a resolution says it.
+	// The person is checked as that of a resolution.
 	given["requestId"], given["target"], given["outcome"] = jsonText("person"), jsonText("any"), jsonText(message.OutcomeAbandon)
 	payload, err := json.Marshal(given)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // probeBlob is the name of a value that never exists: to remove it goes through the committer, and writes nothing.
 const probeBlob = "progress"
 
-// progress is what Agent.Progress has asked and not heard of yet.
+// progress is the probe of Agent.Progress that was not answered yet.
 type progress struct {
 	mu sync.Mutex
 	// commit is closed when the committer has answered the probe under way; nil while none is.
@@ -21,7 +21,7 @@ type progress struct {
 
 // Progress returns nil as soon as the outbox's committer has answered and each lane has done something since it was
 // asked. Otherwise it returns, when ctx ends, an error that names what hangs. A disk that fails or is full is no lack of
-// progress: that is told as a problem, and no restart cures it. One call at a time; while Run works.
+// progress: that is a problem of its own, and no restart cures it. One call runs at a time; while Run works.
 func (a *Agent) Progress(ctx context.Context) error {
 	a.progress.mu.Lock()
 	defer a.progress.mu.Unlock()
@@ -61,7 +61,7 @@ func (a *Agent) probeCommit() <-chan struct{} {
 	return a.progress.commit
 }
 
-// started tells who wants to know that the lanes run.
+// started calls Options.Started.
 func (a *Agent) started() {
 	if a.opts.Started != nil {
 		a.opts.Started()

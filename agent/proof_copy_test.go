@@ -70,7 +70,7 @@ func TestACopyDoesNotExpireUnread(t *testing.T) {
 		w.stop()
 		restore()
 		w.broker.Stop()
-		before := len(w.told("o"))
+		before := len(w.published("o"))
 		w.launch()
 		time.Sleep(5 * time.Minute)
 		if v := mustJSON(t, must2(w.a.Request("o"))); strings.Contains(v, `"expired"`) {
@@ -79,7 +79,7 @@ func TestACopyDoesNotExpireUnread(t *testing.T) {
 		w.broker.Start()
 		w.untilProblem("outboxRolledBack")
 		w.until(time.Minute, oslo, "o", "paid")
-		for _, told := range w.told("o")[before:] {
+		for _, told := range w.published("o")[before:] {
 			if strings.Contains(told, `"expired"`) {
 				t.Errorf("told %s", told)
 			}

@@ -35,7 +35,7 @@ func TestSnapshotsAreTaken(t *testing.T) {
 	})
 }
 
-// Nobody starts empty without a word.
+// A new, empty outbox is logged.
 func TestANewOutboxIsTold(t *testing.T) {
 	inWorld(t, "", func(w *world) {
 		w.restart()

@@ -40,7 +40,7 @@ type outcomes struct {
 	Late       Sum `json:"late"`
 }
 
-// of is the sum that a state belongs to, nil for one that is no outcome.
+// of returns the sum that a state belongs to, nil for one that is no outcome.
 func (o *outcomes) of(s outbox.State) *Sum {
 	switch s {
 	case outbox.StatePaid:
@@ -112,7 +112,7 @@ type report struct {
 	Total       outcomes       `json:"total"`
 	OnlyAtAPI   []oneSided     `json:"onlyAtAPI"`
 	OnlyHere    []oneSided     `json:"onlyHere"`
-	// Compared says that the API's list could be read and was held against the outbox.
+	// Compared: the API's list could be read, and was compared with the outbox.
 	Compared     bool             `json:"compared"`
 	ChangedSince []changedRequest `json:"changedSince"`
 	Note         string           `json:"note"`
@@ -140,7 +140,7 @@ func (a *Agent) Report(ctx context.Context, name string) (any, error) {
 	case d.from.Before(now.Add(-a.cfg.Outbox.Retention)):
 		return refuse("dayPruned", "the day "+name+" is older than what is kept (outbox.retention)")
 	}
-	c := count{day: d, byTerminal: map[string]*terminalSums{}}
+	c := tally{day: d, byTerminal: map[string]*terminalSums{}}
 	c.report = report{
 		Day: name, Preliminary: now.Before(d.to), Currency: a.cfg.Store.Currency, Note: reportNote,
 		Terminals: []terminalSums{}, OnlyAtAPI: []oneSided{}, OnlyHere: []oneSided{}, ChangedSince: []changedRequest{},
@@ -162,15 +162,15 @@ func (a *Agent) Report(ctx context.Context, name string) (any, error) {
 	return c.end(), nil
 }
 
-// count adds a day up.
-type count struct {
+// tally adds a day up.
+type tally struct {
 	day        shopDay
 	report     report
 	byTerminal map[string]*terminalSums
 	paid       []outbox.Request // orders of the day that are paid
 }
 
-func (c *count) terminal(uuid, name string) *terminalSums {
+func (c *tally) terminal(uuid, name string) *terminalSums {
 	t := c.byTerminal[uuid]
 	if t == nil {
 		t = &terminalSums{TerminalUUID: uuid, Name: name}
@@ -180,7 +180,7 @@ func (c *count) terminal(uuid, name string) *terminalSums {
 }
 
 // take counts a request of the day. What is neither an order nor a refund moves no money.
-func (c *count) take(r outbox.Request, name string) {
+func (c *tally) take(r outbox.Request, name string) {
 	at := r.Accepted.Time()
 	if r.Kind != outbox.KindOrder && r.Kind != outbox.KindRefund || at.Before(c.day.from) || !at.Before(c.day.to) {
 		return
@@ -200,7 +200,7 @@ func (c *count) take(r outbox.Request, name string) {
 }
 
 // end makes the report of what was counted.
-func (c *count) end() report {
+func (c *tally) end() report {
 	for _, t := range c.byTerminal {
 		t.write()
 		c.report.Terminals = append(c.report.Terminals, *t)

@@ -3,12 +3,10 @@ package agent
 import (
 	"context"
 	"time"
-
-	"tillpost/agent/health"
 )
 
 // A snapshot is what a damaged outbox is restored from. What came after it is lost then, so there should be a fresh one;
-// but each is a copy of the whole file, and a Raspberry Pi's card dies of writes. With four a day, a shop's outbox of
+// but each is a copy of the whole file, and a Raspberry Pi's card wears out by writes. With four a day, a shop's outbox of
 // 20 MB takes 80 MB a day: decades of a small card's life, and less than the requests themselves write.
 const (
 	// snapshotFirst is how long after a start the first one is taken, so that the backlog of an outage comes first.
@@ -46,7 +44,7 @@ func (a *Agent) snapshots(ctx context.Context) {
 	}
 }
 
-// sleep is false if ctx ended first.
+// sleep waits for d, and returns false if ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -55,19 +53,5 @@ func sleep(ctx context.Context, d time.Duration) bool {
 		return false
 	case <-t.C:
 		return true
-	}
-}
-
-// diskEvery is how often the disk is looked at.
-const diskEvery = 5 * time.Second
-
-// followDisk tells when there is no room for new requests, and when there is again, though nobody brings any.
-func (a *Agent) followDisk(ctx context.Context) {
-	for sleep(ctx, diskEvery) {
-		if a.store.Room() {
-			a.problems.Clear(health.ProblemOutboxFull, "")
-		} else {
-			a.problems.Raise(health.ProblemOutboxFull, "", health.OutboxFull, time.Now())
-		}
 	}
 }

@@ -46,7 +46,7 @@ func (o *notedOutbox) Close() error {
 	return err
 }
 
-// notedBus notes what is published of requests and as the agent's own word, and when it ends.
+// notedBus notes what is published of requests and of the agent itself, and when it ends.
 type notedBus struct {
 	mqtt.Bus
 	course *course
@@ -71,7 +71,7 @@ func (b *notedBus) Run(ctx context.Context) error {
 }
 
 // The order of an ordered stop: nothing more is taken, a call under way is waited for, what it brought is written and then
-// published, "offline" is the last word, the broker is left, and only then the outbox closes.
+// published, "offline" is the last message, the broker is left, and only then the outbox closes.
 func TestTheOrderOfStopping(t *testing.T) {
 	inWorld(t, "", func(w *world) {
 		c := &course{}

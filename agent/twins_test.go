@@ -67,7 +67,7 @@ func (b *muteBus) Publish(m mqtt.Message) mqtt.Token {
 	return t
 }
 
-// Nothing is sent before our own word stands at the broker: until then, another one that has begun would not find it.
+// Nothing is sent before our own announcement stands at the broker: until then, another one that has begun would not find it.
 func TestNothingIsSentBeforeOurWordStands(t *testing.T) {
 	inWorld(t, "", func(w *world) {
 		w.down(true)

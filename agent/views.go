@@ -25,7 +25,7 @@ type agentView struct {
 	Disk        diskView          `json:"disk"`
 }
 
-// storeView says where the tills stand, and in which zone the pages tell times.
+// storeView is where the tills stand, and in which zone the pages show times.
 type storeView struct {
 	Name     string `json:"name,omitempty"`
 	Timezone string `json:"timezone"`
@@ -39,18 +39,18 @@ type problemView struct {
 	Todo      string            `json:"todo"`
 	Since     message.Timestamp `json:"since"`
 	RequestID string            `json:"requestId,omitempty"`
-	// StopsPayments says that customers can't pay because of it, at one terminal at least.
+	// StopsPayments: customers can't pay because of it, at one terminal at least.
 	StopsPayments bool `json:"stopsPayments"`
 }
 
-// clockView says what is known of the clock. Skew is how far it is ahead of the API's.
+// clockView is what is known of the clock. Skew is how far it is ahead of the API's, in seconds.
 type clockView struct {
 	Synchronized bool     `json:"synchronized"`
 	Known        bool     `json:"known"`
 	Skew         *float64 `json:"skewSeconds,omitempty"`
 }
 
-// diskView says what room there is. Free is left out where that can't be told.
+// diskView is what room there is. Free is left out where that is not known.
 type diskView struct {
 	Room   bool   `json:"room"`
 	Outbox int64  `json:"outboxBytes"`
@@ -66,14 +66,14 @@ func (a *Agent) agentView() agentView {
 		State: s.State, Version: s.Version, Build: a.build(), Since: s.Since, Now: message.At(a.clock.Now().Time()),
 		Instance: s.Instance, Generation: s.Generation, Problems: []problemView{},
 		Store:       storeView{Name: a.cfg.Store.Name, Timezone: a.cfg.Store.Location.String(), Currency: a.cfg.Store.Currency},
-		Connections: a.reach.list(), Clock: a.clockView(), Disk: a.diskView(),
+		Connections: a.connections.list(), Clock: a.clockView(), Disk: a.diskView(),
 	}
 	for _, p := range s.Problems {
 		if api := &v.Connections[0]; p.Code == string(health.ProblemAPIUnreachable) && api.OK {
-			// A lane found out first; the next call tells at which stage.
+			// A lane found out first; the next call shows at which stage.
 			*api = connectionView{Name: api.Name, Stage: stageConnection, Since: p.Since, Message: p.Message}
 		}
-		about := health.About(health.ProblemCode(p.Code))
+		about := health.AdviceFor(health.ProblemCode(p.Code))
 		v.Problems = append(v.Problems, problemView{
 			Code: p.Code, Message: p.Message, Todo: about.Todo, Since: p.Since, RequestID: p.RequestID, StopsPayments: about.Stops,
 		})
@@ -81,7 +81,7 @@ func (a *Agent) agentView() agentView {
 	return v
 }
 
-// build tells this build from another.
+// build identifies this build: the version, and the commit where that is known.
 func (a *Agent) build() string {
 	if a.opts.Commit == "" || strings.Contains(a.opts.Commit, " ") { // it is not known
 		return a.opts.Version
@@ -132,8 +132,8 @@ type Evidence struct {
 	Seen   string            `json:"seen"`
 }
 
-// looks says what the events of a doubt looked at, and what was seen there.
-var looks = map[outbox.EventType]Evidence{
+// doubtChecks says what the events of a doubt looked at, and what was seen there.
+var doubtChecks = map[outbox.EventType]Evidence{
 	outbox.Ambiguous:    {Looked: "the reply to the call", Seen: "no reply that says whether it was carried out"},
 	outbox.Found:        {Looked: "the orders at Front Payment", Seen: "an order that bears our mark"},
 	outbox.NotFound:     {Looked: "the orders at Front Payment", Seen: "no order that bears our mark"},
@@ -145,7 +145,7 @@ var looks = map[outbox.EventType]Evidence{
 	outbox.Restarted:    {Looked: "the outbox, at a start", Seen: "a call that was under way when tillpost ended"},
 }
 
-// evidenceOf tells what was looked at while a request was in doubt, nil where it never was.
+// evidenceOf returns what was looked at while a request was in doubt, nil where it never was.
 func evidenceOf(r outbox.Request) []Evidence {
 	var list []Evidence
 	was := false
@@ -156,7 +156,7 @@ func evidenceOf(r outbox.Request) []Evidence {
 		if !relevant {
 			continue
 		}
-		for event, look := range looks {
+		for event, look := range doubtChecks {
 			if event.String() == e.Event {
 				look.At = message.At(e.At.Time())
 				list = append(list, look)

@@ -166,7 +166,7 @@ func (w *world) start() {
 	w.eventuallyOrFail(func() bool { state, _ := w.agentState(); return state == "online" || state == "degraded" })
 }
 
-// launch is start without waiting for the agent's word.
+// launch is start without waiting for the agent's message.
 func (w *world) launch() {
 	w.Helper()
 	cfg, err := config.Parse("test.toml", []byte(w.cfg))
@@ -288,7 +288,7 @@ func (w *world) until(within time.Duration, terminal, id, state string) status {
 	w.Helper()
 	var s status
 	if !w.eventually(within, func() bool { s = w.now(terminal, id); return s.State == state }) {
-		w.Fatalf("%s is %+v (waiting %+v, reason %+v) after %v, want %s\n%s", id, s, s.Waiting, s.Reason, within, state, strings.Join(w.told(id), "\n"))
+		w.Fatalf("%s is %+v (waiting %+v, reason %+v) after %v, want %s\n%s", id, s, s.Waiting, s.Reason, within, state, strings.Join(w.published(id), "\n"))
 	}
 	return s
 }
@@ -296,7 +296,7 @@ func (w *world) until(within time.Duration, terminal, id, state string) status {
 func (w *world) untilWaiting(within time.Duration, terminal, id, code string) {
 	w.Helper()
 	if !w.eventually(within, func() bool { s := w.now(terminal, id); return s.Waiting != nil && s.Waiting.Code == code }) {
-		w.Fatalf("%s is %+v, want it waiting for %s\n%s", id, w.now(terminal, id), code, strings.Join(w.told(id), "\n"))
+		w.Fatalf("%s is %+v, want it waiting for %s\n%s", id, w.now(terminal, id), code, strings.Join(w.published(id), "\n"))
 	}
 }
 
@@ -312,8 +312,8 @@ func (w *world) eventually(within time.Duration, is func() bool) bool {
 	}
 }
 
-// told lists every status message of a request, as published.
-func (w *world) told(id string) []string {
+// published lists every status message of a request, as published.
+func (w *world) published(id string) []string {
 	var all []string
 	for _, m := range w.broker.Log() {
 		if strings.HasSuffix(m.Topic, "/status/"+id) {
@@ -323,10 +323,10 @@ func (w *world) told(id string) []string {
 	return all
 }
 
-// states lists the states of a request in the order told, repeats left out.
+// states lists the states of a request in the order published, repeats left out.
 func (w *world) states(id string) []string {
 	var all []string
-	for _, raw := range w.told(id) {
+	for _, raw := range w.published(id) {
 		var s status
 		if err := json.Unmarshal([]byte(raw), &s); err == nil && (len(all) == 0 || all[len(all)-1] != s.State) {
 			all = append(all, s.State)
@@ -335,7 +335,7 @@ func (w *world) states(id string) []string {
 	return all
 }
 
-// rejects lists the reasons told on the rejects topic.
+// rejects lists the reasons published on the rejects topic.
 func (w *world) rejects() []string {
 	var all []string
 	for _, m := range w.broker.Log() {
@@ -349,7 +349,7 @@ func (w *world) rejects() []string {
 	return all
 }
 
-// agentState is the retained word of the agent on itself.
+// agentState is what the agent's retained message says.
 func (w *world) agentState() (state string, problems []string) {
 	raw, _ := w.broker.Retained("tillpost/agent")
 	var s struct {
@@ -370,7 +370,7 @@ func (w *world) eventuallyOrFail(is func() bool) {
 	}
 }
 
-// untilProblem waits for a problem to be told, which may take the pace of the summaries.
+// untilProblem waits for a problem to be published, which may take the pace of the summaries.
 func (w *world) untilProblem(code string) {
 	w.Helper()
 	if !w.eventually(time.Second, func() bool { _, p := w.agentState(); return slices.Contains(p, code) }) {

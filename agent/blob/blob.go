@@ -8,7 +8,8 @@ import (
 	"tillpost/outbox"
 )
 
-// Read reads what was kept in the outbox under a name; where nothing was, or where it can't be read, it is the zero value.
+// Read returns what was kept in the outbox under a name; the zero value where nothing was, and with an error where it can't be
+// read.
 func Read[T any](store interface {
 	GetBlob(name string) ([]byte, error)
 }, name string) (T, error) {
@@ -26,11 +27,11 @@ func Read[T any](store interface {
 	return kept, nil
 }
 
-// Write keeps something in the outbox under a name, for recalled.
+// Write keeps a value in the outbox under a name, for Read.
 func Write(ctx context.Context, store interface {
 	PutBlob(ctx context.Context, name string, data []byte) error
-}, name string, what any) error {
-	raw, err := json.Marshal(what)
+}, name string, value any) error {
+	raw, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}

@@ -6,54 +6,55 @@ import (
 )
 
 // Answering measures the time in which the API answers: ten seconds from each reply. Deadlines that wait for the API's
-// word run on this clock, so that an outage ends nothing.
+// answers run on this clock, so that an outage ends nothing. The zero value has seen no reply. It may be used by several
+// goroutines at once.
 type Answering struct {
 	mu      sync.Mutex
 	last    time.Time // of the last reply
-	spent   time.Duration
+	elapsed time.Duration
 	waiting int // deadlines that run on it
 }
 
 // answerLasts is how long one reply proves that the API answers.
 const answerLasts = 10 * time.Second
 
-// Saw takes a reply of the API.
-func (a *Answering) Saw() {
+// SawReply notes that the API has replied just now.
+func (a *Answering) SawReply() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.spent = a.at(time.Now())
+	a.elapsed = a.at(time.Now())
 	a.last = time.Now()
 }
 
 func (a *Answering) at(now time.Time) time.Duration {
 	if a.last.IsZero() {
-		return a.spent
+		return a.elapsed
 	}
-	return a.spent + min(now.Sub(a.last), answerLasts)
+	return a.elapsed + min(now.Sub(a.last), answerLasts)
 }
 
-// spentSoFar is the time in which the API answered since start.
-func (a *Answering) spentSoFar() time.Duration {
+// elapsedNow returns the time in which the API answered since start.
+func (a *Answering) elapsedNow() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.at(time.Now())
 }
 
-// SilentFor is the time since the last reply; it is very long before the first.
+// SilentFor returns the time since the last reply; before the first it is centuries.
 func (a *Answering) SilentFor() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return time.Since(a.last)
 }
 
-// Deadlines is how many deadlines wait for the API's word.
+// Deadlines returns how many deadlines wait for the API's answers.
 func (a *Answering) Deadlines() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.waiting
 }
 
-func (a *Answering) wait(n int) {
+func (a *Answering) addDeadlines(n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.waiting += n
@@ -67,8 +68,9 @@ type Alarm struct {
 	release func()
 }
 
-// After runs fire once d has passed, on its own goroutine. With answering, d counts only while the API answers; of a
-// deadline that is days away only the last part does, or the API would be asked every few seconds for all that time.
+// After calls fire once d has passed, on its own goroutine, unless the alarm is stopped before. With answers, d counts only while
+// the API answers; of a deadline that is days away only the last hour does, or the API would be asked every few seconds for all
+// that time.
 func (a *Answering) After(d time.Duration, answers bool, fire func()) *Alarm {
 	al := &Alarm{release: func() {}}
 	end := func() {
@@ -78,33 +80,33 @@ func (a *Answering) After(d time.Duration, answers bool, fire func()) *Alarm {
 	}
 	switch {
 	case !answers:
-		al.again(d, end)
+		al.arm(d, end)
 	case d > answeringMost:
-		al.again(d-answeringMost, func() { a.whileAnswering(al, answeringMost, end) })
+		al.arm(d-answeringMost, func() { a.whileAnswering(al, answeringMost, end) })
 	default:
 		a.whileAnswering(al, d, end)
 	}
 	return al
 }
 
-// whileAnswering runs end once the API has answered for d.
+// whileAnswering calls end once the API has answered for d.
 func (a *Answering) whileAnswering(al *Alarm, d time.Duration, end func()) {
-	if !al.hold(a) {
+	if !al.register(a) {
 		return
 	}
-	until := a.spentSoFar() + d
+	until := a.elapsedNow() + d
 	var check func()
 	check = func() {
-		switch left := until - a.spentSoFar(); {
+		switch left := until - a.elapsedNow(); {
 		case left > 0:
-			al.again(max(left, answeringGrain), check)
+			al.arm(max(left, answeringGrain), check)
 		case a.SilentFor() > answerLasts: // as after a restart, when its time was over already
-			al.again(answeringGrain, check)
+			al.arm(answeringGrain, check)
 		default:
 			end()
 		}
 	}
-	al.again(d, check)
+	al.arm(d, check)
 }
 
 const (
@@ -114,19 +116,19 @@ const (
 	answeringGrain = 100 * time.Millisecond
 )
 
-// hold counts a deadline among those that wait for the API's word, until it is stopped.
-func (al *Alarm) hold(a *Answering) bool {
+// register counts a deadline among those that wait for the API's answers, until it is stopped; false if it was.
+func (al *Alarm) register(a *Answering) bool {
 	al.mu.Lock()
 	defer al.mu.Unlock()
 	if al.stopped {
 		return false
 	}
-	a.wait(1)
-	al.release = func() { a.wait(-1) }
+	a.addDeadlines(1)
+	al.release = func() { a.addDeadlines(-1) }
 	return true
 }
 
-func (al *Alarm) again(d time.Duration, check func()) {
+func (al *Alarm) arm(d time.Duration, check func()) {
 	al.mu.Lock()
 	defer al.mu.Unlock()
 	if !al.stopped {
@@ -134,7 +136,7 @@ func (al *Alarm) again(d time.Duration, check func()) {
 	}
 }
 
-// Stop ends the alarm; true for the first to say so.
+// Stop ends the alarm, and reports whether it had not ended before.
 func (al *Alarm) Stop() bool {
 	al.mu.Lock()
 	defer al.mu.Unlock()

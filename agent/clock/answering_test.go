@@ -33,7 +33,7 @@ func TestDeadlinesWaitForTheAPIsWord(t *testing.T) {
 				t.Fatalf("%v: fired after %v without a word of the API", d, fired())
 			}
 			for range 1000 {
-				a.Saw() // counts for ten seconds
+				a.SawReply() // counts for ten seconds
 				time.Sleep(5 * time.Second)
 				if fired() != 0 {
 					break

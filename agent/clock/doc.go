@@ -1,2 +1,2 @@
-// Package clock tells moments, how far they are known to be right, and how long the API has answered.
+// Package clock tells the time, whether it is known to be right, and for how long the API has answered.
 package clock

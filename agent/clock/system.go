@@ -7,15 +7,15 @@ import (
 	"tillpost/outbox"
 )
 
-// Clock tells moments to the outbox. It must be safe for concurrent use.
+// Clock tells the time to the agent and its outbox. It must be safe for concurrent use.
 type Clock interface {
-	// Now is the present moment.
+	// Now returns the present moment.
 	Now() outbox.Instant
-	// SawDate takes the API's Date header, and the local wall time at which it came.
+	// SawDate is called with the API's Date header, and the local wall time at which it came.
 	SawDate(date, local time.Time)
-	// Synchronized tells whether the operating system keeps its clock in step with the world.
+	// Synchronized reports whether the operating system keeps its clock in step with the world.
 	Synchronized() bool
-	// Skew is how far the local clock is ahead of the API's; ok is false before the first Date header.
+	// Skew returns how far the local clock is ahead of the API's; ok is false before the first Date header.
 	Skew() (d time.Duration, ok bool)
 }
 
@@ -44,7 +44,7 @@ type System struct {
 	systemSynced func() bool
 }
 
-// NewSystem reads the boot's identity.
+// NewSystem makes a System for the present boot.
 func NewSystem() *System {
 	return &System{boot: bootID(), wall: time.Now, mono: sinceBoot, systemSynced: systemSynchronized}
 }

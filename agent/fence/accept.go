@@ -13,13 +13,13 @@ import (
 	"tillpost/outbox"
 )
 
-// acceptedBlob is where it is kept who accepted what.
+// acceptedBlob is the name under which the journal of what was accepted is kept.
 const acceptedBlob = "accepted"
 
 // acceptedMost bounds that journal; the oldest go.
 const acceptedMost = 50
 
-// Acceptance is one thing that keeps an outbox from sending until a person accepts it.
+// Acceptance is one thing that keeps an outbox from sending until a person accepts it, or was accepted.
 type Acceptance struct {
 	Code health.ProblemCode `json:"code"`
 	// Message says what was found, Means what accepting it means.
@@ -27,12 +27,12 @@ type Acceptance struct {
 	Means   string `json:"-"`
 	// Since is when it was found, zero if that is not known.
 	Since time.Time `json:"since,omitzero"`
-	// At and By are when and by whom it was accepted.
+	// At and By are when and by whom it was accepted; zero while it is not.
 	At time.Time `json:"at,omitzero"`
 	By string    `json:"by,omitempty"`
 }
 
-// Readable is what of an outbox says what there is to accept: a bolt.Store or a bolt.Reader.
+// Readable is what ToAccept needs of an outbox: a bolt.Store or a bolt.Reader has it.
 type Readable interface {
 	Identity() outbox.Identity
 	Account() (outbox.Account, bool)
@@ -54,45 +54,45 @@ var meanings = map[health.ProblemCode]string{
 	health.ProblemWrongAccount: "that this outbox belongs to the account that the configuration and the token name from now on, and that all it still holds goes there",
 }
 
-// ToAccept lists what keeps an outbox from sending. The account is compared with cfg, unless that is nil.
+// ToAccept returns what keeps an outbox from sending, without At and By. The account is compared with cfg, unless that is nil.
 func ToAccept(store Readable, cfg *config.Config) ([]Acceptance, error) {
-	raw, err := store.GetBlob(noticesBlob)
+	raw, err := store.GetBlob(holdsBlob)
 	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
 		return nil, err
 	}
-	notices, err := decodeNotices(raw)
+	held, err := decodeHolds(raw)
 	if err != nil {
 		return nil, err
 	}
 	var list []Acceptance
-	told := map[health.ProblemCode]bool{}
+	listed := map[health.ProblemCode]bool{}
 	add := func(code health.ProblemCode, message string, since time.Time) {
 		list = append(list, Acceptance{Code: code, Message: strings.TrimSuffix(message, acceptHint), Means: meanings[code], Since: since})
-		told[code] = true
+		listed[code] = true
 	}
-	for _, n := range notices {
+	for _, n := range held {
 		add(n.Code, n.Message, n.At)
 	}
-	if store.Identity().RolledBack && !told[health.ProblemRolledBack] {
+	if store.Identity().RolledBack && !listed[health.ProblemRolledBack] {
 		add(health.ProblemRolledBack, olderCopy, time.Time{})
 	}
 	if cfg == nil {
 		return list, nil
 	}
 	bound, ok := store.Account()
-	if mine := AccountOf(cfg); ok && foreign(bound, mine) {
+	if mine := AccountOf(cfg); ok && otherAccount(bound, mine) {
 		add(health.ProblemWrongAccount, foreignAccount(bound, mine), time.Time{})
 	}
 	return list, nil
 }
 
-// foreign tells whether an outbox of one account is not for another; one without organisation takes any of its API.
-func foreign(bound, mine outbox.Account) bool {
+// otherAccount reports whether an outbox bound to one account is not for mine; one without organisation takes any of its API.
+func otherAccount(bound, mine outbox.Account) bool {
 	return bound.BaseURL != mine.BaseURL || bound.Organization != "" && bound.Organization != mine.Organization
 }
 
-// Accept takes away what ToAccept has listed, and keeps who decided that and when. No daemon may have the outbox. cfg is
-// the one that ToAccept was given.
+// Accept takes away what ToAccept has returned, and writes to the journal who decided that and when. No daemon may have the
+// outbox open. cfg is the one that ToAccept was given; for another account it must not be nil.
 func Accept(ctx context.Context, store Acceptable, cfg *config.Config, list []Acceptance, by string, now time.Time) error {
 	journal, err := Accepted(store)
 	if err != nil {
@@ -114,10 +114,10 @@ func Accept(ctx context.Context, store Acceptable, cfg *config.Config, list []Ac
 	if err := store.AcceptRollback(ctx); err != nil {
 		return err
 	}
-	return store.PutBlob(ctx, noticesBlob, nil)
+	return store.PutBlob(ctx, holdsBlob, nil)
 }
 
-// rebind gives the outbox to the present account; the next list of terminals says whose those are.
+// rebind gives the outbox to the configured account; the next list of terminals says whose those are.
 func rebind(ctx context.Context, store Acceptable, cfg *config.Config) error {
 	if cfg == nil {
 		return errors.New("the configuration is needed to know the account that is accepted; name it with --config")
@@ -128,7 +128,7 @@ func rebind(ctx context.Context, store Acceptable, cfg *config.Config) error {
 	return store.PutBlob(ctx, ownersBlob, nil)
 }
 
-// Accepted is the journal of what was accepted, oldest first.
+// Accepted returns the journal of what was accepted, oldest first, at most 50 entries.
 func Accepted(store Readable) (list []Acceptance, err error) {
 	if list, err = blob.Read[[]Acceptance](store, acceptedBlob); err != nil {
 		return nil, fmt.Errorf("the journal of what was accepted can't be read: %w", err)
@@ -136,14 +136,14 @@ func Accepted(store Readable) (list []Acceptance, err error) {
 	return list, nil
 }
 
-// forgottenFor is how long after an operator accepted an older copy of the outbox tills may ask again for what it has
-// forgotten.
-const forgottenFor = 24 * time.Hour
+// priorCopyFor is how long after an operator accepted an older copy of the outbox a new request may be one that the newer copy
+// has seen.
+const priorCopyFor = 24 * time.Hour
 
-// forgottenUntil is until when that is, by the journal of what was accepted.
-func forgottenUntil(journal []Acceptance) (until time.Time) {
+// priorCopyUntil returns until when that is, by the journal; zero for never.
+func priorCopyUntil(journal []Acceptance) (until time.Time) {
 	for _, a := range journal {
-		if end := a.At.Add(forgottenFor); a.Code == health.ProblemRolledBack && end.After(until) {
+		if end := a.At.Add(priorCopyFor); a.Code == health.ProblemRolledBack && end.After(until) {
 			until = end
 		}
 	}

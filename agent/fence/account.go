@@ -13,10 +13,10 @@ import (
 	"tillpost/outbox"
 )
 
-// ownersBlob is where it is kept to which organisation each terminal belongs.
+// ownersBlob is the name under which the organisation of each terminal is kept.
 const ownersBlob = "owners"
 
-// AccountOf is the account that a configuration names.
+// AccountOf returns the account that a configuration names.
 func AccountOf(cfg *config.Config) outbox.Account {
 	return outbox.Account{BaseURL: cfg.API.BaseURL, Organization: cfg.API.OrganizationUUID}
 }
@@ -36,11 +36,11 @@ func accountName(a outbox.Account) string {
 	return "organisation " + a.Organization + " at " + a.BaseURL
 }
 
-// SameAccount tells whether the terminals are still those of the account that the outbox was filled for. The API's list
-// names each one's organisation: with another organisation's token other names come, and a terminal that was moved comes
-// under another one. The outbox holds what was meant for the first.
+// SameAccount reports whether the terminals of an API's list are still those of the account that the outbox was filled for, and
+// places a hold where they are not. The list names each one's organisation: with another organisation's token other names come,
+// and a terminal that was moved comes under another one. The outbox holds what was meant for the first.
 func (f *Fence) SameAccount(ctx context.Context, list []api.Terminal) bool {
-	if f.guard.elsewhere {
+	if f.holds.otherAccountConfigured {
 		return false
 	}
 	owners := map[string]string{}
@@ -50,7 +50,7 @@ func (f *Fence) SameAccount(ctx context.Context, list []api.Terminal) bool {
 		}
 	}
 	if len(owners) == 0 {
-		return true // it does not tell
+		return true // the list names none
 	}
 	known, err := blob.Read[map[string]string](f.store, ownersBlob)
 	if err != nil {
@@ -58,10 +58,10 @@ func (f *Fence) SameAccount(ctx context.Context, list []api.Terminal) bool {
 		return true
 	}
 	if found := otherOwner(known, owners); found != "" {
-		f.guard.notice(ctx, notice{Code: health.ProblemWrongAccount, Token: true, Message: found + acceptHint})
+		f.holds.place(ctx, hold{Code: health.ProblemWrongAccount, Token: true, Message: found + acceptHint})
 		return false
 	}
-	f.guard.withdraw(ctx)
+	f.holds.withdraw(ctx)
 	for uuid, organization := range known {
 		if _, ok := owners[uuid]; !ok {
 			owners[uuid] = organization
@@ -73,7 +73,7 @@ func (f *Fence) SameAccount(ctx context.Context, list []api.Terminal) bool {
 	return true
 }
 
-// otherOwner says what tells that a list is another account's, "" if nothing does.
+// otherOwner says by what a list is seen to be another account's, "" if it is not.
 func otherOwner(known, listed map[string]string) string {
 	if len(known) == 0 {
 		return ""

@@ -16,8 +16,8 @@ import (
 )
 
 // Fence finds out whether this copy of the outbox may send: whether it is the newest one and the only one at work, and whether
-// its account is the one that is called. Where it may not, the gate is shut, a problem says why, and it stays so over restarts
-// until an operator accepts it.
+// its account is the one that is called. Where it may not, a hold shuts the gate, a problem says why, and it stays so over restarts
+// until an operator accepts it. It may be used by several goroutines at once, after Begin.
 type Fence struct {
 	store    outbox.Store
 	clock    clock.Clock
@@ -26,17 +26,17 @@ type Fence struct {
 	topics   mqtt.Topics
 	log      *slog.Logger
 
-	guard    *guard
-	lookout  lookout // for other agents
-	listing  brake   // for another account
-	path     string
-	external bool
-	lists    bool
-	accepted time.Time
-	strange  sync.Mutex // held while what is not known is read and kept
+	holds          *holds
+	peers          peerWatch // for other agents
+	listDelay      delay     // for another account
+	path           string
+	externalBroker bool
+	listsTerminals bool
+	acceptedUntil  time.Time
+	unknownMu      sync.Mutex // held while what is kept under unknownBlob is read and written
 
-	ctx     context.Context // of begin
-	reports Reports         // of begin
+	ctx     context.Context // of Begin
+	reports Reports         // of Begin
 }
 
 // Options are what a fence needs; all of it is required.
@@ -52,47 +52,47 @@ type Options struct {
 	Since   time.Time
 	// Path is the outbox's, for the log.
 	Path string
-	// External: the broker is another program, which may remember another agent's word. Lists: the API lists terminals, and
-	// with them whose they are.
-	External, Lists bool
+	// ExternalBroker: the broker is another program, which may retain another agent's announcement. ListsTerminals: the API lists
+	// terminals, and with them whose they are.
+	ExternalBroker, ListsTerminals bool
 }
 
-// Reports are whom a fence tells what it has found, and what it asks.
+// Reports are what a fence calls when it has found something, and what it asks; all of it is required.
 type Reports struct {
-	// Doubted has the requests looked into that are in doubt now.
+	// Doubted is called once open requests were put in doubt.
 	Doubted func(ctx context.Context)
-	// Settled takes how far a former process has told that what it cleared goes.
+	// Settled is called with how far the statuses go that a former process has cleared.
 	Settled func(message.SettledThrough)
 	// Connected reports whether the broker is connected.
 	Connected func() bool
 }
 
-// New looks at what the outbox and its journal tell.
+// New makes a fence with the holds that a former process left, and those that the outbox itself gives reason for.
 func New(o Options) *Fence {
 	f := &Fence{
 		store: o.Store, clock: o.Clock, problems: o.Problems, gate: o.Gate, topics: o.Topics, log: o.Log,
-		guard:   &guard{store: o.Store, clock: o.Clock, problems: o.Problems, gate: o.Gate, log: o.Log},
-		lookout: lookout{brake: brake{gate: o.Gate, why: health.GateLooking}, quiet: true},
-		listing: brake{gate: o.Gate, why: health.GateListing},
-		path:    o.Path, external: o.External, lists: o.Lists,
+		holds:     &holds{store: o.Store, clock: o.Clock, problems: o.Problems, gate: o.Gate, log: o.Log},
+		peers:     peerWatch{delay: delay{gate: o.Gate, why: health.GateWatchingPeers}, silent: true},
+		listDelay: delay{gate: o.Gate, why: health.GateListingTerminals},
+		path:      o.Path, externalBroker: o.ExternalBroker, listsTerminals: o.ListsTerminals,
 	}
-	if err := f.guard.load(); err != nil {
+	if err := f.holds.load(); err != nil {
 		f.log.Warn("started without the kept notices", "err", err)
 	}
 	id, stats := f.store.Identity(), f.store.Stats()
-	f.lookout.witness.mine = heard{Instance: id.Instance, Generation: id.Generation, Since: message.At(o.Since).String()}
-	f.lookout.atOpen = message.SettledThrough{Accepted: stats.Accepted, Commits: stats.Written}
-	f.tellRecovery()
+	f.peers.detector.mine = announcement{Instance: id.Instance, Generation: id.Generation, Since: message.At(o.Since).String()}
+	f.peers.atOpen = message.SettledThrough{Accepted: stats.Accepted, Commits: stats.Written}
+	f.reportRecovery()
 	journal, err := Accepted(f.store)
 	if err != nil {
 		f.log.Warn("started without the journal of what was accepted", "err", err)
 	}
-	f.accepted = forgottenUntil(journal)
+	f.acceptedUntil = priorCopyUntil(journal)
 	err = f.store.BindAccount(context.Background(), o.Account)
 	if errors.Is(err, outbox.ErrWrongAccount) {
-		f.guard.elsewhere = true
+		f.holds.otherAccountConfigured = true
 		bound, _ := f.store.Account()
-		f.guard.stand(notice{Code: health.ProblemWrongAccount, Message: foreignAccount(bound, o.Account) + acceptHint, At: o.Since})
+		f.holds.enforce(hold{Code: health.ProblemWrongAccount, Message: foreignAccount(bound, o.Account) + acceptHint, At: o.Since})
 		return f
 	}
 	if err != nil {
@@ -101,36 +101,37 @@ func New(o Options) *Fence {
 	return f
 }
 
-// Begin holds the first sending until the broker has told of another agent, if there is one, and the API had the chance to
-// tell of another account. Before the broker is there, no till hears anything anyway. What is found is worked on until ctx
-// ends.
+// Begin shuts the gate until the broker has shown whether there is another agent, and the API had the chance to show another
+// account. Before the broker is there, no till hears anything anyway. What is found is worked on until ctx ends. It is called
+// once, before the other methods but for Older and AcceptedUntil.
 func (f *Fence) Begin(ctx context.Context, r Reports) {
 	f.ctx, f.reports = ctx, r
-	if f.external { // the embedded broker remembers nothing
-		f.lookout.wait()
-		f.gate.Shut(health.GateUnheard)
-		f.gate.Shut(health.GateReading)
+	if f.externalBroker { // the embedded broker retains no announcement
+		f.peers.shut()
+		f.gate.Shut(health.GateUnannounced)
+		f.gate.Shut(health.GateReadingRetained)
 	}
-	if f.lists {
-		f.listing.hold(lookMost)
+	if f.listsTerminals {
+		f.listDelay.shutFor(listDelayMost)
 	}
 	f.gate.Shut(health.GateSurveying)
 }
 
-// Connected takes that the broker is connected. The bus has read by then what it retains.
+// Connected is called when the broker is connected. The bus has read by then what it retains.
 func (f *Fence) Connected() {
-	f.gate.Open(health.GateReading)
-	f.lookedUp()
+	f.gate.Open(health.GateReadingRetained)
+	f.retainedRead()
 }
 
-// Listed ends the waiting for the list of terminals.
-func (f *Fence) Listed() { f.listing.end() }
+// Listed is called once the list of terminals was asked for: the wait for it ends.
+func (f *Fence) Listed() { f.listDelay.end() }
 
-// Surveyed takes that it is known whether the API shows marks that this outbox does not know.
+// Surveyed is called once it is known whether the API shows marks that this outbox does not know.
 func (f *Fence) Surveyed() { f.gate.Open(health.GateSurveying) }
 
 // Older reports whether this copy is an older one, or was restored, and nobody has accepted that.
 func (f *Fence) Older() bool { return f.gate.IsShut(health.GateRolledBack) }
 
-// AcceptedUntil is until when tills may ask for what a copy has forgotten that an operator has accepted, zero for none.
-func (f *Fence) AcceptedUntil() time.Time { return f.accepted }
+// AcceptedUntil returns until when a new request may be one that a newer copy has seen, after an operator accepted this one;
+// zero for never.
+func (f *Fence) AcceptedUntil() time.Time { return f.acceptedUntil }

@@ -13,16 +13,16 @@ import (
 	"tillpost/outbox"
 )
 
-// strangersBlob is where it is kept what this outbox should know and does not, marks and statuses, so that each is told of
-// once: an operator who has accepted this copy is not asked again.
-const strangersBlob = "strangers"
+// unknownBlob is the name under which the marks and statuses are kept that this outbox should know and does not, so that each
+// places a hold once: an operator who has accepted this copy is not asked again.
+const unknownBlob = "strangers"
 
-// strangersMost bounds them.
-const strangersMost = 1000
+// unknownMost bounds them.
+const unknownMost = 1000
 
-// StatusHeard takes a status that the broker retains. One at a higher revision than ours, or of a request that we have never
-// seen and that has not ended, was told by a newer copy of this outbox than the one that runs.
-func (f *Fence) StatusHeard(topic string, payload []byte) {
+// SawStatus is called with each status that the broker retains. One at a higher revision than ours, or of a request that we have
+// never seen and that has not ended, was published by a newer copy of this outbox than the one that runs.
+func (f *Fence) SawStatus(topic string, payload []byte) {
 	id := f.topics.StatusID(topic)
 	var s struct {
 		RequestID string `json:"requestId"`
@@ -31,35 +31,36 @@ func (f *Fence) StatusHeard(topic string, payload []byte) {
 		State     string `json:"state"`
 	}
 	if id == "" || json.Unmarshal(payload, &s) != nil || s.RequestID != id || s.Revision == 0 {
-		return // what is no status of ours tells nothing
+		return // it is no status of ours
 	}
 	r, err := f.store.Lookup(id)
 	switch known := err == nil || errors.Is(err, outbox.ErrPruned); {
 	case !known && !errors.Is(err, outbox.ErrNotFound):
 		f.log.Warn("a retained status could not be compared with the outbox", "request", id, "err", err)
 	case known && s.Revision > r.Revision:
-		f.unknown(fmt.Sprint("status ", id, " ", s.Revision), fmt.Sprintf("the broker holds the status %s of request %s at revision %d, this outbox has it at %d", s.State, id, s.Revision, r.Revision))
+		f.sawUnknown(fmt.Sprint("status ", id, " ", s.Revision), fmt.Sprintf("the broker holds the status %s of request %s at revision %d, this outbox has it at %d", s.State, id, s.Revision, r.Revision))
 	case !known && !s.Final:
-		f.unknown(fmt.Sprint("status ", id, " ", s.Revision), fmt.Sprintf("the broker holds the status %s of request %s, which this outbox has never seen", s.State, id))
+		f.sawUnknown(fmt.Sprint("status ", id, " ", s.Revision), fmt.Sprintf("the broker holds the status %s of request %s, which this outbox has never seen", s.State, id))
 	}
 }
 
-// settledHeard takes how far the statuses went that a former process of this outbox had cleared at the broker. Where that is
-// beyond what this outbox knew when it was opened, that process had a newer copy. Our own word does not go back behind it.
-func (f *Fence) settledHeard(s message.SettledThrough) {
-	ours := f.lookout.atOpen
+// sawSettled takes how far the statuses went that a former process of this outbox had cleared at the broker. Where that is
+// beyond what this outbox held when it was opened, that process had a newer copy. What we announce does not go back behind it.
+func (f *Fence) sawSettled(s message.SettledThrough) {
+	ours := f.peers.atOpen
 	if s.Accepted > ours.Accepted {
-		f.unknown(fmt.Sprint("accepted ", s.Accepted), fmt.Sprintf("by the agent's word at the broker request number %d was accepted and done with, this outbox has accepted %d", s.Accepted, ours.Accepted))
+		f.sawUnknown(fmt.Sprint("accepted ", s.Accepted), fmt.Sprintf("by the agent's word at the broker request number %d was accepted and done with, this outbox has accepted %d", s.Accepted, ours.Accepted))
 	}
 	if s.Commits > ours.Commits {
-		f.unknown(fmt.Sprint("commits ", s.Commits), fmt.Sprintf("by the agent's word at the broker the outbox was written %d times, this one %d times", s.Commits, ours.Commits))
+		f.sawUnknown(fmt.Sprint("commits ", s.Commits), fmt.Sprintf("by the agent's word at the broker the outbox was written %d times, this one %d times", s.Commits, ours.Commits))
 	}
 	f.reports.Settled(s)
 }
 
-// olderThan stops sending: this is an older copy of the outbox than one that was at work, put back at the same generation.
-func (f *Fence) olderThan(found string) {
-	f.rolledBack(found + "; it is an older copy, and what is open in it is in doubt")
+// holdOlderCopy places a hold, and puts what is open in doubt: this is an older copy of the outbox than one that was at work, put
+// back at the same generation.
+func (f *Fence) holdOlderCopy(found string) {
+	f.placeRolledBack(found + "; it is an older copy, and what is open in it is in doubt")
 	f.doubtOpen(f.store.Identity().Generation)
 }
 
@@ -72,38 +73,38 @@ func (f *Fence) doubtOpen(generation uint64) {
 	case ctx.Err() != nil:
 	case err != nil:
 		f.log.Error("the open requests could not be put in doubt; nothing is sent all the same, and it is tried again", "err", err)
-		time.AfterFunc(noticeAgain, func() { f.doubtOpen(generation) })
+		time.AfterFunc(retryWriteAfter, func() { f.doubtOpen(generation) })
 	case doubted > 0:
 		f.log.Warn("the open requests are in doubt", "requests", doubted)
 		f.reports.Doubted(ctx)
 	}
 }
 
-// Stranger takes an order that bears a mark of this outbox which it does not know: a newer copy has placed it.
-func (f *Fence) Stranger(mark, orderUUID string) {
-	f.unknown(mark, fmt.Sprintf("the API holds order %s, which was placed from this outbox and which it does not know", orderUUID))
+// UnknownOrder is called with an order that bears a mark of this outbox which it does not know: a newer copy has placed it.
+func (f *Fence) UnknownOrder(mark, orderUUID string) {
+	f.sawUnknown(mark, fmt.Sprintf("the API holds order %s, which was placed from this outbox and which it does not know", orderUUID))
 }
 
-// unknown takes something that only a newer copy of this outbox can have made, under a name of its own. What turns up soon after
-// an operator has accepted this copy was made before that, and is accepted with it.
-func (f *Fence) unknown(name, found string) {
+// sawUnknown takes something that only a newer copy of this outbox can have made, under a name of its own. What turns up within
+// priorCopyFor after an operator has accepted this copy was made before that, and is accepted with it.
+func (f *Fence) sawUnknown(name, found string) {
 	ctx := f.ctx
-	f.strange.Lock()
-	defer f.strange.Unlock()
-	known, err := blob.Read[[]string](f.store, strangersBlob)
+	f.unknownMu.Lock()
+	defer f.unknownMu.Unlock()
+	known, err := blob.Read[[]string](f.store, unknownBlob)
 	if err != nil {
 		f.log.Warn("what is not known could not be read; it is told of anew", "err", err)
 	}
 	switch {
 	case slices.Contains(known, name):
 		return
-	case f.clock.Now().Time().Before(f.accepted):
+	case f.clock.Now().Time().Before(f.acceptedUntil):
 		f.log.Warn("something of the newer copy turned up that an operator has accepted to go on without", "found", found)
 	default:
-		f.olderThan(found)
+		f.holdOlderCopy(found)
 	}
 	known = append(known, name)
-	if err := blob.Write(ctx, f.store, strangersBlob, known[max(0, len(known)-strangersMost):]); err != nil && ctx.Err() == nil {
+	if err := blob.Write(ctx, f.store, unknownBlob, known[max(0, len(known)-unknownMost):]); err != nil && ctx.Err() == nil {
 		f.log.Warn("what is not known could not be kept; it is told of anew after a restart", "err", err)
 	}
 }

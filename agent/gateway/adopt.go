@@ -8,14 +8,15 @@ import (
 	"tillpost/outbox"
 )
 
-// Adoptable is Found for an order that may be adopted, else the event for the resolution: refused, or it waits while the
-// order can't be read. Where details are not ours, a payment status that is not 404 is enough.
+// Adoptable returns Found, with a status, for an order that the request t may adopt; else the event for the resolution: Refused
+// with a reason, or Unavailable while the order can't be read. Where details are not ours, a payment status that is not 404 is
+// enough.
 func (g *Gateway) Adoptable(ctx context.Context, orderUUID string, t outbox.Request) outbox.Event {
 	details, reply := g.api.OrderDetails(ctx, orderUUID)
 	g.rights.Saw(ctx, lookups.Details, reply)
 	switch {
 	case reply.Outcome == api.OutcomeAccepted:
-		return g.fits(details, t)
+		return g.adoptionOf(details, t)
 	case reply.Outcome == api.OutcomeNotFound:
 		return outbox.Event{Type: outbox.Refused, Reason: reasonFrom(reply)}
 	case !g.rights.NotOurs(lookups.Details) || !lookups.Forbids(reply) && !lookups.Missing(reply):
@@ -24,15 +25,15 @@ func (g *Gateway) Adoptable(ctx context.Context, orderUUID string, t outbox.Requ
 	status, reply := g.api.PaymentStatus(ctx, orderUUID)
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
-		return adopted(lookups.StatusSeen(status.State))
+		return adopted(lookups.StatusOf(status.State))
 	case api.OutcomeNotFound:
 		return outbox.Event{Type: outbox.Refused, Reason: reasonFrom(reply)}
 	}
 	return outbox.Event{Type: outbox.Unavailable, RetryAfter: max(reply.RetryAfter, statementAgain)}
 }
 
-// fits holds the details of an order that a person named against the request that is to adopt it.
-func (g *Gateway) fits(details api.OrderDetails, t outbox.Request) outbox.Event {
+// adoptionOf compares the details of an order that a person named with the request that is to adopt it.
+func (g *Gateway) adoptionOf(details api.OrderDetails, t outbox.Request) outbox.Event {
 	ore, known := lookups.AmountOf(details)
 	switch other, marked := g.markedBy(details.References(), t); {
 	case marked:
@@ -42,10 +43,10 @@ func (g *Gateway) fits(details api.OrderDetails, t outbox.Request) outbox.Event 
 	case ore != t.AmountOre:
 		return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeAmountMismatch, Message: "that order is of another amount"}}
 	}
-	return adopted(lookups.StatusSeen(details.State()))
+	return adopted(lookups.StatusOf(details.State()))
 }
 
-// adopted is the find of an order that may be adopted. That it is paid ends the request at once; any other end is asked for
+// adopted is the event for an order that may be adopted. That it is paid ends the request at once; any other end is asked for
 // again, in words that tell a declined payment from a cancelled order.
 func adopted(s outbox.OrderStatus) outbox.Event {
 	if s != outbox.StatusPaid {

@@ -20,21 +20,21 @@ type composer struct {
 	callbackURL     string // the mark is its last path segment; "": callbacks are off
 }
 
-// ErrDateUnknown says that today is not known yet.
+// ErrDateUnknown is returned for an order that has to be dated while today is not known.
 var ErrDateUnknown = errors.New("the order has no date of today or later, and the clock is not known to be right")
 
-// Order is an order as it is sent.
-type Order struct {
-	Body []byte
+// ComposedOrder is an order as it is sent.
+type ComposedOrder struct {
+	Body []byte // JSON
 	// Shown: the mark stands in a reference, where a search of order details can see it.
 	Shown bool
-	// References is a digest of the till's own, where they leave no room for the mark.
+	// References is a digest of the till's own, where they leave no room for the mark; else "".
 	References string
 }
 
-// order builds the create payload of "Front Payment, Create Terminal Order". errDateUnknown is for an order that has to be
-// dated while the clock is not known to be right.
-func (c composer) order(r outbox.Request, mark string, now outbox.Instant) (made Order, err error) {
+// order builds the create payload of "Front Payment, Create Terminal Order". It returns ErrDateUnknown for an order that has to
+// be dated while the clock is not known to be right.
+func (c composer) order(r outbox.Request, mark string, now outbox.Instant) (made ComposedOrder, err error) {
 	var order map[string]json.RawMessage
 	if err := json.Unmarshal(r.Body, &order); err != nil {
 		return made, fmt.Errorf("the stored order is not a JSON object: %w", err)
@@ -96,7 +96,7 @@ func fillIn(order map[string]json.RawMessage, key string, value json.RawMessage)
 	}
 }
 
-// empty tells an absent member, null and "" from everything else.
+// empty reports whether a member is absent, null or "".
 func empty(v json.RawMessage) bool {
 	v = bytes.TrimSpace(v)
 	return len(v) == 0 || string(v) == "null" || string(v) == `""`

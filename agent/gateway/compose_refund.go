@@ -37,7 +37,7 @@ func refundBody(r outbox.Request) ([]byte, error) {
 	return encode(body)
 }
 
-// refundProducts keeps the till's list and fills in the numbers, or lists what a full refund comes to.
+// refundProducts returns the till's list with the numbers filled in, or a list of what a full refund comes to.
 func refundProducts(given json.RawMessage, f *outbox.Refund) (json.RawMessage, error) {
 	var list []map[string]json.RawMessage
 	if !empty(given) {

@@ -13,7 +13,7 @@ import (
 	"tillpost/outbox"
 )
 
-// Gateway makes the calls to the API that serve one request, and says in the state machine's terms what came of each. Several
+// Gateway makes the calls to the API that serve one request, and returns what came of each as an event of the state machine. Several
 // may be under way at once.
 type Gateway struct {
 	api      *api.Client
@@ -23,7 +23,7 @@ type Gateway struct {
 	clock    clock.Clock
 	instance string // of the outbox, for marks
 	seen     func(orderUUID string)
-	compose  composer
+	composer composer
 	poller   *poller
 	spares   *spares
 }
@@ -35,7 +35,7 @@ type Options struct {
 	Rights *lookups.Rights
 	Health *health.Health
 	Clock  clock.Clock
-	// Seen is called with an order whose payment status the API told.
+	// Seen is called with each order whose payment status the API has returned.
 	Seen func(orderUUID string)
 
 	// Location is the store's, for the date of an order that has none.
@@ -46,11 +46,11 @@ type Options struct {
 	CallbackURL string
 }
 
-// New makes a gateway; it calls nobody yet.
+// New makes a gateway; it makes no call.
 func New(o Options) *Gateway {
 	g := &Gateway{
 		api: o.API, store: o.Store, rights: o.Rights, health: o.Health, clock: o.Clock, instance: o.Store.Identity().Instance, seen: o.Seen, poller: newPoller(o.API),
-		compose: composer{location: o.Location, customerDetails: o.CustomerDetails, sendOrderBy: o.SendOrderBy, callbackURL: o.CallbackURL},
+		composer: composer{location: o.Location, customerDetails: o.CustomerDetails, sendOrderBy: o.SendOrderBy, callbackURL: o.CallbackURL},
 	}
 	dial := func(ctx context.Context) (*api.Conn, error) {
 		conn, _, err := g.Dial(ctx)
@@ -66,25 +66,27 @@ func (g *Gateway) Close() { g.spares.close() }
 // Spare is a connection that stands ready and was never used, nil if there is none. It is the caller's from now on.
 func (g *Gateway) Spare() *api.Conn { return g.spares.take() }
 
-// Order makes the body of an order. ErrDateUnknown is for one that has to be dated while the clock is not known to be right.
-func (g *Gateway) Order(r outbox.Request, mark string) (Order, error) {
-	return g.compose.order(r, mark, g.clock.Now())
+// ComposeOrder makes the body of an order with its mark. It returns ErrDateUnknown for one that has to be dated while the clock is
+// not known to be right.
+func (g *Gateway) ComposeOrder(r outbox.Request, mark string) (ComposedOrder, error) {
+	return g.composer.order(r, mark, g.clock.Now())
 }
 
-// Refund makes the body of a refund, or of an approval, whose turn is on disk.
-func (g *Gateway) Refund(r outbox.Request) ([]byte, error) { return refundBody(r) }
+// ComposeRefund makes the JSON body of a refund, or of an approval, whose lines are weighed. An error says that what is stored
+// can't be sent.
+func (g *Gateway) ComposeRefund(r outbox.Request) ([]byte, error) { return refundBody(r) }
 
 // dialAgain is how soon a connection is tried again where the API does not say when.
 const dialAgain = time.Second
 
-// Dial readies a connection for one submission. Where that fails, retry is how soon it is worth another try.
+// Dial opens a connection for one submission. Where that fails, retry is how soon it is worth another try.
 func (g *Gateway) Dial(ctx context.Context) (conn *api.Conn, retry time.Duration, err error) {
 	conn, err = g.api.Dial(ctx)
 	if err == nil {
 		return conn, 0, nil
 	}
 	if !errors.Is(err, api.ErrBreakerOpen) {
-		g.health.Undialled(err)
+		g.health.DialFailed(err)
 	}
 	var out *api.UnavailableError
 	if errors.As(err, &out) {
@@ -93,8 +95,8 @@ func (g *Gateway) Dial(ctx context.Context) (conn *api.Conn, retry time.Duration
 	return nil, dialAgain, err
 }
 
-// Submit makes the one call that creates, pays back, or asks for the approval to, on a connection that was dialled for it. Its
-// event is Accepted with the order's uuid, or with whether a refund is done already.
+// Submit makes the one call that creates an order, refunds one, or asks for the approval to, on a connection that was dialled for
+// it. The event is Accepted, with the order's uuid, or with Final where a refund is done already; else what came of the call.
 func (g *Gateway) Submit(ctx context.Context, conn *api.Conn, r outbox.Request, body []byte) outbox.Event {
 	var (
 		orderUUID string
@@ -119,7 +121,7 @@ func (g *Gateway) Submit(ctx context.Context, conn *api.Conn, r outbox.Request, 
 	return e
 }
 
-// Cancel asks the API to cancel an order, or the refund of one. Its event is Done where the API agrees.
+// Cancel asks the API to cancel an order, or the refund of one. The event is Done where the API agrees.
 func (g *Gateway) Cancel(ctx context.Context, orderUUID string, refund bool) outbox.Event {
 	what := api.CancelPayment
 	if refund {
@@ -128,7 +130,7 @@ func (g *Gateway) Cancel(ctx context.Context, orderUUID string, refund bool) out
 	return g.done(ctx, g.api.Cancel(ctx, orderUUID, what))
 }
 
-// Resend has an order shown on its terminal again. Its event is Done where the API agrees.
+// Resend has an order shown on its terminal again. The event is Done where the API agrees.
 func (g *Gateway) Resend(ctx context.Context, orderUUID string) outbox.Event {
 	return g.done(ctx, g.api.Resend(ctx, orderUUID))
 }
@@ -141,7 +143,8 @@ func (g *Gateway) done(ctx context.Context, reply api.Reply) outbox.Event {
 	return e
 }
 
-// heldBack names the event of a call that the API did not look at: it could not be reached, or let nobody in.
+// heldBack returns the event of a call that the API did not look at: it could not be reached, or let nobody in. held is false for
+// any other call.
 func heldBack(o api.Outcome) (t outbox.EventType, held bool) {
 	switch o {
 	case api.OutcomeRateLimited:
@@ -154,7 +157,7 @@ func heldBack(o api.Outcome) (t outbox.EventType, held bool) {
 	return 0, false
 }
 
-// eventOf says in the state machine's terms what came of a call; an accepted one is for the caller to name.
+// eventOf returns what came of a call as an event; the type of an accepted one is for the caller to set.
 func (g *Gateway) eventOf(ctx context.Context, reply api.Reply) outbox.Event {
 	e := outbox.Event{RetryAfter: reply.RetryAfter}
 	if t, held := heldBack(reply.Outcome); held {
@@ -167,7 +170,7 @@ func (g *Gateway) eventOf(ctx context.Context, reply api.Reply) outbox.Event {
 	case api.OutcomeRefused, api.OutcomeNotFound:
 		e.Type, e.Reason = outbox.Refused, reasonFrom(reply)
 		if reply.HTTPStatus == 403 && g.listForbidden(ctx) {
-			g.health.Refused()
+			g.health.Unauthorized()
 			e.Type, e.Reason = outbox.Unauthorized, nil
 		}
 	default:
@@ -179,7 +182,8 @@ func (g *Gateway) eventOf(ctx context.Context, reply api.Reply) outbox.Event {
 	return e
 }
 
-// listForbidden tells a token that lost its rights from one request that is not allowed.
+// listForbidden reports whether the list of terminals is forbidden too: then the token has lost its rights, and it is not this
+// one request that is not allowed.
 func (g *Gateway) listForbidden(ctx context.Context) bool {
 	_, reply := g.api.ListTerminals(ctx)
 	return reply.Outcome == api.OutcomeUnauthorized || reply.HTTPStatus == 403
@@ -196,18 +200,18 @@ func reasonFrom(reply api.Reply) *outbox.Reason {
 	return r
 }
 
-// Status asks for the payment or refund status of an order.
+// Status asks for the payment or refund status of an order. The event is StatusSeen; else it says why the status is not known.
 func (g *Gateway) Status(ctx context.Context, orderUUID string, refund bool) outbox.Event {
 	e := outbox.Event{Type: outbox.StatusSeen, OrderUUID: orderUUID}
 	var reply api.Reply
 	if refund {
 		var refund api.RefundStatus
 		refund, reply = g.api.RefundStatus(ctx, orderUUID)
-		e.Status = lookups.RefundSeen(refund.State)
+		e.Status = lookups.RefundStatusOf(refund.State)
 	} else {
 		var payment api.PaymentStatus
 		payment, reply = g.api.PaymentStatus(ctx, orderUUID)
-		e.Status = lookups.StatusSeen(payment.State)
+		e.Status = lookups.StatusOf(payment.State)
 		if reply.Outcome == api.OutcomeAccepted {
 			g.seen(orderUUID)
 		}

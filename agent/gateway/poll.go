@@ -16,8 +16,8 @@ const (
 	pollSingly = 3
 	// pollFresh is how old a list may be to answer a poll.
 	pollFresh = time.Second
-	// pollOwn is how long the list alone is believed of an order, if there are no more than ten: it may lag behind what the
-	// API says of an order that it is asked for. Of more orders one is asked for each second, at whatever time they began.
+	// pollOwn is how long the list alone is believed of an order, if there are no more than ten: it may lag behind the order's
+	// own status. Of more orders one is asked for each second, at whatever time they began.
 	pollOwn     = 10 * time.Second
 	pollOwnPace = time.Second
 	// pollOwnMost is how many of them are asked for at a time: those whose polls coincide, once some seconds.
@@ -49,7 +49,7 @@ func newPoller(client *api.Client) *poller {
 	return &poller{api: client, polled: map[string]polled{}}
 }
 
-// covered tells that an order is still pending by the list; false: ask for it by itself.
+// covered reports whether an order is still pending by the list; where not, it is to be asked for by itself.
 func (p *poller) covered(ctx context.Context, orderUUID string) bool {
 	if !p.many(orderUUID) || p.cooldown.lasts() {
 		return false
@@ -85,7 +85,7 @@ func (p *poller) covered(ctx context.Context, orderUUID string) bool {
 	}
 }
 
-// many notes a poll, and tells whether more orders are polled than can be asked for one by one.
+// many notes a poll, and reports whether more orders are polled than can be asked for one by one.
 func (p *poller) many(orderUUID string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,7 +104,7 @@ func (p *poller) many(orderUUID string) bool {
 	return len(p.polled) > pollSingly
 }
 
-// overdue tells that an order was not asked for by itself for too long; the caller holds the lock, and asks now.
+// overdue reports whether an order was not asked for by itself for too long; then the caller, who holds the lock, asks now.
 func (p *poller) overdue(orderUUID string) bool {
 	this, now := p.polled[orderUUID], time.Now()
 	if p.own.After(now) || now.Sub(this.own) < max(pollOwn, time.Duration(len(p.polled))*pollOwnPace) {
@@ -119,7 +119,7 @@ func (p *poller) overdue(orderUUID string) bool {
 	return true
 }
 
-// list reads what is still sent. A list that can't be had leaves polls to calls of their own for a while.
+// list reads what is still sent, and reports whether it could. Where not, polls are left to calls of their own for a while.
 func (p *poller) list(ctx context.Context) bool {
 	begun := time.Now()
 	pending := map[string]bool{}
@@ -142,8 +142,8 @@ func (p *poller) list(ctx context.Context) bool {
 	return true
 }
 
-// seen takes an order's own status after the list did not show it: one that is pending all the same says that the list
-// does not show orders like ours.
+// seen notes an order's own status after the list did not show it. Where such orders are pending all the same, the list does not
+// show orders like ours.
 func (p *poller) seen(orderUUID string, status outbox.OrderStatus) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -167,7 +167,7 @@ type cooldown struct{ until atomic.Int64 }
 func (c *cooldown) begin()      { c.until.Store(time.Now().Add(lookups.AskAgainEvery).UnixNano()) }
 func (c *cooldown) lasts() bool { return time.Now().UnixNano() < c.until.Load() }
 
-// Poll asks for the status of an order on its terminal, in the cheapest way.
+// Poll asks for the payment status of an order on its terminal, in the cheapest way. Its event is that of Status.
 func (g *Gateway) Poll(ctx context.Context, orderUUID string) outbox.Event {
 	if g.poller.covered(ctx, orderUUID) {
 		return outbox.Event{Type: outbox.StatusSeen, OrderUUID: orderUUID, Status: outbox.StatusPending}

@@ -12,16 +12,16 @@ import (
 // Statement is what was read of the money of an order: its books, or why they could not be read.
 type Statement struct {
 	Books outbox.Books
-	Begun time.Time
+	Begun time.Time // when the first call began
 	// Failed is the event that says so where nothing was read; zero else.
 	Failed outbox.Event
-	// Code is why it waits then, and retry how soon it may be asked for again.
+	// Code is the waiting code then, and Retry how soon it may be read again.
 	Code  string
 	Retry time.Duration
 }
 
-// Statement reads an order's details and refund status. What is not ours to read is not known, and that is said; what
-// merely could not be read makes it fail.
+// Statement reads an order's details and refund status. What is not ours to read stays unknown in Books, which says so; where
+// something merely could not be read, Failed is set.
 func (g *Gateway) Statement(ctx context.Context, uuid string) Statement {
 	s := Statement{Begun: time.Now()}
 	begun := g.clock.Now()
@@ -31,30 +31,30 @@ func (g *Gateway) Statement(ctx context.Context, uuid string) Statement {
 	case reply.Outcome == api.OutcomeAccepted:
 		s.Books = lookups.BooksOf(details)
 		if !s.Books.Readable && !g.rights.NotOurs(lookups.History) {
-			return s.fails(reply)
+			return s.failed(reply)
 		}
 		s.Books.NotOurs = !s.Books.Readable
 	case g.rights.NotOurs(lookups.Details) && (lookups.Forbids(reply) || lookups.Missing(reply)):
 		s.Books.NotOurs = true
 	default:
-		return s.fails(reply)
+		return s.failed(reply)
 	}
 	status, reply := g.api.RefundStatus(ctx, uuid)
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
-		s.Books.Status, s.Books.StatusRead = lookups.RefundSeen(status.State), true
+		s.Books.Status, s.Books.StatusRead = lookups.RefundStatusOf(status.State), true
 	case api.OutcomeNotFound:
 		s.Books.Status, s.Books.StatusRead = outbox.StatusRefundNone, true // nothing was ever refunded
-	case api.OutcomeRefused: // it is not told
+	case api.OutcomeRefused: // the API does not say
 	default:
-		return s.fails(reply)
+		return s.failed(reply)
 	}
 	s.Books.Seen = outbox.Seen{Begun: begun, Answered: g.clock.Now(), Broken: g.health.FailedSince(s.Begun)}
 	return s
 }
 
-// fails says why nothing was read.
-func (s Statement) fails(reply api.Reply) Statement {
+// failed returns the statement that says why nothing was read.
+func (s Statement) failed(reply api.Reply) Statement {
 	e := outbox.Event{Type: outbox.Ambiguous, RetryAfter: reply.RetryAfter}
 	if t, held := heldBack(reply.Outcome); held {
 		e.Type = t
@@ -75,7 +75,7 @@ func waitingCode(reply api.Reply) string {
 	}
 }
 
-// StatementEvent is what an order's books show as an event, or why they could not be read.
+// StatementEvent returns BooksSeen with an order's books, or the event that says why they could not be read.
 func (g *Gateway) StatementEvent(ctx context.Context, orderUUID string) outbox.Event {
 	s := g.Statement(ctx, orderUUID)
 	if s.Failed.Type != 0 {
@@ -84,5 +84,5 @@ func (g *Gateway) StatementEvent(ctx context.Context, orderUUID string) outbox.E
 	return outbox.Event{Type: outbox.BooksSeen, Books: s.Books}
 }
 
-// statementAgain is how soon books are asked for again that could not be asked for.
+// statementAgain is how soon books that could not be read are read again.
 const statementAgain = 2 * time.Second

@@ -6,7 +6,7 @@ type Advice struct {
 	Stops bool // customers can't pay because of it, at one terminal at least
 }
 
-// advice has every problem that there is. docs/operations.md tells more about each.
+// advice has every problem that there is. docs/operations.md says more about each.
 var advice = map[ProblemCode]Advice{
 	ProblemAPIUnreachable: {"Check the shop's network and internet connection. Requests are kept, and sent by themselves once Front Payment answers.", true},
 	ProblemUnauthorized:   {"Put a valid API token into its file. It is used within ten seconds; nothing is lost.", true},
@@ -24,15 +24,15 @@ var advice = map[ProblemCode]Advice{
 	ProblemFurtherOrder:   {"The customer has paid twice: pay one order back, then settle the alarm.", false},
 }
 
-// About is the advice on a problem.
-func About(code ProblemCode) Advice {
+// AdviceFor returns the advice on a problem.
+func AdviceFor(code ProblemCode) Advice {
 	if a, ok := advice[code]; ok {
 		return a
 	}
 	return Advice{Todo: "Look it up in the operations page.", Stops: false}
 }
 
-// Codes are the codes of every problem that there is, in no order.
+// Codes returns the codes of every problem that there is, in no order.
 func Codes() []string {
 	codes := make([]string, 0, len(advice))
 	for code := range advice {

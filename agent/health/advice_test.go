@@ -2,7 +2,7 @@ package health
 
 import "testing"
 
-// Every problem that is told has advice, and the page that the binary serves has a place for it.
+// Every problem has advice, and the page that the binary serves has a place for it.
 func TestEveryProblemHasAdvice(t *testing.T) {
 	for _, code := range []ProblemCode{
 		ProblemAPIUnreachable, ProblemUnauthorized, ProblemRateLimited, ProblemClockUnknown, ProblemOutboxFull, ProblemOutboxFailed, ProblemWrongAccount,

@@ -10,18 +10,18 @@ import (
 // GateReason is why nothing may be sent, though everything may be queued.
 type GateReason uint8
 
-// The reasons for which the gate is shut. The last five last a moment, and are not told.
+// The reasons for which the gate is shut. The last five last a moment, and have no waiting code.
 const (
 	GateWrongAccount GateReason = iota
 	GateRolledBack
 	GateAnotherAgent
 	gateUnauthorized
-	gateUnsure    // whether the API hears us at all, after a submission that ended ambiguous
-	GateSurveying // what the API shows of this outbox, silently
-	GateReading   // what the broker retains of our statuses, silently
-	GateLooking   // for another agent, silently
-	GateListing   // whose terminals these are, silently
-	GateUnheard   // until our own word stands at the broker, silently
+	gateUnsure           // whether the API gets our calls at all, after a submission that ended ambiguous
+	GateSurveying        // what the API shows of this outbox
+	GateReadingRetained  // what the broker retains of our statuses
+	GateWatchingPeers    // whether another agent is at work
+	GateListingTerminals // whose terminals these are
+	GateUnannounced      // until our own announcement stands at the broker
 	gateReasons
 )
 
@@ -33,7 +33,7 @@ var gateCodes = [gateReasons]string{
 	gateUnsure:       outbox.WaitAPIUnreachable,
 }
 
-// Gate stands before every create, refund and approval. The zero value is open. It may be used by several goroutines at once.
+// Gate is asked before every create, refund and approval. The zero value is open. It may be used by several goroutines at once.
 type Gate struct {
 	watchers notify.List
 
@@ -44,10 +44,10 @@ type Gate struct {
 // Watch has f called, without a lock held, after every change from now on.
 func (g *Gate) Watch(f func()) { g.watchers.Add(f) }
 
-// Shut closes the gate for a reason; true if that is new.
+// Shut shuts the gate for a reason, and reports whether that is new.
 func (g *Gate) Shut(why GateReason) bool { return g.set(why, true) }
 
-// Open takes a reason away; true if it stood.
+// Open takes a reason away, and reports whether it stood; the gate is open once none stands.
 func (g *Gate) Open(why GateReason) bool { return g.set(why, false) }
 
 func (g *Gate) set(why GateReason, closed bool) bool {
@@ -68,8 +68,8 @@ func (g *Gate) IsShut(why GateReason) bool {
 	return g.closed[why]
 }
 
-// Holds tells whether sending is not allowed, and the waiting code of the first reason that has one: what lasts a moment
-// only is not told.
+// Holds reports whether the gate is shut, and returns the waiting code of the first reason that has one, "" where all that stand
+// last a moment only.
 func (g *Gate) Holds() (code string, shut bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// heartbeatEvery keeps the API's word fresh while a deadline depends on it.
+	// heartbeatEvery is how often the API is asked while a deadline depends on its answers, or it does not answer.
 	heartbeatEvery = 5 * time.Second
 	// unreachableAfter is how long after the first call that failed, or is not answered, that becomes a problem.
 	unreachableAfter = 10 * time.Second
@@ -24,7 +24,8 @@ const (
 )
 
 // Health follows whether the API answers and whether it accepts our token, and asks when nobody else does. What counts as
-// an answer is a reply in the API's own envelope: a gateway's page, whatever its status, is none.
+// an answer is a reply in the API's own envelope: a gateway's page, whatever its status, is none. It may be used by several
+// goroutines at once.
 type Health struct {
 	answering *clock.Answering
 	problems  *Problems
@@ -41,7 +42,7 @@ type Health struct {
 	limited  time.Time // of the first 429 since any other reply
 	unsure   time.Time // when the last submission ended ambiguous, zero once a later call was answered
 	cause    string    // of the last connection that could not be made, for the log
-	why      string    // what an operator can do about it, where that is known
+	advice   string    // what an operator can do about it, where that is known
 	probed   time.Time
 	wake     chan struct{}
 }
@@ -64,7 +65,7 @@ type Prober struct {
 	Unanswered func() time.Time
 }
 
-// New makes a health that knows nothing yet.
+// New makes a Health that has seen no call yet.
 func New(o Options) *Health {
 	return &Health{
 		answering: o.Answering, problems: o.Problems, gate: o.Gate, token: o.Token, up: o.Up, log: o.Log,
@@ -72,24 +73,24 @@ func New(o Options) *Health {
 	}
 }
 
-// Saw takes the end of a call that was tried.
+// Saw is called with the end of each call that was tried.
 func (h *Health) Saw(c api.Call) {
 	if c.Operation.Submits() && c.Outcome == api.OutcomeAmbiguous {
 		h.Doubted()
 	}
 	switch {
 	case c.Own:
-		h.heard(c)
+		h.sawReply(c)
 		h.up(true)
 	case c.Outcome == api.OutcomeUnauthorized, c.Outcome == api.OutcomeRateLimited:
-		// Whoever said so was heard, and is told of by other names.
+		// Whoever said so answers, and that has problems of its own.
 		h.up(c.Replied)
 	default:
-		h.missed()
+		h.sawFailure()
 	}
 	switch c.Outcome {
 	case api.OutcomeUnauthorized:
-		h.Refused()
+		h.Unauthorized()
 	case api.OutcomeRateLimited:
 		h.throttled()
 	default:
@@ -97,15 +98,15 @@ func (h *Health) Saw(c api.Call) {
 	}
 }
 
-// heard takes a reply in the API's own envelope. Deadlines that wait for the API's word run on only where it said more than
-// that it does not let us in, or not now.
-func (h *Health) heard(c api.Call) {
+// sawReply takes a reply in the API's own envelope. Deadlines that wait for the API run on only where it said more than that it
+// does not let us in, or not now.
+func (h *Health) sawReply(c api.Call) {
 	if !c.Withheld && !h.gate.IsShut(GateWrongAccount) {
-		h.answering.Saw() // what another account's API says ends no deadline
+		h.answering.SawReply() // what another account's API says ends no deadline
 	}
 	h.mu.Lock()
 	was := h.failing
-	h.answered, h.failing, h.failed, h.cause, h.why = time.Now(), time.Time{}, 0, "", ""
+	h.answered, h.failing, h.failed, h.cause, h.advice = time.Now(), time.Time{}, 0, "", ""
 	sure := !h.unsure.IsZero() && c.Begun.After(h.unsure)
 	if sure {
 		h.unsure = time.Time{}
@@ -120,8 +121,8 @@ func (h *Health) heard(c api.Call) {
 	h.problems.Clear(ProblemAPIUnreachable, "")
 }
 
-// Doubted takes a submission that ended ambiguous: until a later call is answered, nobody knows whether the API hears us, and
-// no other submission follows it.
+// Doubted is called where a submission ended ambiguous: until a later call is answered, nobody knows whether the API gets our
+// calls, and no other submission follows it.
 func (h *Health) Doubted() {
 	h.mu.Lock()
 	h.unsure = time.Now()
@@ -130,7 +131,7 @@ func (h *Health) Doubted() {
 	h.nudge()
 }
 
-// FailedSince reports whether a call has failed since a moment: what was seen before that is no evidence any more.
+// FailedSince reports whether a call has failed since t: what was seen before that proves nothing any more.
 func (h *Health) FailedSince(t time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -160,14 +161,14 @@ func (h *Health) unthrottled() {
 	}
 }
 
-// LetIn tells that a reply is no word against the token: an operation that is forbidden, or not there, needs a good one
-// too.
-func LetIn(c api.Call) bool {
+// TokenAccepted reports whether a reply shows that the token is accepted: an operation that is forbidden, or not there, needs a
+// good one too.
+func TokenAccepted(c api.Call) bool {
 	return c.Own && c.HTTPStatus < 500 && c.Outcome != api.OutcomeUnauthorized && c.Outcome != api.OutcomeRateLimited
 }
 
-// missed takes a call that brought no reply of the API's own.
-func (h *Health) missed() {
+// sawFailure takes a call that brought no reply of the API's own.
+func (h *Health) sawFailure() {
 	h.mu.Lock()
 	h.broke = time.Now()
 	if h.failing.IsZero() {
@@ -179,8 +180,8 @@ func (h *Health) missed() {
 	h.nudge()
 }
 
-// silent reports whether a call has failed, or has not been answered, for so long that it is a problem. waits is since when one
-// waits, zero for none.
+// silent reports whether a call has failed, or has not been answered, for so long that it is a problem. waits is since when the
+// oldest one waits, zero for none.
 func (h *Health) silent(waits time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -198,7 +199,7 @@ func (h *Health) silent(waits time.Time) bool {
 
 func (h *Health) unreachable() {
 	h.mu.Lock()
-	why, cause := h.why, cmp.Or(h.cause, "no reply of its own came")
+	why, cause := h.advice, cmp.Or(h.cause, "no reply of its own came")
 	h.mu.Unlock()
 	if !h.problems.Has(ProblemAPIUnreachable) {
 		h.log.Warn("the API does not answer; requests are kept and tried again", "cause", cause+why)
@@ -206,28 +207,28 @@ func (h *Health) unreachable() {
 	h.problems.Raise(ProblemAPIUnreachable, "", "Front Payment's API does not answer"+why+"; requests are kept and sent when it does", time.Now())
 }
 
-// Because takes why a connection could not be made.
-func (h *Health) Because(err error) {
+// NoteCause keeps why a call failed, for the log.
+func (h *Health) NoteCause(err error) {
 	h.mu.Lock()
 	h.cause = err.Error()
 	h.mu.Unlock()
 }
 
-// Undialled takes a connection that could not be made.
-func (h *Health) Undialled(err error) {
-	h.Because(err)
+// DialFailed is called where a connection could not be made.
+func (h *Health) DialFailed(err error) {
+	h.NoteCause(err)
 	// A machine whose clock is wrong can't tell a valid certificate, and without a connection the API can't set it right.
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
 		h.mu.Lock()
-		h.why = fmt.Sprintf(": its certificate is not valid by this machine's clock, which says %s UTC; if that is wrong, set the clock or let NTP do it",
+		h.advice = fmt.Sprintf(": its certificate is not valid by this machine's clock, which says %s UTC; if that is wrong, set the clock or let NTP do it",
 			time.Now().UTC().Format(time.DateTime))
 		h.mu.Unlock()
 	}
-	h.missed()
+	h.sawFailure()
 }
 
-// Refused takes a 401, or that there was no token to call with: all sending stops, the queueing goes on.
-func (h *Health) Refused() {
+// Unauthorized is called after a 401, or where there was no token to call with: all sending stops, the queueing goes on.
+func (h *Health) Unauthorized() {
 	cause := "the API does not accept the token"
 	if err := h.token(); err != nil {
 		cause = err.Error()
@@ -239,7 +240,7 @@ func (h *Health) Refused() {
 	h.nudge()
 }
 
-// Authorized takes that the API accepts the token.
+// Authorized is called where the API accepts the token.
 func (h *Health) Authorized() {
 	if h.gate.Open(gateUnauthorized) {
 		h.log.Info("the API accepts the token again")
@@ -254,8 +255,8 @@ func (h *Health) nudge() {
 	}
 }
 
-// Run asks the API while something depends on its answering and nothing else calls. It does not wait for the answer: an API
-// that takes a call and keeps silent is told of before that call is given up.
+// Run asks the API while something depends on its answering and nothing else calls, until ctx ends. It does not wait for the
+// answer: that an API takes a call and keeps silent is a problem before that call is given up.
 func (h *Health) Run(ctx context.Context, p Prober) {
 	tick := time.NewTicker(healthTick)
 	defer tick.Stop()
@@ -283,7 +284,7 @@ func (h *Health) Run(ctx context.Context, p Prober) {
 	}
 }
 
-// due tells whether it is time to ask.
+// due reports whether it is time to ask.
 func (h *Health) due() bool {
 	if time.Since(h.probed) < heartbeatEvery {
 		h.mu.Lock()

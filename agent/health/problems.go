@@ -9,7 +9,7 @@ import (
 	"tillpost/internal/notify"
 )
 
-// ProblemCode names what is wrong, as {p}/agent tells it.
+// ProblemCode names what is wrong, as it is published on {p}/agent.
 type ProblemCode string
 
 // The problems that make the agent degraded.
@@ -52,13 +52,13 @@ type problemKey struct {
 	id   string
 }
 
-// NewProblems begins without any.
+// NewProblems returns an empty set.
 func NewProblems() *Problems { return &Problems{set: map[problemKey]Problem{}} }
 
 // Watch has f called, without a lock held, after every change from now on.
 func (p *Problems) Watch(f func()) { p.watchers.Add(f) }
 
-// Raise adds a problem; one that stands keeps its since.
+// Raise adds a problem of the request id, "" for none; one that stands keeps its Since.
 func (p *Problems) Raise(code ProblemCode, id, message string, at time.Time) {
 	key := problemKey{code, id}
 	p.mu.Lock()
@@ -75,7 +75,7 @@ func (p *Problems) Raise(code ProblemCode, id, message string, at time.Time) {
 	p.watchers.Call()
 }
 
-// Clear takes a problem away.
+// Clear takes a problem away, if it stands.
 func (p *Problems) Clear(code ProblemCode, id string) {
 	key := problemKey{code, id}
 	p.mu.Lock()
@@ -87,7 +87,7 @@ func (p *Problems) Clear(code ProblemCode, id string) {
 	}
 }
 
-// Has tells whether a problem that concerns no single request stands.
+// Has reports whether a problem that concerns no single request stands.
 func (p *Problems) Has(code ProblemCode) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -95,7 +95,7 @@ func (p *Problems) Has(code ProblemCode) bool {
 	return ok
 }
 
-// List gives the standing problems, oldest first.
+// List returns the standing problems, oldest first.
 func (p *Problems) List() []Problem {
 	p.mu.Lock()
 	defer p.mu.Unlock()

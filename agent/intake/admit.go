@@ -16,22 +16,22 @@ import (
 )
 
 // admit refuses what is well-formed but can't be served: an id that is taken, a terminal or a target that nobody knows. A
-// repetition is never refused, for its terminal or target may be gone by now. written is what came with the message and
-// was written after its id was looked up.
-func (in *Intake) admit(ctx context.Context, a *arrived, written []arrived) {
-	if first := among(written, a.asked.RequestID); first != nil {
-		a.taken, a.repeats = true, first.request.Digest == a.asked.Digest
+// repetition is never refused, for its terminal or target may be gone by now. written are those of the same batch that were
+// written after the message's id was looked up.
+func (in *Intake) admit(ctx context.Context, a *arrival, written []arrival) {
+	if first := findByID(written, a.parsed.RequestID); first != nil {
+		a.idTaken, a.repeats = true, first.record.Digest == a.parsed.Digest
 	}
 	switch {
 	case a.repeats:
-	case a.taken:
-		a.refusal = conflict(a.asked.RequestID, a.asked.Terminal)
+	case a.idTaken:
+		a.refusal = conflict(a.parsed.RequestID, a.parsed.Terminal)
 	default:
-		a.refusal = in.served(ctx, a.asked)
+		a.refusal = in.served(ctx, a.parsed)
 	}
 }
 
-// served is nil, or why a new request can't be served.
+// served returns nil, or why a new request can't be served.
 func (in *Intake) served(ctx context.Context, req *message.Request) *message.Rejection {
 	if !in.directory.Has(req.Terminal) {
 		return &message.Rejection{Code: message.CodeUnknownTerminal, RequestID: req.RequestID, Terminal: req.Terminal,
@@ -53,7 +53,7 @@ func (in *Intake) served(ctx context.Context, req *message.Request) *message.Rej
 		Message: problem, Errors: []message.FieldError{{Path: pointer, Message: problem}}}
 }
 
-// targetOf is the requestId that a request is about, "" if none, and the kinds that it may be.
+// targetOf returns the requestId that a request is about, "" if none, the JSON pointer to it, and the kinds that it may be of.
 func targetOf(req *message.Request) (pointer, target string, kinds []outbox.Kind) {
 	order, refund, approval := outbox.KindOrder, outbox.KindRefund, outbox.KindApproval
 	switch {
@@ -100,18 +100,18 @@ func conflict(id, terminal string) *message.Rejection {
 	}
 }
 
-// takenFirst makes a conflict of a refusal whose id is taken: content that breaks a rule is other content too, such as an order
+// conflictFirst turns a refusal whose id is taken into a conflict: content that breaks a rule is other content too, such as an order
 // that is published again on another terminal's topic.
-func takenFirst(why *message.Rejection, taken bool) *message.Rejection {
+func conflictFirst(why *message.Rejection, taken bool) *message.Rejection {
 	if taken && (why.Code == message.CodeInvalidRequest || why.Code == message.CodeUnknownTerminal) {
 		return conflict(why.RequestID, why.Terminal)
 	}
 	return why
 }
 
-// among returns the first of some messages that has an id, nil if none has.
-func among(some []arrived, id string) *arrived {
-	if i := slices.IndexFunc(some, func(a arrived) bool { return a.request.ID == id }); i >= 0 {
+// findByID returns the first of some messages with an id, nil if there is none.
+func findByID(some []arrival, id string) *arrival {
+	if i := slices.IndexFunc(some, func(a arrival) bool { return a.record.ID == id }); i >= 0 {
 		return &some[i]
 	}
 	return nil
@@ -123,7 +123,7 @@ const (
 )
 
 // earlyCancels remembers cancels that came before their order: a message may have been late, and the till must not be
-// surprised by an order that it has already given up. Kept on disk, so that a restart forgets none.
+// surprised by an order that it has already given up. They are kept on disk, so that a restart forgets none.
 type earlyCancels struct {
 	store outbox.Store
 	ttl   time.Duration
@@ -149,22 +149,23 @@ func (c *earlyCancels) load() error {
 func (c *earlyCancels) remember(ctx context.Context, terminal, id string, now outbox.Instant) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	maps.DeleteFunc(c.set, func(_ string, at outbox.Instant) bool { return c.over(at, now) })
+	maps.DeleteFunc(c.set, func(_ string, at outbox.Instant) bool { return c.tooOld(at, now) })
 	if len(c.set) < earlyMost {
 		c.set[c.key(terminal, id)] = now
 	}
-	_ = blob.Write(ctx, c.store, earlyBlob, c.set) // a full disk costs the memory over a restart, no more
+	_ = blob.Write(ctx, c.store, earlyBlob, c.set) // on a full disk they are forgotten over a restart, no more
 }
 
-func (c *earlyCancels) over(at, now outbox.Instant) bool {
+// tooOld reports whether a cancel is of no use any more.
+func (c *earlyCancels) tooOld(at, now outbox.Instant) bool {
 	age, ok := now.Since(at)
 	return ok && age > c.ttl
 }
 
-// wanted tells whether an order that comes now was cancelled before it came.
-func (c *earlyCancels) wanted(terminal, id string, now outbox.Instant) bool {
+// cancelled reports whether an order that comes now was cancelled before it came.
+func (c *earlyCancels) cancelled(terminal, id string, now outbox.Instant) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at, ok := c.set[c.key(terminal, id)]
-	return ok && !c.over(at, now)
+	return ok && !c.tooOld(at, now)
 }

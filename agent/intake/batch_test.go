@@ -37,9 +37,9 @@ func (s *askedStore) Lookup(id string) (outbox.Request, error) {
 }
 
 // Messages that come together are judged as if they came one by one, and the outbox is asked once for the id of each.
-func TestABatchIsJudgedOneByOne(t *testing.T) {
+func TestABatchIsCheckedOneByOne(t *testing.T) {
 	t.Parallel()
-	log, bus := slog.New(slog.DiscardHandler), &heardBus{}
+	log, bus := slog.New(slog.DiscardHandler), &recordingBus{}
 	raw := outboxtest.Open(t, bolt.Options{})
 	store := &askedStore{Store: raw}
 	cfg := &config.Config{}
@@ -117,7 +117,7 @@ func TestABatchIsJudgedOneByOne(t *testing.T) {
 	}
 	publisher.Last(t.Context(), "p/agent", nil) // returns once all is with the broker
 	refused := 0
-	for _, m := range bus.heard() {
+	for _, m := range bus.published() {
 		if !strings.Contains(string(m.Payload), `"rejected"`) {
 			continue
 		}
@@ -131,14 +131,14 @@ func TestABatchIsJudgedOneByOne(t *testing.T) {
 	}
 }
 
-// heardBus takes everything at once.
-type heardBus struct {
+// recordingBus takes everything at once.
+type recordingBus struct {
 	mqtt.Bus
 	mu  sync.Mutex
 	all []mqtt.Message
 }
 
-func (b *heardBus) Publish(m mqtt.Message) mqtt.Token {
+func (b *recordingBus) Publish(m mqtt.Message) mqtt.Token {
 	b.mu.Lock()
 	b.all = append(b.all, m)
 	b.mu.Unlock()
@@ -147,7 +147,7 @@ func (b *heardBus) Publish(m mqtt.Message) mqtt.Token {
 	return token
 }
 
-func (b *heardBus) heard() []mqtt.Message {
+func (b *recordingBus) published() []mqtt.Message {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.all)

@@ -2,12 +2,9 @@ package intake
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"log/slog"
-	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"tillpost/agent/clock"
@@ -24,7 +21,7 @@ import (
 // intakeBatch bounds how many requests share one commit.
 const intakeBatch = 256
 
-// Intake takes what tills publish, in the order of arrival: refused at the door, or on disk before it is acknowledged.
+// Intake takes what tills publish, in the order of arrival: each message is refused, or on disk before it is acknowledged.
 type Intake struct {
 	cfg       *config.Config
 	topics    mqtt.Topics
@@ -37,7 +34,7 @@ type Intake struct {
 	lanes     Lanes
 	early     *earlyCancels
 	inOrder   bool
-	forgotten forgotten // what a newer copy of the outbox has told
+	priorCopy priorCopy // what a newer copy of the outbox has seen
 	log       *slog.Logger
 
 	mu    sync.Mutex
@@ -49,9 +46,10 @@ type Intake struct {
 
 // Lanes are the lanes, as far as the door knows them.
 type Lanes interface {
-	// Expect has the lane of a terminal ready itself for a request that is about to be written.
+	// Expect is called with the terminal of an order that is about to be written, so that its lane can ready itself.
 	Expect(terminal string)
-	// Doubted takes up a request that came in doubt, for which a newer copy of the outbox has named an order, or none ("").
+	// Doubted is called with a request that was written in doubt; orderUUID is the order that a newer copy of the outbox has
+	// named for it, or "".
 	Doubted(r outbox.Request, orderUUID string)
 	// Start readies the first turn of an order that is about to be written, nil where its lane is to make it later.
 	Start(r outbox.Request) outbox.FirstTurn
@@ -72,19 +70,19 @@ type Options struct {
 	// InOrder: one connection brings everything, so that one failure stops all. With the embedded broker each till waits
 	// for its own request, and only those that share a commit share its failure.
 	InOrder bool
-	// Older reports that this copy of the outbox is an older one, or was restored, and that nobody has accepted it.
+	// Older reports whether this copy of the outbox is an older one, or was restored, and nobody has accepted it.
 	Older func() bool
-	// AcceptedUntil: it was accepted, and may be asked until then for what it has forgotten.
+	// AcceptedUntil is until when an accepted older copy is asked for requests that the newer one has seen; zero for none.
 	AcceptedUntil time.Time
 }
 
-// New begins with the cancels that a former process remembered.
+// New makes an intake with the early cancels that a former process kept.
 func New(o Options) *Intake {
 	in := &Intake{
 		cfg: o.Config, topics: o.Topics, store: o.Store, clock: o.Clock, directory: o.Directory, publish: o.Publish, lanes: o.Lanes,
 		metrics: o.Metrics, problems: o.Problems, log: o.Log, inOrder: o.InOrder, wake: make(chan struct{}, 1),
 		early:     &earlyCancels{store: o.Store, ttl: o.Config.Policy.OrderTTL},
-		forgotten: forgotten{older: o.Older, until: o.AcceptedUntil},
+		priorCopy: priorCopy{older: o.Older, until: o.AcceptedUntil},
 	}
 	if err := in.early.load(); err != nil {
 		in.log.Warn("started without the remembered cancels", "err", err)
@@ -92,7 +90,7 @@ func New(o Options) *Intake {
 	return in
 }
 
-// Deliver takes a message from the bus. It does not block; the broker's in-flight window bounds what waits here.
+// Deliver queues a message of the bus. It does not block; the broker's in-flight window bounds what waits here.
 func (in *Intake) Deliver(d mqtt.Delivery) {
 	if in.topics.OwnTopic(d.Topic) || in.cleared(d) {
 		d.Ack() // our own retained messages come with the subscription
@@ -114,19 +112,20 @@ func (in *Intake) Deliver(d mqtt.Delivery) {
 	}
 }
 
-// cleared tells of an empty retained message, by which somebody takes a request away that lies retained at the broker. An
-// external broker passes it on as an empty message, without the flag.
+// cleared reports whether a message is an empty retained one, by which somebody takes a request away that lies retained at the
+// broker. An external broker passes it on as an empty message, without the flag.
 func (in *Intake) cleared(d mqtt.Delivery) bool {
 	return len(d.Payload) == 0 && (d.Retained || in.inOrder) && kindOf(in.topics, d.Topic) != ""
 }
 
-// Run takes what comes until ctx ends. recaller asks the broker what it retains; nil: it remembers nothing.
+// Run takes what comes until ctx ends. It is called once. recaller asks the broker what it retains; nil: it retains nothing over a
+// restart.
 func (in *Intake) Run(ctx context.Context, recaller mqtt.Recaller) {
-	in.forgotten.recaller = recaller
+	in.priorCopy.recaller = recaller
 	for {
 		select {
 		case <-ctx.Done():
-			in.stopped()
+			in.failWaiting()
 			return
 		case <-in.wake:
 		}
@@ -147,23 +146,7 @@ func (in *Intake) Run(ctx context.Context, recaller mqtt.Recaller) {
 	}
 }
 
-// arrived is one message on its way through the door.
-type arrived struct {
-	delivery mqtt.Delivery
-	// asked is what it asks for, nil where refusal says why it is not taken.
-	asked   *message.Request
-	refusal *message.Rejection
-	// taken: something was accepted under its id before; repeats: this very request.
-	taken, repeats bool
-	// request is what is written of it.
-	request outbox.Request
-	// hint is an order that a newer copy of the outbox has named for it.
-	hint string
-	// first is its first turn, nil where its lane makes that later.
-	first outbox.FirstTurn
-}
-
-// Rules is what the door has to know of this shop and moment.
+// Rules returns what messages are checked against, in this shop at this moment.
 func (in *Intake) Rules(now outbox.Instant) message.Rules {
 	return message.Rules{
 		AllowPersonalNumber:    in.cfg.Policy.AllowPersonalNumber,
@@ -175,70 +158,14 @@ func (in *Intake) Rules(now outbox.Instant) message.Rules {
 	}
 }
 
-// readShare is how many messages are worth a goroutine: reading one takes about 0.1 ms.
-const readShare = 8
-
-// readAll reads a batch, on several processors if it is large: no commit can begin before all of it is read.
-func (in *Intake) readAll(batch []mqtt.Delivery, rules message.Rules) []arrived {
-	read := make([]arrived, len(batch))
-	var next atomic.Int64
-	work := func() {
-		for i := int(next.Add(1)) - 1; i < len(batch); i = int(next.Add(1)) - 1 {
-			read[i] = in.read(batch[i], rules)
-		}
-	}
-	var others sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(batch)/readShare) - 1 {
-		others.Go(work)
-	}
-	work()
-	others.Wait()
-	return read
-}
-
-// read looks a message's id up once. What repeats an accepted request is not held against the rules again, and what comes
-// under its id with other content is a conflict, whatever else is wrong with it.
-func (in *Intake) read(d mqtt.Delivery, rules message.Rules) arrived {
-	a := arrived{delivery: d}
-	parsed, refusal := message.Parse(in.topics, d)
-	if refusal != nil {
-		a.refusal = refusal
-		_, a.taken = in.accepted(refusal.RequestID)
-		return a
-	}
-	digest, taken := in.accepted(parsed.RequestID)
-	a.taken, a.repeats = taken, taken && digest == parsed.Digest
-	switch {
-	case a.repeats:
-		a.asked, a.refusal = parsed.Repeated()
-	case a.taken:
-		a.refusal = conflict(parsed.RequestID, parsed.Terminal)
-	default:
-		a.asked, a.refusal = parsed.Check(rules)
-	}
-	return a
-}
-
-// accepted reports whether a request was ever accepted under an id, and returns its digest.
-func (in *Intake) accepted(id string) (digest [sha256.Size]byte, ok bool) {
-	if id == "" {
-		return digest, false
-	}
-	r, err := in.store.Lookup(id)
-	if err != nil && !errors.Is(err, outbox.ErrPruned) {
-		return digest, false
-	}
-	return r.Digest, true
-}
-
 // take brings a batch through the door: one commit for all that pass.
 func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 	in.publish.WaitForRoom(ctx)
 	now := in.clock.Now()
-	var written, good []arrived
+	var written, good []arrival
 	for i, a := range in.readAll(batch, in.Rules(now)) {
 		if a.refusal == nil && !a.repeats {
-			if _, target, _ := targetOf(a.asked); target != "" {
+			if _, target, _ := targetOf(a.parsed); target != "" {
 				// The target may be among them.
 				err := in.add(ctx, good)
 				if err != nil && in.inOrder {
@@ -253,21 +180,21 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 			in.admit(ctx, &a, written)
 		}
 		if a.refusal != nil {
-			a.taken = a.taken || among(written, a.refusal.RequestID) != nil || among(good, a.refusal.RequestID) != nil
-			why := takenFirst(a.refusal, a.taken)
-			in.refuse(a.delivery, why, kindOf(in.topics, a.delivery.Topic), a.taken)
+			a.idTaken = a.idTaken || findByID(written, a.refusal.RequestID) != nil || findByID(good, a.refusal.RequestID) != nil
+			why := conflictFirst(a.refusal, a.idTaken)
+			in.refuse(a.delivery, why, kindOf(in.topics, a.delivery.Topic), a.idTaken)
 			a.delivery.Refuse(why.Refusal())
 			continue
 		}
 		var err error
-		if a.request, a.hint, err = in.prepare(a, now); err != nil {
+		if a.record, a.hint, err = in.prepare(a, now); err != nil {
 			_ = in.add(ctx, good)
-			in.unasked(batch[i:], err)
+			in.notRecalled(batch[i:], err)
 			return
 		}
-		if a.request.Kind == outbox.KindOrder && !a.taken {
-			if a.first = in.lanes.Start(a.request); a.first == nil {
-				in.lanes.Expect(a.request.Terminal)
+		if a.record.Kind == outbox.KindOrder && !a.idTaken {
+			if a.first = in.lanes.Start(a.record); a.first == nil {
+				in.lanes.Expect(a.record.Terminal)
 			}
 		}
 		good = append(good, a)
@@ -276,25 +203,25 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 }
 
 // prepare makes what is to be written of a message that passed. An error says that the broker could not be asked about it.
-func (in *Intake) prepare(a arrived, now outbox.Instant) (r outbox.Request, hint string, err error) {
-	r = Record(a.asked, in.cfg, now)
-	if r.Kind == outbox.KindOrder && in.early.wanted(r.Terminal, r.ID, now) {
+func (in *Intake) prepare(a arrival, now outbox.Instant) (r outbox.Request, hint string, err error) {
+	r = Record(a.parsed, in.cfg, now)
+	if r.Kind == outbox.KindOrder && in.early.cancelled(r.Terminal, r.ID, now) {
 		r.CancelWanted, r.CancelReason = true, outbox.CodeCancelled
 	}
-	if a.taken {
+	if a.idTaken {
 		return r, "", nil
 	}
-	return in.mayBeDone(r, now)
+	return in.seenByPriorCopy(r, now)
 }
 
 // add writes a batch durably, and only then acknowledges it.
-func (in *Intake) add(ctx context.Context, good []arrived) error {
+func (in *Intake) add(ctx context.Context, good []arrival) error {
 	if len(good) == 0 {
 		return nil
 	}
 	arrivals := make([]outbox.Arrival, len(good))
 	for i, a := range good {
-		arrivals[i].Request = a.request
+		arrivals[i].Request = a.record
 		if a.first != nil {
 			arrivals[i].Turn = a.first.Turn
 		}
@@ -310,7 +237,7 @@ func (in *Intake) add(ctx context.Context, good []arrived) error {
 		}
 	}
 	if err != nil {
-		in.failed(good, err)
+		in.notWritten(good, err)
 		return err
 	}
 	in.problems.Clear(health.ProblemOutboxFull, "")
@@ -322,9 +249,9 @@ func (in *Intake) add(ctx context.Context, good []arrived) error {
 				in.lanes.Doubted(r, a.hint)
 			}
 		case outbox.AddedSame:
-			in.again(added[i].Request)
+			in.republish(added[i].Request)
 		case outbox.AddedConflict:
-			why := conflict(a.request.ID, a.request.Terminal)
+			why := conflict(a.record.ID, a.record.Terminal)
 			in.refuse(a.delivery, why, "", true)
 			a.delivery.Refuse(why.Refusal())
 			continue
@@ -334,10 +261,10 @@ func (in *Intake) add(ctx context.Context, good []arrived) error {
 	return nil
 }
 
-// again tells the present status of a request that was published once more.
-func (in *Intake) again(r outbox.Request) {
+// republish publishes the present status of a request that was published once more.
+func (in *Intake) republish(r outbox.Request) {
 	if len(r.History) > 0 {
-		in.publish.Again(r)
+		in.publish.Republish(r)
 		return
 	}
 	// It was pruned, and its topic cleared: nothing is to stay there.
@@ -346,8 +273,8 @@ func (in *Intake) again(r outbox.Request) {
 	in.publish.Unretained(s)
 }
 
-// failed leaves a batch with the broker, which sends it again when the connection is back.
-func (in *Intake) failed(good []arrived, err error) {
+// notWritten fails a batch that the outbox did not take: the broker sends it again when the connection is back.
+func (in *Intake) notWritten(good []arrival, err error) {
 	switch {
 	case errors.Is(err, outbox.ErrClosed), errors.Is(err, context.Canceled):
 	case errors.Is(err, outbox.ErrFull):
@@ -360,7 +287,7 @@ func (in *Intake) failed(good []arrived, err error) {
 	}
 	var rest []mqtt.Delivery
 	if in.inOrder {
-		rest = in.refuseFrom(err)
+		rest = in.failFromNowOn(err)
 	}
 	for _, a := range good {
 		a.delivery.Fail(err)
@@ -368,18 +295,18 @@ func (in *Intake) failed(good []arrived, err error) {
 	fail(rest, err)
 }
 
-// refuseFrom fails all that comes from now on; what waits is returned to be failed.
-func (in *Intake) refuseFrom(err error) (rest []mqtt.Delivery) {
+// failFromNowOn has all that comes from now on failed, and returns what waits, to be failed too.
+func (in *Intake) failFromNowOn(err error) (rest []mqtt.Delivery) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	rest, in.queue, in.broken = in.queue, nil, err
 	return rest
 }
 
-// stopped lets go of tills that wait at the embedded broker; an external one keeps what it has for the next start.
-func (in *Intake) stopped() {
+// failWaiting lets go of tills that wait at the embedded broker; an external one keeps what it has for the next start.
+func (in *Intake) failWaiting() {
 	if !in.inOrder {
-		fail(in.refuseFrom(context.Canceled), context.Canceled)
+		fail(in.failFromNowOn(context.Canceled), context.Canceled)
 	}
 }
 
@@ -389,14 +316,14 @@ func fail(rest []mqtt.Delivery, err error) {
 	}
 }
 
-// Connected starts over: what was not acknowledged comes again, in its order.
+// Connected is called when the connection is back: what was not acknowledged comes again, in its order.
 func (in *Intake) Connected() {
 	in.mu.Lock()
 	in.broken = nil
 	in.mu.Unlock()
 }
 
-// refuse tells why a message was not taken: on the rejects topic, and as a status unless its id is taken, by a request whose
+// refuse publishes why a message was not taken: on the rejects topic, and as a status, unless its id is taken by a request whose
 // status stands.
 func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, kind mqtt.Kind, taken bool) {
 	now := message.At(in.clock.Now().Time())
@@ -412,7 +339,7 @@ func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, kind mqtt.Kind
 	})
 }
 
-// kindOf is the kind that a topic asks for, "" if none: the status of such a message has none either.
+// kindOf returns the kind that a topic asks for, "" if none: the status of such a message has none either.
 func kindOf(topics mqtt.Topics, topic string) mqtt.Kind {
 	_, segment, err := topics.Parse(topic)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"tillpost/outbox"
 )
 
-// Record is the outbox's form of a message that passed the door. What a kind has no use for stays empty.
+// Record returns the outbox's form of a message that passed the door. What its kind has no use for stays zero.
 func Record(req *message.Request, cfg *config.Config, now outbox.Instant) outbox.Request {
 	kind, _ := outbox.ParseKind(string(req.Kind))
 	r := outbox.Request{ID: req.RequestID, Kind: kind, Terminal: req.Terminal, Digest: req.Digest, TTL: req.TTL}

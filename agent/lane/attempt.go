@@ -176,7 +176,7 @@ func (l *lane) tellPositions(at outbox.Lane) {
 			l.told = false
 			held := l.store.Lane(l.terminal).Holder != 0
 			for i, r := range l.store.Positions(l.terminal, positionsTold) {
-				l.publish.Waits(r, publish.Place{Position: i + 1, Behind: held || i > 0}, nil)
+				l.publish.Waits(r, publish.Position{Number: i + 1, Behind: held || i > 0}, nil)
 			}
 		})
 	})

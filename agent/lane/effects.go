@@ -30,7 +30,7 @@ func (l *lane) effect(r outbox.Request, e outbox.Event, f outbox.Effect) {
 			l.publish.Waits(r, publish.HeadOfLane, f.Waiting) // only the head of a lane waits for what is not on disk
 		}
 		if e.Type == outbox.CheckWanted {
-			l.publish.Again(r)
+			l.publish.Republish(r)
 		}
 		// A durable change was told by the committer, in commit order.
 	case outbox.Alarm:

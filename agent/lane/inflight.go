@@ -123,6 +123,6 @@ func (l *lane) judge(r outbox.Request, orderUUID string) {
 		return
 	}
 	l.call(r, outbox.Judge, orderUUID, func(ctx context.Context) outbox.Event {
-		return l.gateway.Named(ctx, orderUUID, r)
+		return l.gateway.ReadHint(ctx, orderUUID, r)
 	})
 }

@@ -20,7 +20,7 @@ func (orders) due(l *lane, r outbox.Request) {
 	if e.Mark == "" || r.Fresh {
 		e.Mark = outbox.NewMark(r.Seq, l.entropy())
 	}
-	made, err := l.gateway.Order(r, e.Mark)
+	made, err := l.gateway.ComposeOrder(r, e.Mark)
 	if errors.Is(err, gateway.ErrDateUnknown) {
 		l.dropConn() // the next try belongs to whoever asks the API, whose date sets the clock
 		l.waits(r, outbox.WaitClockUnknown, storeAgain)
@@ -44,7 +44,7 @@ func (orders) submit(l *lane, r outbox.Request) {
 		e := l.gateway.Submit(ctx, conn, r, body)
 		l.countBusyAnswer(e)
 		if e.Type == outbox.Accepted {
-			l.reconciler.Told(e.OrderUUID, reconcile.WordOf(begun))
+			l.reconciler.NoteAccepted(e.OrderUUID, reconcile.MeasureFrom(begun))
 		}
 		return e
 	})

@@ -22,7 +22,7 @@ func (refunds) due(l *lane, r outbox.Request) {
 func (refunds) submit(l *lane, r outbox.Request) {
 	conn := l.next.conn
 	l.next.conn = nil
-	body, err := l.gateway.Refund(r)
+	body, err := l.gateway.ComposeRefund(r)
 	if err != nil {
 		l.post(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeInvalidRequest, Message: "the refund can't be forwarded: " + err.Error()}})
 		return
@@ -32,7 +32,7 @@ func (refunds) submit(l *lane, r outbox.Request) {
 		e := l.gateway.Submit(ctx, conn, r, body)
 		l.countBusyAnswer(e)
 		if e.Type == outbox.Accepted {
-			l.do(func() { l.of(r.Seq).word = reconcile.WordOf(begun) })
+			l.do(func() { l.of(r.Seq).word = reconcile.MeasureFrom(begun) })
 		}
 		return e
 	})

@@ -52,7 +52,7 @@ func (ls *Lanes) resume(ctx context.Context) {
 		if r.State.Final() {
 			ls.resumeEnded(r)
 			if ago, ok := now.Since(r.LastChange()); ok && r.Kind == outbox.KindOrder && r.OrderUUID != "" {
-				ls.reconciler.Recall(r.OrderUUID, ago)
+				ls.reconciler.NotePast(r.OrderUUID, ago)
 			}
 		}
 		return ctx.Err() == nil
@@ -63,7 +63,7 @@ func (ls *Lanes) resume(ctx context.Context) {
 }
 
 // unread reports that the broker was not asked yet for what a newer copy of this outbox may have told.
-func (ls *Lanes) unread() bool { return ls.gate.IsShut(health.GateReading) }
+func (ls *Lanes) unread() bool { return ls.gate.IsShut(health.GateReadingRetained) }
 
 // takeUpParked takes up a refund that waits beside its lane, and may have expired.
 func (ls *Lanes) takeUpParked(r outbox.Request) {
@@ -100,7 +100,7 @@ func (ls *Lanes) resumeEnded(r outbox.Request) {
 		ls.alarmed(r, outbox.AlarmFurtherOrder)
 	}
 	if r.Watched() || len(r.Hints) > 0 {
-		ls.reconciler.Sought(r)
+		ls.reconciler.NoteSearched(r)
 		ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
 	}
 }

@@ -92,7 +92,7 @@ func (s *start) Turn(r outbox.Request) (outbox.Event, bool) {
 		return outbox.Event{}, false
 	}
 	mark := outbox.NewMark(r.Seq, s.mark)
-	made, err := s.lanes.gateway.Order(r, mark)
+	made, err := s.lanes.gateway.ComposeOrder(r, mark)
 	if err != nil {
 		return outbox.Event{}, false // the lane says why
 	}

@@ -12,13 +12,13 @@ import (
 	"tillpost/outbox"
 )
 
-// lagsBlob is where it is kept how long the API took to show what it had told.
+// lagsBlob is the name under which the measured lags are kept.
 const lagsBlob = "lags"
 
 const (
-	// leastLag is what a lag counts for at least: one that was never seen to lag may do so a little.
+	// leastLag is what a lag counts for at least: a look-up that was never seen to lag may do so a little.
 	leastLag = 100 * time.Millisecond
-	// lagNone stands for the lag of what is not ours to look at: nothing is to be waited for.
+	// lagNone stands for the lag of a look-up that is not ours: it is not waited for.
 	lagNone = time.Nanosecond
 	// lagMeasures bounds how often the list is asked for to measure its lag, once one is known.
 	lagMeasures = 10 * time.Second
@@ -26,9 +26,8 @@ const (
 	LagGivesUp = 15 * time.Minute
 )
 
-// Lags are the longest times seen between the API's own word of an order or a refund of ours and its list, or its books,
-// showing it. Whatever was made just now may be missing from a look for as long. It may be used by several goroutines at
-// once.
+// Lags are the longest times seen between the API's accepting an order or a refund of ours and its list, or its books, showing
+// it. Whatever was made just now may be missing from a look-up for as long. It may be used by several goroutines at once.
 type Lags struct {
 	watchers notify.List
 
@@ -39,10 +38,10 @@ type Lags struct {
 
 	mu   sync.Mutex
 	kept keptLags
-	// waiting is since when the list lacks an order of which the API told, as far as that is being measured.
-	waiting time.Time
-	at      time.Time // of the last measurement's begin
-	busy    bool      // one is under way
+	// missingSince is since when the list lacks the order by which its lag is being measured; zero while it does not.
+	missingSince time.Time
+	at           time.Time // of the last measurement's begin
+	busy         bool      // one is under way
 }
 
 // keptLags are in milliseconds; 0: none was measured yet.
@@ -51,7 +50,7 @@ type keptLags struct {
 	Books int64 `json:"books,omitempty"`
 }
 
-// NewLags begins with what a former process measured. unmeasured is what the list's lag counts for while none was.
+// NewLags begins with what a former process measured. unmeasured is what the list's lag counts for while none was measured.
 func NewLags(store outbox.Store, rights *Rights, unmeasured time.Duration, log *slog.Logger) *Lags {
 	kept, err := blob.Read[keptLags](store, lagsBlob)
 	if err != nil {
@@ -63,7 +62,7 @@ func NewLags(store outbox.Store, rights *Rights, unmeasured time.Duration, log *
 // Watch has f called once a lag is measured for the first time: what waits for it need not wait so long.
 func (l *Lags) Watch(f func()) { l.watchers.Add(f) }
 
-// List is how long the list may lag, as far as that is known; what is not ours to search is not waited for.
+// List returns how long the list may lag; next to nothing where it is not ours to search, so that it is not waited for.
 func (l *Lags) List() time.Duration {
 	if !l.rights.Searchable() {
 		return lagNone
@@ -71,7 +70,7 @@ func (l *Lags) List() time.Duration {
 	return cmp.Or(l.listMeasured(), l.unmeasured)
 }
 
-// Books is how long the books may lag, 0 while that was not measured; what is not ours to read is not waited for.
+// Books returns how long the books may lag, 0 while that was not measured; next to nothing where they are not ours to read.
 func (l *Lags) Books() time.Duration {
 	if l.rights.NotOurs(Details) || l.rights.NotOurs(History) {
 		return lagNone
@@ -83,9 +82,9 @@ func (l *Lags) Books() time.Duration {
 func (l *Lags) listMeasured() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	lag := lasts(l.kept.List)
-	if lag > 0 && !l.waiting.IsZero() {
-		lag = max(lag, time.Since(l.waiting))
+	lag := lagOf(l.kept.List)
+	if lag > 0 && !l.missingSince.IsZero() {
+		lag = max(lag, time.Since(l.missingSince))
 	}
 	return lag
 }
@@ -94,18 +93,20 @@ func (l *Lags) listMeasured() time.Duration {
 func (l *Lags) booksMeasured() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return lasts(l.kept.Books)
+	return lagOf(l.kept.Books)
 }
 
-func lasts(kept int64) time.Duration {
+// lagOf is a kept lag, in milliseconds, as it counts; 0: none was measured.
+func lagOf(kept int64) time.Duration {
 	if kept == 0 {
 		return 0
 	}
 	return max(time.Duration(kept)*time.Millisecond, leastLag)
 }
 
-// Begin reports whether the lag of an order that was made just now is to be measured; then end has to be called.
-func (l *Lags) Begin(now time.Time) bool {
+// BeginMeasurement reports whether the lag of an order that was made just now is to be measured; then EndMeasurement has to be
+// called.
+func (l *Lags) BeginMeasurement(now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.busy || l.kept.List > 0 && now.Sub(l.at) < lagMeasures {
@@ -115,43 +116,43 @@ func (l *Lags) Begin(now time.Time) bool {
 	return true
 }
 
-// Lacking notes that the list did not show the order that is being measured, of which the API told at word.
-func (l *Lags) Lacking(word time.Time) {
+// NoteMissing notes that the list did not show the order that is being measured, from when on.
+func (l *Lags) NoteMissing(from time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.waiting = word
+	l.missingSince = from
 }
 
-// End ends the measurement that Begin began.
-func (l *Lags) End() {
+// EndMeasurement ends the measurement that BeginMeasurement began.
+func (l *Lags) EndMeasurement() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.busy, l.waiting = false, time.Time{}
+	l.busy, l.missingSince = false, time.Time{}
 }
 
-// ListShowed takes how long it took the list to show an order.
+// ListShowed notes how long it took the list to show an order.
 func (l *Lags) ListShowed(ctx context.Context, took time.Duration) {
 	first := l.listMeasured() == 0
-	l.keep(ctx, took, func(k *keptLags) *int64 { return &k.List })
+	l.keepLongest(ctx, took, func(k *keptLags) *int64 { return &k.List })
 	if first {
 		l.watchers.Call()
 	}
 }
 
-// BooksShowed takes how long it took the books to show a refund.
+// BooksShowed notes how long it took the books to show a refund.
 func (l *Lags) BooksShowed(ctx context.Context, took time.Duration) {
 	first := l.booksMeasured() == 0
-	l.keep(ctx, took, func(k *keptLags) *int64 { return &k.Books })
+	l.keepLongest(ctx, took, func(k *keptLags) *int64 { return &k.Books })
 	if first {
 		l.watchers.Call()
 	}
 }
 
-// keep keeps the longest; what differs by less than a tenth costs no write.
-func (l *Lags) keep(ctx context.Context, took time.Duration, of func(*keptLags) *int64) {
+// keepLongest keeps a lag if it is the longest; one that is longer by less than a tenth is not worth a write.
+func (l *Lags) keepLongest(ctx context.Context, took time.Duration, of func(*keptLags) *int64) {
 	l.mu.Lock()
 	kept := of(&l.kept)
-	if known, least := lasts(*kept), max(took, leastLag); least <= known+known/10 {
+	if known, least := lagOf(*kept), max(took, leastLag); least <= known+known/10 {
 		l.mu.Unlock()
 		return
 	}

@@ -25,48 +25,48 @@ const (
 // AskAgainEvery is how often an operation that is not ours is asked for again.
 const AskAgainEvery = 10 * time.Minute
 
-// rightsBlob is where it is kept what has answered.
+// rightsBlob is the name under which it is kept which look-ups have answered.
 const rightsBlob = "lookups"
 
-// Lookup names what may be ours to use or not.
+// Lookup is a way of looking into the API that may be ours to use or not.
 type Lookup uint8
 
-// The look-ups that may be ours.
+// The look-ups. OwnOrders is no call of its own: it says whether List is of use.
 const (
-	List    Lookup = iota // operation 11
-	Details               // operation 13
-	History               // the payment history in it
-	Shown                 // whether the list shows orders like ours at all
+	List      Lookup = iota // operation 11
+	Details                 // operation 13
+	History                 // the payment history in it
+	OwnOrders               // whether the list shows orders like ours at all
 	lookupsAll
 )
 
 var lookupNames = [lookupsAll]string{"list", "details", "payment history in details", "our orders in the list"}
 
-// Answer is what a reply says about the right to use an operation.
-type Answer uint8
+// Permission is what a reply says about the right to use a look-up.
+type Permission uint8
 
 // What a reply says.
 const (
-	answerNone    Answer = iota // nothing
-	Given                       // it is ours
-	Denied                      // 403 in the API's own words, or what is asked for is not there
-	answerMissing               // 404 of somebody else
-	answerPage                  // somebody stands between
+	permissionUnsaid  Permission = iota // nothing
+	Granted                             // the API let us use it
+	Denied                              // 403 in the API's own words, or what is asked for is not there
+	permissionMissing                   // 404 of somebody else
+	permissionPage                      // somebody stands between
 )
 
-// kindOfAnswer says what a reply to an operation means for the right to use it.
-func kindOfAnswer(r api.Reply) Answer {
+// permissionOf returns what a reply to an operation means for the right to use it.
+func permissionOf(r api.Reply) Permission {
 	switch {
 	case r.Outcome == api.OutcomeAccepted, r.Outcome == api.OutcomeNotFound:
-		return Given
+		return Granted
 	case Forbids(r):
 		return Denied
 	case Missing(r):
-		return answerMissing
+		return permissionMissing
 	case r.Outcome == api.OutcomeAmbiguous && r.HTTPStatus != 0 && !r.Own:
-		return answerPage
+		return permissionPage
 	}
-	return answerNone
+	return permissionUnsaid
 }
 
 // Forbids reports whether the API itself refused an operation.
@@ -77,11 +77,11 @@ func Forbids(r api.Reply) bool {
 // Missing reports whether an operation was not there: not confirmed for terminal orders, it may be anybody's 404.
 func Missing(r api.Reply) bool { return errors.Is(r.Err, api.ErrNoOperation) }
 
-// right is what is known of one of them.
+// right is what is known of one look-up.
 type right struct {
 	// Answered: it has answered on this account with this token.
 	Answered bool `json:"answered,omitempty"`
-	// NotOurs: it is established that it does not.
+	// NotOurs: it is established that it is not ours to use.
 	NotOurs bool `json:"notOurs,omitempty"`
 	// Since is since when the API refuses what has answered before.
 	Since time.Time `json:"since,omitzero"`
@@ -92,18 +92,18 @@ type right struct {
 
 func (r *right) forget() { r.rounds, r.first, r.last = 0, time.Time{}, time.Time{} }
 
-// saw takes what one round brought; true if what is kept has changed.
-func (r *right) saw(kind Answer, now time.Time) bool {
+// saw takes what one round brought, and reports whether what is kept has changed.
+func (r *right) saw(what Permission, now time.Time) bool {
 	was := *r
-	switch kind {
-	case answerNone:
-	case Given:
+	switch what {
+	case permissionUnsaid:
+	case Granted:
 		*r = right{Answered: true}
-	case answerPage:
+	case permissionPage:
 		r.forget()
-	case Denied, answerMissing:
+	case Denied, permissionMissing:
 		if r.Answered {
-			r.refusedAgain(kind, now)
+			r.refusedAgain(what, now)
 		} else {
 			r.refused(now)
 		}
@@ -124,9 +124,9 @@ func (r *right) refused(now time.Time) {
 }
 
 // refusedAgain takes a refusal of what has answered before: only the API's own, and only if it stands for long.
-func (r *right) refusedAgain(kind Answer, now time.Time) {
+func (r *right) refusedAgain(what Permission, now time.Time) {
 	switch {
-	case kind != Denied:
+	case what != Denied:
 	case r.Since.IsZero():
 		r.Since = now
 	default:
@@ -134,10 +134,10 @@ func (r *right) refusedAgain(kind Answer, now time.Time) {
 	}
 }
 
-// Rights follows which of the optional operations are ours. It may be used by several goroutines at once.
+// Rights follows which of the look-ups are ours. It may be used by several goroutines at once.
 type Rights struct {
 	store outbox.Store
-	token func() string // names the token that calls are made with
+	token func() string // identifies the token that calls are made with
 	log   *slog.Logger
 
 	mu   sync.Mutex
@@ -158,32 +158,32 @@ func NewRights(store outbox.Store, token func() string, log *slog.Logger) *Right
 	return &Rights{store: store, token: token, log: log, kept: kept}
 }
 
-// Saw takes the reply to one use.
+// Saw is called with the reply to each use of a look-up.
 func (r *Rights) Saw(ctx context.Context, l Lookup, reply api.Reply) {
-	r.Note(ctx, l, kindOfAnswer(reply))
+	r.Note(ctx, l, permissionOf(reply))
 }
 
-// SawDetails takes the reply to a use of the details, and what it says of the payment history in them.
+// SawDetails is Saw for the details, and for the payment history in them.
 func (r *Rights) SawDetails(ctx context.Context, details api.OrderDetails, reply api.Reply) {
 	r.Saw(ctx, Details, reply)
 	if reply.Outcome != api.OutcomeAccepted {
 		return
 	}
-	kind := Denied
+	what := Denied
 	if details.Payment.Known {
-		kind = Given
+		what = Granted
 	}
-	r.Note(ctx, History, kind)
+	r.Note(ctx, History, what)
 }
 
-// Note takes what one use brought.
-func (r *Rights) Note(ctx context.Context, l Lookup, kind Answer) {
+// Note notes what one use of a look-up brought, and keeps it on disk.
+func (r *Rights) Note(ctx context.Context, l Lookup, what Permission) {
 	r.mu.Lock()
 	if token := r.token(); token != r.kept.Token && token != "" {
 		r.kept = keptRights{Token: token} // another token may have other rights
 	}
 	was := r.kept.By[l].NotOurs
-	changed := r.kept.By[l].saw(kind, time.Now())
+	changed := r.kept.By[l].saw(what, time.Now())
 	is := r.kept.By[l].NotOurs
 	all := r.kept
 	r.mu.Unlock()
@@ -201,19 +201,19 @@ func (r *Rights) Note(ctx context.Context, l Lookup, kind Answer) {
 	}
 }
 
-// NotOurs reports whether it is established that one of them is not ours.
+// NotOurs reports whether it is established that a look-up is not ours to use.
 func (r *Rights) NotOurs(l Lookup) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.kept.By[l].NotOurs
 }
 
-// Searchable reports whether a search for orders is ours, as far as is known.
+// Searchable reports whether orders can be searched for; true while nothing else is established.
 func (r *Rights) Searchable() bool {
-	return !r.NotOurs(List) && !r.NotOurs(Shown) && !r.NotOurs(Details)
+	return !r.NotOurs(List) && !r.NotOurs(OwnOrders) && !r.NotOurs(Details)
 }
 
-// Unknown reports whether it is not established yet whether one of them is ours.
+// Unknown reports whether it is not established yet whether a look-up is ours.
 func (r *Rights) Unknown(l Lookup) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"tillpost/outbox"
 )
 
-// StatusSeen maps the API's statuses to what the state machine tells apart (Front Payment, Payment Status Check).
-func StatusSeen(s api.PaymentState) outbox.OrderStatus {
+// StatusOf maps the API's payment states to the statuses of the state machine (Front Payment, Payment Status Check).
+func StatusOf(s api.PaymentState) outbox.OrderStatus {
 	switch s {
 	case api.PaymentPaid:
 		return outbox.StatusPaid
@@ -22,8 +22,8 @@ func StatusSeen(s api.PaymentState) outbox.OrderStatus {
 	}
 }
 
-// RefundSeen maps the API's refund statuses (Front Payment, Refund Status Check).
-func RefundSeen(s api.RefundState) outbox.OrderStatus {
+// RefundStatusOf maps the API's refund states to the statuses of the state machine (Front Payment, Refund Status Check).
+func RefundStatusOf(s api.RefundState) outbox.OrderStatus {
 	switch s {
 	case api.RefundDone:
 		return outbox.StatusRefunded
@@ -34,13 +34,14 @@ func RefundSeen(s api.RefundState) outbox.OrderStatus {
 	}
 }
 
-// ReferencesDigest stands for the two references of an order that a till may fill in, without telling them.
+// ReferencesDigest returns a digest of the two references of an order that a till may fill in: 24 hex digits, which do not reveal
+// them.
 func ReferencesDigest(referenceNo, customerReference string) string {
 	sum := sha256.Sum256([]byte(referenceNo + "\x00" + customerReference))
 	return hex.EncodeToString(sum[:12])
 }
 
-// ReferencesOf is the digest of an order's references at the API, "" where they are not told apart.
+// ReferencesOf returns the digest of an order's references at the API, "" where it does not return them apart.
 func ReferencesOf(d api.OrderDetails) string {
 	if !d.ReferencesRead {
 		return ""
@@ -48,7 +49,7 @@ func ReferencesOf(d api.OrderDetails) string {
 	return ReferencesDigest(d.ReferenceNo, d.CustomerReference)
 }
 
-// AmountOf is what an order comes to, in øre; false where the details don't tell.
+// AmountOf returns what an order comes to, in øre; false where the details don't say.
 func AmountOf(d api.OrderDetails) (int64, bool) {
 	if ore, ok := d.Summary.GrandTotal.Minor(); ok {
 		return ore, true
@@ -57,7 +58,7 @@ func AmountOf(d api.OrderDetails) (int64, bool) {
 	return ore, ok && ore != 0 // it is 0 as long as nothing is paid
 }
 
-// BooksOf is what an order's details show of its money.
+// BooksOf returns what an order's details show of its money.
 func BooksOf(d api.OrderDetails) outbox.Books {
 	b := outbox.Books{Detailed: true, Readable: d.Payment.Known}
 	b.TotalOre, _ = AmountOf(d)

@@ -6,10 +6,10 @@ import (
 )
 
 // clearing empties a retained status. It is kept until the broker has acknowledged it, over lost connections too: nothing
-// else would ever tell of that topic again, unless the request changes once more.
+// else would ever be published on that topic, unless the request changes once more.
 type clearing struct {
 	message queued
-	handed  bool // it is on its way
+	sent    bool // and not acknowledged yet
 }
 
 // Pruned clears the status of a request whose record is gone, unless that was done already.
@@ -26,46 +26,46 @@ func (p *Publisher) Pruned(r outbox.Request) {
 	}
 }
 
-// startClearing has a retained status emptied, after what waits to be told, for who holds mu.
+// startClearing has a retained status emptied, after what is queued. The caller holds mu.
 func (p *Publisher) startClearing(r outbox.Request) {
 	for _, terminal := range r.Terminals() {
 		m := queued{Message: mqtt.Message{Topic: p.topics.Status(terminal, r.ID), Retained: true}, of: statusKey{terminal, r.Seq}}
-		m.number = p.kept.wait(m.of)
+		m.number = p.index.number(m.of)
 		p.clearings[m.Topic] = clearing{message: m}
 	}
 }
 
-// tellClearings hands over the clearings that are not on their way yet; again, all of them.
-func (p *Publisher) tellClearings(w *window, again bool) {
+// publishClearings sends the clearings that are not on their way yet; with again, all of them.
+func (p *Publisher) publishClearings(w *window, again bool) {
 	p.mu.Lock()
 	var due []queued
 	for topic, c := range p.clearings {
-		if p.up && (again || !c.handed) {
+		if p.connected && (again || !c.sent) {
 			due = append(due, c.message)
-			c.handed = true
+			c.sent = true
 			p.clearings[topic] = c
 		}
 	}
 	p.mu.Unlock()
-	if len(due) > 0 { // first, how far they go: who finds nothing of them finds that
-		p.tellSummary(w, SummaryAgent)
+	if len(due) > 0 { // first: who finds no status finds how far they were cleared
+		p.publishSummary(w, SummaryAgent)
 	}
 	for _, m := range due {
-		p.hand(w, m)
+		p.send(w, m)
 	}
 }
 
 // confirmClearings waits until the clearings that are on their way are with the broker, and forgets them.
 func (p *Publisher) confirmClearings(w *window) {
 	p.mu.Lock()
-	var handed []string
+	var sent []string
 	for topic, c := range p.clearings {
-		if c.handed {
-			handed = append(handed, topic)
+		if c.sent {
+			sent = append(sent, topic)
 		}
 	}
 	p.mu.Unlock()
-	if len(handed) == 0 {
+	if len(sent) == 0 {
 		return
 	}
 	if w.lost || w.drain() != nil {
@@ -73,7 +73,7 @@ func (p *Publisher) confirmClearings(w *window) {
 		return
 	}
 	p.mu.Lock()
-	for _, topic := range handed {
+	for _, topic := range sent {
 		delete(p.clearings, topic)
 	}
 	p.mu.Unlock()

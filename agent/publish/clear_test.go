@@ -8,25 +8,25 @@ import (
 	"tillpost/outbox"
 )
 
-// deafBus loses what is published on it, if told to.
-type deafBus struct {
-	heardBus
-	deaf bool
+// losingBus loses what is published on it while losing is set.
+type losingBus struct {
+	recordingBus
+	losing bool
 }
 
-func (b *deafBus) Publish(m mqtt.Message) mqtt.Token {
-	if !b.deaf {
-		return b.heardBus.Publish(m)
+func (b *losingBus) Publish(m mqtt.Message) mqtt.Token {
+	if !b.losing {
+		return b.recordingBus.Publish(m)
 	}
 	token, settle := mqtt.NewToken()
 	settle(errors.New("the connection has ended"))
 	return token
 }
 
-// Of a record that is pruned nothing tells any more: its clearing is told until the broker has it, and no longer.
+// Nothing names a record any more that was pruned: its clearing is published until the broker has it, and no longer.
 func TestAClearingOutlivesLostConnections(t *testing.T) {
 	t.Parallel()
-	bus := &deafBus{}
+	bus := &losingBus{}
 	p := newTestPublisher(&openOutbox{while: func() {}})
 	w := &window{ctx: t.Context(), bus: bus}
 	work := func() {
@@ -44,14 +44,14 @@ func TestAClearingOutlivesLostConnections(t *testing.T) {
 	}
 	p.Pruned(outbox.Request{ID: "gone", Terminal: "T"}) // while there is no broker
 	work()
-	bus.deaf = true
+	bus.losing = true
 	p.Connected(true)
 	work()
 	if n := cleared(); n != 0 {
-		t.Fatalf("a deaf broker heard %d", n)
+		t.Fatalf("a broker that loses all got %d", n)
 	}
 	p.Connected(false)
-	bus.deaf = false
+	bus.losing = false
 	p.Connected(true)
 	work()
 	if n := cleared(); n != 1 {

@@ -8,28 +8,28 @@ import (
 const (
 	// clearEvery bounds how much later than its time a status is cleared.
 	clearEvery = 10 * time.Second
-	// keepEndingsEvery is how often it is kept on disk how far what was cleared goes; keepEndingsGrace is what there is for
-	// the last time.
-	keepEndingsEvery = time.Hour
-	keepEndingsGrace = time.Second
+	// saveEndingsEvery is how often the bounds of what was cleared are written to disk; saveEndingsGrace is how long that may
+	// take the last time.
+	saveEndingsEvery = time.Hour
+	saveEndingsGrace = time.Second
 )
 
-// ClearStatuses clears the retained statuses of what ended longer ago than mqtt.status_retention, and keeps on disk how
-// far that goes, once an hour and at the end.
+// ClearStatuses clears the retained statuses of what ended longer ago than mqtt.status_retention, until ctx ends. It writes to
+// disk how far that goes, once an hour and at the end.
 func (p *Publisher) ClearStatuses(ctx context.Context) {
-	look, keep := time.NewTicker(clearEvery), time.NewTicker(keepEndingsEvery)
+	look, keep := time.NewTicker(clearEvery), time.NewTicker(saveEndingsEvery)
 	defer look.Stop()
 	defer keep.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			p.keepEndingsAtLast(ctx)
+			p.saveEndingsAtEnd(ctx)
 			return
 		case <-keep.C:
-			p.keepEndings(ctx)
+			p.saveEndings(ctx)
 		case <-look.C:
 			if p.endingsLowered() {
-				p.keepEndings(ctx)
+				p.saveEndings(ctx)
 			}
 			p.clearAllDue(ctx)
 		}
@@ -47,16 +47,16 @@ func (p *Publisher) clearAllDue(ctx context.Context) {
 	}
 }
 
-// keepEndingsAtLast is keepEndings at the end of a process.
-func (p *Publisher) keepEndingsAtLast(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepEndingsGrace)
+// saveEndingsAtEnd is saveEndings after ctx has ended.
+func (p *Publisher) saveEndingsAtEnd(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveEndingsGrace)
 	defer cancel()
-	p.keepEndings(ctx)
+	p.saveEndings(ctx)
 }
 
-// keepEndings writes down how far what was cleared goes. What is not written is found anew at the next start.
-func (p *Publisher) keepEndings(ctx context.Context) {
-	if raw := p.endingsToKeep(); raw != nil {
+// saveEndings writes the bounds of what was cleared to disk. What is not written is found anew at the next start.
+func (p *Publisher) saveEndings(ctx context.Context) {
+	if raw := p.encodeEndings(); raw != nil {
 		if err := p.store.PutBlob(ctx, endingsBlob, raw); err != nil && ctx.Err() == nil {
 			p.log.Warn("how far the retained statuses are cleared could not be kept on disk", "err", err)
 		}

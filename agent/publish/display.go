@@ -11,7 +11,7 @@ import (
 // ShownFor is how long a display keeps an ending before it goes back to idle.
 const ShownFor = 15 * time.Second
 
-// phaseOf is what a display shows while a request is the one that matters at its terminal.
+// phaseOf returns what a display shows while r is the request that matters at its terminal; waiting replaces what r waits for.
 func phaseOf(r outbox.Request, waiting *outbox.Waiting) message.Phase {
 	if waiting == nil {
 		waiting = r.Waiting
@@ -25,7 +25,7 @@ func phaseOf(r outbox.Request, waiting *outbox.Waiting) message.Phase {
 		return queuedPhase(code)
 	case outbox.StateSending:
 		if r.Busy > 0 {
-			return message.PhaseTerminalBusy // the display need not tell of every try
+			return message.PhaseTerminalBusy // the display need not show every try
 		}
 		return message.PhaseWaiting
 	case outbox.StateInDoubt:
@@ -62,7 +62,8 @@ func queuedPhase(code string) message.Phase {
 	return message.PhaseWaiting
 }
 
-// DisplayOf makes the message for a terminal; r is nil while nothing goes on there.
+// DisplayOf makes the message for a terminal. r is nil while nothing goes on there; waiting, unless nil, replaces what r waits
+// for; queued is how many requests queue.
 func DisplayOf(terminal, name string, r *outbox.Request, waiting *outbox.Waiting, queued int, since time.Time) message.Display {
 	d := message.Display{TerminalUUID: terminal, Name: name, Phase: message.PhaseIdle, QueueLength: queued, Since: message.At(since)}
 	if r != nil {

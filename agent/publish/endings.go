@@ -11,28 +11,27 @@ import (
 	"tillpost/outbox"
 )
 
-// endings knows which requests have ended and still have a status at the broker, and until when. The publisher's mu
-// guards it.
+// endings knows which requests have ended and still have a retained status, and until when. The publisher's mu guards it.
 type endings struct {
 	clock     clock.Clock
 	retention time.Duration
 
 	ended map[uint64]ending // by sequence
-	// read: the outbox was looked through for what had ended before this process began.
+	// read: the outbox was read for what had ended before this process began.
 	read bool
-	// through is how far what was cleared goes.
+	// through bounds what was cleared, by sequence and by commit.
 	through message.SettledThrough
 	// cleared is a moment, in Unix milliseconds: what is known to have ended by then was cleared, by this process or a
 	// former one. due is the same once what is being cleared is known to be.
 	cleared, due int64
-	// changed: something of it was, since it was kept on disk; lowered: cleared went back, which is to be kept soon.
+	// changed: the bounds differ from what is on disk; lowered: cleared went back, which is to be written soon.
 	changed, lowered bool
 }
 
-// ending is when a request came to be as it is now. stands: its status stays nevertheless.
+// ending is when a request came to be as it is now. needsPerson: its status stays for however long.
 type ending struct {
-	at     outbox.Instant
-	stands bool
+	at          outbox.Instant
+	needsPerson bool
 }
 
 func newEndings(clock clock.Clock, retention time.Duration) *endings {
@@ -42,53 +41,53 @@ func newEndings(clock clock.Clock, retention time.Duration) *endings {
 // endingsBlob is where the bounds of what was cleared are kept on disk.
 const endingsBlob = "statuses"
 
-type keptEndings struct {
+type storedEndings struct {
 	Through message.SettledThrough `json:"through"`
 	Cleared int64                  `json:"cleared"`
 }
 
-// note takes a durable change.
+// note takes up a durable change.
 func (e *endings) note(r outbox.Request) {
 	if !r.State.Final() {
 		delete(e.ended, r.Seq)
 		return
 	}
-	e.ended[r.Seq] = ending{at: r.LastChange(), stands: stands(r)}
+	e.ended[r.Seq] = ending{at: r.LastChange(), needsPerson: needsPerson(r)}
 }
 
-// stands tells of an end that a person has to see to: its status stays until they did.
-func stands(r outbox.Request) bool { return r.State == outbox.StateUnresolved || r.Alarmed }
+// needsPerson reports whether a request ended so that a person has to see to it: its status stays until they did.
+func needsPerson(r outbox.Request) bool { return r.State == outbox.StateUnresolved || r.Alarmed }
 
-// over tells that a status has been there for long enough.
-func (e *endings) over(x ending, now outbox.Instant) bool {
+// retentionOver reports whether a status has been there for long enough.
+func (e *endings) retentionOver(x ending, now outbox.Instant) bool {
 	age, ok := now.Since(x.at)
-	return ok && !x.stands && age >= e.retention
+	return ok && !x.needsPerson && age >= e.retention
 }
 
-// stays tells whether the status of a request is one that is retained.
+// stays reports whether the status of a request is one that is retained.
 func (e *endings) stays(r outbox.Request) bool {
 	if !r.State.Final() {
 		return true
 	}
 	x, known := e.ended[r.Seq]
 	if !known && !e.read {
-		x, known = ending{at: r.LastChange(), stands: stands(r)}, true
+		x, known = ending{at: r.LastChange(), needsPerson: needsPerson(r)}, true
 	}
-	return known && !e.over(x, e.clock.Now())
+	return known && !e.retentionOver(x, e.clock.Now())
 }
 
-// recall takes what had ended before this process began, and tells whether its status is to be told again, or is gone and
-// to be cleared. It may have changed since it was read; then that counts.
-func (e *endings) recall(r outbox.Request, now outbox.Instant, written uint64) (stay, gone bool) {
+// takeFormer takes up a request that had ended before this process began, and reports whether its status stays and is to be
+// published again, or is gone and to be cleared. What note has taken of it meanwhile counts more.
+func (e *endings) takeFormer(r outbox.Request, now outbox.Instant, written uint64) (stay, gone bool) {
 	if x, known := e.ended[r.Seq]; known {
-		return !e.over(x, now), false
+		return !e.retentionOver(x, now), false
 	}
 	at := r.LastChange()
-	x := ending{at: at, stands: stands(r)}
+	x := ending{at: at, needsPerson: needsPerson(r)}
 	if _, ok := now.Since(x.at); !ok {
 		x.at = now // nobody knows how long ago that was
 	}
-	if !e.over(x, now) {
+	if !e.retentionOver(x, now) {
 		e.ended[r.Seq] = x
 		if at.Known && at.Wall <= e.cleared { // as when the retention was shorter
 			e.cleared, e.changed, e.lowered = at.Wall-1, true, true
@@ -99,16 +98,16 @@ func (e *endings) recall(r outbox.Request, now outbox.Instant, written uint64) (
 	return false, !at.Known || at.Wall > e.cleared
 }
 
-// settle notes that a status is cleared, in an outbox that has seen so many commits.
+// settle notes that a status is cleared, in an outbox that was written so many times.
 func (e *endings) settle(seq, written uint64) {
 	if joined := e.through.Join(message.SettledThrough{Accepted: seq, Commits: written}); joined != e.through {
 		e.through, e.changed = joined, true
 	}
 }
 
-// eachEnded visits what has ended and stays. The first time it looks through the whole outbox, to find that, and has
-// cleared what a former process left: what came to be over while none was there.
-func (p *Publisher) eachEnded(w *window, tell func(outbox.Request) bool) error {
+// eachEnded calls visit with what has ended and stays, until it returns false. The first time it looks through the whole outbox
+// for that, and starts clearing what a former process left and whose retention was over while none ran.
+func (p *Publisher) eachEnded(w *window, visit func(outbox.Request) bool) error {
 	p.mu.Lock()
 	read, seqs := p.endings.read, make([]uint64, 0, len(p.endings.ended))
 	for seq := range p.endings.ended {
@@ -116,17 +115,17 @@ func (p *Publisher) eachEnded(w *window, tell func(outbox.Request) bool) error {
 	}
 	p.mu.Unlock()
 	if !read {
-		return p.readEnded(w, tell)
+		return p.readEnded(w, visit)
 	}
 	slices.Sort(seqs)
 	slices.Reverse(seqs) // what ended last is what tills ask for
-	for batch := range slices.Chunk(seqs, everythingBatch) {
+	for batch := range slices.Chunk(seqs, republishBatch) {
 		records, err := p.store.Records(batch)
 		if err != nil {
 			return err
 		}
 		for _, r := range records {
-			if r.State.Final() && !tell(r) {
+			if r.State.Final() && !visit(r) {
 				return nil
 			}
 		}
@@ -134,20 +133,20 @@ func (p *Publisher) eachEnded(w *window, tell func(outbox.Request) bool) error {
 	return nil
 }
 
-func (p *Publisher) readEnded(w *window, tell func(outbox.Request) bool) error {
+func (p *Publisher) readEnded(w *window, visit func(outbox.Request) bool) error {
 	now, written, there := p.endings.clock.Now(), p.store.Stats().Written, true
 	err := p.store.Each(true, func(r outbox.Request) bool {
 		if !r.State.Final() {
 			return true
 		}
 		p.mu.Lock()
-		stay, gone := p.endings.recall(r, now, written)
-		if gone && p.kept == nil { // the broker within keeps nothing over a start
+		stay, gone := p.endings.takeFormer(r, now, written)
+		if gone && p.index == nil { // the embedded broker keeps nothing over a start
 			p.startClearing(r)
 		}
 		p.mu.Unlock()
 		if stay && there {
-			there = tell(r)
+			there = visit(r)
 		}
 		return w.ctx.Err() == nil
 	})
@@ -167,13 +166,13 @@ func (e *endings) dueBy(now outbox.Instant) {
 	}
 }
 
-// clearDue begins to clear what is over by now, some hundreds at a time; more tells that there are others.
+// clearDue begins to clear what is over by now, at most clearBatch; more reports whether there are others.
 func (p *Publisher) clearDue() (more bool, err error) {
 	now := p.endings.clock.Now()
 	p.mu.Lock()
 	over := map[uint64]ending{}
 	for seq, x := range p.endings.ended {
-		if p.endings.over(x, now) && len(over) < clearBatch {
+		if p.endings.retentionOver(x, now) && len(over) < clearBatch {
 			over[seq] = x
 		}
 	}
@@ -200,7 +199,7 @@ func (p *Publisher) clearOver(over map[uint64]ending) error {
 		seqs = append(seqs, seq)
 	}
 	slices.Sort(seqs)
-	for batch := range slices.Chunk(seqs, everythingBatch) {
+	for batch := range slices.Chunk(seqs, republishBatch) {
 		read, err := p.store.Records(batch)
 		if err != nil {
 			return err
@@ -226,22 +225,22 @@ func (p *Publisher) clearOver(over map[uint64]ending) error {
 	return nil
 }
 
-// SettledThrough is how far what was cleared goes, for the agent's own word.
+// SettledThrough returns how far the statuses go that were cleared, for the agent's own message.
 func (p *Publisher) SettledThrough() message.SettledThrough {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.endings.through
 }
 
-// SettledElsewhere takes the bounds that a former process has told, which ours don't fall behind.
-func (p *Publisher) SettledElsewhere(s message.SettledThrough) {
+// RaiseSettledThrough raises the bounds to those that a former process has published, where they are higher.
+func (p *Publisher) RaiseSettledThrough(s message.SettledThrough) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.endings.settle(s.Accepted, s.Commits)
 }
 
-// endingsToKeep gives what is to be kept on disk of the bounds; nil if that stands there already.
-func (p *Publisher) endingsToKeep() []byte {
+// encodeEndings returns the bounds as they are stored; nil if they are on disk already.
+func (p *Publisher) encodeEndings() []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := p.endings
@@ -251,7 +250,7 @@ func (p *Publisher) endingsToKeep() []byte {
 	if !e.changed {
 		return nil
 	}
-	raw, err := json.Marshal(keptEndings{Through: e.through, Cleared: e.cleared})
+	raw, err := json.Marshal(storedEndings{Through: e.through, Cleared: e.cleared})
 	if err != nil {
 		return nil // numbers alone always marshal
 	}
@@ -259,21 +258,21 @@ func (p *Publisher) endingsToKeep() []byte {
 	return raw
 }
 
-// endingsLowered tells that what is kept on disk claims more than is true.
+// endingsLowered reports whether what is on disk claims more than is true.
 func (p *Publisher) endingsLowered() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.endings.lowered
 }
 
-// loadEndings takes up what a former process kept of the bounds.
+// loadEndings takes up the bounds that a former process stored.
 func (p *Publisher) loadEndings() error {
-	kept, err := blob.Read[keptEndings](p.store, endingsBlob)
+	stored, err := blob.Read[storedEndings](p.store, endingsBlob)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.endings.through, p.endings.cleared = p.endings.through.Join(kept.Through), kept.Cleared
+	p.endings.through, p.endings.cleared = p.endings.through.Join(stored.Through), stored.Cleared
 	return nil
 }

@@ -17,7 +17,7 @@ func TestClearedStatusesAreNotRead(t *testing.T) {
 	t.Parallel()
 	for _, room := range []int{0, recentStatuses} {
 		w := newReaderWorld(t, room, func(o bolt.Options) outbox.Store { return outboxtest.Open(t, o) })
-		w.p.up = true
+		w.p.connected = true
 		if err := outboxtest.Live(w.store, 1, "T1"); err != nil {
 			t.Fatal(err)
 		}

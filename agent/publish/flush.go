@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// flushed answers those who wait until everything is with the broker.
-func (p *Publisher) flushed(w *window) {
+// answerFlushes wakes those who wait until everything is with the broker.
+func (p *Publisher) answerFlushes(w *window) {
 	p.mu.Lock()
 	flushes := p.flushes
 	p.flushes = nil
@@ -22,13 +22,13 @@ func (p *Publisher) flushed(w *window) {
 	}
 }
 
-// Last publishes the last word of this process, retained, and waits until it and everything before is with the broker,
+// Last publishes v as the last message of this process, retained, and waits until it and everything before is with the broker,
 // or ctx ends.
 func (p *Publisher) Last(ctx context.Context, topic string, v any) {
 	p.enqueue(p.message(topic, true, v))
 	done := make(chan struct{})
 	p.mu.Lock()
-	if !p.up {
+	if !p.connected {
 		p.mu.Unlock()
 		return
 	}
@@ -42,8 +42,8 @@ func (p *Publisher) Last(ctx context.Context, topic string, v any) {
 	}
 }
 
-// CaughtUp waits until everything that was to be told is with the broker, but no longer than most.
-func (p *Publisher) CaughtUp(most time.Duration) {
+// Flush waits until everything that is queued is with the broker, but no longer than most.
+func (p *Publisher) Flush(most time.Duration) {
 	done := make(chan struct{})
 	p.mu.Lock()
 	p.flushes = append(p.flushes, done)

@@ -7,7 +7,7 @@ import (
 	"tillpost/outbox"
 )
 
-// overlay is why a request waits, where that is not on disk, and its place in the queue. There may be one for each of
+// overlay is why a request waits, where that is not on disk, and its position in the queue. There may be one for each of
 // 100,000 requests.
 type overlay struct {
 	revision uint64
@@ -16,33 +16,33 @@ type overlay struct {
 	behind   bool
 }
 
-func overlayOf(r outbox.Request, at Place, waiting *outbox.Waiting) overlay {
-	return overlay{revision: r.Revision, waiting: waiting, position: int32(min(at.Position, math.MaxInt32)), behind: at.Behind}
+func overlayOf(r outbox.Request, at Position, waiting *outbox.Waiting) overlay {
+	return overlay{revision: r.Revision, waiting: waiting, position: int32(min(at.Number, math.MaxInt32)), behind: at.Behind}
 }
 
-func (o overlay) place() Place { return Place{int(o.position), o.behind} }
+func (o overlay) queuePosition() Position { return Position{int(o.position), o.behind} }
 
-// Changed tells a durable change. It is called in commit order and does not block.
-func (p *Publisher) Changed(r outbox.Request, at Place) {
+// Changed publishes a durable change. It is called in commit order and does not block.
+func (p *Publisher) Changed(r outbox.Request, at Position) {
 	list := p.retained(r, StatusOf(r, at, nil))
 	defer p.nudge()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if r.State.Final() || at.Position == 0 {
+	if r.State.Final() || at.Number == 0 {
 		delete(p.overlays, r.Seq)
 	} else {
 		p.overlays[r.Seq] = overlayOf(r, at, nil)
 	}
 	p.endings.note(r)
 	for _, m := range list {
-		delete(p.clearings, m.Topic) // it is news again
+		delete(p.clearings, m.Topic) // its status is retained again
 	}
-	p.news(list)
+	p.enqueueStatusLocked(list)
 	p.pages.Touch()
 }
 
-// knowPlace takes a place that was not told since the start, as of what a former process left.
-func (p *Publisher) knowPlace(r outbox.Request, at Place) {
+// notePosition notes the position of what a former process left, unless it is known.
+func (p *Publisher) notePosition(r outbox.Request, at Position) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, known := p.overlays[r.Seq]; !known {
@@ -50,8 +50,8 @@ func (p *Publisher) knowPlace(r outbox.Request, at Place) {
 	}
 }
 
-// Waits tells why a request waits, or that it moved up, without a durable change.
-func (p *Publisher) Waits(r outbox.Request, at Place, waiting *outbox.Waiting) {
+// Waits publishes why a request waits, or that it moved up, without a durable change. With a nil waiting the reason stands.
+func (p *Publisher) Waits(r outbox.Request, at Position, waiting *outbox.Waiting) {
 	defer p.nudge()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -59,7 +59,7 @@ func (p *Publisher) Waits(r outbox.Request, at Place, waiting *outbox.Waiting) {
 	if waiting == nil && stands && old.revision == r.Revision {
 		waiting = old.waiting
 	}
-	if stands && old.revision == r.Revision && old.place() == at && sameWaiting(old.waiting, waiting) {
+	if stands && old.revision == r.Revision && old.queuePosition() == at && sameWaiting(old.waiting, waiting) {
 		return
 	}
 	if waiting != nil && stands && old.waiting != nil && old.waiting != waiting && old.waiting.Code == waiting.Code {
@@ -68,11 +68,11 @@ func (p *Publisher) Waits(r outbox.Request, at Place, waiting *outbox.Waiting) {
 		waiting = &same
 	}
 	p.overlays[r.Seq] = overlayOf(r, at, waiting)
-	p.news(p.retained(r, StatusOf(r, at, waiting)))
+	p.enqueueStatusLocked(p.retained(r, StatusOf(r, at, waiting)))
 }
 
-// WaitsNoMore takes back that a request waits for what is not on disk, if that is what code says.
-func (p *Publisher) WaitsNoMore(r outbox.Request, at Place, code string) {
+// WaitsNoMore takes back what Waits published last of a request, if its waiting code was code.
+func (p *Publisher) WaitsNoMore(r outbox.Request, at Position, code string) {
 	defer p.nudge()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -80,7 +80,7 @@ func (p *Publisher) WaitsNoMore(r outbox.Request, at Place, code string) {
 		return
 	}
 	p.overlays[r.Seq] = overlayOf(r, at, nil)
-	p.news(p.retained(r, StatusOf(r, at, nil)))
+	p.enqueueStatusLocked(p.retained(r, StatusOf(r, at, nil)))
 }
 
 func sameWaiting(a, b *outbox.Waiting) bool {
@@ -90,7 +90,7 @@ func sameWaiting(a, b *outbox.Waiting) bool {
 	return a.Code == b.Code && a.Attempts == b.Attempts && a.Next == b.Next
 }
 
-// Current is a request's status with what the lane knows of its waiting.
+// Current returns a request's status with what the lane knows of its waiting.
 func (p *Publisher) Current(r outbox.Request) message.Status {
 	p.mu.Lock()
 	o := p.overlays[r.Seq]
@@ -98,15 +98,15 @@ func (p *Publisher) Current(r outbox.Request) message.Status {
 	return o.status(r)
 }
 
-// status is a request's with this overlay, which may be that of an earlier revision.
+// status is a request's with this overlay, of which only the position counts where it is of another revision.
 func (o overlay) status(r outbox.Request) message.Status {
 	if o.revision != r.Revision {
 		o.waiting = nil
 	}
-	return StatusOf(r, o.place(), o.waiting)
+	return StatusOf(r, o.queuePosition(), o.waiting)
 }
 
-// WaitingOf is the overlay of a request, nil if it has none.
+// WaitingOf returns why a request waits: what its lane knows, else what is stored; nil if it does not wait.
 func (p *Publisher) WaitingOf(r outbox.Request) *outbox.Waiting {
 	p.mu.Lock()
 	defer p.mu.Unlock()

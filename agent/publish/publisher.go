@@ -18,71 +18,71 @@ import (
 )
 
 const (
-	// publishQueue bounds what waits for the broker; beyond it everything retained is published anew instead.
-	publishQueue = 10_000
+	// queueLimit bounds what waits for the broker; beyond it everything retained is published anew instead.
+	queueLimit = 10_000
 	// summaryPace bounds how often the summaries are published.
 	summaryPace = 250 * time.Millisecond
 )
 
-// Publisher tells the world, in the order in which things became durable. While the broker is away nothing piles up:
-// everything retained is published again on each connect.
+// Publisher publishes what became durable, in that order, on the bus and to the pages. While the broker is away nothing piles
+// up: everything retained is published again on each connect. It may be used by several goroutines at once; Run owns the bus.
 type Publisher struct {
 	topics mqtt.Topics
 	store  outbox.Store
-	pages  pages
+	pages  Pages
 	log    *slog.Logger
 
-	source Source // of run
+	source Source // of Run
 
-	mu     sync.Mutex
-	queue  []queued
-	once   int           // how many in it are told only once: no record tells of them
-	taken  chan struct{} // closed when a queue with many of those is taken
-	resync bool          // everything is to be published again
-	// clearings are what is to be cleared and is not known to be, by topic: of these no record tells any more.
+	mu           sync.Mutex
+	queue        []queued
+	unrepeatable int           // how many in it are published only now: no record holds them
+	taken        chan struct{} // closed when a queue with many of those is taken
+	resync       bool          // everything retained is to be published again
+	// clearings are the topics to be emptied of which the broker has not acknowledged that yet: no record names them any more.
 	clearings map[string]clearing
-	// retold is, while records are read to be told again, what was told of the statuses that changed in the meantime.
-	retold   map[string]uint64
-	stale    map[summary]bool
-	overlays map[uint64]overlay
-	kept     *kept // nil where a broker keeps what is retained
-	endings  *endings
-	wake     chan struct{}
-	up       bool
-	flushes  []chan struct{}
+	// republished holds, by topic, the revisions of statuses that changed while records are read to be published again; nil else.
+	republished map[string]uint64
+	stale       map[Summary]bool
+	overlays    map[uint64]overlay
+	index       *retainedIndex // nil where another program is the broker
+	endings     *endings
+	wake        chan struct{}
+	connected   bool
+	flushes     []chan struct{}
 
-	told map[summary]string // what was published last; owned by run
+	lastSummary map[Summary]string // as published; owned by Run
 }
 
-// queued is a message that waits for the broker; revision is that of a retained status, else 0. With again, the message
+// queued is a message that waits for the broker; revision is that of a retained status, else 0. With republish, the message
 // is made of that request when it is published.
 type queued struct {
 	mqtt.Message
-	revision uint64
-	again    *outbox.Request
-	// of is whose retained status it is, zero for all else; number is kept's.
+	revision  uint64
+	republish *outbox.Request
+	// of names the retained status that it is, zero for all else; number is the index's.
 	of     statusKey
 	number uint64
 }
 
-// summary names a retained message that is made anew when it is published.
-type summary uint8
+// Summary is a retained message that is composed when it is published.
+type Summary uint8
 
 // The summaries.
 const (
-	SummaryAgent summary = iota
+	SummaryAgent Summary = iota
 	SummaryTerminals
 )
 
-// pages are told without a broker.
-type pages interface {
-	// Publish tells the pages that follow kind, of a terminal or of all ("").
+// Pages get their events without a broker.
+type Pages interface {
+	// Publish sends payload to the pages that follow kind, at a terminal or at all ("").
 	Publish(kind, terminal string, payload []byte)
-	// Touch says that the agent or its terminals may have changed.
+	// Touch is called where the agent or its terminals may have changed.
 	Touch()
 }
 
-// Source says what the summaries tell. Its functions are called by several goroutines, and return at once.
+// Source returns what the summaries hold. Its functions are called by several goroutines, and must not block.
 type Source struct {
 	Agent     func() message.AgentState
 	Terminals func() []message.TerminalInfo
@@ -94,23 +94,23 @@ type Options struct {
 	Topics mqtt.Topics
 	Store  outbox.Store
 	Clock  clock.Clock
-	Pages  pages
+	Pages  Pages
 	Log    *slog.Logger
-	// Retention is how long the status of what has ended stays.
+	// Retention is how long the status of an ended request stays retained.
 	Retention time.Duration
-	// Embedded: the broker reads retained statuses from here, and keeps none itself.
+	// Embedded: the broker reads retained statuses by Statuses, and keeps none itself.
 	Embedded bool
 }
 
-// New makes a publisher that goes on where a former process was with clearing what had ended.
+// New makes a publisher that goes on clearing ended statuses where a former process left off.
 func New(o Options) *Publisher {
 	p := &Publisher{
 		topics: o.Topics, store: o.Store, pages: o.Pages, log: o.Log, endings: newEndings(o.Clock, o.Retention),
-		stale: map[summary]bool{}, told: map[summary]string{}, overlays: map[uint64]overlay{}, clearings: map[string]clearing{},
+		stale: map[Summary]bool{}, lastSummary: map[Summary]string{}, overlays: map[uint64]overlay{}, clearings: map[string]clearing{},
 		wake: make(chan struct{}, 1), taken: make(chan struct{}),
 	}
 	if o.Embedded {
-		p.kept = newKept()
+		p.index = newRetainedIndex()
 	}
 	if err := p.loadEndings(); err != nil {
 		o.Log.Warn("started without knowing how far the retained statuses were cleared", "err", err)
@@ -118,7 +118,7 @@ func New(o Options) *Publisher {
 	return p
 }
 
-// retained is the retained status of a request, as it is to be told: on one topic, or on several once it was moved.
+// retained makes the messages of a retained status: one, or several once the request was moved to other terminals.
 func (p *Publisher) retained(r outbox.Request, s message.Status) []queued {
 	terminals := r.Terminals()
 	m := p.message(p.topics.Status(terminals[0], r.ID), true, s)
@@ -131,22 +131,22 @@ func (p *Publisher) retained(r outbox.Request, s message.Status) []queued {
 	return list
 }
 
-// Unretained tells a till how its message stands, of which nothing is to stay with the broker.
+// Unretained publishes a status of which nothing is to stay with the broker.
 func (p *Publisher) Unretained(s message.Status) {
 	p.enqueue(p.message(p.topics.Status(s.TerminalUUID, s.RequestID), false, s))
 }
 
-// Reject tells of a message that was refused at the door.
+// Reject publishes that a message was refused at the door.
 func (p *Publisher) Reject(r message.Reject) { p.enqueue(p.message(p.topics.Rejects(), false, r)) }
 
-// Display tells what a terminal's display shows.
+// Display publishes what a terminal's display shows, retained.
 func (p *Publisher) Display(d message.Display) {
 	m := p.message(p.topics.Display(d.TerminalUUID), true, d)
 	p.pages.Publish(monitor.EventDisplay, d.TerminalUUID, m.Payload)
 	p.enqueue(m)
 }
 
-// message is v as JSON; one without a topic, which is told to nobody, if v can't be written so.
+// message is v as JSON; it has no topic, and is not published, if v can't be written so.
 func (p *Publisher) message(topic string, retained bool, v any) queued {
 	payload, err := json.Marshal(v)
 	if err != nil {
@@ -158,50 +158,50 @@ func (p *Publisher) message(topic string, retained bool, v any) queued {
 
 func (p *Publisher) enqueue(m queued) {
 	p.mu.Lock()
-	p.put(m)
+	p.enqueueLocked(m)
 	p.mu.Unlock()
 	p.nudge()
 }
 
-// news has a status told to tills and pages, for who holds mu, and nudges later.
-func (p *Publisher) news(list []queued) {
+// enqueueStatusLocked queues a status for the bus, and publishes it to the pages. The caller holds mu, and nudges later.
+func (p *Publisher) enqueueStatusLocked(list []queued) {
 	for _, m := range list {
-		p.put(m)
+		p.enqueueLocked(m)
 	}
 	p.pages.Publish(monitor.EventRequest, "", list[0].Payload)
 }
 
-// put is enqueue for who holds mu, and nudges later.
-func (p *Publisher) put(m queued) {
-	if m.Topic == "" && m.again == nil {
+// enqueueLocked queues a message. The caller holds mu, and nudges later.
+func (p *Publisher) enqueueLocked(m queued) {
+	if m.Topic == "" && m.republish == nil {
 		return
 	}
-	if _, known := p.retold[m.Topic]; p.retold != nil && m.revision > 0 && !known {
-		p.retold[m.Topic] = 0
+	if _, known := p.republished[m.Topic]; p.republished != nil && m.revision > 0 && !known {
+		p.republished[m.Topic] = 0
 	}
-	if !p.up {
-		return // told again on the next connect
+	if !p.connected {
+		return // everything retained is published on the next connect
 	}
-	m.number = p.kept.wait(m.of)
-	if len(p.queue) >= publishQueue {
-		p.queue, p.resync = slices.DeleteFunc(p.queue, func(m queued) bool { return !m.once() }), true
+	m.number = p.index.number(m.of)
+	if len(p.queue) >= queueLimit {
+		p.queue, p.resync = slices.DeleteFunc(p.queue, func(m queued) bool { return !m.unrepeatable() }), true
 	}
-	if m.once() {
-		p.once++
+	if m.unrepeatable() {
+		p.unrepeatable++
 	}
 	p.queue = append(p.queue, m)
 }
 
-// once tells a message that is lost if it is not told: a refusal, the status of what has no record, or one that a till
-// asked for again, which may be none of those that everything tells.
-func (m queued) once() bool { return !m.Retained }
+// unrepeatable reports whether a message is lost if it is not published: a refusal, the status of what has no record, or one
+// that a till asked for again, which republishAll may leave out.
+func (m queued) unrepeatable() bool { return !m.Retained }
 
-// WaitForRoom holds up who tells what is told only once, until the queue is taken or ctx ends: if a till publishes faster
-// than the broker takes the refusals, none is lost, and the memory is not filled.
+// WaitForRoom blocks while the queue holds many unrepeatable messages, until it is taken or ctx ends: if a till publishes
+// faster than the broker takes the refusals, none is lost, and the memory is not filled.
 func (p *Publisher) WaitForRoom(ctx context.Context) {
 	for {
 		p.mu.Lock()
-		full, taken := p.up && p.once >= publishQueue/2, p.taken
+		full, taken := p.connected && p.unrepeatable >= queueLimit/2, p.taken
 		p.mu.Unlock()
 		if !full {
 			return
@@ -214,19 +214,19 @@ func (p *Publisher) WaitForRoom(ctx context.Context) {
 	}
 }
 
-// take hands over the queue, for who holds mu.
-func (p *Publisher) take() []queued {
+// takeLocked empties the queue and returns what was in it. The caller holds mu.
+func (p *Publisher) takeLocked() []queued {
 	queue := p.queue
-	if p.once >= publishQueue/2 {
+	if p.unrepeatable >= queueLimit/2 {
 		close(p.taken)
 		p.taken = make(chan struct{})
 	}
-	p.queue, p.once = nil, 0
+	p.queue, p.unrepeatable = nil, 0
 	return queue
 }
 
-// Touch has a summary published anew, soon.
-func (p *Publisher) Touch(s summary) {
+// Touch has a summary published within summaryPace, if it has changed.
+func (p *Publisher) Touch(s Summary) {
 	p.mu.Lock()
 	p.stale[s] = true
 	p.mu.Unlock()
@@ -234,11 +234,12 @@ func (p *Publisher) Touch(s summary) {
 	p.pages.Touch()
 }
 
-// Connected starts everything over: the broker may have lost its memory.
+// Connected is called when the connection comes up or goes down. Once up, everything retained is published anew: the broker may
+// have lost its memory.
 func (p *Publisher) Connected(up bool) {
 	p.mu.Lock()
-	p.take()
-	p.up, p.resync = up, up
+	p.takeLocked()
+	p.connected, p.resync = up, up
 	p.mu.Unlock()
 	p.nudge()
 }
@@ -250,7 +251,7 @@ func (p *Publisher) nudge() {
 	}
 }
 
-// Run publishes on bus until ctx ends.
+// Run publishes on bus until ctx ends. It is called once.
 func (p *Publisher) Run(ctx context.Context, bus mqtt.Bus, source Source) {
 	p.source = source
 	w := &window{ctx: ctx, bus: bus}
@@ -269,78 +270,78 @@ func (p *Publisher) Run(ctx context.Context, bus mqtt.Bus, source Source) {
 		for p.step(w, summaries) {
 			summaries = false
 		}
-		if !paced && p.later() {
+		if !paced && p.pending() {
 			pace.Reset(summaryPace)
 			paced = true
 		}
 	}
 }
 
-// later tells that something waits for the next look.
-func (p *Publisher) later() bool {
+// pending reports whether something waits for the next tick.
+func (p *Publisher) pending() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.up && (p.resync || len(p.stale) > 0)
+	return p.connected && (p.resync || len(p.stale) > 0)
 }
 
-// step publishes what there is; false when nothing is left to do now.
+// step publishes what there is, and reports whether there may be more to do now.
 func (p *Publisher) step(w *window, summaries bool) bool {
 	p.mu.Lock()
-	resync, queue, retold, number := p.resync, p.take(), p.retold, p.kept.newest()
-	p.resync, p.retold = false, nil
-	if resync || slices.ContainsFunc(queue, asksAgain) {
-		p.retold = map[string]uint64{}
+	resync, queue, republished, number := p.resync, p.takeLocked(), p.republished, p.index.newest()
+	p.resync, p.republished = false, nil
+	if resync || slices.ContainsFunc(queue, isRepublish) {
+		p.republished = map[string]uint64{}
 	}
 	if resync {
 		for _, m := range queue {
 			if m.revision > 0 {
-				p.retold[m.Topic] = 0
+				p.republished[m.Topic] = 0
 			}
 		}
 	}
-	var stale []summary
-	if (summaries || resync) && p.up {
+	var stale []Summary
+	if (summaries || resync) && p.connected {
 		stale = slices.Sorted(maps.Keys(p.stale))
 		clear(p.stale)
 	}
 	p.mu.Unlock()
 	if resync {
 		w.startOver()
-		p.everything(w, func() { p.tellQueue(w, slices.DeleteFunc(queue, toldAnew), retold) })
-		p.tellClearings(w, true)
+		p.republishAll(w, func() { p.publishQueued(w, slices.DeleteFunc(queue, coveredByRepublishAll), republished) })
+		p.publishClearings(w, true)
 		p.mu.Lock()
-		p.kept.caughtUp(number)
+		p.index.publishedThrough(number)
 		p.mu.Unlock()
 		return true
 	}
-	p.tellQueue(w, queue, retold)
+	p.publishQueued(w, queue, republished)
 	for _, s := range stale {
-		p.tellSummary(w, s)
+		p.publishSummary(w, s)
 	}
 	if w.lost {
 		w.lost = false
 		p.mu.Lock()
-		p.resync = p.up
+		p.resync = p.connected
 		p.mu.Unlock()
 		return false // the next tick tries again
 	}
 	if len(queue) == 0 {
-		p.tellClearings(w, false)
-		p.flushed(w)
+		p.publishClearings(w, false)
+		p.answerFlushes(w)
 		p.confirmClearings(w)
 	}
 	return len(queue) > 0
 }
 
-// tellSummary publishes a summary if it is another one than was told last.
-func (p *Publisher) tellSummary(w *window, s summary) {
-	if m := p.summary(s); p.told[s] != string(m.Payload) {
-		p.told[s] = string(m.Payload)
+// publishSummary publishes a summary if it differs from what was published last.
+func (p *Publisher) publishSummary(w *window, s Summary) {
+	if m := p.composeSummary(s); p.lastSummary[s] != string(m.Payload) {
+		p.lastSummary[s] = string(m.Payload)
 		w.publish(m)
 	}
 }
 
-func (p *Publisher) summary(s summary) mqtt.Message {
+func (p *Publisher) composeSummary(s Summary) mqtt.Message {
 	var v any
 	topic := p.topics.Terminals()
 	if s == SummaryAgent {

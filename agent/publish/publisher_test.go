@@ -21,28 +21,28 @@ import (
 
 const day = 24 * time.Hour
 
-// heardBus takes everything at once.
-type heardBus struct {
+// recordingBus takes everything at once.
+type recordingBus struct {
 	mqtt.Bus
 	all []mqtt.Message
 }
 
-func (b *heardBus) Publish(m mqtt.Message) mqtt.Token {
+func (b *recordingBus) Publish(m mqtt.Message) mqtt.Token {
 	b.all = append(b.all, m)
 	token, settle := mqtt.NewToken()
 	settle(nil)
 	return token
 }
 
-// revisions are those told on a status topic.
-func (b *heardBus) revisions(topic string) (told []uint64) {
+// revisions returns those published on a status topic.
+func (b *recordingBus) revisions(topic string) (list []uint64) {
 	for _, m := range b.all {
 		var s message.Status
 		if m.Topic == topic && json.Unmarshal(m.Payload, &s) == nil {
-			told = append(told, s.Revision)
+			list = append(list, s.Revision)
 		}
 	}
-	return told
+	return list
 }
 
 // openOutbox has one open record; while is called before it is read.
@@ -92,18 +92,18 @@ func (o *endedOutbox) Each(_ bool, fn func(outbox.Request) bool) error {
 	return nil
 }
 
-// While old statuses are told again, what happens meanwhile is told between them, each change once and in order.
+// While old statuses are published again, what happens meanwhile is published between them, each change once and in order.
 func TestOrdersDontWaitForOldStatuses(t *testing.T) {
 	t.Parallel()
 	at := func(revision uint64) outbox.Request {
 		return outbox.Request{Seq: 1, ID: "new", Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
 	}
-	bus := &heardBus{}
+	bus := &recordingBus{}
 	store := &endedOutbox{records: 1000}
 	p := newTestPublisher(store)
 	store.while = func(n int) {
 		if n > 0 && n%300 == 0 {
-			p.Changed(at(uint64(n/300)), Place{})
+			p.Changed(at(uint64(n/300)), Position{})
 		}
 	}
 	p.Connected(true)
@@ -124,7 +124,7 @@ func TestOrdersDontWaitForOldStatuses(t *testing.T) {
 		t.Fatalf("told revisions %v, and %d old ones", told, old)
 	}
 	for i, n := range waited {
-		if n > (i+1)*300+everythingBatch {
+		if n > (i+1)*300+republishBatch {
 			t.Errorf("revision %d waited for %d old statuses", i+1, n-(i+1)*300)
 		}
 	}
@@ -158,23 +158,23 @@ func noSource() Source {
 	}
 }
 
-// What changes right after a connect, while everything is told anew, is told change by change: no state is passed over,
+// What changes right after a connect, while everything is published anew, is published change by change: no state is passed over,
 // and none goes back.
-func TestEachChangeIsToldOnAConnect(t *testing.T) {
+func TestEachChangeIsPublishedOnAConnect(t *testing.T) {
 	t.Parallel()
 	at := func(revision uint64) outbox.Request {
 		return outbox.Request{Seq: 1, ID: "a", Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
 	}
-	bus := &heardBus{}
+	bus := &recordingBus{}
 	store := &openOutbox{record: at(5)}
 	p := newTestPublisher(store)
 	store.while = func() {
 		for revision := uint64(3); revision <= 6; revision++ {
-			p.Changed(at(revision), Place{})
+			p.Changed(at(revision), Position{})
 		}
 	}
 	p.Connected(true)
-	p.Changed(at(2), Place{})
+	p.Changed(at(2), Position{})
 	w := &window{ctx: t.Context(), bus: bus}
 	for p.step(w, false) {
 		continue
@@ -184,20 +184,20 @@ func TestEachChangeIsToldOnAConnect(t *testing.T) {
 	}
 }
 
-// Where so much changes meanwhile that the queue is given up, the record is told all the same, and nothing older after it.
+// Where so much changes meanwhile that the queue is given up, the record is published all the same, and nothing older after it.
 // No refusal is given up: nothing could tell it again.
-func TestEverythingIsToldWhenTheQueueOverflows(t *testing.T) {
+func TestEverythingIsPublishedWhenTheQueueOverflows(t *testing.T) {
 	t.Parallel()
 	at := func(revision uint64) outbox.Request {
 		return outbox.Request{Seq: 1, ID: "a", Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
 	}
-	bus := &heardBus{}
+	bus := &recordingBus{}
 	store := &openOutbox{record: at(5)}
 	p := newTestPublisher(store)
 	store.while = func() {
 		store.while = func() {}
-		p.Changed(at(5), Place{})
-		for range publishQueue + 1 {
+		p.Changed(at(5), Position{})
+		for range queueLimit + 1 {
 			p.Reject(message.Reject{Topic: "p/terminals/T/orders"})
 		}
 	}
@@ -215,22 +215,22 @@ func TestEverythingIsToldWhenTheQueueOverflows(t *testing.T) {
 			rejects++
 		}
 	}
-	if rejects != publishQueue+1 {
-		t.Errorf("%d refusals were told, want %d", rejects, publishQueue+1)
+	if rejects != queueLimit+1 {
+		t.Errorf("%d refusals were told, want %d", rejects, queueLimit+1)
 	}
 }
 
 // Who refuses faster than the broker takes it waits, until the queue is taken, the broker is gone, or the agent stops.
 func TestRefusalsWaitForRoom(t *testing.T) {
 	for name, let := range map[string]func(p *Publisher, stop func()){
-		"taken":   func(p *Publisher, _ func()) { p.step(&window{ctx: t.Context(), bus: &heardBus{}}, false) },
+		"taken":   func(p *Publisher, _ func()) { p.step(&window{ctx: t.Context(), bus: &recordingBus{}}, false) },
 		"gone":    func(p *Publisher, _ func()) { p.Connected(false) },
 		"stopped": func(_ *Publisher, stop func()) { stop() },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			p := newTestPublisher(&openOutbox{while: func() {}})
-			p.up = true
-			for range publishQueue/2 - 1 {
+			p.connected = true
+			for range queueLimit/2 - 1 {
 				p.Reject(message.Reject{})
 			}
 			ctx, stop := context.WithCancel(t.Context())
@@ -255,24 +255,24 @@ func TestRefusalsWaitForRoom(t *testing.T) {
 	}
 }
 
-// A till that publishes its request once more while it changes must not be told what it was.
+// A till that publishes its request once more while it changes must not get what it was.
 func TestNoStatusGoesBackWhenAskedAgain(t *testing.T) {
 	t.Parallel()
 	at := func(revision uint64) outbox.Request {
 		return outbox.Request{Seq: 1, ID: "a", Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
 	}
-	bus := &heardBus{}
+	bus := &recordingBus{}
 	store := &openOutbox{record: at(6)}
 	p := newTestPublisher(store)
-	p.up = true
+	p.connected = true
 	store.while = func() {
 		for revision := uint64(5); revision <= 7; revision++ {
-			p.Changed(at(revision), Place{})
+			p.Changed(at(revision), Position{})
 		}
 	}
-	p.Changed(at(3), Place{})
-	p.Again(at(3))
-	p.Changed(at(4), Place{})
+	p.Changed(at(3), Position{})
+	p.Republish(at(3))
+	p.Changed(at(4), Position{})
 	w := &window{ctx: t.Context(), bus: bus}
 	for p.step(w, false) {
 		continue
@@ -282,10 +282,10 @@ func TestNoStatusGoesBackWhenAskedAgain(t *testing.T) {
 	}
 }
 
-// A message that was refused right after a connect is told, though everything retained is told anew at that moment.
+// A message that was refused right after a connect is published, though everything retained is published anew at that moment.
 func TestARejectOutlivesAConnect(t *testing.T) {
 	t.Parallel()
-	bus := &heardBus{}
+	bus := &recordingBus{}
 	p := newTestPublisher(&openOutbox{while: func() {}})
 	p.Connected(true)
 	p.Reject(message.Reject{Topic: "p/terminals/T/orders", Reason: &message.Reason{Code: "retainedRequest"}})

@@ -8,18 +8,17 @@ import (
 	"tillpost/outbox"
 )
 
-// Place is where a request stands among the queued of its lane: from 1, 0 where it does not queue. behind tells that
-// others come first, before it in the queue or on the terminal.
-type Place struct {
-	Position int
-	Behind   bool
+// Position is where a request stands among the queued of its lane.
+type Position struct {
+	Number int  // from 1; 0 where it does not queue
+	Behind bool // others come first, before it in the queue or on the terminal
 }
 
-// HeadOfLane is the place of what is next.
-var HeadOfLane = Place{Position: 1}
+// HeadOfLane is the position of what is next.
+var HeadOfLane = Position{Number: 1}
 
-// StatusOf is a request as tills see it. waiting replaces the stored one where the lane knows better.
-func StatusOf(r outbox.Request, at Place, waiting *outbox.Waiting) message.Status {
+// StatusOf returns a request as tills see it. waiting, unless nil, replaces the stored reason to wait.
+func StatusOf(r outbox.Request, at Position, waiting *outbox.Waiting) message.Status {
 	s := message.Status{
 		RequestID:    r.ID,
 		Kind:         mqtt.Kind(r.Kind.String()),
@@ -37,7 +36,7 @@ func StatusOf(r outbox.Request, at Place, waiting *outbox.Waiting) message.Statu
 		s.Amount = message.NewAmount(r.AmountOre, r.Currency)
 	}
 	if r.InQueue() {
-		s.QueuePosition = at.Position
+		s.QueuePosition = at.Number
 	}
 	if waiting == nil {
 		waiting = r.Waiting
@@ -55,7 +54,7 @@ func StatusOf(r outbox.Request, at Place, waiting *outbox.Waiting) message.Statu
 	return s
 }
 
-// ReasonOf is a reason as tills see it, nil for none.
+// ReasonOf returns a reason as tills see it, nil for none.
 func ReasonOf(r *outbox.Reason) *message.Reason {
 	if r == nil {
 		return nil

@@ -9,7 +9,7 @@ import (
 // publishWindow is how many messages may be on their way to the broker at once.
 const publishWindow = 64
 
-// window keeps a bounded number of messages on their way, and notices when one got lost with its connection.
+// window keeps at most publishWindow messages on their way, and notices when one got lost with its connection.
 type window struct {
 	ctx    context.Context
 	bus    mqtt.Bus
@@ -17,6 +17,7 @@ type window struct {
 	lost   bool
 }
 
+// publish publishes a message, once there is room for it; nothing after one was lost.
 func (w *window) publish(m mqtt.Message) {
 	if w.lost {
 		return
@@ -31,10 +32,10 @@ func (w *window) publish(m mqtt.Message) {
 	w.tokens = append(w.tokens, w.bus.Publish(m))
 }
 
-// startOver forgets what is on its way: all that matters is published again.
+// startOver forgets what is on its way, where everything is about to be published again.
 func (w *window) startOver() { w.tokens, w.lost = nil, false }
 
-// drain waits until everything published is with the broker.
+// drain waits until the broker has acknowledged everything published; an error says that something got lost.
 func (w *window) drain() error {
 	for _, t := range w.tokens {
 		if err := t.Wait(w.ctx); err != nil {

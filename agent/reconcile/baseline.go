@@ -17,7 +17,7 @@ import (
 )
 
 // baseline is the orders that a full list of the API showed at a moment: none of them came of a later submission. It is
-// kept beside the outbox, so that a doubt that a crash left behind need not look into years of orders.
+// kept beside the outbox, so that for a doubt that a crash left behind years of orders need not be looked into.
 type baseline struct {
 	at     outbox.Instant // when the list had been read
 	hashes []uint64       // of the uuids, sorted
@@ -36,7 +36,7 @@ func hashUUID(uuid string) uint64 {
 	return h.Sum64()
 }
 
-// hasHash tells whether an order was there already, by its hash; there is nothing in no baseline.
+// hasHash reports whether an order was there already, by its hash; nothing is in a nil baseline.
 func (b *baseline) hasHash(h uint64) bool {
 	if b == nil {
 		return false
@@ -45,7 +45,7 @@ func (b *baseline) hasHash(h uint64) bool {
 	return ok
 }
 
-// before tells whether the list had been read before a submission for sure.
+// before reports whether the list had been read before a submission for sure.
 func (b *baseline) before(submitted outbox.Instant) bool { return b != nil && before(b.at, submitted) }
 
 func (b *baseline) sort() {
@@ -87,7 +87,7 @@ func decodeBaseline(raw []byte) (*baseline, error) {
 	return b, nil
 }
 
-// loadBaseline reads what was kept; nil without an error where there is nothing.
+// loadBaseline reads the baseline that was saved; nil without an error where there is none.
 func loadBaseline(path string) (*baseline, error) {
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -99,7 +99,7 @@ func loadBaseline(path string) (*baseline, error) {
 	return decodeBaseline(raw)
 }
 
-// save replaces what was kept. It is not synced to the disk: one that a power cut damages is noticed and left aside.
+// save replaces what was saved before. It is not synced to the disk: one that a power cut damages is noticed and left aside.
 func (b *baseline) save(path string) error {
 	raw, err := b.encode()
 	if err != nil {

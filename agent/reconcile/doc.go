@@ -1,2 +1,2 @@
-// Package reconcile looks for the marks of requests among the API's orders.
+// Package reconcile searches the API's orders for the marks of requests.
 package reconcile

@@ -13,25 +13,25 @@ import (
 // examined is what is remembered of an order whose references could be read.
 type examined struct {
 	marks []string
-	// references is the digest of the till's own ones, "" where the API does not tell them apart.
+	// references is the digest of the till's own ones, "" where the API does not return them apart.
 	references string
 }
 
-// look is one look into the candidates of a list, for some jobs.
-type look struct {
+// inspection is one pass over the candidates of a list, for some jobs.
+type inspection struct {
 	asked      int
 	retryAfter time.Duration
-	// unread are candidates that could not be looked into, denied: because details are not ours.
+	// unread are candidates whose details could not be read; denied: as details are not ours, or the API can't be reached.
 	unread map[uint64]bool
 	denied bool
 }
 
-// judge looks into the candidates of a list and answers the jobs.
-func (c *Reconciler) judge(ctx context.Context, l *listing, jobs []Job) {
+// classify reads the details of the candidates of a list that may concern the jobs, and answers them.
+func (c *Reconciler) classify(ctx context.Context, l *listing, jobs []Job) {
 	relevant := slices.DeleteFunc(c.sorted(l.candidates), func(one candidate) bool {
 		return !slices.ContainsFunc(jobs, func(j Job) bool { return c.relevant(one, j) })
 	})
-	k := &look{unread: map[uint64]bool{}}
+	k := &inspection{unread: map[uint64]bool{}}
 	for _, one := range relevant {
 		c.examine(ctx, l, one, k)
 		for _, m := range c.examined[one.hash].marks {
@@ -39,19 +39,19 @@ func (c *Reconciler) judge(ctx context.Context, l *listing, jobs []Job) {
 		}
 	}
 	for _, j := range jobs {
-		j.Done(c.verdict(l, k, j, relevant))
+		j.Done(c.result(l, k, j, relevant))
 	}
 }
 
-// verdict is what a look without a find comes to for a job.
-func (c *Reconciler) verdict(l *listing, k *look, j Job, candidates []candidate) Result {
+// result is the result of an inspection for a job whose order was not found.
+func (c *Reconciler) result(l *listing, k *inspection, j Job, candidates []candidate) Result {
 	f := Result{RetryAfter: k.retryAfter, Begun: l.begunAt, Seen: outbox.Seen{Begun: l.begun, Answered: l.answered}}
 	open := false
 	for _, one := range candidates {
-		open = open || c.relevant(one, j) && (k.unread[one.hash] || j.mayBe(c.examined[one.hash]))
+		open = open || c.relevant(one, j) && (k.unread[one.hash] || j.mayBeOrder(c.examined[one.hash]))
 	}
 	switch {
-	case c.rights.NotOurs(lookups.Shown), open && k.denied && c.rights.NotOurs(lookups.Details):
+	case c.rights.NotOurs(lookups.OwnOrders), open && k.denied && c.rights.NotOurs(lookups.Details):
 		f.Outcome = Forbidden
 	case open || l.missed > 0:
 	default:
@@ -60,16 +60,16 @@ func (c *Reconciler) verdict(l *listing, k *look, j Job, candidates []candidate)
 	return f
 }
 
-// mayBe tells whether an order without a mark of ours may be what a request came to all the same: where a mark went into no
-// reference, one whose references are the till's own, or can't be told apart.
-func (j Job) mayBe(seen examined) bool {
+// mayBeOrder reports whether an order without a mark of ours may be the job's all the same: where a mark went into no reference,
+// one whose references are the till's own, or can't be told apart.
+func (j Job) mayBeOrder(seen examined) bool {
 	return slices.ContainsFunc(j.Request.Submissions, func(s outbox.Submission) bool {
 		return !s.Shown && (s.References == "" || seen.references == "" || s.References == seen.references)
 	})
 }
 
-// examine looks into a candidate, unless that was done before, or there were enough for one round.
-func (c *Reconciler) examine(ctx context.Context, l *listing, one candidate, k *look) {
+// examine reads the details of a candidate, unless that was done before, or there were enough for one round.
+func (c *Reconciler) examine(ctx context.Context, l *listing, one candidate, k *inspection) {
 	if _, known := c.examined[one.hash]; known {
 		return
 	}
@@ -98,14 +98,14 @@ func (c *Reconciler) examine(ctx context.Context, l *listing, one candidate, k *
 	c.examined[one.hash] = seen
 }
 
-// matched answers the job that looks for a mark, or tells of a stray order.
+// matched answers the job that looks for a mark, and returns the other jobs; where none does, the order is an orphan.
 func (c *Reconciler) matched(mark string, one candidate, jobs []Job) (rest []Job) {
 	for i, j := range jobs {
 		if j.Request.Bears(mark) {
-			j.Done(Result{Outcome: Found, OrderUUID: one.uuid, Status: lookups.StatusSeen(one.status)})
+			j.Done(Result{Outcome: Found, OrderUUID: one.uuid, Status: lookups.StatusOf(one.status)})
 			return append(jobs[:i:i], jobs[i+1:]...)
 		}
 	}
-	c.reports.Stray(mark, one.uuid, lookups.StatusSeen(one.status))
+	c.reports.Orphan(mark, one.uuid, lookups.StatusOf(one.status))
 	return jobs
 }

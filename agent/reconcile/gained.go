@@ -10,8 +10,8 @@ func (c *Reconciler) owns(orderUUID string) bool {
 	return err == nil
 }
 
-// tellGained tells of what a list shows beyond the baseline.
-func (c *Reconciler) tellGained(ctx context.Context, l *listing) {
+// reportGained reports what a list shows beyond the baseline.
+func (c *Reconciler) reportGained(ctx context.Context, l *listing) {
 	if c.baseline == nil {
 		return
 	}
@@ -26,14 +26,14 @@ func (c *Reconciler) tellGained(ctx context.Context, l *listing) {
 	}
 }
 
-// setBaseline makes a baseline the one that stands.
+// setBaseline replaces the baseline.
 func (c *Reconciler) setBaseline(b *baseline) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.baseline = b
 }
 
-// GainedSince reports whether an order is one that a list has gained since the baseline; false while there is none.
+// GainedSince reports whether an order is not in the baseline, so that the list has gained it since; false while there is none.
 func (c *Reconciler) GainedSince(orderUUID string) bool {
 	c.mu.Lock()
 	b := c.baseline

@@ -9,24 +9,24 @@ import (
 )
 
 const (
-	// watchedFor is how long an unresolved request is looked for.
+	// watchedFor is how long the order of an unresolved request is looked for.
 	watchedFor = 24 * time.Hour
-	// soughtFor is longer than the longest pause between two searches for the marks of one request.
-	soughtFor = 11 * time.Minute
+	// searchPauseMost is longer than the longest pause between two searches for the marks of one request.
+	searchPauseMost = 11 * time.Minute
 )
 
-// Sought notes that an old submission of a request is looked for again and again: a list that is taken as a baseline
-// meanwhile would have every order of the API looked into for it.
-func (c *Reconciler) Sought(r outbox.Request) {
+// NoteSearched notes that an old submission of a request is searched for again and again: after a list that is made the baseline
+// meanwhile, every order of the API would be looked into for it.
+func (c *Reconciler) NoteSearched(r outbox.Request) {
 	if r.Kind == outbox.KindOrder && r.Sought() && r.State.Final() {
-		c.soughtUntil.Store(time.Now().Add(soughtFor).UnixNano())
+		c.searchedUntil.Store(time.Now().Add(searchPauseMost).UnixNano())
 	}
 }
 
-// Idle reports whether nothing is on its way, in doubt, or looked for after a doubt, at any terminal: then a list may be taken
-// for a baseline.
+// Idle reports whether nothing is on its way, in doubt, or searched for after a doubt, at any terminal: then a list may be made
+// the baseline.
 func (c *Reconciler) Idle() bool {
-	if time.Now().UnixNano() < c.soughtUntil.Load() {
+	if time.Now().UnixNano() < c.searchedUntil.Load() {
 		return false
 	}
 	for _, p := range c.problems.List() {

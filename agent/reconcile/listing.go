@@ -11,11 +11,11 @@ import (
 	"tillpost/outbox"
 )
 
-// listing is what one list of all orders showed that was read in full.
+// listing is a list of all orders that was read in full.
 type listing struct {
 	begun, ended outbox.Instant
 	begunAt      time.Time // by this process's clock
-	// answered is when the last call came back that was made for it: the list, or the details of its candidates.
+	// answered is when the last call made for it was answered: that for the list, or for the details of a candidate.
 	answered   outbox.Instant
 	answeredAt time.Time
 	candidates []candidate
@@ -32,10 +32,10 @@ type candidate struct {
 	status api.PaymentState
 }
 
-// readList reads the list of all orders; nil with the reply where it could not be read in full.
+// readList reads the list of all orders, and notes all that it shows beside; nil with the reply where it could not be read in full.
 func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Reply) {
 	l := &listing{begun: c.clock.Now(), begunAt: time.Now(), whole: !c.baselineHolds(jobs)}
-	missed := c.evidence.expected(c.lags.List())
+	missed := c.sample.expected(c.lags.List())
 	expected := len(missed)
 	shown := map[string]bool{}
 	ours, measured := false, false
@@ -62,15 +62,15 @@ func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Re
 	}
 	l.ended, l.missed = c.clock.Now(), len(missed)
 	l.answered, l.answeredAt = l.ended, time.Now()
-	c.evidence.showed(shown)
+	c.sample.markShown(shown)
 	switch {
 	case len(shown) > 0 || ours || measured:
-		c.rights.Note(ctx, lookups.Shown, lookups.Given)
+		c.rights.Note(ctx, lookups.OwnOrders, lookups.Granted)
 	case expected > 0:
-		c.rights.Note(ctx, lookups.Shown, lookups.Denied)
+		c.rights.Note(ctx, lookups.OwnOrders, lookups.Denied)
 	}
 	if measured {
-		c.measuredNow(ctx)
+		c.finishMeasurement(ctx)
 	}
 	if len(c.recent) > examinedMost {
 		clear(c.recent) // then they count as first shown by this list, and are looked into once more
@@ -80,12 +80,12 @@ func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Re
 			c.recent[one.hash] = l.ended
 		}
 	}
-	c.tellGained(ctx, l)
+	c.reportGained(ctx, l)
 	c.last = l
 	return l, reply
 }
 
-// baselineHolds tells whether the baseline was complete before any submission that is looked for.
+// baselineHolds reports whether the baseline was complete before any submission of the jobs.
 func (c *Reconciler) baselineHolds(jobs []Job) bool {
 	if c.baseline == nil {
 		return false
@@ -93,7 +93,7 @@ func (c *Reconciler) baselineHolds(jobs []Job) bool {
 	return !slices.ContainsFunc(jobs, func(j Job) bool { return !c.baseline.before(j.first()) })
 }
 
-// first is when the request's first submission began; zero where it has none, which no list is before.
+// first returns when the request's first submission began; zero where it has none, which no list is before.
 func (j Job) first() outbox.Instant {
 	if len(j.Request.Submissions) == 0 {
 		return outbox.Instant{}
@@ -101,8 +101,8 @@ func (j Job) first() outbox.Instant {
 	return j.Request.Submissions[0].At
 }
 
-// serves tells whether a job may be answered by a list that was read for others: it began after what the job is about, and
-// is not old.
+// serves reports whether a job may be answered by a list that was read for others: it began after what the job is about, and is
+// not old.
 func (l *listing) serves(j Job, c *Reconciler) bool {
 	if l == nil || !l.whole && !c.baseline.before(j.first()) || time.Since(l.answeredAt) > listLasts {
 		return false
@@ -120,7 +120,7 @@ func (c *Reconciler) relevant(one candidate, j Job) bool {
 	return shown.Boot != first.Boot || shown.Mono >= first.Mono
 }
 
-// before tells whether a moment was before another one for sure.
+// before reports whether a moment was before another one for sure.
 func before(at, event outbox.Instant) bool {
 	if at.Boot == event.Boot {
 		return at.Mono < event.Mono
@@ -128,7 +128,7 @@ func before(at, event outbox.Instant) bool {
 	return at.Known && event.Known && at.Wall < event.Wall
 }
 
-// sorted gives the candidates in the order in which they are looked into: those that the earliest list showed first, and of
+// sorted returns the candidates in the order in which they are examined: those that the earliest list showed first, and of
 // each list from both ends by turns, as nothing says which end is the newest.
 func (c *Reconciler) sorted(list []candidate) []candidate {
 	all := slices.Clone(list)

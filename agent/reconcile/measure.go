@@ -8,19 +8,19 @@ import (
 	"tillpost/api"
 )
 
-// measure is one measurement of how long the list lags behind the API's own word of an order.
-type measure struct {
+// measurement is one measurement of how long the list takes to show an order that the API has accepted.
+type measurement struct {
 	uuid string
-	word time.Time // when the API told of it
+	from time.Time // when the API answered that it accepted it
 	next time.Time // when the list is to be asked for next
 	wait time.Duration
 }
 
 const (
-	// promptWord is how soon a reply comes that is measured from. What is slower came who knows how long after what it tells:
-	// it is measured from the call's begin, and after lateWord not at all.
-	promptWord = time.Second
-	lateWord   = 5 * time.Second
+	// promptReply is how soon a reply comes that is measured from. A slower one came who knows how long after what it
+	// reports: it is measured from the call's begin, and after lateReply not at all.
+	promptReply = time.Second
+	lateReply   = 5 * time.Second
 
 	measureFirst = 500 * time.Millisecond
 	measureMost  = 30 * time.Second
@@ -29,44 +29,45 @@ const (
 	measureInFull = 2000
 )
 
-// WordOf is when the API told of what it has taken, in a call that began at begun, for measuring by it how long its look-ups lag; zero where that would mislead.
-func WordOf(begun time.Time) time.Time {
+// MeasureFrom returns from when to measure how long the look-ups lag behind a call that began at begun and was answered just now;
+// zero where that would mislead.
+func MeasureFrom(begun time.Time) time.Time {
 	now := time.Now()
 	switch took := now.Sub(begun); {
-	case took <= promptWord:
+	case took <= promptReply:
 		return now
-	case took <= lateWord:
+	case took <= lateReply:
 		return begun
 	}
 	return time.Time{}
 }
 
-// Told notes an order that the API has just taken, and has the list's lag measured by it, from the API's word on; zero where that
-// is not to be measured.
-func (c *Reconciler) Told(uuid string, word time.Time) {
-	c.evidence.told(uuid)
+// NoteAccepted notes an order that the API has just accepted, and has the list's lag measured by it, from what MeasureFrom
+// returned; zero: it is not measured.
+func (c *Reconciler) NoteAccepted(uuid string, from time.Time) {
+	c.sample.add(uuid)
 	now := time.Now()
-	if word.IsZero() || !c.lags.Begin(now) {
+	if from.IsZero() || !c.lags.BeginMeasurement(now) {
 		return
 	}
 	c.mu.Lock()
-	c.measures = append(c.measures, measure{uuid: uuid, word: word, next: now, wait: measureFirst})
+	c.measurements = append(c.measurements, measurement{uuid: uuid, from: from, next: now, wait: measureFirst})
 	c.mu.Unlock()
 	c.nudge()
 }
 
-// Seen notes an order of ours whose status the API told: a list has to show it.
-func (c *Reconciler) Seen(orderUUID string) {
+// NoteSeen notes an order whose status the API has returned: if it is ours, a list has to show it.
+func (c *Reconciler) NoteSeen(orderUUID string) {
 	if c.owns(orderUUID) {
-		c.evidence.told(orderUUID)
+		c.sample.add(orderUUID)
 	}
 }
 
-// Recall notes an order of ours of which the API told so long ago, before this process.
-func (c *Reconciler) Recall(orderUUID string, ago time.Duration) { c.evidence.recall(orderUUID, ago) }
+// NotePast notes an order of ours for which the API answered so long ago, before this process; a negative ago is ignored.
+func (c *Reconciler) NotePast(orderUUID string, ago time.Duration) { c.sample.addPast(orderUUID, ago) }
 
-// nextLook is when something is to be done that nobody asks for.
-func (c *Reconciler) nextLook() time.Duration {
+// untilNextWork returns how long it is until something is to be done that nobody asks for.
+func (c *Reconciler) untilNextWork() time.Duration {
 	next := time.Hour
 	if c.measured != nil {
 		next = max(time.Until(c.measured.next), 0)
@@ -84,9 +85,9 @@ func (c *Reconciler) nextLook() time.Duration {
 func (c *Reconciler) measure(ctx context.Context) {
 	if c.measured == nil {
 		c.mu.Lock()
-		if len(c.measures) > 0 {
-			first := c.measures[0]
-			c.measured, c.measures = &first, c.measures[1:]
+		if len(c.measurements) > 0 {
+			first := c.measurements[0]
+			c.measured, c.measurements = &first, c.measurements[1:]
 		}
 		c.mu.Unlock()
 	}
@@ -94,22 +95,22 @@ func (c *Reconciler) measure(ctx context.Context) {
 	if m == nil || time.Now().Before(m.next) {
 		return
 	}
-	listed := c.asks(ctx, m)
+	listed := c.listOnce(ctx, m)
 	switch {
 	case c.measured == nil: // the list has shown it
 		return
-	case !listed, !c.rights.Searchable(), time.Since(m.word) > lookups.LagGivesUp:
+	case !listed, !c.rights.Searchable(), time.Since(m.from) > lookups.LagGivesUp:
 		c.measured = nil
-		c.lags.End()
+		c.lags.EndMeasurement()
 		return
 	}
-	c.lags.Lacking(m.word)
+	c.lags.NoteMissing(m.from)
 	m.next = time.Now().Add(m.wait)
 	m.wait = min(2*m.wait, measureMost)
 }
 
-// asks asks for the list once; false where it could not be read, which says nothing of its lag.
-func (c *Reconciler) asks(ctx context.Context, m *measure) bool {
+// listOnce asks for the list once, and reports whether it could be read; where not, that says nothing of its lag.
+func (c *Reconciler) listOnce(ctx context.Context, m *measurement) bool {
 	if c.baseline == nil || len(c.baseline.hashes) <= measureInFull {
 		l, _ := c.readList(ctx, nil)
 		return l != nil
@@ -120,7 +121,7 @@ func (c *Reconciler) asks(ctx context.Context, m *measure) bool {
 		return nil
 	})
 	if shown && reply.Outcome == api.OutcomeAccepted {
-		c.measuredNow(ctx)
+		c.finishMeasurement(ctx)
 		return true
 	}
 	// An order that has ended is not among what is still sent, however long the list lags.
@@ -128,10 +129,10 @@ func (c *Reconciler) asks(ctx context.Context, m *measure) bool {
 	return reply.Outcome == api.OutcomeAccepted && own.Outcome == api.OutcomeAccepted && status.State == api.PaymentPending
 }
 
-// measuredNow ends the measurement: the list has shown the order.
-func (c *Reconciler) measuredNow(ctx context.Context) {
-	c.lags.ListShowed(ctx, time.Since(c.measured.word))
+// finishMeasurement ends the measurement under way: the list has shown the order.
+func (c *Reconciler) finishMeasurement(ctx context.Context) {
+	c.lags.ListShowed(ctx, time.Since(c.measured.from))
 	c.measured = nil
-	c.lags.End()
+	c.lags.EndMeasurement()
 	c.tryDetails(ctx)
 }

@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// detailsPerRound bounds how many orders one round of the search looks into.
+	// detailsPerRound bounds how many orders are examined in one round of the search.
 	detailsPerRound = 50
 	// baselineEvery renews the list of orders that are surely not ours, while nothing is in doubt.
 	baselineEvery = time.Hour
-	// askAgainSoon is how often one is asked for of which that is not established yet.
+	// askAgainSoon is how often a look-up is tried while it is not established whether it is ours.
 	askAgainSoon = 30 * time.Second
 	// examinedMost bounds what is remembered of orders that were looked into or listed.
 	examinedMost = 200_000
@@ -35,7 +35,7 @@ const (
 	Clear
 	// Found: an order bears a mark.
 	Found
-	// Forbidden: look-ups are not ours, which is established, and was asked once more just now.
+	// Forbidden: it is established that look-ups are not ours, and was confirmed just now.
 	Forbidden
 )
 
@@ -43,13 +43,13 @@ const (
 type Result struct {
 	Outcome    Outcome
 	OrderUUID  string             // of the order that was found
-	Status     outbox.OrderStatus // and what the list says of it
-	RetryAfter time.Duration      // what the API asks for, 0 for nothing
-	Seen       outbox.Seen        // Broken is for the taker to fill in, by Begun
-	Begun      time.Time
+	Status     outbox.OrderStatus // and its status in the list
+	RetryAfter time.Duration      // the pause that the API asks for, 0 for none
+	Seen       outbox.Seen        // Broken is for the receiver to fill in, by Begun
+	Begun      time.Time          // when reading the list began, by this process's clock
 }
 
-// Job asks for the order that bears one of a request's marks, by calls that began after a moment.
+// Job asks for the order that bears one of a request's marks, by calls that began after Since.
 type Job struct {
 	Request outbox.Request
 	Since   outbox.Instant
@@ -69,23 +69,24 @@ type Options struct {
 	Path string
 }
 
-// Reports are who is told of what a reconciler finds without being asked. They are called on its goroutine.
+// Reports are what a reconciler calls with what it finds without being asked, on its goroutine; all of it is required.
 type Reports struct {
-	// Stray takes an order that bears a mark of a request that asked for no search.
-	Stray func(mark, orderUUID string, status outbox.OrderStatus)
-	// Gained takes orders that the list has and the baseline had not, and that no request holds.
+	// Orphan is called with an order that bears a mark for which no job asks.
+	Orphan func(mark, orderUUID string, status outbox.OrderStatus)
+	// Gained is called with orders that are in the list, not in the baseline, and held by no request.
 	Gained func(ctx context.Context, orderUUIDs []string)
 	// Surveyed is called once it is known whether the API shows marks of this outbox that it does not know, as far as that
 	// could be read.
 	Surveyed func()
 }
 
-// Reconciler looks for marks in the API's order list and details. One list serves every search that it is young enough for.
+// Reconciler looks for marks in the API's order list and details. One list serves every search that it is young enough for. Its
+// methods may be called by several goroutines at once.
 type Reconciler struct {
 	api      *api.Client
 	store    outbox.Store
 	problems *health.Problems
-	evidence *evidence // orders that a list has to show
+	sample   *controlSample // orders that a list has to show
 	rights   *lookups.Rights
 	lags     *lookups.Lags
 	clock    clock.Clock
@@ -93,23 +94,23 @@ type Reconciler struct {
 	path     string
 	// empty: the outbox was made just now, so that no order can bear a mark of it.
 	empty bool
-	// soughtUntil: until then (Unix ns) the marks of ended requests are looked for.
-	soughtUntil atomic.Int64
+	// searchedUntil: until then (Unix ns) the marks of ended requests are looked for.
+	searchedUntil atomic.Int64
 
-	mu       sync.Mutex
-	jobs     []Job
-	measures []measure
-	wake     chan struct{}
+	mu           sync.Mutex
+	jobs         []Job
+	measurements []measurement
+	wake         chan struct{}
 
-	// Owned by run; the baseline is written under mu, for who reads it from elsewhere.
+	// Owned by Run; the baseline is written under mu, for who reads it from elsewhere.
 	reports  Reports
 	baseline *baseline
 	// recent is when a list first showed an order that is not in the baseline.
 	recent   map[uint64]outbox.Instant
 	examined map[uint64]examined
-	last     *listing // the latest list that was read in full
-	measured *measure // under way
-	// unsurveyed: no list could be read yet since the start. rest is what the survey left to be looked into.
+	last     *listing     // the latest list that was read in full
+	measured *measurement // under way
+	// unsurveyed: no list could be read yet since the start. rest is what the survey left to be examined.
 	unsurveyed bool
 	rest       []candidate
 	nextTry    time.Time // of details that may be ours to read
@@ -119,14 +120,14 @@ type Reconciler struct {
 func New(o Options) *Reconciler {
 	return &Reconciler{
 		api: o.API, store: o.Store, problems: o.Problems, rights: o.Rights, lags: o.Lags, clock: o.Clock, log: o.Log, path: o.Path,
-		empty: o.Store.Recovery().Created, wake: make(chan struct{}, 1), evidence: &evidence{},
+		empty: o.Store.Recovery().Created, wake: make(chan struct{}, 1), sample: &controlSample{},
 		recent: map[uint64]outbox.Instant{}, examined: map[uint64]examined{},
 	}
 }
 
-// Search queues a job.
+// Search queues a job, and returns at once.
 func (c *Reconciler) Search(j Job) {
-	c.Sought(j.Request)
+	c.NoteSearched(j.Request)
 	c.mu.Lock()
 	c.jobs = append(c.jobs, j)
 	c.mu.Unlock()
@@ -140,7 +141,7 @@ func (c *Reconciler) nudge() {
 	}
 }
 
-// Run answers jobs and keeps the baseline, until ctx ends.
+// Run answers jobs and keeps the baseline, until ctx ends. It is called once.
 func (c *Reconciler) Run(ctx context.Context, r Reports) {
 	c.reports = r
 	if c.path != "" {
@@ -155,14 +156,14 @@ func (c *Reconciler) Run(ctx context.Context, r Reports) {
 	again := time.NewTimer(time.Hour)
 	defer again.Stop()
 	for {
-		again.Reset(c.nextLook())
+		again.Reset(c.untilNextWork())
 		select {
 		case <-ctx.Done():
 			return
 		case <-renew.C:
 			renew.Reset(c.renew(ctx))
 		case <-again.C:
-			c.lookBehind(ctx)
+			c.examineRest(ctx)
 			c.tryDetails(ctx)
 		case <-c.wake:
 		}
@@ -179,23 +180,23 @@ func (c *Reconciler) Run(ctx context.Context, r Reports) {
 
 // serve answers jobs by the latest list where it is young enough for them, and by a new one where it is not.
 func (c *Reconciler) serve(ctx context.Context, jobs []Job) {
-	var late, rest []Job
+	var served, rest []Job
 	for _, j := range jobs {
 		if c.last.serves(j, c) {
-			late = append(late, j)
+			served = append(served, j)
 		} else {
 			rest = append(rest, j)
 		}
 	}
-	if len(late) > 0 {
-		c.judge(ctx, c.last, late)
+	if len(served) > 0 {
+		c.classify(ctx, c.last, served)
 	}
 	if len(rest) > 0 {
 		c.round(ctx, rest)
 	}
 }
 
-// round reads the list once and looks into the orders that no request holds and no list from before showed.
+// round reads the list once and answers jobs by it.
 func (c *Reconciler) round(ctx context.Context, jobs []Job) {
 	l, reply := c.readList(ctx, jobs)
 	if l == nil {
@@ -207,7 +208,7 @@ func (c *Reconciler) round(ctx context.Context, jobs []Job) {
 		answer(jobs, f)
 		return
 	}
-	c.judge(ctx, l, jobs)
+	c.classify(ctx, l, jobs)
 }
 
 // renew takes a new baseline if nothing is on its way, and asks again for what is not ours.
@@ -220,7 +221,7 @@ func (c *Reconciler) renew(ctx context.Context) time.Duration {
 	case l != nil:
 		c.surveyList(ctx, l)
 		again := c.renewAfter(l)
-		if c.rights.Unknown(lookups.Shown) && l.missed > 0 {
+		if c.rights.Unknown(lookups.OwnOrders) && l.missed > 0 {
 			return askAgainSoon
 		}
 		return again
@@ -250,12 +251,12 @@ func (c *Reconciler) untried() string {
 	if !c.rights.Unknown(lookups.Details) {
 		return ""
 	}
-	return c.evidence.latest()
+	return c.sample.latest()
 }
 
-// renewed makes a list that was read in full the baseline: what is submitted from now on is not in it. What was submitted
+// keepAsBaseline makes a list that was read in full the baseline: what is submitted from now on is not in it. What was submitted
 // while it was read may be, so its moment is the end of the reading, not the beginning.
-func (c *Reconciler) renewed(l *listing) {
+func (c *Reconciler) keepAsBaseline(l *listing) {
 	fresh := &baseline{at: l.ended, hashes: l.hashes}
 	fresh.sort()
 	known := c.baseline != nil && len(c.baseline.hashes) == len(fresh.hashes) && equal(c.baseline.hashes, fresh.hashes)

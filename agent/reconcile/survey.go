@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// surveyMost and surveyPatience bound what is looked into at a start before sending begins; restMost what is read
-	// behind it, at restPace.
+	// surveyMost and surveyPatience bound what is examined at a start before sending begins; restMost what is examined after
+	// that, one each restPace.
 	surveyMost     = 20
 	surveyPatience = 10 * time.Second
 	restMost       = 500
@@ -15,8 +15,8 @@ const (
 )
 
 // survey looks, at a start, for orders that bear a mark of this outbox which it does not know: then it is an older copy
-// than the one that made them. Nothing that can't be read holds the start up; it is looked for as soon as it can be. survey
-// returns when the baseline is to be renewed.
+// than the one that made them. Nothing that can't be read holds the start up; it is read as soon as it can be. survey returns
+// in how long the baseline is to be renewed.
 func (c *Reconciler) survey(ctx context.Context) time.Duration {
 	defer c.reports.Surveyed()
 	if c.empty {
@@ -33,30 +33,30 @@ func (c *Reconciler) survey(ctx context.Context) time.Duration {
 	return c.renewAfter(l)
 }
 
-// renewAfter makes a list the baseline, unless some of what it shows has yet to be looked into.
+// renewAfter makes a list the baseline, unless some of what it shows has yet to be examined, and returns when to do so next.
 func (c *Reconciler) renewAfter(l *listing) time.Duration {
 	switch {
 	case len(c.rest) > 0:
 		return time.Minute
 	case c.Idle():
-		c.renewed(l)
+		c.keepAsBaseline(l)
 	}
 	return baselineEvery
 }
 
-// surveyList looks into the first candidates of a list, and leaves the others for later.
+// surveyList examines the first candidates of a list, and leaves the others for later.
 func (c *Reconciler) surveyList(ctx context.Context, l *listing) {
 	if !c.unsurveyed {
 		return
 	}
 	c.unsurveyed = false
 	list := c.sorted(l.candidates)
-	k := &look{unread: map[uint64]bool{}}
+	k := &inspection{unread: map[uint64]bool{}}
 	for _, one := range list[:min(len(list), surveyMost)] {
 		if ctx.Err() != nil {
 			break
 		}
-		c.strays(ctx, l, one, k)
+		c.findOrphans(ctx, l, one, k)
 	}
 	for _, one := range list {
 		if _, known := c.examined[one.hash]; !known && len(c.rest) < restMost {
@@ -65,22 +65,22 @@ func (c *Reconciler) surveyList(ctx context.Context, l *listing) {
 	}
 }
 
-// strays looks into one order for nobody in particular.
-func (c *Reconciler) strays(ctx context.Context, l *listing, one candidate, k *look) {
+// findOrphans examines one order, and reports its marks as those of an orphan.
+func (c *Reconciler) findOrphans(ctx context.Context, l *listing, one candidate, k *inspection) {
 	c.examine(ctx, l, one, k)
 	for _, mark := range c.examined[one.hash].marks {
 		c.matched(mark, one, nil)
 	}
 }
 
-// lookBehind looks into one of the orders that the survey left.
-func (c *Reconciler) lookBehind(ctx context.Context) {
+// examineRest examines one of the orders that the survey left.
+func (c *Reconciler) examineRest(ctx context.Context) {
 	if len(c.rest) == 0 {
 		return
 	}
 	one := c.rest[0]
 	c.rest = c.rest[1:]
 	if !c.owns(one.uuid) {
-		c.strays(ctx, &listing{}, one, &look{unread: map[uint64]bool{}})
+		c.findOrphans(ctx, &listing{}, one, &inspection{unread: map[uint64]bool{}})
 	}
 }

@@ -14,20 +14,21 @@ import (
 	"tillpost/outbox"
 )
 
-// terminalsBlob is where the last list is kept on disk.
+// terminalsBlob is the name under which the last list is kept.
 const terminalsBlob = "terminals"
 
-// Directory knows the terminals: those that the config names, or those of the API's last list.
+// Directory knows the terminals: those that the configuration names, or those of the API's last list. It may be used by several
+// goroutines at once.
 type Directory struct {
 	configured []string
 	store      outbox.Store
 	log        *slog.Logger
 
-	mu      sync.Mutex
-	listed  bool // a list was ever had
-	fetched bool // and one of them since the start
-	byUUID  map[string]api.Terminal
-	lacked  []string // what lacking returned last
+	mu          sync.Mutex
+	listed      bool // a list was ever had
+	fetched     bool // and one of them since the start
+	byUUID      map[string]api.Terminal
+	lastMissing []string // what missing returned last
 }
 
 // NewDirectory begins with the list that a former process kept; without one it knows none yet.
@@ -44,10 +45,10 @@ func NewDirectory(configured []string, store outbox.Store, log *slog.Logger) *Di
 	return d
 }
 
-// Update takes a list of the API, and keeps it on disk if it brings news; true then.
+// Update takes a list of the API, and keeps it on disk if it brings news. It reports whether it does.
 func (d *Directory) Update(ctx context.Context, list []api.Terminal) (news bool) {
-	if lacking, differ := d.lacking(list); differ && len(lacking) > 0 {
-		d.log.Warn("the API does not have terminals that the configuration names; what is for them is refused", "terminals", strings.Join(lacking, " "))
+	if missing, differ := d.missing(list); differ && len(missing) > 0 {
+		d.log.Warn("the API does not have terminals that the configuration names; what is for them is refused", "terminals", strings.Join(missing, " "))
 	}
 	if !d.take(list) {
 		return false
@@ -59,7 +60,7 @@ func (d *Directory) Update(ctx context.Context, list []api.Terminal) (news bool)
 	return true
 }
 
-// take takes a list; true if it brings news.
+// take takes a list, and reports whether it brings news.
 func (d *Directory) take(list []api.Terminal) (news bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -75,8 +76,8 @@ func (d *Directory) take(list []api.Terminal) (news bool) {
 	return news
 }
 
-// lacking names the configured terminals that a list lacks; news is false where the last one did so too.
-func (d *Directory) lacking(list []api.Terminal) (uuids []string, news bool) {
+// missing returns the configured terminals that a list lacks; news is false where the last one lacked the same.
+func (d *Directory) missing(list []api.Terminal) (uuids []string, news bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, uuid := range d.configured {
@@ -84,19 +85,19 @@ func (d *Directory) lacking(list []api.Terminal) (uuids []string, news bool) {
 			uuids = append(uuids, uuid)
 		}
 	}
-	news = !slices.Equal(uuids, d.lacked)
-	d.lacked = uuids
+	news = !slices.Equal(uuids, d.lastMissing)
+	d.lastMissing = uuids
 	return uuids, news
 }
 
-// Fresh tells whether a list was had since the start.
+// Fresh reports whether a list was had since the start.
 func (d *Directory) Fresh() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.fetched
 }
 
-// Has tells whether requests for a terminal are taken. Without any list yet, every terminal may be one.
+// Has reports whether requests for a terminal are taken. Without any list yet, every uuid may be one.
 func (d *Directory) Has(uuid string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -107,7 +108,7 @@ func (d *Directory) Has(uuid string) bool {
 	return ok || !d.listed
 }
 
-// List gives the terminals by name and uuid.
+// List returns the terminals, by name and uuid.
 func (d *Directory) List() []api.Terminal {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -128,7 +129,7 @@ func (d *Directory) List() []api.Terminal {
 	return all
 }
 
-// Name is what people call a terminal, its uuid if that is not known.
+// Name returns what people call a terminal, its uuid if that is not known.
 func (d *Directory) Name(uuid string) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -138,7 +139,7 @@ func (d *Directory) Name(uuid string) string {
 	return uuid
 }
 
-// Known names the terminals for a refusal that should help; a long list is cut.
+// Known lists the terminals as the text of a refusal that should help; a long list is cut.
 func (d *Directory) Known() string {
 	const most = 20
 	var names []string

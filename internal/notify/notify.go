@@ -1,4 +1,4 @@
-// Package notify calls those who want to know of a change.
+// Package notify calls functions after a change.
 package notify
 
 import (
@@ -6,25 +6,25 @@ import (
 	"sync"
 )
 
-// List is those who want to be called after every change of something. The zero value has none. It may be used by
-// several goroutines at once.
+// List is the functions to be called after every change of something. The zero value is empty. It may be used by several
+// goroutines at once.
 type List struct {
 	mu   sync.Mutex
 	list []func()
 }
 
 // Add has f called from now on.
-func (w *List) Add(f func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.list = append(w.list, f)
+func (l *List) Add(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, f)
 }
 
-// Call calls them all, without a lock held.
-func (w *List) Call() {
-	w.mu.Lock()
-	list := slices.Clone(w.list)
-	w.mu.Unlock()
+// Call calls all of them, in the order in which they were added, without a lock held.
+func (l *List) Call() {
+	l.mu.Lock()
+	list := slices.Clone(l.list)
+	l.mu.Unlock()
 	for _, f := range list {
 		f()
 	}

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
 	"tillpost/agent/lookups"
@@ -10,28 +9,7 @@ import (
 	"tillpost/outbox"
 )
 
-// sentReferences is the digest of references as they are sent, "" where they are none that could be compared.
-func sentReferences(raw json.RawMessage) string {
-	var refs struct {
-		ReferenceNo       json.RawMessage `json:"referenceNo"`
-		CustomerReference json.RawMessage `json:"customerReference"`
-	}
-	if json.Unmarshal(raw, &refs) != nil {
-		return ""
-	}
-	return lookups.ReferencesDigest(plain(refs.ReferenceNo), plain(refs.CustomerReference))
-}
-
-// plain is a string's text, or a number's digits.
-func plain(raw json.RawMessage) string {
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		return text
-	}
-	return string(raw)
-}
-
-// orderSeen holds an order's details against the request for which it was named.
+// orderSeen compares an order's details with the request for which it was named.
 func (g *Gateway) orderSeen(d api.OrderDetails, r outbox.Request) outbox.OrderSeen {
 	seen := outbox.OrderSeen{Details: outbox.DetailsRead}
 	if ore, ok := lookups.AmountOf(d); ok {
@@ -50,36 +28,22 @@ func (g *Gateway) orderSeen(d api.OrderDetails, r outbox.Request) outbox.OrderSe
 }
 
 // ofNewerCopy reports whether a mark is one of this outbox that it does not know: a newer copy has made it. A request that was
-// never sent from here, and which that copy has told of, bears such a one.
+// never sent from here, and whose status that copy has published, bears such a one.
 func (g *Gateway) ofNewerCopy(mark string) bool {
 	seq, _ := outbox.MarkSeq(mark)
 	r, err := g.store.Get(seq)
 	return outbox.MarkTagged(mark, g.instance) && (err != nil || !r.Bears(mark))
 }
 
-// comparedReferences compares references without a mark of ours with those that were sent.
-func comparedReferences(digest string, r outbox.Request) outbox.ReferencesSeen {
-	seen := outbox.ReferencesOther
-	for _, s := range r.Submissions {
-		switch {
-		case s.Shown:
-		case digest == "" || s.References == "":
-			seen = outbox.ReferencesNull // they can't be compared, and judge nothing
-		case s.References == digest:
-			return outbox.ReferencesOwn
-		}
-	}
-	return seen
-}
-
-// Named asks for an order that a callback named.
-func (g *Gateway) Named(ctx context.Context, orderUUID string, r outbox.Request) outbox.Event {
+// ReadHint reads the order that a callback named for r. The event is HintRead, with what was seen; without details and with
+// RetryAfter where it could not be read.
+func (g *Gateway) ReadHint(ctx context.Context, orderUUID string, r outbox.Request) outbox.Event {
 	e := outbox.Event{Type: outbox.HintRead, OrderUUID: orderUUID}
 	details, reply := g.api.OrderDetails(ctx, orderUUID)
 	g.rights.Saw(ctx, lookups.Details, reply)
 	switch {
 	case reply.Outcome == api.OutcomeAccepted:
-		e.Order, e.Status = g.orderSeen(details, r), lookups.StatusSeen(details.State())
+		e.Order, e.Status = g.orderSeen(details, r), lookups.StatusOf(details.State())
 		return e
 	case reply.Outcome == api.OutcomeNotFound:
 		e.Order.Details = outbox.DetailsMissing
@@ -91,7 +55,7 @@ func (g *Gateway) Named(ctx context.Context, orderUUID string, r outbox.Request)
 	status, reply := g.api.PaymentStatus(ctx, orderUUID)
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
-		e.Order, e.Status = outbox.OrderSeen{Details: outbox.DetailsNotOurs, Known: true}, lookups.StatusSeen(status.State)
+		e.Order, e.Status = outbox.OrderSeen{Details: outbox.DetailsNotOurs, Known: true}, lookups.StatusOf(status.State)
 	case api.OutcomeNotFound:
 		e.Order.Details = outbox.DetailsMissing
 	default:

@@ -15,12 +15,12 @@ import (
 	"tillpost/outbox"
 )
 
-// noticesBlob is where notices are kept until an operator has accepted them.
-const noticesBlob = "notices"
+// holdsBlob is the name under which holds are kept until an operator has accepted them.
+const holdsBlob = "notices"
 
-// notice is something that was found and that only an operator can settle. It outlives the process that found it: what
-// it saw may not be there to be seen again.
-type notice struct {
+// hold is something that was found and that only an operator can accept. It outlives the process that found it: what it saw may
+// not be there to be seen again.
+type hold struct {
 	Code    health.ProblemCode `json:"code"`
 	Message string             `json:"message"`
 	At      time.Time          `json:"at"`
@@ -28,7 +28,7 @@ type notice struct {
 	Token bool `json:"token,omitempty"`
 }
 
-func decodeNotices(raw []byte) (list []notice, err error) {
+func decodeHolds(raw []byte) (list []hold, err error) {
 	if len(raw) == 0 {
 		return nil, nil
 	}
@@ -38,27 +38,27 @@ func decodeNotices(raw []byte) (list []notice, err error) {
 	return list, nil
 }
 
-// guard keeps the notices, and the gate shut while they stand.
-type guard struct {
+// holds keeps what was placed, and the gate shut while it stands.
+type holds struct {
 	store    outbox.Store
 	clock    clock.Clock
 	problems *health.Problems
 	gate     *health.Gate
 	log      *slog.Logger
 
-	// elsewhere: the configuration names another account than the outbox's.
-	elsewhere bool
+	// otherAccountConfigured: the configuration names another account than the outbox's.
+	otherAccountConfigured bool
 
-	mu    sync.Mutex
-	list  []notice
-	again bool // to be written is tried again soon
+	mu       sync.Mutex
+	list     []hold
+	retrying bool // the next try to write them is due
 }
 
 // acceptHint says why nothing that moves money is sent, and how to go on.
 const acceptHint = "; nothing that moves money is sent until an operator has looked: stop tillpost and run tillpost outbox accept"
 
-// gateOf is what a notice closes; ok is false for one that only tells.
-func gateOf(code health.ProblemCode) (why health.GateReason, ok bool) {
+// gateReasonOf returns the reason for which a hold shuts the gate; ok is false for one that only raises a problem.
+func gateReasonOf(code health.ProblemCode) (why health.GateReason, ok bool) {
 	switch code {
 	case health.ProblemRolledBack:
 		return health.GateRolledBack, true
@@ -70,67 +70,67 @@ func gateOf(code health.ProblemCode) (why health.GateReason, ok bool) {
 	return 0, false
 }
 
-// load takes up the notices that a former process left.
-func (g *guard) load() error {
-	raw, err := g.store.GetBlob(noticesBlob)
+// load takes up the holds that a former process left.
+func (g *holds) load() error {
+	raw, err := g.store.GetBlob(holdsBlob)
 	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
 		return err
 	}
-	list, err := decodeNotices(raw)
+	list, err := decodeHolds(raw)
 	if err != nil {
 		return err
 	}
 	g.list = list
 	for _, n := range list {
-		g.stand(n)
+		g.enforce(n)
 	}
 	return nil
 }
 
-// stand has a notice told, and closes the gate for it.
-func (g *guard) stand(n notice) {
-	if why, ok := gateOf(n.Code); ok {
+// enforce shuts the gate for a hold, and raises its problem.
+func (g *holds) enforce(n hold) {
+	if why, ok := gateReasonOf(n.Code); ok {
 		g.gate.Shut(why)
 	}
 	g.problems.Raise(n.Code, "", n.Message, n.At)
 }
 
-// notice takes one; the first of a code stands.
-func (g *guard) notice(ctx context.Context, n notice) {
+// place adds a hold; the first of a code stands.
+func (g *holds) place(ctx context.Context, n hold) {
 	g.mu.Lock()
-	if slices.ContainsFunc(g.list, func(o notice) bool { return o.Code == n.Code && o.Token == n.Token }) {
+	if slices.ContainsFunc(g.list, func(o hold) bool { return o.Code == n.Code && o.Token == n.Token }) {
 		g.mu.Unlock()
 		return
 	}
 	n.At = g.clock.Now().Time()
 	g.list = append(g.list, n)
 	g.mu.Unlock()
-	g.stand(n) // before it is on disk: the disk may be full
+	g.enforce(n) // before it is on disk: the disk may be full
 	g.log.Error("an operator is needed", "problem", string(n.Code), "found", n.Message)
-	g.keep(ctx)
+	g.save(ctx)
 }
 
-// withdraw takes back a notice on the token: another one has come that is right.
-func (g *guard) withdraw(ctx context.Context) {
+// withdraw takes back the hold on the token: another one has come that is right.
+func (g *holds) withdraw(ctx context.Context) {
 	g.mu.Lock()
 	before := len(g.list)
-	g.list = slices.DeleteFunc(g.list, func(n notice) bool { return n.Token })
+	g.list = slices.DeleteFunc(g.list, func(n hold) bool { return n.Token })
 	gone := len(g.list) < before
 	g.mu.Unlock()
-	if !gone || g.elsewhere {
+	if !gone || g.otherAccountConfigured {
 		return
 	}
 	g.log.Info("the token belongs to the outbox's account again")
 	g.problems.Clear(health.ProblemWrongAccount, "")
 	g.gate.Open(health.GateWrongAccount)
-	g.keep(ctx)
+	g.save(ctx)
 }
 
-// noticeAgain is how soon it is tried again to write what the disk did not take.
-const noticeAgain = 5 * time.Second
+// retryWriteAfter is how soon a write that the disk did not take is tried again.
+const retryWriteAfter = 5 * time.Second
 
-// keep writes the notices to disk, at once or as soon as that takes them.
-func (g *guard) keep(ctx context.Context) {
+// save writes the holds to disk, at once or as soon as that takes them.
+func (g *holds) save(ctx context.Context) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var raw []byte
@@ -139,17 +139,17 @@ func (g *guard) keep(ctx context.Context) {
 		raw, err = json.Marshal(g.list)
 	}
 	if err == nil {
-		err = g.store.PutBlob(ctx, noticesBlob, raw)
+		err = g.store.PutBlob(ctx, holdsBlob, raw)
 	}
-	if err == nil || ctx.Err() != nil || errors.Is(err, outbox.ErrClosed) || g.again {
+	if err == nil || ctx.Err() != nil || errors.Is(err, outbox.ErrClosed) || g.retrying {
 		return
 	}
 	g.log.Error("what an operator has to accept could not be kept on disk; it is tried again, and forgotten if tillpost ends before", "err", err)
-	g.again = true
-	time.AfterFunc(noticeAgain, func() {
+	g.retrying = true
+	time.AfterFunc(retryWriteAfter, func() {
 		g.mu.Lock()
-		g.again = false
+		g.retrying = false
 		g.mu.Unlock()
-		g.keep(ctx)
+		g.save(ctx)
 	})
 }

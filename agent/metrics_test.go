@@ -15,7 +15,7 @@ import (
 	"tillpost/outbox/outboxtest"
 )
 
-// countingPages look, whenever something is told, whether it was counted.
+// countingPages checks, whenever something is published, whether it was counted.
 type countingPages struct {
 	metrics *monitor.Metrics
 	told    int

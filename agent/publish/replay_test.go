@@ -59,7 +59,7 @@ func testReadAsPublished(t *testing.T, room int) {
 	lanes.Wait()
 	close(ended)
 	readers.Wait()
-	w.p.CaughtUp(time.Minute)
+	w.p.Flush(time.Minute)
 	cancel()
 	publishing.Wait()
 	got := map[string]string{}
@@ -76,7 +76,7 @@ func testReadAsPublished(t *testing.T, room int) {
 	}
 }
 
-// A status that changed and was not told yet is handed over once it was, and not before; others don't wait for it.
+// A status that changed and was not published yet is delivered once it was, and not before; others don't wait for it.
 func TestAStatusThatChangesIsReadAfterIt(t *testing.T) {
 	inReaderBubble(t, 0, func(w *readerWorld, _ *memOutbox) {
 		w.cancel("a")
@@ -98,10 +98,10 @@ func TestAStatusThatChangesIsReadAfterIt(t *testing.T) {
 }
 
 // A change whose telling never comes is read as it is on disk, in the end.
-func TestAStatusThatIsNotToldIsReadInTheEnd(t *testing.T) {
+func TestAStatusThatIsNotPublishedIsReadInTheEnd(t *testing.T) {
 	inReaderBubble(t, 0, func(w *readerWorld, _ *memOutbox) {
 		told := w.replay("T1", "a")
-		w.p.up = false
+		w.p.connected = false
 		w.cancel("a")
 		w.bus.last["p/terminals/T1/status/a"] = string(w.p.retained(w.lookup("a"), w.p.Current(w.lookup("a")))[0].Payload)
 		if got := w.replay("T1", "a"); len(got) != 1 || maps.Equal(got, told) {
@@ -198,7 +198,7 @@ func TestSomeStatusesAreHeld(t *testing.T) {
 		if got := topicsOf(w.replay("T1", "")); !slices.Equal(got, []string{"p/terminals/T1/status/a"}) {
 			t.Errorf("after pruning there are %v", got)
 		}
-		if n := len(w.p.kept.recent); n != 0 {
+		if n := len(w.p.index.recent); n != 0 {
 			t.Errorf("%d are held", n)
 		}
 	})

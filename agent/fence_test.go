@@ -21,7 +21,7 @@ import (
 
 func (w *world) outbox() string { return filepath.Join(w.dir, "outbox.db") }
 
-// word is the agent's retained word on itself.
+// word is the agent's retained message.
 type word struct {
 	State      string        `json:"state"`
 	Since      string        `json:"since"`
@@ -311,7 +311,7 @@ func TestAnotherAccountStopsSending(t *testing.T) {
 	}
 }
 
-// Another API's word ends nothing: what is at a customer, or in doubt, waits until the operator has said whose it is.
+// Another API's answers end nothing: what is at a customer, or in doubt, waits until the operator has said whose it is.
 func TestAnotherAPIStopsSending(t *testing.T) {
 	inWorld(t, "", func(w *world) {
 		w.down(true)

@@ -34,7 +34,7 @@ func (w *world) keep() (restore func()) {
 }
 
 // What tills ask for again, and a newer copy of the outbox has done already, is not done again by the older one: the
-// broker holds what was told of it. Neither before nor after an operator has accepted the older copy.
+// broker holds its status. Neither before nor after an operator has accepted the older copy.
 func TestWhatAnOlderCopyHasForgottenIsNotDoneAgain(t *testing.T) {
 	for name, accepted := range map[string]bool{"before it is accepted": false, "after it": true} {
 		t.Run(name, func(t *testing.T) {

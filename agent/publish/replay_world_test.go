@@ -46,7 +46,7 @@ type readerWorld struct {
 	bus      *retainingBus
 	store    outbox.Store
 	p        *Publisher
-	statuses *keptStatuses
+	statuses *retainedStatuses
 }
 
 // newReaderWorld has room for so many statuses in memory.
@@ -54,18 +54,18 @@ func newReaderWorld(t *testing.T, room int, open func(bolt.Options) outbox.Store
 	w := &readerWorld{T: t, bus: &retainingBus{last: map[string]string{}}}
 	w.store = open(bolt.Options{Policy: outboxtest.Policy, Committed: func(changes []outbox.Change) {
 		for _, c := range changes {
-			w.p.Changed(c.Request, Place{c.Position, c.Behind})
+			w.p.Changed(c.Request, Position{c.Position, c.Behind})
 		}
 	}})
 	o := testOptions(w.store)
 	o.Embedded = true
 	w.p = New(o)
-	w.p.source, w.p.kept.room = noSource(), room
-	w.statuses = &keptStatuses{p: w.p}
+	w.p.source, w.p.index.room = noSource(), room
+	w.statuses = &retainedStatuses{p: w.p}
 	return w
 }
 
-// replay gives what a new reader is handed, each compared with what was published last on its topic.
+// replay returns what a new reader gets, each compared with what was published last on its topic.
 func (w *readerWorld) replay(terminal, requestID string) map[string]string {
 	got := map[string]string{}
 	w.statuses.Replay(terminal, requestID, func(piece func(func(mqtt.Message))) bool {
@@ -85,7 +85,7 @@ func (w *readerWorld) replay(terminal, requestID string) map[string]string {
 	return got
 }
 
-// publish tells what is to be told by now.
+// publish publishes what is queued by now.
 func (w *readerWorld) publish() {
 	out := &window{ctx: w.Context(), bus: w.bus}
 	for w.p.step(out, false) {
@@ -147,7 +147,7 @@ func (w *readerWorld) lane(terminal string, n int) {
 			w.waits(r, random)
 			continue
 		case 6:
-			w.p.Again(r)
+			w.p.Republish(r)
 			continue
 		default:
 			if random.IntN(20) == 0 {
@@ -165,7 +165,7 @@ func (w *readerWorld) waits(r outbox.Request, random *rand.Rand) {
 		if random.IntN(2) == 0 {
 			why = &outbox.Waiting{Code: outbox.WaitBusy, Since: outboxtest.At(0), Attempts: random.IntN(3)}
 		}
-		w.p.Waits(r, Place{1 + random.IntN(3), random.IntN(2) == 0}, why)
+		w.p.Waits(r, Position{1 + random.IntN(3), random.IntN(2) == 0}, why)
 	}
 }
 
@@ -225,14 +225,14 @@ func (m *memOutbox) Records(seqs []uint64) ([]outbox.Request, error) {
 	return m.mem.Records(seqs)
 }
 
-// inReaderBubble is a test in fake time, with two orders told.
+// inReaderBubble is a test in fake time, with two orders published.
 func inReaderBubble(t *testing.T, room int, test func(w *readerWorld, store *memOutbox)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := &memOutbox{}
 		w := newReaderWorld(t, room, func(o bolt.Options) outbox.Store { store.mem = outboxtest.NewMem(o); return store })
-		w.p.up = true
+		w.p.connected = true
 		w.add(outboxtest.Order("a", "T1"), outboxtest.Order("b", "T1"))
 		w.publish()
 		test(w, store)

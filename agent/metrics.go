@@ -1,0 +1,35 @@
+package agent
+
+import (
+	"tillpost/agent/health"
+	"tillpost/outbox"
+)
+
+// count counts a request in the metrics that came in or ended; previous is its state before, 0 for a new one.
+func (a *Agent) count(r outbox.Request, previous outbox.State) {
+	if previous == 0 {
+		a.metrics.RequestAccepted(r.Kind.String())
+	}
+	if r.State.Final() && r.State != previous {
+		took, ok := a.clock.Now().Since(r.Accepted)
+		a.metrics.RequestFinished(r.Kind.String(), r.State.String(), took, ok && !previous.Final())
+	}
+}
+
+// watchStanding gives the metrics the problems that stand, and the names of the terminals.
+func (a *Agent) watchStanding() {
+	a.metrics.WatchProblems(health.Codes(), func() []string {
+		var stand []string
+		for _, p := range a.problems.List() {
+			stand = append(stand, string(p.Code))
+		}
+		return stand
+	})
+	a.metrics.WatchTerminals(func() map[string]string {
+		names := map[string]string{}
+		for _, t := range a.directory.List() {
+			names[t.UUID] = t.Name
+		}
+		return names
+	})
+}

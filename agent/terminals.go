@@ -1,0 +1,65 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"tillpost/agent/health"
+	"tillpost/agent/lookups"
+	"tillpost/agent/publish"
+	"tillpost/api"
+)
+
+const (
+	terminalsEvery = 10 * time.Minute
+	// terminalsAgain is how soon the list is asked for again while none was had since the start.
+	terminalsAgain = 5 * time.Second
+)
+
+// refreshTerminals asks the API for its terminals, or, where no organisation is configured, for anything at all.
+func (a *Agent) refreshTerminals(ctx context.Context) api.Outcome {
+	if a.cfg.API.OrganizationUUID == "" {
+		return a.api.OrderStatuses(ctx, "SENT", func(api.OrderStatus) error { return nil }).Outcome
+	}
+	list, reply := a.api.ListTerminals(ctx)
+	a.listFailures.Log(reply)
+	if lookups.Forbids(reply) {
+		a.health.Unauthorized()
+	}
+	if reply.Outcome == api.OutcomeAccepted {
+		a.terminalsListed(ctx, list)
+		a.health.Authorized()
+	}
+	return reply.Outcome
+}
+
+func (a *Agent) terminalsListed(ctx context.Context, list []api.Terminal) {
+	if a.fence.SameAccount(ctx, list) && a.directory.Update(ctx, list) {
+		a.showTerminals()
+	}
+}
+
+// showTerminals publishes the list of terminals, and the display of each.
+func (a *Agent) showTerminals() {
+	for _, t := range a.directory.List() {
+		a.lanes.Show(t.UUID)
+	}
+	a.publish.Touch(publish.SummaryTerminals)
+}
+
+// followTerminals asks for the list again and again, until ctx ends.
+func (a *Agent) followTerminals(ctx context.Context) {
+	a.showTerminals()
+	for {
+		wait := terminalsEvery
+		if a.refreshTerminals(ctx) != api.OutcomeAccepted && !a.directory.Fresh() || a.gate.IsShut(health.GateWrongAccount) {
+			wait = terminalsAgain
+		}
+		a.fence.Listed()
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
