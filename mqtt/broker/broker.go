@@ -89,21 +89,21 @@ type Broker struct {
 	server   *mochi.Server
 	files    files
 	log      *slog.Logger
-	// seldom bounds what misbehaving clients have logged.
-	seldom rate.Sometimes
+	// logLimit bounds what misbehaving clients have logged.
+	logLimit rate.Sometimes
 
-	up       atomic.Bool
-	stopping chan struct{}
-	taking   deliveries
+	up         atomic.Bool
+	stopping   chan struct{}
+	deliveries deliveries
 	// acks has room for one sign that a client has acknowledged something.
 	acks chan struct{}
 	// delivering makes calls of Deliver one at a time.
 	delivering sync.Mutex
 
-	// telling orders what is published: a message is kept and handed to its
+	// publishing orders what is published: a message is kept and handed to its
 	// readers before the next one is, and so are kept ones to a new reader.
-	telling  sync.Mutex
-	retained retained
+	publishing sync.Mutex
+	retained   retained
 	// replaying is taken before telling for each piece of what is kept that
 	// goes to a new reader.
 	replaying sync.Mutex
@@ -141,14 +141,14 @@ func New(options Options, handlers mqtt.Handlers) (*Broker, error) {
 		options:  options,
 		handlers: handlers,
 		log:      options.Log,
-		seldom:   rate.Sometimes{First: 20, Interval: time.Second},
+		logLimit: rate.Sometimes{First: 20, Interval: time.Second},
 		stopping: make(chan struct{}),
 		acks:     make(chan struct{}, 1),
 		retained: retained{folders: map[string]map[string][]byte{}},
 		peers:    map[*peer]struct{}{},
 		byID:     map[string]*peer{},
 	}
-	b.taking.idle = make(chan struct{}, 1)
+	b.deliveries.idle = make(chan struct{}, 1)
 	b.files.options = &b.options
 	if _, err := b.files.load(); err != nil {
 		return nil, err
@@ -236,8 +236,8 @@ func (b *Broker) Run(ctx context.Context) error {
 	running.Go(func() { b.watchFiles(ctx) })
 	<-ctx.Done()
 	_ = b.Close() // what it could say is that it was closed before
-	b.taking.stop(b.options.CloseGrace)
-	b.lastWordsRead(min(b.options.CloseGrace, lastWords))
+	b.deliveries.stop(b.options.CloseGrace)
+	b.awaitAcks(min(b.options.CloseGrace, closeTimeout))
 	b.up.Store(false)
 	close(b.stopping)
 	running.Wait()
@@ -256,7 +256,7 @@ func (b *Broker) accept(ln net.Listener, over func(net.Conn) net.Conn) {
 			return
 		case err != nil:
 			// Most likely too many open files: some will be closed.
-			b.seldom.Do(func() { b.log.Error("a till's connection could not be accepted", "err", err) })
+			b.logLimit.Do(func() { b.log.Error("a till's connection could not be accepted", "err", err) })
 			select {
 			case <-time.After(100 * time.Millisecond):
 			case <-b.stopping:
@@ -277,7 +277,7 @@ func (b *Broker) admit(conn net.Conn) *peer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.peers) >= b.options.MaxConnections {
-		b.seldom.Do(func() {
+		b.logLimit.Do(func() {
 			b.log.Warn("a till was turned away: there are too many connections", "most", b.options.MaxConnections, "remote", conn.RemoteAddr().String())
 		})
 		_ = conn.Close() // nothing was said on it
@@ -296,7 +296,7 @@ func (b *Broker) Publish(m mqtt.Message) mqtt.Token {
 		decide(mqtt.ErrNotConnected)
 		return t
 	}
-	b.tell(m, "", 1)
+	b.distribute(m, "", 1)
 	decide(nil)
 	return t
 }
@@ -327,7 +327,7 @@ func (d *deliveries) end() {
 	d.mu.Lock()
 	d.n--
 	d.mu.Unlock()
-	notify(d.idle)
+	signal(d.idle)
 }
 
 // stop lets no more begin, and waits for those under way, but not longer than
@@ -351,8 +351,8 @@ func (d *deliveries) stop(grace time.Duration) {
 	}
 }
 
-// notify leaves a sign in a channel that has room for one.
-func notify(c chan struct{}) {
+// signal leaves a sign in a channel that has room for one.
+func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:

@@ -58,17 +58,17 @@ func (s *packetIDs) remove(id uint16) bool {
 	return true
 }
 
-// toldIDs are the ids of the messages that a client was sent with QoS 1 and has
+// unackedIDs are the ids of the messages that a client was sent with QoS 1 and has
 // not acknowledged. They have nothing to do with the ids that the client gives
 // to what it publishes.
-type toldIDs struct {
+type unackedIDs struct {
 	mu   sync.Mutex
 	ids  packetIDs
 	last uint16
 }
 
 // next is an id that is not in use; it is false if most of them are.
-func (t *toldIDs) next(most int) (uint16, bool) {
+func (t *unackedIDs) next(most int) (uint16, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ids.n >= most {
@@ -83,14 +83,14 @@ func (t *toldIDs) next(most int) (uint16, bool) {
 	}
 }
 
-// done reports whether the id was in use; it no longer is.
-func (t *toldIDs) done(id uint16) bool {
+// release reports whether the id was in use; it no longer is.
+func (t *unackedIDs) release(id uint16) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.ids.remove(id)
 }
 
-func (t *toldIDs) any() bool {
+func (t *unackedIDs) any() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.ids.n > 0

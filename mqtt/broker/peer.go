@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	// greetingTimeout bounds the handshake of TLS and of MQTT.
-	greetingTimeout = 10 * time.Second
-	// maxGreeting bounds a CONNECT, in bytes: who is not logged in yet must
+	// connectTimeout bounds the handshake of TLS and of MQTT.
+	connectTimeout = 10 * time.Second
+	// maxConnect bounds a CONNECT, in bytes: who is not logged in yet must
 	// not make us reserve the memory of the largest packet.
-	maxGreeting = 8 << 10
+	maxConnect = 8 << 10
 	// peerWriteTimeout is how long a client may take for one piece of at most
 	// peerPiece bytes.
 	peerWriteTimeout = 10 * time.Second
 	peerPiece        = 32 << 10
-	// lastWords is how long a connection that is closed may take for what was
+	// closeTimeout is how long a connection that is closed may take for what was
 	// written before.
-	lastWords = time.Second
+	closeTimeout = time.Second
 	// maxBehind is how many bytes one client may be behind, maxBacklog all
 	// together.
 	maxBehind  = 1 << 20
@@ -34,8 +34,8 @@ const (
 )
 
 var (
-	errTooSlow  = errors.New("the client does not read as fast as it is told things")
-	errGreeting = errors.New("the first packet is not a CONNECT of at most 8 KiB")
+	errTooSlow   = errors.New("the client does not read as fast as it is told things")
+	errNoConnect = errors.New("the first packet is not a CONNECT of at most 8 KiB")
 )
 
 // backlog is how many bytes wait for all clients together.
@@ -52,17 +52,17 @@ type peer struct {
 	ended chan struct{}
 
 	// These belong to the goroutine that reads.
-	greeted bool
-	header  []byte
-	taking  bool // a request of its is being taken
-	filters map[string]struct{}
+	headerRead bool
+	header     []byte
+	delivering bool // a request of its is being taken
+	filters    map[string]struct{}
 	// received are the QoS 2 messages that it has not released yet.
 	received packetIDs
 
 	// client is set before the peer can be found by its id.
 	client  *mochi.Client
 	account atomic.Pointer[account]
-	told    toldIDs
+	unacked unackedIDs
 
 	mu       sync.Mutex
 	room     sync.Cond
@@ -77,7 +77,7 @@ func newPeer(conn net.Conn, total *backlog) *peer {
 	p := &peer{Conn: conn, total: total, ended: make(chan struct{}), filters: map[string]struct{}{}}
 	p.room.L = &p.mu
 	// An error shows at the first read.
-	_ = conn.SetDeadline(time.Now().Add(greetingTimeout))
+	_ = conn.SetDeadline(time.Now().Add(connectTimeout))
 	return p
 }
 
@@ -85,19 +85,19 @@ func newPeer(conn net.Conn, total *backlog) *peer {
 func (p *peer) Read(b []byte) (int, error) {
 	n, err := p.Conn.Read(b)
 	for _, c := range b[:n] {
-		if p.greeted {
+		if p.headerRead {
 			break
 		}
-		if !p.greet(c) {
-			return 0, errGreeting
+		if !p.readHeaderByte(c) {
+			return 0, errNoConnect
 		}
 	}
 	return n, err
 }
 
-// greet takes one byte of the first packet's header: its type, and then its
+// readHeaderByte takes one byte of the first packet's header: its type, and then its
 // length, seven bits a byte. It is false if the packet is not welcome.
-func (p *peer) greet(c byte) bool {
+func (p *peer) readHeaderByte(c byte) bool {
 	if p.header = append(p.header, c); len(p.header) == 1 {
 		return c>>4 == packets.Connect
 	}
@@ -108,8 +108,8 @@ func (p *peer) greet(c byte) bool {
 	for i, c := range p.header[1:] {
 		length |= int(c&0x7f) << (7 * i)
 	}
-	p.greeted, p.header = true, nil
-	return length <= maxGreeting
+	p.headerRead, p.header = true, nil
+	return length <= maxConnect
 }
 
 // Write implements net.Conn; it takes b whole or closes the connection.
@@ -190,7 +190,7 @@ func (p *peer) next() ([]byte, bool) {
 	p.pending, p.writing = p.pending[n:], n
 	limit := peerWriteTimeout
 	if p.closing {
-		limit = lastWords
+		limit = closeTimeout
 	}
 	_ = p.SetWriteDeadline(time.Now().Add(limit)) // an error shows at the write
 	return piece, true
@@ -219,7 +219,7 @@ func (p *peer) Close() error {
 	p.closing = true
 	p.room.Broadcast()
 	_ = p.SetReadDeadline(time.Now())
-	_ = p.SetWriteDeadline(time.Now().Add(lastWords))
+	_ = p.SetWriteDeadline(time.Now().Add(closeTimeout))
 	if !p.flushing {
 		p.flushing = true
 		go p.flush()

@@ -28,21 +28,21 @@ var errNotWritten = packets.Code{
 	Reason: "the request could not be written to disk; publish it again",
 }
 
-// published takes what a client publishes, and acknowledges it. The error ends
+// handlePublish takes what a client publishes, and acknowledges it. The error ends
 // the connection.
-func (b *Broker) published(p *peer, pk packets.Packet) error {
+func (b *Broker) handlePublish(p *peer, pk packets.Packet) error {
 	if code := pk.PublishValidate(0); code != packets.CodeSuccess {
 		return code
 	}
-	if again, err := b.again(p, pk); again {
+	if again, err := b.handleReusedID(p, pk); again {
 		return err
 	}
 	if !b.mayWrite(p.account.Load(), pk.TopicName) {
-		return b.denied(p, pk)
+		return b.handleDenied(p, pk)
 	}
 	if b.foreign(pk.TopicName) {
 		if len(pk.Payload) <= maxForeign {
-			b.tell(mqtt.Message{Topic: pk.TopicName, Payload: pk.Payload}, p.client.ID, pk.FixedHeader.Qos)
+			b.distribute(mqtt.Message{Topic: pk.TopicName, Payload: pk.Payload}, p.client.ID, pk.FixedHeader.Qos)
 		}
 		p.acknowledge(pk, nil)
 		return nil
@@ -52,8 +52,8 @@ func (b *Broker) published(p *peer, pk packets.Packet) error {
 		p.acknowledge(pk, nil)
 		return nil
 	}
-	defer b.taken(p)
-	refusal, err := b.take(p, pk)
+	defer b.endDelivery(p)
+	refusal, err := b.deliver(p, pk)
 	if err != nil {
 		return errNotWritten
 	}
@@ -64,10 +64,10 @@ func (b *Broker) published(p *peer, pk packets.Packet) error {
 	return nil
 }
 
-// again answers a message whose id is that of a QoS 2 message under way: it is
+// handleReusedID answers a message whose id is that of a QoS 2 message under way: it is
 // that one once more, or a client that loses count. It also holds an MQTT 5
 // client to the Receive Maximum. It reports whether the message is done with.
-func (b *Broker) again(p *peer, pk packets.Packet) (done bool, err error) {
+func (b *Broker) handleReusedID(p *peer, pk packets.Packet) (done bool, err error) {
 	qos, version5 := pk.FixedHeader.Qos, p.client.Properties.ProtocolVersion == 5
 	switch {
 	case qos == 0:
@@ -76,7 +76,7 @@ func (b *Broker) again(p *peer, pk packets.Packet) (done bool, err error) {
 		if qos < 2 || !version5 || p.received.n < maxUnfinished {
 			return false, nil
 		}
-		b.rarely(p).Warn("a client was cut off: it has more QoS 2 messages under way than it was told that it may", "most", maxUnfinished)
+		b.limitedLog(p).Warn("a client was cut off: it has more QoS 2 messages under way than it was told that it may", "most", maxUnfinished)
 		return true, packets.ErrReceiveMaximum
 	case qos == 2 && pk.FixedHeader.Dup:
 		p.answer(packets.Pubrec, pk.PacketID, packets.CodeSuccess)
@@ -86,14 +86,14 @@ func (b *Broker) again(p *peer, pk packets.Packet) (done bool, err error) {
 		return true, nil
 	}
 	// 3.1.1 has no way to say no, and an acknowledgement would be a lie.
-	b.rarely(p).Warn("a client was cut off: it gave a message the packet id of another one that is under way", "id", pk.PacketID)
+	b.limitedLog(p).Warn("a client was cut off: it gave a message the packet id of another one that is under way", "id", pk.PacketID)
 	return true, packets.ErrPacketIdentifierInUse
 }
 
-// denied answers a message on a topic that the client may not write. 3.1.1 has
+// handleDenied answers a message on a topic that the client may not write. 3.1.1 has
 // no answer but the end of the connection.
-func (b *Broker) denied(p *peer, pk packets.Packet) error {
-	b.rarely(p).Warn("a client may not publish this", "user", p.account.Load().userName(), "topic", pk.TopicName)
+func (b *Broker) handleDenied(p *peer, pk packets.Packet) error {
+	b.limitedLog(p).Warn("a client may not publish this", "user", p.account.Load().userName(), "topic", pk.TopicName)
 	if p.client.Properties.ProtocolVersion < 5 {
 		return packets.ErrNotAuthorized
 	}
@@ -103,10 +103,10 @@ func (b *Broker) denied(p *peer, pk packets.Packet) error {
 	return nil
 }
 
-// rarely is a log for what a client did, which takes one line a second.
-func (b *Broker) rarely(p *peer) *slog.Logger {
+// limitedLog is a log for what a client did, which takes one line a second.
+func (b *Broker) limitedLog(p *peer) *slog.Logger {
 	log := slog.New(slog.DiscardHandler)
-	b.seldom.Do(func() { log = b.log.With("remote", p.RemoteAddr().String()) })
+	b.logLimit.Do(func() { log = b.log.With("remote", p.RemoteAddr().String()) })
 	return log
 }
 
@@ -155,8 +155,8 @@ func (p *peer) answer(kind byte, id uint16, why packets.Code) {
 	_ = p.client.WritePacket(pk) // a connection that has ended is noticed at its next read
 }
 
-// released takes the last step of a QoS 2 message.
-func (p *peer) released(id uint16) {
+// handleRelease takes the last step of a QoS 2 message.
+func (p *peer) handleRelease(id uint16) {
 	why := packets.CodeSuccess
 	if !p.received.remove(id) {
 		why = packets.ErrPacketIdentifierNotFound
@@ -164,13 +164,13 @@ func (p *peer) released(id uint16) {
 	p.answer(packets.Pubcomp, id, why)
 }
 
-// take hands a request to the agent and waits until it is settled, which may be
+// deliver hands a request to the agent and waits until it is settled, which may be
 // by a refusal. It is under way until taken, when its acknowledgement is out.
-func (b *Broker) take(p *peer, pk packets.Packet) (*mqtt.Refusal, error) {
-	if !b.taking.begin() {
+func (b *Broker) deliver(p *peer, pk packets.Packet) (*mqtt.Refusal, error) {
+	if !b.deliveries.begin() {
 		return nil, errStopping
 	}
-	p.taking = true
+	p.delivering = true
 	settled, refused := make(chan error, 1), make(chan mqtt.Refusal, 1)
 	m := mqtt.Message{Topic: pk.TopicName, Payload: pk.Payload, Retained: pk.FixedHeader.Retain}
 	d := mqtt.NewDelivery(m, pk.FixedHeader.Dup, func(err error) { settled <- err }).OnRefuse(func(why mqtt.Refusal) {
@@ -195,10 +195,10 @@ func (b *Broker) take(p *peer, pk packets.Packet) (*mqtt.Refusal, error) {
 	}
 }
 
-// taken ends what take began, if anything.
-func (b *Broker) taken(p *peer) {
-	if p.taking {
-		p.taking = false
-		b.taking.end()
+// endDelivery ends what take began, if anything.
+func (b *Broker) endDelivery(p *peer) {
+	if p.delivering {
+		p.delivering = false
+		b.deliveries.end()
 	}
 }

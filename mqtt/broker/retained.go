@@ -79,12 +79,12 @@ func (r *retained) topics(folder, filter string) []string {
 	return found
 }
 
-// tell keeps a retained message and hands it to all who read its topic. origin
+// distribute keeps a retained message and hands it to all who read its topic. origin
 // is the client id of the sender, "" for the agent, qos what it was sent with.
-func (b *Broker) tell(m mqtt.Message, origin string, qos byte) {
-	b.telling.Lock()
-	defer b.telling.Unlock()
-	if m.Retained && b.keeps(m.Topic) {
+func (b *Broker) distribute(m mqtt.Message, origin string, qos byte) {
+	b.publishing.Lock()
+	defer b.publishing.Unlock()
+	if m.Retained && b.keepsInMemory(m.Topic) {
 		b.retained.set(m.Topic, m.Payload)
 	}
 	for id, sub := range b.server.Topics.Subscribers(m.Topic).Subscriptions {
@@ -95,13 +95,13 @@ func (b *Broker) tell(m mqtt.Message, origin string, qos byte) {
 			// A message that comes because the subscription stands is not
 			// retained but new, unless the client asked to be told.
 			sub.Qos = min(sub.Qos, qos)
-			p.tell(m, sub, m.Retained && sub.RetainAsPublished)
+			p.send(m, sub, m.Retained && sub.RetainAsPublished)
 		}
 	}
 }
 
-// keeps reports whether a retained message is kept in memory.
-func (b *Broker) keeps(topic string) bool {
+// keepsInMemory reports whether a retained message is kept in memory.
+func (b *Broker) keepsInMemory(topic string) bool {
 	return b.options.Statuses == nil || !b.options.Topics.IsStatus(topic)
 }
 
@@ -113,14 +113,14 @@ func (b *Broker) peer(id string) *peer {
 
 // replay hands what is retained to a new reader, as fast as that reads.
 func (b *Broker) replay(p *peer, sub packets.Subscription) {
-	b.replayKept(p, sub)
+	b.replayInMemory(p, sub)
 	b.replayStatuses(p, sub)
 }
 
-// replayKept hands over what is in memory. It goes folder by folder: a list of
+// replayInMemory hands over what is in memory. It goes folder by folder: a list of
 // all topics, held for each reader that is slow, would be most of what the
 // broker takes.
-func (b *Broker) replayKept(p *peer, sub packets.Subscription) {
+func (b *Broker) replayInMemory(p *peer, sub packets.Subscription) {
 	var folders, topics []string
 	b.inReplay(func() { folders = b.retained.foldersOf(sub.Filter) })
 	for _, folder := range folders {
@@ -132,7 +132,7 @@ func (b *Broker) replayKept(p *peer, sub packets.Subscription) {
 			b.inReplay(func() {
 				for _, topic := range batch {
 					if payload, ok := b.retained.get(topic); ok {
-						p.tell(mqtt.Message{Topic: topic, Payload: payload}, sub, true)
+						p.send(mqtt.Message{Topic: topic, Payload: payload}, sub, true)
 					}
 				}
 			})
@@ -145,14 +145,14 @@ func (b *Broker) replayKept(p *peer, sub packets.Subscription) {
 func (b *Broker) inReplay(piece func()) {
 	b.replaying.Lock()
 	defer b.replaying.Unlock()
-	b.telling.Lock()
-	defer b.telling.Unlock()
+	b.publishing.Lock()
+	defer b.publishing.Unlock()
 	piece()
 }
 
-// tell writes one message to the client if it may read it. The caller holds
+// send writes one message to the client if it may read it. The caller holds
 // Broker.telling.
-func (p *peer) tell(m mqtt.Message, sub packets.Subscription, retained bool) {
+func (p *peer) send(m mqtt.Message, sub packets.Subscription, retained bool) {
 	if !p.mayRead(m.Topic) {
 		return
 	}
@@ -172,12 +172,12 @@ func (p *peer) tell(m mqtt.Message, sub packets.Subscription, retained bool) {
 	// No session outlives its connection, so nothing would ever be sent again:
 	// beyond what a client wants to acknowledge, QoS 0 does as well.
 	if sub.Qos > 0 {
-		if id, ok := p.told.next(p.mostUnacked()); ok {
+		if id, ok := p.unacked.next(p.mostUnacked()); ok {
 			pk.FixedHeader.Qos, pk.PacketID = 1, id
 		}
 	}
 	if err := p.client.WritePacket(pk); err != nil && pk.FixedHeader.Qos > 0 {
-		p.told.done(pk.PacketID) // too large for the client, or its connection has ended
+		p.unacked.release(pk.PacketID) // too large for the client, or its connection has ended
 	}
 }
 
@@ -188,14 +188,14 @@ func (p *peer) mostUnacked() int {
 	return maxUnacked
 }
 
-// lastWordsRead waits until the clients have acknowledged what they were told,
+// awaitAcks waits until the clients have acknowledged what they were told,
 // but not longer than grace: some forget what they have received but not looked
 // at when their connection ends.
-func (b *Broker) lastWordsRead(grace time.Duration) {
+func (b *Broker) awaitAcks(grace time.Duration) {
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
-	unread := func(p *peer) bool { return p.told.any() && !p.gone() }
-	for slices.ContainsFunc(b.everybody(), unread) {
+	unread := func(p *peer) bool { return p.unacked.any() && !p.gone() }
+	for slices.ContainsFunc(b.allPeers(), unread) {
 		select {
 		case <-b.acks:
 		case <-timer.C:
@@ -218,7 +218,7 @@ func (b *Broker) replayStatuses(p *peer, sub packets.Subscription) {
 			if !p.waitForRoom() {
 				return false
 			}
-			b.inReplay(func() { piece(func(m mqtt.Message) { p.tell(m, sub, true) }) })
+			b.inReplay(func() { piece(func(m mqtt.Message) { p.send(m, sub, true) }) })
 			return true
 		})
 	}

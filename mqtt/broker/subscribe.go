@@ -64,14 +64,14 @@ func (b *Broker) subscribable(p *peer, filter string, had bool) packets.Code {
 	case !validFilter(filter):
 		return packets.ErrTopicFilterInvalid
 	case !maySubscribe(a, filter):
-		b.rarely(p).Warn("a client may not subscribe to this", "user", a.userName(), "filter", filter)
+		b.limitedLog(p).Warn("a client may not subscribe to this", "user", a.userName(), "filter", filter)
 		return packets.ErrNotAuthorized
 	case !had && len(p.filters) >= maxSubscriptions:
-		b.rarely(p).Warn("a client was refused a subscription: it has as many as one client may have; it is to unsubscribe from the status of a request that is final",
+		b.limitedLog(p).Warn("a client was refused a subscription: it has as many as one client may have; it is to unsubscribe from the status of a request that is final",
 			"user", a.userName(), "most", maxSubscriptions, "filter", filter)
 		return packets.ErrQuotaExceeded
 	case !had && b.subscriptions.Load() >= maxAllSubscriptions:
-		b.rarely(p).Warn("a client was refused a subscription: all clients together have as many as the broker takes",
+		b.limitedLog(p).Warn("a client was refused a subscription: all clients together have as many as the broker takes",
 			"user", a.userName(), "most", maxAllSubscriptions, "filter", filter)
 		return packets.ErrQuotaExceeded
 	}

@@ -26,8 +26,8 @@ type Client struct {
 	handlers mqtt.Handlers
 	endpoint endpoint
 	// filters are subscribed in this order. What own matches is not delivered.
-	filters []string
-	own     mqtt.Topics
+	filters   []string
+	ownTopics mqtt.Topics
 	// clean asks the broker to keep nothing for us.
 	clean bool
 
@@ -67,11 +67,11 @@ func New(options Options, handlers mqtt.Handlers) (*Client, error) {
 	}
 	options.setDefaults()
 	return &Client{
-		options:  options,
-		handlers: handlers,
-		endpoint: e,
-		filters:  []string{options.Topics.RequestFilter()},
-		own:      options.Topics,
+		options:   options,
+		handlers:  handlers,
+		endpoint:  e,
+		filters:   []string{options.Topics.RequestFilter()},
+		ownTopics: options.Topics,
 	}, nil
 }
 
@@ -112,7 +112,7 @@ func (c *Client) pause(attempt int) time.Duration {
 // connection makes one connection and stays until it ends. The error says why
 // it ended, also after an ordered end.
 func (c *Client) connection(ctx context.Context) error {
-	s := newSession(c.own, c.options.WriteTimeout, c.handlers, &c.writers)
+	s := newSession(c.ownTopics, c.options.WriteTimeout, c.handlers, &c.writers)
 	// Closing the connection is what ends a handshake under way.
 	stop := context.AfterFunc(ctx, s.closeUnlessUp)
 	defer stop()
@@ -125,9 +125,9 @@ func (c *Client) connection(ctx context.Context) error {
 	}
 	c.setCurrent(s)
 	defer c.setCurrent(nil)
-	s.hear()
+	s.deliverAgent()
 	c.handlers.Up()
-	s.deliverFrom()
+	s.startDelivering()
 	select {
 	case <-s.down:
 	case <-ctx.Done():
@@ -153,7 +153,7 @@ func (c *Client) connect(ctx context.Context, s *session) error {
 		// First, so that what is retained there has come once the requests are
 		// subscribed; without acknowledgements, so that it does not queue
 		// behind requests of which we have our fill.
-		if err := s.subscribe(c.own.Agent(), 0, c.options.ConnectTimeout); err != nil {
+		if err := s.subscribe(c.ownTopics.Agent(), 0, c.options.ConnectTimeout); err != nil {
 			return err
 		}
 	}
@@ -163,7 +163,7 @@ func (c *Client) connect(ctx context.Context, s *session) error {
 		}
 	}
 	if c.handlers.Status != nil {
-		return s.readStanding(c.options.ConnectTimeout)
+		return s.readStatuses(c.options.ConnectTimeout)
 	}
 	return nil
 }

@@ -12,19 +12,19 @@ import (
 // it has not returned, paho reads nothing, not even the reply to a probe. The
 // queue is bounded by how many unacknowledged messages the broker lets be.
 func (s *session) arrive(m paho.Message) {
-	if s.aside(m) {
+	if s.takeRetained(m) {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.handlers.Agent != nil && m.Topic() == s.topics.Agent() {
-		s.heard = append(s.heard, m)
+		s.agentMessages = append(s.agentMessages, m)
 		signal(s.arrivals)
 		return
 	}
 	a := &arrival{message: m}
 	s.unsettled = append(s.unsettled, a)
-	if s.topics.OwnTopic(m.Topic()) || s.foreign(m) {
+	if s.topics.OwnTopic(m.Topic()) || s.leaveFormerPrefix(m) {
 		a.settled = true
 		signal(s.acks)
 		return
@@ -33,12 +33,12 @@ func (s *session) arrive(m paho.Message) {
 	signal(s.arrivals)
 }
 
-// aside takes a message that came because something that the broker retains is being read.
-func (s *session) aside(m paho.Message) bool {
+// takeRetained takes a message that came because something that the broker retains is being read.
+func (s *session) takeRetained(m paho.Message) bool {
 	s.mu.Lock()
-	recalled, taken, status := s.recalls(m), false, false
+	recalled, taken, status := s.takeRecalled(m), false, false
 	if !recalled && s.handlers.Status != nil {
-		taken, status = s.stands(m)
+		taken, status = s.takeStatus(m)
 	}
 	s.mu.Unlock()
 	if status {
@@ -47,18 +47,18 @@ func (s *session) aside(m paho.Message) bool {
 	return recalled || taken
 }
 
-// deliverFrom begins to deliver; what arrived earlier comes first.
-func (s *session) deliverFrom() {
+// startDelivering begins to deliver; what arrived earlier comes first.
+func (s *session) startDelivering() {
 	s.running.Go(func() {
 		for {
-			s.hear()
+			s.deliverAgent()
 			for a := s.next(); a != nil; a = s.next() {
 				s.handlers.Deliver(mqtt.NewDelivery(mqtt.Message{
 					Topic:    a.message.Topic(),
 					Payload:  a.message.Payload(),
 					Retained: a.message.Retained(),
 				}, a.message.Duplicate(), func(err error) { s.settle(a, err) }))
-				s.hear()
+				s.deliverAgent()
 			}
 			select {
 			case <-s.arrivals:
@@ -69,11 +69,11 @@ func (s *session) deliverFrom() {
 	})
 }
 
-// hear hands over what has come on the agent's own topic.
-func (s *session) hear() {
+// deliverAgent hands over what has come on the agent's own topic.
+func (s *session) deliverAgent() {
 	s.mu.Lock()
-	heard := s.heard
-	s.heard = nil
+	heard := s.agentMessages
+	s.agentMessages = nil
 	closing := s.closing
 	s.mu.Unlock()
 	for _, m := range heard {

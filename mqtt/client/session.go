@@ -57,17 +57,17 @@ type session struct {
 	// queue holds what waits to be delivered; unsettled, in order of arrival,
 	// what is not acknowledged yet.
 	queue []*arrival
-	// heard is what waits for Handlers.Agent.
-	heard     []paho.Message
-	unsettled []*arrival
-	// givenUp are the filters of a former prefix that were unsubscribed.
-	givenUp map[string]bool
+	// agentMessages is what waits for Handlers.Agent.
+	agentMessages []paho.Message
+	unsettled     []*arrival
+	// unsubscribed are the filters of a former prefix that were unsubscribed.
+	unsubscribed map[string]bool
 	// recall is what is being recalled, nil as a rule.
 	recall *recall
-	// standing is the reading of what the broker retains of our statuses, nil as a rule.
-	standing  *standing
-	delivered int
-	pending   []publication
+	// statusReading is the reading of what the broker retains of our statuses, nil as a rule.
+	statusReading *statusReading
+	delivered     int
+	pending       []publication
 	// writing is what is being handed to paho, which may block for a while
 	// after the connection has ended.
 	writing *publication

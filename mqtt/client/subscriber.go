@@ -38,7 +38,7 @@ func NewSubscriber(options Options, filters []string, handlers mqtt.Handlers) (*
 	client.filters = slices.Clone(filters)
 	// The client id is of this run alone: a kept session would never be asked
 	// for again. The zero Topics own no topic: nothing is kept back.
-	client.clean, client.own = true, mqtt.Topics{}
+	client.clean, client.ownTopics = true, mqtt.Topics{}
 	return &Subscriber{client: client}, nil
 }
 

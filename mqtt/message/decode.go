@@ -45,10 +45,10 @@ type Parsed struct {
 	Digest [sha256.Size]byte
 
 	kind mqtt.Kind
-	// named is the terminal of the topic, whatever it is.
-	named   string
-	scanned scanned
-	payload []byte
+	// topicTerminal is the terminal of the topic, whatever it is.
+	topicTerminal string
+	scanned       scanned
+	payload       []byte
 }
 
 // Parse reads a message that arrived, as far as its form goes: it judges, in
@@ -59,7 +59,7 @@ type Parsed struct {
 // called from several goroutines at once.
 func Parse(topics mqtt.Topics, d mqtt.Delivery) (*Parsed, *Rejection) {
 	named, segment, topicErr := topics.Parse(d.Topic)
-	p := &Parsed{named: named, payload: bytes.TrimPrefix(d.Payload, byteOrderMark)}
+	p := &Parsed{topicTerminal: named, payload: bytes.TrimPrefix(d.Payload, byteOrderMark)}
 	if mqtt.ValidID(named) {
 		p.Terminal = named
 	}
@@ -104,7 +104,7 @@ func (p *Parsed) refuse(r *Rejection) *Rejection {
 // Check holds the content against all rules together. It returns either a
 // request or the reason why there is none, never both.
 func (p *Parsed) Check(rules Rules) (*Request, *Rejection) {
-	if r := judge(p.kind, p.named, p.scanned, rules); r != nil {
+	if r := validate(p.kind, p.topicTerminal, p.scanned, rules); r != nil {
 		return nil, p.refuse(r)
 	}
 	return p.Repeated()
@@ -114,7 +114,7 @@ func (p *Parsed) Check(rules Rules) (*Request, *Rejection) {
 // was accepted: it is judged by its form alone, for the date, the policy and the
 // defaults that it was taken by may have changed.
 func (p *Parsed) Repeated() (*Request, *Rejection) {
-	request, err := build(p.kind, p.named, p.scanned, p.payload)
+	request, err := build(p.kind, p.topicTerminal, p.scanned, p.payload)
 	if err != nil {
 		return nil, p.refuse(&Rejection{Code: CodeInvalidRequest, Message: err.Error()})
 	}
@@ -131,13 +131,13 @@ func Decode(topics mqtt.Topics, topic string, retained bool, payload []byte, rul
 	return p.Check(rules)
 }
 
-// judge holds what was read against all rules, nil if it breaks none.
-func judge(k mqtt.Kind, terminal string, s scanned, rules Rules) *Rejection {
+// validate holds what was read against all rules, nil if it breaks none.
+func validate(k mqtt.Kind, terminal string, s scanned, rules Rules) *Rejection {
 	var found faults
 	if !mqtt.ValidID(terminal) {
 		found.add("", "must be published under a terminal's id of 1 to 64 of the characters A-Z a-z 0-9 . _ : - as the topic's last level but one")
 	}
-	if err := check(k, terminal, s.root, rules, &found); err != nil {
+	if err := collectFaults(k, terminal, s.root, rules, &found); err != nil {
 		found.add("", "can't be checked: "+err.Error())
 	}
 	if !found.any() {
@@ -146,14 +146,14 @@ func judge(k mqtt.Kind, terminal string, s scanned, rules Rules) *Rejection {
 	return found.rejection(CodeInvalidRequest)
 }
 
-// check applies the rules of Go first and the schema second: of two faults at
+// collectFaults applies the rules of Go first and the schema second: of two faults at
 // one place the first is kept, and ours says more.
-func check(k mqtt.Kind, terminal string, root any, rules Rules, f *faults) error {
+func collectFaults(k mqtt.Kind, terminal string, root any, rules Rules, f *faults) error {
 	v, err := loadValidator()
 	if err != nil {
 		return err
 	}
-	if path, most := crowded(k, root); path != "" {
+	if path, most := tooManyProducts(k, root); path != "" {
 		f.add(path, fmt.Sprintf("must hold at most %d products", most))
 		return nil
 	}
@@ -162,10 +162,10 @@ func check(k mqtt.Kind, terminal string, root any, rules Rules, f *faults) error
 	return nil
 }
 
-// crowded points at products that are more than could be right: so many don't
+// tooManyProducts points at products that are more than could be right: so many don't
 // fit into a payload, and to look for the faults of each would hold up those
 // who wait behind.
-func crowded(k mqtt.Kind, root any) (path string, most int) {
+func tooManyProducts(k mqtt.Kind, root any) (path string, most int) {
 	most = 4000 // of a number and an amount
 	if k == mqtt.KindOrder {
 		most = 1500

@@ -89,24 +89,24 @@ func checkAmount(path string, v any, f *faults) {
 	if !isNumeric(v) {
 		return
 	}
-	if _, ok := oreOf(v); ok {
+	if _, ok := minorOf(v); ok {
 		return
 	}
 	if negative(v) {
-		f.add(path, "must be positive: "+returns)
+		f.add(path, "must be positive: "+negativeAdvice)
 		return
 	}
 	f.add(path, "must be a positive amount with at most two decimals (zeros behind them aside), as number or string, like \"42.00\"")
 }
 
-// returns tells a till that wrote a return as a negative amount how it is done.
-const returns = "a return is a refund, published on the terminal's topic refunds and positive too, " +
+// negativeAdvice tells a till that wrote a return as a negative amount how it is done.
+const negativeAdvice = "a return is a refund, published on the terminal's topic refunds and positive too, " +
 	`like {"requestId":"a new one","orderRequestId":"the sale's","refund":{"type":"regular","grandTotal":42.00,"products":[{"line":0,"amount":42.00}]}}` +
 	`, or with "full":true instead of refund for all that is left`
 
 // checkSum wants a refund's total to be the sum of its products.
 func checkSum(at string, body map[string]any, f *faults) {
-	total, ok := oreOf(body["grandTotal"])
+	total, ok := minorOf(body["grandTotal"])
 	checkAmount(at+"/grandTotal", body["grandTotal"], f)
 	products, isList := body["products"].([]any)
 	if !ok || !isList || len(products) == 0 {
@@ -114,7 +114,7 @@ func checkSum(at string, body map[string]any, f *faults) {
 	}
 	var sum int64
 	for _, p := range products {
-		ore, ok := oreOf(objectAt(p)["amount"])
+		ore, ok := minorOf(objectAt(p)["amount"])
 		if !ok {
 			return
 		}

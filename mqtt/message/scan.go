@@ -36,23 +36,23 @@ func scan(payload []byte) scanned {
 	w := newWalker(payload)
 	valid := utf8.Valid(payload)
 	if !valid {
-		w.wanted = invalidUTF8(payload)
+		w.offset = invalidUTF8(payload)
 	}
 	root, err := w.document()
 	s := scanned{root: root, members: w.members, requestID: w.requestID}
 	switch {
 	case !valid:
-		s.rejection = notJSON(fmt.Sprintf("is not UTF-8 from byte %d on", w.wanted), FieldError{Path: w.place(err), Message: "must be in UTF-8"})
+		s.rejection = notJSON(fmt.Sprintf("is not UTF-8 from byte %d on", w.offset), FieldError{Path: w.pointerAtOffset(err), Message: "must be in UTF-8"})
 	case errors.Is(err, errTooDeep):
 		s.rejection = w.faults.rejection(CodeInvalidRequest)
 	case err != nil:
-		s.rejection = misspelt(payload, w.place(err))
+		s.rejection = syntaxRejection(payload, w.pointerAtOffset(err))
 	case w.duplicates.any():
 		s.rejection = w.duplicates.rejection(CodeDuplicateKey)
 	case w.faults.any():
 		s.rejection = w.faults.rejection(CodeInvalidRequest)
-	case w.halves.any():
-		s.rejection = w.halves.rejection(CodeInvalidRequest)
+	case w.surrogates.any():
+		s.rejection = w.surrogates.rejection(CodeInvalidRequest)
 	}
 	return s
 }
@@ -61,9 +61,9 @@ func notJSON(what string, faults ...FieldError) *Rejection {
 	return &Rejection{Code: CodeNotJSON, Message: "the payload " + what, Errors: faults}
 }
 
-// misspelt refuses a payload that breaks JSON's grammar at path. The offset is
+// syntaxRejection refuses a payload that breaks JSON's grammar at path. The offset is
 // encoding/json's, whose count of a fault's bytes tills know.
-func misspelt(payload []byte, path string) *Rejection {
+func syntaxRejection(payload []byte, path string) *Rejection {
 	if tooDeep(payload) { // brackets may be what is wrong
 		return notJSON("is not JSON")
 	}

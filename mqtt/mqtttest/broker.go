@@ -24,13 +24,13 @@ type Broker struct {
 	holding  bool
 	wills    bool
 	retained map[string]mqtt.Message
-	sessions map[string]*memory
+	sessions map[string]*session
 	watchers []*watcher
 	log      []mqtt.Message
 }
 
-// memory is what the broker keeps for one client id.
-type memory struct {
+// session is what the broker keeps for one client id.
+type session struct {
 	filter string
 	// queue holds what is not acknowledged, the oldest first; the first sent
 	// of them were sent on some connection before.
@@ -42,7 +42,7 @@ type memory struct {
 // link is one connection of a bus.
 type link struct {
 	broker  *Broker
-	session *memory
+	session *session
 	will    *mqtt.Message
 	// sent counts what was sent on this connection and not acknowledged.
 	sent int
@@ -54,9 +54,9 @@ type link struct {
 	down       chan struct{}
 	// agent is the topic of which the link hears without acknowledging, "" if
 	// none; heard is what came on it.
-	agent string
-	heard []mqtt.Message
-	err   error
+	agent         string
+	agentMessages []mqtt.Message
+	err           error
 	// held are publishes whose acknowledgement is held back.
 	held []func(error)
 }
@@ -68,7 +68,7 @@ type watcher struct {
 
 // NewBroker returns a broker that runs and remembers nothing.
 func NewBroker() *Broker {
-	return &Broker{retained: make(map[string]mqtt.Message), sessions: make(map[string]*memory)}
+	return &Broker{retained: make(map[string]mqtt.Message), sessions: make(map[string]*session)}
 }
 
 var (
@@ -99,7 +99,7 @@ func (b *Broker) Forget() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.retained = make(map[string]mqtt.Message)
-	b.sessions = make(map[string]*memory)
+	b.sessions = make(map[string]*session)
 }
 
 // Cut ends every bus's connection as a network does; the wills are published.
@@ -203,7 +203,7 @@ func (b *Broker) route(m mqtt.Message) {
 	m.Retained = false
 	for _, session := range b.sessions {
 		if l := session.link; l != nil && l.agent == m.Topic {
-			l.heard = append(l.heard, m)
+			l.agentMessages = append(l.agentMessages, m)
 			wake(l.wake)
 		}
 	}
@@ -237,7 +237,7 @@ func (b *Broker) retainedFor(filter string) []mqtt.Message {
 	return found
 }
 
-func (m *memory) enqueue(message mqtt.Message) {
+func (m *session) enqueue(message mqtt.Message) {
 	m.queue = append(m.queue, message)
 	if m.link != nil {
 		wake(m.link.wake)
@@ -245,7 +245,7 @@ func (m *memory) enqueue(message mqtt.Message) {
 }
 
 // drop ends the session's connection; what was sent on it comes again.
-func (m *memory) drop(err error) {
+func (m *session) drop(err error) {
 	l := m.link
 	if l == nil {
 		return
@@ -276,7 +276,7 @@ func (b *Broker) connect(id, filter, agent string, will *mqtt.Message) (*link, e
 	}
 	m := b.sessions[id]
 	if m == nil {
-		m = &memory{}
+		m = &session{}
 		b.sessions[id] = m
 	}
 	if b.wills && m.link != nil && m.link.will != nil {
@@ -288,7 +288,7 @@ func (b *Broker) connect(id, filter, agent string, will *mqtt.Message) (*link, e
 	m.filter = filter
 	m.queue = append(m.queue, b.retainedFor(filter)...)
 	if message, ok := b.retained[agent]; ok {
-		l.heard = append(l.heard, message)
+		l.agentMessages = append(l.agentMessages, message)
 	}
 	wake(l.wake)
 	return l, nil

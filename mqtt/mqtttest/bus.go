@@ -66,7 +66,7 @@ func (u *Bus) connection(ctx context.Context) error {
 	}
 	u.set(l, false)
 	defer u.set(nil, false)
-	u.hear(l)
+	u.deliverAgent(l)
 	if u.handlers.Status != nil {
 		for _, m := range u.broker.statuses(u.options.Topics) {
 			u.handlers.Status(m.Topic, m.Payload)
@@ -125,7 +125,7 @@ func (u *Bus) Publish(m mqtt.Message) mqtt.Token {
 func (u *Bus) deliver(l *link) {
 	for {
 		for {
-			u.hear(l)
+			u.deliverAgent(l)
 			if _, closing := u.link(); closing {
 				break
 			}
@@ -143,11 +143,11 @@ func (u *Bus) deliver(l *link) {
 	}
 }
 
-// hear hands over what has come on the agent's own topic.
-func (u *Bus) hear(l *link) {
+// deliverAgent hands over what has come on the agent's own topic.
+func (u *Bus) deliverAgent(l *link) {
 	l.broker.mu.Lock()
-	heard := l.heard
-	l.heard = nil
+	heard := l.agentMessages
+	l.agentMessages = nil
 	l.broker.mu.Unlock()
 	for _, m := range heard {
 		if _, closing := u.link(); !closing {

@@ -31,8 +31,8 @@ type World struct {
 	// Stop and Start are the broker's; Forget, between them, loses all that
 	// it kept.
 	Stop, Start, Forget func()
-	// Deaf says that the bus has nothing to bring to Handlers.Agent.
-	Deaf bool
+	// NoRetained says that the bus has nothing to bring to Handlers.Agent.
+	NoRetained bool
 }
 
 // Factory makes worlds.
@@ -55,7 +55,7 @@ func TestBus(t *testing.T, factory Factory) {
 	}{
 		{"delivers in order", false, testOrder},
 		{"acknowledges in order", true, testAckOrder},
-		{"sends the unacknowledged again", true, testAgain},
+		{"sends the unacknowledged again", true, testRedelivery},
 		{"fail closes and comes back", true, testFail},
 		{"keeps what comes while away", true, testAway},
 		{"subscribes anew at a broker without memory", true, testForgetful},
@@ -69,7 +69,7 @@ func TestBus(t *testing.T, factory Factory) {
 		{"ignores its own display", false, testOwn},
 		{"hears of other agents", true, testAgents},
 		{"recalls what is retained", true, testRecall},
-		{"brings the statuses that are retained", true, testStanding},
+		{"brings the statuses that are retained", true, testStatuses},
 	} {
 		if test.beside && factory.Embedded {
 			continue
@@ -170,9 +170,9 @@ func (r *rig) next(payload string) mqtt.Delivery {
 	return d
 }
 
-// nextBut is next, but passes over messages that come again although they were
+// nextPastRepeats is next, but passes over messages that come again although they were
 // acknowledged: a cut may swallow acknowledgements that are on their way.
-func (r *rig) nextBut(payload string) mqtt.Delivery {
+func (r *rig) nextPastRepeats(payload string) mqtt.Delivery {
 	r.t.Helper()
 	for {
 		d := receive(r.t, r.deliveries, payload)
