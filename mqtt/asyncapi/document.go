@@ -49,7 +49,7 @@ func request(kind, title, summary string) channel {
 	return channel{name: kind + "s", message: kind, payload: kind + "Request", address: terminal + kind + "s", title: title, summary: summary, incoming: true}
 }
 
-// parameters of addresses, in the order in which they are told.
+// parameters of addresses, in the order in which the document has them.
 var parameters = object{
 	{"prefix", object{{"description", "mqtt.topic_prefix of the agent's configuration; it may have several levels."}, {"default", "tillpost"}}},
 	{"terminalUuid", object{{"description", "The terminal's uuid, as the list of terminals tells it."}, {"examples", []any{"TRML1000000001"}}}},

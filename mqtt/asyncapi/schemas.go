@@ -78,7 +78,7 @@ func fileComponents(name string, file object) (object, error) {
 
 // componentName is what a schema file, or one of its $defs, is called in the document: "orderRequest" and "orderProduct"
 // of order.json, "status" and "statusWaiting" of outgoing/status.json, and what is shared by its own name. An amount
-// that a till asks for and one that the agent tells have different forms.
+// that a till asks for and one that the agent publishes have different forms.
 func componentName(file, def string) string {
 	base := strings.TrimSuffix(path.Base(file), ".json")
 	outgoing := strings.HasPrefix(file, "outgoing/")
@@ -95,8 +95,8 @@ func componentName(file, def string) string {
 	return base + strings.ToUpper(def[:1]) + def[1:]
 }
 
-// downgrade turns a schema of draft 2020-12 into one of draft 7, where a $ref silences everything that stands beside
-// it. The keywords that we use mean the same in both.
+// downgrade turns a schema of draft 2020-12 into one of draft 7, where members beside a $ref are ignored. The keywords
+// that we use mean the same in both.
 func downgrade(file string, v any) (any, error) {
 	switch v := v.(type) {
 	case []any:

@@ -49,12 +49,12 @@ func (b *Broker) handshake(p *peer, cl *mochi.Client) error {
 	if err := b.takeOver(p, cl); err != nil {
 		return err
 	}
-	// What it leaves out, as wildcards and QoS 2, there is too.
+	// What it does not name, such as wildcards and QoS 2, is available by MQTT's rules.
 	return b.server.SendConnack(cl, packets.CodeSuccess, false, &packets.Properties{SharedSubAvailableFlag: true, MaximumPacketSize: maxPacket})
 }
 
-// allowEmpty makes legal to mochi what is so to MQTT: an empty password, and an
-// empty last will, of which it tells.
+// allowEmpty changes a packet so that mochi accepts what MQTT allows: an empty
+// password, and an empty last will, which it reports.
 func allowEmpty(pk *packets.Packet) (emptyWill bool) {
 	c := &pk.Connect
 	if len(c.Password) == 0 && (c.UsernameFlag || pk.ProtocolVersion == 5) {
@@ -67,8 +67,9 @@ func allowEmpty(pk *packets.Packet) (emptyWill bool) {
 	return emptyWill
 }
 
-// copyConnect copies what is needed of a CONNECT for as long as the connection lasts:
-// as decoded it is pieces of the packet, with the password in it.
+// copyConnect copies what is needed of a CONNECT for as long as the connection
+// lasts: as decoded, those fields share the memory of the packet, which holds the
+// password.
 func copyConnect(cl *mochi.Client, emptyWill bool) {
 	cl.ID = strings.Clone(cl.ID)
 	cl.Properties.Username, cl.Properties.Props.User = nil, nil
@@ -79,8 +80,8 @@ func copyConnect(cl *mochi.Client, emptyWill bool) {
 	}
 }
 
-// checkConnect looks for what 3.1.1 has answers of its own for, or wants closed without a
-// word.
+// checkConnect refuses what MQTT 3.1.1 has a return code for, and what it wants
+// closed without an answer.
 func (b *Broker) checkConnect(p *peer, cl *mochi.Client, pk *packets.Packet) error {
 	c, version := &pk.Connect, pk.ProtocolVersion
 	switch name := string(c.ProtocolName); {
@@ -97,14 +98,15 @@ func (b *Broker) checkConnect(p *peer, cl *mochi.Client, pk *packets.Packet) err
 	return nil
 }
 
-// refuseV3 answers a CONNECT with a code of 3.1.1.
+// refuseV3 answers a CONNECT with a return code of MQTT 3.1.1.
 func (b *Broker) refuseV3(p *peer, cl *mochi.Client, why packets.Code, reason string) error {
 	b.limitedLog(p).Warn("a client was refused", "reason", reason)
 	_ = cl.WritePacket(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Connack}, ReasonCode: why.Code}) // it ends either way
 	return fmt.Errorf("%w: %s", errRefused, reason)
 }
 
-// refuse answers a CONNECT. Version 3.1.1 knows one code for what may not be.
+// refuse answers a CONNECT with a reason code. MQTT 3.1.1 has one code for all of
+// these.
 func (b *Broker) refuse(cl *mochi.Client, why packets.Code) error {
 	if cl.Properties.ProtocolVersion < 5 {
 		why = packets.ErrBadUsernameOrPassword
@@ -118,8 +120,8 @@ func (b *Broker) mayHaveWill(topic string) bool {
 	return !b.files.restricted() && b.foreign(topic) && !strings.ContainsAny(topic, "+#") && len(topic) <= maxTopic
 }
 
-// takeOver has the client found by its id. One that connects again ends its
-// former connection, and waits for that to be over.
+// takeOver registers the client under its id. If that id is connected already, it
+// ends the former connection first, and waits for its end.
 func (b *Broker) takeOver(p *peer, cl *mochi.Client) error {
 	giveUp := time.NewTimer(connectTimeout)
 	defer giveUp.Stop()

@@ -127,7 +127,7 @@ func TestPeerKeepAlive(t *testing.T) {
 	})
 }
 
-// TestPeerStalls: telling a client that reads nothing blocks nobody, and after
+// TestPeerStalls: sending to a client that reads nothing blocks nobody, and after
 // ten seconds it is cut off.
 func TestPeerStalls(t *testing.T) {
 	t.Parallel()
@@ -271,7 +271,7 @@ func TestFilters(t *testing.T) {
 }
 
 // TestBrokerLastWordsRead: before the end, clients have time to acknowledge
-// what they were told, and no longer than they need.
+// what they were sent, and no longer than they need.
 func TestBrokerLastWordsRead(t *testing.T) {
 	t.Parallel()
 	for _, acknowledges := range []bool{true, false} {

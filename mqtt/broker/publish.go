@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxForeign bounds what is passed on between clients: a reader would be
-	// cut off by few large ones.
+	// maxForeign bounds a payload that is passed on between clients, in bytes: a
+	// few large ones would exceed what may wait for a subscriber.
 	maxForeign = 4 * message.MaxPayload
 	// maxUnfinished is how many QoS 2 messages an MQTT 5 client may leave
 	// without their last step, as its CONNACK says. 3.1.1 has no such bound: its
@@ -22,19 +22,19 @@ const (
 	maxReason = 1024
 )
 
-// errNotWritten is what MQTT 5 clients hear when a request could not be taken.
+// errNotWritten is sent to MQTT 5 clients when a request could not be accepted.
 var errNotWritten = packets.Code{
 	Code:   packets.ErrImplementationSpecificError.Code,
 	Reason: "the request could not be written to disk; publish it again",
 }
 
-// handlePublish takes what a client publishes, and acknowledges it. The error ends
-// the connection.
+// handlePublish delivers or passes on what a client publishes, and acknowledges
+// it. The error ends the connection.
 func (b *Broker) handlePublish(p *peer, pk packets.Packet) error {
 	if code := pk.PublishValidate(0); code != packets.CodeSuccess {
 		return code
 	}
-	if again, err := b.handleReusedID(p, pk); again {
+	if done, err := b.handleReusedID(p, pk); done {
 		return err
 	}
 	if !b.mayWrite(p.account.Load(), pk.TopicName) {
@@ -48,7 +48,7 @@ func (b *Broker) handlePublish(p *peer, pk packets.Packet) error {
 		return nil
 	}
 	if pk.FixedHeader.Retain && len(pk.Payload) == 0 {
-		// What clears a retained request elsewhere is no request.
+		// Other brokers clear a retained request by this; it is no request.
 		p.acknowledge(pk, nil)
 		return nil
 	}
@@ -64,9 +64,10 @@ func (b *Broker) handlePublish(p *peer, pk packets.Packet) error {
 	return nil
 }
 
-// handleReusedID answers a message whose id is that of a QoS 2 message under way: it is
-// that one once more, or a client that loses count. It also holds an MQTT 5
-// client to the Receive Maximum. It reports whether the message is done with.
+// handleReusedID answers a message whose packet id is that of a QoS 2 message
+// under way: either that message sent again, or a fault of the client. It also
+// enforces the Receive Maximum of MQTT 5. It reports whether the message needs
+// nothing more.
 func (b *Broker) handleReusedID(p *peer, pk packets.Packet) (done bool, err error) {
 	qos, version5 := pk.FixedHeader.Qos, p.client.Properties.ProtocolVersion == 5
 	switch {
@@ -85,13 +86,13 @@ func (b *Broker) handleReusedID(p *peer, pk packets.Packet) (done bool, err erro
 		p.answer(ackOf(pk), pk.PacketID, packets.ErrPacketIdentifierInUse)
 		return true, nil
 	}
-	// 3.1.1 has no way to say no, and an acknowledgement would be a lie.
+	// 3.1.1 has no way to refuse a message, and it must not be acknowledged.
 	b.limitedLog(p).Warn("a client was cut off: it gave a message the packet id of another one that is under way", "id", pk.PacketID)
 	return true, packets.ErrPacketIdentifierInUse
 }
 
-// handleDenied answers a message on a topic that the client may not write. 3.1.1 has
-// no answer but the end of the connection.
+// handleDenied answers a message on a topic that the client may not write. MQTT
+// 3.1.1 has no answer but the end of the connection.
 func (b *Broker) handleDenied(p *peer, pk packets.Packet) error {
 	b.limitedLog(p).Warn("a client may not publish this", "user", p.account.Load().userName(), "topic", pk.TopicName)
 	if p.client.Properties.ProtocolVersion < 5 {
@@ -103,14 +104,15 @@ func (b *Broker) handleDenied(p *peer, pk packets.Packet) error {
 	return nil
 }
 
-// limitedLog is a log for what a client did, which takes one line a second.
+// limitedLog returns a logger for what a client did, or one that discards if there
+// were too many lines lately.
 func (b *Broker) limitedLog(p *peer) *slog.Logger {
 	log := slog.New(slog.DiscardHandler)
 	b.logLimit.Do(func() { log = b.log.With("remote", p.RemoteAddr().String()) })
 	return log
 }
 
-// ackOf is the packet that answers a PUBLISH first.
+// ackOf returns the type of the packet that answers a PUBLISH first.
 func ackOf(pk packets.Packet) byte {
 	if pk.FixedHeader.Qos == 2 {
 		return packets.Pubrec
@@ -118,8 +120,8 @@ func ackOf(pk packets.Packet) byte {
 	return packets.Puback
 }
 
-// acknowledge answers a PUBLISH that was taken, or refused at the door: MQTT 5
-// has words for that. A QoS 2 message is under way from then on.
+// acknowledge answers a PUBLISH that was accepted, or refused at the door: the
+// refusal is sent to MQTT 5 clients. A QoS 2 message is under way from then on.
 func (p *peer) acknowledge(pk packets.Packet, refusal *mqtt.Refusal) {
 	if pk.FixedHeader.Qos == 0 {
 		return
@@ -135,7 +137,7 @@ func (p *peer) acknowledge(pk packets.Packet, refusal *mqtt.Refusal) {
 	_ = p.client.WritePacket(ack) // a connection that has ended is noticed at its next read
 }
 
-// cutText is a text of at most n bytes.
+// cutText returns s, cut to at most n bytes.
 func cutText(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -155,7 +157,7 @@ func (p *peer) answer(kind byte, id uint16, why packets.Code) {
 	_ = p.client.WritePacket(pk) // a connection that has ended is noticed at its next read
 }
 
-// handleRelease takes the last step of a QoS 2 message.
+// handleRelease answers a PUBREL, the last step of a QoS 2 message.
 func (p *peer) handleRelease(id uint16) {
 	why := packets.CodeSuccess
 	if !p.received.remove(id) {
@@ -164,8 +166,9 @@ func (p *peer) handleRelease(id uint16) {
 	p.answer(packets.Pubcomp, id, why)
 }
 
-// deliver hands a request to the agent and waits until it is settled, which may be
-// by a refusal. It is under way until taken, when its acknowledgement is out.
+// deliver calls Handlers.Deliver with a request and waits until it is settled,
+// which may be by a refusal. The delivery is under way until endDelivery, when its
+// acknowledgement is written.
 func (b *Broker) deliver(p *peer, pk packets.Packet) (*mqtt.Refusal, error) {
 	if !b.deliveries.begin() {
 		return nil, errStopping
@@ -195,7 +198,7 @@ func (b *Broker) deliver(p *peer, pk packets.Packet) (*mqtt.Refusal, error) {
 	}
 }
 
-// endDelivery ends what take began, if anything.
+// endDelivery ends the delivery that deliver began, if any.
 func (b *Broker) endDelivery(p *peer) {
 	if p.delivering {
 		p.delivering = false

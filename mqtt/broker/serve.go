@@ -15,32 +15,33 @@ import (
 	"tillpost/mqtt/message"
 )
 
-// maxPacket is a payload that is refused with a reason, and what goes with
-// it; a client that sends more is disconnected.
+// maxPacket bounds a packet, in bytes: larger payloads than a request may have are
+// still read, and refused with a reason; a client that sends more than this is
+// disconnected.
 const maxPacket = 16*message.MaxPayload + 4<<10
 
-// newServer has mochi decode and encode, and keep who subscribed to what. It
-// serves nobody: each of our connections is driven by us.
+// newServer returns a mochi that decodes, encodes and keeps the subscriptions. It
+// serves no connection: we do that.
 func newServer() *mochi.Server {
 	capabilities := mochi.NewDefaultServerCapabilities()
 	capabilities.MaximumPacketSize = maxPacket
 	capabilities.ReceiveMaximum = maxUnfinished
-	// An MQTT 5 client is told that its session ends with its connection.
+	// For MQTT 5 clients: a session ends with its connection.
 	capabilities.MaximumSessionExpiryInterval = 0
 	capabilities.TopicAliasMaximum = 0
-	capabilities.MaximumClientWritesPending = 1 // a queue that nothing goes through
+	capabilities.MaximumClientWritesPending = 1 // the queue is not used
 	return mochi.New(&mochi.Options{
 		Capabilities:            capabilities,
 		ClientNetReadBufferSize: 1024,
-		// It logs whole packets, with what customers are called.
+		// It logs whole packets, with customers' names in them.
 		Logger: slog.New(slog.DiscardHandler),
 	})
 }
 
-// errGoodbye is the end that a client wants.
+// errGoodbye is the end of a connection by the client's DISCONNECT.
 var errGoodbye = errors.New("the client has said goodbye")
 
-// serve is one connection from its first packet to its end.
+// serve serves one connection from its first packet to its end.
 func (b *Broker) serve(p *peer) {
 	defer b.forget(p)
 	defer b.endDelivery(p)
@@ -65,9 +66,9 @@ func (b *Broker) serve(p *peer) {
 	}
 }
 
-// readPackets reads from a client until its connection ends, and returns why. While
-// it waits for a packet it has little on its stack: tills are silent for most
-// of the time, and there may be many.
+// readPackets handles a client's packets until its connection ends, and returns
+// why it ended. While it waits for a packet it has little on its stack: tills are
+// silent most of the time, and there may be many.
 func (b *Broker) readPackets(p *peer) error {
 	cl := b.server.NewClient(p, "tills", "", false)
 	if err := b.handshake(p, cl); err != nil {
@@ -87,7 +88,7 @@ func (b *Broker) readPackets(p *peer) error {
 	}
 }
 
-// readError is why a packet could not be read.
+// readError returns why a packet could not be read.
 func readError(cl *mochi.Client, err error) error {
 	switch {
 	case cl.Closed():
@@ -108,12 +109,12 @@ func (p *peer) setKeepalive(keepalive uint16) {
 	_ = p.SetDeadline(until) // an error shows at the read
 }
 
-// handlePacket reads the rest of a packet and does what it asks for. The error ends
-// the connection; one with a code is told to MQTT 5 clients.
+// handlePacket reads the rest of a packet and does what it asks for. The error
+// ends the connection; one with a code is sent to MQTT 5 clients.
 //
-// mochi does not get to see what publishes, acknowledges and subscribes: it has
-// one table for the packet ids that a client gave and those that it was given,
-// and ends a message of the one for an acknowledgement of the other.
+// mochi gets no packet that publishes, acknowledges or subscribes: it has one
+// table for the packet ids of both directions, and takes an acknowledgement in one
+// for the end of a message in the other.
 func (b *Broker) handlePacket(p *peer, header *packets.FixedHeader) error {
 	cl := p.client
 	pk, err := cl.ReadPacket(header)
@@ -159,7 +160,7 @@ func (b *Broker) handlePacket(p *peer, header *packets.FixedHeader) error {
 	return nil
 }
 
-// endSession takes a client's subscriptions away, and tells its last will.
+// endSession removes a client's subscriptions, and publishes its last will.
 func (b *Broker) endSession(p *peer) {
 	cl := p.client
 	for filter := range p.filters {
@@ -184,8 +185,8 @@ func (b *Broker) forget(p *peer) {
 	b.mu.Unlock()
 }
 
-// disconnect closes a connection; MQTT 5 clients are told why. What the client
-// has sent by then and was read already is not looked at any more.
+// disconnect closes a connection; MQTT 5 clients are sent the reason. Packets that
+// were read but not handled by then are dropped.
 func (b *Broker) disconnect(p *peer, why packets.Code) {
 	b.mu.Lock()
 	cl := p.client

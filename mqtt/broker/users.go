@@ -24,7 +24,7 @@ import (
 // several on a small board.
 const maxHashCost = 14
 
-// maxPassword is what bcrypt looks at, in bytes.
+// maxPassword is how many bytes of a password bcrypt uses.
 const maxPassword = 72
 
 // usersFile is the form of a users file.
@@ -47,17 +47,17 @@ type userEntry struct {
 // Users are the accounts of a users file.
 type Users struct {
 	accounts map[string]*account
-	// dummyHash is a hash that costs as much as the dearest, for users that do
-	// not exist.
+	// dummyHash costs as much as the most expensive hash; it is compared for users
+	// that do not exist.
 	dummyHash []byte
-	// turn lets one hash be computed at a time: logins must not starve what
-	// the agent is for.
+	// turn lets one hash be computed at a time: logins must not starve the rest of
+	// the agent.
 	turn chan struct{}
 
 	mu  sync.Mutex
 	key []byte
-	// verified holds, by user, a keyed digest of the password that was right the
-	// last time, so that tills that come back together need no hash each.
+	// verified holds, by user, a keyed digest of the password that was right last,
+	// so that tills that connect again together need no hash each.
 	verified map[string][]byte
 }
 
@@ -111,8 +111,8 @@ func ParseUsers(topics mqtt.Topics, text string) (*Users, error) {
 	return u, nil
 }
 
-// positioned tells where in the file a mistake is; the library's longer texts quote
-// the file.
+// positioned returns an error with the line and column of err, and without the
+// library's longer texts, which quote the file.
 func positioned(err error) error {
 	var unknown *toml.StrictMissingError
 	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
@@ -235,8 +235,8 @@ func (u *Users) digest(a *account, password []byte) []byte {
 	return h.Sum(nil)
 }
 
-// login finds out who a client is. Nobody may end another user's connection by
-// taking its client id.
+// login sets the account of a client, and reports whether it may connect. Nobody
+// may end another user's connection by taking its client id.
 func (b *Broker) login(p *peer, id, name string, password []byte) bool {
 	for users := b.files.users.Load(); users != nil; {
 		a := users.login(name, password)
@@ -247,8 +247,8 @@ func (b *Broker) login(p *peer, id, name string, password []byte) bool {
 			return false
 		}
 		p.account.Store(a)
-		// The file may have changed meanwhile; whoever put the new one in
-		// place looks at accounts after that.
+		// The file may have changed meanwhile, and usersChanged may have looked at
+		// this client before it had an account.
 		now := b.files.users.Load()
 		if now == users {
 			break
@@ -265,14 +265,14 @@ func (b *Broker) login(p *peer, id, name string, password []byte) bool {
 	return true
 }
 
-// usersChanged puts a new file into force for those who are connected: who is
-// gone from it, or has another password, is disconnected.
+// usersChanged applies a new users file to connected clients: those that it no
+// longer has, or has with another password, are disconnected.
 func (b *Broker) usersChanged() {
 	users := b.files.users.Load()
 	for _, p := range b.allPeers() {
 		a := p.account.Load()
 		if a == nil {
-			continue // has not logged in yet, and will by the new file
+			continue // it has not logged in yet, and will by the new file
 		}
 		if now := users.accounts[a.name]; now != nil && bytes.Equal(now.hash, a.hash) {
 			p.account.Store(now)
@@ -294,7 +294,7 @@ type account struct {
 	reads []string
 }
 
-// userName is safe for a log: names that nobody configured are not told.
+// userName returns a name that is safe to log: that of a configured user, else "".
 func (a *account) userName() string {
 	if a == nil {
 		return ""
@@ -306,10 +306,10 @@ func (a *account) mayRead(topic string) bool {
 	return slices.ContainsFunc(a.reads, func(filter string) bool { return filterMatches(filter, topic) })
 }
 
-// maySubscribe reports whether a filter can bring anything that the user may
-// read. It may bring more: each message is judged again.
+// maySubscribe reports whether a filter can match anything that the user may read.
+// It may match more: each message is checked again when it is sent.
 func maySubscribe(a *account, filter string) bool {
-	// $SYS we do not have, and $share would hide a message from the others.
+	// There is no $SYS here, and $share would hide a message from the others.
 	if strings.HasPrefix(filter, "$") || len(filter) > maxTopic {
 		return false
 	}
@@ -326,7 +326,7 @@ func (b *Broker) foreign(topic string) bool {
 // mayWrite reports whether a client may publish on a topic; a is nil where
 // everybody may do everything. Below the prefix that is requests only: all
 // else is the agent's. A kind that does not exist passes, so that the agent can
-// tell of the mistake.
+// report the mistake.
 func (b *Broker) mayWrite(a *account, topic string) bool {
 	if len(topic) > maxTopic {
 		return false

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// webSocketPath is where tills in a browser connect.
+	// webSocketPath is the path to which tills in a browser connect.
 	webSocketPath        = "/mqtt"
 	webSocketSubprotocol = "mqtt"
 	// maxUpgradeRequest bounds the HTTP request that opens a WebSocket, in bytes.
@@ -27,24 +27,24 @@ const (
 // errUpgrade is why an HTTP request did not become a WebSocket.
 var errUpgrade = errors.New("it did not open a WebSocket")
 
-// upgrader leaves subprotocol and origin to us, and buffers to be shared: a
-// connection needs one for writing only while it writes.
+// upgrader leaves the checks of subprotocol and origin to us, and shares the write
+// buffers: a connection needs one only while it writes.
 var upgrader = websocket.Upgrader{
 	ReadBufferSize: 2048, WriteBufferSize: 2048, WriteBufferPool: &sync.Pool{},
 	Subprotocols: []string{webSocketSubprotocol},
 	CheckOrigin:  func(*http.Request) bool { return true },
 }
 
-// webSocket is a connection whose bytes come and go in WebSocket messages. It is
-// opened by the first Read. Deadlines are those of the connection below, which
-// its owner sets.
+// webSocket is a connection whose bytes are in WebSocket messages. The first Read
+// makes the upgrade. Deadlines are those of the connection below, which its owner
+// sets.
 type webSocket struct {
 	net.Conn
-	// refuse is asked whether a page of an origin may not connect.
+	// refuse reports whether pages of an origin may not connect.
 	refuse func(origin string) bool
 
 	open    atomic.Pointer[websocket.Conn]
-	message io.Reader // belongs to who reads
+	message io.Reader // for the goroutine that calls Read
 }
 
 // Read implements net.Conn. MQTT's packets may lie across messages.
@@ -90,7 +90,8 @@ func (w *webSocket) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Close implements net.Conn. It takes a second at most to say so to the peer.
+// Close implements net.Conn. It takes a second at most to send the peer a close
+// message.
 func (w *webSocket) Close() error {
 	if ws := w.open.Load(); ws != nil {
 		// A peer that does not take it is gone or slow.
@@ -123,8 +124,8 @@ func (w *webSocket) upgrade() (*websocket.Conn, error) {
 	return ws, nil
 }
 
-// checkUpgrade is 0, or the HTTP status and the words for a request that can't become a
-// WebSocket with MQTT in it.
+// checkUpgrade returns 0, or the HTTP status and the text for a request that can't
+// become a WebSocket with MQTT in it.
 func (w *webSocket) checkUpgrade(r *http.Request) (code int, words string) {
 	origins := r.Header.Values("Origin")
 	switch {
@@ -140,7 +141,7 @@ func (w *webSocket) checkUpgrade(r *http.Request) (code int, words string) {
 	return 0, ""
 }
 
-// upgradeResponse is the http.ResponseWriter of an opening.
+// upgradeResponse is the http.ResponseWriter of an upgrade.
 type upgradeResponse struct {
 	conn   net.Conn
 	reader *bufio.Reader
@@ -158,7 +159,7 @@ func (a *upgradeResponse) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return lastingDeadlines{a.conn}, bufio.NewReadWriter(a.reader, bufio.NewWriterSize(a.conn, 512)), nil
 }
 
-// send writes what was refused; the connection ends either way.
+// send writes the response of a refused upgrade; the connection ends either way.
 func (a *upgradeResponse) send(r *http.Request) {
 	if a.code == 0 {
 		return // it was hijacked
@@ -173,8 +174,8 @@ func (a *upgradeResponse) send(r *http.Request) {
 	_ = response.Write(a.conn)
 }
 
-// lastingDeadlines is a connection below a WebSocket, which takes deadlines away
-// that it did not set.
+// lastingDeadlines ignores the removal of deadlines: the upgrader removes those
+// that we have set.
 type lastingDeadlines struct{ net.Conn }
 
 func (c lastingDeadlines) SetDeadline(t time.Time) error {
@@ -191,7 +192,7 @@ func (c lastingDeadlines) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// overWebSocket makes MQTT's stream of a connection to the address for browsers.
+// overWebSocket returns the connection on which a till in a browser speaks MQTT.
 func (b *Broker) overWebSocket(conn net.Conn) net.Conn {
 	return &webSocket{Conn: conn, refuse: func(origin string) bool {
 		if slices.Contains(b.options.WebSocketOrigins, origin) {

@@ -11,7 +11,7 @@ import (
 	"tillpost/mqtt"
 )
 
-// build makes the typed request of a value that passed every check, but for its
+// build returns the typed request of a value that passed every check, without its
 // Digest.
 func build(k mqtt.Kind, terminal string, s scanned, payload []byte) (*Request, error) {
 	envelope, raw := objectAt(s.root), s.members
@@ -31,7 +31,7 @@ func build(k mqtt.Kind, terminal string, s scanned, payload []byte) (*Request, e
 			return nil, errors.New("publishedAt is not a time as in RFC 3339")
 		}
 		if at.IsZero() {
-			at = at.Add(1) // said all the same: what an unset clock may make of it
+			at = at.Add(1) // the zero time would mean that none was given; an unset clock may send it
 		}
 		r.PublishedAt = at
 	}
@@ -42,12 +42,12 @@ func build(k mqtt.Kind, terminal string, s scanned, payload []byte) (*Request, e
 		r.Refund = buildRefund(envelope, raw["refund"])
 	case mqtt.KindApproval:
 		approval := objectAt(envelope, "approval")
-		ore, _ := minorOf(approval["grandTotal"])
+		minor, _ := minorOf(approval["grandTotal"])
 		r.Approval = &ApprovalRequest{
 			OrderUUID:      stringAt(envelope, "orderUuid"),
 			OrderRequestID: stringAt(envelope, "orderRequestId"),
 			Body:           raw["approval"],
-			AmountMinor:    ore,
+			AmountMinor:    minor,
 			Products:       buildProducts(approval),
 		}
 	case mqtt.KindCancel:
@@ -133,8 +133,8 @@ func stringAt(object map[string]any, key string) string {
 	return s
 }
 
-// wholeNumber is the value of a number that the schema found to be whole and small
-// enough, however it is written (1e2 is whole); 0 for anything else.
+// wholeNumber returns the value of a number that the schema found to be whole and
+// small enough, however it is written (1e2 is whole); 0 for anything else.
 func wholeNumber(v any) int64 {
 	n, ok := v.(json.Number)
 	if !ok {

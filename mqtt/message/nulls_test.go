@@ -113,7 +113,7 @@ func marshal(t *testing.T, v any) []byte {
 	return raw
 }
 
-// A required member that is null is told as such, and all that a serializer
+// A required member that is null is reported as such, and all that a serializer
 // wrote of what is not set is passed over.
 func TestDecodeTakesWhatSerializersWrite(t *testing.T) {
 	t.Parallel()

@@ -44,12 +44,12 @@ type OrderRequest struct {
 	AmountMinor int64
 	// OrderDate is nil if the till left it out.
 	OrderDate *Date
-	// These tell what the till put into Body.
+	// These report what the till put into Body.
 	HasTerminalUUID    bool
 	HasCustomerDetails bool
 	HasSendOrderBy     bool
 	HasCallbackURL     bool
-	// ReferenceNoEmpty and CustomerReferenceEmpty tell whether those members
+	// ReferenceNoEmpty and CustomerReferenceEmpty report whether those members
 	// of invoiceReferences are absent, null or an empty string, so that a mark
 	// may go there.
 	ReferenceNoEmpty       bool
@@ -70,7 +70,7 @@ type RefundRequest struct {
 	AmountMinor int64
 	Products    []RefundProduct
 	IsReversal  bool
-	// ApprovalMessage is what to tell the approver if the refund is over a
+	// ApprovalMessage is the message to the approver if the refund is over a
 	// threshold; "" if the till does not want to ask.
 	ApprovalMessage string
 }

@@ -27,12 +27,12 @@ var (
 	errTrailing = errors.New("something follows the value")
 )
 
-// walker builds the value of a JSON text token by token, and notes on its way
-// what a grammar of JSON lets pass. It is used once.
+// walker builds the value of a JSON text token by token, and collects the faults
+// that JSON's grammar allows. It is used once.
 type walker struct {
 	payload []byte
 	dec     *jsontext.Decoder
-	// path leads to the value that is read.
+	// path is that of the value that is being read.
 	path []string
 
 	members    map[string]json.RawMessage
@@ -40,11 +40,11 @@ type walker struct {
 	idSeen     bool
 	duplicates faults
 	faults     faults
-	// surrogates holds the first string that has half of a surrogate pair.
+	// surrogates holds a fault for the first string with half of a surrogate pair.
 	surrogates faults
 
-	// offset is the offset of a byte whose place is asked for, and reached
-	// where it lies once a token holds it or lies behind it.
+	// offset is that of a byte whose JSON pointer is wanted; pointerAt is that
+	// pointer, once a token that ends behind the byte was read.
 	offset    int64
 	pointerAt *string
 }
@@ -57,7 +57,7 @@ func newWalker(payload []byte) *walker {
 	}
 }
 
-// document reads the one value that the text has to be.
+// document reads the text, which has to be one value.
 func (w *walker) document() (any, error) {
 	root, err := w.value(0)
 	if err != nil {
@@ -69,11 +69,11 @@ func (w *walker) document() (any, error) {
 	return root, nil
 }
 
-// pointerAtOffset is the JSON pointer to the member in which the wanted byte lies, or to
-// the object that has it in a key. Where the walk ended before it with err, it
-// is the last place that could be made out, and nothing below customerDetails:
-// what looks like a key there may be a customer's name. What lies behind the
-// value belongs to no part of it.
+// pointerAtOffset returns the JSON pointer to the member that holds the byte at
+// offset, or to the object that has it in a key. Where the walk ended before it
+// with err, it is the last path that was reached, and nothing below
+// customerDetails: what looks like a key there may be a customer's name. What
+// lies behind the value belongs to no part of it.
 func (w *walker) pointerAtOffset(err error) string {
 	if w.pointerAt != nil {
 		return *w.pointerAt
@@ -85,7 +85,7 @@ func (w *walker) pointerAtOffset(err error) string {
 	return boundPointer(pointer(path...))
 }
 
-// tokenRead is called with each token that was read.
+// tokenRead is called after each token, and sets pointerAt once offset is passed.
 func (w *walker) tokenRead() {
 	if w.pointerAt == nil && w.dec.InputOffset() > w.offset {
 		at := boundPointer(pointer(w.path...))
@@ -189,8 +189,8 @@ func (w *walker) object(depth int) (any, error) {
 	return object, err
 }
 
-// noteMember keeps a member of the envelope whose value stands between start and
-// where the walk is. Of two different ids, neither is to be trusted.
+// noteMember keeps the raw value of a member of the envelope, from start to where
+// the walk is, and the requestId. Of two different ids, neither is used.
 func (w *walker) noteMember(key string, v any, start int64) {
 	end := w.dec.InputOffset()
 	w.members[key] = bytes.TrimLeft(w.payload[start:end:end], ": \t\r\n")
@@ -230,17 +230,17 @@ func (w *walker) more() bool {
 	return true
 }
 
-// numbers are the members that are calculated with, by us or by the schemas. What others hold is forwarded digit for digit,
-// however many those are.
+// numbers are the members that we or the schemas calculate with. All others are forwarded digit for digit, however many
+// those are.
 var numbers = map[string]bool{
 	"ttlSeconds": true, "revision": true, "grandTotal": true, "subTotal": true, "totalTax": true, "totalDiscount": true,
 	"quantity": true, "rate": true, "discount": true, "tax": true, "amount": true, "id": true, "line": true,
 }
 
-// notCalculated reports whether the walk is below a key of which nobody wants a number.
+// notCalculated reports whether the value being read is of a member that nobody calculates with.
 func (w *walker) notCalculated() bool {
 	for _, name := range slices.Backward(w.path) {
-		if _, err := strconv.Atoi(name); err != nil { // a list's place counts for the list
+		if _, err := strconv.Atoi(name); err != nil { // an element of a list counts as the list
 			return !numbers[name]
 		}
 	}

@@ -143,13 +143,13 @@ func (u *Bus) deliver(l *link) {
 	}
 }
 
-// deliverAgent hands over what has come on the agent's own topic.
+// deliverAgent calls Handlers.Agent with what has come on the agent's own topic.
 func (u *Bus) deliverAgent(l *link) {
 	l.broker.mu.Lock()
-	heard := l.agentMessages
+	messages := l.agentMessages
 	l.agentMessages = nil
 	l.broker.mu.Unlock()
-	for _, m := range heard {
+	for _, m := range messages {
 		if _, closing := u.link(); !closing {
 			u.handlers.Agent(m.Payload, m.Retained)
 		}
@@ -165,7 +165,7 @@ func (l *link) isDown() bool {
 	}
 }
 
-// up reports whether the link still is its session's; the broker is locked.
+// up reports whether the link is still its session's; the broker is locked.
 func (l *link) up() bool { return l.session.link == l }
 
 func (l *link) publish(m mqtt.Message, decide func(error)) bool {
@@ -211,7 +211,7 @@ func (l *link) next(topics mqtt.Topics) (mqtt.Delivery, bool) {
 
 func (l *link) settle(e *entry, err error) {
 	if err != nil {
-		// As a connection that a client closes without a word.
+		// As when a client closes its connection without a DISCONNECT.
 		l.end(l.will, err)
 		return
 	}

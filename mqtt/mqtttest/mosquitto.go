@@ -47,8 +47,8 @@ type Mosquitto struct {
 	output  *proctest.Output
 }
 
-// without is what TILLPOST_TEST_MOSQUITTO is where the tests have to do without
-// mosquitto, as make test sets it where mosquitto can't be installed.
+// without is the value of TILLPOST_TEST_MOSQUITTO that makes the tests do without
+// mosquitto; make test sets it where mosquitto can't be installed.
 const without = "none"
 
 // StartMosquitto runs a mosquitto until the test ends, and returns when it

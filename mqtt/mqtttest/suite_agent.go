@@ -8,8 +8,8 @@ import (
 	"tillpost/mqtt"
 )
 
-// testAgents: what stands on the agent's topic comes with each connection, and
-// so does what is published there; never as a request.
+// testAgents: what is retained on the agent's topic comes with each connection,
+// and so does what is published there; never as a request.
 func testAgents(t *testing.T, w World) {
 	if w.NoRetained {
 		t.Skip("there is no other agent at this broker")
@@ -37,8 +37,8 @@ func testAgents(t *testing.T, w World) {
 	}
 }
 
-// testRecall: what stands on a topic of ours is given when it is asked for, and
-// disturbs nothing else.
+// testRecall: what is retained on a topic of ours is returned when it is asked
+// for, and disturbs nothing else.
 func testRecall(t *testing.T, w World) {
 	topic := func(id string) string { return topics.Status("T1", id) }
 	w.Publish(mqtt.Message{Topic: topics.Agent(), Payload: []byte("our word"), Retained: true})
@@ -70,8 +70,8 @@ func testRecall(t *testing.T, w World) {
 	}
 }
 
-// testStatuses: the statuses that are retained come with each connection, before it is up, whether the agent's word stands
-// there too or not; what is published later does not.
+// testStatuses: the statuses that are retained come with each connection, before it is up, whether the agent's state is
+// retained too or not; what is published later does not.
 func testStatuses(t *testing.T, w World) {
 	if w.NoRetained {
 		t.Skip("nothing is retained at this broker")

@@ -27,7 +27,7 @@ func testPublish(t *testing.T, w World) {
 		switch {
 		case string(m.Payload) == name(i) && m.Topic == status:
 			i++
-		case m.Retained && i > 0 && string(m.Payload) == name(i-1): // what was kept when the subscription's turn came
+		case m.Retained && i > 0 && string(m.Payload) == name(i-1): // what was retained when the subscription's turn came
 		default:
 			t.Fatalf("%+v instead of %s", m, name(i))
 		}

@@ -8,23 +8,22 @@ import (
 )
 
 const (
-	// statusesIdle is how long nothing more must come before what the broker retains counts as read, where nothing marks
-	// its end.
+	// statusesIdle is how long no status must come before all count as read, where nothing marks their end.
 	statusesIdle = 100 * time.Millisecond
 	// statusesTimeout bounds the reading.
 	statusesTimeout = 15 * time.Second
 )
 
-// statusReading is a reading of the statuses that the broker retains.
+// statusReading is one reading of the statuses that the broker retains.
 type statusReading struct {
-	arrived chan struct{} // has room for one sign that a status came
-	done    chan struct{} // closed when what was asked for after them has come
+	arrived chan struct{} // has room for one signal that a status came
+	done    chan struct{} // closed when the agent's state has come, which was subscribed after them
 	ended   bool
 }
 
-// readStatuses hands every status that the broker retains to Handlers.Status. It subscribes them and then, once more, the
-// agent's topic: what comes of the second comes behind what comes of the first. A broker that hides them, or brings nothing
-// that is retained to a wildcard, shows none. The error is the end of the connection.
+// readStatuses calls Handlers.Status with every status that the broker retains. It subscribes them and then, once more,
+// the agent's topic: what comes by the second comes after what comes by the first. A broker that hides them, or sends
+// nothing retained for a wildcard, shows none. It returns an error only if the connection has ended.
 func (s *session) readStatuses(timeout time.Duration) error {
 	r := &statusReading{arrived: make(chan struct{}, 1), done: make(chan struct{})}
 	s.mu.Lock()
@@ -49,37 +48,37 @@ func (s *session) readStatuses(timeout time.Duration) error {
 	return s.await(s.client.Unsubscribe(s.topics.StatusFilter()).Done(), timeout)
 }
 
-// awaitStatuses waits for the mark behind the statuses, or until no more of them come.
+// awaitStatuses waits for the agent's state behind the statuses, or until no more of them come.
 func (s *session) awaitStatuses(r *statusReading) error {
 	most := time.NewTimer(statusesTimeout)
 	defer most.Stop()
 	for {
-		quiet := time.NewTimer(statusesIdle)
+		idle := time.NewTimer(statusesIdle)
 		select {
 		case <-r.arrived:
 		case <-r.done:
-			quiet.Stop()
+			idle.Stop()
 			return nil
-		case <-quiet.C:
+		case <-idle.C:
 			return nil
 		case <-most.C:
-			quiet.Stop()
+			idle.Stop()
 			return nil
 		case <-s.down:
-			quiet.Stop()
+			idle.Stop()
 			return s.reason()
 		}
-		quiet.Stop()
+		idle.Stop()
 	}
 }
 
-// takeStatus takes a message that came because the statuses are being read; false for any other. The lock is held; status says
-// that Handlers.Status is to have it.
+// takeStatus handles a message that came because the statuses are being read; taken is false for any other. status reports
+// whether Handlers.Status is to be called with it. The lock is held.
 func (s *session) takeStatus(m paho.Message) (taken, status bool) {
 	r := s.statusReading
 	switch {
 	case s.topics.IsStatus(m.Topic()):
-		// Ours, published while the subscription stood, tell nothing new.
+		// Our own, published while the subscription stands, are not new to us.
 		if r != nil {
 			signal(r.arrived)
 		}
