@@ -29,8 +29,8 @@ type request struct {
 	// an error makes the reply unreadable.
 	read func(envelope) error
 	// stream, where set, reads a 2xx body itself, instead of read.
-	stream func(resp *http.Response) (envelope, error)
-	heard  func() // called when a streamed reply begins
+	stream   func(resp *http.Response) (envelope, error)
+	onHeader func() // called when a streamed reply begins
 }
 
 // call makes the call and tells the observer.
@@ -39,7 +39,7 @@ func (c *Client) call(ctx context.Context, rq request) Reply {
 	reply, ex, waited := c.attempt(ctx, rq)
 	report := Call{
 		Operation: rq.op, Outcome: reply.Outcome, HTTPStatus: ex.status, Duration: time.Since(started) - waited,
-		Begun: ex.begun, At: ex.at, RateRemaining: -1, Replied: ex.status != 0, Own: reply.Own, Withheld: reply.Withheld, Held: errors.Is(reply.Err, ErrBreakerOpen),
+		Begun: ex.begun, At: ex.at, RateRemaining: -1, Replied: ex.status != 0, FromAPI: reply.FromAPI, Withheld: reply.Withheld, Held: errors.Is(reply.Err, ErrBreakerOpen),
 	}
 	if report.At.IsZero() {
 		report.At = time.Now()
@@ -68,7 +68,7 @@ func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time
 	}
 	token, err := c.tokens.get()
 	if err != nil {
-		return Reply{Outcome: OutcomeUnauthorized, Message: plainText(OutcomeUnauthorized, 0), Err: err}, exchange{}, 0
+		return Reply{Outcome: OutcomeUnauthorized, Message: defaultMessage(OutcomeUnauthorized, 0), Err: err}, exchange{}, 0
 	}
 	t, refused := c.enter(ctx, &rq)
 	if t == nil {
@@ -80,13 +80,13 @@ func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time
 	switch {
 	case errors.Is(err, errHeld):
 		t.done(wasAbandoned)
-		return Reply{Outcome: OutcomeRateLimited, Message: plainText(OutcomeRateLimited, 0), RetryAfter: pause}, exchange{}, waited
+		return Reply{Outcome: OutcomeRateLimited, Message: defaultMessage(OutcomeRateLimited, 0), RetryAfter: pause}, exchange{}, waited
 	case err != nil:
 		t.done(wasAbandoned)
 		return unavailable(0, err), exchange{}, waited
 	}
 	begun, answered := c.unanswered.add()
-	rq.heard = answered
+	rq.onHeader = answered
 	ex, env := c.exchange(ctx, rq, token)
 	ex.begun = begun
 	answered()
@@ -100,7 +100,7 @@ func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time
 	default:
 		t.done(wasUnanswered)
 	}
-	return c.judge(rq, token, ex, env), ex, waited
+	return c.replyTo(rq, token, ex, env), ex, waited
 }
 
 // enter gets the breaker's leave for the call, for a submit together with the
@@ -127,7 +127,7 @@ func (c *Client) enter(ctx context.Context, rq *request) (*ticket, Reply) {
 }
 
 func unavailable(wait time.Duration, err error) Reply {
-	return Reply{Outcome: OutcomeUnavailable, Message: plainText(OutcomeUnavailable, 0), RetryAfter: wait, Err: err}
+	return Reply{Outcome: OutcomeUnavailable, Message: defaultMessage(OutcomeUnavailable, 0), RetryAfter: wait, Err: err}
 }
 
 // exchange makes the HTTP exchange. The envelope is that of a streamed reply;
@@ -225,13 +225,13 @@ func (s *sentCounter) any() bool {
 	return false
 }
 
-// judge turns an exchange into a Reply.
-func (c *Client) judge(rq request, token string, ex exchange, env *envelope) Reply {
+// replyTo turns an exchange into a Reply.
+func (c *Client) replyTo(rq request, token string, ex exchange, env *envelope) Reply {
 	if ex.status == 0 {
 		if !ex.sent {
 			return unavailable(c.breaker.wait(), ex.err)
 		}
-		return Reply{Outcome: OutcomeAmbiguous, Message: plainText(OutcomeAmbiguous, 0), Err: ex.err}
+		return Reply{Outcome: OutcomeAmbiguous, Message: defaultMessage(OutcomeAmbiguous, 0), Err: ex.err}
 	}
 	if env == nil {
 		e := decodeEnvelope(ex.body, scrubberFor(rq.op, rq.body))
@@ -248,18 +248,18 @@ func (c *Client) judge(rq request, token string, ex exchange, env *envelope) Rep
 		}
 		if err != nil {
 			reply.Outcome, reply.Err = OutcomeAmbiguous, err
-			reply.Message = plainText(OutcomeAmbiguous, reply.HTTPStatus)
+			reply.Message = defaultMessage(OutcomeAmbiguous, reply.HTTPStatus)
 		}
 	} else if reply.Outcome == OutcomeAmbiguous && ex.err != nil {
 		reply.Err = ex.err
 	}
-	reply.Own = reply.Own || reply.Outcome == OutcomeAccepted
-	c.heed(token, ex, &reply)
+	reply.FromAPI = reply.FromAPI || reply.Outcome == OutcomeAccepted
+	c.noteLimits(token, ex, &reply)
 	return reply
 }
 
-// heed lets the limiter and the token source know what the reply says to them.
-func (c *Client) heed(token string, ex exchange, reply *Reply) {
+// noteLimits lets the limiter and the token source know what the reply says to them.
+func (c *Client) noteLimits(token string, ex exchange, reply *Reply) {
 	if n, ok := headerInt(ex.header, "X-Ratelimit-Remaining"); ok {
 		limit, _ := headerInt(ex.header, "X-Ratelimit-Limit")
 		c.limiter.remaining(n, limit)

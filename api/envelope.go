@@ -12,7 +12,7 @@ import (
 // message, and data or errors. It is decoded leniently, as shapes drift.
 type envelope struct {
 	parsed     bool // the body is an object
-	own        bool // it is the API's frame, and not a proxy's or a framework's
+	fromAPI    bool // it is the API's frame, and not a proxy's or a framework's
 	broken     bool // the body begins as an object, and can't be read
 	statusCode int  // 0 where there is none
 	isError    bool
@@ -55,7 +55,7 @@ func readFields(fields map[string]json.RawMessage, s *scrubber) envelope {
 	}
 	for _, k := range frameKeys {
 		if _, ok := fields[k]; ok {
-			e.own = true
+			e.fromAPI = true
 		}
 	}
 	e.code, e.meaning, e.text = readMessage(message, s)
@@ -143,9 +143,9 @@ func classifyPlain(op Operation, status int, e envelope) Outcome {
 		return OutcomeUnauthorized
 	case is(429):
 		return OutcomeRateLimited
-	case e.own && e.meaning == meansBusy:
+	case e.fromAPI && e.meaning == meansBusy:
 		return OutcomeBusy
-	case is(403) && e.own:
+	case is(403) && e.fromAPI:
 		return OutcomeRefused
 	case is(403), !e.parsed:
 		return OutcomeAmbiguous
@@ -155,7 +155,7 @@ func classifyPlain(op Operation, status int, e envelope) Outcome {
 	if !failed {
 		return OutcomeAccepted
 	}
-	if !e.own || e.meaning == meansDone {
+	if !e.fromAPI || e.meaning == meansDone {
 		return OutcomeAmbiguous
 	}
 	return classifyFailure(op, status, e)
@@ -193,31 +193,31 @@ func withheld(status int) bool {
 
 // reply puts what was read into a Reply.
 func (e envelope) reply(op Operation, status int) Reply {
-	r := Reply{Outcome: classify(op, status, e), HTTPStatus: effectiveStatus(status, e), Own: e.own, Withheld: withheld(status) || withheld(e.statusCode)}
-	if e.own {
+	r := Reply{Outcome: classify(op, status, e), HTTPStatus: effectiveStatus(status, e), FromAPI: e.fromAPI, Withheld: withheld(status) || withheld(e.statusCode)}
+	if e.fromAPI {
 		r.Code, r.Message, r.Errors = e.code, e.text, e.errors
 	}
 	if r.Message == "" {
-		r.Message = plainText(r.Outcome, r.HTTPStatus)
+		r.Message = defaultMessage(r.Outcome, r.HTTPStatus)
 	}
 	if r.Outcome == OutcomeAmbiguous {
-		r.Err = unsettled(r)
-		if !e.own && status == 404 {
+		r.Err = ambiguousError(r)
+		if !e.fromAPI && status == 404 {
 			r.Err = fmt.Errorf("%w (HTTP %d)", ErrNoOperation, status)
 		}
 	}
 	return r
 }
 
-func unsettled(r Reply) error {
+func ambiguousError(r Reply) error {
 	if r.Code != "" {
 		return fmt.Errorf("the reply (HTTP %d, %s) does not settle the call", r.HTTPStatus, r.Code)
 	}
 	return fmt.Errorf("the reply (HTTP %d) is not one of the API's", r.HTTPStatus)
 }
 
-// plainText is the sentence for a reply that brings none of its own.
-func plainText(o Outcome, status int) string {
+// defaultMessage is the sentence for a reply that brings none of its own.
+func defaultMessage(o Outcome, status int) string {
 	switch o {
 	case OutcomeAccepted:
 		return "The API accepted the call."

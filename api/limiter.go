@@ -23,15 +23,15 @@ type limiter struct {
 	burst     float64
 	reserve   float64
 
-	mu        sync.Mutex
-	left      float64
-	filled    time.Time
-	held      time.Time // nothing leaves before: the API's Retry-After
-	pollsHeld time.Time
-	scarce    bool
-	urgent    list.List // of *waiter
-	polls     list.List
-	timer     *time.Timer
+	mu             sync.Mutex
+	left           float64
+	filled         time.Time
+	heldUntil      time.Time // nothing leaves before: the API's Retry-After
+	pollsHeldUntil time.Time
+	scarce         bool
+	urgent         list.List // of *waiter
+	polls          list.List
+	timer          *time.Timer
 }
 
 type waiter struct {
@@ -56,7 +56,7 @@ func newLimiter(perMinute int) *limiter {
 // is; so it does when patience ends. The error is errHeld or that of ctx.
 func (l *limiter) acquire(ctx context.Context, urgent bool, patience time.Duration) (time.Duration, error) {
 	l.mu.Lock()
-	if pause := time.Until(l.held); pause > time.Second {
+	if pause := time.Until(l.heldUntil); pause > time.Second {
 		l.mu.Unlock()
 		return pause, errHeld
 	}
@@ -89,7 +89,7 @@ func (l *limiter) acquire(ctx context.Context, urgent bool, patience time.Durati
 	}
 	queue.Remove(place)
 	l.dispatch()
-	return max(time.Second, time.Until(l.held)), err
+	return max(time.Second, time.Until(l.heldUntil)), err
 }
 
 // dispatch lets go whom it can and sets the timer for the next. With mu held.
@@ -102,9 +102,9 @@ func (l *limiter) dispatch() {
 		var wait time.Duration
 		switch {
 		case l.urgent.Len() > 0:
-			queue, wait = &l.urgent, max(l.held.Sub(now), l.until(1))
+			queue, wait = &l.urgent, max(l.heldUntil.Sub(now), l.until(1))
 		case l.polls.Len() > 0:
-			queue, wait = &l.polls, max(l.held.Sub(now), l.pollsHeld.Sub(now), l.until(1+l.reserve))
+			queue, wait = &l.polls, max(l.heldUntil.Sub(now), l.pollsHeldUntil.Sub(now), l.until(1+l.reserve))
 		default:
 			return
 		}
@@ -114,7 +114,7 @@ func (l *limiter) dispatch() {
 		}
 		l.left--
 		if l.scarce && queue == &l.polls {
-			l.pollsHeld = now.Add(trickle)
+			l.pollsHeldUntil = now.Add(trickle)
 		}
 		if w, ok := queue.Remove(queue.Front()).(*waiter); ok {
 			w.granted = true
@@ -147,8 +147,8 @@ func (l *limiter) wake(after time.Duration) {
 func (l *limiter) pause(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if until := time.Now().Add(d); until.After(l.held) {
-		l.held = until
+	if until := time.Now().Add(d); until.After(l.heldUntil) {
+		l.heldUntil = until
 	}
 }
 
@@ -165,13 +165,13 @@ func (l *limiter) remaining(n, limit int) {
 	l.left = math.Min(l.left, math.Max(0, float64(n)))
 	if n > low {
 		if l.scarce {
-			l.scarce, l.pollsHeld = false, time.Time{}
+			l.scarce, l.pollsHeldUntil = false, time.Time{}
 			l.dispatch()
 		}
 		return
 	}
 	if !l.scarce {
-		l.scarce, l.pollsHeld = true, time.Now().Add(trickle)
+		l.scarce, l.pollsHeldUntil = true, time.Now().Add(trickle)
 	}
 }
 

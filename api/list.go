@@ -61,7 +61,7 @@ func (c *Client) streamed(ctx context.Context, rq request, token string) (exchan
 	if resp == nil {
 		return ex, nil
 	}
-	rq.heard()
+	rq.onHeader()
 	defer func() { _ = resp.Body.Close() }()
 	resp.Body = &progress{ReadCloser: resp.Body, timer: stall, patience: c.timeout}
 	if !success(resp.StatusCode) {
@@ -166,7 +166,7 @@ func listFault(e envelope, seen bool, entries int) error {
 		return errUnreadableList
 	case e.paged():
 		return ErrPaged
-	case !seen, entries == 0 && !e.own: // an empty list is word of the API's own, or none
+	case !seen, entries == 0 && !e.fromAPI: // an empty list is word of the API's own, or none
 		return errUnreadableList
 	}
 	return nil

@@ -61,15 +61,15 @@ var known = []knownMessage{
 }
 
 const (
-	codeReversed        = "terminalOrderReversalSuccessfully"
-	codePaymentFailed   = "orderPaymentFailed"
-	codeInvalidRequest  = "invalidRequest"
-	refusalPrefix       = "refundrejection"
-	maxCode             = 64
-	maxText             = 200
-	maxPath             = 100
-	maxFieldErrors      = 20
-	maxMessageConsulted = 4096
+	codeReversed       = "terminalOrderReversalSuccessfully"
+	codePaymentFailed  = "orderPaymentFailed"
+	codeInvalidRequest = "invalidRequest"
+	refusalPrefix      = "refundrejection"
+	maxCode            = 64
+	maxText            = 200
+	maxPath            = 100
+	maxFieldErrors     = 20
+	maxMessageRead     = 4096
 )
 
 var knownByKey = func() map[string]knownMessage {
@@ -101,7 +101,7 @@ func messageKey(message string) string {
 // one word of letters, as the documents write messages, and a sentence only where
 // s has what it takes to clean it.
 func readMessage(message string, s *scrubber) (code string, m meaning, text string) {
-	message = cutText(message, maxMessageConsulted)
+	message = cutText(message, maxMessageRead)
 	key := messageKey(message)
 	if k, ok := knownByKey[key]; ok {
 		return k.code, k.meaning, k.text
@@ -114,7 +114,7 @@ func readMessage(message string, s *scrubber) (code string, m meaning, text stri
 	if head = strings.Trim(head, " .!"); codeWord(head) {
 		code = camelCase(head)
 	}
-	if s.tells {
+	if s.knowsCustomer {
 		text = cutText(safe, maxText)
 	}
 	return code, m, text

@@ -147,7 +147,7 @@ func (c *Client) PaymentStatus(ctx context.Context, orderUUID string) (PaymentSt
 	reply := c.order(ctx, OpPaymentStatus, http.MethodGet, "connect/terminal/orders/payment-status/", orderUUID, nil, request{
 		read: func(e envelope) error {
 			raw, found := e.status("order_status")
-			if !found && !e.own {
+			if !found && !e.fromAPI {
 				return errNotFramed
 			}
 			status = PaymentStatus{State: paymentState(raw, e.code), Raw: cutText(raw, maxText)}
@@ -172,7 +172,7 @@ var errNotFramed = errors.New("the reply is not one of the API's")
 // needsFrame is for calls whose success bears nothing but its message: any
 // other 2xx may come from whoever stands between.
 func needsFrame(e envelope) error {
-	if !e.own {
+	if !e.fromAPI {
 		return errNotFramed
 	}
 	return nil

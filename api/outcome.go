@@ -117,9 +117,9 @@ type Reply struct {
 	// it asked for (at most 5 minutes), after OutcomeUnavailable the time until
 	// the next try is let through; otherwise 0.
 	RetryAfter time.Duration
-	// Own says that some reply came and was in the API's own envelope, whatever its
+	// FromAPI says that some reply came and was in the API's own envelope, whatever its
 	// status: not a proxy's page.
-	Own bool
+	FromAPI bool
 	// Withheld says that its status, or status_code in its body, was 401 or 429, whatever else it said: the API, or what
 	// stands before it, did not let the call in.
 	Withheld bool
@@ -141,7 +141,7 @@ type Call struct {
 	At            time.Time     // local time when the reply's header, or the failure, came
 	RateRemaining int           // x-ratelimit-remaining; -1 where unknown
 	Replied       bool          // some HTTP reply came
-	Own           bool          // it was in the API's own envelope, not a proxy's page
+	FromAPI       bool          // it was in the API's own envelope, not a proxy's page
 	Withheld      bool          // it said 401 or 429, in its status or its body
 	Held          bool          // not tried: the breaker is open; it says nothing new of the API
 	Err           error         // why nothing was sent, where it was tried; otherwise nil

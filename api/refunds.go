@@ -47,7 +47,7 @@ func (c *Client) Refund(ctx context.Context, conn *Conn, orderUUID string, body 
 	r = c.order(ctx, OpRefund, http.MethodPost, "connect/terminal/orders/refund/", orderUUID, body, request{
 		conn: conn,
 		read: func(e envelope) error {
-			final = e.own && e.code == codeReversed
+			final = e.fromAPI && e.code == codeReversed
 			return needsFrame(e)
 		},
 	})
@@ -92,7 +92,7 @@ func (c *Client) refundStatus(ctx context.Context, orderUUID string, get bool) (
 	reply := c.order(ctx, OpRefundStatus, method, "connect/terminal/orders/refund-status/", orderUUID, nil, request{
 		read: func(e envelope) error {
 			raw, found := e.status("refund_status")
-			if !found && !e.own {
+			if !found && !e.fromAPI {
 				return errNotFramed
 			}
 			status = RefundStatus{State: refundState(raw), Raw: cutText(raw, maxText)}

@@ -15,8 +15,8 @@ const (
 	// A reader that is this far behind is dropped; it comes back and begins anew.
 	maxBehind     = 1 << 20
 	maxBehindTime = 5 * time.Second
-	// takenAtOnce bounds what a reader is handed in one write.
-	takenAtOnce = 64
+	// maxTaken bounds what a reader is handed in one write.
+	maxTaken = 64
 )
 
 // The events of the stream.
@@ -55,9 +55,9 @@ type event struct {
 
 // reader is one stream's place in the events. Its fields belong to the mutex of Events.
 type reader struct {
-	next   uint64        // the id that it has not seen yet
-	news   chan struct{} // holds a token while there may be something new
-	caught bool          // it was up to date once, so that it can fall behind
+	next     uint64        // the id that it has not seen yet
+	news     chan struct{} // holds a token while there may be something new
+	caughtUp bool          // it was up to date once, so that it can fall behind
 }
 
 // NewEvents makes the events of one process. joined is called, without blocking, when somebody begins to follow them; it may
@@ -146,7 +146,7 @@ func (e *Events) take(r *reader) (list []event, more, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if r.next > e.last {
-		r.caught = true
+		r.caughtUp = true
 		return nil, false, true
 	}
 	if len(e.kept) == 0 || r.next < e.kept[0].id {
@@ -154,20 +154,20 @@ func (e *Events) take(r *reader) (list []event, more, ok bool) {
 	}
 	waiting := e.kept[r.next-e.kept[0].id:]
 	first := waiting[0]
-	if r.caught && (e.bytes-first.bytes > maxBehind || e.now().Sub(first.at) > maxBehindTime) {
+	if r.caughtUp && (e.bytes-first.bytes > maxBehind || e.now().Sub(first.at) > maxBehindTime) {
 		return nil, false, false
 	}
-	list = append(list, waiting[:min(len(waiting), takenAtOnce)]...)
+	list = append(list, waiting[:min(len(waiting), maxTaken)]...)
 	r.next += uint64(len(list))
-	r.caught = r.caught || len(list) == len(waiting)
+	r.caughtUp = r.caughtUp || len(list) == len(waiting)
 	return list, len(waiting) > len(list), true
 }
 
 // id is an event's id as the stream tells it.
 func (e *Events) id(n uint64) string { return e.prefix + strconv.FormatUint(n, 10) }
 
-// place is the id of the last event that a reader was handed.
-func (e *Events) place(r *reader) string {
+// position is the id of the last event that a reader was handed.
+func (e *Events) position(r *reader) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.id(r.next - 1)

@@ -84,12 +84,12 @@ func zoneName(zone *time.Location) string {
 // serveDisplay answers with the page for customers; ?lang= fixes its language.
 func (s *Server) serveDisplay(w http.ResponseWriter, r *http.Request) {
 	values := r.URL.Query()
-	no := onlyParameters(values, "lang")
-	if no == nil && values.Has("lang") && !slices.Contains(languages, values.Get("lang")) {
-		no = badParameter("lang", "is none of "+strings.Join(languages, ", "))
+	refusal := onlyParameters(values, "lang")
+	if refusal == nil && values.Has("lang") && !slices.Contains(languages, values.Get("lang")) {
+		refusal = badParameter("lang", "is none of "+strings.Join(languages, ", "))
 	}
-	if no != nil {
-		writeText(w, no.Status, no.Detail+"\n")
+	if refusal != nil {
+		writeText(w, refusal.Status, refusal.Detail+"\n")
 		return
 	}
 	if !terminalPattern.MatchString(r.PathValue("terminal")) {

@@ -19,8 +19,8 @@ const (
 // parseQuery reads the parameters of a list.
 func parseQuery(values url.Values) (Query, *Refusal) {
 	q := Query{Limit: listDefault}
-	if no := onlyParameters(values, "terminal", "state", "kind", "day", "q", "limit", "cursor"); no != nil {
-		return q, no
+	if refusal := onlyParameters(values, "terminal", "state", "kind", "day", "q", "limit", "cursor"); refusal != nil {
+		return q, refusal
 	}
 	set := map[string]func(text string) (ok bool, want string){
 		"terminal": func(text string) (bool, string) {

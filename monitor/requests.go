@@ -27,8 +27,8 @@ func (s *Server) apiRoutes(mux *http.ServeMux) {
 }
 
 func (s *Server) serveAgent(w http.ResponseWriter, r *http.Request) {
-	if no := onlyParameters(r.URL.Query()); no != nil {
-		writeRefusal(w, no)
+	if refusal := onlyParameters(r.URL.Query()); refusal != nil {
+		writeRefusal(w, refusal)
 		return
 	}
 	raw, err := json.Marshal(s.opts.Source.Agent())
@@ -47,8 +47,8 @@ func withMayWrite(object []byte, may bool) []byte {
 }
 
 func (s *Server) serveTerminals(w http.ResponseWriter, r *http.Request) {
-	if no := onlyParameters(r.URL.Query()); no != nil {
-		writeRefusal(w, no)
+	if refusal := onlyParameters(r.URL.Query()); refusal != nil {
+		writeRefusal(w, refusal)
 		return
 	}
 	views := []any{}
@@ -59,9 +59,9 @@ func (s *Server) serveTerminals(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) serveRequests(w http.ResponseWriter, r *http.Request) {
-	q, no := parseQuery(r.URL.Query())
-	if no != nil {
-		writeRefusal(w, no)
+	q, refusal := parseQuery(r.URL.Query())
+	if refusal != nil {
+		writeRefusal(w, refusal)
 		return
 	}
 	v, err := s.inTurn(r, func() (any, error) {
@@ -82,8 +82,8 @@ func (s *Server) serveRequests(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) serveRequest(w http.ResponseWriter, r *http.Request) {
-	if no := onlyParameters(r.URL.Query()); no != nil {
-		writeRefusal(w, no)
+	if refusal := onlyParameters(r.URL.Query()); refusal != nil {
+		writeRefusal(w, refusal)
 		return
 	}
 	ok := false
@@ -100,8 +100,8 @@ func (s *Server) serveRequest(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) serveReport(w http.ResponseWriter, r *http.Request) {
 	values := r.URL.Query()
-	if no := onlyParameters(values, "day"); no != nil {
-		writeRefusal(w, no)
+	if refusal := onlyParameters(values, "day"); refusal != nil {
+		writeRefusal(w, refusal)
 		return
 	}
 	if !isDay(values.Get("day")) {
@@ -114,8 +114,8 @@ func (s *Server) serveReport(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) serveCharts(w http.ResponseWriter, r *http.Request) {
-	if no := onlyParameters(r.URL.Query()); no != nil {
-		writeRefusal(w, no)
+	if refusal := onlyParameters(r.URL.Query()); refusal != nil {
+		writeRefusal(w, refusal)
 		return
 	}
 	v, err := s.inTurn(r, s.opts.Source.Charts)
@@ -124,8 +124,8 @@ func (s *Server) serveCharts(w http.ResponseWriter, r *http.Request) {
 
 // decision is the body of a request that changes something; ok is false where that was answered already.
 func (s *Server) decision(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
-	if no := onlyParameters(r.URL.Query()); no != nil {
-		writeRefusal(w, no)
+	if refusal := onlyParameters(r.URL.Query()); refusal != nil {
+		writeRefusal(w, refusal)
 		return nil, false
 	}
 	if !s.mayWrite(r) {

@@ -128,17 +128,17 @@ func (c *checker) terminals(ctx context.Context, client *api.Client, reachable, 
 		fs.warn("see token", "not known")
 		return false
 	}
-	if !c.took(reply, "list of terminals", reachable, token) {
+	if !c.accepted(reply, "list of terminals", reachable, token) {
 		if len(token.list) > 0 {
 			fs.warn("see token", "not known")
 			return false
 		}
 		token.warn("", "whether the API accepts it is not known")
-		fs.fail(unlisted(reply), "the API did not list them: %s", words(reply))
+		fs.fail(unlisted(reply), "the API did not list them: %s", describe(reply))
 		return false
 	}
 	token.ok("accepted by the API")
-	c.judgeTerminals(fs, list)
+	c.reportTerminals(fs, list)
 	return true
 }
 
@@ -153,8 +153,8 @@ func unlisted(r api.Reply) string {
 	return "see api.organization_uuid; if it is right, check again, and ask Front Payment if it stays so"
 }
 
-// took sorts out what any call can end with, and tells the lines that it concerns.
-func (c *checker) took(r api.Reply, what string, reachable, token *findings) bool {
+// accepted sorts out what any call can end with, and tells the lines that it concerns.
+func (c *checker) accepted(r api.Reply, what string, reachable, token *findings) bool {
 	switch r.Outcome {
 	case api.OutcomeAccepted:
 		return true
@@ -163,9 +163,9 @@ func (c *checker) took(r api.Reply, what string, reachable, token *findings) boo
 	case api.OutcomeRateLimited:
 		reachable.warn("lower api.requests_per_minute if it happens again", "the API asks for fewer calls; it was not asked for the %s", what)
 	case api.OutcomeUnavailable:
-		reachable.fail("see the network", "the %s could not be asked for: %s", what, words(r))
+		reachable.fail("see the network", "the %s could not be asked for: %s", what, describe(r))
 	case api.OutcomeAmbiguous:
-		if !r.Own && r.HTTPStatus != 0 && r.HTTPStatus != http.StatusNotFound { // a 404 is rather a wrong address
+		if !r.FromAPI && r.HTTPStatus != 0 && r.HTTPStatus != http.StatusNotFound { // a 404 is rather a wrong address
 			reachable.fail("see what stands between: a proxy, a login page of the network, or an outage at Front Payment; then check again",
 				"somebody else than Front Payment's API answered when it was asked for the %s (HTTP %d)", what, r.HTTPStatus)
 		}
@@ -173,7 +173,7 @@ func (c *checker) took(r api.Reply, what string, reachable, token *findings) boo
 	return false
 }
 
-func words(r api.Reply) string {
+func describe(r api.Reply) string {
 	if r.Err != nil && r.HTTPStatus == 0 {
 		return r.Message + " (" + r.Err.Error() + ")"
 	}
@@ -183,8 +183,8 @@ func words(r api.Reply) string {
 	return r.Message
 }
 
-// judgeTerminals compares the API's terminals with those that are to be served.
-func (c *checker) judgeTerminals(fs *findings, list []api.Terminal) {
+// reportTerminals compares the API's terminals with those that are to be served.
+func (c *checker) reportTerminals(fs *findings, list []api.Terminal) {
 	var active, resting []string
 	known := map[string]bool{}
 	for _, t := range list {
@@ -193,9 +193,9 @@ func (c *checker) judgeTerminals(fs *findings, list []api.Terminal) {
 			continue
 		}
 		if t.Active {
-			active = append(active, named(t))
+			active = append(active, nameOf(t))
 		} else {
-			resting = append(resting, named(t))
+			resting = append(resting, nameOf(t))
 		}
 	}
 	if len(active) > 0 {
@@ -218,7 +218,7 @@ func (c *checker) judgeTerminals(fs *findings, list []api.Terminal) {
 	}
 }
 
-func named(t api.Terminal) string {
+func nameOf(t api.Terminal) string {
 	if t.Name == "" || t.Name == t.UUID {
 		return t.UUID
 	}

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// backTimeout is how long our own message may take to come back.
-	backTimeout = 4 * time.Second
+	// returnTimeout is how long our own message may take to come back.
+	returnTimeout = 4 * time.Second
 	// nameTimeout is how long the broker may take to tell what it is.
 	nameTimeout = 2 * time.Second
 )
@@ -59,20 +59,20 @@ func (c *checker) broker(ctx context.Context) brokerFacts {
 	if back.err != nil && u.Scheme == "tcp" && c.otherScheme(ctx, fs, u) {
 		return brokerFacts{findings: fs.done()}
 	}
-	if !c.judge(fs, u.Host, back) {
+	if !c.reportLoop(fs, u.Host, back) {
 		return brokerFacts{findings: fs.done(), agent: back.agent}
 	}
 	five := c.rights(ctx, fs, u)
 	q := c.quirks(ctx)
-	q.tell(fs)
+	q.report(fs)
 	name := c.brokerName(ctx)
 	switch {
-	case name == "" && q.rabbit():
+	case name == "" && q.isRabbitMQ():
 		name = "RabbitMQ, by what it does"
 	case name == "" && !five:
 		name = oldBroker
 	}
-	c.keeps(fs, u, name)
+	c.reportPersistence(fs, u, name)
 	return brokerFacts{findings: fs.done(), agent: back.agent}
 }
 
@@ -107,8 +107,8 @@ func (c *checker) brokerTLS(u *url.URL) (*tls.Config, error) {
 // clientID begins as the agent's does, for brokers that let in by the beginning.
 func (c *checker) clientID() string { return c.cfg.MQTT.ClientID + "-check-" + rand.Text()[:6] }
 
-// looped is what became of the message to ourselves.
-type looped struct {
+// loopResult is what became of the message to ourselves.
+type loopResult struct {
 	// err: no connection came about.
 	err error
 	// acked: the broker acknowledged the message; lost: it hung up on it.
@@ -118,8 +118,8 @@ type looped struct {
 	agent *message.AgentState
 }
 
-// happening is one thing that the bus told; one field is set.
-type happening struct {
+// busEvent is one thing that the bus told; one field is set.
+type busEvent struct {
 	up      bool
 	down    error
 	message *mqtt.Delivery
@@ -129,14 +129,14 @@ type happening struct {
 // and retained, which to everybody means only that there is nothing on that topic: nothing stays at the broker, and a
 // running agent, which gets it too, takes it for a display's. Brokers acknowledge what their access list denies (or hang
 // up), and grant subscriptions that bring nothing, so only its coming back shows that we may write and read.
-func (c *checker) loop(ctx context.Context) looped {
+func (c *checker) loop(ctx context.Context) loopResult {
 	topics := mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}
 	topic := topics.Display("tillpost-check-" + rand.Text()[:12])
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	bus, happenings, err := c.subscriber(ctx, []string{topics.Agent(), topics.RequestFilter()})
 	if err != nil {
-		return looped{err: err}
+		return loopResult{err: err}
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -145,7 +145,7 @@ func (c *checker) loop(ctx context.Context) looped {
 	}()
 	defer func() { cancel(); <-ended }()
 
-	var result looped
+	var result loopResult
 	var sent time.Time
 	var acked <-chan struct{}
 	var token mqtt.Token
@@ -159,7 +159,7 @@ func (c *checker) loop(ctx context.Context) looped {
 				sent = time.Now()
 				token = bus.Publish(mqtt.Message{Topic: topic, Retained: true})
 				acked = token.Done()
-				patience.Reset(c.machine.back)
+				patience.Reset(c.machine.returnTimeout)
 			case h.down != nil && sent.IsZero():
 				result.err = h.down
 				return result
@@ -189,10 +189,10 @@ func (c *checker) loop(ctx context.Context) looped {
 }
 
 // subscriber makes a client whose happenings come over a channel until ctx ends.
-func (c *checker) subscriber(ctx context.Context, filters []string) (*client.Subscriber, <-chan happening, error) {
+func (c *checker) subscriber(ctx context.Context, filters []string) (*client.Subscriber, <-chan busEvent, error) {
 	m := c.cfg.MQTT
-	happenings := make(chan happening)
-	tell := func(h happening) {
+	happenings := make(chan busEvent)
+	tell := func(h busEvent) {
 		select {
 		case happenings <- h:
 		case <-ctx.Done():
@@ -207,13 +207,13 @@ func (c *checker) subscriber(ctx context.Context, filters []string) (*client.Sub
 		Username: m.Username, Password: c.cfg.PasswordReader(), CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile,
 		ConnectTimeout: connectTimeout, CloseGrace: 200 * time.Millisecond,
 	}, filters, mqtt.Handlers{
-		Up: func() { tell(happening{up: true}) },
+		Up: func() { tell(busEvent{up: true}) },
 		Down: func(err error) {
 			if err != nil {
-				tell(happening{down: err})
+				tell(busEvent{down: err})
 			}
 		},
-		Deliver: func(d mqtt.Delivery) { tell(happening{message: &d}) },
+		Deliver: func(d mqtt.Delivery) { tell(busEvent{message: &d}) },
 	})
 	return bus, happenings, err
 }
@@ -226,8 +226,8 @@ func readState(payload []byte) *message.AgentState {
 	return &s
 }
 
-// judge tells how the message to ourselves fared; true if it came back.
-func (c *checker) judge(fs *findings, host string, l looped) bool {
+// reportLoop tells how the message to ourselves fared; true if it came back.
+func (c *checker) reportLoop(fs *findings, host string, l loopResult) bool {
 	topics := mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}
 	rights := "allow " + orAnonymous(c.cfg.MQTT.Username) + " to read " + topics.RequestFilter() + " and to write " + topics.Display("+") +
 		"; packaging/mosquitto/tillpost.acl has all that the agent needs"
@@ -244,7 +244,7 @@ func (c *checker) judge(fs *findings, host string, l looped) bool {
 	case l.acked:
 		fs.fail(rights, "%s takes our messages, but they don't come back: its access list denies us to write, or to read", host)
 	default:
-		fs.fail("see the broker's log", "%s did not acknowledge a message in %s", host, c.machine.back)
+		fs.fail("see the broker's log", "%s did not acknowledge a message in %s", host, c.machine.returnTimeout)
 	}
 	return false
 }
@@ -264,12 +264,12 @@ func refusedLogin(err error) bool {
 
 // brokerName is what the broker calls itself, "" where it does not tell us.
 func (c *checker) brokerName(ctx context.Context) string {
-	name := c.kept(ctx, "$SYS/broker/version", "$SYS/brokers/+/version")
+	name := c.retained(ctx, "$SYS/broker/version", "$SYS/brokers/+/version")
 	return clean(string(name[:min(len(name), 60)]))
 }
 
-// kept is what the broker retains on one of some topics, nothing where it does not tell us.
-func (c *checker) kept(ctx context.Context, topics ...string) []byte {
+// retained is what the broker retains on one of some topics, nothing where it does not tell us.
+func (c *checker) retained(ctx context.Context, topics ...string) []byte {
 	ctx, cancel := context.WithTimeout(ctx, nameTimeout)
 	defer cancel()
 	bus, happenings, err := c.subscriber(ctx, topics)

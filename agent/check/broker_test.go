@@ -78,7 +78,7 @@ func TestBrokerThatDeniesRights(t *testing.T) {
 			b := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Config: "acl_file " + acl})
 			c := brokerChecker(t, b.URL)
 			if name == "only writing" {
-				c.machine.back = 300 * time.Millisecond // nothing comes
+				c.machine.returnTimeout = 300 * time.Millisecond // nothing comes
 			}
 			want(t, c.broker(t.Context()).findings, tc.want...)
 		})

@@ -49,15 +49,15 @@ type machine struct {
 	sync func(ctx context.Context, folder string) ([]time.Duration, error)
 	// mosquitto is the configuration of a mosquitto on this machine.
 	mosquitto string
-	// back is how long our own message may take to come back from the broker.
-	back time.Duration
+	// returnTimeout is how long our own message may take to come back from the broker.
+	returnTimeout time.Duration
 	// service is the user that the service runs as, if this machine has one of that name.
 	service func() (account, bool)
 }
 
 func thisMachine() machine {
 	return machine{
-		now: time.Now, disk: diskOf, sync: syncSpeed, mosquitto: "/etc/mosquitto/mosquitto.conf", back: backTimeout, service: serviceAccount,
+		now: time.Now, disk: diskOf, sync: syncSpeed, mosquitto: "/etc/mosquitto/mosquitto.conf", returnTimeout: returnTimeout, service: serviceAccount,
 	}
 }
 

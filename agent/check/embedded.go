@@ -53,5 +53,5 @@ func (c *checker) embeddedAgent(ctx context.Context) *message.AgentState {
 	if c.cfg.MQTT.Embedded.UsersFile != "" {
 		return nil
 	}
-	return readState(c.kept(ctx, mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}.Agent()))
+	return readState(c.retained(ctx, mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}.Agent()))
 }

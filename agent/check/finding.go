@@ -105,8 +105,8 @@ func (fs *findings) fail(fix, format string, args ...any) {
 	fs.add(LevelFail, fix, fmt.Sprintf(format, args...))
 }
 
-// settled adds an ok if nothing else was found.
-func (fs *findings) settled(format string, args ...any) {
+// okIfNone adds an ok if nothing else was found.
+func (fs *findings) okIfNone(format string, args ...any) {
 	if len(fs.list) == 0 {
 		fs.ok(format, args...)
 	}

@@ -35,7 +35,7 @@ func (c *checker) lookups(ctx context.Context, client *api.Client, token, fs *fi
 		list = answerEmpty
 	}
 	if reply.Outcome == api.OutcomeUnauthorized {
-		c.took(reply, "list of orders", fs, token)
+		c.accepted(reply, "list of orders", fs, token)
 		fs.warn("see token", "not known")
 		return
 	}
@@ -48,7 +48,7 @@ func (c *checker) lookups(ctx context.Context, client *api.Client, token, fs *fi
 		return
 	}
 	one, details := c.lookUp(ctx, client, uuid)
-	c.follows(fs, list, one, details)
+	c.reportLookups(fs, list, one, details)
 }
 
 // noOrder is an order that the API can't have.
@@ -78,8 +78,8 @@ func answered(r api.Reply) answer {
 	return answerNone
 }
 
-// follows says what the answers mean for a request whose reply was lost.
-func (c *checker) follows(fs *findings, list, one, details answer) {
+// reportLookups says what the answers mean for a request whose reply was lost.
+func (c *checker) reportLookups(fs *findings, list, one, details answer) {
 	staff, fix := "a lost reply is settled by your staff (tillpost resolve)", "set [callback], so that the API itself names lost orders; or ask Front Payment to allow it"
 	if c.cfg.Callback != nil {
 		staff, fix = "a lost reply is settled by a callback, or by your staff (tillpost resolve)", "ask Front Payment to allow it"

@@ -17,9 +17,9 @@ const (
 		"and is quick with set_tcp_nodelay true; else "
 )
 
-// keeps reports whether the broker keeps what waits for the agent over a crash, as far as that can be known: brokers don't
+// reportPersistence reports whether the broker keeps what waits for the agent over a crash, as far as that can be known: brokers don't
 // tell it. It matters between a till's publish and our "queued", which can be long while the agent is down.
-func (c *checker) keeps(fs *findings, u *url.URL, name string) {
+func (c *checker) reportPersistence(fs *findings, u *url.URL, name string) {
 	if name != "" {
 		fs.ok("%s", name)
 	}
@@ -29,7 +29,7 @@ func (c *checker) keeps(fs *findings, u *url.URL, name string) {
 	}
 	if hostport.Loopback(u.Hostname()) {
 		if set, ok := readMosquitto(c.machine.mosquitto); ok && set.listensOn(u.Port()) {
-			if wrong := set.forgets(); len(wrong) > 0 {
+			if wrong := set.losing(); len(wrong) > 0 {
 				fs.warn(dropIn, "mosquitto loses what waits for tillpost when it crashes; %s lacks: %s", c.machine.mosquitto, strings.Join(wrong, ", "))
 				return
 			}
@@ -121,8 +121,8 @@ func (s settings) listensOn(port string) bool {
 	return false
 }
 
-// forgets names the settings by which messages are lost in a crash.
-func (s settings) forgets() []string {
+// losing names the settings by which messages are lost in a crash.
+func (s settings) losing() []string {
 	var wrong []string
 	for _, want := range []string{"persistence", "autosave_on_changes"} {
 		if s.values[want] != "true" {

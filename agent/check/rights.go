@@ -26,8 +26,8 @@ const (
 	longestReply = 64 << 10
 )
 
-// terms are what a broker told in MQTT 5.
-type terms struct {
+// brokerLimits are what a broker told in MQTT 5.
+type brokerLimits struct {
 	// denied: our statuses don't go through.
 	denied bool
 	// packet bounds a message, 0: it is not bounded.
@@ -62,44 +62,44 @@ func (c *checker) rights(ctx context.Context, fs *findings, u *url.URL) (five bo
 }
 
 // negotiate connects in MQTT 5 and clears a topic that is empty already: nothing stays, and to others that says nothing.
-func (c *checker) negotiate(ctx context.Context, u *url.URL, topic string) (terms, error) {
+func (c *checker) negotiate(ctx context.Context, u *url.URL, topic string) (brokerLimits, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	conn, err := c.dialBroker(ctx, u)
 	if err != nil {
-		return terms{}, err
+		return brokerLimits{}, err
 	}
 	defer func() { _ = conn.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
 	defer stop()
 	connect, err := c.connectPacket()
 	if err != nil {
-		return terms{}, err
+		return brokerLimits{}, err
 	}
 	if err := send(conn, connect.ConnectEncode); err != nil {
-		return terms{}, err
+		return brokerLimits{}, err
 	}
 	in := bufio.NewReader(conn)
 	hello, err := receive(in)
 	if err != nil {
-		return terms{}, err
+		return brokerLimits{}, err
 	}
 	if hello.FixedHeader.Type != packets.Connack || hello.ReasonCode != packets.CodeSuccess.Code {
-		return terms{}, errors.New("it does not let us in with MQTT 5")
+		return brokerLimits{}, errors.New("it does not let us in with MQTT 5")
 	}
 	p := hello.Properties
-	t := terms{packet: p.MaximumPacketSize, noRetain: p.RetainAvailableFlag && p.RetainAvailable == 0, onlyQ0: p.MaximumQosFlag && p.MaximumQos == 0}
+	t := brokerLimits{packet: p.MaximumPacketSize, noRetain: p.RetainAvailableFlag && p.RetainAvailable == 0, onlyQ0: p.MaximumQosFlag && p.MaximumQos == 0}
 	if t.noRetain || t.onlyQ0 {
 		return t, nil // it would hang up on our message
 	}
 	clearing := packets.Packet{ProtocolVersion: protocol5, PacketID: 1, TopicName: topic,
 		FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 1, Retain: true}}
 	if err := send(conn, clearing.PublishEncode); err != nil {
-		return terms{}, err
+		return brokerLimits{}, err
 	}
 	reply, err := receive(in)
 	if err != nil {
-		return terms{}, err
+		return brokerLimits{}, err
 	}
 	t.denied = reply.ReasonCode == packets.ErrNotAuthorized.Code
 	bye := packets.Packet{ProtocolVersion: protocol5, FixedHeader: packets.FixedHeader{Type: packets.Disconnect}}

@@ -51,7 +51,7 @@ func (c *checker) secrets() []Finding {
 			fs.fail("correct the file, or take the key out", "http.web_config_file %s: %s", file, quoted.ReplaceAllString(err.Error(), "…"))
 		}
 	}
-	fs.settled("the files that the configuration names are there and well guarded")
+	fs.okIfNone("the files that the configuration names are there and well guarded")
 	return fs.done()
 }
 
@@ -86,7 +86,7 @@ func (c *checker) token(fs *findings) bool {
 // readable warns of a file that we can read only because we are root.
 func (c *checker) readable(fs *findings, key, file string) {
 	service, ok := c.machine.service()
-	if !ok || service.reads(file) {
+	if !ok || service.mayRead(file) {
 		return
 	}
 	fs.warn(fmt.Sprintf("if it runs as that user: chown %s %s", service.name, file),

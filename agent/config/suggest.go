@@ -26,9 +26,9 @@ func suggest(name string, known []string) string {
 	return best
 }
 
-// slipOf holds for a name that is one letter, or the way of writing it, away
+// isSlip holds for a name that is one letter, or the way of writing it, away
 // from a known one.
-func slipOf(name string, known []string) bool {
+func isSlip(name string, known []string) bool {
 	return len(name) <= maxSuggest && slices.ContainsFunc(known, func(k string) bool { return distance(plain(name), plain(k)) <= 1 })
 }
 

@@ -189,16 +189,16 @@ func (t *table) durationFrom(least time.Duration, key string, into *time.Duratio
 func (r *reader) unknown() {
 	for _, t := range r.tables {
 		for _, key := range slices.Sorted(maps.Keys(t.values)) {
-			if !slices.Contains(t.known, key) && (!t.open || slipOf(key, t.known)) {
-				r.faultAtKey(join(t.path, key), "is not a known key", r.meant(t, key))
+			if !slices.Contains(t.known, key) && (!t.open || isSlip(key, t.known)) {
+				r.faultAtKey(join(t.path, key), "is not a known key", r.suggestion(t, key))
 			}
 		}
 	}
 }
 
-// meant guesses what an unknown key was to be: a name of the same table, or one
+// suggestion guesses what an unknown key was to be: a name of the same table, or one
 // of another table that stands in the wrong place.
-func (r *reader) meant(t *table, key string) string {
+func (r *reader) suggestion(t *table, key string) string {
 	if name := suggest(key, t.known); name != "" {
 		return "did you mean " + join(t.path, name) + "?"
 	}

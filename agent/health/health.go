@@ -78,7 +78,7 @@ func (h *Health) Saw(c api.Call) {
 		h.Doubted()
 	}
 	switch {
-	case c.Own:
+	case c.FromAPI:
 		h.heard(c)
 		h.up(true)
 	case c.Outcome == api.OutcomeUnauthorized, c.Outcome == api.OutcomeRateLimited:
@@ -163,7 +163,7 @@ func (h *Health) unthrottled() {
 // LetIn tells that a reply is no word against the token: an operation that is forbidden, or not there, needs a good one
 // too.
 func LetIn(c api.Call) bool {
-	return c.Own && c.HTTPStatus < 500 && c.Outcome != api.OutcomeUnauthorized && c.Outcome != api.OutcomeRateLimited
+	return c.FromAPI && c.HTTPStatus < 500 && c.Outcome != api.OutcomeUnauthorized && c.Outcome != api.OutcomeRateLimited
 }
 
 // missed takes a call that brought no reply of the API's own.

@@ -63,7 +63,7 @@ func kindOfAnswer(r api.Reply) Answer {
 		return Denied
 	case Missing(r):
 		return answerMissing
-	case r.Outcome == api.OutcomeAmbiguous && r.HTTPStatus != 0 && !r.Own:
+	case r.Outcome == api.OutcomeAmbiguous && r.HTTPStatus != 0 && !r.FromAPI:
 		return answerPage
 	}
 	return answerNone

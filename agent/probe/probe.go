@@ -65,20 +65,20 @@ type Report struct {
 // prober is one probe.
 type prober struct {
 	Options
-	report Report
-	known  map[string]bool // orders that were there before
-	lag    time.Duration   // from the create's reply to the list showing it; -1 if it never did
-	named  time.Duration   // from there to the details showing its reference; -1 if they never did
-	looked bool            // all that came to be listed since was looked into, and nothing is left that may be ours
-	whose  []string        // orders in the list that may be ours, or anybody's
-	stored bool            // a busy create came to an order all the same
-	busy   string          // what a create on a busy terminal was answered: "busy", "accepted", or something else
+	report       Report
+	known        map[string]bool // orders that were there before
+	listLag      time.Duration   // from the create's reply to the list showing it; -1 if it never did
+	referenceLag time.Duration   // from there to the details showing its reference; -1 if they never did
+	allRead      bool            // all that came to be listed since was looked into, and nothing is left that may be ours
+	unattributed []string        // orders in the list that may be ours, or anybody's
+	stored       bool            // a busy create came to an order all the same
+	busy         string          // what a create on a busy terminal was answered: "busy", "accepted", or something else
 }
 
 // Run probes. Whatever happens, orders that it placed are ended before it returns, or stand in Report.Left. The error
 // says why it could not be carried out.
 func Run(ctx context.Context, o Options) (Report, error) {
-	p := &prober{Options: o, known: map[string]bool{}, lag: -1, named: -1}
+	p := &prober{Options: o, known: map[string]bool{}, listLag: -1, referenceLag: -1}
 	before, reply := p.list(ctx)
 	for _, uuid := range before {
 		p.known[uuid] = true
@@ -88,7 +88,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	p.Say("placing an order of %s at %s", p.Amount, p.Terminal)
 	first, reply := p.create(ctx, mark)
 	if reply.Outcome != api.OutcomeAccepted {
-		return p.report, fmt.Errorf("the order was not taken, so there is nothing to probe: %s", words(reply))
+		return p.report, fmt.Errorf("the order was not taken, so there is nothing to probe: %s", describe(reply))
 	}
 	second := p.watch(ctx, first, mark, listable)
 	for _, uuid := range append([]string{first}, second...) {
@@ -168,8 +168,8 @@ func (p *prober) payBack(ctx context.Context, uuid string) bool {
 	return reply.Outcome == api.OutcomeAccepted
 }
 
-// words says what a call came to.
-func words(r api.Reply) string {
+// describe says what a call came to.
+func describe(r api.Reply) string {
 	text := r.Outcome.String()
 	if r.HTTPStatus != 0 {
 		text += fmt.Sprintf(" (HTTP %d)", r.HTTPStatus)
@@ -196,8 +196,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// place says where an order stands in a list.
-func place(all []string, uuid string) string {
+// positionIn says where an order stands in a list.
+func positionIn(all []string, uuid string) string {
 	switch at := slices.Index(all, uuid); {
 	case len(all) < 2 || at < 0:
 		return "unknown"

@@ -30,8 +30,8 @@ const htmlPage = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body
 // dropsReply says whether the connection is closed instead of a reply.
 func (a Action) dropsReply() bool { return a.Kind == KindDropBefore || a.Kind == KindDropAfter }
 
-// instead returns the reply of the kinds that do not act, and false for the others.
-func (a Action) instead(req *request) (reply, bool) {
+// replyInstead returns the reply of the kinds that do not act, and false for the others.
+func (a Action) replyInstead(req *request) (reply, bool) {
 	switch a.Kind {
 	case KindRefuse:
 		return failure(a.Code, a.StatusText, a.Message), true
@@ -56,8 +56,8 @@ func (a Action) instead(req *request) (reply, bool) {
 	return reply{}, false
 }
 
-// after changes the reply of a call that has acted.
-func (a Action) after(rep reply) reply {
+// changeReply changes the reply of a call that has acted.
+func (a Action) changeReply(rep reply) reply {
 	switch a.Kind {
 	case KindBusyButCreated:
 		if rep.http < 300 {

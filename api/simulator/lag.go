@@ -99,8 +99,8 @@ type views struct {
 	references, numbers   view[bool]
 }
 
-// enterViews begins to show an order.
-func (s *Simulator) enterViews(o *order) {
+// addViews begins to show an order.
+func (s *Simulator) addViews(o *order) {
 	first := condition{status: o.Status, declined: o.Declined}
 	o.views.list.add(s.lag.List, first)
 	o.views.details.add(s.lag.Details, first)

@@ -34,10 +34,10 @@ type Listener struct {
 	closed chan struct{}
 	once   sync.Once
 
-	mu    sync.Mutex
-	refus bool
-	tcp   net.Listener // nil for pipes, and while it is down
-	open  map[net.Conn]struct{}
+	mu       sync.Mutex
+	refusing bool
+	tcp      net.Listener // nil for pipes, and while it is down
+	open     map[net.Conn]struct{}
 }
 
 // Listen listens on a TCP address. While the simulator is down the port itself is
@@ -86,16 +86,16 @@ func (l *Listener) accept(tcp net.Listener) {
 		if err != nil {
 			return
 		}
-		if !l.hand(context.Background(), c) {
+		if !l.pass(context.Background(), c) {
 			_ = c.Close()
 		}
 	}
 }
 
-// hand gives a connection to Accept.
-func (l *Listener) hand(ctx context.Context, c net.Conn) bool {
+// pass gives a connection to Accept.
+func (l *Listener) pass(ctx context.Context, c net.Conn) bool {
 	l.mu.Lock()
-	if l.refus {
+	if l.refusing {
 		l.mu.Unlock()
 		return false
 	}
@@ -122,7 +122,7 @@ func (l *Listener) forget(c net.Conn) {
 func (l *Listener) setDown(down bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if down == l.refus {
+	if down == l.refusing {
 		return nil
 	}
 	select {
@@ -130,7 +130,7 @@ func (l *Listener) setDown(down bool) error {
 		return nil
 	default:
 	}
-	l.refus = down
+	l.refusing = down
 	if down {
 		for c := range l.open {
 			_ = c.Close()
@@ -147,7 +147,7 @@ func (l *Listener) setDown(down bool) error {
 	var lc net.ListenConfig
 	tcp, err := lc.Listen(context.Background(), "tcp", l.addr.String())
 	if err != nil {
-		l.refus = true
+		l.refusing = true
 		return err
 	}
 	l.tcp = tcp
@@ -170,8 +170,8 @@ func (l *Listener) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.tcp != nil && !l.refus {
-		l.refus = true
+	if l.tcp != nil && !l.refusing {
+		l.refusing = true
 		return l.tcp.Close()
 	}
 	return nil
@@ -184,7 +184,7 @@ func (l *Listener) Addr() net.Addr { return l.addr }
 // fits http.Transport. While the simulator is down the connection is refused.
 func (l *Listener) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
 	client, server := net.Pipe()
-	if l.hand(ctx, server) {
+	if l.pass(ctx, server) {
 		return client, nil
 	}
 	_, _ = client.Close(), server.Close()

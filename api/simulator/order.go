@@ -80,13 +80,13 @@ type Refund struct {
 // order is an order as the simulator keeps it.
 type order struct {
 	Order
-	items    []item
-	tax      decimal.Decimal
-	payload  map[string]any
-	callback string
-	refunds  []*refund
-	views    views
-	toldPaid bool // a payment-status has said orderPaymentConfirmed
+	items         []item
+	tax           decimal.Decimal
+	payload       map[string]any
+	callback      string
+	refunds       []*refund
+	views         views
+	confirmedPaid bool // a payment-status has said orderPaymentConfirmed
 
 	stopCustomer func() // takes back what the customer is about to do
 	stopShowing  func()

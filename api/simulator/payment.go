@@ -23,17 +23,17 @@ func (s *Simulator) create(req *request) reply {
 	}
 	if t.busy() {
 		if s.unsaid.BusyStores {
-			s.enter(req, c, Sent)
+			s.addOrder(req, c, Sent)
 		}
 		return busy()
 	}
-	o := s.enter(req, c, Sent)
+	o := s.addOrder(req, c, Sent)
 	s.show(o, t)
 	return success(http.StatusCreated, "terminalOrderAddedSuccessfully", map[string]string{"orderUuid": o.UUID})
 }
 
-// enter writes a checked payload into the books.
-func (s *Simulator) enter(req *request, c *checker, status OrderStatus) *order {
+// addOrder writes a checked payload into the books.
+func (s *Simulator) addOrder(req *request, c *checker, status OrderStatus) *order {
 	nothing := func() {}
 	o := &order{
 		Order: Order{
@@ -58,7 +58,7 @@ func (s *Simulator) enter(req *request, c *checker, status OrderStatus) *order {
 		s.byRef[ref] = append(s.byRef[ref], o)
 	}
 	o.enteredAt(o.CreatedAt)
-	s.enterViews(o)
+	s.addViews(o)
 	if d := s.opts.ExpireAfter; d > 0 && status == Sent {
 		o.stopExpiry = s.schedule(d, func() { s.end(o, Expired, false) })
 	}
@@ -196,8 +196,8 @@ func (s *Simulator) paymentStatus(req *request) reply {
 	switch {
 	case now.status == Sent:
 		message = msgRetrieved
-	case now.status == Paid && !o.toldPaid:
-		o.toldPaid = true
+	case now.status == Paid && !o.confirmedPaid:
+		o.confirmedPaid = true
 		message = "orderPaymentConfirmed"
 	case now.status == Cancelled && now.declined:
 		message = "orderPaymentFailed"

@@ -48,7 +48,7 @@ func (s *Simulator) PlaceElsewhere(e Elsewhere) (uuid string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	payload := parseObject(body)
-	o := s.enter(&request{op: OpCreate, method: http.MethodPost, body: body, payload: payload}, newChecker(payload), e.Status)
+	o := s.addOrder(&request{op: OpCreate, method: http.MethodPost, body: body, payload: payload}, newChecker(payload), e.Status)
 	o.Calls = map[Operation]int{}
 	return o.UUID, nil
 }
@@ -72,7 +72,7 @@ func (s *Simulator) RefundElsewhere(uuid string, amount decimal.Decimal, c Custo
 	if err != nil {
 		return fmt.Errorf("simulator: a refund from elsewhere: %w", err)
 	}
-	r := s.enterRefund(o, &request{body: body}, refundWish{total: amount}, RefundPortal)
+	r := s.addRefund(o, &request{body: body}, refundContent{total: amount}, RefundPortal)
 	s.act(c, func(done bool) { s.endRefund(o, r, done) })
 	return nil
 }

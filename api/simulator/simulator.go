@@ -184,7 +184,7 @@ func (s *Simulator) answer(req *request, act Action) (reply, limits, bool) {
 	if act.Kind == KindDropBefore {
 		return reply{}, lim, false
 	}
-	if rep, ok := act.instead(req); ok {
+	if rep, ok := act.replyInstead(req); ok {
 		return rep, lim, true
 	}
 	if act.Kind == KindRefuseNaming {
@@ -201,7 +201,7 @@ func (s *Simulator) answer(req *request, act Action) (reply, limits, bool) {
 			return act.contradict(rep), lim, true
 		}
 	}
-	return act.after(s.handle(req)), lim, true
+	return act.changeReply(s.handle(req)), lim, true
 }
 
 // schedule runs f, with the lock held, in d. The returned function, to be called
