@@ -25,15 +25,15 @@ type request struct {
 	path   string // below the base URL, ids checked
 	body   []byte
 	conn   *Conn // for a submit: the caller's connection, or nil to dial one
-	// read takes what is wanted out of a reply that the envelope calls a success;
-	// an error makes the reply unreadable.
+	// read reads the result out of a reply whose envelope is a success; an error
+	// makes the reply ambiguous.
 	read func(envelope) error
 	// stream, where set, reads a 2xx body itself, instead of read.
 	stream   func(resp *http.Response) (envelope, error)
 	onHeader func() // called when a streamed reply begins
 }
 
-// call makes the call and tells the observer.
+// call makes the call and reports it to the observer.
 func (c *Client) call(ctx context.Context, rq request) Reply {
 	started := time.Now()
 	reply, ex, waited := c.attempt(ctx, rq)
@@ -57,8 +57,8 @@ func (c *Client) call(ctx context.Context, rq request) Reply {
 	return reply
 }
 
-// attempt goes through what may hold a call back (token, breaker, limiter), and
-// then makes it. It also says how long it waited for the limiter.
+// attempt passes what may hold a call back (token, breaker, limiter), and then
+// makes it. It also returns how long it waited for the limiter.
 func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time.Duration) {
 	if rq.conn != nil {
 		if rq.conn.used.Swap(true) {
@@ -103,8 +103,8 @@ func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time
 	return c.replyTo(rq, token, ex, env), ex, waited
 }
 
-// enter gets the breaker's leave for the call, for a submit together with the
-// connection; a nil ticket comes with the reply that says why not.
+// enter gets the breaker's ticket for the call, for a submit together with the
+// connection. Where the ticket is nil, the reply says why.
 func (c *Client) enter(ctx context.Context, rq *request) (*ticket, Reply) {
 	if rq.conn == nil && rq.op.Submits() {
 		conn, err := c.Dial(ctx)
@@ -131,7 +131,7 @@ func unavailable(wait time.Duration, err error) Reply {
 }
 
 // exchange makes the HTTP exchange. The envelope is that of a streamed reply;
-// otherwise it is yet to be decoded from the body.
+// otherwise it is nil, and still to be decoded from the body.
 func (c *Client) exchange(ctx context.Context, rq request, token string) (exchange, *envelope) {
 	if rq.stream != nil {
 		return c.streamed(ctx, rq, token)
@@ -148,8 +148,8 @@ func (c *Client) exchange(ctx context.Context, rq request, token string) (exchan
 	return rq.conn.roundTrip(ctx, hr), nil
 }
 
-// newRequest never sets GetBody or an Idempotency-Key: either would be leave
-// for a transport to repeat the call by itself.
+// newRequest never sets GetBody or an Idempotency-Key: either would allow a
+// transport to repeat the call by itself.
 func (c *Client) newRequest(ctx context.Context, rq request, token string) (*http.Request, error) {
 	var body io.Reader
 	if rq.body != nil {
@@ -197,8 +197,8 @@ func (c *Client) open(hr *http.Request) (*http.Response, exchange) {
 	return resp, ex
 }
 
-// sentCounter watches the wires that one request may have used: the transport
-// takes another where a kept one turned out closed.
+// sentCounter counts on all wires that one request may have used: the transport
+// takes another where a kept-alive one turns out to be closed.
 type sentCounter struct {
 	mu     sync.Mutex
 	wires  []*wire
@@ -239,7 +239,7 @@ func (c *Client) replyTo(rq request, token string, ex exchange, env *envelope) R
 	}
 	reply := env.reply(rq.op, ex.status)
 	if rq.op == OpOrderStatuses && reply.Outcome == OutcomeNotFound && env.meaning == meansMissing && ex.err == nil {
-		reply.Outcome = OutcomeAccepted // "Order Not Found" on the list: whole, and empty
+		reply.Outcome = OutcomeAccepted // "Order Not Found" for the list: it is empty
 	}
 	if reply.Outcome == OutcomeAccepted {
 		err := ex.err
@@ -258,7 +258,7 @@ func (c *Client) replyTo(rq request, token string, ex exchange, env *envelope) R
 	return reply
 }
 
-// noteLimits lets the limiter and the token source know what the reply says to them.
+// noteLimits updates the limiter and the token source by the reply.
 func (c *Client) noteLimits(token string, ex exchange, reply *Reply) {
 	if n, ok := headerInt(ex.header, "X-Ratelimit-Remaining"); ok {
 		limit, _ := headerInt(ex.header, "X-Ratelimit-Limit")
@@ -275,7 +275,8 @@ func (c *Client) noteLimits(token string, ex exchange, reply *Reply) {
 	}
 }
 
-// retryAfter reads Retry-After: seconds, or a date by the server's own clock.
+// retryAfter returns the wait of Retry-After: seconds, or a date by the server's
+// own clock.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	wait := defaultRetryAfter

@@ -41,7 +41,7 @@ func newClient(t *testing.T, o Options) *Client {
 	return c
 }
 
-// serve starts an HTTP server and gives a client of it.
+// serve starts an HTTP server and returns a client of it.
 func serve(t *testing.T, h http.HandlerFunc) *Client {
 	t.Helper()
 	srv := httptest.NewServer(h)
@@ -51,7 +51,7 @@ func serve(t *testing.T, h http.HandlerFunc) *Client {
 	return newClient(t, o)
 }
 
-// answer is a handler that gives the same reply to everything.
+// answer is a handler that sends the same reply to everything.
 func answer(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)

@@ -18,7 +18,7 @@ const (
 	RefundRejected
 )
 
-// String gives the state's name in lower case.
+// String returns the state's name in lower case.
 func (s RefundState) String() string {
 	switch s {
 	case RefundPending:
@@ -40,9 +40,9 @@ type RefundStatus struct {
 }
 
 // Refund refunds or reverses a payment ("Refund or Reverse Payment"). body is
-// sent byte for byte. conn is consumed; nil dials one. final says that the money
-// went back with this reply (a reversal); otherwise an accepted refund is under
-// way and RefundStatus tells its end.
+// sent byte for byte. conn is consumed; nil dials one. final reports whether the
+// money went back with this reply (a reversal); otherwise an accepted refund is
+// under way, and RefundStatus returns how it ends.
 func (c *Client) Refund(ctx context.Context, conn *Conn, orderUUID string, body []byte) (final bool, r Reply) {
 	r = c.order(ctx, OpRefund, http.MethodPost, "connect/terminal/orders/refund/", orderUUID, body, request{
 		conn: conn,
@@ -56,8 +56,8 @@ func (c *Client) Refund(ctx context.Context, conn *Conn, orderUUID string, body 
 
 // RequestApproval hands a refund in for approval ("Request Refund Approval").
 // body is sent byte for byte. conn is consumed; nil dials one. A refusal with
-// the code orderRefundRequestAlreadySubmitted is left to the caller to read: it
-// may speak of an earlier attempt, or of another till's.
+// the code orderRefundRequestAlreadySubmitted is left to the caller to interpret:
+// it may be about an earlier attempt, or another till's.
 func (c *Client) RequestApproval(ctx context.Context, conn *Conn, orderUUID string, body []byte) Reply {
 	return c.order(ctx, OpApproval, http.MethodPost, "orders/refund/request/approval/", orderUUID, body, request{
 		conn: conn, read: needsFrame,

@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	// beatEvery says that the stream lives. A page calls itself stale without one for 25 s.
+	// beatEvery is how often a beat shows that the stream lives. A page calls itself stale without one for 25 s.
 	beatEvery = 5 * time.Second
-	// openSent bounds the open requests with which a stream begins; the terminals tell how many wait.
+	// openSent bounds the open requests with which a stream begins; the terminals say how many wait.
 	openSent = 1000
-	// writtenAtOnce is how much of that is put together before it is written, so that a reader holds little memory.
+	// writtenAtOnce is how many bytes of that are collected before they are written, so that a reader holds little memory.
 	writtenAtOnce = 4 << 10
 	// newestSent is how many of the newest requests it begins with.
 	newestSent = 50
@@ -54,7 +54,7 @@ func (s *stream) flush() error {
 	return s.control.Flush()
 }
 
-// serveEvents streams what happens. ?display=T leaves only what a display of that terminal needs.
+// serveEvents streams the events; with ?display=T only those that a display of that terminal needs.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	values := r.URL.Query()
 	if refusal := onlyParameters(values, "display"); refusal != nil {
@@ -66,21 +66,21 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		writeRefusal(w, badParameter("display", "is not a terminal's uuid"))
 		return
 	}
-	place, resumed := s.opts.Events.join(r.Header.Get("Last-Event-ID"))
-	if place == nil {
+	reader, resumed := s.opts.Events.join(r.Header.Get("Last-Event-ID"))
+	if reader == nil {
 		w.Header().Set("Retry-After", "5")
 		w.Header().Set("Connection", "close")
 		writeProblem(w, http.StatusServiceUnavailable, codeTooManyReaders, "there are "+strconv.Itoa(maxReaders)+" readers already; close a page that nobody looks at")
 		return
 	}
-	defer s.opts.Events.leave(place)
+	defer s.opts.Events.leave(reader)
 	out := &stream{w: w, control: http.NewResponseController(w)}
 	// The server's bound on reading a request would end the stream.
 	_ = out.control.SetReadDeadline(time.Time{})
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
-	f := &follow{s: s, out: out, r: r, reader: place, display: display, mayWrite: s.mayWrite(r)}
+	f := &follow{s: s, out: out, r: r, reader: reader, display: display, mayWrite: s.mayWrite(r)}
 	if f.begin(resumed) == nil {
 		f.run()
 	}
@@ -97,7 +97,7 @@ type follow struct {
 	parts    int
 }
 
-// begin says hello, and how everything stands unless the client knows.
+// begin sends hello, and the current state unless the client has it.
 func (f *follow) begin(resumed bool) error {
 	hello, err := json.Marshal(struct {
 		Build    string `json:"build"`
@@ -121,14 +121,14 @@ func (f *follow) begin(resumed bool) error {
 	return f.beat()
 }
 
-// partID is the id of what tells how everything stands. Nobody can go on behind it: there is more of it to come.
+// partID returns the id of a part of the current state. Nobody can resume after it: more parts follow.
 func (f *follow) partID() string {
 	f.parts++
 	return f.s.opts.Events.position(f.reader) + "." + strconv.Itoa(f.parts)
 }
 
-// sendState tells how everything stands, the requests in the order of their acceptance: what is open, then the newest,
-// of which some may be open too. What changes meanwhile comes behind it, so a client goes by the revision.
+// sendState sends the current state, the requests in the order of their acceptance: what is open, then the newest, of
+// which some may be open too. What changes meanwhile is sent after it, so a client goes by the revision.
 func (f *follow) sendState() error {
 	source := f.s.opts.Source
 	for _, d := range source.Displays() {
@@ -171,7 +171,7 @@ func (f *follow) sendState() error {
 	return f.out.flush()
 }
 
-// sendPart adds one thing to how everything stands.
+// sendPart sends one part of the current state.
 func (f *follow) sendPart(name string, v any) error {
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -191,7 +191,7 @@ func (f *follow) add(name, id string, data []byte) {
 	f.out.add(name, id, data)
 }
 
-// run hands on what happens until the client has gone, falls behind, or the server stops.
+// run sends what happens until the client has gone, falls behind, or the server stops.
 func (f *follow) run() {
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
@@ -216,7 +216,7 @@ func (f *follow) beat() error {
 	return f.out.flush()
 }
 
-// news writes all that there is. An error means that nobody reads it, or not fast enough.
+// news sends all that is new. An error means that nobody reads it, or not fast enough.
 func (f *follow) news() error {
 	for {
 		list, more, ok := f.s.opts.Events.take(f.reader)

@@ -79,7 +79,7 @@ func (s *Simulator) follow(l *Listener) error {
 	return l.setDown(down)
 }
 
-// accept hands on the connections of one TCP listener until that is closed.
+// accept passes on the connections of one TCP listener until that is closed.
 func (l *Listener) accept(tcp net.Listener) {
 	for {
 		c, err := tcp.Accept()
@@ -92,7 +92,7 @@ func (l *Listener) accept(tcp net.Listener) {
 	}
 }
 
-// pass gives a connection to Accept.
+// pass passes a connection to Accept, and returns false if it can't.
 func (l *Listener) pass(ctx context.Context, c net.Conn) bool {
 	l.mu.Lock()
 	if l.refusing {
@@ -195,7 +195,7 @@ func (l *Listener) DialContext(ctx context.Context, _, _ string) (net.Conn, erro
 	return nil, &net.OpError{Op: "dial", Net: "pipe", Addr: l.addr, Err: err}
 }
 
-// conn is a connection that its listener knows of until it is closed.
+// conn is a connection that its listener keeps track of until it is closed.
 type conn struct {
 	net.Conn
 	of *Listener
@@ -207,7 +207,7 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// pipeAddr is the address of what has none.
+// pipeAddr is the address of a pipe.
 type pipeAddr struct{}
 
 func (pipeAddr) Network() string { return "pipe" }

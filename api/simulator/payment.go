@@ -32,7 +32,7 @@ func (s *Simulator) create(req *request) reply {
 	return success(http.StatusCreated, "terminalOrderAddedSuccessfully", map[string]string{"orderUuid": o.UUID})
 }
 
-// addOrder writes a checked payload into the books.
+// addOrder adds the order of a checked payload.
 func (s *Simulator) addOrder(req *request, c *checker, status OrderStatus) *order {
 	nothing := func() {}
 	o := &order{
@@ -93,7 +93,7 @@ func (s *Simulator) act(c Customer, deed func(done bool)) (stop func()) {
 	}
 }
 
-// settle is the end of the customer's part in a payment.
+// settle ends an order by what its customer did.
 func (s *Simulator) settle(o *order, paid bool) {
 	if paid {
 		s.end(o, Paid, false)
@@ -102,8 +102,8 @@ func (s *Simulator) settle(o *order, paid bool) {
 	}
 }
 
-// end gives an order a status other than SENT, frees its terminal, and tells the
-// callback of a payment or of its failure.
+// end sets an order's status to one other than SENT, frees its terminal, and calls
+// back about a payment or its failure.
 func (s *Simulator) end(o *order, status OrderStatus, declined bool) {
 	o.stopCustomer()
 	o.stopExpiry()
@@ -216,8 +216,8 @@ func (s *Simulator) Settle(uuid string, d Deed) error {
 	return s.change(uuid, func(o *order) { s.settle(o, d == Pays) })
 }
 
-// SetStatus is the back office: it gives an order any status, with no callback,
-// and takes it off the terminal unless the status is SENT.
+// SetStatus sets an order's status to any value, as the back office does, with no
+// callback, and takes it off the terminal unless the status is SENT.
 func (s *Simulator) SetStatus(uuid string, status OrderStatus) error {
 	if !slices.Contains(orderStatuses, status) {
 		return noSuch("no such order status", status, orderStatuses...)
@@ -235,7 +235,7 @@ func (s *Simulator) SetStatus(uuid string, status OrderStatus) error {
 	})
 }
 
-// change does something to an order.
+// change calls f with an order, with the lock held.
 func (s *Simulator) change(uuid string, f func(*order)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

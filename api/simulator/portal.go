@@ -25,7 +25,7 @@ type Elsewhere struct {
 // maxElsewhere is beyond what an order comes to.
 var maxElsewhere = decimal.MustNew(1_000_000, 0)
 
-// PlaceElsewhere enters such an order into the books, and returns its uuid.
+// PlaceElsewhere adds such an order, and returns its uuid.
 func (s *Simulator) PlaceElsewhere(e Elsewhere) (uuid string, err error) {
 	switch {
 	case e.Status == "":
@@ -53,9 +53,9 @@ func (s *Simulator) PlaceElsewhere(e Elsewhere) (uuid string, err error) {
 	return o.UUID, nil
 }
 
-// RefundElsewhere is a refund that somebody asks for at the portal, of an order that is
-// paid: the customer says what becomes of it, and when. No terminal takes part in it,
-// and no threshold holds. The refund status of the order is then that of this refund.
+// RefundElsewhere adds a refund that somebody asks for at the portal, of an order that
+// is paid: c says what becomes of it, and when. No terminal takes part in it, and no
+// threshold holds. The refund status of the order is then that of this refund.
 func (s *Simulator) RefundElsewhere(uuid string, amount decimal.Decimal, c Customer) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,7 +77,7 @@ func (s *Simulator) RefundElsewhere(uuid string, amount decimal.Decimal, c Custo
 	return nil
 }
 
-// enteredAt dates an order's payment where it was paid before it came into the books.
+// enteredAt sets PaidAt of an order that was paid before it was added.
 func (o *order) enteredAt(now time.Time) {
 	switch o.Status {
 	case Paid, Invoiced, Refunded, PartiallyRefunded:

@@ -11,7 +11,7 @@ import (
 // week is the window of the second threshold.
 const week = 7 * 24 * time.Hour
 
-// The refusals after which an approval is the way on, and the others that more
+// The refusals after which an approval can be asked for, and the others that more
 // than one rule leads to.
 const (
 	msgAboveAmount  = "refundRejectionForRequestAmountThresholdExceed"
@@ -21,7 +21,7 @@ const (
 	msgWrongStatus  = "refundRejectionForRefundedCancelledInvoicedOrderParam"
 )
 
-// refundContent is the part that a refund and an approval have in common.
+// refundContent is what the payloads of a refund and an approval have in common.
 type refundContent struct {
 	total decimal.Decimal
 	parts []part
@@ -54,7 +54,7 @@ func (c *checker) refundContent() refundContent {
 	return w
 }
 
-// amount asks for money above zero, in at most two decimals.
+// amount reads an amount above zero, with at most two decimals.
 func (c *checker) amount(path string) decimal.Decimal {
 	d := c.number(path, true)
 	if _, given := c.get(path); given && (!d.IsPos() || d.MinScale() > 2) {
@@ -136,7 +136,7 @@ func (o *order) amountRefusal(w refundContent) (reply, bool) {
 	return reply{}, false
 }
 
-// thresholdRefusal says whether a refund needs an approval.
+// thresholdRefusal reports whether a refund needs an approval.
 func (s *Simulator) thresholdRefusal(amount decimal.Decimal) (reply, bool) {
 	if s.thresh.Amount.IsPos() && s.thresh.Amount.Less(amount) {
 		return conflictError(msgAboveAmount), true
@@ -162,8 +162,8 @@ func (s *Simulator) SetThresholds(t Thresholds) {
 	s.thresh = t
 }
 
-// SettleRefund has the refund of an order that was asked for first, of those under way,
-// carried out or fail now. It says false if none is.
+// SettleRefund carries out, or fails, the refund of an order that was asked for first
+// of those under way. It returns false if none is.
 func (s *Simulator) SettleRefund(uuid string, d Deed) (settled bool, err error) {
 	err = s.change(uuid, func(o *order) {
 		i := slices.IndexFunc(o.refunds, func(r *refund) bool { return r.Status == RefundPending && r.Kind != RefundApproval })
@@ -174,7 +174,7 @@ func (s *Simulator) SettleRefund(uuid string, d Deed) (settled bool, err error) 
 	return settled, err
 }
 
-// addRefund writes a refund into the books.
+// addRefund adds a refund to an order.
 func (s *Simulator) addRefund(o *order, req *request, w refundContent, kind RefundKind) *refund {
 	r := &refund{
 		Refund: Refund{At: s.opts.Clock(), Kind: kind, Amount: w.total.Pad(2), Status: RefundPending, Body: req.body},
@@ -186,7 +186,7 @@ func (s *Simulator) addRefund(o *order, req *request, w refundContent, kind Refu
 	return r
 }
 
-// endRefund decides a refund, frees its terminal and tells the callback.
+// endRefund decides a refund, frees its terminal and calls back.
 func (s *Simulator) endRefund(o *order, r *refund, done bool) {
 	r.Status = RefundRejected
 	if done {
@@ -259,7 +259,7 @@ func (s *Simulator) approval(req *request) reply {
 	return success(http.StatusCreated, "requestedOrderRefundSuccessfully", nil)
 }
 
-// SetApprover says what becomes of approvals asked for from now on.
+// SetApprover sets what becomes of approvals asked for from now on.
 func (s *Simulator) SetApprover(a Approver) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

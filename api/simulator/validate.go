@@ -204,7 +204,7 @@ type line struct {
 }
 
 // productLines reads products, which the documents write as an object keyed "0",
-// "1"… and sister pages as a list. It says false if they are neither.
+// "1"… and sister pages as a list. It returns false if they are neither.
 func productLines(v any) ([]line, bool) {
 	var out []line
 	switch v := v.(type) {
