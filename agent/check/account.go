@@ -17,8 +17,7 @@ type account struct {
 	groups []int
 }
 
-// serviceAccount is the service's user; ok only where we are not that user ourselves but root, who can read and write
-// what the service can't.
+// serviceAccount returns the service's user. It is ok only if we are root, who can read and write what the service can't.
 func serviceAccount() (a account, ok bool) {
 	if os.Geteuid() != 0 {
 		return account{}, false
@@ -44,7 +43,7 @@ func serviceAccount() (a account, ok bool) {
 	return a, true
 }
 
-// mayRead reports whether the account may read a file, as far as its mode says; what can't be told counts as yes.
+// mayRead reports whether the account may read a file, as far as its mode says; what is not known counts as yes.
 func (a account) mayRead(path string) bool { return a.may(path, 0o4) }
 
 // mayWriteIn reports whether the account may make files in a folder.

@@ -41,7 +41,7 @@ func (o *observed) call(c api.Call) {
 
 const notTried = "not asked: the API can't be reached"
 
-// api reaches the API and asks it for what can be read.
+// api connects to the API and calls what only reads.
 func (c *checker) api(ctx context.Context) apiFacts {
 	reachable, token, terminals, lookups := about("API"), about("token"), about("terminals"), about("lookups")
 	hasToken := c.token(token)
@@ -79,7 +79,7 @@ func (c *checker) api(ctx context.Context) apiFacts {
 	return all()
 }
 
-// reachAPI takes the steps to the API, and gives a client for it.
+// reachAPI takes the steps to the API one by one, and returns a client for it.
 func (c *checker) reachAPI(ctx context.Context, fs *findings, seen *observed) (*api.Client, error) {
 	u, err := url.Parse(c.cfg.API.BaseURL)
 	if err != nil {
@@ -115,12 +115,12 @@ func (c *checker) reachAPI(ctx context.Context, fs *findings, seen *observed) (*
 	})
 }
 
-// terminals asks for the terminals ("Get Terminal Lists"); false says that asking for more makes no sense.
+// terminals asks for the terminals ("Get Terminal Lists"). It returns false if asking for more makes no sense.
 func (c *checker) terminals(ctx context.Context, client *api.Client, reachable, token, fs *findings) bool {
 	if c.cfg.API.OrganizationUUID == "" {
 		fs.warn("set api.organization_uuid", "named in the configuration: %s; whether the API has them is not known without the organisation",
 			few(c.cfg.Terminals))
-		return true // the look-ups tell of the token
+		return true // the look-ups show whether the token is good
 	}
 	list, reply := client.ListTerminals(ctx)
 	if reply.Outcome == api.OutcomeRefused && reply.HTTPStatus == http.StatusForbidden {
@@ -142,7 +142,7 @@ func (c *checker) terminals(ctx context.Context, client *api.Client, reachable, 
 	return true
 }
 
-// unlisted is what to do where the API gave no list of terminals, for a reason that no line of its own tells.
+// unlisted returns what to do where the API returned no list of terminals, for a reason that has no line of its own.
 func unlisted(r api.Reply) string {
 	switch {
 	case r.Outcome == api.OutcomeRateLimited, r.Outcome == api.OutcomeUnavailable:
@@ -153,7 +153,8 @@ func unlisted(r api.Reply) string {
 	return "see api.organization_uuid; if it is right, check again, and ask Front Payment if it stays so"
 }
 
-// accepted sorts out what any call can end with, and tells the lines that it concerns.
+// accepted reports whether a call was accepted; where it was not, for a reason that any call can have, it adds that to the
+// lines that it concerns.
 func (c *checker) accepted(r api.Reply, what string, reachable, token *findings) bool {
 	switch r.Outcome {
 	case api.OutcomeAccepted:
@@ -183,7 +184,7 @@ func describe(r api.Reply) string {
 	return r.Message
 }
 
-// reportTerminals compares the API's terminals with those that are to be served.
+// reportTerminals reports the API's terminals, compared with those of the configuration.
 func (c *checker) reportTerminals(fs *findings, list []api.Terminal) {
 	var active, resting []string
 	known := map[string]bool{}
@@ -225,7 +226,7 @@ func nameOf(t api.Terminal) string {
 	return t.Name + " (" + t.UUID + ")"
 }
 
-// few cuts a long list.
+// few returns a list as text, cut if it is long.
 func few(names []string) string {
 	const most = 12
 	if len(names) > most {

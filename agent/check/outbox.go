@@ -11,7 +11,7 @@ import (
 	"tillpost/outbox/bolt"
 )
 
-// What the outbox keeps beside its file, by the end of the name.
+// The endings of the names of what the outbox keeps beside its file.
 const (
 	suffixLock     = ".lock"
 	suffixMarker   = ".initialised"
@@ -19,13 +19,13 @@ const (
 	suffixBallast  = ".ballast"
 )
 
-// lostAdvice is what is left where an outbox is lost. A backup is no way on: it does not know what was sent since.
+// lostAdvice is what to do where an outbox is lost. A backup must not be used: it does not know what was sent since.
 const lostAdvice = "set outbox.path to another one, and look up at Front Payment what became of what the tills hold open"
 
 // readWhole is the largest outbox that is read as a whole: a daemon that is started meanwhile has to wait for that.
 const readWhole = 64 << 20
 
-// outboxFacts is what others want to know of the outbox.
+// outboxFacts is what was found at the outbox.
 type outboxFacts struct {
 	findings []Finding
 	// locked: a daemon runs on it.
@@ -34,7 +34,7 @@ type outboxFacts struct {
 	instance string
 }
 
-// outbox looks at the file of requests, without changing it.
+// outbox checks the file of requests, without changing it.
 func (c *checker) outbox(ctx context.Context) outboxFacts {
 	fs := about("outbox")
 	path := c.cfg.Outbox.Path
@@ -72,7 +72,7 @@ func (c *checker) outbox(ctx context.Context) outboxFacts {
 	return facts
 }
 
-// readOutbox has the outbox check its own file.
+// readOutbox reads the file through by the outbox's own check.
 func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFacts, path string, size int64, m marker) {
 	if size > readWhole {
 		fs.ok("%s, %s; too large to be read through here", bytes(size), generation(m))
@@ -113,7 +113,7 @@ func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFac
 func readThrough(path string) (older bool, err error) {
 	r, err := bolt.OpenReader(path)
 	if open, ok := errors.AsType[*bolt.OpenError](err); ok {
-		err = open.Err // what to do is said here
+		err = open.Err // what to do is added here
 	}
 	if err != nil {
 		return false, err
@@ -122,17 +122,17 @@ func readThrough(path string) (older bool, err error) {
 	return f.Outdated, errors.Join(err, r.Close())
 }
 
-// chownAdvice is how files come to belong to the service.
+// chownAdvice returns how to make files belong to the service.
 func (c *checker) chownAdvice(path string) string {
 	return fmt.Sprintf("its files must belong to the service's user: chown %s %s*", serviceUser, path)
 }
 
-// owners looks for files that another user than the service's has made: once run as root, tillpost can't open them any
-// more as itself.
+// owners reports files that another user than the service's has made: if tillpost was run as root once, the service can't
+// open them any more.
 func (c *checker) owners(fs *findings, path string) {
 	folder, err := os.Stat(filepath.Dir(path))
 	if err != nil {
-		return // the disk's subject tells
+		return // disk reports it
 	}
 	if service, ok := c.machine.service(); ok && !service.mayWriteIn(filepath.Dir(path)) {
 		fs.fail(fmt.Sprintf("chown %s %s", service.name, filepath.Dir(path)), "the user %s can't write to %s", service.name, filepath.Dir(path))
@@ -155,7 +155,7 @@ func (c *checker) owners(fs *findings, path string) {
 	}
 }
 
-// marker is what the file beside the outbox tells of it.
+// marker is the content of the marker file beside the outbox.
 type marker struct {
 	Instance   string `json:"instance"`
 	Generation uint64 `json:"generation"`
@@ -163,7 +163,7 @@ type marker struct {
 	present bool
 }
 
-// readMarker reads it; that there is none, or one that can't be understood, is no error.
+// readMarker reads it; it is no error if there is none, or one that can't be decoded.
 func readMarker(path string) (marker, error) {
 	data, err := os.ReadFile(path + suffixMarker)
 	if errors.Is(err, os.ErrNotExist) {

@@ -10,7 +10,7 @@ import (
 	"tillpost/internal/hostport"
 )
 
-// ports looks whether the addresses to listen on are free, or held by the agent that runs.
+// ports checks that the addresses to listen on are free, or held by the running agent.
 func (c *checker) ports(ctx context.Context, locked bool, d daemonFacts) []Finding {
 	fs := about("ports")
 	if file := c.cfg.HTTP.WebConfigFile; file == "" && hostport.BeyondLoopback(c.cfg.HTTP.Listen) {
@@ -57,7 +57,7 @@ func (c *checker) port(ctx context.Context, fs *findings, key, address string, r
 	}
 }
 
-// inUse knows the system's word for it, which on Windows is another one.
+// inUse reports whether listening failed because the address is in use. Windows has an error of its own for that.
 func inUse(err error) bool {
 	return errors.Is(err, syscall.EADDRINUSE) || strings.Contains(err.Error(), "Only one usage of each socket address")
 }

@@ -10,22 +10,22 @@ import (
 )
 
 const (
-	// retainedTimeout is how long what is retained may take to come once a subscription stands.
+	// retainedTimeout is how long a retained message may take to come once a subscription is granted.
 	retainedTimeout = time.Second
-	// tidyTimeout bounds the removal of what was left for a trial, for which there is time even if the check has none left.
+	// tidyTimeout bounds the removal of the trial's message, which is done even if the check has no time left.
 	tidyTimeout = 3 * time.Second
 )
 
-// quirks is what a broker does otherwise than MQTT says, as found out by trying.
+// quirks is where a broker differs from MQTT, as found out by trying.
 type quirks struct {
 	// tried: the trial came to an end; without it nothing is known.
 	tried bool
-	// forgetsRetained: it keeps nothing that is retained. noWildcards: it brings that to no subscription with a wildcard. dots: it
-	// takes a dot in a topic for a level.
+	// forgetsRetained: it keeps no retained messages. noWildcards: it sends them to no subscription with a wildcard. dots:
+	// it takes a dot in a topic for a level.
 	forgetsRetained, noWildcards, dots bool
 }
 
-// isRabbitMQ tells of the one broker that is known to do both.
+// isRabbitMQ reports whether it is the one broker that is known to do both.
 func (q quirks) isRabbitMQ() bool { return q.noWildcards && q.dots }
 
 // quirks tries with a message on the display topic of a terminal that nobody has, which is retained for a moment, and with
@@ -52,7 +52,7 @@ func (c *checker) quirks(ctx context.Context) quirks {
 	return q
 }
 
-// report says what follows for the shop.
+// report reports what follows for the shop.
 func (q quirks) report(fs *findings) {
 	if !q.tried {
 		return
@@ -69,7 +69,7 @@ func (q quirks) report(fs *findings) {
 	}
 }
 
-// publish publishes one message; false if the broker did not acknowledge it.
+// publish publishes one message. It returns false if the broker did not acknowledge it.
 func (c *checker) publish(ctx context.Context, m mqtt.Message) bool {
 	acked := false
 	c.withSubscriber(ctx, m.Topic, func(bus *client.Subscriber, _ <-chan busEvent) {
@@ -78,11 +78,11 @@ func (c *checker) publish(ctx context.Context, m mqtt.Message) bool {
 	return acked
 }
 
-// delivers reports whether a subscription brings a message on a topic: what is retained there, or what is published, if
-// anything, once the subscription stands.
+// delivers reports whether the broker delivers a message on a topic to a new subscription: what is retained there or, if
+// publish is not nil, that message, published once the subscription is granted.
 func (c *checker) delivers(ctx context.Context, filter, topic string, publish *mqtt.Message) bool {
 	found := false
-	c.withSubscriber(ctx, filter, func(bus *client.Subscriber, happenings <-chan busEvent) {
+	c.withSubscriber(ctx, filter, func(bus *client.Subscriber, events <-chan busEvent) {
 		if publish != nil {
 			bus.Publish(*publish)
 		}
@@ -90,11 +90,11 @@ func (c *checker) delivers(ctx context.Context, filter, topic string, publish *m
 		defer patience.Stop()
 		for !found {
 			select {
-			case h := <-happenings:
-				if h.down != nil {
+			case e := <-events:
+				if e.down != nil {
 					return
 				}
-				found = h.message != nil && h.message.Topic == topic && (publish != nil || h.message.Retained)
+				found = e.message != nil && e.message.Topic == topic && (publish != nil || e.message.Retained)
 			case <-patience.C:
 				return
 			case <-ctx.Done():
@@ -105,28 +105,28 @@ func (c *checker) delivers(ctx context.Context, filter, topic string, publish *m
 	return found
 }
 
-// withSubscriber calls do with a client of its own once its subscription stands; not at all if that does not come about.
+// withSubscriber calls do with a client of its own once its subscription is granted; not at all if it is not.
 func (c *checker) withSubscriber(ctx context.Context, filter string, do func(*client.Subscriber, <-chan busEvent)) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	bus, happenings, err := c.subscriber(ctx, []string{filter})
+	bus, events, err := c.subscriber(ctx, []string{filter})
 	if err != nil {
 		return
 	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = bus.Run(ctx) // a broker that does not let us is told of elsewhere
+		_ = bus.Run(ctx) // a broker that does not let us in is reported elsewhere
 	}()
 	defer func() { cancel(); <-ended }()
 	for {
 		select {
-		case h := <-happenings:
-			if h.up {
-				do(bus, happenings)
+		case e := <-events:
+			if e.up {
+				do(bus, events)
 				return
 			}
-			if h.down != nil {
+			if e.down != nil {
 				return
 			}
 			// What is retained may come before.

@@ -26,7 +26,7 @@ const (
 	longestReply = 64 << 10
 )
 
-// brokerLimits are what a broker told in MQTT 5.
+// brokerLimits is what a broker's answers in MQTT 5 show.
 type brokerLimits struct {
 	// denied: our statuses don't go through.
 	denied bool
@@ -35,9 +35,9 @@ type brokerLimits struct {
 	noRetain, onlyQ0 bool
 }
 
-// rights tells of what the round of a message to ourselves can't show: whether we may write statuses, which the agent's
-// login need not be allowed to read. The agent speaks MQTT 3.1.1, in which a broker acknowledges what it drops; in MQTT 5
-// it says so. A broker that does not speak it is not complained of; five reports whether it does.
+// rights reports what a message to ourselves can't show: whether we may write statuses, which the agent's login need not
+// be allowed to read. The agent speaks MQTT 3.1.1, in which a broker acknowledges what it drops; in MQTT 5 it answers with
+// an error. A broker that does not speak MQTT 5 is no finding; five reports whether it does.
 func (c *checker) rights(ctx context.Context, fs *findings, u *url.URL) (five bool) {
 	topics := mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}
 	name := "tillpost-check-" + rand.Text()[:12]
@@ -61,7 +61,7 @@ func (c *checker) rights(ctx context.Context, fs *findings, u *url.URL) (five bo
 	return true
 }
 
-// negotiate connects in MQTT 5 and clears a topic that is empty already: nothing stays, and to others that says nothing.
+// negotiate connects in MQTT 5 and clears a topic that is empty already, so that nothing changes for anybody.
 func (c *checker) negotiate(ctx context.Context, u *url.URL, topic string) (brokerLimits, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
@@ -103,7 +103,7 @@ func (c *checker) negotiate(ctx context.Context, u *url.URL, topic string) (brok
 	}
 	t.denied = reply.ReasonCode == packets.ErrNotAuthorized.Code
 	bye := packets.Packet{ProtocolVersion: protocol5, FixedHeader: packets.FixedHeader{Type: packets.Disconnect}}
-	_ = send(conn, bye.DisconnectEncode) // out of politeness: all is known
+	_ = send(conn, bye.DisconnectEncode) // all is known already
 	return t, nil
 }
 
@@ -144,7 +144,7 @@ func send(w io.Writer, encode func(*buffers.Buffer) error) error {
 	return err
 }
 
-// receive reads the next packet; of the few kinds that can come here it is decoded.
+// receive reads the next packet and decodes it, if it is of one of the few kinds that can come here.
 func receive(in *bufio.Reader) (packets.Packet, error) {
 	p := packets.Packet{ProtocolVersion: protocol5}
 	head, err := in.ReadByte()

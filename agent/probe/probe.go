@@ -1,6 +1,6 @@
-// Package probe asks the API what no document tells, with real orders of a small amount that it takes off the terminal
-// again: whether orders can be looked up, how soon, what a busy terminal's answer means, and what settings follow. It is
-// for a demo account, or for the first shop of a kind.
+// Package probe finds out what no document says of the API, with real orders of a small amount that it takes off the
+// terminal again: whether orders can be looked up, how soon, what a busy terminal's answer means, and what settings
+// follow. It is for a demo account, or for the first shop of a kind.
 package probe
 
 import (
@@ -31,11 +31,11 @@ type Options struct {
 	// CallbackURL is where the API may call, "" where that is not asked; Callbacks counts the calls that came.
 	CallbackURL string
 	Callbacks   func() int
-	// Mark makes the reference of an order.
+	// Mark returns the reference for an order.
 	Mark func() string
 	// Watch is how long an order is left on the terminal while it is looked for, Pace the pause between two looks.
 	Watch, Pace time.Duration
-	// Say tells a person what is done.
+	// Say is called with what is done next, for a person.
 	Say func(format string, args ...any)
 }
 
@@ -54,7 +54,7 @@ type Setting struct {
 	Why   string `json:"why"`
 }
 
-// Report is all that was found. There is no secret in it, and nothing personal.
+// Report is all that was found. It holds no secret and no personal data.
 type Report struct {
 	Answers  []Answer  `json:"answers"`
 	Settings []Setting `json:"settings"`
@@ -62,7 +62,7 @@ type Report struct {
 	Left []string `json:"left,omitempty"`
 }
 
-// prober is one probe.
+// prober is one run of a probe.
 type prober struct {
 	Options
 	report       Report
@@ -75,8 +75,8 @@ type prober struct {
 	busy         string          // what a create on a busy terminal was answered: "busy", "accepted", or something else
 }
 
-// Run probes. Whatever happens, orders that it placed are ended before it returns, or stand in Report.Left. The error
-// says why it could not be carried out.
+// Run probes. Whatever happens, orders that it placed are ended before it returns, or are in Report.Left. The error says
+// why it could not be carried out.
 func Run(ctx context.Context, o Options) (Report, error) {
 	p := &prober{Options: o, known: map[string]bool{}, listLag: -1, referenceLag: -1}
 	before, reply := p.list(ctx)
@@ -168,7 +168,7 @@ func (p *prober) payBack(ctx context.Context, uuid string) bool {
 	return reply.Outcome == api.OutcomeAccepted
 }
 
-// describe says what a call came to.
+// describe returns the result of a call as text.
 func describe(r api.Reply) string {
 	text := r.Outcome.String()
 	if r.HTTPStatus != 0 {
@@ -196,7 +196,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// positionIn says where an order stands in a list.
+// positionIn returns where an order is in a list, in one word.
 func positionIn(all []string, uuid string) string {
 	switch at := slices.Index(all, uuid); {
 	case len(all) < 2 || at < 0:

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// settings are what the answers ask of a configuration.
+// settings adds the settings that follow from the answers.
 func (p *prober) settings() {
 	set := func(key, value, why string) {
 		p.report.Settings = append(p.report.Settings, Setting{key, value, why})

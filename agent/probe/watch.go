@@ -10,7 +10,7 @@ import (
 	"tillpost/api"
 )
 
-// seen is what an order on the terminal showed of itself, and when, counted from the create's reply.
+// seen is what was seen of an order on the terminal, and when, counted from the create's reply.
 type seen struct {
 	listed, referenced, numbered time.Duration // -1: not
 	position                     string
@@ -18,7 +18,7 @@ type seen struct {
 	list, details                api.Reply // the last ones
 }
 
-// watch looks at an order on its terminal, tries a second one there, and returns what came to exist of that.
+// watch polls an order on its terminal, creates a second one there, and returns the orders that this made.
 func (p *prober) watch(ctx context.Context, first, mark string, listable bool) (more []string) {
 	s := seen{listed: -1, referenced: -1, numbered: -1, position: "unknown"}
 	p.Say("looking for it, for at most %s: leave the terminal alone", p.Watch)
@@ -49,7 +49,7 @@ func (p *prober) watch(ctx context.Context, first, mark string, listable bool) (
 
 func (s seen) complete() bool { return s.listed >= 0 && s.referenced >= 0 && s.numbered >= 0 }
 
-// poll asks once for all that is not known yet.
+// poll asks the API once for all that was not seen yet.
 func (p *prober) poll(ctx context.Context, uuid, mark string, s *seen, began time.Time) {
 	note := func(status string) {
 		if status != "" && !slices.Contains(s.pending, status) {
@@ -85,7 +85,7 @@ func (p *prober) poll(ctx context.Context, uuid, mark string, s *seen, began tim
 	}
 }
 
-// answerSeen puts what was seen into words.
+// answerSeen adds the answers that follow from what was seen.
 func (p *prober) answerSeen(s seen, listable bool) {
 	switch {
 	case s.listed >= 0:
@@ -112,8 +112,8 @@ func (p *prober) answerSeen(s seen, listable bool) {
 	p.answer("what is an order called that waits for the customer", s.pending, "%s", orNone(s.pending))
 }
 
-// orphans looks for orders that came to exist of the second create beside the one that its reply named. It looks when
-// list and details had twice the time that they took for the first one.
+// orphans returns orders of the second create beside the one that its reply named. It waits first for twice the time that
+// list and details took for the first order.
 func (p *prober) orphans(ctx context.Context, first, named, mark string) (found []string) {
 	if p.listLag < 0 || sleep(ctx, 2*max(p.listLag, p.referenceLag)+p.Pace) != nil {
 		return nil
@@ -200,7 +200,7 @@ func (p *prober) callbacks(ctx context.Context) {
 		p.answer(question, "unknown", "not asked: the configuration has no [callback], or its address is taken by the running agent")
 		return
 	}
-	_ = sleep(ctx, 5*p.Pace) // an interruption only shortens it
+	_ = sleep(ctx, 5*p.Pace) // an interruption only shortens the wait
 	if n := p.Callbacks(); n > 0 {
 		p.answer(question, n, "yes, %d came for the first order and its end", n)
 	} else {
