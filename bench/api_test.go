@@ -31,7 +31,7 @@ type fakeAPI struct {
 	terminals int
 	orders    atomic.Int64
 	paid      atomic.Int64
-	// arrived is told when an order's body has been read; set before the first order.
+	// arrived is called when an order's body has been read; set before the first order.
 	arrived func(id string, at time.Time)
 	unpaid  sync.Map // order uuids that stay so
 }

@@ -167,7 +167,7 @@ func request(id string) []byte {
 	return fmt.Appendf(nil, `{"requestId":%q,"order":%s}`, id, order(id))
 }
 
-// quantile gives a quantile of what was measured, in milliseconds.
+// quantile returns a quantile of what was measured, in milliseconds.
 func quantile(took []time.Duration, q float64) float64 {
 	if len(took) == 0 {
 		return 0

@@ -32,7 +32,7 @@ func (d dice) chance(p float64, site string, ns ...int) bool {
 	return float64(d.roll(site, ns...)>>11)/(1<<53) < p
 }
 
-// between gives a time to the nanosecond, so that two things hardly ever happen at once and a replay need not guess
+// between returns a time to the nanosecond, so that two things hardly ever happen at once and a replay need not guess
 // which of them came first.
 func (d dice) between(lo, hi time.Duration, site string, ns ...int) time.Duration {
 	if hi <= lo {

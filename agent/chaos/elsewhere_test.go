@@ -139,7 +139,7 @@ func (w *world) cut(op simulator.Operation, order string, n int) {
 	w.later(back, func() { w.note("the network is back"); w.setDown(false) })
 }
 
-// waitingFor finds a refund whose turn has come, of which the books were read last by this call.
+// waitingFor finds a refund whose turn has come, and whose order's books this call read last.
 func (w *world) waitingFor(op simulator.Operation, order string) (r outbox.Request, ok bool) {
 	if op != simulator.OpRefundStatus {
 		return r, false

@@ -205,7 +205,7 @@ func (s *script) trouble() {
 		during("broker stopped", w.broker.Stop, w.broker.Start)
 	case 6:
 		if w.has(fCopies) {
-			return // what would tell an older copy would be gone
+			return // what proves an older copy to be one would be gone
 		}
 		during("broker lost its memory", func() { w.broker.Stop(); w.broker.Forget(); w.tills.forgot = true }, w.broker.Start)
 	case 7:

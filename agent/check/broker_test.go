@@ -85,7 +85,7 @@ func TestBrokerThatDeniesRights(t *testing.T) {
 	}
 }
 
-// TestBrokerWithBounds is what a broker tells of itself in MQTT 5.
+// TestBrokerWithBounds checks the limits that a broker announces in MQTT 5.
 func TestBrokerWithBounds(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

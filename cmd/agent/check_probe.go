@@ -38,7 +38,7 @@ func (f *probeFlags) register(c *cobra.Command) {
 	c.Flags().DurationVar(&f.pace, "pace", time.Second, "with --probe: pause this `TIME` between two looks")
 }
 
-// probeReport is what is written to be handed on.
+// probeReport is what is written to the file for the developers.
 type probeReport struct {
 	At       time.Time `json:"at"`
 	API      string    `json:"api"`
@@ -91,7 +91,7 @@ Type probe to go on:
 	return nil
 }
 
-// probeOptions makes the client and the raw calls, and listens for callbacks where that can be.
+// probeOptions makes the client and the raw calls, and listens for callbacks where that is possible.
 func probeOptions(ctx context.Context, c *cobra.Command, cfg *config.Config, f probeFlags) (o probe.Options, done func(), err error) {
 	var roots *x509.CertPool
 	if cfg.API.CAFile != "" {
@@ -132,7 +132,7 @@ func probeOptions(ctx context.Context, c *cobra.Command, cfg *config.Config, f p
 	}, func() { end(); client.Close() }, nil
 }
 
-// listenForCallbacks counts the calls that come where the configuration has the API call; url is "" where that can't be.
+// listenForCallbacks counts the callbacks to the configured address; url is "" where it can't listen there.
 func listenForCallbacks(ctx context.Context, c *config.Callback) (url string, count func() int, done func()) {
 	var n atomic.Int64
 	count = func() int { return int(n.Load()) }

@@ -14,7 +14,7 @@ import (
 const resendAfter = 10 * time.Second
 
 // deniedWithin is how soon after a request the end of a connection may be the broker's answer to it: MQTT 3.1.1 has no
-// other way to say no.
+// other way to refuse a message.
 const deniedWithin = 2 * time.Second
 
 // follower publishes one request as a good till does, and follows it to its end. It is driven by one goroutine.
@@ -24,7 +24,7 @@ type follower struct {
 	topics  mqtt.Topics
 	request *message.Request
 	publish func(mqtt.Message) mqtt.Token
-	// unreached is what to look after where the broker does not let us in.
+	// unreached is what to check where the broker does not let us in.
 	unreached string
 
 	wasUp, up bool
@@ -37,7 +37,7 @@ type follower struct {
 	state    string // the request's last known state
 }
 
-// filters are the subscriptions that a follower needs.
+// filters returns the subscriptions that a follower needs.
 func (f *follower) filters() []string {
 	return []string{f.topics.Agent(), f.topics.Rejects(), f.statusTopic()}
 }
@@ -50,7 +50,7 @@ func (f *follower) requestTopic() string {
 	return f.topics.Request(f.request.Terminal, f.request.Kind)
 }
 
-// handle takes one event. done says that there is nothing more to follow; err then says how it ended, nil being well.
+// handle handles one event. done reports whether there is nothing more to follow; err then says how it ended, nil being well.
 func (f *follower) handle(e event) (done bool, err error) {
 	switch {
 	case e.up:
@@ -86,7 +86,7 @@ func (f *follower) takeDown(why error) (done bool, err error) {
 	return false, nil
 }
 
-// send publishes the request. Whether it arrived is told by its status, not by the broker; so its token is not looked at.
+// send publishes the request. Whether it arrived is shown by its status, not by the broker; so its token is not used.
 func (f *follower) send() {
 	f.sentAt = f.screen.now()
 	f.publish(mqtt.Message{Topic: f.requestTopic(), Payload: f.request.Raw})

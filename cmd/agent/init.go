@@ -14,7 +14,7 @@ import (
 	"tillpost/cmd/agent/setup"
 )
 
-// initFlags are the answers that a command line gives.
+// initFlags are the answers on the command line.
 type initFlags struct {
 	apiURL, organization, tokenFile, broker, walkIn, page, users, store string
 	yes                                                                 bool
@@ -143,7 +143,7 @@ func checkAndStart(c *cobra.Command, path string) error {
 	return service.enable(c.OutOrStdout())
 }
 
-// errNoService says that this machine has no service that uses the configuration.
+// errNoService is returned where this machine has no service that uses the configuration.
 var errNoService = errors.New("no service is installed")
 
 func exists(path string) bool {

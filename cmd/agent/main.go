@@ -4,7 +4,7 @@
 // at it, feed it, or stand in for what is around it.
 //
 // It exits with 0 when done, 1 when it failed, and 2 when it was called
-// wrongly. An error is told in one line on stderr.
+// wrongly. An error is printed in one line on stderr.
 package main
 
 import (
@@ -72,7 +72,7 @@ func loadConfig(c *cobra.Command) (*config.Config, error) {
 	return config.Load(path)
 }
 
-// noArgs refuses arguments of a subcommand that takes none.
+// noArgs refuses arguments of a subcommand that has none.
 func noArgs(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usagef("%s takes no arguments, but got %q; %s --help lists what it takes", c.CommandPath(), args[0], c.CommandPath())

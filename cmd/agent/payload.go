@@ -39,7 +39,7 @@ func readPayload(name string, in io.Reader) ([]byte, error) {
 // completed is a payload with what a person at a keyboard may leave out.
 type completed struct {
 	payload []byte
-	// wrapped and newID tell what was added; newID is "" where the payload has an id.
+	// wrapped and newID are what was added; newID is "" where the payload has an id.
 	wrapped bool
 	newID   string
 }
@@ -92,7 +92,7 @@ func decode(cfg *config.Config, topic, name string, payload []byte) (*message.Re
 	return nil, &faultsError{faults}
 }
 
-// parseKind takes a kind by its name or by the last level of its topic.
+// parseKind returns a kind by its name or by the last level of its topic.
 func parseKind(name string) (mqtt.Kind, error) {
 	if k, ok := mqtt.KindOf(name); ok {
 		return k, nil

@@ -12,10 +12,10 @@ import (
 	"tillpost/agent/config"
 )
 
-// serviceName is what the service is called on every system.
+// serviceName is the service's name on every system.
 const serviceName = "tillpost"
 
-// serviceFlag is the word with which a service manager starts "tillpost run".
+// serviceFlag is the flag with which a service manager starts "tillpost run".
 const serviceFlag = "service"
 
 func newService() *cobra.Command {
@@ -82,7 +82,7 @@ func newServiceStatus() *cobra.Command {
 	}
 }
 
-// serviceManager is what runs services on this machine, for this one.
+// serviceManager manages this program's service on this machine.
 type serviceManager struct {
 	service.Service
 	definition
@@ -125,7 +125,7 @@ func (d definition) arguments() []string {
 	return args
 }
 
-// configPath is where a service's configuration is: it has no working folder of its own.
+// configPath returns the absolute path of a service's configuration: a service has no working folder of its own.
 func configPath(file string) (string, error) {
 	if file == config.DefaultPath() {
 		return "", nil

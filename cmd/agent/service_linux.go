@@ -60,7 +60,7 @@ func (d definition) unit() (string, error) {
 	return unit, nil
 }
 
-// word is an argument as systemd reads it.
+// word returns an argument as systemd reads it.
 func word(s string) string {
 	if strings.ContainsAny(s, " '\\;$") {
 		return `"` + strings.NewReplacer(`\`, `\\`, `$`, `$$`).Replace(s) + `"`

@@ -16,7 +16,7 @@ import (
 	"tillpost/api/simulator"
 )
 
-// simulateStop bounds how long calls under way may take once the simulator is told to stop.
+// simulateStop bounds how long calls under way may take once the simulator is to stop.
 const simulateStop = 2 * time.Second
 
 func newSimulate() *cobra.Command {

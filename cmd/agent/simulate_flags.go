@@ -133,7 +133,7 @@ func (f *simulateFlags) controlAddress(api net.Addr) string {
 	return net.JoinHostPort("127.0.0.1", nextPort(api, err == nil && port == "0"))
 }
 
-// near is how a client on this machine reaches a listener.
+// near returns the address at which a client on this machine reaches a listener.
 func near(listener net.Addr) string {
 	address, _ := hostport.Near(listener.String()) // a listener's address is one
 	return address

@@ -16,12 +16,12 @@ type table struct {
 	rows    [][]string
 }
 
-// column is one of a table's, as wide as its widest cell where all of them fit. Where they don't, columns give way, and
+// column is one of a table's, as wide as its widest cell where all of them fit. Where they don't, columns are left out, and
 // what is left is cut.
 type column struct {
 	head  string
 	right bool // as numbers are
-	// givesWay says that the column is left out before others are cut below their least; the greatest goes first, 0 stays.
+	// givesWay orders the columns that are left out before others are cut below their least: the greatest first, 0 never.
 	givesWay int
 	// least is the width to which cells may be cut; 0: they are shown whole or not at all.
 	least int
@@ -37,7 +37,7 @@ func (t *table) add(cells ...string) {
 	t.rows = append(t.rows, cells)
 }
 
-// colour is what a terminal is told before a text; none is "".
+// colour is the escape sequence before a text; none is "".
 type colour string
 
 const (
@@ -202,7 +202,7 @@ func (t table) fit(width int) []int {
 	return widths
 }
 
-// leaveOut takes the column out that gives way first, and reports whether there was one.
+// leaveOut removes the column that gives way first, and reports whether there was one.
 func (t table) leaveOut(widths []int) bool {
 	first := -1
 	for i, c := range t.columns {

@@ -110,7 +110,7 @@ func tryOrder(cfg *config.Config, id string, amount decimal.Decimal) ([]byte, er
 	return json.Marshal(map[string]any{"requestId": id, "order": order})
 }
 
-// unfinished says what is left when there is no more time.
+// unfinished returns the error when there is no more time.
 func (t *trial) unfinished(ctx context.Context) error {
 	why := "interrupted"
 	if errors.Is(context.Cause(ctx), errTimeout) {

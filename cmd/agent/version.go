@@ -58,7 +58,7 @@ func readBuildInfo() *debug.BuildInfo {
 	return info
 }
 
-// buildVersion completes what the linker was told.
+// buildVersion completes what the linker has set.
 func buildVersion(version, commit string, info *debug.BuildInfo) (v, rev string) {
 	v, rev = version, commit
 	if info != nil {

@@ -31,7 +31,7 @@ func (w *watcher) filters() []string {
 	return []string{w.topics.Terminals(), w.topics.Agent(), w.topics.Display("+"), w.topics.Status("+", "+"), w.topics.Rejects()}
 }
 
-// handle takes one event; it is done only when nothing more can be written.
+// handle handles one event; it is done only when nothing more can be written.
 func (w *watcher) handle(e event) (done bool, err error) {
 	switch {
 	case e.up:
@@ -121,7 +121,7 @@ func (w *watcher) terminalOf(d mqtt.Delivery) string {
 func (w *watcher) learnNames(payload []byte) {
 	var list []message.TerminalInfo
 	if json.Unmarshal(payload, &list) != nil {
-		return // line tells of it
+		return // line reports it
 	}
 	for _, t := range list {
 		w.names[t.UUID] = t.Name
@@ -149,10 +149,10 @@ func (w *watcher) raw(d mqtt.Delivery) error {
 	return w.screen.raw(line)
 }
 
-// line is a message in words.
+// line is a message in words for a person.
 type line struct {
 	words string
-	at    message.Timestamp // zero: not told
+	at    message.Timestamp // zero: not known
 	over  bool              // of interest only as it happens
 }
 

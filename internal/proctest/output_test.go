@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// verdict takes what a test would be told.
+// verdict records what a test would be failed with.
 type verdict struct {
 	testing.TB
 	errors []string

@@ -45,7 +45,7 @@ type Options struct {
 	Customer simulator.Customer
 	// Settings are added to those that every shop has, or replace them.
 	Settings Settings
-	// Said takes what all processes of the shop write, and is judged when the test ends. nil gives each process an output of
+	// Said gets what all processes of the shop write, and is judged when the test ends. If it is nil, each process has one of
 	// its own, which keeps everything.
 	Said *proctest.Output
 }
@@ -76,7 +76,7 @@ type Shop struct {
 	Agent *proctest.Process
 	// Till is the till that was connected last.
 	Till *mqtttest.Till
-	// Heard is what the till that listens has heard, and Ledgers the same of all that ever did; see Listen.
+	// Heard has what the till that listens has received, and Ledgers the same of all that ever did; see Listen.
 	Heard   *Ledger
 	Ledgers []*Ledger
 
@@ -116,7 +116,7 @@ func New(t testing.TB, o Options) *Shop {
 	return s
 }
 
-// Terminal is the uuid of the shop's terminal i, counted from 0.
+// Terminal returns the uuid of the shop's terminal i, counted from 0.
 func Terminal(i int) string { return fmt.Sprintf("TRML10000000%02d", i) }
 
 // Embedded reports whether the agent is the broker.

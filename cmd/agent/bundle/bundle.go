@@ -24,7 +24,7 @@ type Source struct {
 	Name string
 	// About says what is in it, in one line.
 	About string
-	// Read gives its content; an error says why it is left out.
+	// Read returns its content; an error says why it is left out.
 	Read func() ([]byte, error)
 }
 
@@ -38,7 +38,7 @@ type Member struct {
 	data    []byte
 }
 
-// Omission is what a bundle has not, and why.
+// Omission is what was left out of a bundle, and why.
 type Omission struct {
 	What string `json:"what"`
 	Why  string `json:"why"`

@@ -10,7 +10,7 @@ import (
 	"tillpost/agent/config"
 )
 
-// Config is what a bundle shows of a configuration: the keys that are listed here.
+// Config returns what a bundle shows of a configuration: the keys that are listed here.
 func Config(c *config.Config) ([]byte, error) {
 	set := func(s string) string {
 		if s == "" {

@@ -59,7 +59,7 @@ func (d *daemon) start(ctx context.Context) error {
 	return nil
 }
 
-// startAgain starts the process where the former one was. Its addresses were anybody's meanwhile: who was given one of
+// startAgain starts the process where the former one was. Its addresses were free meanwhile: a program that got one of
 // them is waited for.
 func (d *daemon) startAgain(ctx context.Context) error {
 	for limit := time.Now().Add(readyWithin); ; {
@@ -73,7 +73,7 @@ func (d *daemon) startAgain(ctx context.Context) error {
 	}
 }
 
-// taken tells that the daemon did not start because somebody else listens at an address of its.
+// taken reports whether the daemon did not start because somebody else listens at one of its addresses.
 func taken(err error) bool { return strings.Contains(err.Error(), "in use") }
 
 // ready waits until the daemon says that it takes requests.

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// Options say how the demo is played and where it is told. Out and Program are required.
+// Options say how the demo is played and where it is written. Out and Program are required.
 type Options struct {
-	// Out is where the story is told, in lines of at most Width characters (0 is 80).
+	// Out is where the demo is written, in lines of at most Width characters (0 is 80).
 	Out   io.Writer
 	Width int
-	// Colour marks what is told with the escape sequences of a terminal.
+	// Colour colours it with the escape sequences of a terminal.
 	Colour bool
 	// Dir is the folder to work in and to leave behind; it must be empty or not be there yet. "" takes a temporary one,
 	// which is removed at the end unless the demo failed.

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// invite tells what to do with what goes on running.
+// invite says what a person can do with what goes on running.
 func (p *play) invite() {
 	s := p.shop
 	_, port, err := net.SplitHostPort(s.broker)

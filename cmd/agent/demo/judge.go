@@ -32,9 +32,9 @@ func (t *tally) add(ore money.Minor) {
 	t.ore += ore
 }
 
-// verdict is what became of the day. By the till's statuses, by the simulator's books and by the metrics:
+// verdict is the result of the day, by the till's statuses, by the simulator's books and by the metrics.
 type verdict struct {
-	paid, refunded, declined, cancelled [2]tally // told to the till; in the books
+	paid, refunded, declined, cancelled [2]tally // by the statuses; in the books
 	metrics                             finished
 	twice                               int // orders beyond the one that a sale may have
 	open                                int // requests without an end
@@ -45,7 +45,7 @@ func (v *verdict) fault(format string, args ...any) {
 	v.faults = append(v.faults, fmt.Sprintf(format, args...))
 }
 
-// judge holds what was told of each request against what had to become of it, and all of it against the books and the
+// judge compares the statuses of each request with what was expected, and all of them with the books and the
 // metrics. It finds a fault for everything that does not agree.
 func judge(script []expected, told map[string]message.Status, books []simulator.Order, counted finished) verdict {
 	v := verdict{metrics: counted}
@@ -77,7 +77,7 @@ func judge(script []expected, told map[string]message.Status, books []simulator.
 	return v
 }
 
-// ending judges a request by what was told of it.
+// ending checks a request by its statuses.
 func (v *verdict) ending(e expected, s message.Status) {
 	switch {
 	case s.State == "":
@@ -112,7 +112,7 @@ func (v *verdict) ending(e expected, s message.Status) {
 	}
 }
 
-// order judges a sale by the orders that bear its id: exactly one, which is the one that was told.
+// order checks a sale by the orders that have its id: exactly one, which is the one of its status.
 func (v *verdict) order(e expected, s message.Status, orders []simulator.Order) {
 	v.twice += max(len(orders)-1, 0)
 	if len(orders) != 1 {
@@ -131,7 +131,7 @@ func (v *verdict) order(e expected, s message.Status, orders []simulator.Order) 
 	}
 }
 
-// book counts an order of the simulator's, and judges what was paid back of it.
+// book counts an order of the simulator's, and checks what was paid back of it.
 func (v *verdict) book(o simulator.Order, known bool, refunded money.Minor) {
 	if !known {
 		v.fault("Front Payment has the order %s, which nobody placed", o.UUID)
@@ -158,7 +158,7 @@ func (v *verdict) book(o simulator.Order, known bool, refunded money.Minor) {
 	}
 }
 
-// compare holds the sums against each other.
+// compare compares the sums.
 func (v *verdict) compare() {
 	for _, r := range v.rows() {
 		if r.by[0] != r.by[1] {
@@ -170,7 +170,7 @@ func (v *verdict) compare() {
 	}
 }
 
-// oreOf reads an amount; -1 is one that can't be read, which nothing equals.
+// oreOf returns an amount in øre; -1 for one that can't be read, which no other equals.
 func oreOf(text string) money.Minor {
 	if m, ok := money.Parse(text); ok {
 		return m

@@ -24,7 +24,7 @@ type play struct {
 	over    bool     // the day; what follows it may be interrupted
 }
 
-// scene is a part of the day. Its why is told before it is run.
+// scene is a part of the day. Its why is written before it is run.
 type scene struct {
 	title, why string
 	run        func(*play, context.Context) error
@@ -38,7 +38,7 @@ func (p *play) welcome() {
 		"customers included, and waiting times are short. What you read is what really happens, as it happens.")
 }
 
-// day plays all scenes and gives the verdict.
+// day plays all scenes and returns the verdict.
 func (p *play) day(ctx context.Context) error {
 	for i, s := range scenes {
 		p.tell.title(fmt.Sprintf("%d  %s", i+1, s.title))
@@ -148,7 +148,7 @@ func order(id, product string, ore money.Minor) map[string]any {
 	}
 }
 
-// books tells what Front Payment has of a sale.
+// books writes what Front Payment has of a sale.
 func (p *play) books(id string) {
 	orders := p.shop.sim.OrdersByReference(id)
 	text := fmt.Sprintf("has %d orders for %s", len(orders), id)

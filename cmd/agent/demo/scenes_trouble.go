@@ -39,7 +39,7 @@ func (p *play) pullThePlug(ctx context.Context, queued ...string) error {
 		return fmt.Errorf("kill the daemon: %w", err)
 	}
 	p.tell.say(whoTillpost, "is dead: its process was killed in mid-work", badly)
-	// What it told before that is no word after it.
+	// What was published before that does not count.
 	if err := t.until(ctx, "the end of the connection", func() bool { return !t.up }); err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ const (
 
 const (
 	narrowest = 36 // as on a phone
-	// columnsFrom is the width from which who speaks has a column, and the summary too; below, it has a line.
+	// columnsFrom is the width from which the speaker has a column, and the summary too; below, a line.
 	columnsFrom = 72
 )
 
@@ -55,7 +55,7 @@ func newTeller(w io.Writer, width int, colour bool, gone func(error)) *teller {
 	return &teller{w: w, width: max(width, narrowest), colour: colour, gone: gone}
 }
 
-// say tells what somebody does, now.
+// say writes what somebody does, now.
 func (t *teller) say(who, what string, how tone) {
 	columns := 2 + 8 + 2 + len(whoPayment) + 2
 	head := "  " + t.paint(softly, time.Now().Format(time.TimeOnly)) + "  " + who

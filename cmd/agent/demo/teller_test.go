@@ -72,7 +72,7 @@ func TestTellerSaysOnceThatNobodyListens(t *testing.T) {
 	}
 }
 
-// TestNobodyListens: the demo ends with the first thing that can't be told, and leaves nothing behind. The program is never
+// TestNobodyListens: the demo ends with the first line that can't be written, and leaves nothing behind. The program is never
 // started.
 func TestNobodyListens(t *testing.T) {
 	tmp := t.TempDir()

@@ -19,7 +19,7 @@ const (
 	patience    = 30 * time.Second
 )
 
-// till is a point of sale that does what the guide for tills says, and writes down what it hears. Its methods may be called
+// till is a point of sale that does what the guide for tills says, and records what it receives. Its methods may be called
 // from any goroutine.
 type till struct {
 	bus    *client.Subscriber
@@ -33,17 +33,17 @@ type till struct {
 	up, was  bool          // connected; ever connected
 	leaving  bool
 	requests map[string]*heard
-	displays string // the terminal whose display is told
+	displays string // the terminal whose display is written
 	problems map[string]bool
 	refused  []string
 }
 
-// heard is what the till knows of a request.
+// heard is what the till has received of a request.
 type heard struct {
 	status message.Status
 	times  int // how often a status came
 	told   map[string]bool
-	// seen are the states and waiting codes that came, whether or not they were told.
+	// seen are the states and waiting codes that came, whether or not they were written.
 	seen map[string]bool
 	// shown is what a display showed of it last. Displays may pass over what lasts for a moment only.
 	shown message.Phase
@@ -100,11 +100,11 @@ func (t *till) disconnected(error) {
 		if t.up && !t.leaving {
 			t.tell.say(whoTill, "has lost the connection, and tries again by itself", waits)
 		}
-		t.up, t.problems = false, map[string]bool{} // whoever answers next tells its own
+		t.up, t.problems = false, map[string]bool{} // the next agent publishes its own
 	})
 }
 
-// deliver takes a message and tells what is new in it.
+// deliver handles a message and writes what is new in it.
 func (t *till) deliver(d mqtt.Delivery) {
 	if len(d.Payload) == 0 {
 		return
@@ -125,7 +125,7 @@ func (t *till) deliver(d mqtt.Delivery) {
 	})
 }
 
-// take reads a message; one that can't be read would be a fault of the daemon, and is missed by who waits for it.
+// take reads a message; one that can't be read would be a fault of the daemon, and whatever waits for it fails.
 func take[T any](d mqtt.Delivery, f func(T)) {
 	var v T
 	if json.Unmarshal(d.Payload, &v) == nil {
@@ -197,13 +197,13 @@ func (t *till) reject(r message.Reject) {
 	t.tell.say(whoTillpost, text, badly)
 }
 
-// showDisplay says of which terminal it is told what customers read; "" is none.
+// showDisplay sets of which terminal the display is written; "" is none.
 func (t *till) showDisplay(terminal string) { t.change(func() { t.displays = terminal }) }
 
-// forget makes what was told of a request worth telling again.
+// forget makes the state of a request be written again.
 func (t *till) forget(id string) { t.change(func() { clear(t.request(id).told) }) }
 
-// until waits until something holds; what says in words what it is. is is called with mu held.
+// until waits until is returns true; what describes that in words. is is called with mu held.
 func (t *till) until(ctx context.Context, what string, is func() bool) error {
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
@@ -249,12 +249,12 @@ func (t *till) end(ctx context.Context, id string) error {
 	return t.until(ctx, "the end of "+id, func() bool { return t.request(id).status.Final })
 }
 
-// thank waits until a customer who has paid is told so on the display.
+// thank waits until the display shows a customer that the payment is approved.
 func (t *till) thank(ctx context.Context, id string) error {
 	return t.until(ctx, "the display's thanks for "+id, func() bool { return t.request(id).shown == message.PhaseApproved })
 }
 
-// statuses are the last ones heard, by request.
+// statuses returns the last ones received, by request.
 func (t *till) statuses() map[string]message.Status {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -265,7 +265,7 @@ func (t *till) statuses() map[string]message.Status {
 	return all
 }
 
-// publish hands a request over, and again until tillpost has answered: a PUBACK alone is not the promise.
+// publish publishes a request, and again until tillpost has answered: a PUBACK alone is not the promise.
 func (t *till) publish(ctx context.Context, topic, id string, payload []byte) error {
 	if err := t.until(ctx, "the till's connection", func() bool { return t.up }); err != nil {
 		return err

@@ -20,7 +20,7 @@ func (w *world) productOf(uuid string) string {
 	return strings.TrimSpace(rest[:end])
 }
 
-// foreign places an order past the agent, and gives its uuid.
+// foreign places an order past the agent, and returns its uuid.
 func (w *world) foreign(terminal string) string {
 	w.Helper()
 	w.customers(terminal, simulator.WalkAway())

@@ -45,7 +45,7 @@ func TestMetricsAndHealth(t *testing.T) {
 		_, text := w.Get("/metrics")
 		return !strings.Contains(text, "\ntillpost_"+sample+"\n")
 	}
-	// A lane comes to rest a little after its last word.
+	// A lane becomes idle a little after its last status.
 	proctest.Eventually(proctest.Patience, func() bool { return !slices.ContainsFunc(samples, lacks) })
 	code, text := w.Get("/metrics")
 	if code != 200 {

@@ -17,7 +17,7 @@ import (
 	"tillpost/internal/shoptest"
 )
 
-// TestPrometheusAnswersRulesAndDashboard has a real Prometheus scrape an agent with something to tell, and asks it every
+// TestPrometheusAnswersRulesAndDashboard has a real Prometheus scrape an agent with something to show, and asks it every
 // expression of the alert rules and of the dashboard.
 func TestPrometheusAnswersRulesAndDashboard(t *testing.T) {
 	outside(t)

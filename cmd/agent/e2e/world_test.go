@@ -17,7 +17,7 @@ const newToken = shoptest.Token + "-of-today"
 // exampleTerminal is the one of the API's own example.
 const exampleTerminal = "TRML1216693970"
 
-// world is a shop over the broker of the run, and a till that hears everything.
+// world is a shop over the broker of the run, and a till that receives everything.
 type world struct {
 	*shoptest.Shop
 }
@@ -105,7 +105,7 @@ type refusal struct {
 	}
 }
 
-// rejects are the refusals that were told, in order.
+// rejects are the refusals that were published, in order.
 func (w *world) rejects() (all []refusal) {
 	for _, m := range w.Heard.Messages("/rejects") {
 		var r refusal

@@ -31,7 +31,7 @@ type Answers struct {
 	Users map[string]string
 	// WebConfig is the page's web configuration as somebody wrote it, in place of Users; nil: there is none.
 	WebConfig []byte
-	// TLS says that a certificate is to be made for the page.
+	// TLS asks for a certificate for the page.
 	TLS bool
 }
 
@@ -42,7 +42,7 @@ const (
 	DefaultPage   = "127.0.0.1:9720"
 )
 
-// embeddedAt gives the address of an embedded broker that is not at its usual one: "embedded:HOST:PORT".
+// embeddedAt returns the address of an embedded broker that is not at its usual one: "embedded:HOST:PORT".
 func (a Answers) embeddedAt() (addr string, embedded bool) {
 	if a.Broker == DefaultBroker {
 		return "", true
@@ -56,7 +56,7 @@ func (a Answers) Guarded() bool { return len(a.Users) > 0 || a.WebConfig != nil 
 // Beyond reports whether other machines can reach the page.
 func (a Answers) Beyond() bool { return hostport.BeyondLoopback(a.Page) }
 
-// judge renders the answers with what is needed beside them, and returns the first fault of a key that begins with one of
+// judge renders the answers, with what else is needed, and returns the first fault of a key that begins with one of
 // keys, in words; nil if there is none.
 func judge(a Answers, keys ...string) error {
 	fill := func(s *string, with string) {

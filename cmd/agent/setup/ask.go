@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 )
 
-// Asker asks a person. A wrong answer is asked for again, and told what would be right.
+// Asker asks a person. It asks again after a wrong answer, and says what would be right.
 type Asker struct {
 	in    io.Reader
 	lines *bufio.Reader
@@ -29,7 +29,7 @@ const tries = 20
 
 // Say writes an explanation.
 func (k *Asker) Say(format string, args ...any) {
-	_, _ = fmt.Fprintf(k.out, format+"\n", args...) // whoever reads no questions gives no answers either
+	_, _ = fmt.Fprintf(k.out, format+"\n", args...) // if no question can be written, no answer comes either
 }
 
 // Ask asks until judge, which may be nil, has nothing against the answer; an empty one is def.

@@ -37,7 +37,7 @@ func (p Paths) HasToken() bool {
 	return err == nil
 }
 
-// TokenFile is where the token is kept.
+// TokenFile returns the path of the token file.
 func (p Paths) TokenFile() string { return p.in(tokenFile) }
 
 // Write writes the secrets and then the configuration, and returns the files that are new. What is there already with

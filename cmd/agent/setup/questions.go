@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// Complete asks for what the answers lack. given tells which a flag has answered; the token is asked for unless hasToken.
+// Complete asks for what the answers lack. given reports which ones a flag has answered; the token is asked for unless hasToken.
 func (k *Asker) Complete(a *Answers, given func(flag string) bool, hasToken bool) error {
 	steps := []struct {
 		flag string
@@ -57,7 +57,7 @@ func (k *Asker) token(a *Answers) (err error) {
 	return err
 }
 
-// TokenFault says what is wrong with a token; nil if it is fit.
+// TokenFault returns what is wrong with a token; nil if it is usable.
 func TokenFault(token string) error {
 	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r > unicode.MaxASCII || r <= ' ' || r == 0x7f }) {
 		return errors.New("a token is one word of plain characters")

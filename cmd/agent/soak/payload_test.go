@@ -13,7 +13,7 @@ func newOrder(terminal, id string, place int, today string, ore int64) *request 
 		payload: shoptest.Request(id, "order", shoptest.Priced(shoptest.Example(today, id), kroner(ore)))}
 }
 
-// newRefund gives some of an order back, or with all of its amount everything, as a refund or a reversal.
+// newRefund returns a refund or reversal of some of an order, or with all of its amount of everything.
 func newRefund(of request, id string, ore int64, reversal bool) *request {
 	return &request{id: id, kind: "refund", segment: "refunds", terminal: of.terminal, amount: ore, target: of.id,
 		payload: fmt.Sprintf(`{"requestId":%q,"orderRequestId":%q,"refund":{"type":"regular","grandTotal":%q,"products":[{"line":0,"amount":%q}],"isReversal":%t}}`,

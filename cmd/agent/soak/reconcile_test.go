@@ -9,18 +9,18 @@ import (
 	"tillpost/internal/shoptest"
 )
 
-// tally is what a comparison of the books came to.
+// tally is the result of a comparison of the books.
 type tally struct {
 	orders, refunds, beside       int
 	states                        map[string]int // kind and state
 	doubted, found                int            // were in doubt; and ended by evidence
 	charged, refunded             int64          // øre, as the simulator has it
-	toldCharged, toldRefunded     int64          // øre, as the tills were told
+	toldCharged, toldRefunded     int64          // øre, by the statuses that the tills got
 	acked, twiceByPerson, staffed int
 }
 
-// reconcile compares what the tills were told with what the simulator did. person says that one decided on what nobody
-// could tell; without one nothing may have been sent twice, and each terminal's orders must have come in their order.
+// reconcile compares the statuses that the tills got with what the simulator did. person reports whether one decided on what nobody
+// could know; without one nothing may have been sent twice, and each terminal's orders must have come in their order.
 func (s *shop) reconcile(person bool) tally {
 	s.Helper()
 	t := tally{states: map[string]int{}}

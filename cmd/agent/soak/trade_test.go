@@ -82,7 +82,7 @@ func (d *day) after(t *till, s *sale) bool {
 	return true
 }
 
-// staff looks after what the agent asks a person for: into the API's books, and decides by them.
+// staff decides what the agent asks a person for, by the API's books.
 func (d *day) staff(ctx context.Context) {
 	busyWith := map[string]*decision{}
 	for sleep(ctx, 500*time.Millisecond) {
@@ -113,7 +113,7 @@ type decision struct {
 	asked int
 }
 
-// decide is by the books: what is there is adopted, what is not is sent again or given up.
+// decide decides by the books: what is there is adopted, what is not is resubmitted or abandoned.
 func (d *day) decide(r request, asked int) (outcome, uuid string) {
 	there := ""
 	if r.kind == "order" {
