@@ -48,8 +48,8 @@ func (w *world) mayStand(r outbox.Request) bool {
 	}
 	done, undone := 0, 0
 	for _, e := range o.Refunds {
-		switch same := oreOf(e.Amount) == r.AmountOre && e.At.After(w.sentAt[r.ID]); {
-		case oreOf(e.Amount) == r.AmountOre && !same && e.Status != simulator.RefundDone:
+		switch same := minorOf(e.Amount) == r.AmountOre && e.At.After(w.sentAt[r.ID]); {
+		case minorOf(e.Amount) == r.AmountOre && !same && e.Status != simulator.RefundDone:
 			undone++ // it was under way when ours was sent, and may be the one that is done
 		case same && tagOf(string(e.Body)) == foreign && r.Attempts > 1:
 			return true // it may have been there when ours was sent again
@@ -107,7 +107,7 @@ func (w *world) mayBeLate() bool {
 		back := slices.ContainsFunc(o.Refunds, func(e simulator.Refund) bool {
 			refund, ours := records[tagOf(string(e.Body))]
 			if tagOf(string(e.Body)) == "" { // all that was left
-				refund, ours = w.fullRefund(records, o, oreOf(e.Amount))
+				refund, ours = w.fullRefund(records, o, minorOf(e.Amount))
 			}
 			return ours && e.Status == simulator.RefundDone && refund.State != outbox.StateRefunded
 		})

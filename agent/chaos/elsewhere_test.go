@@ -94,7 +94,7 @@ func (w *world) portalRefund(r *draw, uuid string) {
 		return
 	}
 	o := paid[r.IntN(len(paid))]
-	all := []int64{oreOf(o.Amount), oreOf(o.Amount) / 2, 500}
+	all := []int64{minorOf(o.Amount), minorOf(o.Amount) / 2, 500}
 	for _, m := range w.allSent() {
 		if m.kind == "refunds" && m.refers == tagOf(string(o.Body)) && m.ore > 0 {
 			all = append(all, m.ore, m.ore)

@@ -9,7 +9,7 @@ import (
 	"tillpost/outbox"
 )
 
-func oreOf(o interface {
+func minorOf(o interface {
 	Int64(int) (int64, int64, bool)
 }) int64 {
 	whole, frac, _ := o.Int64(2)
@@ -80,7 +80,7 @@ func (w *world) checkToldPaid(r outbox.Request) {
 	switch {
 	case !ok || o.PaidAt.IsZero():
 		w.fail("%s is paid by order %q, which is not", r.ID, r.OrderUUID)
-	case oreOf(o.Amount) != r.AmountOre && (w.lookups == simulator.LookupsShown || r.Settled == nil && !w.older.Load()):
+	case minorOf(o.Amount) != r.AmountOre && (w.lookups == simulator.LookupsShown || r.Settled == nil && !w.older.Load()):
 		w.fail("%s over %d øre is paid by an order over %s", r.ID, r.AmountOre, o.Amount)
 	}
 }
@@ -114,7 +114,7 @@ func (w *world) checkRefunds(records map[string]outbox.Request) {
 		}
 		groups := map[int64]*group{}
 		for _, e := range o.Refunds {
-			ore := oreOf(e.Amount)
+			ore := minorOf(e.Amount)
 			tag := tagOf(string(e.Body))
 			if tag == "" {
 				tag = fullOf(wishes, ore)

@@ -36,7 +36,7 @@ func (w *world) checkRefunded(r outbox.Request, s told) {
 	w.mu.Unlock()
 	done := 0
 	for _, e := range o.Refunds {
-		if e.Status == simulator.RefundDone && oreOf(e.Amount) == r.AmountOre && w.mayBeOurs(e, first) {
+		if e.Status == simulator.RefundDone && minorOf(e.Amount) == r.AmountOre && w.mayBeOurs(e, first) {
 			done++
 		}
 	}
@@ -86,10 +86,10 @@ func (w *world) checkExceeds(r outbox.Request, fx []outbox.Effect) {
 	if !ok {
 		return
 	}
-	left := oreOf(o.Amount)
+	left := minorOf(o.Amount)
 	for _, e := range o.Refunds {
 		if e.Status != simulator.RefundRejected {
-			left -= oreOf(e.Amount)
+			left -= minorOf(e.Amount)
 		}
 	}
 	for _, other := range w.records() {

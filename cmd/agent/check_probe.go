@@ -73,7 +73,7 @@ func runProbe(c *cobra.Command, f probeFlags, asJSON bool) error {
 	defer done()
 	found, probing := probe.Run(ctx, o)
 	all := probeReport{At: time.Now().UTC().Truncate(time.Second), API: cfg.API.BaseURL, Terminal: f.terminal, Version: thisBuild().Version, Report: found}
-	return errors.Join(probing, tellProbe(c, f, all, asJSON))
+	return errors.Join(probing, reportProbe(c, f, all, asJSON))
 }
 
 func agreeToProbe(c *cobra.Command, cfg *config.Config, terminal string) error {
@@ -152,8 +152,8 @@ func listenForCallbacks(ctx context.Context, c *config.Callback) (url string, co
 	return c.PublicURL + "/callback/probe-" + rand.Text()[:12], count, func() { _ = server.Close() }
 }
 
-// tellProbe shows what was found, and writes it down to be handed on.
-func tellProbe(c *cobra.Command, f probeFlags, all probeReport, asJSON bool) error {
+// reportProbe shows what was found, and writes it down to be handed on.
+func reportProbe(c *cobra.Command, f probeFlags, all probeReport, asJSON bool) error {
 	text, err := indented(all)
 	if err != nil {
 		return err

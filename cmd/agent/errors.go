@@ -29,8 +29,8 @@ type faultsError struct{ faults []string }
 
 func (e *faultsError) Error() string { return strings.Join(e.faults, "\n") }
 
-// tell writes an error for a person and returns the exit code.
-func tell(w io.Writer, err error) int {
+// printError prints an error for a person and returns the exit code.
+func printError(w io.Writer, err error) int {
 	if err == nil {
 		return exitDone
 	}

@@ -60,7 +60,7 @@ func (f *follower) handle(e event) (done bool, err error) {
 		f.wasUp, f.up = true, true
 		f.send()
 	case e.down != nil:
-		return f.takeDown(e.down)
+		return f.handleDown(e.down)
 	case e.message != nil:
 		return f.take(*e.message)
 	case !e.tick.IsZero() && f.up && !f.answered && e.tick.Sub(f.sentAt) >= resendAfter:
@@ -70,9 +70,9 @@ func (f *follower) handle(e event) (done bool, err error) {
 	return false, nil
 }
 
-// takeDown goes on after a lost connection, but gives up on one that could not be made: the person at the keyboard can
+// handleDown goes on after a lost connection, but gives up on one that could not be made: the person at the keyboard can
 // mend that.
-func (f *follower) takeDown(why error) (done bool, err error) {
+func (f *follower) handleDown(why error) (done bool, err error) {
 	if !f.wasUp {
 		return true, fmt.Errorf("%w; %s", why, f.unreached)
 	}

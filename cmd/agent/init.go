@@ -78,7 +78,7 @@ func initialise(c *cobra.Command, f initFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Judge(); err != nil {
+	if err := a.Fault(); err != nil {
 		return fmt.Errorf("nothing was written: %w", err)
 	}
 	written, err := setup.Write(path, a, paths)

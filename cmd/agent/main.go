@@ -31,7 +31,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errs)
-	return tell(errs, root.ExecuteContext(ctx))
+	return printError(errs, root.ExecuteContext(ctx))
 }
 
 // newRoot makes the command line anew, so that two runs share nothing.

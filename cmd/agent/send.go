@@ -131,7 +131,7 @@ func sendRequest(ctx context.Context, cfg *config.Config, f sendFlags, follow *f
 func (f *follower) publishOnly(ctx context.Context, e event) (done bool, err error) {
 	switch {
 	case e.down != nil:
-		return f.takeDown(e.down)
+		return f.handleDown(e.down)
 	case !e.up:
 		return false, nil
 	}

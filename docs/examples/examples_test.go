@@ -241,5 +241,5 @@ func (p *process) ends(code int, lines ...string) {
 		}
 		rest = rest[at+1:]
 	}
-	p.output.Judge(p, fmt.Sprint(p.command.Args))
+	p.output.Check(p, fmt.Sprint(p.command.Args))
 }

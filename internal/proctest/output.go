@@ -55,8 +55,8 @@ func (o *Output) String() string {
 	return string(o.text)
 }
 
-// Judge fails the test if anything was written that must not be, and shows the end of it if the test has failed.
-func (o *Output) Judge(t testing.TB, who string) {
+// Check fails the test if anything was written that must not be, and shows the end of it if the test has failed.
+func (o *Output) Check(t testing.TB, who string) {
 	t.Helper()
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -100,12 +100,12 @@ func (p *Process) Kill() {
 	p.End(syscall.SIGKILL, Patience)
 }
 
-// Finish kills it if it still runs, and has Said judged; it is for a test's cleanup.
+// Finish kills it if it still runs, and checks what it wrote; it is for a test's cleanup.
 func (p *Process) Finish() {
 	p.t.Helper()
 	p.Kill()
 	if p.Said != nil {
-		p.Said.Judge(p.t, fmt.Sprintf("%v, ended with %d,", p, p.code))
+		p.Said.Check(p.t, fmt.Sprintf("%v, ended with %d,", p, p.code))
 	}
 }
 

@@ -45,7 +45,7 @@ type Options struct {
 	Customer simulator.Customer
 	// Settings are added to those that every shop has, or replace them.
 	Settings Settings
-	// Said gets what all processes of the shop write, and is judged when the test ends. If it is nil, each process has one of
+	// Said gets what all processes of the shop write, and is checked when the test ends. If it is nil, each process has one of
 	// its own, which keeps everything.
 	Said *proctest.Output
 }
@@ -110,7 +110,7 @@ func New(t testing.TB, o Options) *Shop {
 			if s.Agent != nil {
 				s.Agent.Kill()
 			}
-			s.said.Judge(t, "the agent")
+			s.said.Check(t, "the agent")
 		})
 	}
 	return s

@@ -50,8 +50,8 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	tell := newTeller(o.Out, o.Width, o.Colour, func(err error) { cancel(fmt.Errorf("%w: %w", errUntold, err)) })
-	p := &play{options: o, pace: paceOf(o.Fast), tell: tell}
+	out := newNarrator(o.Out, o.Width, o.Colour, func(err error) { cancel(fmt.Errorf("%w: %w", errUntold, err)) })
+	p := &play{options: o, pace: paceOf(o.Fast), out: out}
 	defer func() {
 		switch {
 		case err == nil, errors.Is(err, errInterrupted), errors.Is(err, errUntold):
@@ -63,7 +63,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		}
 	}()
 	p.welcome()
-	p.shop, err = openShop(ctx, o.Program, dir, p.pace, tell)
+	p.shop, err = openShop(ctx, o.Program, dir, p.pace, out)
 	if err == nil {
 		err = p.day(ctx)
 		err = errors.Join(err, p.shop.close())

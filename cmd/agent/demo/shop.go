@@ -35,7 +35,7 @@ type shop struct {
 }
 
 // openShop starts everything. Where it returns an error nothing is left running.
-func openShop(ctx context.Context, program, dir string, p pace, tell *teller) (_ *shop, err error) {
+func openShop(ctx context.Context, program, dir string, p pace, out *narrator) (_ *shop, err error) {
 	token := newToken()
 	s := &shop{sim: simulator.New(simulator.Options{
 		Token: token, Organization: organization, Callbacks: &http.Client{Timeout: 5 * time.Second},
@@ -66,7 +66,7 @@ func openShop(ctx context.Context, program, dir string, p pace, tell *teller) (_
 	if err := s.startDaemon(ctx, program, dir, token); err != nil {
 		return s, err
 	}
-	s.till, err = newTill(ctx, s.broker, tell)
+	s.till, err = newTill(ctx, s.broker, out)
 	return s, err
 }
 

@@ -24,7 +24,7 @@ const (
 type till struct {
 	bus    *client.Subscriber
 	topics mqtt.Topics
-	tell   *teller
+	out    *narrator
 	ended  chan error
 	cancel context.CancelFunc
 
@@ -32,14 +32,14 @@ type till struct {
 	changed  chan struct{} // closed and made anew with each change
 	up, was  bool          // connected; ever connected
 	leaving  bool
-	requests map[string]*heard
+	requests map[string]*received
 	displays string // the terminal whose display is written
 	problems map[string]bool
 	refused  []string
 }
 
-// heard is what the till has received of a request.
-type heard struct {
+// received is what the till has received of a request.
+type received struct {
 	status message.Status
 	times  int // how often a status came
 	told   map[string]bool
@@ -50,10 +50,10 @@ type heard struct {
 }
 
 // newTill connects to the broker at a loopback address.
-func newTill(ctx context.Context, broker string, tell *teller) (*till, error) {
+func newTill(ctx context.Context, broker string, out *narrator) (*till, error) {
 	t := &till{
-		topics: mqtt.Topics{Prefix: "tillpost"}, tell: tell, ended: make(chan error, 1), changed: make(chan struct{}),
-		requests: map[string]*heard{}, problems: map[string]bool{},
+		topics: mqtt.Topics{Prefix: "tillpost"}, out: out, ended: make(chan error, 1), changed: make(chan struct{}),
+		requests: map[string]*received{}, problems: map[string]bool{},
 	}
 	bus, err := client.NewSubscriber(client.Options{
 		URL: "tcp://" + broker, ClientID: "demo-till", Topics: t.topics,
@@ -89,7 +89,7 @@ func (t *till) change(f func()) {
 func (t *till) connected() {
 	t.change(func() {
 		if t.was && !t.leaving {
-			t.tell.say(whoTill, "is connected again", plainly)
+			t.out.say(whoTill, "is connected again", plainly)
 		}
 		t.up, t.was = true, true
 	})
@@ -98,7 +98,7 @@ func (t *till) connected() {
 func (t *till) disconnected(error) {
 	t.change(func() {
 		if t.up && !t.leaving {
-			t.tell.say(whoTill, "has lost the connection, and tries again by itself", waits)
+			t.out.say(whoTill, "has lost the connection, and tries again by itself", waits)
 		}
 		t.up, t.problems = false, map[string]bool{} // the next agent publishes its own
 	})
@@ -151,14 +151,14 @@ func (t *till) status(s message.Status) {
 	words, how := statusWords(s)
 	if words != "" && !h.told[key] {
 		h.told[key] = true
-		t.tell.say(whoTillpost, words, how)
+		t.out.say(whoTillpost, words, how)
 	}
 }
 
-func (t *till) request(id string) *heard {
+func (t *till) request(id string) *received {
 	h := t.requests[id]
 	if h == nil {
-		h = &heard{told: map[string]bool{}, seen: map[string]bool{}}
+		h = &received{told: map[string]bool{}, seen: map[string]bool{}}
 		t.requests[id] = h
 	}
 	return h
@@ -169,7 +169,7 @@ func (t *till) display(d message.Display) {
 		t.request(d.RequestID).shown = d.Phase
 	}
 	if t.displays == d.TerminalUUID && (d.Phase == message.PhasePresentCard || d.Phase == message.PhaseApproved || d.Phase == message.PhaseChecking) {
-		t.tell.say(whoDisplay, displayWords(d), plainly)
+		t.out.say(whoDisplay, displayWords(d), plainly)
 	}
 }
 
@@ -179,11 +179,11 @@ func (t *till) agent(a message.AgentState) {
 		key := p.Code + " " + p.RequestID
 		now[key] = true
 		if !t.problems[key] {
-			t.tell.say(whoTillpost, "tells everybody: "+p.Message, waits)
+			t.out.say(whoTillpost, "tells everybody: "+p.Message, waits)
 		}
 	}
 	if a.State == message.AgentOnline && len(t.problems) > 0 {
-		t.tell.say(whoTillpost, "tells everybody: all is well again", well)
+		t.out.say(whoTillpost, "tells everybody: all is well again", well)
 	}
 	t.problems = now
 }
@@ -194,7 +194,7 @@ func (t *till) reject(r message.Reject) {
 		text += ": " + r.Reason.Message
 	}
 	t.refused = append(t.refused, text)
-	t.tell.say(whoTillpost, text, badly)
+	t.out.say(whoTillpost, text, badly)
 }
 
 // showDisplay sets of which terminal the display is written; "" is none.

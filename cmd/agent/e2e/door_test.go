@@ -138,7 +138,7 @@ func TestBadMessagesAreRefusedAndTold(t *testing.T) {
 	}
 	w.Until("all to be refused", func() bool { return len(w.rejects()) >= 1+len(all) })
 	for i, b := range all {
-		if problem := b.judge(w.rejects()[1+i]); problem != "" {
+		if problem := b.fault(w.rejects()[1+i]); problem != "" {
 			t.Errorf("%s: %s", b.name, problem)
 		}
 	}
@@ -158,8 +158,8 @@ func TestBadMessagesAreRefusedAndTold(t *testing.T) {
 	t.Logf("%d bad messages", len(all))
 }
 
-// judge returns what is wrong with the way in which a message was refused.
-func (b bad) judge(r refusal) string {
+// fault returns what is wrong with the way in which a message was refused.
+func (b bad) fault(r refusal) string {
 	code := b.code
 	if code == "" {
 		code = "invalidRequest"

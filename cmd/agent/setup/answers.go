@@ -56,9 +56,9 @@ func (a Answers) Guarded() bool { return len(a.Users) > 0 || a.WebConfig != nil 
 // Beyond reports whether other machines can reach the page.
 func (a Answers) Beyond() bool { return hostport.BeyondLoopback(a.Page) }
 
-// judge renders the answers, with what else is needed, and returns the first fault of a key that begins with one of
+// firstFault renders the answers, with what else is needed, and returns the first fault of a key that begins with one of
 // keys, in words; nil if there is none.
-func judge(a Answers, keys ...string) error {
+func firstFault(a Answers, keys ...string) error {
 	fill := func(s *string, with string) {
 		if *s == "" {
 			*s = with
@@ -93,5 +93,5 @@ func worded(f config.Fault) error {
 	return fmt.Errorf("%s %s; %s", f.Key, f.Problem, f.Want)
 }
 
-// Judge returns the first fault of complete answers, in words.
-func (a Answers) Judge() error { return judge(a, "") }
+// Fault returns the first fault of complete answers, in words.
+func (a Answers) Fault() error { return firstFault(a, "") }

@@ -86,7 +86,7 @@ func (d *day) live(open time.Duration) {
 	sum := d.reconcile(true)
 	d.Logf("open for %v; %v\n  what went wrong: %v\n  API calls: %d\n%v", open, sum, d.eventList(), d.calls(), u)
 	d.unused(sum, open)
-	u.judge(d.shop, sum)
+	u.check(d.shop, sum)
 }
 
 // misbehave is what the API does all day long.

@@ -92,8 +92,8 @@ func (u *usage) String() string {
 	return b.String()
 }
 
-// judge fails the test if what is used grows. The memory of a binary with the race detector proves nothing.
-func (u *usage) judge(s *shop, sum tally) {
+// check fails the test if what is used grows. The memory of a binary with the race detector proves nothing.
+func (u *usage) check(s *shop, sum tally) {
 	s.Helper()
 	limits := []int64{0, 0, moreFiles, moreGoroutines}
 	first, _ := u.halves(measures[0].of)
