@@ -97,7 +97,7 @@ type exchange struct {
 }
 
 // roundTrip sends rq and reads the reply, once, by hand: no transport that
-// could repeat, redirect or reuse stands between. It closes the connection.
+// could repeat, redirect or reuse is involved. It closes the connection.
 func (c *Conn) roundTrip(ctx context.Context, rq *http.Request) exchange {
 	defer func() { _ = c.link.Close() }()
 	rq.Close = true // "Connection: close": the server need not keep it either

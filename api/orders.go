@@ -140,7 +140,7 @@ func (c *Client) Resend(ctx context.Context, orderUUID string) Reply {
 	return c.order(ctx, OpResend, http.MethodPost, "connect/terminal/orders/resend/", orderUUID, nil, request{read: needsFrame})
 }
 
-// PaymentStatus asks how an order's payment stands ("Payment Status Check").
+// PaymentStatus reads the status of an order's payment ("Payment Status Check").
 // Not accepted: PaymentStatus is zero.
 func (c *Client) PaymentStatus(ctx context.Context, orderUUID string) (PaymentStatus, Reply) {
 	var status PaymentStatus

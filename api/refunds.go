@@ -54,7 +54,7 @@ func (c *Client) Refund(ctx context.Context, conn *Conn, orderUUID string, body 
 	return final, r
 }
 
-// RequestApproval hands a refund in for approval ("Request Refund Approval").
+// RequestApproval submits a refund for approval ("Request Refund Approval").
 // body is sent byte for byte. conn is consumed; nil dials one. A refusal with
 // the code orderRefundRequestAlreadySubmitted is left to the caller to interpret:
 // it may be about an earlier attempt, or another till's.
@@ -67,7 +67,7 @@ func (c *Client) RequestApproval(ctx context.Context, conn *Conn, orderUUID stri
 // getFallback remembers that this API wants a GET for the refund status.
 type getFallback struct{ on atomic.Bool }
 
-// RefundStatus asks how an order's refund stands ("Refund Status Check"). The
+// RefundStatus reads the status of an order's refund ("Refund Status Check"). The
 // documents say POST, a public client uses GET: on 405 the other one is tried,
 // and remembered. Each of the two is a call of its own to the observer.
 func (c *Client) RefundStatus(ctx context.Context, orderUUID string) (RefundStatus, Reply) {

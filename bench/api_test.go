@@ -97,7 +97,7 @@ func (f *fakeAPI) status(w http.ResponseWriter, uuid string) {
 
 func terminal(i int) string { return fmt.Sprintf("TRML-%04d", i) }
 
-// order is a payload for the API of about 1 KB, the size that tills send, without a date.
+// order returns a payload for the API of about 1 KB, the size that tills send, without a date.
 func order(id string) []byte {
 	return []byte(`{"products":{"0":{"name":"Hair Wash","productId":"VFDDF","quantity":"1","rate":42,"discount":0,"tax":"0","amount":42},` +
 		`"1":{"name":"Shampoo, 250 ml","productId":"SH250","quantity":"2","rate":99.5,"discount":0,"tax":"0","amount":199}},` +

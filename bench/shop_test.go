@@ -162,7 +162,7 @@ func until(tb testing.TB, what string, is func() bool) {
 
 func orderTopic(terminal string) string { return "tillpost/terminals/" + terminal + "/orders" }
 
-// request is what a till publishes.
+// request returns what a till publishes.
 func request(id string) []byte {
 	return fmt.Appendf(nil, `{"requestId":%q,"order":%s}`, id, order(id))
 }

@@ -24,7 +24,7 @@ type Bus interface {
 	// grace to be settled, and the last will is not sent. It returns an error
 	// only for what trying again can't mend.
 	Run(ctx context.Context) error
-	// Publish hands a message to the current connection, behind all others.
+	// Publish queues a message on the current connection, behind all others.
 	// It never blocks. Messages wait in memory for as long as the connection
 	// takes to notice that it is stalled, which is bounded in time.
 	Publish(m Message) Token
@@ -128,7 +128,7 @@ var errUnnamed = errors.New("no reason given")
 
 // Ack acknowledges the message: it is taken and need not come again. The
 // acknowledgement is sent after all messages delivered earlier are settled. If
-// the connection that brought the message has ended, it comes again all the
+// the connection that delivered the message has ended, it comes again all the
 // same.
 func (d Delivery) Ack() { d.settle(nil) }
 

@@ -28,7 +28,7 @@ func Kinds() []Kind {
 	return []Kind{KindOrder, KindRefund, KindApproval, KindCancel, KindResend, KindCheck, KindResolution}
 }
 
-// Segment is the kind's last topic level, like "orders".
+// Segment returns the kind's last topic level, like "orders".
 func (k Kind) Segment() string { return string(k) + "s" }
 
 // KindOf returns the kind whose topics end in segment, and whether there is

@@ -17,7 +17,7 @@ var endNames = []string{
 	"resolution done", "resolution rejected", "resolution expired",
 }
 
-// records are the outbox of the process that runs now; nil while none does.
+// records returns the outbox of the process that runs now; nil while none does.
 func (w *world) records() map[string]outbox.Request {
 	p := w.current.Load()
 	if p == nil || p.dead.Load() || p.store == nil {
@@ -154,7 +154,7 @@ func (w *world) checkAll() {
 	w.checkProblems()
 }
 
-// rejects are the ids for which a refusal was published.
+// rejects returns the ids for which a refusal was published.
 func (w *world) rejects() map[string]bool {
 	all := map[string]bool{}
 	for _, m := range w.broker.Log() {
@@ -226,7 +226,7 @@ func (w *world) checkOrder(records map[string]outbox.Request) {
 	}
 }
 
-// resubmits is how often a person had a request sent again, by this outbox or by a newer copy of it.
+// resubmits returns how often a person had a request sent again, by this outbox or by a newer copy of it.
 func (w *world) resubmits(records map[string]outbox.Request, id string) int {
 	n := 0
 	for _, s := range w.allSent() {

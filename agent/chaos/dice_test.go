@@ -41,7 +41,7 @@ func (d dice) between(lo, hi time.Duration, site string, ns ...int) time.Duratio
 	return lo + time.Duration(d.roll(site, ns...)%uint64(hi-lo))
 }
 
-// stream is a row of numbers for what is drawn in one place, by one goroutine.
+// stream returns a row of numbers for what is drawn in one place, by one goroutine.
 func (d dice) stream(site string) *draw {
 	return &draw{rand.New(rand.NewPCG(d.roll(site), uint64(d)))} // a repeatable course
 }

@@ -114,7 +114,7 @@ func (p *plan) drawBooks(r *draw) {
 	}
 }
 
-// booksLag is how late a refund shows in the books, which alone decide where they can be read.
+// booksLag returns how late a refund shows in the books, which alone decide where they can be read.
 func (p plan) booksLag() time.Duration { return p.lag.History }
 
 // longest is the lag of whatever lags most.

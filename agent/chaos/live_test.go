@@ -101,7 +101,7 @@ func answers(t outbox.EventType) bool {
 	}
 }
 
-// silence is how long nothing may happen to a request in a state, while nothing is wrong with anything but single calls:
+// silence returns how long nothing may happen to a request in a state, while nothing is wrong with anything but single calls:
 // the longest pause between two looks, and the longest call.
 func silence(s outbox.State) time.Duration {
 	switch s {

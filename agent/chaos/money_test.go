@@ -185,7 +185,7 @@ func (w *world) checkWishes(records map[string]outbox.Request, o simulator.Order
 			w.fail("%d refunds exist for %s, at most %d may", v.entries, id, most)
 		}
 		ore := v.r.AmountOre
-		twins := groups[ore] != nil && (groups[ore].all > 1 || groups[ore].foreign) || fullTwins(wishes, ore)
+		sameAmount := groups[ore] != nil && (groups[ore].all > 1 || groups[ore].foreign) || sameAmountFull(wishes, ore)
 		if v.r.State == outbox.StateRefunded {
 			toldDone[ore]++
 		}
@@ -193,7 +193,7 @@ func (w *world) checkWishes(records map[string]outbox.Request, o simulator.Order
 			mayBe[ore] += 1 + w.resubmits(records, id)
 		}
 		switch {
-		case twins: // counted below
+		case sameAmount: // counted below
 		case v.r.State == outbox.StateRefunded && v.done == 0 && !settledOf(wishes, ore) && !w.statusOnly(o):
 			w.fail("%s over %d øre of order %s is told refunded, and is not: %s", id, ore, o.UUID, entriesOf(o))
 		case v.done > 0 && !v.mayHave() && !w.mayStand(v.r) && !w.statusLate(o):
@@ -210,8 +210,8 @@ func (w *world) checkWishes(records map[string]outbox.Request, o simulator.Order
 	}
 }
 
-// fullTwins reports whether several refunds asked for all that is left, of the same amount: the books don't say whose is whose.
-func fullTwins(wishes map[string]*wish, ore int64) bool {
+// sameAmountFull reports whether several refunds asked for all that is left, of the same amount: the books don't say whose is whose.
+func sameAmountFull(wishes map[string]*wish, ore int64) bool {
 	n := 0
 	for _, v := range wishes {
 		if v.r.Refund != nil && v.r.Refund.Full && v.r.AmountOre == ore {

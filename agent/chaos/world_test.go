@@ -260,10 +260,10 @@ func (w *world) await() {
 	time.Sleep(2 * time.Second) // what is to be published is by then
 }
 
-// jitter is that of a moment, so that it is the same whoever asks first.
+// jitter returns the jitter of a moment, so that it does not depend on the order of calls.
 func (w *world) jitter() float64 { return float64(w.roll("jitter", w.now())>>11) / (1 << 53) }
 
-// now is the moment as a number for the dice.
+// now returns the moment as a number for the dice.
 func (w *world) now() int { return int(time.Since(w.started)) }
 
 func (w *world) note(format string, args ...any) {

@@ -28,7 +28,7 @@ type daemonFacts struct {
 
 const daemonTimeout = 3 * time.Second
 
-// daemon asks at http.listen whether a tillpost is there.
+// daemon returns what answers at http.listen.
 func (c *checker) daemon(ctx context.Context) daemonFacts {
 	ctx, cancel := context.WithTimeout(ctx, daemonTimeout)
 	defer cancel()

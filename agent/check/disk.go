@@ -42,7 +42,7 @@ const (
 	deadSlow = time.Second
 )
 
-// disk looks at the folder of the outbox: rights, room, kind, and the time that a write takes to be on disk.
+// disk checks the folder of the outbox: rights, room, kind, and the time that a write takes to be on disk.
 func (c *checker) disk(ctx context.Context) []Finding {
 	fs := about("disk")
 	folder := filepath.Dir(c.cfg.Outbox.Path)

@@ -20,7 +20,7 @@ const (
 
 // lookups asks which of the three look-ups the API lets us use ("Get All Order Status", "Get Order Status By UUID", "Get
 // Order Details By UUID"), and says what follows for requests in doubt. Whether they show terminal orders is not
-// documented, so only the API can tell.
+// documented, so only the API can show it.
 func (c *checker) lookups(ctx context.Context, client *api.Client, token, fs *findings) {
 	uuid := ""
 	reply := client.OrderStatuses(ctx, "", func(o api.OrderStatus) error {

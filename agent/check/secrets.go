@@ -93,7 +93,7 @@ func (c *checker) readable(fs *findings, key, file string) {
 		"%s: the user %s can't read %s", key, service.name, file)
 }
 
-// pair looks at a certificate and its key.
+// pair checks a certificate and its key.
 func (c *checker) pair(fs *findings, key, certFile, keyFile string) {
 	if certFile == "" {
 		return

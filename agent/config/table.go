@@ -51,7 +51,7 @@ type table struct {
 	// whether the file has something else under that name, so that its keys,
 	// missing for that reason alone, are not reported as missing.
 	present, broken bool
-	// open tables are handed on to the API: an unknown key is refused only if it
+	// open tables are passed on to the API: an unknown key is refused only if it
 	// looks like a slip of the pen.
 	open bool
 }

@@ -26,7 +26,7 @@ type Options struct {
 	SendOrderBy json.RawMessage
 	// OrderDate is today, as the API writes it.
 	OrderDate string
-	// Raw makes one call of its own and returns the whole reply: nothing of the client stands between.
+	// Raw makes one call without the client, and returns the whole reply.
 	Raw func(ctx context.Context, method, path string) (*http.Response, error)
 	// CallbackURL is where the API may call, "" where that is not asked; Callbacks counts the calls that came.
 	CallbackURL string

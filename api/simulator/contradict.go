@@ -51,7 +51,7 @@ func (a Action) contradict(rep reply) reply {
 	return rep
 }
 
-// seconds are whole ones, rounded up.
+// seconds returns whole seconds, rounded up.
 func seconds(d time.Duration) string { return strconv.Itoa(int((d + time.Second - 1) / time.Second)) }
 
 // pretended returns the success of a call that changes something, without doing it;

@@ -201,7 +201,7 @@ func post[T any](mux *http.ServeMux, path string, change func(*http.Request, T) 
 	})
 }
 
-// members are the names that an object may hold.
+// members returns the names that an object may hold.
 func members[T any]() string {
 	var names []string
 	for f := range reflect.TypeFor[T]().Fields() {

@@ -167,7 +167,7 @@ func (a Action) hasCode() bool {
 	return slices.Contains([]Kind{KindRefuse, KindStatus, KindPage, KindContradict}, a.Kind)
 }
 
-// operations are those of the API, and the callback.
+// operations returns those of the API, and the callback.
 func operations() []Operation {
 	all := []Operation{OpCallback}
 	for _, r := range routes {

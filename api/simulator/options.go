@@ -142,13 +142,13 @@ func (c Customer) validate() error {
 	return nil
 }
 
-// Pay is a customer who pays that long after the terminal asks.
+// Pay returns a customer who pays that long after the terminal asks.
 func Pay(after time.Duration) Customer { return Customer{Deed: Pays, After: after} }
 
-// Decline is a customer whose payment fails that long after the terminal asks.
+// Decline returns a customer whose payment fails that long after the terminal asks.
 func Decline(after time.Duration) Customer { return Customer{Deed: Declines, After: after} }
 
-// WalkAway is a customer who never answers.
+// WalkAway returns a customer who never answers.
 func WalkAway() Customer { return Customer{Deed: WalksAway} }
 
 // Decision is what becomes of a request for a refund approval.
@@ -167,8 +167,8 @@ type Approver struct {
 	After    time.Duration
 }
 
-// Grant is an approver who carries the refund out after that time.
+// Grant returns an approver who carries the refund out after that time.
 func Grant(after time.Duration) Approver { return Approver{Decision: Grants, After: after} }
 
-// Deny is an approver who rejects it after that time.
+// Deny returns an approver who rejects it after that time.
 func Deny(after time.Duration) Approver { return Approver{Decision: Denies, After: after} }

@@ -152,7 +152,7 @@ func listenForCallbacks(ctx context.Context, c *config.Callback) (url string, co
 	return c.PublicURL + "/callback/probe-" + rand.Text()[:12], count, func() { _ = server.Close() }
 }
 
-// reportProbe shows what was found, and writes it down to be handed on.
+// reportProbe shows what was found, and writes it to the file for the developers.
 func reportProbe(c *cobra.Command, f probeFlags, all probeReport, asJSON bool) error {
 	text, err := indented(all)
 	if err != nil {

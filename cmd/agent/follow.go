@@ -92,7 +92,7 @@ func (f *follower) send() {
 	f.publish(mqtt.Message{Topic: f.requestTopic(), Payload: f.request.Raw})
 }
 
-// silence says why there may be no answer.
+// silence returns why there may be no answer.
 func (f *follower) silence() string {
 	const again = "; the same request is published again, which is safe"
 	switch f.agent {
@@ -184,7 +184,7 @@ func (f *follower) show(payload []byte, s message.Status) error {
 	return f.screen.say(f.screen.now(), words)
 }
 
-// unfinished says how far a request had come when it was followed no longer.
+// unfinished returns the error that says how far a request had come when it was followed no longer.
 func (f *follower) unfinished(why string) error {
 	known := "the agent has not answered: it may run as soon as the agent is back"
 	if f.state != "" {

@@ -118,7 +118,7 @@ func (f initFlags) read(in io.Reader, a *setup.Answers) error {
 	return nil
 }
 
-// missing says what only a person or a flag can answer.
+// missing returns the error that says what only a person or a flag can answer.
 func (f initFlags) missing(a setup.Answers, p setup.Paths) error {
 	switch {
 	case a.Organization == "":

@@ -34,7 +34,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 	return printError(errs, root.ExecuteContext(ctx))
 }
 
-// newRoot makes the command line anew, so that two runs share nothing.
+// newRoot returns a new command line, so that two runs share nothing.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tillpost",

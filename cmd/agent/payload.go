@@ -45,7 +45,7 @@ type completed struct {
 }
 
 // complete puts an envelope around a bare order, and an id into an envelope without one. Everything else stays byte for
-// byte as it is, and is not judged here.
+// byte as it is, and is not checked here.
 func complete(k mqtt.Kind, data []byte, newID func() string) completed {
 	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) // Windows' Notepad puts it there
 	var members map[string]json.RawMessage

@@ -141,7 +141,7 @@ func amountText(a *message.Amount) string {
 	return a.Value + " " + a.Currency
 }
 
-// why says what a request waits for, or why it ended.
+// why returns what a request waits for, or why it ended.
 func why(s message.Status, local *time.Location) string {
 	switch {
 	case s.Waiting != nil:

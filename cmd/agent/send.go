@@ -127,7 +127,7 @@ func sendRequest(ctx context.Context, cfg *config.Config, f sendFlags, follow *f
 	return follow.unfinished("yet")
 }
 
-// publishOnly is done once the broker has the request.
+// publishOnly handles one event; it is done once the broker has the request.
 func (f *follower) publishOnly(ctx context.Context, e event) (done bool, err error) {
 	switch {
 	case e.down != nil:

@@ -116,7 +116,7 @@ func newServiceManager(c *cobra.Command) (serviceManager, error) {
 	return serviceManager{s, d}, nil
 }
 
-// arguments are what the service manager starts the program with.
+// arguments returns what the service manager starts the program with.
 func (d definition) arguments() []string {
 	args := []string{"run", "--" + serviceFlag}
 	if d.config != "" {

@@ -44,7 +44,7 @@ func (d definition) options() (*service.Config, error) {
 	}, nil
 }
 
-// unit is our unit for this program and configuration.
+// unit returns our unit for this program and configuration.
 func (d definition) unit() (string, error) {
 	if strings.ContainsAny(d.executable, "\"\n%{") {
 		return "", fmt.Errorf("the path %q of this program has characters that systemd reads otherwise; move it", d.executable)

@@ -66,7 +66,7 @@ func (m serviceManager) uninstall() error {
 	return m.Uninstall()
 }
 
-// setRestarts has Windows restart the service after each failure, also after an exit with an error.
+// setRestarts makes Windows restart the service after each failure, also after an exit with an error.
 func setRestarts() (err error) {
 	manager, err := mgr.Connect()
 	if err != nil {

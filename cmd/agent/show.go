@@ -65,7 +65,7 @@ func show(c *cobra.Command, id string, asJSON bool) error {
 	return r.story(p, cfg.Store.Location)
 }
 
-// requestFacts says how a request stands.
+// requestFacts returns a request's status as names and values.
 func requestFacts(r shownRequest, local *time.Location) [][2]string {
 	at := func(t message.Timestamp) string { return t.In(local).Format(time.DateTime) }
 	state := r.State

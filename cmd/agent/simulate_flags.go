@@ -139,7 +139,7 @@ func near(listener net.Addr) string {
 	return address
 }
 
-// snippet is a whole configuration; what does not fit into one is in its comments. control may be nil.
+// snippet returns a whole configuration; what does not fit into one is in its comments. control may be nil.
 func (f *simulateFlags) snippet(api, control net.Addr) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }

@@ -74,7 +74,7 @@ func (p *paper) paint(text string, c colour) string {
 	return string(c) + text + asBefore
 }
 
-// when is a time: for a person without its day, if that is today.
+// when returns a time as text: for a person without its day, if that is today.
 func (p *paper) when(at time.Time) string {
 	y, m, d := time.Now().In(at.Location()).Date()
 	if p.width > 0 && at.Year() == y && at.Month() == m && at.Day() == d {
@@ -151,7 +151,7 @@ func (p *paper) line(b *strings.Builder, t table, widths []int, row []string, he
 	}
 }
 
-// last is the last column that is shown.
+// last returns the last column that is shown.
 func (t table) last(widths []int) int {
 	for i := len(widths) - 1; i > 0; i-- {
 		if widths[i] > 0 {
@@ -249,7 +249,7 @@ func (p *paper) facts(list [][2]string) error {
 	return p.write(b.String())
 }
 
-// stateColour is that of a request's state.
+// stateColour returns the colour of a request's state.
 func stateColour(state string) colour {
 	switch {
 	case endedWell(state):

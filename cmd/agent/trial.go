@@ -38,7 +38,7 @@ type published struct {
 	sentAt  time.Time
 }
 
-// prepare makes the order, and judges it as the agent will.
+// prepare makes the order, and checks it as the agent will.
 func (t *trial) prepare(amount decimal.Decimal) error {
 	payload, err := tryOrder(t.cfg, t.order, amount)
 	if err != nil {

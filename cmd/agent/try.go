@@ -94,7 +94,7 @@ func try(c *cobra.Command, f tryFlags, terminal string) error {
 	return err
 }
 
-// tryOrder is the order that a trial places; what it lacks comes from order_defaults.
+// tryOrder returns the order that a trial places; what it lacks comes from order_defaults.
 func tryOrder(cfg *config.Config, id string, amount decimal.Decimal) ([]byte, error) {
 	text := amount.String()
 	order := map[string]any{

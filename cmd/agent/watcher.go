@@ -26,7 +26,7 @@ type watcher struct {
 	seen map[string]string
 }
 
-// filters are the subscriptions that a watcher needs, the names of the terminals first.
+// filters returns the subscriptions that a watcher needs, the names of the terminals first.
 func (w *watcher) filters() []string {
 	return []string{w.topics.Terminals(), w.topics.Agent(), w.topics.Display("+"), w.topics.Status("+", "+"), w.topics.Rejects()}
 }
@@ -85,7 +85,7 @@ func (w *watcher) take(d mqtt.Delivery) error {
 	return w.screen.say(at, term.Printable(w.name(terminal)+line.words))
 }
 
-// name is the terminal's column.
+// name returns the terminal's column.
 func (w *watcher) name(terminal string) string {
 	if terminal == "" {
 		return ""
@@ -100,7 +100,7 @@ func (w *watcher) wanted(terminal string) bool {
 	return terminal != "" && (terminal == w.terminal || strings.EqualFold(w.names[terminal], w.terminal))
 }
 
-// terminalOf is the terminal that a message is about, "" if it is about none or all.
+// terminalOf returns the terminal that a message is about, "" if it is about none or all.
 func (w *watcher) terminalOf(d mqtt.Delivery) string {
 	topic := d.Topic
 	if topic == w.topics.Rejects() {

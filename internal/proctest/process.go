@@ -35,7 +35,7 @@ type Options struct {
 	Said *Output
 }
 
-// Start runs the binary until it ends by itself or is ended: whoever starts it sees to that.
+// Start starts the binary. The caller ends it, if it does not end by itself.
 func (b *Binary) Start(t testing.TB, o Options, args ...string) *Process {
 	t.Helper()
 	line := append(append(append([]string{}, o.Under...), b.Path(t)), args...)

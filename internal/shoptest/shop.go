@@ -86,7 +86,7 @@ type Shop struct {
 	unfollow func() // ends what is added to Heard
 }
 
-// New makes a shop whose agent does not run, and to which no till listens. It ends with the test.
+// New returns a shop whose agent does not run, and to which no till listens. It ends with the test.
 func New(t testing.TB, o Options) *Shop {
 	t.Helper()
 	s := &Shop{
@@ -151,7 +151,7 @@ func (s *Shop) Serve(secure *tls.Config) (url string) {
 	return scheme + "://" + addr + "/api/v1"
 }
 
-// common are the settings of every shop.
+// common returns the settings that every shop has.
 func (s *Shop) common() Settings {
 	c := Settings{
 		"store.timezone": s.Zone,

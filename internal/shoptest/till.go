@@ -100,7 +100,7 @@ func (s *Shop) Until(what string, is func() bool) {
 	s.Within(proctest.Patience, what, is)
 }
 
-// Within is Until for what is so much that a slow machine takes longer than that.
+// Within is Until with another limit, for work that takes a slow machine longer.
 func (s *Shop) Within(limit time.Duration, what string, is func() bool) {
 	s.Helper()
 	if proctest.Eventually(limit, is) {

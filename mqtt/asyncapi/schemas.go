@@ -51,7 +51,7 @@ func components() (object, error) {
 	return all, nil
 }
 
-// fileComponents are the schemas of one file: itself, unless it only holds what others share, and its $defs.
+// fileComponents returns the schemas of one file: itself, unless it only holds what others share, and its $defs.
 func fileComponents(name string, file object) (object, error) {
 	var all object
 	add := func(def string, v any) error {
@@ -76,7 +76,7 @@ func fileComponents(name string, file object) (object, error) {
 	return all, nil
 }
 
-// componentName is what a schema file, or one of its $defs, is called in the document: "orderRequest" and "orderProduct"
+// componentName returns what a schema file, or one of its $defs, is called in the document: "orderRequest" and "orderProduct"
 // of order.json, "status" and "statusWaiting" of outgoing/status.json, and what is shared by its own name. An amount
 // that a till asks for and one that the agent publishes have different forms.
 func componentName(file, def string) string {

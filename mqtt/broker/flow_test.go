@@ -91,7 +91,7 @@ func TestBrokerPacketIDs(t *testing.T) {
 	}
 }
 
-// codeOf is what a version has for a code of MQTT 5.
+// codeOf returns what a version has for a code of MQTT 5.
 func codeOf(version, code byte) byte {
 	if version < 5 {
 		return 0

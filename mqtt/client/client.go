@@ -19,7 +19,7 @@ import (
 //
 // Each connection is a paho client of its own, with paho's reconnecting
 // switched off: acknowledgements then can't go out on another connection than
-// the one that brought the message, and a publish token can't be completed by
+// the one that delivered the message, and a publish token can't be completed by
 // a later one.
 type Client struct {
 	options  Options

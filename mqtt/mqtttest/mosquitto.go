@@ -28,7 +28,7 @@ type MosquittoOptions struct {
 	Listener string
 }
 
-// Packaged is a mosquitto with the settings of packaging/mosquitto.
+// Packaged returns a mosquitto with the settings of packaging/mosquitto.
 func Packaged() MosquittoOptions {
 	return MosquittoOptions{Persistence: true, Config: "max_inflight_messages 100\nset_tcp_nodelay true"}
 }
@@ -215,5 +215,5 @@ func (m *Mosquitto) RestartForgetful() {
 	m.Start()
 }
 
-// Output is what it wrote to its log so far.
+// Output returns what it wrote to its log so far.
 func (m *Mosquitto) Output() string { return m.output.String() }

@@ -52,7 +52,7 @@ type Bundle struct {
 	LeftOut []Omission `json:"leftOut"`
 }
 
-// Never are the things that no bundle has.
+// Never returns the things that no bundle has.
 func Never() []Omission {
 	return []Omission{
 		{"the API's token, passwords, their hashes, private keys", "they are secrets"},
@@ -101,7 +101,7 @@ func blank(data []byte, secrets []string) ([]byte, int) {
 	return data, n
 }
 
-// Manifest is the first member.
+// Manifest returns the bundle's first file, its table of contents.
 func (b Bundle) Manifest() ([]byte, error) {
 	text, err := json.MarshalIndent(b, "", "  ")
 	return append(text, '\n'), err

@@ -95,7 +95,7 @@ func (d *daemon) ready(ctx context.Context) error {
 	}
 }
 
-// lastWords is the last line that the daemon wrote.
+// lastWords returns the last line that the daemon wrote.
 func (d *daemon) lastWords() string {
 	f, err := os.Open(d.log.Name())
 	if err != nil {

@@ -80,7 +80,7 @@ func (t *narrator) narrow() bool { return t.width < columnsFrom }
 // title begins a scene.
 func (t *narrator) title(text string) { t.write("\n" + t.lines(loudly, text)) }
 
-// lines is a text, broken if it is wider than the screen.
+// lines returns a text, broken if it is wider than the screen.
 func (t *narrator) lines(how tone, text string) string {
 	if utf8.RuneCountInString(text) <= t.width {
 		return t.paint(how, text) + "\n"

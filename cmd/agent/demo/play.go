@@ -134,7 +134,7 @@ func (p *play) saleTo(ctx context.Context, terminal, id, product string, amount 
 	return p.shop.till.end(ctx, id)
 }
 
-// order is the payload of "Front Payment, Create Terminal Order". The till's own id goes along as the customer's reference,
+// order returns the payload of "Front Payment, Create Terminal Order". The till's own id goes along as the customer's reference,
 // so that the simulator's books can be asked for it; the other reference is left to tillpost.
 func order(id, product string, amount money.Minor) map[string]any {
 	total := amount.String()
@@ -161,7 +161,7 @@ func (p *play) books(id string) {
 	p.out.say(whoPayment, text, plainly)
 }
 
-// refusals are the requests that were refused at the door.
+// refusals returns the requests that were refused at the door.
 func (t *till) refusals() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

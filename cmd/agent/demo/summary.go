@@ -26,7 +26,7 @@ func (v *result) rows() []row {
 	}
 }
 
-// table is the summary in lines of less than 80 characters.
+// table returns the summary in lines of less than 80 characters.
 func (v *result) table() []string {
 	lines := []string{"", fmt.Sprintf("  %-18s%16s%20s%16s", "", "told to the till", "at Front Payment", "in the metrics")}
 	for _, r := range v.rows() {
@@ -37,7 +37,7 @@ func (v *result) table() []string {
 		fmt.Sprintf("  %-18s%16d", "without an end", v.open))
 }
 
-// list is the same for a narrow screen, in lines of at most 36 characters.
+// list returns the same for a narrow screen, in lines of at most 36 characters.
 func (v *result) list() []string {
 	lines := []string{""}
 	for _, r := range v.rows() {

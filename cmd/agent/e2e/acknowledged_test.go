@@ -125,7 +125,7 @@ func acknowledged(counters []*counter) (n int) {
 	return n
 }
 
-// promised are the orders that were acknowledged.
+// promised returns the orders that were acknowledged.
 func (w *world) promised(counters []*counter) (ids []string) {
 	for i, c := range counters {
 		for k := range int(c.acked.Load()) {

@@ -9,7 +9,7 @@ import (
 	"tillpost/internal/shoptest"
 )
 
-// productOf is the number that the API gave to an order's first product.
+// productOf returns the number that the API gave to an order's first product.
 func (w *world) productOf(uuid string) string {
 	w.Helper()
 	_, rest, ok := strings.Cut(w.call(http.MethodGet, "connect/orders/details/"+uuid, ""), `"id":`)

@@ -139,7 +139,7 @@ func (p *tab) must(err error) {
 	}
 }
 
-// value is what JavaScript makes of the page; "" while that fails, as on a page that is just loading.
+// value returns what JavaScript makes of the page; "" while that fails, as on a page that is just loading.
 func (p *tab) value(expression string) string {
 	ctx, cancel := context.WithTimeout(p.ctx, proctest.Patience)
 	defer cancel()

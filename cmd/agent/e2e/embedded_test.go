@@ -104,7 +104,7 @@ func (w *world) killConnected() {
 	}
 }
 
-// configOfAnother is the configuration for another agent, which can't be the broker at the same address.
+// configOfAnother returns the configuration for another agent, which can't be the broker at the same address.
 func (w *world) configOfAnother() string {
 	w.Helper()
 	text := w.Read("tillpost.toml")

@@ -68,7 +68,7 @@ func TestMetricsAndHealth(t *testing.T) {
 	}
 }
 
-// like is what there is of a metric.
+// like returns what there is of a metric.
 func like(text, sample string) string {
 	name, _, _ := strings.Cut(strings.ReplaceAll(sample, " ", "{"), "{")
 	var found []string

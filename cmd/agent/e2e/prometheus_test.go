@@ -55,7 +55,7 @@ func TestPrometheusAnswersRulesAndDashboard(t *testing.T) {
 	}
 }
 
-// prometheusHere is the program, which CI fetches.
+// prometheusHere returns the program, which CI fetches.
 func prometheusHere(t testing.TB) string {
 	t.Helper()
 	fetched, err := filepath.Abs("../../../.tools/prometheus")

@@ -171,7 +171,7 @@ func (w *world) settleDoubts(within time.Duration, well func() bool) {
 	})
 }
 
-// resolved are the requests that a person had sent again.
+// resolved returns the requests that a person had sent again.
 func resolved(w *world) (ids []string) {
 	for id := range w.Heard.Statuses() {
 		if target, ok := strings.CutPrefix(id, "resolve-"); ok {

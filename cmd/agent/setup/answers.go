@@ -1,4 +1,4 @@
-// Package setup makes a first configuration out of answers: it asks for them, judges them by the rules of the
+// Package setup makes a first configuration out of answers: it asks for them, checks them by the rules of the
 // configuration, and writes the files. It overwrites nothing.
 package setup
 

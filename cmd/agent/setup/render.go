@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Paths say where the files lie.
+// Paths say where the files are.
 type Paths struct {
 	// Folder is that of the configuration; secrets are beside it.
 	Folder string

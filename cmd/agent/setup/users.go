@@ -78,7 +78,7 @@ func hashOf(name, secret string) (string, error) {
 	return string(hash), nil
 }
 
-// webConfig is the page's web configuration; nil where it needs none.
+// webConfig returns the page's web configuration; nil where it needs none.
 func (a Answers) webConfig() []byte {
 	if a.WebConfig != nil {
 		return a.WebConfig

@@ -227,7 +227,7 @@ func (f *flooded) storm(ctx context.Context, url string) {
 	})
 }
 
-// aMark is the mark of an order that the API was sent.
+// aMark returns the mark of an order that the API was sent.
 func (f *flooded) aMark() string {
 	f.Helper()
 	orders := f.Sim.Orders()

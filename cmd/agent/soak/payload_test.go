@@ -6,7 +6,7 @@ import (
 	"tillpost/internal/shoptest"
 )
 
-// newOrder is an order of one product. Its id goes into customerReference, by which the simulator's books are compared with
+// newOrder returns an order of one product. Its id goes into customerReference, by which the simulator's books are compared with
 // the tills'.
 func newOrder(terminal, id string, place int, today string, ore int64) *request {
 	return &request{id: id, kind: "order", segment: "orders", terminal: terminal, place: place, amount: ore,
@@ -20,8 +20,8 @@ func newRefund(of request, id string, ore int64, reversal bool) *request {
 			id, of.id, kroner(ore), kroner(ore), reversal)}
 }
 
-// newBeside is a request that is about another one and takes no turn: a cancel, a resend or a check.
-func newBeside(kind, terminal, id, target string) *request {
+// newControl returns a request that is about another one and takes no turn: a cancel, a resend or a check.
+func newControl(kind, terminal, id, target string) *request {
 	return &request{id: id, kind: kind, segment: kind + "s", terminal: terminal, target: target,
 		payload: fmt.Sprintf(`{"requestId":%q,"target":%q}`, id, target)}
 }

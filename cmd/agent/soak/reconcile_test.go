@@ -11,7 +11,7 @@ import (
 
 // tally is the result of a comparison of the books.
 type tally struct {
-	orders, refunds, beside       int
+	orders, refunds, controls     int
 	states                        map[string]int // kind and state
 	doubted, found                int            // were in doubt; and ended by evidence
 	charged, refunded             int64          // øre, as the simulator has it
@@ -62,7 +62,7 @@ func (s *shop) reconcile(person bool) tally {
 			t.refunds++
 			s.reconcileRefund(r, byUUID, &t)
 		default:
-			t.beside++
+			t.controls++
 		}
 	})
 	for id := range byID {
@@ -184,7 +184,7 @@ func keys(m map[string]bool) []string {
 	return all
 }
 
-// String is the tally as the summary prints it.
+// String returns the tally as the summary prints it.
 func (t tally) String() string {
 	var lines []string
 	for what, n := range t.states {
@@ -192,5 +192,5 @@ func (t tally) String() string {
 	}
 	slices.Sort(lines)
 	return fmt.Sprintf("%d orders, %d refunds, %d others; %d doubts, %d ended by evidence, %d by a person; charged %s, refunded %s, as told to the øre\n  %s",
-		t.orders, t.refunds, t.beside, t.doubted, t.found, t.staffed, kroner(t.charged), kroner(t.refunded), strings.Join(lines, ", "))
+		t.orders, t.refunds, t.controls, t.doubted, t.found, t.staffed, kroner(t.charged), kroner(t.refunded), strings.Join(lines, ", "))
 }
