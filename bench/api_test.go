@@ -24,7 +24,7 @@ const (
 	idKey = `"customerNotes":"`
 )
 
-// fakeAPI answers as the API does and costs next to nothing: what is measured is the agent. Orders are paid at once,
+// fakeAPI answers as the API does and costs next to nothing, so that the agent is measured. Orders are paid at once,
 // but for those on the stuck terminal.
 type fakeAPI struct {
 	addr      string

@@ -36,7 +36,7 @@ func BenchmarkReconnect(b *testing.B) {
 	}
 }
 
-// keptStatuses says how many orders a day there were, and for how many days their statuses stay at the broker.
+// keptStatuses is how many orders a day there were, and for how many days their statuses stay at the broker.
 type keptStatuses struct{ aDay, days int }
 
 func (k keptStatuses) String() string { return fmt.Sprintf("day=%d/kept=%d", k.aDay, k.aDay*k.days) }

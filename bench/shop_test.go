@@ -121,7 +121,7 @@ func (s *shop) run(tb testing.TB) *agent.Agent {
 	return a
 }
 
-// awaitOnline waits until the agent says, retained, that it is there.
+// awaitOnline waits until the agent's retained state is online.
 func (s *shop) awaitOnline(tb testing.TB) {
 	tb.Helper()
 	online := make(chan struct{}, 1)

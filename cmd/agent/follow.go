@@ -29,7 +29,7 @@ type follower struct {
 
 	wasUp, up bool
 	sentAt    time.Time
-	// answered: the agent has spoken of the request since it was published. What is retained from before is no answer:
+	// answered: a status of the request came since it was published. What is retained from before is no answer:
 	// the same id may have been used with other content.
 	answered bool
 	agent    string // the agent's state, "" while it is not known
@@ -130,7 +130,7 @@ func (f *follower) takeAgent(d mqtt.Delivery) {
 	f.agent = a.State
 }
 
-// takeReject ends with the refusal of our own message. A till that uses our id on another topic is not us.
+// takeReject ends with the refusal of our own message, and not with one of another till's under our id on another topic.
 func (f *follower) takeReject(d mqtt.Delivery) (done bool, err error) {
 	r, ok := read[message.Reject](f.screen, d)
 	if !ok || r.RequestID != f.request.RequestID || r.Topic != f.requestTopic() || r.Reason == nil {

@@ -1,7 +1,7 @@
 // Tillpost is a daemon beside card terminals: it takes orders from tills over
 // MQTT, keeps them on disk, and brings each to its terminal through the Front
 // Payment API, once. "tillpost run" is the daemon; the other subcommands look
-// at it, feed it, or stand in for what is around it.
+// at it, send to it, or simulate what is around it.
 //
 // It exits with 0 when done, 1 when it failed, and 2 when it was called
 // wrongly. An error is printed in one line on stderr.

@@ -88,7 +88,7 @@ func related(c *cobra.Command) []string {
 	return names
 }
 
-// roff makes a text plain to man: no line of it is an instruction, and hyphens can be copied.
+// roff escapes a text for man: no line of it is an instruction, and hyphens can be copied.
 func roff(s string) string {
 	s = strings.NewReplacer(`\`, `\e`, "-", `\-`, "`", "").Replace(s)
 	lines := strings.Split(s, "\n")

@@ -99,7 +99,7 @@ type queued struct {
 	first []string
 }
 
-// queuedNamed is how many are named.
+// queuedNamed is how many of them are named.
 const queuedNamed = 10
 
 func (q queued) String() string {

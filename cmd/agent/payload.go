@@ -16,7 +16,7 @@ import (
 // maxFile bounds what is read as a payload, which may have a sixteenth of it: a mistaken file is not read for ever.
 const maxFile = 16 * message.MaxPayload
 
-// readPayload reads a file, "-" being in.
+// readPayload reads a file; "-" is in.
 func readPayload(name string, in io.Reader) ([]byte, error) {
 	if name != "-" {
 		f, err := os.Open(name)

@@ -10,7 +10,7 @@ import (
 	"tillpost/internal/term"
 )
 
-// table is rows under heads. On a terminal it is as wide as that, in a pipe it is tab-separated.
+// table has rows under heads. On a terminal it is as wide as that, in a pipe it is tab-separated.
 type table struct {
 	columns []column
 	rows    [][]string

@@ -21,7 +21,7 @@ type watcher struct {
 
 	wasUp, down bool
 	names       map[string]string // of terminals, by uuid
-	// seen holds what was last said of each topic: the agent publishes everything anew when it reconnects. It is cleared
+	// seen holds the last message of each topic: the agent publishes everything anew when it reconnects. It is cleared
 	// with the topic, so it is as large as what the broker retains.
 	seen map[string]string
 }

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// ManifestName is the first member of every bundle.
+// ManifestName is the name of the first member of every bundle.
 const ManifestName = "manifest.json"
 
 // Source is one member that a bundle may have.
@@ -44,7 +44,7 @@ type Omission struct {
 	Why  string `json:"why"`
 }
 
-// Bundle is what was collected.
+// Bundle is the collected members, and what was left out.
 type Bundle struct {
 	Created time.Time  `json:"created"`
 	Version string     `json:"version"`

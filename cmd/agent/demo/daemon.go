@@ -76,7 +76,7 @@ func (d *daemon) startAgain(ctx context.Context) error {
 // taken reports whether the daemon did not start because somebody else listens at one of its addresses.
 func taken(err error) bool { return strings.Contains(err.Error(), "in use") }
 
-// ready waits until the daemon says that it takes requests.
+// ready waits until the daemon accepts requests.
 func (d *daemon) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
@@ -123,7 +123,7 @@ func (d *daemon) kill() error {
 	return errors.Join(err, d.log.Close())
 }
 
-// stop ends the process in order, and says if that did not go well.
+// stop ends the process in order; the error says what went wrong.
 func (d *daemon) stop() error {
 	if d.cmd == nil {
 		return nil

@@ -32,7 +32,7 @@ func (t *tally) add(amount money.Minor) {
 	t.minor += amount
 }
 
-// result is the result of the day, by the till's statuses, by the simulator's books and by the metrics.
+// result counts the day by the till's statuses, by the simulator's books and by the metrics.
 type result struct {
 	paid, refunded, declined, cancelled [2]tally // by the statuses; in the books
 	metrics                             finished
@@ -158,7 +158,7 @@ func (v *result) checkBook(o simulator.Order, known bool, refunded money.Minor) 
 	}
 }
 
-// compareSums compares the sums.
+// compareSums adds a fault for each of the three that differs.
 func (v *result) compareSums() {
 	for _, r := range v.rows() {
 		if r.by[0] != r.by[1] {

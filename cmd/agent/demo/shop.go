@@ -70,7 +70,7 @@ func openShop(ctx context.Context, program, dir string, p pace, out *narrator) (
 	return s, err
 }
 
-// startDaemon configures and starts the daemon, on other ports where somebody was quicker to take one.
+// startDaemon configures and starts the daemon, on other ports where another program has taken one.
 func (s *shop) startDaemon(ctx context.Context, program, dir, token string) error {
 	const tries = 3
 	for i := 1; ; i++ {

@@ -48,7 +48,7 @@ func (a *Answers) ParseUsers(data []byte) error {
 	return nil
 }
 
-// AddUser lets somebody use the page.
+// AddUser adds a user of the page.
 func (a *Answers) AddUser(name, password string) error {
 	hash, err := hashOf(name, password)
 	if err != nil {
