@@ -93,7 +93,7 @@ func apiStage(call api.Call) connectionView {
 	switch {
 	case call.Outcome == api.OutcomeUnauthorized:
 		return connectionView{Stage: stageToken, Message: "Front Payment does not accept the token"}
-	case call.Own:
+	case call.FromAPI:
 		return connectionView{Stage: stageAnswer, OK: true}
 	case call.Replied && call.HTTPStatus >= 500:
 		return connectionView{Stage: stageAnswer, Message: "a gateway before Front Payment answers, and says that there is trouble"}

@@ -16,14 +16,14 @@ type Amount struct {
 	known bool
 }
 
-// Known reports whether the API told the amount in a form that is understood.
+// Known reports whether the API's reply had the amount in a form that is understood.
 func (a Amount) Known() bool { return a.known }
 
-// Decimal is the amount with the digits that the API wrote; zero where unknown.
+// Decimal returns the amount with the digits that the API wrote; zero where unknown.
 func (a Amount) Decimal() decimal.Decimal { return a.value }
 
-// Minor is the amount in øre. It is false where the amount is unknown, has a
-// fraction of an øre, or does not fit.
+// Minor returns the amount in øre, and false where it is unknown, has a fraction
+// of an øre, or does not fit.
 func (a Amount) Minor() (int64, bool) {
 	if !a.known {
 		return 0, false
@@ -32,7 +32,7 @@ func (a Amount) Minor() (int64, bool) {
 	return int64(m), ok
 }
 
-// MinorUp is Minor with a fraction of an øre rounded up: goods sold by weight come to lines that have one.
+// MinorUp is Minor with a fraction of an øre rounded up: lines of goods sold by weight have one.
 func (a Amount) MinorUp() (int64, bool) {
 	a.value = a.value.Ceil(2)
 	return a.Minor()

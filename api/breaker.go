@@ -26,13 +26,13 @@ type breaker struct {
 	mu       sync.Mutex
 	failures int       // in a row; 0 is reachable
 	since    time.Time // when the first of them began
-	unsure   bool      // the only failure in a row is a lost reply: nobody is held back yet
+	unsure   bool      // the only failure in a row is a lost reply: no call is held back yet
 	round    int       // counts changes, so that one outage's calls count as one failure
 	until    time.Time
-	probing  time.Time // until when the probe under way keeps others out
+	probing  time.Time // until when the probe under way keeps other calls back
 }
 
-// ticket is leave to make one call; it must be given back by done, once.
+// ticket is the permission to make one call; done must be called with its result.
 type ticket struct {
 	b       *breaker
 	round   int
@@ -44,13 +44,13 @@ type ticket struct {
 type result uint8
 
 const (
-	wasAbandoned result = iota // the caller gave up: says nothing
+	wasAbandoned result = iota // the caller gave up: proves nothing
 	wasAnswered
 	wasUnanswered // never reached
 	wasLost       // reached, but no reply came
 )
 
-// allow gives a ticket, or the time after which to ask again.
+// allow returns a ticket, or nil and the time after which to ask again.
 func (b *breaker) allow() (*ticket, time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -78,7 +78,7 @@ func (b *breaker) waitLocked(now time.Time) time.Duration {
 	return 0
 }
 
-// wait is the time until the next try is let through; 0 is now.
+// wait returns the time until the next try is let through; 0 is now.
 func (b *breaker) wait() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -115,15 +115,16 @@ func (b *breaker) done(t *ticket, r result) {
 		b.round++
 		b.probing = time.Time{}
 		b.until = b.pauseEnd(t.started, time.Now())
-		// It was there a moment ago, and whether what was lost happened can't wait.
+		// It was reachable a moment ago, and finding out what became of the lost call can't wait.
 		b.unsure = r == wasLost && b.failures == 1
 	case t.probe:
 		b.probing = time.Time{}
 	}
 }
 
-// pauseEnd counts from the start of the failed try, so that tries that take
-// long to fail are not spread further apart than longestPause.
+// pauseEnd returns when the next try is let through. It counts from the start of
+// the failed one, so that tries that take long to fail are not further apart than
+// longestPause.
 func (b *breaker) pauseEnd(started, now time.Time) time.Time {
 	limit := min(max(now.Sub(b.since)/pausePart, shortestPause), longestPause)
 	pause := limit/2 + time.Duration(b.rand()*float64(limit/2))

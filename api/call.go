@@ -25,21 +25,21 @@ type request struct {
 	path   string // below the base URL, ids checked
 	body   []byte
 	conn   *Conn // for a submit: the caller's connection, or nil to dial one
-	// read takes what is wanted out of a reply that the envelope calls a success;
-	// an error makes the reply unreadable.
+	// read reads the result out of a reply whose envelope is a success; an error
+	// makes the reply ambiguous.
 	read func(envelope) error
 	// stream, where set, reads a 2xx body itself, instead of read.
-	stream func(resp *http.Response) (envelope, error)
-	heard  func() // called when a streamed reply begins
+	stream   func(resp *http.Response) (envelope, error)
+	onHeader func() // called when a streamed reply begins
 }
 
-// call makes the call and tells the observer.
+// call makes the call and reports it to the observer.
 func (c *Client) call(ctx context.Context, rq request) Reply {
 	started := time.Now()
 	reply, ex, waited := c.attempt(ctx, rq)
 	report := Call{
 		Operation: rq.op, Outcome: reply.Outcome, HTTPStatus: ex.status, Duration: time.Since(started) - waited,
-		Begun: ex.begun, At: ex.at, RateRemaining: -1, Replied: ex.status != 0, Own: reply.Own, Withheld: reply.Withheld, Held: errors.Is(reply.Err, ErrBreakerOpen),
+		Begun: ex.begun, At: ex.at, RateRemaining: -1, Replied: ex.status != 0, FromAPI: reply.FromAPI, Withheld: reply.Withheld, Held: errors.Is(reply.Err, ErrBreakerOpen),
 	}
 	if report.At.IsZero() {
 		report.At = time.Now()
@@ -57,8 +57,8 @@ func (c *Client) call(ctx context.Context, rq request) Reply {
 	return reply
 }
 
-// attempt goes through what may hold a call back (token, breaker, limiter), and
-// then makes it. It also says how long it waited for the limiter.
+// attempt passes what may hold a call back (token, breaker, limiter), and then
+// makes it. It also returns how long it waited for the limiter.
 func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time.Duration) {
 	if rq.conn != nil {
 		if rq.conn.used.Swap(true) {
@@ -68,7 +68,7 @@ func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time
 	}
 	token, err := c.tokens.get()
 	if err != nil {
-		return Reply{Outcome: OutcomeUnauthorized, Message: plainText(OutcomeUnauthorized, 0), Err: err}, exchange{}, 0
+		return Reply{Outcome: OutcomeUnauthorized, Message: defaultMessage(OutcomeUnauthorized, 0), Err: err}, exchange{}, 0
 	}
 	t, refused := c.enter(ctx, &rq)
 	if t == nil {
@@ -80,13 +80,13 @@ func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time
 	switch {
 	case errors.Is(err, errHeld):
 		t.done(wasAbandoned)
-		return Reply{Outcome: OutcomeRateLimited, Message: plainText(OutcomeRateLimited, 0), RetryAfter: pause}, exchange{}, waited
+		return Reply{Outcome: OutcomeRateLimited, Message: defaultMessage(OutcomeRateLimited, 0), RetryAfter: pause}, exchange{}, waited
 	case err != nil:
 		t.done(wasAbandoned)
 		return unavailable(0, err), exchange{}, waited
 	}
 	begun, answered := c.unanswered.add()
-	rq.heard = answered
+	rq.onHeader = answered
 	ex, env := c.exchange(ctx, rq, token)
 	ex.begun = begun
 	answered()
@@ -100,11 +100,11 @@ func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time
 	default:
 		t.done(wasUnanswered)
 	}
-	return c.judge(rq, token, ex, env), ex, waited
+	return c.replyTo(rq, token, ex, env), ex, waited
 }
 
-// enter gets the breaker's leave for the call, for a submit together with the
-// connection; a nil ticket comes with the reply that says why not.
+// enter gets the breaker's ticket for the call, for a submit together with the
+// connection. Where the ticket is nil, the reply says why.
 func (c *Client) enter(ctx context.Context, rq *request) (*ticket, Reply) {
 	if rq.conn == nil && rq.op.Submits() {
 		conn, err := c.Dial(ctx)
@@ -127,11 +127,11 @@ func (c *Client) enter(ctx context.Context, rq *request) (*ticket, Reply) {
 }
 
 func unavailable(wait time.Duration, err error) Reply {
-	return Reply{Outcome: OutcomeUnavailable, Message: plainText(OutcomeUnavailable, 0), RetryAfter: wait, Err: err}
+	return Reply{Outcome: OutcomeUnavailable, Message: defaultMessage(OutcomeUnavailable, 0), RetryAfter: wait, Err: err}
 }
 
 // exchange makes the HTTP exchange. The envelope is that of a streamed reply;
-// otherwise it is yet to be decoded from the body.
+// otherwise it is nil, and still to be decoded from the body.
 func (c *Client) exchange(ctx context.Context, rq request, token string) (exchange, *envelope) {
 	if rq.stream != nil {
 		return c.streamed(ctx, rq, token)
@@ -148,8 +148,8 @@ func (c *Client) exchange(ctx context.Context, rq request, token string) (exchan
 	return rq.conn.roundTrip(ctx, hr), nil
 }
 
-// newRequest never sets GetBody or an Idempotency-Key: either would be leave
-// for a transport to repeat the call by itself.
+// newRequest never sets GetBody or an Idempotency-Key: either would allow a
+// transport to repeat the call by itself.
 func (c *Client) newRequest(ctx context.Context, rq request, token string) (*http.Request, error) {
 	var body io.Reader
 	if rq.body != nil {
@@ -197,8 +197,8 @@ func (c *Client) open(hr *http.Request) (*http.Response, exchange) {
 	return resp, ex
 }
 
-// sentCounter watches the wires that one request may have used: the transport
-// takes another where a kept one turned out closed.
+// sentCounter counts on all wires that one request may have used: the transport
+// takes another where a kept-alive one turns out to be closed.
 type sentCounter struct {
 	mu     sync.Mutex
 	wires  []*wire
@@ -225,13 +225,13 @@ func (s *sentCounter) any() bool {
 	return false
 }
 
-// judge turns an exchange into a Reply.
-func (c *Client) judge(rq request, token string, ex exchange, env *envelope) Reply {
+// replyTo turns an exchange into a Reply.
+func (c *Client) replyTo(rq request, token string, ex exchange, env *envelope) Reply {
 	if ex.status == 0 {
 		if !ex.sent {
 			return unavailable(c.breaker.wait(), ex.err)
 		}
-		return Reply{Outcome: OutcomeAmbiguous, Message: plainText(OutcomeAmbiguous, 0), Err: ex.err}
+		return Reply{Outcome: OutcomeAmbiguous, Message: defaultMessage(OutcomeAmbiguous, 0), Err: ex.err}
 	}
 	if env == nil {
 		e := decodeEnvelope(ex.body, scrubberFor(rq.op, rq.body))
@@ -239,7 +239,7 @@ func (c *Client) judge(rq request, token string, ex exchange, env *envelope) Rep
 	}
 	reply := env.reply(rq.op, ex.status)
 	if rq.op == OpOrderStatuses && reply.Outcome == OutcomeNotFound && env.meaning == meansMissing && ex.err == nil {
-		reply.Outcome = OutcomeAccepted // "Order Not Found" on the list: whole, and empty
+		reply.Outcome = OutcomeAccepted // "Order Not Found" for the list: it is empty
 	}
 	if reply.Outcome == OutcomeAccepted {
 		err := ex.err
@@ -248,18 +248,18 @@ func (c *Client) judge(rq request, token string, ex exchange, env *envelope) Rep
 		}
 		if err != nil {
 			reply.Outcome, reply.Err = OutcomeAmbiguous, err
-			reply.Message = plainText(OutcomeAmbiguous, reply.HTTPStatus)
+			reply.Message = defaultMessage(OutcomeAmbiguous, reply.HTTPStatus)
 		}
 	} else if reply.Outcome == OutcomeAmbiguous && ex.err != nil {
 		reply.Err = ex.err
 	}
-	reply.Own = reply.Own || reply.Outcome == OutcomeAccepted
-	c.heed(token, ex, &reply)
+	reply.FromAPI = reply.FromAPI || reply.Outcome == OutcomeAccepted
+	c.noteLimits(token, ex, &reply)
 	return reply
 }
 
-// heed lets the limiter and the token source know what the reply says to them.
-func (c *Client) heed(token string, ex exchange, reply *Reply) {
+// noteLimits updates the limiter and the token source by the reply.
+func (c *Client) noteLimits(token string, ex exchange, reply *Reply) {
 	if n, ok := headerInt(ex.header, "X-Ratelimit-Remaining"); ok {
 		limit, _ := headerInt(ex.header, "X-Ratelimit-Limit")
 		c.limiter.remaining(n, limit)
@@ -275,7 +275,8 @@ func (c *Client) heed(token string, ex exchange, reply *Reply) {
 	}
 }
 
-// retryAfter reads Retry-After: seconds, or a date by the server's own clock.
+// retryAfter returns the wait of Retry-After: seconds, or a date by the server's
+// own clock.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	wait := defaultRetryAfter

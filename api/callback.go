@@ -5,8 +5,8 @@ import (
 	"net/url"
 )
 
-// Callback is what the API tells a callback URL ("Callback URL Parameters").
-// It is unsigned: a hint to ask, never a proof.
+// Callback is the API's call of a callback URL ("Callback URL Parameters"). It is
+// unsigned: a reason to ask, never a proof.
 type Callback struct {
 	OrderUUID   string
 	Approved    bool // status Approved; otherwise Cancelled

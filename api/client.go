@@ -23,7 +23,7 @@ type Options struct {
 	BaseURL string
 	// OrganizationUUID is whose terminals ListTerminals asks for.
 	OrganizationUUID string
-	// Token gives the bearer token. It is asked at the first call, after a 401,
+	// Token returns the bearer token. It is called at the first call, after a 401,
 	// and otherwise every 5 seconds of use. It must be quick, may be called by any
 	// goroutine (one at a time), and its error must not hold the token.
 	Token func() (string, error)
@@ -39,10 +39,10 @@ type Options struct {
 	UserAgent string
 	// DialContext replaces the network, for tests. TLS still goes on top of it.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Observe is told of every finished call, on the caller's goroutine. It must
-	// be quick and safe for concurrent use.
+	// Observe is called with every finished call, on the caller's goroutine. It
+	// must be quick and safe for concurrent use.
 	Observe func(Call)
-	// Rand gives jitter in [0,1), safe for concurrent use; nil means math/rand/v2.
+	// Rand returns jitter in [0,1), safe for concurrent use; nil means math/rand/v2.
 	Rand func() float64
 }
 
@@ -127,9 +127,9 @@ func (o *Options) fill() {
 	}
 }
 
-// newTransport serves the calls that may share connections: all but create,
-// refund and approval. Both schemes use the same dialer, so that its wires see
-// whether a request left.
+// newTransport returns the transport of the calls that may share connections: all
+// but create, refund and approval. Both schemes use the same dialer, whose wires
+// count the bytes of a request.
 func newTransport(d *dialer) *http.Transport {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		l, err := d.dial(ctx)
@@ -147,23 +147,23 @@ func newTransport(d *dialer) *http.Transport {
 	}
 }
 
-// Unanswered tells since when the oldest of the calls under way has waited for its
-// reply; zero while none does.
+// Unanswered returns since when the oldest of the calls under way has waited for
+// its reply; zero while none does.
 func (c *Client) Unanswered() time.Time { return c.unanswered.oldest() }
 
-// TokenID names the token that was last used without telling it: a part of its digest.
-// It is empty before the first call.
+// TokenID returns a name of the token that was last used, a part of its digest. It
+// is empty before the first call.
 func (c *Client) TokenID() string { return c.tokens.id() }
 
-// Close lets idle connections go. Calls under way end by their contexts; a Conn
-// belongs to who dialled it.
+// Close closes idle connections. Calls under way end by their contexts; a Conn
+// is closed by whoever dialled it.
 func (c *Client) Close() {
 	c.transport.CloseIdleConnections()
 	c.limiter.stop()
 }
 
-// Reachable reports whether the last that is known of the API is that it can be
-// reached; before the first call it is true.
+// Reachable reports whether the API could be reached last; before the first call
+// it is true.
 func (c *Client) Reachable() bool { return c.breaker.reachable() }
 
 func parseBase(text string) (*url.URL, error) {

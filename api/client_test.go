@@ -141,8 +141,8 @@ func TestOwnReplies(t *testing.T) {
 		o := options(serveRaw(t, func(c net.Conn) { _, _ = io.WriteString(c, rawReply(tt.status, tt.body)) }).base)
 		o.Observe = func(c Call) { seen = append(seen, c) }
 		_, r := newClient(t, o).PaymentStatus(t.Context(), "ODR1")
-		if r.Own != tt.own || r.Withheld != tt.held || len(seen) != 1 || seen[0].Own != tt.own || seen[0].Withheld != tt.held || !seen[0].Replied {
-			t.Errorf("%s: own %t, withheld %t, observed %+v; want %t, %t", tt.name, r.Own, r.Withheld, seen, tt.own, tt.held)
+		if r.FromAPI != tt.own || r.Withheld != tt.held || len(seen) != 1 || seen[0].FromAPI != tt.own || seen[0].Withheld != tt.held || !seen[0].Replied {
+			t.Errorf("%s: own %t, withheld %t, observed %+v; want %t, %t", tt.name, r.FromAPI, r.Withheld, seen, tt.own, tt.held)
 		}
 	}
 }

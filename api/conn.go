@@ -21,9 +21,9 @@ const (
 var errEarlyBytes = errors.New("the server spoke before it was asked")
 
 // Conn is a fresh connection for exactly one create, refund or approval, its
-// TLS handshake done. The call that it is given to closes it; a Conn that is
-// given to none must be closed by its owner. Its methods may be called at any
-// time, by any goroutine.
+// TLS handshake done. The call that it is passed to closes it; a Conn that is
+// not passed to a call must be closed by its owner. Its methods may be called at
+// any time, by any goroutine.
 type Conn struct {
 	link    *link
 	dialled time.Time
@@ -39,7 +39,7 @@ type Conn struct {
 // Dial opens a connection for one create, refund or approval. The error is
 // always an *[UnavailableError]: nothing was sent, and RetryAfter says when the
 // next try is let through. While an outage lasts most calls fail at once,
-// without a try. The caller hands the Conn to a call or closes it.
+// without a try. The caller passes the Conn to a call or closes it.
 func (c *Client) Dial(ctx context.Context) (*Conn, error) {
 	t, wait := c.breaker.allow()
 	if t == nil {
@@ -63,8 +63,8 @@ func newConn(l *link, t *ticket) *Conn {
 		link: l, dialled: time.Now(), ticket: t, bounded: bounded,
 		reader: bufio.NewReader(bounded), first: make(chan error, 1), gone: make(chan struct{}),
 	}
-	// Reading from the start tells of a server that hung up before we spoke, when
-	// hanging up still proves that nothing happened.
+	// Reading from the start notices a server that closes the connection before the
+	// request is sent, when that still proves that nothing happened.
 	go func() {
 		_, err := conn.reader.Peek(1)
 		conn.first <- err
@@ -73,7 +73,7 @@ func newConn(l *link, t *ticket) *Conn {
 	return conn
 }
 
-// Age is the time since the connection stood.
+// Age returns the time since the connection was made.
 func (c *Conn) Age() time.Duration { return time.Since(c.dialled) }
 
 // Gone is closed once the peer has hung up, or has spoken; before the first byte of a request, that proves that none was taken.
@@ -84,13 +84,13 @@ func (c *Conn) Gone() <-chan struct{} { return c.gone }
 func (c *Conn) Close() error {
 	c.closing.Do(func() {
 		_ = c.link.Close()
-		// That it stood is all that a connection without a call can tell.
+		// A connection without a call proves only that the API could be reached.
 		c.ticket.done(wasAnswered)
 	})
 	return nil
 }
 
-// exchange is what one HTTP exchange came to.
+// exchange is the result of one HTTP exchange.
 type exchange struct {
 	sent   bool // a byte of the request left
 	status int  // 0 without reply
@@ -102,7 +102,7 @@ type exchange struct {
 }
 
 // roundTrip sends rq and reads the reply, once, by hand: no transport that
-// could repeat, redirect or reuse stands between. It closes the connection.
+// could repeat, redirect or reuse is involved. It closes the connection.
 func (c *Conn) roundTrip(ctx context.Context, rq *http.Request) exchange {
 	defer func() { _ = c.link.Close() }()
 	rq.Close = true // "Connection: close": the server need not keep it either

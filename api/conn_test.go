@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// pipes gives options whose network is net.Pipe, each far end served by peer.
+// pipes returns options whose network is net.Pipe, each far end served by peer.
 func pipes(peer func(net.Conn)) Options {
 	o := options("http://127.0.0.1/api/v1")
 	o.DialContext = func(context.Context, string, string) (net.Conn, error) {
@@ -196,7 +196,7 @@ func TestDialFailures(t *testing.T) {
 	})
 }
 
-// mute fails every write once it is told to.
+// mute fails every write once it is switched on.
 type mute struct {
 	net.Conn
 	on *atomic.Bool

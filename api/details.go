@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// OrderDetails is what the API's books say about an order. All of it is read
-// leniently: which fields come back for terminal orders is not documented, so
-// a field that is absent or not understood is simply unknown.
+// OrderDetails is the API's record of an order. All of it is read leniently: which
+// fields come back for terminal orders is not documented, so a field that is
+// absent or not understood is simply unknown.
 type OrderDetails struct {
 	UUID    string
 	Status  string // as the API writes it; State reads it
@@ -18,11 +18,11 @@ type OrderDetails struct {
 	// Products are in the order in which the API lists them.
 	Products []OrderProduct
 	Payment  PaymentHistory
-	// CallbackURL is the order's callback URL, where the API tells it.
+	// CallbackURL is the order's callback URL, "" where the reply does not have it.
 	CallbackURL string
 	// ReferencesKnown is false where the references are absent or null: they may come later.
 	ReferencesKnown bool
-	// ReferenceNo and CustomerReference are two of them; ReferencesRead is false where the API does not tell them apart.
+	// ReferenceNo and CustomerReference are two of them; ReferencesRead is false where the reply does not separate them.
 	ReferenceNo, CustomerReference string
 	ReferencesRead                 bool
 	references                     []string
@@ -34,7 +34,7 @@ type OrderSummary struct {
 }
 
 // OrderProduct is a line of the order. ID is the number by which a refund names
-// it ("Refund or Reverse Payment"); 0 where the API did not tell it.
+// it ("Refund or Reverse Payment"); 0 where the reply does not have it.
 type OrderProduct struct {
 	ID        int64
 	Name      string
@@ -63,16 +63,16 @@ type RefundEntry struct {
 	IsPartial  bool
 }
 
-// State reads the status.
+// State returns what the status means.
 func (d OrderDetails) State() PaymentState { return paymentState(d.Status, "") }
 
-// References is the text of the order's invoice references and callback URL, one
-// value a line, for a caller to search its mark in. It may hold what the till
-// wrote there: not for logs.
+// References returns the order's invoice references and callback URL, one value a
+// line, for a caller to search its mark in. They may hold what the till wrote: not
+// for logs.
 func (d OrderDetails) References() string { return strings.Join(d.references, "\n") }
 
-// OrderDetails reads an order from the API's books. A reply that holds no order,
-// or another one, is ambiguous.
+// OrderDetails reads an order ("Get Order Details By UUID"). A reply that holds no
+// order, or another one, is ambiguous.
 func (c *Client) OrderDetails(ctx context.Context, orderUUID string) (OrderDetails, Reply) {
 	var details OrderDetails
 	reply := c.order(ctx, OpOrderDetails, http.MethodGet, "connect/orders/details/", orderUUID, nil, request{
@@ -152,9 +152,9 @@ func textOf(m map[string]json.RawMessage, name string) string {
 
 const maxDepth = 8
 
-// leaves collects every text and number in raw: invoiceReferences has been seen
-// as a string, an object and null. A string may itself hold JSON, and is then
-// searched as it stands.
+// leaves appends every text and number in raw to found: invoiceReferences has been
+// seen as a string, an object and null. A string may itself hold JSON, and is then
+// taken as it is.
 func leaves(found []string, raw json.RawMessage, depth int) []string {
 	if depth == 0 {
 		return found
@@ -175,13 +175,13 @@ func leaves(found []string, raw json.RawMessage, depth int) []string {
 	return found
 }
 
-// empty tells an absent member, null and "" from everything else.
+// empty reports whether raw is absent, null or "".
 func empty(raw json.RawMessage) bool {
 	raw = bytes.TrimSpace(raw)
 	return isNull(raw) || string(raw) == `""`
 }
 
-// readReferences takes the two references that a till may fill in, where the API tells them apart.
+// readReferences reads the two references that a till may fill in, where the reply separates them.
 func (d *OrderDetails) readReferences(raw json.RawMessage) {
 	if text, ok := asText(raw); ok {
 		raw = json.RawMessage(text) // it has been seen as a string that holds the object

@@ -25,9 +25,9 @@ func (w *wire) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// link is a connection that is ready for a request, together with the wire
-// that knows whether bytes of it left. The handshake's bytes are on the wire's
-// count before any request starts, so callers compare with a count taken then.
+// link is a connection that is ready for a request, together with the wire that
+// counts its bytes. The handshake's bytes are counted before any request starts,
+// so callers compare with the count at that time.
 type link struct {
 	net.Conn // what to read and write: the TLS connection, or the wire itself
 	wire     *wire
@@ -71,7 +71,7 @@ func (d *dialer) dial(ctx context.Context) (*link, error) {
 	return &link{Conn: conn, wire: w}, nil
 }
 
-// hostPort is the address that a base URL names.
+// hostPort returns the address of a base URL, with its port.
 func hostPort(u *url.URL) string {
 	if port := u.Port(); port != "" {
 		return net.JoinHostPort(u.Hostname(), port)

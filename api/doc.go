@@ -1,10 +1,10 @@
 // Package api is the client of the Front Payment terminal API.
 //
-// Each of its operations makes at most one change at the API and says, as an
-// [Outcome], what is known of it afterwards. The line that matters runs between
-// [OutcomeUnavailable] and [OutcomeAmbiguous]: it is decided by whether a byte
-// of the request was handed to the network after the connection (and its TLS
-// handshake) stood, never by guessing from the kind of error.
+// Each of its operations makes at most one change at the API and returns, as an
+// [Outcome], what is known of it afterwards. What decides between
+// [OutcomeUnavailable] and [OutcomeAmbiguous] is whether a byte of the request was
+// written to the network after the connection (and its TLS handshake) was made,
+// never the kind of error.
 //
 // Create, refund and refund approval each travel on a fresh connection that is
 // used once: a server that closes an idle connection looks just like a reply

@@ -8,11 +8,12 @@ import (
 	"strings"
 )
 
-// envelope is the frame in which the API answers: status_code, status_message,
-// message, and data or errors. It is decoded leniently, as shapes drift.
+// envelope is the object that every reply of the API is: status_code,
+// status_message, message, and data or errors. It is decoded leniently, as shapes
+// drift.
 type envelope struct {
 	parsed     bool // the body is an object
-	own        bool // it is the API's frame, and not a proxy's or a framework's
+	fromAPI    bool // it is the API's own, and not a proxy's or a framework's
 	broken     bool // the body begins as an object, and can't be read
 	statusCode int  // 0 where there is none
 	isError    bool
@@ -55,7 +56,7 @@ func readFields(fields map[string]json.RawMessage, s *scrubber) envelope {
 	}
 	for _, k := range frameKeys {
 		if _, ok := fields[k]; ok {
-			e.own = true
+			e.fromAPI = true
 		}
 	}
 	e.code, e.meaning, e.text = readMessage(message, s)
@@ -116,22 +117,22 @@ func firstOf(m map[string]json.RawMessage, names ...string) json.RawMessage {
 	return nil
 }
 
-// classify says what a reply means, success included. HTTP status and
+// classify returns what a reply means, success included. HTTP status and
 // status_code may differ: a failure in either is a failure, and the message
 // decides which. The finer points hold for what must not happen twice:
-//   - done for sure not: 401 and 429 with any body, 403 and any other 4xx in the
+//   - certainly not done: 401 and 429 with any body, 403 and any other 4xx in the
 //     API's envelope;
-//   - in doubt: a redirect, a 5xx (a 510 says nothing about whether something was
+//   - in doubt: a redirect, a 5xx (a 510 does not say whether something was
 //     stored), a 4xx from somebody else, and a reply that contradicts itself.
 func classify(op Operation, status int, e envelope) Outcome {
 	outcome := classifyPlain(op, status, e)
 	if op.Submits() && outcome != OutcomeAccepted && e.saysDone() {
-		return OutcomeAmbiguous // a "no" beside word of success is neither
+		return OutcomeAmbiguous // a refusal with the signs of a success is neither
 	}
 	return outcome
 }
 
-// saysDone reports whether a reply names an order or bears a message of success.
+// saysDone reports whether a reply names an order or has a message of success.
 func (e envelope) saysDone() bool { return e.meaning == meansDone || e.orderUUID() != "" }
 
 func classifyPlain(op Operation, status int, e envelope) Outcome {
@@ -143,9 +144,9 @@ func classifyPlain(op Operation, status int, e envelope) Outcome {
 		return OutcomeUnauthorized
 	case is(429):
 		return OutcomeRateLimited
-	case e.own && e.meaning == meansBusy:
+	case e.fromAPI && e.meaning == meansBusy:
 		return OutcomeBusy
-	case is(403) && e.own:
+	case is(403) && e.fromAPI:
 		return OutcomeRefused
 	case is(403), !e.parsed:
 		return OutcomeAmbiguous
@@ -155,7 +156,7 @@ func classifyPlain(op Operation, status int, e envelope) Outcome {
 	if !failed {
 		return OutcomeAccepted
 	}
-	if !e.own || e.meaning == meansDone {
+	if !e.fromAPI || e.meaning == meansDone {
 		return OutcomeAmbiguous
 	}
 	return classifyFailure(op, status, e)
@@ -179,7 +180,7 @@ func classifyFailure(op Operation, status int, e envelope) Outcome {
 
 func success(status int) bool { return status >= 200 && status <= 299 }
 
-// effectiveStatus is the status that decides: the body's where only it fails.
+// effectiveStatus returns the status that decides: the body's where only it fails.
 func effectiveStatus(status int, e envelope) int {
 	if success(status) && e.statusCode != 0 && !success(e.statusCode) {
 		return e.statusCode
@@ -191,33 +192,33 @@ func withheld(status int) bool {
 	return status == http.StatusUnauthorized || status == http.StatusTooManyRequests
 }
 
-// reply puts what was read into a Reply.
+// reply returns what was read as a Reply.
 func (e envelope) reply(op Operation, status int) Reply {
-	r := Reply{Outcome: classify(op, status, e), HTTPStatus: effectiveStatus(status, e), Own: e.own, Withheld: withheld(status) || withheld(e.statusCode)}
-	if e.own {
+	r := Reply{Outcome: classify(op, status, e), HTTPStatus: effectiveStatus(status, e), FromAPI: e.fromAPI, Withheld: withheld(status) || withheld(e.statusCode)}
+	if e.fromAPI {
 		r.Code, r.Message, r.Errors = e.code, e.text, e.errors
 	}
 	if r.Message == "" {
-		r.Message = plainText(r.Outcome, r.HTTPStatus)
+		r.Message = defaultMessage(r.Outcome, r.HTTPStatus)
 	}
 	if r.Outcome == OutcomeAmbiguous {
-		r.Err = unsettled(r)
-		if !e.own && status == 404 {
+		r.Err = ambiguousError(r)
+		if !e.fromAPI && status == 404 {
 			r.Err = fmt.Errorf("%w (HTTP %d)", ErrNoOperation, status)
 		}
 	}
 	return r
 }
 
-func unsettled(r Reply) error {
+func ambiguousError(r Reply) error {
 	if r.Code != "" {
 		return fmt.Errorf("the reply (HTTP %d, %s) does not settle the call", r.HTTPStatus, r.Code)
 	}
 	return fmt.Errorf("the reply (HTTP %d) is not one of the API's", r.HTTPStatus)
 }
 
-// plainText is the sentence for a reply that brings none of its own.
-func plainText(o Outcome, status int) string {
+// defaultMessage returns the sentence for a reply that has none of its own.
+func defaultMessage(o Outcome, status int) string {
 	switch o {
 	case OutcomeAccepted:
 		return "The API accepted the call."

@@ -72,7 +72,7 @@ func TestPersonalDataIsTakenOut(t *testing.T) {
 }
 
 // Only a call that carried the customer's data has what it takes to clean a sentence of them. Whatever else the API writes
-// may name a customer whom the call knows nothing of, so of that only what is known is told.
+// may name a customer whom the call knows nothing of, so only known messages are published.
 func TestFreeTextOfOtherCallsIsNotTold(t *testing.T) {
 	t.Parallel()
 	reply := `{"status_code":400,"message":"The customer Kari Nordmann in Luramyrveien 65 has no account","errors":{

@@ -105,7 +105,7 @@ func TestAThousandShopsAreNoFlood(t *testing.T) {
 	}
 }
 
-// drawFleet is a plot of both.
+// drawFleet returns a plot of both.
 func drawFleet(with, without []int) string {
 	const w, h, left, bottom, top = 720, 320, 60, 40, 20
 	most := max(slices.Max(with), slices.Max(without))

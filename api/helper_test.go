@@ -19,7 +19,7 @@ import (
 
 const secret = "s3cret-token"
 
-// options are those of a client whose jitter is none and whose limit is far off.
+// options returns those of a client whose jitter is none and whose limit is far off.
 func options(base string) Options {
 	return Options{
 		BaseURL:           base,
@@ -41,7 +41,7 @@ func newClient(t *testing.T, o Options) *Client {
 	return c
 }
 
-// serve starts an HTTP server and gives a client of it.
+// serve starts an HTTP server and returns a client of it.
 func serve(t *testing.T, h http.HandlerFunc) *Client {
 	t.Helper()
 	srv := httptest.NewServer(h)
@@ -51,7 +51,7 @@ func serve(t *testing.T, h http.HandlerFunc) *Client {
 	return newClient(t, o)
 }
 
-// answer is a handler that gives the same reply to everything.
+// answer returns a handler that sends the same reply to everything.
 func answer(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
@@ -105,7 +105,7 @@ func (s *rawServer) one(conn net.Conn, reply func(net.Conn)) {
 	reply(conn)
 }
 
-// rawReply is a reply with its length.
+// rawReply returns a reply with its length.
 func rawReply(status int, body string) string {
 	return fmt.Sprintf("HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s", status, len(body), body)
 }

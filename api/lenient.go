@@ -59,12 +59,12 @@ func asList(raw json.RawMessage) ([]json.RawMessage, bool) {
 	return list, true
 }
 
-// sortedKeys gives every reading of an object the same order.
+// sortedKeys returns the keys of an object in a fixed order.
 func sortedKeys(m map[string]json.RawMessage) []string {
 	return slices.Sorted(maps.Keys(m))
 }
 
-// isNull reports a missing value or a JSON null.
+// isNull reports whether raw is absent or null.
 func isNull(raw json.RawMessage) bool {
 	raw = bytes.TrimSpace(raw)
 	return len(raw) == 0 || string(raw) == "null"
@@ -105,7 +105,8 @@ func asBool(raw json.RawMessage) bool {
 	return s == "1" || strings.EqualFold(s, "true")
 }
 
-// field finds a key of m without regard to case and underscores.
+// field returns the member of m with that name, without regard to case and
+// underscores.
 func field(m map[string]json.RawMessage, name string) json.RawMessage {
 	if raw, ok := m[name]; ok {
 		return raw
@@ -160,7 +161,7 @@ func repair(text []byte) []byte {
 }
 
 // requote appends the string at the start of text to out, in double quotes, and
-// says how many bytes of text it took.
+// returns how many bytes of text it read.
 func requote(out, text []byte) ([]byte, int) {
 	quote := text[0]
 	out = append(out, '"')

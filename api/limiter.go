@@ -12,7 +12,7 @@ import (
 var errHeld = errors.New("held back: the API's rate limit")
 
 // trickle is the pace of polls while the API says that few calls are left: slow
-// enough to leave those few to urgent calls, quick enough to see more come.
+// enough to leave those few to urgent calls, quick enough to notice more.
 const trickle = 5 * time.Second
 
 // limiter is one bucket of calls for the whole client, shared by all lanes.
@@ -23,15 +23,15 @@ type limiter struct {
 	burst     float64
 	reserve   float64
 
-	mu        sync.Mutex
-	left      float64
-	filled    time.Time
-	held      time.Time // nothing leaves before: the API's Retry-After
-	pollsHeld time.Time
-	scarce    bool
-	urgent    list.List // of *waiter
-	polls     list.List
-	timer     *time.Timer
+	mu             sync.Mutex
+	left           float64
+	filled         time.Time
+	heldUntil      time.Time // no call is let go before: the API's Retry-After
+	pollsHeldUntil time.Time
+	scarce         bool
+	urgent         list.List // of *waiter
+	polls          list.List
+	timer          *time.Timer
 }
 
 type waiter struct {
@@ -51,12 +51,12 @@ func newLimiter(perMinute int) *limiter {
 	}
 }
 
-// acquire waits for leave to make one call. Where the API asked for a pause
-// longer than a second it does not wait, but says at once how long the pause
-// is; so it does when patience ends. The error is errHeld or that of ctx.
+// acquire waits until one call may be made. Where the API asked for a pause longer
+// than a second it does not wait, but returns errHeld and the pause at once; so it
+// does when patience ends. Its only other error is that of ctx.
 func (l *limiter) acquire(ctx context.Context, urgent bool, patience time.Duration) (time.Duration, error) {
 	l.mu.Lock()
-	if pause := time.Until(l.held); pause > time.Second {
+	if pause := time.Until(l.heldUntil); pause > time.Second {
 		l.mu.Unlock()
 		return pause, errHeld
 	}
@@ -65,7 +65,7 @@ func (l *limiter) acquire(ctx context.Context, urgent bool, patience time.Durati
 		queue = &l.urgent
 	}
 	w := &waiter{ready: make(chan struct{})}
-	place := queue.PushBack(w)
+	element := queue.PushBack(w)
 	l.dispatch()
 	granted := w.granted
 	l.mu.Unlock()
@@ -84,15 +84,16 @@ func (l *limiter) acquire(ctx context.Context, urgent bool, patience time.Durati
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if w.granted { // just now, beside the other
+	if w.granted { // at the same moment
 		return 0, nil
 	}
-	queue.Remove(place)
+	queue.Remove(element)
 	l.dispatch()
-	return max(time.Second, time.Until(l.held)), err
+	return max(time.Second, time.Until(l.heldUntil)), err
 }
 
-// dispatch lets go whom it can and sets the timer for the next. With mu held.
+// dispatch lets the calls go that may, and sets the timer for the next. The caller
+// holds mu.
 func (l *limiter) dispatch() {
 	for {
 		now := time.Now()
@@ -102,9 +103,9 @@ func (l *limiter) dispatch() {
 		var wait time.Duration
 		switch {
 		case l.urgent.Len() > 0:
-			queue, wait = &l.urgent, max(l.held.Sub(now), l.until(1))
+			queue, wait = &l.urgent, max(l.heldUntil.Sub(now), l.until(1))
 		case l.polls.Len() > 0:
-			queue, wait = &l.polls, max(l.held.Sub(now), l.pollsHeld.Sub(now), l.until(1+l.reserve))
+			queue, wait = &l.polls, max(l.heldUntil.Sub(now), l.pollsHeldUntil.Sub(now), l.until(1+l.reserve))
 		default:
 			return
 		}
@@ -114,7 +115,7 @@ func (l *limiter) dispatch() {
 		}
 		l.left--
 		if l.scarce && queue == &l.polls {
-			l.pollsHeld = now.Add(trickle)
+			l.pollsHeldUntil = now.Add(trickle)
 		}
 		if w, ok := queue.Remove(queue.Front()).(*waiter); ok {
 			w.granted = true
@@ -123,7 +124,7 @@ func (l *limiter) dispatch() {
 	}
 }
 
-// until is the time in which the bucket comes to hold n calls.
+// until returns the time until the bucket holds n calls.
 func (l *limiter) until(n float64) time.Duration {
 	const grain = 1e-6 // what rounding to nanoseconds may leave short
 	if l.left+grain >= n {
@@ -147,14 +148,13 @@ func (l *limiter) wake(after time.Duration) {
 func (l *limiter) pause(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if until := time.Now().Add(d); until.After(l.held) {
-		l.held = until
+	if until := time.Now().Add(d); until.After(l.heldUntil) {
+		l.heldUntil = until
 	}
 }
 
-// remaining takes over what the API says is left (x-ratelimit-remaining, of
-// limit; 0 where it did not say of how many). It never grants more than we
-// would ourselves.
+// remaining applies what the API says is left (x-ratelimit-remaining, of limit;
+// 0 where that is not known). It never allows more calls than we would ourselves.
 func (l *limiter) remaining(n, limit int) {
 	low := 12
 	if limit > 0 {
@@ -165,13 +165,13 @@ func (l *limiter) remaining(n, limit int) {
 	l.left = math.Min(l.left, math.Max(0, float64(n)))
 	if n > low {
 		if l.scarce {
-			l.scarce, l.pollsHeld = false, time.Time{}
+			l.scarce, l.pollsHeldUntil = false, time.Time{}
 			l.dispatch()
 		}
 		return
 	}
 	if !l.scarce {
-		l.scarce, l.pollsHeld = true, time.Now().Add(trickle)
+		l.scarce, l.pollsHeldUntil = true, time.Now().Add(trickle)
 	}
 }
 

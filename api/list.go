@@ -22,12 +22,12 @@ const (
 
 var errUnreadableList = errors.New("the list of orders cannot be read")
 
-// OrderStatuses streams the status of every order of the organisation, or of
-// those with one status ("SENT", "PAID", "CANCELLED", …; "" for all), to each,
-// in the API's order. Only an accepted reply says that the list was whole: what
-// each has seen before any other outcome is a part of unknown size, and an
-// error of each ends the call as ambiguous, with that error. A 404 "Order Not
-// Found" is a whole, empty list.
+// OrderStatuses calls each with the status of every order of the organisation, or
+// of those with one status ("SENT", "PAID", "CANCELLED", …; "" for all), in the
+// API's order, while the list arrives. Only an accepted reply means that the list
+// was whole: before any other outcome, each was called with a part of unknown
+// size. An error of each ends the call as ambiguous, with that error. A 404
+// "Order Not Found" is a whole, empty list.
 func (c *Client) OrderStatuses(ctx context.Context, status string, each func(OrderStatus) error) Reply {
 	path := "connect/orders/status"
 	if status != "" {
@@ -61,7 +61,7 @@ func (c *Client) streamed(ctx context.Context, rq request, token string) (exchan
 	if resp == nil {
 		return ex, nil
 	}
-	rq.heard()
+	rq.onHeader()
 	defer func() { _ = resp.Body.Close() }()
 	resp.Body = &progress{ReadCloser: resp.Body, timer: stall, patience: c.timeout}
 	if !success(resp.StatusCode) {
@@ -73,7 +73,7 @@ func (c *Client) streamed(ctx context.Context, rq request, token string) (exchan
 	return ex, &env
 }
 
-// progress puts the stall timer off while bytes come.
+// progress resets the stall timer while bytes come.
 type progress struct {
 	io.ReadCloser
 	timer    *time.Timer
@@ -110,8 +110,8 @@ func (a *allowance) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// readStatuses reads {…, "data": [{uuid,status}…], …} and the end of the body
-// after it, at most bound bytes. The keys may come in any order.
+// readStatuses reads {…, "data": [{uuid,status}…], …} to the end of the body, at
+// most bound bytes. The keys may come in any order.
 func readStatuses(r io.Reader, bound int64, each func(OrderStatus) error) (envelope, error) {
 	in := &allowance{r: r, left: bound, entry: maxListEntry}
 	dec := json.NewDecoder(in)
@@ -155,7 +155,7 @@ func readStatuses(r io.Reader, bound int64, each func(OrderStatus) error) (envel
 	return e, listFault(e, seen, entries)
 }
 
-// listFault says why what was read is not the whole list. Where the envelope
+// listFault returns why what was read is not the whole list. Where the envelope
 // itself is a failure, that decides, unless orders came with it.
 func listFault(e envelope, seen bool, entries int) error {
 	failed := classify(OpOrderStatuses, http.StatusOK, e) != OutcomeAccepted
@@ -166,7 +166,7 @@ func listFault(e envelope, seen bool, entries int) error {
 		return errUnreadableList
 	case e.paged():
 		return ErrPaged
-	case !seen, entries == 0 && !e.own: // an empty list is word of the API's own, or none
+	case !seen, entries == 0 && !e.fromAPI: // an empty list counts only in the API's own envelope
 		return errUnreadableList
 	}
 	return nil

@@ -23,8 +23,8 @@ type knownMessage struct {
 	text    string
 }
 
-// known are the messages that the API's documents write, in their camelCase
-// form, with a sentence for people.
+// known are the messages of the API's documents, in their camelCase form, with a
+// sentence for people.
 var known = []knownMessage{
 	{"terminalsRetrievedSuccessfully", meansDone, "The terminals were listed."},
 	{"terminalOrderAddedSuccessfully", meansDone, "The order was placed on the terminal."},
@@ -61,15 +61,15 @@ var known = []knownMessage{
 }
 
 const (
-	codeReversed        = "terminalOrderReversalSuccessfully"
-	codePaymentFailed   = "orderPaymentFailed"
-	codeInvalidRequest  = "invalidRequest"
-	refusalPrefix       = "refundrejection"
-	maxCode             = 64
-	maxText             = 200
-	maxPath             = 100
-	maxFieldErrors      = 20
-	maxMessageConsulted = 4096
+	codeReversed       = "terminalOrderReversalSuccessfully"
+	codePaymentFailed  = "orderPaymentFailed"
+	codeInvalidRequest = "invalidRequest"
+	refusalPrefix      = "refundrejection"
+	maxCode            = 64
+	maxText            = 200
+	maxPath            = 100
+	maxFieldErrors     = 20
+	maxMessageRead     = 4096
 )
 
 var knownByKey = func() map[string]knownMessage {
@@ -96,12 +96,12 @@ func messageKey(message string) string {
 	return b.String()
 }
 
-// readMessage names what the API said: its code, what that means, and a
-// sentence that may be published. What is not known gives a code only where it is
-// one word of letters, as the documents write messages, and a sentence only where
-// s has what it takes to clean it.
+// readMessage returns the code of a message, what it means, and a sentence that may
+// be published. A message that is not known has a code only where it is one word of
+// letters, as the documents write messages, and a sentence only where s can clean
+// it of personal data.
 func readMessage(message string, s *scrubber) (code string, m meaning, text string) {
-	message = cutText(message, maxMessageConsulted)
+	message = cutText(message, maxMessageRead)
 	key := messageKey(message)
 	if k, ok := knownByKey[key]; ok {
 		return k.code, k.meaning, k.text
@@ -114,7 +114,7 @@ func readMessage(message string, s *scrubber) (code string, m meaning, text stri
 	if head = strings.Trim(head, " .!"); codeWord(head) {
 		code = camelCase(head)
 	}
-	if s.tells {
+	if s.knowsCustomer {
 		text = cutText(safe, maxText)
 	}
 	return code, m, text

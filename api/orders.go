@@ -36,7 +36,7 @@ const (
 	PaymentExpired
 )
 
-// String gives the state's name in lower case.
+// String returns the state's name in lower case.
 func (s PaymentState) String() string {
 	switch s {
 	case PaymentPending:
@@ -61,14 +61,14 @@ type PaymentStatus struct {
 	Raw   string
 }
 
-// OrderStatus is one order in the API's books. Status is as the API writes it;
-// it does not tell a declined payment from a cancelled order.
+// OrderStatus is one order with its status, as the API writes it. A declined
+// payment has the same one as a cancelled order.
 type OrderStatus struct {
 	UUID   string
 	Status string
 }
 
-// State reads the status.
+// State returns what the status means.
 func (s OrderStatus) State() PaymentState { return paymentState(s.Status, "") }
 
 func paymentState(status, code string) PaymentState {
@@ -105,14 +105,14 @@ func (c *Client) CreateOrder(ctx context.Context, conn *Conn, body []byte) (stri
 	return uuid, reply
 }
 
-// orderUUID finds data.orderUuid, in an object, in a list of one, or beside the
-// message; "" where there is no well-formed one.
+// orderUUID returns data.orderUuid, in an object, in a list, or beside the message;
+// "" where there is no well-formed one.
 func (e envelope) orderUUID() string {
-	places := []json.RawMessage{e.data}
+	candidates := []json.RawMessage{e.data}
 	if list, ok := asList(e.data); ok {
-		places = append(places, list...)
+		candidates = append(candidates, list...)
 	}
-	for _, raw := range places {
+	for _, raw := range candidates {
 		if m, ok := asObject(raw); ok {
 			if id, ok := asText(field(m, "orderUuid")); ok && validID(id) {
 				return id
@@ -140,14 +140,14 @@ func (c *Client) Resend(ctx context.Context, orderUUID string) Reply {
 	return c.order(ctx, OpResend, http.MethodPost, "connect/terminal/orders/resend/", orderUUID, nil, request{read: needsFrame})
 }
 
-// PaymentStatus asks how an order's payment stands ("Payment Status Check").
+// PaymentStatus reads the status of an order's payment ("Payment Status Check").
 // Not accepted: PaymentStatus is zero.
 func (c *Client) PaymentStatus(ctx context.Context, orderUUID string) (PaymentStatus, Reply) {
 	var status PaymentStatus
 	reply := c.order(ctx, OpPaymentStatus, http.MethodGet, "connect/terminal/orders/payment-status/", orderUUID, nil, request{
 		read: func(e envelope) error {
 			raw, found := e.status("order_status")
-			if !found && !e.own {
+			if !found && !e.fromAPI {
 				return errNotFramed
 			}
 			status = PaymentStatus{State: paymentState(raw, e.code), Raw: cutText(raw, maxText)}
@@ -157,7 +157,7 @@ func (c *Client) PaymentStatus(ctx context.Context, orderUUID string) (PaymentSt
 	return status, reply
 }
 
-// status finds a status by name, beside the message or in data.
+// status returns a status by name, beside the message or in data.
 func (e envelope) status(name string) (string, bool) {
 	if s, ok := asText(field(e.fields, name)); ok {
 		return strings.TrimSpace(s), true
@@ -169,16 +169,16 @@ func (e envelope) status(name string) (string, bool) {
 
 var errNotFramed = errors.New("the reply is not one of the API's")
 
-// needsFrame is for calls whose success bears nothing but its message: any
-// other 2xx may come from whoever stands between.
+// needsFrame checks that a reply is in the API's envelope. It is for calls whose
+// success has nothing but a message: any other 2xx may come from a proxy.
 func needsFrame(e envelope) error {
-	if !e.own {
+	if !e.fromAPI {
 		return errNotFramed
 	}
 	return nil
 }
 
-// order makes a call about one order, rest bearing what is particular to it.
+// order makes a call about one order; rest holds what is particular to it.
 func (c *Client) order(ctx context.Context, op Operation, method, prefix, uuid string, body []byte, rest request) Reply {
 	if !validID(uuid) {
 		if rest.conn != nil {

@@ -26,12 +26,12 @@ const (
 	OutcomeUnauthorized
 	// OutcomeUnavailable: no byte of the request left this machine.
 	OutcomeUnavailable
-	// OutcomeAmbiguous: the request, or a part of it, left, and no reply that
-	// settles its fate came back. On a read: no usable reply.
+	// OutcomeAmbiguous: the request, or a part of it, was sent, and no reply came
+	// that says what became of it. On a read: no usable reply.
 	OutcomeAmbiguous
 )
 
-// String gives the metric label.
+// String returns the metric label.
 func (o Outcome) String() string {
 	switch o {
 	case OutcomeAccepted:
@@ -92,8 +92,8 @@ func (o Operation) urgent() bool {
 }
 
 // FieldError is one entry of what the API sent in "errors". Path is the API's
-// own name of the field ("orderSummary.grandTotal"), empty where it gave none.
-// Both texts are bounded and bear no personal data.
+// own name of the field ("orderSummary.grandTotal"), empty where it named none.
+// Both texts are bounded and hold no personal data.
 type FieldError struct {
 	Path    string `json:"path"`
 	Message string `json:"message"`
@@ -117,19 +117,19 @@ type Reply struct {
 	// it asked for (at most 5 minutes), after OutcomeUnavailable the time until
 	// the next try is let through; otherwise 0.
 	RetryAfter time.Duration
-	// Own says that some reply came and was in the API's own envelope, whatever its
+	// FromAPI reports whether a reply came in the API's own envelope, whatever its
 	// status: not a proxy's page.
-	Own bool
-	// Withheld says that its status, or status_code in its body, was 401 or 429, whatever else it said: the API, or what
-	// stands before it, did not let the call in.
+	FromAPI bool
+	// Withheld reports whether its status, or status_code in its body, was 401 or 429, whatever else it said: the API, or a
+	// proxy before it, did not let the call in.
 	Withheld bool
 	// Err is the cause of OutcomeUnavailable and OutcomeAmbiguous, and of an
 	// OutcomeUnauthorized without a reply; otherwise nil.
 	Err error
 }
 
-// Call tells an observer of one finished call. Calls that were held back
-// (breaker, limiter, token) are told too, with Replied false and Duration near
+// Call is one finished call, for Options.Observe. Calls that were held back
+// (breaker, limiter, token) are reported too, with Replied false and Duration near
 // zero. A Dial is no call.
 type Call struct {
 	Operation     Operation
@@ -141,9 +141,9 @@ type Call struct {
 	At            time.Time     // local time when the reply's header, or the failure, came
 	RateRemaining int           // x-ratelimit-remaining; -1 where unknown
 	Replied       bool          // some HTTP reply came
-	Own           bool          // it was in the API's own envelope, not a proxy's page
+	FromAPI       bool          // it was in the API's own envelope, not a proxy's page
 	Withheld      bool          // it said 401 or 429, in its status or its body
-	Held          bool          // not tried: the breaker is open; it says nothing new of the API
+	Held          bool          // not tried: the breaker is open
 	Err           error         // why nothing was sent, where it was tried; otherwise nil
 }
 

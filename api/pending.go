@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// pendingCalls knows the calls that wait for a reply. It is safe for concurrent use.
+// pendingCalls holds the calls that wait for a reply. It is safe for concurrent use.
 type pendingCalls struct {
 	mu    sync.Mutex
 	next  int
 	since map[int]time.Time
 }
 
-// add counts a call from now on; answered, which may be called more than once, ends that.
+// add adds a call; answered, which may be called more than once, removes it.
 func (p *pendingCalls) add() (begun time.Time, answered func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -18,7 +18,7 @@ const (
 	RefundRejected
 )
 
-// String gives the state's name in lower case.
+// String returns the state's name in lower case.
 func (s RefundState) String() string {
 	switch s {
 	case RefundPending:
@@ -40,24 +40,24 @@ type RefundStatus struct {
 }
 
 // Refund refunds or reverses a payment ("Refund or Reverse Payment"). body is
-// sent byte for byte. conn is consumed; nil dials one. final says that the money
-// went back with this reply (a reversal); otherwise an accepted refund is under
-// way and RefundStatus tells its end.
+// sent byte for byte. conn is consumed; nil dials one. final reports whether the
+// money went back with this reply (a reversal); otherwise an accepted refund is
+// under way, and RefundStatus returns how it ends.
 func (c *Client) Refund(ctx context.Context, conn *Conn, orderUUID string, body []byte) (final bool, r Reply) {
 	r = c.order(ctx, OpRefund, http.MethodPost, "connect/terminal/orders/refund/", orderUUID, body, request{
 		conn: conn,
 		read: func(e envelope) error {
-			final = e.own && e.code == codeReversed
+			final = e.fromAPI && e.code == codeReversed
 			return needsFrame(e)
 		},
 	})
 	return final, r
 }
 
-// RequestApproval hands a refund in for approval ("Request Refund Approval").
+// RequestApproval submits a refund for approval ("Request Refund Approval").
 // body is sent byte for byte. conn is consumed; nil dials one. A refusal with
-// the code orderRefundRequestAlreadySubmitted is left to the caller to read: it
-// may speak of an earlier attempt, or of another till's.
+// the code orderRefundRequestAlreadySubmitted is left to the caller to interpret:
+// it may be about an earlier attempt, or another till's.
 func (c *Client) RequestApproval(ctx context.Context, conn *Conn, orderUUID string, body []byte) Reply {
 	return c.order(ctx, OpApproval, http.MethodPost, "orders/refund/request/approval/", orderUUID, body, request{
 		conn: conn, read: needsFrame,
@@ -67,7 +67,7 @@ func (c *Client) RequestApproval(ctx context.Context, conn *Conn, orderUUID stri
 // getFallback remembers that this API wants a GET for the refund status.
 type getFallback struct{ on atomic.Bool }
 
-// RefundStatus asks how an order's refund stands ("Refund Status Check"). The
+// RefundStatus reads the status of an order's refund ("Refund Status Check"). The
 // documents say POST, a public client uses GET: on 405 the other one is tried,
 // and remembered. Each of the two is a call of its own to the observer.
 func (c *Client) RefundStatus(ctx context.Context, orderUUID string) (RefundStatus, Reply) {
@@ -92,7 +92,7 @@ func (c *Client) refundStatus(ctx context.Context, orderUUID string, get bool) (
 	reply := c.order(ctx, OpRefundStatus, method, "connect/terminal/orders/refund-status/", orderUUID, nil, request{
 		read: func(e envelope) error {
 			raw, found := e.status("refund_status")
-			if !found && !e.own {
+			if !found && !e.fromAPI {
 				return errNotFramed
 			}
 			status = RefundStatus{State: refundState(raw), Raw: cutText(raw, maxText)}

@@ -22,28 +22,29 @@ var (
 // mail address or a long number, and whatever of the customer details of the
 // request itself comes back as an echo.
 type scrubber struct {
-	// body is the call's own, tells that it carried the customer's data: only then
-	// can a free sentence be cleaned of them, and only then is one told. The replies to
-	// all other calls may name a customer whom nothing here knows.
-	body  []byte
-	tells bool
-	echo  *strings.Replacer
-	done  bool
+	// body is the call's own; knowsCustomer reports whether it held the customer's
+	// data: only then can a free sentence be cleaned of them, and only then is one
+	// published. The replies to all other calls may name a customer unknown here.
+	body          []byte
+	knowsCustomer bool
+	echo          *strings.Replacer
+	prepared      bool
 }
 
-// scrubberFor is for the replies to one call.
+// scrubberFor returns the scrubber for the reply to one call.
 func scrubberFor(op Operation, body []byte) *scrubber {
-	return &scrubber{body: body, tells: op == OpCreate}
+	return &scrubber{body: body, knowsCustomer: op == OpCreate}
 }
 
-// pathLike are the paths of fields as the API writes them; whatever else stands in a
-// path's place may be anything.
+// pathLike matches the paths of fields as the API writes them; anything else may
+// hold personal data.
 var pathLike = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.*\[\]-]*$`)
 
-// fieldError is what may be told of a fault that the API named; false for nothing.
+// fieldError returns what may be published of a fault that the API named; false if
+// nothing may.
 func (s *scrubber) fieldError(path, message string) (FieldError, bool) {
-	path, message = cutText(path, maxMessageConsulted), cutText(message, maxMessageConsulted)
-	if s.tells {
+	path, message = cutText(path, maxMessageRead), cutText(message, maxMessageRead)
+	if s.knowsCustomer {
 		message = cutText(s.clean(message), maxText)
 		return FieldError{Path: cutText(s.clean(path), maxPath), Message: message}, message != ""
 	}
@@ -58,10 +59,10 @@ func (s *scrubber) fieldError(path, message string) (FieldError, bool) {
 	return FieldError{Path: path, Message: text}, path != "" || ok
 }
 
-// clean gives s without personal data and without control characters.
+// clean returns text without personal data and without control characters.
 func (s *scrubber) clean(text string) string {
-	if !s.done {
-		s.done = true
+	if !s.prepared {
+		s.prepared = true
 		s.echo = echoes(s.body)
 	}
 	if s.echo != nil {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Terminal is a card terminal. Name is bounded. Organization is the uuid of whom
-// it belongs to, "" where the list does not tell.
+// Terminal is a card terminal. Name is bounded. Organization is the uuid of the
+// organisation that it belongs to, "" where the list does not have it.
 type Terminal struct {
 	UUID   string
 	Name   string

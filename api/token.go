@@ -30,7 +30,7 @@ func (t *tokens) id() string {
 	return t.last
 }
 
-// get gives the token to use now. Its errors never hold the token.
+// get returns the token to use now. Its errors never hold the token.
 func (t *tokens) get() (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -56,8 +56,8 @@ func (t *tokens) get() (string, error) {
 	return value, nil
 }
 
-// refused says that the API answered 401 to value: it is read again before the
-// next call.
+// refused is called when the API answered 401 to value: the token is then read
+// again before the next call.
 func (t *tokens) refused(value string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

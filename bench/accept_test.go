@@ -23,7 +23,7 @@ func BenchmarkAccept(b *testing.B) {
 }
 
 // BenchmarkAcceptBesideOld is the same through a mosquitto that saves itself after every change, with a month of 500 orders
-// a day behind it, of whose statuses a day's or six days' are retained. All 15,000 would take it minutes to be told.
+// a day behind it, of whose statuses a day's or six days' are retained. All 15,000 would take it minutes to receive.
 func BenchmarkAcceptBesideOld(b *testing.B) {
 	for _, kept := range []keptStatuses{{500, 1}, {500, 6}} {
 		b.Run(kept.String(), func(b *testing.B) {
@@ -85,7 +85,7 @@ func accept(b *testing.B, s *shop, tills, statuses int) {
 	b.ReportMetric(quantile(all, 0.99), "p99-ms")
 }
 
-// queuedWatch hears "queued" for all tills.
+// queuedWatch receives "queued" for all tills.
 type queuedWatch struct{ heard []chan struct{} }
 
 func watchQueued(b *testing.B, addr string, tills int) *queuedWatch {
@@ -97,7 +97,7 @@ func watchQueued(b *testing.B, addr string, tills int) *queuedWatch {
 	if err := c.subscribe("tillpost/terminals/+/status/+"); err != nil {
 		b.Fatal(err)
 	}
-	first := map[string]bool{} // a status is told again when its place in the queue changes
+	first := map[string]bool{} // a status is published again when its queue position changes
 	go c.messages(func(topic string, payload []byte) {
 		id := topic[strings.LastIndexByte(topic, '/')+1:]
 		parts := strings.Split(id, "-")

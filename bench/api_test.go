@@ -24,14 +24,14 @@ const (
 	idKey = `"customerNotes":"`
 )
 
-// fakeAPI answers as the API does and costs next to nothing: what is measured is the agent. Orders are paid at once,
+// fakeAPI answers as the API does and costs next to nothing, so that the agent is measured. Orders are paid at once,
 // but for those on the stuck terminal.
 type fakeAPI struct {
 	addr      string
 	terminals int
 	orders    atomic.Int64
 	paid      atomic.Int64
-	// arrived is told when an order's body has been read; set before the first order.
+	// arrived is called when an order's body has been read; set before the first order.
 	arrived func(id string, at time.Time)
 	unpaid  sync.Map // order uuids that stay so
 }
@@ -97,7 +97,7 @@ func (f *fakeAPI) status(w http.ResponseWriter, uuid string) {
 
 func terminal(i int) string { return fmt.Sprintf("TRML-%04d", i) }
 
-// order is a payload for the API of about 1 KB, the size that tills send, without a date.
+// order returns a payload for the API of about 1 KB, the size that tills send, without a date.
 func order(id string) []byte {
 	return []byte(`{"products":{"0":{"name":"Hair Wash","productId":"VFDDF","quantity":"1","rate":42,"discount":0,"tax":"0","amount":42},` +
 		`"1":{"name":"Shampoo, 250 ml","productId":"SH250","quantity":"2","rate":99.5,"discount":0,"tax":"0","amount":199}},` +

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// BenchmarkDrain is how quickly a backlog is carried out, from the first forward until the API has told that the last
+// BenchmarkDrain is how quickly a backlog is carried out, from the first forward until the API has answered that the last
 // order is paid, by the number of terminals it waits for. A terminal takes one order at a time, so most of that time is
 // the wait for its payment: it is found by the first poll, after 50 ms, which is as quick as the agent may be asked to
 // look.

@@ -35,7 +35,7 @@ func newFloor(tb testing.TB, addr string) *floor {
 	return &floor{db: db, value: make([]byte, 1024), addr: addr, body: order("floor")}
 }
 
-// boltOptions are the outbox's own, with or without its choice not to keep the list of free pages on disk.
+// boltOptions returns the outbox's own, with or without its choice not to keep the list of free pages on disk.
 func boltOptions(noFreelistSync bool) *bbolt.Options {
 	return &bbolt.Options{PageSize: 4096, NoFreelistSync: noFreelistSync, FreelistType: bbolt.FreelistMapType}
 }

@@ -21,7 +21,7 @@ func BenchmarkLife(b *testing.B) {
 	api := startAPI(b)
 	s := &shop{broker: brokerEmbedded, api: api.addr, policy: `poll_interval = "50ms"`, dir: b.TempDir()}
 	trace := filepath.Join(s.dir, "trace")
-	// -D: the process is the binary itself, so that it hears the signal to stop.
+	// -D: the process is the binary itself, so that it gets the signal to stop.
 	s.start(b, strace, "-D", "-f", "-qq", "-y", "-s", "0", "-e", "trace=fdatasync,fsync,pwrite64", "-o", trace)
 	s.awaitOnline(b)
 	pos, next := connect(b, s.addr, "bench-till"), 0
@@ -57,7 +57,7 @@ var (
 
 func readTrace(b *testing.B, trace string) (t traced) {
 	b.Helper()
-	time.Sleep(300 * time.Millisecond) // the last commit comes after the API's word
+	time.Sleep(300 * time.Millisecond) // the last commit comes after the API's answer
 	raw, err := os.ReadFile(trace)
 	if err != nil {
 		b.Fatal(err)

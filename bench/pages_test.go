@@ -47,7 +47,7 @@ func BenchmarkPages(b *testing.B) {
 	}
 }
 
-// today is the day in the zone of a configuration that names none.
+// today returns the day in the zone of a configuration that names none.
 func today() string {
 	zone, err := time.LoadLocation("Europe/Oslo")
 	if err != nil {
@@ -84,7 +84,7 @@ func (s *shop) fillToday(b *testing.B, n int) {
 	tills.Wait()
 }
 
-// fetched is how long an answer takes, in ms.
+// fetched returns how long an answer takes, in ms.
 func fetched(b *testing.B, web, path string) float64 {
 	begun := time.Now()
 	if code, text := proctest.Get(b, "http://"+web+path); code != http.StatusOK {

@@ -48,7 +48,7 @@ func (s *shop) crowd(b *testing.B, n, queued int) {
 	b.ReportMetric(quantile(took, 0.99), "ack-p99-ms")
 }
 
-// read subscribes to all statuses and waits until it has heard of so many requests.
+// read subscribes to all statuses and waits until it has received those of so many requests.
 func (s *shop) read(b *testing.B, id string, statuses int) time.Duration {
 	c := connect(b, s.addr, id)
 	begun := time.Now()

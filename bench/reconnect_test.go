@@ -19,7 +19,7 @@ import (
 )
 
 // BenchmarkReconnect is what a lost connection to the broker costs once it is back: how long until all statuses that stay
-// are told again, and for how long an order that is placed meanwhile waits for its first status. Behind it lie 30 days of as
+// are published again, and for how long an order that is placed meanwhile waits for its first status. Behind it lie 30 days of as
 // many orders a day. The API is away. Run it with -benchtime 1x.
 func BenchmarkReconnect(b *testing.B) {
 	for _, kept := range []keptStatuses{{500, 1}, {500, 30}, {5000, 1}} {
@@ -36,7 +36,7 @@ func BenchmarkReconnect(b *testing.B) {
 	}
 }
 
-// keptStatuses says how many orders a day there were, and for how many days their statuses stay at the broker.
+// keptStatuses is how many orders a day there were, and for how many days their statuses stay at the broker.
 type keptStatuses struct{ aDay, days int }
 
 func (k keptStatuses) String() string { return fmt.Sprintf("day=%d/kept=%d", k.aDay, k.aDay*k.days) }
@@ -83,7 +83,7 @@ func month(b *testing.B, dir string, aDay int) {
 	}
 }
 
-// told waits until the broker has so many statuses.
+// told waits until the broker retains so many statuses.
 func (s *shop) told(b *testing.B, statuses int) {
 	b.Helper()
 	for end := time.Now().Add(3 * time.Minute); ; {

@@ -121,7 +121,7 @@ func (s *shop) run(tb testing.TB) *agent.Agent {
 	return a
 }
 
-// awaitOnline waits until the agent says, retained, that it is there.
+// awaitOnline waits until the agent's retained state is online.
 func (s *shop) awaitOnline(tb testing.TB) {
 	tb.Helper()
 	online := make(chan struct{}, 1)
@@ -162,12 +162,12 @@ func until(tb testing.TB, what string, is func() bool) {
 
 func orderTopic(terminal string) string { return "tillpost/terminals/" + terminal + "/orders" }
 
-// request is what a till publishes.
+// request returns what a till publishes.
 func request(id string) []byte {
 	return fmt.Appendf(nil, `{"requestId":%q,"order":%s}`, id, order(id))
 }
 
-// quantile gives a quantile of what was measured, in milliseconds.
+// quantile returns a quantile of what was measured, in milliseconds.
 func quantile(took []time.Duration, q float64) float64 {
 	if len(took) == 0 {
 		return 0

@@ -140,7 +140,7 @@ func TestPagesAreSmallAndAlone(t *testing.T) {
 
 var reference = regexp.MustCompile(`["'](\.?/[a-z]+/?[a-z]*\.(?:js|css|svg))["']`)
 
-// references are the parts of the pages that a text names.
+// references returns the parts of the pages that a text names.
 func references(text string) []string {
 	var refs []string
 	for _, m := range reference.FindAllStringSubmatch(text, -1) {

@@ -51,7 +51,7 @@ func (l *pipeListener) Close() error {
 
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
-// serving has s serve on pipes until stop is called, and then tell how it ended.
+// serving runs s on pipes until stop is called; ended then has what it returned.
 func serving(t *testing.T, s *Server) (l *pipeListener, stop context.CancelFunc, ended <-chan error) {
 	t.Helper()
 	l = newPipeListener()

@@ -8,15 +8,16 @@ import (
 )
 
 const (
-	// keptEvents are there for who comes back with a Last-Event-ID.
+	// keptEvents is how many events are kept for readers that come back with a
+	// Last-Event-ID.
 	keptEvents = 1000
 	// maxReaders bounds the streams; each holds a connection and a goroutine.
 	maxReaders = 32
 	// A reader that is this far behind is dropped; it comes back and begins anew.
 	maxBehind     = 1 << 20
 	maxBehindTime = 5 * time.Second
-	// takenAtOnce bounds what a reader is handed in one write.
-	takenAtOnce = 64
+	// maxTaken bounds how many events a reader takes for one write.
+	maxTaken = 64
 )
 
 // The events of the stream.
@@ -29,10 +30,10 @@ const (
 	eventBeat     = "beat"
 )
 
-// Events hands what happens to those who follow it. Publish never waits for a reader: each reads at its own pace from
-// what is kept, and one that falls behind is dropped.
+// Events passes what happens on to its readers. Publish never waits for a reader: each reads at its own pace from the
+// events that are kept, and one that falls behind is dropped.
 type Events struct {
-	prefix string // tells the ids of this process from those of an earlier one
+	prefix string // of the ids of this process, which an earlier one did not have
 	now    func() time.Time
 	joined func()
 
@@ -53,15 +54,14 @@ type event struct {
 	at       time.Time
 }
 
-// reader is one stream's place in the events. Its fields belong to the mutex of Events.
+// reader is one stream's position in the events. Its fields are guarded by the mutex of Events.
 type reader struct {
-	next   uint64        // the id that it has not seen yet
-	news   chan struct{} // holds a token while there may be something new
-	caught bool          // it was up to date once, so that it can fall behind
+	next     uint64        // the id of the next event that it takes
+	news     chan struct{} // holds a token while there may be something new
+	caughtUp bool          // it was up to date once, so that it can fall behind
 }
 
-// NewEvents makes the events of one process. joined is called, without blocking, when somebody begins to follow them; it may
-// be nil.
+// NewEvents returns the events of one process. joined is called when a reader joins, must not block, and may be nil.
 func NewEvents(joined func()) *Events {
 	return &Events{
 		prefix: strconv.FormatInt(time.Now().UnixNano(), 36) + "-", now: time.Now, joined: joined,
@@ -69,8 +69,8 @@ func NewEvents(joined func()) *Events {
 	}
 }
 
-// Publish tells an event: data is one JSON value in one line, which the caller does not change any more. terminal is set
-// for a display.
+// Publish publishes an event: data is one JSON value in one line, which the caller must not change any more. terminal is
+// set for a display.
 func (e *Events) Publish(name, terminal string, data []byte) {
 	if e == nil || len(data) == 0 {
 		return
@@ -89,14 +89,14 @@ func (e *Events) Publish(name, terminal string, data []byte) {
 	}
 }
 
-// Followed reports whether anybody follows the events now.
+// Followed reports whether there is a reader now.
 func (e *Events) Followed() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.readers) > 0
 }
 
-// trim forgets what nobody needs: all but the newest events, unless a reader that keeps up has yet to see them.
+// trim removes all but the newest events, unless a reader that keeps up has yet to take them.
 func (e *Events) trim() {
 	if len(e.kept) <= keptEvents {
 		return
@@ -111,8 +111,8 @@ func (e *Events) trim() {
 	}
 }
 
-// join makes a reader that goes on behind the event with an id. resumed is false where that is not known any more: the
-// reader then begins with what comes now. It returns nil where there are as many readers as may be.
+// join adds a reader that goes on after the event with that id. resumed is false where that event is not kept any more:
+// the reader then begins with the next one. It returns nil where there are maxReaders already.
 func (e *Events) join(lastEventID string) (r *reader, resumed bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -134,19 +134,19 @@ func (e *Events) join(lastEventID string) (r *reader, resumed bool) {
 	return r, resumed
 }
 
-// leave forgets a reader.
+// leave removes a reader.
 func (e *Events) leave(r *reader) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.readers, r)
 }
 
-// take hands a reader some of what it has not seen; more says that there is more. ok is false where it is too far behind.
+// take returns the next events for a reader, and whether there are more. ok is false where it is too far behind.
 func (e *Events) take(r *reader) (list []event, more, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if r.next > e.last {
-		r.caught = true
+		r.caughtUp = true
 		return nil, false, true
 	}
 	if len(e.kept) == 0 || r.next < e.kept[0].id {
@@ -154,20 +154,20 @@ func (e *Events) take(r *reader) (list []event, more, ok bool) {
 	}
 	waiting := e.kept[r.next-e.kept[0].id:]
 	first := waiting[0]
-	if r.caught && (e.bytes-first.bytes > maxBehind || e.now().Sub(first.at) > maxBehindTime) {
+	if r.caughtUp && (e.bytes-first.bytes > maxBehind || e.now().Sub(first.at) > maxBehindTime) {
 		return nil, false, false
 	}
-	list = append(list, waiting[:min(len(waiting), takenAtOnce)]...)
+	list = append(list, waiting[:min(len(waiting), maxTaken)]...)
 	r.next += uint64(len(list))
-	r.caught = r.caught || len(list) == len(waiting)
+	r.caughtUp = r.caughtUp || len(list) == len(waiting)
 	return list, len(waiting) > len(list), true
 }
 
-// id is an event's id as the stream tells it.
+// id returns an event's id in the stream.
 func (e *Events) id(n uint64) string { return e.prefix + strconv.FormatUint(n, 10) }
 
-// place is the id of the last event that a reader was handed.
-func (e *Events) place(r *reader) string {
+// position returns the id of the last event that a reader took.
+func (e *Events) position(r *reader) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.id(r.next - 1)

@@ -105,7 +105,7 @@ func TestStreamBeginsWithEverythingAndGoesOn(t *testing.T) {
 		t.Errorf("resumed: %v", again)
 	}
 	end()
-	// What tells how everything stands is nothing to go on from, nor is another process's id.
+	// Nobody can resume after a part of the current state, or after the id of another process.
 	for _, id := range []string{first[4].id, "other-1", "x", events.prefix + "99", events.prefix + "-1"} {
 		lines, end = follows(t, base, "", id)
 		if anew := readEvents(t, lines, 8); names(anew) != names(first) {

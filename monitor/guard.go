@@ -26,8 +26,8 @@ const (
 	wrongOriginText = "Requests that change something are not taken from the pages of another site."
 )
 
-// guard wraps next in what holds for every path: the headers, the check of the
-// host asked for, the check that nothing is changed on behalf of another site's
+// guard wraps next with what holds for every path: the headers, the check of the
+// Host header, the check that nothing is changed on behalf of another site's
 // page, and the bound of the body.
 func guard(next http.Handler, hosts hostCheck) http.Handler {
 	origin := http.NewCrossOriginProtection()
@@ -50,14 +50,14 @@ func guard(next http.Handler, hosts hostCheck) http.Handler {
 	})
 }
 
-// hostCheck holds the names under which the server may be asked, in lower
+// hostCheck holds the names by which the server may be addressed, in lower
 // case. It is what stops DNS rebinding: a hostile page can make its own name
 // resolve to our address and so read us through the browser of someone in the
 // shop, but the browser then sends that name as Host. An IP address can't be
 // made to resolve elsewhere, so any is fine.
 type hostCheck map[string]struct{}
 
-// newHostCheck allows "localhost" and the names given that are not empty.
+// newHostCheck allows "localhost" and those of the names that are not empty.
 func newHostCheck(names ...string) hostCheck {
 	c := hostCheck{"localhost": {}}
 	for _, name := range names {

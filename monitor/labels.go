@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// other is where a label value ends that is not on its closed list. It keeps
-// the number of series bounded whatever a caller or a till sends, and its
-// presence in the exposition says that a list here needs an entry.
+// other stands for every label value that is not on its closed list. It keeps the
+// number of series bounded whatever a caller or a till sends; where the exposition
+// has it, a list here lacks an entry.
 const other = "other"
 
 // maxTerminals bounds the series per terminal. An organisation has tens; a
@@ -40,8 +40,8 @@ var operations = []string{
 	"refund_status", "approval", "order_statuses", "order_status", "order_details",
 }
 
-// outcomes are what a call can come to. "unavailable" never reached the
-// server, "ambiguous" may have.
+// outcomes are those of a call. "unavailable" never reached the server,
+// "ambiguous" may have.
 var outcomes = []string{
 	"accepted", "refused", "not_found", "busy", "rate_limited", "unauthorized",
 	"unavailable", "ambiguous",
@@ -67,7 +67,7 @@ func (s labelSet) fold(v string) string {
 	return other
 }
 
-// labelText makes a label value of a text from elsewhere: valid UTF-8, and not long.
+// labelText returns a text from elsewhere as a label value: valid UTF-8, and not long.
 func labelText(text string) string {
 	return strings.ToValidUTF8(text[:min(len(text), maxNameBytes)], "")
 }

@@ -22,7 +22,7 @@ type limitedListener struct {
 	closeOnce sync.Once
 }
 
-// Accept waits for a free place, then for a connection.
+// Accept waits for a free slot, then for a connection.
 func (l *limitedListener) Accept() (net.Conn, error) {
 	select {
 	case l.slots <- struct{}{}:
@@ -43,7 +43,7 @@ func (l *limitedListener) Close() error {
 	return l.Listener.Close()
 }
 
-// limitedConn gives its place back once, however often it is closed.
+// limitedConn frees its slot once, however often it is closed.
 type limitedConn struct {
 	net.Conn
 	slots chan struct{}

@@ -26,7 +26,7 @@ type BuildInfo struct {
 	Version   string // of the release, "1.4.2"
 	Commit    string // of the source, abbreviated or not; may be empty
 	Date      string // of the commit, in RFC 3339; may be empty
-	GoVersion string // of the toolchain, as runtime.Version gives it
+	GoVersion string // of the toolchain, as runtime.Version returns it
 }
 
 // Metrics holds all metrics of one agent in a registry of its own, so that two
@@ -68,9 +68,9 @@ type Metrics struct {
 	kinds                         map[string]labelSet // kind to its final states
 }
 
-// NewMetrics makes the metrics of one agent, with those of the Go runtime and
-// of the process beside them. refusalReasons is the closed list of codes with
-// which a message can be refused at the door; any other counts as "other".
+// NewMetrics returns the metrics of one agent, with those of the Go runtime and of
+// the process. refusalReasons is the closed list of codes with which a message can
+// be refused at the door; any other counts as "other".
 func NewMetrics(build BuildInfo, refusalReasons []string) *Metrics {
 	m := &Metrics{
 		registry:     prometheus.NewRegistry(),
@@ -149,7 +149,7 @@ func (m *Metrics) makeOtherMetrics() {
 		"How far the clock is ahead of the payment API's, negative if behind, NaN until known.")
 }
 
-// zero brings the series of closed label sets into being.
+// zero creates the series of closed label sets.
 func (m *Metrics) zero() {
 	m.rateRemaining.Set(math.NaN())
 	m.clockSkew.Set(math.NaN())

@@ -9,16 +9,16 @@ func (m *Metrics) RequestAccepted(kind string) {
 }
 
 // RequestRefused counts a message that was refused at the door. reason is the
-// code told to the till; one that NewMetrics was not given counts as "other".
+// code of the refusal; one that NewMetrics was not called with counts as "other".
 func (m *Metrics) RequestRefused(reason string) {
 	m.refused.WithLabelValues(m.reasons.fold(reason)).Inc()
 }
 
 // RequestFinished counts an entry of a request into a final state; a request
 // that late evidence moves to another final state counts in both. endToEnd is
-// the time since its acceptance, observed only if known is true: it is not for
-// a request accepted in an earlier boot without a known time, and should not be
-// given again for a second final state.
+// the time since its acceptance, observed only if known is true: it is false for a
+// request accepted in an earlier boot without a known time, and should be for a
+// second final state.
 func (m *Metrics) RequestFinished(kind, state string, endToEnd time.Duration, known bool) {
 	kind = m.foldKind(kind)
 	m.finished.WithLabelValues(kind, m.kinds[kind].fold(state)).Inc()
@@ -30,15 +30,15 @@ func (m *Metrics) RequestFinished(kind, state string, endToEnd time.Duration, kn
 // TerminalBusy counts an answer of the API that the terminal is busy.
 func (m *Metrics) TerminalBusy(terminal string) { m.queues.terminalBusy(terminal) }
 
-// WatchQueues makes src the source of the metrics per terminal. It is asked at
+// WatchQueues makes src the source of the metrics per terminal. It is read at
 // every scrape, so nothing goes stale and a terminal that is no longer listed
-// has no more gauges. A later call replaces the source; nil takes it away.
+// has no more gauges. A later call replaces the source; nil removes it.
 func (m *Metrics) WatchQueues(src QueueSource) { m.queues.watch(src) }
 
 // WatchOutbox makes the functions the source of the outbox file's size and of
 // the bytes free to us on its disk. They are called at every scrape, possibly
 // at the same time by several; ok false means not known, and shows as NaN.
-// A later call replaces them; a nil function is one that does not know.
+// A later call replaces them; nil is the same as a function that is never ok.
 func (m *Metrics) WatchOutbox(size, freeDisk func() (bytes int64, ok bool)) {
 	m.storage.watch(size, freeDisk)
 }
@@ -51,14 +51,14 @@ func (m *Metrics) APICall(operation, outcome string, d time.Duration) {
 	m.apiDuration.WithLabelValues(operation).Observe(d.Seconds())
 }
 
-// APIUp states whether the payment API answers.
+// APIUp sets whether the payment API answers.
 func (m *Metrics) APIUp(up bool) { m.apiUp.Set(truth(up)) }
 
-// APIRateRemaining states how many calls the API said are left in its window
-// (its header x-ratelimit-remaining).
+// APIRateRemaining sets how many calls are left in the API's window (its header
+// x-ratelimit-remaining).
 func (m *Metrics) APIRateRemaining(calls int) { m.rateRemaining.Set(float64(calls)) }
 
-// MQTTConnected states whether the broker is connected and subscribed.
+// MQTTConnected sets whether the broker is connected and subscribed.
 func (m *Metrics) MQTTConnected(connected bool) { m.mqttConnected.Set(truth(connected)) }
 
 // MQTTReconnect counts a connection to the broker after the first one.
@@ -73,10 +73,10 @@ func (m *Metrics) LatePayment() { m.latePayments.Inc() }
 // StuckRequest counts a request that nothing would have moved on.
 func (m *Metrics) StuckRequest() { m.stuck.Inc() }
 
-// ClockSynchronized states whether the clock is known to be right.
+// ClockSynchronized sets whether the clock is known to be right.
 func (m *Metrics) ClockSynchronized(synchronized bool) { m.clockSynced.Set(truth(synchronized)) }
 
-// ClockSkew states how far the clock is ahead of the payment API's (its Date
+// ClockSkew sets how far the clock is ahead of the payment API's (its Date
 // header, so to a second), negative if it is behind.
 func (m *Metrics) ClockSkew(skew time.Duration) { m.clockSkew.Set(skew.Seconds()) }
 

@@ -17,7 +17,7 @@ import (
 //go:embed web openapi.json
 var pages embed.FS
 
-// pagePolicy allows what lies on this server, and nothing else.
+// pagePolicy allows what this server serves, and nothing else.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -59,7 +59,7 @@ func (s *Server) serveFile(w http.ResponseWriter, name string) {
 	_, _ = w.Write(raw) // an error is the client's having gone
 }
 
-// servePage answers with a page, in which it puts what the page has to know before it asks.
+// servePage answers with a page, and puts into it the build and the time zone.
 func (s *Server) servePage(w http.ResponseWriter, name string) {
 	raw, err := pages.ReadFile("web/" + name)
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *Server) servePage(w http.ResponseWriter, name string) {
 	_, _ = w.Write(raw) // an error is the client's having gone
 }
 
-// zoneName is the zone as browsers know it.
+// zoneName returns the zone's name for browsers.
 func zoneName(zone *time.Location) string {
 	if zone == nil || zone == time.Local {
 		return "UTC"
@@ -84,12 +84,12 @@ func zoneName(zone *time.Location) string {
 // serveDisplay answers with the page for customers; ?lang= fixes its language.
 func (s *Server) serveDisplay(w http.ResponseWriter, r *http.Request) {
 	values := r.URL.Query()
-	no := onlyParameters(values, "lang")
-	if no == nil && values.Has("lang") && !slices.Contains(languages, values.Get("lang")) {
-		no = badParameter("lang", "is none of "+strings.Join(languages, ", "))
+	refusal := onlyParameters(values, "lang")
+	if refusal == nil && values.Has("lang") && !slices.Contains(languages, values.Get("lang")) {
+		refusal = badParameter("lang", "is none of "+strings.Join(languages, ", "))
 	}
-	if no != nil {
-		writeText(w, no.Status, no.Detail+"\n")
+	if refusal != nil {
+		writeText(w, refusal.Status, refusal.Detail+"\n")
 		return
 	}
 	if !terminalPattern.MatchString(r.PathValue("terminal")) {

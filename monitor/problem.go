@@ -58,7 +58,8 @@ func writeError(w http.ResponseWriter, r *http.Request, status int, code, detail
 	writeText(w, status, detail+"\n")
 }
 
-// apiErrors has the multiplexer's own errors told as JSON: a path that there is not, and a method that it does not take.
+// apiErrors answers with JSON where the multiplexer would with text: for an unknown path, and for a method that it does
+// not take.
 func apiErrors(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := mux.Handler(r); pattern != "" || !isAPI(r) {
@@ -76,7 +77,7 @@ func apiErrors(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// muxError takes the multiplexer's answer, of which only the status and the headers matter.
+// muxError records the multiplexer's answer, of which only the status and the headers matter.
 type muxError struct {
 	header http.Header
 	status int

@@ -19,8 +19,8 @@ const (
 // parseQuery reads the parameters of a list.
 func parseQuery(values url.Values) (Query, *Refusal) {
 	q := Query{Limit: listDefault}
-	if no := onlyParameters(values, "terminal", "state", "kind", "day", "q", "limit", "cursor"); no != nil {
-		return q, no
+	if refusal := onlyParameters(values, "terminal", "state", "kind", "day", "q", "limit", "cursor"); refusal != nil {
+		return q, refusal
 	}
 	set := map[string]func(text string) (ok bool, want string){
 		"terminal": func(text string) (bool, string) {
@@ -62,7 +62,7 @@ func parseQuery(values url.Values) (Query, *Refusal) {
 	return q, nil
 }
 
-// cursor is a page's successor as text.
+// cursor returns the position of the next page as text.
 func cursor(before uint64) string { return strconv.FormatUint(before, 36) }
 
 func isDay(text string) bool {
@@ -70,7 +70,7 @@ func isDay(text string) bool {
 	return err == nil
 }
 
-// onlyParameters refuses parameters that are not known or are there twice.
+// onlyParameters returns a refusal for parameters that are not known or are there twice.
 func onlyParameters(values url.Values, known ...string) *Refusal {
 	names := make([]string, 0, len(values))
 	for name := range values {

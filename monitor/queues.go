@@ -32,10 +32,9 @@ type QueueStat struct {
 	Lane      LaneState
 }
 
-// QueueSource tells the state of all queues. Queues is called at every scrape,
-// by several at once perhaps, so it must be cheap and safe for concurrent use;
-// the slice is the caller's to keep. A terminal that it leaves out has no
-// series of these.
+// QueueSource returns the state of all queues. Queues is called at every scrape,
+// so it must be cheap and safe for concurrent use; the slice is the caller's to
+// keep. A terminal that is not in it has no series of these.
 type QueueSource interface {
 	Queues() []QueueStat
 }
@@ -139,7 +138,7 @@ func boundStats(stats []QueueStat) []QueueStat {
 	for _, s := range sorted {
 		switch {
 		case len(kept) > 0 && kept[len(kept)-1].Terminal == s.Terminal:
-			// Told twice: the registry would refuse the whole scrape.
+			// Listed twice: the registry would refuse the whole scrape.
 		case len(kept) < maxTerminals && s.Terminal != other && terminalPattern.MatchString(s.Terminal):
 			kept = append(kept, s)
 		default:

@@ -27,8 +27,8 @@ func (s *Server) apiRoutes(mux *http.ServeMux) {
 }
 
 func (s *Server) serveAgent(w http.ResponseWriter, r *http.Request) {
-	if no := onlyParameters(r.URL.Query()); no != nil {
-		writeRefusal(w, no)
+	if refusal := onlyParameters(r.URL.Query()); refusal != nil {
+		writeRefusal(w, refusal)
 		return
 	}
 	raw, err := json.Marshal(s.opts.Source.Agent())
@@ -38,7 +38,7 @@ func (s *Server) serveAgent(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, json.RawMessage(raw), http.StatusOK, err)
 }
 
-// withMayWrite puts a client's right behind the members of a JSON object that has some.
+// withMayWrite appends the member mayWrite to a JSON object that has members.
 func withMayWrite(object []byte, may bool) []byte {
 	out := make([]byte, 0, len(object)+20)
 	out = append(out, object[:len(object)-1]...)
@@ -47,8 +47,8 @@ func withMayWrite(object []byte, may bool) []byte {
 }
 
 func (s *Server) serveTerminals(w http.ResponseWriter, r *http.Request) {
-	if no := onlyParameters(r.URL.Query()); no != nil {
-		writeRefusal(w, no)
+	if refusal := onlyParameters(r.URL.Query()); refusal != nil {
+		writeRefusal(w, refusal)
 		return
 	}
 	views := []any{}
@@ -59,9 +59,9 @@ func (s *Server) serveTerminals(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) serveRequests(w http.ResponseWriter, r *http.Request) {
-	q, no := parseQuery(r.URL.Query())
-	if no != nil {
-		writeRefusal(w, no)
+	q, refusal := parseQuery(r.URL.Query())
+	if refusal != nil {
+		writeRefusal(w, refusal)
 		return
 	}
 	v, err := s.inTurn(r, func() (any, error) {
@@ -82,8 +82,8 @@ func (s *Server) serveRequests(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) serveRequest(w http.ResponseWriter, r *http.Request) {
-	if no := onlyParameters(r.URL.Query()); no != nil {
-		writeRefusal(w, no)
+	if refusal := onlyParameters(r.URL.Query()); refusal != nil {
+		writeRefusal(w, refusal)
 		return
 	}
 	ok := false
@@ -100,32 +100,32 @@ func (s *Server) serveRequest(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) serveReport(w http.ResponseWriter, r *http.Request) {
 	values := r.URL.Query()
-	if no := onlyParameters(values, "day"); no != nil {
-		writeRefusal(w, no)
+	if refusal := onlyParameters(values, "day"); refusal != nil {
+		writeRefusal(w, refusal)
 		return
 	}
 	if !isDay(values.Get("day")) {
 		writeRefusal(w, badParameter("day", "is not a day, as 2026-11-20"))
 		return
 	}
-	// Not in turn: it may ask the payment API, and gives way by itself.
+	// Not in turn: it may call the payment API, and yields by itself.
 	v, err := s.opts.Source.Report(r.Context(), values.Get("day"))
 	s.answer(w, v, http.StatusOK, err)
 }
 
 func (s *Server) serveCharts(w http.ResponseWriter, r *http.Request) {
-	if no := onlyParameters(r.URL.Query()); no != nil {
-		writeRefusal(w, no)
+	if refusal := onlyParameters(r.URL.Query()); refusal != nil {
+		writeRefusal(w, refusal)
 		return
 	}
 	v, err := s.inTurn(r, s.opts.Source.Charts)
 	s.answer(w, v, http.StatusOK, err)
 }
 
-// decision is the body of a request that changes something; ok is false where that was answered already.
+// decision returns the body of a request that changes something; ok is false where that was refused and answered.
 func (s *Server) decision(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
-	if no := onlyParameters(r.URL.Query()); no != nil {
-		writeRefusal(w, no)
+	if refusal := onlyParameters(r.URL.Query()); refusal != nil {
+		writeRefusal(w, refusal)
 		return nil, false
 	}
 	if !s.mayWrite(r) {
@@ -139,7 +139,8 @@ func (s *Server) decision(w http.ResponseWriter, r *http.Request) (body []byte, 
 	return body, err == nil // else the client has gone, or was too slow
 }
 
-// servePerson takes what a person wants of a terminal or a request, {by} and more: 200 with how that is once it is done.
+// servePerson calls do with what a person wants of a terminal or a request, {by} and more, and answers 200 with what do
+// returns.
 func (s *Server) servePerson(what string, do func(ctx context.Context, of string, body []byte) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, ok := s.decision(w, r)
@@ -171,7 +172,7 @@ func (s *Server) answer(w http.ResponseWriter, v any, status int, err error) {
 	switch {
 	case err == nil:
 		writeJSON(w, status, v)
-	case errors.Is(err, errGone): // nobody is left to tell
+	case errors.Is(err, errGone): // nobody is left to answer
 	case errors.As(err, &refusal):
 		writeRefusal(w, refusal)
 	default:
@@ -191,5 +192,5 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(append(raw, '\n')) // an error is the client's having gone
 }
 
-// stamp is a time as all messages write it.
+// stamp returns a time as all messages write it.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -36,13 +36,13 @@ func (s *Server) metricsHandler() http.Handler {
 	})
 }
 
-// serveHealth says that the process is alive and answers, no more: a
-// supervisor restarts what fails it, and no outage is cured by a restart.
+// serveHealth answers that the process is alive, no more: a supervisor restarts
+// what fails it, and no outage is cured by a restart.
 func serveHealth(w http.ResponseWriter, _ *http.Request) {
 	writeText(w, http.StatusOK, "ok\n")
 }
 
-// serveReadiness says whether requests are taken now, or why not.
+// serveReadiness answers whether requests are accepted now, and if not, why.
 func (s *Server) serveReadiness(w http.ResponseWriter, _ *http.Request) {
 	reasons := s.opts.Ready()
 	if len(reasons) == 0 {
@@ -60,6 +60,6 @@ func (s *Server) serveReadiness(w http.ResponseWriter, _ *http.Request) {
 func writeText(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	// An error here is the client's having gone; there is no one left to tell.
+	// An error here is the client's having gone.
 	_, _ = io.WriteString(w, text)
 }

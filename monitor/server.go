@@ -14,10 +14,10 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 )
 
-// Bounds of the HTTP server. It stands in a shop's network beside a daemon
-// that must go on whatever is done to it, so each client gets little: time,
-// header, body and, all clients together, connections. What exceeds the last
-// waits in the kernel, where it costs the agent no file handle.
+// Bounds of the HTTP server. It is part of a daemon that must go on whatever the
+// shop's network does to it, so each client gets little: time, header, body and,
+// all clients together, connections. What exceeds the last waits in the kernel,
+// where it costs the agent no file handle.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 10 * time.Second
@@ -47,11 +47,11 @@ type ServerOptions struct {
 	Logger *slog.Logger
 	// Source is what the JSON API, the events and the pages are about; nil leaves them out.
 	Source Source
-	// Events is what the stream hands on; nil makes one in which nothing happens.
+	// Events are those of the stream; nil is a stream without any.
 	Events *Events
-	// Build tells one build from another, so that a page knows when it is an old one.
+	// Build names the build, so that a page notices when it is of an older one.
 	Build string
-	// Hosts are further names by which the server may be asked.
+	// Hosts are further names by which the server may be addressed.
 	Hosts []string
 	// MaxConnections bounds the connections served at once; 0 means 128.
 	MaxConnections int

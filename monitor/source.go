@@ -8,49 +8,49 @@ import (
 	"tillpost/outbox"
 )
 
-// Source is what the JSON API, the events and the pages show, and what they may have changed. The values are marshalled
-// as they are; those about requests have the shape of the status message. Its methods are called by many at once.
+// Source is what the JSON API, the events and the pages show, and what they can change. The values are marshalled as they
+// are; those about requests have the shape of the status message. Its methods are called by many at once.
 type Source interface {
-	// Agent gives what the agent says of itself, a JSON object without mayWrite, which is the client's.
+	// Agent returns the agent's state, a JSON object without mayWrite, which depends on the client.
 	Agent() any
-	// Terminals gives the terminals.
+	// Terminals returns the terminals.
 	Terminals() []Terminal
-	// Displays gives what each terminal's display shows.
+	// Displays returns what each terminal's display shows.
 	Displays() []Display
-	// Requests gives a page of the requests that a query asks for, the newest acceptance first.
+	// Requests returns a page of the requests that match a query, the newest acceptance first.
 	Requests(q Query) (Page, error)
-	// Request gives a request with its history; ok is false for an id that was never seen.
+	// Request returns a request with its history; ok is false for an id that was never seen.
 	Request(id string) (v any, ok bool, err error)
-	// Open gives requests that are not final, at most that many, the oldest first.
+	// Open returns requests that are not final, at most that many, the oldest first.
 	Open(most int) ([]any, error)
-	// Resolve carries a person's decision out. The answer is the resolution's own status; settled is false while it
-	// still waits. An error is a *Refusal or a fault of the agent.
+	// Resolve carries out a person's decision. It returns the resolution's own status; settled is false while it still
+	// waits. An error is a *Refusal or a fault of the agent.
 	Resolve(ctx context.Context, id string, body []byte) (v any, settled bool, err error)
-	// Pause has a terminal start nothing from its queue, Resume has it go on; body names who wants it, as {"by"}. The answer
-	// is the terminal, as it is listed. An error is a *Refusal or a fault of the agent.
+	// Pause stops a terminal's queue, Resume starts it again; body names who wants it, as {"by"}. They return the terminal,
+	// as it is listed. An error is a *Refusal or a fault of the agent.
 	Pause(ctx context.Context, terminal string, body []byte) (any, error)
 	Resume(ctx context.Context, terminal string, body []byte) (any, error)
 	// Move puts a request that was never sent at the end of another terminal's queue; body names that terminal and who wants
-	// it, as {"to", "by"}. The answer is the request's status. An error is a *Refusal or a fault of the agent.
+	// it, as {"to", "by"}. It returns the request's status. An error is a *Refusal or a fault of the agent.
 	Move(ctx context.Context, id string, body []byte) (any, error)
-	// Report gives a day's sums; day is a date as 2006-01-02. An error is a *Refusal or a fault of the agent.
+	// Report returns a day's sums; day is a date as 2006-01-02. An error is a *Refusal or a fault of the agent.
 	Report(ctx context.Context, day string) (any, error)
-	// Charts gives what the page draws of the last 24 hours.
+	// Charts returns what the page draws of the last 24 hours.
 	Charts() (any, error)
-	// Location is the zone in which the pages tell times.
+	// Location returns the zone in which the pages show times.
 	Location() *time.Location
 }
 
 // Terminal is an entry of the list of terminals.
 type Terminal struct {
 	UUID string
-	View any // as it is told
+	View any // as it is published
 }
 
 // Display is what one terminal's display shows.
 type Display struct {
 	Terminal string
-	View     any // as it is told
+	View     any // as it is published
 }
 
 // Query narrows a list of requests. Zero fields do not.
@@ -77,7 +77,7 @@ type Page struct {
 
 // Refusal is why a request of the JSON API was not carried out.
 type Refusal struct {
-	// Status is the HTTP status that fits.
+	// Status is the HTTP status to answer with.
 	Status int
 	// Code and Detail say it in one word and in a sentence.
 	Code, Detail string

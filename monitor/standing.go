@@ -16,7 +16,7 @@ var (
 // maxNameBytes bounds a terminal's name as a label; a longer one is cut.
 const maxNameBytes = 100
 
-// standingCollector asks, at scrape time, which problems stand and which terminals there are.
+// standingCollector collects, at scrape time, which problems stand and which terminals there are.
 type standingCollector struct {
 	mu        sync.Mutex
 	codes     labelSet
@@ -24,7 +24,7 @@ type standingCollector struct {
 	terminals func() map[string]string
 }
 
-// WatchProblems makes standing the source of tillpost_problem: it gives the codes of the problems that stand, repeats
+// WatchProblems makes standing the source of tillpost_problem: it returns the codes of the problems that stand, repeats
 // included. codes are all that there are; each has a series from the start, and any other code counts as "other".
 func (m *Metrics) WatchProblems(codes []string, standing func() []string) {
 	m.standing.mu.Lock()
@@ -32,7 +32,7 @@ func (m *Metrics) WatchProblems(codes []string, standing func() []string) {
 	m.standing.codes, m.standing.problems = newLabelSet(codes...), standing
 }
 
-// WatchTerminals makes names the source of tillpost_terminal_info: it gives the names of the known terminals, by uuid.
+// WatchTerminals makes names the source of tillpost_terminal_info: it returns the names of the known terminals, by uuid.
 func (m *Metrics) WatchTerminals(names func() map[string]string) {
 	m.standing.mu.Lock()
 	defer m.standing.mu.Unlock()

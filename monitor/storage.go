@@ -16,7 +16,7 @@ var (
 		"Bytes free on the disk that holds the outbox, NaN while not known.", nil, nil)
 )
 
-// storageGauges asks for the outbox's size and the free disk at scrape time.
+// storageGauges collects the outbox's size and the free disk at scrape time.
 type storageGauges struct {
 	mu         sync.Mutex
 	size, free func() (bytes int64, ok bool)

@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	// beatEvery says that the stream lives. A page calls itself stale without one for 25 s.
+	// beatEvery is how often a beat shows that the stream lives. A page calls itself stale without one for 25 s.
 	beatEvery = 5 * time.Second
-	// openTold bounds the open requests with which a stream begins; the terminals tell how many wait.
-	openTold = 1000
-	// writtenAtOnce is how much of that is put together before it is written, so that a reader holds little memory.
+	// openSent bounds the open requests with which a stream begins; the terminals say how many wait.
+	openSent = 1000
+	// writtenAtOnce is how many bytes of that are collected before they are written, so that a reader holds little memory.
 	writtenAtOnce = 4 << 10
-	// newestTold is how many of the newest requests it begins with.
-	newestTold = 50
+	// newestSent is how many of the newest requests it begins with.
+	newestSent = 50
 )
 
 // stream writes server-sent events to one client. What it can't write within maxBehindTime ends it.
@@ -54,11 +54,11 @@ func (s *stream) flush() error {
 	return s.control.Flush()
 }
 
-// serveEvents streams what happens. ?display=T leaves only what a display of that terminal needs.
+// serveEvents streams the events; with ?display=T only those that a display of that terminal needs.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	values := r.URL.Query()
-	if no := onlyParameters(values, "display"); no != nil {
-		writeRefusal(w, no)
+	if refusal := onlyParameters(values, "display"); refusal != nil {
+		writeRefusal(w, refusal)
 		return
 	}
 	display := values.Get("display")
@@ -66,21 +66,21 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		writeRefusal(w, badParameter("display", "is not a terminal's uuid"))
 		return
 	}
-	place, resumed := s.opts.Events.join(r.Header.Get("Last-Event-ID"))
-	if place == nil {
+	reader, resumed := s.opts.Events.join(r.Header.Get("Last-Event-ID"))
+	if reader == nil {
 		w.Header().Set("Retry-After", "5")
 		w.Header().Set("Connection", "close")
 		writeProblem(w, http.StatusServiceUnavailable, codeTooManyReaders, "there are "+strconv.Itoa(maxReaders)+" readers already; close a page that nobody looks at")
 		return
 	}
-	defer s.opts.Events.leave(place)
+	defer s.opts.Events.leave(reader)
 	out := &stream{w: w, control: http.NewResponseController(w)}
 	// The server's bound on reading a request would end the stream.
 	_ = out.control.SetReadDeadline(time.Time{})
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
-	f := &follow{s: s, out: out, r: r, place: place, display: display, mayWrite: s.mayWrite(r)}
+	f := &follow{s: s, out: out, r: r, reader: reader, display: display, mayWrite: s.mayWrite(r)}
 	if f.begin(resumed) == nil {
 		f.run()
 	}
@@ -91,13 +91,13 @@ type follow struct {
 	s        *Server
 	out      *stream
 	r        *http.Request
-	place    *reader
+	reader   *reader
 	display  string // the terminal whose display is all that is followed, "" for everything
 	mayWrite bool
 	parts    int
 }
 
-// begin says hello, and how everything stands unless the client knows.
+// begin sends hello, and the current state unless the client has it.
 func (f *follow) begin(resumed bool) error {
 	hello, err := json.Marshal(struct {
 		Build    string `json:"build"`
@@ -107,7 +107,7 @@ func (f *follow) begin(resumed bool) error {
 	if err != nil {
 		return err
 	}
-	id := f.s.opts.Events.place(f.place)
+	id := f.s.opts.Events.position(f.reader)
 	if !resumed {
 		id = f.partID()
 	}
@@ -115,25 +115,25 @@ func (f *follow) begin(resumed bool) error {
 	if resumed {
 		return f.out.flush()
 	}
-	if err := f.everything(); err != nil {
+	if err := f.sendState(); err != nil {
 		return err
 	}
 	return f.beat()
 }
 
-// partID is the id of what tells how everything stands. Nobody can go on behind it: there is more of it to come.
+// partID returns the id of a part of the current state. Nobody can resume after it: more parts follow.
 func (f *follow) partID() string {
 	f.parts++
-	return f.s.opts.Events.place(f.place) + "." + strconv.Itoa(f.parts)
+	return f.s.opts.Events.position(f.reader) + "." + strconv.Itoa(f.parts)
 }
 
-// everything tells how everything stands, the requests in the order of their acceptance: what is open, then the newest,
-// of which some may be open too. What changes meanwhile comes behind it, so a client goes by the revision.
-func (f *follow) everything() error {
+// sendState sends the current state, the requests in the order of their acceptance: what is open, then the newest, of
+// which some may be open too. What changes meanwhile is sent after it, so a client goes by the revision.
+func (f *follow) sendState() error {
 	source := f.s.opts.Source
 	for _, d := range source.Displays() {
 		if f.display == "" || d.Terminal == f.display {
-			if err := f.part(EventDisplay, d.View); err != nil {
+			if err := f.sendPart(EventDisplay, d.View); err != nil {
 				return err
 			}
 		}
@@ -141,22 +141,22 @@ func (f *follow) everything() error {
 	if f.display != "" {
 		return f.out.flush()
 	}
-	if err := f.part(EventAgent, source.Agent()); err != nil {
+	if err := f.sendPart(EventAgent, source.Agent()); err != nil {
 		return err
 	}
 	for _, t := range source.Terminals() {
-		if err := f.part(EventTerminal, t.View); err != nil {
+		if err := f.sendPart(EventTerminal, t.View); err != nil {
 			return err
 		}
 	}
 	var list []any
 	err := f.s.takeTurn(f.r, func() error {
-		page, err := source.Requests(Query{Limit: newestTold})
+		page, err := source.Requests(Query{Limit: newestSent})
 		if err != nil {
 			return err
 		}
 		slices.Reverse(page.Requests)
-		open, err := source.Open(openTold)
+		open, err := source.Open(openSent)
 		list = slices.Concat(open, page.Requests)
 		return err
 	})
@@ -164,15 +164,15 @@ func (f *follow) everything() error {
 		return err
 	}
 	for _, v := range list {
-		if err := f.part(EventRequest, v); err != nil {
+		if err := f.sendPart(EventRequest, v); err != nil {
 			return err
 		}
 	}
 	return f.out.flush()
 }
 
-// part adds one thing to how everything stands.
-func (f *follow) part(name string, v any) error {
+// sendPart sends one part of the current state.
+func (f *follow) sendPart(name string, v any) error {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -191,7 +191,7 @@ func (f *follow) add(name, id string, data []byte) {
 	f.out.add(name, id, data)
 }
 
-// run hands on what happens until the client has gone, falls behind, or the server stops.
+// run sends what happens until the client has gone, falls behind, or the server stops.
 func (f *follow) run() {
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
@@ -203,7 +203,7 @@ func (f *follow) run() {
 			if f.beat() != nil {
 				return
 			}
-		case <-f.place.news:
+		case <-f.reader.news:
 			if f.news() != nil {
 				return
 			}
@@ -212,14 +212,14 @@ func (f *follow) run() {
 }
 
 func (f *follow) beat() error {
-	f.out.add(eventBeat, f.s.opts.Events.place(f.place), []byte(`{"now":"`+stamp(f.s.opts.Events.now())+`"}`))
+	f.out.add(eventBeat, f.s.opts.Events.position(f.reader), []byte(`{"now":"`+stamp(f.s.opts.Events.now())+`"}`))
 	return f.out.flush()
 }
 
-// news writes all that there is. An error means that nobody reads it, or not fast enough.
+// news sends all that is new. An error means that nobody reads it, or not fast enough.
 func (f *follow) news() error {
 	for {
-		list, more, ok := f.s.opts.Events.take(f.place)
+		list, more, ok := f.s.opts.Events.take(f.reader)
 		if !ok {
 			return errGone
 		}

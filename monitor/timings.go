@@ -11,7 +11,7 @@ type OperationTiming struct {
 	Within float64 `json:"p95WithinSeconds"`
 }
 
-// APITimings gives the timings since the start of the operations that were called.
+// APITimings returns the timings since the start of the operations that were called.
 func (m *Metrics) APITimings() []OperationTiming {
 	list := []OperationTiming{}
 	only := prometheus.NewRegistry()

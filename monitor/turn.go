@@ -6,10 +6,10 @@ import (
 	"net/http"
 )
 
-// errGone is why nothing was read: the client did not wait for its turn.
+// errGone is why nothing was read: the client left before its turn.
 var errGone = errors.New("the client has gone")
 
-// inTurn reads from the outbox and makes JSON of it, one answer after the other: many clients that list requests all day
+// inTurn calls read and marshals what it returns, for one client after the other: many clients that list requests all day
 // must not take the processor from the lanes. The turn does not include the writing, for which a client may take its
 // time.
 func (s *Server) inTurn(r *http.Request, read func() (v any, err error)) (raw json.RawMessage, err error) {
@@ -23,7 +23,7 @@ func (s *Server) inTurn(r *http.Request, read func() (v any, err error)) (raw js
 	return raw, err
 }
 
-// takeTurn is inTurn for what makes something else.
+// takeTurn is inTurn without the marshalling.
 func (s *Server) takeTurn(r *http.Request, read func() error) error {
 	select {
 	case s.turn <- struct{}{}:

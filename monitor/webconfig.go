@@ -7,7 +7,7 @@ import (
 	"go.yaml.in/yaml/v2"
 )
 
-// webConfig is what we have to know of a web configuration, which is the toolkit's to judge.
+// webConfig is what we read of a web configuration; the toolkit reads and checks all of it.
 type webConfig struct {
 	Users map[string]string `yaml:"basic_auth_users"`
 	TLS   *struct {
@@ -25,7 +25,7 @@ func readWebConfig(file string) webConfig {
 	return c
 }
 
-// hasUsers reports whether the web configuration asks everybody for a password.
+// hasUsers reports whether the web configuration has users.
 func hasUsers(file string) bool { return len(readWebConfig(file).Users) > 0 }
 
 // WebTLS reports whether a server with this web configuration speaks TLS, and where its certificate is; "" where that is

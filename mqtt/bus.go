@@ -24,7 +24,7 @@ type Bus interface {
 	// grace to be settled, and the last will is not sent. It returns an error
 	// only for what trying again can't mend.
 	Run(ctx context.Context) error
-	// Publish hands a message to the current connection, behind all others.
+	// Publish queues a message on the current connection, behind all others.
 	// It never blocks. Messages wait in memory for as long as the connection
 	// takes to notice that it is stalled, which is bounded in time.
 	Publish(m Message) Token
@@ -33,9 +33,9 @@ type Bus interface {
 	Connected() bool
 }
 
-// Recaller is a Bus that can ask its broker what it keeps.
+// Recaller is a Bus that can ask its broker what it retains.
 type Recaller interface {
-	// Recall gives what the broker retains on a status topic of ours, nil for
+	// Recall returns what the broker retains on a status topic of ours, nil for
 	// nothing. A broker whose access list hides the topic from us shows
 	// nothing; an error means that the connection is of no use. It waits for
 	// the broker, so no handler may call it, and one call at a time may be made.
@@ -46,33 +46,33 @@ type Recaller interface {
 // connection: Up, Deliver for each message, Down. None of them may be nil but
 // Agent and Status.
 type Handlers struct {
-	// Deliver brings a message. Calls are made in the order of arrival; the
-	// next one waits until this one returns, so it must not block for long.
-	// The message may be settled after that.
+	// Deliver is called with each message, in the order of arrival; the next
+	// call waits until this one returns, so it must not block for long. The
+	// message may be settled after that.
 	Deliver func(Delivery)
-	// Up says that the bus is connected and subscribed. It may publish, and
-	// no message is delivered before it returns.
+	// Up is called when the bus is connected and subscribed. It may publish,
+	// and no message is delivered before it returns.
 	Up func()
-	// Down says that a connection has ended or could not be made, with the
-	// reason. It is called for each failed attempt, and with nil as the last
-	// call of all, when Run ends.
+	// Down is called with the reason when a connection has ended or could not
+	// be made: for each failed attempt, and with nil as the last call of all,
+	// when Run ends.
 	Down func(error)
-	// Agent brings what stands on Topics.Agent() and what is published there,
-	// ours included: other agents under our prefix, or on our client id, are
-	// heard of this way. What a broker retains comes with each connection,
-	// before Up as a rule, at latest soon after it; then retained is true. A
-	// broker that remembers nothing has nothing to bring. nil does without.
+	// Agent is called with what the broker retains on Topics.Agent() and with
+	// what is published there, ours included: so other agents under our prefix,
+	// or on our client id, are noticed. What is retained comes with each
+	// connection, before Up as a rule, at latest soon after it; then retained is
+	// true. A broker that retains nothing causes no such call. It may be nil.
 	Agent func(payload []byte, retained bool)
-	// Status brings each status that the broker retains, on its topic, before Up: ours are published anew after that. It
-	// must be quick. A broker that remembers nothing has nothing to bring. nil does without.
+	// Status is called with each status that the broker retains, and its topic, before Up: ours are published anew after
+	// that. It must be quick, and may be nil.
 	Status func(topic string, payload []byte)
 }
 
 var (
-	// ErrNotConnected is the fate of a message that was published while there
+	// ErrNotConnected is the error of a message that was published while there
 	// was no connection: it was not sent.
 	ErrNotConnected = errors.New("not connected to the broker")
-	// ErrConnectionLost is the fate of a message whose connection ended
+	// ErrConnectionLost is the error of a message whose connection ended
 	// before the broker acknowledged it: it may have arrived or not.
 	ErrConnectionLost = errors.New("the connection to the broker ended before it acknowledged the message")
 )
@@ -82,19 +82,19 @@ var (
 type Delivery struct {
 	Topic   string
 	Payload []byte
-	// Retained tells that the broker kept the message and delivers it anew to
-	// every subscription.
+	// Retained reports whether the broker retained the message, and delivers it
+	// anew to every subscription.
 	Retained bool
-	// Duplicate tells that the broker has sent the message before.
+	// Duplicate reports whether the broker has sent the message before.
 	Duplicate bool
 
 	settle func(error)
-	// refused is nil where a bus has no way to say it.
+	// refused is nil where the bus can't pass a refusal on to the sender.
 	refused func(Refusal)
 }
 
-// Refusal says why a message was refused at the door, in words that its sender
-// may hear.
+// Refusal is why a message was refused at the door, in words that its sender
+// may see.
 type Refusal struct {
 	Code    string
 	Message string
@@ -103,8 +103,8 @@ type Refusal struct {
 // String returns the code and the message.
 func (r Refusal) String() string { return r.Code + ": " + r.Message }
 
-// NewDelivery is for those who implement a Bus. It calls settle once: with nil
-// for Ack, with an error for Fail.
+// NewDelivery returns a delivery that calls settle once: with nil for Ack, with
+// an error for Fail. It is for those who implement a Bus.
 func NewDelivery(m Message, duplicate bool, settle func(error)) Delivery {
 	var once sync.Once
 	return Delivery{
@@ -116,8 +116,9 @@ func NewDelivery(m Message, duplicate bool, settle func(error)) Delivery {
 	}
 }
 
-// OnRefuse is for those who implement a Bus that can tell a message's sender why
-// it was refused: Refuse calls refused before it settles the message.
+// OnRefuse returns a delivery whose Refuse calls refused before it settles the
+// message. It is for those who implement a Bus that can pass a refusal on to the
+// sender.
 func (d Delivery) OnRefuse(refused func(Refusal)) Delivery {
 	d.refused = refused
 	return d
@@ -125,14 +126,14 @@ func (d Delivery) OnRefuse(refused func(Refusal)) Delivery {
 
 var errUnnamed = errors.New("no reason given")
 
-// Ack tells the broker that the message is taken and need not come again. The
-// broker learns of it after all messages delivered earlier are settled. If
-// the connection that brought the message has ended, it comes again all the
+// Ack acknowledges the message: it is taken and need not come again. The
+// acknowledgement is sent after all messages delivered earlier are settled. If
+// the connection that delivered the message has ended, it comes again all the
 // same.
 func (d Delivery) Ack() { d.settle(nil) }
 
-// Refuse is Ack for a message that was refused at the door. A bus that can tells
-// its sender why, beside what is published about it.
+// Refuse acknowledges a message that was refused at the door. A bus that can
+// also passes the reason on to its sender.
 func (d Delivery) Refuse(why Refusal) {
 	if d.refused != nil {
 		d.refused(why)
@@ -140,10 +141,10 @@ func (d Delivery) Refuse(why Refusal) {
 	d.Ack()
 }
 
-// Fail says that the message could not be taken, because a durable write
-// failed. Neither it nor anything delivered later is acknowledged any more,
-// and the connection is closed; it comes back, and the broker then sends again
-// what was not acknowledged.
+// Fail is called when the message could not be taken, because a durable write
+// failed. Neither it nor anything delivered later is acknowledged any more, and
+// the connection is closed. The bus connects again, and the broker then sends
+// again what was not acknowledged.
 func (d Delivery) Fail(err error) {
 	if err == nil {
 		err = errUnnamed
@@ -151,19 +152,19 @@ func (d Delivery) Fail(err error) {
 	d.settle(err)
 }
 
-// Token is the fate of a published message.
+// Token is what becomes of a published message.
 type Token interface {
 	// Wait returns nil only if the broker acknowledged the message on a
 	// connection that still stood then. Otherwise the error is
 	// ErrNotConnected, ErrConnectionLost, ctx's own, or says what else went
 	// wrong.
 	Wait(ctx context.Context) error
-	// Done is closed when the fate is known; Wait then returns at once.
+	// Done is closed when that is known; Wait then returns at once.
 	Done() <-chan struct{}
 }
 
-// NewToken is for those who implement a Bus. The function it returns decides
-// the token's fate; only its first call counts.
+// NewToken returns a token and the function that completes it; only its first
+// call counts. It is for those who implement a Bus.
 func NewToken() (Token, func(error)) {
 	t := &token{done: make(chan struct{})}
 	var once sync.Once

@@ -8,14 +8,14 @@ package mqtt
 type Statuses interface {
 	// Terminals lists the terminals with retained statuses.
 	Terminals() []string
-	// Replay hands over what is retained of a terminal's requests, or of one
-	// if requestID is not "", until hand returns false. Each is what was
-	// published last on its topic. It may take as long as the reader is slow.
-	Replay(terminal, requestID string, hand Sink)
+	// Replay calls sink with what is retained of a terminal's requests, or of one
+	// if requestID is not "", piece by piece until sink returns false. Each status
+	// is what was published last on its topic. It takes as long as the reader does.
+	Replay(terminal, requestID string, sink Sink)
 }
 
-// Sink calls piece while nothing is published, so that piece can tell what
-// stands and what does not; it must not block for long. Hand itself waits until
-// the reader has room. It returns false if the reader is gone, and piece was
-// not called then.
-type Sink func(piece func(tell func(Message))) bool
+// Sink takes one piece of what is retained. It waits until the reader has room,
+// and then calls piece while nothing is published, so that what piece sends is
+// what is retained just then; piece must not block for long. It returns false if
+// the reader is gone, and piece was not called then.
+type Sink func(piece func(send func(Message))) bool

@@ -28,10 +28,10 @@ func Kinds() []Kind {
 	return []Kind{KindOrder, KindRefund, KindApproval, KindCancel, KindResend, KindCheck, KindResolution}
 }
 
-// Segment is the kind's last topic level, like "orders".
+// Segment returns the kind's last topic level, like "orders".
 func (k Kind) Segment() string { return string(k) + "s" }
 
-// KindOf returns the kind whose topic ends in segment, and whether there is
+// KindOf returns the kind whose topics end in segment, and whether there is
 // one.
 func KindOf(segment string) (Kind, bool) {
 	for _, k := range Kinds() {
@@ -81,23 +81,24 @@ func ValidatePrefix(prefix string) error {
 	return nil
 }
 
-// Request is where tills publish requests of one kind for one terminal.
+// Request returns the topic on which tills publish requests of one kind for one
+// terminal.
 func (t Topics) Request(terminal string, k Kind) string {
 	return t.terminal(terminal) + k.Segment()
 }
 
-// Orders is where tills publish orders for one terminal.
+// Orders returns the topic on which tills publish orders for one terminal.
 func (t Topics) Orders(terminal string) string { return t.Request(terminal, KindOrder) }
 
-// Status is where the agent keeps the latest state of one request, retained.
+// Status returns the topic of one request's status, which is retained.
 func (t Topics) Status(terminal, requestID string) string {
 	return t.terminal(terminal) + "status/" + requestID
 }
 
-// StatusFilter brings the statuses of all requests.
+// StatusFilter returns the filter that matches the statuses of all requests.
 func (t Topics) StatusFilter() string { return t.Prefix + "/terminals/+/status/+" }
 
-// StatusID is the requestId in a status topic, "" for any other topic.
+// StatusID returns the requestId in a status topic, "" for any other topic.
 func (t Topics) StatusID(topic string) string {
 	if !t.IsStatus(topic) {
 		return ""
@@ -105,29 +106,31 @@ func (t Topics) StatusID(topic string) string {
 	return topic[strings.LastIndexByte(topic, '/')+1:]
 }
 
-// IsStatus reports whether topic is the status of a request.
+// IsStatus reports whether topic is that of a request's status.
 func (t Topics) IsStatus(topic string) bool {
 	rest, ok := strings.CutPrefix(topic, t.Prefix+"/terminals/")
 	levels := strings.SplitN(rest, "/", 4)
 	return ok && len(levels) == 3 && levels[1] == "status"
 }
 
-// Display is where the agent keeps what a customer should see, retained.
+// Display returns the topic of what a customer should see at a terminal, which is
+// retained.
 func (t Topics) Display(terminal string) string { return t.terminal(terminal) + displaySegment }
 
-// Terminals is where the agent keeps the list of terminals, retained.
+// Terminals returns the topic of the list of terminals, which is retained.
 func (t Topics) Terminals() string { return t.Prefix + "/terminals" }
 
-// Agent is where the agent keeps its own state, retained; also the last will's
-// topic.
+// Agent returns the topic of the agent's own state, which is retained, and of its
+// last will.
 func (t Topics) Agent() string { return t.Prefix + "/agent" }
 
-// Rejects is where the agent tells of every message refused at the door.
+// Rejects returns the topic on which the agent publishes every refusal at the
+// door.
 func (t Topics) Rejects() string { return t.Prefix + "/rejects" }
 
-// RequestFilter is the one subscription that brings the requests of all kinds
-// and terminals in their order of arrival. It brings the agent's own display
-// messages too; see [Topics.OwnTopic].
+// RequestFilter returns the one filter that matches the requests of all kinds and
+// terminals, so that they are delivered in their order of arrival. It matches the
+// agent's own display messages too; see [Topics.OwnTopic].
 func (t Topics) RequestFilter() string { return t.Prefix + "/terminals/+/+" }
 
 const displaySegment = "display"
@@ -143,7 +146,7 @@ func (t Topics) OwnTopic(topic string) bool {
 	return err == nil && segment == displaySegment
 }
 
-// Parse takes the topic of a request apart. The terminal and the segment are
+// Parse splits the topic of a request. The terminal and the segment are returned
 // as they came: neither is checked beyond being one topic level. It returns
 // ErrForeignTopic for anything that RequestFilter does not match.
 func (t Topics) Parse(topic string) (terminal, kindSegment string, err error) {

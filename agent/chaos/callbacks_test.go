@@ -52,7 +52,7 @@ const callbackPatience = 5 * time.Second
 
 func (w *world) callbackClient() *http.Client { return &http.Client{Transport: caller{w}} }
 
-// caller brings the API's callbacks to the process that runs.
+// caller delivers the API's callbacks to the process that runs.
 type caller struct{ w *world }
 
 // RoundTrip implements http.RoundTripper.
@@ -130,7 +130,7 @@ func (s *script) callbackTrouble() {
 }
 
 // forge calls back with a mark of ours and names an order that is not the mark's. Where the API does not show our marks,
-// nobody can tell a forgery from the truth, so there it names one of another amount, or of nobody.
+// nobody can tell a forgery from a real callback, so there it names an order of another amount, or of nobody.
 func (w *world) forge(r *draw) {
 	orders := w.sim.Orders()
 	if w.calm.Load() || len(orders) == 0 || w.lookups != simulator.LookupsShown {

@@ -64,7 +64,7 @@ func TestSchedules(t *testing.T) {
 	t.Log(count.report(time.Since(began)))
 }
 
-// TestReplay runs the schedule SEED again, TIMES times, and tells everything.
+// TestReplay runs the schedule SEED again, TIMES times, and logs everything.
 func TestReplay(t *testing.T) {
 	seed := number(t, "SEED", 0)
 	if seed == 0 {

@@ -17,7 +17,7 @@ var endNames = []string{
 	"resolution done", "resolution rejected", "resolution expired",
 }
 
-// records are the outbox of the process that runs now; nil while none does.
+// records returns the outbox of the process that runs now; nil while none does.
 func (w *world) records() map[string]outbox.Request {
 	p := w.current.Load()
 	if p == nil || p.dead.Load() || p.store == nil {
@@ -35,8 +35,8 @@ func hasEnded(r outbox.Request) bool {
 	return r.State.Final() || r.State == outbox.StateAwaitingApproval
 }
 
-// mayStand tells of a refund that nothing ends: the customer has all the time in the world, and no evidence of it is there,
-// since a person took it for one that came to be, its order's books are not ours to read, or nothing was paid back that
+// mayStand reports whether nothing has to end a refund: the customer may wait for ever, and there is no evidence of it,
+// since a person took it for one that was carried out, we may not read its order's books, or nothing was paid back that
 // another refund of ours does not explain.
 func (w *world) mayStand(r outbox.Request) bool {
 	if w.customerTimeout > 0 || r.State != outbox.StateAwaitingRefund {
@@ -44,12 +44,12 @@ func (w *world) mayStand(r outbox.Request) bool {
 	}
 	o, ok := w.sim.Order(r.OrderUUID)
 	if !ok || w.lookups != simulator.LookupsShown || r.Refund == nil || r.Refund.Before == nil {
-		return true // a person took one for sent of which nothing was kept
+		return true // a person took one that never arrived for sent
 	}
 	done, undone := 0, 0
 	for _, e := range o.Refunds {
-		switch same := oreOf(e.Amount) == r.AmountOre && e.At.After(w.sentAt[r.ID]); {
-		case oreOf(e.Amount) == r.AmountOre && !same && e.Status != simulator.RefundDone:
+		switch same := minorOf(e.Amount) == r.AmountOre && e.At.After(w.sentAt[r.ID]); {
+		case minorOf(e.Amount) == r.AmountOre && !same && e.Status != simulator.RefundDone:
 			undone++ // it was under way when ours was sent, and may be the one that is done
 		case same && tagOf(string(e.Body)) == foreign && r.Attempts > 1:
 			return true // it may have been there when ours was sent again
@@ -63,12 +63,12 @@ func (w *world) mayStand(r outbox.Request) bool {
 		order := other.OrderUUID == r.OrderUUID || other.Target != "" && other.Target == r.Target
 		switch same := other.ID != r.ID && order && (other.AmountOre == r.AmountOre || other.AmountOre == 0); {
 		case same && other.State == outbox.StateUnresolved:
-			return true // it may have brought the same; a person has to settle it
+			return true // the same may have been paid back for it; a person has to settle it
 		case same && other.State == outbox.StateRefunded:
 			done--
 		}
 	}
-	return done <= 0 || undone > 0 // of several it can't be told which one is ours
+	return done <= 0 || undone > 0 // of several nobody knows which one is ours
 }
 
 // unended lists what is still on its way.
@@ -99,7 +99,7 @@ func (w *world) isLost(id string) bool {
 	return w.lost[id]
 }
 
-// mayBeLate tells whether some order of ours is paid without its request being so.
+// mayBeLate reports whether some order of ours is paid and its request is not.
 func (w *world) mayBeLate() bool {
 	records := w.records()
 	return slices.ContainsFunc(w.sim.Orders(), func(o simulator.Order) bool {
@@ -107,7 +107,7 @@ func (w *world) mayBeLate() bool {
 		back := slices.ContainsFunc(o.Refunds, func(e simulator.Refund) bool {
 			refund, ours := records[tagOf(string(e.Body))]
 			if tagOf(string(e.Body)) == "" { // all that was left
-				refund, ours = w.fullRefund(records, o, oreOf(e.Amount))
+				refund, ours = w.fullRefund(records, o, minorOf(e.Amount))
 			}
 			return ours && e.Status == simulator.RefundDone && refund.State != outbox.StateRefunded
 		})
@@ -115,7 +115,7 @@ func (w *world) mayBeLate() bool {
 	})
 }
 
-// fullRefund finds a refund of all that was left of an order, of an amount, that is not told carried out.
+// fullRefund finds a refund of all that was left of an order, of an amount, whose status is not refunded.
 func (w *world) fullRefund(records map[string]outbox.Request, o simulator.Order, ore int64) (outbox.Request, bool) {
 	for _, r := range records {
 		if r.Refund != nil && r.Refund.Full && r.OrderUUID == o.UUID && r.AmountOre == ore && r.State != outbox.StateRefunded {
@@ -125,7 +125,7 @@ func (w *world) fullRefund(records map[string]outbox.Request, o simulator.Order,
 	return outbox.Request{}, false
 }
 
-// checkAll holds the promises against what is on disk, what was told, and what the simulator's books say.
+// checkAll checks the promises against what is on disk, what was published, and the simulator's books.
 func (w *world) checkAll() {
 	records := w.records()
 	if records == nil {
@@ -154,7 +154,7 @@ func (w *world) checkAll() {
 	w.checkProblems()
 }
 
-// rejects are the ids that were told a refusal.
+// rejects returns the ids for which a refusal was published.
 func (w *world) rejects() map[string]bool {
 	all := map[string]bool{}
 	for _, m := range w.broker.Log() {
@@ -226,7 +226,7 @@ func (w *world) checkOrder(records map[string]outbox.Request) {
 	}
 }
 
-// resubmits is how often a person had a request sent again, by this outbox or by a newer copy of it.
+// resubmits returns how often a person had a request sent again, by this outbox or by a newer copy of it.
 func (w *world) resubmits(records map[string]outbox.Request, id string) int {
 	n := 0
 	for _, s := range w.allSent() {

@@ -8,7 +8,7 @@ import (
 	"tillpost/outbox"
 )
 
-// clock is the machine's clock: the bubble's time, give or take some years, known to be right or not. Without NTP the
+// clock is the machine's clock: the bubble's time, some years before or after it, known to be right or not. Without NTP the
 // API's Date header sets it.
 type clock struct {
 	mu     sync.Mutex
@@ -51,14 +51,14 @@ func (c *clock) Skew() (time.Duration, bool) {
 	return c.wrong, c.dated
 }
 
-// everWrong tells that the clock was called right while it was years off.
+// everWrong reports whether the clock was called right while it was years off.
 func (c *clock) everWrong() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.lied
 }
 
-// right tells that the clock is right, and always was.
+// right reports whether the clock is right, and always was.
 func (c *clock) right() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -55,7 +55,7 @@ func (w *world) putCopyBack() {
 	}
 	records := w.records()
 	if records == nil || !w.brokerKnowsMore(records) {
-		return // nobody but the API could tell that it is a copy, and the API does not always
+		return // only the API can show that it is a copy, and it does not always
 	}
 	w.count.fault("older copy put back")
 	w.mu.Lock()
@@ -73,7 +73,7 @@ func (w *world) putCopyBack() {
 	w.note("the copy is put back; %d requests are lost", len(w.lost))
 }
 
-// brokerKnowsMore tells whether the broker retains word that proves a newer copy. What has ended, and is not known, may
+// brokerKnowsMore reports whether the broker retains a message that proves a newer copy. What has ended, and is not known, may
 // have been pruned.
 func (w *world) brokerKnowsMore(records map[string]outbox.Request) bool {
 	for id, r := range records {
@@ -126,7 +126,7 @@ func (d *fileDisk) accept([]byte) error {
 	return errors.Join(err, s.Close())
 }
 
-// copyFiles copies a database and all that stands beside it, but its lock.
+// copyFiles copies a database and the files beside it, but for its lock.
 func copyFiles(from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err

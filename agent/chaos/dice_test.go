@@ -32,7 +32,7 @@ func (d dice) chance(p float64, site string, ns ...int) bool {
 	return float64(d.roll(site, ns...)>>11)/(1<<53) < p
 }
 
-// between gives a time to the nanosecond, so that two things hardly ever happen at once and a replay need not guess
+// between returns a time to the nanosecond, so that two things hardly ever happen at once and a replay need not guess
 // which of them came first.
 func (d dice) between(lo, hi time.Duration, site string, ns ...int) time.Duration {
 	if hi <= lo {
@@ -41,7 +41,7 @@ func (d dice) between(lo, hi time.Duration, site string, ns ...int) time.Duratio
 	return lo + time.Duration(d.roll(site, ns...)%uint64(hi-lo))
 }
 
-// stream is a row of numbers for what is drawn in one place, by one goroutine.
+// stream returns a row of numbers for what is drawn in one place, by one goroutine.
 func (d dice) stream(site string) *draw {
 	return &draw{rand.New(rand.NewPCG(d.roll(site), uint64(d)))} // a repeatable course
 }

@@ -94,7 +94,7 @@ func (w *world) portalRefund(r *draw, uuid string) {
 		return
 	}
 	o := paid[r.IntN(len(paid))]
-	all := []int64{oreOf(o.Amount), oreOf(o.Amount) / 2, 500}
+	all := []int64{minorOf(o.Amount), minorOf(o.Amount) / 2, 500}
 	for _, m := range w.allSent() {
 		if m.kind == "refunds" && m.refers == tagOf(string(o.Body)) && m.ore > 0 {
 			all = append(all, m.ore, m.ore)
@@ -139,7 +139,7 @@ func (w *world) cut(op simulator.Operation, order string, n int) {
 	w.later(back, func() { w.note("the network is back"); w.setDown(false) })
 }
 
-// waitingFor finds a refund whose turn has come, of which the books were read last by this call.
+// waitingFor finds a refund whose turn has come, and whose order's books this call read last.
 func (w *world) waitingFor(op simulator.Operation, order string) (r outbox.Request, ok bool) {
 	if op != simulator.OpRefundStatus {
 		return r, false

@@ -55,7 +55,7 @@ func (w *world) faultFor(op simulator.Operation, order, subject string, n int) (
 		}
 	case simulator.KindContradict:
 		if op != simulator.OpCreate {
-			f.Do.Message = "" // no order's uuid stands beside it, so without a success's message it would be a lie
+			f.Do.Message = "" // it names no order, so another message than a success's would make it a refusal of what was done
 		}
 	case simulator.KindRateLimited:
 		f.Do.RetryAfter = w.between(time.Second, 8*time.Second, where+" wait", n)
@@ -65,8 +65,8 @@ func (w *world) faultFor(op simulator.Operation, order, subject string, n int) (
 	return f, true
 }
 
-// mayHide tells whether a terminal may be called busy though the call was carried out. Where the API does not let us
-// search, that can't be told from the truth, and the operator chooses what to believe.
+// mayHide reports whether a terminal may be called busy though the call was carried out. Where the API does not let us
+// search, that can't be told from a real refusal, and the operator chooses which to assume.
 func (w *world) mayHide(op simulator.Operation) bool {
 	return op != simulator.OpApproval && (w.lookups == simulator.LookupsShown && !w.marksHidden || w.lookups == simulator.LookupsForbidden && w.busyDoubt)
 }

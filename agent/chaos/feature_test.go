@@ -37,7 +37,7 @@ var featureNames = [features]string{
 	"callbacks", "pages", "gateway", "lag", "elsewhere", "contradictions", "names", "hides", "cut", "token", "copies", "waits", "ttl", "refunds", "moves",
 }
 
-// has tells whether any of some features is on.
+// has reports whether any of some features is on.
 func (p *plan) has(some feature) bool { return p.on&some != 0 }
 
 func (f feature) String() string {
@@ -90,7 +90,7 @@ func drawFeatures(r *draw) feature {
 	return f
 }
 
-// drawBooks draws how the API shows its books, and how long the policy gives it. A lag is a schedule's own, since the agent
+// drawBooks draws how the API shows its books, and how long the policy waits for that. A lag is a schedule's own, since the agent
 // measures it; one of minutes goes with the times of a shop.
 func (p *plan) drawBooks(r *draw) {
 	p.newestFirst, p.negative = r.chance(0.5), r.chance(0.15)
@@ -114,7 +114,7 @@ func (p *plan) drawBooks(r *draw) {
 	}
 }
 
-// booksLag is how late a refund shows in the books, which alone decide where they can be read.
+// booksLag returns how late a refund shows in the books, which alone decide where they can be read.
 func (p plan) booksLag() time.Duration { return p.lag.History }
 
 // longest is the lag of whatever lags most.
@@ -122,7 +122,7 @@ func (p plan) longestLag() time.Duration {
 	return max(p.lag.List, p.lag.Details, p.lag.Status, p.booksLag(), p.lag.RefundStatus, p.lag.References)
 }
 
-// searchable tells that a search can see our marks: the API lets us look, and shows them.
+// searchable reports whether a search can see our marks: the API lets us look, and shows them.
 func (p plan) searchable() bool {
 	return p.lookups == simulator.LookupsShown && !p.marksHidden && p.lag.References >= 0
 }

@@ -59,11 +59,11 @@ func read(status int, body []byte) replied {
 
 // leave follows what each submission proves, and what may follow it.
 type leave struct {
-	open        map[string]int       // submissions of a request that may have been carried out for all that was told
+	open        map[string]int       // submissions of a request that may have been carried out, by what was answered
 	resubmitted map[string]int       // how often a person had it sent again
 	busy        map[string]time.Time // when the last one was called busy
 	looked      map[string]time.Time // when the latest full look-up began, by what was looked at
-	heard       time.Time            // when the last reply of the API's own came
+	heard       time.Time            // when the last reply in the API's own envelope came
 	heardBegun  time.Time            // when the latest call began that got one
 	unclear     time.Time            // when the last submission ended ambiguous
 	framed      time.Time            // when the last reply in the API's envelope came
@@ -99,7 +99,7 @@ func (w *world) submitted(op simulator.Operation, order, tag string) {
 }
 
 // repeatsBusy: before what was called busy is repeated, somebody has to have looked in vain, as long after as the books
-// lag. Where there is nothing to see, the operator's word counts.
+// lag. Where there is nothing to see, the operator's setting counts.
 func (w *world) repeatsBusy(op simulator.Operation, order, tag string, at time.Time) {
 	l := &w.leave
 	if l.resubmitted[tag] > 0 || w.lookups != simulator.LookupsShown {
@@ -116,7 +116,7 @@ func (w *world) repeatsBusy(op simulator.Operation, order, tag string, at time.T
 				w.failLocked("refund of %s is repeated after a busy answer, and the %swere not read in full later than the lag after it", tag, what)
 			}
 		}
-	default: // an approval's books say nothing of it
+	default: // the books don't show approvals
 	}
 }
 
@@ -190,7 +190,7 @@ func (w *world) lookedAt(op simulator.Operation, order string, begun time.Time) 
 	}
 }
 
-// facts takes what is on disk now, whether or not the process lives to hear of it.
+// facts records what is on disk now, whether or not the process lives to use it.
 func (w *world) facts(changes []outbox.Change) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -208,11 +208,11 @@ func (w *world) facts(changes []outbox.Change) {
 	}
 }
 
-// deadlineSlack is how long after the last word of the API a deadline that waits for it may end, with the time that the
+// deadlineSlack is how long after the API's last answer a deadline that waits for it may end, with the time that the
 // end takes to disk.
 const deadlineSlack = 15 * time.Second
 
-// checkDeadline: a deadline that waits for the API's word ends nothing while the API says none. The lock is held.
+// checkDeadline: a deadline that waits for the API's answer ends nothing while the API does not answer. The lock is held.
 func (w *world) checkDeadline(r outbox.Request) {
 	switch e := r.History[len(r.History)-1].Event; e {
 	case "DoubtTimeout", "CustomerTimeout":
@@ -223,7 +223,7 @@ func (w *world) checkDeadline(r outbox.Request) {
 	}
 }
 
-// checkToldUnreachable looks, near the end of an outage that answers, at whether anybody was told of it.
+// checkToldUnreachable checks, near the end of an outage that answers, that it was published as a problem.
 func (w *world) checkToldUnreachable() {
 	p := w.current.Load()
 	w.mu.Lock()

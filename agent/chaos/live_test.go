@@ -17,10 +17,10 @@ type pulse struct {
 	last   time.Time // of anything that happened to it
 }
 
-// pulses are those of the requests that hold a lane or stand beside one, of the process that runs.
+// pulses are those of the requests that hold a lane and of control requests, of the process that runs.
 type pulses map[uint64]*pulse
 
-// beat takes the effects of an event, and tells whether something moves the request on after it. The lock is held.
+// beat takes the effects of an event, and reports whether something moves the request on after it. The lock is held.
 func (w *world) beat(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 	now := time.Now()
 	p := w.pulses[r.Seq]
@@ -67,7 +67,7 @@ func (w *world) added(all []outbox.Added) {
 	}
 }
 
-// durable tells that an event changed the request, and that its effects are all that moves it.
+// durable reports whether an event changed the request, so that its effects are all that moves it.
 func durable(fx []outbox.Effect) bool {
 	return slices.ContainsFunc(fx, func(f outbox.Effect) bool { return f.Type == outbox.Publish && f.Waiting == nil })
 }
@@ -85,12 +85,12 @@ func (p *pulse) fire(now time.Time) {
 			if at.After(p.last) {
 				p.last = at
 			}
-		default: // brings an event
+		default: // ends in an event
 		}
 	}
 }
 
-// answers tells whether an event is what a call brings.
+// answers reports whether an event is the result of a call.
 func answers(t outbox.EventType) bool {
 	switch t {
 	case outbox.Accepted, outbox.Done, outbox.Busy, outbox.Unavailable, outbox.RateLimited, outbox.Unauthorized, outbox.Refused, outbox.Ambiguous,
@@ -101,7 +101,7 @@ func answers(t outbox.EventType) bool {
 	}
 }
 
-// silence is how long nothing may happen to a request in a state, while nothing is wrong with anything but single calls:
+// silence returns how long nothing may happen to a request in a state, while nothing is wrong with anything but single calls:
 // the longest pause between two looks, and the longest call.
 func silence(s outbox.State) time.Duration {
 	switch s {
@@ -160,7 +160,7 @@ func (w *world) checkLiving(p *pulse, now time.Time) {
 		up = running.upAt.Load()
 	}
 	switch {
-	case up == 0 || time.Duration(int64(w.now())-up) < livingSlack: // what a newer copy may have told was not heard yet
+	case up == 0 || time.Duration(int64(w.now())-up) < livingSlack: // what a newer copy may have published was not received yet
 		p.ended = time.Time{}
 	case p.r.State != outbox.StateQueued || !ok || left > 0 || w.trouble.Equal(now) || !w.clock.right():
 		p.ended = time.Time{}
@@ -172,7 +172,7 @@ func (w *world) checkLiving(p *pulse, now time.Time) {
 	}
 }
 
-// looks tells that a time stands at which the request is looked at next.
+// looks reports whether a time is set at which the request is looked at next.
 func (p *pulse) looks(now time.Time) bool {
 	for _, t := range []outbox.Timer{outbox.TimerPoll, outbox.TimerSearch, outbox.TimerCancel} {
 		if p.timers[t].After(now) {
@@ -190,7 +190,7 @@ func (p *pulse) left(now time.Time) map[string]time.Duration {
 	return all
 }
 
-// troubled tells that more is wrong just now than single calls. The lock is held.
+// troubled reports whether more is wrong just now than single calls. The lock is held.
 func (w *world) troubled() bool {
 	p := w.current.Load()
 	return w.down.Load() || w.hole.Load() || w.full.Load() != 0 || p == nil || p.dead.Load() || time.Since(p.booted) < 10*time.Second ||

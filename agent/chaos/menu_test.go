@@ -24,7 +24,7 @@ var (
 	}
 )
 
-// contradicting gives each with and without what it speaks of done.
+// contradicting returns each both with and without acting.
 func contradicting(all ...simulator.Action) []namedFault {
 	var menu []namedFault
 	for _, a := range all {
@@ -64,7 +64,7 @@ func (w *world) draftMenus() menus {
 	return m
 }
 
-// of gives the menu for an operation; hides says that a terminal may be called busy though the call was carried out.
+// of returns the menu for an operation; hides allows that a terminal is called busy though the call was carried out.
 func (m menus) of(op simulator.Operation, hides bool) []namedFault {
 	switch op {
 	case simulator.OpCreate, simulator.OpRefund, simulator.OpApproval:

@@ -9,14 +9,14 @@ import (
 	"tillpost/outbox"
 )
 
-func oreOf(o interface {
+func minorOf(o interface {
 	Int64(int) (int64, int64, bool)
 }) int64 {
 	whole, frac, _ := o.Int64(2)
 	return whole*100 + frac
 }
 
-// checkOrders: at most one order for a request, and every payment told or accounted for.
+// checkOrders: at most one order for a request, and every payment published or accounted for.
 func (w *world) checkOrders(records map[string]outbox.Request) {
 	exist := map[string]int{}
 	for _, o := range w.sim.Orders() {
@@ -49,7 +49,7 @@ func (w *world) checkOrders(records map[string]outbox.Request) {
 	}
 }
 
-// accounted tells whether a payment is told, or is part of what is told as not known.
+// accounted reports whether a payment is published, or belongs to a request whose status says that nobody knows.
 func (w *world) accounted(records map[string]outbox.Request, r outbox.Request, o simulator.Order) bool {
 	switch {
 	case r.State == outbox.StatePaid && (r.OrderUUID == o.UUID || slices.Contains(r.FurtherPaid, o.UUID)):
@@ -57,12 +57,12 @@ func (w *world) accounted(records map[string]outbox.Request, r outbox.Request, o
 	case r.State == outbox.StateUnresolved:
 		return !w.knowable(r, o)
 	case r.Settled != nil:
-		return true // a person's word, right or wrong
+		return true // a person decided, right or wrong
 	}
 	return w.takenForAnother(records, r, o)
 }
 
-// takenForAnother tells that a person took an order for another request's: it is no longer found for its own.
+// takenForAnother reports whether a person took an order for another request's: it is no longer found for its own.
 func (w *world) takenForAnother(records map[string]outbox.Request, r outbox.Request, o simulator.Order) bool {
 	for _, other := range records {
 		if other.Kind == outbox.KindOrder && other.ID != r.ID && other.OrderUUID == o.UUID && other.Settled != nil {
@@ -80,7 +80,7 @@ func (w *world) checkToldPaid(r outbox.Request) {
 	switch {
 	case !ok || o.PaidAt.IsZero():
 		w.fail("%s is paid by order %q, which is not", r.ID, r.OrderUUID)
-	case oreOf(o.Amount) != r.AmountOre && (w.lookups == simulator.LookupsShown || r.Settled == nil && !w.older.Load()):
+	case minorOf(o.Amount) != r.AmountOre && (w.lookups == simulator.LookupsShown || r.Settled == nil && !w.older.Load()):
 		w.fail("%s over %d øre is paid by an order over %s", r.ID, r.AmountOre, o.Amount)
 	}
 }
@@ -92,7 +92,7 @@ type wish struct {
 	done    int
 }
 
-// mayHave tells whether money may have gone back for a request as it is told: nobody knows, or it is not over yet, or a
+// mayHave reports whether money may have gone back for a request by its status: nobody knows, or it is not over yet, or a
 // person decided.
 func (v wish) mayHave() bool {
 	switch v.r.State {
@@ -102,7 +102,7 @@ func (v wish) mayHave() bool {
 	return v.r.Settled != nil
 }
 
-// checkRefunds compares, order by order, what went back at the simulator with what was told, to the øre. Refunds of
+// checkRefunds compares, order by order, what went back at the simulator with what was published, to the øre. Refunds of
 // the same amount can't be told apart by anyone, so each amount is counted as a whole where there are several.
 func (w *world) checkRefunds(records map[string]outbox.Request) {
 	for _, o := range w.sim.Orders() {
@@ -114,7 +114,7 @@ func (w *world) checkRefunds(records map[string]outbox.Request) {
 		}
 		groups := map[int64]*group{}
 		for _, e := range o.Refunds {
-			ore := oreOf(e.Amount)
+			ore := minorOf(e.Amount)
 			tag := tagOf(string(e.Body))
 			if tag == "" {
 				tag = fullOf(wishes, ore)
@@ -163,7 +163,7 @@ func fullOf(wishes map[string]*wish, ore int64) string {
 }
 
 // untagged counts the other refunds of all that is left of an order of which an older copy of the outbox does not know that
-// they were carried out, or over what amount: in the books nothing tells them from this one.
+// they were carried out, or over what amount: in the books they look the same as this one.
 func (w *world) untagged(records map[string]outbox.Request, o simulator.Order, r outbox.Request) (n int) {
 	if !w.older.Load() || r.Refund == nil || !r.Refund.Full {
 		return 0
@@ -185,7 +185,7 @@ func (w *world) checkWishes(records map[string]outbox.Request, o simulator.Order
 			w.fail("%d refunds exist for %s, at most %d may", v.entries, id, most)
 		}
 		ore := v.r.AmountOre
-		twins := groups[ore] != nil && (groups[ore].all > 1 || groups[ore].foreign) || fullTwins(wishes, ore)
+		sameAmount := groups[ore] != nil && (groups[ore].all > 1 || groups[ore].foreign) || sameAmountFull(wishes, ore)
 		if v.r.State == outbox.StateRefunded {
 			toldDone[ore]++
 		}
@@ -193,7 +193,7 @@ func (w *world) checkWishes(records map[string]outbox.Request, o simulator.Order
 			mayBe[ore] += 1 + w.resubmits(records, id)
 		}
 		switch {
-		case twins: // counted below
+		case sameAmount: // counted below
 		case v.r.State == outbox.StateRefunded && v.done == 0 && !settledOf(wishes, ore) && !w.statusOnly(o):
 			w.fail("%s over %d øre of order %s is told refunded, and is not: %s", id, ore, o.UUID, entriesOf(o))
 		case v.done > 0 && !v.mayHave() && !w.mayStand(v.r) && !w.statusLate(o):
@@ -210,8 +210,8 @@ func (w *world) checkWishes(records map[string]outbox.Request, o simulator.Order
 	}
 }
 
-// fullTwins tells that several refunds asked for all that is left, of the same amount: the books don't say whose is whose.
-func fullTwins(wishes map[string]*wish, ore int64) bool {
+// sameAmountFull reports whether several refunds asked for all that is left, of the same amount: the books don't say whose is whose.
+func sameAmountFull(wishes map[string]*wish, ore int64) bool {
 	n := 0
 	for _, v := range wishes {
 		if v.r.Refund != nil && v.r.Refund.Full && v.r.AmountOre == ore {
@@ -221,13 +221,13 @@ func fullTwins(wishes map[string]*wish, ore int64) bool {
 	return n > 1
 }
 
-// foreignEnded tells that another till's refund of the order ended so. The API has one refund status per order, that of
+// foreignEnded reports whether another till's refund of the order ended so. The API has one refund status per order, that of
 // the refund asked for last: what it says of one till's refund may be taken for the other's.
 func foreignEnded(o simulator.Order, s simulator.RefundStatus) bool {
 	return slices.ContainsFunc(o.Refunds, func(e simulator.Refund) bool { return e.Status == s && tagOf(string(e.Body)) == foreign })
 }
 
-// settledOf reports whether a person has decided on a refund of an amount: by a wrong word on one, another may be taken for it.
+// settledOf reports whether a person has decided on a refund of an amount: by a wrong decision on one, another may be taken for it.
 func settledOf(wishes map[string]*wish, ore int64) bool {
 	for _, v := range wishes {
 		if v.r.Settled != nil && (v.r.AmountOre == ore || v.r.AmountOre == 0) {

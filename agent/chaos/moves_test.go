@@ -57,7 +57,7 @@ func (w *world) moved(c outbox.Change) {
 	}
 }
 
-// movesWhatWasSent is a machine that moves a queued request, whatever became of it before.
+// movesWhatWasSent is a Step that moves a queued request, whatever became of it before.
 func movesWhatWasSent(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
 	if e.Type != outbox.Moved || r.State != outbox.StateQueued {
 		return outbox.Step(r, e)

@@ -21,7 +21,7 @@ func (s *script) pauses() {
 	}
 }
 
-// pause has a terminal pause. Where nobody was told that it does, it may or may not.
+// pause has a terminal pause. Where that was not confirmed, it may or may not.
 func (w *world) pause(terminal string) {
 	p := w.current.Load()
 	if p == nil {
@@ -67,7 +67,7 @@ func (w *world) resume(terminal string) {
 	w.fail("%s is not resumed within ten minutes", terminal)
 }
 
-// resumes tells that a process has taken it, or knows of no such terminal, and so of no pause.
+// resumes reports whether a process has accepted it, or knows no such terminal, and so no pause.
 func (w *world) resumes(p *process, terminal string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -77,7 +77,7 @@ func (w *world) resumes(p *process, terminal string) bool {
 	return (err == nil && ctx.Err() == nil || refused) && !p.dead.Load()
 }
 
-// held is for a change: at a terminal of which a person was told that it is paused, nothing begins. The lock is held.
+// held checks a change: at a terminal whose pause was confirmed, nothing begins. The lock is held.
 func (w *world) held(c outbox.Change) {
 	if c.Previous == outbox.StateQueued && c.Request.State == outbox.StateSending && c.Request.Kind.Laned() && w.paused[c.Request.Terminal] && !w.older.Load() {
 		w.failLocked("%s was sent at %s, which is paused", c.Request.ID, c.Request.Terminal)

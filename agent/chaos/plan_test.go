@@ -36,7 +36,7 @@ type plan struct {
 	threshold   int64 // of a refund without approval, in kroner
 	resend      time.Duration
 	pauses      bool // people pause terminals
-	// How the API shows its books, and how long it is given.
+	// How the API shows its books, and how long the agent waits for that.
 	lag                                    simulator.Lag
 	newestFirst, negative                  bool
 	doubtCheck, doubtHold, customerTimeout time.Duration

@@ -20,7 +20,7 @@ type site string
 
 const (
 	beforeCommit  site = "before a commit"
-	afterCommit   site = "after a commit" // and before anyone hears of it
+	afterCommit   site = "after a commit" // and before anything follows from it
 	beforeWrite   site = "before a request leaves"
 	halfWrite     site = "in the middle of a request"
 	afterWrite    site = "after a request has left"
@@ -62,7 +62,7 @@ type process struct {
 	stopBus context.CancelFunc
 }
 
-// reached counts a place, and tells whether the process dies, or has died, there.
+// reached counts a site, and reports whether the process dies, or has died, there.
 func (p *process) reached(s site) bool {
 	if p.dead.Load() {
 		return true

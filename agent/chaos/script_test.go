@@ -52,10 +52,10 @@ func (s *script) add(at time.Duration, what string, do func()) {
 	s.steps = append(s.steps, step{at, what, do})
 }
 
-// sometime is a moment before the calm.
+// sometime returns a moment before the calm.
 func (s *script) sometime() time.Duration { return s.r.between(0, s.w.lasts) }
 
-// begins is when an order is placed: where it is paid back later, in time for that.
+// begins returns when an order is placed: where it is paid back later, in time for that.
 func (s *script) begins() time.Duration {
 	if s.w.has(fRefunds) {
 		return s.r.between(0, s.w.lasts/3)
@@ -205,7 +205,7 @@ func (s *script) trouble() {
 		during("broker stopped", w.broker.Stop, w.broker.Start)
 	case 6:
 		if w.has(fCopies) {
-			return // what would tell an older copy would be gone
+			return // what proves an older copy to be one would be gone
 		}
 		during("broker lost its memory", func() { w.broker.Stop(); w.broker.Forget(); w.tills.forgot = true }, w.broker.Start)
 	case 7:
@@ -307,7 +307,7 @@ func (w *world) anotherTillsRefund(r *draw, n int) {
 		tagKey, foreign, amount, r.chance(0.5), w.firstProduct(o.UUID), amount))
 }
 
-// firstProduct is the number that the simulator gave an order's first product.
+// firstProduct returns the number that the simulator gave an order's first product.
 func (w *world) firstProduct(uuid string) int {
 	id := 451
 	for _, o := range w.sim.Orders() {

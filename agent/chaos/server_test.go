@@ -199,7 +199,7 @@ func operation(path string) (simulator.Operation, string) {
 
 const tagKey = `"chaosTag":"`
 
-// tagOf is the requestId that our tills leave in whatever is forwarded.
+// tagOf returns the requestId that our tills leave in whatever is forwarded.
 func tagOf(body string) string {
 	if strings.Contains(body, `"placedBy":"portal"`) {
 		return foreign

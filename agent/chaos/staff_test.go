@@ -44,7 +44,7 @@ func (w *world) decide(r *draw) {
 	}
 }
 
-// orderToAdopt is what a person reads off the terminal or out of the back office: mostly the right order.
+// orderToAdopt returns what a person reads off the terminal or out of the back office: mostly the right order.
 func (w *world) orderToAdopt(r *draw, m sent) string {
 	orders := w.sim.Orders()
 	if m.kind == "refunds" || m.kind == "approvals" {

@@ -14,7 +14,7 @@ import (
 
 // disk is what outlives a process: a store in memory, or a real file in a folder of the schedule's own.
 type disk interface {
-	// open gives the next process its store, with what was committed when the last one died.
+	// open returns the store for the next process, with what was committed when the last one died.
 	open(o bolt.Options) (outbox.Store, error)
 	// copy keeps what is on it now, putBack has the next process find that, and accept does what an operator does on the
 	// command line while none runs; accepted is the journal of it.

@@ -39,7 +39,7 @@ func (w *world) say(s sent) {
 	w.publish(s.terminal, s.kind, s.payload)
 }
 
-// sentByID gives a message by its requestId; ok is false for one that was never published.
+// sentByID returns a message by its requestId; ok is false for one that was never published.
 func (w *world) sentByID(id string) (sent, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -87,7 +87,7 @@ func (w *world) statusOf(terminal, id string) (s told, ok bool) {
 
 func kroner(ore int64) string { return fmt.Sprintf("%d.%02d", ore/100, ore%100) }
 
-// orderOf is an order of one or two products, by a customer whose name, phone, mail and address must never be told.
+// orderOf returns an order of one or two products, by a customer whose name, phone, mail and address must never be published.
 func orderOf(r *draw, id string, ore int64, marksHidden bool) string {
 	first := ore
 	products := ""

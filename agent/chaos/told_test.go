@@ -28,7 +28,7 @@ type reason struct {
 	Code string `json:"code"`
 }
 
-// told looks at a message in the moment in which the agent says it: at what nobody may hear, and at what must be on
+// told checks a message at the moment in which the agent publishes it: what it must not hold, and what must be on
 // disk, and true, before anyone does.
 func (w *world) told(p *process, m mqtt.Message) {
 	w.count.messages.Add(1)
@@ -84,7 +84,7 @@ func (w *world) noteTold(s told) {
 	}
 }
 
-// checkPaid: who is told "paid" hands over the goods.
+// checkPaid: a till hands over the goods at "paid".
 func (w *world) checkPaid(s told) {
 	if s.State != "paid" {
 		return
@@ -94,7 +94,7 @@ func (w *world) checkPaid(s told) {
 	}
 }
 
-// committed hears of every change before the agent does.
+// committed is called with every change before the agent is.
 func (w *world) committed(changes []outbox.Change) {
 	for _, c := range changes {
 		r := c.Request
@@ -122,7 +122,7 @@ func reasonText(r *outbox.Reason) string {
 	return text
 }
 
-// isPersonal tells whether a text holds what no message, log or record may say.
+// isPersonal reports whether a text holds what no message, log or record may.
 func isPersonal(text string) bool {
 	text = strings.ToLower(text)
 	for _, secret := range personal {
@@ -133,7 +133,7 @@ func isPersonal(text string) bool {
 	return false
 }
 
-// applied hears of every event that the store decided on, before the lane does.
+// applied is called with every event that the store decided on, before the lane goes on.
 func (w *world) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 	w.checkExceeds(r, fx)
 	w.mu.Lock()
@@ -142,7 +142,7 @@ func (w *world) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 	w.checkPulses()
 }
 
-// connected tells whether the agent's word reaches the broker.
+// connected reports whether the agent is connected to the broker.
 func (w *world) connected() bool {
 	p := w.current.Load()
 	if p == nil || p.dead.Load() {
@@ -152,8 +152,8 @@ func (w *world) connected() bool {
 	return b != nil && b.Connected()
 }
 
-// doorman is a log handler that notes who was refused at the door: a refusal that is told to nobody, because the
-// process died or the broker was away, is one that the till hears when it asks again.
+// doorman is a log handler that records what was refused at the door: a refusal that is not published, because the
+// process died or the broker was away, is published when the till asks again.
 type doorman struct {
 	slog.Handler
 	w *world

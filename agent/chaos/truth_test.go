@@ -9,7 +9,7 @@ import (
 	"tillpost/outbox"
 )
 
-// checkRefunded: who is told "refunded" has the money back in that moment, or somebody else's refund can't be told from
+// checkRefunded: at "refunded" the money is back in that moment, or somebody else's refund can't be told from
 // theirs.
 func (w *world) checkRefunded(r outbox.Request, s told) {
 	if r.Kind != outbox.KindRefund || s.State != "refunded" || r.State != outbox.StateRefunded || r.Settled != nil {
@@ -36,7 +36,7 @@ func (w *world) checkRefunded(r outbox.Request, s told) {
 	w.mu.Unlock()
 	done := 0
 	for _, e := range o.Refunds {
-		if e.Status == simulator.RefundDone && oreOf(e.Amount) == r.AmountOre && w.mayBeOurs(e, first) {
+		if e.Status == simulator.RefundDone && minorOf(e.Amount) == r.AmountOre && w.mayBeOurs(e, first) {
 			done++
 		}
 	}
@@ -48,19 +48,19 @@ func (w *world) checkRefunded(r outbox.Request, s told) {
 // booksAge is how old the books may be that were read for a submission, with the calls that read them.
 const booksAge = 14 * time.Second
 
-// mayBeOurs tells whether a refund in the API's books is one of ours, or one of somebody else that nobody can tell from ours:
+// mayBeOurs reports whether a refund in the API's books is one of ours, or somebody else's that can't be told from ours:
 // the books that were read before the submission did not show it yet.
 func (w *world) mayBeOurs(e simulator.Refund, sent time.Time) bool {
 	if tagOf(string(e.Body)) != foreign || w.lookups != simulator.LookupsShown {
 		return true
 	}
 	if w.lag.RefundStatus > 0 {
-		return true // the status may have told that all was ended, beside one that was under way
+		return true // the status may have said that all was ended, while one was under way
 	}
 	return e.At.Add(w.lag.History).After(sent.Add(-booksAge))
 }
 
-// statusLate tells that the refund status may have spoken of another till's refund for longer than the agent could know.
+// statusLate reports whether the refund status may have been of another till's refund for longer than the agent could know.
 func (w *world) statusLate(o simulator.Order) bool {
 	return w.lag.RefundStatus > 0 && slices.ContainsFunc(o.Refunds, func(e simulator.Refund) bool { return tagOf(string(e.Body)) == foreign })
 }
@@ -70,7 +70,7 @@ type refundKey struct {
 	ore   int64
 }
 
-// statusOnly tells that nobody can know of which refund of an order the API speaks: its books are not ours to read, and
+// statusOnly reports whether nobody can know of which refund of an order the API's status is: we may not read its books, and
 // another till's refund was carried out.
 func (w *world) statusOnly(o simulator.Order) bool {
 	return w.lookups != simulator.LookupsShown && foreignEnded(o, simulator.RefundDone)
@@ -86,10 +86,10 @@ func (w *world) checkExceeds(r outbox.Request, fx []outbox.Effect) {
 	if !ok {
 		return
 	}
-	left := oreOf(o.Amount)
+	left := minorOf(o.Amount)
 	for _, e := range o.Refunds {
 		if e.Status != simulator.RefundRejected {
-			left -= oreOf(e.Amount)
+			left -= minorOf(e.Amount)
 		}
 	}
 	for _, other := range w.records() {
@@ -129,7 +129,7 @@ func (w *world) cancels(order string) {
 	w.fail("another till's order %s is cancelled", order)
 }
 
-// knowable tells that evidence of a payment is there for whoever looks: a callback named it and was taken, or the mark
+// knowable reports whether there is evidence of a payment that can be found: a callback named it and was accepted, or the mark
 // stands where a search sees it. Who decided otherwise is a person's affair.
 func (w *world) knowable(r outbox.Request, o simulator.Order) bool {
 	switch {

@@ -63,12 +63,12 @@ type world struct {
 	ends        []func()
 	tills       tills
 	seen        map[string]told
-	refused     map[string]bool // at the door, told or not
+	refused     map[string]bool // at the door, published or not
 
 	leave   leave
 	pulses  pulses
 	trouble time.Time       // when more was wrong last than single calls
-	hinted  map[string]bool // orders that a callback named, and was told 204
+	hinted  map[string]bool // orders that a callback named, and that was answered 204
 	// Of an older copy that was put back: what it held, and what was accepted after it.
 	// carriedOut are the resolutions that were ever done, whatever a copy knows of that.
 	carriedOut map[string]bool
@@ -76,7 +76,7 @@ type world struct {
 	copied     map[string]uint64 // with their revisions
 	lost       map[string]bool
 	sentAt     map[string]time.Time          // when a request was first on its way
-	toldBack   map[refundKey]map[string]bool // refunds that were told done
+	toldBack   map[refundKey]map[string]bool // refunds that were published as refunded
 	accepting  bool                          // an operator is to accept it while no process runs
 	refusing   atomic.Bool
 	withholds  atomic.Bool
@@ -84,9 +84,9 @@ type world struct {
 	said       atomic.Pointer[string] // the message of the last reply that was no success
 	menus      menus
 	people     sync.WaitGroup  // who pause terminals and have them go on
-	paused     map[string]bool // terminals of which a person was told that they are
+	paused     map[string]bool // terminals whose pause was confirmed
 	resumed    map[string]int  // how often a person had a terminal go on
-	resuming   map[string]int  // how many have not been heard yet
+	resuming   map[string]int  // how many were not answered yet
 }
 
 // result is what came of a schedule.
@@ -101,7 +101,7 @@ func (r *result) String() string {
 	return fmt.Sprintf("seed %d (%s):\n  %s", r.seed, r.feature, strings.Join(r.failures, "\n  "))
 }
 
-// run runs the schedule of a seed from its first message to the last word.
+// run runs the schedule of a seed from its first message to the last.
 func run(t *testing.T, seed uint64, o options) (r *result) {
 	t.Helper()
 	r = &result{seed: seed}
@@ -237,7 +237,7 @@ const (
 	breath = 20 * time.Second
 	// lateLook covers the next look, a minute apart, at what ended without a payment.
 	lateLook = 65 * time.Second
-	// notOurs covers the rounds after which details are known not to be ours to read, and a look after them.
+	// notOurs covers the rounds after which it is known that we may not read details, and a look after them.
 	notOurs = 4 * time.Minute
 )
 
@@ -257,13 +257,13 @@ func (w *world) await() {
 	for end := time.Now().Add(patience); time.Now().Before(end) && len(w.unended()) > 0; {
 		time.Sleep(time.Second) // a late look may reopen nothing, but a follower may just have begun
 	}
-	time.Sleep(2 * time.Second) // what is told is told by then
+	time.Sleep(2 * time.Second) // what is to be published is by then
 }
 
-// jitter is that of a moment, so that it is the same whoever asks first.
+// jitter returns the jitter of a moment, so that it does not depend on the order of calls.
 func (w *world) jitter() float64 { return float64(w.roll("jitter", w.now())>>11) / (1 << 53) }
 
-// now is the moment as a number for the dice.
+// now returns the moment as a number for the dice.
 func (w *world) now() int { return int(time.Since(w.started)) }
 
 func (w *world) note(format string, args ...any) {
@@ -277,7 +277,7 @@ func (w *world) noteLocked(format string, args ...any) {
 	w.trace = append(w.trace, fmt.Sprintf("%12.6f  ", at.Seconds())+fmt.Sprintf(format, args...))
 }
 
-// checkCalm looks at what does not move, and has customers act who come to a terminal only now.
+// checkCalm checks what does not move, and has customers act who come to a terminal only now.
 func (w *world) checkCalm() {
 	w.customersDecide()
 	w.mu.Lock()

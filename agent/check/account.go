@@ -17,8 +17,7 @@ type account struct {
 	groups []int
 }
 
-// serviceAccount is the service's user; ok only where we are not that user ourselves but root, who can read and write
-// what the service can't.
+// serviceAccount returns the service's user. It is ok only if we are root, who can read and write what the service can't.
 func serviceAccount() (a account, ok bool) {
 	if os.Geteuid() != 0 {
 		return account{}, false
@@ -44,11 +43,11 @@ func serviceAccount() (a account, ok bool) {
 	return a, true
 }
 
-// reads reports whether the account may read a file, as far as its mode says; what can't be told counts as yes.
-func (a account) reads(path string) bool { return a.may(path, 0o4) }
+// mayRead reports whether the account may read a file, as far as its mode says; what is not known counts as yes.
+func (a account) mayRead(path string) bool { return a.may(path, 0o4) }
 
-// uses reports whether the account may make files in a folder.
-func (a account) uses(path string) bool { return a.may(path, 0o3) }
+// mayWriteIn reports whether the account may make files in a folder.
+func (a account) mayWriteIn(path string) bool { return a.may(path, 0o3) }
 
 func (a account) may(path string, bits os.FileMode) bool {
 	info, err := os.Stat(path)

@@ -6,7 +6,7 @@ import (
 	"tillpost/mqtt/message"
 )
 
-// agent puts together what the outbox, http.listen and the broker tell of an agent that runs.
+// agent combines what the outbox, http.listen and the broker show of a running agent.
 func (c *checker) agent(held outboxFacts, d daemonFacts, said *message.AgentState) []Finding {
 	fs := about("agent")
 	here := held.locked || d.ours

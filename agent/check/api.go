@@ -41,7 +41,7 @@ func (o *observed) call(c api.Call) {
 
 const notTried = "not asked: the API can't be reached"
 
-// api reaches the API and asks it for what can be read.
+// api connects to the API and calls what only reads.
 func (c *checker) api(ctx context.Context) apiFacts {
 	reachable, token, terminals, lookups := about("API"), about("token"), about("terminals"), about("lookups")
 	hasToken := c.token(token)
@@ -79,7 +79,7 @@ func (c *checker) api(ctx context.Context) apiFacts {
 	return all()
 }
 
-// reachAPI takes the steps to the API, and gives a client for it.
+// reachAPI takes the steps to the API one by one, and returns a client for it.
 func (c *checker) reachAPI(ctx context.Context, fs *findings, seen *observed) (*api.Client, error) {
 	u, err := url.Parse(c.cfg.API.BaseURL)
 	if err != nil {
@@ -115,12 +115,12 @@ func (c *checker) reachAPI(ctx context.Context, fs *findings, seen *observed) (*
 	})
 }
 
-// terminals asks for the terminals ("Get Terminal Lists"); false says that asking for more makes no sense.
+// terminals asks for the terminals ("Get Terminal Lists"). It returns false if asking for more makes no sense.
 func (c *checker) terminals(ctx context.Context, client *api.Client, reachable, token, fs *findings) bool {
 	if c.cfg.API.OrganizationUUID == "" {
 		fs.warn("set api.organization_uuid", "named in the configuration: %s; whether the API has them is not known without the organisation",
 			few(c.cfg.Terminals))
-		return true // the look-ups tell of the token
+		return true // the look-ups show whether the token is good
 	}
 	list, reply := client.ListTerminals(ctx)
 	if reply.Outcome == api.OutcomeRefused && reply.HTTPStatus == http.StatusForbidden {
@@ -128,21 +128,21 @@ func (c *checker) terminals(ctx context.Context, client *api.Client, reachable, 
 		fs.warn("see token", "not known")
 		return false
 	}
-	if !c.took(reply, "list of terminals", reachable, token) {
+	if !c.accepted(reply, "list of terminals", reachable, token) {
 		if len(token.list) > 0 {
 			fs.warn("see token", "not known")
 			return false
 		}
 		token.warn("", "whether the API accepts it is not known")
-		fs.fail(unlisted(reply), "the API did not list them: %s", words(reply))
+		fs.fail(unlisted(reply), "the API did not list them: %s", describe(reply))
 		return false
 	}
 	token.ok("accepted by the API")
-	c.judgeTerminals(fs, list)
+	c.reportTerminals(fs, list)
 	return true
 }
 
-// unlisted is what to do where the API gave no list of terminals, for a reason that no line of its own tells.
+// unlisted returns what to do where the API returned no list of terminals, for a reason that has no line of its own.
 func unlisted(r api.Reply) string {
 	switch {
 	case r.Outcome == api.OutcomeRateLimited, r.Outcome == api.OutcomeUnavailable:
@@ -153,8 +153,9 @@ func unlisted(r api.Reply) string {
 	return "see api.organization_uuid; if it is right, check again, and ask Front Payment if it stays so"
 }
 
-// took sorts out what any call can end with, and tells the lines that it concerns.
-func (c *checker) took(r api.Reply, what string, reachable, token *findings) bool {
+// accepted reports whether a call was accepted; where it was not, for a reason that any call can have, it adds that to the
+// lines that it concerns.
+func (c *checker) accepted(r api.Reply, what string, reachable, token *findings) bool {
 	switch r.Outcome {
 	case api.OutcomeAccepted:
 		return true
@@ -163,9 +164,9 @@ func (c *checker) took(r api.Reply, what string, reachable, token *findings) boo
 	case api.OutcomeRateLimited:
 		reachable.warn("lower api.requests_per_minute if it happens again", "the API asks for fewer calls; it was not asked for the %s", what)
 	case api.OutcomeUnavailable:
-		reachable.fail("see the network", "the %s could not be asked for: %s", what, words(r))
+		reachable.fail("see the network", "the %s could not be asked for: %s", what, describe(r))
 	case api.OutcomeAmbiguous:
-		if !r.Own && r.HTTPStatus != 0 && r.HTTPStatus != http.StatusNotFound { // a 404 is rather a wrong address
+		if !r.FromAPI && r.HTTPStatus != 0 && r.HTTPStatus != http.StatusNotFound { // a 404 is rather a wrong address
 			reachable.fail("see what stands between: a proxy, a login page of the network, or an outage at Front Payment; then check again",
 				"somebody else than Front Payment's API answered when it was asked for the %s (HTTP %d)", what, r.HTTPStatus)
 		}
@@ -173,7 +174,7 @@ func (c *checker) took(r api.Reply, what string, reachable, token *findings) boo
 	return false
 }
 
-func words(r api.Reply) string {
+func describe(r api.Reply) string {
 	if r.Err != nil && r.HTTPStatus == 0 {
 		return r.Message + " (" + r.Err.Error() + ")"
 	}
@@ -183,8 +184,8 @@ func words(r api.Reply) string {
 	return r.Message
 }
 
-// judgeTerminals compares the API's terminals with those that are to be served.
-func (c *checker) judgeTerminals(fs *findings, list []api.Terminal) {
+// reportTerminals reports the API's terminals, compared with those of the configuration.
+func (c *checker) reportTerminals(fs *findings, list []api.Terminal) {
 	var active, resting []string
 	known := map[string]bool{}
 	for _, t := range list {
@@ -193,9 +194,9 @@ func (c *checker) judgeTerminals(fs *findings, list []api.Terminal) {
 			continue
 		}
 		if t.Active {
-			active = append(active, named(t))
+			active = append(active, nameOf(t))
 		} else {
-			resting = append(resting, named(t))
+			resting = append(resting, nameOf(t))
 		}
 	}
 	if len(active) > 0 {
@@ -218,14 +219,14 @@ func (c *checker) judgeTerminals(fs *findings, list []api.Terminal) {
 	}
 }
 
-func named(t api.Terminal) string {
+func nameOf(t api.Terminal) string {
 	if t.Name == "" || t.Name == t.UUID {
 		return t.UUID
 	}
 	return t.Name + " (" + t.UUID + ")"
 }
 
-// few cuts a long list.
+// few returns a list as text, cut if it is long.
 func few(names []string) string {
 	const most = 12
 	if len(names) > most {

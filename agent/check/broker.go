@@ -17,16 +17,16 @@ import (
 )
 
 const (
-	// backTimeout is how long our own message may take to come back.
-	backTimeout = 4 * time.Second
-	// nameTimeout is how long the broker may take to tell what it is.
+	// returnTimeout is how long our own message may take to come back.
+	returnTimeout = 4 * time.Second
+	// nameTimeout is how long the broker may take to send its name.
 	nameTimeout = 2 * time.Second
 )
 
-// brokerFacts is what the broker told.
+// brokerFacts is what was found at the broker.
 type brokerFacts struct {
 	findings []Finding
-	// agent is what the agent last said of itself; nil where it said nothing, or was not asked.
+	// agent is the agent's last state there; nil where there is none, or it was not read.
 	agent *message.AgentState
 }
 
@@ -59,20 +59,20 @@ func (c *checker) broker(ctx context.Context) brokerFacts {
 	if back.err != nil && u.Scheme == "tcp" && c.otherScheme(ctx, fs, u) {
 		return brokerFacts{findings: fs.done()}
 	}
-	if !c.judge(fs, u.Host, back) {
+	if !c.reportLoop(fs, u.Host, back) {
 		return brokerFacts{findings: fs.done(), agent: back.agent}
 	}
 	five := c.rights(ctx, fs, u)
 	q := c.quirks(ctx)
-	q.tell(fs)
+	q.report(fs)
 	name := c.brokerName(ctx)
 	switch {
-	case name == "" && q.rabbit():
+	case name == "" && q.isRabbitMQ():
 		name = "RabbitMQ, by what it does"
 	case name == "" && !five:
 		name = oldBroker
 	}
-	c.keeps(fs, u, name)
+	c.reportPersistence(fs, u, name)
 	return brokerFacts{findings: fs.done(), agent: back.agent}
 }
 
@@ -84,10 +84,10 @@ func (c *checker) reachBroker(ctx context.Context, u *url.URL) (reached, error) 
 	return reach(ctx, u.Hostname(), u.Port(), config)
 }
 
-// brokerTLS is nil for a broker without TLS.
+// brokerTLS returns nil for a broker without TLS.
 func (c *checker) brokerTLS(u *url.URL) (*tls.Config, error) {
 	if u.Scheme != "tls" {
-		return nil, nil // none is an answer
+		return nil, nil // no TLS
 	}
 	config := &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
 	var err error
@@ -104,11 +104,11 @@ func (c *checker) brokerTLS(u *url.URL) (*tls.Config, error) {
 	return config, nil
 }
 
-// clientID begins as the agent's does, for brokers that let in by the beginning.
+// clientID returns an id that begins as the agent's does, for brokers whose rules go by that.
 func (c *checker) clientID() string { return c.cfg.MQTT.ClientID + "-check-" + rand.Text()[:6] }
 
-// looped is what became of the message to ourselves.
-type looped struct {
+// loopResult is what became of the message that we sent to ourselves.
+type loopResult struct {
 	// err: no connection came about.
 	err error
 	// acked: the broker acknowledged the message; lost: it hung up on it.
@@ -118,8 +118,8 @@ type looped struct {
 	agent *message.AgentState
 }
 
-// happening is one thing that the bus told; one field is set.
-type happening struct {
+// busEvent is one call of the bus's handlers; one field is set.
+type busEvent struct {
 	up      bool
 	down    error
 	message *mqtt.Delivery
@@ -128,24 +128,24 @@ type happening struct {
 // loop sends a message to ourselves, with the agent's login, on a topic of the agent's that no terminal has. It is empty
 // and retained, which to everybody means only that there is nothing on that topic: nothing stays at the broker, and a
 // running agent, which gets it too, takes it for a display's. Brokers acknowledge what their access list denies (or hang
-// up), and grant subscriptions that bring nothing, so only its coming back shows that we may write and read.
-func (c *checker) loop(ctx context.Context) looped {
+// up), and grant subscriptions that match nothing, so only the message's return shows that we may write and read.
+func (c *checker) loop(ctx context.Context) loopResult {
 	topics := mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}
 	topic := topics.Display("tillpost-check-" + rand.Text()[:12])
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	bus, happenings, err := c.subscriber(ctx, []string{topics.Agent(), topics.RequestFilter()})
+	bus, events, err := c.subscriber(ctx, []string{topics.Agent(), topics.RequestFilter()})
 	if err != nil {
-		return looped{err: err}
+		return loopResult{err: err}
 	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = bus.Run(ctx) // why it ended was told as a happening
+		_ = bus.Run(ctx) // why it ended came as an event
 	}()
 	defer func() { cancel(); <-ended }()
 
-	var result looped
+	var result loopResult
 	var sent time.Time
 	var acked <-chan struct{}
 	var token mqtt.Token
@@ -153,22 +153,22 @@ func (c *checker) loop(ctx context.Context) looped {
 	defer patience.Stop()
 	for {
 		select {
-		case h := <-happenings:
+		case e := <-events:
 			switch {
-			case h.up:
+			case e.up:
 				sent = time.Now()
 				token = bus.Publish(mqtt.Message{Topic: topic, Retained: true})
 				acked = token.Done()
-				patience.Reset(c.machine.back)
-			case h.down != nil && sent.IsZero():
-				result.err = h.down
+				patience.Reset(c.machine.returnTimeout)
+			case e.down != nil && sent.IsZero():
+				result.err = e.down
 				return result
-			case h.down != nil:
+			case e.down != nil:
 				result.lost = true
 				return result
-			case h.message.Topic == topics.Agent():
-				result.agent = readState(h.message.Payload)
-			case h.message.Topic == topic:
+			case e.message.Topic == topics.Agent():
+				result.agent = readState(e.message.Payload)
+			case e.message.Topic == topic:
 				result.took = time.Since(sent)
 				return result
 			}
@@ -188,13 +188,13 @@ func (c *checker) loop(ctx context.Context) looped {
 	}
 }
 
-// subscriber makes a client whose happenings come over a channel until ctx ends.
-func (c *checker) subscriber(ctx context.Context, filters []string) (*client.Subscriber, <-chan happening, error) {
+// subscriber returns a client whose events are sent on a channel until ctx ends.
+func (c *checker) subscriber(ctx context.Context, filters []string) (*client.Subscriber, <-chan busEvent, error) {
 	m := c.cfg.MQTT
-	happenings := make(chan happening)
-	tell := func(h happening) {
+	events := make(chan busEvent)
+	send := func(e busEvent) {
 		select {
-		case happenings <- h:
+		case events <- e:
 		case <-ctx.Done():
 		}
 	}
@@ -207,15 +207,15 @@ func (c *checker) subscriber(ctx context.Context, filters []string) (*client.Sub
 		Username: m.Username, Password: c.cfg.PasswordReader(), CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile,
 		ConnectTimeout: connectTimeout, CloseGrace: 200 * time.Millisecond,
 	}, filters, mqtt.Handlers{
-		Up: func() { tell(happening{up: true}) },
+		Up: func() { send(busEvent{up: true}) },
 		Down: func(err error) {
 			if err != nil {
-				tell(happening{down: err})
+				send(busEvent{down: err})
 			}
 		},
-		Deliver: func(d mqtt.Delivery) { tell(happening{message: &d}) },
+		Deliver: func(d mqtt.Delivery) { send(busEvent{message: &d}) },
 	})
-	return bus, happenings, err
+	return bus, events, err
 }
 
 func readState(payload []byte) *message.AgentState {
@@ -226,8 +226,8 @@ func readState(payload []byte) *message.AgentState {
 	return &s
 }
 
-// judge tells how the message to ourselves fared; true if it came back.
-func (c *checker) judge(fs *findings, host string, l looped) bool {
+// reportLoop reports what became of the message to ourselves. It returns true if it came back.
+func (c *checker) reportLoop(fs *findings, host string, l loopResult) bool {
 	topics := mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}
 	rights := "allow " + orAnonymous(c.cfg.MQTT.Username) + " to read " + topics.RequestFilter() + " and to write " + topics.Display("+") +
 		"; packaging/mosquitto/tillpost.acl has all that the agent needs"
@@ -244,7 +244,7 @@ func (c *checker) judge(fs *findings, host string, l looped) bool {
 	case l.acked:
 		fs.fail(rights, "%s takes our messages, but they don't come back: its access list denies us to write, or to read", host)
 	default:
-		fs.fail("see the broker's log", "%s did not acknowledge a message in %s", host, c.machine.back)
+		fs.fail("see the broker's log", "%s did not acknowledge a message in %s", host, c.machine.returnTimeout)
 	}
 	return false
 }
@@ -256,39 +256,40 @@ func orAnonymous(user string) string {
 	return user
 }
 
-// refusedLogin knows the words of the client library, which has no errors of its own for them behind ours.
+// refusedLogin reports whether the broker refused the login. It goes by the client library's texts, for want of errors to
+// compare with.
 func refusedLogin(err error) bool {
 	text := strings.ToLower(err.Error())
 	return strings.Contains(text, "not authorized") || strings.Contains(text, "bad user name or password") || strings.Contains(text, "identifier rejected")
 }
 
-// brokerName is what the broker calls itself, "" where it does not tell us.
+// brokerName returns what the broker calls itself, "" where it does not publish that.
 func (c *checker) brokerName(ctx context.Context) string {
-	name := c.kept(ctx, "$SYS/broker/version", "$SYS/brokers/+/version")
+	name := c.retained(ctx, "$SYS/broker/version", "$SYS/brokers/+/version")
 	return clean(string(name[:min(len(name), 60)]))
 }
 
-// kept is what the broker retains on one of some topics, nothing where it does not tell us.
-func (c *checker) kept(ctx context.Context, topics ...string) []byte {
+// retained returns what the broker retains on one of some topics, nil if it sends us nothing.
+func (c *checker) retained(ctx context.Context, topics ...string) []byte {
 	ctx, cancel := context.WithTimeout(ctx, nameTimeout)
 	defer cancel()
-	bus, happenings, err := c.subscriber(ctx, topics)
+	bus, events, err := c.subscriber(ctx, topics)
 	if err != nil {
 		return nil
 	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = bus.Run(ctx) // a broker that does not tell is no failure
+		_ = bus.Run(ctx) // a broker that sends nothing is no failure
 	}()
 	defer func() { cancel(); <-ended }()
 	for {
 		select {
-		case h := <-happenings:
-			if h.message != nil {
-				return h.message.Payload
+		case e := <-events:
+			if e.message != nil {
+				return e.message.Payload
 			}
-			if h.down != nil {
+			if e.down != nil {
 				return nil
 			}
 		case <-ctx.Done():

@@ -78,14 +78,14 @@ func TestBrokerThatDeniesRights(t *testing.T) {
 			b := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Config: "acl_file " + acl})
 			c := brokerChecker(t, b.URL)
 			if name == "only writing" {
-				c.machine.back = 300 * time.Millisecond // nothing comes
+				c.machine.returnTimeout = 300 * time.Millisecond // nothing comes
 			}
 			want(t, c.broker(t.Context()).findings, tc.want...)
 		})
 	}
 }
 
-// TestBrokerWithBounds is what a broker tells of itself in MQTT 5.
+// TestBrokerWithBounds checks the limits that a broker announces in MQTT 5.
 func TestBrokerWithBounds(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

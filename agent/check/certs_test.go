@@ -59,7 +59,7 @@ func certificateOf(t *testing.T, end time.Time, addresses ...net.IP) (certFile, 
 	return certFile, keyFile
 }
 
-// serveTLS shakes hands with whoever comes until the test ends, and gives the port on 127.0.0.1.
+// serveTLS shakes hands with whoever comes until the test ends, and returns the port on 127.0.0.1.
 func serveTLS(t *testing.T, certFile, keyFile string) string {
 	t.Helper()
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)

@@ -1,6 +1,5 @@
-// Package check looks at everything that a running tillpost depends on, and says in plain words what is well and what
-// to do about the rest: the configuration, its secrets, the disk, the outbox, the clock, the ports, the broker and the
-// API.
+// Package check checks everything that a running tillpost depends on, and says in plain words what is well and what to do
+// about the rest: the configuration, its secrets, the disk, the outbox, the clock, the ports, the broker and the API.
 //
 // It is harmless beside a running agent: it creates no order, makes only reading calls, connects to the broker under a
 // client id of its own, and lets no message stay there.
@@ -21,7 +20,7 @@ type Options struct {
 	File string
 	// Version goes into the API calls' User-Agent.
 	Version string
-	// Synchronized reports whether the operating system keeps its clock right; nil: that can't be told.
+	// Synchronized reports whether the operating system keeps its clock right; nil if that is not known.
 	Synchronized func() bool
 	// Timeout bounds the whole check; 0 means 30 s.
 	Timeout time.Duration
@@ -49,22 +48,22 @@ type machine struct {
 	sync func(ctx context.Context, folder string) ([]time.Duration, error)
 	// mosquitto is the configuration of a mosquitto on this machine.
 	mosquitto string
-	// back is how long our own message may take to come back from the broker.
-	back time.Duration
+	// returnTimeout is how long our own message may take to come back from the broker.
+	returnTimeout time.Duration
 	// service is the user that the service runs as, if this machine has one of that name.
 	service func() (account, bool)
 }
 
 func thisMachine() machine {
 	return machine{
-		now: time.Now, disk: diskOf, sync: syncSpeed, mosquitto: "/etc/mosquitto/mosquitto.conf", back: backTimeout, service: serviceAccount,
+		now: time.Now, disk: diskOf, sync: syncSpeed, mosquitto: "/etc/mosquitto/mosquitto.conf", returnTimeout: returnTimeout, service: serviceAccount,
 	}
 }
 
-// Run checks everything, and tells each finding as soon as those before it are told; tell is called on this goroutine.
-// It ends within the timeout, and returns whether nothing failed. A configuration that can't be used is the only thing
-// that is told then: nothing else could be looked for.
-func Run(ctx context.Context, o Options, tell func(Finding)) bool {
+// Run checks everything, and calls report with each finding as soon as those before it are reported, on this goroutine.
+// It ends within the timeout, and returns whether nothing failed. If the configuration can't be used, that is all that is
+// reported: nothing else can be checked.
+func Run(ctx context.Context, o Options, report func(Finding)) bool {
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
 	}
@@ -72,15 +71,15 @@ func Run(ctx context.Context, o Options, tell func(Finding)) bool {
 	defer cancel()
 	c := &checker{opts: o, machine: thisMachine()}
 	good := true
-	told := func(list []Finding) {
+	reportAll := func(list []Finding) {
 		for _, f := range list {
 			good = good && f.Level != LevelFail
-			tell(f)
+			report(f)
 		}
 	}
-	told(c.config())
+	reportAll(c.config())
 	if c.cfg != nil {
-		c.all(ctx, told)
+		c.all(ctx, reportAll)
 	}
 	return good
 }
@@ -113,8 +112,8 @@ func (c *checker) config() []Finding {
 	return fs.done()
 }
 
-// all runs the probes side by side, and tells their findings in the order in which they build on each other.
-func (c *checker) all(ctx context.Context, told func([]Finding)) {
+// all runs the probes at the same time, and reports their findings in the order in which they build on each other.
+func (c *checker) all(ctx context.Context, report func([]Finding)) {
 	secrets := start("secrets", func() []Finding { return c.secrets() })
 	disk := start("disk", func() []Finding { return c.disk(ctx) })
 	box := start("outbox", func() outboxFacts { return c.outbox(ctx) })
@@ -128,21 +127,21 @@ func (c *checker) all(ctx context.Context, told func([]Finding)) {
 	})
 	broker := start("broker", func() brokerFacts { return c.broker(ctx) })
 
-	told(result(ctx, secrets))
-	told(result(ctx, disk))
+	report(result(ctx, secrets))
+	report(result(ctx, disk))
 	held, done := box.wait(ctx)
-	told(orLate(box.subject, held.findings, done))
-	told(result(ctx, clock))
-	told(result(ctx, ports))
+	report(orLate(box.subject, held.findings, done))
+	report(result(ctx, clock))
+	report(result(ctx, ports))
 	said, done := broker.wait(ctx)
-	told(orLate(broker.subject, said.findings, done))
+	report(orLate(broker.subject, said.findings, done))
 	running, _ := daemon.wait(ctx)
-	told(c.agent(held, running, said.agent))
+	report(c.agent(held, running, said.agent))
 	answers, done := calls.wait(ctx)
-	told(orLate(calls.subject, answers.findings, done))
+	report(orLate(calls.subject, answers.findings, done))
 }
 
-// probe is one that runs.
+// probe is a check of one subject, running in a goroutine of its own.
 type probe[T any] struct {
 	subject string
 	done    chan struct{}
@@ -158,11 +157,11 @@ func start[T any](subject string, look func() T) *probe[T] {
 	return p
 }
 
-// grace is what a probe whose time is over has to say so itself, in better words than ours.
+// grace is how long a probe whose time is over may take to report that itself, in better words than ours.
 const grace = 500 * time.Millisecond
 
-// wait gives what the probe found; false if it did not end in time, which the operating system can cause: a file system
-// that hangs takes whoever asks it along.
+// wait returns what the probe found; false if it did not end in time, which the operating system can cause: calls to a
+// file system that hangs hang too.
 func (p *probe[T]) wait(ctx context.Context) (T, bool) {
 	select {
 	case <-p.done:

@@ -6,16 +6,16 @@ import (
 )
 
 const (
-	// skewNoticed is beyond what a Date header, cut to seconds and a while on its way, can't tell; skewHarmful moves
-	// orders into another day and ends them before their time.
+	// skewNoticed is more than the error of a Date header, which is cut to seconds and takes a while to arrive;
+	// skewHarmful moves orders into another day and ends them before their time.
 	skewNoticed = 5 * time.Second
 	skewHarmful = time.Minute
-	// firstYear is one in which no clock that is right can stand any more.
+	// firstYear is the first year that a clock which is right can show.
 	firstYear = 2026
 	enableNTP = "enable a time service: timedatectl set-ntp true"
 )
 
-// clock looks at the time, against the API's where it told one.
+// clock checks the time, against the API's where that is known.
 func (c *checker) clock(a apiFacts) []Finding {
 	fs := about("clock")
 	now := c.machine.now().In(c.cfg.Store.Location)

@@ -17,18 +17,18 @@ import (
 
 // daemonFacts is what answers at http.listen.
 type daemonFacts struct {
-	// ours: it is a tillpost, whose version that is, "" where it does not tell.
+	// ours: it is a tillpost, of that version, "" where that is not known.
 	ours    bool
 	version string
-	// guarded: it asks for a user, and so tells nothing.
+	// guarded: it asks for a user, so that nothing is known.
 	guarded bool
-	// reasons are why it takes no requests now; empty where it does, or does not tell.
+	// reasons are why it takes no requests now; empty where it does, or that is not known.
 	reasons []string
 }
 
 const daemonTimeout = 3 * time.Second
 
-// daemon asks at http.listen whether a tillpost is there.
+// daemon returns what answers at http.listen.
 func (c *checker) daemon(ctx context.Context) daemonFacts {
 	ctx, cancel := context.WithTimeout(ctx, daemonTimeout)
 	defer cancel()
@@ -37,7 +37,7 @@ func (c *checker) daemon(ctx context.Context) daemonFacts {
 		return daemonFacts{}
 	}
 	client := &http.Client{
-		// It is this machine's own listener, and nothing is told to it.
+		// It is this machine's own listener, and no secret is sent to it.
 		Transport:     &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

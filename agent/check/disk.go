@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// diskFacts is what the system tells of the file system that holds a folder. Sizes are in bytes, -1 where unknown.
+// diskFacts is what is known of the file system that holds a folder. Sizes are in bytes, -1 where unknown.
 type diskFacts struct {
 	free int64
 	// files is how many more files fit, -1 where there is no such bound.
@@ -37,12 +37,12 @@ const (
 	// leastFree holds the outbox's reserve and a day or two; lowFree is worth a thought.
 	leastFree = 32 << 20
 	lowFree   = 512 << 20
-	// slowSync delays every "queued" noticeably, and deadSlow makes tills repeat themselves.
+	// slowSync delays every "queued" noticeably, and deadSlow makes tills publish again.
 	slowSync = 60 * time.Millisecond
 	deadSlow = time.Second
 )
 
-// disk looks at the folder of the outbox: rights, room, kind, and the time that a write takes to be on disk.
+// disk checks the folder of the outbox: rights, room, kind, and the time that a write takes to be on disk.
 func (c *checker) disk(ctx context.Context) []Finding {
 	fs := about("disk")
 	folder := filepath.Dir(c.cfg.Outbox.Path)
@@ -84,7 +84,7 @@ func (fs *findings) room(folder string, d diskFacts) {
 	}
 }
 
-// kind tells of file systems that don't keep what is written to them, or can't hold a database.
+// kind reports file systems that don't keep what is written to them, or can't hold a database.
 func (fs *findings) kind(folder string, d diskFacts) {
 	const move = "set outbox.path to a folder on a real disk"
 	switch d.kind {

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kinds names file systems by the number that statfs gives.
+// kinds names file systems by the number that statfs returns.
 var kinds = map[uint32]string{
 	unix.EXT4_SUPER_MAGIC: "ext4", unix.BTRFS_SUPER_MAGIC: "btrfs", unix.XFS_SUPER_MAGIC: "xfs", unix.F2FS_SUPER_MAGIC: "f2fs",
 	unix.TMPFS_MAGIC: "tmpfs", unix.RAMFS_MAGIC: "ramfs", unix.OVERLAYFS_SUPER_MAGIC: "overlay", 0x61756673: "aufs",
@@ -19,7 +19,7 @@ var kinds = map[uint32]string{
 	unix.SQUASHFS_MAGIC: "squashfs", unix.ISOFS_SUPER_MAGIC: "iso9660",
 }
 
-// diskOf asks the kernel.
+// diskOf returns what the kernel knows.
 func diskOf(folder string) (diskFacts, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(folder, &st); err != nil {
@@ -52,7 +52,7 @@ func mediumOf(sysfs, folder string) medium {
 	return mediumOfDevice(sysfs, fmt.Sprintf("dev/block/%d:%d", unix.Major(dev), unix.Minor(dev)))
 }
 
-// mediumOfDevice follows partitions to their disk, and what is put together (LVM, RAID, encryption) to one of its parts.
+// mediumOfDevice follows partitions to their disk, and combined devices (LVM, RAID, encryption) to one of their parts.
 func mediumOfDevice(sysfs, device string) medium {
 	const deepest = 4
 	for range deepest {

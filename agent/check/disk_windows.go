@@ -2,7 +2,7 @@ package check
 
 import "golang.org/x/sys/windows"
 
-// diskOf asks for the free space; the rest is not told, and its speed is measured all the same.
+// diskOf returns the free space; the rest is unknown, and its speed is measured all the same.
 func diskOf(folder string) (diskFacts, error) {
 	path, err := windows.UTF16PtrFromString(folder)
 	if err != nil {

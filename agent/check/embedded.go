@@ -10,7 +10,7 @@ import (
 	"tillpost/mqtt/message"
 )
 
-// embedded is the broker inside tillpost; whether its port is free is the ports' subject, its files that of the secrets.
+// embedded checks the embedded broker; its port is checked by ports, its files by secrets.
 func (c *checker) embedded(fs *findings) {
 	e := c.cfg.MQTT.Embedded
 	users := "whoever reaches it may order and refund"
@@ -33,7 +33,7 @@ func (c *checker) embedded(fs *findings) {
 	}
 }
 
-// mixedContent tells of pages that their browser keeps from a broker without TLS, unless it is on the same machine.
+// mixedContent warns of pages whose browser refuses a broker without TLS, unless it is on the same machine.
 func mixedContent(fs *findings, e *config.Embedded) {
 	if e.CertFile != "" || !hostport.BeyondLoopback(e.WebSocketListen) {
 		return
@@ -47,11 +47,11 @@ func mixedContent(fs *findings, e *config.Embedded) {
 	}
 }
 
-// embeddedAgent is what a running agent says of itself on the broker inside it; nil where none runs, or where the broker
-// has users, of whom the configuration knows no password.
+// embeddedAgent returns a running agent's state from its embedded broker; nil where none runs, or where the broker has
+// users, whose passwords the configuration does not have.
 func (c *checker) embeddedAgent(ctx context.Context) *message.AgentState {
 	if c.cfg.MQTT.Embedded.UsersFile != "" {
 		return nil
 	}
-	return readState(c.kept(ctx, mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}.Agent()))
+	return readState(c.retained(ctx, mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}.Agent()))
 }

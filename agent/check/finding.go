@@ -21,7 +21,7 @@ const (
 	LevelFail
 )
 
-// String is the level as a person reads it; only a failure is loud.
+// String returns the level for a person; only a failure is in capitals.
 func (l Level) String() string {
 	switch l {
 	case LevelOK:
@@ -34,7 +34,7 @@ func (l Level) String() string {
 	return fmt.Sprintf("level(%d)", uint8(l))
 }
 
-// MarshalText is the level as a machine reads it: "ok", "warn" or "fail".
+// MarshalText returns the level for a program: "ok", "warn" or "fail".
 func (l Level) MarshalText() ([]byte, error) { return []byte(strings.ToLower(l.String())), nil }
 
 // Finding is one line of a check. It holds neither secrets nor personal data, and no control characters.
@@ -80,10 +80,10 @@ func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(width-utf8.RuneCountInString(s), 1))
 }
 
-// clean makes a text that may come from elsewhere fit for a line on a screen.
+// clean returns a text that may come from elsewhere as one that is safe in a line on a screen.
 func clean(s string) string { return term.Printable(term.OneLine(s)) }
 
-// findings collects what one probe has to say about its subject.
+// findings collects the findings about one subject.
 type findings struct {
 	subject string
 	list    []Finding
@@ -105,14 +105,14 @@ func (fs *findings) fail(fix, format string, args ...any) {
 	fs.add(LevelFail, fix, fmt.Sprintf(format, args...))
 }
 
-// settled adds an ok if nothing else was found.
-func (fs *findings) settled(format string, args ...any) {
+// okIfNone adds an ok if there are no findings yet.
+func (fs *findings) okIfNone(format string, args ...any) {
 	if len(fs.list) == 0 {
 		fs.ok(format, args...)
 	}
 }
 
-// done gives the findings, with all that is well in one line before the rest.
+// done returns the findings, with all that is well in one line before the rest.
 func (fs *findings) done() []Finding {
 	var well []string
 	var rest []Finding

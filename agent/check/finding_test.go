@@ -53,8 +53,8 @@ func TestFindingsAreCleanAndWellFirst(t *testing.T) {
 	fs.ok("quick")
 	want(t, fs.done(), "ok disk room; quick; ", "warn disk a ·[31mcard; that wears out; use another")
 	fs = about("secrets")
-	fs.settled("well")
-	fs.settled("twice")
+	fs.okIfNone("well")
+	fs.okIfNone("twice")
 	want(t, fs.done(), "ok secrets well; ")
 }
 

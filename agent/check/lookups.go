@@ -8,19 +8,19 @@ import (
 	"tillpost/api"
 )
 
-// answer is how the API took one of the calls with which an order can be looked up.
+// answer is what the API answered to one of the calls with which an order can be looked up.
 type answer uint8
 
 const (
 	answerNone    answer = iota // no usable one
 	answerGood                  // it does what we need
 	answerEmpty                 // it answers, but shows no order
-	answerRefused               // we may not
+	answerRefused               // it does not let us
 )
 
 // lookups asks which of the three look-ups the API lets us use ("Get All Order Status", "Get Order Status By UUID", "Get
 // Order Details By UUID"), and says what follows for requests in doubt. Whether they show terminal orders is not
-// documented, so only the API can tell.
+// documented, so only the API can show it.
 func (c *checker) lookups(ctx context.Context, client *api.Client, token, fs *findings) {
 	uuid := ""
 	reply := client.OrderStatuses(ctx, "", func(o api.OrderStatus) error {
@@ -35,12 +35,12 @@ func (c *checker) lookups(ctx context.Context, client *api.Client, token, fs *fi
 		list = answerEmpty
 	}
 	if reply.Outcome == api.OutcomeUnauthorized {
-		c.took(reply, "list of orders", fs, token)
+		c.accepted(reply, "list of orders", fs, token)
 		fs.warn("see token", "not known")
 		return
 	}
 	if len(token.list) == 0 && reply.HTTPStatus != 0 {
-		token.ok("accepted by the API") // no terminal list was there to tell
+		token.ok("accepted by the API") // the list of terminals, which would show it, was not asked for
 	}
 	if errors.Is(reply.Err, api.ErrPaged) {
 		fs.warn("tell the maintainers; until then set [callback], so that the API itself names lost orders",
@@ -48,10 +48,10 @@ func (c *checker) lookups(ctx context.Context, client *api.Client, token, fs *fi
 		return
 	}
 	one, details := c.lookUp(ctx, client, uuid)
-	c.follows(fs, list, one, details)
+	c.reportLookups(fs, list, one, details)
 }
 
-// noOrder is an order that the API can't have.
+// noOrder is the uuid of no order.
 const noOrder = "ODR-tillpost-check"
 
 // lookUp asks for one order and its details.
@@ -78,8 +78,8 @@ func answered(r api.Reply) answer {
 	return answerNone
 }
 
-// follows says what the answers mean for a request whose reply was lost.
-func (c *checker) follows(fs *findings, list, one, details answer) {
+// reportLookups reports what the answers mean for a request whose reply was lost.
+func (c *checker) reportLookups(fs *findings, list, one, details answer) {
 	staff, fix := "a lost reply is settled by your staff (tillpost resolve)", "set [callback], so that the API itself names lost orders; or ask Front Payment to allow it"
 	if c.cfg.Callback != nil {
 		staff, fix = "a lost reply is settled by a callback, or by your staff (tillpost resolve)", "ask Front Payment to allow it"

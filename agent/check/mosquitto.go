@@ -17,9 +17,10 @@ const (
 		"and is quick with set_tcp_nodelay true; else "
 )
 
-// keeps reports whether the broker keeps what waits for the agent over a crash, as far as that can be known: brokers don't
-// tell it. It matters between a till's publish and our "queued", which can be long while the agent is down.
-func (c *checker) keeps(fs *findings, u *url.URL, name string) {
+// reportPersistence reports whether the broker keeps what waits for the agent over a crash, as far as that can be found
+// out: no broker publishes it. It matters between a till's publish and our "queued", which can be long while the agent is
+// down.
+func (c *checker) reportPersistence(fs *findings, u *url.URL, name string) {
 	if name != "" {
 		fs.ok("%s", name)
 	}
@@ -29,7 +30,7 @@ func (c *checker) keeps(fs *findings, u *url.URL, name string) {
 	}
 	if hostport.Loopback(u.Hostname()) {
 		if set, ok := readMosquitto(c.machine.mosquitto); ok && set.listensOn(u.Port()) {
-			if wrong := set.forgets(); len(wrong) > 0 {
+			if wrong := set.losing(); len(wrong) > 0 {
 				fs.warn(dropIn, "mosquitto loses what waits for tillpost when it crashes; %s lacks: %s", c.machine.mosquitto, strings.Join(wrong, ", "))
 				return
 			}
@@ -47,10 +48,10 @@ func (c *checker) keeps(fs *findings, u *url.URL, name string) {
 	fs.warn(rightSet+dropIn, "whether it keeps what waits for tillpost over a crash can't be seen from here")
 }
 
-// oldBroker is one that does not say what it is, and is no mosquitto of the last years.
+// oldBroker stands for the name of a broker that does not publish its own, and is no mosquitto of the last years.
 const oldBroker = "it speaks MQTT 3.1.1 only"
 
-// adviceFor is what to look at in a broker that is no mosquitto, "" for one, or for one that does not say what it is.
+// adviceFor returns what to see to in a broker that is no mosquitto; "" for a mosquitto, or a broker without a name.
 func adviceFor(name string) string {
 	switch lower := strings.ToLower(name); {
 	case name == "", strings.Contains(lower, "mosquitto"):
@@ -121,8 +122,8 @@ func (s settings) listensOn(port string) bool {
 	return false
 }
 
-// forgets names the settings by which messages are lost in a crash.
-func (s settings) forgets() []string {
+// losing returns the settings for want of which messages are lost in a crash.
+func (s settings) losing() []string {
 	var wrong []string
 	for _, want := range []string{"persistence", "autosave_on_changes"} {
 		if s.values[want] != "true" {

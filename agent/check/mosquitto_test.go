@@ -46,7 +46,7 @@ func TestKeeps(t *testing.T) {
 				t.Fatal(err)
 			}
 			fs := about("broker")
-			c.keeps(fs, u, tc.name)
+			c.reportPersistence(fs, u, tc.name)
 			want(t, fs.done(), tc.want...)
 		})
 	}

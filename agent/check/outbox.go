@@ -11,21 +11,21 @@ import (
 	"tillpost/outbox/bolt"
 )
 
-// What the outbox keeps beside its file, by the end of the name.
+// The endings of the names of what the outbox keeps beside its file.
 const (
-	besideLock     = ".lock"
-	besideMarker   = ".initialised"
-	besideSnapshot = ".snapshot"
-	besideBallast  = ".ballast"
+	suffixLock     = ".lock"
+	suffixMarker   = ".initialised"
+	suffixSnapshot = ".snapshot"
+	suffixBallast  = ".ballast"
 )
 
-// anew is what is left where an outbox is lost. A backup is no way on: it does not know what was sent since.
-const anew = "set outbox.path to another one, and look up at Front Payment what became of what the tills hold open"
+// lostAdvice is what to do where an outbox is lost. A backup must not be used: it does not know what was sent since.
+const lostAdvice = "set outbox.path to another one, and look up at Front Payment what became of what the tills hold open"
 
 // readWhole is the largest outbox that is read as a whole: a daemon that is started meanwhile has to wait for that.
 const readWhole = 64 << 20
 
-// outboxFacts is what others want to know of the outbox.
+// outboxFacts is what was found at the outbox.
 type outboxFacts struct {
 	findings []Finding
 	// locked: a daemon runs on it.
@@ -34,7 +34,7 @@ type outboxFacts struct {
 	instance string
 }
 
-// outbox looks at the file of requests, without changing it.
+// outbox checks the file of requests, without changing it.
 func (c *checker) outbox(ctx context.Context) outboxFacts {
 	fs := about("outbox")
 	path := c.cfg.Outbox.Path
@@ -44,24 +44,24 @@ func (c *checker) outbox(ctx context.Context) outboxFacts {
 	}
 	marker, err := readMarker(path)
 	if err != nil {
-		fs.fail(c.give(path), "the marker beside the outbox: %v", err)
+		fs.fail(c.chownAdvice(path), "the marker beside the outbox: %v", err)
 		return outboxFacts{findings: fs.done()}
 	}
 	facts := outboxFacts{instance: marker.Instance}
-	facts.locked, err = lockHeld(path + besideLock)
+	facts.locked, err = lockHeld(path + suffixLock)
 	if err != nil {
-		fs.fail(c.give(path), "the outbox's lock: %v", err)
+		fs.fail(c.chownAdvice(path), "the outbox's lock: %v", err)
 	}
 	c.owners(fs, path)
 	size := fileSize(path)
 	switch {
 	case facts.locked:
 		fs.ok("in use by a running agent; %s, %s", bytes(size), generation(marker))
-	case size == 0 && marker.present && fileSize(path+besideSnapshot) > 0:
+	case size == 0 && marker.present && fileSize(path+suffixSnapshot) > 0:
 		fs.warn("if it lies elsewhere, put it back before you start tillpost",
 			"%s is gone; at the next start its last snapshot takes its place, and every open request is in doubt", path)
 	case size == 0 && marker.present:
-		fs.fail(fmt.Sprintf("put the file back, or mount its disk; if it is lost, %s; if there never was anything to keep, remove %s", anew, path+besideMarker),
+		fs.fail(fmt.Sprintf("put the file back, or mount its disk; if it is lost, %s; if there never was anything to keep, remove %s", lostAdvice, path+suffixMarker),
 			"%s is gone, though there was one: tillpost does not start", path)
 	case size == 0:
 		fs.ok("there is none yet; it will be made at %s", path)
@@ -72,7 +72,7 @@ func (c *checker) outbox(ctx context.Context) outboxFacts {
 	return facts
 }
 
-// readOutbox has the outbox check its own file.
+// readOutbox reads the file through by the outbox's own check.
 func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFacts, path string, size int64, m marker) {
 	if size > readWhole {
 		fs.ok("%s, %s; too large to be read through here", bytes(size), generation(m))
@@ -82,7 +82,7 @@ func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFac
 		older bool
 		err   error
 	}
-	read := start("outbox", func() (l looked) { l.older, l.err = look(path); return l })
+	read := start("outbox", func() (l looked) { l.older, l.err = readThrough(path); return l })
 	found, done := read.wait(ctx)
 	err := found.err
 	damaged, isDamage := errors.AsType[*bolt.DamagedError](err)
@@ -97,23 +97,23 @@ func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFac
 	case errors.Is(err, bolt.ErrLocked):
 		facts.locked = true
 		fs.ok("in use by a running agent; %s, %s", bytes(size), generation(m))
-	case isDamage && fileSize(path+besideSnapshot) > 0:
+	case isDamage && fileSize(path+suffixSnapshot) > 0:
 		fs.warn("look for what damages the disk",
 			"%s is damaged (%s); at the next start its last snapshot takes its place, and every open request is in doubt", path, damaged.Found)
 	case isDamage:
-		fs.fail("keep the file, and "+anew, "%s is damaged: %s", path, damaged.Found)
+		fs.fail("keep the file, and "+lostAdvice, "%s is damaged: %s", path, damaged.Found)
 	case errors.Is(err, bolt.ErrNewerFormat):
 		fs.fail("install the version that wrote it, or a newer one", "%v", err)
 	default:
-		fs.fail(c.give(path), "%v", err)
+		fs.fail(c.chownAdvice(path), "%v", err)
 	}
 }
 
-// look reads an outbox through, and reports whether it is another copy than the one that was at work here last.
-func look(path string) (older bool, err error) {
+// readThrough reads an outbox through, and reports whether it is another copy than the one that was at work here last.
+func readThrough(path string) (older bool, err error) {
 	r, err := bolt.OpenReader(path)
 	if open, ok := errors.AsType[*bolt.OpenError](err); ok {
-		err = open.Err // what to do is said here
+		err = open.Err // what to do is added here
 	}
 	if err != nil {
 		return false, err
@@ -122,19 +122,19 @@ func look(path string) (older bool, err error) {
 	return f.Outdated, errors.Join(err, r.Close())
 }
 
-// give is how files come to belong to the service.
-func (c *checker) give(path string) string {
+// chownAdvice returns how to make files belong to the service.
+func (c *checker) chownAdvice(path string) string {
 	return fmt.Sprintf("its files must belong to the service's user: chown %s %s*", serviceUser, path)
 }
 
-// owners looks for files that another user than the service's has made: once run as root, tillpost can't open them any
-// more as itself.
+// owners reports files that another user than the service's has made: if tillpost was run as root once, the service can't
+// open them any more.
 func (c *checker) owners(fs *findings, path string) {
 	folder, err := os.Stat(filepath.Dir(path))
 	if err != nil {
-		return // the disk's subject tells
+		return // disk reports it
 	}
-	if service, ok := c.machine.service(); ok && !service.uses(filepath.Dir(path)) {
+	if service, ok := c.machine.service(); ok && !service.mayWriteIn(filepath.Dir(path)) {
 		fs.fail(fmt.Sprintf("chown %s %s", service.name, filepath.Dir(path)), "the user %s can't write to %s", service.name, filepath.Dir(path))
 		return
 	}
@@ -142,7 +142,7 @@ func (c *checker) owners(fs *findings, path string) {
 	if !ok {
 		return
 	}
-	for _, end := range []string{"", besideLock, besideMarker, besideSnapshot, besideBallast} {
+	for _, end := range []string{"", suffixLock, suffixMarker, suffixSnapshot, suffixBallast} {
 		info, err := os.Stat(path + end)
 		if err != nil {
 			continue
@@ -155,7 +155,7 @@ func (c *checker) owners(fs *findings, path string) {
 	}
 }
 
-// marker is what the file beside the outbox tells of it.
+// marker is the content of the marker file beside the outbox.
 type marker struct {
 	Instance   string `json:"instance"`
 	Generation uint64 `json:"generation"`
@@ -163,9 +163,9 @@ type marker struct {
 	present bool
 }
 
-// readMarker reads it; that there is none, or one that can't be understood, is no error.
+// readMarker reads it; it is no error if there is none, or one that can't be decoded.
 func readMarker(path string) (marker, error) {
-	data, err := os.ReadFile(path + besideMarker)
+	data, err := os.ReadFile(path + suffixMarker)
 	if errors.Is(err, os.ErrNotExist) {
 		return marker{}, nil
 	}

@@ -10,7 +10,7 @@ import (
 	"tillpost/internal/hostport"
 )
 
-// ports looks whether the addresses to listen on are free, or held by the agent that runs.
+// ports checks that the addresses to listen on are free, or held by the running agent.
 func (c *checker) ports(ctx context.Context, locked bool, d daemonFacts) []Finding {
 	fs := about("ports")
 	if file := c.cfg.HTTP.WebConfigFile; file == "" && hostport.BeyondLoopback(c.cfg.HTTP.Listen) {
@@ -44,9 +44,9 @@ func (c *checker) port(ctx context.Context, fs *findings, key, address string, r
 		fs.warn("restart it, if the configuration was changed", "%s %s is free, though an agent runs here", key, address)
 	case err == nil:
 		fs.ok("%s %s is free", key, address)
-	case taken(err) && running:
+	case inUse(err) && running:
 		fs.ok("%s %s is held by the running agent", key, address)
-	case taken(err):
+	case inUse(err):
 		fs.fail("see who has it: ss -ltnp 'sport = :"+port+"'; or choose another port", "%s %s is in use by another program", key, address)
 	case errors.Is(err, syscall.EACCES):
 		fs.fail("choose a port from 1024 on", "%s %s: this user may not listen there", key, address)
@@ -57,7 +57,7 @@ func (c *checker) port(ctx context.Context, fs *findings, key, address string, r
 	}
 }
 
-// taken knows the system's word for it, which on Windows is another one.
-func taken(err error) bool {
+// inUse reports whether listening failed because the address is in use. Windows has an error of its own for that.
+func inUse(err error) bool {
 	return errors.Is(err, syscall.EADDRINUSE) || strings.Contains(err.Error(), "Only one usage of each socket address")
 }

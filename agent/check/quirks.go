@@ -10,23 +10,23 @@ import (
 )
 
 const (
-	// keptTimeout is how long what is retained may take to come once a subscription stands.
-	keptTimeout = time.Second
-	// tidyTimeout bounds the removal of what was left for a trial, for which there is time even if the check has none left.
+	// retainedTimeout is how long a retained message may take to come once a subscription is granted.
+	retainedTimeout = time.Second
+	// tidyTimeout bounds the removal of the trial's message, which is done even if the check has no time left.
 	tidyTimeout = 3 * time.Second
 )
 
-// quirks is what a broker does otherwise than MQTT says, as found out by trying.
+// quirks is where a broker differs from MQTT, as found out by trying.
 type quirks struct {
 	// tried: the trial came to an end; without it nothing is known.
 	tried bool
-	// forgets: it keeps nothing that is retained. noWildcards: it brings that to no subscription with a wildcard. dots: it
-	// takes a dot in a topic for a level.
-	forgets, noWildcards, dots bool
+	// forgetsRetained: it keeps no retained messages. noWildcards: it sends them to no subscription with a wildcard. dots:
+	// it takes a dot in a topic for a level.
+	forgetsRetained, noWildcards, dots bool
 }
 
-// rabbit tells of the one broker that is known to do both.
-func (q quirks) rabbit() bool { return q.noWildcards && q.dots }
+// isRabbitMQ reports whether it is the one broker that is known to do both.
+func (q quirks) isRabbitMQ() bool { return q.noWildcards && q.dots }
 
 // quirks tries with a message on the display topic of a terminal that nobody has, which is retained for a moment, and with
 // an empty one beside it whose terminal has a dot.
@@ -34,30 +34,30 @@ func (c *checker) quirks(ctx context.Context) quirks {
 	topics := mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}
 	name := "tillpost-check-" + rand.Text()[:12]
 	topic := topics.Display(name)
-	if !c.put(ctx, mqtt.Message{Topic: topic, Payload: []byte("{}"), Retained: true}) {
+	if !c.publish(ctx, mqtt.Message{Topic: topic, Payload: []byte("{}"), Retained: true}) {
 		return quirks{}
 	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
 		defer cancel()
-		c.put(ctx, mqtt.Message{Topic: topic, Retained: true})
+		c.publish(ctx, mqtt.Message{Topic: topic, Retained: true})
 	}()
 	q := quirks{tried: true}
-	if q.forgets = !c.brings(ctx, topic, topic, nil); !q.forgets {
-		q.noWildcards = !c.brings(ctx, topics.RequestFilter(), topic, nil)
+	if q.forgetsRetained = !c.delivers(ctx, topic, topic, nil); !q.forgetsRetained {
+		q.noWildcards = !c.delivers(ctx, topics.RequestFilter(), topic, nil)
 	}
 	dotted := mqtt.Message{Topic: topics.Display(name + ".dot"), Retained: true}
-	q.dots = !c.brings(ctx, topics.RequestFilter(), dotted.Topic, &dotted)
+	q.dots = !c.delivers(ctx, topics.RequestFilter(), dotted.Topic, &dotted)
 	q.tried = ctx.Err() == nil
 	return q
 }
 
-// tell says what follows for the shop.
-func (q quirks) tell(fs *findings) {
+// report reports what follows for the shop.
+func (q quirks) report(fs *findings) {
 	if !q.tried {
 		return
 	}
-	if q.forgets {
+	if q.forgetsRetained {
 		fs.fail("let it, or use another broker", "it keeps no retained messages, as statuses are")
 	}
 	if q.noWildcards {
@@ -69,32 +69,32 @@ func (q quirks) tell(fs *findings) {
 	}
 }
 
-// put publishes one message; false if the broker did not acknowledge it.
-func (c *checker) put(ctx context.Context, m mqtt.Message) bool {
+// publish publishes one message. It returns false if the broker did not acknowledge it.
+func (c *checker) publish(ctx context.Context, m mqtt.Message) bool {
 	acked := false
-	c.beside(ctx, m.Topic, func(bus *client.Subscriber, _ <-chan happening) {
+	c.withSubscriber(ctx, m.Topic, func(bus *client.Subscriber, _ <-chan busEvent) {
 		acked = bus.Publish(m).Wait(ctx) == nil
 	})
 	return acked
 }
 
-// brings reports whether a subscription brings a message on a topic: what is retained there, or what is published, if
-// anything, once the subscription stands.
-func (c *checker) brings(ctx context.Context, filter, topic string, publish *mqtt.Message) bool {
+// delivers reports whether the broker delivers a message on a topic to a new subscription: what is retained there or, if
+// publish is not nil, that message, published once the subscription is granted.
+func (c *checker) delivers(ctx context.Context, filter, topic string, publish *mqtt.Message) bool {
 	found := false
-	c.beside(ctx, filter, func(bus *client.Subscriber, happenings <-chan happening) {
+	c.withSubscriber(ctx, filter, func(bus *client.Subscriber, events <-chan busEvent) {
 		if publish != nil {
 			bus.Publish(*publish)
 		}
-		patience := time.NewTimer(keptTimeout)
+		patience := time.NewTimer(retainedTimeout)
 		defer patience.Stop()
 		for !found {
 			select {
-			case h := <-happenings:
-				if h.down != nil {
+			case e := <-events:
+				if e.down != nil {
 					return
 				}
-				found = h.message != nil && h.message.Topic == topic && (publish != nil || h.message.Retained)
+				found = e.message != nil && e.message.Topic == topic && (publish != nil || e.message.Retained)
 			case <-patience.C:
 				return
 			case <-ctx.Done():
@@ -105,28 +105,28 @@ func (c *checker) brings(ctx context.Context, filter, topic string, publish *mqt
 	return found
 }
 
-// beside calls do with a client of its own once its subscription stands; not at all if that does not come about.
-func (c *checker) beside(ctx context.Context, filter string, do func(*client.Subscriber, <-chan happening)) {
+// withSubscriber calls do with a client of its own once its subscription is granted; not at all if it is not.
+func (c *checker) withSubscriber(ctx context.Context, filter string, do func(*client.Subscriber, <-chan busEvent)) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	bus, happenings, err := c.subscriber(ctx, []string{filter})
+	bus, events, err := c.subscriber(ctx, []string{filter})
 	if err != nil {
 		return
 	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = bus.Run(ctx) // a broker that does not let us is told of elsewhere
+		_ = bus.Run(ctx) // a broker that does not let us in is reported elsewhere
 	}()
 	defer func() { cancel(); <-ended }()
 	for {
 		select {
-		case h := <-happenings:
-			if h.up {
-				do(bus, happenings)
+		case e := <-events:
+			if e.up {
+				do(bus, events)
 				return
 			}
-			if h.down != nil {
+			if e.down != nil {
 				return
 			}
 			// What is retained may come before.

@@ -25,8 +25,8 @@ type unreached struct {
 
 func (u *unreached) Error() string { return u.text }
 
-// reach takes the steps to a server one by one, so that it can be said which of them fails: name, connection and, with
-// a config, TLS. The connection is closed again.
+// reach takes the steps to a server one by one, so that the error says which of them failed: name, connection and, with a
+// config, TLS. The connection is closed again.
 func reach(ctx context.Context, host, port string, config *tls.Config) (reached, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
@@ -112,7 +112,7 @@ func unsecured(host string, err error) error {
 	return &unreached{text, "see the other side's log"}
 }
 
-// tell adds what reach failed with.
+// unreached adds the error of reach.
 func (fs *findings) unreached(err error) {
 	if u, ok := errors.AsType[*unreached](err); ok {
 		fs.fail(u.fix, "%s", u.text)

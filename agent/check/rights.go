@@ -26,8 +26,8 @@ const (
 	longestReply = 64 << 10
 )
 
-// terms are what a broker told in MQTT 5.
-type terms struct {
+// brokerLimits is what a broker's answers in MQTT 5 show.
+type brokerLimits struct {
 	// denied: our statuses don't go through.
 	denied bool
 	// packet bounds a message, 0: it is not bounded.
@@ -35,9 +35,9 @@ type terms struct {
 	noRetain, onlyQ0 bool
 }
 
-// rights tells of what the round of a message to ourselves can't show: whether we may write statuses, which the agent's
-// login need not be allowed to read. The agent speaks MQTT 3.1.1, in which a broker acknowledges what it drops; in MQTT 5
-// it says so. A broker that does not speak it is not complained of; five reports whether it does.
+// rights reports what a message to ourselves can't show: whether we may write statuses, which the agent's login need not
+// be allowed to read. The agent speaks MQTT 3.1.1, in which a broker acknowledges what it drops; in MQTT 5 it answers with
+// an error. A broker that does not speak MQTT 5 is no finding; five reports whether it does.
 func (c *checker) rights(ctx context.Context, fs *findings, u *url.URL) (five bool) {
 	topics := mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}
 	name := "tillpost-check-" + rand.Text()[:12]
@@ -61,49 +61,49 @@ func (c *checker) rights(ctx context.Context, fs *findings, u *url.URL) (five bo
 	return true
 }
 
-// negotiate connects in MQTT 5 and clears a topic that is empty already: nothing stays, and to others that says nothing.
-func (c *checker) negotiate(ctx context.Context, u *url.URL, topic string) (terms, error) {
+// negotiate connects in MQTT 5 and clears a topic that is empty already, so that nothing changes for anybody.
+func (c *checker) negotiate(ctx context.Context, u *url.URL, topic string) (brokerLimits, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	conn, err := c.dialBroker(ctx, u)
 	if err != nil {
-		return terms{}, err
+		return brokerLimits{}, err
 	}
 	defer func() { _ = conn.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
 	defer stop()
 	connect, err := c.connectPacket()
 	if err != nil {
-		return terms{}, err
+		return brokerLimits{}, err
 	}
 	if err := send(conn, connect.ConnectEncode); err != nil {
-		return terms{}, err
+		return brokerLimits{}, err
 	}
 	in := bufio.NewReader(conn)
 	hello, err := receive(in)
 	if err != nil {
-		return terms{}, err
+		return brokerLimits{}, err
 	}
 	if hello.FixedHeader.Type != packets.Connack || hello.ReasonCode != packets.CodeSuccess.Code {
-		return terms{}, errors.New("it does not let us in with MQTT 5")
+		return brokerLimits{}, errors.New("it does not let us in with MQTT 5")
 	}
 	p := hello.Properties
-	t := terms{packet: p.MaximumPacketSize, noRetain: p.RetainAvailableFlag && p.RetainAvailable == 0, onlyQ0: p.MaximumQosFlag && p.MaximumQos == 0}
+	t := brokerLimits{packet: p.MaximumPacketSize, noRetain: p.RetainAvailableFlag && p.RetainAvailable == 0, onlyQ0: p.MaximumQosFlag && p.MaximumQos == 0}
 	if t.noRetain || t.onlyQ0 {
 		return t, nil // it would hang up on our message
 	}
 	clearing := packets.Packet{ProtocolVersion: protocol5, PacketID: 1, TopicName: topic,
 		FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 1, Retain: true}}
 	if err := send(conn, clearing.PublishEncode); err != nil {
-		return terms{}, err
+		return brokerLimits{}, err
 	}
 	reply, err := receive(in)
 	if err != nil {
-		return terms{}, err
+		return brokerLimits{}, err
 	}
 	t.denied = reply.ReasonCode == packets.ErrNotAuthorized.Code
 	bye := packets.Packet{ProtocolVersion: protocol5, FixedHeader: packets.FixedHeader{Type: packets.Disconnect}}
-	_ = send(conn, bye.DisconnectEncode) // out of politeness: all is known
+	_ = send(conn, bye.DisconnectEncode) // all is known already
 	return t, nil
 }
 
@@ -144,7 +144,7 @@ func send(w io.Writer, encode func(*buffers.Buffer) error) error {
 	return err
 }
 
-// receive reads the next packet; of the few kinds that can come here it is decoded.
+// receive reads the next packet and decodes it, if it is of one of the few kinds that can come here.
 func receive(in *bufio.Reader) (packets.Packet, error) {
 	p := packets.Packet{ProtocolVersion: protocol5}
 	head, err := in.ReadByte()

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// schemeTimeout bounds the look whether the other scheme would do.
+// schemeTimeout bounds the trial of the other scheme.
 const schemeTimeout = 3 * time.Second
 
-// otherScheme tells of a broker that can't be talked to because mqtt.url has tcp:// for a port that speaks TLS, or the
-// reverse. No login is sent. false: that is not what is wrong.
+// otherScheme reports a broker that can't be reached because mqtt.url has tcp:// for a port that speaks TLS, or the
+// reverse. No login is sent. It returns false if that is not the fault.
 func (c *checker) otherScheme(ctx context.Context, fs *findings, u *url.URL) bool {
 	ctx, cancel := context.WithTimeout(ctx, schemeTimeout)
 	defer cancel()
@@ -30,7 +30,7 @@ func (c *checker) otherScheme(ctx context.Context, fs *findings, u *url.URL) boo
 	return true
 }
 
-// speaksTLS does not ask for whom: whoever refuses us in TLS speaks it.
+// speaksTLS reports whether TLS is spoken at an address, also where the handshake is refused.
 func speaksTLS(ctx context.Context, address string) bool {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -43,7 +43,8 @@ func speaksTLS(ctx context.Context, address string) bool {
 	return err == nil || alerted
 }
 
-// speaksMQTT sends a CONNECT that has no client id and wants to keep its session, which is refused.
+// speaksMQTT reports whether an address answers a CONNECT that has no client id and wants to keep its session, which is
+// refused.
 func speaksMQTT(ctx context.Context, address string) bool {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {

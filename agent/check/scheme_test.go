@@ -13,7 +13,7 @@ import (
 	"tillpost/mqtt/mqtttest"
 )
 
-// A broker that speaks TLS where mqtt.url says tcp://, or the reverse, is told as that, and what to write.
+// A broker that speaks TLS where mqtt.url says tcp://, or the reverse, is reported as that, with what to write.
 func TestBrokerOfTheOtherScheme(t *testing.T) {
 	t.Parallel()
 	cert, key := certificate(t, time.Now().Add(90*24*time.Hour))
@@ -54,7 +54,7 @@ func TestCertificateWithoutSubjectAltName(t *testing.T) {
 	want(t, newChecker(t, fmt.Sprintf("[mqtt]\nurl = \"tls://b\"\ncert_file = %q\nkey_file = %q", cert, key)).secrets(), "ok secrets")
 }
 
-// A key with a passphrase is told as such, in the old form of PEM and in the new one.
+// A key with a passphrase is reported as such, in the old form of PEM and in the new one.
 func TestKeyWithPassphrase(t *testing.T) {
 	t.Parallel()
 	cert, key := certificate(t, time.Now().Add(90*24*time.Hour))

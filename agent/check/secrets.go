@@ -27,7 +27,7 @@ const embeddedCert = "mqtt.embedded.cert_file"
 // quoted is what YAML's errors repeat of the file, which holds users' password hashes.
 var quoted = regexp.MustCompile("`[^`]*`")
 
-// secrets looks at every file that the configuration names, but for the token, which is a subject of its own.
+// secrets checks every file that the configuration names, but for the token, which is a subject of its own.
 func (c *checker) secrets() []Finding {
 	fs := about("secrets")
 	if read := c.cfg.PasswordReader(); read != nil {
@@ -51,7 +51,7 @@ func (c *checker) secrets() []Finding {
 			fs.fail("correct the file, or take the key out", "http.web_config_file %s: %s", file, quoted.ReplaceAllString(err.Error(), "…"))
 		}
 	}
-	fs.settled("the files that the configuration names are there and well guarded")
+	fs.okIfNone("the files that the configuration names are there and well guarded")
 	return fs.done()
 }
 
@@ -86,14 +86,14 @@ func (c *checker) token(fs *findings) bool {
 // readable warns of a file that we can read only because we are root.
 func (c *checker) readable(fs *findings, key, file string) {
 	service, ok := c.machine.service()
-	if !ok || service.reads(file) {
+	if !ok || service.mayRead(file) {
 		return
 	}
 	fs.warn(fmt.Sprintf("if it runs as that user: chown %s %s", service.name, file),
 		"%s: the user %s can't read %s", key, service.name, file)
 }
 
-// pair looks at a certificate and its key.
+// pair checks a certificate and its key.
 func (c *checker) pair(fs *findings, key, certFile, keyFile string) {
 	if certFile == "" {
 		return
@@ -121,12 +121,12 @@ func (c *checker) pair(fs *findings, key, certFile, keyFile string) {
 	}
 }
 
-// nameless tells of a certificate that names its holder in the old way alone, by its subject.
+// nameless reports whether a certificate names its holder only by its subject, the old way.
 func nameless(cert *x509.Certificate) bool {
 	return len(cert.DNSNames)+len(cert.IPAddresses)+len(cert.URIs)+len(cert.EmailAddresses) == 0
 }
 
-// withName says how to make a certificate with a name.
+// withName returns how to make a certificate with a name.
 func withName(host string) string {
 	kind := "DNS:"
 	if net.ParseIP(host) != nil {
@@ -135,7 +135,7 @@ func withName(host string) string {
 	return "make one that has it: openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=" + host + " -addext subjectAltName=" + kind + host + " -keyout key.pem -out cert.pem"
 }
 
-// hasPassphrase tells of a key that is of no use without one.
+// hasPassphrase reports whether a key is encrypted.
 func hasPassphrase(file string) bool {
 	data, err := os.ReadFile(file)
 	for err == nil {
@@ -150,7 +150,7 @@ func hasPassphrase(file string) bool {
 	return false
 }
 
-// expiry tells of a certificate that has ended or soon will.
+// expiry reports a certificate that has ended or soon will.
 func (c *checker) expiry(fs *findings, what string, end time.Time) {
 	left := end.Sub(c.machine.now())
 	day := end.In(c.cfg.Store.Location).Format("2 January 2006")
@@ -171,7 +171,7 @@ func (c *checker) authorities(fs *findings, key, file string) {
 	}
 }
 
-// readRoots reads a PEM bundle; "" gives nil, the system's roots.
+// readRoots reads a PEM bundle; for "" it returns nil, which is the system's roots.
 func readRoots(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil // a nil pool is the system's roots

@@ -16,9 +16,9 @@ import (
 	_ "time/tzdata" // a bare Raspberry Pi image may lack the zone files
 )
 
-// Config is a configuration that passed every check: a caller needs no test of
-// its own on any field. It is not changed after [Load], so it may be read by
-// any number of goroutines.
+// Config is a configuration that passed every check: a caller need not check any
+// field again. It is not changed after [Load], so it may be read by any number of
+// goroutines.
 //
 // File names are as written in the file, but relative ones are taken from the
 // folder of the configuration file, not from the working directory, which for a
@@ -42,7 +42,7 @@ type Config struct {
 	Log      Log
 }
 
-// Store says where the tills stand.
+// Store says where the tills are.
 type Store struct {
 	Name string
 	// Location is the zone in which "today" is decided; never nil.
@@ -123,9 +123,9 @@ type BusyMeans string
 
 // The two readings of a busy reply.
 const (
-	// BusyNotCreated takes it for a proof that nothing was created.
+	// BusyNotCreated means that it proves that nothing was created.
 	BusyNotCreated BusyMeans = "not_created"
-	// BusyDoubt takes it for no proof: the order is in doubt.
+	// BusyDoubt means that it proves nothing: the order is in doubt.
 	BusyDoubt BusyMeans = "doubt"
 )
 
@@ -173,7 +173,7 @@ type HTTP struct {
 	// WebConfigFile is a file in the format of Prometheus' exporter-toolkit, for
 	// TLS and users; empty: neither.
 	WebConfigFile string
-	// Hosts are further names by which the server may be asked, in lower case.
+	// Hosts are further names by which the server may be addressed, in lower case.
 	Hosts []string
 }
 
@@ -192,7 +192,7 @@ type Log struct {
 	Format LogFormat
 }
 
-// DefaultPath is where the configuration lies unless --config says otherwise:
+// DefaultPath returns where the configuration is unless --config says otherwise:
 // /etc/tillpost/tillpost.toml, on Windows below %ProgramData%.
 func DefaultPath() string {
 	if runtime.GOOS == "windows" {
@@ -215,7 +215,7 @@ const (
 	defaultTopicPrefix    = "tillpost"
 )
 
-// defaults is the configuration of an empty file; what has no default is empty.
+// defaults returns the configuration of an empty file; what has no default is empty.
 func defaults() *Config {
 	return &Config{
 		Store: Store{Currency: "NOK"},

@@ -9,9 +9,9 @@ import (
 
 // Fault is one thing that is wrong in a configuration file.
 type Fault struct {
-	// Line and Column count from 1, the column in bytes. They show the value, or
-	// the key where the key itself is wrong, or the table (else the file's
-	// beginning) where something is missing.
+	// Line and Column count from 1, the column in bytes. They are those of the
+	// value, or of the key where the key itself is wrong, or of the table (else the
+	// file's beginning) where something is missing.
 	Line, Column int
 	// Key is the whole name, such as "api.base_url"; empty where the file is not
 	// TOML.
@@ -23,14 +23,14 @@ type Fault struct {
 }
 
 // Error holds all faults of one configuration file, in the order of their
-// place, at least one.
+// position, at least one.
 type Error struct {
 	File   string
 	Faults []Fault
 }
 
-// Error is one line per fault: file:line:column: key: what is wrong; what would
-// be right.
+// Error returns one line per fault: file:line:column: key: what is wrong; what
+// would be right.
 func (e *Error) Error() string {
 	lines := make([]string, 0, len(e.Faults))
 	for _, f := range e.Faults {

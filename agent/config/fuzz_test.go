@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// FuzzParse holds that any file gives either a configuration whose promises
+// FuzzParse checks that Parse returns for any file either a configuration whose promises
 // stand or faults that all have a place in the file.
 func FuzzParse(f *testing.F) {
 	seeds, err := filepath.Glob(filepath.Join("testdata", "faults", "*.txt"))

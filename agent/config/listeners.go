@@ -48,7 +48,7 @@ func (r *reader) mqtt(t *table, m *MQTT) {
 	}
 }
 
-// withoutURL refuses what only an external broker needs, for it shows that the
+// withoutURL refuses keys that only an external broker needs: they show that its
 // address was forgotten.
 func (r *reader) withoutURL(t *table) {
 	for _, key := range []string{"username", "password_file", "ca_file", "cert_file", "key_file"} {
@@ -137,15 +137,15 @@ func (r *reader) listeners(c *Config) {
 	}
 }
 
-// clash tells of two listeners on one port, at the one that the file sets.
+// clash reports two listeners on one port, at the one that the file sets.
 func (r *reader) clash(a, b string) {
-	if _, written := r.places.at[b]; !written {
+	if _, written := r.positions.at[b]; !written {
 		a, b = b, a
 	}
 	r.fault(b, "is the port of "+a+" too", "give each its own port")
 }
 
-// NearURL is where the broker is reached from this machine, whether it is one of its own or part of the agent.
+// NearURL returns the address at which this machine reaches the broker, external or embedded.
 func (m MQTT) NearURL() string {
 	if m.Embedded == nil {
 		return m.URL
@@ -157,7 +157,7 @@ func (m MQTT) NearURL() string {
 	return "tcp://" + address
 }
 
-// samePort holds where two addresses can't both be listened on.
+// samePort reports whether two addresses can't both be listened on.
 func samePort(a, b string) bool {
 	hostA, portA, errA := net.SplitHostPort(a)
 	hostB, portB, errB := net.SplitHostPort(b)

@@ -18,9 +18,9 @@ import (
 // maxFile bounds a configuration file, which in practice has a few hundred bytes.
 const maxFile = 256 << 10
 
-// Load reads and checks the configuration file at path. A file that can be read
-// but not used gives an [*Error] with every fault in it. Whether the token and
-// the files that the configuration names are there is not Load's matter.
+// Load reads and checks the configuration file at path. For a file that can be
+// read but not used it returns an [*Error] with every fault in it. It does not
+// check that the token and the files that the configuration names exist.
 func Load(path string) (*Config, error) {
 	f, err := os.Open(path)
 	switch {
@@ -37,15 +37,15 @@ func Load(path string) (*Config, error) {
 	return Parse(path, data)
 }
 
-// Parse is [Load] for a configuration that is in memory already. The name goes
-// into the errors, and relative file names in the configuration are taken from
-// its folder.
+// Parse is [Load] for a configuration that is in memory already. The name is used
+// in errors, and relative file names in the configuration are taken from its
+// folder.
 func Parse(name string, data []byte) (*Config, error) {
 	if len(data) > maxFile {
 		return nil, &Error{File: name, Faults: []Fault{{Line: 1, Column: 1,
 			Problem: "the file has more than " + strconv.Itoa(maxFile>>10) + " KiB", Want: "is it a configuration?"}}}
 	}
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // Windows' Notepad puts it there
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // Windows' Notepad writes it
 	if fault, foreign := notUTF8(data); foreign {
 		return nil, &Error{File: name, Faults: []Fault{fault}}
 	}
@@ -53,7 +53,7 @@ func Parse(name string, data []byte) (*Config, error) {
 	if err := toml.Unmarshal(data, &doc); err != nil {
 		return nil, notTOML(name, data, err)
 	}
-	r := &reader{places: locate(data), bad: map[string]bool{}}
+	r := &reader{positions: locate(data), bad: map[string]bool{}}
 	c := defaults()
 	c.File = name
 	r.config(doc, c)
@@ -170,8 +170,8 @@ func (r *reader) policy(t *table, p *Policy) {
 	r.ordered(t, "doubt_check", p.DoubtCheck, "doubt_hold", p.DoubtHold)
 }
 
-// ordered checks that one duration is at most another, at the place of the one
-// that the file has.
+// ordered checks that one duration is at most another. A fault is at the one that
+// the file has.
 func (r *reader) ordered(t *table, low string, least time.Duration, high string, most time.Duration) {
 	lowPath, highPath := join(t.path, low), join(t.path, high)
 	if least <= most || r.bad[lowPath] || r.bad[highPath] {
@@ -194,7 +194,7 @@ func (r *reader) log(t *table, l *Log) {
 	l.Format = LogFormat(format)
 }
 
-// resolvePaths takes relative file names from the folder of the configuration.
+// resolvePaths makes relative file names start at the folder of the configuration.
 func (c *Config) resolvePaths(folder string) {
 	paths := []*string{&c.API.TokenFile, &c.API.CAFile, &c.MQTT.PasswordFile, &c.MQTT.CAFile, &c.MQTT.CertFile,
 		&c.MQTT.KeyFile, &c.Outbox.Path, &c.HTTP.WebConfigFile}

@@ -94,7 +94,7 @@ func TestEveryKey(t *testing.T) {
 	}
 }
 
-// A file in another encoding is told to be saved as UTF-8, and where the first foreign character stands.
+// The fault of a file in another encoding says to save it as UTF-8, and where the first foreign character is.
 func TestForeignEncodings(t *testing.T) {
 	t.Parallel()
 	encode := func(order binary.AppendByteOrder, mark bool) []byte {

@@ -18,11 +18,10 @@ var (
 	countryPattern        = regexp.MustCompile(`^[A-Z]{2}$`)
 )
 
-// orderDefaults reads what orders without customerDetails or sendOrderBy get,
-// by the rules of "Front Payment, Create Terminal Order", so that a mistake
-// shows when the agent starts and not with each order. Members that the page
-// does not have are kept, for the API may have learnt them since. No fault here
-// repeats a value.
+// orderDefaults reads the defaults of customerDetails and sendOrderBy by the rules
+// of "Front Payment, Create Terminal Order", so that a mistake shows when the agent
+// starts and not with each order. Members that the page does not have are kept, for
+// the API may accept them by now. No fault here repeats a value.
 func (r *reader) orderDefaults(t *table, c *Config) {
 	if details := t.table("customerDetails"); details.present {
 		details.open = true

@@ -10,23 +10,23 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// place is where a key and its value stand, as offsets into the file.
-type place struct {
+// position is that of a key and its value, as offsets into the file.
+type position struct {
 	key, value int
 }
 
-// places maps the path of every key, table and array element of a document that
-// is known to be sound TOML to where it stands. A path is the dotted key;
-// elements of arrays are "key[0]", "key[1]". Of a table or an array of tables
-// that is written several times, the first place counts.
-type places struct {
+// positions maps the path of every key, table and array element of a document that
+// is known to be valid TOML to its position. A path is the dotted key; elements of
+// arrays are "key[0]", "key[1]". Of a table or an array of tables that is written
+// several times, the first position counts.
+type positions struct {
 	data  []byte
 	lines []int // where each line begins
-	at    map[string]place
+	at    map[string]position
 }
 
-func locate(data []byte) places {
-	p := places{data: data, lines: []int{0}, at: map[string]place{}}
+func locate(data []byte) positions {
+	p := positions{data: data, lines: []int{0}, at: map[string]position{}}
 	for i, b := range data {
 		if b == '\n' {
 			p.lines = append(p.lines, i+1)
@@ -46,25 +46,24 @@ func locate(data []byte) places {
 	return p
 }
 
-// addKey notes every part of a dotted key, so that [a.b] gives a place to "a"
-// too, and returns the whole path and the offset of the key's end.
-func (p places) addKey(prefix string, parts unstable.Iterator) (path string, end int) {
+// addKey adds every part of a dotted key, so that [a.b] adds "a" too, and returns
+// the whole path and the offset of the key's end.
+func (p positions) addKey(prefix string, parts unstable.Iterator) (path string, end int) {
 	path = prefix
 	for parts.Next() {
 		node := parts.Node()
 		path = join(path, string(node.Data))
 		start := int(node.Raw.Offset)
 		end = start + int(node.Raw.Length)
-		p.note(path, place{key: start, value: start})
+		p.note(path, position{key: start, value: start})
 	}
 	return path, end
 }
 
-func (p places) addKeyValue(prefix string, node *unstable.Node) {
+func (p positions) addKeyValue(prefix string, node *unstable.Node) {
 	path, end := p.addKey(prefix, node.Key())
 	at := p.at[path]
-	// The parser gives arrays no range of their own; all values begin behind
-	// the equals sign.
+	// The parser has no range for arrays; all values begin behind the equals sign.
 	rest := bytes.TrimLeft(p.data[end:], " \t")
 	rest = bytes.TrimLeft(bytes.TrimPrefix(rest, []byte("=")), " \t")
 	at.value = len(p.data) - len(rest)
@@ -72,7 +71,7 @@ func (p places) addKeyValue(prefix string, node *unstable.Node) {
 	p.addChildren(path, node.Value())
 }
 
-func (p places) addChildren(path string, value *unstable.Node) {
+func (p positions) addChildren(path string, value *unstable.Node) {
 	children := value.Children()
 	for i := 0; children.Next(); i++ {
 		child := children.Node()
@@ -82,7 +81,7 @@ func (p places) addChildren(path string, value *unstable.Node) {
 		case value.Kind == unstable.Array:
 			at := p.at[path]
 			if child.Raw.Length > 0 {
-				at = place{key: int(child.Raw.Offset), value: int(child.Raw.Offset)}
+				at = position{key: int(child.Raw.Offset), value: int(child.Raw.Offset)}
 			}
 			element := path + "[" + strconv.Itoa(i) + "]"
 			p.note(element, at)
@@ -91,14 +90,14 @@ func (p places) addChildren(path string, value *unstable.Node) {
 	}
 }
 
-func (p places) note(path string, at place) {
+func (p positions) note(path string, at position) {
 	if _, known := p.at[path]; !known {
 		p.at[path] = at
 	}
 }
 
-// lineColumn turns an offset into a line and a column, both from 1.
-func (p places) lineColumn(offset int) (line, column int) {
+// lineColumn returns the line and the column of an offset, both from 1.
+func (p positions) lineColumn(offset int) (line, column int) {
 	line = sort.SearchInts(p.lines, offset+1)
 	return line, offset - p.lines[line-1] + 1
 }
@@ -117,7 +116,7 @@ func join(path, part string) string {
 	return path + "." + part
 }
 
-// parent is the path of the table that holds a key, "" for the root.
+// parent returns the path of the table that holds a key, "" for the root.
 func parent(path string) string {
 	if i := strings.LastIndexByte(path, '.'); i >= 0 {
 		return path[:i]

@@ -25,7 +25,7 @@ func notEmpty(v string) (problem, want string) {
 	return "", ""
 }
 
-// isID holds for what enters topics and the API's paths.
+// isID is the rule for what becomes part of topics and of the API's paths.
 func isID(v string) (problem, want string) {
 	if !idPattern.MatchString(v) {
 		return "is not a usable id", "an id has 1 to 64 letters, digits and . _ : -"
@@ -41,8 +41,8 @@ func isCurrency(v string) (problem, want string) {
 }
 
 func isTimezone(v string) (problem, want string) {
-	// Go takes "" for UTC and "Local" for the machine's own zone: neither is a
-	// zone that a receipt's date could be told from.
+	// Go takes "" for UTC and "Local" for the machine's own zone: neither says in
+	// which zone a receipt is dated.
 	if _, err := time.LoadLocation(v); err != nil || v == "" || v == "Local" {
 		return strconv.Quote(v) + " is not a time zone", `write a name of the IANA database, such as "Europe/Oslo"`
 	}
@@ -65,7 +65,7 @@ func isClientID(v string) (problem, want string) {
 
 func hasControl(v string) bool { return strings.ContainsFunc(v, unicode.IsControl) }
 
-// isListen holds for host:port; an empty host means every address of the
+// isListen is the rule for host:port; an empty host means every address of the
 // machine, port 0 one that the system chooses.
 func isListen(v string) (problem, want string) {
 	const example = `write host:port, such as "127.0.0.1:9720"`
@@ -81,11 +81,11 @@ func isPort(v string) bool {
 	return err == nil
 }
 
-// isRemotePort holds for a port that can be called: 0 is for listeners only.
+// isRemotePort reports whether a port can be connected to: 0 is for listeners only.
 func isRemotePort(v string) bool { return isPort(v) && strings.Trim(v, "0") != "" }
 
-// isWebURL holds for https, and for http where nobody else can listen in: on a
-// loopback host. The value is not repeated; it might hold a password.
+// isWebURL is the rule for https, or http on a loopback host, where nobody can
+// listen in. The value is not repeated; it might hold a password.
 func isWebURL(v string) (problem, want string) {
 	const example = `write it like "https://host/path"`
 	u, err := url.Parse(v)
@@ -104,7 +104,7 @@ func isWebURL(v string) (problem, want string) {
 	return "", ""
 }
 
-// isOrigin holds for what browsers call the origin of a page.
+// isOrigin is the rule for what browsers call the origin of a page.
 func isOrigin(v string) (problem, want string) {
 	const example = `write scheme, host and port as the browser shows them, like "https://till.shop.example" or "http://localhost:8080"`
 	u, err := url.Parse(v)
@@ -123,7 +123,7 @@ func isOrigin(v string) (problem, want string) {
 	return "", ""
 }
 
-// canonicalOrigin writes an origin that passed isOrigin as browsers do.
+// canonicalOrigin returns an origin that passed isOrigin as browsers write it.
 func canonicalOrigin(v string) string {
 	u, err := url.Parse(v)
 	if err != nil {
@@ -136,7 +136,8 @@ func canonicalOrigin(v string) string {
 	return u.Scheme + "://" + host
 }
 
-// canonicalURL makes two spellings of an address that passed isWebURL equal.
+// canonicalURL returns the same text for two spellings of an address that passed
+// isWebURL.
 func canonicalURL(v string) string {
 	u, err := url.Parse(v)
 	if err != nil {
@@ -146,7 +147,7 @@ func canonicalURL(v string) string {
 	return strings.TrimRight(u.String(), "/")
 }
 
-// isBrokerURL holds for tcp://host[:port] and tls://host[:port]. The value is
+// isBrokerURL is the rule for tcp://host[:port] and tls://host[:port]. The value is
 // not repeated; it might hold a password.
 func isBrokerURL(v string) (problem, want string) {
 	const example = `write it like "tls://host:8883" or "tcp://host:1883"`
@@ -178,8 +179,8 @@ func canonicalBroker(v string) string {
 	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
-// oneOf makes the rule that a text is one of a few. The value is not repeated;
-// the rule judges customers' data too.
+// oneOf returns the rule that a text is one of a few. The value is not repeated;
+// the rule is used for customers' data too.
 func oneOf(choices ...string) rule {
 	return func(v string) (problem, want string) {
 		for _, choice := range choices {
@@ -202,7 +203,8 @@ func listedQuoted(words []string) string {
 	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
 }
 
-// shortDuration writes a duration as one would in the file: 10m, not 10m0s.
+// shortDuration returns a duration as one would write it in the file: 10m, not
+// 10m0s.
 func shortDuration(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {

@@ -21,10 +21,9 @@ const maxSecret = 64 << 10
 // each call, so that a changed token is found without a restart: from the file
 // api.token_file, else from api-token in systemd's $CREDENTIALS_DIRECTORY, else
 // from $TILLPOST_API_TOKEN; [ErrNoToken] if there is none of them. A file that is
-// named but can't be used is an error, not a reason to try the next place. The
-// token comes without surrounding white space and is fit for a header. The
-// function may be called by several goroutines at once; its errors never
-// contain the token.
+// named but can't be used is an error, not a reason to try the next source. The
+// token has no surrounding white space and is fit for a header. The function may
+// be called by several goroutines at once; its errors never contain the token.
 func (c *Config) TokenReader() func() (string, error) {
 	file := c.API.TokenFile
 	return func() (string, error) {
@@ -36,7 +35,7 @@ func (c *Config) TokenReader() func() (string, error) {
 	}
 }
 
-// CheckToken reports whether there is a token now.
+// CheckToken returns nil if there is a token that can be used now.
 func (c *Config) CheckToken() error {
 	_, err := c.TokenReader()()
 	return err
@@ -63,7 +62,8 @@ func readToken(file string) (string, error) {
 	return token, nil
 }
 
-// credential is the path of a systemd credential, "" if there is none of that name.
+// credential returns the path of a systemd credential, "" if there is none of that
+// name.
 func credential(name string) string {
 	folder := os.Getenv("CREDENTIALS_DIRECTORY")
 	if folder == "" {
@@ -87,7 +87,7 @@ func fitForHeader(token string) bool {
 // nothing, and not in $CREDENTIALS_DIRECTORY, which systemd guards. The errors
 // never contain the secret.
 func ReadSecretFile(path string) (string, error) {
-	// Opening a named pipe would wait for its writer: look first.
+	// Opening a named pipe would wait for its writer.
 	if info, err := os.Stat(path); err != nil {
 		return "", err
 	} else if !info.Mode().IsRegular() {

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// maxSuggest is far longer than any known name; what is longer is no slip.
+// maxSuggest is far longer than any known name; what is longer is no misspelling.
 const maxSuggest = 64
 
-// suggest finds the known name that the writer of name most likely meant, or "".
+// suggest returns the known name that the writer of name most likely meant, or "".
 func suggest(name string, known []string) string {
 	if len(name) > maxSuggest {
 		return ""
@@ -26,14 +26,14 @@ func suggest(name string, known []string) string {
 	return best
 }
 
-// slipOf holds for a name that is one letter, or the way of writing it, away
-// from a known one.
-func slipOf(name string, known []string) bool {
+// isSlip reports whether a name differs from a known one in one letter or only in
+// the way of writing it.
+func isSlip(name string, known []string) bool {
 	return len(name) <= maxSuggest && slices.ContainsFunc(known, func(k string) bool { return distance(plain(name), plain(k)) <= 1 })
 }
 
-// plain takes away what differs between the ways of writing one name:
-// base_url, base-url, baseURL.
+// plain removes what differs between the ways of writing one name: base_url,
+// base-url, baseURL.
 func plain(name string) string {
 	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// notUTF8 tells of a file that some editors write and TOML does not know.
+// notUTF8 returns the fault of a file in an encoding that some editors write and
+// TOML does not allow; false if it is in UTF-8.
 func notUTF8(data []byte) (Fault, bool) {
 	const want = "save it as UTF-8"
 	halves := len(data) > 1 && (data[0] == 0) != (data[1] == 0) // of ASCII, one byte of each two is 0
@@ -26,8 +27,8 @@ func notUTF8(data []byte) (Fault, bool) {
 	return Fault{}, false
 }
 
-// notTOML tells where a document stops being TOML. Only the first such place
-// can be told: what follows it has no certain meaning.
+// notTOML returns an error with the position where a document stops being TOML.
+// Only the first such position is known: what follows it has no certain meaning.
 func notTOML(name string, data []byte, err error) error {
 	f := Fault{Line: 1, Column: 1, Problem: strings.TrimPrefix(err.Error(), "toml: ")}
 	if at, ok := errors.AsType[*toml.DecodeError](err); ok {
@@ -47,8 +48,8 @@ func notTOML(name string, data []byte, err error) error {
 // bareKeys are dotted keys without quotes, before the equals sign.
 var bareKeys = regexp.MustCompile(`^[ \t]*([A-Za-z0-9_-]+(?:[ \t]*\.[ \t]*[A-Za-z0-9_-]+)*)[ \t]*=[ \t]*(.*)$`)
 
-// unquoted is the key of a line whose value would be sound TOML in quotes and is none without; "" if that is not what is
-// wrong there.
+// unquoted returns the key of a line whose value would be valid TOML in quotes and is not without; "" if that is not what
+// is wrong there.
 func unquoted(data []byte, line int) string {
 	all := bytes.Split(data, []byte("\n"))
 	if line < 1 || line > len(all) {

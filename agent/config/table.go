@@ -11,47 +11,47 @@ import (
 
 // reader collects the faults of one document.
 type reader struct {
-	places places
-	faults []Fault
-	// bad holds the keys with a fault, so that rules between keys don't judge a
-	// default that stands in for a bad value.
+	positions positions
+	faults    []Fault
+	// bad holds the keys with a fault, so that rules between keys are not applied
+	// to a default in place of a bad value.
 	bad    map[string]bool
 	tables []*table
 }
 
-// fault notes what is wrong with the value of a key.
+// fault adds what is wrong with the value of a key.
 func (r *reader) fault(path, problem, want string) {
-	at, found := r.places.at[path]
+	at, found := r.positions.at[path]
 	for up := path; !found && up != ""; {
 		up = parent(up)
-		at, found = r.places.at[up]
+		at, found = r.positions.at[up]
 	}
 	r.faultAt(at.value, path, problem, want)
 }
 
-// faultAtKey notes that a key itself is wrong.
+// faultAtKey adds that a key itself is wrong.
 func (r *reader) faultAtKey(path, problem, want string) {
-	r.faultAt(r.places.at[path].key, path, problem, want)
+	r.faultAt(r.positions.at[path].key, path, problem, want)
 }
 
 func (r *reader) faultAt(offset int, path, problem, want string) {
-	line, column := r.places.lineColumn(offset)
+	line, column := r.positions.lineColumn(offset)
 	r.bad[path] = true
 	r.faults = append(r.faults, Fault{Line: line, Column: column, Key: path, Problem: problem, Want: want})
 }
 
-// table is one table of the document. Reading a key makes it known; keys that
-// nobody read are the unknown ones.
+// table is one table of the document. Reading a key makes it known; keys that were
+// never read are the unknown ones.
 type table struct {
 	r      *reader
 	path   string
 	values map[string]any
 	known  []string
-	// present is false for a table that the file does not have; broken tells
-	// that the name stands for something else, so that its keys, missed for that
-	// reason alone, are not reported as missing.
+	// present is false for a table that the file does not have; broken reports
+	// whether the file has something else under that name, so that its keys,
+	// missing for that reason alone, are not reported as missing.
 	present, broken bool
-	// open tables are handed on to the API: an unknown key is refused only if it
+	// open tables are passed on to the API: an unknown key is refused only if it
 	// looks like a slip of the pen.
 	open bool
 }
@@ -81,14 +81,14 @@ func (t *table) get(key string) (any, bool) {
 	return v, found
 }
 
-// missing tells that a key that must be there is not.
+// missing reports that a required key is not there.
 func (t *table) missing(key, want string) {
 	if path := join(t.path, key); !t.broken && !t.r.bad[path] {
 		t.r.fault(path, "is missing", want)
 	}
 }
 
-// as reads a value of type T into into; it leaves into alone and returns false
+// as reads a value of type T into into; it returns false and does not change into
 // where the file does not have the key or has something else there.
 func as[T any](t *table, key string, into *T, want string) bool {
 	v, found := t.get(key)
@@ -104,7 +104,7 @@ func as[T any](t *table, key string, into *T, want string) bool {
 	return true
 }
 
-// rule judges a text. It returns "" or what is wrong, and what would be right.
+// rule checks a text. It returns "" or what is wrong, and what would be right.
 type rule func(value string) (problem, want string)
 
 // text reads a text and returns whether the file has one there that passes.
@@ -185,20 +185,20 @@ func (t *table) durationFrom(least time.Duration, key string, into *time.Duratio
 	}
 }
 
-// unknown notes every key that no one asked for.
+// unknown adds a fault for every key that was never read.
 func (r *reader) unknown() {
 	for _, t := range r.tables {
 		for _, key := range slices.Sorted(maps.Keys(t.values)) {
-			if !slices.Contains(t.known, key) && (!t.open || slipOf(key, t.known)) {
-				r.faultAtKey(join(t.path, key), "is not a known key", r.meant(t, key))
+			if !slices.Contains(t.known, key) && (!t.open || isSlip(key, t.known)) {
+				r.faultAtKey(join(t.path, key), "is not a known key", r.suggestion(t, key))
 			}
 		}
 	}
 }
 
-// meant guesses what an unknown key was to be: a name of the same table, or one
-// of another table that stands in the wrong place.
-func (r *reader) meant(t *table, key string) string {
+// suggestion returns what an unknown key was probably meant to be: a name of the
+// same table, or one that belongs into another table.
+func (r *reader) suggestion(t *table, key string) string {
 	if name := suggest(key, t.known); name != "" {
 		return "did you mean " + join(t.path, name) + "?"
 	}
@@ -215,7 +215,7 @@ func (r *reader) meant(t *table, key string) string {
 	return "known in [" + t.path + "]: " + listed(t.known)
 }
 
-// typeName names what TOML has at a place where something else should be.
+// typeName returns the words for a value's type, in a fault.
 func typeName(v any) string {
 	switch v.(type) {
 	case string:

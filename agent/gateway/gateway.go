@@ -111,7 +111,7 @@ func (g *Gateway) Submit(ctx context.Context, conn *api.Conn, r outbox.Request, 
 	default:
 		final, reply = g.api.Refund(ctx, conn, r.OrderUUID, body)
 	}
-	if reply.Own {
+	if reply.FromAPI {
 		g.spares.submitted()
 	}
 	e := g.eventOf(ctx, reply)

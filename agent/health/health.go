@@ -79,7 +79,7 @@ func (h *Health) Saw(c api.Call) {
 		h.Doubted()
 	}
 	switch {
-	case c.Own:
+	case c.FromAPI:
 		h.sawReply(c)
 		h.up(true)
 	case c.Outcome == api.OutcomeUnauthorized, c.Outcome == api.OutcomeRateLimited:
@@ -164,7 +164,7 @@ func (h *Health) unthrottled() {
 // TokenAccepted reports whether a reply shows that the token is accepted: an operation that is forbidden, or not there, needs a
 // good one too.
 func TokenAccepted(c api.Call) bool {
-	return c.Own && c.HTTPStatus < 500 && c.Outcome != api.OutcomeUnauthorized && c.Outcome != api.OutcomeRateLimited
+	return c.FromAPI && c.HTTPStatus < 500 && c.Outcome != api.OutcomeUnauthorized && c.Outcome != api.OutcomeRateLimited
 }
 
 // sawFailure takes a call that brought no reply of the API's own.

@@ -63,7 +63,7 @@ func permissionOf(r api.Reply) Permission {
 		return Denied
 	case Missing(r):
 		return permissionMissing
-	case r.Outcome == api.OutcomeAmbiguous && r.HTTPStatus != 0 && !r.Own:
+	case r.Outcome == api.OutcomeAmbiguous && r.HTTPStatus != 0 && !r.FromAPI:
 		return permissionPage
 	}
 	return permissionUnsaid

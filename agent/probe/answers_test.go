@@ -43,12 +43,12 @@ func TestBothSidesOfEachAnswer(t *testing.T) {
 		},
 		"the newest order is last": {
 			prepare: func(t *testing.T, s *simulator.Simulator) { elsewhere(t, s, 2, "web") },
-			wants:   map[string]string{place: "last", stores: "no"},
+			wants:   map[string]string{positionIn: "last", stores: "no"},
 		},
 		"the newest order is first": {
 			Options: simulator.Options{NewestFirst: true},
 			prepare: func(t *testing.T, s *simulator.Simulator) { elsewhere(t, s, 2, "web") },
-			wants:   map[string]string{place: "first", stores: "no"},
+			wants:   map[string]string{positionIn: "first", stores: "no"},
 		},
 		"references that come later": {
 			Options: simulator.Options{Lag: simulator.Lag{References: 20 * time.Second}},

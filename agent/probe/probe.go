@@ -1,6 +1,6 @@
-// Package probe asks the API what no document tells, with real orders of a small amount that it takes off the terminal
-// again: whether orders can be looked up, how soon, what a busy terminal's answer means, and what settings follow. It is
-// for a demo account, or for the first shop of a kind.
+// Package probe finds out what no document says of the API, with real orders of a small amount that it takes off the
+// terminal again: whether orders can be looked up, how soon, what a busy terminal's answer means, and what settings
+// follow. It is for a demo account, or for the first shop of a kind.
 package probe
 
 import (
@@ -26,16 +26,16 @@ type Options struct {
 	SendOrderBy json.RawMessage
 	// OrderDate is today, as the API writes it.
 	OrderDate string
-	// Raw makes one call of its own and returns the whole reply: nothing of the client stands between.
+	// Raw makes one call without the client, and returns the whole reply.
 	Raw func(ctx context.Context, method, path string) (*http.Response, error)
 	// CallbackURL is where the API may call, "" where that is not asked; Callbacks counts the calls that came.
 	CallbackURL string
 	Callbacks   func() int
-	// Mark makes the reference of an order.
+	// Mark returns the reference for an order.
 	Mark func() string
 	// Watch is how long an order is left on the terminal while it is looked for, Pace the pause between two looks.
 	Watch, Pace time.Duration
-	// Say tells a person what is done.
+	// Say is called with what is done next, for a person.
 	Say func(format string, args ...any)
 }
 
@@ -54,7 +54,7 @@ type Setting struct {
 	Why   string `json:"why"`
 }
 
-// Report is all that was found. There is no secret in it, and nothing personal.
+// Report is all that was found. It holds no secret and no personal data.
 type Report struct {
 	Answers  []Answer  `json:"answers"`
 	Settings []Setting `json:"settings"`
@@ -62,23 +62,23 @@ type Report struct {
 	Left []string `json:"left,omitempty"`
 }
 
-// prober is one probe.
+// prober is one run of a probe.
 type prober struct {
 	Options
-	report Report
-	known  map[string]bool // orders that were there before
-	lag    time.Duration   // from the create's reply to the list showing it; -1 if it never did
-	named  time.Duration   // from there to the details showing its reference; -1 if they never did
-	looked bool            // all that came to be listed since was looked into, and nothing is left that may be ours
-	whose  []string        // orders in the list that may be ours, or anybody's
-	stored bool            // a busy create came to an order all the same
-	busy   string          // what a create on a busy terminal was answered: "busy", "accepted", or something else
+	report       Report
+	known        map[string]bool // orders that were there before
+	listLag      time.Duration   // from the create's reply to the list showing it; -1 if it never did
+	referenceLag time.Duration   // from there to the details showing its reference; -1 if they never did
+	allRead      bool            // all that came to be listed since was looked into, and nothing is left that may be ours
+	unattributed []string        // orders in the list that may be ours, or anybody's
+	stored       bool            // a busy create came to an order all the same
+	busy         string          // what a create on a busy terminal was answered: "busy", "accepted", or something else
 }
 
-// Run probes. Whatever happens, orders that it placed are ended before it returns, or stand in Report.Left. The error
-// says why it could not be carried out.
+// Run probes. Whatever happens, orders that it placed are ended before it returns, or are in Report.Left. The error says
+// why it could not be carried out.
 func Run(ctx context.Context, o Options) (Report, error) {
-	p := &prober{Options: o, known: map[string]bool{}, lag: -1, named: -1}
+	p := &prober{Options: o, known: map[string]bool{}, listLag: -1, referenceLag: -1}
 	before, reply := p.list(ctx)
 	for _, uuid := range before {
 		p.known[uuid] = true
@@ -88,7 +88,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	p.Say("placing an order of %s at %s", p.Amount, p.Terminal)
 	first, reply := p.create(ctx, mark)
 	if reply.Outcome != api.OutcomeAccepted {
-		return p.report, fmt.Errorf("the order was not taken, so there is nothing to probe: %s", words(reply))
+		return p.report, fmt.Errorf("the order was not taken, so there is nothing to probe: %s", describe(reply))
 	}
 	second := p.watch(ctx, first, mark, listable)
 	for _, uuid := range append([]string{first}, second...) {
@@ -168,8 +168,8 @@ func (p *prober) payBack(ctx context.Context, uuid string) bool {
 	return reply.Outcome == api.OutcomeAccepted
 }
 
-// words says what a call came to.
-func words(r api.Reply) string {
+// describe returns the result of a call as text.
+func describe(r api.Reply) string {
 	text := r.Outcome.String()
 	if r.HTTPStatus != 0 {
 		text += fmt.Sprintf(" (HTTP %d)", r.HTTPStatus)
@@ -196,8 +196,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// place says where an order stands in a list.
-func place(all []string, uuid string) string {
+// positionIn returns where an order is in a list, in one word.
+func positionIn(all []string, uuid string) string {
 	switch at := slices.Index(all, uuid); {
 	case len(all) < 2 || at < 0:
 		return "unknown"

@@ -27,7 +27,7 @@ const (
 // What the probe asks.
 const (
 	listed     = "do terminal orders show in the list"
-	place      = "where does a new order stand in the list"
+	positionIn = "where does a new order stand in the list"
 	referenced = "do details show our reference"
 	numbered   = "do details show the products' numbers"
 	pending    = "what is an order called that waits for the customer"
@@ -167,7 +167,7 @@ func TestAnAPIThatShowsEverything(t *testing.T) {
 		w := ask(t, simulator.Options{Customer: simulator.WalkAway(), RateLimit: 200}, nil)
 		w.ended()
 		w.wants(map[string]string{
-			listed: "yes", place: "unknown", referenced: "yes", numbered: "yes", pending: "[SENT]", stores: "no", asked: "both", callbacks: "unknown",
+			listed: "yes", positionIn: "unknown", referenced: "yes", numbered: "yes", pending: "[SENT]", stores: "no", asked: "both", callbacks: "unknown",
 		})
 		w.sets(map[string]string{
 			"policy.busy_means": `"not_created"`, "api.requests_per_minute": "150", "callback.public_url": "", "policy.doubt_check": "",
@@ -186,7 +186,7 @@ func TestAnAPIThatHidesOrders(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := ask(t, simulator.Options{Customer: simulator.WalkAway(), Lookups: how}, nil)
 				w.ended()
-				w.wants(map[string]string{listed: "no", place: "unknown", referenced: "unknown", numbered: "unknown", pending: "[SENT]", stores: "unknown"})
+				w.wants(map[string]string{listed: "no", positionIn: "unknown", referenced: "unknown", numbered: "unknown", pending: "[SENT]", stores: "unknown"})
 				w.says(listed, list)
 				w.sets(map[string]string{"policy.busy_means": `"doubt"`, "callback.public_url": "…"})
 			})

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// settings are what the answers ask of a configuration.
+// settings adds the settings that follow from the answers.
 func (p *prober) settings() {
 	set := func(key, value, why string) {
 		p.report.Settings = append(p.report.Settings, Setting{key, value, why})
@@ -17,16 +17,16 @@ func (p *prober) settings() {
 	switch {
 	case p.stored || p.busy != "busy":
 		set("policy.busy_means", `"doubt"`, "a busy answer does not prove that nothing was created")
-	case p.looked:
+	case p.allRead:
 		set("policy.busy_means", `"not_created"`, "a busy answer created nothing, and it can be looked up")
 	default:
 		set("policy.busy_means", `"doubt"`, "whether a busy answer creates an order could not be seen")
 	}
 	switch {
-	case p.lag < 0:
+	case p.listLag < 0:
 		set("callback.public_url", "…", "orders can't be looked up in the list: only a callback names a lost one by itself")
-	case 3*p.lag > 150*time.Second:
-		set("policy.doubt_check", strconv.Quote((3 * p.lag).Round(time.Second).String()), "the list shows an order late")
+	case 3*p.listLag > 150*time.Second:
+		set("policy.doubt_check", strconv.Quote((3 * p.listLag).Round(time.Second).String()), "the list shows an order late")
 	}
 	for _, a := range p.report.Answers {
 		limits, ok := a.Value.(map[string]string)

@@ -10,26 +10,26 @@ import (
 	"tillpost/api"
 )
 
-// seen is what an order on the terminal showed of itself, and when, counted from the create's reply.
+// seen is what was seen of an order on the terminal, and when, counted from the create's reply.
 type seen struct {
 	listed, referenced, numbered time.Duration // -1: not
-	place                        string
+	position                     string
 	pending                      []string
 	list, details                api.Reply // the last ones
 }
 
-// watch looks at an order on its terminal, tries a second one there, and returns what came to exist of that.
+// watch polls an order on its terminal, creates a second one there, and returns the orders that this made.
 func (p *prober) watch(ctx context.Context, first, mark string, listable bool) (more []string) {
-	s := seen{listed: -1, referenced: -1, numbered: -1, place: "unknown"}
+	s := seen{listed: -1, referenced: -1, numbered: -1, position: "unknown"}
 	p.Say("looking for it, for at most %s: leave the terminal alone", p.Watch)
 	began := time.Now()
 	for time.Since(began) < p.Watch && !s.complete() {
-		p.look(ctx, first, mark, &s, began)
+		p.poll(ctx, first, mark, &s, began)
 		if sleep(ctx, p.Pace) != nil {
 			return nil
 		}
 	}
-	p.tell(s, listable)
+	p.answerSeen(s, listable)
 	p.Say("placing a second one on the same terminal, which is busy")
 	otherMark := p.Mark()
 	uuid, reply := p.create(ctx, otherMark)
@@ -40,17 +40,17 @@ func (p *prober) watch(ctx context.Context, first, mark string, listable bool) (
 	case api.OutcomeBusy:
 		p.busy = "busy"
 	default:
-		p.busy = words(reply)
+		p.busy = describe(reply)
 	}
-	more = append(more, p.strays(ctx, first, uuid, otherMark)...)
-	p.tellBusy(more)
+	more = append(more, p.orphans(ctx, first, uuid, otherMark)...)
+	p.answerBusy(more)
 	return more
 }
 
 func (s seen) complete() bool { return s.listed >= 0 && s.referenced >= 0 && s.numbered >= 0 }
 
-// look asks once for all that is not known yet.
-func (p *prober) look(ctx context.Context, uuid, mark string, s *seen, began time.Time) {
+// poll asks the API once for all that was not seen yet.
+func (p *prober) poll(ctx context.Context, uuid, mark string, s *seen, began time.Time) {
 	note := func(status string) {
 		if status != "" && !slices.Contains(s.pending, status) {
 			s.pending = append(s.pending, status)
@@ -62,8 +62,8 @@ func (p *prober) look(ctx context.Context, uuid, mark string, s *seen, began tim
 	var all []string
 	if s.listed < 0 {
 		if all, s.list = p.list(ctx); slices.Contains(all, uuid) {
-			s.listed, s.place = time.Since(began), place(all, uuid)
-			p.lag = s.listed
+			s.listed, s.position = time.Since(began), positionIn(all, uuid)
+			p.listLag = s.listed
 		}
 	}
 	if s.referenced < 0 || s.numbered < 0 {
@@ -77,7 +77,7 @@ func (p *prober) look(ctx context.Context, uuid, mark string, s *seen, began tim
 		}
 		if s.referenced < 0 && strings.Contains(details.References(), mark) {
 			s.referenced = time.Since(began)
-			p.named = s.referenced
+			p.referenceLag = s.referenced
 		}
 		if s.numbered < 0 && len(details.Products) > 0 && details.Products[0].ID != 0 {
 			s.numbered = time.Since(began)
@@ -85,17 +85,17 @@ func (p *prober) look(ctx context.Context, uuid, mark string, s *seen, began tim
 	}
 }
 
-// tell puts what was seen into words.
-func (p *prober) tell(s seen, listable bool) {
+// answerSeen adds the answers that follow from what was seen.
+func (p *prober) answerSeen(s seen, listable bool) {
 	switch {
 	case s.listed >= 0:
 		p.answer("do terminal orders show in the list", "yes", "yes, %s after the reply", short(s.listed))
 	case listable:
-		p.answer("do terminal orders show in the list", "no", "no, not within %s; the list was answered %s", p.Watch, words(s.list))
+		p.answer("do terminal orders show in the list", "no", "no, not within %s; the list was answered %s", p.Watch, describe(s.list))
 	default:
-		p.answer("do terminal orders show in the list", "no", "the list can't be read: %s", words(s.list))
+		p.answer("do terminal orders show in the list", "no", "the list can't be read: %s", describe(s.list))
 	}
-	p.answer("where does a new order stand in the list", s.place, "%s", s.place)
+	p.answer("where does a new order stand in the list", s.position, "%s", s.position)
 	when := func(question string, after time.Duration) {
 		switch {
 		case after >= 0:
@@ -103,7 +103,7 @@ func (p *prober) tell(s seen, listable bool) {
 		case s.details.Outcome == api.OutcomeAccepted:
 			p.answer(question, "no", "no, though details are answered")
 		default:
-			p.answer(question, "unknown", "details are not answered: %s", words(s.details))
+			p.answer(question, "unknown", "details are not answered: %s", describe(s.details))
 		}
 	}
 	when("do details show our reference", s.referenced)
@@ -112,10 +112,10 @@ func (p *prober) tell(s seen, listable bool) {
 	p.answer("what is an order called that waits for the customer", s.pending, "%s", orNone(s.pending))
 }
 
-// strays looks for orders that came to exist of the second create beside the one that its reply named. It looks when
-// list and details had twice the time that they took for the first one.
-func (p *prober) strays(ctx context.Context, first, named, mark string) (found []string) {
-	if p.lag < 0 || sleep(ctx, 2*max(p.lag, p.named)+p.Pace) != nil {
+// orphans returns orders of the second create beside the one that its reply named. It waits first for twice the time that
+// list and details took for the first order.
+func (p *prober) orphans(ctx context.Context, first, named, mark string) (found []string) {
+	if p.listLag < 0 || sleep(ctx, 2*max(p.listLag, p.referenceLag)+p.Pace) != nil {
 		return nil
 	}
 	all, reply := p.list(ctx)
@@ -131,25 +131,25 @@ func (p *prober) strays(ctx context.Context, first, named, mark string) (found [
 		case reply.Outcome == api.OutcomeAccepted && strings.Contains(details.References(), mark):
 			p.stored = true
 			found = append(found, uuid)
-		case reply.Outcome != api.OutcomeAccepted || p.named < 0 || details.References() == "":
-			p.whose = append(p.whose, uuid)
+		case reply.Outcome != api.OutcomeAccepted || p.referenceLag < 0 || details.References() == "":
+			p.unattributed = append(p.unattributed, uuid)
 		}
 	}
-	p.looked = len(p.whose) == 0
+	p.allRead = len(p.unattributed) == 0
 	return found
 }
 
-func (p *prober) tellBusy(more []string) {
+func (p *prober) answerBusy(more []string) {
 	const question = "does a create on a busy terminal store an order"
 	switch {
 	case p.busy == "accepted":
 		p.answer(question, "accepted", "it was taken: the terminal is not busy while it shows an order")
 	case p.stored:
 		p.answer(question, "yes", "yes: it was answered %s, and %d came to exist", p.busy, len(more))
-	case p.looked:
+	case p.allRead:
 		p.answer(question, "no", "no: it was answered %s, and the list shows none", p.busy)
-	case len(p.whose) > 0:
-		p.answer(question, "unknown", "it was answered %s; the list shows %s since, and details don't say whose", p.busy, strings.Join(p.whose, ", "))
+	case len(p.unattributed) > 0:
+		p.answer(question, "unknown", "it was answered %s; the list shows %s since, and details don't say whose", p.busy, strings.Join(p.unattributed, ", "))
 	default:
 		p.answer(question, "unknown", "it was answered %s; whether it was stored can't be seen", p.busy)
 	}
@@ -200,7 +200,7 @@ func (p *prober) callbacks(ctx context.Context) {
 		p.answer(question, "unknown", "not asked: the configuration has no [callback], or its address is taken by the running agent")
 		return
 	}
-	_ = sleep(ctx, 5*p.Pace) // an interruption only shortens it
+	_ = sleep(ctx, 5*p.Pace) // an interruption only shortens the wait
 	if n := p.Callbacks(); n > 0 {
 		p.answer(question, n, "yes, %d came for the first order and its end", n)
 	} else {

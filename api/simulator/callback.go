@@ -14,8 +14,8 @@ import (
 // callbackTimeout bounds one callback call.
 const callbackTimeout = 10 * time.Second
 
-// CallbackCall is one call of an order's callbackUrl. It is in the books when the
-// call has ended.
+// CallbackCall is one call of an order's callbackUrl. It is recorded when the call
+// has ended.
 type CallbackCall struct {
 	At     time.Time `json:"at"` // when it was begun
 	Query  string    `json:"query"`
@@ -23,9 +23,9 @@ type CallbackCall struct {
 	Error  string    `json:"error,omitempty"` // why not
 }
 
-// callBack tells the till's server how a payment or refund ended, by the page
-// "Notification via Callback URL": an unsigned GET, tried once. The lock is held;
-// the call itself is made beside it.
+// callBack calls the order's callbackUrl with how a payment or refund ended, by the
+// page "Notification via Callback URL": an unsigned GET, tried once. The lock is
+// held; the call itself is made without it.
 func (s *Simulator) callBack(o *order, kind string, approved bool, amount decimal.Decimal) {
 	u, ok := s.callbackURL(o)
 	if !ok {
@@ -59,8 +59,8 @@ func callbackStatus(approved bool) string {
 	return map[bool]string{true: "Approved", false: "Cancelled"}[approved]
 }
 
-// callbackURL is where an order's callbacks go; false if none are made. The lock is
-// held.
+// callbackURL returns where an order's callbacks go, and false if none are made.
+// The lock is held.
 func (s *Simulator) callbackURL(o *order) (*url.URL, bool) {
 	if o.callback == "" || s.opts.Callbacks == nil || s.closed {
 		return nil, false
@@ -69,7 +69,7 @@ func (s *Simulator) callbackURL(o *order) (*url.URL, bool) {
 	return u, err == nil && (s.opts.CallbacksAnywhere || hostport.Loopback(u.Hostname()))
 }
 
-// goCall makes a callback beside the lock, as often as the fault says.
+// goCall makes a callback in a goroutine, as often as the fault says.
 func (s *Simulator) goCall(o *order, u *url.URL, act Action) {
 	at := s.opts.Clock()
 	s.counts[OpCallback] += 1 + act.Copies

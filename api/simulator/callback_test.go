@@ -12,7 +12,7 @@ import (
 	"tillpost/api/simulator"
 )
 
-// heard is a till's callback server that keeps the queries it hears.
+// heard returns a till's callback server that keeps the queries that it gets.
 func heard(t *testing.T) (address string, queries <-chan string) {
 	t.Helper()
 	ch := make(chan string, 16)

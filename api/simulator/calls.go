@@ -15,7 +15,7 @@ type Call struct {
 	Fault     Kind      `json:"fault,omitempty"`
 }
 
-// arrive counts a call and finds the fault that befalls it.
+// arrive counts a call and returns the fault that applies to it.
 func (s *Simulator) arrive(req *request) Action {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -28,7 +28,7 @@ func (s *Simulator) arrive(req *request) Action {
 	return s.takeFault(req.op, terminal, req.uuid, references(req.payload))
 }
 
-// record remembers a call that has ended.
+// record keeps a call that has ended.
 func (s *Simulator) record(req *request, act Action, status int) {
 	c := Call{Operation: req.op, Method: req.method, UUID: req.uuid, Status: status, Fault: act.Kind}
 	s.mu.Lock()

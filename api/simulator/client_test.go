@@ -10,7 +10,7 @@ import (
 	"tillpost/api/simulator"
 )
 
-// clientRig is the project's own client against the simulator, on pipes; for
+// clientRig returns the project's own client against the simulator, on pipes; for
 // synctest bubbles.
 func clientRig(t *testing.T, opts simulator.Options) (*rig, *api.Client) {
 	t.Helper()

@@ -19,16 +19,16 @@ const (
 
 var sides = []Side{BothSides, SideHTTP, SideBody}
 
-// Contradict acts, and answers with a reply that contradicts itself: what a success
-// says (its message, the order's uuid) beside a code that says no (429, 401, 403, any
-// other 4xx, 510). message, where it is not "", stands in the place of the success's,
-// such as "terminalIsBusy". With WithoutActing nothing was done, and the reply is the
-// same; the uuid in it is nobody's then.
+// Contradict acts, and answers with a reply that contradicts itself: the content of a
+// success (its message, the order's uuid) with the code of a refusal (429, 401, 403,
+// any other 4xx, 510). message, where it is not "", replaces that of the success,
+// such as "terminalIsBusy". With WithoutActing nothing is done, and the reply is the
+// same; the uuid in it is of no order then.
 func Contradict(code int, side Side, message string) Action {
 	return Action{Kind: KindContradict, Code: code, Side: side, Message: message}
 }
 
-// contradict puts the no beside a success; what failed anyway is left as it is.
+// contradict puts the refusal's code into a success; a failure is left as it is.
 func (a Action) contradict(rep reply) reply {
 	if rep.http >= 300 {
 		return rep
@@ -51,11 +51,11 @@ func (a Action) contradict(rep reply) reply {
 	return rep
 }
 
-// seconds are whole ones, rounded up.
+// seconds returns whole seconds, rounded up.
 func seconds(d time.Duration) string { return strconv.Itoa(int((d + time.Second - 1) / time.Second)) }
 
-// pretended is the success of a call that changes something, without its doing; false
-// for one that only asks.
+// pretended returns the success of a call that changes something, without doing it;
+// false for one that only reads.
 func (s *Simulator) pretended(req *request) (reply, bool) {
 	switch req.op {
 	case OpCreate:

@@ -12,8 +12,8 @@ import (
 )
 
 // Control returns the handler by which a person or a script steers a simulator that
-// runs in another process. It has no authentication and shows everything the books
-// hold: mount it on a loopback port of its own. Requests that a browser makes on
+// runs in another process. It has no authentication and shows all orders with what
+// they hold: mount it on a loopback port of its own. Requests that a browser makes on
 // behalf of another site are refused. Durations are strings ("1.5s"), unknown
 // members are refused, and an error is {"error": "…"}.
 //
@@ -103,7 +103,7 @@ func (s *Simulator) Control() http.Handler {
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 
-// controlOrders lists orders, those that fit all of the query.
+// controlOrders lists the orders that match all of the query.
 func (s *Simulator) controlOrders(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	list := s.Orders()
@@ -201,7 +201,7 @@ func post[T any](mux *http.ServeMux, path string, change func(*http.Request, T) 
 	})
 }
 
-// members are the names that an object may hold.
+// members returns the names that an object may hold.
 func members[T any]() string {
 	var names []string
 	for f := range reflect.TypeFor[T]().Fields() {

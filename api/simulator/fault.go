@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// Fault is one line of the fault script: which calls it is for, which of those it
-// befalls, and what happens to them. Of several faults that fit a call, the one
-// injected first befalls it.
+// Fault is one line of the fault script: which calls it matches, which of those it
+// hits, and what happens to them. Of several faults that match a call, the one
+// injected first hits it.
 type Fault struct {
 	Operation Operation // "" is every one but OpCallback
 	Terminal  string    // uuid; "" is every one
 	Order     string    // uuid; "" is every one
-	// Reference narrows to orders that bear it as referenceNo, customerReference or
+	// Reference narrows to orders that have it as referenceNo, customerReference or
 	// last path segment of callbackUrl; on create, to bodies that do.
 	Reference string
 
-	// Skip lets that many fitting calls pass first.
+	// Skip lets that many matching calls pass first.
 	Skip int
-	// Every befalls only every nth of the rest; 0 and 1 are all of them.
+	// Every hits only every nth of the rest; 0 and 1 are all of them.
 	Every int
-	// Probability, from 0 to 1, befalls each with that chance, drawn from
+	// Probability, from 0 to 1, hits each with that chance, drawn from
 	// Options.Seed; 0 is always.
 	Probability float64
-	// Times is how many calls it befalls: a negative number is no limit, 0 is one,
+	// Times is how many calls it hits: a negative number is no limit, 0 is one,
 	// or no limit where Every, Probability or For is set.
 	Times int
 	// For ends the fault that long after it was injected; 0 never does.
@@ -136,7 +136,7 @@ func Repeat(copies int, apart time.Duration) Action {
 	return Action{Kind: KindRepeat, Copies: copies, WaitReply: apart}
 }
 
-// Validate says what is wrong with a fault; nil if it can be injected.
+// Validate returns what is wrong with a fault; nil if it can be injected.
 func (f Fault) Validate() error {
 	switch {
 	case !slices.Contains(kinds, f.Do.Kind):
@@ -162,12 +162,12 @@ func (f Fault) Validate() error {
 // maxCopies bounds how often one callback is repeated.
 const maxCopies = 100
 
-// hasCode says whether a kind is nothing without a code.
+// hasCode reports whether a kind is nothing without a code.
 func (a Action) hasCode() bool {
 	return slices.Contains([]Kind{KindRefuse, KindStatus, KindPage, KindContradict}, a.Kind)
 }
 
-// operations are those of the API, and the callback.
+// operations returns those of the API, and the callback.
 func operations() []Operation {
 	all := []Operation{OpCallback}
 	for _, r := range routes {
@@ -177,10 +177,10 @@ func operations() []Operation {
 	return slices.Compact(all)
 }
 
-// noSuch says that a word is none of those that fit.
-func noSuch[T ~string](what string, got T, fit ...T) error {
+// noSuch returns the error for a word that is none of the valid ones.
+func noSuch[T ~string](what string, got T, valid ...T) error {
 	var words []string
-	for _, w := range fit {
+	for _, w := range valid {
 		words = append(words, string(w))
 	}
 	return fmt.Errorf("simulator: %s %q; it must be one of %s", what, got, strings.Join(words, ", "))
@@ -190,15 +190,15 @@ func noSuch[T ~string](what string, got T, fit ...T) error {
 type fault struct {
 	Fault
 	ends time.Time // zero: never
-	seen int       // fitting calls so far
-	hits int       // calls befallen so far
+	seen int       // matching calls so far
+	hits int       // calls hit so far
 }
 
-// over says whether the fault's time has passed.
+// over reports whether the fault's time has passed.
 func (f *fault) over() bool { return !f.ends.IsZero() && !time.Now().Before(f.ends) }
 
-// Inject adds a line to the fault script, to be used up from the next call on. It
-// panics on a fault that Validate refuses.
+// Inject adds a line to the fault script, in force from the next call on. It panics
+// on a fault that Validate refuses.
 func (s *Simulator) Inject(f Fault) {
 	if err := f.Validate(); err != nil {
 		panic(err)
@@ -248,11 +248,11 @@ func (s *Simulator) Faults() []Fault {
 	return out
 }
 
-// dropOver strikes out what has had its time. The lock is held.
+// dropOver removes the lines whose time has passed. The lock is held.
 func (s *Simulator) dropOver() { s.faults = slices.DeleteFunc(s.faults, (*fault).over) }
 
-// takeFault returns what befalls a call, the zero Action if nothing does. Lines that
-// are used up are struck out. The lock is held.
+// takeFault returns what a fault does to a call, the zero Action if none hits it.
+// Lines that are used up are removed. The lock is held.
 func (s *Simulator) takeFault(op Operation, terminal, uuid string, refs []string) Action {
 	s.dropOver()
 	for i, f := range s.faults {
@@ -273,7 +273,7 @@ func (s *Simulator) takeFault(op Operation, terminal, uuid string, refs []string
 	return Action{}
 }
 
-// fits says whether a call is one that the fault is for.
+// fits reports whether a call matches the fault.
 func (f *fault) fits(op Operation, terminal, uuid string, refs []string) bool {
 	if f.Operation == "" && op == OpCallback {
 		return false

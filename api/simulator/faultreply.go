@@ -27,11 +27,12 @@ const hugeSize = 20 << 20
 const htmlPage = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n" +
 	"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 
-// dropsReply says whether the connection is closed instead of a reply.
+// dropsReply reports whether the connection is closed instead of a reply.
 func (a Action) dropsReply() bool { return a.Kind == KindDropBefore || a.Kind == KindDropAfter }
 
-// instead returns the reply of the kinds that do not act, and false for the others.
-func (a Action) instead(req *request) (reply, bool) {
+// replyInstead returns the reply of the kinds of faults that do not act, and false for
+// the others.
+func (a Action) replyInstead(req *request) (reply, bool) {
 	switch a.Kind {
 	case KindRefuse:
 		return failure(a.Code, a.StatusText, a.Message), true
@@ -56,8 +57,8 @@ func (a Action) instead(req *request) (reply, bool) {
 	return reply{}, false
 }
 
-// after changes the reply of a call that has acted.
-func (a Action) after(rep reply) reply {
+// changeReply changes the reply of a call that has acted.
+func (a Action) changeReply(rep reply) reply {
 	switch a.Kind {
 	case KindBusyButCreated:
 		if rep.http < 300 {
@@ -109,7 +110,7 @@ func (rep reply) send(w http.ResponseWriter, act Action) {
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(rep.http)
 	if act.Kind != KindHalfReply {
-		_, _ = w.Write(body) // a client that has gone is its own affair
+		_, _ = w.Write(body) // a client that has gone gets nothing
 		return
 	}
 	_, _ = w.Write(body[:len(body)/2])

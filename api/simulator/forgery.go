@@ -9,7 +9,7 @@ import (
 // Forgery is a callback that does not come from the API: callbacks are unsigned, and
 // whoever knows the address can make one.
 type Forgery struct {
-	// Order is the uuid that it names, of any order or of none.
+	// Order is the uuid in it, of any order or of none.
 	Order    string
 	Approved bool
 	Refund   bool

@@ -131,7 +131,7 @@ func (r *rig) do(req *http.Request) answer {
 	return a
 }
 
-// payload is the example order for a terminal, dated today, after some changes of text.
+// payload returns the example order for a terminal, dated today, after some changes of text.
 func (r *rig) payload(terminal string, changes ...string) string {
 	r.t.Helper()
 	b, err := os.ReadFile("testdata/create.json")
@@ -154,7 +154,7 @@ func (r *rig) create(terminal string, changes ...string) string {
 	return uuid
 }
 
-// order is the order in the books.
+// order returns the order in the books.
 func (r *rig) order(uuid string) simulator.Order {
 	r.t.Helper()
 	o, ok := r.sim.Order(uuid)

@@ -2,10 +2,10 @@ package simulator
 
 import "time"
 
-// Lag is how long it takes until a view of the books shows what happened: the real
+// Lag is how long it takes until a reading operation shows what happened: the real
 // API is several machines, and no document says that they agree. Each view has a
-// lag of its own; the calls that change something act on the books themselves,
-// which never lag. A view never goes back to what was before.
+// lag of its own; the calls that change something act on the orders themselves,
+// which never lag. A view never goes back to an earlier state.
 type Lag struct {
 	// List is of the list and the single status of all kinds of orders (operations 11
 	// and 12): an order is not there until it is over, and a change of status shows
@@ -17,8 +17,8 @@ type Lag struct {
 	// Status is of a change of the payment status (operation 5). The order itself is
 	// known there at once.
 	Status time.Duration
-	// RefundStatus is of operation 7, which goes on telling what it told of an older
-	// refund while a new one is asked for and decided.
+	// RefundStatus is of operation 7, which goes on showing an older refund while a
+	// new one is asked for and decided.
 	RefundStatus time.Duration
 	// History is of the payment history in the details: the payment, each refund, and
 	// what becomes of it.
@@ -31,14 +31,14 @@ type Lag struct {
 	Numbers time.Duration
 }
 
-// SetLag says how late the views show what happens from now on.
+// SetLag sets how late the views show what happens from now on.
 func (s *Simulator) SetLag(l Lag) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lag = l
 }
 
-// SetNewestFirst says whether the list of all order statuses begins with the newest
+// SetNewestFirst sets whether the list of all order statuses begins with the newest
 // order.
 func (s *Simulator) SetNewestFirst(newest bool) {
 	s.mu.Lock()
@@ -46,7 +46,7 @@ func (s *Simulator) SetNewestFirst(newest bool) {
 	s.newestFirst = newest
 }
 
-// SetNegativeHistory says whether a payment history writes what went back as
+// SetNegativeHistory sets whether a payment history writes what went back as
 // amounts below zero.
 func (s *Simulator) SetNegativeHistory(negative bool) {
 	s.mu.Lock()
@@ -60,12 +60,12 @@ type shown[T any] struct {
 	what T
 }
 
-// view is all that a view has shown of one thing and will show, in the order of its
-// happening.
+// view is the history of one thing that the API shows, and what it will show, in the
+// order in which it happened.
 type view[T any] []shown[T]
 
-// add has the view show something when the lag is over, and not before what it
-// showed last.
+// add makes the view show something when the lag is over, and not before what was
+// added last.
 func (v *view[T]) add(lag time.Duration, what T) {
 	from := time.Now().Add(lag)
 	if n := len(*v); n > 0 && from.Before((*v)[n-1].from) {
@@ -74,7 +74,7 @@ func (v *view[T]) add(lag time.Duration, what T) {
 	*v = append(*v, shown[T]{from, what})
 }
 
-// now is what the view shows, and false while it shows nothing.
+// now returns what the view shows, and false while it shows nothing.
 func (v view[T]) now() (what T, ok bool) {
 	now := time.Now()
 	for i := len(v) - 1; i >= 0; i-- {
@@ -99,8 +99,8 @@ type views struct {
 	references, numbers   view[bool]
 }
 
-// enterViews begins to show an order.
-func (s *Simulator) enterViews(o *order) {
+// addViews begins to show an order.
+func (s *Simulator) addViews(o *order) {
 	first := condition{status: o.Status, declined: o.Declined}
 	o.views.list.add(s.lag.List, first)
 	o.views.details.add(s.lag.Details, first)
@@ -116,7 +116,7 @@ func (s *Simulator) enterViews(o *order) {
 	}
 }
 
-// setStatus changes an order's status in the books, and in the views when it is time.
+// setStatus changes an order's status, and the views after their lags.
 func (s *Simulator) setStatus(o *order, status OrderStatus, declined bool) {
 	o.Status, o.Declined = status, declined
 	now := condition{status, declined}

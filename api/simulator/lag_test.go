@@ -11,7 +11,7 @@ import (
 	"tillpost/api/simulator"
 )
 
-// listed is what the list says of an order, "" where it lacks it.
+// listed returns what the list says of an order, "" where it lacks it.
 func (r *rig) listed(uuid string) string {
 	r.t.Helper()
 	list, _ := r.call("GET", base+"orders/status", "").body["data"].([]any)
@@ -24,28 +24,28 @@ func (r *rig) listed(uuid string) string {
 	return ""
 }
 
-// detailed is the details of an order, nil where it is not found.
+// detailed returns the details of an order, nil where it is not found.
 func (r *rig) detailed(uuid string) map[string]any {
 	r.t.Helper()
 	d, _ := r.call("GET", base+"orders/details/"+uuid, "").body["data"].(map[string]any)
 	return d
 }
 
-// paymentStatus is the order's status by operation 5.
+// paymentStatus returns the order's status by operation 5.
 func (r *rig) paymentStatus(uuid string) string {
 	r.t.Helper()
 	s, _ := r.call("GET", base+"terminal/orders/payment-status/"+uuid, "").body["order_status"].(string)
 	return s
 }
 
-// refundStatus is that of operation 7, "" where no refund is known.
+// refundStatus returns that of operation 7, "" where no refund is known.
 func (r *rig) refundStatus(uuid string) string {
 	r.t.Helper()
 	s, _ := r.call("POST", statusPath+uuid, "").body["refund_status"].(string)
 	return s
 }
 
-// refundsOf are the refunds of the history, as amount and whether it is done.
+// refundsOf returns the refunds of the history, as amount and whether it is done.
 func (r *rig) refundsOf(uuid string) string {
 	r.t.Helper()
 	h, _ := r.detailed(uuid)["paymentHistory"].(map[string]any)

@@ -34,10 +34,10 @@ type Listener struct {
 	closed chan struct{}
 	once   sync.Once
 
-	mu    sync.Mutex
-	refus bool
-	tcp   net.Listener // nil for pipes, and while it is down
-	open  map[net.Conn]struct{}
+	mu       sync.Mutex
+	refusing bool
+	tcp      net.Listener // nil for pipes, and while it is down
+	open     map[net.Conn]struct{}
 }
 
 // Listen listens on a TCP address. While the simulator is down the port itself is
@@ -79,23 +79,23 @@ func (s *Simulator) follow(l *Listener) error {
 	return l.setDown(down)
 }
 
-// accept hands on the connections of one TCP listener until that is closed.
+// accept passes on the connections of one TCP listener until that is closed.
 func (l *Listener) accept(tcp net.Listener) {
 	for {
 		c, err := tcp.Accept()
 		if err != nil {
 			return
 		}
-		if !l.hand(context.Background(), c) {
+		if !l.pass(context.Background(), c) {
 			_ = c.Close()
 		}
 	}
 }
 
-// hand gives a connection to Accept.
-func (l *Listener) hand(ctx context.Context, c net.Conn) bool {
+// pass passes a connection to Accept, and returns false if it can't.
+func (l *Listener) pass(ctx context.Context, c net.Conn) bool {
 	l.mu.Lock()
-	if l.refus {
+	if l.refusing {
 		l.mu.Unlock()
 		return false
 	}
@@ -122,7 +122,7 @@ func (l *Listener) forget(c net.Conn) {
 func (l *Listener) setDown(down bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if down == l.refus {
+	if down == l.refusing {
 		return nil
 	}
 	select {
@@ -130,7 +130,7 @@ func (l *Listener) setDown(down bool) error {
 		return nil
 	default:
 	}
-	l.refus = down
+	l.refusing = down
 	if down {
 		for c := range l.open {
 			_ = c.Close()
@@ -147,7 +147,7 @@ func (l *Listener) setDown(down bool) error {
 	var lc net.ListenConfig
 	tcp, err := lc.Listen(context.Background(), "tcp", l.addr.String())
 	if err != nil {
-		l.refus = true
+		l.refusing = true
 		return err
 	}
 	l.tcp = tcp
@@ -170,8 +170,8 @@ func (l *Listener) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.tcp != nil && !l.refus {
-		l.refus = true
+	if l.tcp != nil && !l.refusing {
+		l.refusing = true
 		return l.tcp.Close()
 	}
 	return nil
@@ -184,7 +184,7 @@ func (l *Listener) Addr() net.Addr { return l.addr }
 // fits http.Transport. While the simulator is down the connection is refused.
 func (l *Listener) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
 	client, server := net.Pipe()
-	if l.hand(ctx, server) {
+	if l.pass(ctx, server) {
 		return client, nil
 	}
 	_, _ = client.Close(), server.Close()
@@ -195,7 +195,7 @@ func (l *Listener) DialContext(ctx context.Context, _, _ string) (net.Conn, erro
 	return nil, &net.OpError{Op: "dial", Net: "pipe", Addr: l.addr, Err: err}
 }
 
-// conn is a connection that its listener knows of until it is closed.
+// conn is a connection that its listener keeps track of until it is closed.
 type conn struct {
 	net.Conn
 	of *Listener
@@ -207,7 +207,7 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// pipeAddr is the address of what has none.
+// pipeAddr is the address of a pipe.
 type pipeAddr struct{}
 
 func (pipeAddr) Network() string { return "pipe" }

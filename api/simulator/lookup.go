@@ -71,8 +71,8 @@ func (s *Simulator) orderStatuses(req *request) reply {
 	return success(http.StatusOK, msgRetrieved, list)
 }
 
-// lookUp finds the order of operations 12 and 13 as one of its views shows it, or the
-// refusal.
+// lookUp returns the order of operations 12 and 13 as one of its views shows it, or
+// the refusal.
 func (s *Simulator) lookUp(req *request, of func(*views) view[condition]) (*order, condition, reply) {
 	if s.lookups == LookupsForbidden {
 		return nil, condition{}, forbidden()
@@ -160,8 +160,8 @@ func (s *Simulator) orderDetails(req *request) reply {
 	return success(http.StatusOK, "orderRetrievedSuccessfully", d)
 }
 
-// history tells the payment and what of it went back. Undecided and rejected
-// refunds are listed with isRefunded false.
+// history returns the payment and its refunds. Undecided and rejected ones are listed
+// with isRefunded false.
 func (o *order) history(s *Simulator) history {
 	h := history{Amount: "0", Refunds: []historyRefund{}}
 	if at, ok := o.views.paid.now(); ok {
@@ -190,5 +190,5 @@ func (o *order) history(s *Simulator) history {
 	return h
 }
 
-// number writes money as a JSON number, without needless zeros.
+// number returns money as a JSON number, without trailing zeros.
 func number(d decimal.Decimal) json.Number { return json.Number(d.Trim(0).String()) }

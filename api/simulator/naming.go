@@ -16,7 +16,7 @@ func RefuseNaming(code int, message string) Action {
 	return Action{Kind: KindRefuseNaming, Code: code, Message: message}
 }
 
-// naming is that refusal. A call about no order names the customer of the last one.
+// naming returns that refusal. A call about no order names the customer of the last one.
 func (s *Simulator) naming(req *request, act Action) reply {
 	customer, _ := req.payload["customerDetails"].(map[string]any)
 	if o := s.orders[req.uuid]; customer == nil && o != nil {

@@ -24,7 +24,7 @@ type Options struct {
 	RefundCustomer Customer
 	// Approver decides on refund approvals; the zero value never decides.
 	Approver Approver
-	// ShowFor is how long a terminal shows an order nobody acts on. After that the
+	// ShowFor is how long a terminal shows an order that nobody acts on. After that the
 	// terminal is free, and the order stays SENT until it is sent again or ended.
 	// 0 shows it until it ends.
 	ShowFor time.Duration
@@ -48,18 +48,18 @@ type Options struct {
 	// RateLimit is how many calls a minute are answered; beyond them the reply is
 	// 429 with Retry-After. 0 is no limit, and then no x-ratelimit headers either.
 	RateLimit int
-	// Lookups says whether the operations on orders of all kinds (list, status and
+	// Lookups reports whether the operations on orders of all kinds (list, status and
 	// details under connect/orders) show terminal orders; the zero value shows them.
 	Lookups Lookups
-	// Lag is how late each view of the books shows what happened; the zero value is
+	// Lag is how late each reading operation shows what happened; the zero value is
 	// at once. See also SetLag.
 	Lag Lag
-	// NewestFirst has the list of all order statuses begin with the newest order.
+	// NewestFirst makes the list of all order statuses begin with the newest order.
 	NewestFirst bool
 	// Unsaid is what the API does where no document says it; the zero value is what the
 	// documents let one expect. New panics where SetUnsaid would refuse it.
 	Unsaid Unsaid
-	// NegativeHistory has a payment history write what went back as amounts below zero.
+	// NegativeHistory makes a payment history write refunds as amounts below zero.
 	NegativeHistory bool
 	// DetailedErrors names the faulty fields in the errors of a 417, as an object of
 	// lists. Without it errors is the string "Array", as in the documents.
@@ -134,7 +134,7 @@ type Customer struct {
 	After time.Duration
 }
 
-// validate says whether the deed is one.
+// validate reports whether the deed is one.
 func (c Customer) validate() error {
 	if !slices.Contains([]Deed{Pays, Declines, WalksAway}, c.Deed) {
 		return noSuch("no such deed", string(c.Deed), "pays", "declines", string(WalksAway))
@@ -142,13 +142,13 @@ func (c Customer) validate() error {
 	return nil
 }
 
-// Pay is a customer who pays that long after the terminal asks.
+// Pay returns a customer who pays that long after the terminal asks.
 func Pay(after time.Duration) Customer { return Customer{Deed: Pays, After: after} }
 
-// Decline is a customer whose payment fails that long after the terminal asks.
+// Decline returns a customer whose payment fails that long after the terminal asks.
 func Decline(after time.Duration) Customer { return Customer{Deed: Declines, After: after} }
 
-// WalkAway is a customer who never answers.
+// WalkAway returns a customer who never answers.
 func WalkAway() Customer { return Customer{Deed: WalksAway} }
 
 // Decision is what becomes of a request for a refund approval.
@@ -167,8 +167,8 @@ type Approver struct {
 	After    time.Duration
 }
 
-// Grant is an approver who carries the refund out after that time.
+// Grant returns an approver who carries the refund out after that time.
 func Grant(after time.Duration) Approver { return Approver{Decision: Grants, After: after} }
 
-// Deny is an approver who rejects it after that time.
+// Deny returns an approver who rejects it after that time.
 func Deny(after time.Duration) Approver { return Approver{Decision: Denies, After: after} }

@@ -39,7 +39,7 @@ const (
 	RefundRejected RefundStatus = "REJECTED"
 )
 
-// RefundKind says by which way a refund came about.
+// RefundKind is how a refund was asked for.
 type RefundKind string
 
 // The kinds of refunds.
@@ -50,7 +50,7 @@ const (
 	RefundPortal   RefundKind = "portal" // asked for elsewhere
 )
 
-// Order is an order in the books, as of the moment it was asked for.
+// Order is a copy of an order, as of the moment of the call that returned it.
 type Order struct {
 	UUID       string            `json:"uuid"`
 	Terminal   string            `json:"terminal"`
@@ -80,15 +80,15 @@ type Refund struct {
 // order is an order as the simulator keeps it.
 type order struct {
 	Order
-	items    []item
-	tax      decimal.Decimal
-	payload  map[string]any
-	callback string
-	refunds  []*refund
-	views    views
-	toldPaid bool // a payment-status has said orderPaymentConfirmed
+	items         []item
+	tax           decimal.Decimal
+	payload       map[string]any
+	callback      string
+	refunds       []*refund
+	views         views
+	confirmedPaid bool // a payment-status has answered orderPaymentConfirmed
 
-	stopCustomer func() // takes back what the customer is about to do
+	stopCustomer func() // cancels what the customer is about to do
 	stopShowing  func()
 	stopExpiry   func()
 }
@@ -107,13 +107,13 @@ type refund struct {
 	history view[RefundStatus]
 }
 
-// part is what a refund takes of one product line.
+// part is the amount that is refunded of one product line.
 type part struct {
 	id     int64
 	amount decimal.Decimal
 }
 
-// open says whether the refund may still move money or has moved it.
+// open reports whether the refund may still move money or has moved it.
 func (r *refund) open() bool { return r.Status != RefundRejected }
 
 // pending returns the order's refund of one kind that is not decided, nil if none is.
@@ -126,7 +126,7 @@ func (o *order) pending(kind RefundKind) *refund {
 	return nil
 }
 
-// left is what of the order is neither refunded nor about to be.
+// left returns the amount of the order that is neither refunded nor about to be.
 func (o *order) left() decimal.Decimal {
 	left := o.Amount
 	for _, r := range o.refunds {
@@ -137,7 +137,7 @@ func (o *order) left() decimal.Decimal {
 	return left
 }
 
-// leftOf is the same for one product line.
+// leftOf returns the same for one product line.
 func (o *order) leftOf(it item) decimal.Decimal {
 	left := it.amount
 	for _, r := range o.refunds {
@@ -150,7 +150,7 @@ func (o *order) leftOf(it item) decimal.Decimal {
 	return left
 }
 
-// refunded is what has been refunded.
+// refunded returns the amount that has been refunded.
 func (o *order) refunded() decimal.Decimal {
 	var sum decimal.Decimal
 	for _, r := range o.refunds {
@@ -182,14 +182,14 @@ func (o *order) snapshot() Order {
 	return out
 }
 
-// Orders returns the books, in order of creation.
+// Orders returns all orders, in order of creation.
 func (s *Simulator) Orders() []Order {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return snapshots(s.list)
 }
 
-// OrdersByReference returns the orders that bear mark as referenceNo, as
+// OrdersByReference returns the orders that have mark as referenceNo, as
 // customerReference or as the last path segment of callbackUrl.
 func (s *Simulator) OrdersByReference(mark string) []Order {
 	s.mu.Lock()
@@ -216,8 +216,8 @@ func snapshots(list []*order) []Order {
 	return out
 }
 
-// references finds the places in a create payload where a caller can put a mark of
-// its own that comes back: the two references, and the callback's last segment.
+// references returns what a create payload has where a caller can put a mark of its
+// own that comes back: the two references, and the callback's last segment.
 func references(payload map[string]any) []string {
 	var refs []string
 	add := func(s string) {

@@ -10,7 +10,7 @@ import (
 // who one is. With [Fault.For] and no operation it is an outage that answers.
 func Page(code int) Action { return Action{Kind: KindPage, Code: code} }
 
-// proxyPage is such a reply.
+// proxyPage returns such a reply.
 func proxyPage(code int) reply {
 	body := htmlPage
 	switch code {

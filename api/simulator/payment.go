@@ -23,17 +23,17 @@ func (s *Simulator) create(req *request) reply {
 	}
 	if t.busy() {
 		if s.unsaid.BusyStores {
-			s.enter(req, c, Sent)
+			s.addOrder(req, c, Sent)
 		}
 		return busy()
 	}
-	o := s.enter(req, c, Sent)
+	o := s.addOrder(req, c, Sent)
 	s.show(o, t)
 	return success(http.StatusCreated, "terminalOrderAddedSuccessfully", map[string]string{"orderUuid": o.UUID})
 }
 
-// enter writes a checked payload into the books.
-func (s *Simulator) enter(req *request, c *checker, status OrderStatus) *order {
+// addOrder adds the order of a checked payload.
+func (s *Simulator) addOrder(req *request, c *checker, status OrderStatus) *order {
 	nothing := func() {}
 	o := &order{
 		Order: Order{
@@ -58,7 +58,7 @@ func (s *Simulator) enter(req *request, c *checker, status OrderStatus) *order {
 		s.byRef[ref] = append(s.byRef[ref], o)
 	}
 	o.enteredAt(o.CreatedAt)
-	s.enterViews(o)
+	s.addViews(o)
 	if d := s.opts.ExpireAfter; d > 0 && status == Sent {
 		o.stopExpiry = s.schedule(d, func() { s.end(o, Expired, false) })
 	}
@@ -93,7 +93,7 @@ func (s *Simulator) act(c Customer, deed func(done bool)) (stop func()) {
 	}
 }
 
-// settle is the end of the customer's part in a payment.
+// settle ends an order by what its customer did.
 func (s *Simulator) settle(o *order, paid bool) {
 	if paid {
 		s.end(o, Paid, false)
@@ -102,8 +102,8 @@ func (s *Simulator) settle(o *order, paid bool) {
 	}
 }
 
-// end gives an order a status other than SENT, frees its terminal, and tells the
-// callback of a payment or of its failure.
+// end sets an order's status to one other than SENT, frees its terminal, and calls
+// back about a payment or its failure.
 func (s *Simulator) end(o *order, status OrderStatus, declined bool) {
 	o.stopCustomer()
 	o.stopExpiry()
@@ -196,8 +196,8 @@ func (s *Simulator) paymentStatus(req *request) reply {
 	switch {
 	case now.status == Sent:
 		message = msgRetrieved
-	case now.status == Paid && !o.toldPaid:
-		o.toldPaid = true
+	case now.status == Paid && !o.confirmedPaid:
+		o.confirmedPaid = true
 		message = "orderPaymentConfirmed"
 	case now.status == Cancelled && now.declined:
 		message = "orderPaymentFailed"
@@ -216,8 +216,8 @@ func (s *Simulator) Settle(uuid string, d Deed) error {
 	return s.change(uuid, func(o *order) { s.settle(o, d == Pays) })
 }
 
-// SetStatus is the back office: it gives an order any status, with no callback,
-// and takes it off the terminal unless the status is SENT.
+// SetStatus sets an order's status to any value, as the back office does, with no
+// callback, and takes it off the terminal unless the status is SENT.
 func (s *Simulator) SetStatus(uuid string, status OrderStatus) error {
 	if !slices.Contains(orderStatuses, status) {
 		return noSuch("no such order status", status, orderStatuses...)
@@ -235,7 +235,7 @@ func (s *Simulator) SetStatus(uuid string, status OrderStatus) error {
 	})
 }
 
-// change does something to an order.
+// change calls f with an order, with the lock held.
 func (s *Simulator) change(uuid string, f func(*order)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -25,7 +25,7 @@ type Elsewhere struct {
 // maxElsewhere is beyond what an order comes to.
 var maxElsewhere = decimal.MustNew(1_000_000, 0)
 
-// PlaceElsewhere enters such an order into the books, and returns its uuid.
+// PlaceElsewhere adds such an order, and returns its uuid.
 func (s *Simulator) PlaceElsewhere(e Elsewhere) (uuid string, err error) {
 	switch {
 	case e.Status == "":
@@ -48,14 +48,14 @@ func (s *Simulator) PlaceElsewhere(e Elsewhere) (uuid string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	payload := parseObject(body)
-	o := s.enter(&request{op: OpCreate, method: http.MethodPost, body: body, payload: payload}, newChecker(payload), e.Status)
+	o := s.addOrder(&request{op: OpCreate, method: http.MethodPost, body: body, payload: payload}, newChecker(payload), e.Status)
 	o.Calls = map[Operation]int{}
 	return o.UUID, nil
 }
 
-// RefundElsewhere is a refund that somebody asks for at the portal, of an order that is
-// paid: the customer says what becomes of it, and when. No terminal takes part in it,
-// and no threshold holds. The refund status of the order is then that of this refund.
+// RefundElsewhere adds a refund that somebody asks for at the portal, of an order that
+// is paid: c says what becomes of it, and when. No terminal takes part in it, and no
+// threshold holds. The refund status of the order is then that of this refund.
 func (s *Simulator) RefundElsewhere(uuid string, amount decimal.Decimal, c Customer) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,12 +72,12 @@ func (s *Simulator) RefundElsewhere(uuid string, amount decimal.Decimal, c Custo
 	if err != nil {
 		return fmt.Errorf("simulator: a refund from elsewhere: %w", err)
 	}
-	r := s.enterRefund(o, &request{body: body}, refundWish{total: amount}, RefundPortal)
+	r := s.addRefund(o, &request{body: body}, refundContent{total: amount}, RefundPortal)
 	s.act(c, func(done bool) { s.endRefund(o, r, done) })
 	return nil
 }
 
-// enteredAt dates an order's payment where it was paid before it came into the books.
+// enteredAt sets PaidAt of an order that was paid before it was added.
 func (o *order) enteredAt(now time.Time) {
 	switch o.Status {
 	case Paid, Invoiced, Refunded, PartiallyRefunded:

@@ -13,14 +13,14 @@ type rateWindow struct {
 	count int
 }
 
-// limits is what the headers of one reply say.
+// limits is what the rate limit headers of one reply hold.
 type limits struct {
 	limit, remaining int // limit 0: no limit, no headers
 	over             bool
 	retryAfter       string // seconds
 }
 
-// exceeded says whether this call is one too many.
+// exceeded reports whether this call is one too many.
 func (l limits) exceeded() bool { return l.over }
 
 // take counts one call.

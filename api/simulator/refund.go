@@ -11,7 +11,7 @@ import (
 // week is the window of the second threshold.
 const week = 7 * 24 * time.Hour
 
-// The refusals after which an approval is the way on, and the others that more
+// The refusals after which an approval can be asked for, and the others that more
 // than one rule leads to.
 const (
 	msgAboveAmount  = "refundRejectionForRequestAmountThresholdExceed"
@@ -21,16 +21,16 @@ const (
 	msgWrongStatus  = "refundRejectionForRefundedCancelledInvoicedOrderParam"
 )
 
-// refundWish is the part that a refund and an approval have in common.
-type refundWish struct {
+// refundContent is what the payloads of a refund and an approval have in common.
+type refundContent struct {
 	total decimal.Decimal
 	parts []part
 }
 
-// wish checks grandTotal and products. Amounts have at most two decimals and are
+// refundContent checks grandTotal and products. Amounts have at most two decimals and are
 // above zero.
-func (c *checker) wish() refundWish {
-	w := refundWish{total: c.amount("grandTotal")}
+func (c *checker) refundContent() refundContent {
+	w := refundContent{total: c.amount("grandTotal")}
 	lines, ok := productLines(c.root["products"])
 	if !ok {
 		c.fail("products", "field is required.")
@@ -54,7 +54,7 @@ func (c *checker) wish() refundWish {
 	return w
 }
 
-// amount asks for money above zero, in at most two decimals.
+// amount reads an amount above zero, with at most two decimals.
 func (c *checker) amount(path string) decimal.Decimal {
 	d := c.number(path, true)
 	if _, given := c.get(path); given && (!d.IsPos() || d.MinScale() > 2) {
@@ -68,7 +68,7 @@ func (c *checker) amount(path string) decimal.Decimal {
 func (s *Simulator) refund(req *request) reply {
 	c := newChecker(req.payload)
 	c.oneOf("type", true, "regular")
-	w := c.wish()
+	w := c.refundContent()
 	reversal := c.boolean("isReversal", false)
 	o := s.orders[req.uuid]
 	switch {
@@ -77,10 +77,10 @@ func (s *Simulator) refund(req *request) reply {
 	case o == nil:
 		return notFoundError(msgNotFound)
 	}
-	if rep, refused := o.refuses(w); refused {
+	if rep, refused := o.refusal(w); refused {
 		return rep
 	}
-	if rep, refused := s.aboveThreshold(w.total); refused {
+	if rep, refused := s.thresholdRefusal(w.total); refused {
 		return rep
 	}
 	t := s.terminal(o.Terminal)
@@ -88,18 +88,18 @@ func (s *Simulator) refund(req *request) reply {
 		return busy()
 	}
 	if reversal {
-		s.endRefund(o, s.enterRefund(o, req, w, RefundReversal), true)
+		s.endRefund(o, s.addRefund(o, req, w, RefundReversal), true)
 		return success(http.StatusOK, "terminalOrderReversalSuccessfully", nil)
 	}
-	r := s.enterRefund(o, req, w, RefundRegular)
+	r := s.addRefund(o, req, w, RefundRegular)
 	t.shows = o
 	o.stopCustomer = s.act(s.refundCustomerFor(t), func(done bool) { s.endRefund(o, r, done) })
 	return success(http.StatusAccepted, "terminalOrderRefundRequestSuccessfully", nil)
 }
 
-// refuses checks a wish against the order. An order without a payment to refund has
+// refusal checks a wish against the order. An order without a payment to refund has
 // no transaction.
-func (o *order) refuses(w refundWish) (reply, bool) {
+func (o *order) refusal(w refundContent) (reply, bool) {
 	switch o.Status {
 	case Sent, Expired:
 		return conflictError("refundRejectionForTransactionNotFound"), true
@@ -110,12 +110,12 @@ func (o *order) refuses(w refundWish) (reply, bool) {
 	case Invoiced:
 		return conflictData(msgWrongStatus + "Invoiced"), true
 	default:
-		return o.refusesAmounts(w)
+		return o.amountRefusal(w)
 	}
 }
 
-// refusesAmounts checks the amounts alone. Several parts of one product are summed.
-func (o *order) refusesAmounts(w refundWish) (reply, bool) {
+// amountRefusal checks the amounts alone. Several parts of one product are summed.
+func (o *order) amountRefusal(w refundContent) (reply, bool) {
 	if len(w.parts) == 0 {
 		return conflictNull("orderProductsNotFound"), true
 	}
@@ -136,8 +136,8 @@ func (o *order) refusesAmounts(w refundWish) (reply, bool) {
 	return reply{}, false
 }
 
-// aboveThreshold says whether a refund needs an approval.
-func (s *Simulator) aboveThreshold(amount decimal.Decimal) (reply, bool) {
+// thresholdRefusal reports whether a refund needs an approval.
+func (s *Simulator) thresholdRefusal(amount decimal.Decimal) (reply, bool) {
 	if s.thresh.Amount.IsPos() && s.thresh.Amount.Less(amount) {
 		return conflictError(msgAboveAmount), true
 	}
@@ -162,8 +162,8 @@ func (s *Simulator) SetThresholds(t Thresholds) {
 	s.thresh = t
 }
 
-// SettleRefund has the refund of an order that was asked for first, of those under way,
-// carried out or fail now. It says false if none is.
+// SettleRefund carries out, or fails, the refund of an order that was asked for first
+// of those under way. It returns false if none is.
 func (s *Simulator) SettleRefund(uuid string, d Deed) (settled bool, err error) {
 	err = s.change(uuid, func(o *order) {
 		i := slices.IndexFunc(o.refunds, func(r *refund) bool { return r.Status == RefundPending && r.Kind != RefundApproval })
@@ -174,8 +174,8 @@ func (s *Simulator) SettleRefund(uuid string, d Deed) (settled bool, err error) 
 	return settled, err
 }
 
-// enterRefund writes a refund into the books.
-func (s *Simulator) enterRefund(o *order, req *request, w refundWish, kind RefundKind) *refund {
+// addRefund adds a refund to an order.
+func (s *Simulator) addRefund(o *order, req *request, w refundContent, kind RefundKind) *refund {
 	r := &refund{
 		Refund: Refund{At: s.opts.Clock(), Kind: kind, Amount: w.total.Pad(2), Status: RefundPending, Body: req.body},
 		parts:  w.parts,
@@ -186,7 +186,7 @@ func (s *Simulator) enterRefund(o *order, req *request, w refundWish, kind Refun
 	return r
 }
 
-// endRefund decides a refund, frees its terminal and tells the callback.
+// endRefund decides a refund, frees its terminal and calls back.
 func (s *Simulator) endRefund(o *order, r *refund, done bool) {
 	r.Status = RefundRejected
 	if done {
@@ -235,7 +235,7 @@ func (s *Simulator) approval(req *request) reply {
 	c.text("message", true)
 	c.oneOf("source", kind == "reservation", "captured", "charged")
 	c.text("reference", kind == "reservation")
-	w := c.wish()
+	w := c.refundContent()
 	o := s.orders[req.uuid]
 	switch {
 	case len(c.errs) > 0:
@@ -245,21 +245,21 @@ func (s *Simulator) approval(req *request) reply {
 	case o.pending(RefundApproval) != nil:
 		return conflictData("orderRefundRequestAlreadySubmitted")
 	}
-	rep, refused := o.refuses(w)
+	rep, refused := o.refusal(w)
 	if o.Status == Invoiced && kind == "invoiced" {
-		rep, refused = o.refusesAmounts(w)
+		rep, refused = o.amountRefusal(w)
 	}
 	if refused {
 		return rep
 	}
-	r := s.enterRefund(o, req, w, RefundApproval)
+	r := s.addRefund(o, req, w, RefundApproval)
 	if a := s.approver; a.Decision != Undecided {
 		s.schedule(a.After, func() { s.endRefund(o, r, a.Decision == Grants) })
 	}
 	return success(http.StatusCreated, "requestedOrderRefundSuccessfully", nil)
 }
 
-// SetApprover says what becomes of approvals asked for from now on.
+// SetApprover sets what becomes of approvals asked for from now on.
 func (s *Simulator) SetApprover(a Approver) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -43,7 +43,7 @@ type field struct {
 	value any
 }
 
-// envelope is a reply whose two status codes agree.
+// envelope returns a reply whose two status codes agree.
 func envelope(code int, statusMessage, message string, rest ...field) reply {
 	fields := []field{{"status_code", code}, {"status_message", statusMessage}}
 	// order_status and refund_status stand before the message in the documents.
@@ -54,17 +54,17 @@ func envelope(code int, statusMessage, message string, rest ...field) reply {
 	return reply{http: code, fields: append(fields, rest...)}
 }
 
-// success is a reply that carries data, or null.
+// success returns a reply that carries data, or null.
 func success(code int, message string, data any) reply {
 	return envelope(code, "OK", message, field{"is_data", data != nil}, field{"data", data})
 }
 
-// withStatus is a success without data but with a status beside the message.
+// withStatus returns a success without data but with a status beside the message.
 func withStatus(key string, status any, message string) reply {
 	return envelope(http.StatusOK, "OK", message, field{key, status}, field{"is_data", false}, field{"data", nil})
 }
 
-// failure is a refusal in the is_error form, with errors as the documents print it.
+// failure returns a refusal in the is_error form, with errors as the documents print it.
 func failure(code int, statusMessage, message string) reply {
 	return envelope(code, statusMessage, message, field{"is_error", true}, field{"errors", "Array"})
 }
@@ -78,7 +78,7 @@ func conflictError(message string) reply {
 	return failure(http.StatusBadRequest, statusConflict, message)
 }
 
-// conflictNull is the third, with is_error false.
+// conflictNull returns the third form, with is_error false.
 func conflictNull(message string) reply {
 	return envelope(http.StatusBadRequest, statusConflict, message, field{"is_error", false}, field{"errors", nil})
 }
@@ -92,10 +92,10 @@ func notFoundData(message string) reply {
 	return envelope(http.StatusNotFound, "Not Found", message, field{"is_data", false}, field{"data", nil})
 }
 
-// busy is "not now".
+// busy returns the reply of a busy terminal.
 func busy() reply { return failure(statusExecutionFailed, statusException, msgBusy) }
 
-// invalid is the 417 of a payload that breaks the rules.
+// invalid returns the 417 of a payload that breaks the rules.
 func (s *Simulator) invalid(errs map[string][]string) reply {
 	rep := failure(http.StatusExpectationFailed, statusClient, msgInvalid)
 	if s.opts.DetailedErrors {
@@ -104,24 +104,24 @@ func (s *Simulator) invalid(errs map[string][]string) reply {
 	return rep
 }
 
-// unauthenticated is the reply to a wrong token; the documents do not show it.
+// unauthenticated returns the reply to a wrong token; the documents do not show it.
 func unauthenticated() reply {
 	return failure(http.StatusUnauthorized, "Unauthorized", "Unauthenticated.")
 }
 
-// forbidden is the reply to what the token may not do; the documents do not show it.
+// forbidden returns the reply to what the token may not do; the documents do not show it.
 func forbidden() reply {
 	return failure(http.StatusForbidden, "Forbidden", "Forbidden")
 }
 
-// tooMany is the reply beyond the rate limit; the documents do not show it.
+// tooMany returns the reply beyond the rate limit; the documents do not show it.
 func tooMany(retryAfter string) reply {
 	rep := failure(http.StatusTooManyRequests, "Too Many Requests", "Too Many Attempts.")
 	rep.header = map[string]string{"Retry-After": retryAfter}
 	return rep
 }
 
-// methodNotAllowed is the reply to a wrong method.
+// methodNotAllowed returns the reply to a wrong method.
 func methodNotAllowed(allowed []string) reply {
 	rep := failure(http.StatusMethodNotAllowed, "Method Not Allowed", "Method Not Allowed")
 	rep.header = map[string]string{"Allow": strings.Join(allowed, ", ")}

@@ -69,8 +69,8 @@ type request struct {
 	payload map[string]any // nil where the body is no JSON object
 }
 
-// parseRequest finds out what a call wants. A body that does not say it is JSON is
-// not read as JSON, as with the real API's framework.
+// parseRequest reads a call. A body without the content type of JSON is not read as
+// JSON, as with the real API's framework.
 func parseRequest(r *http.Request, body []byte) *request {
 	req := &request{op: OpUnknown, method: r.Method, uri: r.URL.RequestURI(), query: r.URL.Query(), body: body}
 	req.token, _ = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")

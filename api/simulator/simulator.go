@@ -4,9 +4,9 @@
 // without outward effects other than the callbacks it is allowed to make.
 //
 // Replies follow the documents; where those are silent the choice is named at
-// the function that makes it. Time passes by the runtime's timers, so that a
-// simulator built inside a testing/synctest bubble lives on the bubble's clock;
-// [Options.Clock] only dates what is dated.
+// the function that makes it. Waiting is done by the runtime's timers, so that a
+// simulator made inside a testing/synctest bubble runs on the bubble's clock;
+// [Options.Clock] only dates what it makes.
 package simulator
 
 import (
@@ -23,8 +23,7 @@ import (
 // maxBody bounds a request body; the largest documented payload has 2 KiB.
 const maxBody = 1 << 20
 
-// errUnknownOrder is what the scripting methods return for a uuid that is not in
-// the books.
+// errUnknownOrder is what the scripting methods return for the uuid of no order.
 var errUnknownOrder = errors.New("simulator: no such order")
 
 // errUnknownTerminal is the same for a terminal.
@@ -53,7 +52,7 @@ type Simulator struct {
 	thresh    Thresholds
 	customers behaviour // of terminals without one of their own
 	rng       *rand.Rand
-	// How the list is sorted, and what went back is written.
+	// How the list is sorted, and refunds are written.
 	newestFirst, negative bool
 
 	terminals []*terminal
@@ -74,8 +73,8 @@ type Simulator struct {
 	nextTimer uint64
 }
 
-// New returns a simulator with the given terminals and empty books. It starts no
-// goroutine. Inside a synctest bubble it must be called in the bubble.
+// New returns a simulator with the given terminals and no orders. It starts no
+// goroutine. For use inside a synctest bubble it must be called in the bubble.
 func New(opts Options) *Simulator {
 	opts = opts.withDefaults()
 	seed := opts.Seed
@@ -107,7 +106,7 @@ func New(opts Options) *Simulator {
 }
 
 // Close stops every timer, ends the callbacks under way and waits for them, and
-// wakes the calls that a fault is delaying (they end without a reply). The books
+// wakes the calls that a fault is delaying (they end without a reply). The orders
 // stay readable. Calls that arrive later are dropped. It may be called twice.
 func (s *Simulator) Close() {
 	s.mu.Lock()
@@ -153,14 +152,14 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rep.send(w, act)
 }
 
-// unreachable says whether connections are to be cut without a look at them.
+// unreachable reports whether connections are closed without being read.
 func (s *Simulator) unreachable() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.closed || s.down
 }
 
-// pause waits for d and says whether the simulator is still reachable after it.
+// pause waits for d and reports whether the simulator is still reachable after it.
 // It does not watch the client: a server acts on what it has read, whether or not
 // anyone still waits for the reply.
 func (s *Simulator) pause(d time.Duration) bool {
@@ -175,8 +174,8 @@ func (s *Simulator) pause(d time.Duration) bool {
 	return !s.unreachable()
 }
 
-// answer finds the reply to a call, and acts unless the fault or the door (rate
-// limit, token) says otherwise. It says false if there is to be no reply.
+// answer returns the reply to a call, and acts unless the fault, the rate limit or
+// the token forbids it. It returns false if there is to be no reply.
 func (s *Simulator) answer(req *request, act Action) (reply, limits, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,7 +183,7 @@ func (s *Simulator) answer(req *request, act Action) (reply, limits, bool) {
 	if act.Kind == KindDropBefore {
 		return reply{}, lim, false
 	}
-	if rep, ok := act.instead(req); ok {
+	if rep, ok := act.replyInstead(req); ok {
 		return rep, lim, true
 	}
 	if act.Kind == KindRefuseNaming {
@@ -201,11 +200,11 @@ func (s *Simulator) answer(req *request, act Action) (reply, limits, bool) {
 			return act.contradict(rep), lim, true
 		}
 	}
-	return act.after(s.handle(req)), lim, true
+	return act.changeReply(s.handle(req)), lim, true
 }
 
-// schedule runs f, with the lock held, in d. The returned function, to be called
-// with the lock held, takes it back. f does not run after Close.
+// schedule runs f, with the lock held, after d. The returned function, to be called
+// with the lock held, cancels that. f does not run after Close.
 func (s *Simulator) schedule(d time.Duration, f func()) (stop func()) {
 	if s.closed {
 		return func() {}
@@ -216,7 +215,7 @@ func (s *Simulator) schedule(d time.Duration, f func()) (stop func()) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if _, ok := s.timers[id]; !ok {
-			return // taken back while it waited for the lock
+			return // cancelled while it waited for the lock
 		}
 		delete(s.timers, id)
 		f()

@@ -16,20 +16,20 @@ type Terminal struct {
 // behaviour is what customers do, with orders and with refunds.
 type behaviour struct{ pays, refunds Customer }
 
-// terminal is a terminal with what goes on at it.
+// terminal is a terminal with its customers and what it shows.
 type terminal struct {
 	Terminal
 	own   *behaviour // nil: the simulator's default
 	next  []Customer // for the next orders, before own
-	shows *order     // the order or the order of the refund that is on it
+	shows *order     // the order, or the order of the refund, that is on it
 	held  bool       // busy with something of its own
-	free  func()     // takes back the end of held
+	free  func()     // cancels the end of held
 }
 
-// busy says whether the terminal can take something new.
+// busy reports whether the terminal can take something new.
 func (t *terminal) busy() bool { return t.held || t.shows != nil }
 
-// terminal finds a terminal, nil if there is none. The lock is held.
+// terminal returns a terminal, nil if there is none. The lock is held.
 func (s *Simulator) terminal(uuid string) *terminal {
 	for _, t := range s.terminals {
 		if t.UUID == uuid {
@@ -50,8 +50,8 @@ func (s *Simulator) AddTerminal(t Terminal) {
 	s.terminals = append(s.terminals, &terminal{Terminal: t, free: func() {}})
 }
 
-// RemoveTerminal takes a terminal away. Its orders stay in the books; what was on
-// it is not answered any more. Unknown uuids are no error.
+// RemoveTerminal removes a terminal. Its orders stay; what was on it is not acted on
+// any more. Unknown uuids are no error.
 func (s *Simulator) RemoveTerminal(uuid string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +75,7 @@ func (s *Simulator) Terminals() []Terminal {
 	return out
 }
 
-// SetCustomer says what customers of a terminal do with orders shown from now on;
+// SetCustomer sets what customers of a terminal do with orders shown from now on;
 // "" sets it for all terminals that have no customer of their own.
 func (s *Simulator) SetCustomer(terminal string, c Customer) error {
 	return s.setBehaviour(terminal, func(b *behaviour) { b.pays = c })
@@ -119,7 +119,7 @@ func (s *Simulator) SetNextCustomers(terminal string, c ...Customer) error {
 	return nil
 }
 
-// customerFor returns who stands at a terminal now, and uses up a queued one.
+// customerFor returns the customer at a terminal now, and removes a queued one.
 func (s *Simulator) customerFor(t *terminal) Customer {
 	if len(t.next) > 0 {
 		c := t.next[0]

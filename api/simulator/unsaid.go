@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// Unsaid is what no document says of the API, beside what [Lookups], [Lag] and
-// Options.NewestFirst are for. "tillpost check --probe" asks for each of them.
+// Unsaid is behaviour of the API that no document describes, beside what [Lookups],
+// [Lag] and Options.NewestFirst are for. "tillpost check --probe" finds out each of
+// them.
 type Unsaid struct {
 	// PendingPayment is what the payment status (operation 5) calls an order that
 	// waits for the customer, PendingBooks what the list, the single status and the
@@ -15,8 +16,8 @@ type Unsaid struct {
 	// RefundStatusBy is the one method that the refund status is asked by: the other
 	// is answered 405. "" takes POST, as documented, and GET.
 	RefundStatusBy string
-	// BusyStores has a create on a busy terminal enter the order into the books all
-	// the same, on no terminal, and answer that the terminal is busy.
+	// BusyStores makes a create on a busy terminal add the order all the same, on no
+	// terminal, and answer that the terminal is busy.
 	BusyStores bool
 }
 
@@ -44,7 +45,7 @@ func (u Unsaid) refuses(req *request) []string {
 	return []string{u.RefundStatusBy}
 }
 
-// payment words a status as operation 5 does, books as 11 to 13 do.
+// payment returns a status in the words of operation 5, books in those of 11 to 13.
 func (u Unsaid) payment(status OrderStatus) OrderStatus { return worded(status, u.PendingPayment) }
 func (u Unsaid) books(status OrderStatus) OrderStatus   { return worded(status, u.PendingBooks) }
 

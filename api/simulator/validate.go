@@ -30,7 +30,7 @@ func (c *checker) fail(path, what string) {
 	c.errs[path] = append(c.errs[path], "The "+path+" "+what)
 }
 
-// get finds the value at a dotted path; a null and an empty string count as absent.
+// get returns the value at a dotted path; a null and an empty string count as absent.
 func (c *checker) get(path string) (any, bool) {
 	var v any = c.root
 	for key := range strings.SplitSeq(path, ".") {
@@ -49,7 +49,7 @@ func (c *checker) get(path string) (any, bool) {
 	return v, v != nil && v != ""
 }
 
-// text asks for a string, and returns it.
+// text returns a string, and adds a fault if it is none.
 func (c *checker) text(path string, required bool) string {
 	v, ok := c.get(path)
 	if !ok {
@@ -74,7 +74,7 @@ func (c *checker) oneOf(path string, required bool, allowed ...string) string {
 	return s
 }
 
-// number asks for a number, which may be written as a string, and returns it.
+// number returns a number, which may be written as a string, and adds a fault if it is none.
 func (c *checker) number(path string, required bool) decimal.Decimal {
 	v, ok := c.get(path)
 	if !ok {
@@ -108,7 +108,7 @@ func parseAmount(v any) (decimal.Decimal, bool) {
 	return d.Trim(0), true
 }
 
-// boolean asks for a truth value, in the forms the API's framework takes.
+// boolean returns a truth value, in the forms that the API's framework accepts, and adds a fault if it is none.
 func (c *checker) boolean(path string, required bool) bool {
 	v, ok := c.get(path)
 	if !ok {
@@ -204,7 +204,7 @@ type line struct {
 }
 
 // productLines reads products, which the documents write as an object keyed "0",
-// "1"… and sister pages as a list. It says false if they are neither.
+// "1"… and sister pages as a list. It returns false if they are neither.
 func productLines(v any) ([]line, bool) {
 	var out []line
 	switch v := v.(type) {

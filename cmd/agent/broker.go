@@ -14,7 +14,7 @@ import (
 	"tillpost/mqtt/client"
 )
 
-// connection is a client of the configured broker beside the agent. What happens comes in order from Events.
+// connection is a client of the configured broker beside the agent. What happens is sent on events, in order.
 type connection struct {
 	bus    *client.Subscriber
 	events chan event
@@ -28,7 +28,7 @@ type event struct {
 	tick    time.Time
 }
 
-// login replaces the configured one, which is the agent's: a broker's access list may allow the agent no more than an
+// login replaces the configured one, which is the agent's: a broker's access list may allow that no more than the
 // agent needs.
 type login struct{ username, passwordFile string }
 
@@ -54,7 +54,7 @@ func (l *login) in(cfg *config.Config) *config.Config {
 	return &own
 }
 
-// unreached is what to look after where the broker does not let us in.
+// unreached returns what to check where the broker does not let us in.
 func unreached(m config.MQTT) string {
 	switch {
 	case m.Embedded == nil:
@@ -65,7 +65,7 @@ func unreached(m config.MQTT) string {
 	return "the broker is inside tillpost: start it with tillpost run"
 }
 
-// embeddedCert is the certificate that the embedded broker presents. It need not be made out to the address at which
+// embeddedCert returns the file of the embedded broker's certificate, which need not be made out to the address at which
 // it is reached from here.
 func embeddedCert(m config.MQTT) string {
 	if m.Embedded == nil {
@@ -74,11 +74,11 @@ func embeddedCert(m config.MQTT) string {
 	return m.Embedded.CertFile
 }
 
-// newConnection makes a client that subscribes to filters. It has a client id of its own: the agent's would throw the
+// newConnection returns a client that subscribes to filters. It has a client id of its own: the agent's would throw the
 // agent out.
 func newConnection(cfg *config.Config, filters []string) (*connection, error) {
 	m := cfg.MQTT
-	if read := cfg.PasswordReader(); read != nil { // what no waiting mends is told at once
+	if read := cfg.PasswordReader(); read != nil { // waiting does not mend this
 		if _, err := read(); err != nil {
 			return nil, fmt.Errorf("reading the broker's password: %w; name the right file, one that only you can read, with --password-file", err)
 		}
@@ -105,7 +105,7 @@ func (c *connection) down(err error) {
 	}
 }
 
-// run connects, and hands events to handle, one at a time and a tick every second among them, until handle says that it
+// run connects, and calls handle with events, one at a time and a tick every second among them, until handle reports that it
 // is done or ctx ends. It returns what handle returned, else nil.
 func (c *connection) run(ctx context.Context, handle func(event) (done bool, err error)) error {
 	ctx, cancel := context.WithCancel(ctx)

@@ -11,7 +11,7 @@ import (
 	"tillpost/outbox/bolt"
 )
 
-// calmFor is how long a service whose outbox is damaged waits before it ends: whoever starts it again does so at once,
+// calmFor is how long a service whose outbox is damaged waits before it ends: its manager starts it again at once,
 // and nothing but a person or another disk mends it.
 const calmFor = 30 * time.Second
 
@@ -24,7 +24,7 @@ func needsPerson(err error) bool {
 // supervised reports whether a service manager has started this process, and starts it again.
 func supervised() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
 
-// stayCalm waits before a start that failed is told to the service manager, if it is one to wait after; ctx ends it.
+// stayCalm waits before a failed start is reported to the service manager, if a person is needed; ctx ends it.
 func stayCalm(ctx context.Context, err error, wait time.Duration, logger *slog.Logger) {
 	if !needsPerson(err) {
 		return

@@ -38,7 +38,7 @@ func (f *probeFlags) register(c *cobra.Command) {
 	c.Flags().DurationVar(&f.pace, "pace", time.Second, "with --probe: pause this `TIME` between two looks")
 }
 
-// probeReport is what is written to be handed on.
+// probeReport is what is written to the file for the developers.
 type probeReport struct {
 	At       time.Time `json:"at"`
 	API      string    `json:"api"`
@@ -73,7 +73,7 @@ func runProbe(c *cobra.Command, f probeFlags, asJSON bool) error {
 	defer done()
 	found, probing := probe.Run(ctx, o)
 	all := probeReport{At: time.Now().UTC().Truncate(time.Second), API: cfg.API.BaseURL, Terminal: f.terminal, Version: thisBuild().Version, Report: found}
-	return errors.Join(probing, tellProbe(c, f, all, asJSON))
+	return errors.Join(probing, reportProbe(c, f, all, asJSON))
 }
 
 func agreeToProbe(c *cobra.Command, cfg *config.Config, terminal string) error {
@@ -91,7 +91,7 @@ Type probe to go on:
 	return nil
 }
 
-// probeOptions makes the client and the raw calls, and listens for callbacks where that can be.
+// probeOptions makes the client and the raw calls, and listens for callbacks where that is possible.
 func probeOptions(ctx context.Context, c *cobra.Command, cfg *config.Config, f probeFlags) (o probe.Options, done func(), err error) {
 	var roots *x509.CertPool
 	if cfg.API.CAFile != "" {
@@ -132,7 +132,7 @@ func probeOptions(ctx context.Context, c *cobra.Command, cfg *config.Config, f p
 	}, func() { end(); client.Close() }, nil
 }
 
-// listenForCallbacks counts the calls that come where the configuration has the API call; url is "" where that can't be.
+// listenForCallbacks counts the callbacks to the configured address; url is "" where it can't listen there.
 func listenForCallbacks(ctx context.Context, c *config.Callback) (url string, count func() int, done func()) {
 	var n atomic.Int64
 	count = func() int { return int(n.Load()) }
@@ -152,8 +152,8 @@ func listenForCallbacks(ctx context.Context, c *config.Callback) (url string, co
 	return c.PublicURL + "/callback/probe-" + rand.Text()[:12], count, func() { _ = server.Close() }
 }
 
-// tellProbe shows what was found, and writes it down to be handed on.
-func tellProbe(c *cobra.Command, f probeFlags, all probeReport, asJSON bool) error {
+// reportProbe shows what was found, and writes it to the file for the developers.
+func reportProbe(c *cobra.Command, f probeFlags, all probeReport, asJSON bool) error {
 	text, err := indented(all)
 	if err != nil {
 		return err

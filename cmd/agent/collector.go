@@ -34,7 +34,7 @@ func paceCollector(ctx context.Context) {
 		}
 		metrics.Read(live)
 		if live[0].Value.Kind() != metrics.KindUint64 {
-			return // a later Go may not tell
+			return // a later Go may not have it
 		}
 		if p := percentOf(live[0].Value.Uint64()); p != now {
 			now = p
@@ -43,7 +43,7 @@ func paceCollector(ctx context.Context) {
 	}
 }
 
-// percentOf is the garbage at which a heap is collected, in percent of what was in use in it.
+// percentOf returns the garbage at which a heap is collected, in percent of what was in use in it.
 func percentOf(live uint64) int {
 	if live >= largeHeap {
 		return 50

@@ -32,7 +32,7 @@ const (
 	envWebPassword = "TILLPOST_WEB_PASSWORD" // the name of the variable, not a password
 )
 
-// daemonError is an answer that is not what was asked for.
+// daemonError is an answer of the daemon that is an error.
 type daemonError struct {
 	status int
 	text   string
@@ -40,7 +40,7 @@ type daemonError struct {
 
 func (e *daemonError) Error() string { return e.text }
 
-// daemonAt is where the daemon of a configuration answers, and who may be called there; --url says it where that is not
+// daemonAt returns the base URL of a configuration's daemon, and the client for it; --url names it where that is not
 // reachable as configured.
 func daemonAt(c *cobra.Command, cfg *config.Config) (base string, client *http.Client, err error) {
 	given, err := c.Flags().GetString("url")
@@ -59,7 +59,7 @@ func daemonAt(c *cobra.Command, cfg *config.Config) (base string, client *http.C
 	return "https://" + address, client, err
 }
 
-// knownBy makes a client that talks to whoever presents the first certificate of a file, which need not be made out to
+// knownBy returns a client that accepts the first certificate of a file and no other; it need not be made out to
 // the address at which the daemon is reached from here.
 func knownBy(certFile string) (*http.Client, error) {
 	if certFile == "" {
@@ -101,7 +101,7 @@ func readAnswer(raw []byte, into any) error {
 	return nil
 }
 
-// askDaemon makes one call to the daemon and gives its JSON answer.
+// askDaemon makes one call to the daemon and returns its JSON answer.
 func askDaemon(c *cobra.Command, method, path string, query url.Values, body []byte) (json.RawMessage, error) {
 	cfg, err := loadConfig(c)
 	if err != nil {
@@ -139,7 +139,7 @@ func askDaemon(c *cobra.Command, method, path string, query url.Values, body []b
 	return raw, nil
 }
 
-// refusedBy words what the daemon answered instead.
+// refusedBy returns the error for an answer of the daemon that is one.
 func refusedBy(base string, status int, raw []byte) error {
 	var refusal struct {
 		Code, Detail string
@@ -170,7 +170,7 @@ func refusedBy(base string, status int, raw []byte) error {
 	return &daemonError{status, text}
 }
 
-// oneID takes the one argument of a subcommand that is about a request.
+// oneID checks the one argument of a subcommand that is about a request.
 func oneID(c *cobra.Command, args []string) error {
 	if len(args) != 1 || args[0] == "" {
 		return usagef("%s takes one requestId; %s --help tells more", c.CommandPath(), c.CommandPath())
@@ -178,7 +178,7 @@ func oneID(c *cobra.Command, args []string) error {
 	return nil
 }
 
-// daemonFlags are those of every subcommand that asks the daemon.
+// daemonFlags adds the flags of every subcommand that calls the daemon.
 func daemonFlags(c *cobra.Command) *cobra.Command {
 	c.Flags().String("url", "", "the daemon's HTTP `URL`, where it is not the configuration's http.listen")
 	return c

@@ -35,7 +35,7 @@ terminal the shop stays open after that, to play with, until Ctrl-C.`,
 			if o.Program, err = os.Executable(); err != nil {
 				return fmt.Errorf("find this program, to start the daemon with: %w", err)
 			}
-			// A reader who has seen enough, such as head, must not leave the daemon and its folder behind.
+			// A reader that ends early, such as head, must not leave the daemon and its folder behind.
 			signal.Ignore(syscall.SIGPIPE)
 			ctx, stop := untilSignal(c.Context())
 			defer stop()
@@ -56,7 +56,7 @@ terminal the shop stays open after that, to play with, until Ctrl-C.`,
 // wantsColour follows the custom of NO_COLOR (no-color.org).
 func wantsColour() bool { return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" }
 
-// calledAs is how a person calls this program. "go run" builds it as "agent", in a place that is gone with it.
+// calledAs returns how a person calls this program. "go run" builds it as "agent", in a place that is gone with it.
 func calledAs(arg0 string) string {
 	if name := filepath.Base(arg0); name == "agent" || name == "agent.exe" {
 		return "go run ./cmd/agent"

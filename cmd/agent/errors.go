@@ -17,20 +17,20 @@ const (
 	exitUsage  = 2
 )
 
-// usageError says that tillpost was called wrongly.
+// usageError is the error of a wrong command line.
 type usageError struct{ text string }
 
 func (e *usageError) Error() string { return e.text }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
-// faultsError holds several faults of one thing, at least one; each is told in a line of its own.
+// faultsError holds several faults of one thing, at least one; each is printed in a line of its own.
 type faultsError struct{ faults []string }
 
 func (e *faultsError) Error() string { return strings.Join(e.faults, "\n") }
 
-// tell writes an error for a person and returns the exit code.
-func tell(w io.Writer, err error) int {
+// printError prints an error for a person and returns the exit code.
+func printError(w io.Writer, err error) int {
 	if err == nil {
 		return exitDone
 	}
@@ -44,7 +44,7 @@ func tell(w io.Writer, err error) int {
 	return exitFailed
 }
 
-// errorLines is one line per fault. The faults of a configuration begin with their place, where editors look for it.
+// errorLines returns one line per fault. The faults of a configuration begin with their position, where editors expect it.
 func errorLines(err error) []string {
 	if e, ok := errors.AsType[*config.Error](err); ok {
 		return strings.Split(e.Error(), "\n")

@@ -14,7 +14,7 @@ import (
 const resendAfter = 10 * time.Second
 
 // deniedWithin is how soon after a request the end of a connection may be the broker's answer to it: MQTT 3.1.1 has no
-// other way to say no.
+// other way to refuse a message.
 const deniedWithin = 2 * time.Second
 
 // follower publishes one request as a good till does, and follows it to its end. It is driven by one goroutine.
@@ -24,12 +24,12 @@ type follower struct {
 	topics  mqtt.Topics
 	request *message.Request
 	publish func(mqtt.Message) mqtt.Token
-	// unreached is what to look after where the broker does not let us in.
+	// unreached is what to check where the broker does not let us in.
 	unreached string
 
 	wasUp, up bool
 	sentAt    time.Time
-	// answered: the agent has spoken of the request since it was published. What is retained from before is no answer:
+	// answered: a status of the request came since it was published. What is retained from before is no answer:
 	// the same id may have been used with other content.
 	answered bool
 	agent    string // the agent's state, "" while it is not known
@@ -37,7 +37,7 @@ type follower struct {
 	state    string // the request's last known state
 }
 
-// filters are the subscriptions that a follower needs.
+// filters returns the subscriptions that a follower needs.
 func (f *follower) filters() []string {
 	return []string{f.topics.Agent(), f.topics.Rejects(), f.statusTopic()}
 }
@@ -50,7 +50,7 @@ func (f *follower) requestTopic() string {
 	return f.topics.Request(f.request.Terminal, f.request.Kind)
 }
 
-// handle takes one event. done says that there is nothing more to follow; err then says how it ended, nil being well.
+// handle handles one event. done reports whether there is nothing more to follow; err then says how it ended, nil being well.
 func (f *follower) handle(e event) (done bool, err error) {
 	switch {
 	case e.up:
@@ -60,7 +60,7 @@ func (f *follower) handle(e event) (done bool, err error) {
 		f.wasUp, f.up = true, true
 		f.send()
 	case e.down != nil:
-		return f.takeDown(e.down)
+		return f.handleDown(e.down)
 	case e.message != nil:
 		return f.take(*e.message)
 	case !e.tick.IsZero() && f.up && !f.answered && e.tick.Sub(f.sentAt) >= resendAfter:
@@ -70,9 +70,9 @@ func (f *follower) handle(e event) (done bool, err error) {
 	return false, nil
 }
 
-// takeDown goes on after a lost connection, but gives up on one that could not be made: the person at the keyboard can
+// handleDown goes on after a lost connection, but gives up on one that could not be made: the person at the keyboard can
 // mend that.
-func (f *follower) takeDown(why error) (done bool, err error) {
+func (f *follower) handleDown(why error) (done bool, err error) {
 	if !f.wasUp {
 		return true, fmt.Errorf("%w; %s", why, f.unreached)
 	}
@@ -86,13 +86,13 @@ func (f *follower) takeDown(why error) (done bool, err error) {
 	return false, nil
 }
 
-// send publishes the request. Whether it arrived is told by its status, not by the broker; so its token is not looked at.
+// send publishes the request. Whether it arrived is shown by its status, not by the broker; so its token is not used.
 func (f *follower) send() {
 	f.sentAt = f.screen.now()
 	f.publish(mqtt.Message{Topic: f.requestTopic(), Payload: f.request.Raw})
 }
 
-// silence says why there may be no answer.
+// silence returns why there may be no answer.
 func (f *follower) silence() string {
 	const again = "; the same request is published again, which is safe"
 	switch f.agent {
@@ -130,7 +130,7 @@ func (f *follower) takeAgent(d mqtt.Delivery) {
 	f.agent = a.State
 }
 
-// takeReject ends with the refusal of our own message. A till that uses our id on another topic is not us.
+// takeReject ends with the refusal of our own message, and not with one of another till's under our id on another topic.
 func (f *follower) takeReject(d mqtt.Delivery) (done bool, err error) {
 	r, ok := read[message.Reject](f.screen, d)
 	if !ok || r.RequestID != f.request.RequestID || r.Topic != f.requestTopic() || r.Reason == nil {
@@ -184,7 +184,7 @@ func (f *follower) show(payload []byte, s message.Status) error {
 	return f.screen.say(f.screen.now(), words)
 }
 
-// unfinished says how far a request had come when it was followed no longer.
+// unfinished returns the error that says how far a request had come when it was followed no longer.
 func (f *follower) unfinished(why string) error {
 	known := "the agent has not answered: it may run as soon as the agent is back"
 	if f.state != "" {

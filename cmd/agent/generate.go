@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// newGenerate makes what a package installs of the command line: it is for whoever builds one, so help does not list it.
+// newGenerate returns the command that writes what packages install of the command line; help does not list it.
 func newGenerate() *cobra.Command {
 	return &cobra.Command{
 		Use:    "generate FOLDER",

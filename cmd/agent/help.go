@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// newHelp makes "tillpost help COMMAND". cobra's own takes an unknown command for a success.
+// newHelp returns "tillpost help COMMAND". cobra's own succeeds for an unknown command.
 func newHelp() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",

@@ -14,7 +14,7 @@ import (
 	"tillpost/cmd/agent/setup"
 )
 
-// initFlags are the answers that a command line gives.
+// initFlags are the answers on the command line.
 type initFlags struct {
 	apiURL, organization, tokenFile, broker, walkIn, page, users, store string
 	yes                                                                 bool
@@ -78,7 +78,7 @@ func initialise(c *cobra.Command, f initFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Judge(); err != nil {
+	if err := a.Fault(); err != nil {
 		return fmt.Errorf("nothing was written: %w", err)
 	}
 	written, err := setup.Write(path, a, paths)
@@ -118,7 +118,7 @@ func (f initFlags) read(in io.Reader, a *setup.Answers) error {
 	return nil
 }
 
-// missing says what only a person or a flag can answer.
+// missing returns the error that says what only a person or a flag can answer.
 func (f initFlags) missing(a setup.Answers, p setup.Paths) error {
 	switch {
 	case a.Organization == "":
@@ -143,7 +143,7 @@ func checkAndStart(c *cobra.Command, path string) error {
 	return service.enable(c.OutOrStdout())
 }
 
-// errNoService says that this machine has no service that uses the configuration.
+// errNoService is returned where this machine has no service that uses the configuration.
 var errNoService = errors.New("no service is installed")
 
 func exists(path string) bool {

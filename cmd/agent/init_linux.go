@@ -19,7 +19,7 @@ import (
 // systemService is the service on this machine, as far as a set-up has to do with it.
 type systemService struct {
 	path string
-	// ours says that the service is installed, uses this configuration, and that we may start it.
+	// ours reports whether the service is installed, uses this configuration, and we may start it.
 	ours bool
 	user *syscall.Credential
 }

@@ -1,10 +1,10 @@
 // Tillpost is a daemon beside card terminals: it takes orders from tills over
 // MQTT, keeps them on disk, and brings each to its terminal through the Front
 // Payment API, once. "tillpost run" is the daemon; the other subcommands look
-// at it, feed it, or stand in for what is around it.
+// at it, send to it, or simulate what is around it.
 //
 // It exits with 0 when done, 1 when it failed, and 2 when it was called
-// wrongly. An error is told in one line on stderr.
+// wrongly. An error is printed in one line on stderr.
 package main
 
 import (
@@ -31,10 +31,10 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errs)
-	return tell(errs, root.ExecuteContext(ctx))
+	return printError(errs, root.ExecuteContext(ctx))
 }
 
-// newRoot makes the command line anew, so that two runs share nothing.
+// newRoot returns a new command line, so that two runs share nothing.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tillpost",
@@ -72,7 +72,7 @@ func loadConfig(c *cobra.Command) (*config.Config, error) {
 	return config.Load(path)
 }
 
-// noArgs refuses arguments of a subcommand that takes none.
+// noArgs refuses arguments of a subcommand that has none.
 func noArgs(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usagef("%s takes no arguments, but got %q; %s --help lists what it takes", c.CommandPath(), args[0], c.CommandPath())

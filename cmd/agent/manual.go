@@ -10,7 +10,7 @@ import (
 
 func pageName(c *cobra.Command) string { return strings.ReplaceAll(c.CommandPath(), " ", "-") }
 
-// manualPage is a command's page for man(1), in roff.
+// manualPage returns a command's page for man(1), in roff.
 func manualPage(c *cobra.Command) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -73,7 +73,7 @@ func available(c *cobra.Command) []*cobra.Command {
 	return list
 }
 
-// related are the pages around a command's.
+// related returns the pages around a command's.
 func related(c *cobra.Command) []string {
 	var names []string
 	if c.HasParent() {
@@ -88,7 +88,7 @@ func related(c *cobra.Command) []string {
 	return names
 }
 
-// roff makes a text plain to man: no line of it is an instruction, and hyphens can be copied.
+// roff escapes a text for man: no line of it is an instruction, and hyphens can be copied.
 func roff(s string) string {
 	s = strings.NewReplacer(`\`, `\e`, "-", `\-`, "`", "").Replace(s)
 	lines := strings.Split(s, "\n")

@@ -37,7 +37,7 @@ that first; its last snapshot (FILE.snapshot) can be verified and exported at an
 	return c
 }
 
-// outboxPath is the file that the command line or the configuration names.
+// outboxPath returns the file that the command line or the configuration names.
 func outboxPath(c *cobra.Command) (string, error) {
 	path, err := c.Flags().GetString("db")
 	switch {
@@ -58,7 +58,7 @@ func outboxPath(c *cobra.Command) (string, error) {
 	return path, nil
 }
 
-// outboxConfig is the configuration to compare the outbox's account with; nil where --db alone says which file.
+// outboxConfig returns the configuration to compare the outbox's account with; nil where --db alone says which file.
 func outboxConfig(c *cobra.Command) (*config.Config, error) {
 	cfg, err := loadConfig(c)
 	if err != nil && c.Flags().Changed("db") && !c.Flags().Changed("config") && errors.Is(err, os.ErrNotExist) {

@@ -99,7 +99,7 @@ type queued struct {
 	first []string
 }
 
-// queuedNamed is how many are named.
+// queuedNamed is how many of them are named.
 const queuedNamed = 10
 
 func (q queued) String() string {
@@ -144,7 +144,7 @@ func confirm(c *cobra.Command) error {
 	if _, err := fmt.Fprintf(c.OutOrStdout(), "Type %q to go on: ", acceptWord); err != nil {
 		return err
 	}
-	line, _ := bufio.NewReader(c.InOrStdin()).ReadString('\n') // no word is no, whatever the reason
+	line, _ := bufio.NewReader(c.InOrStdin()).ReadString('\n') // no answer is a no, whatever the reason
 	if strings.TrimSpace(line) != acceptWord {
 		return errors.New("nothing was accepted; type the word, or give --yes")
 	}

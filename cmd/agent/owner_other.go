@@ -2,5 +2,5 @@
 
 package main
 
-// ownsFile has nothing to say where files take their rights from their folder.
+// ownsFile refuses nothing where files take their rights from their folder.
 func ownsFile(string) error { return nil }

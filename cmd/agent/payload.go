@@ -16,7 +16,7 @@ import (
 // maxFile bounds what is read as a payload, which may have a sixteenth of it: a mistaken file is not read for ever.
 const maxFile = 16 * message.MaxPayload
 
-// readPayload reads a file, "-" being in.
+// readPayload reads a file; "-" is in.
 func readPayload(name string, in io.Reader) ([]byte, error) {
 	if name != "-" {
 		f, err := os.Open(name)
@@ -39,13 +39,13 @@ func readPayload(name string, in io.Reader) ([]byte, error) {
 // completed is a payload with what a person at a keyboard may leave out.
 type completed struct {
 	payload []byte
-	// wrapped and newID tell what was added; newID is "" where the payload has an id.
+	// wrapped and newID are what was added; newID is "" where the payload has an id.
 	wrapped bool
 	newID   string
 }
 
 // complete puts an envelope around a bare order, and an id into an envelope without one. Everything else stays byte for
-// byte as it is, and is not judged here.
+// byte as it is, and is not checked here.
 func complete(k mqtt.Kind, data []byte, newID func() string) completed {
 	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) // Windows' Notepad puts it there
 	var members map[string]json.RawMessage
@@ -92,7 +92,7 @@ func decode(cfg *config.Config, topic, name string, payload []byte) (*message.Re
 	return nil, &faultsError{faults}
 }
 
-// parseKind takes a kind by its name or by the last level of its topic.
+// parseKind returns a kind by its name or by the last level of its topic.
 func parseKind(name string) (mqtt.Kind, error) {
 	if k, ok := mqtt.KindOf(name); ok {
 		return k, nil

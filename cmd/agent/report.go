@@ -42,7 +42,7 @@ func (o shownOutcomes) each(fn func(name string, s shownSum)) {
 	}
 }
 
-// shownReport is a day's sums as the daemon tells them.
+// shownReport is a day's sums in the daemon's answer.
 type shownReport struct {
 	Day                   string
 	Preliminary, Compared bool

@@ -43,7 +43,7 @@ it is a table as wide as that; in a pipe the columns are separated by tabs.`,
 	return daemonFlags(c)
 }
 
-// query is what the daemon is asked.
+// query returns the parameters of the daemon's list.
 func (q wanted) query() (url.Values, error) {
 	values := url.Values{}
 	if _, ok := outbox.ParseState(q.state); q.state != "" && !ok {
@@ -141,7 +141,7 @@ func amountText(a *message.Amount) string {
 	return a.Value + " " + a.Currency
 }
 
-// why says what a request waits for, or why it ended.
+// why returns what a request waits for, or why it ended.
 func why(s message.Status, local *time.Location) string {
 	switch {
 	case s.Waiting != nil:

@@ -11,7 +11,7 @@ import (
 	"tillpost/mqtt/message"
 )
 
-// decision is what tillpost resolve was told.
+// decision is what a person decided by tillpost resolve.
 type decision struct {
 	adopt             string
 	resubmit, abandon bool
@@ -44,7 +44,7 @@ It also ends the alarm of a late payment. Who decided is kept.`,
 	return daemonFlags(c)
 }
 
-// body is the decision as the daemon takes it.
+// body returns the decision as the body of the call to the daemon.
 func (d decision) body() ([]byte, error) {
 	chosen := 0
 	outcome := ""

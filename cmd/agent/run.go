@@ -68,7 +68,7 @@ func runService(ctx context.Context, c *cobra.Command) error {
 	return err
 }
 
-// runAgent runs until ctx ends. The service manager hears of both ends.
+// runAgent runs the agent until ctx ends. It notifies the service manager when it is ready and when it stops.
 func runAgent(ctx context.Context, cfg *config.Config, logger *slog.Logger) error {
 	b := thisBuild()
 	a, err := agent.New(agent.Options{
@@ -87,7 +87,7 @@ func runAgent(ctx context.Context, cfg *config.Config, logger *slog.Logger) erro
 	return a.Run(ctx)
 }
 
-// notify tells systemd; without systemd it does nothing.
+// notify notifies systemd; without systemd it does nothing.
 func notify(logger *slog.Logger, state string) {
 	if _, err := daemon.SdNotify(false, state); err != nil {
 		logger.Warn("systemd could not be told how the service stands", "state", state, "err", err)

@@ -13,7 +13,7 @@ import (
 	"tillpost/agent/config"
 )
 
-// asService runs work as Windows wants it of a service: told to stop, its context ends. An end with an error is a
+// asService runs work as Windows wants it of a service: when that is to stop, the context ends. An end with an error is a
 // failure, after which Windows starts the service again.
 func asService(ctx context.Context, work func(context.Context) error) error {
 	h := &handler{ctx: ctx, work: work}

@@ -30,7 +30,7 @@ func (s *screen) note(format string, args ...any) {
 	_, _ = fmt.Fprintf(s.notes, "%s  %s\n", s.stamp(s.now()), term.Printable(fmt.Sprintf(format, args...)))
 }
 
-// raw writes a JSON value in one line; what is not JSON is left out.
+// raw writes a JSON value in one line; it writes nothing for what is not JSON.
 func (s *screen) raw(value []byte) error {
 	if !json.Valid(value) {
 		s.note("a message that is not JSON is left out")

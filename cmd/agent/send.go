@@ -127,11 +127,11 @@ func sendRequest(ctx context.Context, cfg *config.Config, f sendFlags, follow *f
 	return follow.unfinished("yet")
 }
 
-// publishOnly is done once the broker has the request.
+// publishOnly handles one event; it is done once the broker has the request.
 func (f *follower) publishOnly(ctx context.Context, e event) (done bool, err error) {
 	switch {
 	case e.down != nil:
-		return f.takeDown(e.down)
+		return f.handleDown(e.down)
 	case !e.up:
 		return false, nil
 	}

@@ -12,10 +12,10 @@ import (
 	"tillpost/agent/config"
 )
 
-// serviceName is what the service is called on every system.
+// serviceName is the service's name on every system.
 const serviceName = "tillpost"
 
-// serviceFlag is the word with which a service manager starts "tillpost run".
+// serviceFlag is the flag with which a service manager starts "tillpost run".
 const serviceFlag = "service"
 
 func newService() *cobra.Command {
@@ -82,7 +82,7 @@ func newServiceStatus() *cobra.Command {
 	}
 }
 
-// serviceManager is what runs services on this machine, for this one.
+// serviceManager manages this program's service on this machine.
 type serviceManager struct {
 	service.Service
 	definition
@@ -116,7 +116,7 @@ func newServiceManager(c *cobra.Command) (serviceManager, error) {
 	return serviceManager{s, d}, nil
 }
 
-// arguments are what the service manager starts the program with.
+// arguments returns what the service manager starts the program with.
 func (d definition) arguments() []string {
 	args := []string{"run", "--" + serviceFlag}
 	if d.config != "" {
@@ -125,7 +125,7 @@ func (d definition) arguments() []string {
 	return args
 }
 
-// configPath is where a service's configuration is: it has no working folder of its own.
+// configPath returns the absolute path of a service's configuration: a service has no working folder of its own.
 func configPath(file string) (string, error) {
 	if file == config.DefaultPath() {
 		return "", nil

@@ -44,7 +44,7 @@ func (d definition) options() (*service.Config, error) {
 	}, nil
 }
 
-// unit is our unit for this program and configuration.
+// unit returns our unit for this program and configuration.
 func (d definition) unit() (string, error) {
 	if strings.ContainsAny(d.executable, "\"\n%{") {
 		return "", fmt.Errorf("the path %q of this program has characters that systemd reads otherwise; move it", d.executable)
@@ -60,7 +60,7 @@ func (d definition) unit() (string, error) {
 	return unit, nil
 }
 
-// word is an argument as systemd reads it.
+// word returns an argument as systemd reads it.
 func word(s string) string {
 	if strings.ContainsAny(s, " '\\;$") {
 		return `"` + strings.NewReplacer(`\`, `\\`, `$`, `$$`).Replace(s) + `"`

@@ -26,7 +26,7 @@ var restartsAfter = []time.Duration{5 * time.Second, 10 * time.Second, 30 * time
 
 const failuresForgotten = 24 * time.Hour
 
-// define names the configuration in any case: a service may find another environment than who installs it.
+// define names the configuration in any case: the service may have another environment than the person who installs it.
 func define(file string) (definition, error) {
 	config, err := configPath(file)
 	if err != nil {
@@ -66,7 +66,7 @@ func (m serviceManager) uninstall() error {
 	return m.Uninstall()
 }
 
-// setRestarts has Windows restart the service after each failure, also after an exit with an error.
+// setRestarts makes Windows restart the service after each failure, also after an exit with an error.
 func setRestarts() (err error) {
 	manager, err := mgr.Connect()
 	if err != nil {
@@ -92,7 +92,7 @@ func setRestarts() (err error) {
 	return nil
 }
 
-// grant gives the folder of configuration and outbox to the service and the administrators, and takes it from all others.
+// grant allows the service and the administrators to use the folder of configuration and outbox, and nobody else.
 func grant() error {
 	folder := filepath.Dir(config.DefaultPath())
 	if err := os.MkdirAll(folder, 0o750); err != nil {

@@ -14,7 +14,7 @@ import (
 	"tillpost/mqtt/message"
 )
 
-// shownRequest is a request as the daemon tells it.
+// shownRequest is a request in the daemon's answer.
 type shownRequest struct {
 	message.Status
 	Accepted message.Timestamp
@@ -65,7 +65,7 @@ func show(c *cobra.Command, id string, asJSON bool) error {
 	return r.story(p, cfg.Store.Location)
 }
 
-// requestFacts says how a request stands.
+// requestFacts returns a request's status as names and values.
 func requestFacts(r shownRequest, local *time.Location) [][2]string {
 	at := func(t message.Timestamp) string { return t.In(local).Format(time.DateTime) }
 	state := r.State
@@ -130,7 +130,7 @@ func (r shownRequest) story(p *paper, local *time.Location) error {
 	return p.table(t)
 }
 
-// eventWords say in a person's words what happened to a request.
+// eventWords are the words for what happened to a request, by event.
 var eventWords = map[string]string{
 	"Added": "the till asked for it; it is on disk", "Due": "its turn came", "Accepted": "Front Payment took it", "Done": "carried out",
 	"Busy": "the terminal was busy", "Unavailable": "Front Payment was not reached; nothing was sent", "RateLimited": "Front Payment asked to wait",

@@ -16,7 +16,7 @@ import (
 	"tillpost/api/simulator"
 )
 
-// simulateStop bounds how long calls under way may take once the simulator is told to stop.
+// simulateStop bounds how long calls under way may take once the simulator is to stop.
 const simulateStop = 2 * time.Second
 
 func newSimulate() *cobra.Command {
@@ -110,7 +110,7 @@ func serve(ctx context.Context, servers []served) error {
 	return nil
 }
 
-// nextPort is the port after an address's, "0" where that was chosen by the system or is the last.
+// nextPort returns the port after an address's, "0" where that was chosen by the system or is the last.
 func nextPort(addr net.Addr, chosen bool) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok || chosen || tcp.Port == 65535 {

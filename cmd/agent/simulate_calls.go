@@ -42,7 +42,7 @@ func (l *callLog) write() {
 	}
 }
 
-// newer is what follows last in calls; all of them if it is not there.
+// newer returns what follows last in calls; all of them if it is not there.
 func newer(calls []simulator.Call, last simulator.Call) []simulator.Call {
 	for i, c := range slices.Backward(calls) {
 		if c == last {

@@ -133,13 +133,13 @@ func (f *simulateFlags) controlAddress(api net.Addr) string {
 	return net.JoinHostPort("127.0.0.1", nextPort(api, err == nil && port == "0"))
 }
 
-// near is how a client on this machine reaches a listener.
+// near returns the address at which a client on this machine reaches a listener.
 func near(listener net.Addr) string {
 	address, _ := hostport.Near(listener.String()) // a listener's address is one
 	return address
 }
 
-// snippet is a whole configuration; what does not fit into one is in its comments. control may be nil.
+// snippet returns a whole configuration; what does not fit into one is in its comments. control may be nil.
 func (f *simulateFlags) snippet(api, control net.Addr) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }

@@ -11,7 +11,7 @@ import (
 	"tillpost/mqtt/message"
 )
 
-// shownAgent is the agent as the daemon tells it.
+// shownAgent is the agent's state in the daemon's answer.
 type shownAgent struct {
 	State, Build string
 	Since        message.Timestamp

@@ -98,7 +98,7 @@ func bundleCheck(ctx context.Context, file string) ([]byte, error) {
 	return indented(all)
 }
 
-// bundleOutbox tells of the outbox, or of its snapshot where a daemon has it open.
+// bundleOutbox describes the outbox, or its snapshot where a daemon has it open.
 func bundleOutbox(cfg *config.Config) ([]byte, error) {
 	var b bytes.Buffer
 	err := verifyOutbox(&b, cfg.Outbox.Path, nil)
@@ -112,7 +112,7 @@ func bundleOutbox(cfg *config.Config) ([]byte, error) {
 	return withoutNames(b.Bytes()), err
 }
 
-// withoutNames leaves out who accepted something.
+// withoutNames removes the names of who accepted something.
 func withoutNames(text []byte) []byte {
 	var kept []byte
 	for line := range bytes.Lines(text) {
@@ -123,7 +123,7 @@ func withoutNames(text []byte) []byte {
 	return kept
 }
 
-// bundleTerminals leaves out who has paused a terminal.
+// bundleTerminals returns the terminals without who has paused them.
 func bundleTerminals(read func() ([]byte, error)) func() ([]byte, error) {
 	return func() ([]byte, error) {
 		raw, err := read()

@@ -10,18 +10,18 @@ import (
 	"tillpost/internal/term"
 )
 
-// table is rows under heads. On a terminal it is as wide as that, in a pipe it is tab-separated.
+// table has rows under heads. On a terminal it is as wide as that, in a pipe it is tab-separated.
 type table struct {
 	columns []column
 	rows    [][]string
 }
 
-// column is one of a table's, as wide as its widest cell where all of them fit. Where they don't, columns give way, and
+// column is one of a table's, as wide as its widest cell where all of them fit. Where they don't, columns are left out, and
 // what is left is cut.
 type column struct {
 	head  string
 	right bool // as numbers are
-	// givesWay says that the column is left out before others are cut below their least; the greatest goes first, 0 stays.
+	// givesWay orders the columns that are left out before others are cut below their least: the greatest first, 0 never.
 	givesWay int
 	// least is the width to which cells may be cut; 0: they are shown whole or not at all.
 	least int
@@ -37,7 +37,7 @@ func (t *table) add(cells ...string) {
 	t.rows = append(t.rows, cells)
 }
 
-// colour is what a terminal is told before a text; none is "".
+// colour is the escape sequence before a text; none is "".
 type colour string
 
 const (
@@ -74,7 +74,7 @@ func (p *paper) paint(text string, c colour) string {
 	return string(c) + text + asBefore
 }
 
-// when is a time: for a person without its day, if that is today.
+// when returns a time as text: for a person without its day, if that is today.
 func (p *paper) when(at time.Time) string {
 	y, m, d := time.Now().In(at.Location()).Date()
 	if p.width > 0 && at.Year() == y && at.Month() == m && at.Day() == d {
@@ -151,7 +151,7 @@ func (p *paper) line(b *strings.Builder, t table, widths []int, row []string, he
 	}
 }
 
-// last is the last column that is shown.
+// last returns the last column that is shown.
 func (t table) last(widths []int) int {
 	for i := len(widths) - 1; i > 0; i-- {
 		if widths[i] > 0 {
@@ -202,7 +202,7 @@ func (t table) fit(width int) []int {
 	return widths
 }
 
-// leaveOut takes the column out that gives way first, and reports whether there was one.
+// leaveOut removes the column that gives way first, and reports whether there was one.
 func (t table) leaveOut(widths []int) bool {
 	first := -1
 	for i, c := range t.columns {
@@ -249,7 +249,7 @@ func (p *paper) facts(list [][2]string) error {
 	return p.write(b.String())
 }
 
-// stateColour is that of a request's state.
+// stateColour returns the colour of a request's state.
 func stateColour(state string) colour {
 	switch {
 	case endedWell(state):

@@ -24,7 +24,7 @@ type trial struct {
 	publish         func(mqtt.Message) mqtt.Token
 
 	wasUp bool
-	// waiting is what was published and not heard of yet; after a while, and on each connect, it is published again.
+	// waiting is what was published and has no status yet; after a while, and on each connect, it is published again.
 	waiting map[string]*published
 	said    string // the last status of the order that was shown
 	state   string
@@ -38,7 +38,7 @@ type published struct {
 	sentAt  time.Time
 }
 
-// prepare makes the order, and judges it as the agent will.
+// prepare makes the order, and checks it as the agent will.
 func (t *trial) prepare(amount decimal.Decimal) error {
 	payload, err := tryOrder(t.cfg, t.order, amount)
 	if err != nil {
@@ -52,7 +52,7 @@ func (t *trial) prepare(amount decimal.Decimal) error {
 	return nil
 }
 
-// handle takes one event. done says that the trial is over; err then says why it failed, nil being well.
+// handle handles one event. done reports whether the trial is over; err then says why it failed, nil being well.
 func (t *trial) handle(e event) (done bool, err error) {
 	switch {
 	case e.up:
@@ -77,7 +77,7 @@ func (t *trial) handle(e event) (done bool, err error) {
 	return false, nil
 }
 
-// send publishes what waits under an id. Whether it arrived is told by its status.
+// send publishes what waits under an id. Whether it arrived is shown by its status.
 func (t *trial) send(id string) {
 	m := t.waiting[id]
 	m.sentAt = t.screen.now()
@@ -122,7 +122,7 @@ func (t *trial) take(d mqtt.Delivery) (done bool, err error) {
 	return false, nil
 }
 
-// ordered takes a status of the order.
+// ordered handles a status of the order.
 func (t *trial) ordered(s message.Status) (done bool, err error) {
 	if err := t.show(s); err != nil {
 		return true, err
@@ -154,7 +154,7 @@ func (t *trial) ordered(s message.Status) (done bool, err error) {
 	return false, nil
 }
 
-// refunded takes a status of the refund.
+// refunded handles a status of the refund.
 func (t *trial) refunded(s message.Status) (done bool, err error) {
 	if err := t.show(s); err != nil || !s.Final {
 		return err != nil, err

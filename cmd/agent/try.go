@@ -94,7 +94,7 @@ func try(c *cobra.Command, f tryFlags, terminal string) error {
 	return err
 }
 
-// tryOrder is the order that a trial places; what it lacks comes from order_defaults.
+// tryOrder returns the order that a trial places; what it lacks comes from order_defaults.
 func tryOrder(cfg *config.Config, id string, amount decimal.Decimal) ([]byte, error) {
 	text := amount.String()
 	order := map[string]any{
@@ -110,7 +110,7 @@ func tryOrder(cfg *config.Config, id string, amount decimal.Decimal) ([]byte, er
 	return json.Marshal(map[string]any{"requestId": id, "order": order})
 }
 
-// unfinished says what is left when there is no more time.
+// unfinished returns the error when there is no more time.
 func (t *trial) unfinished(ctx context.Context) error {
 	why := "interrupted"
 	if errors.Is(context.Cause(ctx), errTimeout) {

@@ -49,7 +49,7 @@ func newVersion() *cobra.Command {
 	return c
 }
 
-// readBuildInfo is nil in a binary without one.
+// readBuildInfo returns nil in a binary without one.
 func readBuildInfo() *debug.BuildInfo {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -58,7 +58,7 @@ func readBuildInfo() *debug.BuildInfo {
 	return info
 }
 
-// buildVersion completes what the linker was told.
+// buildVersion completes what the linker has set.
 func buildVersion(version, commit string, info *debug.BuildInfo) (v, rev string) {
 	v, rev = version, commit
 	if info != nil {
@@ -78,7 +78,7 @@ func buildVersion(version, commit string, info *debug.BuildInfo) (v, rev string)
 	return v, rev
 }
 
-// buildDate is when the commit of a build was made.
+// buildDate returns when the commit of a build was made.
 func buildDate(date string, info *debug.BuildInfo) string {
 	if date == "" && info != nil {
 		for _, s := range info.Settings {
@@ -93,7 +93,7 @@ func buildDate(date string, info *debug.BuildInfo) string {
 	return date
 }
 
-// revision is the commit that the Go tool noted, short; "" if it did not.
+// revision returns the commit that the Go tool noted, short; "" if it did not.
 func revision(info *debug.BuildInfo) string {
 	var rev, dirty string
 	for _, s := range info.Settings {

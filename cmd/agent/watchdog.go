@@ -11,7 +11,7 @@ import (
 // The service manager's watchdog is fed four times in its interval, and only by progress.
 const watchdogShare = 4
 
-// watched is what a watchdog asks: an error says what hangs when ctx ends.
+// watched is what a watchdog calls; when ctx ends, it returns an error that says what hangs.
 type watched func(ctx context.Context) error
 
 // feedWatchdog feeds systemd's watchdog, where there is one, until ctx ends.

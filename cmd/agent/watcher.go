@@ -21,17 +21,17 @@ type watcher struct {
 
 	wasUp, down bool
 	names       map[string]string // of terminals, by uuid
-	// seen holds what was last said of each topic: the agent publishes everything anew when it reconnects. It is cleared
+	// seen holds the last message of each topic: the agent publishes everything anew when it reconnects. It is cleared
 	// with the topic, so it is as large as what the broker retains.
 	seen map[string]string
 }
 
-// filters are the subscriptions that a watcher needs, the names of the terminals first.
+// filters returns the subscriptions that a watcher needs, the names of the terminals first.
 func (w *watcher) filters() []string {
 	return []string{w.topics.Terminals(), w.topics.Agent(), w.topics.Display("+"), w.topics.Status("+", "+"), w.topics.Rejects()}
 }
 
-// handle takes one event; it is done only when nothing more can be written.
+// handle handles one event; it is done only when nothing more can be written.
 func (w *watcher) handle(e event) (done bool, err error) {
 	switch {
 	case e.up:
@@ -85,7 +85,7 @@ func (w *watcher) take(d mqtt.Delivery) error {
 	return w.screen.say(at, term.Printable(w.name(terminal)+line.words))
 }
 
-// name is the terminal's column.
+// name returns the terminal's column.
 func (w *watcher) name(terminal string) string {
 	if terminal == "" {
 		return ""
@@ -100,7 +100,7 @@ func (w *watcher) wanted(terminal string) bool {
 	return terminal != "" && (terminal == w.terminal || strings.EqualFold(w.names[terminal], w.terminal))
 }
 
-// terminalOf is the terminal that a message is about, "" if it is about none or all.
+// terminalOf returns the terminal that a message is about, "" if it is about none or all.
 func (w *watcher) terminalOf(d mqtt.Delivery) string {
 	topic := d.Topic
 	if topic == w.topics.Rejects() {
@@ -121,7 +121,7 @@ func (w *watcher) terminalOf(d mqtt.Delivery) string {
 func (w *watcher) learnNames(payload []byte) {
 	var list []message.TerminalInfo
 	if json.Unmarshal(payload, &list) != nil {
-		return // line tells of it
+		return // line reports it
 	}
 	for _, t := range list {
 		w.names[t.UUID] = t.Name
@@ -149,10 +149,10 @@ func (w *watcher) raw(d mqtt.Delivery) error {
 	return w.screen.raw(line)
 }
 
-// line is a message in words.
+// line is a message in words for a person.
 type line struct {
 	words string
-	at    message.Timestamp // zero: not told
+	at    message.Timestamp // zero: not known
 	over  bool              // of interest only as it happens
 }
 

@@ -19,7 +19,7 @@ func newTestWatcher(terminal string, asJSON bool) (w *watcher, out, notes *strin
 	}, out, notes
 }
 
-// scene is what a watcher gets to see.
+// scene returns what a watcher gets to see.
 func scene(t *testing.T) []event {
 	t.Helper()
 	status := func(retained bool, terminal, id, state string, final bool) event {

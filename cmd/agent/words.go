@@ -51,7 +51,7 @@ func endedWell(state string) bool {
 	return false
 }
 
-// statusWords says how a request stands, in one line without its name. Times are in the zone of local.
+// statusWords returns a request's status in words, in one line without its name. Times are in the zone of local.
 func statusWords(s message.Status, local *time.Location) string {
 	var parts []string
 	if s.QueuePosition == 1 {
@@ -80,7 +80,7 @@ func statusWords(s message.Status, local *time.Location) string {
 	return term.Printable(head(s.State, parts))
 }
 
-// head puts parts behind what they are about.
+// head returns what parts are about, with the parts behind it.
 func head(what string, parts []string) string {
 	if len(parts) == 0 {
 		return what
@@ -142,10 +142,10 @@ func cut(s string, most int) string {
 	return strings.ToValidUTF8(s[:most], "") + " …"
 }
 
-// agentWords says how the agent is.
+// agentWords returns the agent's state in words.
 func agentWords(a message.AgentState, local *time.Location) string {
 	if a.State == message.AgentOffline {
-		return a.State // what it had trouble with before says nothing about now
+		return a.State // its former problems are not those of now
 	}
 	var parts []string
 	for _, p := range a.Problems {
@@ -165,7 +165,7 @@ func agentWords(a message.AgentState, local *time.Location) string {
 	return term.Printable(head(a.State, parts))
 }
 
-// displayWords says what a terminal's display shows.
+// displayWords returns what a terminal's display shows.
 func displayWords(d message.Display) string {
 	var parts []string
 	if d.Amount != nil {
@@ -177,7 +177,7 @@ func displayWords(d message.Display) string {
 	return term.Printable(head(string(d.Phase), parts))
 }
 
-// rejectWords says why a message was refused.
+// rejectWords returns why a message was refused.
 func rejectWords(r message.Reject) string {
 	text := "a message without a usable requestId"
 	if r.RequestID != "" {
@@ -190,7 +190,7 @@ func rejectWords(r message.Reject) string {
 	return term.Printable(text)
 }
 
-// terminalsWords lists the terminals, without what changes with every request.
+// terminalsWords returns the terminals in words, without what changes with every request.
 func terminalsWords(list []message.TerminalInfo) string {
 	if len(list) == 0 {
 		return "none"

@@ -164,7 +164,7 @@ func TestTell(t *testing.T) {
 	}
 	for _, test := range tests {
 		var b strings.Builder
-		if code := tell(&b, test.err); code != test.code || b.String() != test.want {
+		if code := printError(&b, test.err); code != test.code || b.String() != test.want {
 			t.Errorf("%v: %d %q", test.err, code, b.String())
 		}
 	}

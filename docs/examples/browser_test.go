@@ -78,7 +78,7 @@ func openWebShop(t *testing.T, origins string) *webShop {
 	s.start()
 	t.Cleanup(func() {
 		s.stop()
-		s.log.Judge(t, "the agent")
+		s.log.Check(t, "the agent")
 	})
 	return s
 }

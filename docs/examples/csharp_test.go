@@ -11,7 +11,7 @@ import (
 	"tillpost/internal/proctest"
 )
 
-// parseCSharp parses files as C#, and gives what it says and whether they are.
+// parseCSharp parses files as C#, and returns what the parser says and whether they are.
 func parseCSharp(t *testing.T, files ...string) (string, bool) {
 	t.Helper()
 	if _, err := exec.LookPath("node"); err != nil {

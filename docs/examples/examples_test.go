@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 // example is a till in one language.
 type example struct {
 	name string
-	// command prepares it and gives its command line; it skips the test where what it needs is not installed.
+	// command prepares it and returns its command line; it skips the test where what it needs is not installed.
 	command func(t *testing.T) []string
 	// broker makes the flags that name a broker of mosquitto's address host:port.
 	broker func(host, port string) []string
@@ -241,5 +241,5 @@ func (p *process) ends(code int, lines ...string) {
 		}
 		rest = rest[at+1:]
 	}
-	p.output.Judge(p, fmt.Sprint(p.command.Args))
+	p.output.Check(p, fmt.Sprint(p.command.Args))
 }

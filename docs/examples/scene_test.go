@@ -79,7 +79,7 @@ func newScene(t *testing.T, e example, command []string, broker *mqtttest.Mosqui
 	}
 	s.cfg = fmt.Sprintf(shopConfig, listener.Addr(), tokenFile, broker.URL, s.prefix, filepath.Join(dir, "outbox.db"))
 	s.spy = newSpy(t, broker.URL, s.prefix)
-	t.Cleanup(func() { s.log.Judge(t, "the agent") })
+	t.Cleanup(func() { s.log.Check(t, "the agent") })
 	return s
 }
 

@@ -1,4 +1,4 @@
-// Package hostport tells hosts and addresses apart by who reaches them, without asking a resolver.
+// Package hostport reports which hosts and addresses only this machine can reach, without asking a resolver.
 package hostport
 
 import (

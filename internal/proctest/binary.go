@@ -17,7 +17,7 @@ import (
 // Binary is tillpost, built when it is first asked for. The zero value is built as "go build" does. It may be used by
 // several goroutines at once.
 type Binary struct {
-	// Flags are further ones of go build, Env is set for it beside the environment.
+	// Flags are further ones of go build, Env is added to its environment.
 	Flags, Env []string
 	// Race builds it with the race detector.
 	Race bool
@@ -28,7 +28,7 @@ type Binary struct {
 	err  error
 }
 
-// Path is where the binary lies. A test ends here if it can't be built.
+// Path returns the path of the binary. It fails the test if it can't be built.
 func (b *Binary) Path(t testing.TB) string {
 	t.Helper()
 	b.once.Do(b.build)
@@ -62,8 +62,8 @@ func (b *Binary) build() {
 	}
 }
 
-// lookAtSources has "go test" see what the binary is made of: what it keeps of a test that passed is worth nothing once one of the files
-// that the test process itself looked at has changed, and the compiler is another process.
+// lookAtSources makes "go test" notice what the binary is made of: a cached result is invalid once one of the files
+// that the test process itself opened has changed, and the compiler is another process.
 func lookAtSources() error {
 	root, err := os.Getwd()
 	if err != nil {

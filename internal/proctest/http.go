@@ -23,7 +23,7 @@ func Serve(t testing.TB, l net.Listener, h http.Handler) {
 	})
 }
 
-// Get reads a page over a connection of its own. The code is 0 where nobody answers, and the text then says why.
+// Get reads a page over a connection of its own. The code is 0 where nobody answers, and the text then is the error.
 func Get(t testing.TB, url string) (code int, text string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), Patience/4)

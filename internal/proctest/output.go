@@ -10,8 +10,8 @@ import (
 // faults are a runtime's last words.
 var faults = []string{"DATA RACE", "panic:", "fatal error:", "SIGSEGV", "SIGBUS", "goroutine "}
 
-// Output is what processes wrote so far, one or several. All of it is looked through for what must never be written; how
-// much of it is kept is said to [NewOutput]. It may be used by several goroutines at once.
+// Output is what processes wrote so far, one or several. All of it is searched for what must never be written; how
+// much of it is kept is an argument of [NewOutput]. It may be used by several goroutines at once.
 type Output struct {
 	keep     int
 	unwanted []string
@@ -48,15 +48,15 @@ func (o *Output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String is what is kept.
+// String returns what is kept.
 func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return string(o.text)
 }
 
-// Judge fails the test if anything was written that must not be, and shows the end of it if the test has failed.
-func (o *Output) Judge(t testing.TB, who string) {
+// Check fails the test if anything was written that must not be, and shows the end of it if the test has failed.
+func (o *Output) Check(t testing.TB, who string) {
 	t.Helper()
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// verdict takes what a test would be told.
+// verdict records what a test would be failed with.
 type verdict struct {
 	testing.TB
 	errors []string
@@ -35,7 +35,7 @@ func TestOutputHearsWhatIsCutAnywhere(t *testing.T) {
 				}
 			}
 			v := &verdict{TB: t}
-			o.Judge(v, "it")
+			o.Check(v, "it")
 			if got := strings.Join(v.errors, "; "); got != `it wrote "hunter2"` {
 				t.Errorf("%d bytes kept, written by %d: %s", keep, size, got)
 			}

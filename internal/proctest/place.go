@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// The ports of [FreeAddr] lie below those that the system gives out by itself, so that nobody takes one by chance while
+// The ports of [FreeAddr] are below those that the system assigns by itself, so that nobody takes one by chance while
 // what listens there is away.
 const (
 	firstPort = 10_000
@@ -23,14 +23,14 @@ var lastPort atomic.Int64
 
 func init() {
 	lastPort.Store(rand.Int64N(ports))
-	// At the first process that is started, package os tries once whether it can be given a handle, by a child that is born without the
+	// At the first process that is started, package os tries once whether it can get a handle, by a child that is started without the
 	// lock for that, with all that is open just then: a port that is being tried too. So that comes first.
 	if self, err := os.FindProcess(os.Getpid()); err == nil {
 		_ = self.Release() // it was only asked for
 	}
 }
 
-// FreeAddr is a loopback address, host:port, that is free. It is the test's until the test ends: what listens there may
+// FreeAddr returns a loopback address, host:port, that is free. It is the test's until the test ends: what listens there may
 // go and come back.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
@@ -52,7 +52,7 @@ func FreeAddr(t testing.TB) string {
 	return ""
 }
 
-// free tells whether nobody listens at an address. A process that is started meanwhile would hold our own listener too,
+// free reports whether nobody listens at an address. A process that is started meanwhile would hold our own listener too,
 // until it runs its program.
 func free(ctx context.Context, addr string) bool {
 	syscall.ForkLock.RLock()
@@ -65,7 +65,7 @@ func free(ctx context.Context, addr string) bool {
 	return true
 }
 
-// AwayFromMidnight is a zone where it is around noon, so that no test has two todays.
+// AwayFromMidnight returns a zone where it is around noon, so that the date does not change during a test.
 func AwayFromMidnight(t testing.TB) *time.Location {
 	t.Helper()
 	name := "Etc/GMT"

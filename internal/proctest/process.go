@@ -27,7 +27,7 @@ type Process struct {
 type Options struct {
 	// Dir is its folder and its home.
 	Dir string
-	// Env is what it finds in its environment beside PATH, HOME and TMPDIR.
+	// Env is its environment but for PATH, HOME and TMPDIR.
 	Env []string
 	// Under is the program, with its arguments, that is to run it.
 	Under []string
@@ -35,7 +35,7 @@ type Options struct {
 	Said *Output
 }
 
-// Start runs the binary until it ends by itself or is ended: whoever starts it sees to that.
+// Start starts the binary. The caller ends it, if it does not end by itself.
 func (b *Binary) Start(t testing.TB, o Options, args ...string) *Process {
 	t.Helper()
 	line := append(append(append([]string{}, o.Under...), b.Path(t)), args...)
@@ -63,7 +63,7 @@ func (b *Binary) Start(t testing.TB, o Options, args ...string) *Process {
 	return p
 }
 
-// Wait waits for its end, and gives the exit code, -1 after a signal. A process that does not end within that time is
+// Wait waits for its end, and returns the exit code, -1 after a signal. A process that does not end within that time is
 // killed, and the test fails.
 func (p *Process) Wait(within time.Duration) int {
 	p.t.Helper()
@@ -88,28 +88,28 @@ func (p *Process) End(how os.Signal, within time.Duration) int {
 	return p.Wait(within)
 }
 
-// Stop has it end in order, and gives its exit code.
+// Stop ends it in order, and returns its exit code.
 func (p *Process) Stop() int {
 	p.t.Helper()
 	return p.End(syscall.SIGTERM, Patience)
 }
 
-// Kill is kill -9.
+// Kill ends it as kill -9 does.
 func (p *Process) Kill() {
 	p.t.Helper()
 	p.End(syscall.SIGKILL, Patience)
 }
 
-// Finish kills what still runs, and has judged what it wrote, which is for a test's cleanup.
+// Finish kills it if it still runs, and checks what it wrote; it is for a test's cleanup.
 func (p *Process) Finish() {
 	p.t.Helper()
 	p.Kill()
 	if p.Said != nil {
-		p.Said.Judge(p.t, fmt.Sprintf("%v, ended with %d,", p, p.code))
+		p.Said.Check(p.t, fmt.Sprintf("%v, ended with %d,", p, p.code))
 	}
 }
 
-// Running tells whether it has not ended.
+// Running reports whether it has not ended.
 func (p *Process) Running() bool {
 	select {
 	case <-p.done:
@@ -119,13 +119,13 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Code is the exit code of one that has ended, -1 after a signal.
+// Code returns the exit code of one that has ended, -1 after a signal.
 func (p *Process) Code() int {
 	<-p.done
 	return p.code
 }
 
-// PID is the number by which the system knows it.
+// PID returns its process id.
 func (p *Process) PID() int { return p.command.Process.Pid }
 
 func (p *Process) String() string { return fmt.Sprintf("%s (%d)", p.name, p.PID()) }

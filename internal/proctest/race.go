@@ -2,5 +2,5 @@
 
 package proctest
 
-// Race tells whether the tests are built with the race detector.
+// Race reports whether the tests are built with the race detector.
 const Race = true

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Figure is the first number behind a name in a file of /proc/PID, and 0 where there is no such file or line, as where
+// Figure returns the first number behind a name in a file of /proc/PID, and 0 where there is no such file or line, as where
 // there is no /proc.
 func (p *Process) Figure(file, name string) float64 {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.PID(), file))
@@ -25,10 +25,10 @@ func (p *Process) Figure(file, name string) float64 {
 	return 0
 }
 
-// RSSAnon is its private memory in bytes, 0 where the kernel does not tell.
+// RSSAnon returns its private memory in bytes, 0 where the kernel does not show it.
 func (p *Process) RSSAnon() int64 { return int64(p.Figure("status", "RssAnon")) << 10 }
 
-// Files is how many files it has open, 0 where the kernel does not tell.
+// Files returns how many files it has open, 0 where the kernel does not show it.
 func (p *Process) Files() int {
 	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID()))
 	if err != nil {

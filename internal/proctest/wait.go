@@ -6,7 +6,7 @@ import "time"
 // may have a dozen other processes to run.
 const Patience = time.Minute
 
-// Eventually looks again and again until something is so, and once more at the end of that time.
+// Eventually calls is again and again until it returns true, and once more at the end of that time. It reports whether it did.
 func Eventually(within time.Duration, is func() bool) bool {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

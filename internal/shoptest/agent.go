@@ -35,7 +35,7 @@ func (s *Shop) Run() {
 	s.Agent = s.Process("run", "--config", ConfigFile)
 }
 
-// Start starts the agent, and returns when the till that listens has heard from it. Where the agent is the broker, that till
+// Start starts the agent, and returns when the till that listens has got its state. Where the agent is the broker, that till
 // connects again.
 func (s *Shop) Start() {
 	s.Helper()

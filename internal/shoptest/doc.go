@@ -11,7 +11,7 @@
 //	s.UntilState(shoptest.Terminal(0), "a", "paid")
 //	s.Once()
 //
-// Messages are read as a till's developer would read them, by types of its own: a test of the whole must not take the
-// agent's word for what its words mean. No wait is a judgement of speed: what has no time of its own may take
+// Messages are read as a till's developer would read them, by types of its own: a test of the whole must not rely on the
+// agent's own decoding. No wait is a test of speed: what has no time of its own may take
 // [proctest.Patience], and only a failure takes that long.
 package shoptest

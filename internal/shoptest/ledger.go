@@ -9,7 +9,7 @@ import (
 	"tillpost/mqtt"
 )
 
-// Ledger is everything that was heard on the topics, in order. It may be used by several goroutines at once.
+// Ledger is every message that came on the topics, in order. It may be used by several goroutines at once.
 type Ledger struct {
 	mu       sync.Mutex
 	all      []mqtt.Message
@@ -20,7 +20,7 @@ type Ledger struct {
 // NewLedger returns an empty one.
 func NewLedger() *Ledger { return &Ledger{latest: map[string][]byte{}, requests: map[string]Status{}} }
 
-// Follow notes what comes, until stop is called. When stop returns, nothing more is added from there.
+// Follow adds what comes, until stop is called. When stop returns, nothing more is added from there.
 func (l *Ledger) Follow(messages <-chan mqtt.Message) (stop func()) {
 	stopping, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -57,7 +57,7 @@ func (l *Ledger) note(m mqtt.Message) {
 	}
 }
 
-// Messages are those on topics that end in suffix, in order.
+// Messages returns those on topics that end in suffix, in order.
 func (l *Ledger) Messages(suffix string) []mqtt.Message {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -70,21 +70,21 @@ func (l *Ledger) Messages(suffix string) []mqtt.Message {
 	return found
 }
 
-// On is the latest message on a topic, nil if there was none.
+// On returns the latest message on a topic, nil if there was none.
 func (l *Ledger) On(topic string) []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.latest[topic]
 }
 
-// Statuses are the latest statuses of all requests, by id.
+// Statuses returns the latest statuses of all requests, by id.
 func (l *Ledger) Statuses() map[string]Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return maps.Clone(l.requests)
 }
 
-// Told are the status messages of one request, in order.
+// Told returns the status messages of one request, in order.
 func (l *Ledger) Told(id string) []Status {
 	var all []Status
 	for _, m := range l.Messages("/status/" + id) {
@@ -95,7 +95,7 @@ func (l *Ledger) Told(id string) []Status {
 	return all
 }
 
-// States are the states of one request in the order told, repeats left out.
+// States returns the states of one request in the order of its statuses, without repeats.
 func (l *Ledger) States(id string) []string {
 	var all []string
 	for _, s := range l.Told(id) {
@@ -134,7 +134,7 @@ func ParseStatus(payload []byte) (s Status, ok bool) {
 	return s, err == nil
 }
 
-// Waits is the code of what a request waits for, "" if it does not.
+// Waits returns the code of what a request waits for, "" if it does not.
 func (s Status) Waits() string {
 	if s.Waiting == nil {
 		return ""
@@ -142,7 +142,7 @@ func (s Status) Waits() string {
 	return s.Waiting.Code
 }
 
-// ReasonCode is the code of a status's reason, "" if it has none.
+// ReasonCode returns the code of a status's reason, "" if it has none.
 func (s Status) ReasonCode() string {
 	if s.Reason == nil {
 		return ""

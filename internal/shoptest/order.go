@@ -62,12 +62,12 @@ const APIExample = `{
 "callbackUrl": "https://example-callback.com"
 }`
 
-// Request is the envelope of one member.
+// Request returns the envelope of one member.
 func Request(id, member, body string) string {
 	return fmt.Sprintf(`{"requestId":%q,%q:%s}`, id, member, body)
 }
 
-// Example is the API's example for any terminal, with room for a mark and the till's own word in customerReference. Without
+// Example returns the API's example for any terminal, with room for a mark and the till's own text in customerReference. Without
 // a date, the agent has to add it.
 func Example(date, reference string) string {
 	line := `"orderDate": "` + date + `",` + "\n"
@@ -80,12 +80,12 @@ func Example(date, reference string) string {
 	).Replace(APIExample)
 }
 
-// Priced is the order with another price for the one thing that it sells, such as "1234.50".
+// Priced returns the order with another price for the one thing that it sells, such as "1234.50".
 func Priced(order, amount string) string {
 	return strings.NewReplacer(`"42.00"`, `"`+amount+`"`, `"rate": 42`, `"rate": `+amount, `"amount": 42`, `"amount": `+amount).Replace(order)
 }
 
-// Reference is what the till wrote into an order's customerReference: in an [Example] the request's id.
+// Reference returns what the till wrote into an order's customerReference: in an [Example] the request's id.
 func Reference(t testing.TB, o simulator.Order) string {
 	t.Helper()
 	var body struct {

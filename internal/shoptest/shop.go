@@ -45,7 +45,7 @@ type Options struct {
 	Customer simulator.Customer
 	// Settings are added to those that every shop has, or replace them.
 	Settings Settings
-	// Said takes what all processes of the shop write, and is judged when the test ends. nil gives each process an output of
+	// Said gets what all processes of the shop write, and is checked when the test ends. If it is nil, each process has one of
 	// its own, which keeps everything.
 	Said *proctest.Output
 }
@@ -76,7 +76,7 @@ type Shop struct {
 	Agent *proctest.Process
 	// Till is the till that was connected last.
 	Till *mqtttest.Till
-	// Heard is what the till that listens has heard, and Ledgers the same of all that ever did; see Listen.
+	// Heard has what the till that listens has received, and Ledgers the same of all that ever did; see Listen.
 	Heard   *Ledger
 	Ledgers []*Ledger
 
@@ -86,7 +86,7 @@ type Shop struct {
 	unfollow func() // ends what is added to Heard
 }
 
-// New makes a shop whose agent does not run, and to which no till listens. It ends with the test.
+// New returns a shop whose agent does not run, and to which no till listens. It ends with the test.
 func New(t testing.TB, o Options) *Shop {
 	t.Helper()
 	s := &Shop{
@@ -110,13 +110,13 @@ func New(t testing.TB, o Options) *Shop {
 			if s.Agent != nil {
 				s.Agent.Kill()
 			}
-			s.said.Judge(t, "the agent")
+			s.said.Check(t, "the agent")
 		})
 	}
 	return s
 }
 
-// Terminal is the uuid of the shop's terminal i, counted from 0.
+// Terminal returns the uuid of the shop's terminal i, counted from 0.
 func Terminal(i int) string { return fmt.Sprintf("TRML10000000%02d", i) }
 
 // Embedded reports whether the agent is the broker.
@@ -151,7 +151,7 @@ func (s *Shop) Serve(secure *tls.Config) (url string) {
 	return scheme + "://" + addr + "/api/v1"
 }
 
-// common are the settings of every shop.
+// common returns the settings that every shop has.
 func (s *Shop) common() Settings {
 	c := Settings{
 		"store.timezone": s.Zone,

@@ -17,10 +17,10 @@ const (
 	agentTopic = Prefix + "/agent"
 )
 
-// Topic is one of a terminal's, such as "orders" or "status/ID".
+// Topic returns one of a terminal's topics, such as that of "orders" or "status/ID".
 func Topic(terminal, segment string) string { return Prefix + "/terminals/" + terminal + "/" + segment }
 
-// Listen has a new till hear everything from now on, in a ledger of its own. Where the agent is the broker and does not
+// Listen has a new till receive everything from now on, in a ledger of its own. Where the agent is the broker and does not
 // run, the till connects when it is started.
 func (s *Shop) Listen() {
 	s.Helper()
@@ -59,17 +59,17 @@ func (s *Shop) Order(terminal, id string) {
 	s.Send(terminal, "orders", Request(id, "order", Example(s.Today(), id)))
 }
 
-// Sale has an order paid, and returns its uuid at the API.
+// Sale publishes an order, waits until it is paid, and returns its uuid at the API.
 func (s *Shop) Sale(terminal, id string) (uuid string) {
 	s.Helper()
 	s.Order(terminal, id)
 	return s.UntilState(terminal, id, "paid").OrderUUID
 }
 
-// Today is the shop's date, as the API writes it.
+// Today returns the shop's date, as the API writes it.
 func (s *Shop) Today() string { return time.Now().In(s.Zone).Format("02 Jan, 2006") }
 
-// Now is the latest status of a request, zero if none was told.
+// Now returns the latest status of a request, zero if none was published.
 func (s *Shop) Now(terminal, id string) Status {
 	s.Helper()
 	raw := s.Heard.On(Topic(terminal, "status/"+id))
@@ -80,13 +80,13 @@ func (s *Shop) Now(terminal, id string) Status {
 	return status
 }
 
-// State is the latest word of the agent on itself, with the message of each problem by its code.
+// State returns the agent's latest state, with the message of each problem by its code.
 func (s *Shop) State() (state string, problems map[string]string) {
 	var word struct {
 		State    string
 		Problems []struct{ Code, Message string }
 	}
-	_ = json.Unmarshal(s.Heard.On(agentTopic), &word) // nothing was told yet
+	_ = json.Unmarshal(s.Heard.On(agentTopic), &word) // nothing was published yet
 	problems = map[string]string{}
 	for _, p := range word.Problems {
 		problems[p.Code] = p.Message
@@ -100,7 +100,7 @@ func (s *Shop) Until(what string, is func() bool) {
 	s.Within(proctest.Patience, what, is)
 }
 
-// Within is Until for what is so much that a slow machine takes longer than that.
+// Within is Until with another limit, for work that takes a slow machine longer.
 func (s *Shop) Within(limit time.Duration, what string, is func() bool) {
 	s.Helper()
 	if proctest.Eventually(limit, is) {
@@ -136,7 +136,7 @@ func (s *Shop) UntilStatus(terminal, id, what string, is func(Status) bool) (now
 	return now
 }
 
-// UntilTold waits for something to have been told of a request at any time, which may not be so for long.
+// UntilTold waits until some status of a request, the latest or an earlier one, is so.
 func (s *Shop) UntilTold(id, what string, is func(Status) bool) {
 	s.Helper()
 	if !proctest.Eventually(proctest.Patience, func() bool { return slices.ContainsFunc(s.Heard.Told(id), is) }) {
@@ -144,7 +144,7 @@ func (s *Shop) UntilTold(id, what string, is func(Status) bool) {
 	}
 }
 
-// UntilProblem waits for the agent to tell of a problem, and returns the message.
+// UntilProblem waits for the agent to report a problem, and returns the message.
 func (s *Shop) UntilProblem(code string) (message string) {
 	s.Helper()
 	s.Until("the problem "+code, func() bool {
@@ -155,7 +155,7 @@ func (s *Shop) UntilProblem(code string) (message string) {
 	return message
 }
 
-// UntilOnline waits for the agent to tell that all is well.
+// UntilOnline waits for the agent's state to be online.
 func (s *Shop) UntilOnline() {
 	s.Helper()
 	s.Until("online", func() bool { state, _ := s.State(); return state == "online" })

@@ -42,7 +42,7 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// made is the document as encoding/json would read it.
+// made returns the document as encoding/json would read it.
 func made(t *testing.T) map[string]any {
 	t.Helper()
 	doc, err := document()

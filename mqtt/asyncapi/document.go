@@ -49,7 +49,7 @@ func request(kind, title, summary string) channel {
 	return channel{name: kind + "s", message: kind, payload: kind + "Request", address: terminal + kind + "s", title: title, summary: summary, incoming: true}
 }
 
-// parameters of addresses, in the order in which they are told.
+// parameters of addresses, in the order in which the document has them.
 var parameters = object{
 	{"prefix", object{{"description", "mqtt.topic_prefix of the agent's configuration; it may have several levels."}, {"default", "tillpost"}}},
 	{"terminalUuid", object{{"description", "The terminal's uuid, as the list of terminals tells it."}, {"examples", []any{"TRML1000000001"}}}},
@@ -62,7 +62,7 @@ A till publishes a request on the topic of its kind, with QoS 1 and without the 
 
 The operations here are the agent's: it receives what tills publish, and sends what they read.`
 
-// document is the whole AsyncAPI document.
+// document returns the whole AsyncAPI document.
 func document() (object, error) {
 	schemas, err := components()
 	if err != nil {
@@ -107,7 +107,7 @@ func server(protocol, description, address string) object {
 	}
 }
 
-// params are the parameters in an address, in its order.
+// params returns the parameters in an address, in its order.
 func params(address string) []string {
 	var names []string
 	for _, part := range strings.Split(address, "{")[1:] {
@@ -130,7 +130,7 @@ func (c channel) channel() object {
 	}
 }
 
-// operationName is like "receiveOrder" and "sendStatus".
+// operationName returns a name like "receiveOrder" and "sendStatus".
 func (c channel) operationName() string {
 	verb := "send"
 	if c.incoming {
@@ -164,7 +164,7 @@ func (c channel) operation() object {
 //go:embed examples/*.json
 var examples embed.FS
 
-// describe is the message with its examples: the files examples/MESSAGE.json and examples/MESSAGE-NAME.json.
+// describe returns the message with its examples: the files examples/MESSAGE.json and examples/MESSAGE-NAME.json.
 func (c channel) describe() (object, error) {
 	files, err := fs.Glob(examples, "examples/"+c.message+"*.json")
 	if err != nil {

@@ -29,7 +29,7 @@ func main() {
 	}
 }
 
-// render is the whole file.
+// render returns the whole file.
 func render() (string, error) {
 	doc, err := document()
 	if err != nil {

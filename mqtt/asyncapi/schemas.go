@@ -51,7 +51,7 @@ func components() (object, error) {
 	return all, nil
 }
 
-// fileComponents are the schemas of one file: itself, unless it only holds what others share, and its $defs.
+// fileComponents returns the schemas of one file: itself, unless it only holds what others share, and its $defs.
 func fileComponents(name string, file object) (object, error) {
 	var all object
 	add := func(def string, v any) error {
@@ -76,9 +76,9 @@ func fileComponents(name string, file object) (object, error) {
 	return all, nil
 }
 
-// componentName is what a schema file, or one of its $defs, is called in the document: "orderRequest" and "orderProduct"
+// componentName returns what a schema file, or one of its $defs, is called in the document: "orderRequest" and "orderProduct"
 // of order.json, "status" and "statusWaiting" of outgoing/status.json, and what is shared by its own name. An amount
-// that a till asks for and one that the agent tells have different forms.
+// that a till asks for and one that the agent publishes have different forms.
 func componentName(file, def string) string {
 	base := strings.TrimSuffix(path.Base(file), ".json")
 	outgoing := strings.HasPrefix(file, "outgoing/")
@@ -95,8 +95,8 @@ func componentName(file, def string) string {
 	return base + strings.ToUpper(def[:1]) + def[1:]
 }
 
-// downgrade turns a schema of draft 2020-12 into one of draft 7, where a $ref silences everything that stands beside
-// it. The keywords that we use mean the same in both.
+// downgrade turns a schema of draft 2020-12 into one of draft 7, where members beside a $ref are ignored. The keywords
+// that we use mean the same in both.
 func downgrade(file string, v any) (any, error) {
 	switch v := v.(type) {
 	case []any:

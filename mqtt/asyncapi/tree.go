@@ -17,7 +17,7 @@ type member struct {
 	value any
 }
 
-// get is the value of a member, nil if there is none.
+// get returns the value of a member, nil if there is none.
 func (o object) get(key string) any {
 	for _, m := range o {
 		if m.key == key {
@@ -27,7 +27,7 @@ func (o object) get(key string) any {
 	return nil
 }
 
-// without is the object without some of its members.
+// without returns the object without some of its members.
 func (o object) without(keys ...string) object {
 	return slices.DeleteFunc(slices.Clone(o), func(m member) bool { return slices.Contains(keys, m.key) })
 }
@@ -70,7 +70,7 @@ func value(n *yaml.Node) any {
 	return n.Value
 }
 
-// plain is the value as encoding/json would have read it, the order of members lost.
+// plain returns the value as encoding/json would have read it, the order of members lost.
 func plain(v any) any {
 	switch v := v.(type) {
 	case object:

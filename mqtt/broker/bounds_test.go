@@ -137,11 +137,11 @@ func TestBrokerSlowReader(t *testing.T) {
 	const n = 20_000
 	payload := strings.Repeat("x", 400)
 	for i := range n {
-		b.tell(fmt.Sprintf("test/terminals/T%d/status/r%d", i%8, i), payload)
+		b.publish(fmt.Sprintf("test/terminals/T%d/status/r%d", i%8, i), payload)
 	}
 	// The kernel's buffers take some megabytes; what is beyond is too much.
 	for i := 0; !strings.Contains(b.log.String(), "was cut off"); i++ {
-		b.tell(fmt.Sprintf("test/terminals/T%d/status/r%d", i%8, i%n), payload)
+		b.publish(fmt.Sprintf("test/terminals/T%d/status/r%d", i%8, i%n), payload)
 	}
 	reader := dialWire(t, b.Broker, 4)
 	reader.hello(nil)

@@ -23,7 +23,7 @@ type Options struct {
 	// Listen is host:port; port 0 takes a free one, see [Broker.Addr].
 	Listen string
 	// WebSocketListen is the same for MQTT over WebSockets, at the path /mqtt;
-	// "" is off. All else that is said here holds for both.
+	// "" is off. All other options hold for both.
 	WebSocketListen string
 	// WebSocketOrigins are the pages that may connect over WebSockets, as
 	// browsers name them in Origin: scheme, host, and port where it is not the
@@ -39,17 +39,17 @@ type Options struct {
 	// ReadSecret reads UsersFile and KeyFile; it is where their permissions
 	// are checked. Required with either of them.
 	ReadSecret func(path string) (string, error)
-	// Statuses is where the retained statuses are read for who subscribes; nil
+	// Statuses is where the retained statuses are read for new subscriptions; nil
 	// keeps them in memory.
 	Statuses mqtt.Statuses
-	// Log hears what happens to single clients, at most once a second; nil
+	// Log gets what happens to single clients, at most once a second; nil
 	// discards it.
 	Log *slog.Logger
 
 	// CloseGrace is how long an ordered end waits for requests that are being
 	// written. Default 2 s.
 	CloseGrace time.Duration
-	// ReloadEvery is how often the files are looked at. Default 5 s.
+	// ReloadEvery is how often the files are read again. Default 5 s.
 	ReloadEvery time.Duration
 	// MaxConnections bounds the connections, also those not logged in yet.
 	// Default 2500.
@@ -73,11 +73,11 @@ func (o *Options) setDefaults() {
 
 // Broker is the Bus that is a broker itself: tills connect to it.
 //
-// A request is handed to Handlers.Deliver while its till waits: the till hears
+// Handlers.Deliver is called with a request while its till waits: the till gets
 // its acknowledgement once the delivery is acknowledged, and a delivery that
-// fails closes that till's connection without one. Requests of one till come
-// one after the other, those of several tills wait side by side. They are not
-// passed on to other clients.
+// fails closes that till's connection without one. Requests of one till are
+// delivered one after the other, those of several tills wait side by side. They
+// are not passed on to other clients.
 //
 // mochi decodes and encodes, and knows who subscribed to what. All else is done
 // here: its own delivery blocks the publisher behind a client that does not
@@ -89,23 +89,23 @@ type Broker struct {
 	server   *mochi.Server
 	files    files
 	log      *slog.Logger
-	// seldom bounds what misbehaving clients have logged.
-	seldom rate.Sometimes
+	// logLimit bounds the log lines about misbehaving clients.
+	logLimit rate.Sometimes
 
-	up       atomic.Bool
-	stopping chan struct{}
-	taking   deliveries
-	// acks has room for one sign that a client has acknowledged something.
+	up         atomic.Bool
+	stopping   chan struct{}
+	deliveries deliveries
+	// acks has room for one signal that a client has acknowledged something.
 	acks chan struct{}
 	// delivering makes calls of Deliver one at a time.
 	delivering sync.Mutex
 
-	// telling orders what is published: a message is kept and handed to its
-	// readers before the next one is, and so are kept ones to a new reader.
-	telling  sync.Mutex
-	retained retained
-	// replaying is taken before telling for each piece of what is kept that
-	// goes to a new reader.
+	// publishing orders what is published: a message is retained and sent to its
+	// subscribers before the next one is, and before a piece of what is retained
+	// is sent to a new subscriber.
+	publishing sync.Mutex
+	retained   retained
+	// replaying is locked before publishing for each such piece.
 	replaying sync.Mutex
 
 	serving sync.WaitGroup
@@ -141,14 +141,14 @@ func New(options Options, handlers mqtt.Handlers) (*Broker, error) {
 		options:  options,
 		handlers: handlers,
 		log:      options.Log,
-		seldom:   rate.Sometimes{First: 20, Interval: time.Second},
+		logLimit: rate.Sometimes{First: 20, Interval: time.Second},
 		stopping: make(chan struct{}),
 		acks:     make(chan struct{}, 1),
 		retained: retained{folders: map[string]map[string][]byte{}},
 		peers:    map[*peer]struct{}{},
 		byID:     map[string]*peer{},
 	}
-	b.taking.idle = make(chan struct{}, 1)
+	b.deliveries.idle = make(chan struct{}, 1)
 	b.files.options = &b.options
 	if _, err := b.files.load(); err != nil {
 		return nil, err
@@ -158,7 +158,7 @@ func New(options Options, handlers mqtt.Handlers) (*Broker, error) {
 }
 
 // Listen opens the addresses, so that a failure to do so is known before Run.
-// Who does not call Run afterwards, calls Close.
+// A caller that does not call Run afterwards has to call Close.
 func (b *Broker) Listen() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -179,17 +179,17 @@ func (b *Broker) Listen() error {
 	return nil
 }
 
-// listen has a peer that vanished noticed within a minute, also where its MQTT
-// keepalive is off.
+// listen listens with TCP keepalives, so that a peer that vanished is noticed
+// within a minute, also where its MQTT keepalive is off.
 func listen(address string) (net.Listener, error) {
 	config := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
 	return config.Listen(context.Background(), "tcp", address)
 }
 
-// Addr is the address as listened on, host:port, after Listen.
+// Addr returns the address that Listen opened, host:port.
 func (b *Broker) Addr() string { return b.addr(&b.listener) }
 
-// WebSocketAddr is the same of the address for WebSockets, "" without one.
+// WebSocketAddr returns the same for WebSockets, "" if they are off.
 func (b *Broker) WebSocketAddr() string { return b.addr(&b.webSockets) }
 
 func (b *Broker) addr(ln *net.Listener) string {
@@ -201,7 +201,7 @@ func (b *Broker) addr(ln *net.Listener) string {
 	return (*ln).Addr().String()
 }
 
-// Close gives the addresses back, for a caller that does not Run.
+// Close closes the listeners, for a caller that does not call Run.
 func (b *Broker) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -217,7 +217,7 @@ func (b *Broker) Close() error {
 // Connected implements Bus: it reports whether tills can connect.
 func (b *Broker) Connected() bool { return b.up.Load() }
 
-// Run implements Bus. Up comes once, before the first till is let in. It
+// Run implements Bus. It calls Up once, before the first till can connect. It
 // returns an error if the address can't be opened; after that it only ends
 // with ctx.
 func (b *Broker) Run(ctx context.Context) error {
@@ -235,9 +235,9 @@ func (b *Broker) Run(ctx context.Context) error {
 	}
 	running.Go(func() { b.watchFiles(ctx) })
 	<-ctx.Done()
-	_ = b.Close() // what it could say is that it was closed before
-	b.taking.stop(b.options.CloseGrace)
-	b.lastWordsRead(min(b.options.CloseGrace, lastWords))
+	_ = b.Close() // its only error is that it was closed before
+	b.deliveries.stop(b.options.CloseGrace)
+	b.awaitAcks(min(b.options.CloseGrace, closeTimeout))
 	b.up.Store(false)
 	close(b.stopping)
 	running.Wait()
@@ -247,16 +247,17 @@ func (b *Broker) Run(ctx context.Context) error {
 	return nil
 }
 
-// accept lets tills in until the listener is closed. over is how they speak MQTT.
-func (b *Broker) accept(ln net.Listener, over func(net.Conn) net.Conn) {
+// accept serves connections until the listener is closed. wrap returns the
+// connection on which MQTT is spoken.
+func (b *Broker) accept(ln net.Listener, wrap func(net.Conn) net.Conn) {
 	for {
 		conn, err := ln.Accept()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil:
-			// Most likely too many open files: some will be closed.
-			b.seldom.Do(func() { b.log.Error("a till's connection could not be accepted", "err", err) })
+			// Most likely too many open files: some will be closed soon.
+			b.logLimit.Do(func() { b.log.Error("a till's connection could not be accepted", "err", err) })
 			select {
 			case <-time.After(100 * time.Millisecond):
 			case <-b.stopping:
@@ -266,21 +267,22 @@ func (b *Broker) accept(ln net.Listener, over func(net.Conn) net.Conn) {
 		if certificate := b.files.certificate.Load(); certificate != nil {
 			conn = tls.Server(conn, b.files.tlsConfig())
 		}
-		if p := b.admit(over(conn)); p != nil {
+		if p := b.admit(wrap(conn)); p != nil {
 			b.serving.Go(func() { b.serve(p) })
 		}
 	}
 }
 
-// admit makes a peer of a connection, or closes it if there are too many.
+// admit returns a peer for a connection; nil if there are too many, and it closed
+// it.
 func (b *Broker) admit(conn net.Conn) *peer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.peers) >= b.options.MaxConnections {
-		b.seldom.Do(func() {
+		b.logLimit.Do(func() {
 			b.log.Warn("a till was turned away: there are too many connections", "most", b.options.MaxConnections, "remote", conn.RemoteAddr().String())
 		})
-		_ = conn.Close() // nothing was said on it
+		_ = conn.Close() // nothing was sent on it
 		return nil
 	}
 	p := newPeer(conn, &b.backlog)
@@ -288,20 +290,20 @@ func (b *Broker) admit(conn net.Conn) *peer {
 	return p
 }
 
-// Publish implements Bus. The message is with its readers' connections when
-// Publish returns; one that does not take them in time is closed.
+// Publish implements Bus. When it returns, the message is queued for the
+// connections of its subscribers; one that does not read in time is closed.
 func (b *Broker) Publish(m mqtt.Message) mqtt.Token {
 	t, decide := mqtt.NewToken()
 	if !b.up.Load() {
 		decide(mqtt.ErrNotConnected)
 		return t
 	}
-	b.tell(m, "", 1)
+	b.distribute(m, "", 1)
 	decide(nil)
 	return t
 }
 
-// errStopping is why a request is not taken while the broker ends.
+// errStopping is why a request is not accepted while the broker ends.
 var errStopping = errors.New("tillpost is stopping")
 
 // deliveries counts the requests that are being written.
@@ -312,7 +314,7 @@ type deliveries struct {
 	idle    chan struct{}
 }
 
-// begin is false if no more are taken.
+// begin returns false if no more are accepted.
 func (d *deliveries) begin() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -327,10 +329,10 @@ func (d *deliveries) end() {
 	d.mu.Lock()
 	d.n--
 	d.mu.Unlock()
-	notify(d.idle)
+	signal(d.idle)
 }
 
-// stop lets no more begin, and waits for those under way, but not longer than
+// stop lets no more begin, and waits for those under way, but no longer than
 // grace.
 func (d *deliveries) stop(grace time.Duration) {
 	timer := time.NewTimer(grace)
@@ -351,8 +353,8 @@ func (d *deliveries) stop(grace time.Duration) {
 	}
 }
 
-// notify leaves a sign in a channel that has room for one.
-func notify(c chan struct{}) {
+// signal fills a channel that has room for one signal; a full one stays so.
+func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:

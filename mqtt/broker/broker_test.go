@@ -68,7 +68,7 @@ func startBroker(t *testing.T, change func(*broker.Options)) *embedded {
 	return e
 }
 
-func (e *embedded) tell(topic, payload string) {
+func (e *embedded) publish(topic, payload string) {
 	e.t.Helper()
 	if err := e.Publish(mqtt.Message{Topic: topic, Payload: []byte(payload), Retained: true}).Wait(e.t.Context()); err != nil {
 		e.t.Fatal(err)
@@ -140,7 +140,7 @@ func order(n int) (topic, payload string) {
 	return fmt.Sprintf("test/terminals/T%d/orders", n), fmt.Sprintf("order %d", n)
 }
 
-// TestBrokerAcknowledgesWhatIsWritten holds deliveries back: no till may hear
+// TestBrokerAcknowledgesWhatIsWritten holds deliveries back: no till may get
 // of an acknowledgement before its own is acknowledged, and none waits for
 // another.
 func TestBrokerAcknowledgesWhatIsWritten(t *testing.T) {
@@ -237,10 +237,10 @@ func (e *embedded) roundTripAs(user string) {
 func TestBrokerKeepsRequestsToItself(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, nil)
-	b.tell("test/terminals/T1/status/r0", "old")
-	b.tell("test/terminals/T1/status/r0", "kept")
-	b.tell("test/terminals/T1/status/gone", "pruned")
-	b.tell("test/terminals/T1/status/gone", "")
+	b.publish("test/terminals/T1/status/r0", "old")
+	b.publish("test/terminals/T1/status/r0", "kept")
+	b.publish("test/terminals/T1/status/gone", "pruned")
+	b.publish("test/terminals/T1/status/gone", "")
 	seen := mqtttest.Connect(t, "tcp://"+b.Addr()).Watch("#")
 	if m := mqtttest.Receive(t, seen); string(m.Payload) != "kept" || !m.Retained {
 		t.Fatalf("%+v", m)
@@ -251,7 +251,7 @@ func TestBrokerKeepsRequestsToItself(t *testing.T) {
 	if !token.WaitTimeout(proctest.Patience) {
 		t.Fatal("not acknowledged")
 	}
-	b.tell("test/terminals/T1/status/r1", "new")
+	b.publish("test/terminals/T1/status/r1", "new")
 	if m := mqtttest.Receive(t, seen); m.Topic != "test/terminals/T1/status/r1" || string(m.Payload) != "new" || m.Retained {
 		t.Errorf("%+v", m)
 	}
@@ -270,7 +270,7 @@ func TestBrokerPassesOthersOn(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	late := mqtttest.Connect(t, "tcp://"+b.Addr()).Watch("#")
-	b.tell("test/agent", "online")
+	b.publish("test/agent", "online")
 	if m := mqtttest.Receive(t, late); m.Topic != "test/agent" {
 		t.Errorf("the broker kept %+v", m)
 	}

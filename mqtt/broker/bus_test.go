@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestEmbeddedBus runs of the suite what does not need a broker beside the bus.
+// TestEmbeddedBus runs the tests of the suite that need no external broker.
 func TestEmbeddedBus(t *testing.T) {
 	t.Parallel()
 	mqtttest.TestBus(t, mqtttest.Factory{

@@ -99,7 +99,7 @@ func TestBrokerWithMosquittosClients(t *testing.T) {
 	// A burst is more than MQTT 5's receive maximum of these clients, 20.
 	const burst = 300
 	for _, version := range []string{"311", "5"} {
-		b.tell("test/terminals/T1/status/r", "kept")
+		b.publish("test/terminals/T1/status/r", "kept")
 		sub := command("mosquitto_sub", version, "-q", "1", "-C", fmt.Sprint(burst+1), "-F", "%q %r %p", "-t", "test/terminals/T1/status/+")
 		out, err := sub.StdoutPipe()
 		if err != nil {
@@ -121,7 +121,7 @@ func TestBrokerWithMosquittosClients(t *testing.T) {
 		var want strings.Builder
 		want.WriteString("kept\n")
 		for n := range burst {
-			b.tell("test/terminals/T1/status/r", fmt.Sprint(n))
+			b.publish("test/terminals/T1/status/r", fmt.Sprint(n))
 			fmt.Fprintln(&want, n)
 		}
 		rest := make([]byte, 0, 1<<16)

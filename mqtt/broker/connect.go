@@ -11,12 +11,12 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// errTurnedAway is why a CONNECT was the last packet of its connection.
-var errTurnedAway = errors.New("the client was turned away")
+// errRefused is why a CONNECT was the last packet of its connection.
+var errRefused = errors.New("the client was turned away")
 
-// welcome reads the CONNECT and answers it. Without an error the client is
+// handshake reads the CONNECT and answers it. Without an error the client is
 // logged in, and found by its id.
-func (b *Broker) welcome(p *peer, cl *mochi.Client) error {
+func (b *Broker) handshake(p *peer, cl *mochi.Client) error {
 	var header packets.FixedHeader
 	if err := cl.ReadFixedHeader(&header); err != nil {
 		return err
@@ -26,11 +26,11 @@ func (b *Broker) welcome(p *peer, cl *mochi.Client) error {
 		return err
 	}
 	emptyWill := allowEmpty(&pk)
-	if err := b.vet(p, cl, &pk); err != nil {
+	if err := b.checkConnect(p, cl, &pk); err != nil {
 		return err
 	}
 	cl.ParseConnect("tills", pk)
-	keep(cl, emptyWill)
+	copyConnect(cl, emptyWill)
 	if pk.ProtocolVersion == 5 {
 		if code := pk.ConnectValidate(); code != packets.CodeSuccess {
 			return b.refuse(cl, code)
@@ -39,8 +39,8 @@ func (b *Broker) welcome(p *peer, cl *mochi.Client) error {
 			return b.refuse(cl, packets.ErrBadAuthenticationMethod)
 		}
 	}
-	if topic := pk.Connect.WillTopic; pk.Connect.WillFlag && !b.mayBequeath(topic) {
-		b.rarely(p).Warn("a client was refused: its last will is on a topic that it may not write", "topic", topic)
+	if topic := pk.Connect.WillTopic; pk.Connect.WillFlag && !b.mayHaveWill(topic) {
+		b.limitedLog(p).Warn("a client was refused: its last will is on a topic that it may not write", "topic", topic)
 		return b.refuse(cl, packets.ErrNotAuthorized)
 	}
 	if !b.login(p, cl.ID, string(pk.Connect.Username), pk.Connect.Password) {
@@ -49,12 +49,12 @@ func (b *Broker) welcome(p *peer, cl *mochi.Client) error {
 	if err := b.takeOver(p, cl); err != nil {
 		return err
 	}
-	// What it leaves out, as wildcards and QoS 2, there is too.
+	// What it does not name, such as wildcards and QoS 2, is available by MQTT's rules.
 	return b.server.SendConnack(cl, packets.CodeSuccess, false, &packets.Properties{SharedSubAvailableFlag: true, MaximumPacketSize: maxPacket})
 }
 
-// allowEmpty makes legal to mochi what is so to MQTT: an empty password, and an
-// empty last will, of which it tells.
+// allowEmpty changes a packet so that mochi accepts what MQTT allows: an empty
+// password, and an empty last will, which it reports.
 func allowEmpty(pk *packets.Packet) (emptyWill bool) {
 	c := &pk.Connect
 	if len(c.Password) == 0 && (c.UsernameFlag || pk.ProtocolVersion == 5) {
@@ -67,9 +67,10 @@ func allowEmpty(pk *packets.Packet) (emptyWill bool) {
 	return emptyWill
 }
 
-// keep copies what is needed of a CONNECT for as long as the connection lasts:
-// as decoded it is pieces of the packet, with the password in it.
-func keep(cl *mochi.Client, emptyWill bool) {
+// copyConnect copies what is needed of a CONNECT for as long as the connection
+// lasts: as decoded, those fields share the memory of the packet, which holds the
+// password.
+func copyConnect(cl *mochi.Client, emptyWill bool) {
 	cl.ID = strings.Clone(cl.ID)
 	cl.Properties.Username, cl.Properties.Props.User = nil, nil
 	will := &cl.Properties.Will
@@ -79,49 +80,50 @@ func keep(cl *mochi.Client, emptyWill bool) {
 	}
 }
 
-// vet looks for what 3.1.1 has answers of its own for, or wants closed without a
-// word.
-func (b *Broker) vet(p *peer, cl *mochi.Client, pk *packets.Packet) error {
+// checkConnect refuses what MQTT 3.1.1 has a return code for, and what it wants
+// closed without an answer.
+func (b *Broker) checkConnect(p *peer, cl *mochi.Client, pk *packets.Packet) error {
 	c, version := &pk.Connect, pk.ProtocolVersion
 	switch name := string(c.ProtocolName); {
 	case name != "MQTT" && name != "MQIsdp":
-		return fmt.Errorf("%w: it speaks no MQTT", errTurnedAway)
+		return fmt.Errorf("%w: it speaks no MQTT", errRefused)
 	case name == "MQIsdp" || version != 4 && version != 5:
-		return b.turnAway(p, cl, packets.Err3UnsupportedProtocolVersion, "it speaks another version of MQTT")
+		return b.refuseV3(p, cl, packets.Err3UnsupportedProtocolVersion, "it speaks another version of MQTT")
 	case version == 4 && (pk.ConnectValidate() != packets.CodeSuccess || c.PasswordFlag && !c.UsernameFlag || c.WillQos > 0 && !c.WillFlag):
-		b.rarely(p).Warn("a client was cut off: its CONNECT breaks a rule of MQTT 3.1.1")
-		return fmt.Errorf("%w: its CONNECT breaks a rule", errTurnedAway)
+		b.limitedLog(p).Warn("a client was cut off: its CONNECT breaks a rule of MQTT 3.1.1")
+		return fmt.Errorf("%w: its CONNECT breaks a rule", errRefused)
 	case version == 4 && c.ClientIdentifier == "" && !c.Clean:
-		return b.turnAway(p, cl, packets.Err3ClientIdentifierNotValid, "it has no client id and wants its session kept")
+		return b.refuseV3(p, cl, packets.Err3ClientIdentifierNotValid, "it has no client id and wants its session kept")
 	}
 	return nil
 }
 
-// turnAway answers a CONNECT with a code of 3.1.1.
-func (b *Broker) turnAway(p *peer, cl *mochi.Client, why packets.Code, reason string) error {
-	b.rarely(p).Warn("a client was refused", "reason", reason)
+// refuseV3 answers a CONNECT with a return code of MQTT 3.1.1.
+func (b *Broker) refuseV3(p *peer, cl *mochi.Client, why packets.Code, reason string) error {
+	b.limitedLog(p).Warn("a client was refused", "reason", reason)
 	_ = cl.WritePacket(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Connack}, ReasonCode: why.Code}) // it ends either way
-	return fmt.Errorf("%w: %s", errTurnedAway, reason)
+	return fmt.Errorf("%w: %s", errRefused, reason)
 }
 
-// refuse answers a CONNECT. Version 3.1.1 knows one code for what may not be.
+// refuse answers a CONNECT with a reason code. MQTT 3.1.1 has one code for all of
+// these.
 func (b *Broker) refuse(cl *mochi.Client, why packets.Code) error {
 	if cl.Properties.ProtocolVersion < 5 {
 		why = packets.ErrBadUsernameOrPassword
 	}
 	_ = b.server.SendConnack(cl, why, false, nil) // the connection ends either way
-	return fmt.Errorf("%w: %s", errTurnedAway, why.Reason)
+	return fmt.Errorf("%w: %s", errRefused, why.Reason)
 }
 
-// mayBequeath reports whether a last will may be on a topic.
-func (b *Broker) mayBequeath(topic string) bool {
+// mayHaveWill reports whether a last will may be on a topic.
+func (b *Broker) mayHaveWill(topic string) bool {
 	return !b.files.restricted() && b.foreign(topic) && !strings.ContainsAny(topic, "+#") && len(topic) <= maxTopic
 }
 
-// takeOver has the client found by its id. One that connects again ends its
-// former connection, and waits for that to be over.
+// takeOver registers the client under its id. If that id is connected already, it
+// ends the former connection first, and waits for its end.
 func (b *Broker) takeOver(p *peer, cl *mochi.Client) error {
-	giveUp := time.NewTimer(greetingTimeout)
+	giveUp := time.NewTimer(connectTimeout)
 	defer giveUp.Stop()
 	for {
 		b.mu.Lock()
@@ -141,6 +143,6 @@ func (b *Broker) takeOver(p *peer, cl *mochi.Client) error {
 		case <-b.stopping:
 		}
 		_ = b.server.SendConnack(cl, packets.ErrServerUnavailable, false, nil) // the connection ends either way
-		return fmt.Errorf("%w: another connection under its id does not end", errTurnedAway)
+		return fmt.Errorf("%w: another connection under its id does not end", errRefused)
 	}
 }

@@ -162,7 +162,7 @@ func subscribeFrame(t *testing.T, version byte, filter string) []byte {
 	return buf.Bytes()
 }
 
-// TestBrokerSaysWhy: a client of version 5 hears why its connection ends, one of
+// TestBrokerSaysWhy: a client of version 5 is sent why its connection ends, one of
 // 3.1.1 nothing.
 func TestBrokerSaysWhy(t *testing.T) {
 	t.Parallel()

@@ -1,3 +1,3 @@
 // Package broker is the embedded broker: a bus to which tills connect directly.
-// It is the only one that knows the broker library.
+// It is the only package that imports the broker library.
 package broker

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// files holds what is in force of the broker's files. Only load changes
-// it, which is called by one goroutine at a time.
+// files holds the content in force of the broker's files. Only load changes it,
+// which is called by one goroutine at a time.
 type files struct {
 	options *Options
 	// users is nil where everybody may do everything.
@@ -32,8 +32,8 @@ func (f *files) tlsConfig() *tls.Config {
 	}
 }
 
-// load puts into force what has changed on disk. What can't be used changes
-// nothing.
+// load reads the files, and puts into force what has changed. A file that can't
+// be used changes nothing.
 func (f *files) load() (usersChanged bool, err error) {
 	o := f.options
 	if o.UsersFile != "" {
@@ -73,15 +73,15 @@ func (f *files) load() (usersChanged bool, err error) {
 	return usersChanged, nil
 }
 
-// watchFiles takes over what changes in the files, until ctx ends. What is
-// wrong with them is told once; until it is mended the former content holds.
+// watchFiles loads the files again and again, until ctx ends. It logs each fault
+// once; until that is corrected the former content stays in force.
 func (b *Broker) watchFiles(ctx context.Context) {
 	if b.options.UsersFile == "" && b.options.CertFile == "" {
 		return
 	}
 	tick := time.NewTicker(b.options.ReloadEvery)
 	defer tick.Stop()
-	told := ""
+	logged := ""
 	for {
 		select {
 		case <-ctx.Done():
@@ -95,9 +95,9 @@ func (b *Broker) watchFiles(ctx context.Context) {
 		}
 		switch {
 		case err == nil:
-			told = ""
-		case err.Error() != told:
-			told = err.Error()
+			logged = ""
+		case err.Error() != logged:
+			logged = err.Error()
 			b.log.Error("a file of the broker can't be used; what it held before stays in force", "err", err)
 		}
 	}

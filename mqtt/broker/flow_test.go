@@ -53,8 +53,8 @@ func (e *embedded) acking() {
 	}()
 }
 
-// TestBrokerPacketIDs: the ids that the broker gives and those that a client
-// gives are two spaces. All acknowledgements of the one come in the middle of
+// TestBrokerPacketIDs: the ids of the broker's messages and those of a client's
+// are two spaces. All acknowledgements of the one come in the middle of
 // the steps of the other, under the same id.
 func TestBrokerPacketIDs(t *testing.T) {
 	t.Parallel()
@@ -65,11 +65,11 @@ func TestBrokerPacketIDs(t *testing.T) {
 		w.hello(nil)
 		topic := fmt.Sprint("test/agent/", version)
 		// What is retained comes some time after the SUBACK: with that read, nothing comes of itself.
-		b.tell(topic, "online")
+		b.publish(topic, "online")
 		w.subscribe(topic, nil)
 		for id := uint16(1); id <= 200; id++ {
 			if id > 1 {
-				b.tell(topic, "online")
+				b.publish(topic, "online")
 			}
 			told, ok := w.read()
 			if !ok || told.FixedHeader.Qos != 1 || told.PacketID != id {
@@ -91,7 +91,7 @@ func TestBrokerPacketIDs(t *testing.T) {
 	}
 }
 
-// codeOf is what a version has for a code of MQTT 5.
+// codeOf returns what a version has for a code of MQTT 5.
 func codeOf(version, code byte) byte {
 	if version < 5 {
 		return 0
@@ -109,7 +109,7 @@ func TestBrokerIDsComeAround(t *testing.T) {
 	w.subscribe("test/agent", nil)
 	open := map[uint16]bool{}
 	for n := range 70_000 {
-		b.tell("test/agent", "online")
+		b.publish("test/agent", "online")
 		pk, ok := w.read()
 		if !ok || pk.FixedHeader.Qos != 1 || pk.PacketID == 0 || open[pk.PacketID] {
 			t.Fatalf("message %d: %+v, id %d, in use %t", n, pk.FixedHeader, pk.PacketID, open[pk.PacketID])
@@ -126,7 +126,7 @@ func TestBrokerIDsComeAround(t *testing.T) {
 }
 
 // TestBrokerManyUnfinished: 3.1.1 has no bound for QoS 2 messages under way, and
-// a client of version 5 that goes beyond what its CONNACK says is told so.
+// a client of version 5 that goes beyond what its CONNACK says gets an error.
 func TestBrokerManyUnfinished(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, nil)
@@ -134,7 +134,7 @@ func TestBrokerManyUnfinished(t *testing.T) {
 	const most = 65_535
 	old := dialWire(t, b.Broker, 4)
 	old.hello(nil)
-	go func() { // the broker answers while it is still being told
+	go func() { // the broker answers while the client still sends
 		var all bytes.Buffer
 		for id := 1; id <= most; id++ {
 			pk := packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 2}, PacketID: uint16(id),
@@ -200,8 +200,8 @@ func TestBrokerSameIDTwice(t *testing.T) {
 	}
 }
 
-// TestBrokerRefusals: version 5 hears why a request was refused, with QoS 1 and
-// 2; 3.1.1 hears that it need not come again.
+// TestBrokerRefusals: version 5 is sent why a request was refused, with QoS 1 and
+// 2; 3.1.1 gets an acknowledgement.
 func TestBrokerRefusals(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, nil)

@@ -64,7 +64,7 @@ func FuzzBroker(f *testing.F) {
 		case <-time.After(time.Minute):
 			t.Fatal("the connection of a client that is gone stays open")
 		}
-		if n := len(b.everybody()); n > 0 {
+		if n := len(b.allPeers()); n > 0 {
 			t.Fatalf("%d connections are left", n)
 		}
 	})

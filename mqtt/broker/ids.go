@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// packetIDs is a set of packet ids, the zero value an empty one. It takes a few
-// bytes while it holds few, and 8 KiB at most.
+// packetIDs is a set of packet ids; the zero value is empty. It takes a few bytes
+// while it holds few ids, and 8 KiB at most.
 type packetIDs struct {
 	n    int
 	few  []uint16
@@ -42,7 +42,7 @@ func (s *packetIDs) add(id uint16) {
 	s.many[id/64] |= 1 << (id % 64)
 }
 
-// remove reports whether the id was there.
+// remove removes an id, and reports whether it was there.
 func (s *packetIDs) remove(id uint16) bool {
 	if !s.has(id) {
 		return false
@@ -58,17 +58,17 @@ func (s *packetIDs) remove(id uint16) bool {
 	return true
 }
 
-// toldIDs are the ids of the messages that a client was sent with QoS 1 and has
-// not acknowledged. They have nothing to do with the ids that the client gives
-// to what it publishes.
-type toldIDs struct {
+// unackedIDs are the packet ids of the messages that were sent to a client with
+// QoS 1 and that it has not acknowledged. They are independent of the ids of what
+// the client publishes.
+type unackedIDs struct {
 	mu   sync.Mutex
 	ids  packetIDs
 	last uint16
 }
 
-// next is an id that is not in use; it is false if most of them are.
-func (t *toldIDs) next(most int) (uint16, bool) {
+// next takes an id that is not in use; it returns false if most ids are in use.
+func (t *unackedIDs) next(most int) (uint16, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ids.n >= most {
@@ -83,14 +83,14 @@ func (t *toldIDs) next(most int) (uint16, bool) {
 	}
 }
 
-// done reports whether the id was in use; it no longer is.
-func (t *toldIDs) done(id uint16) bool {
+// release frees an id, and reports whether it was in use.
+func (t *unackedIDs) release(id uint16) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.ids.remove(id)
 }
 
-func (t *toldIDs) any() bool {
+func (t *unackedIDs) any() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.ids.n > 0

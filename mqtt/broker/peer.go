@@ -12,39 +12,39 @@ import (
 )
 
 const (
-	// greetingTimeout bounds the handshake of TLS and of MQTT.
-	greetingTimeout = 10 * time.Second
-	// maxGreeting bounds a CONNECT, in bytes: who is not logged in yet must
-	// not make us reserve the memory of the largest packet.
-	maxGreeting = 8 << 10
+	// connectTimeout bounds the handshake of TLS and of MQTT.
+	connectTimeout = 10 * time.Second
+	// maxConnect bounds a CONNECT, in bytes: a client that is not logged in yet
+	// must not make us allocate the memory of the largest packet.
+	maxConnect = 8 << 10
 	// peerWriteTimeout is how long a client may take for one piece of at most
 	// peerPiece bytes.
 	peerWriteTimeout = 10 * time.Second
 	peerPiece        = 32 << 10
-	// lastWords is how long a connection that is closed may take for what was
+	// closeTimeout is how long a connection that is closed may take for what was
 	// written before.
-	lastWords = time.Second
-	// maxBehind is how many bytes one client may be behind, maxBacklog all
+	closeTimeout = time.Second
+	// maxBehind is how many bytes may wait for one client, maxBacklog for all
 	// together.
 	maxBehind  = 1 << 20
 	maxBacklog = 32 << 20
-	// maxUnacked is how many messages go out with QoS 1 before the first is
+	// maxUnacked is how many messages are sent with QoS 1 before the first is
 	// acknowledged.
 	maxUnacked = 1000
 )
 
 var (
-	errTooSlow  = errors.New("the client does not read as fast as it is told things")
-	errGreeting = errors.New("the first packet is not a CONNECT of at most 8 KiB")
+	errTooSlow   = errors.New("the client does not read as fast as it is told things")
+	errNoConnect = errors.New("the first packet is not a CONNECT of at most 8 KiB")
 )
 
 // backlog is how many bytes wait for all clients together.
 type backlog struct{ bytes atomic.Int64 }
 
-// peer is one client's connection. Writing to it never blocks: what the
-// network does not take at once waits, within bounds, and a client that stays
-// behind is cut off. mochi writes with a client's lock held; were its writes to
-// block, one client that does not read could stop the whole agent.
+// peer is one client's connection. Writing to it never blocks: what the network
+// does not take at once waits in pending, within bounds, and a client that stays
+// behind is disconnected. mochi writes with a client's lock held; if that blocked,
+// one client that does not read could stop the whole agent.
 type peer struct {
 	net.Conn
 	total *backlog
@@ -52,17 +52,17 @@ type peer struct {
 	ended chan struct{}
 
 	// These belong to the goroutine that reads.
-	greeted bool
-	header  []byte
-	taking  bool // a request of its is being taken
-	filters map[string]struct{}
-	// received are the QoS 2 messages that it has not released yet.
+	headerRead bool
+	header     []byte
+	delivering bool // a request of this client is being delivered
+	filters    map[string]struct{}
+	// received are the ids of its QoS 2 messages that it has not released yet.
 	received packetIDs
 
 	// client is set before the peer can be found by its id.
 	client  *mochi.Client
 	account atomic.Pointer[account]
-	told    toldIDs
+	unacked unackedIDs
 
 	mu       sync.Mutex
 	room     sync.Cond
@@ -77,27 +77,28 @@ func newPeer(conn net.Conn, total *backlog) *peer {
 	p := &peer{Conn: conn, total: total, ended: make(chan struct{}), filters: map[string]struct{}{}}
 	p.room.L = &p.mu
 	// An error shows at the first read.
-	_ = conn.SetDeadline(time.Now().Add(greetingTimeout))
+	_ = conn.SetDeadline(time.Now().Add(connectTimeout))
 	return p
 }
 
-// Read watches over the length that the first packet announces.
+// Read implements net.Conn; it fails on a first packet that is not a CONNECT of
+// at most maxConnect bytes.
 func (p *peer) Read(b []byte) (int, error) {
 	n, err := p.Conn.Read(b)
 	for _, c := range b[:n] {
-		if p.greeted {
+		if p.headerRead {
 			break
 		}
-		if !p.greet(c) {
-			return 0, errGreeting
+		if !p.readHeaderByte(c) {
+			return 0, errNoConnect
 		}
 	}
 	return n, err
 }
 
-// greet takes one byte of the first packet's header: its type, and then its
-// length, seven bits a byte. It is false if the packet is not welcome.
-func (p *peer) greet(c byte) bool {
+// readHeaderByte reads one byte of the first packet's header: its type, and then
+// its length, seven bits a byte. It returns false if the packet is not allowed.
+func (p *peer) readHeaderByte(c byte) bool {
 	if p.header = append(p.header, c); len(p.header) == 1 {
 		return c>>4 == packets.Connect
 	}
@@ -108,11 +109,11 @@ func (p *peer) greet(c byte) bool {
 	for i, c := range p.header[1:] {
 		length |= int(c&0x7f) << (7 * i)
 	}
-	p.greeted, p.header = true, nil
-	return length <= maxGreeting
+	p.headerRead, p.header = true, nil
+	return length <= maxConnect
 }
 
-// Write implements net.Conn; it takes b whole or closes the connection.
+// Write implements net.Conn; it queues all of b or ends the connection.
 func (p *peer) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -169,8 +170,8 @@ func (p *peer) flush() {
 	}
 }
 
-// next is the next piece to write. Without one, a connection that waits to be
-// closed is.
+// next returns the next piece to write. If there is none, it closes a connection
+// that was to be closed.
 func (p *peer) next() ([]byte, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -178,7 +179,7 @@ func (p *peer) next() ([]byte, bool) {
 		p.pending = nil
 		if p.closing {
 			p.mu.Unlock()
-			_ = p.Conn.Close() // nobody is left to tell
+			_ = p.Conn.Close() // nobody is left to need the error
 			p.mu.Lock()
 		}
 		p.flushing = false
@@ -190,13 +191,13 @@ func (p *peer) next() ([]byte, bool) {
 	p.pending, p.writing = p.pending[n:], n
 	limit := peerWriteTimeout
 	if p.closing {
-		limit = lastWords
+		limit = closeTimeout
 	}
 	_ = p.SetWriteDeadline(time.Now().Add(limit)) // an error shows at the write
 	return piece, true
 }
 
-// waitForRoom waits until the client has taken most of what it was told. It is
+// waitForRoom waits until the client has read most of what it was sent. It returns
 // false if the connection has ended.
 func (p *peer) waitForRoom() bool {
 	p.mu.Lock()
@@ -207,9 +208,9 @@ func (p *peer) waitForRoom() bool {
 	return p.err == nil && !p.closing
 }
 
-// Close ends the reading at once; what was written before still goes out, for
-// it may be the reason why. It does not wait for that, nor for what TLS and
-// WebSockets have to say at the end.
+// Close ends the reading at once; what was written before is still sent, for it
+// may hold the reason. It does not wait for that, nor for the closing messages of
+// TLS and WebSockets.
 func (p *peer) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -219,7 +220,7 @@ func (p *peer) Close() error {
 	p.closing = true
 	p.room.Broadcast()
 	_ = p.SetReadDeadline(time.Now())
-	_ = p.SetWriteDeadline(time.Now().Add(lastWords))
+	_ = p.SetWriteDeadline(time.Now().Add(closeTimeout))
 	if !p.flushing {
 		p.flushing = true
 		go p.flush()
@@ -227,7 +228,7 @@ func (p *peer) Close() error {
 	return nil
 }
 
-// waitClosed waits until Close is done.
+// waitClosed waits until all is written and the connection closed.
 func (p *peer) waitClosed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -246,14 +247,14 @@ func (p *peer) SetDeadline(t time.Time) error {
 	return p.SetReadDeadline(t)
 }
 
-// gone reports whether the connection has ended for us.
+// gone reports whether the connection was closed or has failed.
 func (p *peer) gone() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.closing || p.err != nil
 }
 
-// reason is why the connection was cut off by us, nil if it was not.
+// reason returns why we ended the connection, nil if we did not.
 func (p *peer) reason() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

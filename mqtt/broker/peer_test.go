@@ -36,7 +36,7 @@ func TestPeerGreetingTimeout(t *testing.T) {
 			if _, err := theirs.Write(said); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(greetingTimeout - time.Millisecond)
+			time.Sleep(connectTimeout - time.Millisecond)
 			synctest.Wait()
 			if p.gone() {
 				t.Errorf("%s: closed too early", name)
@@ -46,7 +46,7 @@ func TestPeerGreetingTimeout(t *testing.T) {
 			if _, err := theirs.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 				t.Errorf("%s: still open after ten seconds: %v", name, err)
 			}
-			if len(b.everybody()) != 0 {
+			if len(b.allPeers()) != 0 {
 				t.Errorf("%s: the connection is still counted", name)
 			}
 		})
@@ -68,18 +68,18 @@ func TestWebSocketGreetingTimeout(t *testing.T) {
 			p := b.admit(b.overWebSocket(ours))
 			go b.serve(p)
 			go func() { _, _ = io.Copy(io.Discard, theirs) }()
-			time.Sleep(greetingTimeout / 2)
+			time.Sleep(connectTimeout / 2)
 			if _, err := io.WriteString(theirs, said); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(greetingTimeout/2 - time.Millisecond)
+			time.Sleep(connectTimeout/2 - time.Millisecond)
 			synctest.Wait()
 			if p.gone() {
 				t.Errorf("%s: closed too early", name)
 			}
 			time.Sleep(time.Millisecond)
 			synctest.Wait()
-			if len(b.everybody()) != 0 {
+			if len(b.allPeers()) != 0 {
 				t.Errorf("%s: still open after ten seconds", name)
 			}
 		})
@@ -111,7 +111,7 @@ func TestPeerKeepAlive(t *testing.T) {
 		theirs := readsAll(t, b)
 		for range 89 {
 			time.Sleep(time.Second)
-			b.tell(mqtt.Message{Topic: "test/agent", Payload: []byte("x")}, "", 1)
+			b.distribute(mqtt.Message{Topic: "test/agent", Payload: []byte("x")}, "", 1)
 		}
 		time.Sleep(999 * time.Millisecond)
 		synctest.Wait()
@@ -127,7 +127,7 @@ func TestPeerKeepAlive(t *testing.T) {
 	})
 }
 
-// TestPeerStalls: telling a client that reads nothing blocks nobody, and after
+// TestPeerStalls: sending to a client that reads nothing blocks nobody, and after
 // ten seconds it is cut off.
 func TestPeerStalls(t *testing.T) {
 	t.Parallel()
@@ -229,7 +229,7 @@ func TestPeerLastWords(t *testing.T) {
 				}
 			}
 			p.waitClosed()
-			if took := time.Since(begun); reads && took != 0 || !reads && took != lastWords {
+			if took := time.Since(begun); reads && took != 0 || !reads && took != closeTimeout {
 				t.Errorf("closed after %v", took)
 			}
 			_ = theirs.Close()
@@ -271,7 +271,7 @@ func TestFilters(t *testing.T) {
 }
 
 // TestBrokerLastWordsRead: before the end, clients have time to acknowledge
-// what they were told, and no longer than they need.
+// what they were sent, and no longer than they need.
 func TestBrokerLastWordsRead(t *testing.T) {
 	t.Parallel()
 	for _, acknowledges := range []bool{true, false} {
@@ -279,14 +279,14 @@ func TestBrokerLastWordsRead(t *testing.T) {
 			b := newTestBroker(t)
 			theirs := readsAll(t, b)
 			synctest.Wait()
-			b.tell(mqtt.Message{Topic: "test/agent", Payload: []byte("offline")}, "", 1)
+			b.distribute(mqtt.Message{Topic: "test/agent", Payload: []byte("offline")}, "", 1)
 			begun := time.Now()
 			want := time.Second
 			if acknowledges {
 				want = 300 * time.Millisecond
 				time.AfterFunc(want, func() { _, _ = theirs.Write([]byte{0x40, 2, 0, 1}) })
 			}
-			b.lastWordsRead(time.Second)
+			b.awaitAcks(time.Second)
 			if took := time.Since(begun); took != want {
 				t.Errorf("acknowledges %t: waited %v", acknowledges, took)
 			}

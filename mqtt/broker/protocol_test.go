@@ -33,11 +33,11 @@ func TestBrokerRetainedRequest(t *testing.T) {
 			t.Errorf("version 5 hears %#x %q", ack.ReasonCode, ack.Properties.ReasonString)
 		}
 	}
-	// It must not be kept for whoever subscribes later.
+	// It must not be retained for later subscribers.
 	w := dialWire(t, b.Broker, 4)
 	w.hello(nil)
 	w.subscribe("test/#", nil)
-	b.tell("test/agent", "online")
+	b.publish("test/agent", "online")
 	if pk, _ := w.read(); pk.TopicName != "test/agent" {
 		t.Errorf("the broker kept %s", pk.TopicName)
 	}
@@ -94,7 +94,7 @@ func TestBrokerWills(t *testing.T) {
 	}
 }
 
-// TestBrokerDenial is how a client hears that it may not publish: MQTT 5 has an
+// TestBrokerDenial is how a client learns that it may not publish: MQTT 5 has an
 // answer for it, 3.1.1 only the end of the connection.
 func TestBrokerDenial(t *testing.T) {
 	t.Parallel()
@@ -121,7 +121,7 @@ func TestBrokerDenial(t *testing.T) {
 func TestBrokerVersion5(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, nil)
-	b.tell("test/agent", "online")
+	b.publish("test/agent", "online")
 	w := dialWire(t, b.Broker, 5)
 	ack := w.hello(func(pk *packets.Packet) {
 		pk.Connect.Clean = false
@@ -139,18 +139,18 @@ func TestBrokerVersion5(t *testing.T) {
 		if string(pk.Payload) != "online" || len(pk.Properties.SubscriptionIdentifier) != 1 || pk.Properties.SubscriptionIdentifier[0] != 42 {
 			t.Errorf("%+v", pk.Properties)
 		}
-		b.tell("test/agent", "online")
+		b.publish("test/agent", "online")
 	}
 	w.read()
-	// Retain handling 1: only a new subscription brings what is kept; 2: none does.
+	// Retain handling 1: only a new subscription gets what is retained; 2: none does.
 	for _, handling := range []byte{1, 2} {
 		w.subscribe("test/agent", func(pk *packets.Packet) { pk.Filters[0].RetainHandling = handling })
-		b.tell("test/agent", fmt.Sprint("live ", handling))
+		b.publish("test/agent", fmt.Sprint("live ", handling))
 		if pk, _ := w.read(); string(pk.Payload) != fmt.Sprint("live ", handling) {
 			t.Errorf("retain handling %d brings %q", handling, pk.Payload)
 		}
 	}
-	// A request that can't be written: the client hears why it is closed.
+	// A request that can't be written: the client is sent why it is closed.
 	w.publish("test/terminals/T1/orders", []byte("x"), 1, nil)
 	mqtttest.Receive(t, b.deliveries).Fail(io.ErrShortWrite)
 	if pk, _ := w.read(); pk.FixedHeader.Type != packets.Disconnect || pk.ReasonCode != 0x83 {
@@ -170,7 +170,7 @@ func TestBrokerReceiveMaximum(t *testing.T) {
 	unacked := 0
 	var ids []byte
 	for n := range 200 {
-		b.tell("test/agent", fmt.Sprint(n))
+		b.publish("test/agent", fmt.Sprint(n))
 		pk, _ := w.read()
 		if string(pk.Payload) != fmt.Sprint(n) {
 			t.Fatalf("message %d is %q", n, pk.Payload)
@@ -215,7 +215,7 @@ func TestBrokerKeepsNoSession(t *testing.T) {
 			if ack.SessionPresent {
 				t.Fatalf("version %d: a session was kept", version)
 			}
-			b.tell("test/agent", "to nobody")
+			b.publish("test/agent", "to nobody")
 			w.subscribe("test/agent", nil)
 			if pk, _ := w.read(); !pk.FixedHeader.Retain {
 				t.Errorf("version %d: %q came to a client that had not subscribed", version, pk.Payload)

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxForeign bounds what is passed on between clients: a reader would be
-	// cut off by few large ones.
+	// maxForeign bounds a payload that is passed on between clients, in bytes: a
+	// few large ones would exceed what may wait for a subscriber.
 	maxForeign = 4 * message.MaxPayload
 	// maxUnfinished is how many QoS 2 messages an MQTT 5 client may leave
 	// without their last step, as its CONNACK says. 3.1.1 has no such bound: its
@@ -22,38 +22,38 @@ const (
 	maxReason = 1024
 )
 
-// errNotWritten is what MQTT 5 clients hear when a request could not be taken.
+// errNotWritten is sent to MQTT 5 clients when a request could not be accepted.
 var errNotWritten = packets.Code{
 	Code:   packets.ErrImplementationSpecificError.Code,
 	Reason: "the request could not be written to disk; publish it again",
 }
 
-// published takes what a client publishes, and acknowledges it. The error ends
-// the connection.
-func (b *Broker) published(p *peer, pk packets.Packet) error {
+// handlePublish delivers or passes on what a client publishes, and acknowledges
+// it. The error ends the connection.
+func (b *Broker) handlePublish(p *peer, pk packets.Packet) error {
 	if code := pk.PublishValidate(0); code != packets.CodeSuccess {
 		return code
 	}
-	if again, err := b.again(p, pk); again {
+	if done, err := b.handleReusedID(p, pk); done {
 		return err
 	}
 	if !b.mayWrite(p.account.Load(), pk.TopicName) {
-		return b.denied(p, pk)
+		return b.handleDenied(p, pk)
 	}
 	if b.foreign(pk.TopicName) {
 		if len(pk.Payload) <= maxForeign {
-			b.tell(mqtt.Message{Topic: pk.TopicName, Payload: pk.Payload}, p.client.ID, pk.FixedHeader.Qos)
+			b.distribute(mqtt.Message{Topic: pk.TopicName, Payload: pk.Payload}, p.client.ID, pk.FixedHeader.Qos)
 		}
 		p.acknowledge(pk, nil)
 		return nil
 	}
 	if pk.FixedHeader.Retain && len(pk.Payload) == 0 {
-		// What clears a retained request elsewhere is no request.
+		// Other brokers clear a retained request by this; it is no request.
 		p.acknowledge(pk, nil)
 		return nil
 	}
-	defer b.taken(p)
-	refusal, err := b.take(p, pk)
+	defer b.endDelivery(p)
+	refusal, err := b.deliver(p, pk)
 	if err != nil {
 		return errNotWritten
 	}
@@ -64,10 +64,11 @@ func (b *Broker) published(p *peer, pk packets.Packet) error {
 	return nil
 }
 
-// again answers a message whose id is that of a QoS 2 message under way: it is
-// that one once more, or a client that loses count. It also holds an MQTT 5
-// client to the Receive Maximum. It reports whether the message is done with.
-func (b *Broker) again(p *peer, pk packets.Packet) (done bool, err error) {
+// handleReusedID answers a message whose packet id is that of a QoS 2 message
+// under way: either that message sent again, or a fault of the client. It also
+// enforces the Receive Maximum of MQTT 5. It reports whether the message needs
+// nothing more.
+func (b *Broker) handleReusedID(p *peer, pk packets.Packet) (done bool, err error) {
 	qos, version5 := pk.FixedHeader.Qos, p.client.Properties.ProtocolVersion == 5
 	switch {
 	case qos == 0:
@@ -76,7 +77,7 @@ func (b *Broker) again(p *peer, pk packets.Packet) (done bool, err error) {
 		if qos < 2 || !version5 || p.received.n < maxUnfinished {
 			return false, nil
 		}
-		b.rarely(p).Warn("a client was cut off: it has more QoS 2 messages under way than it was told that it may", "most", maxUnfinished)
+		b.limitedLog(p).Warn("a client was cut off: it has more QoS 2 messages under way than it was told that it may", "most", maxUnfinished)
 		return true, packets.ErrReceiveMaximum
 	case qos == 2 && pk.FixedHeader.Dup:
 		p.answer(packets.Pubrec, pk.PacketID, packets.CodeSuccess)
@@ -85,15 +86,15 @@ func (b *Broker) again(p *peer, pk packets.Packet) (done bool, err error) {
 		p.answer(ackOf(pk), pk.PacketID, packets.ErrPacketIdentifierInUse)
 		return true, nil
 	}
-	// 3.1.1 has no way to say no, and an acknowledgement would be a lie.
-	b.rarely(p).Warn("a client was cut off: it gave a message the packet id of another one that is under way", "id", pk.PacketID)
+	// 3.1.1 has no way to refuse a message, and it must not be acknowledged.
+	b.limitedLog(p).Warn("a client was cut off: it gave a message the packet id of another one that is under way", "id", pk.PacketID)
 	return true, packets.ErrPacketIdentifierInUse
 }
 
-// denied answers a message on a topic that the client may not write. 3.1.1 has
-// no answer but the end of the connection.
-func (b *Broker) denied(p *peer, pk packets.Packet) error {
-	b.rarely(p).Warn("a client may not publish this", "user", p.account.Load().userName(), "topic", pk.TopicName)
+// handleDenied answers a message on a topic that the client may not write. MQTT
+// 3.1.1 has no answer but the end of the connection.
+func (b *Broker) handleDenied(p *peer, pk packets.Packet) error {
+	b.limitedLog(p).Warn("a client may not publish this", "user", p.account.Load().userName(), "topic", pk.TopicName)
 	if p.client.Properties.ProtocolVersion < 5 {
 		return packets.ErrNotAuthorized
 	}
@@ -103,14 +104,15 @@ func (b *Broker) denied(p *peer, pk packets.Packet) error {
 	return nil
 }
 
-// rarely is a log for what a client did, which takes one line a second.
-func (b *Broker) rarely(p *peer) *slog.Logger {
+// limitedLog returns a logger for what a client did, or one that discards if there
+// were too many lines lately.
+func (b *Broker) limitedLog(p *peer) *slog.Logger {
 	log := slog.New(slog.DiscardHandler)
-	b.seldom.Do(func() { log = b.log.With("remote", p.RemoteAddr().String()) })
+	b.logLimit.Do(func() { log = b.log.With("remote", p.RemoteAddr().String()) })
 	return log
 }
 
-// ackOf is the packet that answers a PUBLISH first.
+// ackOf returns the type of the packet that answers a PUBLISH first.
 func ackOf(pk packets.Packet) byte {
 	if pk.FixedHeader.Qos == 2 {
 		return packets.Pubrec
@@ -118,8 +120,8 @@ func ackOf(pk packets.Packet) byte {
 	return packets.Puback
 }
 
-// acknowledge answers a PUBLISH that was taken, or refused at the door: MQTT 5
-// has words for that. A QoS 2 message is under way from then on.
+// acknowledge answers a PUBLISH that was accepted, or refused at the door: the
+// refusal is sent to MQTT 5 clients. A QoS 2 message is under way from then on.
 func (p *peer) acknowledge(pk packets.Packet, refusal *mqtt.Refusal) {
 	if pk.FixedHeader.Qos == 0 {
 		return
@@ -135,7 +137,7 @@ func (p *peer) acknowledge(pk packets.Packet, refusal *mqtt.Refusal) {
 	_ = p.client.WritePacket(ack) // a connection that has ended is noticed at its next read
 }
 
-// cutText is a text of at most n bytes.
+// cutText returns s, cut to at most n bytes.
 func cutText(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -155,8 +157,8 @@ func (p *peer) answer(kind byte, id uint16, why packets.Code) {
 	_ = p.client.WritePacket(pk) // a connection that has ended is noticed at its next read
 }
 
-// released takes the last step of a QoS 2 message.
-func (p *peer) released(id uint16) {
+// handleRelease answers a PUBREL, the last step of a QoS 2 message.
+func (p *peer) handleRelease(id uint16) {
 	why := packets.CodeSuccess
 	if !p.received.remove(id) {
 		why = packets.ErrPacketIdentifierNotFound
@@ -164,13 +166,14 @@ func (p *peer) released(id uint16) {
 	p.answer(packets.Pubcomp, id, why)
 }
 
-// take hands a request to the agent and waits until it is settled, which may be
-// by a refusal. It is under way until taken, when its acknowledgement is out.
-func (b *Broker) take(p *peer, pk packets.Packet) (*mqtt.Refusal, error) {
-	if !b.taking.begin() {
+// deliver calls Handlers.Deliver with a request and waits until it is settled,
+// which may be by a refusal. The delivery is under way until endDelivery, when its
+// acknowledgement is written.
+func (b *Broker) deliver(p *peer, pk packets.Packet) (*mqtt.Refusal, error) {
+	if !b.deliveries.begin() {
 		return nil, errStopping
 	}
-	p.taking = true
+	p.delivering = true
 	settled, refused := make(chan error, 1), make(chan mqtt.Refusal, 1)
 	m := mqtt.Message{Topic: pk.TopicName, Payload: pk.Payload, Retained: pk.FixedHeader.Retain}
 	d := mqtt.NewDelivery(m, pk.FixedHeader.Dup, func(err error) { settled <- err }).OnRefuse(func(why mqtt.Refusal) {
@@ -195,10 +198,10 @@ func (b *Broker) take(p *peer, pk packets.Packet) (*mqtt.Refusal, error) {
 	}
 }
 
-// taken ends what take began, if anything.
-func (b *Broker) taken(p *peer) {
-	if p.taking {
-		p.taking = false
-		b.taking.end()
+// endDelivery ends the delivery that deliver began, if any.
+func (b *Broker) endDelivery(p *peer) {
+	if p.delivering {
+		p.delivering = false
+		b.deliveries.end()
 	}
 }

@@ -14,21 +14,21 @@ import (
 // time that mochi takes for one grows with the square of its levels.
 const maxTopic = 1024
 
-// replayBatch is how many kept messages go to a new reader before whoever
-// publishes gets its turn.
+// replayBatch is how many retained messages are sent to a new subscriber before
+// publishers get their turn.
 const replayBatch = 64
 
-// retained is what the broker keeps of the agent's messages: the last one of
-// each topic. It takes a quarter of the memory that mochi's own takes, and can
-// be read in pieces. Its methods are for one goroutine at a time.
+// retained holds the agent's retained messages: the last one of each topic. It
+// takes a quarter of the memory that mochi's own takes, and can be read in pieces.
+// Its methods are for one goroutine at a time.
 type retained struct {
-	// folders holds messages by topic, by all of the topic but its last level.
+	// folders maps all of a topic but its last level to its messages, by topic.
 	folders map[string]map[string][]byte
 }
 
 func folderOf(topic string) string { return topic[:strings.LastIndexByte(topic, '/')+1] }
 
-// set keeps a message; an empty one clears its topic.
+// set retains a message; an empty one clears its topic.
 func (r *retained) set(topic string, payload []byte) {
 	folder := folderOf(topic)
 	messages := r.folders[folder]
@@ -79,12 +79,13 @@ func (r *retained) topics(folder, filter string) []string {
 	return found
 }
 
-// tell keeps a retained message and hands it to all who read its topic. origin
-// is the client id of the sender, "" for the agent, qos what it was sent with.
-func (b *Broker) tell(m mqtt.Message, origin string, qos byte) {
-	b.telling.Lock()
-	defer b.telling.Unlock()
-	if m.Retained && b.keeps(m.Topic) {
+// distribute retains a message, if it is to be, and sends it to all subscribers of
+// its topic. origin is the client id of the sender, "" for the agent, qos the
+// quality of service that it was published with.
+func (b *Broker) distribute(m mqtt.Message, origin string, qos byte) {
+	b.publishing.Lock()
+	defer b.publishing.Unlock()
+	if m.Retained && b.keepsInMemory(m.Topic) {
 		b.retained.set(m.Topic, m.Payload)
 	}
 	for id, sub := range b.server.Topics.Subscribers(m.Topic).Subscriptions {
@@ -92,16 +93,16 @@ func (b *Broker) tell(m mqtt.Message, origin string, qos byte) {
 			continue
 		}
 		if p := b.peer(id); p != nil {
-			// A message that comes because the subscription stands is not
-			// retained but new, unless the client asked to be told.
+			// A message to an existing subscription is not marked as retained,
+			// unless the client asked for that.
 			sub.Qos = min(sub.Qos, qos)
-			p.tell(m, sub, m.Retained && sub.RetainAsPublished)
+			p.send(m, sub, m.Retained && sub.RetainAsPublished)
 		}
 	}
 }
 
-// keeps reports whether a retained message is kept in memory.
-func (b *Broker) keeps(topic string) bool {
+// keepsInMemory reports whether a retained message is kept in memory.
+func (b *Broker) keepsInMemory(topic string) bool {
 	return b.options.Statuses == nil || !b.options.Topics.IsStatus(topic)
 }
 
@@ -111,16 +112,16 @@ func (b *Broker) peer(id string) *peer {
 	return b.byID[id]
 }
 
-// replay hands what is retained to a new reader, as fast as that reads.
+// replay sends what is retained to a new subscriber, as fast as that reads.
 func (b *Broker) replay(p *peer, sub packets.Subscription) {
-	b.replayKept(p, sub)
+	b.replayInMemory(p, sub)
 	b.replayStatuses(p, sub)
 }
 
-// replayKept hands over what is in memory. It goes folder by folder: a list of
-// all topics, held for each reader that is slow, would be most of what the
-// broker takes.
-func (b *Broker) replayKept(p *peer, sub packets.Subscription) {
+// replayInMemory sends what is retained in memory. It goes folder by folder: a
+// list of all topics, held for each slow reader, would be most of the broker's
+// memory.
+func (b *Broker) replayInMemory(p *peer, sub packets.Subscription) {
 	var folders, topics []string
 	b.inReplay(func() { folders = b.retained.foldersOf(sub.Filter) })
 	for _, folder := range folders {
@@ -132,7 +133,7 @@ func (b *Broker) replayKept(p *peer, sub packets.Subscription) {
 			b.inReplay(func() {
 				for _, topic := range batch {
 					if payload, ok := b.retained.get(topic); ok {
-						p.tell(mqtt.Message{Topic: topic, Payload: payload}, sub, true)
+						p.send(mqtt.Message{Topic: topic, Payload: payload}, sub, true)
 					}
 				}
 			})
@@ -140,19 +141,19 @@ func (b *Broker) replayKept(p *peer, sub packets.Subscription) {
 	}
 }
 
-// inReplay does a piece of a replay. Whoever publishes waits behind one of them
-// at most, however many readers are new at once.
+// inReplay calls piece while nothing is published. A publisher waits for one piece
+// at most, however many subscribers are new at once.
 func (b *Broker) inReplay(piece func()) {
 	b.replaying.Lock()
 	defer b.replaying.Unlock()
-	b.telling.Lock()
-	defer b.telling.Unlock()
+	b.publishing.Lock()
+	defer b.publishing.Unlock()
 	piece()
 }
 
-// tell writes one message to the client if it may read it. The caller holds
-// Broker.telling.
-func (p *peer) tell(m mqtt.Message, sub packets.Subscription, retained bool) {
+// send sends one message to the client if it may read it. The caller holds
+// Broker.publishing.
+func (p *peer) send(m mqtt.Message, sub packets.Subscription, retained bool) {
 	if !p.mayRead(m.Topic) {
 		return
 	}
@@ -169,15 +170,15 @@ func (p *peer) tell(m mqtt.Message, sub packets.Subscription, retained bool) {
 			pk.Properties.SubscriptionIdentifier = append(pk.Properties.SubscriptionIdentifier, id)
 		}
 	}
-	// No session outlives its connection, so nothing would ever be sent again:
-	// beyond what a client wants to acknowledge, QoS 0 does as well.
+	// No session outlives its connection, so nothing is ever sent again: beyond
+	// what a client is willing to acknowledge, QoS 0 does as well.
 	if sub.Qos > 0 {
-		if id, ok := p.told.next(p.mostUnacked()); ok {
+		if id, ok := p.unacked.next(p.mostUnacked()); ok {
 			pk.FixedHeader.Qos, pk.PacketID = 1, id
 		}
 	}
 	if err := p.client.WritePacket(pk); err != nil && pk.FixedHeader.Qos > 0 {
-		p.told.done(pk.PacketID) // too large for the client, or its connection has ended
+		p.unacked.release(pk.PacketID) // too large for the client, or its connection has ended
 	}
 }
 
@@ -188,14 +189,14 @@ func (p *peer) mostUnacked() int {
 	return maxUnacked
 }
 
-// lastWordsRead waits until the clients have acknowledged what they were told,
-// but not longer than grace: some forget what they have received but not looked
-// at when their connection ends.
-func (b *Broker) lastWordsRead(grace time.Duration) {
+// awaitAcks waits until the clients have acknowledged what they were sent, but no
+// longer than grace: some drop what they have received but not processed when
+// their connection ends.
+func (b *Broker) awaitAcks(grace time.Duration) {
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
-	unread := func(p *peer) bool { return p.told.any() && !p.gone() }
-	for slices.ContainsFunc(b.everybody(), unread) {
+	owesAck := func(p *peer) bool { return p.unacked.any() && !p.gone() }
+	for slices.ContainsFunc(b.allPeers(), owesAck) {
 		select {
 		case <-b.acks:
 		case <-timer.C:
@@ -204,7 +205,7 @@ func (b *Broker) lastWordsRead(grace time.Duration) {
 	}
 }
 
-// replayStatuses hands to a new reader the statuses that it may read.
+// replayStatuses sends to a new subscriber the statuses that it may read.
 func (b *Broker) replayStatuses(p *peer, sub packets.Subscription) {
 	if b.options.Statuses == nil {
 		return
@@ -214,18 +215,18 @@ func (b *Broker) replayStatuses(p *peer, sub packets.Subscription) {
 		if !filtersMeet(sub.Filter, every) || !p.mayReadAny(every) {
 			continue
 		}
-		b.options.Statuses.Replay(terminal, lastLevel(sub.Filter, every), func(piece func(func(mqtt.Message))) bool {
+		b.options.Statuses.Replay(terminal, lastLevel(sub.Filter, every), func(piece func(send func(mqtt.Message))) bool {
 			if !p.waitForRoom() {
 				return false
 			}
-			b.inReplay(func() { piece(func(m mqtt.Message) { p.tell(m, sub, true) }) })
+			b.inReplay(func() { piece(func(m mqtt.Message) { p.send(m, sub, true) }) })
 			return true
 		})
 	}
 }
 
-// lastLevel is the last level of the topics that a filter can match among those
-// of a folder, "" if any does.
+// lastLevel returns the last level of the topics that filter can match among those
+// that every matches; "" if it can be any.
 func lastLevel(filter, every string) string {
 	levels, last := strings.Split(filter, "/"), strings.Count(every, "/")
 	if len(levels) <= last || levels[last] == "+" || levels[last] == "#" {
@@ -244,7 +245,7 @@ func (p *peer) mayReadAny(filter string) bool {
 	return a == nil || slices.ContainsFunc(a.reads, func(read string) bool { return filtersMeet(read, filter) })
 }
 
-// validFilter reports whether a filter keeps MQTT's rules: + is a whole level, #
+// validFilter reports whether a filter follows MQTT's rules: + is a whole level, #
 // is one too, and the last.
 func validFilter(filter string) bool {
 	if filter == "" {

@@ -106,7 +106,7 @@ func TestBrokerWriteRights(t *testing.T) {
 	}{
 		{"till-1", "test/terminals/T1/orders", true},
 		{"till-1", "test/terminals/T1/cancels", true},
-		{"till-1", "test/terminals/T1/ordres", true}, // so that unknownKind can be told
+		{"till-1", "test/terminals/T1/ordres", true}, // so that it is refused as unknownKind
 		{"till-1", "test/terminals/T1/refunds", false},
 		{"till-1", "test/terminals/T2/orders", false},
 		{"till-1", "test/terminals/T2/ordres", false},
@@ -164,7 +164,7 @@ func TestBrokerReadRights(t *testing.T) {
 		"test/terminals/T2/display", "test/terminals/T2/status/r2",
 	}
 	for _, topic := range topics {
-		b.tell(topic, topic)
+		b.publish(topic, topic)
 	}
 	for user, want := range map[string]string{
 		"display-1": "test/agent test/terminals/T1/display",
@@ -184,7 +184,7 @@ func TestBrokerReadRights(t *testing.T) {
 			}
 			if live {
 				for _, topic := range topics {
-					b.tell(topic, topic)
+					b.publish(topic, topic)
 				}
 				got = got[:0]
 				for range strings.Fields(want) {
@@ -258,7 +258,7 @@ func TestBrokerLogin(t *testing.T) {
 	}
 	seen := make(chan string, 1)
 	second.AddRoute("test/agent", func(_ paho.Client, m paho.Message) { seen <- string(m.Payload()) })
-	b.tell("test/agent", "online")
+	b.publish("test/agent", "online")
 	mqtttest.Receive(t, seen)
 }
 
@@ -302,12 +302,12 @@ func TestBrokerRightsChange(t *testing.T) {
 	if token := till.Subscribe("test/#", 1, func(_ paho.Client, m paho.Message) { seen <- m }); !token.WaitTimeout(proctest.Patience) || token.Error() != nil {
 		t.Fatal(token.Error())
 	}
-	b.tell("test/terminals/T1/display", "one")
+	b.publish("test/terminals/T1/display", "one")
 	mqtttest.Receive(t, seen)
 	write(roles + watcher + strings.Replace(entry, `"T1"`, `"T2"`, 1))
 	b.untilLogged("read again")
-	b.tell("test/terminals/T1/display", "hidden")
-	b.tell("test/terminals/T2/display", "two")
+	b.publish("test/terminals/T1/display", "hidden")
+	b.publish("test/terminals/T2/display", "two")
 	if m := mqtttest.Receive(t, seen); string(m.Payload()) != "two" {
 		t.Errorf("%s: %s", m.Topic(), m.Payload())
 	}

@@ -15,35 +15,36 @@ import (
 	"tillpost/mqtt/message"
 )
 
-// maxPacket is a payload that is refused with a reason, and what goes with
-// it; a client that sends more is disconnected.
+// maxPacket bounds a packet, in bytes: larger payloads than a request may have are
+// still read, and refused with a reason; a client that sends more than this is
+// disconnected.
 const maxPacket = 16*message.MaxPayload + 4<<10
 
-// newServer has mochi decode and encode, and keep who subscribed to what. It
-// serves nobody: each of our connections is driven by us.
+// newServer returns a mochi that decodes, encodes and keeps the subscriptions. It
+// serves no connection: we do that.
 func newServer() *mochi.Server {
 	capabilities := mochi.NewDefaultServerCapabilities()
 	capabilities.MaximumPacketSize = maxPacket
 	capabilities.ReceiveMaximum = maxUnfinished
-	// An MQTT 5 client is told that its session ends with its connection.
+	// For MQTT 5 clients: a session ends with its connection.
 	capabilities.MaximumSessionExpiryInterval = 0
 	capabilities.TopicAliasMaximum = 0
-	capabilities.MaximumClientWritesPending = 1 // a queue that nothing goes through
+	capabilities.MaximumClientWritesPending = 1 // the queue is not used
 	return mochi.New(&mochi.Options{
 		Capabilities:            capabilities,
 		ClientNetReadBufferSize: 1024,
-		// It logs whole packets, with what customers are called.
+		// It logs whole packets, with customers' names in them.
 		Logger: slog.New(slog.DiscardHandler),
 	})
 }
 
-// errGoodbye is the end that a client wants.
+// errGoodbye is the end of a connection by the client's DISCONNECT.
 var errGoodbye = errors.New("the client has said goodbye")
 
-// serve is one connection from its first packet to its end.
+// serve serves one connection from its first packet to its end.
 func (b *Broker) serve(p *peer) {
 	defer b.forget(p)
-	defer b.taken(p)
+	defer b.endDelivery(p)
 	defer func() {
 		// What a till sends must not be able to end the agent: mochi panics on
 		// an MQTT 5 SUBSCRIBE that ends behind a filter, for one.
@@ -52,7 +53,7 @@ func (b *Broker) serve(p *peer) {
 		}
 		_ = p.Close() // it may have been closed before
 	}()
-	err := b.converse(p)
+	err := b.readPackets(p)
 	if code, ok := errors.AsType[packets.Code](err); ok {
 		b.disconnect(p, code)
 	}
@@ -61,34 +62,34 @@ func (b *Broker) serve(p *peer) {
 	}
 	b.log.Debug("a client's connection has ended", "remote", p.RemoteAddr().String(), "err", err)
 	if errors.Is(err, errTooSlow) {
-		b.rarely(p).Warn("a client was cut off: it does not read what it subscribed to")
+		b.limitedLog(p).Warn("a client was cut off: it does not read what it subscribed to")
 	}
 }
 
-// converse reads from a client until its connection ends, and returns why. While
-// it waits for a packet it has little on its stack: tills are silent for most
-// of the time, and there may be many.
-func (b *Broker) converse(p *peer) error {
+// readPackets handles a client's packets until its connection ends, and returns
+// why it ended. While it waits for a packet it has little on its stack: tills are
+// silent most of the time, and there may be many.
+func (b *Broker) readPackets(p *peer) error {
 	cl := b.server.NewClient(p, "tills", "", false)
-	if err := b.welcome(p, cl); err != nil {
+	if err := b.handshake(p, cl); err != nil {
 		cl.Stop(err)
 		return err
 	}
-	defer b.farewell(p)
+	defer b.endSession(p)
 	for {
-		p.await(cl.State.Keepalive)
+		p.setKeepalive(cl.State.Keepalive)
 		header := new(packets.FixedHeader)
 		if err := cl.ReadFixedHeader(header); err != nil {
-			return unread(cl, err)
+			return readError(cl, err)
 		}
-		if err := b.process(p, header); err != nil {
+		if err := b.handlePacket(p, header); err != nil {
 			return err
 		}
 	}
 }
 
-// unread is why a packet could not be read.
-func unread(cl *mochi.Client, err error) error {
+// readError returns why a packet could not be read.
+func readError(cl *mochi.Client, err error) error {
 	switch {
 	case cl.Closed():
 		return cl.StopCause()
@@ -98,9 +99,9 @@ func unread(cl *mochi.Client, err error) error {
 	return err
 }
 
-// await bounds the wait for the next packet to one and a half of the client's
+// setKeepalive bounds the wait for the next packet to one and a half of the client's
 // keepalive, in seconds.
-func (p *peer) await(keepalive uint16) {
+func (p *peer) setKeepalive(keepalive uint16) {
 	var until time.Time
 	if keepalive > 0 {
 		until = time.Now().Add(time.Duration(keepalive) * 1500 * time.Millisecond)
@@ -108,29 +109,29 @@ func (p *peer) await(keepalive uint16) {
 	_ = p.SetDeadline(until) // an error shows at the read
 }
 
-// process reads the rest of a packet and does what it asks for. The error ends
-// the connection; one with a code is told to MQTT 5 clients.
+// handlePacket reads the rest of a packet and does what it asks for. The error
+// ends the connection; one with a code is sent to MQTT 5 clients.
 //
-// mochi does not get to see what publishes, acknowledges and subscribes: it has
-// one table for the packet ids that a client gave and those that it was given,
-// and ends a message of the one for an acknowledgement of the other.
-func (b *Broker) process(p *peer, header *packets.FixedHeader) error {
+// mochi gets no packet that publishes, acknowledges or subscribes: it has one
+// table for the packet ids of both directions, and takes an acknowledgement in one
+// for the end of a message in the other.
+func (b *Broker) handlePacket(p *peer, header *packets.FixedHeader) error {
 	cl := p.client
 	pk, err := cl.ReadPacket(header)
 	if err != nil {
-		return unread(cl, err)
+		return readError(cl, err)
 	}
 	if p.gone() {
 		return cl.StopCause() // it was read before the connection was closed
 	}
 	switch pk.FixedHeader.Type {
 	case packets.Publish:
-		return b.published(p, pk)
+		return b.handlePublish(p, pk)
 	case packets.Pubrel:
-		p.released(pk.PacketID)
+		p.handleRelease(pk.PacketID)
 	case packets.Puback:
-		if p.told.done(pk.PacketID) {
-			notify(b.acks)
+		if p.unacked.release(pk.PacketID) {
+			signal(b.acks)
 		}
 	case packets.Pubrec:
 		// Nothing is sent with QoS 2.
@@ -159,14 +160,14 @@ func (b *Broker) process(p *peer, header *packets.FixedHeader) error {
 	return nil
 }
 
-// farewell takes a client's subscriptions away, and tells its last will.
-func (b *Broker) farewell(p *peer) {
+// endSession removes a client's subscriptions, and publishes its last will.
+func (b *Broker) endSession(p *peer) {
 	cl := p.client
 	for filter := range p.filters {
 		b.drop(p, filter)
 	}
 	if will := cl.Properties.Will; will.Flag == 1 {
-		b.tell(mqtt.Message{Topic: will.TopicName, Payload: will.Payload}, cl.ID, will.Qos)
+		b.distribute(mqtt.Message{Topic: will.TopicName, Payload: will.Payload}, cl.ID, will.Qos)
 	}
 }
 
@@ -177,15 +178,15 @@ func (b *Broker) forget(p *peer) {
 	}
 	b.mu.Unlock()
 	close(p.ended)
-	notify(b.acks)
+	signal(b.acks)
 	p.waitClosed()
 	b.mu.Lock()
 	delete(b.peers, p)
 	b.mu.Unlock()
 }
 
-// disconnect closes a connection; MQTT 5 clients are told why. What the client
-// has sent by then and was read already is not looked at any more.
+// disconnect closes a connection; MQTT 5 clients are sent the reason. Packets that
+// were read but not handled by then are dropped.
 func (b *Broker) disconnect(p *peer, why packets.Code) {
 	b.mu.Lock()
 	cl := p.client
@@ -201,12 +202,12 @@ func (b *Broker) disconnect(p *peer, why packets.Code) {
 }
 
 func (b *Broker) disconnectAll() {
-	for _, p := range b.everybody() {
+	for _, p := range b.allPeers() {
 		b.disconnect(p, packets.ErrServerShuttingDown)
 	}
 }
 
-func (b *Broker) everybody() []*peer {
+func (b *Broker) allPeers() []*peer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all := make([]*peer, 0, len(b.peers))

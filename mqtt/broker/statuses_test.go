@@ -14,46 +14,46 @@ import (
 	"tillpost/mqtt/broker"
 )
 
-// readStatuses stands for an outbox: it holds what was published, and says so.
+// readStatuses stands for an outbox: it holds what was published, and marks it as read from here.
 type readStatuses struct {
-	mu    sync.Mutex
-	told  map[string]map[string]string
-	asked []string
+	mu        sync.Mutex
+	published map[string]map[string]string
+	asked     []string
 }
 
-// tell publishes a status or clears it.
-func (s *readStatuses) tell(b *embedded, terminal, id, payload string) {
-	b.tell("test/terminals/"+terminal+"/status/"+id, payload)
+// publish publishes a status or clears it.
+func (s *readStatuses) publish(b *embedded, terminal, id, payload string) {
+	b.publish("test/terminals/"+terminal+"/status/"+id, payload)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if payload == "" {
-		delete(s.told[terminal], id)
+		delete(s.published[terminal], id)
 		return
 	}
-	if s.told[terminal] == nil {
-		s.told[terminal] = map[string]string{}
+	if s.published[terminal] == nil {
+		s.published[terminal] = map[string]string{}
 	}
-	s.told[terminal][id] = "read " + payload
+	s.published[terminal][id] = "read " + payload
 }
 
 func (s *readStatuses) Terminals() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Sorted(maps.Keys(s.told))
+	return slices.Sorted(maps.Keys(s.published))
 }
 
-func (s *readStatuses) Replay(terminal, requestID string, hand mqtt.Sink) {
+func (s *readStatuses) Replay(terminal, requestID string, sink mqtt.Sink) {
 	s.mu.Lock()
 	s.asked = append(s.asked, terminal+" "+requestID)
-	ids := slices.Collect(maps.Keys(s.told[terminal]))
+	ids := slices.Collect(maps.Keys(s.published[terminal]))
 	s.mu.Unlock()
 	for batch := range slices.Chunk(ids, 64) {
-		there := hand(func(tell func(mqtt.Message)) {
+		there := sink(func(send func(mqtt.Message)) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			for _, id := range batch {
-				if payload, ok := s.told[terminal][id]; ok && (requestID == "" || id == requestID) {
-					tell(mqtt.Message{Topic: "test/terminals/" + terminal + "/status/" + id, Payload: []byte(payload)})
+				if payload, ok := s.published[terminal][id]; ok && (requestID == "" || id == requestID) {
+					send(mqtt.Message{Topic: "test/terminals/" + terminal + "/status/" + id, Payload: []byte(payload)})
 				}
 			}
 		})
@@ -63,7 +63,7 @@ func (s *readStatuses) Replay(terminal, requestID string, hand mqtt.Sink) {
 	}
 }
 
-// were tells which statuses the broker has asked for since the last time.
+// were returns which statuses the broker has asked for since the last call.
 func (s *readStatuses) were() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,16 +74,16 @@ func (s *readStatuses) were() string {
 
 func startReading(t *testing.T) (*embedded, *readStatuses) {
 	t.Helper()
-	statuses := &readStatuses{told: map[string]map[string]string{}}
+	statuses := &readStatuses{published: map[string]map[string]string{}}
 	return startBroker(t, func(o *broker.Options) { o.Statuses = statuses }), statuses
 }
 
-// retained is what a new reader is told of what is retained, in order of its
+// retained returns what a new subscriber gets of what is retained, in order of its
 // alphabet.
 func (w *wire) retained(filter string) string {
 	w.t.Helper()
 	w.subscribe(filter, nil)
-	w.write([]byte{packets.Pingreq << 4, 0}) // it is looked at when all of that is told
+	w.write([]byte{packets.Pingreq << 4, 0}) // it is handled when all of that is sent
 	var got []string
 	for {
 		switch pk, ok := w.read(); {
@@ -105,13 +105,13 @@ func (w *wire) retained(filter string) string {
 func TestBrokerReadsStatuses(t *testing.T) {
 	t.Parallel()
 	b, statuses := startReading(t)
-	b.tell("test/agent", "agent")
-	b.tell("test/terminals/T1/display", "display")
+	b.publish("test/agent", "agent")
+	b.publish("test/terminals/T1/display", "display")
 	for _, s := range []string{"T1 a", "T1 b", "T2 c", "T2 gone"} {
 		terminal, id, _ := strings.Cut(s, " ")
-		statuses.tell(b, terminal, id, id)
+		statuses.publish(b, terminal, id, id)
 	}
-	statuses.tell(b, "T2", "gone", "")
+	statuses.publish(b, "T2", "gone", "")
 	for filter, want := range map[string]struct{ got, asked string }{
 		"#":                            {"agent, display, read a, read b, read c", "T1 , T2 "},
 		"test/#":                       {"agent, display, read a, read b, read c", "T1 , T2 "},
@@ -143,12 +143,12 @@ func TestBrokerReadsStatuses(t *testing.T) {
 // TestBrokerReadsWhatMayBeRead: nothing is read for who may not read it.
 func TestBrokerReadsWhatMayBeRead(t *testing.T) {
 	t.Parallel()
-	statuses := &readStatuses{told: map[string]map[string]string{}}
+	statuses := &readStatuses{published: map[string]map[string]string{}}
 	b, _ := startWithUsersAnd(t, roles+user(t, "till-1", "till", `"T1"`)+user(t, "display-1", "display", `"T1"`)+user(t, "watcher", "watcher", `"*"`),
 		func(o *broker.Options) { o.Statuses = statuses })
-	b.tell("test/agent", "agent")
-	statuses.tell(b, "T1", "a", "a")
-	statuses.tell(b, "T2", "b", "b")
+	b.publish("test/agent", "agent")
+	statuses.publish(b, "T1", "a", "a")
+	statuses.publish(b, "T2", "b", "b")
 	for name, want := range map[string]struct{ got, asked string }{
 		"till-1":    {"agent, read a", "T1 "},
 		"display-1": {"agent", ""},
@@ -167,14 +167,14 @@ func TestBrokerReadsWhatMayBeRead(t *testing.T) {
 }
 
 // TestBrokerReadsForSlowReaders: a reader that is slower than what is retained
-// is handed all of it, holds up nobody, and is done with when it leaves.
+// gets all of it, holds up nobody, and costs nothing once it has left.
 func TestBrokerReadsForSlowReaders(t *testing.T) {
 	t.Parallel()
 	b, statuses := startReading(t)
 	const n = 10_000
 	payload := strings.Repeat("x", 400)
 	for i := range n {
-		statuses.tell(b, "T1", fmt.Sprint("r", i), payload)
+		statuses.publish(b, "T1", fmt.Sprint("r", i), payload)
 	}
 	stalled, reader := dialWire(t, b.Broker, 4), dialWire(t, b.Broker, 4)
 	for _, w := range []*wire{stalled, reader} {
@@ -189,7 +189,7 @@ func TestBrokerReadsForSlowReaders(t *testing.T) {
 		}
 		seen[pk.TopicName] = true
 		if len(seen)%1000 == 0 {
-			b.tell("test/agent", "agent")
+			b.publish("test/agent", "agent")
 		}
 	}
 	_ = stalled.conn.Close() // the broker ends although it has not read

@@ -14,7 +14,7 @@ const (
 	maxAllSubscriptions = 50_000
 )
 
-// subscribe answers a SUBSCRIBE, and then hands over what is kept of it.
+// subscribe answers a SUBSCRIBE, and then sends what is retained on its topics.
 func (b *Broker) subscribe(p *peer, pk packets.Packet) error {
 	if code := pk.SubscribeValidate(); code != packets.CodeSuccess {
 		return code
@@ -35,7 +35,7 @@ func (b *Broker) subscribe(p *peer, pk packets.Packet) error {
 			continue
 		}
 		codes[i] = min(sub.Qos, 1) // nothing is sent with QoS 2
-		// As decoded it is a piece of the whole packet, and would keep that.
+		// As decoded it shares the memory of the whole packet, and would keep that.
 		sub.Filter = strings.Clone(sub.Filter)
 		if b.server.Topics.Subscribe(cl.ID, sub) {
 			b.subscriptions.Add(1)
@@ -54,8 +54,8 @@ func (b *Broker) subscribe(p *peer, pk packets.Packet) error {
 	return err
 }
 
-// subscribable is CodeSuccess, or why a client can't have a subscription. had
-// tells that it has it already.
+// subscribable returns CodeSuccess, or why a client can't have a subscription. had
+// reports whether it has it already.
 func (b *Broker) subscribable(p *peer, filter string, had bool) packets.Code {
 	a := p.account.Load()
 	switch {
@@ -64,14 +64,14 @@ func (b *Broker) subscribable(p *peer, filter string, had bool) packets.Code {
 	case !validFilter(filter):
 		return packets.ErrTopicFilterInvalid
 	case !maySubscribe(a, filter):
-		b.rarely(p).Warn("a client may not subscribe to this", "user", a.userName(), "filter", filter)
+		b.limitedLog(p).Warn("a client may not subscribe to this", "user", a.userName(), "filter", filter)
 		return packets.ErrNotAuthorized
 	case !had && len(p.filters) >= maxSubscriptions:
-		b.rarely(p).Warn("a client was refused a subscription: it has as many as one client may have; it is to unsubscribe from the status of a request that is final",
+		b.limitedLog(p).Warn("a client was refused a subscription: it has as many as one client may have; it is to unsubscribe from the status of a request that is final",
 			"user", a.userName(), "most", maxSubscriptions, "filter", filter)
 		return packets.ErrQuotaExceeded
 	case !had && b.subscriptions.Load() >= maxAllSubscriptions:
-		b.rarely(p).Warn("a client was refused a subscription: all clients together have as many as the broker takes",
+		b.limitedLog(p).Warn("a client was refused a subscription: all clients together have as many as the broker takes",
 			"user", a.userName(), "most", maxAllSubscriptions, "filter", filter)
 		return packets.ErrQuotaExceeded
 	}
@@ -92,7 +92,7 @@ func (b *Broker) unsubscribe(p *peer, pk packets.Packet) error {
 	return p.client.WritePacket(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Unsuback}, PacketID: pk.PacketID, ReasonCodes: codes})
 }
 
-// drop reports whether the client had the subscription, which it no longer has.
+// drop removes a client's subscription, and reports whether it had it.
 func (b *Broker) drop(p *peer, filter string) bool {
 	if _, had := p.filters[filter]; !had {
 		return false

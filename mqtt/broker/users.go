@@ -24,7 +24,7 @@ import (
 // several on a small board.
 const maxHashCost = 14
 
-// maxPassword is what bcrypt looks at, in bytes.
+// maxPassword is how many bytes of a password bcrypt uses.
 const maxPassword = 72
 
 // usersFile is the form of a users file.
@@ -47,18 +47,18 @@ type userEntry struct {
 // Users are the accounts of a users file.
 type Users struct {
 	accounts map[string]*account
-	// nobody is a hash that costs as much as the dearest, for users that do
-	// not exist.
-	nobody []byte
-	// turn lets one hash be computed at a time: logins must not starve what
-	// the agent is for.
+	// dummyHash costs as much as the most expensive hash; it is compared for users
+	// that do not exist.
+	dummyHash []byte
+	// turn lets one hash be computed at a time: logins must not starve the rest of
+	// the agent.
 	turn chan struct{}
 
 	mu  sync.Mutex
 	key []byte
-	// passed holds, by user, a keyed digest of the password that was right the
-	// last time, so that tills that come back together need no hash each.
-	passed map[string][]byte
+	// verified holds, by user, a keyed digest of the password that was right last,
+	// so that tills that connect again together need no hash each.
+	verified map[string][]byte
 }
 
 // ParseUsers reads a users file, in TOML: what roles there are, and who has
@@ -80,12 +80,12 @@ func ParseUsers(topics mqtt.Topics, text string) (*Users, error) {
 	var file usersFile
 	decoder := toml.NewDecoder(strings.NewReader(text)).DisallowUnknownFields()
 	if err := decoder.Decode(&file); err != nil {
-		return nil, placed(err)
+		return nil, positioned(err)
 	}
 	if len(file.Users) == 0 {
 		return nil, errors.New("it names no users; without the file everybody may log in")
 	}
-	u := &Users{accounts: map[string]*account{}, turn: make(chan struct{}, 1), key: make([]byte, 32), passed: map[string][]byte{}}
+	u := &Users{accounts: map[string]*account{}, turn: make(chan struct{}, 1), key: make([]byte, 32), verified: map[string][]byte{}}
 	_, _ = rand.Read(u.key) // never fails
 	cost := bcrypt.MinCost
 	for _, name := range slices.Sorted(maps.Keys(file.Roles)) {
@@ -107,13 +107,13 @@ func ParseUsers(topics mqtt.Topics, text string) (*Users, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a hash: %w", err)
 	}
-	u.nobody = nobody
+	u.dummyHash = nobody
 	return u, nil
 }
 
-// placed tells where in the file a mistake is; the library's longer texts quote
-// the file.
-func placed(err error) error {
+// positioned returns an error with the line and column of err, and without the
+// library's longer texts, which quote the file.
+func positioned(err error) error {
 	var unknown *toml.StrictMissingError
 	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
 		row, column := unknown.Errors[0].Position()
@@ -196,10 +196,10 @@ func (f *usersFile) account(topics mqtt.Topics, name string) (*account, error) {
 // password.
 func (u *Users) login(name string, password []byte) *account {
 	a := u.accounts[name]
-	if a != nil && u.hasPassed(a, password) {
+	if a != nil && u.hasVerified(a, password) {
 		return a
 	}
-	wait := time.NewTimer(greetingTimeout)
+	wait := time.NewTimer(connectTimeout)
 	defer wait.Stop()
 	select {
 	case u.turn <- struct{}{}:
@@ -207,7 +207,7 @@ func (u *Users) login(name string, password []byte) *account {
 	case <-wait.C:
 		return nil
 	}
-	hash := u.nobody
+	hash := u.dummyHash
 	if a != nil {
 		hash = a.hash
 	}
@@ -217,14 +217,14 @@ func (u *Users) login(name string, password []byte) *account {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.passed[name] = u.digest(a, password)
+	u.verified[name] = u.digest(a, password)
 	return a
 }
 
-func (u *Users) hasPassed(a *account, password []byte) bool {
+func (u *Users) hasVerified(a *account, password []byte) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	digest, ok := u.passed[a.name]
+	digest, ok := u.verified[a.name]
 	return ok && hmac.Equal(digest, u.digest(a, password))
 }
 
@@ -235,20 +235,20 @@ func (u *Users) digest(a *account, password []byte) []byte {
 	return h.Sum(nil)
 }
 
-// login finds out who a client is. Nobody may end another user's connection by
-// taking its client id.
+// login sets the account of a client, and reports whether it may connect. Nobody
+// may end another user's connection by taking its client id.
 func (b *Broker) login(p *peer, id, name string, password []byte) bool {
 	for users := b.files.users.Load(); users != nil; {
 		a := users.login(name, password)
 		if a == nil {
-			b.seldom.Do(func() {
+			b.logLimit.Do(func() {
 				b.log.Warn("a client was refused: wrong user or password", "user", users.accounts[name].userName(), "remote", p.RemoteAddr().String())
 			})
 			return false
 		}
 		p.account.Store(a)
-		// The file may have changed meanwhile; whoever put the new one in
-		// place looks at accounts after that.
+		// The file may have changed meanwhile, and usersChanged may have looked at
+		// this client before it had an account.
 		now := b.files.users.Load()
 		if now == users {
 			break
@@ -257,7 +257,7 @@ func (b *Broker) login(p *peer, id, name string, password []byte) bool {
 	}
 	a := p.account.Load()
 	if other := b.peer(id); a != nil && other != nil && other.account.Load().userName() != a.name {
-		b.seldom.Do(func() {
+		b.logLimit.Do(func() {
 			b.log.Warn("a client was refused: another user is connected under its client id", "user", a.name, "remote", p.RemoteAddr().String())
 		})
 		return false
@@ -265,14 +265,14 @@ func (b *Broker) login(p *peer, id, name string, password []byte) bool {
 	return true
 }
 
-// usersChanged puts a new file into force for those who are connected: who is
-// gone from it, or has another password, is disconnected.
+// usersChanged applies a new users file to connected clients: those that it no
+// longer has, or has with another password, are disconnected.
 func (b *Broker) usersChanged() {
 	users := b.files.users.Load()
-	for _, p := range b.everybody() {
+	for _, p := range b.allPeers() {
 		a := p.account.Load()
 		if a == nil {
-			continue // has not logged in yet, and will by the new file
+			continue // it has not logged in yet, and will by the new file
 		}
 		if now := users.accounts[a.name]; now != nil && bytes.Equal(now.hash, a.hash) {
 			p.account.Store(now)
@@ -294,7 +294,7 @@ type account struct {
 	reads []string
 }
 
-// userName is safe for a log: names that nobody configured are not told.
+// userName returns a name that is safe to log: that of a configured user, else "".
 func (a *account) userName() string {
 	if a == nil {
 		return ""
@@ -306,10 +306,10 @@ func (a *account) mayRead(topic string) bool {
 	return slices.ContainsFunc(a.reads, func(filter string) bool { return filterMatches(filter, topic) })
 }
 
-// maySubscribe reports whether a filter can bring anything that the user may
-// read. It may bring more: each message is judged again.
+// maySubscribe reports whether a filter can match anything that the user may read.
+// It may match more: each message is checked again when it is sent.
 func maySubscribe(a *account, filter string) bool {
-	// $SYS we do not have, and $share would hide a message from the others.
+	// There is no $SYS here, and $share would hide a message from the others.
 	if strings.HasPrefix(filter, "$") || len(filter) > maxTopic {
 		return false
 	}
@@ -326,7 +326,7 @@ func (b *Broker) foreign(topic string) bool {
 // mayWrite reports whether a client may publish on a topic; a is nil where
 // everybody may do everything. Below the prefix that is requests only: all
 // else is the agent's. A kind that does not exist passes, so that the agent can
-// tell of the mistake.
+// report the mistake.
 func (b *Broker) mayWrite(a *account, topic string) bool {
 	if len(topic) > maxTopic {
 		return false

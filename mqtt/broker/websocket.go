@@ -17,34 +17,34 @@ import (
 )
 
 const (
-	// webSocketPath is where tills in a browser connect.
+	// webSocketPath is the path to which tills in a browser connect.
 	webSocketPath        = "/mqtt"
 	webSocketSubprotocol = "mqtt"
-	// maxOpening bounds the HTTP request that opens a WebSocket, in bytes.
-	maxOpening = 16 << 10
+	// maxUpgradeRequest bounds the HTTP request that opens a WebSocket, in bytes.
+	maxUpgradeRequest = 16 << 10
 )
 
-// errOpening is why an HTTP request did not become a WebSocket.
-var errOpening = errors.New("it did not open a WebSocket")
+// errUpgrade is why an HTTP request did not become a WebSocket.
+var errUpgrade = errors.New("it did not open a WebSocket")
 
-// upgrader leaves subprotocol and origin to us, and buffers to be shared: a
-// connection needs one for writing only while it writes.
+// upgrader leaves the checks of subprotocol and origin to us, and shares the write
+// buffers: a connection needs one only while it writes.
 var upgrader = websocket.Upgrader{
 	ReadBufferSize: 2048, WriteBufferSize: 2048, WriteBufferPool: &sync.Pool{},
 	Subprotocols: []string{webSocketSubprotocol},
 	CheckOrigin:  func(*http.Request) bool { return true },
 }
 
-// webSocket is a connection whose bytes come and go in WebSocket messages. It is
-// opened by the first Read. Deadlines are those of the connection below, which
-// its owner sets.
+// webSocket is a connection whose bytes are in WebSocket messages. The first Read
+// makes the upgrade. Deadlines are those of the connection below, which its owner
+// sets.
 type webSocket struct {
 	net.Conn
-	// refuse is asked whether a page of an origin may not connect.
+	// refuse reports whether pages of an origin may not connect.
 	refuse func(origin string) bool
 
 	open    atomic.Pointer[websocket.Conn]
-	message io.Reader // belongs to who reads
+	message io.Reader // for the goroutine that calls Read
 }
 
 // Read implements net.Conn. MQTT's packets may lie across messages.
@@ -52,7 +52,7 @@ func (w *webSocket) Read(b []byte) (int, error) {
 	ws := w.open.Load()
 	if ws == nil {
 		var err error
-		if ws, err = w.opening(); err != nil {
+		if ws, err = w.upgrade(); err != nil {
 			return 0, err
 		}
 		w.open.Store(ws)
@@ -90,32 +90,33 @@ func (w *webSocket) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Close implements net.Conn. It takes a second at most to say so to the peer.
+// Close implements net.Conn. It takes a second at most to send the peer a close
+// message.
 func (w *webSocket) Close() error {
 	if ws := w.open.Load(); ws != nil {
 		// A peer that does not take it is gone or slow.
-		_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(lastWords))
+		_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(closeTimeout))
 	}
 	return w.Conn.Close()
 }
 
-// opening answers the HTTP request that a WebSocket begins with.
-func (w *webSocket) opening() (*websocket.Conn, error) {
-	said := bufio.NewReader(io.LimitReader(w.Conn, maxOpening))
+// upgrade answers the HTTP request that a WebSocket begins with.
+func (w *webSocket) upgrade() (*websocket.Conn, error) {
+	said := bufio.NewReader(io.LimitReader(w.Conn, maxUpgradeRequest))
 	request, err := http.ReadRequest(said)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errOpening, err)
+		return nil, fmt.Errorf("%w: %w", errUpgrade, err)
 	}
-	answer := &openingAnswer{conn: w.Conn, said: said, header: http.Header{}}
-	if code, words := w.judge(request); code != 0 {
+	answer := &upgradeResponse{conn: w.Conn, reader: said, header: http.Header{}}
+	if code, words := w.checkUpgrade(request); code != 0 {
 		http.Error(answer, words, code)
 		answer.send(request)
-		return nil, fmt.Errorf("%w: %s", errOpening, words)
+		return nil, fmt.Errorf("%w: %s", errUpgrade, words)
 	}
 	ws, err := upgrader.Upgrade(answer, request, nil)
 	if err != nil {
 		answer.send(request)
-		return nil, fmt.Errorf("%w: %w", errOpening, err)
+		return nil, fmt.Errorf("%w: %w", errUpgrade, err)
 	}
 	ws.SetPingHandler(func(said string) error {
 		return ws.WriteControl(websocket.PongMessage, []byte(said), time.Now().Add(peerWriteTimeout))
@@ -123,9 +124,9 @@ func (w *webSocket) opening() (*websocket.Conn, error) {
 	return ws, nil
 }
 
-// judge is 0, or the HTTP status and the words for a request that can't become a
-// WebSocket with MQTT in it.
-func (w *webSocket) judge(r *http.Request) (code int, words string) {
+// checkUpgrade returns 0, or the HTTP status and the text for a request that can't
+// become a WebSocket with MQTT in it.
+func (w *webSocket) checkUpgrade(r *http.Request) (code int, words string) {
 	origins := r.Header.Values("Origin")
 	switch {
 	case r.URL.Path != webSocketPath:
@@ -140,26 +141,26 @@ func (w *webSocket) judge(r *http.Request) (code int, words string) {
 	return 0, ""
 }
 
-// openingAnswer is the http.ResponseWriter of an opening.
-type openingAnswer struct {
+// upgradeResponse is the http.ResponseWriter of an upgrade.
+type upgradeResponse struct {
 	conn   net.Conn
-	said   *bufio.Reader
+	reader *bufio.Reader
 	header http.Header
 	code   int
 	body   bytes.Buffer
 }
 
-func (a *openingAnswer) Header() http.Header         { return a.header }
-func (a *openingAnswer) WriteHeader(code int)        { a.code = code }
-func (a *openingAnswer) Write(b []byte) (int, error) { return a.body.Write(b) }
+func (a *upgradeResponse) Header() http.Header         { return a.header }
+func (a *upgradeResponse) WriteHeader(code int)        { a.code = code }
+func (a *upgradeResponse) Write(b []byte) (int, error) { return a.body.Write(b) }
 
 // Hijack implements http.Hijacker.
-func (a *openingAnswer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return lastingDeadlines{a.conn}, bufio.NewReadWriter(a.said, bufio.NewWriterSize(a.conn, 512)), nil
+func (a *upgradeResponse) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return lastingDeadlines{a.conn}, bufio.NewReadWriter(a.reader, bufio.NewWriterSize(a.conn, 512)), nil
 }
 
-// send writes what was refused; the connection ends either way.
-func (a *openingAnswer) send(r *http.Request) {
+// send writes the response of a refused upgrade; the connection ends either way.
+func (a *upgradeResponse) send(r *http.Request) {
 	if a.code == 0 {
 		return // it was hijacked
 	}
@@ -173,8 +174,8 @@ func (a *openingAnswer) send(r *http.Request) {
 	_ = response.Write(a.conn)
 }
 
-// lastingDeadlines is a connection below a WebSocket, which takes deadlines away
-// that it did not set.
+// lastingDeadlines ignores the removal of deadlines: the upgrader removes those
+// that we have set.
 type lastingDeadlines struct{ net.Conn }
 
 func (c lastingDeadlines) SetDeadline(t time.Time) error {
@@ -191,13 +192,13 @@ func (c lastingDeadlines) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// overWebSocket makes MQTT's stream of a connection to the address for browsers.
+// overWebSocket returns the connection on which a till in a browser speaks MQTT.
 func (b *Broker) overWebSocket(conn net.Conn) net.Conn {
 	return &webSocket{Conn: conn, refuse: func(origin string) bool {
 		if slices.Contains(b.options.WebSocketOrigins, origin) {
 			return false
 		}
-		b.seldom.Do(func() {
+		b.logLimit.Do(func() {
 			b.log.Warn("a page in a browser was refused: its origin is not among mqtt.embedded.websocket_origins",
 				"origin", cutText(origin, 200), "remote", conn.RemoteAddr().String())
 		})

@@ -87,7 +87,7 @@ func dialWebSocket(t *testing.T, b *broker.Broker, version byte, step int) *wire
 func TestWebSocketSpeaksMQTT(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, overWebSockets)
-	b.tell("test/agent", "online")
+	b.publish("test/agent", "online")
 	for _, version := range versions {
 		for _, step := range []int{1, 3, 1 << 20} {
 			w := dialWebSocket(t, b.Broker, version, step)
@@ -140,7 +140,7 @@ func TestWebSocketLarge(t *testing.T) {
 	}
 	d.Ack()
 	w.expect(packets.Puback, 7, 0)
-	b.tell("test/agent", payload)
+	b.publish("test/agent", payload)
 	if pk, ok := w.read(); !ok || string(pk.Payload) != payload {
 		t.Errorf("%d bytes came", len(pk.Payload))
 	}
@@ -333,6 +333,6 @@ func TestWebSocketSlowReader(t *testing.T) {
 	slow.subscribe("test/#", nil)
 	payload := strings.Repeat("x", 10_000)
 	for !strings.Contains(b.log.String(), "was cut off") {
-		b.tell("test/agent", payload)
+		b.publish("test/agent", payload)
 	}
 }

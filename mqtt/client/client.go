@@ -19,21 +19,21 @@ import (
 //
 // Each connection is a paho client of its own, with paho's reconnecting
 // switched off: acknowledgements then can't go out on another connection than
-// the one that brought the message, and a publish token can't be completed by
+// the one that delivered the message, and a publish token can't be completed by
 // a later one.
 type Client struct {
 	options  Options
 	handlers mqtt.Handlers
 	endpoint endpoint
-	// filters are subscribed in this order. What own matches is not delivered.
-	filters []string
-	own     mqtt.Topics
-	// clean asks the broker to keep nothing for us.
+	// filters are subscribed in this order. Messages on ownTopics are not delivered.
+	filters   []string
+	ownTopics mqtt.Topics
+	// clean asks the broker to keep no session for us.
 	clean bool
 
-	// writers counts what publishes on any connection. paho may hold a message
-	// for up to WriteTimeout after its connection has ended; the next
-	// connection does not wait for that, the end of Run does.
+	// writers counts the goroutines that publish, on any connection. paho may
+	// hold a message for up to WriteTimeout after its connection has ended; the
+	// next connection does not wait for that, the end of Run does.
 	writers sync.WaitGroup
 
 	mu      sync.Mutex
@@ -67,11 +67,11 @@ func New(options Options, handlers mqtt.Handlers) (*Client, error) {
 	}
 	options.setDefaults()
 	return &Client{
-		options:  options,
-		handlers: handlers,
-		endpoint: e,
-		filters:  []string{options.Topics.RequestFilter()},
-		own:      options.Topics,
+		options:   options,
+		handlers:  handlers,
+		endpoint:  e,
+		filters:   []string{options.Topics.RequestFilter()},
+		ownTopics: options.Topics,
 	}, nil
 }
 
@@ -86,8 +86,8 @@ func (c *Client) Run(ctx context.Context) error {
 			return nil
 		}
 		c.handlers.Down(err)
-		// A connection that breaks at once is no success: the cause may be
-		// another client with our id, or a disk that is full.
+		// A connection that ends at once is no success: the cause may be
+		// another client with our id, or a full disk.
 		if time.Since(begun) > c.options.BackoffMax {
 			attempt = 0
 		}
@@ -102,17 +102,17 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 }
 
-// pause is random between nothing and a bound that doubles: a thousand shops
-// that come back at once must not come back together.
+// pause returns a random time up to a bound that doubles: a thousand shops whose
+// network returns at once must not connect together.
 func (c *Client) pause(attempt int) time.Duration {
 	bound := c.options.BackoffMin << min(attempt, 16)
 	return rand.N(min(bound, c.options.BackoffMax)) + time.Millisecond
 }
 
-// connection makes one connection and stays until it ends. The error says why
-// it ended, also after an ordered end.
+// connection makes one connection and returns when it has ended. The error says
+// why it ended, also after an ordered end.
 func (c *Client) connection(ctx context.Context) error {
-	s := newSession(c.own, c.options.WriteTimeout, c.handlers, &c.writers)
+	s := newSession(c.ownTopics, c.options.WriteTimeout, c.handlers, &c.writers)
 	// Closing the connection is what ends a handshake under way.
 	stop := context.AfterFunc(ctx, s.closeUnlessUp)
 	defer stop()
@@ -125,9 +125,9 @@ func (c *Client) connection(ctx context.Context) error {
 	}
 	c.setCurrent(s)
 	defer c.setCurrent(nil)
-	s.hear()
+	s.deliverAgent()
 	c.handlers.Up()
-	s.deliverFrom()
+	s.startDelivering()
 	select {
 	case <-s.down:
 	case <-ctx.Done():
@@ -150,10 +150,10 @@ func (c *Client) connect(ctx context.Context, s *session) error {
 	}
 	s.start()
 	if c.handlers.Agent != nil {
-		// First, so that what is retained there has come once the requests are
-		// subscribed; without acknowledgements, so that it does not queue
-		// behind requests of which we have our fill.
-		if err := s.subscribe(c.own.Agent(), 0, c.options.ConnectTimeout); err != nil {
+		// First, so that what is retained there has arrived once the requests are
+		// subscribed; with QoS 0, so that it does not wait behind requests of
+		// which the broker sends no more before we acknowledge some.
+		if err := s.subscribe(c.ownTopics.Agent(), 0, c.options.ConnectTimeout); err != nil {
 			return err
 		}
 	}
@@ -163,7 +163,7 @@ func (c *Client) connect(ctx context.Context, s *session) error {
 		}
 	}
 	if c.handlers.Status != nil {
-		return s.readStanding(c.options.ConnectTimeout)
+		return s.readStatuses(c.options.ConnectTimeout)
 	}
 	return nil
 }

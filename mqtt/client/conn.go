@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// watchedConn gives every write a deadline of its own, so that a half-open
-// connection is noticed, and tells of the first sign that the connection has
-// ended: paho does not report every loss in its first moments.
+// watchedConn sets a deadline for every write, so that a half-open connection is
+// noticed, and calls lost at the first sign that the connection has ended: paho
+// does not report every loss in its first moments.
 //
 // paho sets and clears write deadlines itself, from one goroutine while
 // another writes a probe; here they are ignored.

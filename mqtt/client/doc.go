@@ -1,3 +1,3 @@
-// Package client is the bus to a broker outside, and what reads and publishes
-// there beside the agent. It is the only one that knows the MQTT client library.
+// Package client is the bus to an external broker, and a subscriber for programs
+// beside the agent. It is the only package that imports the MQTT client library.
 package client

@@ -9,22 +9,22 @@ import (
 )
 
 // arrive is called by paho in order of arrival. It only enqueues: as long as
-// it has not returned, paho reads nothing, not even the reply to a probe. The
-// queue is bounded by how many unacknowledged messages the broker lets be.
+// it has not returned, paho reads nothing, not even the reply to a ping. The
+// queue is bounded by how many messages the broker sends unacknowledged.
 func (s *session) arrive(m paho.Message) {
-	if s.aside(m) {
+	if s.takeRetained(m) {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.handlers.Agent != nil && m.Topic() == s.topics.Agent() {
-		s.heard = append(s.heard, m)
+		s.agentMessages = append(s.agentMessages, m)
 		signal(s.arrivals)
 		return
 	}
 	a := &arrival{message: m}
 	s.unsettled = append(s.unsettled, a)
-	if s.topics.OwnTopic(m.Topic()) || s.foreign(m) {
+	if s.topics.OwnTopic(m.Topic()) || s.leaveFormerPrefix(m) {
 		a.settled = true
 		signal(s.acks)
 		return
@@ -33,12 +33,12 @@ func (s *session) arrive(m paho.Message) {
 	signal(s.arrivals)
 }
 
-// aside takes a message that came because something that the broker retains is being read.
-func (s *session) aside(m paho.Message) bool {
+// takeRetained handles a message that came because retained messages are being read; it is false for any other.
+func (s *session) takeRetained(m paho.Message) bool {
 	s.mu.Lock()
-	recalled, taken, status := s.recalls(m), false, false
+	recalled, taken, status := s.takeRecalled(m), false, false
 	if !recalled && s.handlers.Status != nil {
-		taken, status = s.stands(m)
+		taken, status = s.takeStatus(m)
 	}
 	s.mu.Unlock()
 	if status {
@@ -47,18 +47,18 @@ func (s *session) aside(m paho.Message) bool {
 	return recalled || taken
 }
 
-// deliverFrom begins to deliver; what arrived earlier comes first.
-func (s *session) deliverFrom() {
+// startDelivering starts the goroutine that delivers; what arrived earlier comes first.
+func (s *session) startDelivering() {
 	s.running.Go(func() {
 		for {
-			s.hear()
+			s.deliverAgent()
 			for a := s.next(); a != nil; a = s.next() {
 				s.handlers.Deliver(mqtt.NewDelivery(mqtt.Message{
 					Topic:    a.message.Topic(),
 					Payload:  a.message.Payload(),
 					Retained: a.message.Retained(),
 				}, a.message.Duplicate(), func(err error) { s.settle(a, err) }))
-				s.hear()
+				s.deliverAgent()
 			}
 			select {
 			case <-s.arrivals:
@@ -69,21 +69,22 @@ func (s *session) deliverFrom() {
 	})
 }
 
-// hear hands over what has come on the agent's own topic.
-func (s *session) hear() {
+// deliverAgent calls Handlers.Agent with what has come on the agent's own topic.
+func (s *session) deliverAgent() {
 	s.mu.Lock()
-	heard := s.heard
-	s.heard = nil
+	messages := s.agentMessages
+	s.agentMessages = nil
 	closing := s.closing
 	s.mu.Unlock()
-	for _, m := range heard {
+	for _, m := range messages {
 		if !closing {
 			s.handlers.Agent(m.Payload(), m.Retained())
 		}
 	}
 }
 
-// next takes what is to be delivered next, if anything may be delivered.
+// next removes the head of the queue and returns it; nil if nothing may be
+// delivered now.
 func (s *session) next() *arrival {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,7 +98,7 @@ func (s *session) next() *arrival {
 	return a
 }
 
-// settle notes an Ack or a Fail. What failed stays unsettled, so that nothing
+// settle records an Ack or a Fail. What failed stays unsettled, so that nothing
 // behind it is acknowledged, and the connection is closed.
 func (s *session) settle(a *arrival, err error) {
 	s.mu.Lock()
@@ -109,12 +110,13 @@ func (s *session) settle(a *arrival, err error) {
 		return
 	}
 	s.lost(fmt.Errorf("a message could not be taken: %w", err))
-	// Abruptly, not with a DISCONNECT: the last will tells that all is not
-	// well until we are back.
+	// Without a DISCONNECT, so that the broker publishes the last will, which
+	// stands until we are back.
 	_ = conn.Close()
 }
 
-// acknowledge sends the acknowledgements in order of arrival.
+// acknowledge sends the acknowledgements, in order of arrival, until the
+// connection ends.
 func (s *session) acknowledge() {
 	for {
 		for a := s.settledHead(); a != nil; a = s.settledHead() {
@@ -151,7 +153,7 @@ func (s *session) acknowledged() {
 	signal(s.idle)
 }
 
-// publish enqueues a message; it is false if the connection has ended.
+// publish enqueues a message; it returns false if the connection has ended.
 func (s *session) publish(p publication) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,8 +165,8 @@ func (s *session) publish(p publication) bool {
 	return true
 }
 
-// write hands the messages to paho one after the other, which blocks until
-// each is written.
+// write gives paho the messages one after the other, and blocks until each is
+// written.
 func (s *session) write(inFlight chan<- sent) {
 	defer close(inFlight)
 	for {
@@ -208,8 +210,8 @@ func (s *session) written() {
 	s.writing = nil
 }
 
-// collect decides the fate of what was written. paho completes the tokens of a
-// connection that ended without an error; but it does so only after the
+// collect completes the tokens of what was written. When a connection ends, paho
+// completes its own tokens without an error; but it does so only after the
 // connection's state has changed, so that an open connection proves the
 // acknowledgement.
 func (s *session) collect(inFlight <-chan sent) {

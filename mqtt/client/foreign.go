@@ -8,22 +8,22 @@ import (
 	"tillpost/mqtt"
 )
 
-// foreign gives up the subscriptions that a session on our client id still has
-// from a former topic prefix, as soon as one of them brings a message: nobody
-// else would ever end them. It reports whether the message is settled with
-// that. A request is not: whoever published it is told that nobody takes it
-// there. The lock is held.
-func (s *session) foreign(m paho.Message) bool {
+// leaveFormerPrefix unsubscribes what the session on our client id still has
+// subscribed under a former topic prefix, as soon as a message comes by it: nobody
+// else would ever end that subscription. It reports whether the message needs no
+// more than an acknowledgement. A request does: it is delivered, so that it is
+// refused and its till learns that nobody takes requests there. The lock is held.
+func (s *session) leaveFormerPrefix(m paho.Message) bool {
 	topic := m.Topic()
 	if s.topics.Prefix == "" || strings.HasPrefix(topic, s.topics.Prefix+"/") {
 		return false
 	}
 	filter, segment := formerFilter(topic)
-	if !s.givenUp[filter] && s.client != nil {
-		if s.givenUp == nil {
-			s.givenUp = map[string]bool{}
+	if !s.unsubscribed[filter] && s.client != nil {
+		if s.unsubscribed == nil {
+			s.unsubscribed = map[string]bool{}
 		}
-		s.givenUp[filter] = true
+		s.unsubscribed[filter] = true
 		// Paho would wait for the acknowledgement, which it can't read before
 		// we return.
 		s.writers.Go(func() { s.client.Unsubscribe(filter) })
@@ -32,8 +32,8 @@ func (s *session) foreign(m paho.Message) bool {
 	return !request
 }
 
-// formerFilter is the filter that a former prefix would have had subscribed to
-// be brought a topic, and the topic's last level.
+// formerFilter returns the filter that was subscribed under a former prefix and
+// matches topic, and the topic's last level.
 func formerFilter(topic string) (filter, segment string) {
 	levels := strings.Split(topic, "/")
 	n := len(levels)

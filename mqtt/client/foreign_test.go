@@ -13,7 +13,7 @@ import (
 	"tillpost/mqtt/mqtttest"
 )
 
-// A session that has the subscriptions of a former topic prefix gives them up with the first message that they bring: a
+// A session that has the subscriptions of a former topic prefix ends them with the first message that comes by them: a
 // request among them is refused for what it is, and what else was published there is passed over.
 func TestFormerSubscriptionsAreGivenUp(t *testing.T) {
 	t.Parallel()

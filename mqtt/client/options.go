@@ -33,11 +33,10 @@ type Options struct {
 	// CAFile, CertFile and KeyFile are PEM files for tls, read on each
 	// connect. Without CAFile the system's roots are used.
 	CAFile, CertFile, KeyFile string
-	// PeerCertFile is a PEM file with the very certificate that the broker has
-	// to present, for who has it at hand; its names and its issuer don't count
-	// then, and CAFile is not used.
+	// PeerCertFile is a PEM file with the one certificate that the broker has to
+	// present. Its names and its issuer don't count then, and CAFile is not used.
 	PeerCertFile string
-	// Will makes the last will's payload on each connect; it is retained on
+	// Will returns the last will's payload on each connect; it is retained on
 	// Topics.Agent(). nil is no last will.
 	Will func() []byte
 
@@ -78,7 +77,7 @@ func (o *Options) setDefaults() {
 	o.BackoffMax = max(o.BackoffMax, o.BackoffMin)
 }
 
-// endpoint is a broker's address taken apart.
+// endpoint is a broker's URL in its parts.
 type endpoint struct {
 	address string
 	host    string
@@ -142,8 +141,8 @@ func (o *Options) tlsConfig(host string) (*tls.Config, error) {
 	return config, nil
 }
 
-// pinned makes config accept the first certificate of a file and no other. Who
-// presents it has proved to hold its key.
+// pinned makes config accept the first certificate of a file and no other. The
+// handshake proves that whoever presents it has its key.
 func pinned(config *tls.Config, file string) (*tls.Config, error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
@@ -163,7 +162,7 @@ func pinned(config *tls.Config, file string) (*tls.Config, error) {
 	return config, nil
 }
 
-// dial opens the connection to the broker, without a word of MQTT yet.
+// dial opens the connection to the broker, TLS included; no MQTT is spoken yet.
 func (o *Options) dial(ctx context.Context, e endpoint) (net.Conn, error) {
 	dialer := &net.Dialer{}
 	if !e.secure {

@@ -11,15 +11,16 @@ import (
 
 var _ mqtt.Recaller = (*Client)(nil)
 
-// recallPatience is for a broker that shows nothing of what it retains.
-const recallPatience = time.Second
+// recallTimeout is for a broker that sends nothing of what it retains.
+const recallTimeout = time.Second
 
 // recall is one topic that is being recalled.
 type recall struct {
 	topic string
 	found paho.Message
-	// passed is closed when what was asked for after the topic has come.
-	passed chan struct{}
+	// done is closed when the agent's retained state has come, which was
+	// subscribed after the topic.
+	done chan struct{}
 }
 
 // Recall implements Recaller.
@@ -28,15 +29,15 @@ func (c *Client) Recall(topic string) ([]byte, error) {
 	if s == nil {
 		return nil, mqtt.ErrNotConnected
 	}
-	return s.ask(topic, c.options.ConnectTimeout)
+	return s.readRetained(topic, c.options.ConnectTimeout)
 }
 
-// ask subscribes a topic, and then once more the agent's, where our own word
-// stands: what comes of the second comes behind what comes of the first. Paho
-// tells of confirmations before messages that came earlier. Nothing of it is
-// acknowledged, so that it does not queue behind requests.
-func (s *session) ask(topic string, timeout time.Duration) ([]byte, error) {
-	r := &recall{topic: topic, passed: make(chan struct{})}
+// readRetained subscribes a topic, and then the agent's again, where our own state
+// is retained: what comes by the second comes after what comes by the first. The
+// confirmations mark no end: paho reports them before messages that came earlier.
+// Both with QoS 0, so that they do not wait behind requests.
+func (s *session) readRetained(topic string, timeout time.Duration) ([]byte, error) {
+	r := &recall{topic: topic, done: make(chan struct{})}
 	s.mu.Lock()
 	s.recall = r
 	s.mu.Unlock()
@@ -53,7 +54,7 @@ func (s *session) ask(topic string, timeout time.Duration) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if err := s.await(r.passed, recallPatience); err != nil {
+	if err := s.await(r.done, recallTimeout); err != nil {
 		return nil, err
 	}
 	if err := s.await(s.client.Unsubscribe(topic).Done(), timeout); err != nil {
@@ -67,8 +68,8 @@ func (s *session) ask(topic string, timeout time.Duration) ([]byte, error) {
 	return r.found.Payload(), nil
 }
 
-// await waits for a sign, but no longer than most; an error is the end of the
-// connection.
+// await waits for sign, but no longer than most. It returns an error only if the
+// connection has ended.
 func (s *session) await(sign <-chan struct{}, most time.Duration) error {
 	timer := time.NewTimer(most)
 	defer timer.Stop()
@@ -81,9 +82,9 @@ func (s *session) await(sign <-chan struct{}, most time.Duration) error {
 	return nil
 }
 
-// recalls takes a message that came because its topic is being recalled; false
-// for any other. The lock is held.
-func (s *session) recalls(m paho.Message) bool {
+// takeRecalled handles a message that came because its topic is being recalled; it
+// is false for any other. The lock is held.
+func (s *session) takeRecalled(m paho.Message) bool {
 	r := s.recall
 	switch {
 	case r == nil:
@@ -95,9 +96,9 @@ func (s *session) recalls(m paho.Message) bool {
 		return true
 	case m.Topic() == s.topics.Agent() && m.Retained():
 		select {
-		case <-r.passed:
+		case <-r.done:
 		default:
-			close(r.passed)
+			close(r.done)
 		}
 	}
 	return false

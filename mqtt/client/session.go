@@ -16,7 +16,7 @@ import (
 // acknowledged them.
 const inFlight = 256
 
-// arrival is a message of the broker on its way through us.
+// arrival is a message from the broker that is not acknowledged yet.
 type arrival struct {
 	message   paho.Message
 	settled   bool
@@ -42,9 +42,10 @@ type session struct {
 
 	// down is closed when the connection has ended, whoever ended it.
 	down chan struct{}
-	// Each of these has room for one sign that the state below has changed.
+	// Each of these has room for one signal that the state below has changed.
 	arrivals, acks, out, idle chan struct{}
-	// running counts what delivers and acknowledges, writers what publishes.
+	// running counts the goroutines that deliver and acknowledge, writers those
+	// that publish.
 	running sync.WaitGroup
 	writers *sync.WaitGroup
 
@@ -57,19 +58,19 @@ type session struct {
 	// queue holds what waits to be delivered; unsettled, in order of arrival,
 	// what is not acknowledged yet.
 	queue []*arrival
-	// heard is what waits for Handlers.Agent.
-	heard     []paho.Message
-	unsettled []*arrival
-	// givenUp are the filters of a former prefix that were unsubscribed.
-	givenUp map[string]bool
-	// recall is what is being recalled, nil as a rule.
+	// agentMessages wait to be delivered to Handlers.Agent.
+	agentMessages []paho.Message
+	unsettled     []*arrival
+	// unsubscribed are the filters of a former prefix that were left.
+	unsubscribed map[string]bool
+	// recall is nil unless a topic is being recalled.
 	recall *recall
-	// standing is the reading of what the broker retains of our statuses, nil as a rule.
-	standing  *standing
-	delivered int
-	pending   []publication
-	// writing is what is being handed to paho, which may block for a while
-	// after the connection has ended.
+	// statusReading is nil unless the retained statuses are being read.
+	statusReading *statusReading
+	delivered     int
+	pending       []publication
+	// writing is the message that paho is being given, which may block for a
+	// while after the connection has ended.
 	writing *publication
 	sending int
 }
@@ -103,9 +104,9 @@ func (s *session) watch(raw net.Conn) net.Conn {
 	return conn
 }
 
-// lost notes that the connection has ended; only the first reason counts. What
-// was published and not acknowledged is decided by the goroutines that hold
-// it.
+// lost records that the connection has ended; only the first reason counts. The
+// tokens of what paho was given already are completed by the goroutines that hold
+// them.
 func (s *session) lost(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,7 +142,7 @@ func (s *session) reason() error {
 	return fmt.Errorf("the connection to the broker ended: %w", s.err)
 }
 
-// markUp reports whether the connection still stands.
+// markUp marks the session as up, and reports whether its connection still stands.
 func (s *session) markUp() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,8 +161,9 @@ func (s *session) closeUnlessUp() {
 
 var errSubscriptionRefused = errors.New("the broker refused the subscription")
 
-// subscribe returns once the broker has granted the subscription. Less than the
-// wanted quality of service is a refusal: nothing would be acknowledged.
+// subscribe returns once the broker has granted the subscription. A lower quality
+// of service than the wanted one counts as a refusal: nothing would be
+// acknowledged.
 func (s *session) subscribe(filter string, qos byte, timeout time.Duration) error {
 	t := s.client.Subscribe(filter, qos, nil)
 	timer := time.NewTimer(timeout)
@@ -183,7 +185,7 @@ func (s *session) subscribe(filter string, qos byte, timeout time.Duration) erro
 	return nil
 }
 
-// start begins to acknowledge and publish.
+// start starts the goroutines that acknowledge and publish.
 func (s *session) start() {
 	inFlight := make(chan sent, inFlight)
 	s.running.Go(s.acknowledge)

@@ -8,9 +8,9 @@ import (
 	"tillpost/mqtt"
 )
 
-// Subscriber is a client beside the agent: it reads the topics that it names,
-// and may publish requests as a till does. The broker keeps nothing for it: a
-// new connection begins with what is retained.
+// Subscriber is a client for programs beside the agent: it reads the topics that
+// match its filters, and may publish requests as a till does. The broker keeps no
+// session for it: a new connection begins with what is retained.
 type Subscriber struct {
 	client *Client
 }
@@ -36,9 +36,9 @@ func NewSubscriber(options Options, filters []string, handlers mqtt.Handlers) (*
 		d.Ack()
 	}
 	client.filters = slices.Clone(filters)
-	// The client id is of this run alone: a kept session would never be asked
-	// for again. The zero Topics own no topic: nothing is kept back.
-	client.clean, client.own = true, mqtt.Topics{}
+	// The client id is of this run alone: a kept session would never be resumed.
+	// With the zero Topics, no message is left out as our own.
+	client.clean, client.ownTopics = true, mqtt.Topics{}
 	return &Subscriber{client: client}, nil
 }
 
@@ -48,6 +48,6 @@ func (s *Subscriber) Publish(m mqtt.Message) mqtt.Token { return s.client.Publis
 // Connected implements Bus.
 func (s *Subscriber) Connected() bool { return s.client.Connected() }
 
-// Run implements Bus. It never gives up on a broker by itself; who wants it to,
-// ends ctx at the first Down.
+// Run implements Bus. It never gives up on a broker by itself; a caller that
+// wants it to, ends ctx at the first Down.
 func (s *Subscriber) Run(ctx context.Context) error { return s.client.Run(ctx) }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// maxOre is the largest amount that is taken, in øre: 999,999,999.99 kroner.
-const maxOre = 99_999_999_999
+// maxMinor is the largest amount that is accepted, in øre: 999,999,999.99 kroner.
+const maxMinor = 99_999_999_999
 
 // maxDecimals is how many decimals an amount may be written with, all but two of
 // them zeros.
@@ -15,10 +15,10 @@ const maxDecimals = 15
 
 var hundred = big.NewRat(100, 1)
 
-// oreOf returns an amount of kroner, as JSON number or string, in øre. It is
+// minorOf returns an amount of kroner, as JSON number or string, in øre. It is
 // not ok unless the amount is positive, has at most two decimals and is within
 // bounds. The number must have passed scan.
-func oreOf(v any) (ore int64, ok bool) {
+func minorOf(v any) (minor int64, ok bool) {
 	var literal string
 	switch v := v.(type) {
 	case json.Number:
@@ -39,14 +39,14 @@ func oreOf(v any) (ore int64, ok bool) {
 	if !kroner.IsInt() || !kroner.Num().IsInt64() {
 		return 0, false
 	}
-	ore = kroner.Num().Int64()
-	return ore, 0 < ore && ore <= maxOre
+	minor = kroner.Num().Int64()
+	return minor, 0 < minor && minor <= maxMinor
 }
 
-// plainDecimal keeps out what big.Rat would take beyond a decimal number:
-// fractions, exponents, underscores, other bases. Leading zeros are kept out
-// too: not every reader takes 010 for ten. Zeros behind the second decimal
-// change nothing.
+// plainDecimal reports whether s is a decimal number and nothing else that
+// big.Rat accepts: fractions, exponents, underscores, other bases. Leading zeros
+// are refused too: not every reader takes 010 for ten. Zeros behind the second
+// decimal change nothing.
 func plainDecimal(s string) bool {
 	if s == "" || len(s) > 9+1+maxDecimals {
 		return false
@@ -79,7 +79,7 @@ func negative(v any) bool {
 		return strings.HasPrefix(string(v), "-") && strings.ContainsAny(string(v), "123456789")
 	case string:
 		rest, minus := strings.CutPrefix(v, "-")
-		_, positive := oreOf(rest)
+		_, positive := minorOf(rest)
 		return minus && positive
 	}
 	return false

@@ -11,7 +11,7 @@ import (
 	"tillpost/mqtt"
 )
 
-// build makes the typed request of a value that passed every check, but for its
+// build returns the typed request of a value that passed every check, without its
 // Digest.
 func build(k mqtt.Kind, terminal string, s scanned, payload []byte) (*Request, error) {
 	envelope, raw := objectAt(s.root), s.members
@@ -21,17 +21,17 @@ func build(k mqtt.Kind, terminal string, s scanned, payload []byte) (*Request, e
 	r := &Request{
 		Kind:      k,
 		Terminal:  terminal,
-		RequestID: text(envelope, "requestId"),
-		TTL:       time.Duration(whole(envelope["ttlSeconds"])) * time.Second,
+		RequestID: stringAt(envelope, "requestId"),
+		TTL:       time.Duration(wholeNumber(envelope["ttlSeconds"])) * time.Second,
 		Raw:       payload,
 	}
-	if s := text(envelope, "publishedAt"); s != "" {
+	if s := stringAt(envelope, "publishedAt"); s != "" {
 		at, err := parseTime(s)
 		if err != nil {
 			return nil, errors.New("publishedAt is not a time as in RFC 3339")
 		}
 		if at.IsZero() {
-			at = at.Add(1) // said all the same: what an unset clock may make of it
+			at = at.Add(1) // the zero time would mean that none was given; an unset clock may send it
 		}
 		r.PublishedAt = at
 	}
@@ -42,27 +42,27 @@ func build(k mqtt.Kind, terminal string, s scanned, payload []byte) (*Request, e
 		r.Refund = buildRefund(envelope, raw["refund"])
 	case mqtt.KindApproval:
 		approval := objectAt(envelope, "approval")
-		ore, _ := oreOf(approval["grandTotal"])
+		minor, _ := minorOf(approval["grandTotal"])
 		r.Approval = &ApprovalRequest{
-			OrderUUID:      text(envelope, "orderUuid"),
-			OrderRequestID: text(envelope, "orderRequestId"),
+			OrderUUID:      stringAt(envelope, "orderUuid"),
+			OrderRequestID: stringAt(envelope, "orderRequestId"),
 			Body:           raw["approval"],
-			AmountOre:      ore,
+			AmountMinor:    minor,
 			Products:       buildProducts(approval),
 		}
 	case mqtt.KindCancel:
-		r.Cancel = &CancelRequest{Target: text(envelope, "target"), OrderUUID: text(envelope, "orderUuid"), Type: text(envelope, "type")}
+		r.Cancel = &CancelRequest{Target: stringAt(envelope, "target"), OrderUUID: stringAt(envelope, "orderUuid"), Type: stringAt(envelope, "type")}
 	case mqtt.KindResend:
-		r.Resend = &ResendRequest{Target: text(envelope, "target"), OrderUUID: text(envelope, "orderUuid")}
+		r.Resend = &ResendRequest{Target: stringAt(envelope, "target"), OrderUUID: stringAt(envelope, "orderUuid")}
 	case mqtt.KindCheck:
-		r.Check = &CheckRequest{Target: text(envelope, "target"), OrderUUID: text(envelope, "orderUuid"), Type: text(envelope, "type")}
+		r.Check = &CheckRequest{Target: stringAt(envelope, "target"), OrderUUID: stringAt(envelope, "orderUuid"), Type: stringAt(envelope, "type")}
 	case mqtt.KindResolution:
 		r.Resolution = &ResolutionRequest{
-			Target:    text(envelope, "target"),
-			Outcome:   text(envelope, "outcome"),
-			OrderUUID: text(envelope, "orderUuid"),
-			Revision:  uint64(whole(envelope["revision"])),
-			By:        text(envelope, "by"),
+			Target:    stringAt(envelope, "target"),
+			Outcome:   stringAt(envelope, "outcome"),
+			OrderUUID: stringAt(envelope, "orderUuid"),
+			Revision:  uint64(wholeNumber(envelope["revision"])),
+			By:        stringAt(envelope, "by"),
 		}
 	default:
 		return nil, fmt.Errorf("no request is built of kind %q", k)
@@ -72,25 +72,25 @@ func build(k mqtt.Kind, terminal string, s scanned, payload []byte) (*Request, e
 
 func buildOrder(order map[string]any, body json.RawMessage) *OrderRequest {
 	o := &OrderRequest{Body: body}
-	o.AmountOre, _ = oreOf(objectAt(order, "orderSummary")["grandTotal"])
-	if date, err := ParseDate(text(order, "orderDate")); err == nil {
+	o.AmountMinor, _ = minorOf(objectAt(order, "orderSummary")["grandTotal"])
+	if date, err := ParseDate(stringAt(order, "orderDate")); err == nil {
 		o.OrderDate = &date
 	}
 	_, o.HasTerminalUUID = order["terminalUuid"]
 	_, o.HasCustomerDetails = order["customerDetails"]
 	_, o.HasSendOrderBy = order["sendOrderBy"]
-	o.HasCallbackURL = text(order, "callbackUrl") != ""
+	o.HasCallbackURL = stringAt(order, "callbackUrl") != ""
 	references := objectAt(order, "invoiceReferences")
-	o.ReferenceNoEmpty = text(references, "referenceNo") == ""
-	o.CustomerReferenceEmpty = text(references, "customerReference") == ""
+	o.ReferenceNoEmpty = stringAt(references, "referenceNo") == ""
+	o.CustomerReferenceEmpty = stringAt(references, "customerReference") == ""
 	return o
 }
 
 func buildRefund(envelope map[string]any, body json.RawMessage) *RefundRequest {
 	r := &RefundRequest{
-		OrderUUID:       text(envelope, "orderUuid"),
-		OrderRequestID:  text(envelope, "orderRequestId"),
-		ApprovalMessage: text(objectAt(envelope, "requestApproval"), "message"),
+		OrderUUID:       stringAt(envelope, "orderUuid"),
+		OrderRequestID:  stringAt(envelope, "orderRequestId"),
+		ApprovalMessage: stringAt(objectAt(envelope, "requestApproval"), "message"),
 	}
 	if full, _ := envelope["full"].(bool); full {
 		r.Full = true
@@ -98,7 +98,7 @@ func buildRefund(envelope map[string]any, body json.RawMessage) *RefundRequest {
 	}
 	refund := objectAt(envelope, "refund")
 	r.Body = body
-	r.AmountOre, _ = oreOf(refund["grandTotal"])
+	r.AmountMinor, _ = minorOf(refund["grandTotal"])
 	r.IsReversal, _ = refund["isReversal"].(bool)
 	r.Products = buildProducts(refund)
 	return r
@@ -114,28 +114,28 @@ func buildProducts(of map[string]any) []RefundProduct {
 }
 
 func buildProduct(p map[string]any) RefundProduct {
-	product := RefundProduct{ProductID: text(p, "productId"), Line: -1}
-	product.AmountOre, _ = oreOf(p["amount"])
+	product := RefundProduct{ProductID: stringAt(p, "productId"), Line: -1}
+	product.AmountMinor, _ = minorOf(p["amount"])
 	switch id := p["id"].(type) {
 	case string:
 		product.ID = id
 	case json.Number:
-		product.ID = strconv.FormatInt(whole(id), 10)
+		product.ID = strconv.FormatInt(wholeNumber(id), 10)
 	}
 	if line, ok := p["line"]; ok {
-		product.Line = int(whole(line))
+		product.Line = int(wholeNumber(line))
 	}
 	return product
 }
 
-func text(object map[string]any, key string) string {
+func stringAt(object map[string]any, key string) string {
 	s, _ := object[key].(string)
 	return s
 }
 
-// whole is the value of a number that the schema found to be whole and small
-// enough, however it is written (1e2 is whole); 0 for anything else.
-func whole(v any) int64 {
+// wholeNumber returns the value of a number that the schema found to be whole and
+// small enough, however it is written (1e2 is whole); 0 for anything else.
+func wholeNumber(v any) int64 {
 	n, ok := v.(json.Number)
 	if !ok {
 		return 0

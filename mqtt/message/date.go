@@ -26,18 +26,19 @@ func ParseDate(s string) (Date, error) {
 	return DateOf(t), nil
 }
 
-// DateOf is the day of t in t's own location.
+// DateOf returns the day of t in t's own location.
 func DateOf(t time.Time) Date {
 	y, m, d := t.Date()
 	return Date{Year: y, Month: m, Day: d}
 }
 
-// String writes the date as the API wants it, like "07 Apr, 2024".
+// String returns the date as the API wants it, like "07 Apr, 2024".
 func (d Date) String() string {
 	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC).Format(dateLayout)
 }
 
-// Compare is negative if d lies before e, zero if they are the same day.
+// Compare returns a negative number if d lies before e, zero if they are the same
+// day.
 func (d Date) Compare(e Date) int {
 	return cmp.Or(cmp.Compare(d.Year, e.Year), cmp.Compare(d.Month, e.Month), cmp.Compare(d.Day, e.Day))
 }

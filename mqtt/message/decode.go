@@ -19,13 +19,13 @@ type Rules struct {
 	HasSendOrderByDefaults bool
 	// Location is the store's time zone; nil is UTC.
 	Location *time.Location
-	// Now is what the clock says; ClockKnown reports whether it is to be
-	// believed. If not, no date is refused for its age.
+	// Now is the clock's time; ClockKnown reports whether it can be trusted. If
+	// not, no date is refused for its age.
 	Now        time.Time
 	ClockKnown bool
 }
 
-// today is the store's day.
+// today returns the store's date.
 func (r Rules) today() Date {
 	location := r.Location
 	if location == nil {
@@ -37,7 +37,7 @@ func (r Rules) today() Date {
 // Parsed is a message whose topic and form are right. Its content is still to be
 // checked, unless it repeats what was accepted.
 type Parsed struct {
-	// RequestID is the id that it gives itself, "" if that is no valid one.
+	// RequestID is the message's own requestId, "" if it has no valid one.
 	RequestID string
 	// Terminal is the terminal of the topic if it is a valid id, else "".
 	Terminal string
@@ -45,21 +45,21 @@ type Parsed struct {
 	Digest [sha256.Size]byte
 
 	kind mqtt.Kind
-	// named is the terminal of the topic, whatever it is.
-	named   string
-	scanned scanned
-	payload []byte
+	// topicTerminal is the terminal of the topic, valid or not.
+	topicTerminal string
+	scanned       scanned
+	payload       []byte
 }
 
-// Parse reads a message that arrived, as far as its form goes: it judges, in
-// this order, the retain flag, the topic, the size and the form. It returns
-// either what it read or the reason why it is refused, never both. A byte order
-// mark before the payload is passed over, and a member that is null counts as
-// absent. The payload is kept and must not be changed afterwards. Parse may be
-// called from several goroutines at once.
+// Parse reads a message that arrived and checks its form: in this order, the
+// retain flag, the topic, the size and the JSON. It returns either what it read
+// or the reason why it is refused, never both. A byte order mark before the
+// payload is skipped, and a member that is null counts as absent. The payload is
+// kept and must not be changed afterwards. Parse may be called from several
+// goroutines at once.
 func Parse(topics mqtt.Topics, d mqtt.Delivery) (*Parsed, *Rejection) {
 	named, segment, topicErr := topics.Parse(d.Topic)
-	p := &Parsed{named: named, payload: bytes.TrimPrefix(d.Payload, byteOrderMark)}
+	p := &Parsed{topicTerminal: named, payload: bytes.TrimPrefix(d.Payload, byteOrderMark)}
 	if mqtt.ValidID(named) {
 		p.Terminal = named
 	}
@@ -95,26 +95,26 @@ func Parse(topics mqtt.Topics, d mqtt.Delivery) (*Parsed, *Rejection) {
 	return p, nil
 }
 
-// refuse completes a rejection by whom it is about.
+// refuse adds the request's id and terminal to a rejection.
 func (p *Parsed) refuse(r *Rejection) *Rejection {
 	r.RequestID, r.Terminal = p.RequestID, p.Terminal
 	return r
 }
 
-// Check holds the content against all rules together. It returns either a
-// request or the reason why there is none, never both.
+// Check applies all rules to the content. It returns either a request or the
+// reason why there is none, never both.
 func (p *Parsed) Check(rules Rules) (*Request, *Rejection) {
-	if r := judge(p.kind, p.named, p.scanned, rules); r != nil {
+	if r := validate(p.kind, p.topicTerminal, p.scanned, rules); r != nil {
 		return nil, p.refuse(r)
 	}
 	return p.Repeated()
 }
 
 // Repeated is Check for a message whose id and digest are those of a request that
-// was accepted: it is judged by its form alone, for the date, the policy and the
-// defaults that it was taken by may have changed.
+// was accepted: no rules are applied again, since the date, the policy and the
+// defaults may have changed since then.
 func (p *Parsed) Repeated() (*Request, *Rejection) {
-	request, err := build(p.kind, p.named, p.scanned, p.payload)
+	request, err := build(p.kind, p.topicTerminal, p.scanned, p.payload)
 	if err != nil {
 		return nil, p.refuse(&Rejection{Code: CodeInvalidRequest, Message: err.Error()})
 	}
@@ -122,7 +122,7 @@ func (p *Parsed) Repeated() (*Request, *Rejection) {
 	return request, nil
 }
 
-// Decode is Parse and Check in one, for who does not know what was accepted.
+// Decode is Parse and Check in one, for callers without an outbox.
 func Decode(topics mqtt.Topics, topic string, retained bool, payload []byte, rules Rules) (*Request, *Rejection) {
 	p, r := Parse(topics, mqtt.Delivery{Topic: topic, Retained: retained, Payload: payload})
 	if r != nil {
@@ -131,13 +131,13 @@ func Decode(topics mqtt.Topics, topic string, retained bool, payload []byte, rul
 	return p.Check(rules)
 }
 
-// judge holds what was read against all rules, nil if it breaks none.
-func judge(k mqtt.Kind, terminal string, s scanned, rules Rules) *Rejection {
+// validate returns the rejection of what was read, nil if it breaks no rule.
+func validate(k mqtt.Kind, terminal string, s scanned, rules Rules) *Rejection {
 	var found faults
 	if !mqtt.ValidID(terminal) {
 		found.add("", "must be published under a terminal's id of 1 to 64 of the characters A-Z a-z 0-9 . _ : - as the topic's last level but one")
 	}
-	if err := check(k, terminal, s.root, rules, &found); err != nil {
+	if err := collectFaults(k, terminal, s.root, rules, &found); err != nil {
 		found.add("", "can't be checked: "+err.Error())
 	}
 	if !found.any() {
@@ -146,14 +146,14 @@ func judge(k mqtt.Kind, terminal string, s scanned, rules Rules) *Rejection {
 	return found.rejection(CodeInvalidRequest)
 }
 
-// check applies the rules of Go first and the schema second: of two faults at
-// one place the first is kept, and ours says more.
-func check(k mqtt.Kind, terminal string, root any, rules Rules, f *faults) error {
+// collectFaults applies our own rules first and the schema second: of two faults
+// at one path the first is kept, and ours says more.
+func collectFaults(k mqtt.Kind, terminal string, root any, rules Rules, f *faults) error {
 	v, err := loadValidator()
 	if err != nil {
 		return err
 	}
-	if path, most := crowded(k, root); path != "" {
+	if path, most := tooManyProducts(k, root); path != "" {
 		f.add(path, fmt.Sprintf("must hold at most %d products", most))
 		return nil
 	}
@@ -162,11 +162,11 @@ func check(k mqtt.Kind, terminal string, root any, rules Rules, f *faults) error
 	return nil
 }
 
-// crowded points at products that are more than could be right: so many don't
-// fit into a payload, and to look for the faults of each would hold up those
-// who wait behind.
-func crowded(k mqtt.Kind, root any) (path string, most int) {
-	most = 4000 // of a number and an amount
+// tooManyProducts returns the path of the products, and how many there may be at
+// most, if there are more; else path is "". So many valid ones don't fit into a
+// payload, and looking for the faults of each would hold up the messages behind.
+func tooManyProducts(k mqtt.Kind, root any) (path string, most int) {
+	most = 4000 // each with a number and an amount
 	if k == mqtt.KindOrder {
 		most = 1500
 	}

@@ -59,8 +59,8 @@ func TestDecodeExampleOrder(t *testing.T) {
 	if string(o.Body) != exampleOrder {
 		t.Errorf("the body is not as the till sent it: %s", o.Body)
 	}
-	if o.AmountOre != 4200 || o.OrderDate == nil || o.OrderDate.String() != "20 Nov, 2026" {
-		t.Errorf("amount %d, date %v", o.AmountOre, o.OrderDate)
+	if o.AmountMinor != 4200 || o.OrderDate == nil || o.OrderDate.String() != "20 Nov, 2026" {
+		t.Errorf("amount %d, date %v", o.AmountMinor, o.OrderDate)
 	}
 	if !o.HasCallbackURL || !o.HasCustomerDetails || !o.HasSendOrderBy || !o.HasTerminalUUID || o.ReferenceNoEmpty || o.CustomerReferenceEmpty {
 		t.Errorf("what the till put in: %+v", o)
@@ -148,15 +148,15 @@ func TestDecodeEveryKind(t *testing.T) {
 	}{
 		{mqtt.KindRefund, exampleRefund, func(r *Request) bool {
 			p := r.Refund.Products[0]
-			return r.Refund.OrderUUID == "ODR123456789" && r.Refund.AmountOre == 4200 && p == RefundProduct{ID: "12", Line: -1, AmountOre: 4200}
+			return r.Refund.OrderUUID == "ODR123456789" && r.Refund.AmountMinor == 4200 && p == RefundProduct{ID: "12", Line: -1, AmountMinor: 4200}
 		}},
 		{mqtt.KindRefund, `{"requestId":"r","orderRequestId":"o","refund":{"type":"regular","grandTotal":"3.50","products":[{"productId":"A","amount":3},{"line":0,"amount":"0.5"}],"isReversal":true},"requestApproval":{"message":"please"}}`, func(r *Request) bool {
 			f := r.Refund
-			return f.OrderRequestID == "o" && f.IsReversal && f.ApprovalMessage == "please" && f.AmountOre == 350 &&
-				f.Products[0] == RefundProduct{ProductID: "A", Line: -1, AmountOre: 300} && f.Products[1] == RefundProduct{Line: 0, AmountOre: 50}
+			return f.OrderRequestID == "o" && f.IsReversal && f.ApprovalMessage == "please" && f.AmountMinor == 350 &&
+				f.Products[0] == RefundProduct{ProductID: "A", Line: -1, AmountMinor: 300} && f.Products[1] == RefundProduct{Line: 0, AmountMinor: 50}
 		}},
 		{mqtt.KindRefund, `{"requestId":"r","orderRequestId":"o","full":true}`, func(r *Request) bool { return r.Refund.Full && r.Refund.Body == nil }},
-		{mqtt.KindApproval, exampleApproval, func(r *Request) bool { return r.Approval.AmountOre == 5500 }},
+		{mqtt.KindApproval, exampleApproval, func(r *Request) bool { return r.Approval.AmountMinor == 5500 }},
 		{mqtt.KindCancel, `{"requestId":"r","target":"o"}`, func(r *Request) bool { return r.Cancel.Target == "o" }},
 		{mqtt.KindCancel, `{"requestId":"r","orderUuid":"ODR1","type":"refund"}`, func(r *Request) bool { return *r.Cancel == CancelRequest{OrderUUID: "ODR1", Type: "refund"} }},
 		{mqtt.KindResend, `{"requestId":"r","target":"o"}`, func(r *Request) bool { return r.Resend.Target == "o" }},
@@ -243,7 +243,7 @@ func TestDecodeTakesARepetition(t *testing.T) {
 	if again.Digest != first.Digest {
 		t.Error("the same again has another digest")
 	}
-	if r, rejected := again.Repeated(); rejected != nil || r.Digest != first.Digest || r.Order.AmountOre != 4200 {
+	if r, rejected := again.Repeated(); rejected != nil || r.Digest != first.Digest || r.Order.AmountMinor != 4200 {
 		t.Errorf("the same again: %v, %+v", rejected, r)
 	}
 	if parse(edit(t, exampleFull, "Kari", "Ola")).Digest == first.Digest {

@@ -56,8 +56,8 @@ type Text struct {
 	German    string `json:"de"`
 }
 
-// Text is what a display says in this phase. For an unknown phase it is what
-// PhaseAskStaff says.
+// Text returns the words of this phase; of an unknown one, those of
+// PhaseAskStaff.
 func (p Phase) Text() Text {
 	if t, ok := displayTexts[p]; ok {
 		return t

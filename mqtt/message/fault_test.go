@@ -147,7 +147,7 @@ func TestAmountsAgree(t *testing.T) {
 		}
 		var f faults
 		v.validate(mqtt.KindOrder, s.root, &f)
-		_, ok := oreOf(objectAt(s.root, "order", "orderSummary")["grandTotal"])
+		_, ok := minorOf(objectAt(s.root, "order", "orderSummary")["grandTotal"])
 		if ok == f.any() {
 			t.Errorf("%s: ours says %t, the schema %v", literal, ok, f.list)
 		}
@@ -225,7 +225,7 @@ func FuzzDecodePayload(f *testing.F) {
 				}
 				continue
 			}
-			if request.Kind != k || !mqtt.ValidID(request.RequestID) || k == mqtt.KindOrder && request.Order.AmountOre <= 0 {
+			if request.Kind != k || !mqtt.ValidID(request.RequestID) || k == mqtt.KindOrder && request.Order.AmountMinor <= 0 {
 				t.Fatalf("%+v", request)
 			}
 		}

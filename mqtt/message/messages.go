@@ -14,10 +14,10 @@ type Timestamp struct{ time.Time }
 
 const timestampLayout = "2006-01-02T15:04:05.000Z"
 
-// At makes a Timestamp of t.
+// At returns t as a Timestamp.
 func At(t time.Time) Timestamp { return Timestamp{t} }
 
-// String is the time as it is published.
+// String returns the time as it is published.
 func (t Timestamp) String() string { return t.UTC().Format(timestampLayout) }
 
 // MarshalText implements encoding.TextMarshaler.
@@ -33,9 +33,9 @@ type Amount struct {
 	Currency string `json:"currency"`
 }
 
-// NewAmount makes an Amount of øre, or the hundredth of another currency.
-func NewAmount(ore int64, currency string) *Amount {
-	return &Amount{Value: money.Minor(ore).String(), Currency: currency}
+// NewAmount returns the Amount of so many øre, or hundredths of another currency.
+func NewAmount(minor int64, currency string) *Amount {
+	return &Amount{Value: money.Minor(minor).String(), Currency: currency}
 }
 
 // Reason says why a request was refused or ended, so that a person can act.
@@ -46,7 +46,7 @@ type Reason struct {
 	// HTTPStatus is the API's, 0 if it was not asked.
 	HTTPStatus int `json:"httpStatus,omitempty"`
 	// Errors is a list of FieldError for our own refusals, or what the API
-	// sent; empty if there is nothing, never "null".
+	// sent; empty if there are none, never "null".
 	Errors json.RawMessage `json:"errors,omitempty"`
 }
 
@@ -65,8 +65,8 @@ type Status struct {
 	Kind         mqtt.Kind `json:"kind,omitempty"`
 	TerminalUUID string    `json:"terminalUuid"`
 	State        string    `json:"state"`
-	// Final tells that the state changes no more but by late evidence or a
-	// resolution.
+	// Final reports whether only late evidence or a resolution can still change
+	// the state.
 	Final bool `json:"final"`
 	// Revision grows by one with each durable change.
 	Revision        uint64    `json:"revision"`
@@ -74,18 +74,18 @@ type Status struct {
 	OrderUUID       string    `json:"orderUuid,omitempty"`
 	TargetRequestID string    `json:"targetRequestId,omitempty"`
 	Amount          *Amount   `json:"amount,omitempty"`
-	// QueuePosition counts from 1 for what is next; 0 is not in a queue.
+	// QueuePosition is 1 for the next request of the queue; 0 is not in a queue.
 	QueuePosition int      `json:"queuePosition,omitempty"`
 	Waiting       *Waiting `json:"waiting,omitempty"`
 	Reason        *Reason  `json:"reason,omitempty"`
-	// Late tells that the payment was found after the request had ended.
+	// Late reports whether the payment was found after the request had ended.
 	Late bool `json:"late,omitempty"`
 }
 
 // StateRejected is the state of a request that was refused.
 const StateRejected = "rejected"
 
-// Reject tells of a message that was refused at the door; never retained.
+// Reject reports a message that was refused at the door; never retained.
 type Reject struct {
 	At        Timestamp `json:"at"`
 	Topic     string    `json:"topic"`
@@ -101,11 +101,12 @@ type TerminalInfo struct {
 	QueueLength int    `json:"queueLength"`
 	// Lane is what its lane is doing: idle, busy, in_doubt, paused or waiting.
 	Lane string `json:"lane"`
-	// Paused tells who has paused it, nil if nobody has. What is at the terminal goes on meanwhile, so Lane may be another.
+	// Paused is nil unless somebody has paused it. What is on the terminal goes on meanwhile, so Lane may differ from
+	// "paused".
 	Paused *Paused `json:"paused,omitempty"`
 }
 
-// Paused tells who has paused a terminal, and since when.
+// Paused says who has paused a terminal, and since when.
 type Paused struct {
 	By    string    `json:"by"`
 	Since Timestamp `json:"since"`
@@ -118,26 +119,26 @@ const (
 	AgentOffline  = "offline"
 )
 
-// AgentState is what the agent says of itself, retained; the last will has the
-// same shape.
+// AgentState is the agent's own state, retained; the last will has the same
+// shape.
 type AgentState struct {
-	// State is AgentDegraded if and only if there are Problems, but for the
-	// last will, which is AgentOffline.
+	// State is AgentDegraded if there are Problems, else AgentOnline; in the last
+	// will it is AgentOffline.
 	State   string    `json:"state"`
 	Version string    `json:"version"`
 	Since   Timestamp `json:"since"`
-	// Instance names the outbox, Generation its age.
+	// Instance names the outbox, Generation counts how often it was opened.
 	Instance   string `json:"instance"`
 	Generation uint64 `json:"generation"`
-	// SettledThrough is how far the statuses go that are not retained any more.
+	// SettledThrough bounds the statuses that are not retained any more.
 	SettledThrough SettledThrough `json:"settledThrough"`
 	Problems       []Problem      `json:"problems"`
 }
 
-// SettledThrough bounds what the agent has cleared of its retained statuses, so
-// that a copy of its outbox which knows less than those can tell so without
-// them: one that has accepted less, or whose file has seen fewer commits. It
-// never goes back; of what was never cleared both are 0.
+// SettledThrough bounds the retained statuses that the agent has cleared. By it
+// an older copy of the outbox, which has accepted less or whose file has seen
+// fewer commits, recognises itself as one, though the statuses are gone. It never
+// goes back; while nothing was cleared both are 0.
 type SettledThrough struct {
 	// Accepted is the highest acceptance number of a request whose status was
 	// cleared.

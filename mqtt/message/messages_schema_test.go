@@ -16,7 +16,7 @@ import (
 	"tillpost/mqtt/schema"
 )
 
-// outgoing compiles the schemas of what the agent publishes, and gives their documents by file name as well.
+// outgoing compiles the schemas of what the agent publishes, and returns their documents by file name as well.
 func outgoing(t *testing.T) (compiled map[string]*jsonschema.Schema, docs map[string]map[string]any) {
 	t.Helper()
 	compiler := jsonschema.NewCompiler()

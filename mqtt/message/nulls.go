@@ -1,9 +1,9 @@
 package message
 
-// dropNulls takes out of a message every member that is null, as some
-// serializers write what is not set: it counts as absent, wherever it stands.
-// A list's places stay, and so do those of products that are keyed by their
-// place in the order: nothing there is optional.
+// dropNulls removes every member that is null, as some serializers write what is
+// not set: it counts as absent, wherever it is. The elements of a list stay, and
+// so do products that are keyed by their position in the order: nothing there is
+// optional.
 func dropNulls(v any) {
 	switch v := v.(type) {
 	case map[string]any:

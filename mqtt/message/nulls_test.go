@@ -113,7 +113,7 @@ func marshal(t *testing.T, v any) []byte {
 	return raw
 }
 
-// A required member that is null is told as such, and all that a serializer
+// A required member that is null is reported as such, and all that a serializer
 // wrote of what is not set is passed over.
 func TestDecodeTakesWhatSerializersWrite(t *testing.T) {
 	t.Parallel()
@@ -125,12 +125,12 @@ func TestDecodeTakesWhatSerializersWrite(t *testing.T) {
 		{mqtt.KindCancel, `{"requestId":"r","ttlSeconds":null,"publishedAt":null,"target":"o","orderUuid":null,"type":null}`, func(r *Request) bool { return *r.Cancel == CancelRequest{Target: "o"} }},
 		{mqtt.KindCancel, `{"requestId":"r","target":null,"orderUuid":"ODR1","type":"payment"}`, func(r *Request) bool { return r.Cancel.OrderUUID == "ODR1" && r.Cancel.Target == "" }},
 		{mqtt.KindRefund, `{"requestId":"r","orderUuid":null,"orderRequestId":"o","full":null,"requestApproval":null,"refund":{"type":"regular","isReversal":null,"grandTotal":"42.000","products":[{"id":null,"productId":null,"line":0,"amount":42}]}}`, func(r *Request) bool {
-			return r.Refund.AmountOre == 4200 && r.Refund.Products[0] == RefundProduct{Line: 0, AmountOre: 4200}
+			return r.Refund.AmountMinor == 4200 && r.Refund.Products[0] == RefundProduct{Line: 0, AmountMinor: 4200}
 		}},
 		{mqtt.KindRefund, `{"requestId":"r","orderRequestId":"o","full":true,"refund":null}`, func(r *Request) bool { return r.Refund.Full }},
 		{mqtt.KindResolution, `{"requestId":"r","target":"o","outcome":"resubmit","orderUuid":null,"revision":null,"by":"Ola"}`, func(r *Request) bool { return r.Resolution.Revision == 0 }},
 		{mqtt.KindOrder, "\ufeff" + strings.Replace(exampleFull, `"TRML1216693970"`, `null`, 1), func(r *Request) bool {
-			return !r.Order.HasTerminalUUID && r.Order.AmountOre == 4200 && r.Raw[0] == '{'
+			return !r.Order.HasTerminalUUID && r.Order.AmountMinor == 4200 && r.Raw[0] == '{'
 		}},
 	} {
 		r, rejected := Decode(testTopics, testTopics.Request(testTerminal, tt.kind), false, []byte(tt.payload), testRules())
@@ -160,7 +160,7 @@ func TestANegativeTotalIsToldOfRefunds(t *testing.T) {
 		if r == nil || !strings.Contains(r.Message, "a return is a refund") {
 			t.Fatalf("%s: %v", total, r)
 		}
-		example := returns[strings.Index(returns, "{"):strings.Index(returns, ", or with")]
+		example := negativeAdvice[strings.Index(negativeAdvice, "{"):strings.Index(negativeAdvice, ", or with")]
 		if _, r := Decode(testTopics, testTopics.Request("T", mqtt.KindRefund), false, []byte(strings.NewReplacer("a new one", "r-9", "the sale's", "r-1").Replace(example)), testRules()); r != nil {
 			t.Errorf("what is shown is refused: %v", r)
 		}

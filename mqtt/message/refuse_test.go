@@ -271,7 +271,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// noPersonalData fails the test if a refusal tells anything about the
+// noPersonalData fails the test if a refusal holds anything about the
 // customer.
 func noPersonalData(t *testing.T, r *Rejection) {
 	t.Helper()

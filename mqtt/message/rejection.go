@@ -31,7 +31,7 @@ const (
 	CodeDuplicateKey Code = "duplicateKey"
 )
 
-// The codes of refusals at the door that need to know more than the message itself; whoever knows makes them.
+// The codes of refusals at the door that depend on more than the message itself; package intake makes these.
 const (
 	// CodeUnknownTerminal: the API's list does not have the terminal.
 	CodeUnknownTerminal Code = "unknownTerminal"
@@ -50,7 +50,7 @@ var codes = []Code{
 func Codes() []Code { return slices.Clone(codes) }
 
 const (
-	// MaxPayload is the largest payload that is looked at, in bytes.
+	// MaxPayload is the largest payload that is read, in bytes.
 	MaxPayload = 64 << 10
 	// MaxFieldErrors bounds how many faults one refusal lists.
 	MaxFieldErrors = 20
@@ -69,30 +69,30 @@ type FieldError struct {
 	Message string `json:"message"`
 }
 
-// Rejection tells why a message was refused. It never holds values of the
-// payload other than RequestID and Terminal.
+// Rejection says why a message was refused. It never holds values of the payload
+// other than RequestID and Terminal.
 type Rejection struct {
 	Code    Code
 	Message string
 	// Errors holds at most MaxFieldErrors faults, by path, one per path.
 	Errors []FieldError
 	// RequestID is the message's id if a valid one could be read, else "".
-	// Whether it is free to be used is for the caller to find out.
+	// Whether another request has it already is for the caller to find out.
 	RequestID string
 	// Terminal is the terminal of the topic if it is a valid id, else "".
 	Terminal string
 }
 
-// Error makes a Rejection an error: its code and message.
+// Error returns the code and the message.
 func (r *Rejection) Error() string { return string(r.Code) + ": " + r.Message }
 
-// Refusal is the rejection as the bus that brought the message may tell it.
+// Refusal returns the rejection for the bus that delivered the message.
 func (r *Rejection) Refusal() mqtt.Refusal {
 	return mqtt.Refusal{Code: string(r.Code), Message: r.Message}
 }
 
-// Reason is the rejection as it stands in a status or reject message. A fault
-// that has no place of its own is one of the whole payload.
+// Reason returns the rejection for a status or reject message. Without Errors of
+// its own, the message is given as a fault of the whole payload.
 func (r *Rejection) Reason() *Reason {
 	list := r.Errors
 	if len(list) == 0 {
@@ -124,17 +124,17 @@ func (f *faults) add(path, message string) {
 
 func (f *faults) any() bool { return len(f.list) > 0 }
 
-// rejection turns the faults into a refusal with the given code.
+// rejection returns a rejection with the given code and these faults.
 func (f *faults) rejection(code Code) *Rejection {
 	list := slices.SortedFunc(slices.Values(f.list), func(a, b FieldError) int {
 		return cmp.Compare(a.Path, b.Path)
 	})
 	first := list[0]
-	place := first.Path
-	if place == "" {
-		place = "the payload"
+	path := first.Path
+	if path == "" {
+		path = "the payload"
 	}
-	message := place + " " + first.Message
+	message := path + " " + first.Message
 	if n := len(list); n > 1 {
 		message = fmt.Sprintf("%d faults, the first: %s", n, message)
 	}
@@ -156,8 +156,8 @@ func pointer(keys ...string) string {
 	return b.String()
 }
 
-// boundPointer cuts an overlong pointer back to a member that encloses the
-// place: a hostile key must not become a large status message.
+// boundPointer shortens an overlong pointer to one of an enclosing member: a
+// hostile key must not become a large status message.
 func boundPointer(path string) string {
 	for len(path) > maxPointerLength {
 		path = path[:strings.LastIndexByte(path, '/')]

@@ -40,16 +40,16 @@ type OrderRequest struct {
 	// Body is the order object byte for byte as the till sent it. It may hold
 	// personal data.
 	Body json.RawMessage
-	// AmountOre is orderSummary.grandTotal in øre, positive.
-	AmountOre int64
+	// AmountMinor is orderSummary.grandTotal in øre, positive.
+	AmountMinor int64
 	// OrderDate is nil if the till left it out.
 	OrderDate *Date
-	// These tell what the till put into Body.
+	// These report what the till put into Body.
 	HasTerminalUUID    bool
 	HasCustomerDetails bool
 	HasSendOrderBy     bool
 	HasCallbackURL     bool
-	// ReferenceNoEmpty and CustomerReferenceEmpty tell whether those members
+	// ReferenceNoEmpty and CustomerReferenceEmpty report whether those members
 	// of invoiceReferences are absent, null or an empty string, so that a mark
 	// may go there.
 	ReferenceNoEmpty       bool
@@ -66,11 +66,11 @@ type RefundRequest struct {
 	Full bool
 	// Body is the refund object byte for byte as the till sent it.
 	Body json.RawMessage
-	// AmountOre is grandTotal in øre, positive, the sum of the products.
-	AmountOre  int64
-	Products   []RefundProduct
-	IsReversal bool
-	// ApprovalMessage is what to tell the approver if the refund is over a
+	// AmountMinor is grandTotal in øre, positive, the sum of the products.
+	AmountMinor int64
+	Products    []RefundProduct
+	IsReversal  bool
+	// ApprovalMessage is the message to the approver if the refund is over a
 	// threshold; "" if the till does not want to ask.
 	ApprovalMessage string
 }
@@ -84,8 +84,8 @@ type RefundProduct struct {
 	ProductID string
 	// Line is the product's place in the order from 0, or -1.
 	Line int
-	// AmountOre is positive.
-	AmountOre int64
+	// AmountMinor is positive.
+	AmountMinor int64
 }
 
 // ApprovalRequest asks for the approval of a refund. Exactly one of OrderUUID
@@ -95,9 +95,9 @@ type ApprovalRequest struct {
 	OrderRequestID string
 	// Body is the approval object byte for byte as the till sent it.
 	Body json.RawMessage
-	// AmountOre is grandTotal in øre, positive, the sum of the products.
-	AmountOre int64
-	Products  []RefundProduct
+	// AmountMinor is grandTotal in øre, positive, the sum of the products.
+	AmountMinor int64
+	Products    []RefundProduct
 }
 
 // CancelRequest asks to cancel either the request Target, or at the API the

@@ -9,9 +9,9 @@ import (
 	"tillpost/mqtt"
 )
 
-// checkRules adds what a schema can't say: what depends on the topic, the
-// clock or the configuration, and what compares members. A member of the wrong
-// type is left to the schema.
+// checkRules adds the faults that a schema can't find: those that depend on the
+// topic, the clock or the configuration, and those between members. A member of
+// the wrong type is left to the schema.
 func checkRules(k mqtt.Kind, terminal string, root any, rules Rules, f *faults) {
 	envelope := objectAt(root)
 	if s, ok := envelope["publishedAt"].(string); ok {
@@ -89,39 +89,39 @@ func checkAmount(path string, v any, f *faults) {
 	if !isNumeric(v) {
 		return
 	}
-	if _, ok := oreOf(v); ok {
+	if _, ok := minorOf(v); ok {
 		return
 	}
 	if negative(v) {
-		f.add(path, "must be positive: "+returns)
+		f.add(path, "must be positive: "+negativeAdvice)
 		return
 	}
 	f.add(path, "must be a positive amount with at most two decimals (zeros behind them aside), as number or string, like \"42.00\"")
 }
 
-// returns tells a till that wrote a return as a negative amount how it is done.
-const returns = "a return is a refund, published on the terminal's topic refunds and positive too, " +
+// negativeAdvice is for tills that write a return as a negative amount.
+const negativeAdvice = "a return is a refund, published on the terminal's topic refunds and positive too, " +
 	`like {"requestId":"a new one","orderRequestId":"the sale's","refund":{"type":"regular","grandTotal":42.00,"products":[{"line":0,"amount":42.00}]}}` +
 	`, or with "full":true instead of refund for all that is left`
 
-// checkSum wants a refund's total to be the sum of its products.
-func checkSum(at string, body map[string]any, f *faults) {
-	total, ok := oreOf(body["grandTotal"])
-	checkAmount(at+"/grandTotal", body["grandTotal"], f)
+// checkSum checks that a refund's total is the sum of its products.
+func checkSum(path string, body map[string]any, f *faults) {
+	total, ok := minorOf(body["grandTotal"])
+	checkAmount(path+"/grandTotal", body["grandTotal"], f)
 	products, isList := body["products"].([]any)
 	if !ok || !isList || len(products) == 0 {
 		return
 	}
 	var sum int64
 	for _, p := range products {
-		ore, ok := oreOf(objectAt(p)["amount"])
+		amount, ok := minorOf(objectAt(p)["amount"])
 		if !ok {
 			return
 		}
-		sum += ore
+		sum += amount
 	}
 	if sum != total {
-		f.add(at+"/grandTotal", "must be the sum of the products' amounts")
+		f.add(path+"/grandTotal", "must be the sum of the products' amounts")
 	}
 }
 

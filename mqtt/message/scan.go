@@ -17,12 +17,12 @@ type scanned struct {
 	// root is the payload's value: map[string]any, []any, string,
 	// json.Number, bool or nil.
 	root any
-	// members are the values of the envelope's members as they stand in the
-	// payload, which they share.
+	// members are the raw values of the envelope's members; they share the
+	// payload's memory.
 	members map[string]json.RawMessage
 	// requestID is the envelope's id if it is there once and valid.
 	requestID string
-	// rejection is set when the payload is not to be looked at further.
+	// rejection is set when the payload is refused without a look at its content.
 	rejection *Rejection
 }
 
@@ -36,23 +36,23 @@ func scan(payload []byte) scanned {
 	w := newWalker(payload)
 	valid := utf8.Valid(payload)
 	if !valid {
-		w.wanted = invalidUTF8(payload)
+		w.offset = invalidUTF8(payload)
 	}
 	root, err := w.document()
 	s := scanned{root: root, members: w.members, requestID: w.requestID}
 	switch {
 	case !valid:
-		s.rejection = notJSON(fmt.Sprintf("is not UTF-8 from byte %d on", w.wanted), FieldError{Path: w.place(err), Message: "must be in UTF-8"})
+		s.rejection = notJSON(fmt.Sprintf("is not UTF-8 from byte %d on", w.offset), FieldError{Path: w.pointerAtOffset(err), Message: "must be in UTF-8"})
 	case errors.Is(err, errTooDeep):
 		s.rejection = w.faults.rejection(CodeInvalidRequest)
 	case err != nil:
-		s.rejection = misspelt(payload, w.place(err))
+		s.rejection = syntaxRejection(payload, w.pointerAtOffset(err))
 	case w.duplicates.any():
 		s.rejection = w.duplicates.rejection(CodeDuplicateKey)
 	case w.faults.any():
 		s.rejection = w.faults.rejection(CodeInvalidRequest)
-	case w.halves.any():
-		s.rejection = w.halves.rejection(CodeInvalidRequest)
+	case w.surrogates.any():
+		s.rejection = w.surrogates.rejection(CodeInvalidRequest)
 	}
 	return s
 }
@@ -61,10 +61,10 @@ func notJSON(what string, faults ...FieldError) *Rejection {
 	return &Rejection{Code: CodeNotJSON, Message: "the payload " + what, Errors: faults}
 }
 
-// misspelt refuses a payload that breaks JSON's grammar at path. The offset is
-// encoding/json's, whose count of a fault's bytes tills know.
-func misspelt(payload []byte, path string) *Rejection {
-	if tooDeep(payload) { // brackets may be what is wrong
+// syntaxRejection returns the rejection of a payload that breaks JSON's grammar at
+// path. The offset is encoding/json's, which tills have always been given.
+func syntaxRejection(payload []byte, path string) *Rejection {
+	if tooDeep(payload) { // the brackets may be the fault
 		return notJSON("is not JSON")
 	}
 	var raw json.RawMessage
@@ -88,7 +88,8 @@ func invalidUTF8(b []byte) int64 {
 	return int64(at)
 }
 
-// tooDeep counts brackets outside of strings.
+// tooDeep reports whether the brackets outside of strings nest deeper than
+// maxDepth.
 func tooDeep(payload []byte) bool {
 	depth, inString := 0, false
 	for i := 0; i < len(payload); i++ {
@@ -109,11 +110,11 @@ func tooDeep(payload []byte) bool {
 	return false
 }
 
-// looseRequestID looks for the envelope's id in a payload that is refused
-// whatever it holds, so that the till can be told under its own id.
+// looseRequestID returns the envelope's id in a payload that is refused whatever
+// it holds, so that the refusal can be published under that id.
 func looseRequestID(payload []byte) string {
 	w := newWalker(payload[:min(len(payload), MaxPayload)])
-	// The payload is refused already; what can be read of it is what counts.
+	// The payload is refused already; whatever can be read of it will do.
 	_, _ = w.document()
 	return w.requestID
 }

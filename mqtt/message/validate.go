@@ -24,7 +24,7 @@ type validator struct {
 	texts map[string]schemaText
 }
 
-// schemaText is what our annotations in a subschema say.
+// schemaText holds our own annotations of a subschema.
 type schemaText struct {
 	must  string
 	other string
@@ -32,7 +32,7 @@ type schemaText struct {
 	ref   string
 }
 
-// The schemas are compiled in, so that an error here is caught by any test.
+// loadValidator can't fail in a build that was tested: the schemas are embedded.
 var loadValidator = sync.OnceValues(newValidator)
 
 func newValidator() (*validator, error) {
@@ -74,7 +74,7 @@ func readSchema(name string) (any, error) {
 	return doc, nil
 }
 
-// note remembers the annotations of a schema document's every part.
+// note stores the annotations of every part of a schema document.
 func (v *validator) note(base, at string, part any) {
 	switch part := part.(type) {
 	case map[string]any:
@@ -113,8 +113,8 @@ func resolve(base, ref string) string {
 	return r.String()
 }
 
-// must is what the subschema at a location demands in words, its own or that
-// of the one it refers to.
+// must returns in words what the subschema at a location demands, its own or
+// those of the one it refers to.
 func (v *validator) must(location string) string {
 	for range 8 {
 		text := v.texts[location]
@@ -126,7 +126,7 @@ func (v *validator) must(location string) string {
 	return ""
 }
 
-// validate adds what the kind's schema finds wrong with a value.
+// validate adds the faults that the kind's schema finds in a value.
 func (v *validator) validate(k mqtt.Kind, value any, f *faults) {
 	err := v.schemas[k].Validate(value)
 	var invalid *jsonschema.ValidationError
@@ -141,8 +141,8 @@ func (v *validator) validate(k mqtt.Kind, value any, f *faults) {
 
 // collect turns the library's tree of errors into faults of ours. Its own
 // messages echo values and point at the parent of what is missing, so none of
-// them gets out. A part of the schema that has words of its own speaks for all
-// that is under it: why each branch of a oneOf fails helps nobody.
+// them is used. Where a part of the schema has words of its own, they stand for
+// all errors under it: why each branch of a oneOf fails helps nobody.
 func (v *validator) collect(e *jsonschema.ValidationError, f *faults) {
 	at := pointer(e.InstanceLocation...)
 	text := v.texts[e.SchemaURL]
@@ -176,8 +176,8 @@ func (v *validator) descend(e *jsonschema.ValidationError, f *faults) {
 	}
 }
 
-// choicePath is what a oneOf points at: the first of its members when none is
-// there, the last when too many are.
+// choicePath returns the member at which a failed oneOf points: the first of its
+// members when none is there, the last when too many are.
 func choicePath(paths []string, several bool) string {
 	switch {
 	case len(paths) == 0:
@@ -209,8 +209,8 @@ func SchemaNames() ([]string, error) {
 	return names, err
 }
 
-// objectAt follows keys into nested objects; it returns nil where one of them
-// is no object or not there.
+// objectAt follows keys into nested objects; it returns nil where one of them is
+// not an object or not there.
 func objectAt(v any, keys ...string) map[string]any {
 	object, _ := v.(map[string]any)
 	for _, key := range keys {

@@ -27,37 +27,37 @@ var (
 	errTrailing = errors.New("something follows the value")
 )
 
-// walker builds the value of a JSON text token by token, and notes on its way
-// what a grammar of JSON lets pass. It is used once.
+// walker builds the value of a JSON text token by token, and collects the faults
+// that JSON's grammar allows. It is used once.
 type walker struct {
 	payload []byte
 	dec     *jsontext.Decoder
-	// path leads to the value that is read.
+	// path is that of the value that is being read.
 	path []string
 
 	members    map[string]json.RawMessage
 	requestID  string
-	idTaken    bool
+	idSeen     bool
 	duplicates faults
 	faults     faults
-	// halves holds the first string that has half of a surrogate pair.
-	halves faults
+	// surrogates holds a fault for the first string with half of a surrogate pair.
+	surrogates faults
 
-	// wanted is the offset of a byte whose place is asked for, and reached
-	// where it lies once a token holds it or lies behind it.
-	wanted  int64
-	reached *string
+	// offset is that of a byte whose JSON pointer is wanted; pointerAt is that
+	// pointer, once a token that ends behind the byte was read.
+	offset    int64
+	pointerAt *string
 }
 
 func newWalker(payload []byte) *walker {
 	return &walker{
 		payload: payload,
 		dec:     jsontext.NewDecoder(bytes.NewBuffer(payload), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
-		wanted:  math.MaxInt64,
+		offset:  math.MaxInt64,
 	}
 }
 
-// document reads the one value that the text has to be.
+// document reads the text, which has to be one value.
 func (w *walker) document() (any, error) {
 	root, err := w.value(0)
 	if err != nil {
@@ -69,14 +69,14 @@ func (w *walker) document() (any, error) {
 	return root, nil
 }
 
-// place is the JSON pointer to the member in which the wanted byte lies, or to
-// the object that has it in a key. Where the walk ended before it with err, it
-// is the last place that could be made out, and nothing below customerDetails:
-// what looks like a key there may be a customer's name. What lies behind the
-// value belongs to no part of it.
-func (w *walker) place(err error) string {
-	if w.reached != nil {
-		return *w.reached
+// pointerAtOffset returns the JSON pointer to the member that holds the byte at
+// offset, or to the object that has it in a key. Where the walk ended before it
+// with err, it is the last path that was reached, and nothing below
+// customerDetails: what looks like a key there may be a customer's name. What
+// lies behind the value belongs to no part of it.
+func (w *walker) pointerAtOffset(err error) string {
+	if w.pointerAt != nil {
+		return *w.pointerAt
 	}
 	path := w.path
 	if i := slices.Index(path, "customerDetails"); i >= 0 && err != nil {
@@ -85,11 +85,11 @@ func (w *walker) place(err error) string {
 	return boundPointer(pointer(path...))
 }
 
-// passed is called with each token that was read.
-func (w *walker) passed() {
-	if w.reached == nil && w.dec.InputOffset() > w.wanted {
+// tokenRead is called after each token, and sets pointerAt once offset is passed.
+func (w *walker) tokenRead() {
+	if w.pointerAt == nil && w.dec.InputOffset() > w.offset {
 		at := boundPointer(pointer(w.path...))
-		w.reached = &at
+		w.pointerAt = &at
 	}
 }
 
@@ -99,7 +99,7 @@ func (w *walker) value(depth int) (any, error) {
 		if _, err := w.dec.ReadToken(); err != nil {
 			return nil, err
 		}
-		w.passed()
+		w.tokenRead()
 		if depth++; depth > maxDepth {
 			w.faults.add(pointer(w.path...), fmt.Sprintf("must not be nested deeper than %d levels", maxDepth))
 			return nil, errTooDeep
@@ -119,9 +119,9 @@ func (w *walker) value(depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.passed()
+		w.tokenRead()
 		number := json.Number(raw)
-		if !bounded(string(number)) && !w.untouched() {
+		if !bounded(string(number)) && !w.notCalculated() {
 			w.faults.add(pointer(w.path...), fmt.Sprintf("must be a number of at most %d characters and a small exponent", maxNumberLength))
 		}
 		return number, nil
@@ -130,7 +130,7 @@ func (w *walker) value(depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.passed()
+		w.tokenRead()
 		if kind == jsontext.KindNull {
 			return nil, nil
 		}
@@ -144,15 +144,15 @@ func (w *walker) text() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	w.passed()
+	w.tokenRead()
 	if !bytes.ContainsRune(raw, '\\') {
 		return string(raw[1 : len(raw)-1]), nil
 	}
 	// JSON's grammar takes one half of a surrogate pair, but it is no
 	// character, no reader makes the same of it, and UTF-8 can't write it.
 	unquoted, err := jsontext.AppendUnquote(nil, raw)
-	if err != nil && !w.halves.any() {
-		w.halves.add(pointer(w.path...), "must not hold one half of a surrogate pair (\\ud800 to \\udfff) without the other")
+	if err != nil && !w.surrogates.any() {
+		w.surrogates.add(pointer(w.path...), "must not hold one half of a surrogate pair (\\ud800 to \\udfff) without the other")
 	}
 	return string(unquoted), nil
 }
@@ -177,7 +177,7 @@ func (w *walker) object(depth int) (any, error) {
 		start := w.dec.InputOffset()
 		v, err := w.value(depth)
 		if depth == 1 {
-			w.note(key, v, start)
+			w.noteMember(key, v, start)
 		}
 		if err != nil {
 			return nil, err
@@ -189,19 +189,19 @@ func (w *walker) object(depth int) (any, error) {
 	return object, err
 }
 
-// note keeps a member of the envelope whose value stands between start and
-// where the walk is. Of two different ids, neither is to be trusted.
-func (w *walker) note(key string, v any, start int64) {
+// noteMember keeps the raw value of a member of the envelope, from start to where
+// the walk is, and the requestId. Of two different ids, neither is used.
+func (w *walker) noteMember(key string, v any, start int64) {
 	end := w.dec.InputOffset()
 	w.members[key] = bytes.TrimLeft(w.payload[start:end:end], ": \t\r\n")
 	if key != "requestId" {
 		return
 	}
 	id, _ := v.(string)
-	if !mqtt.ValidID(id) || w.idTaken && id != w.requestID {
+	if !mqtt.ValidID(id) || w.idSeen && id != w.requestID {
 		id = ""
 	}
-	w.requestID, w.idTaken = id, true
+	w.requestID, w.idSeen = id, true
 }
 
 func (w *walker) array(depth int) (any, error) {
@@ -230,17 +230,17 @@ func (w *walker) more() bool {
 	return true
 }
 
-// numbers are the members that are calculated with, by us or by the schemas. What others hold is forwarded digit for digit,
-// however many those are.
+// numbers are the members that we or the schemas calculate with. All others are forwarded digit for digit, however many
+// those are.
 var numbers = map[string]bool{
 	"ttlSeconds": true, "revision": true, "grandTotal": true, "subTotal": true, "totalTax": true, "totalDiscount": true,
 	"quantity": true, "rate": true, "discount": true, "tax": true, "amount": true, "id": true, "line": true,
 }
 
-// untouched reports whether the walk is below a key of which nobody wants a number.
-func (w *walker) untouched() bool {
+// notCalculated reports whether the value being read is of a member that nobody calculates with.
+func (w *walker) notCalculated() bool {
 	for _, name := range slices.Backward(w.path) {
-		if _, err := strconv.Atoi(name); err != nil { // a list's place counts for the list
+		if _, err := strconv.Atoi(name); err != nil { // an element of a list counts as the list
 			return !numbers[name]
 		}
 	}

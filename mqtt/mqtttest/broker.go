@@ -24,13 +24,13 @@ type Broker struct {
 	holding  bool
 	wills    bool
 	retained map[string]mqtt.Message
-	sessions map[string]*memory
+	sessions map[string]*session
 	watchers []*watcher
 	log      []mqtt.Message
 }
 
-// memory is what the broker keeps for one client id.
-type memory struct {
+// session is what the broker keeps for one client id.
+type session struct {
 	filter string
 	// queue holds what is not acknowledged, the oldest first; the first sent
 	// of them were sent on some connection before.
@@ -42,21 +42,21 @@ type memory struct {
 // link is one connection of a bus.
 type link struct {
 	broker  *Broker
-	session *memory
+	session *session
 	will    *mqtt.Message
 	// sent counts what was sent on this connection and not acknowledged.
 	sent int
 	// entries stand for what sent counts, in order.
 	entries []*entry
-	// wake has room for one sign that there is something to send, idle for
+	// wake has room for one signal that there is something to send, idle for
 	// one that something was acknowledged.
 	wake, idle chan struct{}
 	down       chan struct{}
-	// agent is the topic of which the link hears without acknowledging, "" if
-	// none; heard is what came on it.
-	agent string
-	heard []mqtt.Message
-	err   error
+	// agent is the topic for Handlers.Agent, "" if there is none; agentMessages
+	// are what came on it and was not delivered yet.
+	agent         string
+	agentMessages []mqtt.Message
+	err           error
 	// held are publishes whose acknowledgement is held back.
 	held []func(error)
 }
@@ -68,7 +68,7 @@ type watcher struct {
 
 // NewBroker returns a broker that runs and remembers nothing.
 func NewBroker() *Broker {
-	return &Broker{retained: make(map[string]mqtt.Message), sessions: make(map[string]*memory)}
+	return &Broker{retained: make(map[string]mqtt.Message), sessions: make(map[string]*session)}
 }
 
 var (
@@ -94,12 +94,12 @@ func (b *Broker) Start() {
 	b.stopped = false
 }
 
-// Forget loses the sessions and retained messages of a stopped broker.
+// Forget discards the sessions and retained messages of a stopped broker.
 func (b *Broker) Forget() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.retained = make(map[string]mqtt.Message)
-	b.sessions = make(map[string]*memory)
+	b.sessions = make(map[string]*session)
 }
 
 // Cut ends every bus's connection as a network does; the wills are published.
@@ -131,15 +131,16 @@ func (b *Broker) Hold(on bool) {
 	}
 }
 
-// TakeoverWills has the last will told of a client whose id another one takes.
-// The standard asks for that; mosquitto 2.0 does not do it, nor does a new Broker.
+// TakeoverWills turns on that the last will of a client is published when another
+// one takes its id. The standard asks for that; mosquitto 2.0 does not do it, nor
+// does a new Broker.
 func (b *Broker) TakeoverWills(on bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.wills = on
 }
 
-// Publish is what a till does.
+// Publish publishes a message, as a till does.
 func (b *Broker) Publish(m mqtt.Message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -148,7 +149,7 @@ func (b *Broker) Publish(m mqtt.Message) {
 
 // Watch returns what is published on topics that match filter: first what is
 // retained, then what comes. It has to be read: the channel has room for a
-// thousand, and no message is lost in silence.
+// thousand messages, and the broker panics when it is full.
 func (b *Broker) Watch(filter string) <-chan mqtt.Message {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -189,7 +190,7 @@ func (b *Broker) Log() []mqtt.Message {
 	return slices.Clone(b.log)
 }
 
-// route brings a message to all that subscribed.
+// route sends a message to all subscribers of its topic.
 func (b *Broker) route(m mqtt.Message) {
 	b.log = append(b.log, m)
 	if m.Retained {
@@ -199,11 +200,11 @@ func (b *Broker) route(m mqtt.Message) {
 			b.retained[m.Topic] = m
 		}
 	}
-	// To a subscription that stands, a message is not retained but new.
+	// A message to an existing subscription is not marked as retained.
 	m.Retained = false
 	for _, session := range b.sessions {
 		if l := session.link; l != nil && l.agent == m.Topic {
-			l.heard = append(l.heard, m)
+			l.agentMessages = append(l.agentMessages, m)
 			wake(l.wake)
 		}
 	}
@@ -237,7 +238,7 @@ func (b *Broker) retainedFor(filter string) []mqtt.Message {
 	return found
 }
 
-func (m *memory) enqueue(message mqtt.Message) {
+func (m *session) enqueue(message mqtt.Message) {
 	m.queue = append(m.queue, message)
 	if m.link != nil {
 		wake(m.link.wake)
@@ -245,7 +246,7 @@ func (m *memory) enqueue(message mqtt.Message) {
 }
 
 // drop ends the session's connection; what was sent on it comes again.
-func (m *memory) drop(err error) {
+func (m *session) drop(err error) {
 	l := m.link
 	if l == nil {
 		return
@@ -266,8 +267,8 @@ func wake(c chan struct{}) {
 	}
 }
 
-// connect makes a connection for a client id and subscribes it, which brings
-// the retained messages anew. A client that had the id is thrown out.
+// connect makes a connection for a client id and subscribes it, which queues the
+// retained messages again. A client that had the id is disconnected.
 func (b *Broker) connect(id, filter, agent string, will *mqtt.Message) (*link, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -276,7 +277,7 @@ func (b *Broker) connect(id, filter, agent string, will *mqtt.Message) (*link, e
 	}
 	m := b.sessions[id]
 	if m == nil {
-		m = &memory{}
+		m = &session{}
 		b.sessions[id] = m
 	}
 	if b.wills && m.link != nil && m.link.will != nil {
@@ -288,7 +289,7 @@ func (b *Broker) connect(id, filter, agent string, will *mqtt.Message) (*link, e
 	m.filter = filter
 	m.queue = append(m.queue, b.retainedFor(filter)...)
 	if message, ok := b.retained[agent]; ok {
-		l.heard = append(l.heard, message)
+		l.agentMessages = append(l.agentMessages, message)
 	}
 	wake(l.wake)
 	return l, nil

@@ -66,7 +66,7 @@ func (u *Bus) connection(ctx context.Context) error {
 	}
 	u.set(l, false)
 	defer u.set(nil, false)
-	u.hear(l)
+	u.deliverAgent(l)
 	if u.handlers.Status != nil {
 		for _, m := range u.broker.statuses(u.options.Topics) {
 			u.handlers.Status(m.Topic, m.Payload)
@@ -125,7 +125,7 @@ func (u *Bus) Publish(m mqtt.Message) mqtt.Token {
 func (u *Bus) deliver(l *link) {
 	for {
 		for {
-			u.hear(l)
+			u.deliverAgent(l)
 			if _, closing := u.link(); closing {
 				break
 			}
@@ -143,13 +143,13 @@ func (u *Bus) deliver(l *link) {
 	}
 }
 
-// hear hands over what has come on the agent's own topic.
-func (u *Bus) hear(l *link) {
+// deliverAgent calls Handlers.Agent with what has come on the agent's own topic.
+func (u *Bus) deliverAgent(l *link) {
 	l.broker.mu.Lock()
-	heard := l.heard
-	l.heard = nil
+	messages := l.agentMessages
+	l.agentMessages = nil
 	l.broker.mu.Unlock()
-	for _, m := range heard {
+	for _, m := range messages {
 		if _, closing := u.link(); !closing {
 			u.handlers.Agent(m.Payload, m.Retained)
 		}
@@ -165,7 +165,7 @@ func (l *link) isDown() bool {
 	}
 }
 
-// up reports whether the link still is its session's; the broker is locked.
+// up reports whether the link is still its session's; the broker is locked.
 func (l *link) up() bool { return l.session.link == l }
 
 func (l *link) publish(m mqtt.Message, decide func(error)) bool {
@@ -211,7 +211,7 @@ func (l *link) next(topics mqtt.Topics) (mqtt.Delivery, bool) {
 
 func (l *link) settle(e *entry, err error) {
 	if err != nil {
-		// As a connection that a client closes without a word.
+		// As when a client closes its connection without a DISCONNECT.
 		l.end(l.will, err)
 		return
 	}

@@ -28,7 +28,7 @@ type MosquittoOptions struct {
 	Listener string
 }
 
-// Packaged is a mosquitto with the settings of packaging/mosquitto.
+// Packaged returns a mosquitto with the settings of packaging/mosquitto.
 func Packaged() MosquittoOptions {
 	return MosquittoOptions{Persistence: true, Config: "max_inflight_messages 100\nset_tcp_nodelay true"}
 }
@@ -47,8 +47,8 @@ type Mosquitto struct {
 	output  *proctest.Output
 }
 
-// without is what TILLPOST_TEST_MOSQUITTO is where the tests have to do without
-// mosquitto, as make test sets it where mosquitto can't be installed.
+// without is the value of TILLPOST_TEST_MOSQUITTO that makes the tests do without
+// mosquitto; make test sets it where mosquitto can't be installed.
 const without = "none"
 
 // StartMosquitto runs a mosquitto until the test ends, and returns when it
@@ -215,5 +215,5 @@ func (m *Mosquitto) RestartForgetful() {
 	m.Start()
 }
 
-// Output is what it wrote to its log so far.
+// Output returns what it wrote to its log so far.
 func (m *Mosquitto) Output() string { return m.output.String() }

@@ -40,7 +40,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	return p
 }
 
-// Addr is what to connect to instead of the target.
+// Addr returns what to connect to instead of the target.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
 // Cut closes all connections that stand.

@@ -31,7 +31,7 @@ func (q *queue) add(m mqtt.Message) {
 
 func (q *queue) close() { q.once.Do(func() { close(q.closed) }) }
 
-// pump brings what was added to a reader, in order, until the queue is closed.
+// pump sends what was added to a channel, in order, until the queue is closed.
 func (q *queue) pump(to chan<- mqtt.Message) {
 	for {
 		q.mu.Lock()

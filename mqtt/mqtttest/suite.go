@@ -17,8 +17,8 @@ type World struct {
 	// Topics, Will and short durations in the options; the factory adds how
 	// to reach the broker.
 	NewBus func(client.Options, mqtt.Handlers) mqtt.Bus
-	// Publish is what a till does; it returns when the broker has the message,
-	// or, where the bus is the broker, when it has delivered it.
+	// Publish publishes as a till does; it returns when the broker has the
+	// message, or, where the bus is the broker, when it has delivered it.
 	Publish func(mqtt.Message)
 	// Watch subscribes as another client.
 	Watch func(filter string) <-chan mqtt.Message
@@ -28,11 +28,11 @@ type World struct {
 	Cut func()
 	// Hold keeps back what the broker acknowledges, or lets it go.
 	Hold func(on bool)
-	// Stop and Start are the broker's; Forget, between them, loses all that
-	// it kept.
+	// Stop and Start stop and start the broker; Forget, between them, discards
+	// its sessions and retained messages.
 	Stop, Start, Forget func()
-	// Deaf says that the bus has nothing to bring to Handlers.Agent.
-	Deaf bool
+	// NoRetained reports whether the bus never calls Handlers.Agent and Handlers.Status.
+	NoRetained bool
 }
 
 // Factory makes worlds.
@@ -40,7 +40,7 @@ type Factory struct {
 	// Run calls the test; it may do so inside a bubble of testing/synctest.
 	Run func(t *testing.T, test func(*testing.T))
 	New func(t *testing.T) World
-	// Embedded tells that the bus is the broker itself; see World.Cut.
+	// Embedded reports whether the bus is the broker itself; see World.Cut.
 	Embedded bool
 }
 
@@ -49,13 +49,13 @@ func TestBus(t *testing.T, factory Factory) {
 	t.Helper()
 	for _, test := range []struct {
 		name string
-		// beside tells that the test is about a broker beside the bus.
-		beside bool
-		run    func(*testing.T, World)
+		// external reports whether the test needs an external broker.
+		external bool
+		run      func(*testing.T, World)
 	}{
 		{"delivers in order", false, testOrder},
 		{"acknowledges in order", true, testAckOrder},
-		{"sends the unacknowledged again", true, testAgain},
+		{"sends the unacknowledged again", true, testRedelivery},
 		{"fail closes and comes back", true, testFail},
 		{"keeps what comes while away", true, testAway},
 		{"subscribes anew at a broker without memory", true, testForgetful},
@@ -69,9 +69,9 @@ func TestBus(t *testing.T, factory Factory) {
 		{"ignores its own display", false, testOwn},
 		{"hears of other agents", true, testAgents},
 		{"recalls what is retained", true, testRecall},
-		{"brings the statuses that are retained", true, testStanding},
+		{"brings the statuses that are retained", true, testStatuses},
 	} {
-		if test.beside && factory.Embedded {
+		if test.external && factory.Embedded {
 			continue
 		}
 		t.Run(test.name, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestBus(t *testing.T, factory Factory) {
 
 var topics = mqtt.Topics{Prefix: "test"}
 
-// rig is a bus that runs, and what it told.
+// rig is a bus that runs, and the calls of its handlers.
 type rig struct {
 	t          *testing.T
 	bus        mqtt.Bus
@@ -170,9 +170,9 @@ func (r *rig) next(payload string) mqtt.Delivery {
 	return d
 }
 
-// nextBut is next, but passes over messages that come again although they were
+// nextPastRepeats is next, but passes over messages that come again although they were
 // acknowledged: a cut may swallow acknowledgements that are on their way.
-func (r *rig) nextBut(payload string) mqtt.Delivery {
+func (r *rig) nextPastRepeats(payload string) mqtt.Delivery {
 	r.t.Helper()
 	for {
 		d := receive(r.t, r.deliveries, payload)

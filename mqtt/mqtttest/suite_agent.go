@@ -8,28 +8,28 @@ import (
 	"tillpost/mqtt"
 )
 
-// testAgents: what stands on the agent's topic comes with each connection, and
-// so does what is published there; never as a request.
+// testAgents: what is retained on the agent's topic comes with each connection,
+// and so does what is published there; never as a request.
 func testAgents(t *testing.T, w World) {
-	if w.Deaf {
+	if w.NoRetained {
 		t.Skip("there is no other agent at this broker")
 	}
 	w.Publish(mqtt.Message{Topic: topics.Agent(), Payload: []byte("another"), Retained: true})
 	r := start(t, w, nil)
 	r.up()
-	r.hears("another", true)
+	r.nextAgent("another", true)
 	if err := r.bus.Publish(mqtt.Message{Topic: topics.Agent(), Payload: []byte("mine"), Retained: true}).Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r.hears("mine", false)
+	r.nextAgent("mine", false)
 	w.Publish(mqtt.Message{Topic: topics.Agent(), Payload: []byte("another again"), Retained: true})
-	r.hears("another again", false)
+	r.nextAgent("another again", false)
 	r.end()
 	w.Publish(mqtt.Message{Topic: topics.Agent(), Payload: []byte("unheard")})
 
 	second := start(t, w, nil)
 	second.up()
-	second.hears("another again", true)
+	second.nextAgent("another again", true)
 	w.Publish(request(1))
 	second.next(name(1)).Ack()
 	if n := len(second.agents); n > 0 {
@@ -37,8 +37,8 @@ func testAgents(t *testing.T, w World) {
 	}
 }
 
-// testRecall: what stands on a topic of ours is given when it is asked for, and
-// disturbs nothing else.
+// testRecall: what is retained on a topic of ours is returned when it is asked
+// for, and disturbs nothing else.
 func testRecall(t *testing.T, w World) {
 	topic := func(id string) string { return topics.Status("T1", id) }
 	w.Publish(mqtt.Message{Topic: topics.Agent(), Payload: []byte("our word"), Retained: true})
@@ -70,10 +70,10 @@ func testRecall(t *testing.T, w World) {
 	}
 }
 
-// testStanding: the statuses that are retained come with each connection, before it is up, whether the agent's word stands
-// there too or not; what is published later does not.
-func testStanding(t *testing.T, w World) {
-	if w.Deaf {
+// testStatuses: the statuses that are retained come with each connection, before it is up, whether the agent's state is
+// retained too or not; what is published later does not.
+func testStatuses(t *testing.T, w World) {
+	if w.NoRetained {
 		t.Skip("nothing is retained at this broker")
 	}
 	first := start(t, w, nil)
@@ -116,7 +116,7 @@ func testStanding(t *testing.T, w World) {
 	}
 }
 
-func (r *rig) hears(payload string, retained bool) {
+func (r *rig) nextAgent(payload string, retained bool) {
 	r.t.Helper()
 	m := receive(r.t, r.agents, payload)
 	if string(m.Payload) != payload || m.Retained != retained {

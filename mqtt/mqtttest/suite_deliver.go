@@ -28,7 +28,7 @@ func testOrder(t *testing.T, w World) {
 	w.Cut()
 	r.up()
 	w.Publish(request(n))
-	r.nextBut(name(n)).Ack()
+	r.nextPastRepeats(name(n)).Ack()
 }
 
 // testAckOrder acknowledges backwards: none may be acknowledged before the
@@ -65,7 +65,7 @@ func testAckOrder(t *testing.T, w World) {
 	}
 }
 
-func testAgain(t *testing.T, w World) {
+func testRedelivery(t *testing.T, w World) {
 	r := start(t, w, nil)
 	r.up()
 	for i := range 4 {
@@ -80,7 +80,7 @@ func testAgain(t *testing.T, w World) {
 		t.Error("no reason for Down")
 	}
 	r.up()
-	if again := r.nextBut(name(2)); !again.Duplicate {
+	if again := r.nextPastRepeats(name(2)); !again.Duplicate {
 		t.Error("a message comes again and does not say so")
 	}
 	r.next(name(3))
@@ -88,7 +88,7 @@ func testAgain(t *testing.T, w World) {
 	w.Cut()
 	r.up()
 	// The acknowledgement of the first connection did not count.
-	r.nextBut(name(2)).Ack()
+	r.nextPastRepeats(name(2)).Ack()
 	r.next(name(3)).Ack()
 }
 
@@ -205,5 +205,5 @@ func testOwn(t *testing.T, w World) {
 	w.Cut()
 	r.up()
 	w.Publish(request(2))
-	r.nextBut(name(2)).Ack()
+	r.nextPastRepeats(name(2)).Ack()
 }

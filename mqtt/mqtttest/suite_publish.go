@@ -27,7 +27,7 @@ func testPublish(t *testing.T, w World) {
 		switch {
 		case string(m.Payload) == name(i) && m.Topic == status:
 			i++
-		case m.Retained && i > 0 && string(m.Payload) == name(i-1): // what was kept when the subscription's turn came
+		case m.Retained && i > 0 && string(m.Payload) == name(i-1): // what was retained when the subscription's turn came
 		default:
 			t.Fatalf("%+v instead of %s", m, name(i))
 		}
@@ -165,5 +165,5 @@ func testOrderlyEnd(t *testing.T, w World) {
 	again.up()
 	w.Publish(request(2))
 	// A new connection may overtake the end of the old one on its way.
-	again.nextBut(name(2)).Ack()
+	again.nextPastRepeats(name(2)).Ack()
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Receive returns what comes next. Nothing for a minute fails the test.
+// Receive returns what comes next. It fails the test after a minute without.
 func Receive[T any](t testing.TB, c <-chan T) T {
 	t.Helper()
 	select {

@@ -1,12 +1,11 @@
 // Package schema holds the JSON Schemas (draft 2020-12) of the requests that a
 // till may publish and of the messages that the agent publishes.
 //
-// Three annotations of our own ride along; a validator that does not know them
-// ignores them. "x-must" completes the sentence "this member must …" and is
-// what a refused till is told; "x-other" is the same for a member that
-// additionalProperties refuses. "x-path" stands beside a oneOf or anyOf and
-// names the members it is about: the first is pointed at when none is given,
-// the last when too many are.
+// They have three annotations of our own, which other validators ignore. "x-must"
+// completes the sentence "this member must …" in the reason of a refusal;
+// "x-other" is the same for a member that additionalProperties refuses. "x-path"
+// is beside a oneOf or anyOf and names the members it is about: a refusal points
+// at the first when none is given, at the last when too many are.
 package schema
 
 import "embed"

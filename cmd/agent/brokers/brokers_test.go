@@ -36,7 +36,7 @@ type brand struct {
 	wildcards, dots bool
 	// crashes: what it acknowledged as retained outlives kill -9.
 	crashes bool
-	// told is what check says of it, beside that its own message came back.
+	// told is what check reports of it, beside that its own message came back.
 	told []string
 }
 
@@ -89,7 +89,7 @@ func try(t *testing.T, m brand) {
 	if m.crashes {
 		broker.Kill()
 	} else {
-		broker.Stop() // after a crash it may show the agent an old word of its own, which stops the sending
+		broker.Stop() // after a crash it may send the agent an old state of its own, which stops the sending
 	}
 	broker.Start()
 	s.awaitOnline()
@@ -141,7 +141,7 @@ func (s *shop) run() {
 	s.awaitOnline()
 }
 
-// awaitOnline waits until the agent's own word is there for who connects.
+// awaitOnline waits until the agent's state is retained.
 func (s *shop) awaitOnline() {
 	s.Helper()
 	const topic = shoptest.Prefix + "/agent"
@@ -152,7 +152,7 @@ func (s *shop) awaitOnline() {
 
 func (s *shop) status(id string) string { return shoptest.Topic(terminal, "status/"+id) }
 
-// brought is what a new subscription brings of what is retained on a topic, "" for nothing.
+// brought returns what a new subscription gets of what is retained on a topic, "" for nothing.
 func (s *shop) brought(filter, topic string) string {
 	s.Helper()
 	c := s.Connect()
@@ -182,7 +182,7 @@ func (s *shop) sale(id string) {
 	}
 }
 
-// order places one, and reports whether its end is told on a subscription in time.
+// order places one, and reports whether its end comes on a subscription in time.
 func (s *shop) order(id, filter string, within time.Duration) bool {
 	s.Helper()
 	till := s.Connect()
@@ -203,7 +203,7 @@ func (s *shop) refund(of, id string) {
 	}
 }
 
-// refuse publishes what nobody can take, and waits to be told.
+// refuse publishes what is always refused, and waits for the refusal.
 func (s *shop) refuse() {
 	s.Helper()
 	till := s.Connect()
@@ -227,7 +227,7 @@ func (s *shop) until(heard <-chan mqtt.Message, state string) {
 	}
 }
 
-// heard waits for a request's state, of whatever request for "".
+// heard waits for a request's state, for that of any request if id is "".
 func (s *shop) heard(messages <-chan mqtt.Message, id, state string, within time.Duration) bool {
 	patience := time.NewTimer(within)
 	defer patience.Stop()

@@ -133,7 +133,7 @@ func startRabbitMQ(t *testing.T) (string, server) {
 	return addr, run(t, addr, env, found[0])
 }
 
-// find gives a program's path. One that is not there fails the test, or skips it unless all have to be there.
+// find returns a program's path. One that is not there fails the test, or skips it unless all have to be there.
 func find(t *testing.T, names ...string) string {
 	t.Helper()
 	for _, name := range names {

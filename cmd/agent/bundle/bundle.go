@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// ManifestName is the first member of every bundle.
+// ManifestName is the name of the first member of every bundle.
 const ManifestName = "manifest.json"
 
 // Source is one member that a bundle may have.
@@ -24,7 +24,7 @@ type Source struct {
 	Name string
 	// About says what is in it, in one line.
 	About string
-	// Read gives its content; an error says why it is left out.
+	// Read returns its content; an error says why it is left out.
 	Read func() ([]byte, error)
 }
 
@@ -38,13 +38,13 @@ type Member struct {
 	data    []byte
 }
 
-// Omission is what a bundle has not, and why.
+// Omission is what was left out of a bundle, and why.
 type Omission struct {
 	What string `json:"what"`
 	Why  string `json:"why"`
 }
 
-// Bundle is what was collected.
+// Bundle is the collected members, and what was left out.
 type Bundle struct {
 	Created time.Time  `json:"created"`
 	Version string     `json:"version"`
@@ -52,7 +52,7 @@ type Bundle struct {
 	LeftOut []Omission `json:"leftOut"`
 }
 
-// Never are the things that no bundle has.
+// Never returns the things that no bundle has.
 func Never() []Omission {
 	return []Omission{
 		{"the API's token, passwords, their hashes, private keys", "they are secrets"},
@@ -101,7 +101,7 @@ func blank(data []byte, secrets []string) ([]byte, int) {
 	return data, n
 }
 
-// Manifest is the first member.
+// Manifest returns the bundle's first file, its table of contents.
 func (b Bundle) Manifest() ([]byte, error) {
 	text, err := json.MarshalIndent(b, "", "  ")
 	return append(text, '\n'), err

@@ -10,7 +10,7 @@ import (
 	"tillpost/agent/config"
 )
 
-// Config is what a bundle shows of a configuration: the keys that are listed here.
+// Config returns what a bundle shows of a configuration: the keys that are listed here.
 func Config(c *config.Config) ([]byte, error) {
 	set := func(s string) string {
 		if s == "" {
@@ -45,7 +45,7 @@ func Config(c *config.Config) ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-// Secrets are the texts that must stand nowhere in a bundle, as far as a configuration leads to them; c may be nil.
+// Secrets returns the texts that must stand nowhere in a bundle, as far as a configuration leads to them; c may be nil.
 func Secrets(c *config.Config) []string {
 	secrets := []string{os.Getenv("TILLPOST_API_TOKEN"), os.Getenv("TILLPOST_WEB_PASSWORD")}
 	if c == nil {

@@ -40,7 +40,7 @@ func System() map[string]any {
 	return s
 }
 
-// Journal gives the last lines of the service's log, which holds neither secrets nor personal data.
+// Journal returns the last lines of the service's log, which holds neither secrets nor personal data.
 func Journal(ctx context.Context) ([]byte, error) {
 	text, err := output(ctx, "journalctl", "-u", "tillpost.service", "-n", "5000", "--no-pager", "-o", "short-iso", "--no-hostname")
 	switch {

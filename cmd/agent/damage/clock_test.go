@@ -43,7 +43,7 @@ func inPEM(certs ...*tls.Certificate) string {
 }
 
 // A machine that starts in 1970, or in 2038, finds the API's certificate invalid: nothing is sent, written or in doubt
-// for that, the cause is told, and the queue goes on in its order, with today's date, once the clock is right. The test
+// for that, the cause is published, and the queue goes on in its order, with today's date, once the clock is right. The test
 // can't set the machine's clock, so it is the certificate's time that is wrong.
 func TestCertificateThatTheClockIsWrongFor(t *testing.T) {
 	t.Parallel()

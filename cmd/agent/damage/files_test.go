@@ -35,7 +35,7 @@ func (w *world) shop(snapshot bool) {
 
 func (w *world) file() string { return filepath.Join(w.Dir, "outbox.db") }
 
-// files reads the outbox and what lies beside it, but for the lock.
+// files reads the outbox and the files beside it, but for the lock.
 func (w *world) files() map[string][]byte {
 	w.Helper()
 	names, err := filepath.Glob(w.file() + "*")

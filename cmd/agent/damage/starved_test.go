@@ -36,7 +36,7 @@ func (w *world) disk(size string) string {
 	return dir
 }
 
-// fillUp leaves no byte free, and gives the file to remove.
+// fillUp leaves no byte free, and returns the file to remove.
 func fillUp(t *testing.T, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "filler")
@@ -91,7 +91,7 @@ func TestFullDisk(t *testing.T) {
 	w.Once()
 }
 
-// A disk that can't be written is told at the start, in words.
+// A disk that can't be written is reported at the start, in words.
 func TestReadOnlyDisk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -160,7 +160,7 @@ func (w *world) hold(n int) (release func()) {
 	})
 }
 
-// little gives the agent 64 MB in all where control groups can be made. Elsewhere only its memory limit tells it to be
+// little limits the agent to 64 MB in all where control groups can be made. Elsewhere only its memory limit makes it
 // modest: ulimit can't, for Go maps 64 MB at once.
 func (w *world) little() {
 	w.Helper()

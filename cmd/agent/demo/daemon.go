@@ -59,7 +59,7 @@ func (d *daemon) start(ctx context.Context) error {
 	return nil
 }
 
-// startAgain starts the process where the former one was. Its addresses were anybody's meanwhile: who was given one of
+// startAgain starts the process where the former one was. Its addresses were free meanwhile: a program that got one of
 // them is waited for.
 func (d *daemon) startAgain(ctx context.Context) error {
 	for limit := time.Now().Add(readyWithin); ; {
@@ -73,10 +73,10 @@ func (d *daemon) startAgain(ctx context.Context) error {
 	}
 }
 
-// taken tells that the daemon did not start because somebody else listens at an address of its.
+// taken reports whether the daemon did not start because somebody else listens at one of its addresses.
 func taken(err error) bool { return strings.Contains(err.Error(), "in use") }
 
-// ready waits until the daemon says that it takes requests.
+// ready waits until the daemon accepts requests.
 func (d *daemon) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
@@ -95,7 +95,7 @@ func (d *daemon) ready(ctx context.Context) error {
 	}
 }
 
-// lastWords is the last line that the daemon wrote.
+// lastWords returns the last line that the daemon wrote.
 func (d *daemon) lastWords() string {
 	f, err := os.Open(d.log.Name())
 	if err != nil {
@@ -123,7 +123,7 @@ func (d *daemon) kill() error {
 	return errors.Join(err, d.log.Close())
 }
 
-// stop ends the process in order, and says if that did not go well.
+// stop ends the process in order; the error says what went wrong.
 func (d *daemon) stop() error {
 	if d.cmd == nil {
 		return nil

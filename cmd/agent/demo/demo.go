@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// Options say how the demo is played and where it is told. Out and Program are required.
+// Options say how the demo is played and where it is written. Out and Program are required.
 type Options struct {
-	// Out is where the story is told, in lines of at most Width characters (0 is 80).
+	// Out is where the demo is written, in lines of at most Width characters (0 is 80).
 	Out   io.Writer
 	Width int
-	// Colour marks what is told with the escape sequences of a terminal.
+	// Colour colours it with the escape sequences of a terminal.
 	Colour bool
 	// Dir is the folder to work in and to leave behind; it must be empty or not be there yet. "" takes a temporary one,
 	// which is removed at the end unless the demo failed.
@@ -50,8 +50,8 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	tell := newTeller(o.Out, o.Width, o.Colour, func(err error) { cancel(fmt.Errorf("%w: %w", errUntold, err)) })
-	p := &play{options: o, pace: paceOf(o.Fast), tell: tell}
+	out := newNarrator(o.Out, o.Width, o.Colour, func(err error) { cancel(fmt.Errorf("%w: %w", errUntold, err)) })
+	p := &play{options: o, pace: paceOf(o.Fast), out: out}
 	defer func() {
 		switch {
 		case err == nil, errors.Is(err, errInterrupted), errors.Is(err, errUntold):
@@ -63,7 +63,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		}
 	}()
 	p.welcome()
-	p.shop, err = openShop(ctx, o.Program, dir, p.pace, tell)
+	p.shop, err = openShop(ctx, o.Program, dir, p.pace, out)
 	if err == nil {
 		err = p.day(ctx)
 		err = errors.Join(err, p.shop.close())

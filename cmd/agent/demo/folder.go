@@ -10,7 +10,7 @@ import (
 // needed is the room that a day takes: the outbox, its reserve, the daemon's log, and something beyond.
 const needed = 8 << 20
 
-// folder makes the folder to work in, with room for a day; remove tells that it is ours to remove.
+// folder makes the folder to work in, with room for a day; remove reports whether it is ours to remove.
 func folder(dir string) (made string, remove bool, err error) {
 	if dir == "" {
 		if made, err = os.MkdirTemp("", "tillpost-demo-"); err != nil {

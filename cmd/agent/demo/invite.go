@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// invite tells what to do with what goes on running.
+// invite says what a person can do with what goes on running.
 func (p *play) invite() {
 	s := p.shop
 	_, port, err := net.SplitHostPort(s.broker)
@@ -15,7 +15,7 @@ func (p *play) invite() {
 	}
 	file := filepath.Join(filepath.Dir(s.config), orderName)
 	name, topic := p.options.Name, s.till.topics.Orders(counter1)
-	p.tell.block("",
+	p.out.block("",
 		"The shop stays open. Ctrl-C closes it. In a browser you can look at",
 		fmt.Sprintf("  http://%s/", s.daemon.http),
 		fmt.Sprintf("  http://%s/display/%s", s.daemon.http, counter1),

@@ -16,7 +16,7 @@ import (
 type play struct {
 	options Options
 	pace    pace
-	tell    *teller
+	out     *narrator
 	shop    *shop
 	begun   time.Time
 	script  []expected
@@ -24,7 +24,7 @@ type play struct {
 	over    bool     // the day; what follows it may be interrupted
 }
 
-// scene is a part of the day. Its why is told before it is run.
+// scene is a part of the day. Its why is written before it is run.
 type scene struct {
 	title, why string
 	run        func(*play, context.Context) error
@@ -32,18 +32,18 @@ type scene struct {
 
 func (p *play) welcome() {
 	p.begun = time.Now()
-	p.tell.write(p.tell.lines(loudly, "A day in a shop with two card terminals, in less than a minute") + "\n")
-	p.tell.narrate("tillpost stands between a shop's tills and its card terminals. It runs here as it would in the shop, with its " +
+	p.out.write(p.out.lines(loudly, "A day in a shop with two card terminals, in less than a minute") + "\n")
+	p.out.narrate("tillpost stands between a shop's tills and its card terminals. It runs here as it would in the shop, with its " +
 		"message broker and its disk; the till is a program that talks to it. Front Payment, which owns the terminals, is simulated, " +
 		"customers included, and waiting times are short. What you read is what really happens, as it happens.")
 }
 
-// day plays all scenes and gives the verdict.
+// day plays all scenes and returns the result.
 func (p *play) day(ctx context.Context) error {
 	for i, s := range scenes {
-		p.tell.title(fmt.Sprintf("%d  %s", i+1, s.title))
-		p.tell.narrate(s.why)
-		p.tell.block("")
+		p.out.title(fmt.Sprintf("%d  %s", i+1, s.title))
+		p.out.narrate(s.why)
+		p.out.block("")
 		if err := sleep(ctx, p.pace.read); err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func (p *play) day(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			p.tell.say("demo", "this is not as it should be: "+err.Error(), badly)
+			p.out.say("demo", "this is not as it should be: "+err.Error(), badly)
 			return fmt.Errorf("the demo did not go as told: in %q, %w", s.title, err)
 		}
 	}
@@ -64,28 +64,28 @@ func (p *play) evening(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v := judge(p.script, p.shop.till.statuses(), p.shop.sim.Orders(), counted.add(p.counted))
+	v := evaluate(p.script, p.shop.till.statuses(), p.shop.sim.Orders(), counted.add(p.counted))
 	v.faults = append(v.faults, p.shop.till.refusals()...)
-	p.tell.title("The day, counted by three: the till, Front Payment and tillpost's metrics")
-	if p.tell.narrow() {
-		p.tell.block(v.list()...)
+	p.out.title("The day, counted by three: the till, Front Payment and tillpost's metrics")
+	if p.out.narrow() {
+		p.out.block(v.list()...)
 	} else {
-		p.tell.block(v.table()...)
+		p.out.block(v.table()...)
 	}
 	if len(v.faults) > 0 {
-		p.tell.block("")
+		p.out.block("")
 		for _, f := range v.faults {
-			p.tell.block("  " + p.tell.paint(badly, term.Printable(f)))
+			p.out.block("  " + p.out.paint(badly, term.Printable(f)))
 		}
 		return fmt.Errorf("the demo did not end as told: %d faults, the first: %s", len(v.faults), v.faults[0])
 	}
 	p.over = true
-	p.tell.write("\n" + p.tell.lines(well, fmt.Sprintf("All %d requests ended as told, none was lost, and nobody paid twice. (%.0f s)",
+	p.out.write("\n" + p.out.lines(well, fmt.Sprintf("All %d requests ended as told, none was lost, and nobody paid twice. (%.0f s)",
 		len(p.script), time.Since(p.begun).Seconds())))
 	if p.options.Stay {
 		p.invite()
 		<-ctx.Done()
-		p.tell.block("", "Closing the shop.")
+		p.out.block("", "Closing the shop.")
 	}
 	return nil
 }
@@ -115,29 +115,29 @@ func (p *play) request(ctx context.Context, terminal string, k mqtt.Kind, words 
 	if k == mqtt.KindResolution {
 		who = whoStaff
 	}
-	p.tell.say(who, words, plainly)
+	p.out.say(who, words, plainly)
 	return p.shop.till.publish(ctx, e.topic, e.id, payload)
 }
 
 // sale places an order of one product at a terminal.
-func (p *play) sale(ctx context.Context, terminal, id, product string, ore money.Minor, state string) error {
-	e := expected{id: id, state: state, ore: ore}
-	words := fmt.Sprintf("%s: %s, %s NOK, at %s", id, product, ore, terminalNames[terminal])
-	return p.request(ctx, terminal, mqtt.KindOrder, words, map[string]any{"order": order(id, product, ore)}, e)
+func (p *play) sale(ctx context.Context, terminal, id, product string, amount money.Minor, state string) error {
+	e := expected{id: id, state: state, minor: amount}
+	words := fmt.Sprintf("%s: %s, %s NOK, at %s", id, product, amount, terminalNames[terminal])
+	return p.request(ctx, terminal, mqtt.KindOrder, words, map[string]any{"order": order(id, product, amount)}, e)
 }
 
 // saleTo places an order and waits for its end.
-func (p *play) saleTo(ctx context.Context, terminal, id, product string, ore money.Minor, state string) error {
-	if err := p.sale(ctx, terminal, id, product, ore, state); err != nil {
+func (p *play) saleTo(ctx context.Context, terminal, id, product string, amount money.Minor, state string) error {
+	if err := p.sale(ctx, terminal, id, product, amount, state); err != nil {
 		return err
 	}
 	return p.shop.till.end(ctx, id)
 }
 
-// order is the payload of "Front Payment, Create Terminal Order". The till's own id goes along as the customer's reference,
+// order returns the payload of "Front Payment, Create Terminal Order". The till's own id goes along as the customer's reference,
 // so that the simulator's books can be asked for it; the other reference is left to tillpost.
-func order(id, product string, ore money.Minor) map[string]any {
-	total := ore.String()
+func order(id, product string, amount money.Minor) map[string]any {
+	total := amount.String()
 	return map[string]any{
 		"products": []any{map[string]any{
 			"name": product, "productId": "P1", "quantity": "1", "rate": json.Number(total), "discount": 0, "tax": "0", "amount": json.Number(total),
@@ -148,7 +148,7 @@ func order(id, product string, ore money.Minor) map[string]any {
 	}
 }
 
-// books tells what Front Payment has of a sale.
+// books writes what Front Payment has of a sale.
 func (p *play) books(id string) {
 	orders := p.shop.sim.OrdersByReference(id)
 	text := fmt.Sprintf("has %d orders for %s", len(orders), id)
@@ -158,10 +158,10 @@ func (p *play) books(id string) {
 	case 1:
 		text = fmt.Sprintf("has one order for %s, %s NOK, %s", id, orders[0].Amount, orders[0].Status)
 	}
-	p.tell.say(whoPayment, text, plainly)
+	p.out.say(whoPayment, text, plainly)
 }
 
-// refusals are the requests that were refused at the door.
+// refusals returns the requests that were refused at the door.
 func (t *till) refusals() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -48,7 +48,7 @@ func (p *play) onceMore(ctx context.Context) error {
 	t, first := p.shop.till, p.script[0]
 	t.forget(first.id)
 	before := t.statuses()[first.id]
-	p.tell.say(whoTill, "sends "+first.id+" again, byte for byte", plainly)
+	p.out.say(whoTill, "sends "+first.id+" again, byte for byte", plainly)
 	if err := t.publish(ctx, first.topic, first.id, first.payload); err != nil {
 		return err
 	}
@@ -63,13 +63,13 @@ func (p *play) busyTerminal(ctx context.Context) error {
 	sim, t := p.shop.sim, p.shop.till
 	return all(
 		func() error { return sim.SetBusy(counter1, true) },
-		func() error { p.tell.say(whoTerminal, "Counter 1 is busy with itself", waits); return nil },
+		func() error { p.out.say(whoTerminal, "Counter 1 is busy with itself", waits); return nil },
 		func() error { return p.sale(ctx, counter1, "sale-2", "Umbrella", 24900, "paid") },
 		func() error { return t.reach(ctx, "sale-2", "terminalIsBusy") },
 		func() error { return p.saleTo(ctx, counter2, "sale-3", "Coffee", 4500, "paid") },
 		func() error { return sleep(ctx, p.pace.busy) },
 		func() error { return sim.SetBusy(counter1, false) },
-		func() error { p.tell.say(whoTerminal, "Counter 1 is free again", plainly); return nil },
+		func() error { p.out.say(whoTerminal, "Counter 1 is free again", plainly); return nil },
 		func() error { return t.end(ctx, "sale-2") },
 	)
 }
@@ -98,7 +98,7 @@ func (p *play) moneyBack(ctx context.Context) error {
 		func() error {
 			return p.request(ctx, counter1, mqtt.KindRefund, "refund-1: 300.00 NOK of sale-1", map[string]any{
 				"orderRequestId": "sale-1", "refund": refundOf(30000),
-			}, expected{id: "refund-1", state: "refunded", ore: 30000})
+			}, expected{id: "refund-1", state: "refunded", minor: 30000})
 		},
 		func() error { return t.end(ctx, "refund-1") },
 		func() error {
@@ -117,7 +117,7 @@ func (p *play) largeRefund(ctx context.Context) error {
 		func() error {
 			return p.request(ctx, counter1, mqtt.KindRefund, "refund-3: all of sale-10, if need be with an approval", map[string]any{
 				"orderRequestId": "sale-10", "full": true, "requestApproval": map[string]any{"message": "Returned, as new"},
-			}, expected{id: "refund-3", state: "refunded", ore: 649900})
+			}, expected{id: "refund-3", state: "refunded", minor: 649900})
 		},
 		func() error { return t.reach(ctx, "refund-3", "awaiting_approval") },
 		func() error { return p.saleTo(ctx, counter1, "sale-11", "Sun cream", 12900, "paid") },
@@ -126,6 +126,6 @@ func (p *play) largeRefund(ctx context.Context) error {
 }
 
 // refundOf pays back a part of an order's only product.
-func refundOf(ore money.Minor) map[string]any {
-	return map[string]any{"type": "regular", "grandTotal": ore.String(), "products": []any{map[string]any{"line": 0, "amount": ore.String()}}}
+func refundOf(amount money.Minor) map[string]any {
+	return map[string]any{"type": "regular", "grandTotal": amount.String(), "products": []any{map[string]any{"line": 0, "amount": amount.String()}}}
 }

@@ -12,7 +12,7 @@ func (p *play) outage(ctx context.Context) error {
 	t := p.shop.till
 	return all(
 		func() error { return p.shop.sim.SetDown(true) },
-		func() error { p.tell.say(whoPlug, "is cut", badly); return nil },
+		func() error { p.out.say(whoPlug, "is cut", badly); return nil },
 		func() error { return p.sale(ctx, counter1, "sale-6", "Woolly hat", 19900, "paid") },
 		func() error { return p.sale(ctx, counter2, "sale-7", "Gloves", 29900, "paid") },
 		func() error { return t.reach(ctx, "sale-6", "apiUnreachable") },
@@ -21,7 +21,7 @@ func (p *play) outage(ctx context.Context) error {
 		func() error { return p.pullThePlug(ctx, "sale-6", "sale-7") },
 		func() error { return sleep(ctx, p.pace.outage) },
 		func() error { return p.shop.sim.SetDown(false) },
-		func() error { p.tell.say(whoPlug, "is back", well); return nil },
+		func() error { p.out.say(whoPlug, "is back", well); return nil },
 		func() error { return t.end(ctx, "sale-6") },
 		func() error { return t.end(ctx, "sale-7") },
 	)
@@ -38,8 +38,8 @@ func (p *play) pullThePlug(ctx context.Context, queued ...string) error {
 	if err := d.kill(); err != nil {
 		return fmt.Errorf("kill the daemon: %w", err)
 	}
-	p.tell.say(whoTillpost, "is dead: its process was killed in mid-work", badly)
-	// What it told before that is no word after it.
+	p.out.say(whoTillpost, "is dead: its process was killed in mid-work", badly)
+	// What was published before that does not count.
 	if err := t.until(ctx, "the end of the connection", func() bool { return !t.up }); err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (p *play) pullThePlug(ctx context.Context, queued ...string) error {
 	if err := sleep(ctx, p.pace.outage); err != nil {
 		return err
 	}
-	p.tell.say(whoTillpost, "is started again, and reads its disk", plainly)
+	p.out.say(whoTillpost, "is started again, and reads its disk", plainly)
 	if err := d.startAgain(ctx); err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ type shop struct {
 }
 
 // openShop starts everything. Where it returns an error nothing is left running.
-func openShop(ctx context.Context, program, dir string, p pace, tell *teller) (_ *shop, err error) {
+func openShop(ctx context.Context, program, dir string, p pace, out *narrator) (_ *shop, err error) {
 	token := newToken()
 	s := &shop{sim: simulator.New(simulator.Options{
 		Token: token, Organization: organization, Callbacks: &http.Client{Timeout: 5 * time.Second},
@@ -66,11 +66,11 @@ func openShop(ctx context.Context, program, dir string, p pace, tell *teller) (_
 	if err := s.startDaemon(ctx, program, dir, token); err != nil {
 		return s, err
 	}
-	s.till, err = newTill(ctx, s.broker, tell)
+	s.till, err = newTill(ctx, s.broker, out)
 	return s, err
 }
 
-// startDaemon configures and starts the daemon, on other ports where somebody was quicker to take one.
+// startDaemon configures and starts the daemon, on other ports where another program has taken one.
 func (s *shop) startDaemon(ctx context.Context, program, dir, token string) error {
 	const tries = 3
 	for i := 1; ; i++ {

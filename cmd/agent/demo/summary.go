@@ -16,7 +16,7 @@ type row struct {
 	state  string
 }
 
-func (v *verdict) rows() []row {
+func (v *result) rows() []row {
 	m := v.metrics
 	return []row{
 		{"sales paid", v.paid, m[end{"order", "paid"}], "paid"},
@@ -26,8 +26,8 @@ func (v *verdict) rows() []row {
 	}
 }
 
-// table is the summary in lines of less than 80 characters.
-func (v *verdict) table() []string {
+// table returns the summary in lines of less than 80 characters.
+func (v *result) table() []string {
 	lines := []string{"", fmt.Sprintf("  %-18s%16s%20s%16s", "", "told to the till", "at Front Payment", "in the metrics")}
 	for _, r := range v.rows() {
 		lines = append(lines, fmt.Sprintf("  %-18s%16s%20s%16d", r.name, r.by[0], r.by[1], r.metric))
@@ -37,8 +37,8 @@ func (v *verdict) table() []string {
 		fmt.Sprintf("  %-18s%16d", "without an end", v.open))
 }
 
-// list is the same for a narrow screen, in lines of at most 36 characters.
-func (v *verdict) list() []string {
+// list returns the same for a narrow screen, in lines of at most 36 characters.
+func (v *result) list() []string {
 	lines := []string{""}
 	for _, r := range v.rows() {
 		lines = append(lines, "  "+r.name,
@@ -50,7 +50,7 @@ func (v *verdict) list() []string {
 }
 
 // String implements fmt.Stringer: how many, and how much money.
-func (t tally) String() string { return fmt.Sprintf("%d %11s", t.n, t.ore) }
+func (t tally) String() string { return fmt.Sprintf("%d %11s", t.n, t.minor) }
 
 // finished counts requests by kind and final state, as tillpost's metrics do.
 type finished map[end]int

@@ -19,12 +19,12 @@ const (
 	patience    = 30 * time.Second
 )
 
-// till is a point of sale that does what the guide for tills says, and writes down what it hears. Its methods may be called
+// till is a point of sale that does what the guide for tills says, and records what it receives. Its methods may be called
 // from any goroutine.
 type till struct {
 	bus    *client.Subscriber
 	topics mqtt.Topics
-	tell   *teller
+	out    *narrator
 	ended  chan error
 	cancel context.CancelFunc
 
@@ -32,28 +32,28 @@ type till struct {
 	changed  chan struct{} // closed and made anew with each change
 	up, was  bool          // connected; ever connected
 	leaving  bool
-	requests map[string]*heard
-	displays string // the terminal whose display is told
+	requests map[string]*received
+	displays string // the terminal whose display is written
 	problems map[string]bool
 	refused  []string
 }
 
-// heard is what the till knows of a request.
-type heard struct {
+// received is what the till has received of a request.
+type received struct {
 	status message.Status
 	times  int // how often a status came
 	told   map[string]bool
-	// seen are the states and waiting codes that came, whether or not they were told.
+	// seen are the states and waiting codes that came, whether or not they were written.
 	seen map[string]bool
 	// shown is what a display showed of it last. Displays may pass over what lasts for a moment only.
 	shown message.Phase
 }
 
 // newTill connects to the broker at a loopback address.
-func newTill(ctx context.Context, broker string, tell *teller) (*till, error) {
+func newTill(ctx context.Context, broker string, out *narrator) (*till, error) {
 	t := &till{
-		topics: mqtt.Topics{Prefix: "tillpost"}, tell: tell, ended: make(chan error, 1), changed: make(chan struct{}),
-		requests: map[string]*heard{}, problems: map[string]bool{},
+		topics: mqtt.Topics{Prefix: "tillpost"}, out: out, ended: make(chan error, 1), changed: make(chan struct{}),
+		requests: map[string]*received{}, problems: map[string]bool{},
 	}
 	bus, err := client.NewSubscriber(client.Options{
 		URL: "tcp://" + broker, ClientID: "demo-till", Topics: t.topics,
@@ -89,7 +89,7 @@ func (t *till) change(f func()) {
 func (t *till) connected() {
 	t.change(func() {
 		if t.was && !t.leaving {
-			t.tell.say(whoTill, "is connected again", plainly)
+			t.out.say(whoTill, "is connected again", plainly)
 		}
 		t.up, t.was = true, true
 	})
@@ -98,13 +98,13 @@ func (t *till) connected() {
 func (t *till) disconnected(error) {
 	t.change(func() {
 		if t.up && !t.leaving {
-			t.tell.say(whoTill, "has lost the connection, and tries again by itself", waits)
+			t.out.say(whoTill, "has lost the connection, and tries again by itself", waits)
 		}
-		t.up, t.problems = false, map[string]bool{} // whoever answers next tells its own
+		t.up, t.problems = false, map[string]bool{} // the next agent publishes its own
 	})
 }
 
-// deliver takes a message and tells what is new in it.
+// deliver handles a message and writes what is new in it.
 func (t *till) deliver(d mqtt.Delivery) {
 	if len(d.Payload) == 0 {
 		return
@@ -125,7 +125,7 @@ func (t *till) deliver(d mqtt.Delivery) {
 	})
 }
 
-// take reads a message; one that can't be read would be a fault of the daemon, and is missed by who waits for it.
+// take reads a message; one that can't be read would be a fault of the daemon, and whatever waits for it fails.
 func take[T any](d mqtt.Delivery, f func(T)) {
 	var v T
 	if json.Unmarshal(d.Payload, &v) == nil {
@@ -151,14 +151,14 @@ func (t *till) status(s message.Status) {
 	words, how := statusWords(s)
 	if words != "" && !h.told[key] {
 		h.told[key] = true
-		t.tell.say(whoTillpost, words, how)
+		t.out.say(whoTillpost, words, how)
 	}
 }
 
-func (t *till) request(id string) *heard {
+func (t *till) request(id string) *received {
 	h := t.requests[id]
 	if h == nil {
-		h = &heard{told: map[string]bool{}, seen: map[string]bool{}}
+		h = &received{told: map[string]bool{}, seen: map[string]bool{}}
 		t.requests[id] = h
 	}
 	return h
@@ -169,7 +169,7 @@ func (t *till) display(d message.Display) {
 		t.request(d.RequestID).shown = d.Phase
 	}
 	if t.displays == d.TerminalUUID && (d.Phase == message.PhasePresentCard || d.Phase == message.PhaseApproved || d.Phase == message.PhaseChecking) {
-		t.tell.say(whoDisplay, displayWords(d), plainly)
+		t.out.say(whoDisplay, displayWords(d), plainly)
 	}
 }
 
@@ -179,11 +179,11 @@ func (t *till) agent(a message.AgentState) {
 		key := p.Code + " " + p.RequestID
 		now[key] = true
 		if !t.problems[key] {
-			t.tell.say(whoTillpost, "tells everybody: "+p.Message, waits)
+			t.out.say(whoTillpost, "tells everybody: "+p.Message, waits)
 		}
 	}
 	if a.State == message.AgentOnline && len(t.problems) > 0 {
-		t.tell.say(whoTillpost, "tells everybody: all is well again", well)
+		t.out.say(whoTillpost, "tells everybody: all is well again", well)
 	}
 	t.problems = now
 }
@@ -194,16 +194,16 @@ func (t *till) reject(r message.Reject) {
 		text += ": " + r.Reason.Message
 	}
 	t.refused = append(t.refused, text)
-	t.tell.say(whoTillpost, text, badly)
+	t.out.say(whoTillpost, text, badly)
 }
 
-// showDisplay says of which terminal it is told what customers read; "" is none.
+// showDisplay sets of which terminal the display is written; "" is none.
 func (t *till) showDisplay(terminal string) { t.change(func() { t.displays = terminal }) }
 
-// forget makes what was told of a request worth telling again.
+// forget makes the state of a request be written again.
 func (t *till) forget(id string) { t.change(func() { clear(t.request(id).told) }) }
 
-// until waits until something holds; what says in words what it is. is is called with mu held.
+// until waits until is returns true; what describes that in words. is is called with mu held.
 func (t *till) until(ctx context.Context, what string, is func() bool) error {
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
@@ -249,12 +249,12 @@ func (t *till) end(ctx context.Context, id string) error {
 	return t.until(ctx, "the end of "+id, func() bool { return t.request(id).status.Final })
 }
 
-// thank waits until a customer who has paid is told so on the display.
+// thank waits until the display shows a customer that the payment is approved.
 func (t *till) thank(ctx context.Context, id string) error {
 	return t.until(ctx, "the display's thanks for "+id, func() bool { return t.request(id).shown == message.PhaseApproved })
 }
 
-// statuses are the last ones heard, by request.
+// statuses returns the last ones received, by request.
 func (t *till) statuses() map[string]message.Status {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -265,7 +265,7 @@ func (t *till) statuses() map[string]message.Status {
 	return all
 }
 
-// publish hands a request over, and again until tillpost has answered: a PUBACK alone is not the promise.
+// publish publishes a request, and again until tillpost has answered: a PUBACK alone is not the promise.
 func (t *till) publish(ctx context.Context, topic, id string, payload []byte) error {
 	if err := t.until(ctx, "the till's connection", func() bool { return t.up }); err != nil {
 		return err

@@ -28,7 +28,7 @@ var stateWords = map[string]string{
 	"done":              "is done",
 }
 
-// statusWords says how a request stands, in a sentence; "" where a reader need not know.
+// statusWords returns a request's status as a sentence; "" where a reader need not know.
 func statusWords(s message.Status) (words string, how tone) {
 	switch {
 	case s.State == "sending":
@@ -70,7 +70,7 @@ func finalWords(s message.Status) (words string, how tone) {
 	return text, how
 }
 
-// displayWords is what the customer reads at a terminal.
+// displayWords returns what the customer reads at a terminal.
 func displayWords(d message.Display) string {
 	text := fmt.Sprintf("at %s: “%s”", d.Name, d.Text.English)
 	if d.Amount != nil {

@@ -70,7 +70,7 @@ func TestAcknowledgedIsOnDisk(t *testing.T) {
 		promised := w.promised(counters)
 		t.Logf("killed with %d acknowledged and %d orders at the API", len(promised), len(w.Sim.Orders()))
 		w.Start()
-		w.Listen() // what was heard before proves nothing
+		w.Listen() // what came before proves nothing
 		w.Until("all that was acknowledged to be there", func() bool {
 			told := w.Heard.Statuses()
 			return !slices.ContainsFunc(promised, func(id string) bool { return told[id].State == "" })
@@ -125,7 +125,7 @@ func acknowledged(counters []*counter) (n int) {
 	return n
 }
 
-// promised are the orders that were acknowledged.
+// promised returns the orders that were acknowledged.
 func (w *world) promised(counters []*counter) (ids []string) {
 	for i, c := range counters {
 		for k := range int(c.acked.Load()) {

@@ -9,7 +9,7 @@ import (
 	"tillpost/internal/shoptest"
 )
 
-// productOf is the number that the API gave to an order's first product.
+// productOf returns the number that the API gave to an order's first product.
 func (w *world) productOf(uuid string) string {
 	w.Helper()
 	_, rest, ok := strings.Cut(w.call(http.MethodGet, "connect/orders/details/"+uuid, ""), `"id":`)
@@ -20,7 +20,7 @@ func (w *world) productOf(uuid string) string {
 	return strings.TrimSpace(rest[:end])
 }
 
-// foreign places an order past the agent, and gives its uuid.
+// foreign places an order past the agent, and returns its uuid.
 func (w *world) foreign(terminal string) string {
 	w.Helper()
 	w.customers(terminal, simulator.WalkAway())

@@ -13,7 +13,7 @@ import (
 	"tillpost/mqtt/mqtttest"
 )
 
-// bridged is a shop's mosquitto with the packaged bridge, but for the centre's address, its login, and the prefix and
+// bridged returns a shop's mosquitto with the packaged bridge, but for the centre's address, its login, and the prefix and
 // name of the test's shop.
 func bridged(t *testing.T, central *mqtttest.Mosquitto, name string) *mqtttest.MosquittoOptions {
 	t.Helper()

@@ -34,7 +34,7 @@ func TestABrokerWithoutMemory(t *testing.T) {
 	w.UntilOnline()
 	w.UntilState(terminal(0), "done", "paid")
 	w.Sale(terminal(0), "after")
-	// What is told anew is retained anew.
+	// What is published again is retained again.
 	w.Listen()
 	for _, topic := range topics {
 		w.Until(topic+" to be told to who comes later", func() bool { return len(w.Heard.Messages("shop/"+topic)) > 0 })

@@ -92,7 +92,7 @@ func (b *browser) open(url string, wide, high int64) *tab {
 	return p
 }
 
-// call is an action of the protocol that gives nothing.
+// call calls a method of the protocol that returns nothing.
 func call[P, R any](method cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, method, params)
@@ -109,7 +109,7 @@ func (p *tab) before(script string) {
 	})))
 }
 
-// heard notes what fails: no request of a page does, and no policy is broken.
+// heard records what fails: no request of a page may, and no policy may be broken.
 func (p *tab) heard(ev any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -139,7 +139,7 @@ func (p *tab) must(err error) {
 	}
 }
 
-// value is what JavaScript makes of the page; "" while that fails, as on a page that is just loading.
+// value returns what JavaScript makes of the page; "" while that fails, as on a page that is just loading.
 func (p *tab) value(expression string) string {
 	ctx, cancel := context.WithTimeout(p.ctx, proctest.Patience)
 	defer cancel()

@@ -12,7 +12,7 @@ import (
 )
 
 // TestACallbackNamesTheOrderOfADoubt: the reply to a create is lost and the list can't be read, so nothing but the API's own
-// callback can tell which order it was.
+// callback can show which order it was.
 func TestACallbackNamesTheOrderOfADoubt(t *testing.T) {
 	outside(t)
 	listen := proctest.FreeAddr(t)

@@ -116,7 +116,7 @@ func TestBadMessagesAreRefusedAndTold(t *testing.T) {
 	if r := w.rejects()[0]; r.Reason.Code != "retainedRequest" || r.RequestID != "kept" {
 		t.Errorf("the retained one is refused as %+v", r)
 	}
-	// Nothing is refused for its age or terminal before the API was heard.
+	// Nothing is refused for its age or terminal before the API has answered.
 	w.Sale(terminal(0), "first")
 	all := badMessages(order)
 	for _, b := range badOrders {
@@ -138,7 +138,7 @@ func TestBadMessagesAreRefusedAndTold(t *testing.T) {
 	}
 	w.Until("all to be refused", func() bool { return len(w.rejects()) >= 1+len(all) })
 	for i, b := range all {
-		if problem := b.judge(w.rejects()[1+i]); problem != "" {
+		if problem := b.fault(w.rejects()[1+i]); problem != "" {
 			t.Errorf("%s: %s", b.name, problem)
 		}
 	}
@@ -158,8 +158,8 @@ func TestBadMessagesAreRefusedAndTold(t *testing.T) {
 	t.Logf("%d bad messages", len(all))
 }
 
-// judge says what is wrong with the way in which a message was refused.
-func (b bad) judge(r refusal) string {
+// fault returns what is wrong with the way in which a message was refused.
+func (b bad) fault(r refusal) string {
 	code := b.code
 	if code == "" {
 		code = "invalidRequest"

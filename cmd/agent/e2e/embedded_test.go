@@ -17,7 +17,7 @@ import (
 const (
 	mosquitto = "mosquitto"
 	embedded  = "embedded"
-	// brokerVariable is the environment's word on the broker that all tests run over.
+	// brokerVariable is the environment variable that names the broker which all tests run over.
 	brokerVariable = "TILLPOST_E2E_BROKER"
 	shareName      = "TestOverTheEmbeddedBroker"
 )
@@ -79,7 +79,7 @@ func brokerBeside(t *testing.T, what string) {
 }
 
 // publishRetained has the agent see a request with the retain flag. Mosquitto keeps it for the agent's next start; the
-// embedded broker keeps no requests, and the agent judges it at once.
+// embedded broker keeps no requests, and the agent checks it at once.
 func (w *world) publishRetained(m mqtt.Message) {
 	w.Helper()
 	if w.Embedded() {
@@ -91,7 +91,7 @@ func (w *world) publishRetained(m mqtt.Message) {
 	w.Start()
 }
 
-// killConnected kills the agent; a till hears of that by the end of its connection.
+// killConnected kills the agent; a till notices by the end of its connection.
 func (w *world) killConnected() {
 	w.Helper()
 	conn, err := mqtttest.Dial(w.Context(), w.Broker, "listens", 0)
@@ -104,7 +104,7 @@ func (w *world) killConnected() {
 	}
 }
 
-// configOfAnother is the configuration for another agent, which can't be the broker at the same address.
+// configOfAnother returns the configuration for another agent, which can't be the broker at the same address.
 func (w *world) configOfAnother() string {
 	w.Helper()
 	text := w.Read("tillpost.toml")

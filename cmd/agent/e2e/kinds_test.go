@@ -97,7 +97,7 @@ func (w *world) leave(terminal, id string) {
 	w.UntilState(terminal, id, "awaiting_customer")
 }
 
-// newKinds is a shop with a terminal for each kind, and what each kind needs. Doubts are held for that long.
+// newKinds returns a shop with a terminal for each kind, and what each kind needs. Doubts are held for that long.
 func newKinds(t *testing.T, hold string) *world {
 	t.Helper()
 	outside(t)

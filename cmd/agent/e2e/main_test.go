@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	tillpost.Main(m)
 }
 
-// outside makes a test one of the slow ones that run beside each other.
+// outside makes a test one of the slow ones that run in parallel.
 func outside(t *testing.T) {
 	t.Helper()
 	if testing.Short() {

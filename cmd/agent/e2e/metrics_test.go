@@ -45,7 +45,7 @@ func TestMetricsAndHealth(t *testing.T) {
 		_, text := w.Get("/metrics")
 		return !strings.Contains(text, "\ntillpost_"+sample+"\n")
 	}
-	// A lane comes to rest a little after its last word.
+	// A lane becomes idle a little after its last status.
 	proctest.Eventually(proctest.Patience, func() bool { return !slices.ContainsFunc(samples, lacks) })
 	code, text := w.Get("/metrics")
 	if code != 200 {
@@ -68,7 +68,7 @@ func TestMetricsAndHealth(t *testing.T) {
 	}
 }
 
-// like is what there is of a metric.
+// like returns what there is of a metric.
 func like(text, sample string) string {
 	name, _, _ := strings.Cut(strings.ReplaceAll(sample, " ", "{"), "{")
 	var found []string

@@ -17,7 +17,7 @@ import (
 	"tillpost/internal/shoptest"
 )
 
-// ask asks the HTTP side, and gives the answer with its kind.
+// ask calls the HTTP side, and returns the answer with its content type.
 func (w *world) ask(method, path, body string) (status int, kind, text string) {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(w.Context(), proctest.Patience)
@@ -41,7 +41,7 @@ type described struct {
 	}
 }
 
-// TestAnswersAreAsDescribed holds real answers to the description that the API gives of itself.
+// TestAnswersAreAsDescribed checks real answers against the API's own description.
 func TestAnswersAreAsDescribed(t *testing.T) {
 	outside(t)
 	w := newEmbedded(t, shoptest.Options{Customer: simulator.Pay(0)})

@@ -58,7 +58,7 @@ func TestNothingIsLostOnTheWay(t *testing.T) {
 	arrives(t, body, got)
 }
 
-// decoded is a JSON value whose numbers keep their digits.
+// decoded returns a JSON value whose numbers keep their digits.
 func decoded(raw string) (v any, err error) {
 	d := json.NewDecoder(strings.NewReader(raw))
 	d.UseNumber()

@@ -30,7 +30,7 @@ func TestAnOutageIsTold(t *testing.T) {
 	w.UntilOnline()
 }
 
-// What nobody may know any more is expired, told so, and never sent. It is not expired early; that it is not late is for
+// What waited for too long is expired, published as that, and never sent. It is not expired early; that it is not late is for
 // tests whose time does not depend on the machine.
 func TestAnOrderExpiresInAnOutage(t *testing.T) {
 	outside(t)

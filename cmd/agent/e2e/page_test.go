@@ -85,7 +85,7 @@ func TestTheDisplaysFiveLanguages(t *testing.T) {
 	}
 }
 
-// TestADoubtIsSettledByClicking, with a name and after a word on what will happen.
+// TestADoubtIsSettledByClicking, with a name and after the page has said what will happen.
 func TestADoubtIsSettledByClicking(t *testing.T) {
 	outside(t)
 	b := newBrowser(t)
@@ -225,7 +225,7 @@ func TestSevenTabs(t *testing.T) {
 	last.has(`[data-request="sale-1"] .history`)
 }
 
-// TestABrowserWithoutSharedWorkers, as on many a phone, gives each page a stream of its own, which is closed while the page
+// TestABrowserWithoutSharedWorkers, as on many a phone, where each page has a stream of its own, which is closed while the page
 // is hidden.
 func TestABrowserWithoutSharedWorkers(t *testing.T) {
 	outside(t)

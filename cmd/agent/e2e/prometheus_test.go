@@ -17,7 +17,7 @@ import (
 	"tillpost/internal/shoptest"
 )
 
-// TestPrometheusAnswersRulesAndDashboard has a real Prometheus scrape an agent with something to tell, and asks it every
+// TestPrometheusAnswersRulesAndDashboard has a real Prometheus scrape an agent with something to show, and asks it every
 // expression of the alert rules and of the dashboard.
 func TestPrometheusAnswersRulesAndDashboard(t *testing.T) {
 	outside(t)
@@ -55,7 +55,7 @@ func TestPrometheusAnswersRulesAndDashboard(t *testing.T) {
 	}
 }
 
-// prometheusHere is the program, which CI fetches.
+// prometheusHere returns the program, which CI fetches.
 func prometheusHere(t testing.TB) string {
 	t.Helper()
 	fetched, err := filepath.Abs("../../../.tools/prometheus")

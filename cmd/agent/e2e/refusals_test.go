@@ -77,7 +77,7 @@ func (w *world) refused(c refusalCase, id, sale, product, foreign string) (at st
 	return terminal(1)
 }
 
-// Every refusal that the documents name is told by its name, is final, and holds nobody up.
+// Every refusal that the documents name is published by its name, is final, and holds nobody up.
 func TestEveryRefusalIsToldByItsName(t *testing.T) {
 	outside(t)
 	w := newWorld(t, shoptest.Options{})

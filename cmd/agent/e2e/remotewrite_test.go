@@ -95,7 +95,7 @@ func TestPrometheusInAgentMode(t *testing.T) {
 	}
 }
 
-// exampleFlags are those of the command that docs/fleet.md shows, with files in the working folder.
+// exampleFlags returns those of the command that docs/fleet.md shows, with files in the working folder.
 func exampleFlags(t *testing.T, doc string) []string {
 	t.Helper()
 	m := regexp.MustCompile(`(?m)^    prometheus (--.*)$`).FindStringSubmatch(doc)
@@ -106,7 +106,7 @@ func exampleFlags(t *testing.T, doc string) []string {
 	return strings.Fields(line)
 }
 
-// fleetExpressions are those that docs/fleet.md shows: a shop that is away, and where something is in doubt.
+// fleetExpressions returns those that docs/fleet.md shows: a shop that is away, and where something is in doubt.
 func fleetExpressions(t *testing.T, doc string) []string {
 	t.Helper()
 	var list []string

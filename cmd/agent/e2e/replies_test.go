@@ -17,7 +17,7 @@ var nonsense = map[string]simulator.Action{
 	"busy but done": simulator.BusyButCreated(), "dropped": simulator.DropAfter(),
 }
 
-// each gives every kind of nonsense a terminal of its own.
+// each makes every kind of nonsense happen at a terminal of its own.
 func each(w *world, do func(terminal, id string, a simulator.Action)) (ids map[string]string) {
 	ids = map[string]string{}
 	for i, name := range slices.Sorted(maps.Keys(nonsense)) {
@@ -91,7 +91,7 @@ func TestNonsenseInASearch(t *testing.T) {
 	}
 }
 
-// A redirect of a create is neither followed nor repeated; nobody can tell what became of it.
+// A redirect of a create is neither followed nor repeated; nobody can know what became of it.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	outside(t)
 	w := newWorld(t, shoptest.Options{Settings: shoptest.Settings{"policy.doubt_check": "1s", "policy.doubt_hold": "8s"}})

@@ -101,7 +101,7 @@ func TestTheReportAgreesWithTheBooks(t *testing.T) {
 	}
 }
 
-// plant places an order past the agent, for a customer who pays, and gives its uuid.
+// plant places an order past the agent, for a customer who pays, and returns its uuid.
 func (w *world) plant(terminal string) string {
 	w.Helper()
 	body := strings.Replace(shoptest.Example(w.Today(), "planted"), `"receiptPrint"`, `"terminalUuid": "`+terminal+`", "receiptPrint"`, 1)

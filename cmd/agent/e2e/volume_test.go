@@ -38,7 +38,7 @@ func (w *world) publish(from, to int) {
 	}
 }
 
-// paid counts the orders told paid, but for those of one terminal.
+// paid counts the orders whose status is paid, but for those of one terminal.
 func (w *world) paid(but string) (n int) {
 	for _, s := range w.Heard.Statuses() {
 		if s.State == "paid" && s.Terminal != but {
@@ -156,7 +156,7 @@ func (w *world) caught(n int) (caught int) {
 	return caught
 }
 
-// settleDoubts has everything that nobody can tell sent again by a person, until all is well.
+// settleDoubts has a person resubmit everything that is in doubt, until all is well.
 func (w *world) settleDoubts(within time.Duration, well func() bool) {
 	w.Helper()
 	asked := map[string]bool{}
@@ -171,7 +171,7 @@ func (w *world) settleDoubts(within time.Duration, well func() bool) {
 	})
 }
 
-// resolved are the requests that a person had sent again.
+// resolved returns the requests that a person had sent again.
 func resolved(w *world) (ids []string) {
 	for id := range w.Heard.Statuses() {
 		if target, ok := strings.CutPrefix(id, "resolve-"); ok {

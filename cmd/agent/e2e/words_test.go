@@ -137,7 +137,7 @@ func (w *world) check() {
 	}
 }
 
-// wordsOf judges one message.
+// wordsOf checks one message.
 func (w *world) wordsOf(m mqtt.Message, revisions map[string]int) bool {
 	rest := strings.TrimPrefix(m.Topic, "shop/")
 	parts := strings.Split(rest, "/")

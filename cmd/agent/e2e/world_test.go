@@ -17,7 +17,7 @@ const newToken = shoptest.Token + "-of-today"
 // exampleTerminal is the one of the API's own example.
 const exampleTerminal = "TRML1216693970"
 
-// world is a shop over the broker of the run, and a till that hears everything.
+// world is a shop over the broker of the run, and a till that receives everything.
 type world struct {
 	*shoptest.Shop
 }
@@ -43,7 +43,7 @@ func newEmbedded(t *testing.T, o shoptest.Options) *world {
 	return w
 }
 
-// emptyWorld is a world whose agent does not run yet.
+// emptyWorld returns a world whose agent does not run yet.
 func emptyWorld(t *testing.T, o shoptest.Options) *world {
 	t.Helper()
 	switch {
@@ -80,7 +80,7 @@ func (w *world) customers(terminal string, c ...simulator.Customer) {
 	w.Must(w.Sim.SetNextCustomers(terminal, c...))
 }
 
-// history are the states that a request went through, as the agent shows them. A till that was not connected all the
+// history returns the states that a request went through, as the agent shows them. A till that was not connected all the
 // time may not have heard of each.
 func (w *world) history(id string) (states []string) {
 	w.Helper()
@@ -105,7 +105,7 @@ type refusal struct {
 	}
 }
 
-// rejects are the refusals that were told, in order.
+// rejects returns the refusals that were published, in order.
 func (w *world) rejects() (all []refusal) {
 	for _, m := range w.Heard.Messages("/rejects") {
 		var r refusal

@@ -1,4 +1,4 @@
-// Package setup makes a first configuration out of answers: it asks for them, judges them by the rules of the
+// Package setup makes a first configuration out of answers: it asks for them, checks them by the rules of the
 // configuration, and writes the files. It overwrites nothing.
 package setup
 
@@ -31,7 +31,7 @@ type Answers struct {
 	Users map[string]string
 	// WebConfig is the page's web configuration as somebody wrote it, in place of Users; nil: there is none.
 	WebConfig []byte
-	// TLS says that a certificate is to be made for the page.
+	// TLS asks for a certificate for the page.
 	TLS bool
 }
 
@@ -42,7 +42,7 @@ const (
 	DefaultPage   = "127.0.0.1:9720"
 )
 
-// embeddedAt gives the address of an embedded broker that is not at its usual one: "embedded:HOST:PORT".
+// embeddedAt returns the address of an embedded broker that is not at its usual one: "embedded:HOST:PORT".
 func (a Answers) embeddedAt() (addr string, embedded bool) {
 	if a.Broker == DefaultBroker {
 		return "", true
@@ -56,9 +56,9 @@ func (a Answers) Guarded() bool { return len(a.Users) > 0 || a.WebConfig != nil 
 // Beyond reports whether other machines can reach the page.
 func (a Answers) Beyond() bool { return hostport.BeyondLoopback(a.Page) }
 
-// judge renders the answers with what is needed beside them, and returns the first fault of a key that begins with one of
+// firstFault renders the answers, with what else is needed, and returns the first fault of a key that begins with one of
 // keys, in words; nil if there is none.
-func judge(a Answers, keys ...string) error {
+func firstFault(a Answers, keys ...string) error {
 	fill := func(s *string, with string) {
 		if *s == "" {
 			*s = with
@@ -93,5 +93,5 @@ func worded(f config.Fault) error {
 	return fmt.Errorf("%s %s; %s", f.Key, f.Problem, f.Want)
 }
 
-// Judge returns the first fault of complete answers, in words.
-func (a Answers) Judge() error { return judge(a, "") }
+// Fault returns the first fault of complete answers, in words.
+func (a Answers) Fault() error { return firstFault(a, "") }

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 )
 
-// Asker asks a person. A wrong answer is asked for again, and told what would be right.
+// Asker asks a person. It asks again after a wrong answer, and says what would be right.
 type Asker struct {
 	in    io.Reader
 	lines *bufio.Reader
@@ -29,11 +29,11 @@ const tries = 20
 
 // Say writes an explanation.
 func (k *Asker) Say(format string, args ...any) {
-	_, _ = fmt.Fprintf(k.out, format+"\n", args...) // whoever reads no questions gives no answers either
+	_, _ = fmt.Fprintf(k.out, format+"\n", args...) // if no question can be written, no answer comes either
 }
 
-// Ask asks until judge, which may be nil, has nothing against the answer; an empty one is def.
-func (k *Asker) Ask(question, def string, judge func(answer string) error) (string, error) {
+// Ask asks until check, which may be nil, has nothing against the answer; an empty one is def.
+func (k *Asker) Ask(question, def string, check func(answer string) error) (string, error) {
 	prompt := question
 	if def != "" {
 		prompt += " [" + def + "]"
@@ -44,11 +44,11 @@ func (k *Asker) Ask(question, def string, judge func(answer string) error) (stri
 			text = def
 		}
 		return text, err
-	}, judge)
+	}, check)
 }
 
 // Secret asks without showing what is typed, where that is at a terminal.
-func (k *Asker) Secret(question string, judge func(answer string) error) (string, error) {
+func (k *Asker) Secret(question string, check func(answer string) error) (string, error) {
 	return k.until(question, func() (string, error) {
 		f, ok := k.in.(*os.File)
 		if !ok || !term.IsTerminal(int(f.Fd())) {
@@ -58,7 +58,7 @@ func (k *Asker) Secret(question string, judge func(answer string) error) (string
 		raw, err := term.ReadPassword(int(f.Fd()))
 		_, _ = fmt.Fprintln(k.out)
 		return strings.TrimSpace(string(raw)), err
-	}, judge)
+	}, check)
 }
 
 // Yes asks a question with yes or no; yes is what an empty answer means.
@@ -73,16 +73,16 @@ func (k *Asker) Yes(question string) (bool, error) {
 	return err == nil && !strings.HasPrefix(strings.ToLower(text), "n"), err
 }
 
-func (k *Asker) until(question string, read func() (string, error), judge func(string) error) (string, error) {
+func (k *Asker) until(question string, read func() (string, error), check func(string) error) (string, error) {
 	for range tries {
 		text, err := read()
 		if err != nil {
 			return "", fmt.Errorf("no answer to %q: %w; tillpost init --help lists the flags that answer it", question, err)
 		}
-		if judge == nil {
+		if check == nil {
 			return text, nil
 		}
-		err = judge(text)
+		err = check(text)
 		if err == nil {
 			return text, nil
 		}
@@ -127,7 +127,7 @@ func (k *Asker) customer(a *Answers) error {
 			if err != nil {
 				return err
 			}
-			return judge(Answers{Customer: raw}, path)
+			return firstFault(Answers{Customer: raw}, path)
 		})
 		if err != nil {
 			return err

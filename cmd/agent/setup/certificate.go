@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// selfSigned makes a certificate for the page, good for ten years, that nobody but itself vouches for. It is made out to
+// selfSigned returns a self-signed certificate for the page, good for ten years. It is made out to
 // the address, this machine's names and loopback.
 func selfSigned(address string) (cert, key []byte, err error) {
 	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -37,7 +37,7 @@ func (p Paths) HasToken() bool {
 	return err == nil
 }
 
-// TokenFile is where the token is kept.
+// TokenFile returns the path of the token file.
 func (p Paths) TokenFile() string { return p.in(tokenFile) }
 
 // Write writes the secrets and then the configuration, and returns the files that are new. What is there already with
@@ -78,7 +78,7 @@ type file struct {
 	data []byte
 }
 
-// secrets are the files beside the configuration.
+// secrets returns the files beside the configuration.
 func (a Answers) secrets(p Paths) ([]file, error) {
 	var files []file
 	if a.Token != "" {
@@ -125,7 +125,7 @@ func put(path string, data []byte) (err error) {
 	return os.Rename(tmp, path)
 }
 
-// serviceGroup is the group of the service's user, where that is there and we may give files to it.
+// serviceGroup returns the group of the service's user, where that is there and we may give files to it.
 func serviceGroup() (gid int, ok bool) {
 	if runtime.GOOS == "windows" || os.Geteuid() != 0 {
 		return 0, false
@@ -138,7 +138,7 @@ func serviceGroup() (gid int, ok bool) {
 	return gid, err == nil
 }
 
-// PathsFor are the paths around a configuration. The outbox of the usual configuration has its usual place; another's lies
+// PathsFor returns the paths around a configuration. The outbox of the usual configuration has its usual place; another's lies
 // beside it.
 func PathsFor(path, usual string) (Paths, error) {
 	full, err := filepath.Abs(path)

@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// Complete asks for what the answers lack. given tells which a flag has answered; the token is asked for unless hasToken.
+// Complete asks for what the answers lack. given reports which ones a flag has answered; the token is asked for unless hasToken.
 func (k *Asker) Complete(a *Answers, given func(flag string) bool, hasToken bool) error {
 	steps := []struct {
 		flag string
@@ -32,13 +32,13 @@ func (k *Asker) Complete(a *Answers, given func(flag string) bool, hasToken bool
 }
 
 func (k *Asker) store(a *Answers) (err error) {
-	a.Store, err = k.Ask("Name of the shop", "", func(text string) error { return judge(Answers{Store: text}, "store") })
+	a.Store, err = k.Ask("Name of the shop", "", func(text string) error { return firstFault(Answers{Store: text}, "store") })
 	return err
 }
 
 func (k *Asker) apiURL(a *Answers) (err error) {
 	k.Say("\nFront Payment: its address, your organisation's uuid, and a token. To try without money,\nuse https://demo-api.frontpayment.no/api/v1.")
-	a.APIURL, err = k.Ask("Address of the API", DefaultAPI, func(text string) error { return judge(Answers{APIURL: text}, "api.base_url") })
+	a.APIURL, err = k.Ask("Address of the API", DefaultAPI, func(text string) error { return firstFault(Answers{APIURL: text}, "api.base_url") })
 	return err
 }
 
@@ -47,7 +47,7 @@ func (k *Asker) organization(a *Answers) (err error) {
 		if text == "" {
 			return errors.New("write the organisation's uuid; Front Payment's portal shows it")
 		}
-		return judge(Answers{Organization: text}, "api.organization_uuid")
+		return firstFault(Answers{Organization: text}, "api.organization_uuid")
 	})
 	return err
 }
@@ -57,7 +57,7 @@ func (k *Asker) token(a *Answers) (err error) {
 	return err
 }
 
-// TokenFault says what is wrong with a token; nil if it is fit.
+// TokenFault returns what is wrong with a token; nil if it is usable.
 func TokenFault(token string) error {
 	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r > unicode.MaxASCII || r <= ' ' || r == 0x7f }) {
 		return errors.New("a token is one word of plain characters")
@@ -67,7 +67,7 @@ func TokenFault(token string) error {
 
 func (k *Asker) broker(a *Answers) (err error) {
 	k.Say("\nTills reach tillpost over MQTT: over a broker that you have (tls://HOST:8883, or\ntcp://HOST:1883), or over the one inside tillpost, for tills on this machine (embedded).")
-	a.Broker, err = k.Ask("Broker", DefaultBroker, func(text string) error { return judge(Answers{Broker: text}, "mqtt") })
+	a.Broker, err = k.Ask("Broker", DefaultBroker, func(text string) error { return firstFault(Answers{Broker: text}, "mqtt") })
 	if _, embedded := a.embeddedAt(); err != nil || embedded {
 		return err
 	}
@@ -80,7 +80,7 @@ func (k *Asker) broker(a *Answers) (err error) {
 
 func (k *Asker) page(a *Answers) (err error) {
 	k.Say("\nThe page shows requests, doubts and problems, and the metrics. It is for this machine\nalone, unless you give an address that others reach, such as 0.0.0.0:9720.")
-	a.Page, err = k.Ask("Address of the page", DefaultPage, func(text string) error { return judge(Answers{Page: text}, "http.listen") })
+	a.Page, err = k.Ask("Address of the page", DefaultPage, func(text string) error { return firstFault(Answers{Page: text}, "http.listen") })
 	return err
 }
 

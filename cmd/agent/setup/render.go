@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// Paths say where the files lie.
+// Paths say where the files are.
 type Paths struct {
-	// Folder is that of the configuration; secrets lie beside it.
+	// Folder is that of the configuration; secrets are beside it.
 	Folder string
 	// Outbox is the outbox's file; "" leaves it to the default.
 	Outbox string
@@ -92,7 +92,7 @@ func renderDefaults(line func(string, ...any), a Answers) {
 	line("customerDetails = %s", inline(a.Customer))
 }
 
-// quoted writes a text as TOML has it; a backslash, as in the paths of Windows, and a quote are escaped.
+// quoted returns a text as TOML writes it; a backslash, as in the paths of Windows, and a quote are escaped.
 func quoted(s string) string {
 	text := strconv.Quote(s)
 	if strings.Contains(text, `\x`) || strings.Contains(text, `\a`) || strings.Contains(text, `\v`) { // TOML has no such escapes

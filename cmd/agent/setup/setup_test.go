@@ -25,7 +25,7 @@ func TestRenderedIsRead(t *testing.T) {
 	if err := a.ParseWalkIn([]byte(walkIn)); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Judge(); err != nil {
+	if err := a.Fault(); err != nil {
 		t.Fatal(err)
 	}
 	cfg, err := config.Parse("tillpost.toml", Render(a, Paths{Folder: `/etc/till "post"`, Outbox: "/srv/outbox.db"}))

@@ -48,7 +48,7 @@ func (a *Answers) ParseUsers(data []byte) error {
 	return nil
 }
 
-// AddUser lets somebody use the page.
+// AddUser adds a user of the page.
 func (a *Answers) AddUser(name, password string) error {
 	hash, err := hashOf(name, password)
 	if err != nil {
@@ -78,7 +78,7 @@ func hashOf(name, secret string) (string, error) {
 	return string(hash), nil
 }
 
-// webConfig is the page's web configuration; nil where it needs none.
+// webConfig returns the page's web configuration; nil where it needs none.
 func (a Answers) webConfig() []byte {
 	if a.WebConfig != nil {
 		return a.WebConfig

@@ -39,5 +39,5 @@ func (a *Answers) ParseWalkIn(data []byte) error {
 		return errors.New("the customer can't be written as JSON")
 	}
 	a.Customer = raw
-	return judge(Answers{Customer: a.Customer, SendOrderBy: a.SendOrderBy}, "order_defaults")
+	return firstFault(Answers{Customer: a.Customer, SendOrderBy: a.SendOrderBy}, "order_defaults")
 }

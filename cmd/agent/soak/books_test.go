@@ -8,7 +8,7 @@ import (
 	"tillpost/internal/shoptest"
 )
 
-// request is what a till asked for, and what it was told of it.
+// request is what a till asked for, and the statuses that it got.
 type request struct {
 	id, kind, segment, payload string
 	terminal                   string
@@ -16,7 +16,7 @@ type request struct {
 	target                     string // the request that a refund, a cancel or a resolution is about
 	place                      int    // of an order among its terminal's
 
-	// What follows changes, and is the books'.
+	// What follows changes, guarded by the mutex of books.
 	acked   bool
 	told    shoptest.Status
 	states  map[string]bool
@@ -54,7 +54,7 @@ func (b *books) promised(r *request, ackIsPromise bool) bool {
 	return r.told.State != "" || ackIsPromise && r.acked
 }
 
-// heard notes a message. Tills go by the revision: what is retained may come again.
+// heard records a message. Tills go by the revision: what is retained may come again.
 func (b *books) heard(topic string, payload []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -74,7 +74,7 @@ func (b *books) heard(topic string, payload []byte) {
 	r.states[s.State] = true
 }
 
-// now is what was told of a request last.
+// now returns the last status of a request.
 func (b *books) now(id string) shoptest.Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -91,7 +91,7 @@ func (b *books) staffed(id string) {
 	b.all[id].staffed = true
 }
 
-// each gives copies of all requests, in the order in which tills made them.
+// each returns copies of all requests, in the order in which tills made them.
 func (b *books) each(f func(r request)) {
 	b.mu.Lock()
 	all := make([]request, len(b.order))

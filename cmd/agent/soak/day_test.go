@@ -44,7 +44,7 @@ type day struct {
 }
 
 // TestDay has twenty terminals at ten times a busy shop's rate, at an API, a broker and with customers that fail in all
-// ways, and a person who settles what nobody can tell. What the agent uses stays flat, and in the end the books agree to
+// ways, and a person who settles what is in doubt. What the agent uses stays flat, and in the end the books agree to
 // the øre. SOAK says how long the shop is open.
 func TestDay(t *testing.T) {
 	slow(t)
@@ -86,7 +86,7 @@ func (d *day) live(open time.Duration) {
 	sum := d.reconcile(true)
 	d.Logf("open for %v; %v\n  what went wrong: %v\n  API calls: %d\n%v", open, sum, d.eventList(), d.calls(), u)
 	d.unused(sum, open)
-	u.judge(d.shop, sum)
+	u.check(d.shop, sum)
 }
 
 // misbehave is what the API does all day long.

@@ -35,7 +35,7 @@ const (
 type flooded struct {
 	*shop
 	mu    sync.Mutex
-	times []time.Duration // from a till's PUBLISH to its being told paid
+	times []time.Duration // from a till's PUBLISH to the status paid
 }
 
 // TestFloods lets strangers do to each listener what strangers do. They go on until orders have been paid in spite of them,
@@ -139,7 +139,7 @@ func (f *flooded) forget() {
 	f.times = nil
 }
 
-// median gives the median time of the orders that were paid in this while so far.
+// median returns the median time of the orders that were paid in this while so far.
 func (f *flooded) median() (took time.Duration, n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -179,7 +179,7 @@ func each(ctx context.Context, n int, stranger func(i int)) {
 	all.Wait()
 }
 
-// connect gives a connection that is reset when ctx ends, so that no port stays behind.
+// connect returns a connection that is reset when ctx ends, so that no port stays behind.
 func connect(ctx context.Context, addr string) (net.Conn, func()) {
 	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -227,7 +227,7 @@ func (f *flooded) storm(ctx context.Context, url string) {
 	})
 }
 
-// aMark is the mark of an order that the API was sent.
+// aMark returns the mark of an order that the API was sent.
 func (f *flooded) aMark() string {
 	f.Helper()
 	orders := f.Sim.Orders()

@@ -6,22 +6,22 @@ import (
 	"tillpost/internal/shoptest"
 )
 
-// newOrder is an order of one product. Its id goes into customerReference, by which the simulator's books are compared with
+// newOrder returns an order of one product. Its id goes into customerReference, by which the simulator's books are compared with
 // the tills'.
 func newOrder(terminal, id string, place int, today string, ore int64) *request {
 	return &request{id: id, kind: "order", segment: "orders", terminal: terminal, place: place, amount: ore,
 		payload: shoptest.Request(id, "order", shoptest.Priced(shoptest.Example(today, id), kroner(ore)))}
 }
 
-// newRefund gives some of an order back, or with all of its amount everything, as a refund or a reversal.
+// newRefund returns a refund or reversal of some of an order, or with all of its amount of everything.
 func newRefund(of request, id string, ore int64, reversal bool) *request {
 	return &request{id: id, kind: "refund", segment: "refunds", terminal: of.terminal, amount: ore, target: of.id,
 		payload: fmt.Sprintf(`{"requestId":%q,"orderRequestId":%q,"refund":{"type":"regular","grandTotal":%q,"products":[{"line":0,"amount":%q}],"isReversal":%t}}`,
 			id, of.id, kroner(ore), kroner(ore), reversal)}
 }
 
-// newBeside is a request that is about another one and takes no turn: a cancel, a resend or a check.
-func newBeside(kind, terminal, id, target string) *request {
+// newControl returns a request that is about another one and takes no turn: a cancel, a resend or a check.
+func newControl(kind, terminal, id, target string) *request {
 	return &request{id: id, kind: kind, segment: kind + "s", terminal: terminal, target: target,
 		payload: fmt.Sprintf(`{"requestId":%q,"target":%q}`, id, target)}
 }

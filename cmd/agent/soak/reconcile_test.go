@@ -9,18 +9,18 @@ import (
 	"tillpost/internal/shoptest"
 )
 
-// tally is what a comparison of the books came to.
+// tally is the result of a comparison of the books.
 type tally struct {
-	orders, refunds, beside       int
+	orders, refunds, controls     int
 	states                        map[string]int // kind and state
 	doubted, found                int            // were in doubt; and ended by evidence
 	charged, refunded             int64          // øre, as the simulator has it
-	toldCharged, toldRefunded     int64          // øre, as the tills were told
+	toldCharged, toldRefunded     int64          // øre, by the statuses that the tills got
 	acked, twiceByPerson, staffed int
 }
 
-// reconcile compares what the tills were told with what the simulator did. person says that one decided on what nobody
-// could tell; without one nothing may have been sent twice, and each terminal's orders must have come in their order.
+// reconcile compares the statuses that the tills got with what the simulator did. person reports whether one decided on what nobody
+// could know; without one nothing may have been sent twice, and each terminal's orders must have come in their order.
 func (s *shop) reconcile(person bool) tally {
 	s.Helper()
 	t := tally{states: map[string]int{}}
@@ -62,7 +62,7 @@ func (s *shop) reconcile(person bool) tally {
 			t.refunds++
 			s.reconcileRefund(r, byUUID, &t)
 		default:
-			t.beside++
+			t.controls++
 		}
 	})
 	for id := range byID {
@@ -184,7 +184,7 @@ func keys(m map[string]bool) []string {
 	return all
 }
 
-// String is the tally as the summary prints it.
+// String returns the tally as the summary prints it.
 func (t tally) String() string {
 	var lines []string
 	for what, n := range t.states {
@@ -192,5 +192,5 @@ func (t tally) String() string {
 	}
 	slices.Sort(lines)
 	return fmt.Sprintf("%d orders, %d refunds, %d others; %d doubts, %d ended by evidence, %d by a person; charged %s, refunded %s, as told to the øre\n  %s",
-		t.orders, t.refunds, t.beside, t.doubted, t.found, t.staffed, kroner(t.charged), kroner(t.refunded), strings.Join(lines, ", "))
+		t.orders, t.refunds, t.controls, t.doubted, t.found, t.staffed, kroner(t.charged), kroner(t.refunded), strings.Join(lines, ", "))
 }

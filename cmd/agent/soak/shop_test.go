@@ -52,7 +52,7 @@ func newShop(t *testing.T, embedded bool, terminals int, settings shoptest.Setti
 	return s
 }
 
-// goroutines is what /metrics says, 0 if it says nothing.
+// goroutines returns what /metrics says, 0 if it says nothing.
 func (s *shop) goroutines() int {
 	_, text := s.Get("/metrics")
 	_, rest, _ := strings.Cut(text, "\ngo_goroutines ")

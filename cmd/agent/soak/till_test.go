@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// resendAfter is when a till asks again for a request that it was told nothing of.
+	// resendAfter is when a till publishes again a request of which it has no status.
 	resendAfter = 5 * time.Second
 	// outstanding is how many requests a till has under way at once to a broker that keeps their order or breaks the
 	// connection. Another one may lose the first of two, and then only a till that waits has them taken in order.
@@ -25,8 +25,8 @@ const (
 	keepalive = 10 * time.Second
 )
 
-// till is one till as the guide for their developers wants it: it publishes in order, and publishes again what it was
-// not told of. It speaks MQTT by itself, so that what counts as acknowledged is what came over the wire.
+// till is one till as the guide for their developers wants it: it publishes in order, and publishes again what it
+// has no status of. It speaks MQTT by itself, so that what counts as acknowledged is what came over the wire.
 type till struct {
 	terminal string
 	addr     string

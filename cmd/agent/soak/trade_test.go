@@ -10,11 +10,11 @@ import (
 
 // sale is an order that a till may have more to do with.
 type sale struct {
-	r      *request
-	at     time.Time
-	cancel time.Duration // when its customer asks to be let off; 0 is never
-	beside string        // a check or a resend that it still gets
-	refund bool
+	r       *request
+	at      time.Time
+	cancel  time.Duration // when its customer asks to be let off; 0 is never
+	control string        // a check or a resend that it still gets
+	refund  bool
 }
 
 // trade is a till's day: an order every few seconds, its customers, and what comes after.
@@ -51,10 +51,10 @@ func (d *day) customer(s *sale) simulator.Customer {
 		s.cancel = d.chance.between(time.Second, 6*time.Second)
 		return simulator.WalkAway()
 	case roll < 99:
-		s.beside = "check"
+		s.control = "check"
 		return simulator.Pay(5 * time.Second)
 	default:
-		s.beside = "resend"
+		s.control = "resend"
 		return simulator.WalkAway()
 	}
 }
@@ -74,15 +74,15 @@ func (d *day) after(t *till, s *sale) bool {
 		return false
 	case s.cancel > 0 && time.Since(s.at) > s.cancel:
 		s.cancel = 0
-		t.put(newBeside("cancel", t.terminal, s.r.id+"-cancel", s.r.id))
-	case s.beside != "" && now.State == "awaiting_customer":
-		t.put(newBeside(s.beside, t.terminal, s.r.id+"-"+s.beside, s.r.id))
-		s.beside = ""
+		t.put(newControl("cancel", t.terminal, s.r.id+"-cancel", s.r.id))
+	case s.control != "" && now.State == "awaiting_customer":
+		t.put(newControl(s.control, t.terminal, s.r.id+"-"+s.control, s.r.id))
+		s.control = ""
 	}
 	return true
 }
 
-// staff looks after what the agent asks a person for: into the API's books, and decides by them.
+// staff decides what the agent asks a person for, by the API's books.
 func (d *day) staff(ctx context.Context) {
 	busyWith := map[string]*decision{}
 	for sleep(ctx, 500*time.Millisecond) {
@@ -113,7 +113,7 @@ type decision struct {
 	asked int
 }
 
-// decide is by the books: what is there is adopted, what is not is sent again or given up.
+// decide decides by the books: what is there is adopted, what is not is resubmitted or abandoned.
 func (d *day) decide(r request, asked int) (outcome, uuid string) {
 	there := ""
 	if r.kind == "order" {

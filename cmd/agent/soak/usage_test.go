@@ -52,7 +52,7 @@ func (u *usage) sample(s *shop, age time.Duration, steady bool) {
 	u.samples = append(u.samples, sample{age, memory, size, s.Agent.Files(), s.goroutines()})
 }
 
-// halves are the medians of the first half and of the second.
+// halves returns the medians of the first half and of the second.
 func (u *usage) halves(of func(sample) int64) (first, second int64) {
 	median := func(list []sample) int64 {
 		if len(list) == 0 {
@@ -81,7 +81,7 @@ var measures = []struct {
 	{"goroutines", func(s sample) int64 { return int64(s.goroutines) }, 1},
 }
 
-// String is the table that the summary prints.
+// String returns the table that the summary prints.
 func (u *usage) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "  median over %d samples of one process: first half, second half (peak memory of all %d KiB)\n", len(u.samples), u.peak>>10)
@@ -92,13 +92,13 @@ func (u *usage) String() string {
 	return b.String()
 }
 
-// judge fails the test if what is used grows. The memory of a binary with the race detector says nothing.
-func (u *usage) judge(s *shop, sum tally) {
+// check fails the test if what is used grows. The memory of a binary with the race detector proves nothing.
+func (u *usage) check(s *shop, sum tally) {
 	s.Helper()
 	limits := []int64{0, 0, moreFiles, moreGoroutines}
 	first, _ := u.halves(measures[0].of)
 	limits[0] = int64(moreMemory*float64(first)) + memorySlack
-	limits[1] = int64(sum.orders+sum.refunds+sum.beside)*idBytes + fileSlack
+	limits[1] = int64(sum.orders+sum.refunds+sum.controls)*idBytes + fileSlack
 	for i, m := range measures {
 		if i == 0 && proctest.Race {
 			continue

@@ -136,7 +136,7 @@ sealed class Till : IAsyncDisposable
         catch (Exception e) when (e is not OperationCanceledException) { Say("broker", e.Message); }
     }
 
-    /// <summary>Publishes a request until tillpost has it, follows it, and gives the state that ends it.</summary>
+    /// <summary>Publishes a request until tillpost has it, follows it, and returns the state that ends it.</summary>
     public async Task<string> CarryOut(string kind, string requestId, JsonObject request)
     {
         var at = $"{prefix}/terminals/{terminal}";

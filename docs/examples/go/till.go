@@ -93,7 +93,7 @@ func (t *till) subscribe(topic string) paho.Token {
 	return t.client.Subscribe(topic, 1, func(_ paho.Client, m paho.Message) { t.inbox <- m })
 }
 
-// carryOut publishes a request until tillpost has it, follows it, and gives the state that ends it.
+// carryOut publishes a request until tillpost has it, follows it, and returns the state that ends it.
 func (t *till) carryOut(kind, id string, request object) (string, error) {
 	base := t.prefix + "/terminals/" + t.terminal
 	topic, statusTopic := base+"/"+kind+"s", base+"/status/"+id

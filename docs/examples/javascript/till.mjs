@@ -58,7 +58,7 @@ client.on('message', (topic, body) => {
   for (const listener of listeners) listener(topic, message)
 })
 
-// carryOut publishes a request until tillpost has it, follows it, and gives the status that ends it.
+// carryOut publishes a request until tillpost has it, follows it, and returns the status that ends it.
 function carryOut (kind, request) {
   const topic = `${base}/${kind}s`
   const statusTopic = `${base}/status/${request.requestId}`

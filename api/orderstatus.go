@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// OrderStatus asks for one order's status in the API's books. A reply about
-// another order is no answer.
+// OrderStatus reads one order's status ("Get Order Status By UUID"). A reply about
+// another order is ambiguous.
 func (c *Client) OrderStatus(ctx context.Context, orderUUID string) (OrderStatus, Reply) {
 	var status OrderStatus
 	reply := c.order(ctx, OpOrderStatus, http.MethodGet, "connect/orders/status/", orderUUID, nil, request{
@@ -28,8 +28,8 @@ func (c *Client) OrderStatus(ctx context.Context, orderUUID string) (OrderStatus
 	return status, reply
 }
 
-// record is the one object in data, or in a list of one. Where it names its
-// order, that must be the one that was asked about.
+// record returns the one object in data, or in a list of one. Where it names its
+// order, that must be the one that was asked for.
 func (e envelope) record(orderUUID string) (map[string]json.RawMessage, error) {
 	raw := e.data
 	if list, ok := asList(raw); ok && len(list) == 1 {

@@ -25,12 +25,12 @@ type day struct {
 }
 
 func goodDay() day {
-	amount := func(ore int64) *message.Amount { return message.NewAmount(ore, "NOK") }
+	amount := func(minor int64) *message.Amount { return message.NewAmount(minor, "NOK") }
 	return day{
 		script: []expected{
-			{id: "s1", kind: mqtt.KindOrder, state: "paid", ore: 10050},
-			{id: "s2", kind: mqtt.KindOrder, state: "declined", ore: 2000},
-			{id: "r1", kind: mqtt.KindRefund, state: "refunded", ore: 5000},
+			{id: "s1", kind: mqtt.KindOrder, state: "paid", minor: 10050},
+			{id: "s2", kind: mqtt.KindOrder, state: "declined", minor: 2000},
+			{id: "r1", kind: mqtt.KindRefund, state: "refunded", minor: 5000},
 			{id: "c1", kind: mqtt.KindCancel, state: "rejected", code: "paid"},
 		},
 		told: map[string]message.Status{
@@ -51,9 +51,9 @@ func goodDay() day {
 	}
 }
 
-func (d day) judge() verdict { return judge(d.script, d.told, d.books, d.counted) }
+func (d day) judge() result { return evaluate(d.script, d.told, d.books, d.counted) }
 
-func (d day) tell(id string, change func(*message.Status)) {
+func (d day) set(id string, change func(*message.Status)) {
 	s := d.told[id]
 	change(&s)
 	d.told[id] = s
@@ -87,17 +87,17 @@ func TestJudgeFinds(t *testing.T) {
 		"an order of nobody": {func(d *day) {
 			d.books = append(d.books, simulator.Order{UUID: "ODR9", Status: simulator.Sent})
 		}, "ODR9, which nobody placed"},
-		"another order":        {func(d *day) { d.tell("s1", func(s *message.Status) { s.OrderUUID = "ODR2" }) }, "was told to be ODR2"},
-		"paid, but not told":   {func(d *day) { d.tell("s1", func(s *message.Status) { s.State = "cancelled" }) }, "s1 was told cancelled, but is PARTIAL REFUNDED"},
+		"another order":        {func(d *day) { d.set("s1", func(s *message.Status) { s.OrderUUID = "ODR2" }) }, "was told to be ODR2"},
+		"paid, but not told":   {func(d *day) { d.set("s1", func(s *message.Status) { s.State = "cancelled" }) }, "s1 was told cancelled, but is PARTIAL REFUNDED"},
 		"told, but not paid":   {func(d *day) { d.books[0].PaidAt = time.Time{} }, "s1 was told paid"},
-		"another end":          {func(d *day) { d.tell("s2", func(s *message.Status) { s.State = "cancelled" }) }, "s2 ended cancelled, not declined"},
-		"another reason":       {func(d *day) { d.tell("c1", func(s *message.Status) { s.Reason.Code = "declined" }) }, "c1 ended rejected for another reason"},
-		"no reason":            {func(d *day) { d.tell("c1", func(s *message.Status) { s.Reason = nil }) }, "c1 ended rejected for another reason"},
-		"no end":               {func(d *day) { d.tell("r1", func(s *message.Status) { s.Final = false }) }, "r1 has not ended"},
+		"another end":          {func(d *day) { d.set("s2", func(s *message.Status) { s.State = "cancelled" }) }, "s2 ended cancelled, not declined"},
+		"another reason":       {func(d *day) { d.set("c1", func(s *message.Status) { s.Reason.Code = "declined" }) }, "c1 ended rejected for another reason"},
+		"no reason":            {func(d *day) { d.set("c1", func(s *message.Status) { s.Reason = nil }) }, "c1 ended rejected for another reason"},
+		"no end":               {func(d *day) { d.set("r1", func(s *message.Status) { s.Final = false }) }, "r1 has not ended"},
 		"no word":              {func(d *day) { delete(d.told, "c1") }, "nothing was ever told of c1"},
-		"late news":            {func(d *day) { d.tell("s1", func(s *message.Status) { s.Late = true }) }, "s1 was told late"},
-		"another amount told":  {func(d *day) { d.tell("s1", func(s *message.Status) { s.Amount.Value = "100.51" }) }, "s1 moved 100.51, not 100.50"},
-		"no readable amount":   {func(d *day) { d.tell("s1", func(s *message.Status) { s.Amount.Value = "much" }) }, "s1 moved"},
+		"late news":            {func(d *day) { d.set("s1", func(s *message.Status) { s.Late = true }) }, "s1 was told late"},
+		"another amount told":  {func(d *day) { d.set("s1", func(s *message.Status) { s.Amount.Value = "100.51" }) }, "s1 moved 100.51, not 100.50"},
+		"no readable amount":   {func(d *day) { d.set("s1", func(s *message.Status) { s.Amount.Value = "much" }) }, "s1 moved"},
 		"another amount there": {func(d *day) { d.books[0].Amount = decimal.MustParse("100.51") }, "s1 is 100.51 at Front Payment"},
 		"a refund too many": {func(d *day) { d.books[0].Refunds[1].Status = simulator.RefundDone },
 			"of order ODR1 57.00 were paid back, but 50.00 were told"},
@@ -137,7 +137,7 @@ func TestSummaryCountsWhatIsWrong(t *testing.T) {
 func TestOre(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]money.Minor{"42": 4200, "42.00": 4200, "0.05": 5, "6499.9": 649990, "1.005": -1, "": -1, "x": -1} {
-		if got := oreOf(text); got != want {
+		if got := minorOf(text); got != want {
 			t.Errorf("%q is %d, want %d", text, got, want)
 		}
 	}

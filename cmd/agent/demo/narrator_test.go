@@ -16,19 +16,19 @@ func TestTellerKeepsToItsColumns(t *testing.T) {
 	t.Parallel()
 	for width, speaks := range map[int]string{80: "  Front Payment  words and words", 72: "  Front Payment  words", 71: "  Front Payment\n    words and words", 36: "  Front Payment\n    words and words"} {
 		var out strings.Builder
-		tell := newTeller(&out, width, false, func(error) { t.Error("failed") })
-		p := &play{tell: tell}
+		n := newNarrator(&out, width, false, func(error) { t.Error("failed") })
+		p := &play{out: n}
 		p.welcome()
 		for _, s := range scenes {
-			tell.title(s.title)
-			tell.narrate(s.why)
+			n.title(s.title)
+			n.narrate(s.why)
 		}
-		tell.say(whoPayment, strings.Repeat("words and ", 30)+"\x1b[2J\nan end", badly)
+		n.say(whoPayment, strings.Repeat("words and ", 30)+"\x1b[2J\nan end", badly)
 		v := goodDay().judge()
-		if tell.narrow() {
-			tell.block(v.list()...)
+		if n.narrow() {
+			n.block(v.list()...)
 		} else {
-			tell.block(v.table()...)
+			n.block(v.table()...)
 		}
 		for line := range strings.Lines(out.String()) {
 			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > width {
@@ -47,7 +47,7 @@ func TestTellerKeepsToItsColumns(t *testing.T) {
 func TestTellerHasColourWhereItIsWanted(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
-	newTeller(&out, 80, true, func(error) {}).say(whoTill, "sells", well)
+	newNarrator(&out, 80, true, func(error) {}).say(whoTill, "sells", well)
 	if !strings.Contains(out.String(), "\x1b[32msells\x1b[0m") {
 		t.Errorf("%q", &out)
 	}
@@ -64,15 +64,15 @@ func TestTellerSaysOnceThatNobodyListens(t *testing.T) {
 	t.Parallel()
 	var w full
 	failures := 0
-	tell := newTeller(&w, 80, false, func(error) { failures++ })
-	tell.title("one")
-	tell.title("two")
+	n := newNarrator(&w, 80, false, func(error) { failures++ })
+	n.title("one")
+	n.title("two")
 	if failures != 1 || w.writes != 1 {
 		t.Errorf("%d failures, %d writes", failures, w.writes)
 	}
 }
 
-// TestNobodyListens: the demo ends with the first thing that can't be told, and leaves nothing behind. The program is never
+// TestNobodyListens: the demo ends with the first line that can't be written, and leaves nothing behind. The program is never
 // started.
 func TestNobodyListens(t *testing.T) {
 	tmp := t.TempDir()

@@ -15,7 +15,7 @@ type expected struct {
 	kind  mqtt.Kind
 	state string
 	code  string      // of the reason; "" is any or none
-	ore   money.Minor // the amount that moves if it ends paid or refunded
+	minor money.Minor // the amount that moves if it ends paid or refunded
 
 	topic   string
 	payload []byte
@@ -23,32 +23,32 @@ type expected struct {
 
 // tally counts requests or orders, and their money in øre.
 type tally struct {
-	n   int
-	ore money.Minor
+	n     int
+	minor money.Minor
 }
 
-func (t *tally) add(ore money.Minor) {
+func (t *tally) add(amount money.Minor) {
 	t.n++
-	t.ore += ore
+	t.minor += amount
 }
 
-// verdict is what became of the day. By the till's statuses, by the simulator's books and by the metrics:
-type verdict struct {
-	paid, refunded, declined, cancelled [2]tally // told to the till; in the books
+// result counts the day by the till's statuses, by the simulator's books and by the metrics.
+type result struct {
+	paid, refunded, declined, cancelled [2]tally // by the statuses; in the books
 	metrics                             finished
 	twice                               int // orders beyond the one that a sale may have
 	open                                int // requests without an end
 	faults                              []string
 }
 
-func (v *verdict) fault(format string, args ...any) {
+func (v *result) fault(format string, args ...any) {
 	v.faults = append(v.faults, fmt.Sprintf(format, args...))
 }
 
-// judge holds what was told of each request against what had to become of it, and all of it against the books and the
+// evaluate compares the statuses of each request with what was expected, and all of them with the books and the
 // metrics. It finds a fault for everything that does not agree.
-func judge(script []expected, told map[string]message.Status, books []simulator.Order, counted finished) verdict {
-	v := verdict{metrics: counted}
+func evaluate(script []expected, told map[string]message.Status, books []simulator.Order, counted finished) result {
+	v := result{metrics: counted}
 	byReference := map[string][]simulator.Order{}
 	for _, o := range books {
 		for _, ref := range o.References {
@@ -59,26 +59,26 @@ func judge(script []expected, told map[string]message.Status, books []simulator.
 	refunds := map[string]money.Minor{} // by order
 	for _, e := range script {
 		s := told[e.id]
-		v.ending(e, s)
+		v.checkEnding(e, s)
 		switch {
 		case e.kind == mqtt.KindOrder:
-			v.order(e, s, byReference[e.id])
+			v.checkOrder(e, s, byReference[e.id])
 			for _, o := range byReference[e.id] {
 				known[o.UUID] = true
 			}
 		case s.State == "refunded":
-			refunds[s.OrderUUID] += e.ore
+			refunds[s.OrderUUID] += e.minor
 		}
 	}
 	for _, o := range books {
-		v.book(o, known[o.UUID], refunds[o.UUID])
+		v.checkBook(o, known[o.UUID], refunds[o.UUID])
 	}
-	v.compare()
+	v.compareSums()
 	return v
 }
 
-// ending judges a request by what was told of it.
-func (v *verdict) ending(e expected, s message.Status) {
+// checkEnding checks a request by its statuses.
+func (v *result) checkEnding(e expected, s message.Status) {
 	switch {
 	case s.State == "":
 		v.open++
@@ -95,7 +95,7 @@ func (v *verdict) ending(e expected, s message.Status) {
 	}
 	amount := money.Minor(0)
 	if s.Amount != nil {
-		amount = oreOf(s.Amount.Value)
+		amount = minorOf(s.Amount.Value)
 	}
 	switch s.State {
 	case "paid":
@@ -107,13 +107,13 @@ func (v *verdict) ending(e expected, s message.Status) {
 	case "cancelled":
 		v.cancelled[0].add(amount)
 	}
-	if (s.State == "paid" || s.State == "refunded") && amount != e.ore {
-		v.fault("%s moved %s, not %s", e.id, amount, e.ore)
+	if (s.State == "paid" || s.State == "refunded") && amount != e.minor {
+		v.fault("%s moved %s, not %s", e.id, amount, e.minor)
 	}
 }
 
-// order judges a sale by the orders that bear its id: exactly one, which is the one that was told.
-func (v *verdict) order(e expected, s message.Status, orders []simulator.Order) {
+// checkOrder checks a sale by the orders that have its id: exactly one, which is the one of its status.
+func (v *result) checkOrder(e expected, s message.Status, orders []simulator.Order) {
 	v.twice += max(len(orders)-1, 0)
 	if len(orders) != 1 {
 		v.fault("Front Payment has %d orders for %s", len(orders), e.id)
@@ -123,20 +123,20 @@ func (v *verdict) order(e expected, s message.Status, orders []simulator.Order) 
 	if o.UUID != s.OrderUUID {
 		v.fault("%s is order %s at Front Payment, but was told to be %s", e.id, o.UUID, s.OrderUUID)
 	}
-	if got := oreOf(o.Amount.String()); got != e.ore {
-		v.fault("%s is %s at Front Payment, not %s", e.id, got, e.ore)
+	if got := minorOf(o.Amount.String()); got != e.minor {
+		v.fault("%s is %s at Front Payment, not %s", e.id, got, e.minor)
 	}
 	if paid := !o.PaidAt.IsZero(); paid != (s.State == "paid") {
 		v.fault("%s was told %s, but is %s at Front Payment", e.id, s.State, o.Status)
 	}
 }
 
-// book counts an order of the simulator's, and judges what was paid back of it.
-func (v *verdict) book(o simulator.Order, known bool, refunded money.Minor) {
+// checkBook counts an order of the simulator's, and checks what was paid back of it.
+func (v *result) checkBook(o simulator.Order, known bool, refunded money.Minor) {
 	if !known {
 		v.fault("Front Payment has the order %s, which nobody placed", o.UUID)
 	}
-	amount := oreOf(o.Amount.String())
+	amount := minorOf(o.Amount.String())
 	switch {
 	case !o.PaidAt.IsZero():
 		v.paid[1].add(amount)
@@ -148,9 +148,9 @@ func (v *verdict) book(o simulator.Order, known bool, refunded money.Minor) {
 	sum := money.Minor(0)
 	for _, r := range o.Refunds {
 		if r.Status == simulator.RefundDone {
-			ore := oreOf(r.Amount.String())
-			v.refunded[1].add(ore)
-			sum += ore
+			amount := minorOf(r.Amount.String())
+			v.refunded[1].add(amount)
+			sum += amount
 		}
 	}
 	if sum != refunded {
@@ -158,11 +158,11 @@ func (v *verdict) book(o simulator.Order, known bool, refunded money.Minor) {
 	}
 }
 
-// compare holds the sums against each other.
-func (v *verdict) compare() {
+// compareSums adds a fault for each of the three that differs.
+func (v *result) compareSums() {
 	for _, r := range v.rows() {
 		if r.by[0] != r.by[1] {
-			v.fault("%s: the till heard of %d (%s), Front Payment has %d (%s)", r.name, r.by[0].n, r.by[0].ore, r.by[1].n, r.by[1].ore)
+			v.fault("%s: the till heard of %d (%s), Front Payment has %d (%s)", r.name, r.by[0].n, r.by[0].minor, r.by[1].n, r.by[1].minor)
 		}
 		if r.by[0].n != r.metric {
 			v.fault("%s: the till heard of %d, the metrics count %d", r.name, r.by[0].n, r.metric)
@@ -170,8 +170,8 @@ func (v *verdict) compare() {
 	}
 }
 
-// oreOf reads an amount; -1 is one that can't be read, which nothing equals.
-func oreOf(text string) money.Minor {
+// minorOf returns an amount in øre; -1 for one that can't be read, which no other equals.
+func minorOf(text string) money.Minor {
 	if m, ok := money.Parse(text); ok {
 		return m
 	}

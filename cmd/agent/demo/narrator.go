@@ -35,12 +35,12 @@ const (
 
 const (
 	narrowest = 36 // as on a phone
-	// columnsFrom is the width from which who speaks has a column, and the summary too; below, it has a line.
+	// columnsFrom is the width from which the speaker has a column, and the summary too; below, a line.
 	columnsFrom = 72
 )
 
-// teller writes what happens, one line after the other. Its methods may be called at any time from any goroutine.
-type teller struct {
+// narrator writes what happens, one line after the other. Its methods may be called at any time from any goroutine.
+type narrator struct {
 	width  int
 	colour bool
 
@@ -51,12 +51,12 @@ type teller struct {
 	gone func(error)
 }
 
-func newTeller(w io.Writer, width int, colour bool, gone func(error)) *teller {
-	return &teller{w: w, width: max(width, narrowest), colour: colour, gone: gone}
+func newNarrator(w io.Writer, width int, colour bool, gone func(error)) *narrator {
+	return &narrator{w: w, width: max(width, narrowest), colour: colour, gone: gone}
 }
 
-// say tells what somebody does, now.
-func (t *teller) say(who, what string, how tone) {
+// say writes what somebody does, now.
+func (t *narrator) say(who, what string, how tone) {
 	columns := 2 + 8 + 2 + len(whoPayment) + 2
 	head := "  " + t.paint(softly, time.Now().Format(time.TimeOnly)) + "  " + who
 	var b strings.Builder
@@ -75,13 +75,13 @@ func (t *teller) say(who, what string, how tone) {
 	t.write(b.String())
 }
 
-func (t *teller) narrow() bool { return t.width < columnsFrom }
+func (t *narrator) narrow() bool { return t.width < columnsFrom }
 
 // title begins a scene.
-func (t *teller) title(text string) { t.write("\n" + t.lines(loudly, text)) }
+func (t *narrator) title(text string) { t.write("\n" + t.lines(loudly, text)) }
 
-// lines is a text, broken if it is wider than the screen.
-func (t *teller) lines(how tone, text string) string {
+// lines returns a text, broken if it is wider than the screen.
+func (t *narrator) lines(how tone, text string) string {
 	if utf8.RuneCountInString(text) <= t.width {
 		return t.paint(how, text) + "\n"
 	}
@@ -93,16 +93,16 @@ func (t *teller) lines(how tone, text string) string {
 }
 
 // narrate writes the narrator's words as a paragraph.
-func (t *teller) narrate(text string) {
+func (t *narrator) narrate(text string) {
 	t.write("  " + strings.Join(term.Wrap("", text, 0, t.width-2), "\n  ") + "\n")
 }
 
 // block writes lines as they are; none of them is broken, so that they can be copied.
-func (t *teller) block(lines ...string) {
+func (t *narrator) block(lines ...string) {
 	t.write(strings.Join(lines, "\n") + "\n")
 }
 
-func (t *teller) write(text string) {
+func (t *narrator) write(text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.err != nil {
@@ -113,7 +113,7 @@ func (t *teller) write(text string) {
 	}
 }
 
-func (t *teller) paint(how tone, text string) string {
+func (t *narrator) paint(how tone, text string) string {
 	if !t.colour || how == plainly || text == "" {
 		return text
 	}
