@@ -199,3 +199,8 @@ func (m *transition) resubmit() {
 	m.wake(TimerRetry, 0)
 	m.wake(TimerExpire, r.TTL)
 }
+
+// settle keeps who decided what.
+func (m *transition) settle() {
+	m.r.Settled = &Settlement{ID: m.e.Source, Resolution: m.e.Resolution, By: m.e.By, At: m.e.At}
+}

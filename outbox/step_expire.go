@@ -26,22 +26,6 @@ func (m *transition) expireIfDue() bool {
 	return true
 }
 
-// clearSinceBusy reports whether nothing is known to have come of the last attempt, which was answered "busy": a search, or
-// a look at the books, that began late enough after it showed nothing, or there is none and the operator takes the API's word.
-// Nothing was sent since, so it may be of any age.
-func (m *transition) clearSinceBusy() bool {
-	if m.r.Kind != KindOrder {
-		return m.unchangedSince(m.r.LastBusy())
-	}
-	switch m.e.Search {
-	case SearchClear:
-		return m.e.Seen.After(m.r.LastBusy(), m.listLag())
-	case SearchForbidden:
-		return m.e.Policy.BusyMeans == BusyNotCreated
-	}
-	return false
-}
-
 // waitForClock holds back what can't be aged, or seems too old, while the clock may be wrong.
 func (m *transition) waitForClock() bool {
 	if left, ok := m.r.LiveFor(m.e.At); m.e.At.Known || ok && left > 0 {

@@ -167,12 +167,18 @@ func (m *transition) takeHint(unmarked bool) {
 	}
 }
 
-// told reports whether this step has made a durable change.
-func (m *transition) told() bool {
-	return slices.ContainsFunc(m.fx, func(f Effect) bool { return f.Type == Publish && f.Waiting == nil })
-}
-
 // Names reports whether an order is on record with this request: held, found beyond that, or named by a callback.
 func (r Request) Names(orderUUID string) bool {
 	return orderUUID == "" || orderUUID == r.OrderUUID || r.hint(orderUUID) >= 0 || slices.Contains(r.Further, orderUUID)
+}
+
+// waitForHints holds back what a callback may have found: an order that it named is judged before anything is sent again.
+func (m *transition) waitForHints() bool {
+	if len(m.r.Hints) == 0 {
+		return false
+	}
+	m.askHints()
+	m.emit(Effect{Type: Publish, Waiting: m.waiting(WaitChecking, searchAgain)})
+	m.wake(TimerRetry, searchAgain)
+	return true
 }

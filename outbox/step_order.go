@@ -1,10 +1,5 @@
 package outbox
 
-import (
-	"cmp"
-	"time"
-)
-
 // order runs the life of an order: queued, sending, on the terminal, ended; and the doubt beside it.
 func (m *transition) order() {
 	if m.e.OrderUUID == "" {
@@ -88,64 +83,6 @@ func (m *transition) orderDue() {
 	m.emit(Effect{Type: Submit, Mark: r.Mark()})
 }
 
-// waitForHints holds back what a callback may have found: an order that it named is judged before anything is sent again.
-func (m *transition) waitForHints() bool {
-	if len(m.r.Hints) == 0 {
-		return false
-	}
-	m.askHints()
-	m.emit(Effect{Type: Publish, Waiting: m.waiting(WaitChecking, searchAgain)})
-	m.wake(TimerRetry, searchAgain)
-	return true
-}
-
-// orderMayRepeat reports whether an order that was answered "busy" may be sent again: a search that began when the list
-// must have shown it by now has just come back in full without it, or there is nothing to be searched and the operator
-// takes the API's word. Else it asks for that search.
-func (m *transition) orderMayRepeat() bool {
-	switch {
-	case m.waitForLag(m.listLag()):
-		return false
-	case !m.searched(m.r.LastBusy()):
-		m.emit(Effect{Type: Search, Mark: m.r.Mark()})
-		return false
-	case m.e.Search == SearchForbidden && m.e.Policy.BusyMeans == BusyDoubt:
-		m.doubt(m.r.Reason)
-		return false
-	}
-	return !m.lateToRepeat(m.listLag())
-}
-
-// lateToRepeat reports whether so little of the time to live is left that what another attempt may hide behind a busy answer
-// could not be looked for before its end. Then nothing more is sent, so that the request ends expired, and not in doubt.
-func (m *transition) lateToRepeat(lag time.Duration) bool {
-	left, ok := m.r.LiveFor(m.e.At)
-	if !ok || left > lag+evidenceLasts {
-		return false
-	}
-	m.wake(TimerRetry, left)
-	return true
-}
-
-// waitForLag waits until the API must show what the busy answer may hide.
-func (m *transition) waitForLag(lag time.Duration) bool {
-	left := lag - m.e.At.passed(m.r.LastBusy())
-	if left <= 0 {
-		return false
-	}
-	m.wake(TimerRetry, left)
-	return true
-}
-
-// searched reports whether the answer to a search is at hand on which something may rest, of a moment at which what
-// happened at an event must show.
-func (m *transition) searched(event Instant) bool {
-	return m.e.Search != SearchNone && m.e.Seen.Fresh(m.e.At) && m.e.Seen.After(event, m.listLag())
-}
-
-// listLag is how long an order may be missing from the list; as long as none was measured, as long as a doubt is looked into.
-func (m *transition) listLag() time.Duration { return cmp.Or(m.e.ListLag, m.e.Policy.DoubtCheck) }
-
 // orderRefused ends an order that the API refused. After a busy answer a refusal may mean that it exists already: then a
 // search has to show first that it does not.
 func (m *transition) orderRefused() {
@@ -155,19 +92,6 @@ func (m *transition) orderRefused() {
 		return
 	}
 	m.end(StateRejected, m.e.Reason)
-}
-
-// attempt counts another attempt. It begins submission s, and is fresh, unless it repeats the last one after a busy answer.
-func (m *transition) attempt(s Submission) (fresh bool) {
-	r := &m.r
-	r.Attempts++
-	r.Repeated = r.Repeated || r.Busy > 0
-	if fresh = len(r.Submissions) == 0 || r.Fresh; fresh {
-		r.Submissions = append(r.Submissions, s)
-		r.Fresh, r.Busy, r.BusyAt, r.BusySince = false, 0, Instant{}, Instant{}
-	}
-	r.Submissions[len(r.Submissions)-1].At = m.e.At
-	return fresh
 }
 
 // orderCancelQueued cancels on the spot, unless a busy answer may hide an order: then the search comes first.
@@ -217,41 +141,6 @@ func (m *transition) orderSending() {
 	}
 }
 
-// busy puts an attempt back that was called busy. It is tried again no sooner than the API must show what may have come of
-// it all the same, and looked for before its time to live ends.
-func (m *transition) busy(lag time.Duration) {
-	m.countBusy()
-	m.r.BusyAt = m.e.At
-	wait := max(m.retryAfter(m.backoff()), lag)
-	if left, ok := m.r.LiveFor(m.e.At); ok {
-		wait = min(wait, max(left-evidenceLasts, lag))
-	}
-	m.requeue(WaitBusy, wait)
-}
-
-// countBusy counts one more "busy" in a row.
-func (m *transition) countBusy() {
-	if m.r.Busy++; m.r.Busy == 1 {
-		m.r.BusySince = m.e.At
-	}
-}
-
-// requeue puts an attempt back that was not carried out for sure. A wish to cancel that waited for this outcome is
-// granted now, as the next turn may be long in coming; unless a busy answer may hide an order.
-func (m *transition) requeue(code string, after time.Duration) {
-	m.notSent()
-	if m.e.Type == Unavailable {
-		m.r.Unsent++
-	}
-	if m.r.CancelWanted && m.r.Busy == 0 {
-		m.end(StateCancelled, m.cancelReason())
-		return
-	}
-	m.enter(StateQueued, m.waiting(code, after), nil)
-	m.wake(TimerRetry, after)
-	m.expireTimer()
-}
-
 // adopt takes an order for ours: a fresh one, one found in doubt, or one that a person named.
 func (m *transition) adopt() {
 	m.own(m.e.OrderUUID)
@@ -270,11 +159,6 @@ func (m *transition) adopt() {
 	m.lookForMore()
 }
 
-// notBusy forgets that an attempt was called busy or refused: it is known what came of it.
-func (m *transition) notBusy() {
-	m.r.Busy, m.r.BusyAt, m.r.BusySince, m.r.RefusedBusy = 0, Instant{}, Instant{}, false
-}
-
 // lookForMore looks for further orders while the customer has ours: what a person had sent again may still come to exist, and a
 // further one that is known may still be on the terminal; less often for what was called busy, of which a search has shown
 // nothing.
@@ -286,14 +170,6 @@ func (m *transition) lookForMore() {
 		m.wake(TimerWatch, watchClosely/10)
 	}
 }
-
-func (m *transition) customerTimer() {
-	if t := m.e.Policy.CustomerTimeout; t > 0 {
-		m.wakeAnswering(TimerCustomer, t-m.age())
-	}
-}
-
-func (m *transition) query() { m.emit(Effect{Type: Query, OrderUUID: m.r.OrderUUID}) }
 
 func (m *transition) orderAwaiting() {
 	switch m.e.Type {

@@ -1,20 +1,5 @@
 package outbox
 
-import (
-	"cmp"
-	"time"
-)
-
-// booksAgain is how soon books are read again that could not be.
-const booksAgain = 2 * time.Second
-
-const (
-	approvalAtOnce = time.Minute      // how long an approval is asked after like a refund
-	approvalFast   = 10 * time.Minute // and then every minute
-	approvalPoll   = 5 * time.Minute
-	approvalHold   = 45 * 24 * time.Hour
-)
-
 // refund runs the life of a refund, reversal or approval: queued, weighed, sending, on the terminal or with an approver,
 // ended.
 func (m *transition) refund() {
@@ -86,31 +71,6 @@ func (m *transition) refundQueued() {
 	}
 }
 
-// queuedCommon is what happens to everything that is queued, whatever its kind.
-func (m *transition) queuedCommon() {
-	switch m.e.Type {
-	case Expired:
-		if !m.expireIfDue() {
-			left, _ := m.r.LiveFor(m.e.At)
-			m.wake(TimerExpire, max(left, expireAgain))
-		}
-	case CheckWanted:
-		m.emit(Effect{Type: Publish})
-	case Moved:
-		m.moveTo()
-	case Restarted:
-		if !m.expireIfDue() {
-			m.expireTimer()
-		}
-	case Refused:
-		m.end(StateRejected, m.e.Reason)
-	case Unavailable, RateLimited, Unauthorized, Ambiguous:
-		m.wake(TimerRetry, m.retryAfter(searchAgain))
-	default:
-		m.ignore(ignoredPair)
-	}
-}
-
 // refundDue takes a turn, and keeps what it found out of the order that is paid back.
 func (m *transition) refundDue() {
 	uuid := m.r.OrderUUID
@@ -167,104 +127,6 @@ func (m *transition) cancelledWaiting() bool {
 	return m.r.CancelWanted
 }
 
-// booksAtHand reports whether the order's books have just been read, or are not ours to read. Else it asks for them.
-func (m *transition) booksAtHand() bool {
-	b := m.e.Books
-	if b.Seen.Fresh(m.e.At) && (b.Readable || b.NotOurs) {
-		return m.twinShown()
-	}
-	m.emit(Effect{Type: Search, OrderUUID: m.r.OrderUUID, Mark: m.r.Mark()})
-	return false
-}
-
-// waitForBooks keeps a refund whose order's books can't be read beside its lane, so that it does not keep the others
-// waiting, and looks again.
-func (m *transition) waitForBooks() {
-	if w := m.r.Waiting; !m.r.Parked || w == nil || w.Code != WaitAPIError {
-		m.r.Parked = true
-		m.r.Waiting = m.waiting(WaitAPIError, booksAgain)
-		m.changed()
-	}
-	m.wake(TimerRetry, m.retryAfter(booksAgain))
-}
-
-// booksLag is how long a refund may be missing from the books; as long as none was measured, as long as a doubt is looked into.
-func (m *transition) booksLag() time.Duration { return cmp.Or(m.e.BooksLag, m.e.Policy.DoubtCheck) }
-
-// waitForOrder holds a refund until the order that it pays back has ended; one in another lane is waited for beside the
-// lane. True: it does not go on now.
-func (m *transition) waitForOrder() bool {
-	o := m.e.Ledger.Order
-	switch {
-	case o == nil && m.r.OrderUUID != "":
-		return false // not one of ours
-	case o == nil:
-		m.end(StateRejected, &Reason{Code: CodeUnknownTarget, Message: "no order of that requestId is on record any more; name the order by its orderUuid"})
-	case o.State == StatePaid && o.OrderUUID != "":
-		m.r.OrderUUID = o.OrderUUID
-		return false
-	case o.State.Final():
-		m.end(StateRejected, &Reason{Code: CodeOrderNotPaid, Message: "the order to pay back ended " + o.State.String()})
-	case !m.r.Parked:
-		m.r.Parked = true
-		m.r.Waiting = m.waiting(WaitForOrder, 0)
-		m.changed()
-	}
-	return true
-}
-
-// unpark brings a refund back to its lane once its order has ended, or its record is gone; false if there is nothing to
-// bring back.
-func (m *transition) unpark() bool {
-	o := m.e.Ledger.Order
-	if !m.r.Parked || m.e.Type == TargetSeen && m.r.Waiting != nil && m.r.Waiting.Code != WaitForOrder || o != nil && !o.State.Final() || m.e.Type == TargetSeen && !m.e.Target.Final() {
-		return false
-	}
-	m.backInLane()
-	return true
-}
-
-func (m *transition) backInLane() {
-	m.r.Parked = false
-	m.r.Waiting = nil
-	m.changed()
-	m.wake(TimerRetry, 0)
-}
-
-// refundMayRepeat reports whether a refund that was answered "busy" may be sent again: the books, read when they must have
-// shown it by now, show no change at all. Where they are not ours to read, the operator's word counts.
-func (m *transition) refundMayRepeat() bool {
-	switch {
-	case m.waitForLag(m.booksLag()):
-		return false
-	case !m.e.Books.Seen.After(m.r.LastBusy(), m.booksLag()):
-		m.emit(Effect{Type: Search, OrderUUID: m.r.OrderUUID, Mark: m.r.Mark()})
-		return false
-	case !m.booksAtHand():
-		return false
-	case m.unchangedSince(m.r.LastBusy()):
-		return !m.lateToRepeat(m.booksLag())
-	}
-	m.doubt(nil)
-	return false
-}
-
-// unchangedSince reports whether the books show that nothing came of the submission, in a look that began when they must
-// have shown what happened at an event; where they are not ours to read, whether the operator takes the API's word for it.
-func (m *transition) unchangedSince(event Instant) bool {
-	b := m.e.Books
-	if !b.Seen.After(event, m.booksLag()) {
-		return false
-	}
-	switch booksSince(m.r.Refund.Before, b, m.r.AmountOre, m.e.Ledger.Denied) {
-	case bookSame:
-		return true
-	case bookUnreadable:
-		return b.NotOurs && m.e.Policy.BusyMeans == BusyNotCreated
-	}
-	return false
-}
-
 func (m *transition) refundSending() {
 	switch m.e.Type {
 	case Accepted:
@@ -318,18 +180,6 @@ func (m *transition) accept() {
 		m.firstLook()
 		m.customerTimer()
 	}
-}
-
-// firstLook asks how a refund stands, at once where an earlier one of the order had ended: that this one is under way has
-// to be seen, so that its end can be told from that one's; and where books can be read, so that it is known how long they
-// take to show it.
-func (m *transition) firstLook() {
-	b := m.r.Refund.Before
-	if m.e.Type != Accepted || b == nil || b.Readable || !b.StatusRead || b.Status == StatusRefunded || b.Status == StatusRefundDenied {
-		m.query()
-		return
-	}
-	m.wake(TimerPoll, m.refundPoll())
 }
 
 // refundRefused: over a threshold an approval is asked for, if the till wants that (Front Payment, Request Refund

@@ -33,33 +33,6 @@ func (m *transition) refundInDoubt() {
 	}
 }
 
-// bookEvidence says what the books show of this refund. Where another one may have brought the same amount into them,
-// nobody can tell the two apart.
-func (m *transition) bookEvidence() bookChange {
-	if m.e.Ledger.Twin {
-		return bookUnreadable
-	}
-	change := booksSince(m.r.Refund.Before, m.e.Books, m.r.AmountOre, m.e.Ledger.Denied)
-	if change == bookDone && m.e.Books.explained(m.r.AmountOre, m.e.Ledger.Done) {
-		return bookOther
-	}
-	return change
-}
-
-// foundInBooks ends a doubt by a change of exactly this amount since the submission, and by nothing less; false if there is
-// none.
-func (m *transition) foundInBooks() bool {
-	switch change := m.bookEvidence(); {
-	case change == bookDone && m.r.Kind == KindRefund:
-		m.end(StateRefunded, nil)
-	case change == bookDone, change == bookPending && !m.approves():
-		m.accept()
-	default:
-		return false
-	}
-	return true
-}
-
 // resolveRefund carries out a person's decision on a refund or approval. What it is about is the order that it pays back.
 func (m *transition) resolveRefund() {
 	if m.staleResolution() {

@@ -8,33 +8,6 @@ import (
 // Cancels, resends, checks and resolutions act beside the lanes, on another request (Target) or on a bare order uuid.
 // They are queued, sending from the moment they act, and done or rejected in the end.
 
-// Scope says whether a cancel or check of a bare order uuid means its payment or its refund. Stored values are
-// append-only.
-type Scope uint8
-
-// The scopes.
-const (
-	ScopePayment Scope = 1
-	ScopeRefund  Scope = 2
-)
-
-// Decision is what a resolution asks for.
-type Decision struct {
-	Resolution Resolution `json:"r"`
-	By         string     `json:"by"`
-	// Revision is that of the target which the person saw, 0 if not told.
-	Revision uint64 `json:"rev,omitempty"`
-}
-
-// Settlement is a person's decision as it was carried out on a request.
-type Settlement struct {
-	// ID is the resolution's requestId.
-	ID         string     `json:"id"`
-	Resolution Resolution `json:"r"`
-	By         string     `json:"by"`
-	At         Instant    `json:"at"`
-}
-
 func (m *transition) beside() {
 	switch m.r.State {
 	case StateQueued:
@@ -200,9 +173,4 @@ func (m *transition) targetSeen() {
 	default:
 		m.end(StateRejected, ended)
 	}
-}
-
-// settle keeps who decided what.
-func (m *transition) settle() {
-	m.r.Settled = &Settlement{ID: m.e.Source, Resolution: m.e.Resolution, By: m.e.By, At: m.e.At}
 }

@@ -1,0 +1,117 @@
+package outbox
+
+import "slices"
+
+// bookChange says what became visible between two looks at the books.
+type bookChange uint8
+
+const (
+	bookUnreadable bookChange = iota // no look, or none to compare with
+	bookSame
+	bookDone    // a refund of exactly this amount is done
+	bookPending // a refund of exactly this amount is there
+	bookOther   // something else changed; it proves nothing either way
+)
+
+// booksSince compares a look at the books with the one before the submission. Refunds of ours of the amounts denied were
+// turned down.
+func booksSince(before *Books, now Books, amount int64, denied []int64) bookChange {
+	if before == nil {
+		return bookUnreadable
+	}
+	moved := before.StatusRead && now.StatusRead && before.Status != now.Status
+	if !before.Readable || !now.Readable {
+		if moved {
+			return bookOther
+		}
+		return bookUnreadable
+	}
+	c := compareEntries(*before, now, denied)
+	c.explain(denied)
+	grown := now.refunded() - before.refunded() - c.completed
+	// One of the same amount that was under way before, and still seems to be: which of the two is done can't be told.
+	twin := !before.settled(denied) && slices.Contains(c.kept, BookEntry{Ore: amount})
+	one := len(c.fresh) == 1 && c.fresh[0].Ore == amount && (grown == 0 || grown == amount)
+	switch {
+	case c.gone:
+		return bookOther
+	case len(c.fresh) == 0 && grown == amount && !twin:
+		return bookDone
+	case one && grown == amount && !twin:
+		return bookDone
+	case c.carriedOut(amount) && !twin:
+		return bookDone // whatever others did besides, and what of theirs was turned down or is under way
+	case one:
+		return bookPending
+	case grown != 0 || len(c.fresh) > 0 || c.completed > 0 || moved:
+		return bookOther
+	case before.StatusRead != now.StatusRead:
+		return bookUnreadable // not in full
+	}
+	return bookSame
+}
+
+// paidBackSince reports whether the books show a refund of exactly an amount that was carried out since the look at them
+// before the submission, whatever else they show.
+func paidBackSince(before *Books, now Books, amount int64, denied []int64) bool {
+	if before == nil || !before.Readable || !now.Readable {
+		return false
+	}
+	return compareEntries(*before, now, denied).carriedOut(amount)
+}
+
+// entryChange is what became of the refunds in a payment history.
+type entryChange struct {
+	kept, fresh []BookEntry
+	// completed adds up what was under way and is done now; gone: one is there no more.
+	completed int64
+	gone      bool
+}
+
+// explain leaves out of what is new the refunds of ours that were turned down: the books may show them only now.
+func (c *entryChange) explain(denied []int64) {
+	kept := slices.Clone(c.kept)
+	for _, ore := range denied {
+		e := BookEntry{Ore: ore}
+		if i := slices.Index(kept, e); i >= 0 {
+			kept = slices.Delete(kept, i, i+1)
+		} else if i := slices.Index(c.fresh, e); i >= 0 {
+			c.fresh = slices.Delete(c.fresh, i, i+1)
+		}
+	}
+}
+
+// carriedOut reports whether a new refund of an amount is done.
+func (c entryChange) carriedOut(amount int64) bool {
+	return slices.Contains(c.fresh, BookEntry{Ore: amount, Done: true})
+}
+
+func compareEntries(before, now Books, denied []int64) entryChange {
+	var c entryChange
+	settled := before.settled(denied)
+	rest := slices.Clone(before.Entries)
+	take := func(e BookEntry) bool {
+		i := slices.Index(rest, e)
+		if i >= 0 {
+			rest = slices.Delete(rest, i, i+1)
+		}
+		return i >= 0
+	}
+	var others []BookEntry
+	for _, e := range now.Entries {
+		if take(e) {
+			c.kept = append(c.kept, e)
+		} else {
+			others = append(others, e)
+		}
+	}
+	for _, e := range others {
+		if e.Done && !settled && take(BookEntry{Ore: e.Ore}) {
+			c.completed = addOre(c.completed, e.Ore)
+		} else {
+			c.fresh = append(c.fresh, e)
+		}
+	}
+	c.gone = len(rest) > 0
+	return c
+}

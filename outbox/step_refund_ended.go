@@ -1,0 +1,75 @@
+package outbox
+
+// refundEnded: a refund that ended does not change but by a person's word on what stayed unresolved, or by the books.
+func (m *transition) refundEnded() {
+	unresolved := m.r.State == StateUnresolved
+	switch m.e.Type {
+	case Resolved:
+		switch {
+		case unresolved:
+			m.resolveRefund()
+		case m.r.Alarmed && (m.e.Revision == 0 || m.e.Revision == m.r.Revision):
+			m.acknowledge()
+		default:
+			m.ignore(CodeNotInDoubt)
+		}
+	case CheckWanted:
+		m.emit(Effect{Type: Publish})
+		if m.r.RefundWatched() {
+			m.seek()
+		}
+	case CallbackSeen:
+		if !m.r.RefundWatched() {
+			m.ignore(ignoredStale)
+			return
+		}
+		m.seek()
+	case BooksSeen:
+		m.lateBooks()
+	case NotFound, Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
+		if !m.r.RefundWatched() {
+			m.ignore(ignoredStale)
+			return
+		}
+		m.watch()
+	case Restarted:
+		m.watch()
+	default:
+		m.ignore(ignoredStale)
+	}
+}
+
+// RefundWatched reports whether a refund that has ended without having been carried out may turn out to have been all the
+// same.
+func (r Request) RefundWatched() bool {
+	if r.Kind != KindRefund && r.Kind != KindApproval || r.Refund == nil || r.Attempts == 0 {
+		return false
+	}
+	switch r.State {
+	case StateUnresolved:
+		return true
+	case StateDeclined, StateCancelled:
+		return r.Kind == KindRefund && r.Refund.Before != nil
+	case StateRejected, StateExpired:
+		return r.Kind == KindRefund && (r.Busy > 0 || r.Repeated)
+	}
+	return false
+}
+
+// lateBooks takes what the books show of a refund that had ended: carried out after all, it is told so, and a person has to
+// know.
+func (m *transition) lateBooks() {
+	switch {
+	case !m.r.RefundWatched():
+		m.ignore(ignoredStale)
+	case m.bookEvidence() != bookDone:
+		m.watch()
+	case m.r.Kind == KindApproval:
+		m.end(StateSubmitted, nil)
+	default:
+		m.notBusy()
+		m.r.Late, m.r.Alarmed = true, true
+		m.enter(StateRefunded, nil, nil)
+		m.emit(Effect{Type: Alarm, Code: AlarmLatePayment})
+	}
+}
