@@ -54,9 +54,9 @@ const (
 	DoubtTimeout
 	// Restarted: the process has just started and found the request as it is.
 	Restarted
-	// BooksSeen: order details and refund status were asked for, as far as the API lets us; Books is set. It answers the
+	// StatementSeen: order details and refund status were asked for, as far as the API lets us; Books is set. It answers the
 	// Search and the Query of a refund or approval.
-	BooksSeen
+	StatementSeen
 	// TargetSeen: the request that this one is about is in state Target.
 	TargetSeen
 	// HintRead: the order that a callback named, OrderUUID, was asked for; Order says what was seen of it, Status how it
@@ -74,7 +74,7 @@ var eventNames = [...]string{
 	Unauthorized: "Unauthorized", Refused: "Refused", Ambiguous: "Ambiguous", StatusSeen: "StatusSeen", Found: "Found",
 	NotFound: "NotFound", CallbackSeen: "CallbackSeen", CancelWanted: "CancelWanted", ResendWanted: "ResendWanted",
 	CheckWanted: "CheckWanted", Resolved: "Resolved", Expired: "Expired", CustomerTimeout: "CustomerTimeout",
-	DoubtTimeout: "DoubtTimeout", Restarted: "Restarted", BooksSeen: "BooksSeen", TargetSeen: "TargetSeen", HintRead: "HintRead", Moved: "Moved",
+	DoubtTimeout: "DoubtTimeout", Restarted: "Restarted", StatementSeen: "BooksSeen", TargetSeen: "TargetSeen", HintRead: "HintRead", Moved: "Moved",
 }
 
 // EventTypes lists all event types.
@@ -187,7 +187,7 @@ type Event struct {
 
 	// ListLag is how long an order of ours may be missing from the API's list, BooksLag a refund from an order's books,
 	// after the API has told of it; 0: not measured yet.
-	ListLag, BooksLag time.Duration
+	ListLag, StatementLag time.Duration
 	// BusyPace is how far apart the tries at each busy terminal have to be, so that those at all of them hold the rate limit.
 	BusyPace time.Duration
 
@@ -218,9 +218,9 @@ type Event struct {
 	// Target is the state of the request that this one is about.
 	Target State
 	// Source is the requestId of the resolution behind a Resolved, Revision the target's that it was made on (0: any).
-	Source   string
-	Revision uint64
-	Books    Books
+	Source    string
+	Revision  uint64
+	Statement Statement
 	// Ledger is filled in by the Store for refunds and approvals.
 	Ledger Ledger
 }

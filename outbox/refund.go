@@ -13,7 +13,7 @@ type Refund struct {
 	// Doubted: a submission of this stage was in doubt, and a person had it sent again.
 	Doubted bool `json:"dt,omitempty"`
 	// Before is what the books showed when the submission began; only a change since then is evidence.
-	Before *Books `json:"b,omitempty"`
+	Before *Statement `json:"b,omitempty"`
 	// Moved: the order's refund status was seen to be under way since the submission, so that an end which stood there
 	// before has given way to one of ours.
 	Moved bool `json:"mv,omitempty"`

@@ -2,40 +2,40 @@ package outbox
 
 import "slices"
 
-// Books is what the API tells of an order's money: order details and refund status.
-type Books struct {
+// Statement is what the API tells of an order's money: order details and refund status.
+type Statement struct {
 	// Seen says when they were read.
 	Seen Seen `json:"-"`
 	// Readable: the details answered, with a payment history.
 	Readable bool `json:"r,omitempty"`
 	// NotOurs: the API does not let us read any, and that is established. Where neither holds they could not be read.
-	NotOurs     bool        `json:"no,omitempty"`
-	TotalOre    int64       `json:"t,omitempty"` // 0: not told
-	RefundedOre int64       `json:"d,omitempty"`
-	Entries     []BookEntry `json:"e,omitempty"`
+	NotOurs     bool             `json:"no,omitempty"`
+	TotalOre    int64            `json:"t,omitempty"` // 0: not told
+	RefundedOre int64            `json:"d,omitempty"`
+	Entries     []StatementEntry `json:"e,omitempty"`
 	// Status is the refund status, as far as it matters; StatusRead is false where it could not be read.
 	Status     OrderStatus `json:"s,omitempty"`
 	StatusRead bool        `json:"sr,omitempty"`
 	// Detailed: the details answered, so Products is all there is.
-	Detailed bool          `json:"-"`
-	Products []BookProduct `json:"-"`
+	Detailed bool               `json:"-"`
+	Products []StatementProduct `json:"-"`
 }
 
-// BookEntry is one refund in the payment history.
-type BookEntry struct {
+// StatementEntry is one refund in the payment history.
+type StatementEntry struct {
 	Ore  int64 `json:"o"`
 	Done bool  `json:"d,omitempty"`
 }
 
-// BookProduct is a line of the order.
-type BookProduct struct {
+// StatementProduct is a line of the order.
+type StatementProduct struct {
 	ID        int64 // 0: not told
 	ProductID string
 	Ore       int64 // 0: not told
 }
 
 // toKeep is what of the books is evidence later.
-func (b Books) toKeep() *Books {
+func (b Statement) toKeep() *Statement {
 	b.Entries = slices.Clone(b.Entries)
 	b.Seen, b.Detailed, b.Products = Seen{}, false, nil
 	return &b
@@ -44,24 +44,24 @@ func (b Books) toKeep() *Books {
 // settled reports whether no refund of the order was under way: an entry that is not done was turned down then, and is
 // nobody's twin. The history does not say so itself, and the status only of the last one: where that may have been one of ours,
 // of the amounts denied, or more than one is not done, it leaves open what became of the others.
-func (b Books) settled(denied []int64) bool {
+func (b Statement) settled(denied []int64) bool {
 	if !b.StatusRead || b.Status == StatusRefundPending {
 		return false
 	}
-	var others []BookEntry
+	var others []StatementEntry
 	for _, e := range b.Entries {
 		if !e.Done {
 			others = append(others, e)
 		}
 	}
 	for _, ore := range denied {
-		others, _ = without(others, BookEntry{Ore: ore})
+		others, _ = without(others, StatementEntry{Ore: ore})
 	}
 	return len(others) == 0 || len(others) == 1 && len(denied) == 0 && b.Status == StatusRefundDenied
 }
 
 // refunded is what was paid back by these books.
-func (b Books) refunded() int64 {
+func (b Statement) refunded() int64 {
 	var done int64
 	for _, e := range b.Entries {
 		if e.Done {
@@ -73,7 +73,7 @@ func (b Books) refunded() int64 {
 
 // elsewhere is what the books show as paid back beyond a ledger. A refund of exactly the amount of one of ours of which
 // the end is not known is taken for that one, as in a doubt.
-func (b Books) elsewhere(l Ledger) int64 {
+func (b Statement) elsewhere(l Ledger) int64 {
 	others := b.refunded()
 	var amounts []int64
 	for _, e := range b.Entries {
@@ -108,10 +108,10 @@ func without[T comparable](list []T, one T) (rest []T, found bool) {
 
 // explained reports whether all that the books show as done of an amount, or in sum where they list nothing, is what other
 // requests of ours are known to have brought: one of them may have become visible only now.
-func (b Books) explained(amount int64, done []int64) bool {
+func (b Statement) explained(amount int64, done []int64) bool {
 	shown, ours, sum := 0, 0, amount
 	for _, e := range b.Entries {
-		if e == (BookEntry{Ore: amount, Done: true}) {
+		if e == (StatementEntry{Ore: amount, Done: true}) {
 			shown++
 		}
 	}

@@ -2,58 +2,58 @@ package outbox
 
 import "slices"
 
-// bookChange says what became visible between two looks at the books.
-type bookChange uint8
+// statementChange says what became visible between two looks at the books.
+type statementChange uint8
 
 const (
-	bookUnreadable bookChange = iota // no look, or none to compare with
-	bookSame
-	bookDone    // a refund of exactly this amount is done
-	bookPending // a refund of exactly this amount is there
-	bookOther   // something else changed; it proves nothing either way
+	changeUnknown statementChange = iota // no look, or none to compare with
+	changeNone
+	changeDone    // a refund of exactly this amount is done
+	changePending // a refund of exactly this amount is there
+	changeOther   // something else changed; it proves nothing either way
 )
 
-// booksSince compares a look at the books with the one before the submission. Refunds of ours of the amounts denied were
+// statementChangeSince compares a look at the books with the one before the submission. Refunds of ours of the amounts denied were
 // turned down.
-func booksSince(before *Books, now Books, amount int64, denied []int64) bookChange {
+func statementChangeSince(before *Statement, now Statement, amount int64, denied []int64) statementChange {
 	if before == nil {
-		return bookUnreadable
+		return changeUnknown
 	}
 	moved := before.StatusRead && now.StatusRead && before.Status != now.Status
 	if !before.Readable || !now.Readable {
 		if moved {
-			return bookOther
+			return changeOther
 		}
-		return bookUnreadable
+		return changeUnknown
 	}
 	c := compareEntries(*before, now, denied)
 	c.explain(denied)
 	grown := now.refunded() - before.refunded() - c.completed
 	// One of the same amount that was under way before, and still seems to be: which of the two is done can't be told.
-	twin := !before.settled(denied) && slices.Contains(c.kept, BookEntry{Ore: amount})
+	twin := !before.settled(denied) && slices.Contains(c.kept, StatementEntry{Ore: amount})
 	one := len(c.fresh) == 1 && c.fresh[0].Ore == amount && (grown == 0 || grown == amount)
 	switch {
 	case c.gone:
-		return bookOther
+		return changeOther
 	case len(c.fresh) == 0 && grown == amount && !twin:
-		return bookDone
+		return changeDone
 	case one && grown == amount && !twin:
-		return bookDone
+		return changeDone
 	case c.carriedOut(amount) && !twin:
-		return bookDone // whatever others did besides, and what of theirs was turned down or is under way
+		return changeDone // whatever others did besides, and what of theirs was turned down or is under way
 	case one:
-		return bookPending
+		return changePending
 	case grown != 0 || len(c.fresh) > 0 || c.completed > 0 || moved:
-		return bookOther
+		return changeOther
 	case before.StatusRead != now.StatusRead:
-		return bookUnreadable // not in full
+		return changeUnknown // not in full
 	}
-	return bookSame
+	return changeNone
 }
 
 // paidBackSince reports whether the books show a refund of exactly an amount that was carried out since the look at them
 // before the submission, whatever else they show.
-func paidBackSince(before *Books, now Books, amount int64, denied []int64) bool {
+func paidBackSince(before *Statement, now Statement, amount int64, denied []int64) bool {
 	if before == nil || !before.Readable || !now.Readable {
 		return false
 	}
@@ -62,7 +62,7 @@ func paidBackSince(before *Books, now Books, amount int64, denied []int64) bool 
 
 // entryChange is what became of the refunds in a payment history.
 type entryChange struct {
-	kept, fresh []BookEntry
+	kept, fresh []StatementEntry
 	// completed adds up what was under way and is done now; gone: one is there no more.
 	completed int64
 	gone      bool
@@ -72,7 +72,7 @@ type entryChange struct {
 func (c *entryChange) explain(denied []int64) {
 	kept := slices.Clone(c.kept)
 	for _, ore := range denied {
-		e := BookEntry{Ore: ore}
+		e := StatementEntry{Ore: ore}
 		if i := slices.Index(kept, e); i >= 0 {
 			kept = slices.Delete(kept, i, i+1)
 		} else if i := slices.Index(c.fresh, e); i >= 0 {
@@ -83,21 +83,21 @@ func (c *entryChange) explain(denied []int64) {
 
 // carriedOut reports whether a new refund of an amount is done.
 func (c entryChange) carriedOut(amount int64) bool {
-	return slices.Contains(c.fresh, BookEntry{Ore: amount, Done: true})
+	return slices.Contains(c.fresh, StatementEntry{Ore: amount, Done: true})
 }
 
-func compareEntries(before, now Books, denied []int64) entryChange {
+func compareEntries(before, now Statement, denied []int64) entryChange {
 	var c entryChange
 	settled := before.settled(denied)
 	rest := slices.Clone(before.Entries)
-	take := func(e BookEntry) bool {
+	take := func(e StatementEntry) bool {
 		i := slices.Index(rest, e)
 		if i >= 0 {
 			rest = slices.Delete(rest, i, i+1)
 		}
 		return i >= 0
 	}
-	var others []BookEntry
+	var others []StatementEntry
 	for _, e := range now.Entries {
 		if take(e) {
 			c.kept = append(c.kept, e)
@@ -106,7 +106,7 @@ func compareEntries(before, now Books, denied []int64) entryChange {
 		}
 	}
 	for _, e := range others {
-		if e.Done && !settled && take(BookEntry{Ore: e.Ore}) {
+		if e.Done && !settled && take(StatementEntry{Ore: e.Ore}) {
 			c.completed = addOre(c.completed, e.Ore)
 		} else {
 			c.fresh = append(c.fresh, e)

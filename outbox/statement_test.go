@@ -6,65 +6,65 @@ import (
 	"time"
 )
 
-func TestBooksSince(t *testing.T) {
+func TestStatementChangeSince(t *testing.T) {
 	t.Parallel()
-	none := stepBooks(StatusRefundNone)
-	blind := Books{Status: StatusRefundNone, StatusRead: true}
-	sum := func(ore int64) Books { b := stepBooks(StatusRefunded); b.RefundedOre = ore; return b }
-	unread := stepBooks(StatusRefundNone)
+	none := stepStatement(StatusRefundNone)
+	blind := Statement{Status: StatusRefundNone, StatusRead: true}
+	sum := func(ore int64) Statement { b := stepStatement(StatusRefunded); b.RefundedOre = ore; return b }
+	unread := stepStatement(StatusRefundNone)
 	unread.StatusRead = false
 	for _, c := range []struct {
 		name   string
-		before Books
-		now    Books
-		want   bookChange
+		before Statement
+		now    Statement
+		want   statementChange
 	}{
-		{"nothing", none, none, bookSame},
-		{"ours done", none, stepBooks(StatusRefunded, ore42Done), bookDone},
-		{"ours done, by the sum alone", sum(0), sum(4200), bookDone},
-		{"ours under way", none, stepBooks(StatusRefundPending, ore42Pending), bookPending},
-		{"beside an earlier one of the same amount", stepBooks(StatusRefunded, ore42Done), stepBooks(StatusRefunded, ore42Done, ore42Done), bookDone},
-		{"another amount", none, stepBooks(StatusRefunded, ore10Done), bookOther},
-		{"another amount, by the sum alone", sum(0), sum(4300), bookOther},
-		{"ours and another", none, stepBooks(StatusRefunded, ore42Done, ore10Done), bookDone},
-		{"two of ours", none, stepBooks(StatusRefunded, ore42Done, ore42Done), bookDone},
-		{"two, one of them turned down or under way: it is nobody's twin", none, stepBooks(StatusRefunded, ore42Done, ore42Pending), bookDone},
-		{"an earlier one of the same amount ends", stepBooks(StatusRefundPending, ore42Pending), stepBooks(StatusRefunded, ore42Done), bookOther},
-		{"that one ends, by the sum alone", stepBooks(StatusRefundPending, ore42Pending), func() Books {
-			b := stepBooks(StatusRefunded, ore42Pending)
+		{"nothing", none, none, changeNone},
+		{"ours done", none, stepStatement(StatusRefunded, ore42Done), changeDone},
+		{"ours done, by the sum alone", sum(0), sum(4200), changeDone},
+		{"ours under way", none, stepStatement(StatusRefundPending, ore42Pending), changePending},
+		{"beside an earlier one of the same amount", stepStatement(StatusRefunded, ore42Done), stepStatement(StatusRefunded, ore42Done, ore42Done), changeDone},
+		{"another amount", none, stepStatement(StatusRefunded, ore10Done), changeOther},
+		{"another amount, by the sum alone", sum(0), sum(4300), changeOther},
+		{"ours and another", none, stepStatement(StatusRefunded, ore42Done, ore10Done), changeDone},
+		{"two of ours", none, stepStatement(StatusRefunded, ore42Done, ore42Done), changeDone},
+		{"two, one of them turned down or under way: it is nobody's twin", none, stepStatement(StatusRefunded, ore42Done, ore42Pending), changeDone},
+		{"an earlier one of the same amount ends", stepStatement(StatusRefundPending, ore42Pending), stepStatement(StatusRefunded, ore42Done), changeOther},
+		{"that one ends, by the sum alone", stepStatement(StatusRefundPending, ore42Pending), func() Statement {
+			b := stepStatement(StatusRefunded, ore42Pending)
 			b.RefundedOre = 4200
 			return b
-		}(), bookOther},
-		{"that one or ours ends", stepBooks(StatusRefundPending, ore42Pending), stepBooks(StatusRefunded, ore42Pending, ore42Done), bookPending},
-		{"that one and ours end", stepBooks(StatusRefundPending, ore42Pending), stepBooks(StatusRefunded, ore42Done, ore42Done), bookDone},
-		{"that one is called off", stepBooks(StatusRefundPending, ore42Pending), none, bookOther},
-		{"the status alone", none, stepBooks(StatusRefundPending), bookOther},
-		{"the status alone, details not readable", blind, Books{Status: StatusRefunded, StatusRead: true}, bookOther},
-		{"details not readable", none, blind, bookUnreadable},
-		{"nothing, but the status was not read this time", none, unread, bookUnreadable},
-		{"details not readable before", blind, none, bookUnreadable},
+		}(), changeOther},
+		{"that one or ours ends", stepStatement(StatusRefundPending, ore42Pending), stepStatement(StatusRefunded, ore42Pending, ore42Done), changePending},
+		{"that one and ours end", stepStatement(StatusRefundPending, ore42Pending), stepStatement(StatusRefunded, ore42Done, ore42Done), changeDone},
+		{"that one is called off", stepStatement(StatusRefundPending, ore42Pending), none, changeOther},
+		{"the status alone", none, stepStatement(StatusRefundPending), changeOther},
+		{"the status alone, details not readable", blind, Statement{Status: StatusRefunded, StatusRead: true}, changeOther},
+		{"details not readable", none, blind, changeUnknown},
+		{"nothing, but the status was not read this time", none, unread, changeUnknown},
+		{"details not readable before", blind, none, changeUnknown},
 	} {
-		if got := booksSince(&c.before, c.now, 4200, nil); got != c.want {
+		if got := statementChangeSince(&c.before, c.now, 4200, nil); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}
 	for _, c := range []struct {
 		name        string
-		before, now Books
+		before, now Statement
 		denied      []int64
-		want        bookChange
+		want        statementChange
 	}{
-		{"after one of ours that was turned down", stepBooks(StatusRefundDenied, ore42Pending), stepBooks(StatusRefunded, ore42Pending, ore42Done), []int64{4200}, bookDone},
-		{"after two of ours", stepBooks(StatusRefundDenied, ore42Pending, ore42Pending), stepBooks(StatusRefunded, ore42Pending, ore42Pending, ore42Done), []int64{4200, 4200}, bookDone},
-		{"after somebody else's", stepBooks(StatusRefundDenied, ore42Pending), stepBooks(StatusRefunded, ore42Pending, ore42Done), nil, bookDone},
-		{"after one of ours, beside somebody else's, of which the status says nothing", stepBooks(StatusRefundDenied, ore42Pending, ore42Pending), stepBooks(StatusRefundDenied, ore42Pending, ore42Pending, ore42Done), []int64{4200}, bookPending},
-		{"after two of somebody else", stepBooks(StatusRefundDenied, ore42Pending, ore42Pending), stepBooks(StatusRefundDenied, ore42Pending, ore42Pending, ore42Done), nil, bookPending},
+		{"after one of ours that was turned down", stepStatement(StatusRefundDenied, ore42Pending), stepStatement(StatusRefunded, ore42Pending, ore42Done), []int64{4200}, changeDone},
+		{"after two of ours", stepStatement(StatusRefundDenied, ore42Pending, ore42Pending), stepStatement(StatusRefunded, ore42Pending, ore42Pending, ore42Done), []int64{4200, 4200}, changeDone},
+		{"after somebody else's", stepStatement(StatusRefundDenied, ore42Pending), stepStatement(StatusRefunded, ore42Pending, ore42Done), nil, changeDone},
+		{"after one of ours, beside somebody else's, of which the status says nothing", stepStatement(StatusRefundDenied, ore42Pending, ore42Pending), stepStatement(StatusRefundDenied, ore42Pending, ore42Pending, ore42Done), []int64{4200}, changePending},
+		{"after two of somebody else", stepStatement(StatusRefundDenied, ore42Pending, ore42Pending), stepStatement(StatusRefundDenied, ore42Pending, ore42Pending, ore42Done), nil, changePending},
 	} {
-		if got := booksSince(&c.before, c.now, 4200, c.denied); got != c.want {
+		if got := statementChangeSince(&c.before, c.now, 4200, c.denied); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}
-	if got := booksSince(nil, none, 4200, nil); got != bookUnreadable {
+	if got := statementChangeSince(nil, none, 4200, nil); got != changeUnknown {
 		t.Errorf("without a look before: %d", got)
 	}
 }
@@ -72,24 +72,24 @@ func TestBooksSince(t *testing.T) {
 // TestSpent: what the books show beyond the ledger counts too, and what both show counts once.
 func TestSpent(t *testing.T) {
 	t.Parallel()
-	sum := stepBooks(StatusRefunded)
+	sum := stepStatement(StatusRefunded)
 	sum.RefundedOre = 4200
 	for _, c := range []struct {
 		name   string
-		books  Books
+		books  Statement
 		ledger Ledger
 		want   int64
 	}{
-		{"nothing", booksClear, Ledger{}, 0},
-		{"ours, in the books", stepBooks(StatusRefunded, ore42Done), Ledger{SpentOre: 4200, Done: []int64{4200}}, 4200},
-		{"ours, not yet in the books", booksClear, Ledger{SpentOre: 4200, Done: []int64{4200}}, 4200},
-		{"another till's", stepBooks(StatusRefunded, ore42Done), Ledger{}, 4200},
-		{"ours and another till's", stepBooks(StatusRefunded, ore42Done, ore10Done), Ledger{SpentOre: 4200, Done: []int64{4200}}, 5200},
-		{"ours of unknown end, and it may be this one", stepBooks(StatusRefunded, ore42Done), Ledger{SpentOre: 4200, Open: []int64{4200}}, 4200},
+		{"nothing", statementClear, Ledger{}, 0},
+		{"ours, in the books", stepStatement(StatusRefunded, ore42Done), Ledger{SpentOre: 4200, Done: []int64{4200}}, 4200},
+		{"ours, not yet in the books", statementClear, Ledger{SpentOre: 4200, Done: []int64{4200}}, 4200},
+		{"another till's", stepStatement(StatusRefunded, ore42Done), Ledger{}, 4200},
+		{"ours and another till's", stepStatement(StatusRefunded, ore42Done, ore10Done), Ledger{SpentOre: 4200, Done: []int64{4200}}, 5200},
+		{"ours of unknown end, and it may be this one", stepStatement(StatusRefunded, ore42Done), Ledger{SpentOre: 4200, Open: []int64{4200}}, 4200},
 		{"the same by the sum alone", sum, Ledger{SpentOre: 4200, Open: []int64{4200}}, 4200},
-		{"ours of unknown end, and another till's", stepBooks(StatusRefunded, ore10Done), Ledger{SpentOre: 4200, Open: []int64{4200}}, 5200},
-		{"ours twice, once in the books", stepBooks(StatusRefunded, ore42Done), Ledger{SpentOre: 8400, Done: []int64{4200}, Open: []int64{4200}}, 8400},
-		{"books not readable", booksBlind, Ledger{SpentOre: 4200, Open: []int64{4200}}, 4200},
+		{"ours of unknown end, and another till's", stepStatement(StatusRefunded, ore10Done), Ledger{SpentOre: 4200, Open: []int64{4200}}, 5200},
+		{"ours twice, once in the books", stepStatement(StatusRefunded, ore42Done), Ledger{SpentOre: 8400, Done: []int64{4200}, Open: []int64{4200}}, 8400},
+		{"books not readable", statementBlind, Ledger{SpentOre: 4200, Open: []int64{4200}}, 4200},
 	} {
 		if got := addOre(c.ledger.SpentOre, c.books.elsewhere(c.ledger)); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)

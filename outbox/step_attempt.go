@@ -66,6 +66,6 @@ func (r Request) AsksFirst(e Event) bool {
 	case r.Refund == nil:
 		return false
 	}
-	b := e.Books
-	return !b.Seen.Fresh(e.At) || !b.Readable && !b.NotOurs || r.Busy > 0 && !b.Seen.After(r.LastBusy(), m.booksLag())
+	b := e.Statement
+	return !b.Seen.Fresh(e.At) || !b.Readable && !b.NotOurs || r.Busy > 0 && !b.Seen.After(r.LastBusy(), m.statementLag())
 }

@@ -80,15 +80,15 @@ func (m *transition) notBusy() {
 // shown it by now, show no change at all. Where they are not ours to read, the operator's word counts.
 func (m *transition) refundMayRepeat() bool {
 	switch {
-	case m.waitForLag(m.booksLag()):
+	case m.waitForLag(m.statementLag()):
 		return false
-	case !m.e.Books.Seen.After(m.r.LastBusy(), m.booksLag()):
+	case !m.e.Statement.Seen.After(m.r.LastBusy(), m.statementLag()):
 		m.emit(Effect{Type: Search, OrderUUID: m.r.OrderUUID, Mark: m.r.Mark()})
 		return false
-	case !m.booksAtHand():
+	case !m.statementAtHand():
 		return false
 	case m.unchangedSince(m.r.LastBusy()):
-		return !m.lateToRepeat(m.booksLag())
+		return !m.lateToRepeat(m.statementLag())
 	}
 	m.doubt(nil)
 	return false

@@ -157,7 +157,7 @@ func (m *transition) staleResolution() bool {
 func (m *transition) lookedOnceMore() bool {
 	seen := m.e.Seen
 	if m.r.Kind != KindOrder {
-		seen = m.e.Books.Seen
+		seen = m.e.Statement.Seen
 	}
 	return m.e.Search != SearchNone && seen.Fresh(m.e.At)
 }

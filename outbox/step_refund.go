@@ -50,16 +50,16 @@ func (m *transition) refundQueued() {
 			return
 		}
 		m.queuedCommon()
-	case BooksSeen:
-		if b := m.e.Books; !b.Readable && !b.NotOurs {
-			m.waitForBooks()
+	case StatementSeen:
+		if b := m.e.Statement; !b.Readable && !b.NotOurs {
+			m.waitForStatement()
 			return
 		}
-		m.wake(TimerRetry, afterLook(m.e.Books.Seen)) // the next Due brings what the look showed
+		m.wake(TimerRetry, afterLook(m.e.Statement.Seen)) // the next Due brings what the look showed
 	case NotFound:
 		m.wake(TimerRetry, m.retryAfter(searchAgain))
 	case Ambiguous:
-		m.waitForBooks()
+		m.waitForStatement()
 	case Restarted:
 		// The order may have ended just before the process did.
 		m.queuedCommon()
@@ -88,7 +88,7 @@ func (m *transition) refundTurn() {
 	switch busy := m.r.Busy > 0; {
 	case !busy && m.cancelledWaiting(), !busy && m.waitForTwin():
 		return
-	case !busy && !m.booksAtHand(), busy && !m.refundMayRepeat():
+	case !busy && !m.statementAtHand(), busy && !m.refundMayRepeat():
 		return
 	case busy && m.cancelledWaiting(), busy && m.waitForTwin():
 		return
@@ -102,9 +102,9 @@ func (m *transition) refundTurn() {
 	}
 	r := &m.r
 	fresh := m.attempt(Submission{Mark: m.e.Mark})
-	if fresh || r.Busy == 0 || r.Refund.Before == nil || m.e.Books.Readable {
+	if fresh || r.Busy == 0 || r.Refund.Before == nil || m.e.Statement.Readable {
 		// A repeat after a busy answer keeps the better evidence.
-		r.Refund.Before = m.e.Books.toKeep()
+		r.Refund.Before = m.e.Statement.toKeep()
 	}
 	m.enter(StateSending, nil, nil)
 	m.emit(Effect{Type: Submit, OrderUUID: r.OrderUUID, Mark: r.Mark()})
@@ -134,7 +134,7 @@ func (m *transition) refundSending() {
 	case Refused:
 		m.refundRefused()
 	case Busy:
-		m.busy(m.booksLag())
+		m.busy(m.statementLag())
 	case Unavailable:
 		m.requeue(WaitAPIUnreachable, m.retryAfter(0))
 	case RateLimited:
@@ -171,13 +171,13 @@ func (m *transition) accept() {
 		// Nothing takes it back any more, so a wish to cancel is over.
 		m.r.CancelWanted, m.r.CancelReason = false, ""
 		m.enter(StateAwaitingApproval, nil, nil)
-		m.firstLook()
+		m.firstQuery()
 		m.wakeAnswering(TimerDoubtHold, approvalHold)
 	case m.r.CancelWanted:
 		m.cancelAtAPI()
 	default:
 		m.enter(StateAwaitingRefund, nil, nil)
-		m.firstLook()
+		m.firstQuery()
 		m.customerTimer()
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // left is what of an order can still be paid back; ok is false where nobody knows what it came to.
 func (m *transition) left() (ore int64, ok bool) {
-	l, b := m.e.Ledger, m.e.Books
+	l, b := m.e.Ledger, m.e.Statement
 	total := b.TotalOre
 	if l.Order != nil && l.Order.AmountOre > 0 {
 		total = l.Order.AmountOre
@@ -23,7 +23,7 @@ func (m *transition) left() (ore int64, ok bool) {
 
 // lineLeft is what of a product can still be paid back; ok is false where the books don't tell.
 func (m *transition) lineLeft(id int64) (ore int64, ok bool) {
-	for _, p := range m.e.Books.Products {
+	for _, p := range m.e.Statement.Products {
 		if p.ID == id && p.Ore > 0 {
 			return max(p.Ore-m.e.Ledger.Lines[id], 0), true
 		}
@@ -36,7 +36,7 @@ func (m *transition) weigh() bool {
 	left, known := m.left()
 	if m.r.Refund.Full && m.r.AmountOre == 0 {
 		switch {
-		case !known || !m.e.Books.Detailed:
+		case !known || !m.e.Statement.Detailed:
 			return m.unknown("what is left of the order can't be told, because its details can't be read; name the amount and the products")
 		case left == 0:
 			return m.exceeds(0, left)
@@ -69,7 +69,7 @@ func (m *transition) exceeds(asked, left int64) bool {
 // linesLeft spreads what is left over the order's products.
 func (m *transition) linesLeft(left int64) []RefundLine {
 	var lines []RefundLine
-	for _, p := range m.e.Books.Products {
+	for _, p := range m.e.Statement.Products {
 		ore, ok := m.lineLeft(p.ID)
 		if !ok || p.ID == 0 || ore == 0 || left == 0 {
 			continue
@@ -91,13 +91,13 @@ func (m *transition) numberLines() bool {
 	for i, line := range lines {
 		switch {
 		case line.ID != 0:
-		case !m.e.Books.Detailed:
+		case !m.e.Statement.Detailed:
 			return m.unknown("the products' numbers can't be looked up, because the order's details can't be read; name the products by id")
 		case line.ProductID == "":
-			if line.Line < 0 || line.Line >= len(m.e.Books.Products) || m.e.Books.Products[line.Line].ID == 0 {
+			if line.Line < 0 || line.Line >= len(m.e.Statement.Products) || m.e.Statement.Products[line.Line].ID == 0 {
 				return m.noProduct(fmt.Sprintf("line %d (counted from 0)", line.Line))
 			}
-			lines[i].ID, lines[i].ByLine = m.e.Books.Products[line.Line].ID, true
+			lines[i].ID, lines[i].ByLine = m.e.Statement.Products[line.Line].ID, true
 		}
 	}
 	var numbered []RefundLine
@@ -127,7 +127,7 @@ func (m *transition) pooled(line RefundLine, others []RefundLine) []RefundLine {
 	var parts []RefundLine
 	var first int64
 	rest := line.Ore
-	for _, p := range m.e.Books.Products {
+	for _, p := range m.e.Statement.Products {
 		if p.ProductID != line.ProductID || p.ID == 0 {
 			continue
 		}
@@ -184,7 +184,7 @@ func (m *transition) inTheTillsWords(line RefundLine) (name string, asked, left 
 	switch {
 	case line.ProductID != "":
 		asked, left = 0, 0
-		for _, p := range m.e.Books.Products {
+		for _, p := range m.e.Statement.Products {
 			if p.ProductID == line.ProductID && p.ID != 0 {
 				asked = addOre(asked, askedOf(m.r.Refund.Lines, p.ID))
 				ore, _ := m.lineLeft(p.ID)

@@ -81,8 +81,8 @@ func (a *refundAPI) status(now time.Duration) OrderStatus {
 }
 
 // books is what a look shows.
-func (a *refundAPI) books(now time.Duration) Books {
-	b := Books{}
+func (a *refundAPI) books(now time.Duration) Statement {
+	b := Statement{}
 	if a.statuses {
 		b.Status, b.StatusRead = a.status(now), true
 	}
@@ -91,11 +91,11 @@ func (a *refundAPI) books(now time.Duration) Books {
 		return b
 	}
 	b.Readable, b.Detailed, b.TotalOre = true, true, 10000
-	b.Products = []BookProduct{{12, "A", 6000}, {13, "B", 4000}}
+	b.Products = []StatementProduct{{12, "A", 6000}, {13, "B", 4000}}
 	for _, r := range a.refunds {
 		s := r.stateAt(r.bookedEnd, now)
 		if now >= r.booked && (s != StatusRefundDenied || a.keeps) {
-			b.Entries = append(b.Entries, BookEntry{Ore: r.ore, Done: s == StatusRefunded})
+			b.Entries = append(b.Entries, StatementEntry{Ore: r.ore, Done: s == StatusRefunded})
 		}
 	}
 	b.RefundedOre = b.refunded()
@@ -184,12 +184,12 @@ func (w *refundWorld) look() Event {
 	}
 	b := w.api.books(w.uptime)
 	if b.Readable && w.chance("details unreadable", 12) {
-		b = Books{Status: b.Status, StatusRead: b.StatusRead}
+		b = Statement{Status: b.Status, StatusRead: b.StatusRead}
 	}
 	if b.StatusRead && w.chance("status unreadable", 12) {
 		b.Status, b.StatusRead = StatusPending, false
 	}
-	return Event{Type: BooksSeen, Books: b}
+	return Event{Type: StatementSeen, Statement: b}
 }
 
 // cancel calls off what is on the terminal.

@@ -26,8 +26,8 @@ func (m *transition) refundPoll() time.Duration {
 func (m *transition) refundAwaiting() {
 	approval := m.r.State == StateAwaitingApproval
 	switch m.e.Type {
-	case BooksSeen:
-		m.refundLook()
+	case StatementSeen:
+		m.judgeStatement()
 	case CustomerTimeout:
 		if approval {
 			m.ignore(ignoredStale)
@@ -67,14 +67,14 @@ func (m *transition) refundAwaiting() {
 	}
 }
 
-// refundLook takes what the API says of the order's refunds. Its status is the order's, and does not say which refund: where
+// judgeStatement takes what the API says of the order's refunds. Its status is the order's, and does not say which refund: where
 // the books can be read they alone decide what was carried out. An end that also stood before ours began proves nothing
 // until something else was seen.
-func (m *transition) refundLook() {
-	b, l := m.e.Books, m.e.Ledger
+func (m *transition) judgeStatement() {
+	b, l := m.e.Statement, m.e.Ledger
 	moved := m.noteMoved()
 	switch {
-	case m.bookEvidence() == bookDone:
+	case m.changeShown() == changeDone:
 		m.end(StateRefunded, nil)
 	case !b.StatusRead || !b.Readable && !b.NotOurs, !m.statusMoved():
 		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
@@ -100,7 +100,7 @@ func (m *transition) refundLook() {
 // after it was seen first, and don't show this one done either.
 func (m *transition) deniedTooSoon() bool {
 	at := m.r.Refund.DeniedAt
-	return m.strangerUndone() && (at == (Instant{}) || !m.e.Books.Seen.After(at, m.booksLag()))
+	return m.strangerUndone() && (at == (Instant{}) || !m.e.Statement.Seen.After(at, m.statementLag()))
 }
 
 // noteDenied keeps when the status was first seen so; true if that is new.
@@ -115,12 +115,12 @@ func (m *transition) noteDenied() bool {
 // strangerUndone reports whether the books show a refund that is not done, is new since the submission, and is not this one.
 func (m *transition) strangerUndone() bool {
 	before := m.r.Refund.Before
-	if before == nil || !before.Readable || !m.e.Books.Readable {
+	if before == nil || !before.Readable || !m.e.Statement.Readable {
 		return false
 	}
-	c := compareEntries(*before, m.e.Books, m.e.Ledger.Denied)
+	c := compareEntries(*before, m.e.Statement, m.e.Ledger.Denied)
 	c.explain(m.e.Ledger.Denied)
-	_, ours := without(slices.Clone(c.fresh), BookEntry{Ore: m.r.AmountOre})
+	_, ours := without(slices.Clone(c.fresh), StatementEntry{Ore: m.r.AmountOre})
 	undone := 0
 	for _, e := range c.fresh {
 		if !e.Done {
@@ -134,12 +134,12 @@ func (m *transition) strangerUndone() bool {
 // turned down may have stood there before we had it called off.
 func (m *transition) statusMoved() bool {
 	before := m.r.Refund.Before
-	return m.r.Refund.Moved || m.r.Refund.CalledOff && m.e.Books.Status == StatusRefundDenied || before != nil && before.StatusRead && before.Status != m.e.Books.Status
+	return m.r.Refund.Moved || m.r.Refund.CalledOff && m.e.Statement.Status == StatusRefundDenied || before != nil && before.StatusRead && before.Status != m.e.Statement.Status
 }
 
 // noteMoved notes that the order's refund status is under way, where an end may have stood there before; true if that is new.
 func (m *transition) noteMoved() bool {
-	b, before := m.e.Books, m.r.Refund.Before
+	b, before := m.e.Statement, m.r.Refund.Before
 	if m.r.Refund.Moved || !b.StatusRead || b.Status != StatusRefundPending {
 		return false
 	}
@@ -157,8 +157,8 @@ func (m *transition) refundDenied() {
 
 func (m *transition) refundCancelling() {
 	switch m.e.Type {
-	case BooksSeen:
-		m.refundLook()
+	case StatementSeen:
+		m.judgeStatement()
 	case Done:
 		if !m.r.Refund.CalledOff {
 			m.r.Refund.CalledOff = true

@@ -2,9 +2,9 @@ package outbox
 
 func (m *transition) refundInDoubt() {
 	switch m.e.Type {
-	case BooksSeen:
+	case StatementSeen:
 		switch {
-		case m.foundInBooks():
+		case m.foundInStatement():
 		case m.r.RefusedBusy && m.unchangedSince(m.r.Entered):
 			m.end(StateRejected, m.r.Reason)
 		default:
@@ -42,7 +42,7 @@ func (m *transition) resolveRefund() {
 	case Adopt:
 		m.adoptRefund()
 	case Resubmit:
-		if !m.foundInBooks() { // what is there is not sent again, whatever the person knew
+		if !m.foundInStatement() { // what is there is not sent again, whatever the person knew
 			m.resubmit()
 		}
 	case Abandon:

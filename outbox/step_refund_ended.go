@@ -24,8 +24,8 @@ func (m *transition) refundEnded() {
 			return
 		}
 		m.seek()
-	case BooksSeen:
-		m.lateBooks()
+	case StatementSeen:
+		m.lateStatement()
 	case NotFound, Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
 		if !m.r.RefundWatched() {
 			m.ignore(ignoredStale)
@@ -56,13 +56,13 @@ func (r Request) RefundWatched() bool {
 	return false
 }
 
-// lateBooks takes what the books show of a refund that had ended: carried out after all, it is told so, and a person has to
+// lateStatement takes what the books show of a refund that had ended: carried out after all, it is told so, and a person has to
 // know.
-func (m *transition) lateBooks() {
+func (m *transition) lateStatement() {
 	switch {
 	case !m.r.RefundWatched():
 		m.ignore(ignoredStale)
-	case m.bookEvidence() != bookDone:
+	case m.changeShown() != changeDone:
 		m.watch()
 	case m.r.Kind == KindApproval:
 		m.end(StateSubmitted, nil)

@@ -31,26 +31,26 @@ func (m *transition) behindTwin(wait time.Duration) {
 // twinShown reports whether the books show what another refund of the same amount has paid back, as they do once they were read
 // as long after it as they lag. Else they would show it later as if it were this one; so it waits beside its lane.
 func (m *transition) twinShown() bool {
-	b, l := m.e.Books, m.e.Ledger
-	if b.NotOurs || l.TwinEnded == (Instant{}) || b.Seen.After(l.TwinEnded, m.booksLag()) || b.Seen.After(l.TwinEnded, 0) && b.refunded() >= l.done() {
+	b, l := m.e.Statement, m.e.Ledger
+	if b.NotOurs || l.TwinEnded == (Instant{}) || b.Seen.After(l.TwinEnded, m.statementLag()) || b.Seen.After(l.TwinEnded, 0) && b.refunded() >= l.done() {
 		return true
 	}
-	m.behindTwin(min(max(m.booksLag()-m.e.At.passed(l.TwinEnded), 0), booksAgain))
+	m.behindTwin(min(max(m.statementLag()-m.e.At.passed(l.TwinEnded), 0), statementAgain))
 	return false
 }
 
-// booksAgain is how soon books are read again that could not be.
-const booksAgain = 2 * time.Second
+// statementAgain is how soon books are read again that could not be.
+const statementAgain = 2 * time.Second
 
-// waitForBooks keeps a refund whose order's books can't be read beside its lane, so that it does not keep the others
+// waitForStatement keeps a refund whose order's books can't be read beside its lane, so that it does not keep the others
 // waiting, and looks again.
-func (m *transition) waitForBooks() {
+func (m *transition) waitForStatement() {
 	if w := m.r.Waiting; !m.r.Parked || w == nil || w.Code != WaitAPIError {
 		m.r.Parked = true
-		m.r.Waiting = m.waiting(WaitAPIError, booksAgain)
+		m.r.Waiting = m.waiting(WaitAPIError, statementAgain)
 		m.changed()
 	}
-	m.wake(TimerRetry, m.retryAfter(booksAgain))
+	m.wake(TimerRetry, m.retryAfter(statementAgain))
 }
 
 // waitForOrder holds a refund until the order that it pays back has ended; one in another lane is waited for beside the

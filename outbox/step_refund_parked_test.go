@@ -5,32 +5,32 @@ import (
 	"time"
 )
 
-// TestBooksThatDoNotShowATwin: right after another refund of the same amount was paid back, the books may not show it yet. A refund
+// TestStatementThatDoesNotShowATwin: right after another refund of the same amount was paid back, the books may not show it yet. A refund
 // that was sent on such books would take it for itself once they do.
-func TestBooksThatDoNotShowATwin(t *testing.T) {
+func TestStatementThatDoesNotShowATwin(t *testing.T) {
 	t.Parallel()
 	ended := stepStart.Add(time.Minute)
 	ledger := Ledger{Order: &ledgerOrder, SpentOre: 4200, Done: []int64{4200}, TwinEnded: ended}
-	seen := func(b Books, begun time.Duration) Books {
+	seen := func(b Statement, begun time.Duration) Statement {
 		b.Seen = Seen{Begun: ended.Add(begun), Answered: ended.Add(begun)}
 		return b
 	}
 	const lag = 10 * time.Second
 	for name, c := range map[string]struct {
-		books Books
+		books Statement
 		at    time.Duration // after the twin's end
 		want  State
 		ore   int64
 	}{
-		"read before its end":                {seen(booksClear, -time.Second), time.Second, StateQueued, 4200},
-		"read before, and it stands there":   {seen(stepBooks(StatusRefunded, ore42Done), -time.Second), time.Second, StateQueued, 4200},
-		"read after it, and it is missing":   {seen(booksClear, time.Second), 2 * time.Second, StateQueued, 4200},
-		"read after it, and it stands there": {seen(stepBooks(StatusRefunded, ore42Done), time.Second), 2 * time.Second, StateSending, 4200},
-		"read when it must have shown":       {seen(booksClear, lag), lag + time.Second, StateSending, 4200},
-		"not ours to read":                   {seen(booksBlind, -time.Second), time.Second, StateSending, 4200},
+		"read before its end":                {seen(statementClear, -time.Second), time.Second, StateQueued, 4200},
+		"read before, and it stands there":   {seen(stepStatement(StatusRefunded, ore42Done), -time.Second), time.Second, StateQueued, 4200},
+		"read after it, and it is missing":   {seen(statementClear, time.Second), 2 * time.Second, StateQueued, 4200},
+		"read after it, and it stands there": {seen(stepStatement(StatusRefunded, ore42Done), time.Second), 2 * time.Second, StateSending, 4200},
+		"read when it must have shown":       {seen(statementClear, lag), lag + time.Second, StateSending, 4200},
+		"not ours to read":                   {seen(statementBlind, -time.Second), time.Second, StateSending, 4200},
 	} {
 		r := stepRefund()
-		e := Event{Type: Due, Mark: "mark1", Books: c.books, BooksLag: lag, Ledger: ledger, At: ended.Add(c.at), Policy: stepPolicy()}
+		e := Event{Type: Due, Mark: "mark1", Statement: c.books, StatementLag: lag, Ledger: ledger, At: ended.Add(c.at), Policy: stepPolicy()}
 		after, fx := Step(r, e)
 		if after.State != c.want {
 			t.Errorf("%s: %v, %v", name, after.State, effectWords(fx, true))
@@ -67,11 +67,11 @@ func TestBooksThatDoNotShowATwin(t *testing.T) {
 // Ours may have been carried out, and the books lag: told declined, the clerk would pay it back again.
 func TestARejectionThatMaySpeakOfAnother(t *testing.T) {
 	t.Parallel()
-	stranger := BookEntry{Ore: 500}
+	stranger := StatementEntry{Ore: 500}
 	sent := journey(t, stepRefund(), evRefundDue, evTaken)
-	look := func(after time.Duration, entries ...BookEntry) Event {
+	look := func(after time.Duration, entries ...StatementEntry) Event {
 		e := evLook(StatusRefundDenied, entries...)
-		e.BooksLag, e.At = 10*time.Second, sent.Entered.Add(after)
+		e.StatementLag, e.At = 10*time.Second, sent.Entered.Add(after)
 		return e
 	}
 	undecided := journey(t, sent, look(time.Second, ore42Pending, stranger))
@@ -85,7 +85,7 @@ func TestARejectionThatMaySpeakOfAnother(t *testing.T) {
 		"again, before the lag is over":     {look(5*time.Second, ore42Pending, stranger), StateAwaitingRefund},
 		"carried out all the same":          {look(5*time.Second, ore42Done, stranger), StateRefunded},
 		"not carried out, by fresh books":   {look(11*time.Second, ore42Pending, stranger), StateDeclined},
-		"the other one was, so it was ours": {look(5*time.Second, ore42Pending, BookEntry{Ore: 500, Done: true}), StateDeclined},
+		"the other one was, so it was ours": {look(5*time.Second, ore42Pending, StatementEntry{Ore: 500, Done: true}), StateDeclined},
 	} {
 		if r := journey(t, undecided, c.look); r.State != c.want {
 			t.Errorf("%s: %v, want %v", name, r.State, c.want)

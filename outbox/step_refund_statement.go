@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// booksAtHand reports whether the order's books have just been read, or are not ours to read. Else it asks for them.
-func (m *transition) booksAtHand() bool {
-	b := m.e.Books
+// statementAtHand reports whether the order's books have just been read, or are not ours to read. Else it asks for them.
+func (m *transition) statementAtHand() bool {
+	b := m.e.Statement
 	if b.Seen.Fresh(m.e.At) && (b.Readable || b.NotOurs) {
 		return m.twinShown()
 	}
@@ -15,29 +15,31 @@ func (m *transition) booksAtHand() bool {
 	return false
 }
 
-// booksLag is how long a refund may be missing from the books; as long as none was measured, as long as a doubt is looked into.
-func (m *transition) booksLag() time.Duration { return cmp.Or(m.e.BooksLag, m.e.Policy.DoubtCheck) }
+// statementLag is how long a refund may be missing from the books; as long as none was measured, as long as a doubt is looked into.
+func (m *transition) statementLag() time.Duration {
+	return cmp.Or(m.e.StatementLag, m.e.Policy.DoubtCheck)
+}
 
 // unchangedSince reports whether the books show that nothing came of the submission, in a look that began when they must
 // have shown what happened at an event; where they are not ours to read, whether the operator takes the API's word for it.
 func (m *transition) unchangedSince(event Instant) bool {
-	b := m.e.Books
-	if !b.Seen.After(event, m.booksLag()) {
+	b := m.e.Statement
+	if !b.Seen.After(event, m.statementLag()) {
 		return false
 	}
-	switch booksSince(m.r.Refund.Before, b, m.r.AmountOre, m.e.Ledger.Denied) {
-	case bookSame:
+	switch statementChangeSince(m.r.Refund.Before, b, m.r.AmountOre, m.e.Ledger.Denied) {
+	case changeNone:
 		return true
-	case bookUnreadable:
+	case changeUnknown:
 		return b.NotOurs && m.e.Policy.BusyMeans == BusyNotCreated
 	}
 	return false
 }
 
-// firstLook asks how a refund stands, at once where an earlier one of the order had ended: that this one is under way has
+// firstQuery asks how a refund stands, at once where an earlier one of the order had ended: that this one is under way has
 // to be seen, so that its end can be told from that one's; and where books can be read, so that it is known how long they
 // take to show it.
-func (m *transition) firstLook() {
+func (m *transition) firstQuery() {
 	b := m.r.Refund.Before
 	if m.e.Type != Accepted || b == nil || b.Readable || !b.StatusRead || b.Status == StatusRefunded || b.Status == StatusRefundDenied {
 		m.query()
@@ -46,26 +48,26 @@ func (m *transition) firstLook() {
 	m.wake(TimerPoll, m.refundPoll())
 }
 
-// bookEvidence says what the books show of this refund. Where another one may have brought the same amount into them,
+// changeShown says what the books show of this refund. Where another one may have brought the same amount into them,
 // nobody can tell the two apart.
-func (m *transition) bookEvidence() bookChange {
+func (m *transition) changeShown() statementChange {
 	if m.e.Ledger.Twin {
-		return bookUnreadable
+		return changeUnknown
 	}
-	change := booksSince(m.r.Refund.Before, m.e.Books, m.r.AmountOre, m.e.Ledger.Denied)
-	if change == bookDone && m.e.Books.explained(m.r.AmountOre, m.e.Ledger.Done) {
-		return bookOther
+	change := statementChangeSince(m.r.Refund.Before, m.e.Statement, m.r.AmountOre, m.e.Ledger.Denied)
+	if change == changeDone && m.e.Statement.explained(m.r.AmountOre, m.e.Ledger.Done) {
+		return changeOther
 	}
 	return change
 }
 
-// foundInBooks ends a doubt by a change of exactly this amount since the submission, and by nothing less; false if there is
+// foundInStatement ends a doubt by a change of exactly this amount since the submission, and by nothing less; false if there is
 // none.
-func (m *transition) foundInBooks() bool {
-	switch change := m.bookEvidence(); {
-	case change == bookDone && m.r.Kind == KindRefund:
+func (m *transition) foundInStatement() bool {
+	switch change := m.changeShown(); {
+	case change == changeDone && m.r.Kind == KindRefund:
 		m.end(StateRefunded, nil)
-	case change == bookDone, change == bookPending && !m.approves():
+	case change == changeDone, change == changePending && !m.approves():
 		m.accept()
 	default:
 		return false
@@ -74,10 +76,10 @@ func (m *transition) foundInBooks() bool {
 }
 
 // ShownIn reports whether the books show a refund of exactly this amount that was not there before the submission.
-func (r Request) ShownIn(b Books) bool {
+func (r Request) ShownIn(b Statement) bool {
 	if r.Refund == nil {
 		return false
 	}
-	change := booksSince(r.Refund.Before, b, r.AmountOre, nil)
-	return change == bookDone || change == bookPending
+	change := statementChangeSince(r.Refund.Before, b, r.AmountOre, nil)
+	return change == changeDone || change == changePending
 }

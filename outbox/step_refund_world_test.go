@@ -17,9 +17,9 @@ type refundActor struct {
 	calls   []apiCall
 	entries uint64
 	turn    bool
-	// books are what the last look showed, however old: the machine has to see to their age. booksAt is when it began.
-	books   Books
-	booksAt time.Duration
+	// books are what the last look showed, however old: the machine has to see to their age. statementAt is when it began.
+	books       Statement
+	statementAt time.Duration
 
 	// resubmits counts a person's allowances to send again; byHand: a person decided something.
 	resubmits int
@@ -139,7 +139,7 @@ func (w *refundWorld) pass(d time.Duration) {
 func (w *refundWorld) apply(a *refundActor, e Event) error {
 	e.At, e.Policy, e.Ledger = w.now, w.policy, w.ledger(a, w.actors)
 	if w.measured {
-		e.BooksLag = w.api.lag
+		e.StatementLag = w.api.lag
 	}
 	before := a.r
 	after, fx, err := checkedStep(w.step, &a.tr, before, e)
@@ -215,9 +215,9 @@ func (w *refundWorld) answer(a *refundActor) error {
 	switch e.Type {
 	case Unavailable, RateLimited, Unauthorized, Ambiguous:
 		w.failed = w.uptime
-	case BooksSeen:
-		e.Books.Seen = Seen{Begun: c.begun, Answered: w.now, Broken: w.failed > c.uptime}
-		a.books, a.booksAt = e.Books, c.uptime
+	case StatementSeen:
+		e.Statement.Seen = Seen{Begun: c.begun, Answered: w.now, Broken: w.failed > c.uptime}
+		a.books, a.statementAt = e.Statement, c.uptime
 	}
 	var err error
 	if c.entered == a.entries {
@@ -249,7 +249,7 @@ func (w *refundWorld) fire(a *refundActor) error {
 	case TimerRetry:
 		return w.due(a)
 	case TimerExpire:
-		return w.apply(a, a.withBooks(w, Event{Type: Expired}))
+		return w.apply(a, a.withStatement(w, Event{Type: Expired}))
 	case TimerCustomer:
 		return w.apply(a, Event{Type: CustomerTimeout})
 	case TimerDoubtCheck, TimerDoubtHold:
@@ -269,13 +269,13 @@ func (w *refundWorld) due(a *refundActor) error {
 	if a.r.State != StateQueued {
 		return nil
 	}
-	return w.apply(a, a.withBooks(w, Event{Type: Due, Mark: fmt.Sprintf("mark-%s-%d", a.r.ID, len(a.r.Submissions))}))
+	return w.apply(a, a.withStatement(w, Event{Type: Due, Mark: fmt.Sprintf("mark-%s-%d", a.r.ID, len(a.r.Submissions))}))
 }
 
-// withBooks gives an event what the last look showed.
-func (a *refundActor) withBooks(w *refundWorld, e Event) Event {
-	e.Books = a.books
-	e.Books.Seen.Broken = e.Books.Seen.Broken || w.failed > a.booksAt
+// withStatement gives an event what the last look showed.
+func (a *refundActor) withStatement(w *refundWorld, e Event) Event {
+	e.Statement = a.books
+	e.Statement.Seen.Broken = e.Statement.Seen.Broken || w.failed > a.statementAt
 	return e
 }
 
@@ -288,7 +288,7 @@ func (w *refundWorld) restart() error {
 		w.now.Boot, w.now.Mono = w.now.Boot+"'", 10*time.Second
 	}
 	for _, a := range w.actors {
-		a.calls, a.turn, a.books = nil, true, Books{}
+		a.calls, a.turn, a.books = nil, true, Statement{}
 		clear(a.timers)
 		a.entries++
 		if restore {
@@ -361,10 +361,10 @@ func (w *refundWorld) decide() {
 
 func (w *refundWorld) resolve(a *refundActor) error {
 	e := Event{Type: Resolved, By: "Kari", Search: SearchClear, Resolution: []Resolution{Adopt, Resubmit, Resubmit, Abandon}[w.pick.choose("resolution", 4)]}
-	if e.Books = w.api.books(w.uptime); e.Books.NotOurs {
+	if e.Statement = w.api.books(w.uptime); e.Statement.NotOurs {
 		e.Search = SearchForbidden
 	}
-	e.Books.Seen = Seen{Begun: w.now, Answered: w.now}
+	e.Statement.Seen = Seen{Begun: w.now, Answered: w.now}
 	if e.Resolution == Adopt {
 		e.OrderUUID = "order1"
 	}

@@ -126,7 +126,7 @@ var eventWords = map[EventType]string{
 	CustomerTimeout: "the customer had their time",
 	DoubtTimeout:    "the time for looking into a doubt is over: `check` calls staff, `hold` gives up",
 	Restarted:       "the agent has just started",
-	BooksSeen:       "the payment history and the refund status of the order were read",
+	StatementSeen:   "the payment history and the refund status of the order were read",
 	Moved:           "a person puts it at the end of another terminal's queue",
 	HintRead:        "the order that a callback named was looked at: ours, another one's, or not to be told yet",
 	TargetSeen:      "the request that this one is about is in the state named",

@@ -9,10 +9,10 @@ import (
 	"tillpost/outbox"
 )
 
-// Statement is what was read of the money of an order: its books, or why they could not be read.
-type Statement struct {
-	Books outbox.Books
-	Begun time.Time
+// StatementReply is what was read of the money of an order: its books, or why they could not be read.
+type StatementReply struct {
+	Statement outbox.Statement
+	Begun     time.Time
 	// Failed is the event that says so where nothing was read; zero else.
 	Failed outbox.Event
 	// Code is why it waits then, and retry how soon it may be asked for again.
@@ -22,44 +22,44 @@ type Statement struct {
 
 // Statement reads an order's details and refund status. What is not ours to read is not known, and that is said; what
 // merely could not be read makes it fail.
-func (g *Gateway) Statement(ctx context.Context, uuid string) Statement {
-	s := Statement{Begun: time.Now()}
+func (g *Gateway) Statement(ctx context.Context, uuid string) StatementReply {
+	s := StatementReply{Begun: time.Now()}
 	begun := g.clock.Now()
 	details, reply := g.api.OrderDetails(ctx, uuid)
 	g.rights.SawDetails(ctx, details, reply)
 	switch {
 	case reply.Outcome == api.OutcomeAccepted:
-		s.Books = lookups.BooksOf(details)
-		if !s.Books.Readable && !g.rights.NotOurs(lookups.History) {
+		s.Statement = lookups.StatementOf(details)
+		if !s.Statement.Readable && !g.rights.NotOurs(lookups.History) {
 			return s.fails(reply)
 		}
-		s.Books.NotOurs = !s.Books.Readable
+		s.Statement.NotOurs = !s.Statement.Readable
 	case g.rights.NotOurs(lookups.Details) && (lookups.Forbids(reply) || lookups.Missing(reply)):
-		s.Books.NotOurs = true
+		s.Statement.NotOurs = true
 	default:
 		return s.fails(reply)
 	}
 	status, reply := g.api.RefundStatus(ctx, uuid)
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
-		s.Books.Status, s.Books.StatusRead = lookups.RefundSeen(status.State), true
+		s.Statement.Status, s.Statement.StatusRead = lookups.RefundSeen(status.State), true
 	case api.OutcomeNotFound:
-		s.Books.Status, s.Books.StatusRead = outbox.StatusRefundNone, true // nothing was ever refunded
+		s.Statement.Status, s.Statement.StatusRead = outbox.StatusRefundNone, true // nothing was ever refunded
 	case api.OutcomeRefused: // it is not told
 	default:
 		return s.fails(reply)
 	}
-	s.Books.Seen = outbox.Seen{Begun: begun, Answered: g.clock.Now(), Broken: g.health.FailedSince(s.Begun)}
+	s.Statement.Seen = outbox.Seen{Begun: begun, Answered: g.clock.Now(), Broken: g.health.FailedSince(s.Begun)}
 	return s
 }
 
 // fails says why nothing was read.
-func (s Statement) fails(reply api.Reply) Statement {
+func (s StatementReply) fails(reply api.Reply) StatementReply {
 	e := outbox.Event{Type: outbox.Ambiguous, RetryAfter: reply.RetryAfter}
 	if t, held := heldBack(reply.Outcome); held {
 		e.Type = t
 	}
-	return Statement{Begun: s.Begun, Failed: e, Code: waitingCode(reply), Retry: max(reply.RetryAfter, statementAgain)}
+	return StatementReply{Begun: s.Begun, Failed: e, Code: waitingCode(reply), Retry: max(reply.RetryAfter, statementAgain)}
 }
 
 func waitingCode(reply api.Reply) string {
@@ -81,7 +81,7 @@ func (g *Gateway) StatementEvent(ctx context.Context, orderUUID string) outbox.E
 	if s.Failed.Type != 0 {
 		return s.Failed
 	}
-	return outbox.Event{Type: outbox.BooksSeen, Books: s.Books}
+	return outbox.Event{Type: outbox.StatementSeen, Statement: s.Statement}
 }
 
 // statementAgain is how soon books are asked for again that could not be asked for.

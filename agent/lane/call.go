@@ -85,7 +85,7 @@ func (l *lane) call(r outbox.Request, what outbox.EffectType, orderUUID string, 
 // answer is no evidence. An old "unreachable" must never be taken for that of the submission under way.
 func (l *lane) outlived(asked outbox.Request, e outbox.Event) bool {
 	switch e.Type {
-	case outbox.Accepted, outbox.Found, outbox.StatusSeen, outbox.BooksSeen, outbox.HintRead:
+	case outbox.Accepted, outbox.Found, outbox.StatusSeen, outbox.StatementSeen, outbox.HintRead:
 		return false
 	case outbox.Refused:
 		if e.Reason != nil && e.Reason.Code == outbox.CodeAlreadyPaid {

@@ -17,8 +17,8 @@ type inflight struct {
 	timers  map[outbox.Timer]*clock.Alarm
 	calls   map[call]*underway
 
-	search reading[outbox.SearchResult] // on which the next attempt may rest
-	books  reading[outbox.Books]
+	search    reading[outbox.SearchResult] // on which the next attempt may rest
+	statement reading[outbox.Statement]
 
 	judged time.Time // when an order that a callback named was last asked for
 	word   time.Time // when the API took a refund that its books have not shown yet
@@ -87,9 +87,9 @@ func (l *lane) bring(seq uint64, e *outbox.Event) {
 	if known == nil {
 		return
 	}
-	e.Search, e.Seen, e.Books = known.search.value, known.search.seen, known.books.value
+	e.Search, e.Seen, e.Statement = known.search.value, known.search.seen, known.statement.value
 	e.Seen.Broken = l.health.FailedSince(known.search.begun)
-	e.Books.Seen.Broken = l.health.FailedSince(known.books.begun)
+	e.Statement.Seen.Broken = l.health.FailedSince(known.statement.begun)
 }
 
 // checkMoves looks whether a request that is not final has anything that will move it on. None is ever without; if one is,

@@ -85,7 +85,7 @@ func (refunds) resubmit(l *lane, d, t outbox.Request) {
 
 // statementRead takes what the books show. Before a refund is sent it is kept for the next Due, else it is an event of its
 // own.
-func (l *lane) statementRead(asked outbox.Request, s gateway.Statement) {
+func (l *lane) statementRead(asked outbox.Request, s gateway.StatementReply) {
 	r, err := l.store.Get(asked.Seq)
 	if err != nil || r.Terminal != l.terminal {
 		return
@@ -95,9 +95,9 @@ func (l *lane) statementRead(asked outbox.Request, s gateway.Statement) {
 	case s.Failed.Type != 0 && r.Entered != asked.Entered:
 		// It answers no question of the present state.
 	case s.Failed.Type == 0 && !queued:
-		l.apply(r.Seq, outbox.Event{Type: outbox.BooksSeen, Books: s.Books})
+		l.apply(r.Seq, outbox.Event{Type: outbox.StatementSeen, Statement: s.Statement})
 	case s.Failed.Type == 0:
-		l.of(r.Seq).books = reading[outbox.Books]{s.Books, s.Books.Seen, s.Begun}
+		l.of(r.Seq).statement = reading[outbox.Statement]{s.Statement, s.Statement.Seen, s.Begun}
 		l.moved = true
 		if r.Parked {
 			l.apply(r.Seq, l.dueEvent(r))
@@ -112,11 +112,11 @@ func (l *lane) statementRead(asked outbox.Request, s gateway.Statement) {
 
 // measureBooks takes how long it took the books to show a refund that the API took.
 func (l *lane) measureBooks(r outbox.Request, e outbox.Event) {
-	if e.Type != outbox.BooksSeen || !e.Books.Readable || r.Kind != outbox.KindRefund {
+	if e.Type != outbox.StatementSeen || !e.Statement.Readable || r.Kind != outbox.KindRefund {
 		return
 	}
 	known := l.requests[r.Seq]
-	if known == nil || known.word.IsZero() || !r.ShownIn(e.Books) {
+	if known == nil || known.word.IsZero() || !r.ShownIn(e.Statement) {
 		return
 	}
 	took := time.Since(known.word)
@@ -125,20 +125,20 @@ func (l *lane) measureBooks(r outbox.Request, e outbox.Event) {
 }
 
 // resubmitRefund has the books judged first: what they show to be done is not sent again.
-func (l *lane) resubmitRefund(r, t outbox.Request, s gateway.Statement) {
+func (l *lane) resubmitRefund(r, t outbox.Request, s gateway.StatementReply) {
 	if s.Failed.Type != 0 {
 		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: s.Retry})
 		return
 	}
-	l.apply(t.Seq, outbox.Event{Type: outbox.BooksSeen, Books: s.Books})
+	l.apply(t.Seq, outbox.Event{Type: outbox.StatementSeen, Statement: s.Statement})
 	now, err := l.store.Get(t.Seq)
 	if err != nil || now.State != outbox.StateInDoubt && now.State != outbox.StateUnresolved {
 		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the books show what became of it")
 		return
 	}
 	found := outbox.SearchForbidden
-	if s.Books.Readable {
+	if s.Statement.Readable {
 		found = outbox.SearchClear
 	}
-	l.resolve(r, now, outbox.Event{Search: found, Books: s.Books})
+	l.resolve(r, now, outbox.Event{Search: found, Statement: s.Statement})
 }

@@ -47,8 +47,8 @@ type Lags struct {
 
 // keptLags are in milliseconds; 0: none was measured yet.
 type keptLags struct {
-	List  int64 `json:"list,omitempty"`
-	Books int64 `json:"books,omitempty"`
+	List      int64 `json:"list,omitempty"`
+	Statement int64 `json:"books,omitempty"`
 }
 
 // NewLags begins with what a former process measured. unmeasured is what the list's lag counts for while none was.
@@ -71,8 +71,8 @@ func (l *Lags) List() time.Duration {
 	return cmp.Or(l.listMeasured(), l.unmeasured)
 }
 
-// Books is how long the books may lag, 0 while that was not measured; what is not ours to read is not waited for.
-func (l *Lags) Books() time.Duration {
+// Statement is how long the books may lag, 0 while that was not measured; what is not ours to read is not waited for.
+func (l *Lags) Statement() time.Duration {
 	if l.rights.NotOurs(Details) || l.rights.NotOurs(History) {
 		return lagNone
 	}
@@ -94,7 +94,7 @@ func (l *Lags) listMeasured() time.Duration {
 func (l *Lags) booksMeasured() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return lasts(l.kept.Books)
+	return lasts(l.kept.Statement)
 }
 
 func lasts(kept int64) time.Duration {
@@ -141,7 +141,7 @@ func (l *Lags) ListShowed(ctx context.Context, took time.Duration) {
 // BooksShowed takes how long it took the books to show a refund.
 func (l *Lags) BooksShowed(ctx context.Context, took time.Duration) {
 	first := l.booksMeasured() == 0
-	l.keep(ctx, took, func(k *keptLags) *int64 { return &k.Books })
+	l.keep(ctx, took, func(k *keptLags) *int64 { return &k.Statement })
 	if first {
 		l.watchers.Call()
 	}
