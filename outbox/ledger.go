@@ -19,10 +19,10 @@ type Ledger struct {
 	Doubtful bool
 	// MayRefund and MayDeny: the order's refund status may have become REFUNDED or REJECTED by another one since this one
 	// was sent. Twin: so may its books have grown by the same amount.
-	MayRefund, MayDeny, Twin bool
-	// TwinEnded is when another refund of the same amount, or one of an amount that is not known, was last paid back; zero
+	MayRefund, MayDeny, SameAmount bool
+	// SameAmountEnded is when another refund of the same amount, or one of an amount that is not known, was last paid back; zero
 	// if none was.
-	TwinEnded Instant
+	SameAmountEnded Instant
 }
 
 // LedgerOrder is the order that is paid back.
@@ -56,20 +56,20 @@ func (l *Ledger) done() (sum int64) {
 	return sum
 }
 
-// noteTwin notes when another refund was paid back that may be taken for r in the books.
-func (l *Ledger) noteTwin(other, r Request) {
+// noteSameAmount notes when another refund was paid back that may be taken for r in the books.
+func (l *Ledger) noteSameAmount(other, r Request) {
 	if other.State != StateRefunded || r.AmountOre != 0 && other.AmountOre != 0 && other.AmountOre != r.AmountOre {
 		return
 	}
-	if l.TwinEnded == (Instant{}) || other.Entered.passed(l.TwinEnded) > 0 {
-		l.TwinEnded = other.Entered
+	if l.SameAmountEnded == (Instant{}) || other.Entered.passed(l.SameAmountEnded) > 0 {
+		l.SameAmountEnded = other.Entered
 	}
 }
 
 // Count adds another refund or approval of the order to the ledger as r sees it.
 func (l *Ledger) Count(other, r Request) {
 	l.countEnds(other, r)
-	l.noteTwin(other, r)
+	l.noteSameAmount(other, r)
 	if other.Attempts > 0 && (other.State == StateDeclined || other.State == StateCancelled) {
 		l.Denied = append(l.Denied, other.AmountOre)
 	}
@@ -126,7 +126,7 @@ func (l *Ledger) countEnds(other, r Request) {
 	}
 	l.MayRefund = l.MayRefund || refunds
 	l.MayDeny = l.MayDeny || denies
-	l.Twin = l.Twin || refunds && (other.AmountOre == r.AmountOre || other.AmountOre == 0)
+	l.SameAmount = l.SameAmount || refunds && (other.AmountOre == r.AmountOre || other.AmountOre == 0)
 }
 
 // endedBefore reports whether a final request is known to have ended before another was last sent.

@@ -224,5 +224,5 @@ func (r Request) LastChange() Instant {
 	return r.Entered
 }
 
-// ToldAt reports whether the request is told of on a terminal's topics.
-func (r Request) ToldAt(terminal string) bool { return slices.Contains(r.Terminals(), terminal) }
+// PublishedFor reports whether the request is told of on a terminal's topics.
+func (r Request) PublishedFor(terminal string) bool { return slices.Contains(r.Terminals(), terminal) }

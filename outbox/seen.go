@@ -2,8 +2,8 @@ package outbox
 
 import "time"
 
-// evidenceLasts is how old an answer may be when something rests on it.
-const evidenceLasts = 5 * time.Second
+// freshFor is how old an answer may be when something rests on it.
+const freshFor = 5 * time.Second
 
 // Seen says when an answer of the API came about. What rests on the answer has to know its age: what was seen before an
 // outage, a busy answer or five seconds ago may not be so any more.
@@ -21,7 +21,7 @@ func (s Seen) Fresh(at Instant) bool {
 		return false
 	}
 	age, ok := at.Since(s.Answered)
-	return ok && age <= evidenceLasts
+	return ok && age <= freshFor
 }
 
 // After reports whether the asking began at least lag after an event. Across boots whose clocks were not known to be

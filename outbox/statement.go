@@ -34,17 +34,17 @@ type StatementProduct struct {
 	Ore       int64 // 0: not told
 }
 
-// toKeep is what of the books is evidence later.
-func (b Statement) toKeep() *Statement {
+// forRecord is what of the books is evidence later.
+func (b Statement) forRecord() *Statement {
 	b.Entries = slices.Clone(b.Entries)
 	b.Seen, b.Detailed, b.Products = Seen{}, false, nil
 	return &b
 }
 
-// settled reports whether no refund of the order was under way: an entry that is not done was turned down then, and is
+// noneUnderWay reports whether no refund of the order was under way: an entry that is not done was turned down then, and is
 // nobody's twin. The history does not say so itself, and the status only of the last one: where that may have been one of ours,
 // of the amounts denied, or more than one is not done, it leaves open what became of the others.
-func (b Statement) settled(denied []int64) bool {
+func (b Statement) noneUnderWay(denied []int64) bool {
 	if !b.StatusRead || b.Status == StatusRefundPending {
 		return false
 	}
@@ -71,9 +71,9 @@ func (b Statement) refunded() int64 {
 	return max(done, b.RefundedOre)
 }
 
-// elsewhere is what the books show as paid back beyond a ledger. A refund of exactly the amount of one of ours of which
+// refundedElsewhere is what the books show as paid back beyond a ledger. A refund of exactly the amount of one of ours of which
 // the end is not known is taken for that one, as in a doubt.
-func (b Statement) elsewhere(l Ledger) int64 {
+func (b Statement) refundedElsewhere(l Ledger) int64 {
 	others := b.refunded()
 	var amounts []int64
 	for _, e := range b.Entries {
@@ -106,9 +106,9 @@ func without[T comparable](list []T, one T) (rest []T, found bool) {
 	return slices.Delete(list, i, i+1), true
 }
 
-// explained reports whether all that the books show as done of an amount, or in sum where they list nothing, is what other
+// explainedBy reports whether all that the books show as done of an amount, or in sum where they list nothing, is what other
 // requests of ours are known to have brought: one of them may have become visible only now.
-func (b Statement) explained(amount int64, done []int64) bool {
+func (b Statement) explainedBy(amount int64, done []int64) bool {
 	shown, ours, sum := 0, 0, amount
 	for _, e := range b.Entries {
 		if e == (StatementEntry{Ore: amount, Done: true}) {

@@ -30,7 +30,7 @@ func statementChangeSince(before *Statement, now Statement, amount int64, denied
 	c.explain(denied)
 	grown := now.refunded() - before.refunded() - c.completed
 	// One of the same amount that was under way before, and still seems to be: which of the two is done can't be told.
-	twin := !before.settled(denied) && slices.Contains(c.kept, StatementEntry{Ore: amount})
+	twin := !before.noneUnderWay(denied) && slices.Contains(c.kept, StatementEntry{Ore: amount})
 	one := len(c.fresh) == 1 && c.fresh[0].Ore == amount && (grown == 0 || grown == amount)
 	switch {
 	case c.gone:
@@ -88,7 +88,7 @@ func (c entryChange) carriedOut(amount int64) bool {
 
 func compareEntries(before, now Statement, denied []int64) entryChange {
 	var c entryChange
-	settled := before.settled(denied)
+	settled := before.noneUnderWay(denied)
 	rest := slices.Clone(before.Entries)
 	take := func(e StatementEntry) bool {
 		i := slices.Index(rest, e)

@@ -91,7 +91,7 @@ func TestSpent(t *testing.T) {
 		{"ours twice, once in the books", stepStatement(StatusRefunded, ore42Done), Ledger{SpentOre: 8400, Done: []int64{4200}, Open: []int64{4200}}, 8400},
 		{"books not readable", statementBlind, Ledger{SpentOre: 4200, Open: []int64{4200}}, 4200},
 	} {
-		if got := addOre(c.ledger.SpentOre, c.books.elsewhere(c.ledger)); got != c.want {
+		if got := addOre(c.ledger.SpentOre, c.books.refundedElsewhere(c.ledger)); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}
@@ -165,7 +165,7 @@ func ledgerWords(l Ledger) string {
 		is   bool
 	}{
 		{"spent", l.SpentOre == 4200}, {"all", l.SpentOre == math.MaxInt64}, {"under way", l.UnderWay}, {"doubtful", l.Doubtful},
-		{"refunds", l.MayRefund}, {"denies", l.MayDeny}, {"twin", l.Twin},
+		{"refunds", l.MayRefund}, {"denies", l.MayDeny}, {"twin", l.SameAmount},
 	} {
 		if w.is && s != "" {
 			s += " "
@@ -177,14 +177,14 @@ func ledgerWords(l Ledger) string {
 	return s
 }
 
-// TestTwinsDifferInAmount: another amount is no twin, whatever its state.
-func TestTwinsDifferInAmount(t *testing.T) {
+// TestOnlyTheSameAmountIsTakenForAnother: another amount is no twin, whatever its state.
+func TestOnlyTheSameAmountIsTakenForAnother(t *testing.T) {
 	t.Parallel()
 	mine, other := journey(t, stepRefund(), evRefundDue), journey(t, stepRefund(), evRefundDue, evAmbiguous)
 	other.AmountOre = 4201
 	var l Ledger
 	l.Count(other, mine)
-	if l.Twin || !l.MayRefund || l.SpentOre != 4201 || len(l.Open) != 1 {
+	if l.SameAmount || !l.MayRefund || l.SpentOre != 4201 || len(l.Open) != 1 {
 		t.Errorf("%+v", l)
 	}
 	other.Entered = other.Entered.Add(time.Hour)

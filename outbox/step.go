@@ -13,11 +13,11 @@ const historyCap = 32
 func Step(r Request, e Event) (Request, []Effect) {
 	m := &transition{r: r.Clone(), e: e}
 	if r.Kind == KindOrder { // the others name an order, and own none
-		if aboutStranger(r, e) {
+		if aboutUnknownOrder(r, e) {
 			m.ignore(ignoredStale)
 			return m.r, m.fx
 		}
-		m.e.Type = aboutOwn(r, e)
+		m.e.Type = foundOrStatus(r, e)
 	}
 	if e.Type == Resolved && r.State != StateInDoubt && r.State != StateUnresolved && !r.Alarmed {
 		m.ignore(CodeNotInDoubt)
@@ -29,7 +29,7 @@ func Step(r Request, e Event) (Request, []Effect) {
 	case KindRefund, KindApproval:
 		m.refund()
 	case KindCancel, KindResend, KindCheck, KindResolution:
-		m.beside()
+		m.control()
 	default:
 		m.ignore(ignoredKind)
 	}
@@ -37,14 +37,14 @@ func Step(r Request, e Event) (Request, []Effect) {
 	return m.r, m.fx
 }
 
-// aboutStranger reports whether the status of an order was told that is not known to be ours. One that a callback named is
+// aboutUnknownOrder reports whether the status of an order was told that is not known to be ours. One that a callback named is
 // judged by what its details show, not by its status alone, and one that we held meanwhile may be another till's.
-func aboutStranger(r Request, e Event) bool {
+func aboutUnknownOrder(r Request, e Event) bool {
 	return e.Type == StatusSeen && e.OrderUUID != "" && e.OrderUUID != r.OrderUUID && !slices.Contains(r.Further, e.OrderUUID)
 }
 
-// aboutOwn tells a find from the status of the order that is held already.
-func aboutOwn(r Request, e Event) EventType {
+// foundOrStatus tells a find from the status of the order that is held already.
+func foundOrStatus(r Request, e Event) EventType {
 	own := e.OrderUUID == r.OrderUUID
 	switch {
 	case e.OrderUUID == "":
@@ -158,7 +158,7 @@ func (m *transition) waiting(code string, next time.Duration) *Waiting {
 
 func (m *transition) query() { m.emit(Effect{Type: Query, OrderUUID: m.r.OrderUUID}) }
 
-// told reports whether this step has made a durable change.
-func (m *transition) told() bool {
+// published reports whether this step has made a durable change.
+func (m *transition) published() bool {
 	return slices.ContainsFunc(m.fx, func(f Effect) bool { return f.Type == Publish && f.Waiting == nil })
 }

@@ -37,12 +37,12 @@ func (m *transition) queuedCommon() {
 	case Expired:
 		if !m.expireIfDue() {
 			left, _ := m.r.LiveFor(m.e.At)
-			m.wake(TimerExpire, max(left, expireAgain))
+			m.wake(TimerExpire, max(left, expireRetry))
 		}
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
 	case Moved:
-		m.moveTo()
+		m.moveToTerminal()
 	case Restarted:
 		if !m.expireIfDue() {
 			m.expireTimer()
@@ -50,7 +50,7 @@ func (m *transition) queuedCommon() {
 	case Refused:
 		m.end(StateRejected, m.e.Reason)
 	case Unavailable, RateLimited, Unauthorized, Ambiguous:
-		m.wake(TimerRetry, m.retryAfter(searchAgain))
+		m.wake(TimerRetry, m.retryAfter(searchRetry))
 	default:
 		m.ignore(ignoredPair)
 	}

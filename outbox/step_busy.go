@@ -26,7 +26,7 @@ func (m *transition) orderMayRepeat() bool {
 // could not be looked for before its end. Then nothing more is sent, so that the request ends expired, and not in doubt.
 func (m *transition) lateToRepeat(lag time.Duration) bool {
 	left, ok := m.r.LiveFor(m.e.At)
-	if !ok || left > lag+evidenceLasts {
+	if !ok || left > lag+freshFor {
 		return false
 	}
 	m.wake(TimerRetry, left)
@@ -59,7 +59,7 @@ func (m *transition) busy(lag time.Duration) {
 	m.r.BusyAt = m.e.At
 	wait := max(m.retryAfter(m.backoff()), lag)
 	if left, ok := m.r.LiveFor(m.e.At); ok {
-		wait = min(wait, max(left-evidenceLasts, lag))
+		wait = min(wait, max(left-freshFor, lag))
 	}
 	m.requeue(WaitBusy, wait)
 }

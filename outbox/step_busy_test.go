@@ -162,8 +162,8 @@ func TestWhatWasRepeatedIsWatched(t *testing.T) {
 			{Type: Due, Search: SearchClear, ListLag: stepLag, At: stepStart.Add(time.Minute)}},
 	} {
 		r := journey(t, stepOrder(), append(repeated[:3:3], more...)...)
-		if !r.State.Final() || !r.Watched() || !r.MayHaveMore() || !r.Sought() {
-			t.Errorf("%s: %v, watched %v, may have more %v, sought %v", name, r.State, r.Watched(), r.MayHaveMore(), r.Sought())
+		if !r.State.Final() || !r.Watched() || !r.MayHaveMore() || !r.NeedsSearch() {
+			t.Errorf("%s: %v, watched %v, may have more %v, sought %v", name, r.State, r.Watched(), r.MayHaveMore(), r.NeedsSearch())
 		}
 	}
 	awaiting := journey(t, stepOrder(), append(repeated[:3:3], evAccepted)...)

@@ -15,7 +15,7 @@ func (m *transition) orderCancelling() {
 		}
 	case Done:
 		m.query()
-		m.wake(TimerCancel, cancelAgain)
+		m.wake(TimerCancel, cancelRetry)
 	case Refused:
 		m.cancelRefused()
 	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, NotFound:
@@ -27,11 +27,11 @@ func (m *transition) orderCancelling() {
 		}
 		m.unresolved()
 	case CancelWanted:
-		m.wishCancel()
+		m.deferCancel()
 	case CallbackSeen:
-		m.hinted()
+		m.noteHint()
 	case HintRead:
-		m.hintRead()
+		m.judgeHint()
 	case Found, Accepted:
 		m.further()
 	case CheckWanted:
@@ -67,7 +67,7 @@ func (m *transition) cancelRefused() {
 		m.end(StatePaid, nil)
 	default:
 		m.query()
-		m.wake(TimerCancel, m.retryAfter(searchAgain))
+		m.wake(TimerCancel, m.retryAfter(searchRetry))
 	}
 }
 
@@ -89,8 +89,8 @@ func (m *transition) noteCancel() {
 	}
 }
 
-// wishCancel records a cancel that can't be acted on yet; a second wish changes nothing.
-func (m *transition) wishCancel() {
+// deferCancel records a cancel that can't be acted on yet; a second wish changes nothing.
+func (m *transition) deferCancel() {
 	if m.r.CancelWanted {
 		return
 	}

@@ -8,19 +8,19 @@ import (
 // doubt is where everything goes that may or may not exist.
 func (m *transition) doubt(why *Reason) {
 	m.enter(StateInDoubt, m.waiting(WaitChecking, 0), why)
-	m.lookInto()
+	m.investigate()
 }
 
-func (m *transition) lookInto() {
-	m.seek()
+func (m *transition) investigate() {
+	m.lookUp()
 	if m.r.Waiting == nil || m.r.Waiting.Code != WaitNeedsStaff {
 		m.wakeAnswering(TimerDoubtCheck, m.e.Policy.DoubtCheck)
 	}
 	m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)
 }
 
-// seek looks for evidence: the status of the order, if one is held, else whatever bears our marks, or the books.
-func (m *transition) seek() {
+// lookUp looks for evidence: the status of the order, if one is held, else whatever bears our marks, or the books.
+func (m *transition) lookUp() {
 	if m.r.Kind == KindOrder && m.r.OrderUUID != "" {
 		m.query()
 		return
@@ -28,7 +28,7 @@ func (m *transition) seek() {
 	m.emit(Effect{Type: Search, Mark: m.r.Mark()})
 }
 
-func (m *transition) seekAgain(after time.Duration) {
+func (m *transition) lookUpLater(after time.Duration) {
 	if m.r.OrderUUID != "" {
 		m.wake(TimerPoll, after)
 		return
@@ -47,30 +47,30 @@ func (m *transition) orderInDoubt() {
 		}
 	case Unavailable:
 		// The lost reply itself made the API seem out of reach; the search is on as soon as that is looked into.
-		m.seekAgain(cmp.Or(m.e.RetryAfter, searchAgain))
+		m.lookUpLater(cmp.Or(m.e.RetryAfter, searchRetry))
 	case NotFound:
 		if m.r.RefusedBusy && m.refusalStands() {
 			m.end(StateRejected, m.r.Reason)
 			return
 		}
-		m.seekAgain(m.retryDelay())
+		m.lookUpLater(m.retryDelay())
 	case RateLimited, Unauthorized, Ambiguous, Refused:
-		m.seekAgain(m.retryDelay())
+		m.lookUpLater(m.retryDelay())
 	case CallbackSeen:
-		m.hinted()
+		m.noteHint()
 	case HintRead:
-		m.hintRead()
+		m.judgeHint()
 	case CancelWanted:
-		m.wishCancel()
+		m.deferCancel()
 	case Resolved:
 		m.resolve()
 	case DoubtTimeout:
 		m.doubtTimeout()
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
-		m.seek()
+		m.lookUp()
 	case Restarted:
-		m.lookInto()
+		m.investigate()
 	default:
 		m.ignore(ignoredPair)
 	}
@@ -113,12 +113,12 @@ func (m *transition) resolve() {
 			m.ignore(ignoredStale)
 			return
 		}
-		m.settle()
+		m.noteSettlement()
 		m.adoptNamed()
 	case Resubmit:
 		m.resubmit()
 	case Abandon:
-		m.settle()
+		m.noteSettlement()
 		m.end(StateCancelled, &Reason{Code: CodeAbandoned, Message: "given up by a person; nothing was sent again"})
 	default:
 		m.ignore(ignoredPair)
@@ -132,7 +132,7 @@ func (m *transition) adoptNamed() {
 		m.adopt()
 		return
 	}
-	m.own(m.e.OrderUUID)
+	m.holdOrder(m.e.OrderUUID)
 	m.notBusy()
 	m.r.Finished = nil
 	if !m.endByStatus() {
@@ -153,8 +153,8 @@ func (m *transition) staleResolution() bool {
 	return true
 }
 
-// lookedOnceMore reports whether a search, or a look at the books, has just come back without a find.
-func (m *transition) lookedOnceMore() bool {
+// lookedUpAgain reports whether a search, or a look at the books, has just come back without a find.
+func (m *transition) lookedUpAgain() bool {
 	seen := m.e.Seen
 	if m.r.Kind != KindOrder {
 		seen = m.e.Statement.Seen
@@ -178,7 +178,7 @@ func (m *transition) resubmit() {
 	case r.Kind == KindOrder && r.OrderUUID != "":
 		m.ignore(CodeNotInDoubt)
 		return
-	case !m.lookedOnceMore() || ok && since < m.e.Policy.DoubtCheck:
+	case !m.lookedUpAgain() || ok && since < m.e.Policy.DoubtCheck:
 		m.ignore(IgnoredEarly)
 		return
 	case len(r.Hints) > 0:
@@ -188,7 +188,7 @@ func (m *transition) resubmit() {
 		m.ignore(ignoredStale)
 		return
 	}
-	m.settle()
+	m.noteSettlement()
 	if r.Refund != nil {
 		r.Refund.Doubted = true
 	}
@@ -200,7 +200,7 @@ func (m *transition) resubmit() {
 	m.wake(TimerExpire, r.TTL)
 }
 
-// settle keeps who decided what.
-func (m *transition) settle() {
+// noteSettlement keeps who decided what.
+func (m *transition) noteSettlement() {
 	m.r.Settled = &Settlement{ID: m.e.Source, Resolution: m.e.Resolution, By: m.e.By, At: m.e.At}
 }

@@ -38,8 +38,8 @@ func (r Request) sentTwice() bool {
 	return len(r.Submissions) > 1 || r.Settled != nil && r.Settled.Resolution == Adopt && len(r.Submissions) > 0
 }
 
-// Sought reports whether a search for the request's marks may find what is not known yet.
-func (r Request) Sought() bool { return r.OrderUUID == "" || r.MayHaveMore() }
+// NeedsSearch reports whether a search for the request's marks may find what is not known yet.
+func (r Request) NeedsSearch() bool { return r.OrderUUID == "" || r.MayHaveMore() }
 
 // watch paces the second looks: every minute for ten minutes, then every ten minutes for a day.
 func (m *transition) watch() {
@@ -48,10 +48,10 @@ func (m *transition) watch() {
 	}
 	since, _ := m.e.At.Since(*m.r.Finished)
 	switch {
-	case since < watchClosely:
-		m.wake(TimerWatch, watchClosely/10)
-	case since < watchLoosely:
-		m.wake(TimerWatch, watchClosely)
+	case since < watchCloselyFor:
+		m.wake(TimerWatch, watchCloselyFor/10)
+	case since < watchLooselyFor:
+		m.wake(TimerWatch, watchCloselyFor)
 	}
 }
 
@@ -78,9 +78,9 @@ func (m *transition) orderEnded() {
 			m.ignore(CodeNotInDoubt)
 		}
 	case CallbackSeen:
-		m.hinted()
+		m.noteHint()
 	case HintRead:
-		m.hintRead()
+		m.judgeHint()
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
 		if m.r.Watched() && m.r.OrderUUID != "" {
@@ -96,26 +96,26 @@ func (m *transition) lateStatus() {
 	case m.r.State == StatePaid:
 		m.watch()
 	case m.e.Status == StatusPaid:
-		m.late()
+		m.paidLate()
 	case m.r.State == StateUnresolved && m.endByStatus():
 	default:
 		if m.e.Status == StatusPending {
-			m.takeOff()
+			m.cancelLateFind()
 		}
 		m.watch()
 	}
 }
 
-// takeOff has an order cancelled that turned up late: the till was told that nobody will pay, so nobody shall be asked to.
+// cancelLateFind has an order cancelled that turned up late: the till was told that nobody will pay, so nobody shall be asked to.
 // One that may be another till's stays.
-func (m *transition) takeOff() {
+func (m *transition) cancelLateFind() {
 	if !m.r.Unmarked {
 		m.emit(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
 	}
 }
 
-// late is a payment found after another final state was told: never swallowed.
-func (m *transition) late() {
+// paidLate is a payment found after another final state was told: never swallowed.
+func (m *transition) paidLate() {
 	m.r.Late, m.r.Alarmed = true, true
 	m.enter(StatePaid, nil, nil)
 	m.emit(Effect{Type: Alarm, Code: AlarmLatePayment})
@@ -124,7 +124,7 @@ func (m *transition) late() {
 
 // acknowledge ends the alarm of a late or further payment: a person has dealt with it, whatever they decided.
 func (m *transition) acknowledge() {
-	m.settle()
+	m.noteSettlement()
 	m.r.Alarmed = false
 	m.changed()
 	m.watch() // an order that the person named need not be all there is
@@ -137,9 +137,9 @@ func (m *transition) lateFind() {
 		m.watch()
 		return
 	}
-	m.own(m.e.OrderUUID)
+	m.holdOrder(m.e.OrderUUID)
 	if m.e.Status == StatusPaid {
-		m.late()
+		m.paidLate()
 		return
 	}
 	if m.r.State == StateUnresolved && m.endByStatus() {
@@ -147,7 +147,7 @@ func (m *transition) lateFind() {
 	}
 	m.changed()
 	if m.e.Status == StatusPending {
-		m.takeOff()
+		m.cancelLateFind()
 	}
 	m.watch()
 }
@@ -157,7 +157,7 @@ func (m *transition) lateRefusal() {
 	switch {
 	case m.furtherPaid():
 	case m.alreadyPaid() && m.r.State != StatePaid:
-		m.late()
+		m.paidLate()
 	default:
 		m.watch()
 	}
@@ -185,9 +185,9 @@ func (m *transition) further() {
 	}
 }
 
-// own makes an order ours. The one held before, if any, is kept among the further ones: it can still be paid. One that may be
+// holdOrder makes an order ours. The one held before, if any, is kept among the further ones: it can still be paid. One that may be
 // another till's is a hint again, so that it is not cancelled.
-func (m *transition) own(uuid string) {
+func (m *transition) holdOrder(uuid string) {
 	r := &m.r
 	switch {
 	case r.OrderUUID == uuid:

@@ -31,8 +31,8 @@ func (m *transition) waitForClock() bool {
 	if left, ok := m.r.LiveFor(m.e.At); m.e.At.Known || ok && left > 0 {
 		return false
 	}
-	m.emit(Effect{Type: Publish, Waiting: m.waiting(WaitClockUnknown, clockAgain)})
-	m.wake(TimerRetry, clockAgain)
+	m.emit(Effect{Type: Publish, Waiting: m.waiting(WaitClockUnknown, clockRetry)})
+	m.wake(TimerRetry, clockRetry)
 	return true
 }
 
@@ -41,7 +41,7 @@ func (m *transition) waitForClock() bool {
 func (m *transition) expireTimer() {
 	left, ok := m.r.LiveFor(m.e.At)
 	if !ok {
-		left = expireAgain
+		left = expireRetry
 	}
 	m.wake(TimerExpire, left)
 }

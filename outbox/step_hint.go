@@ -24,8 +24,8 @@ func (r Request) hint(uuid string) int {
 	return slices.IndexFunc(r.Hints, func(h Hint) bool { return h.OrderUUID == uuid })
 }
 
-// hinted keeps the order that a callback named; one that is held already is asked for its status.
-func (m *transition) hinted() {
+// noteHint keeps the order that a callback named; one that is held already is asked for its status.
+func (m *transition) noteHint() {
 	uuid := m.e.OrderUUID
 	switch {
 	case uuid == "" && m.r.OrderUUID == "":
@@ -75,20 +75,20 @@ func (m *transition) pursueHints(before Request) {
 // wakeHints paces further looks: like a search, and once the request has ended like a payment that may come late, but
 // until its record is pruned.
 func (m *transition) wakeHints() {
-	after := m.retryAfter(searchAgain)
+	after := m.retryAfter(searchRetry)
 	if m.r.State.Final() {
-		after = watchClosely
+		after = watchCloselyFor
 		if m.r.Finished != nil {
-			if since, _ := m.e.At.Since(*m.r.Finished); since < watchClosely {
-				after = watchClosely / 10
+			if since, _ := m.e.At.Since(*m.r.Finished); since < watchCloselyFor {
+				after = watchCloselyFor / 10
 			}
 		}
 	}
 	m.wake(TimerHint, after)
 }
 
-// hintRead judges what was seen of an order that a callback named.
-func (m *transition) hintRead() {
+// judgeHint judges what was seen of an order that a callback named.
+func (m *transition) judgeHint() {
 	i := m.r.hint(m.e.OrderUUID)
 	if i < 0 {
 		m.ignore(ignoredStale)
@@ -162,7 +162,7 @@ func (m *transition) takeHint(unmarked bool) {
 		m.further() // what is not proven does not take the place of what is
 		m.watch()
 	}
-	if m.r.hint(m.e.OrderUUID) < 0 && !m.told() {
+	if m.r.hint(m.e.OrderUUID) < 0 && !m.published() {
 		m.changed()
 	}
 }
@@ -178,7 +178,7 @@ func (m *transition) waitForHints() bool {
 		return false
 	}
 	m.askHints()
-	m.emit(Effect{Type: Publish, Waiting: m.waiting(WaitChecking, searchAgain)})
-	m.wake(TimerRetry, searchAgain)
+	m.emit(Effect{Type: Publish, Waiting: m.waiting(WaitChecking, searchRetry)})
+	m.wake(TimerRetry, searchRetry)
 	return true
 }

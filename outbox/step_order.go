@@ -34,35 +34,35 @@ func (m *transition) orderQueued() {
 	case Expired:
 		if !m.expireIfDue() {
 			left, _ := m.r.LiveFor(m.e.At)
-			m.wake(TimerExpire, max(left, expireAgain))
+			m.wake(TimerExpire, max(left, expireRetry))
 		}
 	case Found, Accepted:
 		// A busy answer hid an order that exists.
 		m.adopt()
 	case CallbackSeen:
-		m.hinted()
+		m.noteHint()
 	case HintRead:
-		m.hintRead()
+		m.judgeHint()
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
 	case Moved:
-		m.moveTo()
+		m.moveToTerminal()
 	case NotFound:
 		// The search before a repeat came back empty: that is what the repeat waited for.
-		m.wake(TimerRetry, afterLook(m.e.Seen))
+		m.wake(TimerRetry, retryAfterAnswer(m.e.Seen))
 	case Restarted:
 		if !m.expireIfDue() {
 			m.expireTimer()
 		}
 	case Refused:
 		if m.e.OrderUUID != "" {
-			m.wake(TimerRetry, m.retryAfter(searchAgain)) // it is about that order, and says nothing of the request
+			m.wake(TimerRetry, m.retryAfter(searchRetry)) // it is about that order, and says nothing of the request
 			return
 		}
 		m.orderRefused() // it can't be forwarded at all, such as to a terminal that the API does not have
 	case Unavailable, RateLimited, Unauthorized, Ambiguous:
 		// The search before a repeat got no answer.
-		m.wake(TimerRetry, m.retryAfter(searchAgain))
+		m.wake(TimerRetry, m.retryAfter(searchRetry))
 	default:
 		m.ignore(ignoredPair)
 	}
@@ -101,7 +101,7 @@ func (m *transition) orderCancelQueued() {
 		m.end(StateCancelled, m.cancelReason())
 		return
 	}
-	m.wishCancel()
+	m.deferCancel()
 	m.wake(TimerRetry, 0)
 }
 
@@ -127,13 +127,13 @@ func (m *transition) orderSending() {
 	case Refused:
 		m.orderRefused()
 	case CallbackSeen:
-		m.hinted()
+		m.noteHint()
 	case HintRead:
-		m.hintRead()
+		m.judgeHint()
 	case Ambiguous, Restarted:
 		m.doubt(m.e.Reason)
 	case CancelWanted:
-		m.wishCancel()
+		m.deferCancel()
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
 	default:
@@ -143,7 +143,7 @@ func (m *transition) orderSending() {
 
 // adopt takes an order for ours: a fresh one, one found in doubt, or one that a person named.
 func (m *transition) adopt() {
-	m.own(m.e.OrderUUID)
+	m.holdOrder(m.e.OrderUUID)
 	m.notBusy()
 	if m.r.CancelWanted && !m.r.Unmarked {
 		m.cancelAtAPI()
@@ -156,18 +156,18 @@ func (m *transition) adopt() {
 		m.query()
 	}
 	m.customerTimer()
-	m.lookForMore()
+	m.watchForFurther()
 }
 
-// lookForMore looks for further orders while the customer has ours: what a person had sent again may still come to exist, and a
+// watchForFurther looks for further orders while the customer has ours: what a person had sent again may still come to exist, and a
 // further one that is known may still be on the terminal; less often for what was called busy, of which a search has shown
 // nothing.
-func (m *transition) lookForMore() {
+func (m *transition) watchForFurther() {
 	switch {
 	case m.r.sentTwice(), len(m.r.Further) > len(m.r.FurtherPaid):
-		m.wake(TimerWatch, searchAgain)
+		m.wake(TimerWatch, searchRetry)
 	case m.r.MayHaveMore():
-		m.wake(TimerWatch, watchClosely/10)
+		m.wake(TimerWatch, watchCloselyFor/10)
 	}
 }
 
@@ -184,7 +184,7 @@ func (m *transition) orderAwaiting() {
 		m.cancelAtAPI()
 	case CancelWanted:
 		if m.r.Unmarked {
-			m.wishCancel()
+			m.deferCancel()
 			return
 		}
 		m.noteCancel()
@@ -195,16 +195,16 @@ func (m *transition) orderAwaiting() {
 		m.emit(Effect{Type: Publish})
 		m.query()
 	case CallbackSeen:
-		m.hinted()
+		m.noteHint()
 	case HintRead:
-		m.hintRead()
+		m.judgeHint()
 	case Found, Accepted:
 		m.further()
-		m.lookForMore()
+		m.watchForFurther()
 	case Restarted:
 		m.query()
 		m.customerTimer()
-		m.lookForMore()
+		m.watchForFurther()
 	case Done:
 		m.wake(TimerPoll, m.pollAfter())
 	case Refused:
@@ -213,7 +213,7 @@ func (m *transition) orderAwaiting() {
 		}
 	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, NotFound:
 		m.wake(TimerPoll, m.retryAfter(m.pollAfter()))
-		m.lookForMore()
+		m.watchForFurther()
 	default:
 		m.ignore(ignoredPair)
 	}

@@ -3,14 +3,14 @@ package outbox
 import "time"
 
 const (
-	fastPolling  = 3 * time.Minute
-	slowestPoll  = 30 * time.Second
-	searchAgain  = 5 * time.Second
-	cancelAgain  = 30 * time.Second
-	clockAgain   = 5 * time.Second
-	expireAgain  = time.Second
-	watchClosely = 10 * time.Minute
-	watchLoosely = 24 * time.Hour
+	fastPollingFor  = 3 * time.Minute
+	slowestPoll     = 30 * time.Second
+	searchRetry     = 5 * time.Second
+	cancelRetry     = 30 * time.Second
+	clockRetry      = 5 * time.Second
+	expireRetry     = time.Second
+	watchCloselyFor = 10 * time.Minute
+	watchLooselyFor = 24 * time.Hour
 )
 
 // age is the time since the present state was entered; 0 where it can't be known.
@@ -34,8 +34,8 @@ func (m *transition) backoff() time.Duration {
 // pollAfter paces status calls: PollInterval for three minutes, then slower, to half a minute.
 func (m *transition) pollAfter() time.Duration {
 	every := m.e.Policy.PollInterval
-	if age := m.age(); age > fastPolling {
-		every += (age - fastPolling) / 10
+	if age := m.age(); age > fastPollingFor {
+		every += (age - fastPollingFor) / 10
 	}
 	return min(every, max(slowestPoll, m.e.Policy.PollInterval))
 }
@@ -43,9 +43,9 @@ func (m *transition) pollAfter() time.Duration {
 // retryDelay paces a search or a beside call that failed: as soon as the API is tried again, and at least every five seconds.
 func (m *transition) retryDelay() time.Duration {
 	if m.e.Type == Unavailable && m.e.RetryAfter > 0 {
-		return min(m.e.RetryAfter, searchAgain)
+		return min(m.e.RetryAfter, searchRetry)
 	}
-	return m.retryAfter(searchAgain)
+	return m.retryAfter(searchRetry)
 }
 
 // retryAfter paces what failed for a cause outside the request.
@@ -53,10 +53,10 @@ func (m *transition) retryAfter(atLeast time.Duration) time.Duration {
 	return max(m.e.RetryAfter, atLeast)
 }
 
-// afterLook is how soon the turn comes that an answer is for. One that nothing may rest on is asked for anew, but not in a loop.
-func afterLook(s Seen) time.Duration {
+// retryAfterAnswer is how soon the turn comes that an answer is for. One that nothing may rest on is asked for anew, but not in a loop.
+func retryAfterAnswer(s Seen) time.Duration {
 	if s.Broken {
-		return searchAgain
+		return searchRetry
 	}
 	return 0
 }

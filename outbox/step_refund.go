@@ -34,7 +34,7 @@ func (m *transition) refundQueued() {
 	case CancelWanted:
 		if m.r.Busy > 0 {
 			// A busy answer may hide it: the books are read first.
-			m.wishCancel()
+			m.deferCancel()
 			m.wake(TimerRetry, 0)
 			return
 		}
@@ -55,9 +55,9 @@ func (m *transition) refundQueued() {
 			m.waitForStatement()
 			return
 		}
-		m.wake(TimerRetry, afterLook(m.e.Statement.Seen)) // the next Due brings what the look showed
+		m.wake(TimerRetry, retryAfterAnswer(m.e.Statement.Seen)) // the next Due brings what the look showed
 	case NotFound:
-		m.wake(TimerRetry, m.retryAfter(searchAgain))
+		m.wake(TimerRetry, m.retryAfter(searchRetry))
 	case Ambiguous:
 		m.waitForStatement()
 	case Restarted:
@@ -75,7 +75,7 @@ func (m *transition) refundQueued() {
 func (m *transition) refundDue() {
 	uuid := m.r.OrderUUID
 	m.refundTurn()
-	if m.r.OrderUUID != uuid && !m.told() {
+	if m.r.OrderUUID != uuid && !m.published() {
 		m.changed()
 	}
 }
@@ -86,25 +86,25 @@ func (m *transition) refundTurn() {
 		return
 	}
 	switch busy := m.r.Busy > 0; {
-	case !busy && m.cancelledWaiting(), !busy && m.waitForTwin():
+	case !busy && m.cancelledWaiting(), !busy && m.waitForOtherRefund():
 		return
 	case !busy && !m.statementAtHand(), busy && !m.refundMayRepeat():
 		return
-	case busy && m.cancelledWaiting(), busy && m.waitForTwin():
+	case busy && m.cancelledWaiting(), busy && m.waitForOtherRefund():
 		return
 	}
 	if m.r.Parked { // first comes its turn, and a look at the books
 		m.backInLane()
 		return
 	}
-	if !m.weigh() {
+	if !m.fixAmount() {
 		return
 	}
 	r := &m.r
 	fresh := m.attempt(Submission{Mark: m.e.Mark})
 	if fresh || r.Busy == 0 || r.Refund.Before == nil || m.e.Statement.Readable {
 		// A repeat after a busy answer keeps the better evidence.
-		r.Refund.Before = m.e.Statement.toKeep()
+		r.Refund.Before = m.e.Statement.forRecord()
 	}
 	m.enter(StateSending, nil, nil)
 	m.emit(Effect{Type: Submit, OrderUUID: r.OrderUUID, Mark: r.Mark()})
@@ -144,7 +144,7 @@ func (m *transition) refundSending() {
 	case Ambiguous, Restarted:
 		m.doubt(m.e.Reason)
 	case CancelWanted:
-		m.wishCancel()
+		m.deferCancel()
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
 	default:

@@ -18,7 +18,7 @@ func (m *transition) left() (ore int64, ok bool) {
 	if total == 0 {
 		return 0, false
 	}
-	return max(total-addOre(l.SpentOre, b.elsewhere(l)), 0), true
+	return max(total-addOre(l.SpentOre, b.refundedElsewhere(l)), 0), true
 }
 
 // lineLeft is what of a product can still be paid back; ok is false where the books don't tell.
@@ -31,33 +31,33 @@ func (m *transition) lineLeft(id int64) (ore int64, ok bool) {
 	return 0, false
 }
 
-// weigh fills in what a full refund comes to, finds the products' numbers, and refuses what exceeds the order.
-func (m *transition) weigh() bool {
+// fixAmount fills in what a full refund comes to, finds the products' numbers, and refuses what exceeds the order.
+func (m *transition) fixAmount() bool {
 	left, known := m.left()
 	if m.r.Refund.Full && m.r.AmountOre == 0 {
 		switch {
 		case !known || !m.e.Statement.Detailed:
-			return m.unknown("what is left of the order can't be told, because its details can't be read; name the amount and the products")
+			return m.rejectUnknown("what is left of the order can't be told, because its details can't be read; name the amount and the products")
 		case left == 0:
-			return m.exceeds(0, left)
+			return m.rejectExcess(0, left)
 		}
 		m.r.AmountOre = left
 		if m.r.Refund.Lines = m.linesLeft(left); len(m.r.Refund.Lines) == 0 {
-			return m.unknown("the order's products can't be read; name the amount and the products")
+			return m.rejectUnknown("the order's products can't be read; name the amount and the products")
 		}
 	}
 	if known && m.r.AmountOre > left {
-		return m.exceeds(m.r.AmountOre, left)
+		return m.rejectExcess(m.r.AmountOre, left)
 	}
-	return m.numberLines() && m.linesHold()
+	return m.numberLines() && m.linesFit()
 }
 
-func (m *transition) unknown(message string) bool {
+func (m *transition) rejectUnknown(message string) bool {
 	m.end(StateRejected, &Reason{Code: CodeOrderUnknown, Message: message})
 	return false
 }
 
-func (m *transition) exceeds(asked, left int64) bool {
+func (m *transition) rejectExcess(asked, left int64) bool {
 	message := fmt.Sprintf("the refund is for %s, of the order %s is left", money.Minor(asked), money.Minor(left))
 	if asked == 0 {
 		message = "nothing is left of the order to pay back: the refund is for all that is left, and that is " + money.Minor(left).String()
@@ -92,10 +92,10 @@ func (m *transition) numberLines() bool {
 		switch {
 		case line.ID != 0:
 		case !m.e.Statement.Detailed:
-			return m.unknown("the products' numbers can't be looked up, because the order's details can't be read; name the products by id")
+			return m.rejectUnknown("the products' numbers can't be looked up, because the order's details can't be read; name the products by id")
 		case line.ProductID == "":
 			if line.Line < 0 || line.Line >= len(m.e.Statement.Products) || m.e.Statement.Products[line.Line].ID == 0 {
-				return m.noProduct(fmt.Sprintf("line %d (counted from 0)", line.Line))
+				return m.rejectProduct(fmt.Sprintf("line %d (counted from 0)", line.Line))
 			}
 			lines[i].ID, lines[i].ByLine = m.e.Statement.Products[line.Line].ID, true
 		}
@@ -105,7 +105,7 @@ func (m *transition) numberLines() bool {
 		if line.ID == 0 {
 			found := m.pooled(line, slices.Concat(numbered, lines[i+1:]))
 			if len(found) == 0 {
-				return m.noProduct("productId " + quoteName(line.ProductID))
+				return m.rejectProduct("productId " + quoteName(line.ProductID))
 			}
 			numbered = append(numbered, found...)
 			continue
@@ -116,7 +116,7 @@ func (m *transition) numberLines() bool {
 	return true
 }
 
-func (m *transition) noProduct(name string) bool {
+func (m *transition) rejectProduct(name string) bool {
 	m.end(StateRejected, &Reason{Code: CodeProductUnknown, Message: "the order has no such product as the refund names: " + name})
 	return false
 }
@@ -161,8 +161,8 @@ func askedOf(lines []RefundLine, id int64) int64 {
 	return asked
 }
 
-// linesHold refuses a refund that takes more of a product than is left of it. What a full one comes to was computed.
-func (m *transition) linesHold() bool {
+// linesFit refuses a refund that takes more of a product than is left of it. What a full one comes to was computed.
+func (m *transition) linesFit() bool {
 	lines := m.r.Refund.Lines
 	i := slices.IndexFunc(lines, func(line RefundLine) bool {
 		left, ok := m.lineLeft(line.ID)

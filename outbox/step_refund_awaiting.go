@@ -90,7 +90,7 @@ func (m *transition) judgeStatement() {
 	default:
 		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
 	}
-	if moved && !m.told() {
+	if moved && !m.published() {
 		m.changed()
 	}
 }
@@ -100,7 +100,7 @@ func (m *transition) judgeStatement() {
 // after it was seen first, and don't show this one done either.
 func (m *transition) deniedTooSoon() bool {
 	at := m.r.Refund.DeniedAt
-	return m.strangerUndone() && (at == (Instant{}) || !m.e.Statement.Seen.After(at, m.statementLag()))
+	return m.otherUndone() && (at == (Instant{}) || !m.e.Statement.Seen.After(at, m.statementLag()))
 }
 
 // noteDenied keeps when the status was first seen so; true if that is new.
@@ -112,8 +112,8 @@ func (m *transition) noteDenied() bool {
 	return true
 }
 
-// strangerUndone reports whether the books show a refund that is not done, is new since the submission, and is not this one.
-func (m *transition) strangerUndone() bool {
+// otherUndone reports whether the books show a refund that is not done, is new since the submission, and is not this one.
+func (m *transition) otherUndone() bool {
 	before := m.r.Refund.Before
 	if before == nil || !before.Readable || !m.e.Statement.Readable {
 		return false
@@ -165,10 +165,10 @@ func (m *transition) refundCancelling() {
 			m.changed()
 		}
 		m.query()
-		m.wake(TimerCancel, cancelAgain)
+		m.wake(TimerCancel, cancelRetry)
 	case Refused:
 		m.query()
-		m.wake(TimerCancel, m.retryAfter(searchAgain))
+		m.wake(TimerCancel, m.retryAfter(searchRetry))
 	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, NotFound:
 		m.cancelLater()
 	case DoubtTimeout:
@@ -178,7 +178,7 @@ func (m *transition) refundCancelling() {
 		}
 		m.unresolved()
 	case CancelWanted:
-		m.wishCancel()
+		m.deferCancel()
 	case CallbackSeen:
 		m.query()
 	case CheckWanted:

@@ -257,7 +257,7 @@ func lookEvents() []caseEvent {
 		{"status rejected, the amount is done", evLook(StatusRefundDenied, ore42Done), nil},
 		{"status rejected, the amount is done and there again", evLook(StatusRefundDenied, ore42Done, ore42Pending), nil},
 		{"the amount is done", evLook(StatusRefunded, ore42Done), nil},
-		{"the amount is done, perhaps by another refund", beside(evLook(StatusRefunded, ore42Done), Ledger{Twin: true}), nil},
+		{"the amount is done, perhaps by another refund", beside(evLook(StatusRefunded, ore42Done), Ledger{SameAmount: true}), nil},
 		{"the amount is under way", evLook(StatusRefundPending, ore42Pending), nil},
 		{"another amount is done", evLook(StatusRefunded, ore10Done), nil},
 	}

@@ -16,18 +16,18 @@ func (m *transition) refundInDoubt() {
 	case NotFound, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
 		m.wake(TimerSearch, m.retryDelay())
 	case CancelWanted:
-		m.wishCancel()
+		m.deferCancel()
 	case CallbackSeen:
-		m.seek()
+		m.lookUp()
 	case Resolved:
 		m.resolveRefund()
 	case DoubtTimeout:
 		m.doubtTimeout()
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
-		m.seek()
+		m.lookUp()
 	case Restarted:
-		m.lookInto()
+		m.investigate()
 	default:
 		m.ignore(ignoredPair)
 	}
@@ -46,7 +46,7 @@ func (m *transition) resolveRefund() {
 			m.resubmit()
 		}
 	case Abandon:
-		m.settle()
+		m.noteSettlement()
 		m.end(StateRejected, &Reason{Code: CodeAbandoned, Message: "given up by a person; nothing was sent again"})
 	default:
 		m.ignore(ignoredPair)
@@ -68,6 +68,6 @@ func (m *transition) adoptRefund() {
 		return
 	}
 	r.OrderUUID = uuid
-	m.settle()
+	m.noteSettlement()
 	m.accept()
 }

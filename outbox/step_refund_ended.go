@@ -16,14 +16,14 @@ func (m *transition) refundEnded() {
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
 		if m.r.RefundWatched() {
-			m.seek()
+			m.lookUp()
 		}
 	case CallbackSeen:
 		if !m.r.RefundWatched() {
 			m.ignore(ignoredStale)
 			return
 		}
-		m.seek()
+		m.lookUp()
 	case StatementSeen:
 		m.lateStatement()
 	case NotFound, Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:

@@ -117,7 +117,7 @@ func checkRefundEnds(tr *trace, before Request, e Event, after Request, fx []Eff
 		return fmt.Errorf("refunded by %v", e.Type)
 	case after.State == StateCancelled && before.State == StateAwaitingApproval:
 		return errors.New("an approval was cancelled")
-	case before.State == StateInDoubt && after.State == StateRefunded && e.Type != Accepted && e.Ledger.Twin:
+	case before.State == StateInDoubt && after.State == StateRefunded && e.Type != Accepted && e.Ledger.SameAmount:
 		return errors.New("a doubt ended by an amount that may be another's")
 	case e.Type == StatementSeen && after.State == StateRejected:
 		return refusalShown(before, e)
@@ -143,7 +143,7 @@ func checkLateRefund(before Request, e Event, after Request, fx []Effect) error 
 		return nil
 	case e.Type != StatementSeen, !before.Watched(), !late && (after.Kind != KindApproval || after.State != StateSubmitted):
 		return fmt.Errorf("%v changed %v to %v", e.Type, before.State, after.State)
-	case e.Ledger.Twin || !amountShown(before, e):
+	case e.Ledger.SameAmount || !amountShown(before, e):
 		return fmt.Errorf("%v became %v, and the books don't show it", before.State, after.State)
 	}
 	return nil

@@ -2,24 +2,24 @@ package outbox
 
 import "time"
 
-// waitForTwin holds a refund beside one of the same order that is under way, and refuses one beside a doubtful one. The
+// waitForOtherRefund holds a refund beside one of the same order that is under way, and refuses one beside a doubtful one. The
 // other one is at another terminal, whose trouble must not keep this one's queue: so it waits beside its lane. What was
 // answered "busy" keeps its place, as its books are read again and again.
-func (m *transition) waitForTwin() bool {
+func (m *transition) waitForOtherRefund() bool {
 	l := m.e.Ledger
 	switch {
 	case l.Doubtful:
 		m.end(StateRejected, &Reason{Code: CodeRefundOpen, Message: "another refund of this order may or may not have been carried out; settle that one first"})
 	case l.UnderWay:
-		m.behindTwin(searchAgain)
+		m.waitBehindRefund(searchRetry)
 	default:
 		return false
 	}
 	return true
 }
 
-// behindTwin has a refund wait for another one of the same order, beside its lane unless it has its place there.
-func (m *transition) behindTwin(wait time.Duration) {
+// waitBehindRefund has a refund wait for another one of the same order, beside its lane unless it has its place there.
+func (m *transition) waitBehindRefund(wait time.Duration) {
 	if w := m.r.Waiting; w == nil || w.Code != WaitBehind {
 		m.r.Waiting = m.waiting(WaitBehind, 0)
 		m.r.Parked = m.r.Busy == 0
@@ -28,29 +28,29 @@ func (m *transition) behindTwin(wait time.Duration) {
 	m.wake(TimerRetry, wait)
 }
 
-// twinShown reports whether the books show what another refund of the same amount has paid back, as they do once they were read
+// sameAmountShown reports whether the books show what another refund of the same amount has paid back, as they do once they were read
 // as long after it as they lag. Else they would show it later as if it were this one; so it waits beside its lane.
-func (m *transition) twinShown() bool {
+func (m *transition) sameAmountShown() bool {
 	b, l := m.e.Statement, m.e.Ledger
-	if b.NotOurs || l.TwinEnded == (Instant{}) || b.Seen.After(l.TwinEnded, m.statementLag()) || b.Seen.After(l.TwinEnded, 0) && b.refunded() >= l.done() {
+	if b.NotOurs || l.SameAmountEnded == (Instant{}) || b.Seen.After(l.SameAmountEnded, m.statementLag()) || b.Seen.After(l.SameAmountEnded, 0) && b.refunded() >= l.done() {
 		return true
 	}
-	m.behindTwin(min(max(m.statementLag()-m.e.At.passed(l.TwinEnded), 0), statementAgain))
+	m.waitBehindRefund(min(max(m.statementLag()-m.e.At.passed(l.SameAmountEnded), 0), statementRetry))
 	return false
 }
 
-// statementAgain is how soon books are read again that could not be.
-const statementAgain = 2 * time.Second
+// statementRetry is how soon books are read again that could not be.
+const statementRetry = 2 * time.Second
 
 // waitForStatement keeps a refund whose order's books can't be read beside its lane, so that it does not keep the others
 // waiting, and looks again.
 func (m *transition) waitForStatement() {
 	if w := m.r.Waiting; !m.r.Parked || w == nil || w.Code != WaitAPIError {
 		m.r.Parked = true
-		m.r.Waiting = m.waiting(WaitAPIError, statementAgain)
+		m.r.Waiting = m.waiting(WaitAPIError, statementRetry)
 		m.changed()
 	}
-	m.wake(TimerRetry, m.retryAfter(statementAgain))
+	m.wake(TimerRetry, m.retryAfter(statementRetry))
 }
 
 // waitForOrder holds a refund until the order that it pays back has ended; one in another lane is waited for beside the

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// TestStatementThatDoesNotShowATwin: right after another refund of the same amount was paid back, the books may not show it yet. A refund
+// TestStatementThatDoesNotShowTheSameAmount: right after another refund of the same amount was paid back, the books may not show it yet. A refund
 // that was sent on such books would take it for itself once they do.
-func TestStatementThatDoesNotShowATwin(t *testing.T) {
+func TestStatementThatDoesNotShowTheSameAmount(t *testing.T) {
 	t.Parallel()
 	ended := stepStart.Add(time.Minute)
-	ledger := Ledger{Order: &ledgerOrder, SpentOre: 4200, Done: []int64{4200}, TwinEnded: ended}
+	ledger := Ledger{Order: &ledgerOrder, SpentOre: 4200, Done: []int64{4200}, SameAmountEnded: ended}
 	seen := func(b Statement, begun time.Duration) Statement {
 		b.Seen = Seen{Begun: ended.Add(begun), Answered: ended.Add(begun)}
 		return b
@@ -53,12 +53,12 @@ func TestStatementThatDoesNotShowATwin(t *testing.T) {
 	}
 	l.Count(other, r)
 	l.Count(older, r)
-	if l.TwinEnded != ended {
-		t.Errorf("the last twin ended at %v", l.TwinEnded)
+	if l.SameAmountEnded != ended {
+		t.Errorf("the last twin ended at %v", l.SameAmountEnded)
 	}
 	other.AmountOre++
 	l = Ledger{}
-	if l.Count(other, r); l.TwinEnded != (Instant{}) {
+	if l.Count(other, r); l.SameAmountEnded != (Instant{}) {
 		t.Error("another amount is no twin")
 	}
 }

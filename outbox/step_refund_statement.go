@@ -9,7 +9,7 @@ import (
 func (m *transition) statementAtHand() bool {
 	b := m.e.Statement
 	if b.Seen.Fresh(m.e.At) && (b.Readable || b.NotOurs) {
-		return m.twinShown()
+		return m.sameAmountShown()
 	}
 	m.emit(Effect{Type: Search, OrderUUID: m.r.OrderUUID, Mark: m.r.Mark()})
 	return false
@@ -51,11 +51,11 @@ func (m *transition) firstQuery() {
 // changeShown says what the books show of this refund. Where another one may have brought the same amount into them,
 // nobody can tell the two apart.
 func (m *transition) changeShown() statementChange {
-	if m.e.Ledger.Twin {
+	if m.e.Ledger.SameAmount {
 		return changeUnknown
 	}
 	change := statementChangeSince(m.r.Refund.Before, m.e.Statement, m.r.AmountOre, m.e.Ledger.Denied)
-	if change == changeDone && m.e.Statement.explained(m.r.AmountOre, m.e.Ledger.Done) {
+	if change == changeDone && m.e.Statement.explainedBy(m.r.AmountOre, m.e.Ledger.Done) {
 		return changeOther
 	}
 	return change

@@ -50,11 +50,11 @@ func TestUnreadableStatement(t *testing.T) {
 			if !parked.Parked || parked.InQueue() || parked.Waiting == nil || parked.Waiting.Code != WaitAPIError {
 				t.Fatalf("%s: %+v", name, parked)
 			}
-			wantWake(t, fx, TimerRetry, statementAgain)
+			wantWake(t, fx, TimerRetry, statementRetry)
 			if again, fx := stepAt(parked, unread, stepStart.Add(time.Minute)); again.Revision != parked.Revision {
 				t.Errorf("%s: told again and again", name)
 			} else {
-				wantWake(t, fx, TimerRetry, statementAgain)
+				wantWake(t, fx, TimerRetry, statementRetry)
 			}
 			back := journey(t, parked, evRefundDue)
 			if back.State != StateQueued || back.Parked || back.Waiting != nil || !back.InQueue() {
@@ -285,7 +285,7 @@ func TestRefundsAreWatched(t *testing.T) {
 			t.Errorf("%s: %v, late %v, %v", name, done.State, done.Late, effectWords(fx, true))
 		}
 		twin := evLook(StatusRefunded, ore42Done)
-		twin.Ledger.Twin = true
+		twin.Ledger.SameAmount = true
 		if after, _ := stepAt(r, twin, at); after.State != r.State {
 			t.Errorf("%s: another's refund made it %v", name, after.State)
 		}
@@ -312,8 +312,8 @@ func TestRefundsAreWatched(t *testing.T) {
 	wantState(t, journey(t, approval, evLook(StatusRefunded, ore42Done)), StateSubmitted, "")
 }
 
-// TestWhatWasTurnedDownIsNobodysTwin: an entry of an earlier, ended refund stays in the history for ever.
-func TestWhatWasTurnedDownIsNobodysTwin(t *testing.T) {
+// TestWhatWasTurnedDownIsNotTakenForAnother: an entry of an earlier, ended refund stays in the history for ever.
+func TestWhatWasTurnedDownIsNotTakenForAnother(t *testing.T) {
 	t.Parallel()
 	denied := journey(t, stepRefund(), dueWithStatement(stepStatement(StatusRefundDenied, ore42Pending)), evTaken)
 	wantState(t, journey(t, denied, evLook(StatusRefunded, ore42Pending, ore42Done)), StateRefunded, "")

@@ -167,7 +167,7 @@ func (w *refundWorld) apply(a *refundActor, e Event) error {
 	if a.r.Finished != nil {
 		since, _ = w.now.Since(*a.r.Finished)
 	}
-	open := !a.r.State.Final() || a.r.Watched() && since < watchLoosely
+	open := !a.r.State.Final() || a.r.Watched() && since < watchLooselyFor
 	if open && len(a.timers) == 0 && len(a.calls) == 0 && !a.turn {
 		return errors.New("stuck: no timer, no call, no turn")
 	}

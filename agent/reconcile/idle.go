@@ -18,7 +18,7 @@ const (
 // Sought notes that an old submission of a request is looked for again and again: a list that is taken as a baseline
 // meanwhile would have every order of the API looked into for it.
 func (c *Reconciler) Sought(r outbox.Request) {
-	if r.Kind == outbox.KindOrder && r.Sought() && r.State.Final() {
+	if r.Kind == outbox.KindOrder && r.NeedsSearch() && r.State.Final() {
 		c.soughtUntil.Store(time.Now().Add(soughtFor).UnixNano())
 	}
 }

@@ -50,7 +50,7 @@ func TestStore(t *testing.T, factory func(t testing.TB, o bolt.Options) Store) {
 			f.Store = factory(t, bolt.Options{Policy: Policy, Committed: func(cs []outbox.Change) {
 				f.mu.Lock()
 				defer f.mu.Unlock()
-				f.told = append(f.told, cs...)
+				f.committed = append(f.committed, cs...)
 			}})
 			run(t, f)
 		})
@@ -60,14 +60,14 @@ func TestStore(t *testing.T, factory func(t testing.TB, o bolt.Options) Store) {
 // fixture is a store under test and what it told.
 type fixture struct {
 	Store
-	mu   sync.Mutex
-	told []outbox.Change
+	mu        sync.Mutex
+	committed []outbox.Change
 }
 
 func (f *fixture) changes() []outbox.Change {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.Clone(f.told)
+	return slices.Clone(f.committed)
 }
 
 func (f *fixture) add(t *testing.T, rs ...outbox.Request) []outbox.Added {
