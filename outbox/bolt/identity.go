@@ -2,16 +2,18 @@ package bolt
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"os"
 
-	"tillpost/outbox"
-
 	"go.etcd.io/bbolt"
+
+	"tillpost/outbox"
 )
 
 // marker is the small file beside the database that says that there is one, and which. Without it a lost, emptied or
@@ -151,4 +153,38 @@ func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, e
 		s.identity.Copied = *copied
 	}
 	return inDoubt, nil
+}
+
+// Identity returns what tells this outbox from others and from older copies of itself. RolledBack may change by AcceptRollback.
+func (s *Store) Identity() outbox.Identity {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.identity
+}
+
+// AcceptRollback notes that a person takes this copy as the outbox that counts.
+func (s *Store) AcceptRollback(ctx context.Context) error {
+	err := s.submit(ctx, false, func(t *txn) error {
+		st, err := t.state()
+		if err != nil || !st.RolledBack {
+			return err
+		}
+		st.RolledBack = false
+		t.note(t.setState(st))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.identity.RolledBack = false
+	return nil
+}
+
+// newInstance makes the name of a new outbox.
+func newInstance() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return hex.EncodeToString(b[:])
 }

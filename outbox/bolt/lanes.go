@@ -120,15 +120,6 @@ func (s *Store) acceptedOf(terminal string, head uint64) outbox.Instant {
 	return r.Accepted
 }
 
-// Sequence is the highest acceptance number given so far.
-func (s *Store) Sequence() (seq uint64, err error) {
-	err = s.view(func(t *txn) error {
-		seq = t.requests.Sequence()
-		return nil
-	})
-	return seq, err
-}
-
 // Lanes lists the lanes of all terminals that had open requests since the store was opened, by terminal.
 func (s *Store) Lanes() []outbox.Lane {
 	names := s.lanes.terminals()

@@ -257,3 +257,12 @@ func (w *walk) read(t *txn) (outbox.Request, error) {
 	}
 	return t.decode(seq, w.value)
 }
+
+// Sequence is the highest acceptance number given so far.
+func (s *Store) Sequence() (seq uint64, err error) {
+	err = s.view(func(t *txn) error {
+		seq = t.requests.Sequence()
+		return nil
+	})
+	return seq, err
+}

@@ -347,3 +347,11 @@ func (m *Mem) String() string {
 	}
 	return string(b)
 }
+
+// Copy gives the contents as a snapshot of the machine keeps them, generation and all: what is put back later is
+// Reopened as if nothing had been since.
+func (m *Mem) Copy() *Mem {
+	n := m.Reopen(m.o)
+	n.generation--
+	return n
+}

@@ -209,3 +209,8 @@ func visit(ctx context.Context, list []outbox.Request, fn func(outbox.Request) b
 	}
 	return nil
 }
+
+// Before is as the real store's.
+func (m *Mem) Before(seq uint64, fn func(outbox.Request) bool) error {
+	return m.each(context.Background(), fn, true, func(r outbox.Request) bool { return seq == 0 || r.Seq < seq })
+}

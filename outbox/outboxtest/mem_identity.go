@@ -56,3 +56,10 @@ func (m *Mem) Recovery() outbox.Recovery { return outbox.Recovery{} }
 
 // Snapshot keeps nothing: there is no file.
 func (m *Mem) Snapshot(context.Context) error { return nil }
+
+// AcceptRollback is as the real store's, but that it may be called while m is in use.
+func (m *Mem) AcceptRollback() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rolledBack = false
+}
