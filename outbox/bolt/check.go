@@ -25,9 +25,9 @@ const (
 	checkTimeout = 5 * time.Minute
 
 	// A sound file costs its check a few bytes for each page, of which the list of free ones has the most.
-	circleMemory = 64 << 20
-	circleShare  = 16
-	circleLook   = 20 * time.Millisecond
+	memoryBase  = 64 << 20
+	memoryShare = 16
+	memoryCheck = 20 * time.Millisecond
 
 	exitSound   = 0
 	exitDamaged = 10
@@ -48,26 +48,26 @@ func RunChecker() {
 		checkerReady.Store(true)
 		return
 	}
-	go endCircles(path)
-	endChecker(inspectFile(path))
+	go watchMemory(path)
+	exitChecker(inspectFile(path))
 }
 
-func endChecker(err error) {
+func exitChecker(err error) {
 	if err != nil {
 		fmt.Println(err) // the parent reads it
 	}
 	os.Exit(checkerExit(err))
 }
 
-// endCircles ends the checker where its memory grows beyond what a sound file of that size can make it need. A page
+// watchMemory ends the checker where its memory grows beyond what a sound file of that size can make it need. A page
 // that was lost leads bbolt back to one that it came from, and it notes each step until there is no memory left.
-func endCircles(path string) {
-	limit := uint64(circleMemory + fileSize(path)/circleShare)
+func watchMemory(path string) {
+	limit := uint64(memoryBase + fileSize(path)/memoryShare)
 	for {
-		time.Sleep(circleLook)
+		time.Sleep(memoryCheck)
 		var m runtime.MemStats
 		if runtime.ReadMemStats(&m); m.HeapInuse+m.StackInuse > limit {
-			endChecker(&DamagedError{Path: path, Found: "its pages lead in a circle"})
+			exitChecker(&DamagedError{Path: path, Found: "its pages lead in a circle"})
 		}
 	}
 }
@@ -126,11 +126,11 @@ func checkFile(path string) error {
 	case !errors.As(err, &exit):
 		return fmt.Errorf("the check of %s could not be started: %w", path, err)
 	}
-	return verdict(path, exit.ExitCode(), exit.String(), strings.TrimSpace(out.String()))
+	return checkError(path, exit.ExitCode(), exit.String(), strings.TrimSpace(out.String()))
 }
 
-// verdict words how the child ended.
-func verdict(path string, code int, how, said string) error {
+// checkError words how the child ended.
+func checkError(path string, code int, how, said string) error {
 	switch code {
 	case exitDamaged:
 		found := strings.TrimPrefix(said, fmt.Sprintf("outbox %s is damaged: ", path))

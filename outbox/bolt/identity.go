@@ -65,14 +65,14 @@ var countKey = []byte("n")
 // stamp notes in a transaction which one it is, and counts it. Every commit has to.
 func stamp(tx *bbolt.Tx) error {
 	meta := tx.Bucket(bucketMeta)
-	if err := meta.Put(countKey, binary.AppendUvarint(nil, counted(tx)+1)); err != nil {
+	if err := meta.Put(countKey, binary.AppendUvarint(nil, commitCount(tx)+1)); err != nil {
 		return err
 	}
 	return meta.Put(stampKey, binary.AppendVarint(nil, int64(tx.ID())))
 }
 
-// counted is the number of commits that a file has seen, 0 in one of before they were counted.
-func counted(tx *bbolt.Tx) uint64 {
+// commitCount is the number of commits that a file has seen, 0 in one of before they were counted.
+func commitCount(tx *bbolt.Tx) uint64 {
 	v := tx.Bucket(bucketMeta).Get(countKey)
 	if n, size := binary.Uvarint(v); size > 0 && size == len(v) {
 		return n
@@ -136,7 +136,7 @@ func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, e
 			var err error
 			inDoubt, err = t.doubtAll(s.now())
 			t.note(err)
-			t.note(t.setBack(&st, s.atOpen))
+			t.note(t.markRolledBack(&st, s.atOpen))
 			copied = &st.Copied
 		}
 		st.Generation = max(st.Generation, generation)

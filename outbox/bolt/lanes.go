@@ -279,7 +279,7 @@ func (t *txn) rebuildLanes() (map[string]*laneState, int, error) {
 	lanes, open := map[string]*laneState{}, 0
 	c := t.requests.Cursor()
 	for k, b := c.First(); k != nil; k, b = c.Next() {
-		seq, ok := keySeq(k)
+		seq, ok := seqOfKey(k)
 		if !ok {
 			return nil, 0, &DamagedError{Path: t.s.path, Found: "a record's key is no sequence"}
 		}

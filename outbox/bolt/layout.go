@@ -52,7 +52,7 @@ func seqKey(seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(make([]byte, 0, 8), seq)
 }
 
-func keySeq(k []byte) (uint64, bool) {
+func seqOfKey(k []byte) (uint64, bool) {
 	if len(k) != 8 {
 		return 0, false
 	}
@@ -85,7 +85,7 @@ func openEntry(k, v []byte) (turn, seq uint64, ok bool) {
 	if len(v) == 0 {
 		return turn, turn, true
 	}
-	seq, ok = keySeq(v)
+	seq, ok = seqOfKey(v)
 	return turn, seq, ok
 }
 
@@ -190,7 +190,7 @@ func (t *txn) lookup(id string) (outbox.Request, error) {
 	if v == nil {
 		return outbox.Request{}, outbox.ErrNotFound
 	}
-	seq, ok := keySeq(v)
+	seq, ok := seqOfKey(v)
 	if !ok {
 		return outbox.Request{}, &DamagedError{Path: t.s.path, Found: "the index of ids has an entry that is no sequence"}
 	}

@@ -71,7 +71,7 @@ func (t *txn) ledgerOrder(r outbox.Request, l *outbox.Ledger) (uuid, id string, 
 	} else {
 		k = t.ids.Get([]byte(id))
 	}
-	seq, ok := keySeq(k)
+	seq, ok := seqOfKey(k)
 	if !ok {
 		return uuid, id, nil
 	}
@@ -96,7 +96,7 @@ func (t *txn) ledgerOrder(r outbox.Request, l *outbox.Ledger) (uuid, id string, 
 func (t *txn) eachRefund(prefix []byte, fn func(outbox.Request)) error {
 	c := t.refunds.Cursor()
 	for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-		seq, ok := keySeq(k[len(prefix):])
+		seq, ok := seqOfKey(k[len(prefix):])
 		if !ok {
 			return &DamagedError{Path: t.s.path, Found: "the index of refunds has a key that is none"}
 		}

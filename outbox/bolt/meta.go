@@ -75,8 +75,8 @@ func (t *txn) state() (fileState, error) {
 	return st, nil
 }
 
-// setBack notes that the outbox is an older copy, which had come to the number atOpen when it was opened.
-func (t *txn) setBack(st *fileState, atOpen uint64) error {
+// markRolledBack notes that the outbox is an older copy, which had come to the number atOpen when it was opened.
+func (t *txn) markRolledBack(st *fileState, atOpen uint64) error {
 	st.RolledBack, st.Copied = true, outbox.AsCopy(atOpen, t.requests.Sequence())
 	return t.requests.SetSequence(st.Copied.After)
 }

@@ -117,7 +117,7 @@ func (s *Store) open() error {
 	if err := s.compact(); err != nil {
 		return err
 	}
-	if err := s.ballast.withRoom(func() error { return s.begin(mark) }); err != nil {
+	if err := s.ballast.withRoom(func() error { return s.startGeneration(mark) }); err != nil {
 		return err
 	}
 	m := marker{Instance: s.identity.Instance, Generation: s.identity.Generation}
@@ -154,8 +154,8 @@ func (s *Store) examine(mark *marker) (fresh bool, err error) {
 	return false, err
 }
 
-// begin tells old copies from the present one, and starts a generation.
-func (s *Store) begin(mark *marker) error {
+// startGeneration tells old copies from the present one, and starts a generation.
+func (s *Store) startGeneration(mark *marker) error {
 	tx, err := s.db.Begin(true)
 	if err != nil {
 		return err
@@ -173,7 +173,7 @@ func (s *Store) begin(mark *marker) error {
 	case s.recovery.Restored: // all is in doubt already
 	case outdated(mark, st, t.requests.Sequence() > 0), stale(tx, tx.ID()-1):
 		if s.recovery.InDoubt, err = t.doubtAll(s.now()); err == nil {
-			err = t.setBack(&st, t.requests.Sequence())
+			err = t.markRolledBack(&st, t.requests.Sequence())
 		}
 	case s.recovery.RootLost:
 		s.recovery.InDoubt, err = t.doubtHeads(s.now())
@@ -217,7 +217,7 @@ func (s *Store) create() error {
 	if err != nil {
 		return err
 	}
-	err = db.Update(layOut)
+	err = db.Update(createBuckets)
 	if e := db.Close(); err == nil {
 		err = e
 	}
@@ -227,8 +227,8 @@ func (s *Store) create() error {
 	return replaceFile(tmp, s.path)
 }
 
-// layOut makes the buckets of a new file.
-func layOut(tx *bbolt.Tx) error {
+// createBuckets makes the buckets of a new file.
+func createBuckets(tx *bbolt.Tx) error {
 	for _, name := range hotBuckets {
 		if _, err := tx.CreateBucket(name); err != nil {
 			return err

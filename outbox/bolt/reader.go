@@ -92,7 +92,7 @@ func (r *Reader) Figures() (Figures, error) {
 		for _, b := range []*bbolt.Bucket{t.requests, t.ended.all, t.ended.newest} {
 			c := b.Cursor()
 			for k, v := c.First(); k != nil; k, v = c.Next() {
-				seq, _ := keySeq(k)
+				seq, _ := seqOfKey(k)
 				h, err := decodeHeader(seq, v)
 				if err != nil {
 					return t.damaged("record", seq, err)

@@ -24,7 +24,7 @@ func (s *Store) restore(cause error) error {
 	if err := copyFile(from, tmp); err != nil {
 		return err
 	}
-	n, err := s.convert(tmp)
+	n, err := s.convertRestored(tmp)
 	if err != nil {
 		return errors.Join(err, remove(tmp))
 	}
@@ -53,8 +53,8 @@ func (s *Store) refuse(cause error, snapshot string) error {
 		Hint: "mount its disk or put the file back; " + snapshot + "; " + aside}
 }
 
-// convert makes a copy of a snapshot what a restored outbox is: rolled back, all that was open in doubt.
-func (s *Store) convert(path string) (inDoubt int, err error) {
+// convertRestored makes a copy of a snapshot what a restored outbox is: rolled back, all that was open in doubt.
+func (s *Store) convertRestored(path string) (inDoubt int, err error) {
 	db, err := openBolt(path, false)
 	if err != nil {
 		return 0, err
@@ -73,7 +73,7 @@ func (s *Store) convert(path string) (inDoubt int, err error) {
 		if err != nil {
 			return err
 		}
-		if err := t.setBack(&st, t.requests.Sequence()); err != nil {
+		if err := t.markRolledBack(&st, t.requests.Sequence()); err != nil {
 			return err
 		}
 		if err := t.setState(st); err != nil {
@@ -92,7 +92,7 @@ func (t *txn) doubtAll(at outbox.Instant) (n int, err error) {
 	var open []uint64
 	c := t.requests.Cursor()
 	for k, _ := c.First(); k != nil; k, _ = c.Next() {
-		seq, _ := keySeq(k)
+		seq, _ := seqOfKey(k)
 		open = append(open, seq)
 	}
 	return len(open), t.doubt(open, at)

@@ -16,7 +16,7 @@ func (s *Store) Snapshot(ctx context.Context) error {
 	s.snapshots.Lock()
 	defer s.snapshots.Unlock()
 	tmp := s.path + suffixSnapshot + suffixTemp
-	if err := s.copyTo(tmp); err != nil {
+	if err := s.writeSnapshot(tmp); err != nil {
 		return fmt.Errorf("snapshot of the outbox: %w", err)
 	}
 	err := ctx.Err()
@@ -32,7 +32,7 @@ func (s *Store) Snapshot(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) copyTo(path string) error {
+func (s *Store) writeSnapshot(path string) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.db == nil {

@@ -121,7 +121,7 @@ func (s *Store) Stats() outbox.Stats {
 		st.FileSize = fileSize(s.path)
 		_ = s.db.View(func(tx *bbolt.Tx) error { // an error is the file's, of which others tell
 			if requests := tx.Bucket(bucketRequests); requests != nil {
-				st.Accepted, st.Written = requests.Sequence(), counted(tx)
+				st.Accepted, st.Written = requests.Sequence(), commitCount(tx)
 			}
 			return nil
 		})

@@ -27,7 +27,7 @@ func (t *txn) verify() error {
 	} {
 		c := b.bucket.Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
-			seq, ok := keySeq(k)
+			seq, ok := seqOfKey(k)
 			if !ok {
 				return t.wrong("a record's key is no sequence")
 			}
