@@ -14,7 +14,7 @@ const (
 type Decision struct {
 	Resolution Resolution `json:"r"`
 	By         string     `json:"by"`
-	// Revision is that of the target which the person saw, 0 if not told.
+	// Revision is that of the target which the person saw, 0 if they named none.
 	Revision uint64 `json:"rev,omitempty"`
 }
 

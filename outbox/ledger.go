@@ -12,13 +12,13 @@ type Ledger struct {
 	Lines    map[int64]int64
 	// Done lists the amounts in SpentOre that were paid back for sure, Open the others.
 	Done, Open []int64
-	// Denied lists the amounts of those that were sent, and ended declined or cancelled: they may stand in the books too.
+	// Denied lists the amounts of those that were sent, and ended declined or cancelled: the statement may list them too.
 	Denied []int64
 	// UnderWay: another refund is sending, awaiting its end or being cancelled; Doubtful: one is in doubt or unresolved.
 	UnderWay bool
 	Doubtful bool
 	// MayRefund and MayDeny: the order's refund status may have become REFUNDED or REJECTED by another one since this one
-	// was sent. Twin: so may its books have grown by the same amount.
+	// was sent. SameAmount: another one of the same amount may have entered the order's statement since then.
 	MayRefund, MayDeny, SameAmount bool
 	// SameAmountEnded is when another refund of the same amount, or one of an amount that is not known, was last paid back; zero
 	// if none was.
@@ -33,7 +33,7 @@ type LedgerOrder struct {
 }
 
 // Spends reports whether a refund or approval counts against its order: everything that may have happened does. What a
-// person gave up, or sent again and then saw refused, does not: that was their word.
+// person gave up does not, nor what a person had sent again and the API then refused: the person decided so.
 func (r Request) Spends() bool {
 	if r.Kind != KindRefund && r.Kind != KindApproval {
 		return false
@@ -43,7 +43,7 @@ func (r Request) Spends() bool {
 		StateRefunded, StateSubmitted, StateUnresolved:
 		return true
 	case StateQueued:
-		return r.Busy > 0 // a busy answer may hide it; nobody has looked yet
+		return r.Busy > 0 // a busy answer may hide a refund that was carried out
 	}
 	return false
 }
@@ -56,7 +56,7 @@ func (l *Ledger) done() (sum int64) {
 	return sum
 }
 
-// noteSameAmount notes when another refund was paid back that may be taken for r in the books.
+// noteSameAmount notes when another refund was paid back that the statement may show as if it were r.
 func (l *Ledger) noteSameAmount(other, r Request) {
 	if other.State != StateRefunded || r.AmountOre != 0 && other.AmountOre != 0 && other.AmountOre != r.AmountOre {
 		return
@@ -114,8 +114,8 @@ func (l *Ledger) countLines(other Request) {
 	}
 }
 
-// countEnds notes what another one may have done to the order's refund status and books since r was sent. What is known
-// to have ended before that did nothing since.
+// countEnds notes what another refund may have done to the order's refund status and statement since r was sent. What
+// is known to have ended before that did nothing since.
 func (l *Ledger) countEnds(other, r Request) {
 	refunds, denies := other.Spends(), other.Spends()
 	switch other.State {

@@ -6,7 +6,7 @@ type OrderSeen struct {
 	Details DetailsSeen
 	// References says what the details show in the order's references.
 	References ReferencesSeen
-	// AmountKnown: the details tell the order's amount; AmountFits: it is the request's.
+	// AmountKnown: the details name the order's amount; AmountFits: it is the request's.
 	AmountKnown, AmountFits bool
 	// Known: where details are not ours, a payment status call knows the order.
 	Known bool
@@ -19,7 +19,7 @@ type DetailsSeen uint8
 const (
 	// DetailsUnread: nothing that can be read.
 	DetailsUnread DetailsSeen = iota
-	// DetailsRead: the API told them.
+	// DetailsRead: the API returned them.
 	DetailsRead
 	// DetailsNotOurs: the API does not let us read any, and that is established.
 	DetailsNotOurs
@@ -32,7 +32,7 @@ type ReferencesSeen uint8
 
 // What stands there.
 const (
-	// ReferencesNull: nothing yet; they may come later, and judge nothing.
+	// ReferencesNull: nothing yet; they may come later, so nothing follows from that.
 	ReferencesNull ReferencesSeen = iota
 	// ReferencesMarked: a mark of this request.
 	ReferencesMarked
@@ -46,14 +46,14 @@ const (
 type hintVerdict uint8
 
 const (
-	hintOpen     hintVerdict = iota // not judged: asked again
+	hintOpen     hintVerdict = iota // undecided: asked for again
 	hintMissing                     // not there; turned down once that has stood for doubt_hold
 	hintMarked                      // ours: it bears our mark
-	hintUnmarked                    // ours, as far as can be told where no mark of ours can be seen
+	hintUnmarked                    // ours as far as anybody knows, but no mark of ours can be seen
 	hintRefused                     // another one's
 )
 
-// judge weighs what was seen of an order that a callback with our mark named (see docs/proof.md).
+// judge classifies an order that a callback with our mark named, by what was seen of it (see docs/proof.md).
 func (o OrderSeen) judge() hintVerdict {
 	switch o.Details {
 	case DetailsMissing:

@@ -1,26 +1,26 @@
 package outbox
 
-// Refund is what a refund or an approval asks for beyond its amount, and what the books showed before it was sent.
+// Refund is what a refund or an approval asks for beyond its amount, and what the order's statement showed before it was sent.
 type Refund struct {
 	// Full asks for all that is left; amount and lines are computed once, when it is sent.
 	Full     bool `json:"f,omitempty"`
 	Reversal bool `json:"rv,omitempty"`
-	// Ask is what to tell the approver where the API wants an approval; "": don't ask.
+	// Ask is the message to the approver where the API wants an approval; "": don't ask for one.
 	Ask string `json:"ask,omitempty"`
 	// Approving: the API refused over a threshold, and the submission is now the request for an approval.
 	Approving bool         `json:"ap,omitempty"`
 	Lines     []RefundLine `json:"l,omitempty"`
 	// Doubted: a submission of this stage was in doubt, and a person had it sent again.
 	Doubted bool `json:"dt,omitempty"`
-	// Before is what the books showed when the submission began; only a change since then is evidence.
+	// Before is what the statement showed when the submission began; only a change since then is evidence.
 	Before *Statement `json:"b,omitempty"`
 	// Moved: the order's refund status was seen to be under way since the submission, so that an end which stood there
 	// before has given way to one of ours.
 	Moved bool `json:"mv,omitempty"`
-	// DeniedAt is when the order's refund status was first seen REJECTED since the submission while the books showed a refund of
-	// somebody else of which that may be said.
+	// DeniedAt is when the order's refund status was first seen REJECTED since the submission while the statement showed
+	// somebody else's refund that this may be about.
 	DeniedAt Instant `json:"da,omitzero"`
-	// CalledOff: the API carried out our cancel, so that it is turned down although the status may have said so before.
+	// CalledOff: the API carried out our cancel, so REJECTED is the answer to this one even if it stood there before.
 	CalledOff bool `json:"co,omitempty"`
 }
 

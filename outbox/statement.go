@@ -2,7 +2,8 @@ package outbox
 
 import "slices"
 
-// Statement is what the API tells of an order's money: order details and refund status.
+// Statement is what the API returned of an order's money: order details and refund status. The documents call it the
+// order's books. Ledger is what this outbox knows of the same order.
 type Statement struct {
 	// Seen says when they were read.
 	Seen Seen `json:"-"`
@@ -10,7 +11,7 @@ type Statement struct {
 	Readable bool `json:"r,omitempty"`
 	// NotOurs: the API does not let us read any, and that is established. Where neither holds they could not be read.
 	NotOurs     bool             `json:"no,omitempty"`
-	TotalOre    int64            `json:"t,omitempty"` // 0: not told
+	TotalOre    int64            `json:"t,omitempty"` // 0: unknown
 	RefundedOre int64            `json:"d,omitempty"`
 	Entries     []StatementEntry `json:"e,omitempty"`
 	// Status is the refund status, as far as it matters; StatusRead is false where it could not be read.
@@ -29,21 +30,22 @@ type StatementEntry struct {
 
 // StatementProduct is a line of the order.
 type StatementProduct struct {
-	ID        int64 // 0: not told
+	ID        int64 // 0: unknown
 	ProductID string
-	Ore       int64 // 0: not told
+	Ore       int64 // 0: unknown
 }
 
-// forRecord is what of the books is evidence later.
+// forRecord returns the part of a statement that is stored, to be compared with a later one.
 func (b Statement) forRecord() *Statement {
 	b.Entries = slices.Clone(b.Entries)
 	b.Seen, b.Detailed, b.Products = Seen{}, false, nil
 	return &b
 }
 
-// noneUnderWay reports whether no refund of the order was under way: an entry that is not done was turned down then, and is
-// nobody's twin. The history does not say so itself, and the status only of the last one: where that may have been one of ours,
-// of the amounts denied, or more than one is not done, it leaves open what became of the others.
+// noneUnderWay reports whether no refund of the order was under way. Then an entry that is not done was turned down,
+// and can't turn into one of ours. The history does not say so itself, and the status only of the last one. Where one
+// of ours, of the amounts denied, was turned down, or more than one entry is not done, the status says nothing of the
+// others.
 func (b Statement) noneUnderWay(denied []int64) bool {
 	if !b.StatusRead || b.Status == StatusRefundPending {
 		return false
@@ -60,7 +62,7 @@ func (b Statement) noneUnderWay(denied []int64) bool {
 	return len(others) == 0 || len(others) == 1 && len(denied) == 0 && b.Status == StatusRefundDenied
 }
 
-// refunded is what was paid back by these books.
+// refunded returns what the statement shows as paid back.
 func (b Statement) refunded() int64 {
 	var done int64
 	for _, e := range b.Entries {
@@ -71,8 +73,8 @@ func (b Statement) refunded() int64 {
 	return max(done, b.RefundedOre)
 }
 
-// refundedElsewhere is what the books show as paid back beyond a ledger. A refund of exactly the amount of one of ours of which
-// the end is not known is taken for that one, as in a doubt.
+// refundedElsewhere returns what the statement shows as paid back beyond a ledger. A refund of exactly the amount of
+// one of ours whose end is not known is taken for that one, as in a doubt.
 func (b Statement) refundedElsewhere(l Ledger) int64 {
 	others := b.refunded()
 	var amounts []int64
@@ -97,7 +99,7 @@ func (b Statement) refundedElsewhere(l Ledger) int64 {
 	return others
 }
 
-// without takes one that is equal out of a list.
+// without returns a list less one element that is equal to one.
 func without[T comparable](list []T, one T) (rest []T, found bool) {
 	i := slices.Index(list, one)
 	if i < 0 {
@@ -106,8 +108,8 @@ func without[T comparable](list []T, one T) (rest []T, found bool) {
 	return slices.Delete(list, i, i+1), true
 }
 
-// explainedBy reports whether all that the books show as done of an amount, or in sum where they list nothing, is what other
-// requests of ours are known to have brought: one of them may have become visible only now.
+// explainedBy reports whether other requests of ours, of the amounts done, account for all that the statement shows as
+// paid back of an amount, or for its sum where it lists no entries: one of them may have become visible only now.
 func (b Statement) explainedBy(amount int64, done []int64) bool {
 	shown, ours, sum := 0, 0, amount
 	for _, e := range b.Entries {

@@ -2,19 +2,19 @@ package outbox
 
 import "slices"
 
-// statementChange says what became visible between two looks at the books.
+// statementChange says what of a refund became visible between two readings of a statement.
 type statementChange uint8
 
 const (
-	changeUnknown statementChange = iota // no look, or none to compare with
+	changeUnknown statementChange = iota // not readable, or nothing to compare with
 	changeNone
 	changeDone    // a refund of exactly this amount is done
 	changePending // a refund of exactly this amount is there
 	changeOther   // something else changed; it proves nothing either way
 )
 
-// statementChangeSince compares a look at the books with the one before the submission. Refunds of ours of the amounts denied were
-// turned down.
+// statementChangeSince compares a statement with the one read before the submission. Refunds of ours of the amounts
+// denied were turned down.
 func statementChangeSince(before *Statement, now Statement, amount int64, denied []int64) statementChange {
 	if before == nil {
 		return changeUnknown
@@ -29,17 +29,17 @@ func statementChangeSince(before *Statement, now Statement, amount int64, denied
 	c := compareEntries(*before, now, denied)
 	c.explain(denied)
 	grown := now.refunded() - before.refunded() - c.completed
-	// One of the same amount that was under way before, and still seems to be: which of the two is done can't be told.
-	twin := !before.noneUnderWay(denied) && slices.Contains(c.kept, StatementEntry{Ore: amount})
+	// One of the same amount that was under way before, and still seems to be: nobody can say which of the two is done.
+	ambiguous := !before.noneUnderWay(denied) && slices.Contains(c.kept, StatementEntry{Ore: amount})
 	one := len(c.fresh) == 1 && c.fresh[0].Ore == amount && (grown == 0 || grown == amount)
 	switch {
 	case c.gone:
 		return changeOther
-	case len(c.fresh) == 0 && grown == amount && !twin:
+	case len(c.fresh) == 0 && grown == amount && !ambiguous:
 		return changeDone
-	case one && grown == amount && !twin:
+	case one && grown == amount && !ambiguous:
 		return changeDone
-	case c.carriedOut(amount) && !twin:
+	case c.carriedOut(amount) && !ambiguous:
 		return changeDone // whatever others did besides, and what of theirs was turned down or is under way
 	case one:
 		return changePending
@@ -51,8 +51,8 @@ func statementChangeSince(before *Statement, now Statement, amount int64, denied
 	return changeNone
 }
 
-// paidBackSince reports whether the books show a refund of exactly an amount that was carried out since the look at them
-// before the submission, whatever else they show.
+// paidBackSince reports whether a statement shows a refund of exactly an amount that was carried out since the
+// statement before the submission, whatever else it shows.
 func paidBackSince(before *Statement, now Statement, amount int64, denied []int64) bool {
 	if before == nil || !before.Readable || !now.Readable {
 		return false
@@ -68,7 +68,7 @@ type entryChange struct {
 	gone      bool
 }
 
-// explain leaves out of what is new the refunds of ours that were turned down: the books may show them only now.
+// explain removes from what is new the refunds of ours that were turned down: the statement may list them only now.
 func (c *entryChange) explain(denied []int64) {
 	kept := slices.Clone(c.kept)
 	for _, ore := range denied {

@@ -2,7 +2,8 @@ package outbox
 
 import "time"
 
-// attempt counts another attempt. It begins submission s, and is fresh, unless it repeats the last one after a busy answer.
+// attempt counts another attempt. It begins submission s and returns true, unless it repeats the last submission after
+// a busy answer.
 func (m *transition) attempt(s Submission) (fresh bool) {
 	r := &m.r
 	r.Attempts++
@@ -15,8 +16,8 @@ func (m *transition) attempt(s Submission) (fresh bool) {
 	return fresh
 }
 
-// requeue puts an attempt back that was not carried out for sure. A wish to cancel that waited for this outcome is
-// granted now, as the next turn may be long in coming; unless a busy answer may hide an order.
+// requeue puts an attempt back that certainly was not carried out. A cancel that waited for this outcome is carried out
+// now, as the next turn may be long in coming; unless a busy answer may hide an order.
 func (m *transition) requeue(code string, after time.Duration) {
 	m.notSent()
 	if m.e.Type == Unavailable {
@@ -31,7 +32,7 @@ func (m *transition) requeue(code string, after time.Duration) {
 	m.expireTimer()
 }
 
-// queuedCommon is what happens to everything that is queued, whatever its kind.
+// queuedCommon handles the events that mean the same to every queued request, whatever its kind.
 func (m *transition) queuedCommon() {
 	switch m.e.Type {
 	case Expired:
@@ -56,8 +57,8 @@ func (m *transition) queuedCommon() {
 	}
 }
 
-// AsksFirst reports whether a Due with what e brings would ask the API for something instead of starting an attempt: an
-// order after a busy answer, or one that a callback may have found, and every refund.
+// AsksFirst reports whether Due, with what e brings, asks the API for something instead of starting an attempt: for an
+// order after a busy answer, or one that a callback may have found, and for every refund.
 func (r Request) AsksFirst(e Event) bool {
 	m := &transition{r: r, e: e}
 	switch {

@@ -6,8 +6,8 @@ import (
 )
 
 // orderMayRepeat reports whether an order that was answered "busy" may be sent again: a search that began when the list
-// must have shown it by now has just come back in full without it, or there is nothing to be searched and the operator
-// takes the API's word. Else it asks for that search.
+// must have shown it by now came back in full without it, or searching is not permitted and BusyMeans is
+// BusyNotCreated. Otherwise it asks for that search.
 func (m *transition) orderMayRepeat() bool {
 	switch {
 	case m.waitForLag(m.listLag()):
@@ -22,8 +22,8 @@ func (m *transition) orderMayRepeat() bool {
 	return !m.lateToRepeat(m.listLag())
 }
 
-// lateToRepeat reports whether so little of the time to live is left that what another attempt may hide behind a busy answer
-// could not be looked for before its end. Then nothing more is sent, so that the request ends expired, and not in doubt.
+// lateToRepeat reports whether too little of the time to live is left to search for what another attempt may hide
+// behind a busy answer. Then nothing more is sent, so that the request ends expired, and not in doubt.
 func (m *transition) lateToRepeat(lag time.Duration) bool {
 	left, ok := m.r.LiveFor(m.e.At)
 	if !ok || left > lag+freshFor {
@@ -33,7 +33,7 @@ func (m *transition) lateToRepeat(lag time.Duration) bool {
 	return true
 }
 
-// waitForLag waits until the API must show what the busy answer may hide.
+// waitForLag waits until the API must show what the last busy answer may hide. It returns true while it waits.
 func (m *transition) waitForLag(lag time.Duration) bool {
 	left := lag - m.e.At.passed(m.r.LastBusy())
 	if left <= 0 {
@@ -43,17 +43,17 @@ func (m *transition) waitForLag(lag time.Duration) bool {
 	return true
 }
 
-// searched reports whether the answer to a search is at hand on which something may rest, of a moment at which what
-// happened at an event must show.
+// searched reports whether the event brings a search that is fresh, and began when the list must have shown what
+// happened at another event.
 func (m *transition) searched(event Instant) bool {
 	return m.e.Search != SearchNone && m.e.Seen.Fresh(m.e.At) && m.e.Seen.After(event, m.listLag())
 }
 
-// listLag is how long an order may be missing from the list; as long as none was measured, as long as a doubt is looked into.
+// listLag is how long an order may be missing from the list; doubt_check as long as that was not measured.
 func (m *transition) listLag() time.Duration { return cmp.Or(m.e.ListLag, m.e.Policy.DoubtCheck) }
 
-// busy puts an attempt back that was called busy. It is tried again no sooner than the API must show what may have come of
-// it all the same, and looked for before its time to live ends.
+// busy puts back an attempt that was answered "busy". The next one comes no sooner than the API must show what this one
+// may have done all the same, and in time for that search before the time to live ends.
 func (m *transition) busy(lag time.Duration) {
 	m.countBusy()
 	m.r.BusyAt = m.e.At
@@ -71,13 +71,13 @@ func (m *transition) countBusy() {
 	}
 }
 
-// notBusy forgets that an attempt was called busy or refused: it is known what came of it.
+// notBusy clears that an attempt was called busy or refused: its outcome is known.
 func (m *transition) notBusy() {
 	m.r.Busy, m.r.BusyAt, m.r.BusySince, m.r.RefusedBusy = 0, Instant{}, Instant{}, false
 }
 
-// refundMayRepeat reports whether a refund that was answered "busy" may be sent again: the books, read when they must have
-// shown it by now, show no change at all. Where they are not ours to read, the operator's word counts.
+// refundMayRepeat reports whether a refund that was answered "busy" may be sent again: a statement that was read when
+// it must have shown the refund by now shows no change at all. Where it is not ours to read, BusyMeans decides.
 func (m *transition) refundMayRepeat() bool {
 	switch {
 	case m.waitForLag(m.statementLag()):
@@ -94,9 +94,9 @@ func (m *transition) refundMayRepeat() bool {
 	return false
 }
 
-// clearSinceBusy reports whether nothing is known to have come of the last attempt, which was answered "busy": a search, or
-// a look at the books, that began late enough after it showed nothing, or there is none and the operator takes the API's word.
-// Nothing was sent since, so it may be of any age.
+// clearSinceBusy reports whether nothing came of the last attempt, which was answered "busy": a search, or a statement,
+// that began late enough after it showed nothing, or none is permitted and BusyMeans is BusyNotCreated. Nothing was
+// sent since, so the evidence may be of any age.
 func (m *transition) clearSinceBusy() bool {
 	if m.r.Kind != KindOrder {
 		return m.unchangedSince(m.r.LastBusy())

@@ -1,6 +1,6 @@
 package outbox
 
-// cancelAtAPI takes the order off its terminal.
+// cancelAtAPI asks the API to take the order off its terminal.
 func (m *transition) cancelAtAPI() {
 	m.enter(StateCancelling, nil, nil)
 	m.emit(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
@@ -45,7 +45,7 @@ func (m *transition) orderCancelling() {
 	}
 }
 
-// cancelLater asks for another try soon, and publishes why.
+// cancelLater repeats the cancel soon, and publishes why it waits.
 func (m *transition) cancelLater() {
 	after := m.retryDelay()
 	code := map[EventType]string{
@@ -58,8 +58,8 @@ func (m *transition) cancelLater() {
 	m.wake(TimerCancel, after)
 }
 
-// cancelRefused settles by "already paid"; any other refusal is looked into. A refusal may also answer the cancel of a
-// further order, which must not settle ours.
+// cancelRefused ends an order that the API says is paid; after any other refusal it asks for the status. A refusal may
+// also answer the cancel of a further order, which says nothing of ours.
 func (m *transition) cancelRefused() {
 	switch {
 	case m.furtherPaid():
@@ -89,7 +89,7 @@ func (m *transition) noteCancel() {
 	}
 }
 
-// deferCancel records a cancel that can't be acted on yet; a second wish changes nothing.
+// deferCancel records a cancel that can't be carried out yet; a second one changes nothing.
 func (m *transition) deferCancel() {
 	if m.r.CancelWanted {
 		return
@@ -115,7 +115,7 @@ func (m *transition) cancelReason() *Reason {
 	}
 }
 
-// reasonOr takes the event's own reason where it has one.
+// reasonOr returns the event's own reason where it has one.
 func (m *transition) reasonOr(code, message string) *Reason {
 	if m.e.Reason != nil {
 		return m.e.Reason

@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// Cancels, resends, checks and resolutions act beside the lanes, on another request (Target) or on a bare order uuid.
-// They are queued, sending from the moment they act, and done or rejected in the end.
-
+// control runs the life of a control request: a cancel, resend, check or resolution. It is about another request (Target) or
+// a bare order uuid, waits in no lane, is sending once it is carried out, and ends done, rejected or expired.
 func (m *transition) control() {
 	switch m.r.State {
 	case StateQueued:
@@ -52,7 +51,7 @@ func (m *transition) controlQueued() {
 	}
 }
 
-// startControl does what the request is for.
+// startControl asks for the effect that carries the request out.
 func (m *transition) startControl() {
 	m.boundCancel()
 	e := Effect{OrderUUID: m.r.OrderUUID, Target: m.r.Target}
@@ -69,8 +68,8 @@ func (m *transition) startControl() {
 	m.emit(e)
 }
 
-// boundCancel bounds a cancel of a bare order: it has no time to live, and no target whose end ends it. The time runs only
-// while the API answers.
+// boundCancel limits a cancel of a bare order: it has no time to live, and no target whose end ends it. The time runs
+// only while the API answers.
 func (m *transition) boundCancel() {
 	if m.r.Kind == KindCancel && m.r.Target == "" {
 		m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)
@@ -94,7 +93,7 @@ func (m *transition) controlSending() {
 	case Refused:
 		m.end(StateRejected, m.e.Reason)
 	case Busy:
-		if m.r.Kind == KindCancel { // it stays as it is, so there is no count
+		if m.r.Kind == KindCancel { // nothing of it is written, so nothing is counted
 			m.retryLater(WaitBusy, searchRetry)
 			return
 		}
@@ -124,7 +123,7 @@ func (m *transition) controlSending() {
 	}
 }
 
-// controlStatus takes the API's word on a bare order: a check has its answer, a cancel its end once there is one.
+// controlStatus takes the status of a bare order: it answers a check, and ends a cancel once it is final.
 func (m *transition) controlStatus() {
 	why := &Reason{Code: m.e.Status.String(), Message: "the API says " + m.e.Status.String()}
 	switch {
@@ -141,7 +140,7 @@ func (m *transition) controlStatus() {
 	}
 }
 
-// retryLater has another try later. All of these may be repeated without harm: a cancel of what is cancelled, a resend, a
+// retryLater tries again later. All of these may be repeated without harm: a cancel of what is cancelled, a resend, a
 // question. A cancel stays sending, which costs no writes; the others go back to the queue, so that they can expire.
 func (m *transition) retryLater(code string, after time.Duration) {
 	after = m.retryAfter(after)
@@ -159,7 +158,8 @@ func (m *transition) retryLater(code string, after time.Duration) {
 	m.expireTimer()
 }
 
-// controlTargetSeen tells a cancel how its target ended, a resend that there is nothing to show, a check what is known.
+// controlTargetSeen takes the state of the target: it ends a cancel once the target has ended, rejects a resend, as
+// there is nothing to show, and answers a check.
 func (m *transition) controlTargetSeen() {
 	state := m.e.Target
 	ended := &Reason{Code: state.String(), Message: "the request is " + state.String()}
@@ -169,7 +169,7 @@ func (m *transition) controlTargetSeen() {
 	case m.r.Kind == KindCancel && state == StateCancelled:
 		m.end(StateDone, nil)
 	case m.r.Kind == KindCancel && !state.Final() && state != StateAwaitingApproval:
-		// It has been asked to; its end will be told.
+		// The target was asked to cancel; its end will be reported.
 	default:
 		m.end(StateRejected, ended)
 	}

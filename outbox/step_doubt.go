@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// doubt is where everything goes that may or may not exist.
+// doubt enters the state of everything that may or may not exist at the API.
 func (m *transition) doubt(why *Reason) {
 	m.enter(StateInDoubt, m.waiting(WaitChecking, 0), why)
 	m.investigate()
 }
 
+// investigate looks for evidence, and sets how long before staff is called, and before the doubt is given up.
 func (m *transition) investigate() {
 	m.lookUp()
 	if m.r.Waiting == nil || m.r.Waiting.Code != WaitNeedsStaff {
@@ -19,7 +20,7 @@ func (m *transition) investigate() {
 	m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)
 }
 
-// lookUp looks for evidence: the status of the order, if one is held, else whatever bears our marks, or the books.
+// lookUp asks for evidence: the status of the order, if one is held, else whatever bears our marks, or the statement.
 func (m *transition) lookUp() {
 	if m.r.Kind == KindOrder && m.r.OrderUUID != "" {
 		m.query()
@@ -46,7 +47,7 @@ func (m *transition) orderInDoubt() {
 			m.adopt()
 		}
 	case Unavailable:
-		// The lost reply itself made the API seem out of reach; the search is on as soon as that is looked into.
+		// The lost reply itself made the API seem out of reach: search as soon as it is tried again.
 		m.lookUpLater(cmp.Or(m.e.RetryAfter, searchRetry))
 	case NotFound:
 		if m.r.RefusedBusy && m.refusalStands() {
@@ -76,7 +77,8 @@ func (m *transition) orderInDoubt() {
 	}
 }
 
-// refusalStands reports whether a search shows that the refusal of what had been called busy means what it says.
+// refusalStands reports whether a search confirms the refusal of an order that had been called busy: it was never
+// created.
 func (m *transition) refusalStands() bool {
 	if len(m.r.Hints) > 0 || !m.searched(m.r.Entered) {
 		return false
@@ -97,6 +99,7 @@ func (m *transition) doubtTimeout() {
 	m.unresolved()
 }
 
+// unresolved ends a doubt without an answer, and calls a person.
 func (m *transition) unresolved() {
 	m.end(StateUnresolved, &Reason{Code: CodeDoubtUnresolved, Message: "nobody could tell whether it was carried out at the API; look it up there, then adopt, resubmit or abandon it"})
 	m.emit(Effect{Type: Alarm, Code: AlarmUnresolved})
@@ -125,8 +128,8 @@ func (m *transition) resolve() {
 	}
 }
 
-// adoptNamed takes the order that a person named. One that stayed unresolved holds no lane, and needs none if its order has
-// ended; that was not found late, but by the person.
+// adoptNamed takes the order that a person named. An unresolved request holds no lane, and needs none if its order has
+// ended; that order was not found late, but by the person.
 func (m *transition) adoptNamed() {
 	if m.r.State != StateUnresolved || m.e.Status == StatusPending {
 		m.adopt()
@@ -153,7 +156,7 @@ func (m *transition) staleResolution() bool {
 	return true
 }
 
-// lookedUpAgain reports whether a search, or a look at the books, has just come back without a find.
+// lookedUpAgain reports whether the event brings a fresh search, or statement, that showed nothing.
 func (m *transition) lookedUpAgain() bool {
 	seen := m.e.Seen
 	if m.r.Kind != KindOrder {
@@ -200,7 +203,7 @@ func (m *transition) resubmit() {
 	m.wake(TimerExpire, r.TTL)
 }
 
-// noteSettlement keeps who decided what.
+// noteSettlement records who decided what.
 func (m *transition) noteSettlement() {
 	m.r.Settled = &Settlement{ID: m.e.Source, Resolution: m.e.Resolution, By: m.e.By, At: m.e.At}
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// expireIfDue ends what is too old, or of an age that nobody can know any more, once the clock is right.
+// expireIfDue ends a request that is too old, or whose age nobody can know any more, once the clock is right.
 func (m *transition) expireIfDue() bool {
 	if !m.e.At.Known {
 		return false
@@ -26,7 +26,7 @@ func (m *transition) expireIfDue() bool {
 	return true
 }
 
-// waitForClock holds back what can't be aged, or seems too old, while the clock may be wrong.
+// waitForClock holds back a request whose age is not known, or seems too high, while the clock may be wrong.
 func (m *transition) waitForClock() bool {
 	if left, ok := m.r.LiveFor(m.e.At); m.e.At.Known || ok && left > 0 {
 		return false
@@ -36,8 +36,8 @@ func (m *transition) waitForClock() bool {
 	return true
 }
 
-// expireTimer sets the end of the time to live; while the age can't be told it looks again and again, so that the end
-// is told as soon as the clock is right.
+// expireTimer sets the end of the time to live. While the age is not known it fires again and again, so that the
+// request ends as soon as the clock is right.
 func (m *transition) expireTimer() {
 	left, ok := m.r.LiveFor(m.e.At)
 	if !ok {

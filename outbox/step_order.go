@@ -1,6 +1,6 @@
 package outbox
 
-// order runs the life of an order: queued, sending, on the terminal, ended; and the doubt beside it.
+// order runs the life of an order: queued, sending, on the terminal, ended; or in doubt.
 func (m *transition) order() {
 	if m.e.OrderUUID == "" {
 		found := m.e.Type == Found || m.e.Type == Accepted && m.r.State != StateSending
@@ -56,10 +56,10 @@ func (m *transition) orderQueued() {
 		}
 	case Refused:
 		if m.e.OrderUUID != "" {
-			m.wake(TimerRetry, m.retryAfter(searchRetry)) // it is about that order, and says nothing of the request
+			m.wake(TimerRetry, m.retryAfter(searchRetry)) // the refusal is about that order, not about this request
 			return
 		}
-		m.orderRefused() // it can't be forwarded at all, such as to a terminal that the API does not have
+		m.orderRefused() // it can't be forwarded at all, for instance because the API does not have its terminal
 	case Unavailable, RateLimited, Unauthorized, Ambiguous:
 		// The search before a repeat got no answer.
 		m.wake(TimerRetry, m.retryAfter(searchRetry))
@@ -114,7 +114,7 @@ func (m *transition) orderSending() {
 		}
 		m.adopt()
 	case Found:
-		// An earlier busy answer hid it. What becomes of the submission under way is taken as evidence of a further order.
+		// An earlier busy answer hid it. What the submission under way brings counts as a further order.
 		m.adopt()
 	case Busy:
 		m.busy(m.listLag())
@@ -141,7 +141,7 @@ func (m *transition) orderSending() {
 	}
 }
 
-// adopt takes an order for ours: a fresh one, one found in doubt, or one that a person named.
+// adopt makes an order ours: one just created, one found in doubt, or one that a person named.
 func (m *transition) adopt() {
 	m.holdOrder(m.e.OrderUUID)
 	m.notBusy()
@@ -159,9 +159,9 @@ func (m *transition) adopt() {
 	m.watchForFurther()
 }
 
-// watchForFurther looks for further orders while the customer has ours: what a person had sent again may still come to exist, and a
-// further one that is known may still be on the terminal; less often for what was called busy, of which a search has shown
-// nothing.
+// watchForFurther looks for further orders while the customer has ours: what a person had sent again may still come to
+// exist, and a further one that is known may still be on the terminal. It looks less often for what was called busy and
+// not found.
 func (m *transition) watchForFurther() {
 	switch {
 	case m.r.sentTwice(), len(m.r.Further) > len(m.r.FurtherPaid):
@@ -177,7 +177,7 @@ func (m *transition) orderAwaiting() {
 		m.awaitingStatus()
 	case CustomerTimeout:
 		if m.r.Unmarked {
-			m.unresolved() // it may be another till's: we don't take it off the terminal
+			m.unresolved() // it may be another till's: we don't cancel it
 			return
 		}
 		m.r.CancelReason = CodeCustomerTimeout
@@ -231,7 +231,7 @@ func (m *transition) awaitingStatus() {
 	m.wakePoll()
 }
 
-// wakePoll has the order's status asked for next: at its pace, and at the moment at which it would be resent.
+// wakePoll sets when the status is asked for next: at its pace, and at the moment when the order would be resent.
 func (m *transition) wakePoll() {
 	next := m.pollAfter()
 	if after := m.e.Policy.ResendAfter; after > 0 && !m.r.Resent && m.age() < after {

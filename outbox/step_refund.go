@@ -1,7 +1,7 @@
 package outbox
 
-// refund runs the life of a refund, reversal or approval: queued, weighed, sending, on the terminal or with an approver,
-// ended.
+// refund runs the life of a refund, reversal or approval: queued, sending, on the terminal or with an approver, ended; or in
+// doubt.
 func (m *transition) refund() {
 	switch {
 	case m.r.Refund == nil:
@@ -33,7 +33,7 @@ func (m *transition) refundQueued() {
 		m.refundDue()
 	case CancelWanted:
 		if m.r.Busy > 0 {
-			// A busy answer may hide it: the books are read first.
+			// A busy answer may hide it: the statement is read first.
 			m.deferCancel()
 			m.wake(TimerRetry, 0)
 			return
@@ -55,7 +55,7 @@ func (m *transition) refundQueued() {
 			m.waitForStatement()
 			return
 		}
-		m.wake(TimerRetry, retryAfterAnswer(m.e.Statement.Seen)) // the next Due brings what the look showed
+		m.wake(TimerRetry, retryAfterAnswer(m.e.Statement.Seen)) // the next Due brings what was read
 	case NotFound:
 		m.wake(TimerRetry, m.retryAfter(searchRetry))
 	case Ambiguous:
@@ -71,7 +71,7 @@ func (m *transition) refundQueued() {
 	}
 }
 
-// refundDue takes a turn, and keeps what it found out of the order that is paid back.
+// refundDue takes a turn, and commits the uuid of the order that is paid back if that was just learnt.
 func (m *transition) refundDue() {
 	uuid := m.r.OrderUUID
 	m.refundTurn()
@@ -80,7 +80,7 @@ func (m *transition) refundDue() {
 	}
 }
 
-// refundTurn weighs the refund against everything known of its order, and starts an attempt if it holds.
+// refundTurn checks the refund against everything known of its order, and starts an attempt if it fits.
 func (m *transition) refundTurn() {
 	if m.expireIfDue() || m.waitForClock() || m.waitForOrder() {
 		return
@@ -93,7 +93,7 @@ func (m *transition) refundTurn() {
 	case busy && m.cancelledWaiting(), busy && m.waitForOtherRefund():
 		return
 	}
-	if m.r.Parked { // first comes its turn, and a look at the books
+	if m.r.Parked { // it needs its turn in the lane first
 		m.backInLane()
 		return
 	}
@@ -110,8 +110,8 @@ func (m *transition) refundTurn() {
 	m.emit(Effect{Type: Submit, OrderUUID: r.OrderUUID, Mark: r.Mark()})
 }
 
-// notSent forgets what the books showed before an attempt that was not carried out for sure, where no other one was made: what
-// comes into them from now on is not ours.
+// notSent drops the statement that was stored for an attempt which certainly was not carried out, where no other one
+// was made: what a later statement shows beyond it is not ours.
 func (m *transition) notSent() {
 	r := &m.r
 	if r.Refund != nil && r.Busy == 0 && !r.Repeated && !r.Refund.Doubted && len(r.Submissions) == 1 {
@@ -119,7 +119,7 @@ func (m *transition) notSent() {
 	}
 }
 
-// cancelledWaiting ends a refund that somebody wished to be cancelled, before anything of it is sent.
+// cancelledWaiting ends a refund whose cancel is wanted, before anything of it is sent.
 func (m *transition) cancelledWaiting() bool {
 	if m.r.CancelWanted {
 		m.end(StateCancelled, m.cancelReason())
@@ -161,7 +161,7 @@ func (m *transition) refundAccepted() {
 	m.accept()
 }
 
-// accept goes on with a submission that the API has: it said so, the books show it, or a person knows.
+// accept goes on with a submission that the API has: it said so, the statement shows it, or a person knows.
 func (m *transition) accept() {
 	m.notBusy()
 	switch {
@@ -182,8 +182,9 @@ func (m *transition) accept() {
 	}
 }
 
-// refundRefused: over a threshold an approval is asked for, if the till wants that (Front Payment, Request Refund
-// Approval). That one "already submitted" is told may mean ours or another till's: ours if we were in doubt about it.
+// refundRefused asks for an approval where the amount is over a threshold and the till wants that (Front Payment,
+// Request Refund Approval). "Already submitted" may mean our request for one or another till's: ours if it was in
+// doubt.
 func (m *transition) refundRefused() {
 	code := ""
 	if m.e.Reason != nil {
@@ -198,8 +199,8 @@ func (m *transition) refundRefused() {
 	case m.overThreshold(code) && m.r.CancelWanted && m.r.Busy == 0:
 		m.end(StateCancelled, m.cancelReason())
 	case m.overThreshold(code):
-		// A submission of another kind, with a mark and a doubt of its own.
-		// After a busy answer the books are read first: the refund itself may have been carried out.
+		// A submission of another kind, with a mark and a doubt of its own. After a busy answer the statement is read first:
+		// the refund itself may have been carried out.
 		r := &m.r
 		r.Refund.Approving, r.Refund.Doubted, r.Refund.Moved = true, false, false
 		r.Fresh = true
@@ -210,7 +211,7 @@ func (m *transition) refundRefused() {
 		m.wake(TimerRetry, 0)
 		m.expireTimer()
 	case m.r.Busy > 0:
-		m.r.RefusedBusy = true // "refunded already" may speak of our own, which was called busy
+		m.r.RefusedBusy = true // "refunded already" may be about our own, which was called busy
 		m.doubt(m.e.Reason)
 	default:
 		m.end(StateRejected, m.e.Reason)

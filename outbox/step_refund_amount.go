@@ -8,7 +8,7 @@ import (
 	"tillpost/internal/money"
 )
 
-// left is what of an order can still be paid back; ok is false where nobody knows what it came to.
+// left returns what of an order can still be paid back; ok is false where nobody knows its amount.
 func (m *transition) left() (ore int64, ok bool) {
 	l, b := m.e.Ledger, m.e.Statement
 	total := b.TotalOre
@@ -21,7 +21,7 @@ func (m *transition) left() (ore int64, ok bool) {
 	return max(total-addOre(l.SpentOre, b.refundedElsewhere(l)), 0), true
 }
 
-// lineLeft is what of a product can still be paid back; ok is false where the books don't tell.
+// lineLeft returns what of a product can still be paid back; ok is false where the statement does not say.
 func (m *transition) lineLeft(id int64) (ore int64, ok bool) {
 	for _, p := range m.e.Statement.Products {
 		if p.ID == id && p.Ore > 0 {
@@ -31,7 +31,8 @@ func (m *transition) lineLeft(id int64) (ore int64, ok bool) {
 	return 0, false
 }
 
-// fixAmount fills in what a full refund comes to, finds the products' numbers, and refuses what exceeds the order.
+// fixAmount computes what a full refund comes to, finds the products' numbers, and reports whether the refund fits the
+// order. One that exceeds it ends rejected.
 func (m *transition) fixAmount() bool {
 	left, known := m.left()
 	if m.r.Refund.Full && m.r.AmountOre == 0 {
@@ -121,7 +122,7 @@ func (m *transition) rejectProduct(name string) bool {
 	return false
 }
 
-// pooled takes a line from the products that have the till's name for it: from the first of which enough is left beside
+// pooled takes a line from the products that have the till's name for it: from the first of which enough is left after
 // what others ask of it, else from all of them together. What they don't have is asked of the first, and so refused.
 func (m *transition) pooled(line RefundLine, others []RefundLine) []RefundLine {
 	var parts []RefundLine
@@ -161,7 +162,8 @@ func askedOf(lines []RefundLine, id int64) int64 {
 	return asked
 }
 
-// linesFit refuses a refund that takes more of a product than is left of it. What a full one comes to was computed.
+// linesFit reports whether a refund takes no more of a product than is left of it; else it ends rejected. The lines of
+// a full refund were computed to fit.
 func (m *transition) linesFit() bool {
 	lines := m.r.Refund.Lines
 	i := slices.IndexFunc(lines, func(line RefundLine) bool {

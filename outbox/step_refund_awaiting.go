@@ -12,7 +12,7 @@ const (
 	approvalHold   = 45 * 24 * time.Hour
 )
 
-// refundPoll paces an approval: it takes a person at Front Payment, who may be at it already.
+// refundPoll paces status calls: an approval takes a person at Front Payment, who may be at it already.
 func (m *transition) refundPoll() time.Duration {
 	switch {
 	case m.r.State != StateAwaitingApproval, m.age() < approvalAtOnce:
@@ -67,9 +67,9 @@ func (m *transition) refundAwaiting() {
 	}
 }
 
-// judgeStatement takes what the API says of the order's refunds. Its status is the order's, and does not say which refund: where
-// the books can be read they alone decide what was carried out. An end that also stood before ours began proves nothing
-// until something else was seen.
+// judgeStatement ends a refund by its order's statement. The refund status is the order's, and does not say which
+// refund: where the payment history can be read it alone decides what was carried out. A final status that also stood
+// there before ours began proves nothing until something else was seen.
 func (m *transition) judgeStatement() {
 	b, l := m.e.Statement, m.e.Ledger
 	moved := m.noteMoved()
@@ -81,7 +81,7 @@ func (m *transition) judgeStatement() {
 	case b.Status == StatusRefunded && b.NotOurs && !l.MayRefund:
 		m.end(StateRefunded, nil)
 	case b.Status == StatusRefundDenied && !l.MayDeny && paidBackSince(m.r.Refund.Before, b, m.r.AmountOre, l.Denied):
-		m.unresolved() // one of the order was turned down, and one of this amount carried out: nobody can tell which is ours
+		m.unresolved() // one was turned down, and one of this amount carried out: nobody knows which is ours
 	case b.Status == StatusRefundDenied && !l.MayDeny && m.deniedTooSoon():
 		moved = moved || m.noteDenied()
 		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
@@ -95,15 +95,15 @@ func (m *transition) judgeStatement() {
 	}
 }
 
-// deniedTooSoon reports whether the order's refund status, which says REJECTED, may speak of another refund, while this one was
-// carried out and the books lag: they show one of somebody else that is not done. So it waits for books that were read as long
-// after it was seen first, and don't show this one done either.
+// deniedTooSoon reports whether REJECTED, the order's refund status, may be about another refund, while this one was
+// carried out and the statement lags: it shows one of somebody else that is not done. Then this one waits for a
+// statement that was read long enough after REJECTED was first seen, and does not show it done either.
 func (m *transition) deniedTooSoon() bool {
 	at := m.r.Refund.DeniedAt
 	return m.otherUndone() && (at == (Instant{}) || !m.e.Statement.Seen.After(at, m.statementLag()))
 }
 
-// noteDenied keeps when the status was first seen so; true if that is new.
+// noteDenied records when REJECTED was first seen; true if that is new.
 func (m *transition) noteDenied() bool {
 	if m.r.Refund.DeniedAt != (Instant{}) {
 		return false
@@ -112,7 +112,8 @@ func (m *transition) noteDenied() bool {
 	return true
 }
 
-// otherUndone reports whether the books show a refund that is not done, is new since the submission, and is not this one.
+// otherUndone reports whether the statement shows a refund that is not done, is new since the submission, and is not
+// this one.
 func (m *transition) otherUndone() bool {
 	before := m.r.Refund.Before
 	if before == nil || !before.Readable || !m.e.Statement.Readable {
@@ -130,14 +131,15 @@ func (m *transition) otherUndone() bool {
 	return undone > 1 || undone == 1 && !ours
 }
 
-// statusMoved reports whether the order's refund status is another one than before the submission, or was meanwhile. That it is
-// turned down may have stood there before we had it called off.
+// statusMoved reports whether the order's refund status is another one than before the submission, or was meanwhile.
+// REJECTED may have stood there before we had ours called off.
 func (m *transition) statusMoved() bool {
 	before := m.r.Refund.Before
 	return m.r.Refund.Moved || m.r.Refund.CalledOff && m.e.Statement.Status == StatusRefundDenied || before != nil && before.StatusRead && before.Status != m.e.Statement.Status
 }
 
-// noteMoved notes that the order's refund status is under way, where an end may have stood there before; true if that is new.
+// noteMoved records that the order's refund status is under way, where a final one may have stood there before; true if
+// that is new.
 func (m *transition) noteMoved() bool {
 	b, before := m.e.Statement, m.r.Refund.Before
 	if m.r.Refund.Moved || !b.StatusRead || b.Status != StatusRefundPending {

@@ -11,7 +11,7 @@ func (m *transition) refundInDoubt() {
 			m.wake(TimerSearch, m.retryDelay())
 		}
 	case Accepted:
-		// The API's word, committed only now.
+		// The API's answer, committed only now.
 		m.refundAccepted()
 	case NotFound, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
 		m.wake(TimerSearch, m.retryDelay())
@@ -33,7 +33,7 @@ func (m *transition) refundInDoubt() {
 	}
 }
 
-// resolveRefund carries out a person's decision on a refund or approval. What it is about is the order that it pays back.
+// resolveRefund carries out a person's decision on a refund or approval. An adoption is of the order that it pays back.
 func (m *transition) resolveRefund() {
 	if m.staleResolution() {
 		return
@@ -42,7 +42,7 @@ func (m *transition) resolveRefund() {
 	case Adopt:
 		m.adoptRefund()
 	case Resubmit:
-		if !m.foundInStatement() { // what is there is not sent again, whatever the person knew
+		if !m.foundInStatement() { // what the statement shows is not sent again, whatever the person knew
 			m.resubmit()
 		}
 	case Abandon:

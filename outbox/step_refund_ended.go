@@ -1,6 +1,7 @@
 package outbox
 
-// refundEnded: a refund that ended does not change but by a person's word on what stayed unresolved, or by the books.
+// refundEnded changes a refund that has ended by a person's decision on what stayed unresolved, or by the statement,
+// and by nothing else.
 func (m *transition) refundEnded() {
 	unresolved := m.r.State == StateUnresolved
 	switch m.e.Type {
@@ -56,8 +57,8 @@ func (r Request) RefundWatched() bool {
 	return false
 }
 
-// lateStatement takes what the books show of a refund that had ended: carried out after all, it is told so, and a person has to
-// know.
+// lateStatement takes what the statement shows of a refund that had ended: if it was carried out after all, it becomes
+// refunded and a person is called.
 func (m *transition) lateStatement() {
 	switch {
 	case !m.r.RefundWatched():

@@ -2,9 +2,9 @@ package outbox
 
 import "time"
 
-// waitForOtherRefund holds a refund beside one of the same order that is under way, and refuses one beside a doubtful one. The
-// other one is at another terminal, whose trouble must not keep this one's queue: so it waits beside its lane. What was
-// answered "busy" keeps its place, as its books are read again and again.
+// waitForOtherRefund holds a refund while another one of the same order is under way, and rejects it while one is in
+// doubt. The other one is at another terminal, whose trouble must not keep this lane waiting: so this one is parked.
+// One that was answered "busy" keeps its place in the lane, as its statement is read again and again.
 func (m *transition) waitForOtherRefund() bool {
 	l := m.e.Ledger
 	switch {
@@ -18,7 +18,8 @@ func (m *transition) waitForOtherRefund() bool {
 	return true
 }
 
-// waitBehindRefund has a refund wait for another one of the same order, beside its lane unless it has its place there.
+// waitBehindRefund waits for another refund of the same order: parked, unless a busy answer has it keep its place in
+// the lane.
 func (m *transition) waitBehindRefund(wait time.Duration) {
 	if w := m.r.Waiting; w == nil || w.Code != WaitBehind {
 		m.r.Waiting = m.waiting(WaitBehind, 0)
@@ -28,8 +29,9 @@ func (m *transition) waitBehindRefund(wait time.Duration) {
 	m.wake(TimerRetry, wait)
 }
 
-// sameAmountShown reports whether the books show what another refund of the same amount has paid back, as they do once they were read
-// as long after it as they lag. Else they would show it later as if it were this one; so it waits beside its lane.
+// sameAmountShown reports whether the statement shows what another refund of the same amount has paid back, as it does
+// once it was read long enough after that. Otherwise it would show the other one later as if it were this one; so this
+// one waits.
 func (m *transition) sameAmountShown() bool {
 	b, l := m.e.Statement, m.e.Ledger
 	if b.NotOurs || l.SameAmountEnded == (Instant{}) || b.Seen.After(l.SameAmountEnded, m.statementLag()) || b.Seen.After(l.SameAmountEnded, 0) && b.refunded() >= l.done() {
@@ -39,11 +41,11 @@ func (m *transition) sameAmountShown() bool {
 	return false
 }
 
-// statementRetry is how soon books are read again that could not be.
+// statementRetry is how soon a statement is read again that could not be.
 const statementRetry = 2 * time.Second
 
-// waitForStatement keeps a refund whose order's books can't be read beside its lane, so that it does not keep the others
-// waiting, and looks again.
+// waitForStatement parks a refund whose order's statement can't be read, so that it does not keep its lane waiting, and
+// reads again.
 func (m *transition) waitForStatement() {
 	if w := m.r.Waiting; !m.r.Parked || w == nil || w.Code != WaitAPIError {
 		m.r.Parked = true
@@ -53,8 +55,8 @@ func (m *transition) waitForStatement() {
 	m.wake(TimerRetry, m.retryAfter(statementRetry))
 }
 
-// waitForOrder holds a refund until the order that it pays back has ended; one in another lane is waited for beside the
-// lane. True: it does not go on now.
+// waitForOrder parks a refund until the order that it pays back has ended, and rejects it where nothing was paid. It
+// returns true where the refund does not go on now.
 func (m *transition) waitForOrder() bool {
 	o := m.e.Ledger.Order
 	switch {

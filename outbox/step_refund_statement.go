@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// statementAtHand reports whether the order's books have just been read, or are not ours to read. Else it asks for them.
+// statementAtHand reports whether the order's statement has just been read, or is not ours to read, and shows what it
+// must. Otherwise it asks for it.
 func (m *transition) statementAtHand() bool {
 	b := m.e.Statement
 	if b.Seen.Fresh(m.e.At) && (b.Readable || b.NotOurs) {
@@ -15,13 +16,13 @@ func (m *transition) statementAtHand() bool {
 	return false
 }
 
-// statementLag is how long a refund may be missing from the books; as long as none was measured, as long as a doubt is looked into.
+// statementLag is how long a refund may be missing from the statement; doubt_check as long as that was not measured.
 func (m *transition) statementLag() time.Duration {
 	return cmp.Or(m.e.StatementLag, m.e.Policy.DoubtCheck)
 }
 
-// unchangedSince reports whether the books show that nothing came of the submission, in a look that began when they must
-// have shown what happened at an event; where they are not ours to read, whether the operator takes the API's word for it.
+// unchangedSince reports whether nothing came of the submission: a statement that began when it must have shown what
+// happened at an event shows no change. Where it is not ours to read, BusyMeans decides.
 func (m *transition) unchangedSince(event Instant) bool {
 	b := m.e.Statement
 	if !b.Seen.After(event, m.statementLag()) {
@@ -36,9 +37,9 @@ func (m *transition) unchangedSince(event Instant) bool {
 	return false
 }
 
-// firstQuery asks how a refund stands, at once where an earlier one of the order had ended: that this one is under way has
-// to be seen, so that its end can be told from that one's; and where books can be read, so that it is known how long they
-// take to show it.
+// firstQuery asks how a refund stands. It asks at once where an earlier refund of the order had ended, as this one has
+// to be seen under way for its end to be distinguished from that one's; and where statements can be read, to measure
+// how long they take to show it.
 func (m *transition) firstQuery() {
 	b := m.r.Refund.Before
 	if m.e.Type != Accepted || b == nil || b.Readable || !b.StatusRead || b.Status == StatusRefunded || b.Status == StatusRefundDenied {
@@ -48,8 +49,8 @@ func (m *transition) firstQuery() {
 	m.wake(TimerPoll, m.refundPoll())
 }
 
-// changeShown says what the books show of this refund. Where another one may have brought the same amount into them,
-// nobody can tell the two apart.
+// changeShown returns what the statement shows of this refund: changeUnknown where another one of the same amount may
+// be what it shows.
 func (m *transition) changeShown() statementChange {
 	if m.e.Ledger.SameAmount {
 		return changeUnknown
@@ -61,8 +62,8 @@ func (m *transition) changeShown() statementChange {
 	return change
 }
 
-// foundInStatement ends a doubt by a change of exactly this amount since the submission, and by nothing less; false if there is
-// none.
+// foundInStatement ends a doubt by a change of exactly this amount since the submission, and by nothing less; false if
+// there is none.
 func (m *transition) foundInStatement() bool {
 	switch change := m.changeShown(); {
 	case change == changeDone && m.r.Kind == KindRefund:
@@ -75,7 +76,7 @@ func (m *transition) foundInStatement() bool {
 	return true
 }
 
-// ShownIn reports whether the books show a refund of exactly this amount that was not there before the submission.
+// ShownIn reports whether a statement shows a refund of exactly this amount that was not there before the submission.
 func (r Request) ShownIn(b Statement) bool {
 	if r.Refund == nil {
 		return false

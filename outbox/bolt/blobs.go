@@ -9,7 +9,7 @@ import (
 	"tillpost/outbox"
 )
 
-// GetBlob reads a small value that PutBlob kept; ErrNotFound if there is none.
+// GetBlob returns a small value that PutBlob stored; ErrNotFound if there is none.
 func (s *Store) GetBlob(name string) ([]byte, error) {
 	var b []byte
 	err := s.view(func(t *txn) error {
@@ -26,7 +26,7 @@ func (s *Store) GetBlob(name string) ([]byte, error) {
 	return b, err
 }
 
-// PutBlob keeps a small value under a name. The same value again is not written; an empty one removes it.
+// PutBlob stores a small value under a name. The same value again is not written; an empty one removes it.
 func (s *Store) PutBlob(ctx context.Context, name string, data []byte) error {
 	if name == "" {
 		return errors.New("a value needs a name")

@@ -17,7 +17,7 @@ import (
 )
 
 // A truncated or overwritten database can crash the process that maps it, in ways that Go can't recover from. So a
-// child process looks at it first, and its death is the answer.
+// child process reads it first, and its death is the answer.
 const (
 	// checkerEnv names the file in the environment of the child.
 	checkerEnv = "TILLPOST_CHECK_OUTBOX"
@@ -36,7 +36,8 @@ const (
 	exitNewer   = 13
 )
 
-// checkerReady says that this program answers to checkerEnv. It is a fact about the process, not state of a store.
+// checkerReady is set once this program is known to answer to checkerEnv. It is a fact about the process, not state of
+// a store.
 var checkerReady atomic.Bool
 
 // RunChecker makes this process the checker if Open or CheckFile of another started it as that, and does not return
@@ -59,8 +60,8 @@ func exitChecker(err error) {
 	os.Exit(checkerExit(err))
 }
 
-// watchMemory ends the checker where its memory grows beyond what a sound file of that size can make it need. A page
-// that was lost leads bbolt back to one that it came from, and it notes each step until there is no memory left.
+// watchMemory ends the checker where it needs more memory than a sound file of that size can make it need. A lost page
+// may lead bbolt back to one that it came from, and it notes each step until there is no memory left.
 func watchMemory(path string) {
 	limit := uint64(memoryBase + fileSize(path)/memoryShare)
 	for {
@@ -96,7 +97,7 @@ func CheckFile(path string) error {
 	return checkFile(path)
 }
 
-// checkFile has a file looked at, in a child process if that is possible.
+// checkFile reads all of a file and checks it, in a child process if that is possible.
 func checkFile(path string) error {
 	if !checkerReady.Load() {
 		return inspectFile(path)
@@ -129,7 +130,7 @@ func checkFile(path string) error {
 	return checkError(path, exit.ExitCode(), exit.String(), strings.TrimSpace(out.String()))
 }
 
-// checkError words how the child ended.
+// checkError turns how the child ended into the error that it stands for.
 func checkError(path string, code int, how, said string) error {
 	switch code {
 	case exitDamaged:

@@ -16,7 +16,7 @@ import (
 	"tillpost/outbox"
 )
 
-// marker is the small file beside the database that says that there is one, and which. Without it a lost, emptied or
+// marker is the small file next to the database that says that there is one, and which. Without it a lost, emptied or
 // exchanged database would look like a new one.
 type marker struct {
 	Instance   string `json:"instance"`
@@ -62,7 +62,7 @@ var stampKey = []byte("tx")
 // compaction begins anew, it never goes back.
 var countKey = []byte("n")
 
-// stamp notes in a transaction which one it is, and counts it. Every commit has to.
+// stamp writes a transaction's id into it, and counts it. Every write transaction has to call it before its commit.
 func stamp(tx *bbolt.Tx) error {
 	meta := tx.Bucket(bucketMeta)
 	if err := meta.Put(countKey, binary.AppendUvarint(nil, commitCount(tx)+1)); err != nil {
@@ -71,7 +71,7 @@ func stamp(tx *bbolt.Tx) error {
 	return meta.Put(stampKey, binary.AppendVarint(nil, int64(tx.ID())))
 }
 
-// commitCount is the number of commits that a file has seen, 0 in one of before they were counted.
+// commitCount returns the number of commits in the life of a file, 0 in one older than the count.
 func commitCount(tx *bbolt.Tx) uint64 {
 	v := tx.Bucket(bucketMeta).Get(countKey)
 	if n, size := binary.Uvarint(v); size > 0 && size == len(v) {
@@ -155,7 +155,8 @@ func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, e
 	return inDoubt, nil
 }
 
-// Identity returns what tells this outbox from others and from older copies of itself. RolledBack may change by AcceptRollback.
+// Identity returns what distinguishes this outbox from others and from older copies of itself. Distrust and
+// AcceptRollback change its RolledBack.
 func (s *Store) Identity() outbox.Identity {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -75,7 +75,7 @@ func openValue(r outbox.Request) []byte {
 	return seqKey(r.Seq)
 }
 
-// openEntry reads an entry of the open index: whose it is, and what orders that in its lane.
+// openEntry decodes an entry of the open index: a request, and its turn in its lane.
 func openEntry(k, v []byte) (turn, seq uint64, ok bool) {
 	i := bytes.IndexByte(k, 0)
 	if i < 0 || len(k) != i+9 {
@@ -142,9 +142,9 @@ func noBucket(s *Store, name []byte) error {
 	return &DamagedError{Path: s.path, Found: fmt.Sprintf("it has no bucket %q", name)}
 }
 
-// damaged words what is wrong with a record.
+// damaged returns the error for a record that can't be read.
 func (t *txn) damaged(what string, seq uint64, err error) error {
-	if newer, ok := err.(newerError); ok { //nolint:errorlint // the codec gives it bare
+	if newer, ok := err.(newerError); ok { //nolint:errorlint // the codec returns it bare
 		return fmt.Errorf("%w: %s %d: %w", ErrNewerFormat, what, seq, newer)
 	}
 	return &DamagedError{Path: t.s.path, Found: fmt.Sprintf("%s %d: %v", what, seq, err), Err: err}

@@ -50,7 +50,7 @@ func (s *Store) bind(ctx context.Context, a outbox.Account, force bool) error {
 	})
 }
 
-// fileState is what the file knows of itself. It is framed as a body is, so that damage is seen.
+// fileState is the file's own record of itself. It is framed as a body is, so that damage is detected.
 type fileState struct {
 	Format     int             `json:"format"`
 	Instance   string          `json:"instance"`
@@ -75,7 +75,7 @@ func (t *txn) state() (fileState, error) {
 	return st, nil
 }
 
-// markRolledBack notes that the outbox is an older copy, which had come to the number atOpen when it was opened.
+// markRolledBack notes that the outbox is an older copy. Its highest sequence was atOpen when it was opened.
 func (t *txn) markRolledBack(st *fileState, atOpen uint64) error {
 	st.RolledBack, st.Copied = true, outbox.AsCopy(atOpen, t.requests.Sequence())
 	return t.requests.SetSequence(st.Copied.After)

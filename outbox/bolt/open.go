@@ -23,7 +23,7 @@ var errFolder = errors.New("it is a folder")
 // and the last snapshot takes its place, every open request of it in doubt; without a snapshot Open refuses, and so it
 // does for a file that is gone. Recovery returns what was done.
 //
-// The file is looked at by a child process first, if main called RunChecker: a damaged one can crash who reads it.
+// A child process checks the file first, if main called RunChecker: a damaged one can crash its reader.
 // Errors are *OpenError, *DamagedError, or wrap ErrLocked, ErrMissing, ErrNewerFormat; they say what to do.
 func Open(path string, o Options) (*Store, error) {
 	if o.commit == nil {
@@ -63,7 +63,7 @@ func waitForLock(path string) (*fileLock, error) {
 	}
 }
 
-// openError adds what an operator needs to know.
+// openError adds a hint for the operator to an error.
 func openError(path string, err error) error {
 	var damaged *DamagedError
 	var open *OpenError
@@ -90,7 +90,7 @@ func openError(path string, err error) error {
 	return &OpenError{Path: path, Err: err, Hint: hint}
 }
 
-// open brings the file up, in the order that a crash at any point can be started from again.
+// open opens the file, in an order that Open can start again from after a crash at any point.
 func (s *Store) open() error {
 	mark, err := readMarker(s.path)
 	if err != nil {
@@ -122,7 +122,7 @@ func (s *Store) open() error {
 	}
 	m := marker{Instance: s.identity.Instance, Generation: s.identity.Generation}
 	err = s.ballast.withRoom(func() error { return writeMarker(s.path, m) })
-	if err != nil && (mark == nil || !isFull(err)) { // an older marker does on a full disk
+	if err != nil && (mark == nil || !isFull(err)) { // on a full disk an older marker will do
 		return err
 	}
 	if err := s.db.View(s.loadLanes); err != nil {
@@ -133,7 +133,8 @@ func (s *Store) open() error {
 	return nil
 }
 
-// examine finds out what there is, has it checked, and restores it where need be. fresh is a new outbox.
+// examine finds out what there is, has it checked, and restores it where need be. It returns true where there is no
+// outbox yet.
 func (s *Store) examine(mark *marker) (fresh bool, err error) {
 	size := fileSize(s.path)
 	snapshot := fileSize(s.path+suffixSnapshot) > 0
@@ -154,7 +155,8 @@ func (s *Store) examine(mark *marker) (fresh bool, err error) {
 	return false, err
 }
 
-// startGeneration tells old copies from the present one, and starts a generation.
+// startGeneration finds out whether this is an older copy, puts in doubt what then may have been sent, and starts a
+// generation.
 func (s *Store) startGeneration(mark *marker) error {
 	tx, err := s.db.Begin(true)
 	if err != nil {
@@ -227,7 +229,7 @@ func (s *Store) create() error {
 	return replaceFile(tmp, s.path)
 }
 
-// createBuckets makes the buckets of a new file.
+// createBuckets lays out a new file.
 func createBuckets(tx *bbolt.Tx) error {
 	for _, name := range hotBuckets {
 		if _, err := tx.CreateBucket(name); err != nil {
@@ -250,7 +252,7 @@ func createBuckets(tx *bbolt.Tx) error {
 	return stamp(tx)
 }
 
-// now is the time for what Open itself changes.
+// now returns the time of what Open itself changes.
 func (s *Store) now() outbox.Instant {
 	if s.o.Now != nil {
 		return s.o.Now()

@@ -231,7 +231,7 @@ func newWalk(b *bbolt.Bucket, from uint64, down bool) *walk {
 	return w
 }
 
-// nextWalk is the walk whose record comes next, nil when all are through.
+// nextWalk returns the walk whose record comes next, nil when all have ended.
 func nextWalk(walks []*walk) *walk {
 	var first *walk
 	for _, w := range walks {

@@ -9,9 +9,9 @@ import (
 	"tillpost/outbox"
 )
 
-// Snapshot copies the outbox to a file beside it, from which a damaged one is restored. The last one is replaced only
+// Snapshot copies the outbox to a file next to it, from which a damaged one is restored. The last one is replaced only
 // once the new one was checked and is on disk. Commits go on meanwhile, but the file grows by what they change: take
-// one in a quiet moment. A second caller waits for the first.
+// one while little is written. A second caller waits for the first.
 func (s *Store) Snapshot(ctx context.Context) error {
 	s.snapshots.Lock()
 	defer s.snapshots.Unlock()

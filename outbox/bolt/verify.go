@@ -126,7 +126,7 @@ func (t *txn) verifyRefund(r outbox.Request, n *tally) error {
 	return nil
 }
 
-// verifyCounts finds entries of the indexes that no record stands behind.
+// verifyCounts finds entries of the indexes that belong to no record.
 func (t *txn) verifyCounts(n tally) error {
 	for _, c := range []struct {
 		name    string

@@ -57,7 +57,7 @@ func TestStore(t *testing.T, factory func(t testing.TB, o bolt.Options) Store) {
 	}
 }
 
-// fixture is a store under test and what it told.
+// fixture is a store under test and the changes that it committed.
 type fixture struct {
 	Store
 	mu        sync.Mutex
