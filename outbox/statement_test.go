@@ -28,7 +28,7 @@ func TestStatementChangeSince(t *testing.T) {
 		{"another amount, by the sum alone", sum(0), sum(4300), changeOther},
 		{"ours and another", none, stepStatement(StatusRefunded, ore42Done, ore10Done), changeDone},
 		{"two of ours", none, stepStatement(StatusRefunded, ore42Done, ore42Done), changeDone},
-		{"two, one of them turned down or under way: it is nobody's twin", none, stepStatement(StatusRefunded, ore42Done, ore42Pending), changeDone},
+		{"two, one of them turned down or under way", none, stepStatement(StatusRefunded, ore42Done, ore42Pending), changeDone},
 		{"an earlier one of the same amount ends", stepStatement(StatusRefundPending, ore42Pending), stepStatement(StatusRefunded, ore42Done), changeOther},
 		{"that one ends, by the sum alone", stepStatement(StatusRefundPending, ore42Pending), func() Statement {
 			b := stepStatement(StatusRefunded, ore42Pending)
@@ -69,7 +69,7 @@ func TestStatementChangeSince(t *testing.T) {
 	}
 }
 
-// TestSpent: what the books show beyond the ledger counts too, and what both show counts once.
+// TestSpent: what the statement shows beyond the ledger counts too, and what both show counts once.
 func TestSpent(t *testing.T) {
 	t.Parallel()
 	sum := stepStatement(StatusRefunded)
@@ -125,25 +125,25 @@ func TestLedgerCounts(t *testing.T) {
 		want  string
 	}{
 		{"queued", other(KindRefund, StateQueued, at), ""},
-		{"queued, after a busy answer", busy, "spent refunds denies twin"},
-		{"sending", other(KindRefund, StateSending, at), "spent under way refunds denies twin"},
-		{"in doubt", other(KindRefund, StateInDoubt, at), "spent doubtful refunds denies twin"},
-		{"in doubt, of unknown amount", full, "all doubtful refunds denies twin"},
-		{"awaiting its end", other(KindRefund, StateAwaitingRefund, at), "spent under way refunds denies twin"},
-		{"awaiting an approval", other(KindRefund, StateAwaitingApproval, at), "spent refunds denies twin"},
-		{"being cancelled", other(KindRefund, StateCancelling, at), "spent under way refunds denies twin"},
-		{"unresolved", other(KindRefund, StateUnresolved, before), "spent doubtful refunds denies twin"},
+		{"queued, after a busy answer", busy, "spent refunds denies same amount"},
+		{"sending", other(KindRefund, StateSending, at), "spent under way refunds denies same amount"},
+		{"in doubt", other(KindRefund, StateInDoubt, at), "spent doubtful refunds denies same amount"},
+		{"in doubt, of unknown amount", full, "all doubtful refunds denies same amount"},
+		{"awaiting its end", other(KindRefund, StateAwaitingRefund, at), "spent under way refunds denies same amount"},
+		{"awaiting an approval", other(KindRefund, StateAwaitingApproval, at), "spent refunds denies same amount"},
+		{"being cancelled", other(KindRefund, StateCancelling, at), "spent under way refunds denies same amount"},
+		{"unresolved", other(KindRefund, StateUnresolved, before), "spent doubtful refunds denies same amount"},
 		{"refunded before", other(KindRefund, StateRefunded, before), "spent"},
-		{"refunded since", other(KindRefund, StateRefunded, after), "spent refunds twin"},
-		{"refunded, nobody knows when", other(KindRefund, StateRefunded, elsewhere), "spent refunds twin"},
+		{"refunded since", other(KindRefund, StateRefunded, after), "spent refunds same amount"},
+		{"refunded, nobody knows when", other(KindRefund, StateRefunded, elsewhere), "spent refunds same amount"},
 		{"declined before", other(KindRefund, StateDeclined, before), ""},
 		{"declined since", other(KindRefund, StateDeclined, after), "denies"},
 		{"cancelled since", other(KindRefund, StateCancelled, after), "denies"},
 		{"cancelled, never sent", never, ""},
 		{"rejected", other(KindRefund, StateRejected, after), ""},
 		{"expired", other(KindRefund, StateExpired, after), ""},
-		{"an approval, sending", other(KindApproval, StateSending, at), "spent refunds denies twin"},
-		{"an approval, submitted", other(KindApproval, StateSubmitted, before), "spent refunds denies twin"},
+		{"an approval, sending", other(KindApproval, StateSending, at), "spent refunds denies same amount"},
+		{"an approval, submitted", other(KindApproval, StateSubmitted, before), "spent refunds denies same amount"},
 		{"an order", other(KindOrder, StateInDoubt, at), ""},
 	} {
 		var l Ledger
@@ -165,7 +165,7 @@ func ledgerWords(l Ledger) string {
 		is   bool
 	}{
 		{"spent", l.SpentOre == 4200}, {"all", l.SpentOre == math.MaxInt64}, {"under way", l.UnderWay}, {"doubtful", l.Doubtful},
-		{"refunds", l.MayRefund}, {"denies", l.MayDeny}, {"twin", l.SameAmount},
+		{"refunds", l.MayRefund}, {"denies", l.MayDeny}, {"same amount", l.SameAmount},
 	} {
 		if w.is && s != "" {
 			s += " "
@@ -177,7 +177,7 @@ func ledgerWords(l Ledger) string {
 	return s
 }
 
-// TestOnlyTheSameAmountIsTakenForAnother: another amount is no twin, whatever its state.
+// TestOnlyTheSameAmountIsTakenForAnother: another amount is not taken for it, whatever its state.
 func TestOnlyTheSameAmountIsTakenForAnother(t *testing.T) {
 	t.Parallel()
 	mine, other := journey(t, stepRefund(), evRefundDue), journey(t, stepRefund(), evRefundDue, evAmbiguous)

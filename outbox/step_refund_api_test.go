@@ -80,8 +80,8 @@ func (a *refundAPI) status(now time.Duration) OrderStatus {
 	return last.stateAt(last.toldEnd, now)
 }
 
-// books is what a look shows.
-func (a *refundAPI) books(now time.Duration) Statement {
+// statement is what a reading shows.
+func (a *refundAPI) statement(now time.Duration) Statement {
 	b := Statement{}
 	if a.statuses {
 		b.Status, b.StatusRead = a.status(now), true
@@ -177,12 +177,12 @@ func (w *refundWorld) submit(a *refundActor) Event {
 	}
 }
 
-// look reads the books; the details may be unreadable for once, or all.
-func (w *refundWorld) look() Event {
+// readStatement reads the statement; the details may be unreadable for once, or all.
+func (w *refundWorld) readStatement() Event {
 	if w.chance("look fails", 4) {
 		return w.failure()
 	}
-	b := w.api.books(w.uptime)
+	b := w.api.statement(w.uptime)
 	if b.Readable && w.chance("details unreadable", 12) {
 		b = Statement{Status: b.Status, StatusRead: b.StatusRead}
 	}

@@ -21,7 +21,7 @@ func stepApproval() Request {
 	return r
 }
 
-// stepStatement are the books of an order of 100.00, of which the refunds named were made.
+// stepStatement is the statement of an order of 100.00, of which the refunds named were made.
 func stepStatement(status OrderStatus, entries ...StatementEntry) Statement {
 	b := Statement{
 		Readable: true, Detailed: true, TotalOre: 10000, Status: status, StatusRead: true, Entries: entries,
@@ -58,20 +58,20 @@ func dueBeside(l Ledger) Event {
 	return e
 }
 
-// dueWithStatement is its turn, with books of its own.
+// dueWithStatement is its turn, with a statement of its own.
 func dueWithStatement(b Statement) Event {
 	e := evRefundDue
 	e.Statement = b
 	return e
 }
 
-// evLook is a look at the books: what the order's refund status says, and the refunds that the history shows.
-func evLook(s OrderStatus, entries ...StatementEntry) Event {
+// evStatementSeen brings a statement: what the order's refund status says, and the refunds that the history shows.
+func evStatementSeen(s OrderStatus, entries ...StatementEntry) Event {
 	return Event{Type: StatementSeen, Statement: stepStatement(s, entries...), StatementLag: stepLag}
 }
 
-// evBlindLook is a look where the status is all that is ours to read.
-func evBlindLook(s OrderStatus) Event {
+// evStatementNotOurs brings one where the status is all that is ours to read.
+func evStatementNotOurs(s OrderStatus) Event {
 	return Event{Type: StatementSeen, Statement: Statement{NotOurs: true, Status: s, StatusRead: true}, StatementLag: stepLag}
 }
 
@@ -121,17 +121,17 @@ func refundCases(t testing.TB) []caseRequest {
 		{"", from(evRefundDue, evTaken)},
 		{"after an earlier refund", from(secondTime, evTaken)},
 		{"after one that was turned down", from(deniedTime, evTaken)},
-		{"after one that was turned down, seen under way", from(deniedTime, evTaken, evLook(StatusRefundPending, ore42Pending, ore42Pending))},
+		{"after one that was turned down, seen under way", from(deniedTime, evTaken, evStatementSeen(StatusRefundPending, ore42Pending, ore42Pending))},
 		{"books not ours", from(blind, evTaken)},
 		{"", approves(evTaken)},
 		{"", from(evRefundDue, evTaken, evWish)},
 		{"customer timeout", from(evRefundDue, evTaken, Event{Type: CustomerTimeout})},
 		{"", from(evRefundDue, Event{Type: Accepted, Final: true})},
-		{"", from(evRefundDue, evTaken, evLook(StatusRefundDenied))},
+		{"", from(evRefundDue, evTaken, evStatementSeen(StatusRefundDenied))},
 		{"never sent", from(evWish)},
-		{"", from(evRefundDue, evTaken, evWish, evLook(StatusRefundDenied))},
+		{"", from(evRefundDue, evTaken, evWish, evStatementSeen(StatusRefundDenied))},
 		{"", from(evRefundDue, evRefused)},
-		{"after a busy answer", with(repeated, evRefused, evLook(StatusRefundNone))},
+		{"after a busy answer", with(repeated, evRefused, evStatementSeen(StatusRefundNone))},
 		{"abandoned", from(evRefundDue, evAmbiguous, Event{Type: Resolved, Resolution: Abandon, By: "Kari"})},
 		{"", from(Event{Type: Expired, At: stepStart.Add(24 * time.Hour)})},
 		{"after a busy answer", from(evRefundDue, evBusy, Event{Type: Expired, Statement: statementClear, StatementLag: stepLag, At: stepStart.Add(24 * time.Hour)})},
@@ -200,7 +200,7 @@ func refundEvents() []caseEvent {
 		caseEvent{"", Event{Type: StatusSeen, OrderUUID: "order1", Status: StatusRefunded}, nil},
 		caseEvent{"", hintSeen(seenMarked, StatusPaid), nil},
 	)
-	all = append(all, lookEvents()...)
+	all = append(all, statementEvents()...)
 	all = append(append(all, resolvedEvents()...), moveEvents()...)
 	for _, e := range []EventType{Found, NotFound, ResendWanted, CheckWanted, CustomerTimeout, Restarted} {
 		all = append(all, caseEvent{"", Event{Type: e}, nil})
@@ -221,7 +221,7 @@ func refundEvents() []caseEvent {
 	)
 }
 
-// statementSeenAt dates the books by the time since the state was entered; the event comes a minute after that.
+// statementSeenAt dates the statement by the time since the state was entered; the event comes a minute after that.
 func statementSeenAt(begun, answered time.Duration, broken bool) func(*Event, Request) {
 	return func(e *Event, r Request) {
 		e.At = r.Entered.Add(time.Minute)
@@ -229,37 +229,37 @@ func statementSeenAt(begun, answered time.Duration, broken bool) func(*Event, Re
 	}
 }
 
-// lookEvents lists looks at the books.
-func lookEvents() []caseEvent {
+// statementEvents lists statements that events bring.
+func statementEvents() []caseEvent {
 	busyIsDoubt := func(e *Event, _ Request) { e.Policy.BusyMeans = BusyDoubt }
 	beside := func(e Event, l Ledger) Event { e.Ledger = l; return e }
-	unread := evLook(StatusRefundNone)
+	unread := evStatementSeen(StatusRefundNone)
 	unread.Statement.StatusRead = false
 	return []caseEvent{
-		{"no change", evLook(StatusRefundNone), nil},
-		{"no change, begun before the lag was over", evLook(StatusRefundNone), statementSeenAt(stepLag-time.Millisecond, time.Minute, false)},
+		{"no change", evStatementSeen(StatusRefundNone), nil},
+		{"no change, begun before the lag was over", evStatementSeen(StatusRefundNone), statementSeenAt(stepLag-time.Millisecond, time.Minute, false)},
 		{"no change, status not read", unread, nil},
 		{"nothing read", Event{Type: StatementSeen}, nil},
 		{"nothing but a status of refunded", Event{Type: StatementSeen, Statement: Statement{Status: StatusRefunded, StatusRead: true}}, nil},
 		{"nothing but a status of rejected", Event{Type: StatementSeen, Statement: Statement{Status: StatusRefundDenied, StatusRead: true}}, nil},
 		{"not ours", Event{Type: StatementSeen, Statement: statementBlind, StatementLag: stepLag}, nil},
 		{"not ours, busy means doubt", Event{Type: StatementSeen, Statement: statementBlind, StatementLag: stepLag}, busyIsDoubt},
-		{"not ours, status pending", evBlindLook(StatusRefundPending), nil},
-		{"not ours, status refunded", evBlindLook(StatusRefunded), nil},
-		{"not ours, status refunded, perhaps by another refund", beside(evBlindLook(StatusRefunded), Ledger{MayRefund: true}), nil},
-		{"not ours, status rejected", evBlindLook(StatusRefundDenied), nil},
-		{"not ours, status rejected, perhaps for another refund", beside(evBlindLook(StatusRefundDenied), Ledger{MayDeny: true}), nil},
-		{"status pending", evLook(StatusRefundPending), nil},
-		{"status refunded", evLook(StatusRefunded), nil},
-		{"status rejected", evLook(StatusRefundDenied), nil},
-		{"status rejected, perhaps for another refund", beside(evLook(StatusRefundDenied), Ledger{MayDeny: true}), nil},
-		{"status rejected, the amount is there", evLook(StatusRefundDenied, ore42Pending), nil},
-		{"status rejected, the amount is done", evLook(StatusRefundDenied, ore42Done), nil},
-		{"status rejected, the amount is done and there again", evLook(StatusRefundDenied, ore42Done, ore42Pending), nil},
-		{"the amount is done", evLook(StatusRefunded, ore42Done), nil},
-		{"the amount is done, perhaps by another refund", beside(evLook(StatusRefunded, ore42Done), Ledger{SameAmount: true}), nil},
-		{"the amount is under way", evLook(StatusRefundPending, ore42Pending), nil},
-		{"another amount is done", evLook(StatusRefunded, ore10Done), nil},
+		{"not ours, status pending", evStatementNotOurs(StatusRefundPending), nil},
+		{"not ours, status refunded", evStatementNotOurs(StatusRefunded), nil},
+		{"not ours, status refunded, perhaps by another refund", beside(evStatementNotOurs(StatusRefunded), Ledger{MayRefund: true}), nil},
+		{"not ours, status rejected", evStatementNotOurs(StatusRefundDenied), nil},
+		{"not ours, status rejected, perhaps for another refund", beside(evStatementNotOurs(StatusRefundDenied), Ledger{MayDeny: true}), nil},
+		{"status pending", evStatementSeen(StatusRefundPending), nil},
+		{"status refunded", evStatementSeen(StatusRefunded), nil},
+		{"status rejected", evStatementSeen(StatusRefundDenied), nil},
+		{"status rejected, perhaps for another refund", beside(evStatementSeen(StatusRefundDenied), Ledger{MayDeny: true}), nil},
+		{"status rejected, the amount is there", evStatementSeen(StatusRefundDenied, ore42Pending), nil},
+		{"status rejected, the amount is done", evStatementSeen(StatusRefundDenied, ore42Done), nil},
+		{"status rejected, the amount is done and there again", evStatementSeen(StatusRefundDenied, ore42Done, ore42Pending), nil},
+		{"the amount is done", evStatementSeen(StatusRefunded, ore42Done), nil},
+		{"the amount is done, perhaps by another refund", beside(evStatementSeen(StatusRefunded, ore42Done), Ledger{SameAmount: true}), nil},
+		{"the amount is under way", evStatementSeen(StatusRefundPending, ore42Pending), nil},
+		{"another amount is done", evStatementSeen(StatusRefunded, ore10Done), nil},
 	}
 }
 

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestStatementThatDoesNotShowTheSameAmount: right after another refund of the same amount was paid back, the books may not show it yet. A refund
-// that was sent on such books would take it for itself once they do.
+// TestStatementThatDoesNotShowTheSameAmount: right after another refund of the same amount was paid back, the statement may not show it yet. A refund
+// that was sent on such a statement would take it for itself once they do.
 func TestStatementThatDoesNotShowTheSameAmount(t *testing.T) {
 	t.Parallel()
 	ended := stepStart.Add(time.Minute)
@@ -18,7 +18,7 @@ func TestStatementThatDoesNotShowTheSameAmount(t *testing.T) {
 	const lag = 10 * time.Second
 	for name, c := range map[string]struct {
 		books Statement
-		at    time.Duration // after the twin's end
+		at    time.Duration // after the end of the other one
 		want  State
 		ore   int64
 	}{
@@ -54,23 +54,23 @@ func TestStatementThatDoesNotShowTheSameAmount(t *testing.T) {
 	l.Count(other, r)
 	l.Count(older, r)
 	if l.SameAmountEnded != ended {
-		t.Errorf("the last twin ended at %v", l.SameAmountEnded)
+		t.Errorf("the last one of the same amount ended at %v", l.SameAmountEnded)
 	}
 	other.AmountOre++
 	l = Ledger{}
 	if l.Count(other, r); l.SameAmountEnded != (Instant{}) {
-		t.Error("another amount is no twin")
+		t.Error("another amount is taken for it")
 	}
 }
 
-// TestARejectionThatMaySpeakOfAnother: the order's status says REJECTED, and the books show a refund of somebody else that is not done.
-// Ours may have been carried out, and the books lag: told declined, the clerk would pay it back again.
+// TestARejectionThatMaySpeakOfAnother: the order's status says REJECTED, and the statement shows a refund of somebody else that is not done.
+// Ours may have been carried out, and the statement may lag: told declined, the clerk would pay it back again.
 func TestARejectionThatMaySpeakOfAnother(t *testing.T) {
 	t.Parallel()
 	stranger := StatementEntry{Ore: 500}
 	sent := journey(t, stepRefund(), evRefundDue, evTaken)
 	look := func(after time.Duration, entries ...StatementEntry) Event {
-		e := evLook(StatusRefundDenied, entries...)
+		e := evStatementSeen(StatusRefundDenied, entries...)
 		e.StatementLag, e.At = 10*time.Second, sent.Entered.Add(after)
 		return e
 	}
@@ -94,8 +94,8 @@ func TestARejectionThatMaySpeakOfAnother(t *testing.T) {
 	if r := journey(t, sent, look(time.Second, ore42Pending)); r.State != StateDeclined {
 		t.Errorf("with nobody else's: %v", r.State)
 	}
-	twin := journey(t, sent, look(time.Second, ore42Pending, ore42Pending))
-	if twin.State != StateAwaitingRefund {
-		t.Errorf("with another one of the same amount: %v", twin.State)
+	same := journey(t, sent, look(time.Second, ore42Pending, ore42Pending))
+	if same.State != StateAwaitingRefund {
+		t.Errorf("with another one of the same amount: %v", same.State)
 	}
 }

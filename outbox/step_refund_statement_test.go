@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// statementAt dates the books that an event brings by the time since a moment.
+// statementAt dates the statement that an event brings by the time since a moment.
 func statementAt(e Event, since Instant, begun, answered time.Duration) Event {
 	e.Statement.Seen = Seen{Begun: since.Add(begun), Answered: since.Add(answered)}
 	return e
@@ -75,7 +75,7 @@ func TestUnreadableStatement(t *testing.T) {
 	wantState(t, journey(t, busy, Event{Type: Expired, At: stepStart.Add(24 * time.Hour)}), StateInDoubt, "")
 }
 
-// TestABusyRefundIsLookedUpFirst: books read when they must have shown it by now, without any change, allow the repeat.
+// TestABusyRefundIsLookedUpFirst: a statement read when it must have shown it by now, without any change, allows the repeat.
 func TestABusyRefundIsLookedUpFirst(t *testing.T) {
 	t.Parallel()
 	const lag = 20 * time.Second
@@ -141,28 +141,28 @@ func TestABusyRefundIsLookedUpFirst(t *testing.T) {
 	}
 }
 
-// TestARefundRefusedAfterABusyAnswer: "refunded already" may speak of our own. The books tell.
+// TestARefundRefusedAfterABusyAnswer: "refunded already" may speak of our own. The statement decides.
 func TestARefundRefusedAfterABusyAnswer(t *testing.T) {
 	t.Parallel()
 	doubt := journey(t, stepRefund(), evRefundDue, evBusy, evRefundDue, evRefused)
 	wantState(t, doubt, StateInDoubt, apiRefused.Code)
-	unread := evLook(StatusRefundNone)
+	unread := evStatementSeen(StatusRefundNone)
 	unread.Statement.StatusRead = false
 	blind := Event{Type: StatementSeen, Statement: statementBlind, StatementLag: stepLag}
 	means := blind
 	means.Policy = stepPolicy()
 	means.Policy.BusyMeans = BusyDoubt
-	early := statementAt(evLook(StatusRefundNone), doubt.Entered, stepLag-ms, stepLag)
+	early := statementAt(evStatementSeen(StatusRefundNone), doubt.Entered, stepLag-ms, stepLag)
 	for name, c := range map[string]struct {
 		e    Event
 		want State
 	}{
-		"no change":                      {evLook(StatusRefundNone), StateRejected},
+		"no change":                      {evStatementSeen(StatusRefundNone), StateRejected},
 		"no change, before the lag":      {early, StateInDoubt},
 		"no change, status not read":     {unread, StateInDoubt},
-		"ours is done":                   {evLook(StatusRefunded, ore42Done), StateRefunded},
-		"ours is under way":              {evLook(StatusRefundPending, ore42Pending), StateAwaitingRefund},
-		"another's is done":              {evLook(StatusRefunded, ore10Done), StateInDoubt},
+		"ours is done":                   {evStatementSeen(StatusRefunded, ore42Done), StateRefunded},
+		"ours is under way":              {evStatementSeen(StatusRefundPending, ore42Pending), StateAwaitingRefund},
+		"another's is done":              {evStatementSeen(StatusRefunded, ore10Done), StateInDoubt},
 		"not to be read":                 {Event{Type: StatementSeen}, StateInDoubt},
 		"not ours":                       {blind, StateRejected},
 		"not ours, and busy means doubt": {means, StateInDoubt},
@@ -176,7 +176,7 @@ func TestARefundRefusedAfterABusyAnswer(t *testing.T) {
 		}
 	}
 	restored := AfterRestore(doubt, doubt.Entered.Add(time.Hour))
-	wantState(t, journey(t, restored, evLook(StatusRefundNone)), StateInDoubt, "")
+	wantState(t, journey(t, restored, evStatementSeen(StatusRefundNone)), StateInDoubt, "")
 }
 
 // TestAnEndThatStoodBefore proves nothing: a refund is turned down, the clerk asks again, and the status still says so.
@@ -185,9 +185,9 @@ func TestAnEndThatStoodBefore(t *testing.T) {
 	for _, blind := range []bool{false, true} {
 		look := func(s OrderStatus) Event {
 			if blind {
-				return evBlindLook(s)
+				return evStatementNotOurs(s)
 			}
-			return evLook(s, ore42Pending) // the earlier one, which was turned down
+			return evStatementSeen(s, ore42Pending) // the earlier one, which was turned down
 		}
 		before := func(s OrderStatus) Event { return dueWithStatement(look(s).Statement) }
 		denied := journey(t, stepRefund(), before(StatusRefundDenied), evTaken)
@@ -209,22 +209,22 @@ func TestAnEndThatStoodBefore(t *testing.T) {
 		refunded := journey(t, stepRefund(), before(StatusRefunded), evTaken, evWish, Event{Type: Done})
 		wantState(t, journey(t, refunded, look(StatusRefunded)), StateCancelling, "")
 	}
-	// Where the books are not ours, a change of the status to done tells, if nothing else of ours is open.
+	// Where the statement is not ours, a change of the status to done tells, if nothing else of ours is open.
 	blind := journey(t, stepRefund(), dueWithStatement(Statement{NotOurs: true, Status: StatusRefundDenied, StatusRead: true}), evTaken)
-	wantState(t, journey(t, blind, evBlindLook(StatusRefunded)), StateRefunded, "")
-	other := evBlindLook(StatusRefunded)
+	wantState(t, journey(t, blind, evStatementNotOurs(StatusRefunded)), StateRefunded, "")
+	other := evStatementNotOurs(StatusRefunded)
 	other.Ledger.MayRefund = true
 	wantState(t, journey(t, blind, other), StateAwaitingRefund, "")
 	// Where they are, it does not; and where they are merely unread, nothing does.
 	readable := journey(t, stepRefund(), evRefundDue, evTaken)
-	wantState(t, journey(t, readable, evLook(StatusRefunded)), StateAwaitingRefund, "")
-	wantState(t, journey(t, readable, evLook(StatusRefunded, ore42Pending)), StateAwaitingRefund, "")
-	wantState(t, journey(t, readable, evLook(StatusRefunded, ore10Done)), StateAwaitingRefund, "")
+	wantState(t, journey(t, readable, evStatementSeen(StatusRefunded)), StateAwaitingRefund, "")
+	wantState(t, journey(t, readable, evStatementSeen(StatusRefunded, ore42Pending)), StateAwaitingRefund, "")
+	wantState(t, journey(t, readable, evStatementSeen(StatusRefunded, ore10Done)), StateAwaitingRefund, "")
 	wantState(t, journey(t, readable, Event{Type: StatementSeen, Statement: Statement{Status: StatusRefunded, StatusRead: true}}), StateAwaitingRefund, "")
-	wantState(t, journey(t, readable, evLook(StatusRefundPending, ore42Done)), StateRefunded, "")
+	wantState(t, journey(t, readable, evStatementSeen(StatusRefundPending, ore42Done)), StateRefunded, "")
 	// What is seen under way and done in one look is one change.
 	late := journey(t, stepRefund(), dueWithStatement(stepStatement(StatusRefundDenied)), evTaken)
-	if r := journey(t, late, evLook(StatusRefundPending, ore42Done)); r.State != StateRefunded || r.Revision != late.Revision+1 {
+	if r := journey(t, late, evStatementSeen(StatusRefundPending, ore42Done)); r.State != StateRefunded || r.Revision != late.Revision+1 {
 		t.Errorf("%v, revision %d after %d", r.State, r.Revision, late.Revision)
 	}
 }
@@ -234,7 +234,7 @@ func TestOursExplainsTheStatement(t *testing.T) {
 	t.Parallel()
 	r := journey(t, stepRefund(), evRefundDue, evTaken)
 	look := func(done []int64, entries ...StatementEntry) Event {
-		e := evLook(StatusRefundPending, entries...)
+		e := evStatementSeen(StatusRefundPending, entries...)
 		e.Ledger.Done = done
 		return e
 	}
@@ -256,10 +256,10 @@ func TestRefundsAreWatched(t *testing.T) {
 	t.Parallel()
 	end := Event{Type: Expired, Statement: statementClear, StatementLag: stepLag, At: stepStart.Add(24 * time.Hour)}
 	for name, r := range map[string]Request{
-		"declined":                               journey(t, stepRefund(), evRefundDue, evTaken, evLook(StatusRefundDenied)),
-		"cancelled":                              journey(t, stepRefund(), evRefundDue, evTaken, evWish, evLook(StatusRefundDenied)),
+		"declined":                               journey(t, stepRefund(), evRefundDue, evTaken, evStatementSeen(StatusRefundDenied)),
+		"cancelled":                              journey(t, stepRefund(), evRefundDue, evTaken, evWish, evStatementSeen(StatusRefundDenied)),
 		"unresolved":                             journey(t, stepRefund(), evRefundDue, evAmbiguous, evHold),
-		"rejected after a busy answer":           journey(t, stepRefund(), evRefundDue, evBusy, evRefundDue, evRefused, evLook(StatusRefundNone)),
+		"rejected after a busy answer":           journey(t, stepRefund(), evRefundDue, evBusy, evRefundDue, evRefused, evStatementSeen(StatusRefundNone)),
 		"expired after a busy answer":            journey(t, stepRefund(), evRefundDue, evBusy, end),
 		"cancelled, limited after a busy answer": journey(t, stepRefund(), evRefundDue, evBusy, evRefundDue, Event{Type: RateLimited}, evWish, evRefundDue),
 		"cancelled after a busy answer":          journey(t, stepRefund(), evRefundDue, evBusy, evWish, evRefundDue),
@@ -268,7 +268,7 @@ func TestRefundsAreWatched(t *testing.T) {
 			t.Fatalf("%s: %v, watched %v", name, r.State, r.Watched())
 		}
 		for since, want := range map[time.Duration]time.Duration{0: time.Minute, 10 * time.Minute: 10 * time.Minute} {
-			for _, e := range []Event{evLook(StatusRefundDenied), {Type: StatementSeen}, evAmbiguous, {Type: Restarted}} {
+			for _, e := range []Event{evStatementSeen(StatusRefundDenied), {Type: StatementSeen}, evAmbiguous, {Type: Restarted}} {
 				after, fx := stepAt(r, e, r.Finished.Add(since))
 				wantWake(t, fx, TimerWatch, want)
 				if after.Revision != r.Revision {
@@ -280,13 +280,13 @@ func TestRefundsAreWatched(t *testing.T) {
 			t.Errorf("%s: watched for more than a day: %v", name, effectWords(fx, true))
 		}
 		at := r.Finished.Add(time.Hour)
-		done, fx := stepAt(r, evLook(StatusRefunded, ore42Done), at)
+		done, fx := stepAt(r, evStatementSeen(StatusRefunded, ore42Done), at)
 		if done.State != StateRefunded || !done.Late || !done.Alarmed || countFx(fx, Alarm, AlarmLatePayment) != 1 || done.Reason != nil {
 			t.Errorf("%s: %v, late %v, %v", name, done.State, done.Late, effectWords(fx, true))
 		}
-		twin := evLook(StatusRefunded, ore42Done)
-		twin.Ledger.SameAmount = true
-		if after, _ := stepAt(r, twin, at); after.State != r.State {
+		same := evStatementSeen(StatusRefunded, ore42Done)
+		same.Ledger.SameAmount = true
+		if after, _ := stepAt(r, same, at); after.State != r.State {
 			t.Errorf("%s: another's refund made it %v", name, after.State)
 		}
 		seen := journey(t, done, Event{Type: Resolved, Resolution: Abandon, By: "Kari"})
@@ -303,20 +303,20 @@ func TestRefundsAreWatched(t *testing.T) {
 		"expired":       journey(t, stepRefund(), Event{Type: Expired, At: stepStart.Add(24 * time.Hour)}),
 		"submitted":     journey(t, stepApproval(), evRefundDue, evTaken),
 	} {
-		after, fx := stepAt(r, evLook(StatusRefunded, ore42Done), r.Finished.Add(time.Minute))
+		after, fx := stepAt(r, evStatementSeen(StatusRefunded, ore42Done), r.Finished.Add(time.Minute))
 		if after.Revision != r.Revision || countFx(fx, Ignored, ignoredStale) != 1 || r.Watched() {
 			t.Errorf("%s is watched: %v, %v", name, after.State, effectWords(fx, true))
 		}
 	}
 	approval := journey(t, stepApproval(), evRefundDue, evAmbiguous, evHold)
-	wantState(t, journey(t, approval, evLook(StatusRefunded, ore42Done)), StateSubmitted, "")
+	wantState(t, journey(t, approval, evStatementSeen(StatusRefunded, ore42Done)), StateSubmitted, "")
 }
 
 // TestWhatWasTurnedDownIsNotTakenForAnother: an entry of an earlier, ended refund stays in the history for ever.
 func TestWhatWasTurnedDownIsNotTakenForAnother(t *testing.T) {
 	t.Parallel()
 	denied := journey(t, stepRefund(), dueWithStatement(stepStatement(StatusRefundDenied, ore42Pending)), evTaken)
-	wantState(t, journey(t, denied, evLook(StatusRefunded, ore42Pending, ore42Done)), StateRefunded, "")
+	wantState(t, journey(t, denied, evStatementSeen(StatusRefunded, ore42Pending, ore42Done)), StateRefunded, "")
 	open := journey(t, stepRefund(), dueWithStatement(stepStatement(StatusRefundPending, ore42Pending)), evTaken)
-	wantState(t, journey(t, open, evLook(StatusRefunded, ore42Pending, ore42Done)), StateAwaitingRefund, "")
+	wantState(t, journey(t, open, evStatementSeen(StatusRefunded, ore42Pending, ore42Done)), StateAwaitingRefund, "")
 }

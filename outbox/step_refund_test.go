@@ -19,7 +19,7 @@ func wantState(t *testing.T, r Request, s State, code string) {
 	}
 }
 
-// weighed is a refund with lines of its own after its turn, with books and a ledger.
+// weighed is a refund with lines of its own after its turn, with a statement and a ledger.
 func weighed(lines []RefundLine, b Statement, l Ledger) Request {
 	r := stepRefund()
 	r.Refund.Lines, r.AmountOre = lines, linesSum(Request{Refund: &Refund{Lines: lines}})
@@ -204,7 +204,7 @@ func TestParkedRefunds(t *testing.T) {
 }
 
 // TestARefundBesideAnother waits beside its lane, looks again without a write, and is weighed when its turn has come anew. One
-// that was answered "busy" keeps its place, and its look at the books.
+// that was answered "busy" keeps its place, and has its statement read.
 func TestARefundBesideAnother(t *testing.T) {
 	t.Parallel()
 	open := dueBeside(Ledger{Order: &ledgerOrder, UnderWay: true})
@@ -228,7 +228,7 @@ func TestARefundBesideAnother(t *testing.T) {
 	}
 }
 
-// TestADenialBesideAPayback: the API's refund status is the order's. Where the books show that this amount was paid back since
+// TestADenialBesideAPayback: the API's refund status is the order's. Where the statement shows that this amount was paid back since
 // the submission, it is not told that it was turned down.
 func TestADenialBesideAPayback(t *testing.T) {
 	t.Parallel()
@@ -244,17 +244,17 @@ func TestADenialBesideAPayback(t *testing.T) {
 		look Event
 		want State
 	}{
-		"nothing":                   {due(), evLook(StatusRefundDenied), StateDeclined},
-		"only what was turned down": {due(), evLook(StatusRefundDenied, ore42Pending), StateDeclined},
-		"done before":               {due(ore10Done), evLook(StatusRefundDenied, ore10Done), StateDeclined},
-		"under way before":          {due(StatementEntry{Ore: 1000}), evLook(StatusRefundDenied, ore10Done), StateDeclined},
-		"not ours to read":          {due(), evBlindLook(StatusRefundDenied), StateDeclined},
+		"nothing":                   {due(), evStatementSeen(StatusRefundDenied), StateDeclined},
+		"only what was turned down": {due(), evStatementSeen(StatusRefundDenied, ore42Pending), StateDeclined},
+		"done before":               {due(ore10Done), evStatementSeen(StatusRefundDenied, ore10Done), StateDeclined},
+		"under way before":          {due(StatementEntry{Ore: 1000}), evStatementSeen(StatusRefundDenied, ore10Done), StateDeclined},
+		"not ours to read":          {due(), evStatementNotOurs(StatusRefundDenied), StateDeclined},
 		"not to be read":            {due(), look(Statement{Status: StatusRefundDenied, StatusRead: true}), StateAwaitingRefund},
-		"this amount":               {due(), evLook(StatusRefundDenied, ore42Done), StateRefunded},
-		"this amount, and another":  {due(), evLook(StatusRefundDenied, ore42Done, ore42Pending), StateRefunded},
-		"another amount":            {due(), evLook(StatusRefundDenied, ore10Done), StateDeclined},
+		"this amount":               {due(), evStatementSeen(StatusRefundDenied, ore42Done), StateRefunded},
+		"this amount, and another":  {due(), evStatementSeen(StatusRefundDenied, ore42Done, ore42Pending), StateRefunded},
+		"another amount":            {due(), evStatementSeen(StatusRefundDenied, ore10Done), StateDeclined},
 		"in the sum only":           {due(), sum(4200), StateRefunded},
-		"it stood before":           {dueWithStatement(stepStatement(StatusRefundDenied)), evLook(StatusRefundDenied), StateAwaitingRefund},
+		"it stood before":           {dueWithStatement(stepStatement(StatusRefundDenied)), evStatementSeen(StatusRefundDenied), StateAwaitingRefund},
 	} {
 		for _, wish := range []bool{false, true} {
 			r, want := journey(t, stepRefund(), c.due, evTaken), c.want
@@ -352,7 +352,7 @@ func TestApprovalPolling(t *testing.T) {
 		0: stepPolicy().PollInterval, approvalAtOnce - ms: stepPolicy().PollInterval, approvalAtOnce: time.Minute,
 		approvalFast - ms: time.Minute, approvalFast: approvalPoll, 30 * 24 * time.Hour: approvalPoll,
 	} {
-		_, fx := stepAt(r, evLook(StatusRefundPending, ore42Pending), r.Entered.Add(age))
+		_, fx := stepAt(r, evStatementSeen(StatusRefundPending, ore42Pending), r.Entered.Add(age))
 		wantWake(t, fx, TimerPoll, want)
 	}
 	_, fx := stepAt(r, Event{Type: Restarted}, r.Entered.Add(24*time.Hour))

@@ -17,7 +17,7 @@ type refundActor struct {
 	calls   []apiCall
 	entries uint64
 	turn    bool
-	// books are what the last look showed, however old: the machine has to see to their age. statementAt is when it began.
+	// books is the last statement, however old: the machine has to see to its age. statementAt is when it began.
 	books       Statement
 	statementAt time.Duration
 
@@ -38,7 +38,7 @@ type refundWorld struct {
 	actors   []*refundActor
 	api      refundAPI
 	failed   time.Duration // when a call failed last
-	measured bool          // how long the books lag
+	measured bool          // how long the statement lags
 	busier   bool          // terminals are busy more often
 	strange  bool          // another till pays the order back too
 	staff    bool          // people decide on doubts
@@ -135,7 +135,7 @@ func (w *refundWorld) pass(d time.Duration) {
 	w.uptime += d
 }
 
-// apply gives a request an event, checks every promise, and does what the effects ask for.
+// apply runs an event on a request, checks every promise, and does what the effects ask for.
 func (w *refundWorld) apply(a *refundActor, e Event) error {
 	e.At, e.Policy, e.Ledger = w.now, w.policy, w.ledger(a, w.actors)
 	if w.measured {
@@ -180,7 +180,7 @@ func (w *refundWorld) carryOut(a *refundActor, f Effect) {
 		a.timers[f.Timer] = w.uptime + f.After
 	case Submit, SendCancel:
 		w.ask(a, f)
-	case Query, Search: // both read the books
+	case Query, Search: // both read the statement
 		w.ask(a, Effect{Type: Search})
 	default:
 	}
@@ -201,12 +201,12 @@ func (w *refundWorld) ask(a *refundActor, f Effect) {
 	case SendCancel:
 		c.answer = w.cancel()
 	default:
-		c.answer = w.look()
+		c.answer = w.readStatement()
 	}
 	a.calls = append(a.calls, c)
 }
 
-// answer ends the oldest call; what was asked in an earlier state is dropped, unless it is the submission's. What the books
+// answer ends the oldest call; what was asked in an earlier state is dropped, unless it is the submission's. What the statement
 // showed is kept for the next turn all the same.
 func (w *refundWorld) answer(a *refundActor) error {
 	c := a.calls[0]
@@ -361,7 +361,7 @@ func (w *refundWorld) decide() {
 
 func (w *refundWorld) resolve(a *refundActor) error {
 	e := Event{Type: Resolved, By: "Kari", Search: SearchClear, Resolution: []Resolution{Adopt, Resubmit, Resubmit, Abandon}[w.pick.choose("resolution", 4)]}
-	if e.Statement = w.api.books(w.uptime); e.Statement.NotOurs {
+	if e.Statement = w.api.statement(w.uptime); e.Statement.NotOurs {
 		e.Search = SearchForbidden
 	}
 	e.Statement.Seen = Seen{Begun: w.now, Answered: w.now}

@@ -10,7 +10,7 @@ import (
 
 // chooser makes the choices of a simulated world: rapid's, which shrink, or plain random ones.
 type chooser interface {
-	// choose gives a number from 0 up to, not including, n.
+	// choose returns a number from 0 up to, not including, n.
 	choose(what string, n int) int
 }
 

@@ -23,7 +23,7 @@ func refundOf(orderID, id, terminal string, ore int64) outbox.Request {
 // refundDue is a refund's turn; see RefundDue.
 func refundDue(at time.Duration) outbox.Event { return RefundDue(At(at)) }
 
-// RefundDue is a refund's turn where the API lets nobody read the order's books, as was just found.
+// RefundDue is a refund's turn where the API lets nobody read the order's statement, as was just found.
 func RefundDue(at outbox.Instant) outbox.Event {
 	return outbox.Event{
 		Type: outbox.Due, At: at, Mark: "mark", Search: outbox.SearchForbidden,
