@@ -9,7 +9,7 @@ import (
 	"tillpost/outbox"
 )
 
-// refunds, and approvals of them, are carried out once the books of their order were read, and found again in them.
+// refunds, and approvals of them, are sent once the statement of their order was read, and found again in it.
 type refunds struct{ unasked }
 
 func (refunds) due(l *lane, r outbox.Request) {
@@ -18,7 +18,7 @@ func (refunds) due(l *lane, r outbox.Request) {
 	l.apply(r.Seq, e)
 }
 
-// submit makes its body only now: what it pays back of each product was weighed when its turn was written.
+// submit makes the body only now: what is paid back of each product was fixed in the commit of its turn.
 func (refunds) submit(l *lane, r outbox.Request) {
 	conn := l.next.conn
 	l.next.conn = nil
@@ -38,7 +38,7 @@ func (refunds) submit(l *lane, r outbox.Request) {
 	})
 }
 
-// query asks how a refund stands: the order's refund status, which does not say of which refund it is, and its books.
+// query reads the order's statement: its refund status does not say of which refund it is, its payment history does.
 func (refunds) query(l *lane, r outbox.Request, _ string) {
 	l.call(r, outbox.Query, r.OrderUUID, func(ctx context.Context) outbox.Event {
 		return l.gateway.StatementEvent(ctx, r.OrderUUID)
@@ -47,7 +47,7 @@ func (refunds) query(l *lane, r outbox.Request, _ string) {
 
 func (x refunds) poll(l *lane, r outbox.Request) { x.query(l, r, r.OrderUUID) }
 
-// search reads the books of the order that a refund pays back: before it is sent, while nobody knows whether it was, and
+// search reads the statement of the order that a refund pays back: before it is sent, while nobody knows whether it was, and
 // after its end.
 func (refunds) search(l *lane, r outbox.Request) {
 	l.begin(r, call{effect: outbox.Search}, func(ctx context.Context) func() {
@@ -75,7 +75,7 @@ func (refunds) adopt(l *lane, d, t outbox.Request) {
 	l.resolve(d, t, outbox.Event{})
 }
 
-// resubmit reads the books once more before anything is sent again.
+// resubmit reads the statement once more before anything is sent again.
 func (refunds) resubmit(l *lane, d, t outbox.Request) {
 	l.begin(d, call{effect: outbox.Settle}, func(ctx context.Context) func() {
 		s := l.gateway.Statement(ctx, t.OrderUUID)
@@ -83,8 +83,7 @@ func (refunds) resubmit(l *lane, d, t outbox.Request) {
 	})
 }
 
-// statementRead takes what the books show. Before a refund is sent it is kept for the next Due, else it is an event of its
-// own.
+// statementRead takes a statement. Before a refund is sent it is kept for the next Due, else it is an event of its own.
 func (l *lane) statementRead(asked outbox.Request, s gateway.StatementReply) {
 	r, err := l.store.Get(asked.Seq)
 	if err != nil || r.Terminal != l.terminal {
@@ -110,7 +109,7 @@ func (l *lane) statementRead(asked outbox.Request, s gateway.StatementReply) {
 	}
 }
 
-// measureBooks takes how long it took the books to show a refund that the API took.
+// measureBooks measures how long it takes the statement to show a refund that the API accepted.
 func (l *lane) measureBooks(r outbox.Request, e outbox.Event) {
 	if e.Type != outbox.StatementSeen || !e.Statement.Readable || r.Kind != outbox.KindRefund {
 		return
@@ -124,7 +123,7 @@ func (l *lane) measureBooks(r outbox.Request, e outbox.Event) {
 	l.background(func(ctx context.Context) { l.lags.BooksShowed(ctx, took) })
 }
 
-// resubmitRefund has the books judged first: what they show to be done is not sent again.
+// resubmitRefund has the statement judged first: a refund that it shows as done is not sent again.
 func (l *lane) resubmitRefund(r, t outbox.Request, s gateway.StatementReply) {
 	if s.Failed.Type != 0 {
 		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: s.Retry})
