@@ -189,7 +189,7 @@ func TestADoubtThatMayHaveBeenWrittenIsLookedInto(t *testing.T) {
 		w.sim.Inject(simulator.Fault{Operation: simulator.OpRefund, Do: simulator.BusyButCreated()})
 		attempts := 0
 		f.set(func(e outbox.Event) (bool, error) {
-			if e.Type == outbox.Due && e.Books.Readable {
+			if e.Type == outbox.Due && e.Statement.Readable {
 				if attempts++; attempts == 2 {
 					return true, outbox.ErrUncertain
 				}

@@ -134,15 +134,15 @@ type Evidence struct {
 
 // doubtChecks says what the events of a doubt looked at, and what was seen there.
 var doubtChecks = map[outbox.EventType]Evidence{
-	outbox.Ambiguous:    {Looked: "the reply to the call", Seen: "no reply that says whether it was carried out"},
-	outbox.Found:        {Looked: "the orders at Front Payment", Seen: "an order that bears our mark"},
-	outbox.NotFound:     {Looked: "the orders at Front Payment", Seen: "no order that bears our mark"},
-	outbox.StatusSeen:   {Looked: "the order's status at Front Payment", Seen: "a status"},
-	outbox.BooksSeen:    {Looked: "the order's books at Front Payment", Seen: "what was paid and paid back"},
-	outbox.CallbackSeen: {Looked: "a call from Front Payment", Seen: "it named an order"},
-	outbox.HintRead:     {Looked: "the order that Front Payment's call named", Seen: "what its details show"},
-	outbox.DoubtTimeout: {Looked: "all of it, for as long as the policy says", Seen: "nothing that decides"},
-	outbox.Restarted:    {Looked: "the outbox, at a start", Seen: "a call that was under way when tillpost ended"},
+	outbox.Ambiguous:     {Looked: "the reply to the call", Seen: "no reply that says whether it was carried out"},
+	outbox.Found:         {Looked: "the orders at Front Payment", Seen: "an order that bears our mark"},
+	outbox.NotFound:      {Looked: "the orders at Front Payment", Seen: "no order that bears our mark"},
+	outbox.StatusSeen:    {Looked: "the order's status at Front Payment", Seen: "a status"},
+	outbox.StatementSeen: {Looked: "the order's books at Front Payment", Seen: "what was paid and paid back"},
+	outbox.CallbackSeen:  {Looked: "a call from Front Payment", Seen: "it named an order"},
+	outbox.HintRead:      {Looked: "the order that Front Payment's call named", Seen: "what its details show"},
+	outbox.DoubtTimeout:  {Looked: "all of it, for as long as the policy says", Seen: "nothing that decides"},
+	outbox.Restarted:     {Looked: "the outbox, at a start", Seen: "a call that was under way when tillpost ended"},
 }
 
 // evidenceOf returns what was looked at while a request was in doubt, nil where it never was.

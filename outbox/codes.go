@@ -22,11 +22,11 @@ const (
 	CodeRefundExceeds   = "refundExceedsOrder"
 	CodeRefundOpen      = "refundOpen"
 	CodeInvalidRequest  = "invalidRequest"
-	// CodeProductUnknown is the API's own word for a product that an order does not have.
+	// CodeProductUnknown is the API's own code for a product that an order does not have.
 	CodeProductUnknown = "orderProductsNotFound"
 )
 
-// What the API says that the state machine tells apart (Front Payment, Refund or Reverse Payment; Request Refund
+// Codes of the API that the state machine distinguishes (Front Payment, Refund or Reverse Payment; Request Refund
 // Approval).
 const (
 	CodeAmountThreshold  = "refundRejectionForRequestAmountThresholdExceed"

@@ -10,8 +10,8 @@ type EventType uint8
 
 // The events that Step knows.
 const (
-	// Due: its turn has come; Mark, Shown and References are set, and Search, Seen or Books to what is at hand. Where
-	// nothing has to be asked first, a connection stands.
+	// Due: its turn has come; Mark, Shown and References are set, and Search, Seen and Statement to what was read
+	// for it. Where nothing has to be asked first, a connection stands.
 	Due EventType = iota + 1
 	// Accepted: the API took the submission; OrderUUID is set.
 	Accepted
@@ -46,7 +46,7 @@ const (
 	CheckWanted
 	// Resolved: a person decided; Resolution, By, and OrderUUID for an adoption are set.
 	Resolved
-	// Expired: the time to live seems to have run out. Step looks again.
+	// Expired: the time to live seems to have run out. Step checks that.
 	Expired
 	// CustomerTimeout: the customer had the time that the policy grants.
 	CustomerTimeout
@@ -54,9 +54,9 @@ const (
 	DoubtTimeout
 	// Restarted: the process has just started and found the request as it is.
 	Restarted
-	// BooksSeen: order details and refund status were asked for, as far as the API lets us; Books is set. It answers the
-	// Search and the Query of a refund or approval.
-	BooksSeen
+	// StatementSeen: order details and refund status were asked for, as far as the API lets us; Statement is set. It answers
+	// the Search and the Query of a refund or approval. Journals call it BooksSeen.
+	StatementSeen
 	// TargetSeen: the request that this one is about is in state Target.
 	TargetSeen
 	// HintRead: the order that a callback named, OrderUUID, was asked for; Order says what was seen of it, Status how it
@@ -74,7 +74,7 @@ var eventNames = [...]string{
 	Unauthorized: "Unauthorized", Refused: "Refused", Ambiguous: "Ambiguous", StatusSeen: "StatusSeen", Found: "Found",
 	NotFound: "NotFound", CallbackSeen: "CallbackSeen", CancelWanted: "CancelWanted", ResendWanted: "ResendWanted",
 	CheckWanted: "CheckWanted", Resolved: "Resolved", Expired: "Expired", CustomerTimeout: "CustomerTimeout",
-	DoubtTimeout: "DoubtTimeout", Restarted: "Restarted", BooksSeen: "BooksSeen", TargetSeen: "TargetSeen", HintRead: "HintRead", Moved: "Moved",
+	DoubtTimeout: "DoubtTimeout", Restarted: "Restarted", StatementSeen: "BooksSeen", TargetSeen: "TargetSeen", HintRead: "HintRead", Moved: "Moved",
 }
 
 // EventTypes lists all event types.
@@ -133,7 +133,7 @@ const (
 	SearchNone SearchResult = iota
 	// SearchClear: a search begun after the busy answer came back in full, without our mark.
 	SearchClear
-	// SearchForbidden: look-ups are not ours, which is established, and was asked once more just now.
+	// SearchForbidden: the API does not let us search, which is established, and was confirmed just now.
 	SearchForbidden
 )
 
@@ -155,7 +155,7 @@ func (r Resolution) String() string {
 	return fmt.Sprintf("resolution(%d)", uint8(r))
 }
 
-// BusyMeans says what a busy answer stands for where look-ups are not ours.
+// BusyMeans says what a busy answer stands for where the API does not let us search or read statements.
 type BusyMeans uint8
 
 // The two readings.
@@ -185,9 +185,9 @@ type Event struct {
 	// Policy is filled in by the Store.
 	Policy Policy
 
-	// ListLag is how long an order of ours may be missing from the API's list, BooksLag a refund from an order's books,
-	// after the API has told of it; 0: not measured yet.
-	ListLag, BooksLag time.Duration
+	// ListLag is how long an order may be missing from the API's list after the API accepted it, StatementLag how long a
+	// refund may be missing from its order's statement; 0: not measured yet.
+	ListLag, StatementLag time.Duration
 	// BusyPace is how far apart the tries at each busy terminal have to be, so that those at all of them hold the rate limit.
 	BusyPace time.Duration
 
@@ -218,9 +218,9 @@ type Event struct {
 	// Target is the state of the request that this one is about.
 	Target State
 	// Source is the requestId of the resolution behind a Resolved, Revision the target's that it was made on (0: any).
-	Source   string
-	Revision uint64
-	Books    Books
+	Source    string
+	Revision  uint64
+	Statement Statement
 	// Ledger is filled in by the Store for refunds and approvals.
 	Ledger Ledger
 }
@@ -234,11 +234,11 @@ const (
 	Submit EffectType = iota + 1
 	// Query: ask the API for the status of OrderUUID.
 	Query
-	// Search: look for the request's marks at the API, or read the books of the order that it pays back.
+	// Search: look for the request's marks at the API, or read the statement of the order that it pays back.
 	Search
 	// SendCancel: ask the API to cancel OrderUUID.
 	SendCancel
-	// SendResend: ask the API to show OrderUUID on the terminal again.
+	// SendResend: ask the API to show OrderUUID on the terminal once more.
 	SendResend
 	// WakeAt: when After has passed, run what Timer stands for. A timer of the same name is replaced; entering a state
 	// clears all.
@@ -247,9 +247,9 @@ const (
 	Publish
 	// Alarm: a person has to know; Code says what.
 	Alarm
-	// Judge: look at OrderUUID, which a callback named.
+	// Judge: read OrderUUID, which a callback named, and report it as HintRead.
 	Judge
-	// Settle: carry the resolution's decision out on Target, and tell it what came of that.
+	// Settle: carry the resolution's decision out on Target, and report back what came of that.
 	Settle
 	// Ignored: the event means nothing in this state; counted, so that it is seen.
 	Ignored
@@ -287,7 +287,7 @@ const (
 	// TimerDoubtCheck and TimerDoubtHold bring DoubtTimeout.
 	TimerDoubtCheck
 	TimerDoubtHold
-	// TimerWatch looks again at a request that ended without a payment: Query, or Search where it has no order.
+	// TimerWatch runs Query for a request that ended without a payment, or Search where it has no order.
 	TimerWatch
 	// TimerHint runs Judge again for every hint.
 	TimerHint

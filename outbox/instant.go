@@ -48,3 +48,14 @@ func (i Instant) Add(d time.Duration) Instant {
 
 // Time returns the wall time in UTC.
 func (i Instant) Time() time.Time { return time.UnixMilli(i.Wall).UTC() }
+
+// passed is the time from an event to i, which is less than 0 where the event is later.
+func (i Instant) passed(event Instant) time.Duration {
+	switch {
+	case i.Boot == event.Boot:
+		return i.Mono - event.Mono
+	case i.Known && event.Known:
+		return millis(i.Wall - event.Wall)
+	}
+	return i.Mono
+}

@@ -57,7 +57,7 @@ func MarkSeq(mark string) (seq uint64, ok bool) {
 	}
 	raw, err := markEncoding.DecodeString(enc)
 	if err != nil || len(raw) != markSeq+MarkEntropy {
-		return 0, false // the decoder passes over line ends, so the length tells
+		return 0, false // the decoder skips line ends, so the length is checked
 	}
 	var b [8]byte
 	copy(b[8-markSeq:], raw[:markSeq])
@@ -73,8 +73,8 @@ func (r Request) Bears(mark string) bool {
 	return hit == 1
 }
 
-// FindMarks lists what looks like marks in a text, such as an order's references. Places that overlap are all listed,
-// as a word before a mark may look like the start of one.
+// FindMarks lists what looks like marks in a text, such as an order's references. Overlapping places are all listed, as
+// what stands before a mark may look like the start of one.
 func FindMarks(text string) []string {
 	var marks []string
 	for i := 0; i+MarkLen <= len(text); i++ {

@@ -1,28 +1,26 @@
 package outbox
 
-import "math"
-
-// Refund is what a refund or an approval asks for beyond its amount, and what the books showed before it was sent.
+// Refund is what a refund or an approval asks for beyond its amount, and what the order's statement showed before it was sent.
 type Refund struct {
 	// Full asks for all that is left; amount and lines are computed once, when it is sent.
 	Full     bool `json:"f,omitempty"`
 	Reversal bool `json:"rv,omitempty"`
-	// Ask is what to tell the approver where the API wants an approval; "": don't ask.
+	// Ask is the message to the approver where the API wants an approval; "": don't ask for one.
 	Ask string `json:"ask,omitempty"`
 	// Approving: the API refused over a threshold, and the submission is now the request for an approval.
 	Approving bool         `json:"ap,omitempty"`
 	Lines     []RefundLine `json:"l,omitempty"`
 	// Doubted: a submission of this stage was in doubt, and a person had it sent again.
 	Doubted bool `json:"dt,omitempty"`
-	// Before is what the books showed when the submission began; only a change since then is evidence.
-	Before *Books `json:"b,omitempty"`
+	// Before is what the statement showed when the submission began; only a change since then is evidence.
+	Before *Statement `json:"b,omitempty"`
 	// Moved: the order's refund status was seen to be under way since the submission, so that an end which stood there
 	// before has given way to one of ours.
 	Moved bool `json:"mv,omitempty"`
-	// DeniedAt is when the order's refund status was first seen REJECTED since the submission while the books showed a refund of
-	// somebody else of which that may be said.
+	// DeniedAt is when the order's refund status was first seen REJECTED since the submission while the statement showed
+	// somebody else's refund that this may be about.
 	DeniedAt Instant `json:"da,omitzero"`
-	// CalledOff: the API carried out our cancel, so that it is turned down although the status may have said so before.
+	// CalledOff: the API carried out our cancel, so REJECTED is the answer to this one even if it stood there before.
 	CalledOff bool `json:"co,omitempty"`
 }
 
@@ -36,149 +34,4 @@ type RefundLine struct {
 	ByLine bool `json:"bl,omitempty"`
 	// More: it goes on with what the till named in the line before, of which one order product had not enough.
 	More bool `json:"m,omitempty"`
-}
-
-// Ledger is what the outbox knows of the other refunds and approvals of the same order, in whatever lane, at the moment
-// of the event. The Store reads it inside the transaction.
-type Ledger struct {
-	// Order is the request whose order it is, nil where none of ours placed it, or its record is gone.
-	Order *LedgerOrder
-	// SpentOre counts everything that is not known not to have happened; Lines the same by product number.
-	SpentOre int64
-	Lines    map[int64]int64
-	// Done lists the amounts in SpentOre that were paid back for sure, Open the others.
-	Done, Open []int64
-	// Denied lists the amounts of those that were sent, and ended declined or cancelled: they may stand in the books too.
-	Denied []int64
-	// UnderWay: another refund is sending, awaiting its end or being cancelled; Doubtful: one is in doubt or unresolved.
-	UnderWay bool
-	Doubtful bool
-	// MayRefund and MayDeny: the order's refund status may have become REFUNDED or REJECTED by another one since this one
-	// was sent. Twin: so may its books have grown by the same amount.
-	MayRefund, MayDeny, Twin bool
-	// TwinEnded is when another refund of the same amount, or one of an amount that is not known, was last paid back; zero
-	// if none was.
-	TwinEnded Instant
-}
-
-// LedgerOrder is the order that is paid back.
-type LedgerOrder struct {
-	State     State
-	OrderUUID string
-	AmountOre int64
-}
-
-// Spends reports whether a refund or approval counts against its order: everything that may have happened does. What a
-// person gave up, or sent again and then saw refused, does not: that was their word.
-func (r Request) Spends() bool {
-	if r.Kind != KindRefund && r.Kind != KindApproval {
-		return false
-	}
-	switch r.State {
-	case StateSending, StateInDoubt, StateAwaitingRefund, StateAwaitingApproval, StateCancelling,
-		StateRefunded, StateSubmitted, StateUnresolved:
-		return true
-	case StateQueued:
-		return r.Busy > 0 // a busy answer may hide it; nobody has looked yet
-	}
-	return false
-}
-
-// done is what other refunds of ours have paid back for sure.
-func (l *Ledger) done() (sum int64) {
-	for _, ore := range l.Done {
-		sum = addOre(sum, ore)
-	}
-	return sum
-}
-
-// noteTwin notes when another refund was paid back that may be taken for r in the books.
-func (l *Ledger) noteTwin(other, r Request) {
-	if other.State != StateRefunded || r.AmountOre != 0 && other.AmountOre != 0 && other.AmountOre != r.AmountOre {
-		return
-	}
-	if l.TwinEnded == (Instant{}) || other.Entered.passed(l.TwinEnded) > 0 {
-		l.TwinEnded = other.Entered
-	}
-}
-
-// Count adds another refund or approval of the order to the ledger as r sees it.
-func (l *Ledger) Count(other, r Request) {
-	l.countEnds(other, r)
-	l.noteTwin(other, r)
-	if other.Attempts > 0 && (other.State == StateDeclined || other.State == StateCancelled) {
-		l.Denied = append(l.Denied, other.AmountOre)
-	}
-	if !other.Spends() {
-		return
-	}
-	ore := other.AmountOre
-	if ore == 0 {
-		// All that was left, from a copy of the outbox older than the computation.
-		ore = math.MaxInt64
-	}
-	l.SpentOre = addOre(l.SpentOre, ore)
-	if other.State == StateRefunded {
-		l.Done = append(l.Done, ore)
-	} else {
-		l.Open = append(l.Open, ore)
-	}
-	l.countLines(other)
-	if other.Kind != KindRefund {
-		return
-	}
-	switch other.State {
-	case StateSending, StateAwaitingRefund, StateCancelling:
-		l.UnderWay = true
-	case StateInDoubt, StateUnresolved:
-		l.Doubtful = true
-	}
-}
-
-func (l *Ledger) countLines(other Request) {
-	if other.Refund == nil {
-		return
-	}
-	for _, line := range other.Refund.Lines {
-		if line.ID == 0 {
-			continue
-		}
-		if l.Lines == nil {
-			l.Lines = map[int64]int64{}
-		}
-		l.Lines[line.ID] = addOre(l.Lines[line.ID], line.Ore)
-	}
-}
-
-// countEnds notes what another one may have done to the order's refund status and books since r was sent. What is known
-// to have ended before that did nothing since.
-func (l *Ledger) countEnds(other, r Request) {
-	refunds, denies := other.Spends(), other.Spends()
-	switch other.State {
-	case StateRefunded:
-		refunds, denies = !other.endedBefore(r), false
-	case StateDeclined, StateCancelled:
-		denies = other.Attempts > 0 && !other.endedBefore(r)
-	}
-	l.MayRefund = l.MayRefund || refunds
-	l.MayDeny = l.MayDeny || denies
-	l.Twin = l.Twin || refunds && (other.AmountOre == r.AmountOre || other.AmountOre == 0)
-}
-
-// endedBefore reports whether a final request is known to have ended before another was last sent.
-func (r Request) endedBefore(other Request) bool {
-	n := len(other.Submissions)
-	if n == 0 {
-		return true
-	}
-	after, ok := r.Entered.Since(other.Submissions[n-1].At)
-	return ok && after == 0
-}
-
-// addOre adds amounts that are not negative; what does not fit is the most there is.
-func addOre(a, b int64) int64 {
-	if a > math.MaxInt64-b {
-		return math.MaxInt64
-	}
-	return a + b
 }

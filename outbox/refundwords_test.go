@@ -11,8 +11,8 @@ import (
 // products have, what all of them have.
 func TestWhatExceedsIsToldInTheTillsWords(t *testing.T) {
 	t.Parallel()
-	b := stepBooks(StatusRefundNone)
-	b.Products = []BookProduct{{12, "A", 3000}, {13, "A", 3000}, {14, strings.Repeat("ø", 70), 4000}}
+	b := stepStatement(StatusRefundNone)
+	b.Products = []StatementProduct{{12, "A", 3000}, {13, "A", 3000}, {14, strings.Repeat("ø", 70), 4000}}
 	for _, c := range []struct {
 		lines []RefundLine
 		l     Ledger
@@ -39,8 +39,8 @@ func TestWhatExceedsIsToldInTheTillsWords(t *testing.T) {
 // Of a productId that several products have, a line takes from the first what that has left, and the rest from the next.
 func TestAPoolIsDrawnOnInOrder(t *testing.T) {
 	t.Parallel()
-	b := stepBooks(StatusRefundNone)
-	b.Products = []BookProduct{{12, "A", 3000}, {13, "A", 3000}, {14, "A", 3000}}
+	b := stepStatement(StatusRefundNone)
+	b.Products = []StatementProduct{{12, "A", 3000}, {13, "A", 3000}, {14, "A", 3000}}
 	r := weighed([]RefundLine{{ProductID: "A", Ore: 5500}, {Line: 0, Ore: 100}}, b, Ledger{SpentOre: 3000, Lines: map[int64]int64{13: 1000}})
 	want := []RefundLine{{ID: 12, ProductID: "A", Ore: 2900}, {ID: 13, ProductID: "A", Ore: 2000, More: true}, {ID: 14, ProductID: "A", Ore: 600, More: true}, {ID: 12, ByLine: true, Ore: 100}}
 	if wantState(t, r, StateSending, ""); !slices.Equal(r.Refund.Lines, want) {

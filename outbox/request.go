@@ -15,14 +15,14 @@ type Request struct {
 	ID       string `json:"id"`
 	Kind     Kind   `json:"-"`
 	Terminal string `json:"t"`
-	// Earlier are the terminals that it was moved away from, that of its arrival first: it is told of on their topics too.
+	// Earlier are the terminals that it was moved away from, that of its arrival first: its status is published for them too.
 	Earlier []string `json:"te,omitempty"`
 	// Moved is the number that the last move took of those for Seq, 0 if it was never moved. In a lane it stands for Seq.
 	Moved uint64 `json:"mv,omitempty"`
 	State State  `json:"-"`
 	// Revision grows by one with each durable change.
 	Revision uint64 `json:"r"`
-	// Digest is that of kind, terminal and JSON value: it tells a repeat from a conflict.
+	// Digest is that of kind, terminal and JSON value: by it a repeat is distinguished from a conflict.
 	Digest [32]byte `json:"d"`
 	// Body is what the till asked to forward, as it came; empty once final (unresolved keeps it).
 	Body []byte `json:"-"`
@@ -50,7 +50,8 @@ type Request struct {
 	// Refund is set for refunds and approvals, Decision for resolutions.
 	Refund   *Refund   `json:"rf,omitempty"`
 	Decision *Decision `json:"dc,omitempty"`
-	// Parked: a queued refund that waits for an order or another refund in another lane, beside its own.
+	// Parked: a queued refund that waits for an order or refund in another lane, or for its order's statement, and keeps
+	// nothing in its own lane waiting meanwhile.
 	Parked bool `json:"pk,omitempty"`
 	// Settled is the last decision of a person on this request.
 	Settled *Settlement `json:"st,omitempty"`
@@ -86,7 +87,7 @@ type Request struct {
 	CancelReason string `json:"cr,omitempty"`
 	// Resent is set once the automatic resend was spent.
 	Resent bool `json:"re,omitempty"`
-	// Late marks a payment found after another final state had been told.
+	// Late marks a payment found after another final state had been published.
 	Late bool `json:"lt,omitempty"`
 	// Alarmed is set while a person has yet to look at late evidence.
 	Alarmed bool `json:"al,omitempty"`
@@ -187,7 +188,7 @@ func (r Request) Turn() uint64 { return cmp.Or(r.Moved, r.Seq) }
 // Arrival is the terminal on whose topic the request came.
 func (r Request) Arrival() string { return r.Terminals()[0] }
 
-// Terminals are those on whose topics it is told of, that of its arrival first.
+// Terminals are those for which its status is published, that of its arrival first.
 func (r Request) Terminals() []string {
 	if slices.Contains(r.Earlier, r.Terminal) {
 		return r.Earlier
@@ -224,5 +225,5 @@ func (r Request) LastChange() Instant {
 	return r.Entered
 }
 
-// ToldAt reports whether the request is told of on a terminal's topics.
-func (r Request) ToldAt(terminal string) bool { return slices.Contains(r.Terminals(), terminal) }
+// PublishedFor reports whether the status of the request is published for a terminal.
+func (r Request) PublishedFor(terminal string) bool { return slices.Contains(r.Terminals(), terminal) }

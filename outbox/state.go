@@ -13,7 +13,7 @@ const (
 	// StateSending has a submission that may be on its way. The API's answer moves it on; Restarted and an ambiguous
 	// answer move it to in_doubt.
 	StateSending State = 2
-	// StateInDoubt may or may not exist at the API. Found adopts, Resolved follows a person's word, DoubtTimeout ends
+	// StateInDoubt may or may not exist at the API. Found adopts, Resolved carries out a person's decision, DoubtTimeout ends
 	// it unresolved. Nothing but a resolution to resubmit leads from here to another submission.
 	StateInDoubt State = 3
 	// StateAwaitingCustomer is an order on its terminal. StatusSeen ends it, CancelWanted and CustomerTimeout move it
@@ -169,8 +169,8 @@ func ParseKind(s string) (Kind, bool) {
 	return 0, false
 }
 
-// Laned reports whether requests of this kind wait their turn in their terminal's lane. Cancels, resends, checks and
-// resolutions act beside it.
+// Laned reports whether requests of this kind wait their turn in their terminal's lane. Control requests (cancels, resends,
+// checks and resolutions) do not.
 func (k Kind) Laned() bool { return k == KindOrder || k == KindRefund || k == KindApproval }
 
 // MarshalText writes the kind's name.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// historyCap is how many journal entries a record keeps; the middle is folded away, the ends tell the story.
+// historyCap is how many journal entries a record keeps; entries from the middle are dropped first.
 const historyCap = 32
 
 // Step is the state machine: what a request becomes by an event, and what is then to be done. It is total and pure. If
@@ -13,11 +13,11 @@ const historyCap = 32
 func Step(r Request, e Event) (Request, []Effect) {
 	m := &transition{r: r.Clone(), e: e}
 	if r.Kind == KindOrder { // the others name an order, and own none
-		if aboutStranger(r, e) {
+		if aboutUnknownOrder(r, e) {
 			m.ignore(ignoredStale)
 			return m.r, m.fx
 		}
-		m.e.Type = aboutOwn(r, e)
+		m.e.Type = foundOrStatus(r, e)
 	}
 	if e.Type == Resolved && r.State != StateInDoubt && r.State != StateUnresolved && !r.Alarmed {
 		m.ignore(CodeNotInDoubt)
@@ -29,7 +29,7 @@ func Step(r Request, e Event) (Request, []Effect) {
 	case KindRefund, KindApproval:
 		m.refund()
 	case KindCancel, KindResend, KindCheck, KindResolution:
-		m.beside()
+		m.control()
 	default:
 		m.ignore(ignoredKind)
 	}
@@ -37,22 +37,22 @@ func Step(r Request, e Event) (Request, []Effect) {
 	return m.r, m.fx
 }
 
-// aboutStranger reports whether the status of an order was told that is not known to be ours. One that a callback named is
-// judged by what its details show, not by its status alone, and one that we held meanwhile may be another till's.
-func aboutStranger(r Request, e Event) bool {
+// aboutUnknownOrder reports whether an event brings the status of an order that is not known to be ours. One that a
+// callback named is judged by its details, not by its status alone; one that we held meanwhile may be another till's.
+func aboutUnknownOrder(r Request, e Event) bool {
 	return e.Type == StatusSeen && e.OrderUUID != "" && e.OrderUUID != r.OrderUUID && !slices.Contains(r.Further, e.OrderUUID)
 }
 
-// aboutOwn tells a find from the status of the order that is held already.
-func aboutOwn(r Request, e Event) EventType {
+// foundOrStatus returns Found for an order that is new to the request, and StatusSeen for the one that it holds.
+func foundOrStatus(r Request, e Event) EventType {
 	own := e.OrderUUID == r.OrderUUID
 	switch {
 	case e.OrderUUID == "":
 	case e.Type == StatusSeen && !own:
-		// One that we hold beside our own: the answer is never our own order's status.
+		// A further order of the request: this is never the status of its own order.
 		return Found
 	case e.Type == Found && own:
-		// What was found is what we hold: all that is new is its status.
+		// It is the order that the request holds already: only its status is new.
 		return StatusSeen
 	}
 	return e.Type
@@ -71,8 +71,8 @@ func NewRequest(r Request, at Instant) Request {
 }
 
 // AfterRestore is what an open request becomes when it is read from an older copy of the outbox: nobody knows what
-// happened to it since, so it is in doubt, queued or not. What acts beside the lanes (cancels, resends, checks,
-// resolutions) may have been carried out, and ends rejected: the till can ask again. A final one stays as it is.
+// happened to it since, so it is in doubt, queued or not. A control request (cancel, resend, check,
+// resolution) may have been carried out, and ends rejected: the till can ask again. A final one stays as it is.
 func AfterRestore(r Request, at Instant) Request {
 	if r.State.Final() {
 		return r
@@ -138,6 +138,7 @@ func (m *transition) emit(fx ...Effect) { m.fx = append(m.fx, fx...) }
 
 func (m *transition) ignore(why string) { m.emit(Effect{Type: Ignored, Code: why}) }
 
+// wake sets a timer.
 func (m *transition) wake(t Timer, after time.Duration) {
 	m.emit(Effect{Type: WakeAt, Timer: t, After: max(after, 0)})
 }
@@ -147,7 +148,7 @@ func (m *transition) wakeAnswering(t Timer, after time.Duration) {
 	m.emit(Effect{Type: WakeAt, Timer: t, After: max(after, 0), Answering: true})
 }
 
-// waiting says why the request does not move, and for how long at most, 0 where that is not known.
+// waiting says why the request does not move, and for how long at most; 0 where that is not known.
 func (m *transition) waiting(code string, next time.Duration) *Waiting {
 	w := &Waiting{Code: code, Since: m.e.At, Attempts: m.r.Attempts}
 	if next > 0 {
@@ -156,53 +157,10 @@ func (m *transition) waiting(code string, next time.Duration) *Waiting {
 	return w
 }
 
-// age is the time since the present state was entered; 0 where it can't be known.
-func (m *transition) age() time.Duration {
-	d, _ := m.e.At.Since(m.r.Entered)
-	return d
-}
+// query asks the API for the status of the request's own order.
+func (m *transition) query() { m.emit(Effect{Type: Query, OrderUUID: m.r.OrderUUID}) }
 
-// backoff is the wait before a busy terminal is tried again: a quarter of the time that it has been busy, or less by up to half
-// of that, from BusyBackoffMin to BusyBackoffMax, and longer where several terminals are busy.
-func (m *transition) backoff() time.Duration {
-	p, busy := m.e.Policy, time.Duration(0)
-	if m.r.BusySince != (Instant{}) {
-		busy = m.e.At.passed(m.r.BusySince)
-	}
-	d := min(busy/4, p.BusyBackoffMax)
-	d -= time.Duration(m.e.Jitter * float64(d) / 2)
-	return max(d, p.BusyBackoffMin, m.e.BusyPace)
-}
-
-const (
-	fastPolling  = 3 * time.Minute
-	slowestPoll  = 30 * time.Second
-	searchAgain  = 5 * time.Second
-	cancelAgain  = 30 * time.Second
-	clockAgain   = 5 * time.Second
-	expireAgain  = time.Second
-	watchClosely = 10 * time.Minute
-	watchLoosely = 24 * time.Hour
-)
-
-// pollAfter paces status calls: PollInterval for three minutes, then slower, to half a minute.
-func (m *transition) pollAfter() time.Duration {
-	every := m.e.Policy.PollInterval
-	if age := m.age(); age > fastPolling {
-		every += (age - fastPolling) / 10
-	}
-	return min(every, max(slowestPoll, m.e.Policy.PollInterval))
-}
-
-// retryDelay paces a search or a beside call that failed: as soon as the API is tried again, and at least every five seconds.
-func (m *transition) retryDelay() time.Duration {
-	if m.e.Type == Unavailable && m.e.RetryAfter > 0 {
-		return min(m.e.RetryAfter, searchAgain)
-	}
-	return m.retryAfter(searchAgain)
-}
-
-// retryAfter paces what failed for a cause outside the request.
-func (m *transition) retryAfter(atLeast time.Duration) time.Duration {
-	return max(m.e.RetryAfter, atLeast)
+// published reports whether this step has made a durable change, which is published.
+func (m *transition) published() bool {
+	return slices.ContainsFunc(m.fx, func(f Effect) bool { return f.Type == Publish && f.Waiting == nil })
 }

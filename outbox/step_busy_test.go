@@ -162,8 +162,8 @@ func TestWhatWasRepeatedIsWatched(t *testing.T) {
 			{Type: Due, Search: SearchClear, ListLag: stepLag, At: stepStart.Add(time.Minute)}},
 	} {
 		r := journey(t, stepOrder(), append(repeated[:3:3], more...)...)
-		if !r.State.Final() || !r.Watched() || !r.MayHaveMore() || !r.Sought() {
-			t.Errorf("%s: %v, watched %v, may have more %v, sought %v", name, r.State, r.Watched(), r.MayHaveMore(), r.Sought())
+		if !r.State.Final() || !r.Watched() || !r.MayHaveMore() || !r.NeedsSearch() {
+			t.Errorf("%s: %v, watched %v, may have more %v, sought %v", name, r.State, r.Watched(), r.MayHaveMore(), r.NeedsSearch())
 		}
 	}
 	awaiting := journey(t, stepOrder(), append(repeated[:3:3], evAccepted)...)
@@ -218,9 +218,9 @@ func TestResubmitNeedsANewSearch(t *testing.T) {
 		"before an outage": {Seen{Begun: at, Answered: at, Broken: true}, StateInDoubt},
 		"never":            {Seen{}, StateInDoubt},
 	} {
-		books := booksClear
+		books := statementClear
 		books.Seen = c.seen
-		e := Event{Type: Resolved, Resolution: Resubmit, By: "Kari", Search: SearchClear, Seen: c.seen, Books: books, At: at, Policy: stepPolicy()}
+		e := Event{Type: Resolved, Resolution: Resubmit, By: "Kari", Search: SearchClear, Seen: c.seen, Statement: books, At: at, Policy: stepPolicy()}
 		for _, r := range []Request{doubt, refund} {
 			if after, _ := Step(r, e); after.State != c.want {
 				t.Errorf("%v, searched %s: %v, want %v", r.Kind, name, after.State, c.want)

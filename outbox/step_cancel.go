@@ -1,6 +1,6 @@
 package outbox
 
-// cancelAtAPI takes the order off its terminal.
+// cancelAtAPI asks the API to take the order off its terminal.
 func (m *transition) cancelAtAPI() {
 	m.enter(StateCancelling, nil, nil)
 	m.emit(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
@@ -15,7 +15,7 @@ func (m *transition) orderCancelling() {
 		}
 	case Done:
 		m.query()
-		m.wake(TimerCancel, cancelAgain)
+		m.wake(TimerCancel, cancelRetry)
 	case Refused:
 		m.cancelRefused()
 	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, NotFound:
@@ -27,11 +27,11 @@ func (m *transition) orderCancelling() {
 		}
 		m.unresolved()
 	case CancelWanted:
-		m.wishCancel()
+		m.deferCancel()
 	case CallbackSeen:
-		m.hinted()
+		m.noteHint()
 	case HintRead:
-		m.hintRead()
+		m.judgeHint()
 	case Found, Accepted:
 		m.further()
 	case CheckWanted:
@@ -45,7 +45,7 @@ func (m *transition) orderCancelling() {
 	}
 }
 
-// cancelLater asks for another try soon, and publishes why.
+// cancelLater repeats the cancel soon, and publishes why it waits.
 func (m *transition) cancelLater() {
 	after := m.retryDelay()
 	code := map[EventType]string{
@@ -58,8 +58,8 @@ func (m *transition) cancelLater() {
 	m.wake(TimerCancel, after)
 }
 
-// cancelRefused settles by "already paid"; any other refusal is looked into. A refusal may also answer the cancel of a
-// further order, which must not settle ours.
+// cancelRefused ends an order that the API says is paid; after any other refusal it asks for the status. A refusal may
+// also answer the cancel of a further order, which says nothing of ours.
 func (m *transition) cancelRefused() {
 	switch {
 	case m.furtherPaid():
@@ -67,7 +67,7 @@ func (m *transition) cancelRefused() {
 		m.end(StatePaid, nil)
 	default:
 		m.query()
-		m.wake(TimerCancel, m.retryAfter(searchAgain))
+		m.wake(TimerCancel, m.retryAfter(searchRetry))
 	}
 }
 
@@ -89,8 +89,8 @@ func (m *transition) noteCancel() {
 	}
 }
 
-// wishCancel records a cancel that can't be acted on yet; a second wish changes nothing.
-func (m *transition) wishCancel() {
+// deferCancel records a cancel that can't be carried out yet; a second one changes nothing.
+func (m *transition) deferCancel() {
 	if m.r.CancelWanted {
 		return
 	}
@@ -115,7 +115,7 @@ func (m *transition) cancelReason() *Reason {
 	}
 }
 
-// reasonOr takes the event's own reason where it has one.
+// reasonOr returns the event's own reason where it has one.
 func (m *transition) reasonOr(code, message string) *Reason {
 	if m.e.Reason != nil {
 		return m.e.Reason

@@ -40,7 +40,7 @@ func justAsked(e Event) Event {
 	if e.Search != SearchNone && e.Seen == (Seen{}) {
 		e.Seen = now
 	}
-	if b := &e.Books; (b.Readable || b.NotOurs || b.StatusRead) && b.Seen == (Seen{}) {
+	if b := &e.Statement; (b.Readable || b.NotOurs || b.StatusRead) && b.Seen == (Seen{}) {
 		b.Seen = now
 	}
 	return e
@@ -86,7 +86,7 @@ var (
 	evDue       = Event{Type: Due, Mark: "mark1", Shown: true}
 	evAgain     = Event{Type: Due, Mark: "mark2", Shown: true, Search: SearchClear, ListLag: stepLag}
 	evAccepted  = Event{Type: Accepted, OrderUUID: "order1"}
-	evBusy      = Event{Type: Busy, ListLag: stepLag, BooksLag: stepLag}
+	evBusy      = Event{Type: Busy, ListLag: stepLag, StatementLag: stepLag}
 	evRefused   = Event{Type: Refused, Reason: apiRefused}
 	evHint      = Event{Type: CallbackSeen, OrderUUID: "order3"}
 	evAmbiguous = Event{Type: Ambiguous}
@@ -279,7 +279,7 @@ func orderEvents() []caseEvent {
 		caseEvent{"check", evCheck, nil},
 		caseEvent{"hold", evHold, nil},
 		caseEvent{"", Event{Type: Restarted}, nil},
-		caseEvent{"", Event{Type: BooksSeen}, nil},
+		caseEvent{"", Event{Type: StatementSeen}, nil},
 		caseEvent{"", Event{Type: TargetSeen, Target: StatePaid}, nil},
 		caseEvent{"no customer timeout", Event{Type: Restarted}, policy(func(p *Policy) { p.CustomerTimeout = 0 })},
 		caseEvent{"other boot, clock unknown", Event{Type: Restarted}, otherBoot},

@@ -5,22 +5,23 @@ import (
 	"time"
 )
 
-// doubt is where everything goes that may or may not exist.
+// doubt enters the state of everything that may or may not exist at the API.
 func (m *transition) doubt(why *Reason) {
 	m.enter(StateInDoubt, m.waiting(WaitChecking, 0), why)
-	m.lookInto()
+	m.investigate()
 }
 
-func (m *transition) lookInto() {
-	m.seek()
+// investigate looks for evidence, and sets how long before staff is called, and before the doubt is given up.
+func (m *transition) investigate() {
+	m.lookUp()
 	if m.r.Waiting == nil || m.r.Waiting.Code != WaitNeedsStaff {
 		m.wakeAnswering(TimerDoubtCheck, m.e.Policy.DoubtCheck)
 	}
 	m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)
 }
 
-// seek looks for evidence: the status of the order, if one is held, else whatever bears our marks, or the books.
-func (m *transition) seek() {
+// lookUp asks for evidence: the status of the order, if one is held, else whatever bears our marks, or the statement.
+func (m *transition) lookUp() {
 	if m.r.Kind == KindOrder && m.r.OrderUUID != "" {
 		m.query()
 		return
@@ -28,7 +29,7 @@ func (m *transition) seek() {
 	m.emit(Effect{Type: Search, Mark: m.r.Mark()})
 }
 
-func (m *transition) seekAgain(after time.Duration) {
+func (m *transition) lookUpLater(after time.Duration) {
 	if m.r.OrderUUID != "" {
 		m.wake(TimerPoll, after)
 		return
@@ -46,37 +47,38 @@ func (m *transition) orderInDoubt() {
 			m.adopt()
 		}
 	case Unavailable:
-		// The lost reply itself made the API seem out of reach; the search is on as soon as that is looked into.
-		m.seekAgain(cmp.Or(m.e.RetryAfter, searchAgain))
+		// The lost reply itself made the API seem out of reach: search as soon as it is tried again.
+		m.lookUpLater(cmp.Or(m.e.RetryAfter, searchRetry))
 	case NotFound:
 		if m.r.RefusedBusy && m.refusalStands() {
 			m.end(StateRejected, m.r.Reason)
 			return
 		}
-		m.seekAgain(m.retryDelay())
+		m.lookUpLater(m.retryDelay())
 	case RateLimited, Unauthorized, Ambiguous, Refused:
-		m.seekAgain(m.retryDelay())
+		m.lookUpLater(m.retryDelay())
 	case CallbackSeen:
-		m.hinted()
+		m.noteHint()
 	case HintRead:
-		m.hintRead()
+		m.judgeHint()
 	case CancelWanted:
-		m.wishCancel()
+		m.deferCancel()
 	case Resolved:
 		m.resolve()
 	case DoubtTimeout:
 		m.doubtTimeout()
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
-		m.seek()
+		m.lookUp()
 	case Restarted:
-		m.lookInto()
+		m.investigate()
 	default:
 		m.ignore(ignoredPair)
 	}
 }
 
-// refusalStands reports whether a search shows that the refusal of what had been called busy means what it says.
+// refusalStands reports whether a search confirms the refusal of an order that had been called busy: it was never
+// created.
 func (m *transition) refusalStands() bool {
 	if len(m.r.Hints) > 0 || !m.searched(m.r.Entered) {
 		return false
@@ -97,6 +99,7 @@ func (m *transition) doubtTimeout() {
 	m.unresolved()
 }
 
+// unresolved ends a doubt without an answer, and calls a person.
 func (m *transition) unresolved() {
 	m.end(StateUnresolved, &Reason{Code: CodeDoubtUnresolved, Message: "nobody could tell whether it was carried out at the API; look it up there, then adopt, resubmit or abandon it"})
 	m.emit(Effect{Type: Alarm, Code: AlarmUnresolved})
@@ -113,26 +116,26 @@ func (m *transition) resolve() {
 			m.ignore(ignoredStale)
 			return
 		}
-		m.settle()
+		m.noteSettlement()
 		m.adoptNamed()
 	case Resubmit:
 		m.resubmit()
 	case Abandon:
-		m.settle()
+		m.noteSettlement()
 		m.end(StateCancelled, &Reason{Code: CodeAbandoned, Message: "given up by a person; nothing was sent again"})
 	default:
 		m.ignore(ignoredPair)
 	}
 }
 
-// adoptNamed takes the order that a person named. One that stayed unresolved holds no lane, and needs none if its order has
-// ended; that was not found late, but by the person.
+// adoptNamed takes the order that a person named. An unresolved request holds no lane, and needs none if its order has
+// ended; that order was not found late, but by the person.
 func (m *transition) adoptNamed() {
 	if m.r.State != StateUnresolved || m.e.Status == StatusPending {
 		m.adopt()
 		return
 	}
-	m.own(m.e.OrderUUID)
+	m.holdOrder(m.e.OrderUUID)
 	m.notBusy()
 	m.r.Finished = nil
 	if !m.endByStatus() {
@@ -153,11 +156,11 @@ func (m *transition) staleResolution() bool {
 	return true
 }
 
-// lookedOnceMore reports whether a search, or a look at the books, has just come back without a find.
-func (m *transition) lookedOnceMore() bool {
+// lookedUpAgain reports whether the event brings a fresh search, or statement, that showed nothing.
+func (m *transition) lookedUpAgain() bool {
 	seen := m.e.Seen
 	if m.r.Kind != KindOrder {
-		seen = m.e.Books.Seen
+		seen = m.e.Statement.Seen
 	}
 	return m.e.Search != SearchNone && seen.Fresh(m.e.At)
 }
@@ -178,7 +181,7 @@ func (m *transition) resubmit() {
 	case r.Kind == KindOrder && r.OrderUUID != "":
 		m.ignore(CodeNotInDoubt)
 		return
-	case !m.lookedOnceMore() || ok && since < m.e.Policy.DoubtCheck:
+	case !m.lookedUpAgain() || ok && since < m.e.Policy.DoubtCheck:
 		m.ignore(IgnoredEarly)
 		return
 	case len(r.Hints) > 0:
@@ -188,7 +191,7 @@ func (m *transition) resubmit() {
 		m.ignore(ignoredStale)
 		return
 	}
-	m.settle()
+	m.noteSettlement()
 	if r.Refund != nil {
 		r.Refund.Doubted = true
 	}
@@ -198,4 +201,9 @@ func (m *transition) resubmit() {
 	m.enter(StateQueued, nil, nil)
 	m.wake(TimerRetry, 0)
 	m.wake(TimerExpire, r.TTL)
+}
+
+// noteSettlement records who decided what.
+func (m *transition) noteSettlement() {
+	m.r.Settled = &Settlement{ID: m.e.Source, Resolution: m.e.Resolution, By: m.e.By, At: m.e.At}
 }

@@ -2,7 +2,7 @@ package outbox
 
 import "slices"
 
-// end makes a request final and keeps an eye on it where a payment may still turn up.
+// end makes a request final, and watches it where a payment may still turn up.
 func (m *transition) end(s State, why *Reason) {
 	m.enter(s, nil, why)
 	m.watch()
@@ -33,29 +33,29 @@ func (r Request) MayHaveMore() bool {
 	return r.sentTwice() || r.Repeated || named && len(r.Submissions) > 0 || len(r.Further) > len(r.FurtherPaid)
 }
 
-// sentTwice reports whether a person had it sent again.
+// sentTwice reports whether a person had the request sent again, or adopted an order after it was sent.
 func (r Request) sentTwice() bool {
 	return len(r.Submissions) > 1 || r.Settled != nil && r.Settled.Resolution == Adopt && len(r.Submissions) > 0
 }
 
-// Sought reports whether a search for the request's marks may find what is not known yet.
-func (r Request) Sought() bool { return r.OrderUUID == "" || r.MayHaveMore() }
+// NeedsSearch reports whether a search for the request's marks may find what is not known yet.
+func (r Request) NeedsSearch() bool { return r.OrderUUID == "" || r.MayHaveMore() }
 
-// watch paces the second looks: every minute for ten minutes, then every ten minutes for a day.
+// watch paces the look-ups after the end: every minute for ten minutes, then every ten minutes for a day.
 func (m *transition) watch() {
 	if !m.r.Watched() || m.r.Finished == nil {
 		return
 	}
 	since, _ := m.e.At.Since(*m.r.Finished)
 	switch {
-	case since < watchClosely:
-		m.wake(TimerWatch, watchClosely/10)
-	case since < watchLoosely:
-		m.wake(TimerWatch, watchClosely)
+	case since < watchCloselyFor:
+		m.wake(TimerWatch, watchCloselyFor/10)
+	case since < watchLooselyFor:
+		m.wake(TimerWatch, watchCloselyFor)
 	}
 }
 
-// orderEnded takes late evidence, and a person's word on what stayed unresolved.
+// orderEnded takes late evidence, and a person's decision on what stayed unresolved.
 func (m *transition) orderEnded() {
 	switch m.e.Type {
 	case StatusSeen:
@@ -78,9 +78,9 @@ func (m *transition) orderEnded() {
 			m.ignore(CodeNotInDoubt)
 		}
 	case CallbackSeen:
-		m.hinted()
+		m.noteHint()
 	case HintRead:
-		m.hintRead()
+		m.judgeHint()
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
 		if m.r.Watched() && m.r.OrderUUID != "" {
@@ -96,26 +96,26 @@ func (m *transition) lateStatus() {
 	case m.r.State == StatePaid:
 		m.watch()
 	case m.e.Status == StatusPaid:
-		m.late()
+		m.paidLate()
 	case m.r.State == StateUnresolved && m.endByStatus():
 	default:
 		if m.e.Status == StatusPending {
-			m.takeOff()
+			m.cancelLateFind()
 		}
 		m.watch()
 	}
 }
 
-// takeOff has an order cancelled that turned up late: the till was told that nobody will pay, so nobody shall be asked to.
-// One that may be another till's stays.
-func (m *transition) takeOff() {
+// cancelLateFind cancels an order that turned up late: the till was told that nobody will pay, so nobody shall be asked
+// to. One that may be another till's is left alone.
+func (m *transition) cancelLateFind() {
 	if !m.r.Unmarked {
 		m.emit(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
 	}
 }
 
-// late is a payment found after another final state was told: never swallowed.
-func (m *transition) late() {
+// paidLate takes a payment found after another final state was published: it becomes paid, and calls a person.
+func (m *transition) paidLate() {
 	m.r.Late, m.r.Alarmed = true, true
 	m.enter(StatePaid, nil, nil)
 	m.emit(Effect{Type: Alarm, Code: AlarmLatePayment})
@@ -124,22 +124,23 @@ func (m *transition) late() {
 
 // acknowledge ends the alarm of a late or further payment: a person has dealt with it, whatever they decided.
 func (m *transition) acknowledge() {
-	m.settle()
+	m.noteSettlement()
 	m.r.Alarmed = false
 	m.changed()
 	m.watch() // an order that the person named need not be all there is
 }
 
-// lateFind is an order that turned up for a request that had ended: paid is told, unpaid is taken off the terminal.
+// lateFind takes an order that turned up for a request that had ended: if it is paid, so is the request; if not, it is
+// cancelled.
 func (m *transition) lateFind() {
 	if m.r.State == StatePaid || m.r.OrderUUID != "" && m.e.Status != StatusPaid {
 		m.further()
 		m.watch()
 		return
 	}
-	m.own(m.e.OrderUUID)
+	m.holdOrder(m.e.OrderUUID)
 	if m.e.Status == StatusPaid {
-		m.late()
+		m.paidLate()
 		return
 	}
 	if m.r.State == StateUnresolved && m.endByStatus() {
@@ -147,23 +148,25 @@ func (m *transition) lateFind() {
 	}
 	m.changed()
 	if m.e.Status == StatusPending {
-		m.takeOff()
+		m.cancelLateFind()
 	}
 	m.watch()
 }
 
-// lateRefusal takes "already paid" to a cancel of an order that turned up late, or that was paid before the cancel.
+// lateRefusal takes "already paid" as the answer to the cancel of an order that turned up late, or that was paid before
+// the cancel.
 func (m *transition) lateRefusal() {
 	switch {
 	case m.furtherPaid():
 	case m.alreadyPaid() && m.r.State != StatePaid:
-		m.late()
+		m.paidLate()
 	default:
 		m.watch()
 	}
 }
 
-// further deals with an order beyond our own that bears a mark of ours: off with it, or a person has to know.
+// further takes an order beyond our own that bears a mark of ours: it is cancelled, or if it is paid a person is
+// called.
 func (m *transition) further() {
 	if m.e.OrderUUID == m.r.OrderUUID {
 		return
@@ -185,13 +188,13 @@ func (m *transition) further() {
 	}
 }
 
-// own makes an order ours. The one held before, if any, is kept among the further ones: it can still be paid. One that may be
+// holdOrder makes an order ours. The one held before, if any, is kept among the further ones: it can still be paid. One that may be
 // another till's is a hint again, so that it is not cancelled.
-func (m *transition) own(uuid string) {
+func (m *transition) holdOrder(uuid string) {
 	r := &m.r
 	switch {
 	case r.OrderUUID == uuid:
-		r.Unmarked = r.Unmarked && m.e.Type != Resolved // a person's word is enough
+		r.Unmarked = r.Unmarked && m.e.Type != Resolved // a person's decision is enough
 	case r.OrderUUID == "":
 		r.Unmarked = r.Unmarked && m.e.Type == HintRead
 	case r.Unmarked:
@@ -205,7 +208,8 @@ func (m *transition) own(uuid string) {
 	m.forgetHint(uuid)
 }
 
-// furtherPaid takes "already paid" to the cancel of a further order; false where the refusal means something else.
+// furtherPaid takes "already paid" as the answer to the cancel of a further order; false where the refusal means
+// something else.
 func (m *transition) furtherPaid() bool {
 	if !m.paidRefusal() || !slices.Contains(m.r.Further, m.e.OrderUUID) {
 		return false

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// expireIfDue ends what is too old, or of an age that nobody can know any more, once the clock is right.
+// expireIfDue ends a request that is too old, or whose age nobody can know any more, once the clock is right.
 func (m *transition) expireIfDue() bool {
 	if !m.e.At.Known {
 		return false
@@ -26,38 +26,22 @@ func (m *transition) expireIfDue() bool {
 	return true
 }
 
-// clearSinceBusy reports whether nothing is known to have come of the last attempt, which was answered "busy": a search, or
-// a look at the books, that began late enough after it showed nothing, or there is none and the operator takes the API's word.
-// Nothing was sent since, so it may be of any age.
-func (m *transition) clearSinceBusy() bool {
-	if m.r.Kind != KindOrder {
-		return m.unchangedSince(m.r.LastBusy())
-	}
-	switch m.e.Search {
-	case SearchClear:
-		return m.e.Seen.After(m.r.LastBusy(), m.listLag())
-	case SearchForbidden:
-		return m.e.Policy.BusyMeans == BusyNotCreated
-	}
-	return false
-}
-
-// waitForClock holds back what can't be aged, or seems too old, while the clock may be wrong.
+// waitForClock holds back a request whose age is not known, or seems too high, while the clock may be wrong.
 func (m *transition) waitForClock() bool {
 	if left, ok := m.r.LiveFor(m.e.At); m.e.At.Known || ok && left > 0 {
 		return false
 	}
-	m.emit(Effect{Type: Publish, Waiting: m.waiting(WaitClockUnknown, clockAgain)})
-	m.wake(TimerRetry, clockAgain)
+	m.emit(Effect{Type: Publish, Waiting: m.waiting(WaitClockUnknown, clockRetry)})
+	m.wake(TimerRetry, clockRetry)
 	return true
 }
 
-// expireTimer sets the end of the time to live; while the age can't be told it looks again and again, so that the end
-// is told as soon as the clock is right.
+// expireTimer sets the end of the time to live. While the age is not known it fires again and again, so that the
+// request ends as soon as the clock is right.
 func (m *transition) expireTimer() {
 	left, ok := m.r.LiveFor(m.e.At)
 	if !ok {
-		left = expireAgain
+		left = expireRetry
 	}
 	m.wake(TimerExpire, left)
 }

@@ -24,8 +24,8 @@ func (r Request) hint(uuid string) int {
 	return slices.IndexFunc(r.Hints, func(h Hint) bool { return h.OrderUUID == uuid })
 }
 
-// hinted keeps the order that a callback named; one that is held already is asked for its status.
-func (m *transition) hinted() {
+// noteHint records the order that a callback named; for one that is held already it asks for the status.
+func (m *transition) noteHint() {
 	uuid := m.e.OrderUUID
 	switch {
 	case uuid == "" && m.r.OrderUUID == "":
@@ -45,7 +45,7 @@ func (m *transition) hinted() {
 	}
 }
 
-// askHints has every order that a callback named looked at. While our own submission is under way its answer comes first.
+// askHints has every order read that a callback named. While our own submission is under way its answer comes first.
 func (m *transition) askHints() {
 	if m.r.State == StateSending {
 		return
@@ -55,7 +55,7 @@ func (m *transition) askHints() {
 	}
 }
 
-// pursueHints keeps the orders that callbacks named looked at in a state just entered, and over restarts.
+// pursueHints asks for the orders that callbacks named again in a state just entered, and after a restart.
 func (m *transition) pursueHints(before Request) {
 	if len(m.r.Hints) == 0 || m.r.State == StateSending {
 		return
@@ -72,23 +72,23 @@ func (m *transition) pursueHints(before Request) {
 	m.askHints()
 }
 
-// wakeHints paces further looks: like a search, and once the request has ended like a payment that may come late, but
-// until its record is pruned.
+// wakeHints paces further readings: like a search, and once the request has ended like a payment that may come late,
+// but until its record is pruned.
 func (m *transition) wakeHints() {
-	after := m.retryAfter(searchAgain)
+	after := m.retryAfter(searchRetry)
 	if m.r.State.Final() {
-		after = watchClosely
+		after = watchCloselyFor
 		if m.r.Finished != nil {
-			if since, _ := m.e.At.Since(*m.r.Finished); since < watchClosely {
-				after = watchClosely / 10
+			if since, _ := m.e.At.Since(*m.r.Finished); since < watchCloselyFor {
+				after = watchCloselyFor / 10
 			}
 		}
 	}
 	m.wake(TimerHint, after)
 }
 
-// hintRead judges what was seen of an order that a callback named.
-func (m *transition) hintRead() {
+// judgeHint decides on an order that a callback named by what was seen of it.
+func (m *transition) judgeHint() {
 	i := m.r.hint(m.e.OrderUUID)
 	if i < 0 {
 		m.ignore(ignoredStale)
@@ -122,7 +122,7 @@ func (m *transition) missingFor(h Hint) time.Duration {
 	return d
 }
 
-// dropHint forgets an order that is not ours; what waited for that goes on.
+// dropHint forgets an order that is not ours; a queued request that waited for that goes on.
 func (m *transition) dropHint() {
 	m.forgetHint(m.e.OrderUUID)
 	m.changed()
@@ -136,7 +136,7 @@ func (m *transition) forgetHint(uuid string) {
 }
 
 // takeHint takes an order that a callback named for ours. Where no mark of ours is to be seen in it, it is not proven:
-// it is never cancelled by us, and beside an order that we hold it is kept in mind until it is paid or gone.
+// we never cancel it, and beside an order that we hold it stays a hint until it is paid or gone.
 func (m *transition) takeHint(unmarked bool) {
 	if m.r.OrderUUID == "" {
 		m.r.Unmarked = unmarked
@@ -159,20 +159,26 @@ func (m *transition) takeHint(unmarked bool) {
 	if m.r.State.Final() && !unmarked {
 		m.lateFind()
 	} else {
-		m.further() // what is not proven does not take the place of what is
+		m.further() // an unproven order does not replace a proven one
 		m.watch()
 	}
-	if m.r.hint(m.e.OrderUUID) < 0 && !m.told() {
+	if m.r.hint(m.e.OrderUUID) < 0 && !m.published() {
 		m.changed()
 	}
-}
-
-// told reports whether this step has made a durable change.
-func (m *transition) told() bool {
-	return slices.ContainsFunc(m.fx, func(f Effect) bool { return f.Type == Publish && f.Waiting == nil })
 }
 
 // Names reports whether an order is on record with this request: held, found beyond that, or named by a callback.
 func (r Request) Names(orderUUID string) bool {
 	return orderUUID == "" || orderUUID == r.OrderUUID || r.hint(orderUUID) >= 0 || slices.Contains(r.Further, orderUUID)
+}
+
+// waitForHints holds back an attempt while an order that a callback named is not judged yet.
+func (m *transition) waitForHints() bool {
+	if len(m.r.Hints) == 0 {
+		return false
+	}
+	m.askHints()
+	m.emit(Effect{Type: Publish, Waiting: m.waiting(WaitChecking, searchRetry)})
+	m.wake(TimerRetry, searchRetry)
+	return true
 }

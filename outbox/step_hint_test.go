@@ -35,7 +35,7 @@ func TestACallbackIsKept(t *testing.T) {
 			if sent.State != StateQueued || !slices.Equal(judges(fx), []string{"order3"}) {
 				t.Errorf("%s, after look %d: %v, %v", name, i, sent.State, effectWords(fx, true))
 			}
-			wantWake(t, fx, TimerRetry, searchAgain)
+			wantWake(t, fx, TimerRetry, searchRetry)
 			if fx[1].Waiting == nil || fx[1].Waiting.Code != WaitChecking {
 				t.Errorf("%s: told %+v", name, fx[1])
 			}
@@ -79,11 +79,11 @@ func TestACallbackOfNoOrder(t *testing.T) {
 	}
 	hold := stepPolicy().DoubtHold
 	r, fx := look(doubt, 0, seenGone)
-	wantWake(t, fx, TimerHint, searchAgain)
+	wantWake(t, fx, TimerHint, searchRetry)
 	if early, fx := look(r, hold-ms, seenGone); len(early.Hints) != 1 {
 		t.Error("turned down too early")
 	} else {
-		wantWake(t, fx, TimerHint, searchAgain)
+		wantWake(t, fx, TimerHint, searchRetry)
 	}
 	if over, _ := look(r, hold, seenGone); len(over.Hints) != 0 || over.State != StateInDoubt {
 		t.Errorf("%v, %+v", over.State, over.Hints)
@@ -247,9 +247,9 @@ func TestResubmitBehindAHint(t *testing.T) {
 	}
 	// The resolution behind it ends with its own time, and says what it waited for.
 	judging := &Reason{Code: WaitChecking, Message: "a callback named an order that is not judged yet"}
-	res := journey(t, stepBeside(KindResolution), Event{Type: Due}, Event{Type: NotFound, Reason: judging})
+	res := journey(t, stepControl(KindResolution), Event{Type: Due}, Event{Type: NotFound, Reason: judging})
 	wantState(t, res, StateQueued, WaitChecking)
 	wantState(t, journey(t, res, Event{Type: Expired, At: stepStart.Add(10 * time.Minute)}), StateRejected, WaitChecking)
-	plain := journey(t, stepBeside(KindResolution), Event{Type: Due}, Event{Type: NotFound})
+	plain := journey(t, stepControl(KindResolution), Event{Type: Due}, Event{Type: NotFound})
 	wantState(t, journey(t, plain, Event{Type: Expired, At: stepStart.Add(10 * time.Minute)}), StateExpired, CodeExpired)
 }

@@ -1,8 +1,8 @@
 package outbox
 
-// moveTo puts a request of which no byte ever left at the end of another terminal's queue. What it waited for there, it may
-// not wait for here.
-func (m *transition) moveTo() {
+// moveToTerminal puts a request of which no byte ever left at the end of another terminal's queue. What it was waiting
+// for is cleared.
+func (m *transition) moveToTerminal() {
 	r := &m.r
 	if !r.Kind.Laned() || !r.NeverSent() || r.CancelWanted || m.e.To == "" || m.e.To == r.Terminal {
 		m.ignore(ignoredStale)

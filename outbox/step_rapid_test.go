@@ -94,16 +94,16 @@ func anyEvent(t *rapid.T) Event {
 	}
 	e.Final = rapid.Bool().Draw(t, "final")
 	e.Target = State(rapid.IntRange(0, 17).Draw(t, "target"))
-	e.Books = rapid.SampledFrom([]Books{{}, booksBlind, booksClear, stepBooks(StatusRefunded, ore42Done), stepBooks(StatusRefundPending, ore42Pending),
-		stepBooks(StatusRefundDenied, ore42Pending)}).Draw(t, "books")
+	e.Statement = rapid.SampledFrom([]Statement{{}, statementBlind, statementClear, stepStatement(StatusRefunded, ore42Done), stepStatement(StatusRefundPending, ore42Pending),
+		stepStatement(StatusRefundDenied, ore42Pending)}).Draw(t, "books")
 	e.Order = OrderSeen{
 		Details:     DetailsSeen(rapid.IntRange(0, 4).Draw(t, "details")),
 		References:  ReferencesSeen(rapid.IntRange(0, 4).Draw(t, "references")),
 		AmountKnown: rapid.Bool().Draw(t, "amount known"), AmountFits: rapid.Bool().Draw(t, "amount fits"), Known: rapid.Bool().Draw(t, "known"),
 	}
 	e.ListLag = time.Duration(rapid.IntRange(0, 20).Draw(t, "list lag")) * time.Second
-	e.BooksLag = time.Duration(rapid.IntRange(0, 20).Draw(t, "books lag")) * time.Second
-	e.Ledger = rapid.SampledFrom([]Ledger{{}, {Order: &ledgerOrder}, evAwaitOrder.Ledger, {UnderWay: true}, {Doubtful: true, SpentOre: 4200, Twin: true},
+	e.StatementLag = time.Duration(rapid.IntRange(0, 20).Draw(t, "books lag")) * time.Second
+	e.Ledger = rapid.SampledFrom([]Ledger{{}, {Order: &ledgerOrder}, evAwaitOrder.Ledger, {UnderWay: true}, {Doubtful: true, SpentOre: 4200, SameAmount: true},
 		{MayRefund: true, MayDeny: true}, {Order: &ledgerOrder, SpentOre: 9000}}).Draw(t, "ledger")
 	e.Policy.BusyMeans = BusyMeans(rapid.IntRange(0, 1).Draw(t, "busy means"))
 	if rapid.Bool().Draw(t, "no policy") {
@@ -114,7 +114,7 @@ func anyEvent(t *rapid.T) Event {
 
 // anyAge dates the answers that an event brings.
 func anyAge(t *rapid.T, e *Event) {
-	for _, s := range []*Seen{&e.Seen, &e.Books.Seen} {
+	for _, s := range []*Seen{&e.Seen, &e.Statement.Seen} {
 		age := func(what string) Instant {
 			i := e.At.Add(-time.Duration(rapid.SampledFrom([]int{0, 1, 5, 6, 60, 300}).Draw(t, what)) * time.Second)
 			if i.Mono < 0 {
@@ -160,7 +160,7 @@ func TestStepIsTotal(t *testing.T) {
 		r.State = State(rapid.IntRange(0, 18).Draw(t, "state"))
 		r.OrderUUID = rapid.SampledFrom([]string{"", "order1"}).Draw(t, "own")
 		r.Further = rapid.SampledFrom([][]string{nil, {"order2"}}).Draw(t, "further")
-		r.Refund = rapid.SampledFrom([]*Refund{nil, {}, {Full: true}, {Approving: true, Ask: "please"}, {Before: &Books{Readable: true}}, {Moved: true, Before: &Books{StatusRead: true, Status: StatusRefundDenied}}}).Draw(t, "refund")
+		r.Refund = rapid.SampledFrom([]*Refund{nil, {}, {Full: true}, {Approving: true, Ask: "please"}, {Before: &Statement{Readable: true}}, {Moved: true, Before: &Statement{StatusRead: true, Status: StatusRefundDenied}}}).Draw(t, "refund")
 		r.Parked = rapid.Bool().Draw(t, "parked")
 		r.Target = rapid.SampledFrom([]string{"", "till-1"}).Draw(t, "target")
 		r.Hints = rapid.SampledFrom([][]Hint{nil, {{OrderUUID: "order3", At: stepStart}}, {{OrderUUID: "order1", At: stepStart, Missing: stepStart}}}).Draw(t, "hints")

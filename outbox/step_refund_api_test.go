@@ -80,9 +80,9 @@ func (a *refundAPI) status(now time.Duration) OrderStatus {
 	return last.stateAt(last.toldEnd, now)
 }
 
-// books is what a look shows.
-func (a *refundAPI) books(now time.Duration) Books {
-	b := Books{}
+// statement is what a reading shows.
+func (a *refundAPI) statement(now time.Duration) Statement {
+	b := Statement{}
 	if a.statuses {
 		b.Status, b.StatusRead = a.status(now), true
 	}
@@ -91,11 +91,11 @@ func (a *refundAPI) books(now time.Duration) Books {
 		return b
 	}
 	b.Readable, b.Detailed, b.TotalOre = true, true, 10000
-	b.Products = []BookProduct{{12, "A", 6000}, {13, "B", 4000}}
+	b.Products = []StatementProduct{{12, "A", 6000}, {13, "B", 4000}}
 	for _, r := range a.refunds {
 		s := r.stateAt(r.bookedEnd, now)
 		if now >= r.booked && (s != StatusRefundDenied || a.keeps) {
-			b.Entries = append(b.Entries, BookEntry{Ore: r.ore, Done: s == StatusRefunded})
+			b.Entries = append(b.Entries, StatementEntry{Ore: r.ore, Done: s == StatusRefunded})
 		}
 	}
 	b.RefundedOre = b.refunded()
@@ -177,19 +177,19 @@ func (w *refundWorld) submit(a *refundActor) Event {
 	}
 }
 
-// look reads the books; the details may be unreadable for once, or all.
-func (w *refundWorld) look() Event {
+// readStatement reads the statement; the details may be unreadable for once, or all.
+func (w *refundWorld) readStatement() Event {
 	if w.chance("look fails", 4) {
 		return w.failure()
 	}
-	b := w.api.books(w.uptime)
+	b := w.api.statement(w.uptime)
 	if b.Readable && w.chance("details unreadable", 12) {
-		b = Books{Status: b.Status, StatusRead: b.StatusRead}
+		b = Statement{Status: b.Status, StatusRead: b.StatusRead}
 	}
 	if b.StatusRead && w.chance("status unreadable", 12) {
 		b.Status, b.StatusRead = StatusPending, false
 	}
-	return Event{Type: BooksSeen, Books: b}
+	return Event{Type: StatementSeen, Statement: b}
 }
 
 // cancel calls off what is on the terminal.

@@ -21,30 +21,30 @@ func stepApproval() Request {
 	return r
 }
 
-// stepBooks are the books of an order of 100.00, of which the refunds named were made.
-func stepBooks(status OrderStatus, entries ...BookEntry) Books {
-	b := Books{
+// stepStatement is the statement of an order of 100.00, of which the refunds named were made.
+func stepStatement(status OrderStatus, entries ...StatementEntry) Statement {
+	b := Statement{
 		Readable: true, Detailed: true, TotalOre: 10000, Status: status, StatusRead: true, Entries: entries,
-		Products: []BookProduct{{12, "A", 6000}, {13, "B", 4000}},
+		Products: []StatementProduct{{12, "A", 6000}, {13, "B", 4000}},
 	}
 	b.RefundedOre = b.refunded()
 	return b
 }
 
 var (
-	ore42Done    = BookEntry{Ore: 4200, Done: true}
-	ore42Pending = BookEntry{Ore: 4200}
-	ore10Done    = BookEntry{Ore: 1000, Done: true}
+	ore42Done    = StatementEntry{Ore: 4200, Done: true}
+	ore42Pending = StatementEntry{Ore: 4200}
+	ore10Done    = StatementEntry{Ore: 1000, Done: true}
 
-	booksClear  = stepBooks(StatusRefundNone)
-	booksBlind  = Books{NotOurs: true}
-	booksUnread = Books{}
-	ledgerOrder = LedgerOrder{State: StatePaid, OrderUUID: "order1", AmountOre: 10000}
+	statementClear  = stepStatement(StatusRefundNone)
+	statementBlind  = Statement{NotOurs: true}
+	statementUnread = Statement{}
+	ledgerOrder     = LedgerOrder{State: StatePaid, OrderUUID: "order1", AmountOre: 10000}
 
 	overAmount = &Reason{Code: CodeAmountThreshold, HTTPStatus: 400}
 	alreadySub = &Reason{Code: CodeAlreadySubmitted, HTTPStatus: 400}
 
-	evRefundDue  = Event{Type: Due, Mark: "mark1", Books: booksClear, BooksLag: stepLag, Ledger: Ledger{Order: &ledgerOrder}}
+	evRefundDue  = Event{Type: Due, Mark: "mark1", Statement: statementClear, StatementLag: stepLag, Ledger: Ledger{Order: &ledgerOrder}}
 	evTaken      = Event{Type: Accepted}
 	evThreshold  = Event{Type: Refused, Reason: overAmount}
 	evOrderEnds  = Event{Type: TargetSeen, Target: StatePaid, Ledger: Ledger{Order: &ledgerOrder}}
@@ -58,21 +58,21 @@ func dueBeside(l Ledger) Event {
 	return e
 }
 
-// dueWithBooks is its turn, with books of its own.
-func dueWithBooks(b Books) Event {
+// dueWithStatement is its turn, with a statement of its own.
+func dueWithStatement(b Statement) Event {
 	e := evRefundDue
-	e.Books = b
+	e.Statement = b
 	return e
 }
 
-// evLook is a look at the books: what the order's refund status says, and the refunds that the history shows.
-func evLook(s OrderStatus, entries ...BookEntry) Event {
-	return Event{Type: BooksSeen, Books: stepBooks(s, entries...), BooksLag: stepLag}
+// evStatementSeen brings a statement: what the order's refund status says, and the refunds that the history shows.
+func evStatementSeen(s OrderStatus, entries ...StatementEntry) Event {
+	return Event{Type: StatementSeen, Statement: stepStatement(s, entries...), StatementLag: stepLag}
 }
 
-// evBlindLook is a look where the status is all that is ours to read.
-func evBlindLook(s OrderStatus) Event {
-	return Event{Type: BooksSeen, Books: Books{NotOurs: true, Status: s, StatusRead: true}, BooksLag: stepLag}
+// evStatementNotOurs brings one where the status is all that is ours to read.
+func evStatementNotOurs(s OrderStatus) Event {
+	return Event{Type: StatementSeen, Statement: Statement{NotOurs: true, Status: s, StatusRead: true}, StatementLag: stepLag}
 }
 
 // refundCases lists a refund in every state that it can be in, by the ways that matter.
@@ -86,10 +86,10 @@ func refundCases(t testing.TB) []caseRequest {
 	from := func(events ...Event) Request { return journey(t, stepRefund(), events...) }
 	approving := []Event{evRefundDue, evThreshold, evRefundDue}
 	approves := func(events ...Event) Request { return journey(t, asks, append(approving[:3:3], events...)...) }
-	resubmit := Event{Type: Resolved, Resolution: Resubmit, Search: SearchClear, Books: booksClear, By: "Kari", At: stepStart.Add(4 * time.Minute)}
-	secondTime := dueWithBooks(stepBooks(StatusRefunded, ore10Done))
-	deniedTime := dueWithBooks(stepBooks(StatusRefundDenied, ore42Pending))
-	blind := dueWithBooks(Books{NotOurs: true, Status: StatusRefundNone, StatusRead: true})
+	resubmit := Event{Type: Resolved, Resolution: Resubmit, Search: SearchClear, Statement: statementClear, By: "Kari", At: stepStart.Add(4 * time.Minute)}
+	secondTime := dueWithStatement(stepStatement(StatusRefunded, ore10Done))
+	deniedTime := dueWithStatement(stepStatement(StatusRefundDenied, ore42Pending))
+	blind := dueWithStatement(Statement{NotOurs: true, Status: StatusRefundNone, StatusRead: true})
 	repeated := []Event{evRefundDue, evBusy, evRefundDue}
 	with := func(events []Event, more ...Event) Request {
 		return from(append(events[:len(events):len(events)], more...)...)
@@ -121,20 +121,20 @@ func refundCases(t testing.TB) []caseRequest {
 		{"", from(evRefundDue, evTaken)},
 		{"after an earlier refund", from(secondTime, evTaken)},
 		{"after one that was turned down", from(deniedTime, evTaken)},
-		{"after one that was turned down, seen under way", from(deniedTime, evTaken, evLook(StatusRefundPending, ore42Pending, ore42Pending))},
+		{"after one that was turned down, seen under way", from(deniedTime, evTaken, evStatementSeen(StatusRefundPending, ore42Pending, ore42Pending))},
 		{"books not ours", from(blind, evTaken)},
 		{"", approves(evTaken)},
 		{"", from(evRefundDue, evTaken, evWish)},
 		{"customer timeout", from(evRefundDue, evTaken, Event{Type: CustomerTimeout})},
 		{"", from(evRefundDue, Event{Type: Accepted, Final: true})},
-		{"", from(evRefundDue, evTaken, evLook(StatusRefundDenied))},
+		{"", from(evRefundDue, evTaken, evStatementSeen(StatusRefundDenied))},
 		{"never sent", from(evWish)},
-		{"", from(evRefundDue, evTaken, evWish, evLook(StatusRefundDenied))},
+		{"", from(evRefundDue, evTaken, evWish, evStatementSeen(StatusRefundDenied))},
 		{"", from(evRefundDue, evRefused)},
-		{"after a busy answer", with(repeated, evRefused, evLook(StatusRefundNone))},
+		{"after a busy answer", with(repeated, evRefused, evStatementSeen(StatusRefundNone))},
 		{"abandoned", from(evRefundDue, evAmbiguous, Event{Type: Resolved, Resolution: Abandon, By: "Kari"})},
 		{"", from(Event{Type: Expired, At: stepStart.Add(24 * time.Hour)})},
-		{"after a busy answer", from(evRefundDue, evBusy, Event{Type: Expired, Books: booksClear, BooksLag: stepLag, At: stepStart.Add(24 * time.Hour)})},
+		{"after a busy answer", from(evRefundDue, evBusy, Event{Type: Expired, Statement: statementClear, StatementLag: stepLag, At: stepStart.Add(24 * time.Hour)})},
 		{"", from(evRefundDue, evAmbiguous, evHold)},
 		{"cancel wanted", from(evRefundDue, evAmbiguous, evWish, evHold)},
 		{"approval asked for", approves(evAmbiguous, evHold)},
@@ -143,7 +143,7 @@ func refundCases(t testing.TB) []caseRequest {
 
 func approvalCases(t testing.TB) []caseRequest {
 	from := func(events ...Event) Request { return journey(t, stepApproval(), events...) }
-	resubmit := Event{Type: Resolved, Resolution: Resubmit, Search: SearchClear, Books: booksClear, By: "Kari", At: stepStart.Add(4 * time.Minute)}
+	resubmit := Event{Type: Resolved, Resolution: Resubmit, Search: SearchClear, Statement: statementClear, By: "Kari", At: stepStart.Add(4 * time.Minute)}
 	return []caseRequest{
 		{"", from()},
 		{"after a busy answer", from(evRefundDue, evBusy)},
@@ -165,16 +165,16 @@ func refundEvents() []caseEvent {
 	beside := func(l Ledger) Event { l.Order = &ledgerOrder; return dueBeside(l) }
 	all := append([]caseEvent{
 		{"", evRefundDue, nil},
-		{"books not read", dueWithBooks(booksUnread), nil},
-		{"books not allowed", dueWithBooks(booksBlind), nil},
-		{"books not allowed, busy means doubt", dueWithBooks(booksBlind), busyIsDoubt},
-		{"books of six seconds ago", evRefundDue, booksSeen(53*time.Second, 54*time.Second, false)},
-		{"a call has failed since the books", evRefundDue, booksSeen(59*time.Second, time.Minute, true)},
-		{"books read before the lag was over", evRefundDue, booksSeen(stepLag-time.Millisecond, time.Minute, false)},
-		{"books read when the lag was over", evRefundDue, booksSeen(stepLag, time.Minute, false)},
-		{"lag not measured", Event{Type: Due, Mark: "mark1", Books: booksClear, Ledger: Ledger{Order: &ledgerOrder}}, nil},
-		{"books show the amount", dueWithBooks(stepBooks(StatusRefunded, ore42Done)), nil},
-		{"books show another amount", dueWithBooks(stepBooks(StatusRefunded, ore10Done)), nil},
+		{"books not read", dueWithStatement(statementUnread), nil},
+		{"books not allowed", dueWithStatement(statementBlind), nil},
+		{"books not allowed, busy means doubt", dueWithStatement(statementBlind), busyIsDoubt},
+		{"books of six seconds ago", evRefundDue, statementSeenAt(53*time.Second, 54*time.Second, false)},
+		{"a call has failed since the books", evRefundDue, statementSeenAt(59*time.Second, time.Minute, true)},
+		{"books read before the lag was over", evRefundDue, statementSeenAt(stepLag-time.Millisecond, time.Minute, false)},
+		{"books read when the lag was over", evRefundDue, statementSeenAt(stepLag, time.Minute, false)},
+		{"lag not measured", Event{Type: Due, Mark: "mark1", Statement: statementClear, Ledger: Ledger{Order: &ledgerOrder}}, nil},
+		{"books show the amount", dueWithStatement(stepStatement(StatusRefunded, ore42Done)), nil},
+		{"books show another amount", dueWithStatement(stepStatement(StatusRefunded, ore10Done)), nil},
 		{"order not ended", evAwaitOrder, nil},
 		{"order cancelled", dueBeside(Ledger{Order: &LedgerOrder{State: StateCancelled, OrderUUID: "order1"}}), nil},
 		{"order not ours, or not on record", dueBeside(Ledger{}), nil},
@@ -200,14 +200,14 @@ func refundEvents() []caseEvent {
 		caseEvent{"", Event{Type: StatusSeen, OrderUUID: "order1", Status: StatusRefunded}, nil},
 		caseEvent{"", hintSeen(seenMarked, StatusPaid), nil},
 	)
-	all = append(all, lookEvents()...)
+	all = append(all, statementEvents()...)
 	all = append(append(all, resolvedEvents()...), moveEvents()...)
 	for _, e := range []EventType{Found, NotFound, ResendWanted, CheckWanted, CustomerTimeout, Restarted} {
 		all = append(all, caseEvent{"", Event{Type: e}, nil})
 	}
 	return append(append(all, ageEvents(Event{Type: Expired})...),
-		caseEvent{"too old, books show no change", Event{Type: Expired, Books: booksClear, BooksLag: stepLag}, func(e *Event, r Request) { e.At = r.TTLFrom.Add(r.TTL) }},
-		caseEvent{"too old, books show the amount", Event{Type: Expired, Books: stepBooks(StatusRefunded, ore42Done), BooksLag: stepLag}, func(e *Event, r Request) { e.At = r.TTLFrom.Add(r.TTL) }},
+		caseEvent{"too old, books show no change", Event{Type: Expired, Statement: statementClear, StatementLag: stepLag}, func(e *Event, r Request) { e.At = r.TTLFrom.Add(r.TTL) }},
+		caseEvent{"too old, books show the amount", Event{Type: Expired, Statement: stepStatement(StatusRefunded, ore42Done), StatementLag: stepLag}, func(e *Event, r Request) { e.At = r.TTLFrom.Add(r.TTL) }},
 		caseEvent{"too early", Event{Type: Expired}, nil},
 		caseEvent{"", Event{Type: CallbackSeen, OrderUUID: "order1"}, nil},
 		caseEvent{"", evWish, nil},
@@ -221,45 +221,45 @@ func refundEvents() []caseEvent {
 	)
 }
 
-// booksSeen dates the books by the time since the state was entered; the event comes a minute after that.
-func booksSeen(begun, answered time.Duration, broken bool) func(*Event, Request) {
+// statementSeenAt dates the statement by the time since the state was entered; the event comes a minute after that.
+func statementSeenAt(begun, answered time.Duration, broken bool) func(*Event, Request) {
 	return func(e *Event, r Request) {
 		e.At = r.Entered.Add(time.Minute)
-		e.Books.Seen = Seen{Begun: r.Entered.Add(begun), Answered: r.Entered.Add(answered), Broken: broken}
+		e.Statement.Seen = Seen{Begun: r.Entered.Add(begun), Answered: r.Entered.Add(answered), Broken: broken}
 	}
 }
 
-// lookEvents lists looks at the books.
-func lookEvents() []caseEvent {
+// statementEvents lists statements that events bring.
+func statementEvents() []caseEvent {
 	busyIsDoubt := func(e *Event, _ Request) { e.Policy.BusyMeans = BusyDoubt }
 	beside := func(e Event, l Ledger) Event { e.Ledger = l; return e }
-	unread := evLook(StatusRefundNone)
-	unread.Books.StatusRead = false
+	unread := evStatementSeen(StatusRefundNone)
+	unread.Statement.StatusRead = false
 	return []caseEvent{
-		{"no change", evLook(StatusRefundNone), nil},
-		{"no change, begun before the lag was over", evLook(StatusRefundNone), booksSeen(stepLag-time.Millisecond, time.Minute, false)},
+		{"no change", evStatementSeen(StatusRefundNone), nil},
+		{"no change, begun before the lag was over", evStatementSeen(StatusRefundNone), statementSeenAt(stepLag-time.Millisecond, time.Minute, false)},
 		{"no change, status not read", unread, nil},
-		{"nothing read", Event{Type: BooksSeen}, nil},
-		{"nothing but a status of refunded", Event{Type: BooksSeen, Books: Books{Status: StatusRefunded, StatusRead: true}}, nil},
-		{"nothing but a status of rejected", Event{Type: BooksSeen, Books: Books{Status: StatusRefundDenied, StatusRead: true}}, nil},
-		{"not ours", Event{Type: BooksSeen, Books: booksBlind, BooksLag: stepLag}, nil},
-		{"not ours, busy means doubt", Event{Type: BooksSeen, Books: booksBlind, BooksLag: stepLag}, busyIsDoubt},
-		{"not ours, status pending", evBlindLook(StatusRefundPending), nil},
-		{"not ours, status refunded", evBlindLook(StatusRefunded), nil},
-		{"not ours, status refunded, perhaps by another refund", beside(evBlindLook(StatusRefunded), Ledger{MayRefund: true}), nil},
-		{"not ours, status rejected", evBlindLook(StatusRefundDenied), nil},
-		{"not ours, status rejected, perhaps for another refund", beside(evBlindLook(StatusRefundDenied), Ledger{MayDeny: true}), nil},
-		{"status pending", evLook(StatusRefundPending), nil},
-		{"status refunded", evLook(StatusRefunded), nil},
-		{"status rejected", evLook(StatusRefundDenied), nil},
-		{"status rejected, perhaps for another refund", beside(evLook(StatusRefundDenied), Ledger{MayDeny: true}), nil},
-		{"status rejected, the amount is there", evLook(StatusRefundDenied, ore42Pending), nil},
-		{"status rejected, the amount is done", evLook(StatusRefundDenied, ore42Done), nil},
-		{"status rejected, the amount is done and there again", evLook(StatusRefundDenied, ore42Done, ore42Pending), nil},
-		{"the amount is done", evLook(StatusRefunded, ore42Done), nil},
-		{"the amount is done, perhaps by another refund", beside(evLook(StatusRefunded, ore42Done), Ledger{Twin: true}), nil},
-		{"the amount is under way", evLook(StatusRefundPending, ore42Pending), nil},
-		{"another amount is done", evLook(StatusRefunded, ore10Done), nil},
+		{"nothing read", Event{Type: StatementSeen}, nil},
+		{"nothing but a status of refunded", Event{Type: StatementSeen, Statement: Statement{Status: StatusRefunded, StatusRead: true}}, nil},
+		{"nothing but a status of rejected", Event{Type: StatementSeen, Statement: Statement{Status: StatusRefundDenied, StatusRead: true}}, nil},
+		{"not ours", Event{Type: StatementSeen, Statement: statementBlind, StatementLag: stepLag}, nil},
+		{"not ours, busy means doubt", Event{Type: StatementSeen, Statement: statementBlind, StatementLag: stepLag}, busyIsDoubt},
+		{"not ours, status pending", evStatementNotOurs(StatusRefundPending), nil},
+		{"not ours, status refunded", evStatementNotOurs(StatusRefunded), nil},
+		{"not ours, status refunded, perhaps by another refund", beside(evStatementNotOurs(StatusRefunded), Ledger{MayRefund: true}), nil},
+		{"not ours, status rejected", evStatementNotOurs(StatusRefundDenied), nil},
+		{"not ours, status rejected, perhaps for another refund", beside(evStatementNotOurs(StatusRefundDenied), Ledger{MayDeny: true}), nil},
+		{"status pending", evStatementSeen(StatusRefundPending), nil},
+		{"status refunded", evStatementSeen(StatusRefunded), nil},
+		{"status rejected", evStatementSeen(StatusRefundDenied), nil},
+		{"status rejected, perhaps for another refund", beside(evStatementSeen(StatusRefundDenied), Ledger{MayDeny: true}), nil},
+		{"status rejected, the amount is there", evStatementSeen(StatusRefundDenied, ore42Pending), nil},
+		{"status rejected, the amount is done", evStatementSeen(StatusRefundDenied, ore42Done), nil},
+		{"status rejected, the amount is done and there again", evStatementSeen(StatusRefundDenied, ore42Done, ore42Pending), nil},
+		{"the amount is done", evStatementSeen(StatusRefunded, ore42Done), nil},
+		{"the amount is done, perhaps by another refund", beside(evStatementSeen(StatusRefunded, ore42Done), Ledger{SameAmount: true}), nil},
+		{"the amount is under way", evStatementSeen(StatusRefundPending, ore42Pending), nil},
+		{"another amount is done", evStatementSeen(StatusRefunded, ore10Done), nil},
 	}
 }
 
@@ -289,7 +289,7 @@ func resolvedEvents() []caseEvent {
 	}
 	stale := func(e *Event, r Request) { later(e, r); e.Revision = r.Revision - 1 }
 	decided := func(res Resolution, set ...func(*Event)) Event {
-		e := Event{Type: Resolved, Resolution: res, By: "Kari", Source: "till-9", Search: SearchClear, Books: booksClear, BooksLag: stepLag}
+		e := Event{Type: Resolved, Resolution: res, By: "Kari", Source: "till-9", Search: SearchClear, Statement: statementClear, StatementLag: stepLag}
 		for _, f := range set {
 			f(&e)
 		}
@@ -299,9 +299,9 @@ func resolvedEvents() []caseEvent {
 		{"adopt", decided(Adopt), later},
 		{"adopt another order", decided(Adopt, func(e *Event) { e.OrderUUID = "order2" }), later},
 		{"resubmit", decided(Resubmit), later},
-		{"resubmit, books show the amount", decided(Resubmit, func(e *Event) { e.Books = stepBooks(StatusRefunded, ore42Done) }), later},
-		{"resubmit, books show the amount under way", decided(Resubmit, func(e *Event) { e.Books = stepBooks(StatusRefundPending, ore42Pending) }), later},
-		{"resubmit, books not read", decided(Resubmit, func(e *Event) { e.Books, e.Search = Books{}, SearchNone }), later},
+		{"resubmit, books show the amount", decided(Resubmit, func(e *Event) { e.Statement = stepStatement(StatusRefunded, ore42Done) }), later},
+		{"resubmit, books show the amount under way", decided(Resubmit, func(e *Event) { e.Statement = stepStatement(StatusRefundPending, ore42Pending) }), later},
+		{"resubmit, books not read", decided(Resubmit, func(e *Event) { e.Statement, e.Search = Statement{}, SearchNone }), later},
 		{"resubmit too early", decided(Resubmit), early},
 		{"abandon", decided(Abandon), later},
 		{"abandon another revision", decided(Abandon), stale},

@@ -2,65 +2,38 @@ package outbox
 
 func (m *transition) refundInDoubt() {
 	switch m.e.Type {
-	case BooksSeen:
+	case StatementSeen:
 		switch {
-		case m.foundInBooks():
+		case m.foundInStatement():
 		case m.r.RefusedBusy && m.unchangedSince(m.r.Entered):
 			m.end(StateRejected, m.r.Reason)
 		default:
 			m.wake(TimerSearch, m.retryDelay())
 		}
 	case Accepted:
-		// The API's word, committed only now.
+		// The API's answer, committed only now.
 		m.refundAccepted()
 	case NotFound, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
 		m.wake(TimerSearch, m.retryDelay())
 	case CancelWanted:
-		m.wishCancel()
+		m.deferCancel()
 	case CallbackSeen:
-		m.seek()
+		m.lookUp()
 	case Resolved:
 		m.resolveRefund()
 	case DoubtTimeout:
 		m.doubtTimeout()
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
-		m.seek()
+		m.lookUp()
 	case Restarted:
-		m.lookInto()
+		m.investigate()
 	default:
 		m.ignore(ignoredPair)
 	}
 }
 
-// bookEvidence says what the books show of this refund. Where another one may have brought the same amount into them,
-// nobody can tell the two apart.
-func (m *transition) bookEvidence() bookChange {
-	if m.e.Ledger.Twin {
-		return bookUnreadable
-	}
-	change := booksSince(m.r.Refund.Before, m.e.Books, m.r.AmountOre, m.e.Ledger.Denied)
-	if change == bookDone && m.e.Books.explained(m.r.AmountOre, m.e.Ledger.Done) {
-		return bookOther
-	}
-	return change
-}
-
-// foundInBooks ends a doubt by a change of exactly this amount since the submission, and by nothing less; false if there is
-// none.
-func (m *transition) foundInBooks() bool {
-	switch change := m.bookEvidence(); {
-	case change == bookDone && m.r.Kind == KindRefund:
-		m.end(StateRefunded, nil)
-	case change == bookDone, change == bookPending && !m.approves():
-		m.accept()
-	default:
-		return false
-	}
-	return true
-}
-
-// resolveRefund carries out a person's decision on a refund or approval. What it is about is the order that it pays back.
+// resolveRefund carries out a person's decision on a refund or approval. An adoption is of the order that it pays back.
 func (m *transition) resolveRefund() {
 	if m.staleResolution() {
 		return
@@ -69,11 +42,11 @@ func (m *transition) resolveRefund() {
 	case Adopt:
 		m.adoptRefund()
 	case Resubmit:
-		if !m.foundInBooks() { // what is there is not sent again, whatever the person knew
+		if !m.foundInStatement() { // what the statement shows is not sent again, whatever the person knew
 			m.resubmit()
 		}
 	case Abandon:
-		m.settle()
+		m.noteSettlement()
 		m.end(StateRejected, &Reason{Code: CodeAbandoned, Message: "given up by a person; nothing was sent again"})
 	default:
 		m.ignore(ignoredPair)
@@ -95,6 +68,6 @@ func (m *transition) adoptRefund() {
 		return
 	}
 	r.OrderUUID = uuid
-	m.settle()
+	m.noteSettlement()
 	m.accept()
 }

@@ -41,7 +41,7 @@ func checkRefundSubmission(tr *trace, before Request, e Event, after Request, fx
 	if starts {
 		tr.pending, tr.calledOff = false, false
 	}
-	if e.Type == BooksSeen && e.Books.StatusRead && e.Books.Status == StatusRefundPending {
+	if e.Type == StatementSeen && e.Statement.StatusRead && e.Statement.Status == StatusRefundPending {
 		tr.pending = true
 	}
 	if before.State == StateCancelling && e.Type == Done {
@@ -66,33 +66,33 @@ func mayStart(tr *trace, before Request, e Event, after Request) error {
 		return fmt.Errorf("a submission of %d øre for order %q", after.AmountOre, after.OrderUUID)
 	case e.Ledger.UnderWay || e.Ledger.Doubtful:
 		return errors.New("a submission beside another one that is open")
-	case !e.Books.Readable && !e.Books.NotOurs:
-		return errors.New("a submission without a look at the books")
+	case !e.Statement.Readable && !e.Statement.NotOurs:
+		return errors.New("a submission without a statement")
 	}
-	if err := dated(e.Books.Seen, -time.Hour, e.Books.Seen.Begun, e.At, true); err != nil {
-		return fmt.Errorf("a submission on books that are not fresh: %w", err)
+	if err := dated(e.Statement.Seen, -time.Hour, e.Statement.Seen.Begun, e.At, true); err != nil {
+		return fmt.Errorf("a submission on a statement that is not fresh: %w", err)
 	}
 	switch {
 	case !tr.busy:
 		return nil
-	case was.Readable && e.Books.Readable && (was.RefundedOre != e.Books.RefundedOre || !slices.Equal(was.Entries, e.Books.Entries)):
-		return errors.New("a repeat after a busy answer although the books changed")
-	case was.StatusRead && e.Books.StatusRead && was.Status != e.Books.Status:
+	case was.Readable && e.Statement.Readable && (was.RefundedOre != e.Statement.RefundedOre || !slices.Equal(was.Entries, e.Statement.Entries)):
+		return errors.New("a repeat after a busy answer although the statement changed")
+	case was.StatusRead && e.Statement.StatusRead && was.Status != e.Statement.Status:
 		return errors.New("a repeat after a busy answer although the refund status changed")
-	case !(was.Readable && e.Books.Readable) && (e.Policy.BusyMeans == BusyDoubt || !e.Books.NotOurs):
-		return errors.New("a repeat after a busy answer without a look at the books")
+	case !(was.Readable && e.Statement.Readable) && (e.Policy.BusyMeans == BusyDoubt || !e.Statement.NotOurs):
+		return errors.New("a repeat after a busy answer without a statement")
 	}
-	if err := dated(e.Books.Seen, booksLagOf(e), tr.busyAt, e.At, true); err != nil {
+	if err := dated(e.Statement.Seen, statementLagOf(e), tr.busyAt, e.At, true); err != nil {
 		return fmt.Errorf("a repeat after a busy answer: %w", err)
 	}
 	return nil
 }
 
-func booksLagOf(e Event) time.Duration {
-	if e.BooksLag == 0 {
+func statementLagOf(e Event) time.Duration {
+	if e.StatementLag == 0 {
 		return e.Policy.DoubtCheck
 	}
-	return e.BooksLag
+	return e.StatementLag
 }
 
 // checkRefundEnds: what makes a refund end, and that it has one amount only.
@@ -113,25 +113,25 @@ func checkRefundEnds(tr *trace, before Request, e Event, after Request, fx []Eff
 		return nil
 	}
 	switch {
-	case after.State == StateRefunded && e.Type != BooksSeen && e.Type != Resolved && !(e.Type == Accepted && e.Final):
+	case after.State == StateRefunded && e.Type != StatementSeen && e.Type != Resolved && !(e.Type == Accepted && e.Final):
 		return fmt.Errorf("refunded by %v", e.Type)
 	case after.State == StateCancelled && before.State == StateAwaitingApproval:
 		return errors.New("an approval was cancelled")
-	case before.State == StateInDoubt && after.State == StateRefunded && e.Type != Accepted && e.Ledger.Twin:
+	case before.State == StateInDoubt && after.State == StateRefunded && e.Type != Accepted && e.Ledger.SameAmount:
 		return errors.New("a doubt ended by an amount that may be another's")
-	case e.Type == BooksSeen && after.State == StateRejected:
+	case e.Type == StatementSeen && after.State == StateRejected:
 		return refusalShown(before, e)
 	case after.State == StateExpired && tr.busy:
 		if err := nothingShown(before, e, tr.busyAt); err != nil {
 			return fmt.Errorf("expired after a busy answer: %w", err)
 		}
-	case e.Type == BooksSeen && (after.State == StateRefunded || after.State == StateDeclined || after.State == StateCancelled):
+	case e.Type == StatementSeen && (after.State == StateRefunded || after.State == StateDeclined || after.State == StateCancelled):
 		return endShown(tr, before, e, after)
 	}
 	return nil
 }
 
-// checkLateRefund: what had ended changes only by the books, which show it done after all, and a person is called for that.
+// checkLateRefund: what had ended changes only by the statement, which shows it done after all, and a person is called for that.
 func checkLateRefund(before Request, e Event, after Request, fx []Effect) error {
 	ended := before.State.Final() && before.State != after.State && e.Type != Resolved
 	late := ended && after.State == StateRefunded
@@ -141,18 +141,18 @@ func checkLateRefund(before Request, e Event, after Request, fx []Effect) error 
 	switch {
 	case !ended:
 		return nil
-	case e.Type != BooksSeen, !before.Watched(), !late && (after.Kind != KindApproval || after.State != StateSubmitted):
+	case e.Type != StatementSeen, !before.Watched(), !late && (after.Kind != KindApproval || after.State != StateSubmitted):
 		return fmt.Errorf("%v changed %v to %v", e.Type, before.State, after.State)
-	case e.Ledger.Twin || !amountShown(before, e):
-		return fmt.Errorf("%v became %v, and the books don't show it", before.State, after.State)
+	case e.Ledger.SameAmount || !amountShown(before, e):
+		return fmt.Errorf("%v became %v, and the statement does not show it", before.State, after.State)
 	}
 	return nil
 }
 
-// amountShown: the books show more of this amount than before the submission, and more than other requests of ours explain.
+// amountShown: the statement shows more of this amount than before the submission, and more than other requests of ours explain.
 func amountShown(before Request, e Event) bool {
-	b, was := e.Books, before.Refund.Before
-	done := func(b Books) int {
+	b, was := e.Statement, before.Refund.Before
+	done := func(b Statement) int {
 		n := 0
 		for _, entry := range b.Entries {
 			if entry.Done && entry.Ore == before.AmountOre {
@@ -170,15 +170,15 @@ func amountShown(before Request, e Event) bool {
 	return b.Readable && was != nil && was.Readable && (done(b) > done(*was) && done(b) > ours || len(b.Entries) == 0 && b.RefundedOre > was.RefundedOre)
 }
 
-// endShown: the end of a refund under way rests on the books; where they are not ours, on a status that was seen to change.
+// endShown: the end of a refund under way rests on the statement; where it is not ours, on a status that was seen to change.
 func endShown(tr *trace, before Request, e Event, after Request) error {
-	b, was := e.Books, before.Refund.Before
+	b, was := e.Statement, before.Refund.Before
 	changed := b.StatusRead && (was != nil && was.StatusRead && was.Status != b.Status || before.Refund.Moved || tr.pending && !tr.restored)
 	switch {
 	case before.State.Final():
 	case after.State == StateRefunded && amountShown(before, e):
 	case after.State == StateRefunded && (!b.NotOurs || b.Status != StatusRefunded || !changed || e.Ledger.MayRefund):
-		return fmt.Errorf("told refunded: the books are not ours %v, the status changed %v, by another %v", b.NotOurs, changed, e.Ledger.MayRefund)
+		return fmt.Errorf("told refunded: the statement is not ours %v, the status changed %v, by another %v", b.NotOurs, changed, e.Ledger.MayRefund)
 	case after.State == StateRefunded:
 	case b.Status != StatusRefundDenied || !b.Readable && !b.NotOurs || e.Ledger.MayDeny:
 		return fmt.Errorf("told %v by a status of %v", after.State, b.Status)
@@ -188,24 +188,24 @@ func endShown(tr *trace, before Request, e Event, after Request) error {
 	return nil
 }
 
-// nothingShown: the books show that nothing came of what was called busy, or nobody can read them and the API's word counts.
+// nothingShown: the statement shows that nothing came of what was called busy, or nobody can read it and the API's word counts.
 func nothingShown(before Request, e Event, since Instant) error {
-	b, was := e.Books, before.Refund.Before
+	b, was := e.Statement, before.Refund.Before
 	switch {
 	case b.NotOurs && e.Policy.BusyMeans != BusyNotCreated, !b.NotOurs && !b.Readable:
-		return errors.New("nobody read the books")
+		return errors.New("nobody read the statement")
 	case b.Readable && (was == nil || !was.Readable || !slices.Equal(was.Entries, b.Entries) || was.RefundedOre != b.RefundedOre):
-		return errors.New("the books changed")
+		return errors.New("the statement changed")
 	case was != nil && was.StatusRead && b.StatusRead && was.Status != b.Status:
 		return errors.New("the status changed")
 	}
-	return dated(b.Seen, booksLagOf(e), since, e.At, false)
+	return dated(b.Seen, statementLagOf(e), since, e.At, false)
 }
 
-// refusalShown: a refusal after a busy answer stands once the books show that nothing was done.
+// refusalShown: a refusal after a busy answer stands once the statement shows that nothing was done.
 func refusalShown(before Request, e Event) error {
 	if before.State != StateInDoubt || !before.RefusedBusy {
-		return fmt.Errorf("rejected out of %v by the books", before.State)
+		return fmt.Errorf("rejected out of %v by the statement", before.State)
 	}
 	return nothingShown(before, e, before.Entered)
 }

@@ -67,7 +67,7 @@ func TestEveryCancelEnds(t *testing.T) {
 			if answer.Type == StatusSeen && kind != KindCancel && kind != KindCheck {
 				continue // no answer to them
 			}
-			r := stepBeside(kind)
+			r := stepControl(kind)
 			r.Target, r.OrderUUID = "", "order1"
 			if err := endBeside(r, answer, 25*time.Minute); err != nil {
 				t.Errorf("%v, answered %v: %v", kind, answer.Type, err)

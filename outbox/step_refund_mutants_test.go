@@ -35,23 +35,23 @@ var refundMutants = map[string]struct {
 	step   stepFunc
 	ledger func(*refundActor, []*refundActor) Ledger
 }{
-	"a doubt ends by an amount although there is a twin":     {step: deceived(func(_ Request, e *Event) { e.Ledger.Twin = false })},
-	"a status that stood before is believed":                 {step: believesWhatStood},
-	"books of any age are taken as fresh":                    {step: deceived(func(_ Request, e *Event) { freshen(&e.Books.Seen, e.At) })},
-	"the lag of the books is not waited for":                 {step: deceived(func(_ Request, e *Event) { e.BooksLag = 1 })},
-	"unreadable books are taken for none":                    {step: deceived(func(_ Request, e *Event) { e.Books.NotOurs = e.Books.NotOurs || !e.Books.Readable })},
-	"a refusal after a busy answer is believed":              {step: believesRefusal},
-	"a refund that ended is not looked at again":             {step: endsForGood},
-	"two refunds of one order at a time":                     {step: deceived(func(_ Request, e *Event) { e.Ledger.UnderWay = false })},
-	"one beside a doubtful one":                              {step: deceived(func(_ Request, e *Event) { e.Ledger.Doubtful = false })},
-	"nothing is weighed":                                     {step: deceived(func(_ Request, e *Event) { e.Ledger.SpentOre, e.Books.RefundedOre, e.Books.Entries = 0, 0, nil })},
-	"the ledger ignores what is unresolved":                  {ledger: forgetful(inState(StateUnresolved))},
-	"the ledger ignores approvals that were handed in":       {ledger: forgetful(inState(StateSubmitted))},
-	"the ledger ignores what waits for an approval":          {ledger: forgetful(inState(StateAwaitingApproval))},
-	"the ledger ignores what a busy answer may hide":         {ledger: forgetful(inState(StateQueued))},
-	"a busy refund is repeated although the books changed":   {step: deceived(func(r Request, e *Event) { unchanged(r, e) })},
-	"a resubmission without a person":                        {step: resubmitsItself},
-	"what is left of the order is computed for each attempt": {step: computesAgain},
+	"a doubt ends by an amount although there is one of the same amount": {step: deceived(func(_ Request, e *Event) { e.Ledger.SameAmount = false })},
+	"a status that stood before is believed":                             {step: believesWhatStood},
+	"books of any age are taken as fresh":                                {step: deceived(func(_ Request, e *Event) { freshen(&e.Statement.Seen, e.At) })},
+	"the lag of the books is not waited for":                             {step: deceived(func(_ Request, e *Event) { e.StatementLag = 1 })},
+	"unreadable books are taken for none":                                {step: deceived(func(_ Request, e *Event) { e.Statement.NotOurs = e.Statement.NotOurs || !e.Statement.Readable })},
+	"a refusal after a busy answer is believed":                          {step: believesRefusal},
+	"a refund that ended is not looked at again":                         {step: endsForGood},
+	"two refunds of one order at a time":                                 {step: deceived(func(_ Request, e *Event) { e.Ledger.UnderWay = false })},
+	"one beside a doubtful one":                                          {step: deceived(func(_ Request, e *Event) { e.Ledger.Doubtful = false })},
+	"nothing is weighed":                                                 {step: deceived(func(_ Request, e *Event) { e.Ledger.SpentOre, e.Statement.RefundedOre, e.Statement.Entries = 0, 0, nil })},
+	"the ledger ignores what is unresolved":                              {ledger: forgetful(inState(StateUnresolved))},
+	"the ledger ignores approvals that were handed in":                   {ledger: forgetful(inState(StateSubmitted))},
+	"the ledger ignores what waits for an approval":                      {ledger: forgetful(inState(StateAwaitingApproval))},
+	"the ledger ignores what a busy answer may hide":                     {ledger: forgetful(inState(StateQueued))},
+	"a busy refund is repeated although the books changed":               {step: deceived(func(r Request, e *Event) { unchanged(r, e) })},
+	"a resubmission without a person":                                    {step: resubmitsItself},
+	"what is left of the order is computed for each attempt":             {step: computesAgain},
 }
 
 // freshen makes an answer one of this moment.
@@ -63,7 +63,7 @@ func freshen(s *Seen, now Instant) {
 
 // believesWhatStood takes any end in the order's refund status for that of this refund.
 func believesWhatStood(r Request, e Event) (Request, []Effect) {
-	if e.Type != BooksSeen || r.Refund.Before == nil {
+	if e.Type != StatementSeen || r.Refund.Before == nil {
 		return Step(r, e)
 	}
 	deceived := r.Clone()
@@ -91,14 +91,14 @@ func endsForGood(r Request, e Event) (Request, []Effect) {
 
 func unchanged(r Request, e *Event) {
 	if e.Type == Due && r.Busy > 0 {
-		seen := e.Books.Seen
-		e.Books = *r.Refund.Before
-		e.Books.Seen = seen
+		seen := e.Statement.Seen
+		e.Statement = *r.Refund.Before
+		e.Statement.Seen = seen
 	}
 }
 
 func resubmitsItself(r Request, e Event) (Request, []Effect) {
-	if r.State == StateInDoubt && e.Type == BooksSeen && e.Books.Readable {
+	if r.State == StateInDoubt && e.Type == StatementSeen && e.Statement.Readable {
 		return enter(r, StateQueued, e.At)
 	}
 	return Step(r, e)

@@ -19,11 +19,11 @@ func wantState(t *testing.T, r Request, s State, code string) {
 	}
 }
 
-// weighed is a refund with lines of its own after its turn, with books and a ledger.
-func weighed(lines []RefundLine, b Books, l Ledger) Request {
+// weighed is a refund with lines of its own after its turn, with a statement and a ledger.
+func weighed(lines []RefundLine, b Statement, l Ledger) Request {
 	r := stepRefund()
 	r.Refund.Lines, r.AmountOre = lines, linesSum(Request{Refund: &Refund{Lines: lines}})
-	e := dueWithBooks(b)
+	e := dueWithStatement(b)
 	e.Ledger = l
 	e.Ledger.Order = &ledgerOrder
 	after, _ := stepAt(r, e, stepStart.Add(time.Second))
@@ -32,8 +32,8 @@ func weighed(lines []RefundLine, b Books, l Ledger) Request {
 
 func TestProductsAreNumbered(t *testing.T) {
 	t.Parallel()
-	b := stepBooks(StatusRefundNone)
-	b.Products = []BookProduct{{12, "A", 3000}, {13, "A", 3000}, {0, "B", 1000}, {14, "C", 3000}}
+	b := stepStatement(StatusRefundNone)
+	b.Products = []StatementProduct{{12, "A", 3000}, {13, "A", 3000}, {0, "B", 1000}, {14, "C", 3000}}
 	blind := b
 	blind.Detailed, blind.Products = false, nil
 	line := func(id int64, name string, n int, ore int64) RefundLine {
@@ -42,7 +42,7 @@ func TestProductsAreNumbered(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		lines []RefundLine
-		books Books
+		books Statement
 		want  string // the numbers, or the reason
 	}{
 		{"by number", []RefundLine{line(99, "", 0, 100)}, b, "[99]"},
@@ -80,15 +80,15 @@ func TestProductsAreNumbered(t *testing.T) {
 // TestWhatIsLeftIsTold: the reason names both figures.
 func TestWhatIsLeftIsTold(t *testing.T) {
 	t.Parallel()
-	r := weighed([]RefundLine{{ID: 12, Ore: 4200}}, booksClear, Ledger{SpentOre: 5801})
+	r := weighed([]RefundLine{{ID: 12, Ore: 4200}}, statementClear, Ledger{SpentOre: 5801})
 	wantState(t, r, StateRejected, CodeRefundExceeds)
 	if m := r.Reason.Message; !strings.Contains(m, "42.00") || !strings.Contains(m, "41.99") {
 		t.Error(m)
 	}
-	wantState(t, weighed([]RefundLine{{ID: 12, Ore: 4200}}, booksClear, Ledger{SpentOre: 5800}), StateSending, "")
+	wantState(t, weighed([]RefundLine{{ID: 12, Ore: 4200}}, statementClear, Ledger{SpentOre: 5800}), StateSending, "")
 	// Another till's refunds count, too.
-	wantState(t, weighed([]RefundLine{{ID: 12, Ore: 4200}}, stepBooks(StatusRefunded, BookEntry{5801, true}), Ledger{}), StateRejected, CodeRefundExceeds)
-	wantState(t, weighed([]RefundLine{{ID: 12, Ore: 4000}, {ID: 12, Ore: 2001}}, booksClear, Ledger{}), StateRejected, CodeRefundExceeds)
+	wantState(t, weighed([]RefundLine{{ID: 12, Ore: 4200}}, stepStatement(StatusRefunded, StatementEntry{5801, true}), Ledger{}), StateRejected, CodeRefundExceeds)
+	wantState(t, weighed([]RefundLine{{ID: 12, Ore: 4000}, {ID: 12, Ore: 2001}}, statementClear, Ledger{}), StateRejected, CodeRefundExceeds)
 }
 
 // TestFullIsComputedOnce: what is left is spread over the products when it is first sent, and stays.
@@ -106,10 +106,10 @@ func TestFullIsComputedOnce(t *testing.T) {
 	if r.State != StateSending || r.AmountOre != 7500 {
 		t.Errorf("again: %v, %d", r.State, r.AmountOre)
 	}
-	nameless := booksClear
-	nameless.Products = []BookProduct{{0, "A", 10000}}
-	wantState(t, journey(t, full, dueWithBooks(nameless)), StateRejected, CodeOrderUnknown)
-	wantState(t, journey(t, full, dueWithBooks(booksBlind)), StateRejected, CodeOrderUnknown)
+	nameless := statementClear
+	nameless.Products = []StatementProduct{{0, "A", 10000}}
+	wantState(t, journey(t, full, dueWithStatement(nameless)), StateRejected, CodeOrderUnknown)
+	wantState(t, journey(t, full, dueWithStatement(statementBlind)), StateRejected, CodeOrderUnknown)
 	wantState(t, journey(t, full, dueBeside(Ledger{Order: &ledgerOrder, SpentOre: 10000})), StateRejected, CodeRefundExceeds)
 }
 
@@ -125,7 +125,7 @@ func TestApprovalIsWeighedAgain(t *testing.T) {
 	wantState(t, journey(t, r, dueBeside(Ledger{Order: &ledgerOrder, SpentOre: 5801})), StateRejected, CodeRefundExceeds)
 	wantState(t, journey(t, r, dueBeside(Ledger{Order: &ledgerOrder, UnderWay: true})), StateQueued, "")
 	wantState(t, journey(t, r, dueBeside(Ledger{Order: &ledgerOrder, Doubtful: true})), StateRejected, CodeRefundOpen)
-	sent := journey(t, r, Event{Type: Due, Mark: "mark2", Search: SearchClear, Books: booksClear, Ledger: Ledger{Order: &ledgerOrder}})
+	sent := journey(t, r, Event{Type: Due, Mark: "mark2", Search: SearchClear, Statement: statementClear, Ledger: Ledger{Order: &ledgerOrder}})
 	if sent.State != StateSending || len(sent.Submissions) != 2 || sent.Mark() != "mark2" {
 		t.Errorf("%v, %v", sent.State, sent.Submissions)
 	}
@@ -138,7 +138,7 @@ func TestApprovalIsWeighedAgain(t *testing.T) {
 func TestAlreadySubmitted(t *testing.T) {
 	t.Parallel()
 	already := Event{Type: Refused, Reason: alreadySub}
-	again := Event{Type: Resolved, Resolution: Resubmit, Search: SearchClear, Books: booksClear, By: "Kari", At: stepStart.Add(time.Hour)}
+	again := Event{Type: Resolved, Resolution: Resubmit, Search: SearchClear, Statement: statementClear, By: "Kari", At: stepStart.Add(time.Hour)}
 	asks := stepRefund()
 	asks.Refund.Ask = "please"
 	wantState(t, journey(t, asks, evRefundDue, evThreshold, evRefundDue, already), StateRejected, CodeAlreadySubmitted)
@@ -155,13 +155,13 @@ func TestAlreadySubmitted(t *testing.T) {
 // TestBusyKeepsTheEvidence: an unreadable look before a repeat does not replace what was read before the first attempt.
 func TestBusyKeepsTheEvidence(t *testing.T) {
 	t.Parallel()
-	first := dueWithBooks(stepBooks(StatusRefunded, ore10Done))
-	r := journey(t, stepRefund(), first, evBusy, dueWithBooks(booksBlind), evAmbiguous)
-	seen := Event{Type: BooksSeen, Books: stepBooks(StatusRefunded, ore10Done, ore42Done)}
+	first := dueWithStatement(stepStatement(StatusRefunded, ore10Done))
+	r := journey(t, stepRefund(), first, evBusy, dueWithStatement(statementBlind), evAmbiguous)
+	seen := Event{Type: StatementSeen, Statement: stepStatement(StatusRefunded, ore10Done, ore42Done)}
 	wantState(t, journey(t, r, seen), StateRefunded, "")
 	// But what was proven not to be carried out starts anew: another till may have refunded in the meantime.
-	r = journey(t, stepRefund(), evRefundDue, Event{Type: Unavailable}, dueWithBooks(stepBooks(StatusRefunded, ore42Done)), evAmbiguous)
-	wantState(t, journey(t, r, Event{Type: BooksSeen, Books: stepBooks(StatusRefunded, ore42Done)}), StateInDoubt, "")
+	r = journey(t, stepRefund(), evRefundDue, Event{Type: Unavailable}, dueWithStatement(stepStatement(StatusRefunded, ore42Done)), evAmbiguous)
+	wantState(t, journey(t, r, Event{Type: StatementSeen, Statement: stepStatement(StatusRefunded, ore42Done)}), StateInDoubt, "")
 }
 
 // TestParkedRefunds wait beside their lane for an order in another one.
@@ -204,7 +204,7 @@ func TestParkedRefunds(t *testing.T) {
 }
 
 // TestARefundBesideAnother waits beside its lane, looks again without a write, and is weighed when its turn has come anew. One
-// that was answered "busy" keeps its place, and its look at the books.
+// that was answered "busy" keeps its place, and has its statement read.
 func TestARefundBesideAnother(t *testing.T) {
 	t.Parallel()
 	open := dueBeside(Ledger{Order: &ledgerOrder, UnderWay: true})
@@ -228,31 +228,33 @@ func TestARefundBesideAnother(t *testing.T) {
 	}
 }
 
-// TestADenialBesideAPayback: the API's refund status is the order's. Where the books show that this amount was paid back since
+// TestADenialBesideAPayback: the API's refund status is the order's. Where the statement shows that this amount was paid back since
 // the submission, it is not told that it was turned down.
 func TestADenialBesideAPayback(t *testing.T) {
 	t.Parallel()
-	due := func(entries ...BookEntry) Event { return dueWithBooks(stepBooks(StatusRefundNone, entries...)) }
-	look := func(b Books) Event { return Event{Type: BooksSeen, Books: b} }
+	due := func(entries ...StatementEntry) Event {
+		return dueWithStatement(stepStatement(StatusRefundNone, entries...))
+	}
+	look := func(b Statement) Event { return Event{Type: StatementSeen, Statement: b} }
 	sum := func(ore int64) Event {
-		return look(Books{Readable: true, RefundedOre: ore, Status: StatusRefundDenied, StatusRead: true})
+		return look(Statement{Readable: true, RefundedOre: ore, Status: StatusRefundDenied, StatusRead: true})
 	}
 	for name, c := range map[string]struct {
 		due  Event
 		look Event
 		want State
 	}{
-		"nothing":                   {due(), evLook(StatusRefundDenied), StateDeclined},
-		"only what was turned down": {due(), evLook(StatusRefundDenied, ore42Pending), StateDeclined},
-		"done before":               {due(ore10Done), evLook(StatusRefundDenied, ore10Done), StateDeclined},
-		"under way before":          {due(BookEntry{Ore: 1000}), evLook(StatusRefundDenied, ore10Done), StateDeclined},
-		"not ours to read":          {due(), evBlindLook(StatusRefundDenied), StateDeclined},
-		"not to be read":            {due(), look(Books{Status: StatusRefundDenied, StatusRead: true}), StateAwaitingRefund},
-		"this amount":               {due(), evLook(StatusRefundDenied, ore42Done), StateRefunded},
-		"this amount, and another":  {due(), evLook(StatusRefundDenied, ore42Done, ore42Pending), StateRefunded},
-		"another amount":            {due(), evLook(StatusRefundDenied, ore10Done), StateDeclined},
+		"nothing":                   {due(), evStatementSeen(StatusRefundDenied), StateDeclined},
+		"only what was turned down": {due(), evStatementSeen(StatusRefundDenied, ore42Pending), StateDeclined},
+		"done before":               {due(ore10Done), evStatementSeen(StatusRefundDenied, ore10Done), StateDeclined},
+		"under way before":          {due(StatementEntry{Ore: 1000}), evStatementSeen(StatusRefundDenied, ore10Done), StateDeclined},
+		"not ours to read":          {due(), evStatementNotOurs(StatusRefundDenied), StateDeclined},
+		"not to be read":            {due(), look(Statement{Status: StatusRefundDenied, StatusRead: true}), StateAwaitingRefund},
+		"this amount":               {due(), evStatementSeen(StatusRefundDenied, ore42Done), StateRefunded},
+		"this amount, and another":  {due(), evStatementSeen(StatusRefundDenied, ore42Done, ore42Pending), StateRefunded},
+		"another amount":            {due(), evStatementSeen(StatusRefundDenied, ore10Done), StateDeclined},
 		"in the sum only":           {due(), sum(4200), StateRefunded},
-		"it stood before":           {dueWithBooks(stepBooks(StatusRefundDenied)), evLook(StatusRefundDenied), StateAwaitingRefund},
+		"it stood before":           {dueWithStatement(stepStatement(StatusRefundDenied)), evStatementSeen(StatusRefundDenied), StateAwaitingRefund},
 	} {
 		for _, wish := range []bool{false, true} {
 			r, want := journey(t, stepRefund(), c.due, evTaken), c.want
@@ -277,7 +279,7 @@ func TestResolutionsOfRefunds(t *testing.T) {
 	t.Parallel()
 	doubt := journey(t, stepRefund(), evRefundDue, evAmbiguous)
 	later := stepStart.Add(time.Hour)
-	again := Event{Type: Resolved, Source: "till-9", Resolution: Resubmit, Search: SearchClear, Books: booksClear, By: "Kari", At: later}
+	again := Event{Type: Resolved, Source: "till-9", Resolution: Resubmit, Search: SearchClear, Statement: statementClear, By: "Kari", At: later}
 	r := journey(t, doubt, again)
 	if s := r.Settled; s == nil || s.ID != "till-9" || s.By != "Kari" || s.Resolution != Resubmit || s.At != later {
 		t.Fatalf("%+v", r.Settled)
@@ -350,7 +352,7 @@ func TestApprovalPolling(t *testing.T) {
 		0: stepPolicy().PollInterval, approvalAtOnce - ms: stepPolicy().PollInterval, approvalAtOnce: time.Minute,
 		approvalFast - ms: time.Minute, approvalFast: approvalPoll, 30 * 24 * time.Hour: approvalPoll,
 	} {
-		_, fx := stepAt(r, evLook(StatusRefundPending, ore42Pending), r.Entered.Add(age))
+		_, fx := stepAt(r, evStatementSeen(StatusRefundPending, ore42Pending), r.Entered.Add(age))
 		wantWake(t, fx, TimerPoll, want)
 	}
 	_, fx := stepAt(r, Event{Type: Restarted}, r.Entered.Add(24*time.Hour))

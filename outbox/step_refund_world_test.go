@@ -17,9 +17,9 @@ type refundActor struct {
 	calls   []apiCall
 	entries uint64
 	turn    bool
-	// books are what the last look showed, however old: the machine has to see to their age. booksAt is when it began.
-	books   Books
-	booksAt time.Duration
+	// books is the last statement, however old: the machine has to see to its age. statementAt is when it began.
+	books       Statement
+	statementAt time.Duration
 
 	// resubmits counts a person's allowances to send again; byHand: a person decided something.
 	resubmits int
@@ -38,7 +38,7 @@ type refundWorld struct {
 	actors   []*refundActor
 	api      refundAPI
 	failed   time.Duration // when a call failed last
-	measured bool          // how long the books lag
+	measured bool          // how long the statement lags
 	busier   bool          // terminals are busy more often
 	strange  bool          // another till pays the order back too
 	staff    bool          // people decide on doubts
@@ -135,11 +135,11 @@ func (w *refundWorld) pass(d time.Duration) {
 	w.uptime += d
 }
 
-// apply gives a request an event, checks every promise, and does what the effects ask for.
+// apply runs an event on a request, checks every promise, and does what the effects ask for.
 func (w *refundWorld) apply(a *refundActor, e Event) error {
 	e.At, e.Policy, e.Ledger = w.now, w.policy, w.ledger(a, w.actors)
 	if w.measured {
-		e.BooksLag = w.api.lag
+		e.StatementLag = w.api.lag
 	}
 	before := a.r
 	after, fx, err := checkedStep(w.step, &a.tr, before, e)
@@ -167,7 +167,7 @@ func (w *refundWorld) apply(a *refundActor, e Event) error {
 	if a.r.Finished != nil {
 		since, _ = w.now.Since(*a.r.Finished)
 	}
-	open := !a.r.State.Final() || a.r.Watched() && since < watchLoosely
+	open := !a.r.State.Final() || a.r.Watched() && since < watchLooselyFor
 	if open && len(a.timers) == 0 && len(a.calls) == 0 && !a.turn {
 		return errors.New("stuck: no timer, no call, no turn")
 	}
@@ -180,7 +180,7 @@ func (w *refundWorld) carryOut(a *refundActor, f Effect) {
 		a.timers[f.Timer] = w.uptime + f.After
 	case Submit, SendCancel:
 		w.ask(a, f)
-	case Query, Search: // both read the books
+	case Query, Search: // both read the statement
 		w.ask(a, Effect{Type: Search})
 	default:
 	}
@@ -201,12 +201,12 @@ func (w *refundWorld) ask(a *refundActor, f Effect) {
 	case SendCancel:
 		c.answer = w.cancel()
 	default:
-		c.answer = w.look()
+		c.answer = w.readStatement()
 	}
 	a.calls = append(a.calls, c)
 }
 
-// answer ends the oldest call; what was asked in an earlier state is dropped, unless it is the submission's. What the books
+// answer ends the oldest call; what was asked in an earlier state is dropped, unless it is the submission's. What the statement
 // showed is kept for the next turn all the same.
 func (w *refundWorld) answer(a *refundActor) error {
 	c := a.calls[0]
@@ -215,9 +215,9 @@ func (w *refundWorld) answer(a *refundActor) error {
 	switch e.Type {
 	case Unavailable, RateLimited, Unauthorized, Ambiguous:
 		w.failed = w.uptime
-	case BooksSeen:
-		e.Books.Seen = Seen{Begun: c.begun, Answered: w.now, Broken: w.failed > c.uptime}
-		a.books, a.booksAt = e.Books, c.uptime
+	case StatementSeen:
+		e.Statement.Seen = Seen{Begun: c.begun, Answered: w.now, Broken: w.failed > c.uptime}
+		a.books, a.statementAt = e.Statement, c.uptime
 	}
 	var err error
 	if c.entered == a.entries {
@@ -249,7 +249,7 @@ func (w *refundWorld) fire(a *refundActor) error {
 	case TimerRetry:
 		return w.due(a)
 	case TimerExpire:
-		return w.apply(a, a.withBooks(w, Event{Type: Expired}))
+		return w.apply(a, a.withStatement(w, Event{Type: Expired}))
 	case TimerCustomer:
 		return w.apply(a, Event{Type: CustomerTimeout})
 	case TimerDoubtCheck, TimerDoubtHold:
@@ -269,13 +269,13 @@ func (w *refundWorld) due(a *refundActor) error {
 	if a.r.State != StateQueued {
 		return nil
 	}
-	return w.apply(a, a.withBooks(w, Event{Type: Due, Mark: fmt.Sprintf("mark-%s-%d", a.r.ID, len(a.r.Submissions))}))
+	return w.apply(a, a.withStatement(w, Event{Type: Due, Mark: fmt.Sprintf("mark-%s-%d", a.r.ID, len(a.r.Submissions))}))
 }
 
-// withBooks gives an event what the last look showed.
-func (a *refundActor) withBooks(w *refundWorld, e Event) Event {
-	e.Books = a.books
-	e.Books.Seen.Broken = e.Books.Seen.Broken || w.failed > a.booksAt
+// withStatement gives an event what the last look showed.
+func (a *refundActor) withStatement(w *refundWorld, e Event) Event {
+	e.Statement = a.books
+	e.Statement.Seen.Broken = e.Statement.Seen.Broken || w.failed > a.statementAt
 	return e
 }
 
@@ -288,7 +288,7 @@ func (w *refundWorld) restart() error {
 		w.now.Boot, w.now.Mono = w.now.Boot+"'", 10*time.Second
 	}
 	for _, a := range w.actors {
-		a.calls, a.turn, a.books = nil, true, Books{}
+		a.calls, a.turn, a.books = nil, true, Statement{}
 		clear(a.timers)
 		a.entries++
 		if restore {
@@ -361,10 +361,10 @@ func (w *refundWorld) decide() {
 
 func (w *refundWorld) resolve(a *refundActor) error {
 	e := Event{Type: Resolved, By: "Kari", Search: SearchClear, Resolution: []Resolution{Adopt, Resubmit, Resubmit, Abandon}[w.pick.choose("resolution", 4)]}
-	if e.Books = w.api.books(w.uptime); e.Books.NotOurs {
+	if e.Statement = w.api.statement(w.uptime); e.Statement.NotOurs {
 		e.Search = SearchForbidden
 	}
-	e.Books.Seen = Seen{Begun: w.now, Answered: w.now}
+	e.Statement.Seen = Seen{Begun: w.now, Answered: w.now}
 	if e.Resolution == Adopt {
 		e.OrderUUID = "order1"
 	}

@@ -17,10 +17,10 @@ var kindPages = map[Kind]kindPage{
 	KindOrder:      {"Orders", orderCases, orderEvents, orderWords},
 	KindRefund:     {"Refunds and reversals", refundCases, refundEvents, refundWords},
 	KindApproval:   {"Approvals", approvalCases, refundEvents, approvalWords},
-	KindCancel:     {"Cancels", besideCases(KindCancel), besideEvents, cancelWords},
-	KindResend:     {"Resends", besideCases(KindResend), besideEvents, besideWords("The order is on the terminal again.", "Refused by the API, or there is nothing to show: `reason.code` is the state of the request in question.")},
-	KindCheck:      {"Checks", besideCases(KindCheck), besideEvents, besideWords("The status was asked for: `reason.code` has it.", "Refused by the API.")},
-	KindResolution: {"Resolutions", besideCases(KindResolution), besideEvents, besideWords("The decision is on disk with the request in question.", "The decision could not be carried out; `reason.code` says why.")},
+	KindCancel:     {"Cancels", controlCases(KindCancel), controlEvents, cancelWords},
+	KindResend:     {"Resends", controlCases(KindResend), controlEvents, controlWords("The order is on the terminal again.", "Refused by the API, or there is nothing to show: `reason.code` is the state of the request in question.")},
+	KindCheck:      {"Checks", controlCases(KindCheck), controlEvents, controlWords("The status was asked for: `reason.code` has it.", "Refused by the API.")},
+	KindResolution: {"Resolutions", controlCases(KindResolution), controlEvents, controlWords("The decision is on disk with the request in question.", "The decision could not be carried out; `reason.code` says why.")},
 }
 
 var orderWords = map[State]stateWords{
@@ -94,7 +94,7 @@ var cancelWords = map[State]stateWords{
 	StateExpired:  {"The API answered, but never said what became of a cancel by order uuid.", "Nothing."},
 }
 
-func besideWords(done, rejected string) map[State]stateWords {
+func controlWords(done, rejected string) map[State]stateWords {
 	return map[State]stateWords{
 		StateQueued:   {"On disk; it does not wait in the lane.", "It acts at once; what the API can't take now is tried again until its time to live is over."},
 		StateSending:  {"It is being carried out.", "The answer."},
@@ -126,7 +126,7 @@ var eventWords = map[EventType]string{
 	CustomerTimeout: "the customer had their time",
 	DoubtTimeout:    "the time for looking into a doubt is over: `check` calls staff, `hold` gives up",
 	Restarted:       "the agent has just started",
-	BooksSeen:       "the payment history and the refund status of the order were read",
+	StatementSeen:   "the payment history and the refund status of the order were read",
 	Moved:           "a person puts it at the end of another terminal's queue",
 	HintRead:        "the order that a callback named was looked at: ours, another one's, or not to be told yet",
 	TargetSeen:      "the request that this one is about is in the state named",

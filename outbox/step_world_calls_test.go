@@ -137,7 +137,7 @@ func nextTimer(timers map[Timer]time.Duration) Timer {
 
 // lookAgain is what a lane does on TimerWatch.
 func (w *world) lookAgain() {
-	if w.r.Sought() {
+	if w.r.NeedsSearch() {
 		w.ask(Effect{Type: Search})
 	}
 	if w.r.OrderUUID != "" && w.r.State.Final() && w.r.State != StatePaid {

@@ -10,7 +10,7 @@ import (
 
 // chooser makes the choices of a simulated world: rapid's, which shrink, or plain random ones.
 type chooser interface {
-	// choose gives a number from 0 up to, not including, n.
+	// choose returns a number from 0 up to, not including, n.
 	choose(what string, n int) int
 }
 
@@ -153,7 +153,7 @@ func (w *world) checkMoves() error {
 	if w.r.Finished != nil {
 		since, _ = w.now.Since(*w.r.Finished)
 	}
-	open := !w.r.State.Final() || w.r.Watched() && since < watchLoosely
+	open := !w.r.State.Final() || w.r.Watched() && since < watchLooselyFor
 	if open && len(w.timers) == 0 && len(w.calls) == 0 && !w.turn {
 		return errors.New("stuck: no timer, no call, no turn")
 	}

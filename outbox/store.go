@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// Store keeps requests durably: what agents need of one. All methods may be called from several goroutines at once. What a
-// write changed is on disk when it returns without an error; ctx bounds the wait to be taken, not the commit.
+// Store keeps requests durably: what agents need of one. All methods may be called from several goroutines at once.
+// What a write changed is on disk when it returns without an error; ctx bounds the wait for its turn, not the commit.
 type Store interface {
 	// Add puts requests made by NewRequest into the outbox, all in one commit and in their order, and answers in that order.
 	// An id that is known already, even one pruned long ago, is not added again. After ErrFull, ErrUncertain, ErrClosed and
@@ -16,7 +16,7 @@ type Store interface {
 	// Accept is Add for requests of which some may make their first turn in the same commit.
 	Accept(ctx context.Context, rs ...Arrival) ([]Added, error)
 	// Apply runs Step on a request and commits what it changed; the effects that come back must be run. ErrLaneHeld,
-	// ErrOrderTaken and ErrMoved leave the record as it is, and so does ErrFull; after ErrUncertain the caller has to look.
+	// ErrOrderTaken, ErrMoved and ErrFull leave the record as it is; after ErrUncertain the caller has to read it.
 	Apply(ctx context.Context, seq uint64, e Event) (Request, []Effect, error)
 
 	// Get reads a request: ErrNotFound if there is none, ErrPruned if its record was removed.
@@ -59,7 +59,7 @@ type Store interface {
 	// Recovery returns what was done to bring the outbox up.
 	Recovery() Recovery
 
-	// Identity returns what tells this outbox from others and from older copies of itself.
+	// Identity returns what distinguishes this outbox from others and from older copies of itself.
 	Identity() Identity
 	// Distrust notes that a process with this outbox, of the given generation or a newer one, is or was at work elsewhere:
 	// every open request is in doubt then, and this copy is RolledBack until a person accepts it.
@@ -94,7 +94,7 @@ var (
 	// ErrOrderTaken: another request owns that order; nothing was changed.
 	ErrOrderTaken = errors.New("another request owns the order")
 	// ErrUncertain: the commit failed and may or may not be in the file. No effect of it may be run. The store has read
-	// the file again: look with Get or Lookup.
+	// the file again: call Get or Lookup.
 	ErrUncertain = errors.New("the commit failed; it may or may not be on disk")
 	// ErrFull: the disk is full and nothing was committed, or, for Add, there is only the reserve left.
 	ErrFull = errors.New("the disk is full")
@@ -176,8 +176,8 @@ type FirstTurn interface {
 type Lane struct {
 	Terminal string
 	// Holder is the request that keeps the others waiting, 0 if there is none. One holds the lane by having been sent in
-	// it; others may stand beside it, in doubt or open again by a restore, a resolution or a late find. Of several it is
-	// the first, Holders are all, ascending.
+	// it; others may hold it too, in doubt or open again by a restore, a resolution or a late find. Of several it is the
+	// first, Holders are all, ascending.
 	Holder  uint64
 	Holders []uint64
 	// Head is the first of the queued ones, 0 if there is none, and Oldest when it was accepted.
@@ -204,7 +204,7 @@ type Stats struct {
 	Accepted, Written uint64
 }
 
-// Identity tells this outbox from others and from older copies of itself.
+// Identity distinguishes this outbox from others and from older copies of itself.
 type Identity struct {
 	// Instance is random and stays the same for the outbox's life.
 	Instance string
@@ -213,7 +213,7 @@ type Identity struct {
 	// RolledBack says that this is an older copy than the one that ran here last, a copy from elsewhere, or a restored
 	// snapshot, and that nobody has accepted it yet. What it does not remember may have been sent.
 	RolledBack bool
-	// Copied tells an older copy's acceptance numbers from those of the newer one.
+	// Copied says which of an older copy's acceptance numbers mean something else in the newer one.
 	Copied Copied
 }
 

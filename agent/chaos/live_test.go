@@ -94,7 +94,7 @@ func (p *pulse) fire(now time.Time) {
 func answers(t outbox.EventType) bool {
 	switch t {
 	case outbox.Accepted, outbox.Done, outbox.Busy, outbox.Unavailable, outbox.RateLimited, outbox.Unauthorized, outbox.Refused, outbox.Ambiguous,
-		outbox.StatusSeen, outbox.Found, outbox.NotFound, outbox.BooksSeen:
+		outbox.StatusSeen, outbox.Found, outbox.NotFound, outbox.StatementSeen:
 		return true
 	default:
 		return false

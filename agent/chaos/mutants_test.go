@@ -48,7 +48,7 @@ var mutants = map[string]options{
 		return after, fx
 	}},
 	"a refund in doubt returns to the queue": {step: func(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
-		if r.Kind == outbox.KindRefund && e.Type == outbox.BooksSeen && r.State == outbox.StateInDoubt {
+		if r.Kind == outbox.KindRefund && e.Type == outbox.StatementSeen && r.State == outbox.StateInDoubt {
 			return requeue(r, e)
 		}
 		return outbox.Step(r, e)

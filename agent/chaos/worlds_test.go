@@ -30,10 +30,10 @@ var worldMutants = map[string]worldMutant{
 		}
 	}}},
 	"a refund's end is believed that stood before": {by: "refunds over ", o: options{only: fLag | fRefunds, step: func(r outbox.Request, e outbox.Event) (outbox.Request, []outbox.Effect) {
-		if e.Type == outbox.BooksSeen && r.Refund != nil && !r.State.Final() {
+		if e.Type == outbox.StatementSeen && r.Refund != nil && !r.State.Final() {
 			refund := *r.Refund
 			refund.Moved, r.Refund = true, &refund
-			e.Books.Readable, e.Books.NotOurs = false, true
+			e.Statement.Readable, e.Statement.NotOurs = false, true
 		}
 		return outbox.Step(r, e)
 	}}},

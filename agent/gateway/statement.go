@@ -9,10 +9,10 @@ import (
 	"tillpost/outbox"
 )
 
-// Statement is what was read of the money of an order: its books, or why they could not be read.
-type Statement struct {
-	Books outbox.Books
-	Begun time.Time // when the first call began
+// StatementReply is what was read of the money of an order: its statement, or why it could not be read.
+type StatementReply struct {
+	Statement outbox.Statement
+	Begun     time.Time // when the first call began
 	// Failed is the event that says so where nothing was read; zero else.
 	Failed outbox.Event
 	// Code is the waiting code then, and Retry how soon it may be read again.
@@ -20,46 +20,46 @@ type Statement struct {
 	Retry time.Duration
 }
 
-// Statement reads an order's details and refund status. What is not ours to read stays unknown in Books, which says so; where
+// Statement reads an order's details and refund status. What is not ours to read stays unknown in Statement, which says so; where
 // something merely could not be read, Failed is set.
-func (g *Gateway) Statement(ctx context.Context, uuid string) Statement {
-	s := Statement{Begun: time.Now()}
+func (g *Gateway) Statement(ctx context.Context, uuid string) StatementReply {
+	s := StatementReply{Begun: time.Now()}
 	begun := g.clock.Now()
 	details, reply := g.api.OrderDetails(ctx, uuid)
 	g.rights.SawDetails(ctx, details, reply)
 	switch {
 	case reply.Outcome == api.OutcomeAccepted:
-		s.Books = lookups.BooksOf(details)
-		if !s.Books.Readable && !g.rights.NotOurs(lookups.History) {
+		s.Statement = lookups.StatementOf(details)
+		if !s.Statement.Readable && !g.rights.NotOurs(lookups.History) {
 			return s.failed(reply)
 		}
-		s.Books.NotOurs = !s.Books.Readable
+		s.Statement.NotOurs = !s.Statement.Readable
 	case g.rights.NotOurs(lookups.Details) && (lookups.Forbids(reply) || lookups.Missing(reply)):
-		s.Books.NotOurs = true
+		s.Statement.NotOurs = true
 	default:
 		return s.failed(reply)
 	}
 	status, reply := g.api.RefundStatus(ctx, uuid)
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
-		s.Books.Status, s.Books.StatusRead = lookups.RefundStatusOf(status.State), true
+		s.Statement.Status, s.Statement.StatusRead = lookups.RefundStatusOf(status.State), true
 	case api.OutcomeNotFound:
-		s.Books.Status, s.Books.StatusRead = outbox.StatusRefundNone, true // nothing was ever refunded
+		s.Statement.Status, s.Statement.StatusRead = outbox.StatusRefundNone, true // nothing was ever refunded
 	case api.OutcomeRefused: // the API does not say
 	default:
 		return s.failed(reply)
 	}
-	s.Books.Seen = outbox.Seen{Begun: begun, Answered: g.clock.Now(), Broken: g.health.FailedSince(s.Begun)}
+	s.Statement.Seen = outbox.Seen{Begun: begun, Answered: g.clock.Now(), Broken: g.health.FailedSince(s.Begun)}
 	return s
 }
 
 // failed returns the statement that says why nothing was read.
-func (s Statement) failed(reply api.Reply) Statement {
+func (s StatementReply) failed(reply api.Reply) StatementReply {
 	e := outbox.Event{Type: outbox.Ambiguous, RetryAfter: reply.RetryAfter}
 	if t, held := heldBack(reply.Outcome); held {
 		e.Type = t
 	}
-	return Statement{Begun: s.Begun, Failed: e, Code: waitingCode(reply), Retry: max(reply.RetryAfter, statementAgain)}
+	return StatementReply{Begun: s.Begun, Failed: e, Code: waitingCode(reply), Retry: max(reply.RetryAfter, statementAgain)}
 }
 
 func waitingCode(reply api.Reply) string {
@@ -75,14 +75,14 @@ func waitingCode(reply api.Reply) string {
 	}
 }
 
-// StatementEvent returns BooksSeen with an order's books, or the event that says why they could not be read.
+// StatementEvent returns StatementSeen with an order's statement, or the event that says why it could not be read.
 func (g *Gateway) StatementEvent(ctx context.Context, orderUUID string) outbox.Event {
 	s := g.Statement(ctx, orderUUID)
 	if s.Failed.Type != 0 {
 		return s.Failed
 	}
-	return outbox.Event{Type: outbox.BooksSeen, Books: s.Books}
+	return outbox.Event{Type: outbox.StatementSeen, Statement: s.Statement}
 }
 
-// statementAgain is how soon books that could not be read are read again.
+// statementAgain is how soon a statement that could not be read is read again.
 const statementAgain = 2 * time.Second

@@ -86,7 +86,7 @@ func targetProblem(req *message.Request, t outbox.Request, err error, kinds []ou
 		return "no request with that requestId was ever seen here"
 	case !slices.Contains(kinds, t.Kind):
 		return fmt.Sprintf("that request is of the kind %s, which can't be meant here", t.Kind)
-	case t.Terminal != req.Terminal && !crossing && !((req.Cancel != nil || req.Check != nil) && t.ToldAt(req.Terminal)):
+	case t.Terminal != req.Terminal && !crossing && !((req.Cancel != nil || req.Check != nil) && t.PublishedFor(req.Terminal)):
 		return "that request belongs to terminal " + t.Terminal + "; publish on that terminal's topic"
 	}
 	return ""

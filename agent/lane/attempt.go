@@ -12,7 +12,7 @@ import (
 const (
 	// connFresh is how old a dialled connection may be when a submission starts on it: a server closes idle ones.
 	connFresh = 3 * time.Second
-	// positionsTold is how many of a queue are told when it moves up.
+	// positionsTold is how many positions of a queue are published when it moves up.
 	positionsTold = 20
 	positionsPace = time.Second
 )
@@ -84,8 +84,7 @@ func (l *lane) attempt(r outbox.Request) {
 	executors[r.Kind].due(l, r)
 }
 
-// asksFirst has the state machine ask for what an attempt would rest on, where that is not at hand; false: nothing is to be
-// asked.
+// asksFirst has the state machine ask for the evidence that an attempt needs, and reports whether it is still missing.
 func (l *lane) asksFirst(r outbox.Request) bool {
 	e := l.dueEvent(r)
 	l.stamp(&e)
@@ -148,10 +147,10 @@ func (l *lane) expectRequest() {
 	})
 }
 
-// waits tells, without a write, why the head of the lane does not move.
+// waits publishes, without a write, why the head of the lane does not move.
 func (l *lane) waits(r outbox.Request, code string, next time.Duration) {
 	if now, err := l.store.Get(r.Seq); err != nil || now.Revision != r.Revision {
-		return // it has moved on since it was read, and that was told
+		return // it has moved on since it was read, and that was published
 	}
 	now := l.clock.Now()
 	w := &outbox.Waiting{Code: code, Since: now, Attempts: r.Attempts}
@@ -165,7 +164,7 @@ func (l *lane) waits(r outbox.Request, code string, next time.Duration) {
 	l.show(r)
 }
 
-// tellPositions has the first of the queue told that they moved up, at most once a second.
+// tellPositions publishes that the first of the queue moved up, at most once a second.
 func (l *lane) tellPositions(at outbox.Lane) {
 	if at.Queued < 2 || l.told {
 		return

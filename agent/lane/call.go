@@ -39,7 +39,7 @@ func (l *lane) begun(r outbox.Request, c call) {
 	known.calls[c] = &underway{entered: r.Entered}
 }
 
-// ended takes the end of a call: its answer first, then what asked for the same meanwhile asks again.
+// ended handles the end of a call: first its answer, then the same call once more if that was asked for meanwhile.
 func (l *lane) ended(seq uint64, c call, done func()) {
 	var u *underway
 	if known := l.requests[seq]; known != nil {
@@ -56,7 +56,7 @@ func (l *lane) ended(seq uint64, c call, done func()) {
 	l.checkMoves(seq)
 }
 
-// begin makes a call beside the lane, unless it is under way; what ask returns is done on the lane once it has ended.
+// begin makes a call on a goroutine of its own, unless it is under way; what ask returns runs on the lane's once it ended.
 func (l *lane) begin(r outbox.Request, c call, ask func(context.Context) (done func())) {
 	if l.underWay(r, c) {
 		return
@@ -68,7 +68,7 @@ func (l *lane) begin(r outbox.Request, c call, ask func(context.Context) (done f
 	})
 }
 
-// call makes one call beside the lane and applies the event that it brings. A call of the same kind that is under way
+// call makes one call on a goroutine of its own and applies the event that it brings. A call of the same kind that is under way
 // already serves for both, unless its answer comes too late for the second.
 func (l *lane) call(r outbox.Request, what outbox.EffectType, orderUUID string, ask func(context.Context) outbox.Event) {
 	l.begin(r, call{what, orderUUID}, func(ctx context.Context) func() {
@@ -85,7 +85,7 @@ func (l *lane) call(r outbox.Request, what outbox.EffectType, orderUUID string, 
 // answer is no evidence. An old "unreachable" must never be taken for that of the submission under way.
 func (l *lane) outlived(asked outbox.Request, e outbox.Event) bool {
 	switch e.Type {
-	case outbox.Accepted, outbox.Found, outbox.StatusSeen, outbox.BooksSeen, outbox.HintRead:
+	case outbox.Accepted, outbox.Found, outbox.StatusSeen, outbox.StatementSeen, outbox.HintRead:
 		return false
 	case outbox.Refused:
 		if e.Reason != nil && e.Reason.Code == outbox.CodeAlreadyPaid {

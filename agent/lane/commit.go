@@ -72,7 +72,7 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 // stamp puts into an event what comes with every one: the moment, a roll of the dice, and how long the API may lag.
 func (ls *Lanes) stamp(e *outbox.Event) {
 	e.At, e.Jitter = ls.clock.Now(), ls.rand()
-	e.ListLag, e.BooksLag, e.BusyPace = ls.lags.List(), ls.lags.Books(), ls.busyPace()
+	e.ListLag, e.StatementLag, e.BusyPace = ls.lags.List(), ls.lags.Statement(), ls.busyPace()
 }
 
 // triesCost is how many calls one try at a busy terminal costs: the create, the list, and a look at a candidate.

@@ -7,7 +7,7 @@ import (
 	"tillpost/outbox"
 )
 
-// controls act beside the lane on other requests, or on orders that are not ours: cancels, resends, checks, resolutions.
+// controls carry out control requests: cancels, resends, checks and resolutions of other requests, or of orders not ours.
 type controls struct{ unasked }
 
 // target is the request that another one is about: by its id, or by an order that we hold. ok is false for an order
@@ -51,8 +51,7 @@ func (l *lane) openRefund(orderUUID string) (outbox.Request, bool) {
 	return queued, queued.ID != ""
 }
 
-// cancel hands a cancel to its target, whose end will be told, or sends it to the API for an order that is not
-// ours.
+// cancel posts the cancel to its target and follows that, or sends it to the API for an order that is not ours.
 func (controls) cancel(l *lane, r outbox.Request, _ string) {
 	if t, ok := l.target(r); ok {
 		l.follow(r, t.ID)

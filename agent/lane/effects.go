@@ -32,7 +32,7 @@ func (l *lane) effect(r outbox.Request, e outbox.Event, f outbox.Effect) {
 		if e.Type == outbox.CheckWanted {
 			l.publish.Republish(r)
 		}
-		// A durable change was told by the committer, in commit order.
+		// A durable change is published when it is committed, in commit order.
 	case outbox.Alarm:
 		if f.Code == outbox.AlarmLatePayment || f.Code == outbox.AlarmFurtherOrder {
 			l.metrics.LatePayment()

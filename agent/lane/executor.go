@@ -15,7 +15,7 @@ type executor interface {
 	poll(l *lane, r outbox.Request)
 	// search looks for what may have come of a submission.
 	search(l *lane, r outbox.Request)
-	// lookAgain looks once more, after the end, at what may turn up after all.
+	// lookAgain asks, after the end, for what may turn up after all.
 	lookAgain(l *lane, r outbox.Request)
 	cancel(l *lane, r outbox.Request, orderUUID string)
 	resend(l *lane, r outbox.Request, orderUUID string)

@@ -88,8 +88,8 @@ func (x *expiries) next() time.Duration {
 	return time.Until(x.heap.list[0].at)
 }
 
-// due fires what has come to its end. While the clock is not known nothing expires, so nothing is looked at; nor before the
-// broker was asked for what a newer copy of this outbox may have told, for "expired" says that nothing was sent.
+// due calls fire with what has expired. Nothing expires while the clock is not known, nor before the broker was asked for
+// what a newer copy of this outbox may have published, for "expired" says that nothing was sent.
 func (x *expiries) due(fire func(terminal string, seqs []uint64)) {
 	now := time.Now()
 	known := x.clock.Now().Known && !x.unread()
@@ -126,7 +126,7 @@ func (x *expiries) due(fire func(terminal string, seqs []uint64)) {
 const expireBatch = 256
 
 // expire ends queued requests whose time to live is over. A whole queue may end at the same moment, so they share commits;
-// between two of them the lane looks at what else is to be done.
+// between two of them the lane handles what else is in its inbox.
 func (l *lane) expire(seqs []uint64) {
 	if len(seqs) > expireBatch {
 		rest := seqs[expireBatch:]

@@ -31,7 +31,7 @@ func (f *followers) follow(target string, r outbox.Request) {
 	f.set[target] = append(f.set[target], follower{r.Seq, r.Terminal})
 }
 
-// of gives who follows a request; once it has ended, nobody does any more.
+// of returns the followers of a request, and removes them once it has ended.
 func (f *followers) of(r outbox.Request) []follower {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -42,7 +42,7 @@ func (f *followers) of(r outbox.Request) []follower {
 	return list
 }
 
-// followed tells the followers of a request about a state that may matter to them.
+// followed posts TargetSeen to the followers of a request that has ended, or waits for an approval.
 func (ls *Lanes) followed(r outbox.Request) {
 	if !r.State.Final() && r.State != outbox.StateAwaitingApproval {
 		return
@@ -52,7 +52,7 @@ func (ls *Lanes) followed(r outbox.Request) {
 	}
 }
 
-// follow has a request told of the end of another one, at once if that has ended already.
+// follow has TargetSeen posted to a request when another one ends, at once if that has ended already.
 func (l *lane) follow(r outbox.Request, target string) {
 	l.followers.follow(target, r)
 	t, err := l.store.Lookup(target)

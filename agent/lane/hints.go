@@ -59,7 +59,7 @@ func (ls *Lanes) KeepHint(ctx context.Context, r outbox.Request, orderUUID strin
 	}
 }
 
-// refundHinted has every refund of an order that is under way look at its status.
+// refundHinted has every refund of an order that is under way read its status.
 func (ls *Lanes) refundHinted(orderUUID string) {
 	list, err := ls.store.Refunds(orderUUID)
 	if err != nil {

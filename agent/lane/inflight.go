@@ -17,15 +17,15 @@ type inflight struct {
 	timers  map[outbox.Timer]*clock.Alarm
 	calls   map[call]*underway
 
-	search reading[outbox.SearchResult] // on which the next attempt may rest
-	books  reading[outbox.Books]
+	search    reading[outbox.SearchResult] // on which the next attempt may rest
+	statement reading[outbox.Statement]
 
 	judged time.Time // when an order that a callback named was last asked for
-	word   time.Time // when the API took a refund that its books have not shown yet
+	word   time.Time // when the API accepted a refund that the statement does not show yet
 	dials  int       // that failed while it waits
 }
 
-// reading is what a look at the API brought. seen says when, as the state machine judges it; begun by this process's clock.
+// reading is an answer of the API. seen dates it for the state machine, begun by the clock of this process.
 type reading[T any] struct {
 	value T
 	seen  outbox.Seen
@@ -87,12 +87,12 @@ func (l *lane) bring(seq uint64, e *outbox.Event) {
 	if known == nil {
 		return
 	}
-	e.Search, e.Seen, e.Books = known.search.value, known.search.seen, known.books.value
+	e.Search, e.Seen, e.Statement = known.search.value, known.search.seen, known.statement.value
 	e.Seen.Broken = l.health.FailedSince(known.search.begun)
-	e.Books.Seen.Broken = l.health.FailedSince(known.books.begun)
+	e.Statement.Seen.Broken = l.health.FailedSince(known.statement.begun)
 }
 
-// checkMoves looks whether a request that is not final has anything that will move it on. None is ever without; if one is,
+// checkMoves checks that a request which is not final has something that will move it on. None is ever without; if one is,
 // that is counted, and it is taken up as after a restart.
 func (l *lane) checkMoves(seq uint64) {
 	if l.stopping() || !l.idle(seq) {
@@ -116,7 +116,7 @@ func (l *lane) checkMoves(seq uint64) {
 	l.apply(seq, outbox.Event{Type: outbox.Restarted})
 }
 
-// judge looks at an order that a callback named for a request.
+// judge reads an order that a callback named for a request.
 func (l *lane) judge(r outbox.Request, orderUUID string) {
 	if !l.mayJudge(r.Seq) {
 		l.wakeAt(r.Seq, outbox.TimerHint, HintPace, false)

@@ -16,7 +16,7 @@ import (
 const storeAgain = time.Second
 
 // lane is the actor of one terminal: one goroutine that applies every event of the terminal's requests and runs their
-// effects. Calls to the API run beside it and come back as events, so a slow call never keeps a cancel waiting.
+// effects. Calls to the API run on goroutines of their own and come back as events, so a slow call never keeps a cancel waiting.
 type lane struct {
 	*Lanes
 	terminal string
@@ -120,11 +120,11 @@ func (l *lane) apply(seq uint64, e outbox.Event) {
 // applied runs the effects of a change that is on disk.
 func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 	seq := r.Seq
-	l.measureBooks(r, e)
+	l.measureStatementLag(r, e)
 	l.entered(r)
 	for _, f := range fx {
 		l.effect(r, e, f)
-		// Only a change can make something startable. To look again after none would be to look for ever.
+		// Only a change can make something startable; advancing after none would never end.
 		l.moved = l.moved || f.Type == outbox.Publish && f.Waiting == nil
 	}
 	if r.State.Final() && l.idle(seq) {

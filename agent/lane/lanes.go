@@ -110,7 +110,7 @@ func New(o Options) *Lanes {
 // Working ends when the lanes work no more.
 func (ls *Lanes) Working() context.Context { return ls.ctx }
 
-// Run takes up what a former process left, and has what expires end, until ctx ends. The lanes go on until they are stopped.
+// Run resumes what a former process left, and ends what expires, until ctx ends. The lanes go on until they are stopped.
 func (ls *Lanes) Run(ctx context.Context) {
 	ls.gate.Watch(ls.WakeAll)
 	ls.lags.Watch(ls.lagMeasured)
@@ -151,7 +151,7 @@ func (ls *Lanes) Displays() []message.Display {
 // Expect has the lane of a terminal ready itself for a request that is being written to disk.
 func (ls *Lanes) Expect(terminal string) { ls.lane(terminal).expectRequest() }
 
-// lane gives the lane of a terminal, started if it is new.
+// lane returns the lane of a terminal, and starts it if it is new.
 func (ls *Lanes) lane(terminal string) *lane {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -177,14 +177,14 @@ func (ls *Lanes) each(f func(*lane)) {
 	}
 }
 
-// stopping tells that nothing new may be started.
+// stopping reports whether nothing new may be started.
 func (ls *Lanes) stopping() bool {
 	ls.stopMu.RLock()
 	defer ls.stopMu.RUnlock()
 	return ls.stopped
 }
 
-// background runs a call beside the lanes. Once they are stopping it is left for the next start.
+// background runs f on a goroutine of its own. Once the lanes are stopping it is left for the next start.
 func (ls *Lanes) background(f func(ctx context.Context)) {
 	ls.stopMu.RLock()
 	defer ls.stopMu.RUnlock()
@@ -201,7 +201,7 @@ func (ls *Lanes) Stop() {
 	timer := time.AfterFunc(callsGrace, ls.giveUp)
 	ls.inFlight.Wait()
 	timer.Stop()
-	// A disk that takes nothing any more must not keep us: what it does not take is in doubt at the next start.
+	// A disk that accepts no writes must not delay the stop: what is not written is in doubt at the next start.
 	over := time.NewTimer(writeGrace)
 	defer over.Stop()
 	ls.each(func(l *lane) {
@@ -218,8 +218,8 @@ func (ls *Lanes) Stop() {
 	ls.running.Wait()
 }
 
-// park has a refund that waits for another lane's order told of that order's end. One that waits for another refund looks by
-// itself.
+// park has TargetSeen posted to a parked refund when the order that it waits for ends. One that waits for another refund
+// has a timer.
 func (ls *Lanes) park(r outbox.Request) {
 	if r.Waiting == nil || r.Waiting.Code != outbox.WaitForOrder {
 		return

@@ -48,7 +48,7 @@ func (ls *Lanes) Repaused(ctx context.Context, terminal string) {
 	}
 }
 
-// move gives a request of this lane's queue to another lane. One that waits there by an earlier move stays where it is: the
+// move moves a request from this lane's queue to another lane. One that waits there by an earlier move stays where it is: the
 // answer to that may have been lost.
 func (l *lane) move(seq uint64, to, by string) (outbox.Request, error) {
 	r, err := l.store.Get(seq)
@@ -71,7 +71,7 @@ func (l *lane) move(seq uint64, to, by string) (outbox.Request, error) {
 	return after, nil
 }
 
-// moved has the lanes take up that a request left one for another.
+// moved updates both lanes after a request left one for the other.
 func (ls *Lanes) moved(r outbox.Request, from string) {
 	for _, terminal := range []string{from, r.Terminal} {
 		l := ls.lane(terminal)
@@ -85,7 +85,7 @@ func (ls *Lanes) moved(r outbox.Request, from string) {
 	}
 }
 
-// passOn gives an event to the lane where its request waits by now. A turn is not passed on: it comes there by itself.
+// passOn posts an event to the lane where its request waits by now. A turn is not passed on: it comes there by itself.
 func (l *lane) passOn(seq uint64, e outbox.Event) {
 	l.forget(seq)
 	l.moved = true
@@ -94,7 +94,7 @@ func (l *lane) passOn(seq uint64, e outbox.Event) {
 	}
 }
 
-// repaused has the lane look anew after its terminal was paused or resumed.
+// repaused has the lane check what it may start after its terminal was paused or resumed.
 func (l *lane) repaused() {
 	l.moved = true
 	l.show(outbox.Request{})

@@ -74,9 +74,9 @@ func (orders) search(l *lane, r outbox.Request) {
 	}})
 }
 
-// lookAgain looks at the request's order, if that may still be paid, at further orders of its, and for what bears its marks.
+// lookAgain queries the request's order, if that may still be paid, and its further ones, and searches for its marks.
 func (o orders) lookAgain(l *lane, r outbox.Request) {
-	if r.Sought() {
+	if r.NeedsSearch() {
 		o.search(l, r)
 	}
 	if r.OrderUUID != "" && r.State != outbox.StatePaid && r.State.Final() {

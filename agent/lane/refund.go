@@ -9,7 +9,7 @@ import (
 	"tillpost/outbox"
 )
 
-// refunds, and approvals of them, are carried out once the books of their order were read, and found again in them.
+// refunds, and approvals of them, are sent once the statement of their order was read, and found again in it.
 type refunds struct{ unasked }
 
 func (refunds) due(l *lane, r outbox.Request) {
@@ -18,7 +18,7 @@ func (refunds) due(l *lane, r outbox.Request) {
 	l.apply(r.Seq, e)
 }
 
-// submit makes its body only now: what it pays back of each product was weighed when its turn was written.
+// submit makes the body only now: what is paid back of each product was fixed in the commit of its turn.
 func (refunds) submit(l *lane, r outbox.Request) {
 	conn := l.next.conn
 	l.next.conn = nil
@@ -38,7 +38,7 @@ func (refunds) submit(l *lane, r outbox.Request) {
 	})
 }
 
-// query asks how a refund stands: the order's refund status, which does not say of which refund it is, and its books.
+// query reads the order's statement: its refund status does not say of which refund it is, its payment history does.
 func (refunds) query(l *lane, r outbox.Request, _ string) {
 	l.call(r, outbox.Query, r.OrderUUID, func(ctx context.Context) outbox.Event {
 		return l.gateway.StatementEvent(ctx, r.OrderUUID)
@@ -47,7 +47,7 @@ func (refunds) query(l *lane, r outbox.Request, _ string) {
 
 func (x refunds) poll(l *lane, r outbox.Request) { x.query(l, r, r.OrderUUID) }
 
-// search reads the books of the order that a refund pays back: before it is sent, while nobody knows whether it was, and
+// search reads the statement of the order that a refund pays back: before it is sent, while nobody knows whether it was, and
 // after its end.
 func (refunds) search(l *lane, r outbox.Request) {
 	l.begin(r, call{effect: outbox.Search}, func(ctx context.Context) func() {
@@ -75,7 +75,7 @@ func (refunds) adopt(l *lane, d, t outbox.Request) {
 	l.resolve(d, t, outbox.Event{})
 }
 
-// resubmit reads the books once more before anything is sent again.
+// resubmit reads the statement once more before anything is sent again.
 func (refunds) resubmit(l *lane, d, t outbox.Request) {
 	l.begin(d, call{effect: outbox.Settle}, func(ctx context.Context) func() {
 		s := l.gateway.Statement(ctx, t.OrderUUID)
@@ -83,9 +83,8 @@ func (refunds) resubmit(l *lane, d, t outbox.Request) {
 	})
 }
 
-// statementRead takes what the books show. Before a refund is sent it is kept for the next Due, else it is an event of its
-// own.
-func (l *lane) statementRead(asked outbox.Request, s gateway.Statement) {
+// statementRead takes a statement. Before a refund is sent it is kept for the next Due, else it is an event of its own.
+func (l *lane) statementRead(asked outbox.Request, s gateway.StatementReply) {
 	r, err := l.store.Get(asked.Seq)
 	if err != nil || r.Terminal != l.terminal {
 		return
@@ -95,9 +94,9 @@ func (l *lane) statementRead(asked outbox.Request, s gateway.Statement) {
 	case s.Failed.Type != 0 && r.Entered != asked.Entered:
 		// It answers no question of the present state.
 	case s.Failed.Type == 0 && !queued:
-		l.apply(r.Seq, outbox.Event{Type: outbox.BooksSeen, Books: s.Books})
+		l.apply(r.Seq, outbox.Event{Type: outbox.StatementSeen, Statement: s.Statement})
 	case s.Failed.Type == 0:
-		l.of(r.Seq).books = reading[outbox.Books]{s.Books, s.Books.Seen, s.Begun}
+		l.of(r.Seq).statement = reading[outbox.Statement]{s.Statement, s.Statement.Seen, s.Begun}
 		l.moved = true
 		if r.Parked {
 			l.apply(r.Seq, l.dueEvent(r))
@@ -110,35 +109,35 @@ func (l *lane) statementRead(asked outbox.Request, s gateway.Statement) {
 	}
 }
 
-// measureBooks takes how long it took the books to show a refund that the API took.
-func (l *lane) measureBooks(r outbox.Request, e outbox.Event) {
-	if e.Type != outbox.BooksSeen || !e.Books.Readable || r.Kind != outbox.KindRefund {
+// measureStatementLag measures how long it takes the statement to show a refund that the API accepted.
+func (l *lane) measureStatementLag(r outbox.Request, e outbox.Event) {
+	if e.Type != outbox.StatementSeen || !e.Statement.Readable || r.Kind != outbox.KindRefund {
 		return
 	}
 	known := l.requests[r.Seq]
-	if known == nil || known.word.IsZero() || !r.ShownIn(e.Books) {
+	if known == nil || known.word.IsZero() || !r.ShownIn(e.Statement) {
 		return
 	}
 	took := time.Since(known.word)
 	known.word = time.Time{}
-	l.background(func(ctx context.Context) { l.lags.BooksShowed(ctx, took) })
+	l.background(func(ctx context.Context) { l.lags.StatementShowed(ctx, took) })
 }
 
-// resubmitRefund has the books judged first: what they show to be done is not sent again.
-func (l *lane) resubmitRefund(r, t outbox.Request, s gateway.Statement) {
+// resubmitRefund has the statement judged first: a refund that it shows as done is not sent again.
+func (l *lane) resubmitRefund(r, t outbox.Request, s gateway.StatementReply) {
 	if s.Failed.Type != 0 {
 		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: s.Retry})
 		return
 	}
-	l.apply(t.Seq, outbox.Event{Type: outbox.BooksSeen, Books: s.Books})
+	l.apply(t.Seq, outbox.Event{Type: outbox.StatementSeen, Statement: s.Statement})
 	now, err := l.store.Get(t.Seq)
 	if err != nil || now.State != outbox.StateInDoubt && now.State != outbox.StateUnresolved {
 		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the books show what became of it")
 		return
 	}
 	found := outbox.SearchForbidden
-	if s.Books.Readable {
+	if s.Statement.Readable {
 		found = outbox.SearchClear
 	}
-	l.resolve(r, now, outbox.Event{Search: found, Books: s.Books})
+	l.resolve(r, now, outbox.Event{Search: found, Statement: s.Statement})
 }

@@ -32,8 +32,8 @@ func (l *lane) settle(r outbox.Request) {
 	}
 }
 
-// waitedFor tells that a decision was made on the present revision when it was first looked at, and has only waited for the
-// API or for doubt_check since: that the doubt was told of as needs_staff meanwhile makes it no decision on an old screen.
+// waitedFor reports whether a decision was made on the then present revision, and has only waited for the API or doubt_check
+// since: that the doubt was published as needs_staff meanwhile makes it no decision on an old screen.
 func waitedFor(r, t outbox.Request) bool {
 	later, ok := t.Entered.Since(r.Accepted)
 	return r.Attempts > 1 && t.State == outbox.StateInDoubt && ok && later == 0
@@ -53,7 +53,7 @@ func (l *lane) refuseSettlement(r outbox.Request, code, message string) {
 	l.post(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: code, Message: message}})
 }
 
-// resolve writes the decision with its target, and tells the resolution what came of it.
+// resolve commits the decision with its target, and posts to the resolution what came of it.
 func (l *lane) resolve(r, t outbox.Request, e outbox.Event) {
 	d := r.Decision
 	e.Type, e.Resolution, e.By, e.Revision, e.Source = outbox.Resolved, d.Resolution, d.By, l.decidedOn(d, t), r.ID
@@ -69,7 +69,7 @@ func (l *lane) resolve(r, t outbox.Request, e outbox.Event) {
 	l.stamp(&e)
 	after, fx, err := l.store.Apply(l.ctx, t.Seq, e)
 	if errors.Is(err, outbox.ErrUncertain) {
-		// Written, it must not be without effects: nobody would look at the target again.
+		// If it was written, its effects must be run: nothing else would move the target on.
 		if now, e := l.store.Get(t.Seq); e == nil && now.Settled != nil && now.Settled.ID == r.ID {
 			after, fx, err = l.regain(now, nil)
 		}
@@ -94,7 +94,7 @@ func (l *lane) resolve(r, t outbox.Request, e outbox.Event) {
 	l.notResolved(r, after, fx)
 }
 
-// notResolved tells why the state machine did not take a decision.
+// notResolved posts to a resolution why the state machine did not accept its decision.
 func (l *lane) notResolved(r, t outbox.Request, fx []outbox.Effect) {
 	code := outbox.CodeNotInDoubt
 	for _, f := range fx {
@@ -112,7 +112,7 @@ func (l *lane) notResolved(r, t outbox.Request, fx []outbox.Effect) {
 	l.refuseSettlement(r, code, "the request is "+t.State.String()+" and did not take the decision")
 }
 
-// prepareResubmit waits until doubt_check has passed since the last byte, and looks once more before anything is sent
+// prepareResubmit waits until doubt_check has passed since the last byte, and searches once more before anything is sent
 // again.
 func (l *lane) prepareResubmit(r, t outbox.Request) {
 	if t.CancelWanted {

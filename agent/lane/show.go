@@ -16,7 +16,7 @@ type shown struct {
 	timer *time.Timer
 }
 
-// show brings the display up to date after a change of r; a zero r is no change but a look at the lane.
+// show updates the display after a change of r, or for a zero r after any other change of the lane.
 func (l *lane) show(r outbox.Request) {
 	if r.Seq != 0 && r.State.Final() && r.ID == l.shown.last.RequestID && l.shown.ended == nil {
 		l.showEnding(r)
@@ -41,7 +41,7 @@ func (l *lane) show(r outbox.Request) {
 	l.tell(current, at.Queued)
 }
 
-// showEnding tells how a request ended, and keeps telling for a while if nothing follows.
+// showEnding shows how a request ended, for a while if nothing follows.
 func (l *lane) showEnding(r outbox.Request) {
 	l.tell(&r, l.store.Lane(l.terminal).Queued)
 	l.shown.ended = &r

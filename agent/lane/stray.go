@@ -6,8 +6,8 @@ import (
 	"tillpost/outbox"
 )
 
-// Stray takes an order that bears the mark of a request nobody was looking for, or one that this outbox should know and
-// does not.
+// Stray takes an order that bears a mark which nobody searched for: of a request here, which gets Found, or of one that this
+// outbox should have and has not.
 func (ls *Lanes) Stray(mark, orderUUID string, status outbox.OrderStatus) {
 	seq, ok := outbox.MarkSeq(mark)
 	if !ok {

@@ -4,7 +4,7 @@ import (
 	"tillpost/outbox"
 )
 
-// wake has a lane look whether something can be started.
+// wake has a lane check whether something can be started.
 func (ls *Lanes) wake(terminal string) {
 	l := ls.lane(terminal)
 	l.do(func() { l.moved = true })
@@ -15,7 +15,7 @@ func (ls *Lanes) WakeAll() {
 	ls.each(func(l *lane) { l.do(func() { l.moved = true }) })
 }
 
-// lagMeasured has every lane look again at what it has put off until the API must show what came of a busy answer.
+// lagMeasured wakes every request that waits until the API must show what came of a busy answer: the wait may be shorter.
 func (ls *Lanes) lagMeasured() {
 	ls.each(func(l *lane) {
 		l.do(func() {

@@ -26,7 +26,7 @@ const (
 	LagGivesUp = 15 * time.Minute
 )
 
-// Lags are the longest times seen between the API's accepting an order or a refund of ours and its list, or its books, showing
+// Lags are the longest times seen between the API's accepting an order or a refund of ours and its list, or its statement, showing
 // it. Whatever was made just now may be missing from a look-up for as long. It may be used by several goroutines at once.
 type Lags struct {
 	watchers notify.List
@@ -46,8 +46,8 @@ type Lags struct {
 
 // keptLags are in milliseconds; 0: none was measured yet.
 type keptLags struct {
-	List  int64 `json:"list,omitempty"`
-	Books int64 `json:"books,omitempty"`
+	List      int64 `json:"list,omitempty"`
+	Statement int64 `json:"books,omitempty"`
 }
 
 // NewLags begins with what a former process measured. unmeasured is what the list's lag counts for while none was measured.
@@ -70,12 +70,12 @@ func (l *Lags) List() time.Duration {
 	return cmp.Or(l.listMeasured(), l.unmeasured)
 }
 
-// Books returns how long the books may lag, 0 while that was not measured; next to nothing where they are not ours to read.
-func (l *Lags) Books() time.Duration {
+// Statement returns how long a statement may lag, 0 while that was not measured; next to nothing where it is not ours to read.
+func (l *Lags) Statement() time.Duration {
 	if l.rights.NotOurs(Details) || l.rights.NotOurs(History) {
 		return lagNone
 	}
-	return l.booksMeasured()
+	return l.statementMeasured()
 }
 
 // listMeasured is the list's lag, 0 while none was measured. One that is being measured and is longer already counts.
@@ -89,11 +89,11 @@ func (l *Lags) listMeasured() time.Duration {
 	return lag
 }
 
-// booksMeasured is the lag of the books, 0 while none was measured.
-func (l *Lags) booksMeasured() time.Duration {
+// statementMeasured is the lag of the statement, 0 while none was measured.
+func (l *Lags) statementMeasured() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return lagOf(l.kept.Books)
+	return lagOf(l.kept.Statement)
 }
 
 // lagOf is a kept lag, in milliseconds, as it counts; 0: none was measured.
@@ -139,10 +139,10 @@ func (l *Lags) ListShowed(ctx context.Context, took time.Duration) {
 	}
 }
 
-// BooksShowed notes how long it took the books to show a refund.
-func (l *Lags) BooksShowed(ctx context.Context, took time.Duration) {
-	first := l.booksMeasured() == 0
-	l.keepLongest(ctx, took, func(k *keptLags) *int64 { return &k.Books })
+// StatementShowed notes how long it took the statement to show a refund.
+func (l *Lags) StatementShowed(ctx context.Context, took time.Duration) {
+	first := l.statementMeasured() == 0
+	l.keepLongest(ctx, took, func(k *keptLags) *int64 { return &k.Statement })
 	if first {
 		l.watchers.Call()
 	}

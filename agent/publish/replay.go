@@ -90,7 +90,7 @@ func (k *retainedStatuses) find(terminal, requestID string) ([]uint64, error) {
 	}
 	r, err := k.p.store.Lookup(requestID)
 	switch {
-	case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrPruned), err == nil && !r.ToldAt(terminal):
+	case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrPruned), err == nil && !r.PublishedFor(terminal):
 		return nil, nil
 	case err != nil:
 		return nil, err

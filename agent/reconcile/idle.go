@@ -18,7 +18,7 @@ const (
 // NoteSearched notes that an old submission of a request is searched for again and again: after a list that is made the baseline
 // meanwhile, every order of the API would be looked into for it.
 func (c *Reconciler) NoteSearched(r outbox.Request) {
-	if r.Kind == outbox.KindOrder && r.Sought() && r.State.Final() {
+	if r.Kind == outbox.KindOrder && r.NeedsSearch() && r.State.Final() {
 		c.searchedUntil.Store(time.Now().Add(searchPauseMost).UnixNano())
 	}
 }

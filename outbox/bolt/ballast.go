@@ -9,11 +9,12 @@ import (
 const (
 	defaultBallast = 4 << 20
 	ballastRetry   = time.Second
-	// ballastMargin must be free beside the reserve before it is taken back, so that it is not given up again at once.
+	// ballastMargin must be free in addition before the reserve is taken back, so that it is not released again at once.
 	ballastMargin = 1 << 20
 )
 
-// ballast is a file that holds disk space in reserve: given up when the disk is full, so that open requests can end.
+// ballast is a file that holds disk space in reserve. It is removed when the disk is full, so that open requests can
+// end.
 type ballast struct {
 	path    string
 	size    int64 // 0: none is kept
@@ -37,7 +38,7 @@ func newBallast(path string, o Options) *ballast {
 	return b
 }
 
-// held is how many bytes are in reserve now.
+// held returns how many bytes are in reserve now.
 func (b *ballast) held() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -47,7 +48,8 @@ func (b *ballast) held() int64 {
 	return 0
 }
 
-// ready reports whether new work may be taken on: the reserve stands, or there is room for it again.
+// ready reports whether new work may be accepted: the reserve stands, or there is room to take it back, which it then
+// does.
 func (b *ballast) ready() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,7 +88,7 @@ func (b *ballast) withRoom(fn func() error) error {
 	return err
 }
 
-// release gives the space up; false if there was none to give.
+// release removes the reserve; false if there was none.
 func (b *ballast) release() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 )
 
 // A truncated or overwritten database can crash the process that maps it, in ways that Go can't recover from. So a
-// child process looks at it first, and its death is the answer.
+// child process reads it first, and its death is the answer.
 const (
 	// checkerEnv names the file in the environment of the child.
 	checkerEnv = "TILLPOST_CHECK_OUTBOX"
@@ -25,9 +25,9 @@ const (
 	checkTimeout = 5 * time.Minute
 
 	// A sound file costs its check a few bytes for each page, of which the list of free ones has the most.
-	circleMemory = 64 << 20
-	circleShare  = 16
-	circleLook   = 20 * time.Millisecond
+	memoryBase  = 64 << 20
+	memoryShare = 16
+	memoryCheck = 20 * time.Millisecond
 
 	exitSound   = 0
 	exitDamaged = 10
@@ -36,7 +36,8 @@ const (
 	exitNewer   = 13
 )
 
-// checkerReady says that this program answers to checkerEnv. It is a fact about the process, not state of a store.
+// checkerReady is set once this program is known to answer to checkerEnv. It is a fact about the process, not state of
+// a store.
 var checkerReady atomic.Bool
 
 // RunChecker makes this process the checker if Open or CheckFile of another started it as that, and does not return
@@ -48,26 +49,26 @@ func RunChecker() {
 		checkerReady.Store(true)
 		return
 	}
-	go endCircles(path)
-	endChecker(inspectFile(path))
+	go watchMemory(path)
+	exitChecker(inspectFile(path))
 }
 
-func endChecker(err error) {
+func exitChecker(err error) {
 	if err != nil {
 		fmt.Println(err) // the parent reads it
 	}
 	os.Exit(checkerExit(err))
 }
 
-// endCircles ends the checker where its memory grows beyond what a sound file of that size can make it need. A page
-// that was lost leads bbolt back to one that it came from, and it notes each step until there is no memory left.
-func endCircles(path string) {
-	limit := uint64(circleMemory + fileSize(path)/circleShare)
+// watchMemory ends the checker where it needs more memory than a sound file of that size can make it need. A lost page
+// may lead bbolt back to one that it came from, and it notes each step until there is no memory left.
+func watchMemory(path string) {
+	limit := uint64(memoryBase + fileSize(path)/memoryShare)
 	for {
-		time.Sleep(circleLook)
+		time.Sleep(memoryCheck)
 		var m runtime.MemStats
 		if runtime.ReadMemStats(&m); m.HeapInuse+m.StackInuse > limit {
-			endChecker(&DamagedError{Path: path, Found: "its pages lead in a circle"})
+			exitChecker(&DamagedError{Path: path, Found: "its pages lead in a circle"})
 		}
 	}
 }
@@ -96,7 +97,7 @@ func CheckFile(path string) error {
 	return checkFile(path)
 }
 
-// checkFile has a file looked at, in a child process if that is possible.
+// checkFile reads all of a file and checks it, in a child process if that is possible.
 func checkFile(path string) error {
 	if !checkerReady.Load() {
 		return inspectFile(path)
@@ -126,11 +127,11 @@ func checkFile(path string) error {
 	case !errors.As(err, &exit):
 		return fmt.Errorf("the check of %s could not be started: %w", path, err)
 	}
-	return verdict(path, exit.ExitCode(), exit.String(), strings.TrimSpace(out.String()))
+	return checkError(path, exit.ExitCode(), exit.String(), strings.TrimSpace(out.String()))
 }
 
-// verdict words how the child ended.
-func verdict(path string, code int, how, said string) error {
+// checkError turns how the child ended into the error that it stands for.
+func checkError(path string, code int, how, said string) error {
 	switch code {
 	case exitDamaged:
 		found := strings.TrimPrefix(said, fmt.Sprintf("outbox %s is damaged: ", path))

@@ -22,7 +22,7 @@ import (
 //	3  length of terminal 8  CRC-32C, big-endian
 //
 // A request that was moved to another lane has format version 2, and the number that orders it there, 8 bytes big-endian,
-// between id and instants: a build that knows nothing of it refuses the outbox, and does not send it at the first terminal.
+// between id and instants: a build without moves refuses the outbox instead of sending it at the first terminal.
 // The checksum covers the record's sequence and everything but itself, so that a record under another's key is damage
 // too. A tombstone has no JSON. Bodies are kept apart, so that a change of state does not write them again.
 const (

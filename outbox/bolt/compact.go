@@ -45,7 +45,7 @@ func Compact(path string) (before, after int64, err error) {
 	return before, fileSize(path), nil
 }
 
-// compact makes a file that is mostly empty small. It is done at start only: nobody waits then.
+// compact makes a mostly empty file small. It is called when the store opens only: nobody waits then.
 func (s *Store) compact() error {
 	size, free := fileSize(s.path), s.db.Stats().FreePageN
 	if size < compactFrom || int64(free)*pageSize*2 < size {
@@ -57,13 +57,13 @@ func (s *Store) compact() error {
 		s.recovery.Compacted, s.recovery.Before, s.recovery.After = true, size, fileSize(s.path)
 		return nil
 	case s.db != nil:
-		return nil // it does as it is, for instance on a disk without room for another
+		return nil // the file is usable as it is, for instance on a disk without room for a copy
 	}
 	return err
 }
 
-// shrink puts a copy without free pages in the place of the file. After an error the file is as it was, and open unless
-// db is nil.
+// shrink replaces the file by a copy without free pages. After an error the file is as it was, and open unless db is
+// nil.
 func (s *Store) shrink() error {
 	tmp := s.path + suffixCompact
 	dst, err := openBolt(tmp, false)
@@ -88,7 +88,7 @@ func (s *Store) shrink() error {
 	return s.changeTo(tmp)
 }
 
-// changeTo goes on with another file in the place of the present one. After an error there may be no db.
+// changeTo replaces the file by another one and opens it. After an error db may be nil.
 func (s *Store) changeTo(tmp string) error {
 	err := s.db.Close()
 	s.db = nil

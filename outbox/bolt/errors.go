@@ -15,7 +15,7 @@ var (
 	ErrNewerFormat = errors.New("the outbox was written by a newer tillpost")
 )
 
-// OpenError is why an outbox can't be opened, worded for the operator: what was found, where, what to do.
+// OpenError is why an outbox can't be opened, with what the operator needs: what was found, where, what to do.
 type OpenError struct {
 	Path string
 	// Err is one of the errors above, or the system's.

@@ -14,7 +14,7 @@ import (
 	bbolterrors "go.etcd.io/bbolt/errors"
 )
 
-// What lies beside the database, by the end of the name.
+// Suffixes of the files that belong to a database.
 const (
 	suffixLock     = ".lock"
 	suffixMarker   = ".initialised"
@@ -32,7 +32,7 @@ const (
 	pageSize = 4096
 	// growStep is how much the file grows at a time; each growth costs a sync.
 	growStep = 1 << 20
-	// lockWait is for a checker that is just about to let go, checkWait for what can't be: an open outbox is not checked.
+	// lockWait lets a checker that is about to end finish. A checker waits for checkWait only: an open outbox is not checked.
 	lockWait  = 2 * time.Second
 	checkWait = 100 * time.Millisecond
 )
@@ -77,7 +77,7 @@ func writeFile(path string, data []byte) error {
 	return replaceFile(tmp, path)
 }
 
-// syncClose ends a file that was written.
+// syncClose syncs and closes a file that was written; err is the error of the writing.
 func syncClose(f *os.File, err error) error {
 	if err == nil {
 		err = f.Sync()
@@ -88,7 +88,7 @@ func syncClose(f *os.File, err error) error {
 	return err
 }
 
-// replaceFile puts a synced file in another's place, for good.
+// replaceFile renames a synced file over another one, durably.
 func replaceFile(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
@@ -133,7 +133,7 @@ func fileSize(path string) int64 {
 	return info.Size()
 }
 
-// isFull tells a full disk from other errors. bbolt words some of them anew, so the text is looked at too.
+// isFull reports whether an error means a full disk. bbolt words some of them anew, so the text is compared too.
 func isFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, errQuota) ||
 		strings.Contains(err.Error(), syscall.ENOSPC.Error()) || strings.Contains(err.Error(), errQuota.Error())

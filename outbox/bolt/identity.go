@@ -2,19 +2,21 @@ package bolt
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"os"
 
-	"tillpost/outbox"
-
 	"go.etcd.io/bbolt"
+
+	"tillpost/outbox"
 )
 
-// marker is the small file beside the database that says that there is one, and which. Without it a lost, emptied or
+// marker is the small file next to the database that says that there is one, and which. Without it a lost, emptied or
 // exchanged database would look like a new one.
 type marker struct {
 	Instance   string `json:"instance"`
@@ -60,17 +62,17 @@ var stampKey = []byte("tx")
 // compaction begins anew, it never goes back.
 var countKey = []byte("n")
 
-// stamp notes in a transaction which one it is, and counts it. Every commit has to.
+// stamp writes a transaction's id into it, and counts it. Every write transaction has to call it before its commit.
 func stamp(tx *bbolt.Tx) error {
 	meta := tx.Bucket(bucketMeta)
-	if err := meta.Put(countKey, binary.AppendUvarint(nil, counted(tx)+1)); err != nil {
+	if err := meta.Put(countKey, binary.AppendUvarint(nil, commitCount(tx)+1)); err != nil {
 		return err
 	}
 	return meta.Put(stampKey, binary.AppendVarint(nil, int64(tx.ID())))
 }
 
-// counted is the number of commits that a file has seen, 0 in one of before they were counted.
-func counted(tx *bbolt.Tx) uint64 {
+// commitCount returns the number of commits in the life of a file, 0 in one older than the count.
+func commitCount(tx *bbolt.Tx) uint64 {
 	v := tx.Bucket(bucketMeta).Get(countKey)
 	if n, size := binary.Uvarint(v); size > 0 && size == len(v) {
 		return n
@@ -134,7 +136,7 @@ func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, e
 			var err error
 			inDoubt, err = t.doubtAll(s.now())
 			t.note(err)
-			t.note(t.setBack(&st, s.atOpen))
+			t.note(t.markRolledBack(&st, s.atOpen))
 			copied = &st.Copied
 		}
 		st.Generation = max(st.Generation, generation)
@@ -151,4 +153,39 @@ func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, e
 		s.identity.Copied = *copied
 	}
 	return inDoubt, nil
+}
+
+// Identity returns what distinguishes this outbox from others and from older copies of itself. Distrust and
+// AcceptRollback change its RolledBack.
+func (s *Store) Identity() outbox.Identity {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.identity
+}
+
+// AcceptRollback notes that a person takes this copy as the outbox that counts.
+func (s *Store) AcceptRollback(ctx context.Context) error {
+	err := s.submit(ctx, false, func(t *txn) error {
+		st, err := t.state()
+		if err != nil || !st.RolledBack {
+			return err
+		}
+		st.RolledBack = false
+		t.note(t.setState(st))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.identity.RolledBack = false
+	return nil
+}
+
+// newInstance makes the name of a new outbox.
+func newInstance() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return hex.EncodeToString(b[:])
 }

@@ -27,11 +27,11 @@ type laneTable struct {
 	mu    sync.RWMutex
 	lanes map[string]*laneState
 	open  int
-	// heads remembers when the head of a lane was accepted, so that a look at a lane reads no record.
+	// heads caches when the head of a lane was accepted, so that Lane reads no record.
 	heads map[string]laneHead
 }
 
-// laneHead is a head that was looked at; it counts for as long as it is the head.
+// laneHead is a cached head; it counts for as long as it is the head.
 type laneHead struct {
 	seq      uint64
 	accepted outbox.Instant
@@ -67,7 +67,7 @@ func (t *laneTable) openCount() int {
 	return t.open
 }
 
-// merge makes a committed transaction's lanes the present ones.
+// merge takes over the lanes that a committed transaction changed.
 func (t *laneTable) merge(changed map[string]*laneState, opened int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -118,15 +118,6 @@ func (s *Store) acceptedOf(terminal string, head uint64) outbox.Instant {
 	}
 	s.lanes.remember(terminal, laneHead{head, r.Accepted})
 	return r.Accepted
-}
-
-// Sequence is the highest acceptance number given so far.
-func (s *Store) Sequence() (seq uint64, err error) {
-	err = s.view(func(t *txn) error {
-		seq = t.requests.Sequence()
-		return nil
-	})
-	return seq, err
 }
 
 // Lanes lists the lanes of all terminals that had open requests since the store was opened, by terminal.
@@ -184,7 +175,7 @@ func (t *txn) held(terminal string, seq uint64) bool {
 	return slices.ContainsFunc(l.holders, func(h uint64) bool { return h != seq })
 }
 
-// moveLane keeps the lanes' figures when a laned request changes; before is zero for a new one. The records must be
+// moveLane updates the lanes' figures when a laned request changes; before is zero for a new one. The records must be
 // written already.
 func (t *txn) moveLane(before, r outbox.Request) error {
 	if !r.Kind.Laned() {
@@ -217,7 +208,7 @@ func (t *txn) moveLane(before, r outbox.Request) error {
 	return nil
 }
 
-// leaveQueue takes a request out of its lane's figures that was queued there.
+// leaveQueue removes a queued request from its lane's figures.
 func (t *txn) leaveQueue(r outbox.Request) error {
 	if !r.InQueue() {
 		return nil
@@ -234,7 +225,7 @@ func (t *txn) leaveQueue(r outbox.Request) error {
 	})
 }
 
-// position returns a queued request's place in its lane, from 1.
+// position returns a queued request's position in its lane, from 1; 0 if it is not in a queue.
 func (t *txn) position(r outbox.Request) (int, error) {
 	if !r.InQueue() {
 		return 0, nil
@@ -255,8 +246,8 @@ func (t *txn) position(r outbox.Request) (int, error) {
 }
 
 // behind reports whether others come before a queued request.
-func (t *txn) behind(r outbox.Request, place int) bool {
-	return place > 1 || place == 1 && t.held(r.Terminal, r.Seq)
+func (t *txn) behind(r outbox.Request, position int) bool {
+	return position > 1 || position == 1 && t.held(r.Terminal, r.Seq)
 }
 
 // eachQueued visits the queued laned requests of a terminal from a turn on, without decoding them.
@@ -288,7 +279,7 @@ func (t *txn) rebuildLanes() (map[string]*laneState, int, error) {
 	lanes, open := map[string]*laneState{}, 0
 	c := t.requests.Cursor()
 	for k, b := c.First(); k != nil; k, b = c.Next() {
-		seq, ok := keySeq(k)
+		seq, ok := seqOfKey(k)
 		if !ok {
 			return nil, 0, &DamagedError{Path: t.s.path, Found: "a record's key is no sequence"}
 		}

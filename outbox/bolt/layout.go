@@ -52,7 +52,7 @@ func seqKey(seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(make([]byte, 0, 8), seq)
 }
 
-func keySeq(k []byte) (uint64, bool) {
+func seqOfKey(k []byte) (uint64, bool) {
 	if len(k) != 8 {
 		return 0, false
 	}
@@ -75,7 +75,7 @@ func openValue(r outbox.Request) []byte {
 	return seqKey(r.Seq)
 }
 
-// openEntry reads an entry of the open index: whose it is, and what orders that in its lane.
+// openEntry decodes an entry of the open index: a request, and its turn in its lane.
 func openEntry(k, v []byte) (turn, seq uint64, ok bool) {
 	i := bytes.IndexByte(k, 0)
 	if i < 0 || len(k) != i+9 {
@@ -85,7 +85,7 @@ func openEntry(k, v []byte) (turn, seq uint64, ok bool) {
 	if len(v) == 0 {
 		return turn, turn, true
 	}
-	seq, ok = keySeq(v)
+	seq, ok = seqOfKey(v)
 	return turn, seq, ok
 }
 
@@ -142,9 +142,9 @@ func noBucket(s *Store, name []byte) error {
 	return &DamagedError{Path: s.path, Found: fmt.Sprintf("it has no bucket %q", name)}
 }
 
-// damaged words what is wrong with a record.
+// damaged returns the error for a record that can't be read.
 func (t *txn) damaged(what string, seq uint64, err error) error {
-	if newer, ok := err.(newerError); ok { //nolint:errorlint // the codec gives it bare
+	if newer, ok := err.(newerError); ok { //nolint:errorlint // the codec returns it bare
 		return fmt.Errorf("%w: %s %d: %w", ErrNewerFormat, what, seq, newer)
 	}
 	return &DamagedError{Path: t.s.path, Found: fmt.Sprintf("%s %d: %v", what, seq, err), Err: err}
@@ -190,7 +190,7 @@ func (t *txn) lookup(id string) (outbox.Request, error) {
 	if v == nil {
 		return outbox.Request{}, outbox.ErrNotFound
 	}
-	seq, ok := keySeq(v)
+	seq, ok := seqOfKey(v)
 	if !ok {
 		return outbox.Request{}, &DamagedError{Path: t.s.path, Found: "the index of ids has an entry that is no sequence"}
 	}

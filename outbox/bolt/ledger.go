@@ -14,7 +14,7 @@ func refundPrefix(orderUUID string) []byte { return append([]byte(orderUUID), 0)
 // waitingPrefix stands before the refunds that name an order by its requestId, as long as they don't know its uuid.
 func waitingPrefix(orderID string) []byte { return append(append([]byte{0}, orderID...), 0) }
 
-// refundKey is a request's place in the index of what pays back an order; nil if it has none.
+// refundKey is a request's key in the index of what pays back an order; nil if it has none.
 func refundKey(r outbox.Request) []byte {
 	switch {
 	case r.Kind != outbox.KindRefund && r.Kind != outbox.KindApproval:
@@ -27,7 +27,8 @@ func refundKey(r outbox.Request) []byte {
 	return nil
 }
 
-// indexRefund keeps the index of refunds; before is zero for a new one. A key changes once, when the order becomes known.
+// indexRefund updates the index of refunds; before is zero for a new one. A key changes once, when the order becomes
+// known.
 func (t *txn) indexRefund(before, after outbox.Request) {
 	was, is := refundKey(before), refundKey(after)
 	if bytes.Equal(was, is) {
@@ -71,7 +72,7 @@ func (t *txn) ledgerOrder(r outbox.Request, l *outbox.Ledger) (uuid, id string, 
 	} else {
 		k = t.ids.Get([]byte(id))
 	}
-	seq, ok := keySeq(k)
+	seq, ok := seqOfKey(k)
 	if !ok {
 		return uuid, id, nil
 	}
@@ -86,7 +87,7 @@ func (t *txn) ledgerOrder(r outbox.Request, l *outbox.Ledger) (uuid, id string, 
 	}
 	state := order.State
 	if slices.Contains(order.FurtherPaid, uuid) {
-		state = outbox.StatePaid // by itself, however the request ended
+		state = outbox.StatePaid // that order was paid, however the request ended
 	}
 	l.Order = &outbox.LedgerOrder{State: state, OrderUUID: uuid, AmountOre: order.AmountOre}
 	return uuid, order.ID, nil
@@ -96,7 +97,7 @@ func (t *txn) ledgerOrder(r outbox.Request, l *outbox.Ledger) (uuid, id string, 
 func (t *txn) eachRefund(prefix []byte, fn func(outbox.Request)) error {
 	c := t.refunds.Cursor()
 	for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-		seq, ok := keySeq(k[len(prefix):])
+		seq, ok := seqOfKey(k[len(prefix):])
 		if !ok {
 			return &DamagedError{Path: t.s.path, Found: "the index of refunds has a key that is none"}
 		}

@@ -1,43 +1,12 @@
 package bolt
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"tillpost/outbox"
 )
-
-// Identity returns what tells this outbox from others and from older copies of itself. RolledBack may change by AcceptRollback.
-func (s *Store) Identity() outbox.Identity {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.identity
-}
-
-// AcceptRollback notes that a person takes this copy as the outbox that counts.
-func (s *Store) AcceptRollback(ctx context.Context) error {
-	err := s.submit(ctx, false, func(t *txn) error {
-		st, err := t.state()
-		if err != nil || !st.RolledBack {
-			return err
-		}
-		st.RolledBack = false
-		t.note(t.setState(st))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.identity.RolledBack = false
-	return nil
-}
 
 // Account returns the account that the outbox belongs to; ok is false while it belongs to none.
 func (s *Store) Account() (a outbox.Account, ok bool) {
@@ -81,52 +50,7 @@ func (s *Store) bind(ctx context.Context, a outbox.Account, force bool) error {
 	})
 }
 
-// GetBlob reads a small value that PutBlob kept; ErrNotFound if there is none.
-func (s *Store) GetBlob(name string) ([]byte, error) {
-	var b []byte
-	err := s.view(func(t *txn) error {
-		v := t.blobs.Get([]byte(name))
-		if v == nil {
-			return outbox.ErrNotFound
-		}
-		var err error
-		if b, err = decodeBody(0, v); err != nil {
-			return &DamagedError{Path: s.path, Found: fmt.Sprintf("value %q: %v", name, err), Err: err}
-		}
-		return nil
-	})
-	return b, err
-}
-
-// PutBlob keeps a small value under a name. The same value again is not written; an empty one removes it.
-func (s *Store) PutBlob(ctx context.Context, name string, data []byte) error {
-	if name == "" {
-		return errors.New("a value needs a name")
-	}
-	return s.submit(ctx, false, func(t *txn) error {
-		k := []byte(name)
-		have := t.blobs.Get(k)
-		switch {
-		case len(data) == 0 && have == nil:
-		case len(data) == 0:
-			t.note(t.blobs.Delete(k))
-		default:
-			if b := encodeBody(0, data); !bytes.Equal(have, b) {
-				t.note(t.blobs.Put(k, b))
-			}
-		}
-		return nil
-	})
-}
-
-// newInstance makes the name of a new outbox.
-func newInstance() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // it never fails
-	return hex.EncodeToString(b[:])
-}
-
-// fileState is what the file knows of itself. It is framed as a body is, so that damage is seen.
+// fileState is the file's own record of itself. It is framed as a body is, so that damage is detected.
 type fileState struct {
 	Format     int             `json:"format"`
 	Instance   string          `json:"instance"`
@@ -151,8 +75,8 @@ func (t *txn) state() (fileState, error) {
 	return st, nil
 }
 
-// setBack notes that the outbox is an older copy, which had come to the number atOpen when it was opened.
-func (t *txn) setBack(st *fileState, atOpen uint64) error {
+// markRolledBack notes that the outbox is an older copy. Its highest sequence was atOpen when it was opened.
+func (t *txn) markRolledBack(st *fileState, atOpen uint64) error {
 	st.RolledBack, st.Copied = true, outbox.AsCopy(atOpen, t.requests.Sequence())
 	return t.requests.SetSequence(st.Copied.After)
 }

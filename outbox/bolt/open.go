@@ -23,7 +23,7 @@ var errFolder = errors.New("it is a folder")
 // and the last snapshot takes its place, every open request of it in doubt; without a snapshot Open refuses, and so it
 // does for a file that is gone. Recovery returns what was done.
 //
-// The file is looked at by a child process first, if main called RunChecker: a damaged one can crash who reads it.
+// A child process checks the file first, if main called RunChecker: a damaged one can crash its reader.
 // Errors are *OpenError, *DamagedError, or wrap ErrLocked, ErrMissing, ErrNewerFormat; they say what to do.
 func Open(path string, o Options) (*Store, error) {
 	if o.commit == nil {
@@ -63,7 +63,7 @@ func waitForLock(path string) (*fileLock, error) {
 	}
 }
 
-// openError adds what an operator needs to know.
+// openError adds a hint for the operator to an error.
 func openError(path string, err error) error {
 	var damaged *DamagedError
 	var open *OpenError
@@ -90,7 +90,7 @@ func openError(path string, err error) error {
 	return &OpenError{Path: path, Err: err, Hint: hint}
 }
 
-// open brings the file up, in the order that a crash at any point can be started from again.
+// open opens the file, in an order that Open can start again from after a crash at any point.
 func (s *Store) open() error {
 	mark, err := readMarker(s.path)
 	if err != nil {
@@ -117,12 +117,12 @@ func (s *Store) open() error {
 	if err := s.compact(); err != nil {
 		return err
 	}
-	if err := s.ballast.withRoom(func() error { return s.begin(mark) }); err != nil {
+	if err := s.ballast.withRoom(func() error { return s.startGeneration(mark) }); err != nil {
 		return err
 	}
 	m := marker{Instance: s.identity.Instance, Generation: s.identity.Generation}
 	err = s.ballast.withRoom(func() error { return writeMarker(s.path, m) })
-	if err != nil && (mark == nil || !isFull(err)) { // an older marker does on a full disk
+	if err != nil && (mark == nil || !isFull(err)) { // on a full disk an older marker will do
 		return err
 	}
 	if err := s.db.View(s.loadLanes); err != nil {
@@ -133,7 +133,8 @@ func (s *Store) open() error {
 	return nil
 }
 
-// examine finds out what there is, has it checked, and restores it where need be. fresh is a new outbox.
+// examine finds out what there is, has it checked, and restores it where need be. It returns true where there is no
+// outbox yet.
 func (s *Store) examine(mark *marker) (fresh bool, err error) {
 	size := fileSize(s.path)
 	snapshot := fileSize(s.path+suffixSnapshot) > 0
@@ -154,8 +155,9 @@ func (s *Store) examine(mark *marker) (fresh bool, err error) {
 	return false, err
 }
 
-// begin tells old copies from the present one, and starts a generation.
-func (s *Store) begin(mark *marker) error {
+// startGeneration finds out whether this is an older copy, puts in doubt what then may have been sent, and starts a
+// generation.
+func (s *Store) startGeneration(mark *marker) error {
 	tx, err := s.db.Begin(true)
 	if err != nil {
 		return err
@@ -173,7 +175,7 @@ func (s *Store) begin(mark *marker) error {
 	case s.recovery.Restored: // all is in doubt already
 	case outdated(mark, st, t.requests.Sequence() > 0), stale(tx, tx.ID()-1):
 		if s.recovery.InDoubt, err = t.doubtAll(s.now()); err == nil {
-			err = t.setBack(&st, t.requests.Sequence())
+			err = t.markRolledBack(&st, t.requests.Sequence())
 		}
 	case s.recovery.RootLost:
 		s.recovery.InDoubt, err = t.doubtHeads(s.now())
@@ -217,7 +219,7 @@ func (s *Store) create() error {
 	if err != nil {
 		return err
 	}
-	err = db.Update(layOut)
+	err = db.Update(createBuckets)
 	if e := db.Close(); err == nil {
 		err = e
 	}
@@ -227,8 +229,8 @@ func (s *Store) create() error {
 	return replaceFile(tmp, s.path)
 }
 
-// layOut makes the buckets of a new file.
-func layOut(tx *bbolt.Tx) error {
+// createBuckets lays out a new file.
+func createBuckets(tx *bbolt.Tx) error {
 	for _, name := range hotBuckets {
 		if _, err := tx.CreateBucket(name); err != nil {
 			return err
@@ -250,7 +252,7 @@ func layOut(tx *bbolt.Tx) error {
 	return stamp(tx)
 }
 
-// now is the time for what Open itself changes.
+// now returns the time of what Open itself changes.
 func (s *Store) now() outbox.Instant {
 	if s.o.Now != nil {
 		return s.o.Now()

@@ -6,11 +6,11 @@ import (
 	"tillpost/outbox"
 )
 
-// Prune removes the records that before accepts, at most most of them, oldest first, and returns them once that is
+// Prune removes the records that prunable accepts, at most most of them, oldest first, and returns them once that is
 // on disk. It offers only what is final and not unresolved. Id, digest, kind, terminal and final state outlive the
-// record, so that an old id is never run again. before may call the store.
-func (s *Store) Prune(ctx context.Context, before func(outbox.Request) bool, most int) ([]outbox.Request, error) {
-	found, err := s.prunable(before, most)
+// record, so that an old id is never run again. prunable may call the store.
+func (s *Store) Prune(ctx context.Context, prunable func(outbox.Request) bool, most int) ([]outbox.Request, error) {
+	found, err := s.prunable(prunable, most)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
@@ -18,7 +18,7 @@ func (s *Store) Prune(ctx context.Context, before func(outbox.Request) bool, mos
 	err = s.submit(ctx, false, func(t *txn) error {
 		pruned = nil
 		for _, r := range found {
-			// Late evidence may have changed it since it was looked at.
+			// Late evidence may have changed it since it was read.
 			if b := t.ended.Get(seqKey(r.Seq)); b != nil {
 				h, err := decodeHeader(r.Seq, b)
 				if err != nil {
@@ -40,8 +40,8 @@ func (s *Store) Prune(ctx context.Context, before func(outbox.Request) bool, mos
 	return pruned, nil
 }
 
-// prunable looks for what may go, in short read transactions, so that commits go on meanwhile.
-func (s *Store) prunable(before func(outbox.Request) bool, most int) ([]outbox.Request, error) {
+// prunable lists what may be removed, in short read transactions, so that commits go on meanwhile.
+func (s *Store) prunable(prunable func(outbox.Request) bool, most int) ([]outbox.Request, error) {
 	var found []outbox.Request
 	var next uint64
 	for more := true; more; {
@@ -58,7 +58,7 @@ func (s *Store) prunable(before func(outbox.Request) bool, most int) ([]outbox.R
 			if len(found) == most {
 				return found, nil
 			}
-			if r.State != outbox.StateUnresolved && before(r) {
+			if r.State != outbox.StateUnresolved && prunable(r) {
 				found = append(found, r)
 			}
 		}

@@ -70,7 +70,7 @@ func (s *Store) ByOrder(uuid string) (outbox.Request, error) {
 		if v == nil {
 			return outbox.ErrNotFound
 		}
-		seq, ok := keySeq(v)
+		seq, ok := seqOfKey(v)
 		if !ok {
 			return &DamagedError{Path: s.path, Found: "the index of orders has an entry that is no sequence"}
 		}
@@ -166,7 +166,7 @@ func (t *txn) chunk(from uint64, down bool, buckets ...*bbolt.Bucket) (list []ou
 	for i, b := range buckets {
 		walks[i] = newWalk(b, from, down)
 	}
-	for w := foremost(walks); w != nil; w = foremost(walks) {
+	for w := nextWalk(walks); w != nil; w = nextWalk(walks) {
 		if len(list) == chunkRecords || size > chunkBytes {
 			return list, true, nil
 		}
@@ -231,8 +231,8 @@ func newWalk(b *bbolt.Bucket, from uint64, down bool) *walk {
 	return w
 }
 
-// foremost is the walk whose record comes next, nil when all are through.
-func foremost(walks []*walk) *walk {
+// nextWalk returns the walk whose record comes next, nil when all have ended.
+func nextWalk(walks []*walk) *walk {
 	var first *walk
 	for _, w := range walks {
 		if w.key != nil && (first == nil || (bytes.Compare(w.key, first.key) < 0) != w.down) {
@@ -251,9 +251,18 @@ func (w *walk) next() {
 }
 
 func (w *walk) read(t *txn) (outbox.Request, error) {
-	seq, ok := keySeq(w.key)
+	seq, ok := seqOfKey(w.key)
 	if !ok {
 		return outbox.Request{}, &DamagedError{Path: t.s.path, Found: "a record's key is no sequence"}
 	}
 	return t.decode(seq, w.value)
+}
+
+// Sequence is the highest acceptance number given so far.
+func (s *Store) Sequence() (seq uint64, err error) {
+	err = s.view(func(t *txn) error {
+		seq = t.requests.Sequence()
+		return nil
+	})
+	return seq, err
 }

@@ -42,10 +42,10 @@ func (r *Reader) Close() error {
 // Each visits all records, open and ended, by sequence, until fn returns false.
 func (r *Reader) Each(fn func(outbox.Request) bool) error { return r.s.Each(false, fn) }
 
-// GetBlob is as the Store's.
+// GetBlob is Store.GetBlob.
 func (r *Reader) GetBlob(name string) ([]byte, error) { return r.s.GetBlob(name) }
 
-// Identity is the file's; ErrClosed and damage give the zero one.
+// Identity returns the identity in the file; the zero one where it can't be read.
 func (r *Reader) Identity() (id outbox.Identity) {
 	_ = r.s.view(func(t *txn) error {
 		st, err := t.state()
@@ -57,7 +57,7 @@ func (r *Reader) Identity() (id outbox.Identity) {
 	return id
 }
 
-// Account is as the Store's.
+// Account is Store.Account.
 func (r *Reader) Account() (a outbox.Account, ok bool) { return r.s.Account() }
 
 // Figures are how much an outbox holds.
@@ -67,14 +67,14 @@ type Figures struct {
 	Size, Free int64
 	// States counts the records, open and ended, by state.
 	States map[outbox.State]int
-	// Outdated says that the marker beside the file is another copy's, or missing: the next Open takes this file for an
+	// Outdated says that the marker next to the file is another copy's, or missing: the next Open takes this file for an
 	// older copy. It means nothing for a snapshot.
 	Outdated bool
 	// Open and Ended count the records; Pruned counts the ids of ended requests whose record was removed.
 	Open, Ended, Pruned int
 }
 
-// Figures counts.
+// Figures counts what the outbox holds.
 func (r *Reader) Figures() (Figures, error) {
 	mark, err := readMarker(r.s.path)
 	if err != nil {
@@ -92,7 +92,7 @@ func (r *Reader) Figures() (Figures, error) {
 		for _, b := range []*bbolt.Bucket{t.requests, t.ended.all, t.ended.newest} {
 			c := b.Cursor()
 			for k, v := c.First(); k != nil; k, v = c.Next() {
-				seq, _ := keySeq(k)
+				seq, _ := seqOfKey(k)
 				h, err := decodeHeader(seq, v)
 				if err != nil {
 					return t.damaged("record", seq, err)

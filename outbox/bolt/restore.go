@@ -11,8 +11,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// restore puts the last snapshot in the place of a database that is damaged or gone. It is changed to what a restored
-// one is before it takes that place, so that a crash leaves either nothing done or all.
+// restore replaces a database that is damaged or gone by the last snapshot. The copy is converted before it takes that
+// place, so that a crash leaves either nothing done or all.
 func (s *Store) restore(cause error) error {
 	from, tmp := s.path+suffixSnapshot, s.path+suffixRestore
 	if fileSize(from) == 0 {
@@ -24,7 +24,7 @@ func (s *Store) restore(cause error) error {
 	if err := copyFile(from, tmp); err != nil {
 		return err
 	}
-	n, err := s.convert(tmp)
+	n, err := s.convertRestored(tmp)
 	if err != nil {
 		return errors.Join(err, remove(tmp))
 	}
@@ -41,7 +41,7 @@ func (s *Store) restore(cause error) error {
 	return nil
 }
 
-// refuse says what there is to do where no snapshot helps.
+// refuse returns the error, with what to do, where no snapshot helps.
 func (s *Store) refuse(cause error, snapshot string) error {
 	aside := fmt.Sprintf("to give up what it held and start empty, remove %s%s and %s, then look up at Front Payment what was paid", s.path, suffixMarker, s.path)
 	var damaged *DamagedError
@@ -53,8 +53,8 @@ func (s *Store) refuse(cause error, snapshot string) error {
 		Hint: "mount its disk or put the file back; " + snapshot + "; " + aside}
 }
 
-// convert makes a copy of a snapshot what a restored outbox is: rolled back, all that was open in doubt.
-func (s *Store) convert(path string) (inDoubt int, err error) {
+// convertRestored turns a copy of a snapshot into a restored outbox: rolled back, all that was open in doubt.
+func (s *Store) convertRestored(path string) (inDoubt int, err error) {
 	db, err := openBolt(path, false)
 	if err != nil {
 		return 0, err
@@ -73,7 +73,7 @@ func (s *Store) convert(path string) (inDoubt int, err error) {
 		if err != nil {
 			return err
 		}
-		if err := t.setBack(&st, t.requests.Sequence()); err != nil {
+		if err := t.markRolledBack(&st, t.requests.Sequence()); err != nil {
 			return err
 		}
 		if err := t.setState(st); err != nil {
@@ -92,13 +92,14 @@ func (t *txn) doubtAll(at outbox.Instant) (n int, err error) {
 	var open []uint64
 	c := t.requests.Cursor()
 	for k, _ := c.First(); k != nil; k, _ = c.Next() {
-		seq, _ := keySeq(k)
+		seq, _ := seqOfKey(k)
 		open = append(open, seq)
 	}
 	return len(open), t.doubt(open, at)
 }
 
-// doubtHeads puts in doubt what a missing last commit may have started: in each lane that nobody holds, the first.
+// doubtHeads puts in doubt what a missing last commit may have started: the first request of each lane that nobody
+// holds.
 func (t *txn) doubtHeads(at outbox.Instant) (n int, err error) {
 	lanes, _, err := t.rebuildLanes()
 	if err != nil {

@@ -9,14 +9,14 @@ import (
 	"tillpost/outbox"
 )
 
-// Snapshot copies the outbox to a file beside it, from which a damaged one is restored. The last one is replaced only
+// Snapshot copies the outbox to a file next to it, from which a damaged one is restored. The last one is replaced only
 // once the new one was checked and is on disk. Commits go on meanwhile, but the file grows by what they change: take
-// one in a quiet moment. A second caller waits for the first.
+// one while little is written. A second caller waits for the first.
 func (s *Store) Snapshot(ctx context.Context) error {
 	s.snapshots.Lock()
 	defer s.snapshots.Unlock()
 	tmp := s.path + suffixSnapshot + suffixTemp
-	if err := s.copyTo(tmp); err != nil {
+	if err := s.writeSnapshot(tmp); err != nil {
 		return fmt.Errorf("snapshot of the outbox: %w", err)
 	}
 	err := ctx.Err()
@@ -32,7 +32,7 @@ func (s *Store) Snapshot(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) copyTo(path string) error {
+func (s *Store) writeSnapshot(path string) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.db == nil {

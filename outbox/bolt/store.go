@@ -18,9 +18,9 @@ type Options struct {
 	// right.
 	Now func() outbox.Instant
 	// Committed is called with what a commit changed, in the order of the commits, after the fsync and before the
-	// callers of that commit get their answers. A commit that came back with an error is passed on too, as soon as it is
-	// clear that it is on the disk all the same; its callers get ErrUncertain or ErrFailed nevertheless. It runs on the committing goroutine: it must not block, and must not
-	// call the store's writing methods.
+	// callers of that commit get their answers. It is called for a commit that returned an error too, as soon as it is
+	// clear that it is on the disk all the same; its callers get ErrUncertain or ErrFailed nevertheless. It runs on the
+	// committing goroutine: it must not block, and must not call the store's writing methods.
 	Committed func([]outbox.Change)
 	// OnCommit is called with the time that each successful commit took to be on disk.
 	OnCommit func(d time.Duration)
@@ -28,14 +28,14 @@ type Options struct {
 	// takes 4 MiB; less than 0 keeps none.
 	BallastSize int64
 
-	// commit stands for (*bbolt.Tx).Commit in tests of its failures.
+	// commit replaces (*bbolt.Tx).Commit in tests of its failures.
 	commit func(*bbolt.Tx) error
-	// fallocate stands for the reservation of the ballast in tests of a full disk.
+	// fallocate replaces the reservation of the ballast in tests of a full disk.
 	fallocate func(path string, size int64) error
 }
 
 // Store is an outbox.Store in a bbolt file. All methods may be called from several goroutines at once. Writes of several
-// callers share a commit: one goroutine drains what is there into one transaction and answers after the fsync.
+// callers share a commit: one goroutine puts what is queued into one transaction and answers after the fsync.
 type Store struct {
 	path string
 	o    Options
@@ -66,7 +66,7 @@ type Store struct {
 	commits   atomic.Int64
 }
 
-// Close waits for the commit under way and releases the file. Calls that were not taken yet, and later ones, give
+// Close waits for the commit under way and releases the file. Calls whose turn had not come, and later ones, return
 // ErrClosed. It may be called more than once.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
@@ -105,7 +105,7 @@ func (s *Store) view(fn func(t *txn) error) error {
 // Room reports whether new requests are taken: the reserve stands, or there was room to take it back. It may write.
 func (s *Store) Room() bool { return s.ballast.ready() }
 
-// Path is where the database is.
+// Path returns where the database is.
 func (s *Store) Path() string { return s.path }
 
 // Recovery returns what Open had to do to bring the outbox up.
@@ -119,9 +119,9 @@ func (s *Store) Stats() outbox.Stats {
 	if s.db != nil {
 		st.FreePages = s.db.Stats().FreePageN
 		st.FileSize = fileSize(s.path)
-		_ = s.db.View(func(tx *bbolt.Tx) error { // an error is the file's, of which others tell
+		_ = s.db.View(func(tx *bbolt.Tx) error { // an error is the file's, and other calls return it
 			if requests := tx.Bucket(bucketRequests); requests != nil {
-				st.Accepted, st.Written = requests.Sequence(), counted(tx)
+				st.Accepted, st.Written = requests.Sequence(), commitCount(tx)
 			}
 			return nil
 		})

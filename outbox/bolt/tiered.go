@@ -14,7 +14,7 @@ type tiered struct {
 const (
 	// roomEnded records of a common size fill a page.
 	roomEnded = 7
-	// roomIndex entries lie within the root page, beside the other small buckets.
+	// roomIndex entries fit in the root page, with the other small buckets.
 	roomIndex = 10
 )
 

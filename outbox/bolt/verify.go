@@ -27,7 +27,7 @@ func (t *txn) verify() error {
 	} {
 		c := b.bucket.Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
-			seq, ok := keySeq(k)
+			seq, ok := seqOfKey(k)
 			if !ok {
 				return t.wrong("a record's key is no sequence")
 			}
@@ -126,7 +126,7 @@ func (t *txn) verifyRefund(r outbox.Request, n *tally) error {
 	return nil
 }
 
-// verifyCounts finds entries of the indexes that no record stands behind.
+// verifyCounts finds entries of the indexes that belong to no record.
 func (t *txn) verifyCounts(n tally) error {
 	for _, c := range []struct {
 		name    string

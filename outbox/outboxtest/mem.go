@@ -55,8 +55,8 @@ func NewMem(o bolt.Options) *Mem {
 	}
 }
 
-// Reopen gives a store of its own with the same contents, as a process finds them that starts after another was
-// killed. m goes on, closed or not.
+// Reopen returns another store with the same contents, as a process finds them that starts after this one was killed. m
+// can still be used, closed or not.
 func (m *Mem) Reopen(o bolt.Options) *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -119,14 +119,14 @@ func (m *Mem) write(ctx context.Context, fn func() ([]outbox.Change, error)) err
 	return nil
 }
 
-// copied gives a request that shares nothing with the store's.
+// copied returns a copy of a request that shares nothing with the store.
 func copied(r outbox.Request) outbox.Request {
 	r = r.Clone()
 	r.Body = bytes.Clone(r.Body)
 	return r
 }
 
-// Add is as the real store's.
+// Add is as bolt.Store's.
 func (m *Mem) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, error) {
 	arrivals := make([]outbox.Arrival, len(rs))
 	for i, r := range rs {
@@ -173,7 +173,7 @@ func (m *Mem) Accept(ctx context.Context, arrivals ...outbox.Arrival) ([]outbox.
 	return added, nil
 }
 
-// Apply is as the real store's.
+// Apply is as bolt.Store's.
 func (m *Mem) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
 	e.Policy = m.o.Policy
 	var after outbox.Request
@@ -274,11 +274,11 @@ func (m *Mem) get(seq uint64) (outbox.Request, error) {
 	return outbox.Request{}, outbox.ErrNotFound
 }
 
-// Prune is as the real store's.
-func (m *Mem) Prune(ctx context.Context, before func(outbox.Request) bool, most int) ([]outbox.Request, error) {
+// Prune is as bolt.Store's.
+func (m *Mem) Prune(ctx context.Context, prunable func(outbox.Request) bool, most int) ([]outbox.Request, error) {
 	var found []outbox.Request
 	err := m.each(ctx, func(r outbox.Request) bool {
-		if len(found) < most && r.State.Final() && r.State != outbox.StateUnresolved && before(r) {
+		if len(found) < most && r.State.Final() && r.State != outbox.StateUnresolved && prunable(r) {
 			found = append(found, r)
 		}
 		return len(found) < most
@@ -313,7 +313,7 @@ func (m *Mem) Stats() outbox.Stats {
 	return outbox.Stats{Open: len(open), DiskFree: -1, Commits: m.commits, Accepted: m.last, Written: uint64(m.earlier + m.commits)}
 }
 
-// Account is as the real store's.
+// Account is as bolt.Store's.
 func (m *Mem) Account() (outbox.Account, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -323,7 +323,7 @@ func (m *Mem) Account() (outbox.Account, bool) {
 	return *m.account, true
 }
 
-// BindAccount is as the real store's.
+// BindAccount is as bolt.Store's.
 func (m *Mem) BindAccount(ctx context.Context, a outbox.Account) error {
 	return m.write(ctx, func() ([]outbox.Change, error) {
 		if h := m.account; h != nil && (h.BaseURL != a.BaseURL || h.Organization != "" && h.Organization != a.Organization) {
@@ -334,12 +334,12 @@ func (m *Mem) BindAccount(ctx context.Context, a outbox.Account) error {
 	})
 }
 
-// RebindAccount is as the real store's.
+// RebindAccount is as bolt.Store's.
 func (m *Mem) RebindAccount(ctx context.Context, a outbox.Account) error {
 	return m.write(ctx, func() ([]outbox.Change, error) { m.account = &a; return nil, nil })
 }
 
-// GetBlob is as the real store's.
+// GetBlob is as bolt.Store's.
 func (m *Mem) GetBlob(name string) (b []byte, err error) {
 	err = m.read(func() error {
 		v, ok := m.blobs[name]
@@ -352,7 +352,7 @@ func (m *Mem) GetBlob(name string) (b []byte, err error) {
 	return b, err
 }
 
-// PutBlob is as the real store's.
+// PutBlob is as bolt.Store's.
 func (m *Mem) PutBlob(ctx context.Context, name string, data []byte) error {
 	if name == "" {
 		return errors.New("a value needs a name")
@@ -384,4 +384,12 @@ func (m *Mem) String() string {
 		return err.Error()
 	}
 	return string(b)
+}
+
+// Copy returns a store with the same contents and generation, as a snapshot of the machine holds them: Reopen it as if
+// nothing had happened since.
+func (m *Mem) Copy() *Mem {
+	n := m.Reopen(m.o)
+	n.generation--
+	return n
 }

@@ -6,13 +6,13 @@ import (
 	"tillpost/outbox"
 )
 
-// Refunds is as the real store's.
+// Refunds is as bolt.Store's.
 func (m *Mem) Refunds(orderUUID string) (list []outbox.Request, err error) {
 	err = m.read(func() error { list = m.refundsBy(orderUUID, ""); return nil })
 	return list, err
 }
 
-// Waiting is as the real store's.
+// Waiting is as bolt.Store's.
 func (m *Mem) Waiting(orderID string) (list []outbox.Request, err error) {
 	err = m.read(func() error { list = m.refundsBy("", orderID); return nil })
 	return list, err

@@ -18,13 +18,13 @@ func (m *Mem) read(fn func() error) error {
 	return fn()
 }
 
-// Get is as the real store's.
+// Get is as bolt.Store's.
 func (m *Mem) Get(seq uint64) (r outbox.Request, err error) {
 	err = m.read(func() error { r, err = m.get(seq); return err })
 	return r, err
 }
 
-// Records is as the real store's.
+// Records is as bolt.Store's.
 func (m *Mem) Records(seqs []uint64) (list []outbox.Request, err error) {
 	err = m.read(func() error {
 		for _, seq := range seqs {
@@ -39,7 +39,7 @@ func (m *Mem) Records(seqs []uint64) (list []outbox.Request, err error) {
 	return list, err
 }
 
-// Lookup is as the real store's.
+// Lookup is as bolt.Store's.
 func (m *Mem) Lookup(id string) (r outbox.Request, err error) {
 	err = m.read(func() error {
 		seq, ok := m.ids[id]
@@ -55,7 +55,7 @@ func (m *Mem) Lookup(id string) (r outbox.Request, err error) {
 	return r, err
 }
 
-// ByOrder is as the real store's.
+// ByOrder is as bolt.Store's.
 func (m *Mem) ByOrder(uuid string) (r outbox.Request, err error) {
 	err = m.read(func() error {
 		seq, ok := m.orders[uuid]
@@ -105,8 +105,8 @@ func (m *Mem) position(r outbox.Request) int {
 
 // behind reports whether others come before a queued request.
 func (m *Mem) behind(r outbox.Request) bool {
-	place := m.position(r)
-	return place > 1 || place == 1 && m.lane(r.Terminal).Holder != 0
+	position := m.position(r)
+	return position > 1 || position == 1 && m.lane(r.Terminal).Holder != 0
 }
 
 func (m *Mem) lane(terminal string) outbox.Lane {
@@ -129,7 +129,7 @@ func (m *Mem) lane(terminal string) outbox.Lane {
 	return l
 }
 
-// Sequence is as the real store's.
+// Sequence is as bolt.Store's.
 func (m *Mem) Sequence() (seq uint64, err error) {
 	err = m.read(func() error {
 		seq = m.last
@@ -138,14 +138,14 @@ func (m *Mem) Sequence() (seq uint64, err error) {
 	return seq, err
 }
 
-// Lane is as the real store's.
+// Lane is as bolt.Store's.
 func (m *Mem) Lane(terminal string) outbox.Lane {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.lane(terminal)
 }
 
-// Lanes is as the real store's.
+// Lanes is as bolt.Store's.
 func (m *Mem) Lanes() []outbox.Lane {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -157,7 +157,7 @@ func (m *Mem) Lanes() []outbox.Lane {
 	return list
 }
 
-// Positions is as the real store's.
+// Positions is as bolt.Store's.
 func (m *Mem) Positions(terminal string, n int) []outbox.Request {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -165,7 +165,7 @@ func (m *Mem) Positions(terminal string, n int) []outbox.Request {
 	return q[:min(len(q), max(n, 0))]
 }
 
-// EachOpen is as the real store's.
+// EachOpen is as bolt.Store's.
 func (m *Mem) EachOpen(ctx context.Context, terminal string, fn func(outbox.Request) bool) error {
 	order := outbox.Request.Turn
 	if terminal == "" {
@@ -182,7 +182,7 @@ func (m *Mem) EachOpen(ctx context.Context, terminal string, fn func(outbox.Requ
 	return visit(ctx, list, fn)
 }
 
-// Each is as the real store's.
+// Each is as bolt.Store's.
 func (m *Mem) Each(newestFirst bool, fn func(outbox.Request) bool) error {
 	return m.each(context.Background(), fn, newestFirst, func(outbox.Request) bool { return true })
 }
@@ -208,4 +208,9 @@ func visit(ctx context.Context, list []outbox.Request, fn func(outbox.Request) b
 		}
 	}
 	return nil
+}
+
+// Before is as bolt.Store's.
+func (m *Mem) Before(seq uint64, fn func(outbox.Request) bool) error {
+	return m.each(context.Background(), fn, true, func(r outbox.Request) bool { return seq == 0 || r.Seq < seq })
 }

@@ -51,24 +51,24 @@ func TestStore(t *testing.T, factory func(t testing.TB, o bolt.Options) Store) {
 			f.Store = factory(t, bolt.Options{Policy: Policy, Committed: func(cs []outbox.Change) {
 				f.mu.Lock()
 				defer f.mu.Unlock()
-				f.told = append(f.told, cs...)
+				f.committed = append(f.committed, cs...)
 			}})
 			run(t, f)
 		})
 	}
 }
 
-// fixture is a store under test and what it told.
+// fixture is a store under test and the changes that it committed.
 type fixture struct {
 	Store
-	mu   sync.Mutex
-	told []outbox.Change
+	mu        sync.Mutex
+	committed []outbox.Change
 }
 
 func (f *fixture) changes() []outbox.Change {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.Clone(f.told)
+	return slices.Clone(f.committed)
 }
 
 func (f *fixture) add(t *testing.T, rs ...outbox.Request) []outbox.Added {
@@ -90,14 +90,6 @@ func (f *fixture) apply(t *testing.T, seq uint64, e outbox.Event) (outbox.Reques
 		t.Fatalf("Apply %v to %d: %v", e.Type, seq, err)
 	}
 	return r, fx
-}
-
-func (f *fixture) wantLane(t *testing.T, terminal string, holder, head uint64, queued int) {
-	t.Helper()
-	l := f.Lane(terminal)
-	if l.Holder != holder || l.Head != head || l.Queued != queued {
-		t.Errorf("lane %s: holder %d, head %d, %d queued; want %d, %d, %d", terminal, l.Holder, l.Head, l.Queued, holder, head, queued)
-	}
 }
 
 func testDedupe(t *testing.T, f *fixture) {
@@ -234,72 +226,6 @@ func testUnchanged(t *testing.T, f *fixture) {
 	}
 }
 
-func testLaneHeld(t *testing.T, f *fixture) {
-	added := f.add(t, Order("a", "T1"), Order("b", "T1"), Order("c", "T2"))
-	a, b, c := added[0].Request.Seq, added[1].Request, added[2].Request.Seq
-	f.apply(t, a, DueEvent(a))
-	if _, _, err := f.Apply(context.Background(), b.Seq, DueEvent(b.Seq)); !errors.Is(err, outbox.ErrLaneHeld) {
-		t.Fatalf("a second holder: %v", err)
-	}
-	got, err := f.Get(b.Seq)
-	if err != nil {
-		t.Fatal(err)
-	}
-	Equal(t, got, b)
-	f.wantLane(t, "T1", a, b.Seq, 1)
-	f.apply(t, c, DueEvent(c)) // another lane is free
-	f.apply(t, a, outbox.Event{Type: outbox.Refused, At: At(time.Minute), Reason: &outbox.Reason{Code: "no"}})
-	f.apply(t, b.Seq, DueEvent(b.Seq))
-	f.wantLane(t, "T1", b.Seq, 0, 0)
-}
-
-// testBesideHolder: only what is about to be sent has to have the lane for itself.
-func testBesideHolder(t *testing.T, f *fixture) {
-	added := f.add(t, Order("a", "T1"), Order("b", "T1"), Order("c", "T1"))
-	a, b, c := added[0].Request.Seq, added[1].Request.Seq, added[2].Request.Seq
-	f.apply(t, a, DueEvent(a))
-	f.apply(t, a, outbox.Event{Type: outbox.Ambiguous, At: At(2 * time.Second)})
-	f.apply(t, a, outbox.Event{Type: outbox.DoubtTimeout, Timer: outbox.TimerDoubtHold, At: At(11 * time.Minute)})
-	due := DueEvent(b)
-	due.At = At(9 * time.Minute)
-	f.apply(t, b, due)
-	f.wantHolders(t, b)
-	reopened, _ := f.apply(t, a, outbox.Event{Type: outbox.Resolved, Resolution: outbox.Adopt, OrderUUID: "ORDR1", By: "Kari", At: At(12 * time.Minute)})
-	if reopened.State != outbox.StateAwaitingCustomer {
-		t.Fatalf("adopted: %v", reopened.State)
-	}
-	f.wantHolders(t, a, b)
-	f.apply(t, b, outbox.Event{Type: outbox.Unavailable, At: At(12 * time.Minute)})
-	f.wantHolders(t, a)
-	for _, seq := range []uint64{b, c} {
-		due := DueEvent(seq)
-		due.At = At(9 * time.Minute)
-		if _, _, err := f.Apply(context.Background(), seq, due); !errors.Is(err, outbox.ErrLaneHeld) {
-			t.Errorf("%d was sent beside what stands at the terminal: %v", seq, err)
-		}
-	}
-	// What a busy answer may hide is in doubt at the end of its time to live, whoever holds the lane.
-	late := outbox.Event{Type: outbox.Expired, At: At(11 * time.Minute)}
-	f.apply(t, a, outbox.Event{Type: outbox.StatusSeen, OrderUUID: "ORDR1", Status: outbox.StatusPaid, At: At(13 * time.Minute)})
-	f.apply(t, b, due)
-	f.apply(t, b, outbox.Event{Type: outbox.Busy, At: At(9 * time.Minute)})
-	due = DueEvent(c)
-	due.At = At(9 * time.Minute)
-	f.apply(t, c, due)
-	if doubt, _ := f.apply(t, b, late); doubt.State != outbox.StateInDoubt {
-		t.Errorf("after a busy answer: %v", doubt.State)
-	}
-	f.wantHolders(t, b, c)
-}
-
-func (f *fixture) wantHolders(t *testing.T, want ...uint64) {
-	t.Helper()
-	l := f.Lane("T1")
-	if !slices.Equal(l.Holders, want) || l.Holder != want[0] {
-		t.Errorf("held by %d, %v; want %v", l.Holder, l.Holders, want)
-	}
-}
-
 // testSequence: the highest acceptance number, whatever became of the request.
 func testSequence(t *testing.T, f *fixture) {
 	for want := range uint64(3) {
@@ -333,5 +259,45 @@ func testHint(t *testing.T, f *fixture) {
 	}
 	if _, _, err := f.Apply(context.Background(), b, judged); !errors.Is(err, outbox.ErrOrderTaken) {
 		t.Errorf("a second owner: %v", err)
+	}
+}
+
+func testCommitted(t *testing.T, f *fixture) {
+	if err := Live(f, 1, "T1"); err != nil {
+		t.Fatal(err)
+	}
+	want := []outbox.State{0, outbox.StateQueued, outbox.StateSending, outbox.StateAwaitingCustomer, outbox.StatePaid}
+	cs := f.changes()
+	if len(cs) != 4 {
+		t.Fatalf("%d changes were told", len(cs))
+	}
+	for i, c := range cs {
+		if c.Previous != want[i] || c.Request.State != want[i+1] || c.Request.Revision != uint64(i+1) {
+			t.Errorf("change %d: from %v to %v, revision %d", i, c.Previous, c.Request.State, c.Request.Revision)
+		}
+		if (i > 0) != has(c.Effects, outbox.Publish) {
+			t.Errorf("change %d has effects %v", i, c.Effects)
+		}
+	}
+}
+
+func testClosed(t *testing.T, f *fixture) {
+	seq := f.add(t, Order("a", "T1"))[0].Request.Seq
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Errorf("a second Close: %v", err)
+	}
+	_, addErr := f.Add(context.Background(), Order("b", "T1"))
+	_, _, applyErr := f.Apply(context.Background(), seq, DueEvent(seq))
+	_, getErr := f.Get(seq)
+	_, someErr := f.Records([]uint64{seq})
+	_, lookErr := f.Lookup("a")
+	eachErr := f.Each(false, func(outbox.Request) bool { return true })
+	for name, err := range map[string]error{"Add": addErr, "Apply": applyErr, "Get": getErr, "Records": someErr, "Lookup": lookErr, "Each": eachErr} {
+		if !errors.Is(err, outbox.ErrClosed) {
+			t.Errorf("%s after Close: %v", name, err)
+		}
 	}
 }

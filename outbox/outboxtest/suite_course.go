@@ -88,7 +88,7 @@ func anyEvent(rnd *rand.Rand, seq uint64, at time.Duration) outbox.Event {
 	e.To, e.By, e.Lane = fmt.Sprintf("T%d", rnd.IntN(3)), "Kari", oneOf(rnd, "", "", "", "T1")
 	e.Resolution = outbox.Resolution(1 + rnd.IntN(3))
 	e.Timer = outbox.TimerDoubtHold
-	e.ListLag, e.BooksLag = time.Duration(rnd.IntN(2))*time.Second, time.Duration(rnd.IntN(2))*time.Second
+	e.ListLag, e.StatementLag = time.Duration(rnd.IntN(2))*time.Second, time.Duration(rnd.IntN(2))*time.Second
 	e.Seen = outbox.Seen{Begun: e.At, Answered: e.At, Broken: rnd.IntN(8) == 0}
 	e.Order = outbox.OrderSeen{
 		Details:     oneOf(rnd, outbox.DetailsUnread, outbox.DetailsRead, outbox.DetailsNotOurs, outbox.DetailsMissing),

@@ -23,11 +23,11 @@ func refundOf(orderID, id, terminal string, ore int64) outbox.Request {
 // refundDue is a refund's turn; see RefundDue.
 func refundDue(at time.Duration) outbox.Event { return RefundDue(At(at)) }
 
-// RefundDue is a refund's turn where the API lets nobody read the order's books, as was just found.
+// RefundDue is a refund's turn where the API lets nobody read the order's statement, as was just found.
 func RefundDue(at outbox.Instant) outbox.Event {
 	return outbox.Event{
 		Type: outbox.Due, At: at, Mark: "mark", Search: outbox.SearchForbidden,
-		Books: outbox.Books{NotOurs: true, Seen: outbox.Seen{Begun: at, Answered: at}},
+		Statement: outbox.Statement{NotOurs: true, Seen: outbox.Seen{Begun: at, Answered: at}},
 	}
 }
 
@@ -162,7 +162,7 @@ func anyRefundEvent(rnd *rand.Rand, seq uint64, at time.Duration) outbox.Event {
 	e := anyEvent(rnd, seq, at)
 	e.Final = rnd.IntN(2) == 0
 	e.Target = outbox.StatePaid
-	e.Books = outbox.Books{
+	e.Statement = outbox.Statement{
 		Seen: outbox.Seen{Begun: e.At, Answered: e.At}, Readable: rnd.IntN(2) == 0, NotOurs: rnd.IntN(4) == 0,
 		StatusRead: true, TotalOre: 12900, RefundedOre: int64(rnd.IntN(2)) * 1000,
 	}

@@ -7,14 +7,14 @@ import (
 	"tillpost/outbox"
 )
 
-// Identity is as the real store's; a Mem is never an older copy by itself.
+// Identity is as bolt.Store's; a Mem is never an older copy by itself.
 func (m *Mem) Identity() outbox.Identity {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return outbox.Identity{Instance: "memory", Generation: m.generation, RolledBack: m.rolledBack, Copied: m.copied}
 }
 
-// Distrust is as the real store's.
+// Distrust is as bolt.Store's.
 func (m *Mem) Distrust(ctx context.Context, generation uint64) (inDoubt int, err error) {
 	err = m.write(ctx, func() (changes []outbox.Change, err error) {
 		if m.rolledBack && m.generation >= generation {
@@ -56,3 +56,10 @@ func (m *Mem) Recovery() outbox.Recovery { return outbox.Recovery{} }
 
 // Snapshot keeps nothing: there is no file.
 func (m *Mem) Snapshot(context.Context) error { return nil }
+
+// AcceptRollback is as bolt.Store's, but that it may be called while m is in use.
+func (m *Mem) AcceptRollback() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rolledBack = false
+}

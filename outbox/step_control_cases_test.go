@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// stepBeside is a request that acts on another one.
-func stepBeside(kind Kind) Request {
+// stepControl is a request that acts on another one.
+func stepControl(kind Kind) Request {
 	r := Request{ID: "till-3", Kind: kind, Terminal: "TRML1", Body: []byte(`{}`), TTL: 10 * time.Minute, Target: "till-1"}
 	if kind == KindResolution {
 		r.Decision = &Decision{Resolution: Abandon, By: "Kari"}
@@ -19,11 +19,11 @@ func stepBeside(kind Kind) Request {
 	return r
 }
 
-// besideCases lists a request of such a kind in every state.
-func besideCases(kind Kind) func(testing.TB) []caseRequest {
+// controlCases lists a request of such a kind in every state.
+func controlCases(kind Kind) func(testing.TB) []caseRequest {
 	return func(t testing.TB) []caseRequest {
-		from := func(events ...Event) Request { return journey(t, stepBeside(kind), events...) }
-		bare := stepBeside(kind)
+		from := func(events ...Event) Request { return journey(t, stepControl(kind), events...) }
+		bare := stepControl(kind)
 		bare.Target, bare.OrderUUID = "", "order1"
 		due := Event{Type: Due}
 		done := []caseRequest{
@@ -47,8 +47,8 @@ func besideCases(kind Kind) func(testing.TB) []caseRequest {
 	}
 }
 
-// besideEvents lists every event, by the contents that matter beside the lanes.
-func besideEvents() []caseEvent {
+// controlEvents lists every event, by the contents that matter beside the lanes.
+func controlEvents() []caseEvent {
 	var all []caseEvent
 	for _, e := range EventTypes() {
 		switch e {

@@ -5,42 +5,14 @@ import (
 	"time"
 )
 
-// Cancels, resends, checks and resolutions act beside the lanes, on another request (Target) or on a bare order uuid.
-// They are queued, sending from the moment they act, and done or rejected in the end.
-
-// Scope says whether a cancel or check of a bare order uuid means its payment or its refund. Stored values are
-// append-only.
-type Scope uint8
-
-// The scopes.
-const (
-	ScopePayment Scope = 1
-	ScopeRefund  Scope = 2
-)
-
-// Decision is what a resolution asks for.
-type Decision struct {
-	Resolution Resolution `json:"r"`
-	By         string     `json:"by"`
-	// Revision is that of the target which the person saw, 0 if not told.
-	Revision uint64 `json:"rev,omitempty"`
-}
-
-// Settlement is a person's decision as it was carried out on a request.
-type Settlement struct {
-	// ID is the resolution's requestId.
-	ID         string     `json:"id"`
-	Resolution Resolution `json:"r"`
-	By         string     `json:"by"`
-	At         Instant    `json:"at"`
-}
-
-func (m *transition) beside() {
+// control runs the life of a control request: a cancel, resend, check or resolution. It is about another request (Target) or
+// a bare order uuid, waits in no lane, is sending once it is carried out, and ends done, rejected or expired.
+func (m *transition) control() {
 	switch m.r.State {
 	case StateQueued:
-		m.besideQueued()
+		m.controlQueued()
 	case StateSending:
-		m.besideSending()
+		m.controlSending()
 	default:
 		if m.e.Type == CheckWanted {
 			m.emit(Effect{Type: Publish})
@@ -52,7 +24,7 @@ func (m *transition) beside() {
 	}
 }
 
-func (m *transition) besideQueued() {
+func (m *transition) controlQueued() {
 	switch m.e.Type {
 	case Due:
 		if m.r.Kind != KindCancel && (m.expireIfDue() || m.waitForClock()) {
@@ -60,7 +32,7 @@ func (m *transition) besideQueued() {
 		}
 		m.r.Attempts++
 		m.enter(StateSending, nil, nil)
-		m.act()
+		m.startControl()
 	case CancelWanted:
 		m.ignore(ignoredPair)
 	case Expired:
@@ -79,9 +51,9 @@ func (m *transition) besideQueued() {
 	}
 }
 
-// act does what the request is for.
-func (m *transition) act() {
-	m.cancelHold()
+// startControl asks for the effect that carries the request out.
+func (m *transition) startControl() {
+	m.boundCancel()
 	e := Effect{OrderUUID: m.r.OrderUUID, Target: m.r.Target}
 	switch m.r.Kind {
 	case KindCancel:
@@ -96,20 +68,20 @@ func (m *transition) act() {
 	m.emit(e)
 }
 
-// cancelHold bounds a cancel of a bare order: it has no time to live, and no target whose end ends it. The time runs only
-// while the API answers.
-func (m *transition) cancelHold() {
+// boundCancel limits a cancel of a bare order: it has no time to live, and no target whose end ends it. The time runs
+// only while the API answers.
+func (m *transition) boundCancel() {
 	if m.r.Kind == KindCancel && m.r.Target == "" {
 		m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)
 	}
 }
 
-func (m *transition) besideSending() {
+func (m *transition) controlSending() {
 	switch m.e.Type {
 	case Done:
 		m.end(StateDone, m.e.Reason)
 	case StatusSeen:
-		m.besideStatus()
+		m.controlStatus()
 	case DoubtTimeout:
 		if m.r.Kind != KindCancel || m.r.Target != "" {
 			m.ignore(ignoredStale)
@@ -117,33 +89,33 @@ func (m *transition) besideSending() {
 		}
 		m.end(StateExpired, &Reason{Code: CodeExpired, Message: "the API answers, but never said that it was cancelled; look at the terminal"})
 	case TargetSeen:
-		m.targetSeen()
+		m.controlTargetSeen()
 	case Refused:
 		m.end(StateRejected, m.e.Reason)
 	case Busy:
-		if m.r.Kind == KindCancel { // it stays as it is, so there is no count
-			m.again(WaitBusy, searchAgain)
+		if m.r.Kind == KindCancel { // nothing of it is written, so nothing is counted
+			m.retryLater(WaitBusy, searchRetry)
 			return
 		}
 		m.countBusy()
-		m.again(WaitBusy, m.backoff())
+		m.retryLater(WaitBusy, m.backoff())
 	case Unavailable:
-		m.again(WaitAPIUnreachable, m.retryDelay())
+		m.retryLater(WaitAPIUnreachable, m.retryDelay())
 	case RateLimited:
-		m.again(WaitRateLimited, searchAgain)
+		m.retryLater(WaitRateLimited, searchRetry)
 	case Unauthorized:
-		m.cancelHold() // a new token has its own chance
-		m.again(WaitUnauthorized, searchAgain)
+		m.boundCancel() // a new token has its own chance
+		m.retryLater(WaitUnauthorized, searchRetry)
 	case Ambiguous:
-		m.again(WaitAPIError, searchAgain)
+		m.retryLater(WaitAPIError, searchRetry)
 	case NotFound:
 		// A resubmission has to wait until doubt_check has passed, for a search that answers in full, or until an order that
 		// a callback named is judged; then Reason says so.
-		m.again(WaitChecking, cmp.Or(m.e.RetryAfter, searchAgain))
+		m.retryLater(WaitChecking, cmp.Or(m.e.RetryAfter, searchRetry))
 	case Restarted:
-		m.act()
+		m.startControl()
 	case Expired:
-		m.wake(TimerExpire, expireAgain)
+		m.wake(TimerExpire, expireRetry)
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
 	default:
@@ -151,8 +123,8 @@ func (m *transition) besideSending() {
 	}
 }
 
-// besideStatus takes the API's word on a bare order: a check has its answer, a cancel its end once there is one.
-func (m *transition) besideStatus() {
+// controlStatus takes the status of a bare order: it answers a check, and ends a cancel once it is final.
+func (m *transition) controlStatus() {
 	why := &Reason{Code: m.e.Status.String(), Message: "the API says " + m.e.Status.String()}
 	switch {
 	case m.r.Kind == KindCheck:
@@ -164,13 +136,13 @@ func (m *transition) besideStatus() {
 	case m.e.Status == StatusPaid, m.e.Status == StatusRefunded:
 		m.end(StateRejected, why)
 	default:
-		m.again(WaitChecking, searchAgain)
+		m.retryLater(WaitChecking, searchRetry)
 	}
 }
 
-// again has another try later. All of these may be repeated without harm: a cancel of what is cancelled, a resend, a
+// retryLater tries again later. All of these may be repeated without harm: a cancel of what is cancelled, a resend, a
 // question. A cancel stays sending, which costs no writes; the others go back to the queue, so that they can expire.
-func (m *transition) again(code string, after time.Duration) {
+func (m *transition) retryLater(code string, after time.Duration) {
 	after = m.retryAfter(after)
 	if m.r.Kind == KindCancel {
 		m.emit(Effect{Type: Publish, Waiting: m.waiting(code, after)})
@@ -186,8 +158,9 @@ func (m *transition) again(code string, after time.Duration) {
 	m.expireTimer()
 }
 
-// targetSeen tells a cancel how its target ended, a resend that there is nothing to show, a check what is known.
-func (m *transition) targetSeen() {
+// controlTargetSeen takes the state of the target: it ends a cancel once the target has ended, rejects a resend, as
+// there is nothing to show, and answers a check.
+func (m *transition) controlTargetSeen() {
 	state := m.e.Target
 	ended := &Reason{Code: state.String(), Message: "the request is " + state.String()}
 	switch {
@@ -196,13 +169,8 @@ func (m *transition) targetSeen() {
 	case m.r.Kind == KindCancel && state == StateCancelled:
 		m.end(StateDone, nil)
 	case m.r.Kind == KindCancel && !state.Final() && state != StateAwaitingApproval:
-		// It has been asked to; its end will be told.
+		// The target was asked to cancel; its end will be reported.
 	default:
 		m.end(StateRejected, ended)
 	}
-}
-
-// settle keeps who decided what.
-func (m *transition) settle() {
-	m.r.Settled = &Settlement{ID: m.e.Source, Resolution: m.e.Resolution, By: m.e.By, At: m.e.At}
 }

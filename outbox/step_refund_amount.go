@@ -8,9 +8,9 @@ import (
 	"tillpost/internal/money"
 )
 
-// left is what of an order can still be paid back; ok is false where nobody knows what it came to.
+// left returns what of an order can still be paid back; ok is false where nobody knows its amount.
 func (m *transition) left() (ore int64, ok bool) {
-	l, b := m.e.Ledger, m.e.Books
+	l, b := m.e.Ledger, m.e.Statement
 	total := b.TotalOre
 	if l.Order != nil && l.Order.AmountOre > 0 {
 		total = l.Order.AmountOre
@@ -18,12 +18,12 @@ func (m *transition) left() (ore int64, ok bool) {
 	if total == 0 {
 		return 0, false
 	}
-	return max(total-addOre(l.SpentOre, b.elsewhere(l)), 0), true
+	return max(total-addOre(l.SpentOre, b.refundedElsewhere(l)), 0), true
 }
 
-// lineLeft is what of a product can still be paid back; ok is false where the books don't tell.
+// lineLeft returns what of a product can still be paid back; ok is false where the statement does not say.
 func (m *transition) lineLeft(id int64) (ore int64, ok bool) {
-	for _, p := range m.e.Books.Products {
+	for _, p := range m.e.Statement.Products {
 		if p.ID == id && p.Ore > 0 {
 			return max(p.Ore-m.e.Ledger.Lines[id], 0), true
 		}
@@ -31,33 +31,34 @@ func (m *transition) lineLeft(id int64) (ore int64, ok bool) {
 	return 0, false
 }
 
-// weigh fills in what a full refund comes to, finds the products' numbers, and refuses what exceeds the order.
-func (m *transition) weigh() bool {
+// fixAmount computes what a full refund comes to, finds the products' numbers, and reports whether the refund fits the
+// order. One that exceeds it ends rejected.
+func (m *transition) fixAmount() bool {
 	left, known := m.left()
 	if m.r.Refund.Full && m.r.AmountOre == 0 {
 		switch {
-		case !known || !m.e.Books.Detailed:
-			return m.unknown("what is left of the order can't be told, because its details can't be read; name the amount and the products")
+		case !known || !m.e.Statement.Detailed:
+			return m.rejectUnknown("what is left of the order can't be told, because its details can't be read; name the amount and the products")
 		case left == 0:
-			return m.exceeds(0, left)
+			return m.rejectExcess(0, left)
 		}
 		m.r.AmountOre = left
 		if m.r.Refund.Lines = m.linesLeft(left); len(m.r.Refund.Lines) == 0 {
-			return m.unknown("the order's products can't be read; name the amount and the products")
+			return m.rejectUnknown("the order's products can't be read; name the amount and the products")
 		}
 	}
 	if known && m.r.AmountOre > left {
-		return m.exceeds(m.r.AmountOre, left)
+		return m.rejectExcess(m.r.AmountOre, left)
 	}
-	return m.numberLines() && m.linesHold()
+	return m.numberLines() && m.linesFit()
 }
 
-func (m *transition) unknown(message string) bool {
+func (m *transition) rejectUnknown(message string) bool {
 	m.end(StateRejected, &Reason{Code: CodeOrderUnknown, Message: message})
 	return false
 }
 
-func (m *transition) exceeds(asked, left int64) bool {
+func (m *transition) rejectExcess(asked, left int64) bool {
 	message := fmt.Sprintf("the refund is for %s, of the order %s is left", money.Minor(asked), money.Minor(left))
 	if asked == 0 {
 		message = "nothing is left of the order to pay back: the refund is for all that is left, and that is " + money.Minor(left).String()
@@ -69,7 +70,7 @@ func (m *transition) exceeds(asked, left int64) bool {
 // linesLeft spreads what is left over the order's products.
 func (m *transition) linesLeft(left int64) []RefundLine {
 	var lines []RefundLine
-	for _, p := range m.e.Books.Products {
+	for _, p := range m.e.Statement.Products {
 		ore, ok := m.lineLeft(p.ID)
 		if !ok || p.ID == 0 || ore == 0 || left == 0 {
 			continue
@@ -91,13 +92,13 @@ func (m *transition) numberLines() bool {
 	for i, line := range lines {
 		switch {
 		case line.ID != 0:
-		case !m.e.Books.Detailed:
-			return m.unknown("the products' numbers can't be looked up, because the order's details can't be read; name the products by id")
+		case !m.e.Statement.Detailed:
+			return m.rejectUnknown("the products' numbers can't be looked up, because the order's details can't be read; name the products by id")
 		case line.ProductID == "":
-			if line.Line < 0 || line.Line >= len(m.e.Books.Products) || m.e.Books.Products[line.Line].ID == 0 {
-				return m.noProduct(fmt.Sprintf("line %d (counted from 0)", line.Line))
+			if line.Line < 0 || line.Line >= len(m.e.Statement.Products) || m.e.Statement.Products[line.Line].ID == 0 {
+				return m.rejectProduct(fmt.Sprintf("line %d (counted from 0)", line.Line))
 			}
-			lines[i].ID, lines[i].ByLine = m.e.Books.Products[line.Line].ID, true
+			lines[i].ID, lines[i].ByLine = m.e.Statement.Products[line.Line].ID, true
 		}
 	}
 	var numbered []RefundLine
@@ -105,7 +106,7 @@ func (m *transition) numberLines() bool {
 		if line.ID == 0 {
 			found := m.pooled(line, slices.Concat(numbered, lines[i+1:]))
 			if len(found) == 0 {
-				return m.noProduct("productId " + quoteName(line.ProductID))
+				return m.rejectProduct("productId " + quoteName(line.ProductID))
 			}
 			numbered = append(numbered, found...)
 			continue
@@ -116,18 +117,18 @@ func (m *transition) numberLines() bool {
 	return true
 }
 
-func (m *transition) noProduct(name string) bool {
+func (m *transition) rejectProduct(name string) bool {
 	m.end(StateRejected, &Reason{Code: CodeProductUnknown, Message: "the order has no such product as the refund names: " + name})
 	return false
 }
 
-// pooled takes a line from the products that have the till's name for it: from the first of which enough is left beside
+// pooled takes a line from the products that have the till's name for it: from the first of which enough is left after
 // what others ask of it, else from all of them together. What they don't have is asked of the first, and so refused.
 func (m *transition) pooled(line RefundLine, others []RefundLine) []RefundLine {
 	var parts []RefundLine
 	var first int64
 	rest := line.Ore
-	for _, p := range m.e.Books.Products {
+	for _, p := range m.e.Statement.Products {
 		if p.ProductID != line.ProductID || p.ID == 0 {
 			continue
 		}
@@ -161,8 +162,9 @@ func askedOf(lines []RefundLine, id int64) int64 {
 	return asked
 }
 
-// linesHold refuses a refund that takes more of a product than is left of it. What a full one comes to was computed.
-func (m *transition) linesHold() bool {
+// linesFit reports whether a refund takes no more of a product than is left of it; else it ends rejected. The lines of
+// a full refund were computed to fit.
+func (m *transition) linesFit() bool {
 	lines := m.r.Refund.Lines
 	i := slices.IndexFunc(lines, func(line RefundLine) bool {
 		left, ok := m.lineLeft(line.ID)
@@ -184,7 +186,7 @@ func (m *transition) inTheTillsWords(line RefundLine) (name string, asked, left 
 	switch {
 	case line.ProductID != "":
 		asked, left = 0, 0
-		for _, p := range m.e.Books.Products {
+		for _, p := range m.e.Statement.Products {
 			if p.ProductID == line.ProductID && p.ID != 0 {
 				asked = addOre(asked, askedOf(m.r.Refund.Lines, p.ID))
 				ore, _ := m.lineLeft(p.ID)

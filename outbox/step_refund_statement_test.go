@@ -5,26 +5,26 @@ import (
 	"time"
 )
 
-// booksAt dates the books that an event brings by the time since a moment.
-func booksAt(e Event, since Instant, begun, answered time.Duration) Event {
-	e.Books.Seen = Seen{Begun: since.Add(begun), Answered: since.Add(answered)}
+// statementAt dates the statement that an event brings by the time since a moment.
+func statementAt(e Event, since Instant, begun, answered time.Duration) Event {
+	e.Statement.Seen = Seen{Begun: since.Add(begun), Answered: since.Add(answered)}
 	return e
 }
 
-// TestARefundAsksForTheBooks before anything of it is sent, whatever it knows from before.
-func TestARefundAsksForTheBooks(t *testing.T) {
+// TestARefundAsksForTheStatement before anything of it is sent, whatever it knows from before.
+func TestARefundAsksForTheStatement(t *testing.T) {
 	t.Parallel()
 	named := stepRefund()
 	named.OrderUUID, named.Target = "", "till-1"
-	broken := booksAt(evRefundDue, stepStart, 0, 0)
-	broken.Books.Seen.Broken = true
+	broken := statementAt(evRefundDue, stepStart, 0, 0)
+	broken.Statement.Seen.Broken = true
 	for name, e := range map[string]Event{
-		"never read":          dueWithBooks(booksUnread),
-		"six seconds old":     booksAt(evRefundDue, stepStart, -6*time.Second, -6*time.Second),
+		"never read":          dueWithStatement(statementUnread),
+		"six seconds old":     statementAt(evRefundDue, stepStart, -6*time.Second, -6*time.Second),
 		"before an outage":    broken,
-		"only the status":     dueWithBooks(Books{Status: StatusRefundNone, StatusRead: true}),
-		"not ours, long ago":  booksAt(dueWithBooks(booksBlind), stepStart, -time.Minute, -time.Minute),
-		"begun, not answered": {Type: Due, Books: Books{Readable: true, Seen: Seen{Begun: stepStart}}, Ledger: evRefundDue.Ledger},
+		"only the status":     dueWithStatement(Statement{Status: StatusRefundNone, StatusRead: true}),
+		"not ours, long ago":  statementAt(dueWithStatement(statementBlind), stepStart, -time.Minute, -time.Minute),
+		"begun, not answered": {Type: Due, Statement: Statement{Readable: true, Seen: Seen{Begun: stepStart}}, Ledger: evRefundDue.Ledger},
 	} {
 		for _, r := range []Request{stepRefund(), stepApproval(), named} {
 			after, fx := stepAt(r, e, stepStart)
@@ -36,25 +36,25 @@ func TestARefundAsksForTheBooks(t *testing.T) {
 			}
 		}
 	}
-	wantState(t, journey(t, stepRefund(), dueWithBooks(booksBlind)), StateSending, "")
+	wantState(t, journey(t, stepRefund(), dueWithStatement(statementBlind)), StateSending, "")
 }
 
-// TestUnreadableBooks keep a refund beside its lane, not in it, and it ends like any other that was never sent.
-func TestUnreadableBooks(t *testing.T) {
+// TestUnreadableStatement keep a refund beside its lane, not in it, and it ends like any other that was never sent.
+func TestUnreadableStatement(t *testing.T) {
 	t.Parallel()
 	full := stepRefund()
 	full.AmountOre, full.Refund = 0, &Refund{Full: true}
-	for name, unread := range map[string]Event{"failed": evAmbiguous, "half a look": {Type: BooksSeen, Books: Books{StatusRead: true}}} {
+	for name, unread := range map[string]Event{"failed": evAmbiguous, "half a look": {Type: StatementSeen, Statement: Statement{StatusRead: true}}} {
 		for _, r := range []Request{stepRefund(), full} {
 			parked, fx := stepAt(r, unread, stepStart.Add(time.Second))
 			if !parked.Parked || parked.InQueue() || parked.Waiting == nil || parked.Waiting.Code != WaitAPIError {
 				t.Fatalf("%s: %+v", name, parked)
 			}
-			wantWake(t, fx, TimerRetry, booksAgain)
+			wantWake(t, fx, TimerRetry, statementRetry)
 			if again, fx := stepAt(parked, unread, stepStart.Add(time.Minute)); again.Revision != parked.Revision {
 				t.Errorf("%s: told again and again", name)
 			} else {
-				wantWake(t, fx, TimerRetry, booksAgain)
+				wantWake(t, fx, TimerRetry, statementRetry)
 			}
 			back := journey(t, parked, evRefundDue)
 			if back.State != StateQueued || back.Parked || back.Waiting != nil || !back.InQueue() {
@@ -75,47 +75,47 @@ func TestUnreadableBooks(t *testing.T) {
 	wantState(t, journey(t, busy, Event{Type: Expired, At: stepStart.Add(24 * time.Hour)}), StateInDoubt, "")
 }
 
-// TestABusyRefundIsLookedUpFirst: books read when they must have shown it by now, without any change, allow the repeat.
+// TestABusyRefundIsLookedUpFirst: a statement read when it must have shown it by now, without any change, allows the repeat.
 func TestABusyRefundIsLookedUpFirst(t *testing.T) {
 	t.Parallel()
 	const lag = 20 * time.Second
-	busy := journey(t, stepRefund(), evRefundDue, Event{Type: Busy, BooksLag: lag})
-	blindBefore := journey(t, stepRefund(), dueWithBooks(Books{NotOurs: true, Status: StatusRefundNone, StatusRead: true}), Event{Type: Busy, BooksLag: lag})
-	blind := func(s OrderStatus) Books { return Books{NotOurs: true, Status: s, StatusRead: true} }
-	unmeasured := func(e *Event) { e.BooksLag = 0 }
+	busy := journey(t, stepRefund(), evRefundDue, Event{Type: Busy, StatementLag: lag})
+	blindBefore := journey(t, stepRefund(), dueWithStatement(Statement{NotOurs: true, Status: StatusRefundNone, StatusRead: true}), Event{Type: Busy, StatementLag: lag})
+	blind := func(s OrderStatus) Statement { return Statement{NotOurs: true, Status: s, StatusRead: true} }
+	unmeasured := func(e *Event) { e.StatementLag = 0 }
 	doubts := func(e *Event) { e.Policy.BusyMeans = BusyDoubt }
 	for name, c := range map[string]struct {
 		r     Request
-		books Books
+		books Statement
 		begun time.Duration
 		now   time.Duration
 		set   func(*Event)
 		want  string
 	}{
-		"no change":                         {busy, booksClear, lag, lag + time.Second, nil, "sent"},
-		"no change, though it means doubt":  {busy, booksClear, lag, lag + time.Second, doubts, "sent"},
-		"no change, before the lag":         {busy, booksClear, lag - ms, lag + time.Second, nil, "asks"},
-		"no change, a minute ago":           {busy, booksClear, lag, lag + time.Minute, nil, "asks"},
-		"the lag is not over":               {busy, booksClear, ms, lag - time.Second, nil, "waits"},
-		"the lag was never measured":        {busy, booksClear, lag, lag + time.Second, unmeasured, "waits"},
-		"the amount is done":                {busy, stepBooks(StatusRefunded, ore42Done), lag, lag + time.Second, nil, "doubt"},
-		"the amount is under way":           {busy, stepBooks(StatusRefundPending, ore42Pending), lag, lag + time.Second, nil, "doubt"},
-		"another amount":                    {busy, stepBooks(StatusRefunded, ore10Done), lag, lag + time.Second, nil, "doubt"},
-		"only the status":                   {busy, stepBooks(StatusRefundPending), lag, lag + time.Second, nil, "doubt"},
-		"not to be read":                    {busy, Books{StatusRead: true, Status: StatusRefundNone}, lag, lag + time.Second, nil, "asks"},
+		"no change":                         {busy, statementClear, lag, lag + time.Second, nil, "sent"},
+		"no change, though it means doubt":  {busy, statementClear, lag, lag + time.Second, doubts, "sent"},
+		"no change, before the lag":         {busy, statementClear, lag - ms, lag + time.Second, nil, "asks"},
+		"no change, a minute ago":           {busy, statementClear, lag, lag + time.Minute, nil, "asks"},
+		"the lag is not over":               {busy, statementClear, ms, lag - time.Second, nil, "waits"},
+		"the lag was never measured":        {busy, statementClear, lag, lag + time.Second, unmeasured, "waits"},
+		"the amount is done":                {busy, stepStatement(StatusRefunded, ore42Done), lag, lag + time.Second, nil, "doubt"},
+		"the amount is under way":           {busy, stepStatement(StatusRefundPending, ore42Pending), lag, lag + time.Second, nil, "doubt"},
+		"another amount":                    {busy, stepStatement(StatusRefunded, ore10Done), lag, lag + time.Second, nil, "doubt"},
+		"only the status":                   {busy, stepStatement(StatusRefundPending), lag, lag + time.Second, nil, "doubt"},
+		"not to be read":                    {busy, Statement{StatusRead: true, Status: StatusRefundNone}, lag, lag + time.Second, nil, "asks"},
 		"never ours":                        {blindBefore, blind(StatusRefundNone), lag, lag + time.Second, nil, "sent"},
 		"never ours, and it means doubt":    {blindBefore, blind(StatusRefundNone), lag, lag + time.Second, doubts, "doubt"},
 		"never ours, another status":        {blindBefore, blind(StatusRefundPending), lag, lag + time.Second, nil, "doubt"},
 		"never ours, before the lag":        {blindBefore, blind(StatusRefundNone), lag - ms, lag + time.Second, nil, "asks"},
 		"ours before, and not any more":     {busy, blind(StatusRefundNone), lag, lag + time.Second, nil, "sent"},
-		"not ours before, readable now":     {blindBefore, booksClear, lag, lag + time.Second, nil, "doubt"},
-		"another refund is under way":       {busy, booksClear, lag, lag + time.Second, func(e *Event) { e.Ledger.UnderWay = true }, "kept"},
-		"another refund is in doubt":        {busy, booksClear, lag, lag + time.Second, func(e *Event) { e.Ledger.Doubtful = true }, "rejected"},
-		"a cancel is wanted, and no change": {journey(t, busy, evWish), booksClear, lag, lag + time.Second, nil, "cancelled"},
-		"a cancel is wanted, but a change":  {journey(t, busy, evWish), stepBooks(StatusRefunded, ore42Done), lag, lag + time.Second, nil, "doubt"},
+		"not ours before, readable now":     {blindBefore, statementClear, lag, lag + time.Second, nil, "doubt"},
+		"another refund is under way":       {busy, statementClear, lag, lag + time.Second, func(e *Event) { e.Ledger.UnderWay = true }, "kept"},
+		"another refund is in doubt":        {busy, statementClear, lag, lag + time.Second, func(e *Event) { e.Ledger.Doubtful = true }, "rejected"},
+		"a cancel is wanted, and no change": {journey(t, busy, evWish), statementClear, lag, lag + time.Second, nil, "cancelled"},
+		"a cancel is wanted, but a change":  {journey(t, busy, evWish), stepStatement(StatusRefunded, ore42Done), lag, lag + time.Second, nil, "doubt"},
 	} {
-		e := booksAt(dueWithBooks(c.books), c.r.BusyAt, c.begun, c.begun)
-		e.BooksLag = lag
+		e := statementAt(dueWithStatement(c.books), c.r.BusyAt, c.begun, c.begun)
+		e.StatementLag = lag
 		set := c.set
 		if set == nil {
 			set = func(*Event) {}
@@ -141,29 +141,29 @@ func TestABusyRefundIsLookedUpFirst(t *testing.T) {
 	}
 }
 
-// TestARefundRefusedAfterABusyAnswer: "refunded already" may speak of our own. The books tell.
+// TestARefundRefusedAfterABusyAnswer: "refunded already" may speak of our own. The statement decides.
 func TestARefundRefusedAfterABusyAnswer(t *testing.T) {
 	t.Parallel()
 	doubt := journey(t, stepRefund(), evRefundDue, evBusy, evRefundDue, evRefused)
 	wantState(t, doubt, StateInDoubt, apiRefused.Code)
-	unread := evLook(StatusRefundNone)
-	unread.Books.StatusRead = false
-	blind := Event{Type: BooksSeen, Books: booksBlind, BooksLag: stepLag}
+	unread := evStatementSeen(StatusRefundNone)
+	unread.Statement.StatusRead = false
+	blind := Event{Type: StatementSeen, Statement: statementBlind, StatementLag: stepLag}
 	means := blind
 	means.Policy = stepPolicy()
 	means.Policy.BusyMeans = BusyDoubt
-	early := booksAt(evLook(StatusRefundNone), doubt.Entered, stepLag-ms, stepLag)
+	early := statementAt(evStatementSeen(StatusRefundNone), doubt.Entered, stepLag-ms, stepLag)
 	for name, c := range map[string]struct {
 		e    Event
 		want State
 	}{
-		"no change":                      {evLook(StatusRefundNone), StateRejected},
+		"no change":                      {evStatementSeen(StatusRefundNone), StateRejected},
 		"no change, before the lag":      {early, StateInDoubt},
 		"no change, status not read":     {unread, StateInDoubt},
-		"ours is done":                   {evLook(StatusRefunded, ore42Done), StateRefunded},
-		"ours is under way":              {evLook(StatusRefundPending, ore42Pending), StateAwaitingRefund},
-		"another's is done":              {evLook(StatusRefunded, ore10Done), StateInDoubt},
-		"not to be read":                 {Event{Type: BooksSeen}, StateInDoubt},
+		"ours is done":                   {evStatementSeen(StatusRefunded, ore42Done), StateRefunded},
+		"ours is under way":              {evStatementSeen(StatusRefundPending, ore42Pending), StateAwaitingRefund},
+		"another's is done":              {evStatementSeen(StatusRefunded, ore10Done), StateInDoubt},
+		"not to be read":                 {Event{Type: StatementSeen}, StateInDoubt},
 		"not ours":                       {blind, StateRejected},
 		"not ours, and busy means doubt": {means, StateInDoubt},
 	} {
@@ -176,7 +176,7 @@ func TestARefundRefusedAfterABusyAnswer(t *testing.T) {
 		}
 	}
 	restored := AfterRestore(doubt, doubt.Entered.Add(time.Hour))
-	wantState(t, journey(t, restored, evLook(StatusRefundNone)), StateInDoubt, "")
+	wantState(t, journey(t, restored, evStatementSeen(StatusRefundNone)), StateInDoubt, "")
 }
 
 // TestAnEndThatStoodBefore proves nothing: a refund is turned down, the clerk asks again, and the status still says so.
@@ -185,11 +185,11 @@ func TestAnEndThatStoodBefore(t *testing.T) {
 	for _, blind := range []bool{false, true} {
 		look := func(s OrderStatus) Event {
 			if blind {
-				return evBlindLook(s)
+				return evStatementNotOurs(s)
 			}
-			return evLook(s, ore42Pending) // the earlier one, which was turned down
+			return evStatementSeen(s, ore42Pending) // the earlier one, which was turned down
 		}
-		before := func(s OrderStatus) Event { return dueWithBooks(look(s).Books) }
+		before := func(s OrderStatus) Event { return dueWithStatement(look(s).Statement) }
 		denied := journey(t, stepRefund(), before(StatusRefundDenied), evTaken)
 		same, fx := stepAt(denied, look(StatusRefundDenied), denied.Entered.Add(10*time.Second))
 		if same.State != StateAwaitingRefund || same.Revision != denied.Revision {
@@ -209,43 +209,43 @@ func TestAnEndThatStoodBefore(t *testing.T) {
 		refunded := journey(t, stepRefund(), before(StatusRefunded), evTaken, evWish, Event{Type: Done})
 		wantState(t, journey(t, refunded, look(StatusRefunded)), StateCancelling, "")
 	}
-	// Where the books are not ours, a change of the status to done tells, if nothing else of ours is open.
-	blind := journey(t, stepRefund(), dueWithBooks(Books{NotOurs: true, Status: StatusRefundDenied, StatusRead: true}), evTaken)
-	wantState(t, journey(t, blind, evBlindLook(StatusRefunded)), StateRefunded, "")
-	other := evBlindLook(StatusRefunded)
+	// Where the statement is not ours, a change of the status to done tells, if nothing else of ours is open.
+	blind := journey(t, stepRefund(), dueWithStatement(Statement{NotOurs: true, Status: StatusRefundDenied, StatusRead: true}), evTaken)
+	wantState(t, journey(t, blind, evStatementNotOurs(StatusRefunded)), StateRefunded, "")
+	other := evStatementNotOurs(StatusRefunded)
 	other.Ledger.MayRefund = true
 	wantState(t, journey(t, blind, other), StateAwaitingRefund, "")
 	// Where they are, it does not; and where they are merely unread, nothing does.
 	readable := journey(t, stepRefund(), evRefundDue, evTaken)
-	wantState(t, journey(t, readable, evLook(StatusRefunded)), StateAwaitingRefund, "")
-	wantState(t, journey(t, readable, evLook(StatusRefunded, ore42Pending)), StateAwaitingRefund, "")
-	wantState(t, journey(t, readable, evLook(StatusRefunded, ore10Done)), StateAwaitingRefund, "")
-	wantState(t, journey(t, readable, Event{Type: BooksSeen, Books: Books{Status: StatusRefunded, StatusRead: true}}), StateAwaitingRefund, "")
-	wantState(t, journey(t, readable, evLook(StatusRefundPending, ore42Done)), StateRefunded, "")
+	wantState(t, journey(t, readable, evStatementSeen(StatusRefunded)), StateAwaitingRefund, "")
+	wantState(t, journey(t, readable, evStatementSeen(StatusRefunded, ore42Pending)), StateAwaitingRefund, "")
+	wantState(t, journey(t, readable, evStatementSeen(StatusRefunded, ore10Done)), StateAwaitingRefund, "")
+	wantState(t, journey(t, readable, Event{Type: StatementSeen, Statement: Statement{Status: StatusRefunded, StatusRead: true}}), StateAwaitingRefund, "")
+	wantState(t, journey(t, readable, evStatementSeen(StatusRefundPending, ore42Done)), StateRefunded, "")
 	// What is seen under way and done in one look is one change.
-	late := journey(t, stepRefund(), dueWithBooks(stepBooks(StatusRefundDenied)), evTaken)
-	if r := journey(t, late, evLook(StatusRefundPending, ore42Done)); r.State != StateRefunded || r.Revision != late.Revision+1 {
+	late := journey(t, stepRefund(), dueWithStatement(stepStatement(StatusRefundDenied)), evTaken)
+	if r := journey(t, late, evStatementSeen(StatusRefundPending, ore42Done)); r.State != StateRefunded || r.Revision != late.Revision+1 {
 		t.Errorf("%v, revision %d after %d", r.State, r.Revision, late.Revision)
 	}
 }
 
-// TestOursExplainsTheBooks: an earlier refund of ours, of the same amount, may become visible only now.
-func TestOursExplainsTheBooks(t *testing.T) {
+// TestOursExplainsTheStatement: an earlier refund of ours, of the same amount, may become visible only now.
+func TestOursExplainsTheStatement(t *testing.T) {
 	t.Parallel()
 	r := journey(t, stepRefund(), evRefundDue, evTaken)
-	look := func(done []int64, entries ...BookEntry) Event {
-		e := evLook(StatusRefundPending, entries...)
+	look := func(done []int64, entries ...StatementEntry) Event {
+		e := evStatementSeen(StatusRefundPending, entries...)
 		e.Ledger.Done = done
 		return e
 	}
 	wantState(t, journey(t, r, look([]int64{4200}, ore42Done)), StateAwaitingRefund, "")
 	wantState(t, journey(t, r, look([]int64{1000}, ore42Done)), StateRefunded, "")
 	sum := look([]int64{4200})
-	sum.Books.RefundedOre = 4200
+	sum.Statement.RefundedOre = 4200
 	wantState(t, journey(t, r, sum), StateAwaitingRefund, "")
 	sum.Ledger.Done = nil
 	wantState(t, journey(t, r, sum), StateRefunded, "")
-	second := journey(t, stepRefund(), dueWithBooks(stepBooks(StatusRefunded, ore42Done)), evTaken)
+	second := journey(t, stepRefund(), dueWithStatement(stepStatement(StatusRefunded, ore42Done)), evTaken)
 	wantState(t, journey(t, second, look([]int64{4200}, ore42Done, ore42Done)), StateRefunded, "")
 	doubt := journey(t, stepRefund(), evRefundDue, evAmbiguous)
 	wantState(t, journey(t, doubt, look([]int64{4200}, ore42Done)), StateInDoubt, "")
@@ -254,12 +254,12 @@ func TestOursExplainsTheBooks(t *testing.T) {
 // TestRefundsAreWatched: what had ended without a payback, and turns out done after all, is told so, and a person is called.
 func TestRefundsAreWatched(t *testing.T) {
 	t.Parallel()
-	end := Event{Type: Expired, Books: booksClear, BooksLag: stepLag, At: stepStart.Add(24 * time.Hour)}
+	end := Event{Type: Expired, Statement: statementClear, StatementLag: stepLag, At: stepStart.Add(24 * time.Hour)}
 	for name, r := range map[string]Request{
-		"declined":                               journey(t, stepRefund(), evRefundDue, evTaken, evLook(StatusRefundDenied)),
-		"cancelled":                              journey(t, stepRefund(), evRefundDue, evTaken, evWish, evLook(StatusRefundDenied)),
+		"declined":                               journey(t, stepRefund(), evRefundDue, evTaken, evStatementSeen(StatusRefundDenied)),
+		"cancelled":                              journey(t, stepRefund(), evRefundDue, evTaken, evWish, evStatementSeen(StatusRefundDenied)),
 		"unresolved":                             journey(t, stepRefund(), evRefundDue, evAmbiguous, evHold),
-		"rejected after a busy answer":           journey(t, stepRefund(), evRefundDue, evBusy, evRefundDue, evRefused, evLook(StatusRefundNone)),
+		"rejected after a busy answer":           journey(t, stepRefund(), evRefundDue, evBusy, evRefundDue, evRefused, evStatementSeen(StatusRefundNone)),
 		"expired after a busy answer":            journey(t, stepRefund(), evRefundDue, evBusy, end),
 		"cancelled, limited after a busy answer": journey(t, stepRefund(), evRefundDue, evBusy, evRefundDue, Event{Type: RateLimited}, evWish, evRefundDue),
 		"cancelled after a busy answer":          journey(t, stepRefund(), evRefundDue, evBusy, evWish, evRefundDue),
@@ -268,7 +268,7 @@ func TestRefundsAreWatched(t *testing.T) {
 			t.Fatalf("%s: %v, watched %v", name, r.State, r.Watched())
 		}
 		for since, want := range map[time.Duration]time.Duration{0: time.Minute, 10 * time.Minute: 10 * time.Minute} {
-			for _, e := range []Event{evLook(StatusRefundDenied), {Type: BooksSeen}, evAmbiguous, {Type: Restarted}} {
+			for _, e := range []Event{evStatementSeen(StatusRefundDenied), {Type: StatementSeen}, evAmbiguous, {Type: Restarted}} {
 				after, fx := stepAt(r, e, r.Finished.Add(since))
 				wantWake(t, fx, TimerWatch, want)
 				if after.Revision != r.Revision {
@@ -280,13 +280,13 @@ func TestRefundsAreWatched(t *testing.T) {
 			t.Errorf("%s: watched for more than a day: %v", name, effectWords(fx, true))
 		}
 		at := r.Finished.Add(time.Hour)
-		done, fx := stepAt(r, evLook(StatusRefunded, ore42Done), at)
+		done, fx := stepAt(r, evStatementSeen(StatusRefunded, ore42Done), at)
 		if done.State != StateRefunded || !done.Late || !done.Alarmed || countFx(fx, Alarm, AlarmLatePayment) != 1 || done.Reason != nil {
 			t.Errorf("%s: %v, late %v, %v", name, done.State, done.Late, effectWords(fx, true))
 		}
-		twin := evLook(StatusRefunded, ore42Done)
-		twin.Ledger.Twin = true
-		if after, _ := stepAt(r, twin, at); after.State != r.State {
+		same := evStatementSeen(StatusRefunded, ore42Done)
+		same.Ledger.SameAmount = true
+		if after, _ := stepAt(r, same, at); after.State != r.State {
 			t.Errorf("%s: another's refund made it %v", name, after.State)
 		}
 		seen := journey(t, done, Event{Type: Resolved, Resolution: Abandon, By: "Kari"})
@@ -303,20 +303,20 @@ func TestRefundsAreWatched(t *testing.T) {
 		"expired":       journey(t, stepRefund(), Event{Type: Expired, At: stepStart.Add(24 * time.Hour)}),
 		"submitted":     journey(t, stepApproval(), evRefundDue, evTaken),
 	} {
-		after, fx := stepAt(r, evLook(StatusRefunded, ore42Done), r.Finished.Add(time.Minute))
+		after, fx := stepAt(r, evStatementSeen(StatusRefunded, ore42Done), r.Finished.Add(time.Minute))
 		if after.Revision != r.Revision || countFx(fx, Ignored, ignoredStale) != 1 || r.Watched() {
 			t.Errorf("%s is watched: %v, %v", name, after.State, effectWords(fx, true))
 		}
 	}
 	approval := journey(t, stepApproval(), evRefundDue, evAmbiguous, evHold)
-	wantState(t, journey(t, approval, evLook(StatusRefunded, ore42Done)), StateSubmitted, "")
+	wantState(t, journey(t, approval, evStatementSeen(StatusRefunded, ore42Done)), StateSubmitted, "")
 }
 
-// TestWhatWasTurnedDownIsNobodysTwin: an entry of an earlier, ended refund stays in the history for ever.
-func TestWhatWasTurnedDownIsNobodysTwin(t *testing.T) {
+// TestWhatWasTurnedDownIsNotTakenForAnother: an entry of an earlier, ended refund stays in the history for ever.
+func TestWhatWasTurnedDownIsNotTakenForAnother(t *testing.T) {
 	t.Parallel()
-	denied := journey(t, stepRefund(), dueWithBooks(stepBooks(StatusRefundDenied, ore42Pending)), evTaken)
-	wantState(t, journey(t, denied, evLook(StatusRefunded, ore42Pending, ore42Done)), StateRefunded, "")
-	open := journey(t, stepRefund(), dueWithBooks(stepBooks(StatusRefundPending, ore42Pending)), evTaken)
-	wantState(t, journey(t, open, evLook(StatusRefunded, ore42Pending, ore42Done)), StateAwaitingRefund, "")
+	denied := journey(t, stepRefund(), dueWithStatement(stepStatement(StatusRefundDenied, ore42Pending)), evTaken)
+	wantState(t, journey(t, denied, evStatementSeen(StatusRefunded, ore42Pending, ore42Done)), StateRefunded, "")
+	open := journey(t, stepRefund(), dueWithStatement(stepStatement(StatusRefundPending, ore42Pending)), evTaken)
+	wantState(t, journey(t, open, evStatementSeen(StatusRefunded, ore42Pending, ore42Done)), StateAwaitingRefund, "")
 }

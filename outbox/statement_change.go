@@ -1,0 +1,117 @@
+package outbox
+
+import "slices"
+
+// statementChange says what of a refund became visible between two readings of a statement.
+type statementChange uint8
+
+const (
+	changeUnknown statementChange = iota // not readable, or nothing to compare with
+	changeNone
+	changeDone    // a refund of exactly this amount is done
+	changePending // a refund of exactly this amount is there
+	changeOther   // something else changed; it proves nothing either way
+)
+
+// statementChangeSince compares a statement with the one read before the submission. Refunds of ours of the amounts
+// denied were turned down.
+func statementChangeSince(before *Statement, now Statement, amount int64, denied []int64) statementChange {
+	if before == nil {
+		return changeUnknown
+	}
+	moved := before.StatusRead && now.StatusRead && before.Status != now.Status
+	if !before.Readable || !now.Readable {
+		if moved {
+			return changeOther
+		}
+		return changeUnknown
+	}
+	c := compareEntries(*before, now, denied)
+	c.explain(denied)
+	grown := now.refunded() - before.refunded() - c.completed
+	// One of the same amount that was under way before, and still seems to be: nobody can say which of the two is done.
+	ambiguous := !before.noneUnderWay(denied) && slices.Contains(c.kept, StatementEntry{Ore: amount})
+	one := len(c.fresh) == 1 && c.fresh[0].Ore == amount && (grown == 0 || grown == amount)
+	switch {
+	case c.gone:
+		return changeOther
+	case len(c.fresh) == 0 && grown == amount && !ambiguous:
+		return changeDone
+	case one && grown == amount && !ambiguous:
+		return changeDone
+	case c.carriedOut(amount) && !ambiguous:
+		return changeDone // whatever others did besides, and what of theirs was turned down or is under way
+	case one:
+		return changePending
+	case grown != 0 || len(c.fresh) > 0 || c.completed > 0 || moved:
+		return changeOther
+	case before.StatusRead != now.StatusRead:
+		return changeUnknown // not in full
+	}
+	return changeNone
+}
+
+// paidBackSince reports whether a statement shows a refund of exactly an amount that was carried out since the
+// statement before the submission, whatever else it shows.
+func paidBackSince(before *Statement, now Statement, amount int64, denied []int64) bool {
+	if before == nil || !before.Readable || !now.Readable {
+		return false
+	}
+	return compareEntries(*before, now, denied).carriedOut(amount)
+}
+
+// entryChange is what became of the refunds in a payment history.
+type entryChange struct {
+	kept, fresh []StatementEntry
+	// completed adds up what was under way and is done now; gone: one is there no more.
+	completed int64
+	gone      bool
+}
+
+// explain removes from what is new the refunds of ours that were turned down: the statement may list them only now.
+func (c *entryChange) explain(denied []int64) {
+	kept := slices.Clone(c.kept)
+	for _, ore := range denied {
+		e := StatementEntry{Ore: ore}
+		if i := slices.Index(kept, e); i >= 0 {
+			kept = slices.Delete(kept, i, i+1)
+		} else if i := slices.Index(c.fresh, e); i >= 0 {
+			c.fresh = slices.Delete(c.fresh, i, i+1)
+		}
+	}
+}
+
+// carriedOut reports whether a new refund of an amount is done.
+func (c entryChange) carriedOut(amount int64) bool {
+	return slices.Contains(c.fresh, StatementEntry{Ore: amount, Done: true})
+}
+
+func compareEntries(before, now Statement, denied []int64) entryChange {
+	var c entryChange
+	settled := before.noneUnderWay(denied)
+	rest := slices.Clone(before.Entries)
+	take := func(e StatementEntry) bool {
+		i := slices.Index(rest, e)
+		if i >= 0 {
+			rest = slices.Delete(rest, i, i+1)
+		}
+		return i >= 0
+	}
+	var others []StatementEntry
+	for _, e := range now.Entries {
+		if take(e) {
+			c.kept = append(c.kept, e)
+		} else {
+			others = append(others, e)
+		}
+	}
+	for _, e := range others {
+		if e.Done && !settled && take(StatementEntry{Ore: e.Ore}) {
+			c.completed = addOre(c.completed, e.Ore)
+		} else {
+			c.fresh = append(c.fresh, e)
+		}
+	}
+	c.gone = len(rest) > 0
+	return c
+}

@@ -1,0 +1,72 @@
+package outbox
+
+import "time"
+
+// attempt counts another attempt. It begins submission s and returns true, unless it repeats the last submission after
+// a busy answer.
+func (m *transition) attempt(s Submission) (fresh bool) {
+	r := &m.r
+	r.Attempts++
+	r.Repeated = r.Repeated || r.Busy > 0
+	if fresh = len(r.Submissions) == 0 || r.Fresh; fresh {
+		r.Submissions = append(r.Submissions, s)
+		r.Fresh, r.Busy, r.BusyAt, r.BusySince = false, 0, Instant{}, Instant{}
+	}
+	r.Submissions[len(r.Submissions)-1].At = m.e.At
+	return fresh
+}
+
+// requeue puts an attempt back that certainly was not carried out. A cancel that waited for this outcome is carried out
+// now, as the next turn may be long in coming; unless a busy answer may hide an order.
+func (m *transition) requeue(code string, after time.Duration) {
+	m.notSent()
+	if m.e.Type == Unavailable {
+		m.r.Unsent++
+	}
+	if m.r.CancelWanted && m.r.Busy == 0 {
+		m.end(StateCancelled, m.cancelReason())
+		return
+	}
+	m.enter(StateQueued, m.waiting(code, after), nil)
+	m.wake(TimerRetry, after)
+	m.expireTimer()
+}
+
+// queuedCommon handles the events that mean the same to every queued request, whatever its kind.
+func (m *transition) queuedCommon() {
+	switch m.e.Type {
+	case Expired:
+		if !m.expireIfDue() {
+			left, _ := m.r.LiveFor(m.e.At)
+			m.wake(TimerExpire, max(left, expireRetry))
+		}
+	case CheckWanted:
+		m.emit(Effect{Type: Publish})
+	case Moved:
+		m.moveToTerminal()
+	case Restarted:
+		if !m.expireIfDue() {
+			m.expireTimer()
+		}
+	case Refused:
+		m.end(StateRejected, m.e.Reason)
+	case Unavailable, RateLimited, Unauthorized, Ambiguous:
+		m.wake(TimerRetry, m.retryAfter(searchRetry))
+	default:
+		m.ignore(ignoredPair)
+	}
+}
+
+// AsksFirst reports whether Due, with what e brings, asks the API for something instead of starting an attempt: for an
+// order after a busy answer, or one that a callback may have found, and for every refund.
+func (r Request) AsksFirst(e Event) bool {
+	m := &transition{r: r, e: e}
+	switch {
+	case r.Kind == KindOrder:
+		return len(r.Hints) > 0 || r.Busy > 0 && !m.searched(r.LastBusy())
+	case r.Refund == nil:
+		return false
+	}
+	b := e.Statement
+	return !b.Seen.Fresh(e.At) || !b.Readable && !b.NotOurs || r.Busy > 0 && !b.Seen.After(r.LastBusy(), m.statementLag())
+}

@@ -1,0 +1,195 @@
+package outbox
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	approvalAtOnce = time.Minute      // how long an approval is asked after like a refund
+	approvalFast   = 10 * time.Minute // and then every minute
+	approvalPoll   = 5 * time.Minute
+	approvalHold   = 45 * 24 * time.Hour
+)
+
+// refundPoll paces status calls: an approval takes a person at Front Payment, who may be at it already.
+func (m *transition) refundPoll() time.Duration {
+	switch {
+	case m.r.State != StateAwaitingApproval, m.age() < approvalAtOnce:
+		return m.pollAfter()
+	case m.age() < approvalFast:
+		return time.Minute
+	}
+	return approvalPoll
+}
+
+func (m *transition) refundAwaiting() {
+	approval := m.r.State == StateAwaitingApproval
+	switch m.e.Type {
+	case StatementSeen:
+		m.judgeStatement()
+	case CustomerTimeout:
+		if approval {
+			m.ignore(ignoredStale)
+			return
+		}
+		m.r.CancelReason = CodeCustomerTimeout
+		m.cancelAtAPI()
+	case CancelWanted:
+		if approval {
+			m.ignore(ignoredStale) // nothing at the API takes it back
+			return
+		}
+		m.noteCancel()
+		m.cancelAtAPI()
+	case DoubtTimeout:
+		if !approval || m.e.Timer != TimerDoubtHold {
+			m.ignore(ignoredStale)
+			return
+		}
+		m.unresolved()
+	case CallbackSeen:
+		m.query()
+	case CheckWanted:
+		m.emit(Effect{Type: Publish})
+		m.query()
+	case Restarted:
+		m.query()
+		if approval {
+			m.wakeAnswering(TimerDoubtHold, approvalHold-m.age())
+		} else {
+			m.customerTimer()
+		}
+	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused, NotFound, Done:
+		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
+	default:
+		m.ignore(ignoredPair)
+	}
+}
+
+// judgeStatement ends a refund by its order's statement. The refund status is the order's, and does not say which
+// refund: where the payment history can be read it alone decides what was carried out. A final status that also stood
+// there before ours began proves nothing until something else was seen.
+func (m *transition) judgeStatement() {
+	b, l := m.e.Statement, m.e.Ledger
+	moved := m.noteMoved()
+	switch {
+	case m.changeShown() == changeDone:
+		m.end(StateRefunded, nil)
+	case !b.StatusRead || !b.Readable && !b.NotOurs, !m.statusMoved():
+		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
+	case b.Status == StatusRefunded && b.NotOurs && !l.MayRefund:
+		m.end(StateRefunded, nil)
+	case b.Status == StatusRefundDenied && !l.MayDeny && paidBackSince(m.r.Refund.Before, b, m.r.AmountOre, l.Denied):
+		m.unresolved() // one was turned down, and one of this amount carried out: nobody knows which is ours
+	case b.Status == StatusRefundDenied && !l.MayDeny && m.deniedTooSoon():
+		moved = moved || m.noteDenied()
+		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
+	case b.Status == StatusRefundDenied && !l.MayDeny:
+		m.refundDenied()
+	default:
+		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
+	}
+	if moved && !m.published() {
+		m.changed()
+	}
+}
+
+// deniedTooSoon reports whether REJECTED, the order's refund status, may be about another refund, while this one was
+// carried out and the statement lags: it shows one of somebody else that is not done. Then this one waits for a
+// statement that was read long enough after REJECTED was first seen, and does not show it done either.
+func (m *transition) deniedTooSoon() bool {
+	at := m.r.Refund.DeniedAt
+	return m.otherUndone() && (at == (Instant{}) || !m.e.Statement.Seen.After(at, m.statementLag()))
+}
+
+// noteDenied records when REJECTED was first seen; true if that is new.
+func (m *transition) noteDenied() bool {
+	if m.r.Refund.DeniedAt != (Instant{}) {
+		return false
+	}
+	m.r.Refund.DeniedAt = m.e.At
+	return true
+}
+
+// otherUndone reports whether the statement shows a refund that is not done, is new since the submission, and is not
+// this one.
+func (m *transition) otherUndone() bool {
+	before := m.r.Refund.Before
+	if before == nil || !before.Readable || !m.e.Statement.Readable {
+		return false
+	}
+	c := compareEntries(*before, m.e.Statement, m.e.Ledger.Denied)
+	c.explain(m.e.Ledger.Denied)
+	_, ours := without(slices.Clone(c.fresh), StatementEntry{Ore: m.r.AmountOre})
+	undone := 0
+	for _, e := range c.fresh {
+		if !e.Done {
+			undone++
+		}
+	}
+	return undone > 1 || undone == 1 && !ours
+}
+
+// statusMoved reports whether the order's refund status is another one than before the submission, or was meanwhile.
+// REJECTED may have stood there before we had ours called off.
+func (m *transition) statusMoved() bool {
+	before := m.r.Refund.Before
+	return m.r.Refund.Moved || m.r.Refund.CalledOff && m.e.Statement.Status == StatusRefundDenied || before != nil && before.StatusRead && before.Status != m.e.Statement.Status
+}
+
+// noteMoved records that the order's refund status is under way, where a final one may have stood there before; true if
+// that is new.
+func (m *transition) noteMoved() bool {
+	b, before := m.e.Statement, m.r.Refund.Before
+	if m.r.Refund.Moved || !b.StatusRead || b.Status != StatusRefundPending {
+		return false
+	}
+	m.r.Refund.Moved = before == nil || !before.StatusRead || before.Status == StatusRefunded || before.Status == StatusRefundDenied
+	return m.r.Refund.Moved
+}
+
+func (m *transition) refundDenied() {
+	if m.r.State == StateCancelling {
+		m.end(StateCancelled, m.cancelReason())
+		return
+	}
+	m.end(StateDeclined, m.reasonOr(CodeDeclined, "the refund was turned down"))
+}
+
+func (m *transition) refundCancelling() {
+	switch m.e.Type {
+	case StatementSeen:
+		m.judgeStatement()
+	case Done:
+		if !m.r.Refund.CalledOff {
+			m.r.Refund.CalledOff = true
+			m.changed()
+		}
+		m.query()
+		m.wake(TimerCancel, cancelRetry)
+	case Refused:
+		m.query()
+		m.wake(TimerCancel, m.retryAfter(searchRetry))
+	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, NotFound:
+		m.cancelLater()
+	case DoubtTimeout:
+		if m.e.Timer != TimerDoubtHold {
+			m.ignore(ignoredStale)
+			return
+		}
+		m.unresolved()
+	case CancelWanted:
+		m.deferCancel()
+	case CallbackSeen:
+		m.query()
+	case CheckWanted:
+		m.emit(Effect{Type: Publish})
+		m.query()
+	case Restarted:
+		m.emit(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
+		m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)
+	default:
+		m.ignore(ignoredPair)
+	}
+}

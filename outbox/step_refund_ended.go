@@ -1,0 +1,76 @@
+package outbox
+
+// refundEnded changes a refund that has ended by a person's decision on what stayed unresolved, or by the statement,
+// and by nothing else.
+func (m *transition) refundEnded() {
+	unresolved := m.r.State == StateUnresolved
+	switch m.e.Type {
+	case Resolved:
+		switch {
+		case unresolved:
+			m.resolveRefund()
+		case m.r.Alarmed && (m.e.Revision == 0 || m.e.Revision == m.r.Revision):
+			m.acknowledge()
+		default:
+			m.ignore(CodeNotInDoubt)
+		}
+	case CheckWanted:
+		m.emit(Effect{Type: Publish})
+		if m.r.RefundWatched() {
+			m.lookUp()
+		}
+	case CallbackSeen:
+		if !m.r.RefundWatched() {
+			m.ignore(ignoredStale)
+			return
+		}
+		m.lookUp()
+	case StatementSeen:
+		m.lateStatement()
+	case NotFound, Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
+		if !m.r.RefundWatched() {
+			m.ignore(ignoredStale)
+			return
+		}
+		m.watch()
+	case Restarted:
+		m.watch()
+	default:
+		m.ignore(ignoredStale)
+	}
+}
+
+// RefundWatched reports whether a refund that has ended without having been carried out may turn out to have been all the
+// same.
+func (r Request) RefundWatched() bool {
+	if r.Kind != KindRefund && r.Kind != KindApproval || r.Refund == nil || r.Attempts == 0 {
+		return false
+	}
+	switch r.State {
+	case StateUnresolved:
+		return true
+	case StateDeclined, StateCancelled:
+		return r.Kind == KindRefund && r.Refund.Before != nil
+	case StateRejected, StateExpired:
+		return r.Kind == KindRefund && (r.Busy > 0 || r.Repeated)
+	}
+	return false
+}
+
+// lateStatement takes what the statement shows of a refund that had ended: if it was carried out after all, it becomes
+// refunded and a person is called.
+func (m *transition) lateStatement() {
+	switch {
+	case !m.r.RefundWatched():
+		m.ignore(ignoredStale)
+	case m.changeShown() != changeDone:
+		m.watch()
+	case m.r.Kind == KindApproval:
+		m.end(StateSubmitted, nil)
+	default:
+		m.notBusy()
+		m.r.Late, m.r.Alarmed = true, true
+		m.enter(StateRefunded, nil, nil)
+		m.emit(Effect{Type: Alarm, Code: AlarmLatePayment})
+	}
+}

@@ -1,0 +1,86 @@
+package outbox
+
+import (
+	"cmp"
+	"time"
+)
+
+// statementAtHand reports whether the order's statement has just been read, or is not ours to read, and shows what it
+// must. Otherwise it asks for it.
+func (m *transition) statementAtHand() bool {
+	b := m.e.Statement
+	if b.Seen.Fresh(m.e.At) && (b.Readable || b.NotOurs) {
+		return m.sameAmountShown()
+	}
+	m.emit(Effect{Type: Search, OrderUUID: m.r.OrderUUID, Mark: m.r.Mark()})
+	return false
+}
+
+// statementLag is how long a refund may be missing from the statement; doubt_check as long as that was not measured.
+func (m *transition) statementLag() time.Duration {
+	return cmp.Or(m.e.StatementLag, m.e.Policy.DoubtCheck)
+}
+
+// unchangedSince reports whether nothing came of the submission: a statement that began when it must have shown what
+// happened at an event shows no change. Where it is not ours to read, BusyMeans decides.
+func (m *transition) unchangedSince(event Instant) bool {
+	b := m.e.Statement
+	if !b.Seen.After(event, m.statementLag()) {
+		return false
+	}
+	switch statementChangeSince(m.r.Refund.Before, b, m.r.AmountOre, m.e.Ledger.Denied) {
+	case changeNone:
+		return true
+	case changeUnknown:
+		return b.NotOurs && m.e.Policy.BusyMeans == BusyNotCreated
+	}
+	return false
+}
+
+// firstQuery asks how a refund stands. It asks at once where an earlier refund of the order had ended, as this one has
+// to be seen under way for its end to be distinguished from that one's; and where statements can be read, to measure
+// how long they take to show it.
+func (m *transition) firstQuery() {
+	b := m.r.Refund.Before
+	if m.e.Type != Accepted || b == nil || b.Readable || !b.StatusRead || b.Status == StatusRefunded || b.Status == StatusRefundDenied {
+		m.query()
+		return
+	}
+	m.wake(TimerPoll, m.refundPoll())
+}
+
+// changeShown returns what the statement shows of this refund: changeUnknown where another one of the same amount may
+// be what it shows.
+func (m *transition) changeShown() statementChange {
+	if m.e.Ledger.SameAmount {
+		return changeUnknown
+	}
+	change := statementChangeSince(m.r.Refund.Before, m.e.Statement, m.r.AmountOre, m.e.Ledger.Denied)
+	if change == changeDone && m.e.Statement.explainedBy(m.r.AmountOre, m.e.Ledger.Done) {
+		return changeOther
+	}
+	return change
+}
+
+// foundInStatement ends a doubt by a change of exactly this amount since the submission, and by nothing less; false if
+// there is none.
+func (m *transition) foundInStatement() bool {
+	switch change := m.changeShown(); {
+	case change == changeDone && m.r.Kind == KindRefund:
+		m.end(StateRefunded, nil)
+	case change == changeDone, change == changePending && !m.approves():
+		m.accept()
+	default:
+		return false
+	}
+	return true
+}
+
+// ShownIn reports whether a statement shows a refund of exactly this amount that was not there before the submission.
+func (r Request) ShownIn(b Statement) bool {
+	if r.Refund == nil {
+		return false
+	}
+	change := statementChangeSince(r.Refund.Before, b, r.AmountOre, nil)
+	return change == changeDone || change == changePending
+}
