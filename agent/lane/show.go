@@ -27,16 +27,17 @@ func (l *lane) show(r outbox.Request) {
 		seq = at.Head
 	}
 	var current *outbox.Request
-	if seq != 0 && seq == r.Seq { // just written: it need not be read
+	switch {
+	case seq == 0:
+		current = l.shown.ended
+	case seq == r.Seq: // just written: it need not be read
 		current = &r
 		l.forgetEnding()
-	} else if seq != 0 {
+	default:
 		if got, err := l.store.Get(seq); err == nil {
 			current = &got
 			l.forgetEnding()
 		}
-	} else {
-		current = l.shown.ended
 	}
 	l.tell(current, at.Queued)
 }

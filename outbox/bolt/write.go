@@ -65,13 +65,12 @@ func (s *Store) Accept(ctx context.Context, arrivals ...outbox.Arrival) ([]outbo
 }
 
 // turn makes the first turn of a request that was just added, if it is the next of its lane.
-func (t *txn) turn(make func(outbox.Request) (outbox.Event, bool), added *outbox.Added) {
-	r := added.Request
-	first := t.changes[len(t.changes)-1]
-	if t.broken != nil || first.Position != 1 || first.Behind || !r.Kind.Laned() {
+func (t *txn) turn(event func(outbox.Request) (outbox.Event, bool), added *outbox.Added) {
+	r, c := added.Request, t.changes[len(t.changes)-1]
+	if t.broken != nil || c.Position != 1 || c.Behind || !r.Kind.Laned() {
 		return
 	}
-	e, ok := make(r)
+	e, ok := event(r)
 	if !ok {
 		return
 	}

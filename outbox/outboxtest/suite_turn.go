@@ -21,7 +21,9 @@ func testTurn(t *testing.T, f *fixture) {
 	ctx := context.Background()
 	asked := 0
 	refused := func(outbox.Request) (outbox.Event, bool) { return outbox.Event{}, false }
-	meaningless := func(outbox.Request) (outbox.Event, bool) { return outbox.Event{Type: outbox.CustomerTimeout, At: At(1)}, true }
+	meaningless := func(outbox.Request) (outbox.Event, bool) {
+		return outbox.Event{Type: outbox.CustomerTimeout, At: At(1)}, true
+	}
 	accept := func(as ...outbox.Arrival) []outbox.Added {
 		t.Helper()
 		added, err := f.Accept(ctx, as...)
