@@ -124,7 +124,7 @@ func (a *Agent) compare(ctx context.Context, c *tally) {
 	for _, r := range c.paid {
 		if missing[r.OrderUUID] {
 			c.report.OnlyHere = append(c.report.OnlyHere, oneSided{
-				OrderUUID: r.OrderUUID, RequestID: r.ID, TerminalUUID: r.Terminal, Amount: message.NewAmount(r.AmountOre, r.Currency),
+				OrderUUID: r.OrderUUID, RequestID: r.ID, TerminalUUID: r.Terminal, Amount: message.NewAmount(r.AmountMinor, r.Currency),
 			})
 		}
 	}

@@ -65,10 +65,10 @@ func (o *outcomes) of(s outbox.State) *Sum {
 
 func (o *outcomes) add(r outbox.Request) {
 	if sum := o.of(r.State); sum != nil {
-		sum.add(r.AmountOre)
+		sum.add(r.AmountMinor)
 	}
 	if r.Late {
-		o.Late.add(r.AmountOre)
+		o.Late.add(r.AmountMinor)
 	}
 }
 
@@ -192,8 +192,8 @@ func (c *tally) take(r outbox.Request, name string) {
 	}
 	if changed := r.LastChange().Time(); r.State.Final() && !c.report.Preliminary && !changed.Before(c.day.to) {
 		entry := changedRequest{RequestID: r.ID, TerminalUUID: r.Terminal, State: r.State.String(), At: message.At(changed)}
-		if r.AmountOre > 0 {
-			entry.Amount = message.NewAmount(r.AmountOre, r.Currency)
+		if r.AmountMinor > 0 {
+			entry.Amount = message.NewAmount(r.AmountMinor, r.Currency)
 		}
 		c.report.ChangedSince = append(c.report.ChangedSince, entry)
 	}

@@ -56,7 +56,7 @@ func add(tb testing.TB, dir string, n int, terminalOf func(i int) string) {
 			id := outboxtest.ID(j)
 			rs = append(rs, outbox.NewRequest(outbox.Request{
 				ID: id, Kind: outbox.KindOrder, Terminal: terminalOf(j), Digest: sha256.Sum256([]byte(id)), Body: order(id),
-				AmountOre: 24100, Currency: "NOK", TTL: 24 * time.Hour,
+				AmountMinor: 24100, Currency: "NOK", TTL: 24 * time.Hour,
 			}, clock.Now()))
 		}
 		if _, err := s.Add(context.Background(), rs...); err != nil {

@@ -61,7 +61,7 @@ func month(b *testing.B, dir string, aDay int) {
 			age := time.Duration(days*aDay-j)*24*time.Hour/time.Duration(aDay) - time.Minute
 			rs = append(rs, outbox.NewRequest(outbox.Request{
 				ID: id, Kind: outbox.KindOrder, Terminal: terminal(j % 8), Digest: sha256.Sum256([]byte(id)), Body: order(id),
-				AmountOre: 24100, Currency: "NOK", TTL: time.Second,
+				AmountMinor: 24100, Currency: "NOK", TTL: time.Second,
 			}, now.Add(-age)))
 		}
 		added, err := s.Add(context.Background(), rs...)

@@ -7,10 +7,10 @@ import "math"
 type Ledger struct {
 	// Order is the request whose order it is, nil where none of ours placed it, or its record is gone.
 	Order *LedgerOrder
-	// SpentOre counts everything that is not known not to have happened; Lines the same by product number.
-	SpentOre int64
-	Lines    map[int64]int64
-	// Done lists the amounts in SpentOre that were paid back for sure, Open the others.
+	// SpentMinor counts everything that is not known not to have happened; Lines the same by product number.
+	SpentMinor int64
+	Lines      map[int64]int64
+	// Done lists the amounts in SpentMinor that were paid back for sure, Open the others.
 	Done, Open []int64
 	// Denied lists the amounts of those that were sent, and ended declined or cancelled: the statement may list them too.
 	Denied []int64
@@ -27,9 +27,9 @@ type Ledger struct {
 
 // LedgerOrder is the order that is paid back.
 type LedgerOrder struct {
-	State     State
-	OrderUUID string
-	AmountOre int64
+	State       State
+	OrderUUID   string
+	AmountMinor int64
 }
 
 // Spends reports whether a refund or approval counts against its order: everything that may have happened does. What a
@@ -51,14 +51,14 @@ func (r Request) Spends() bool {
 // done is what other refunds of ours have paid back for sure.
 func (l *Ledger) done() (sum int64) {
 	for _, ore := range l.Done {
-		sum = addOre(sum, ore)
+		sum = addMinor(sum, ore)
 	}
 	return sum
 }
 
 // noteSameAmount notes when another refund was paid back that the statement may show as if it were r.
 func (l *Ledger) noteSameAmount(other, r Request) {
-	if other.State != StateRefunded || r.AmountOre != 0 && other.AmountOre != 0 && other.AmountOre != r.AmountOre {
+	if other.State != StateRefunded || r.AmountMinor != 0 && other.AmountMinor != 0 && other.AmountMinor != r.AmountMinor {
 		return
 	}
 	if l.SameAmountEnded == (Instant{}) || other.Entered.passed(l.SameAmountEnded) > 0 {
@@ -71,17 +71,17 @@ func (l *Ledger) Count(other, r Request) {
 	l.countEnds(other, r)
 	l.noteSameAmount(other, r)
 	if other.Attempts > 0 && (other.State == StateDeclined || other.State == StateCancelled) {
-		l.Denied = append(l.Denied, other.AmountOre)
+		l.Denied = append(l.Denied, other.AmountMinor)
 	}
 	if !other.Spends() {
 		return
 	}
-	ore := other.AmountOre
+	ore := other.AmountMinor
 	if ore == 0 {
 		// All that was left, from a copy of the outbox older than the computation.
 		ore = math.MaxInt64
 	}
-	l.SpentOre = addOre(l.SpentOre, ore)
+	l.SpentMinor = addMinor(l.SpentMinor, ore)
 	if other.State == StateRefunded {
 		l.Done = append(l.Done, ore)
 	} else {
@@ -110,7 +110,7 @@ func (l *Ledger) countLines(other Request) {
 		if l.Lines == nil {
 			l.Lines = map[int64]int64{}
 		}
-		l.Lines[line.ID] = addOre(l.Lines[line.ID], line.Ore)
+		l.Lines[line.ID] = addMinor(l.Lines[line.ID], line.Minor)
 	}
 }
 
@@ -126,7 +126,7 @@ func (l *Ledger) countEnds(other, r Request) {
 	}
 	l.MayRefund = l.MayRefund || refunds
 	l.MayDeny = l.MayDeny || denies
-	l.SameAmount = l.SameAmount || refunds && (other.AmountOre == r.AmountOre || other.AmountOre == 0)
+	l.SameAmount = l.SameAmount || refunds && (other.AmountMinor == r.AmountMinor || other.AmountMinor == 0)
 }
 
 // endedBefore reports whether a final request is known to have ended before another was last sent.
@@ -139,8 +139,8 @@ func (r Request) endedBefore(other Request) bool {
 	return ok && after == 0
 }
 
-// addOre adds amounts that are not negative; what does not fit is the most there is.
-func addOre(a, b int64) int64 {
+// addMinor adds amounts that are not negative; what does not fit is the most there is.
+func addMinor(a, b int64) int64 {
 	if a > math.MaxInt64-b {
 		return math.MaxInt64
 	}

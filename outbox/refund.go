@@ -29,7 +29,7 @@ type RefundLine struct {
 	ID        int64  `json:"i,omitempty"`
 	ProductID string `json:"p,omitempty"`
 	Line      int    `json:"n,omitempty"` // from 0; counts where ID and ProductID are absent, or with ByLine
-	Ore       int64  `json:"o"`
+	Minor     int64  `json:"o"`
 	// ByLine: ID was found by Line, which is what the till knows it by.
 	ByLine bool `json:"bl,omitempty"`
 	// More: it goes on with what the till named in the line before, of which one order product had not enough.

@@ -18,11 +18,11 @@ func TestWhatExceedsIsToldInTheTillsWords(t *testing.T) {
 		l     Ledger
 		want  string
 	}{
-		{[]RefundLine{{ID: 12, Ore: 3100}}, Ledger{}, "the refund is for 31.00 of product 12, of which 30.00 is left"},
-		{[]RefundLine{{Line: 1, Ore: 3100}}, Ledger{}, "the refund is for 31.00 of line 1 (counted from 0), of which 30.00 is left"},
-		{[]RefundLine{{ProductID: "A", Ore: 6001}}, Ledger{}, `the refund is for 60.01 of productId "A", of which 60.00 is left`},
-		{[]RefundLine{{ProductID: "A", Ore: 3000}, {ProductID: "A", Ore: 3000}}, Ledger{SpentOre: 100, Lines: map[int64]int64{13: 100}}, `the refund is for 60.00 of productId "A", of which 59.00 is left`},
-		{[]RefundLine{{ProductID: strings.Repeat("ø", 70), Ore: 4001}}, Ledger{}, `the refund is for 40.01 of productId "` + strings.Repeat("ø", 64) + `…", of which 40.00 is left`},
+		{[]RefundLine{{ID: 12, Minor: 3100}}, Ledger{}, "the refund is for 31.00 of product 12, of which 30.00 is left"},
+		{[]RefundLine{{Line: 1, Minor: 3100}}, Ledger{}, "the refund is for 31.00 of line 1 (counted from 0), of which 30.00 is left"},
+		{[]RefundLine{{ProductID: "A", Minor: 6001}}, Ledger{}, `the refund is for 60.01 of productId "A", of which 60.00 is left`},
+		{[]RefundLine{{ProductID: "A", Minor: 3000}, {ProductID: "A", Minor: 3000}}, Ledger{SpentMinor: 100, Lines: map[int64]int64{13: 100}}, `the refund is for 60.00 of productId "A", of which 59.00 is left`},
+		{[]RefundLine{{ProductID: strings.Repeat("ø", 70), Minor: 4001}}, Ledger{}, `the refund is for 40.01 of productId "` + strings.Repeat("ø", 64) + `…", of which 40.00 is left`},
 	} {
 		r := weighed(c.lines, b, c.l)
 		wantState(t, r, StateRejected, CodeRefundExceeds)
@@ -30,7 +30,7 @@ func TestWhatExceedsIsToldInTheTillsWords(t *testing.T) {
 			t.Errorf("%q, want %q", r.Reason.Message, c.want)
 		}
 	}
-	r := weighed([]RefundLine{{Line: 7, Ore: 100}}, b, Ledger{})
+	r := weighed([]RefundLine{{Line: 7, Minor: 100}}, b, Ledger{})
 	if wantState(t, r, StateRejected, CodeProductUnknown); !strings.Contains(r.Reason.Message, "line 7") {
 		t.Error(r.Reason.Message)
 	}
@@ -41,8 +41,8 @@ func TestAPoolIsDrawnOnInOrder(t *testing.T) {
 	t.Parallel()
 	b := stepStatement(StatusRefundNone)
 	b.Products = []StatementProduct{{12, "A", 3000}, {13, "A", 3000}, {14, "A", 3000}}
-	r := weighed([]RefundLine{{ProductID: "A", Ore: 5500}, {Line: 0, Ore: 100}}, b, Ledger{SpentOre: 3000, Lines: map[int64]int64{13: 1000}})
-	want := []RefundLine{{ID: 12, ProductID: "A", Ore: 2900}, {ID: 13, ProductID: "A", Ore: 2000, More: true}, {ID: 14, ProductID: "A", Ore: 600, More: true}, {ID: 12, ByLine: true, Ore: 100}}
+	r := weighed([]RefundLine{{ProductID: "A", Minor: 5500}, {Line: 0, Minor: 100}}, b, Ledger{SpentMinor: 3000, Lines: map[int64]int64{13: 1000}})
+	want := []RefundLine{{ID: 12, ProductID: "A", Minor: 2900}, {ID: 13, ProductID: "A", Minor: 2000, More: true}, {ID: 14, ProductID: "A", Minor: 600, More: true}, {ID: 12, ByLine: true, Minor: 100}}
 	if wantState(t, r, StateSending, ""); !slices.Equal(r.Refund.Lines, want) {
 		t.Errorf("%+v, want %+v", r.Refund.Lines, want)
 	}

@@ -26,9 +26,9 @@ type Request struct {
 	Digest [32]byte `json:"d"`
 	// Body is what the till asked to forward, as it came; empty once final (unresolved keeps it).
 	Body []byte `json:"-"`
-	// AmountOre is what the customer pays or gets, in øre (hundredths of Currency); 0 where a kind has none.
-	AmountOre int64  `json:"a,omitempty"`
-	Currency  string `json:"c,omitempty"`
+	// AmountMinor is what the customer pays or gets, in øre (hundredths of Currency); 0 where a kind has none.
+	AmountMinor int64  `json:"a,omitempty"`
+	Currency    string `json:"c,omitempty"`
 
 	Accepted Instant `json:"acc"`
 	// PublishedAt is the till's own time in Unix milliseconds, 0 if it gave none.

@@ -10,10 +10,10 @@ type Statement struct {
 	// Readable: the details answered, with a payment history.
 	Readable bool `json:"r,omitempty"`
 	// NotOurs: the API does not let us read any, and that is established. Where neither holds they could not be read.
-	NotOurs     bool             `json:"no,omitempty"`
-	TotalOre    int64            `json:"t,omitempty"` // 0: unknown
-	RefundedOre int64            `json:"d,omitempty"`
-	Entries     []StatementEntry `json:"e,omitempty"`
+	NotOurs       bool             `json:"no,omitempty"`
+	TotalMinor    int64            `json:"t,omitempty"` // 0: unknown
+	RefundedMinor int64            `json:"d,omitempty"`
+	Entries       []StatementEntry `json:"e,omitempty"`
 	// Status is the refund status, as far as it matters; StatusRead is false where it could not be read.
 	Status     OrderStatus `json:"s,omitempty"`
 	StatusRead bool        `json:"sr,omitempty"`
@@ -24,15 +24,15 @@ type Statement struct {
 
 // StatementEntry is one refund in the payment history.
 type StatementEntry struct {
-	Ore  int64 `json:"o"`
-	Done bool  `json:"d,omitempty"`
+	Minor int64 `json:"o"`
+	Done  bool  `json:"d,omitempty"`
 }
 
 // StatementProduct is a line of the order.
 type StatementProduct struct {
 	ID        int64 // 0: unknown
 	ProductID string
-	Ore       int64 // 0: unknown
+	Minor     int64 // 0: unknown
 }
 
 // forRecord returns the part of a statement that is stored, to be compared with a later one.
@@ -57,7 +57,7 @@ func (b Statement) noneUnderWay(denied []int64) bool {
 		}
 	}
 	for _, ore := range denied {
-		others, _ = without(others, StatementEntry{Ore: ore})
+		others, _ = without(others, StatementEntry{Minor: ore})
 	}
 	return len(others) == 0 || len(others) == 1 && len(denied) == 0 && b.Status == StatusRefundDenied
 }
@@ -67,10 +67,10 @@ func (b Statement) refunded() int64 {
 	var done int64
 	for _, e := range b.Entries {
 		if e.Done {
-			done = addOre(done, e.Ore)
+			done = addMinor(done, e.Minor)
 		}
 	}
-	return max(done, b.RefundedOre)
+	return max(done, b.RefundedMinor)
 }
 
 // refundedElsewhere returns what the statement shows as paid back beyond a ledger. A refund of exactly the amount of
@@ -80,7 +80,7 @@ func (b Statement) refundedElsewhere(l Ledger) int64 {
 	var amounts []int64
 	for _, e := range b.Entries {
 		if e.Done {
-			amounts = append(amounts, e.Ore)
+			amounts = append(amounts, e.Minor)
 		}
 	}
 	for _, ore := range l.Done {
@@ -113,12 +113,12 @@ func without[T comparable](list []T, one T) (rest []T, found bool) {
 func (b Statement) explainedBy(amount int64, done []int64) bool {
 	shown, ours, sum := 0, 0, amount
 	for _, e := range b.Entries {
-		if e == (StatementEntry{Ore: amount, Done: true}) {
+		if e == (StatementEntry{Minor: amount, Done: true}) {
 			shown++
 		}
 	}
 	for _, ore := range done {
-		sum = addOre(sum, ore)
+		sum = addMinor(sum, ore)
 		if ore == amount {
 			ours++
 		}

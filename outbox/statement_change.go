@@ -30,8 +30,8 @@ func statementChangeSince(before *Statement, now Statement, amount int64, denied
 	c.explain(denied)
 	grown := now.refunded() - before.refunded() - c.completed
 	// One of the same amount that was under way before, and still seems to be: nobody can say which of the two is done.
-	ambiguous := !before.noneUnderWay(denied) && slices.Contains(c.kept, StatementEntry{Ore: amount})
-	one := len(c.fresh) == 1 && c.fresh[0].Ore == amount && (grown == 0 || grown == amount)
+	ambiguous := !before.noneUnderWay(denied) && slices.Contains(c.kept, StatementEntry{Minor: amount})
+	one := len(c.fresh) == 1 && c.fresh[0].Minor == amount && (grown == 0 || grown == amount)
 	switch {
 	case c.gone:
 		return changeOther
@@ -72,7 +72,7 @@ type entryChange struct {
 func (c *entryChange) explain(denied []int64) {
 	kept := slices.Clone(c.kept)
 	for _, ore := range denied {
-		e := StatementEntry{Ore: ore}
+		e := StatementEntry{Minor: ore}
 		if i := slices.Index(kept, e); i >= 0 {
 			kept = slices.Delete(kept, i, i+1)
 		} else if i := slices.Index(c.fresh, e); i >= 0 {
@@ -83,7 +83,7 @@ func (c *entryChange) explain(denied []int64) {
 
 // carriedOut reports whether a new refund of an amount is done.
 func (c entryChange) carriedOut(amount int64) bool {
-	return slices.Contains(c.fresh, StatementEntry{Ore: amount, Done: true})
+	return slices.Contains(c.fresh, StatementEntry{Minor: amount, Done: true})
 }
 
 func compareEntries(before, now Statement, denied []int64) entryChange {
@@ -106,8 +106,8 @@ func compareEntries(before, now Statement, denied []int64) entryChange {
 		}
 	}
 	for _, e := range others {
-		if e.Done && !settled && take(StatementEntry{Ore: e.Ore}) {
-			c.completed = addOre(c.completed, e.Ore)
+		if e.Done && !settled && take(StatementEntry{Minor: e.Minor}) {
+			c.completed = addMinor(c.completed, e.Minor)
 		} else {
 			c.fresh = append(c.fresh, e)
 		}

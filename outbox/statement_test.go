@@ -10,7 +10,7 @@ func TestStatementChangeSince(t *testing.T) {
 	t.Parallel()
 	none := stepStatement(StatusRefundNone)
 	blind := Statement{Status: StatusRefundNone, StatusRead: true}
-	sum := func(ore int64) Statement { b := stepStatement(StatusRefunded); b.RefundedOre = ore; return b }
+	sum := func(ore int64) Statement { b := stepStatement(StatusRefunded); b.RefundedMinor = ore; return b }
 	unread := stepStatement(StatusRefundNone)
 	unread.StatusRead = false
 	for _, c := range []struct {
@@ -32,7 +32,7 @@ func TestStatementChangeSince(t *testing.T) {
 		{"an earlier one of the same amount ends", stepStatement(StatusRefundPending, ore42Pending), stepStatement(StatusRefunded, ore42Done), changeOther},
 		{"that one ends, by the sum alone", stepStatement(StatusRefundPending, ore42Pending), func() Statement {
 			b := stepStatement(StatusRefunded, ore42Pending)
-			b.RefundedOre = 4200
+			b.RefundedMinor = 4200
 			return b
 		}(), changeOther},
 		{"that one or ours ends", stepStatement(StatusRefundPending, ore42Pending), stepStatement(StatusRefunded, ore42Pending, ore42Done), changePending},
@@ -73,7 +73,7 @@ func TestStatementChangeSince(t *testing.T) {
 func TestSpent(t *testing.T) {
 	t.Parallel()
 	sum := stepStatement(StatusRefunded)
-	sum.RefundedOre = 4200
+	sum.RefundedMinor = 4200
 	for _, c := range []struct {
 		name   string
 		books  Statement
@@ -81,22 +81,22 @@ func TestSpent(t *testing.T) {
 		want   int64
 	}{
 		{"nothing", statementClear, Ledger{}, 0},
-		{"ours, in the books", stepStatement(StatusRefunded, ore42Done), Ledger{SpentOre: 4200, Done: []int64{4200}}, 4200},
-		{"ours, not yet in the books", statementClear, Ledger{SpentOre: 4200, Done: []int64{4200}}, 4200},
+		{"ours, in the books", stepStatement(StatusRefunded, ore42Done), Ledger{SpentMinor: 4200, Done: []int64{4200}}, 4200},
+		{"ours, not yet in the books", statementClear, Ledger{SpentMinor: 4200, Done: []int64{4200}}, 4200},
 		{"another till's", stepStatement(StatusRefunded, ore42Done), Ledger{}, 4200},
-		{"ours and another till's", stepStatement(StatusRefunded, ore42Done, ore10Done), Ledger{SpentOre: 4200, Done: []int64{4200}}, 5200},
-		{"ours of unknown end, and it may be this one", stepStatement(StatusRefunded, ore42Done), Ledger{SpentOre: 4200, Open: []int64{4200}}, 4200},
-		{"the same by the sum alone", sum, Ledger{SpentOre: 4200, Open: []int64{4200}}, 4200},
-		{"ours of unknown end, and another till's", stepStatement(StatusRefunded, ore10Done), Ledger{SpentOre: 4200, Open: []int64{4200}}, 5200},
-		{"ours twice, once in the books", stepStatement(StatusRefunded, ore42Done), Ledger{SpentOre: 8400, Done: []int64{4200}, Open: []int64{4200}}, 8400},
-		{"books not readable", statementBlind, Ledger{SpentOre: 4200, Open: []int64{4200}}, 4200},
+		{"ours and another till's", stepStatement(StatusRefunded, ore42Done, ore10Done), Ledger{SpentMinor: 4200, Done: []int64{4200}}, 5200},
+		{"ours of unknown end, and it may be this one", stepStatement(StatusRefunded, ore42Done), Ledger{SpentMinor: 4200, Open: []int64{4200}}, 4200},
+		{"the same by the sum alone", sum, Ledger{SpentMinor: 4200, Open: []int64{4200}}, 4200},
+		{"ours of unknown end, and another till's", stepStatement(StatusRefunded, ore10Done), Ledger{SpentMinor: 4200, Open: []int64{4200}}, 5200},
+		{"ours twice, once in the books", stepStatement(StatusRefunded, ore42Done), Ledger{SpentMinor: 8400, Done: []int64{4200}, Open: []int64{4200}}, 8400},
+		{"books not readable", statementBlind, Ledger{SpentMinor: 4200, Open: []int64{4200}}, 4200},
 	} {
-		if got := addOre(c.ledger.SpentOre, c.books.refundedElsewhere(c.ledger)); got != c.want {
+		if got := addMinor(c.ledger.SpentMinor, c.books.refundedElsewhere(c.ledger)); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}
-	if addOre(math.MaxInt64-1, 5) != math.MaxInt64 || addOre(2, 3) != 5 {
-		t.Error("addOre overflows")
+	if addMinor(math.MaxInt64-1, 5) != math.MaxInt64 || addMinor(2, 3) != 5 {
+		t.Error("addMinor overflows")
 	}
 }
 
@@ -113,7 +113,7 @@ func TestLedgerCounts(t *testing.T) {
 	busy := other(KindRefund, StateQueued, at)
 	busy.Busy = 1
 	full := other(KindRefund, StateInDoubt, at)
-	full.AmountOre, full.Refund = 0, &Refund{Full: true}
+	full.AmountMinor, full.Refund = 0, &Refund{Full: true}
 	before, after := at, at.Add(1)
 	elsewhere := at
 	elsewhere.Boot, elsewhere.Known = "boot-0", false
@@ -151,7 +151,7 @@ func TestLedgerCounts(t *testing.T) {
 		if got := ledgerWords(l); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
-		spends := l.SpentOre > 0
+		spends := l.SpentMinor > 0
 		if (l.Lines[12] == 4200) != (spends && len(c.other.Refund.Lines) > 0) {
 			t.Errorf("%s: of product 12 %d is spent", c.name, l.Lines[12])
 		}
@@ -164,7 +164,7 @@ func ledgerWords(l Ledger) string {
 		word string
 		is   bool
 	}{
-		{"spent", l.SpentOre == 4200}, {"all", l.SpentOre == math.MaxInt64}, {"under way", l.UnderWay}, {"doubtful", l.Doubtful},
+		{"spent", l.SpentMinor == 4200}, {"all", l.SpentMinor == math.MaxInt64}, {"under way", l.UnderWay}, {"doubtful", l.Doubtful},
 		{"refunds", l.MayRefund}, {"denies", l.MayDeny}, {"same amount", l.SameAmount},
 	} {
 		if w.is && s != "" {
@@ -181,15 +181,15 @@ func ledgerWords(l Ledger) string {
 func TestOnlyTheSameAmountIsTakenForAnother(t *testing.T) {
 	t.Parallel()
 	mine, other := journey(t, stepRefund(), evRefundDue), journey(t, stepRefund(), evRefundDue, evAmbiguous)
-	other.AmountOre = 4201
+	other.AmountMinor = 4201
 	var l Ledger
 	l.Count(other, mine)
-	if l.SameAmount || !l.MayRefund || l.SpentOre != 4201 || len(l.Open) != 1 {
+	if l.SameAmount || !l.MayRefund || l.SpentMinor != 4201 || len(l.Open) != 1 {
 		t.Errorf("%+v", l)
 	}
 	other.Entered = other.Entered.Add(time.Hour)
 	l.Count(other, mine)
-	if l.SpentOre != 8402 {
+	if l.SpentMinor != 8402 {
 		t.Errorf("%+v", l)
 	}
 }

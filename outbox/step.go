@@ -59,7 +59,7 @@ func foundOrStatus(r Request, e Event) EventType {
 }
 
 // NewRequest starts a request: queued, with revision 1. The Store sets Seq. r carries ID, Kind,
-// Terminal, Digest, Body, AmountOre, Currency, PublishedAt and TTL, and what its kind asks for; at is the moment of acceptance.
+// Terminal, Digest, Body, AmountMinor, Currency, PublishedAt and TTL, and what its kind asks for; at is the moment of acceptance.
 func NewRequest(r Request, at Instant) Request {
 	m := &transition{r: r.Clone(), e: Event{Type: added, At: at}}
 	m.r.Accepted, m.r.TTLFrom = at, at

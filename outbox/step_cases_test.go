@@ -25,7 +25,7 @@ func stepPolicy() Policy {
 
 func stepOrder() Request {
 	r := NewRequest(Request{
-		ID: "till-1", Kind: KindOrder, Terminal: "TRML1", Body: []byte(`{"order":{}}`), AmountOre: 4200, Currency: "NOK", TTL: 10 * time.Minute,
+		ID: "till-1", Kind: KindOrder, Terminal: "TRML1", Body: []byte(`{"order":{}}`), AmountMinor: 4200, Currency: "NOK", TTL: 10 * time.Minute,
 	}, stepStart)
 	r.Seq = 1
 	return r

@@ -11,21 +11,21 @@ import (
 // left returns what of an order can still be paid back; ok is false where nobody knows its amount.
 func (m *transition) left() (ore int64, ok bool) {
 	l, b := m.e.Ledger, m.e.Statement
-	total := b.TotalOre
-	if l.Order != nil && l.Order.AmountOre > 0 {
-		total = l.Order.AmountOre
+	total := b.TotalMinor
+	if l.Order != nil && l.Order.AmountMinor > 0 {
+		total = l.Order.AmountMinor
 	}
 	if total == 0 {
 		return 0, false
 	}
-	return max(total-addOre(l.SpentOre, b.refundedElsewhere(l)), 0), true
+	return max(total-addMinor(l.SpentMinor, b.refundedElsewhere(l)), 0), true
 }
 
 // lineLeft returns what of a product can still be paid back; ok is false where the statement does not say.
 func (m *transition) lineLeft(id int64) (ore int64, ok bool) {
 	for _, p := range m.e.Statement.Products {
-		if p.ID == id && p.Ore > 0 {
-			return max(p.Ore-m.e.Ledger.Lines[id], 0), true
+		if p.ID == id && p.Minor > 0 {
+			return max(p.Minor-m.e.Ledger.Lines[id], 0), true
 		}
 	}
 	return 0, false
@@ -35,20 +35,20 @@ func (m *transition) lineLeft(id int64) (ore int64, ok bool) {
 // order. One that exceeds it ends rejected.
 func (m *transition) fixAmount() bool {
 	left, known := m.left()
-	if m.r.Refund.Full && m.r.AmountOre == 0 {
+	if m.r.Refund.Full && m.r.AmountMinor == 0 {
 		switch {
 		case !known || !m.e.Statement.Detailed:
 			return m.rejectUnknown("what is left of the order can't be told, because its details can't be read; name the amount and the products")
 		case left == 0:
 			return m.rejectExcess(0, left)
 		}
-		m.r.AmountOre = left
+		m.r.AmountMinor = left
 		if m.r.Refund.Lines = m.linesLeft(left); len(m.r.Refund.Lines) == 0 {
 			return m.rejectUnknown("the order's products can't be read; name the amount and the products")
 		}
 	}
-	if known && m.r.AmountOre > left {
-		return m.rejectExcess(m.r.AmountOre, left)
+	if known && m.r.AmountMinor > left {
+		return m.rejectExcess(m.r.AmountMinor, left)
 	}
 	return m.numberLines() && m.linesFit()
 }
@@ -77,10 +77,10 @@ func (m *transition) linesLeft(left int64) []RefundLine {
 		}
 		ore = min(ore, left)
 		left -= ore
-		lines = append(lines, RefundLine{ID: p.ID, Ore: ore})
+		lines = append(lines, RefundLine{ID: p.ID, Minor: ore})
 	}
 	if left > 0 && len(lines) > 0 {
-		lines[len(lines)-1].Ore += left
+		lines[len(lines)-1].Minor += left
 	}
 	return lines
 }
@@ -127,13 +127,13 @@ func (m *transition) rejectProduct(name string) bool {
 func (m *transition) pooled(line RefundLine, others []RefundLine) []RefundLine {
 	var parts []RefundLine
 	var first int64
-	rest := line.Ore
+	rest := line.Minor
 	for _, p := range m.e.Statement.Products {
 		if p.ProductID != line.ProductID || p.ID == 0 {
 			continue
 		}
 		left, ok := m.lineLeft(p.ID)
-		if left -= askedOf(others, p.ID); !ok || left >= line.Ore {
+		if left -= askedOf(others, p.ID); !ok || left >= line.Minor {
 			line.ID = p.ID
 			return []RefundLine{line}
 		}
@@ -141,7 +141,7 @@ func (m *transition) pooled(line RefundLine, others []RefundLine) []RefundLine {
 			first = p.ID
 		}
 		if take := min(left, rest); take > 0 {
-			parts = append(parts, RefundLine{ID: p.ID, ProductID: line.ProductID, Ore: take, More: len(parts) > 0})
+			parts = append(parts, RefundLine{ID: p.ID, ProductID: line.ProductID, Minor: take, More: len(parts) > 0})
 			rest -= take
 		}
 	}
@@ -156,7 +156,7 @@ func askedOf(lines []RefundLine, id int64) int64 {
 	var asked int64
 	for _, line := range lines {
 		if line.ID == id {
-			asked = addOre(asked, line.Ore)
+			asked = addMinor(asked, line.Minor)
 		}
 	}
 	return asked
@@ -188,9 +188,9 @@ func (m *transition) inTheTillsWords(line RefundLine) (name string, asked, left 
 		asked, left = 0, 0
 		for _, p := range m.e.Statement.Products {
 			if p.ProductID == line.ProductID && p.ID != 0 {
-				asked = addOre(asked, askedOf(m.r.Refund.Lines, p.ID))
+				asked = addMinor(asked, askedOf(m.r.Refund.Lines, p.ID))
 				ore, _ := m.lineLeft(p.ID)
-				left = addOre(left, ore)
+				left = addMinor(left, ore)
 			}
 		}
 		return "productId " + quoteName(line.ProductID), asked, left

@@ -90,15 +90,15 @@ func (a *refundAPI) statement(now time.Duration) Statement {
 		b.NotOurs = true
 		return b
 	}
-	b.Readable, b.Detailed, b.TotalOre = true, true, 10000
+	b.Readable, b.Detailed, b.TotalMinor = true, true, 10000
 	b.Products = []StatementProduct{{12, "A", 6000}, {13, "B", 4000}}
 	for _, r := range a.refunds {
 		s := r.stateAt(r.bookedEnd, now)
 		if now >= r.booked && (s != StatusRefundDenied || a.keeps) {
-			b.Entries = append(b.Entries, StatementEntry{Ore: r.ore, Done: s == StatusRefunded})
+			b.Entries = append(b.Entries, StatementEntry{Minor: r.ore, Done: s == StatusRefunded})
 		}
 	}
-	b.RefundedOre = b.refunded()
+	b.RefundedMinor = b.refunded()
 	return b
 }
 
@@ -132,7 +132,7 @@ func (w *refundWorld) submit(a *refundActor) Event {
 	if !approval && a.r.Refund.Ask != "" && w.chance("over a threshold", 2) {
 		return evThreshold
 	}
-	enter := func() *apiRefund { return w.enter(a, a.r.AmountOre, approval) }
+	enter := func() *apiRefund { return w.enter(a, a.r.AmountMinor, approval) }
 	what := w.pick.choose("submit", 10)
 	if approval && w.chance("handed in", 2) {
 		what = 0

@@ -80,7 +80,7 @@ func (m *transition) judgeStatement() {
 		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
 	case b.Status == StatusRefunded && b.NotOurs && !l.MayRefund:
 		m.end(StateRefunded, nil)
-	case b.Status == StatusRefundDenied && !l.MayDeny && paidBackSince(m.r.Refund.Before, b, m.r.AmountOre, l.Denied):
+	case b.Status == StatusRefundDenied && !l.MayDeny && paidBackSince(m.r.Refund.Before, b, m.r.AmountMinor, l.Denied):
 		m.unresolved() // one was turned down, and one of this amount carried out: nobody knows which is ours
 	case b.Status == StatusRefundDenied && !l.MayDeny && m.deniedTooSoon():
 		moved = moved || m.noteDenied()
@@ -121,7 +121,7 @@ func (m *transition) otherUndone() bool {
 	}
 	c := compareEntries(*before, m.e.Statement, m.e.Ledger.Denied)
 	c.explain(m.e.Ledger.Denied)
-	_, ours := without(slices.Clone(c.fresh), StatementEntry{Ore: m.r.AmountOre})
+	_, ours := without(slices.Clone(c.fresh), StatementEntry{Minor: m.r.AmountMinor})
 	undone := 0
 	for _, e := range c.fresh {
 		if !e.Done {

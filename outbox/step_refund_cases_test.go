@@ -8,8 +8,8 @@ import (
 // stepRefund is a refund of 42.00 of an order of 100.00.
 func stepRefund() Request {
 	r := NewRequest(Request{
-		ID: "till-2", Kind: KindRefund, Terminal: "TRML1", Body: []byte(`{"refund":{}}`), AmountOre: 4200, Currency: "NOK", TTL: 24 * time.Hour,
-		OrderUUID: "order1", Refund: &Refund{Lines: []RefundLine{{ID: 12, Ore: 4200}}},
+		ID: "till-2", Kind: KindRefund, Terminal: "TRML1", Body: []byte(`{"refund":{}}`), AmountMinor: 4200, Currency: "NOK", TTL: 24 * time.Hour,
+		OrderUUID: "order1", Refund: &Refund{Lines: []RefundLine{{ID: 12, Minor: 4200}}},
 	}, stepStart)
 	r.Seq = 2
 	return r
@@ -24,22 +24,22 @@ func stepApproval() Request {
 // stepStatement is the statement of an order of 100.00, of which the refunds named were made.
 func stepStatement(status OrderStatus, entries ...StatementEntry) Statement {
 	b := Statement{
-		Readable: true, Detailed: true, TotalOre: 10000, Status: status, StatusRead: true, Entries: entries,
+		Readable: true, Detailed: true, TotalMinor: 10000, Status: status, StatusRead: true, Entries: entries,
 		Products: []StatementProduct{{12, "A", 6000}, {13, "B", 4000}},
 	}
-	b.RefundedOre = b.refunded()
+	b.RefundedMinor = b.refunded()
 	return b
 }
 
 var (
-	ore42Done    = StatementEntry{Ore: 4200, Done: true}
-	ore42Pending = StatementEntry{Ore: 4200}
-	ore10Done    = StatementEntry{Ore: 1000, Done: true}
+	ore42Done    = StatementEntry{Minor: 4200, Done: true}
+	ore42Pending = StatementEntry{Minor: 4200}
+	ore10Done    = StatementEntry{Minor: 1000, Done: true}
 
 	statementClear  = stepStatement(StatusRefundNone)
 	statementBlind  = Statement{NotOurs: true}
 	statementUnread = Statement{}
-	ledgerOrder     = LedgerOrder{State: StatePaid, OrderUUID: "order1", AmountOre: 10000}
+	ledgerOrder     = LedgerOrder{State: StatePaid, OrderUUID: "order1", AmountMinor: 10000}
 
 	overAmount = &Reason{Code: CodeAmountThreshold, HTTPStatus: 400}
 	alreadySub = &Reason{Code: CodeAlreadySubmitted, HTTPStatus: 400}
@@ -48,7 +48,7 @@ var (
 	evTaken      = Event{Type: Accepted}
 	evThreshold  = Event{Type: Refused, Reason: overAmount}
 	evOrderEnds  = Event{Type: TargetSeen, Target: StatePaid, Ledger: Ledger{Order: &ledgerOrder}}
-	evAwaitOrder = dueBeside(Ledger{Order: &LedgerOrder{State: StateAwaitingCustomer, OrderUUID: "order1", AmountOre: 10000}})
+	evAwaitOrder = dueBeside(Ledger{Order: &LedgerOrder{State: StateAwaitingCustomer, OrderUUID: "order1", AmountMinor: 10000}})
 )
 
 // dueBeside is its turn, with a ledger of its own.
@@ -80,7 +80,7 @@ func refundCases(t testing.TB) []caseRequest {
 	asks := stepRefund()
 	asks.Refund.Ask = "the customer is waiting"
 	full := stepRefund()
-	full.AmountOre, full.Refund = 0, &Refund{Full: true}
+	full.AmountMinor, full.Refund = 0, &Refund{Full: true}
 	named := stepRefund()
 	named.OrderUUID, named.Target = "", "till-1"
 	from := func(events ...Event) Request { return journey(t, stepRefund(), events...) }
@@ -178,11 +178,11 @@ func refundEvents() []caseEvent {
 		{"order not ended", evAwaitOrder, nil},
 		{"order cancelled", dueBeside(Ledger{Order: &LedgerOrder{State: StateCancelled, OrderUUID: "order1"}}), nil},
 		{"order not ours, or not on record", dueBeside(Ledger{}), nil},
-		{"another refund under way", beside(Ledger{UnderWay: true, SpentOre: 100}), nil},
-		{"another refund in doubt", beside(Ledger{Doubtful: true, SpentOre: 100}), nil},
-		{"less is left", beside(Ledger{SpentOre: 5801}), nil},
-		{"nothing is left", beside(Ledger{SpentOre: 10000}), nil},
-		{"less is left of the product", beside(Ledger{SpentOre: 1801, Lines: map[int64]int64{12: 1801}}), nil},
+		{"another refund under way", beside(Ledger{UnderWay: true, SpentMinor: 100}), nil},
+		{"another refund in doubt", beside(Ledger{Doubtful: true, SpentMinor: 100}), nil},
+		{"less is left", beside(Ledger{SpentMinor: 5801}), nil},
+		{"nothing is left", beside(Ledger{SpentMinor: 10000}), nil},
+		{"less is left of the product", beside(Ledger{SpentMinor: 1801, Lines: map[int64]int64{12: 1801}}), nil},
 	}, ageEvents(evRefundDue)...)
 	all = append(all,
 		caseEvent{"", evTaken, nil},

@@ -62,8 +62,8 @@ func mayStart(tr *trace, before Request, e Event, after Request) error {
 		return errors.New("a submission in doubt, and no person chose it")
 	case tr.created:
 		return errors.New("a submission although the API has taken one")
-	case after.OrderUUID == "" || after.AmountOre <= 0:
-		return fmt.Errorf("a submission of %d øre for order %q", after.AmountOre, after.OrderUUID)
+	case after.OrderUUID == "" || after.AmountMinor <= 0:
+		return fmt.Errorf("a submission of %d øre for order %q", after.AmountMinor, after.OrderUUID)
 	case e.Ledger.UnderWay || e.Ledger.Doubtful:
 		return errors.New("a submission beside another one that is open")
 	case !e.Statement.Readable && !e.Statement.NotOurs:
@@ -75,7 +75,7 @@ func mayStart(tr *trace, before Request, e Event, after Request) error {
 	switch {
 	case !tr.busy:
 		return nil
-	case was.Readable && e.Statement.Readable && (was.RefundedOre != e.Statement.RefundedOre || !slices.Equal(was.Entries, e.Statement.Entries)):
+	case was.Readable && e.Statement.Readable && (was.RefundedMinor != e.Statement.RefundedMinor || !slices.Equal(was.Entries, e.Statement.Entries)):
 		return errors.New("a repeat after a busy answer although the statement changed")
 	case was.StatusRead && e.Statement.StatusRead && was.Status != e.Statement.Status:
 		return errors.New("a repeat after a busy answer although the refund status changed")
@@ -97,11 +97,11 @@ func statementLagOf(e Event) time.Duration {
 
 // checkRefundEnds: what makes a refund end, and that it has one amount only.
 func checkRefundEnds(tr *trace, before Request, e Event, after Request, fx []Effect) error {
-	if before.AmountOre != 0 && before.AmountOre != after.AmountOre {
-		return fmt.Errorf("the amount went from %d to %d", before.AmountOre, after.AmountOre)
+	if before.AmountMinor != 0 && before.AmountMinor != after.AmountMinor {
+		return fmt.Errorf("the amount went from %d to %d", before.AmountMinor, after.AmountMinor)
 	}
-	if after.State == StateSending && linesSum(after) != after.AmountOre {
-		return fmt.Errorf("%d øre, and lines of %d", after.AmountOre, linesSum(after))
+	if after.State == StateSending && linesSum(after) != after.AmountMinor {
+		return fmt.Errorf("%d øre, and lines of %d", after.AmountMinor, linesSum(after))
 	}
 	if tr.repeated && after.Kind == KindRefund && (after.State == StateRejected || after.State == StateExpired) && !after.Watched() {
 		return errors.New("sent again after a busy answer, and nobody looks whether it was done")
@@ -155,7 +155,7 @@ func amountShown(before Request, e Event) bool {
 	done := func(b Statement) int {
 		n := 0
 		for _, entry := range b.Entries {
-			if entry.Done && entry.Ore == before.AmountOre {
+			if entry.Done && entry.Minor == before.AmountMinor {
 				n++
 			}
 		}
@@ -163,11 +163,11 @@ func amountShown(before Request, e Event) bool {
 	}
 	ours := 0
 	for _, ore := range e.Ledger.Done {
-		if ore == before.AmountOre {
+		if ore == before.AmountMinor {
 			ours++
 		}
 	}
-	return b.Readable && was != nil && was.Readable && (done(b) > done(*was) && done(b) > ours || len(b.Entries) == 0 && b.RefundedOre > was.RefundedOre)
+	return b.Readable && was != nil && was.Readable && (done(b) > done(*was) && done(b) > ours || len(b.Entries) == 0 && b.RefundedMinor > was.RefundedMinor)
 }
 
 // endShown: the end of a refund under way rests on the statement; where it is not ours, on a status that was seen to change.
@@ -194,7 +194,7 @@ func nothingShown(before Request, e Event, since Instant) error {
 	switch {
 	case b.NotOurs && e.Policy.BusyMeans != BusyNotCreated, !b.NotOurs && !b.Readable:
 		return errors.New("nobody read the statement")
-	case b.Readable && (was == nil || !was.Readable || !slices.Equal(was.Entries, b.Entries) || was.RefundedOre != b.RefundedOre):
+	case b.Readable && (was == nil || !was.Readable || !slices.Equal(was.Entries, b.Entries) || was.RefundedMinor != b.RefundedMinor):
 		return errors.New("the statement changed")
 	case was != nil && was.StatusRead && b.StatusRead && was.Status != b.Status:
 		return errors.New("the status changed")
@@ -213,7 +213,7 @@ func refusalShown(before Request, e Event) error {
 func linesSum(r Request) int64 {
 	var sum int64
 	for _, l := range r.Refund.Lines {
-		sum += l.Ore
+		sum += l.Minor
 	}
 	return sum
 }

@@ -44,14 +44,16 @@ var refundMutants = map[string]struct {
 	"a refund that ended is not looked at again":                         {step: endsForGood},
 	"two refunds of one order at a time":                                 {step: deceived(func(_ Request, e *Event) { e.Ledger.UnderWay = false })},
 	"one beside a doubtful one":                                          {step: deceived(func(_ Request, e *Event) { e.Ledger.Doubtful = false })},
-	"nothing is weighed":                                                 {step: deceived(func(_ Request, e *Event) { e.Ledger.SpentOre, e.Statement.RefundedOre, e.Statement.Entries = 0, 0, nil })},
-	"the ledger ignores what is unresolved":                              {ledger: forgetful(inState(StateUnresolved))},
-	"the ledger ignores approvals that were handed in":                   {ledger: forgetful(inState(StateSubmitted))},
-	"the ledger ignores what waits for an approval":                      {ledger: forgetful(inState(StateAwaitingApproval))},
-	"the ledger ignores what a busy answer may hide":                     {ledger: forgetful(inState(StateQueued))},
-	"a busy refund is repeated although the books changed":               {step: deceived(func(r Request, e *Event) { unchanged(r, e) })},
-	"a resubmission without a person":                                    {step: resubmitsItself},
-	"what is left of the order is computed for each attempt":             {step: computesAgain},
+	"nothing is weighed": {step: deceived(func(_ Request, e *Event) {
+		e.Ledger.SpentMinor, e.Statement.RefundedMinor, e.Statement.Entries = 0, 0, nil
+	})},
+	"the ledger ignores what is unresolved":                  {ledger: forgetful(inState(StateUnresolved))},
+	"the ledger ignores approvals that were handed in":       {ledger: forgetful(inState(StateSubmitted))},
+	"the ledger ignores what waits for an approval":          {ledger: forgetful(inState(StateAwaitingApproval))},
+	"the ledger ignores what a busy answer may hide":         {ledger: forgetful(inState(StateQueued))},
+	"a busy refund is repeated although the books changed":   {step: deceived(func(r Request, e *Event) { unchanged(r, e) })},
+	"a resubmission without a person":                        {step: resubmitsItself},
+	"what is left of the order is computed for each attempt": {step: computesAgain},
 }
 
 // freshen makes an answer one of this moment.
@@ -106,7 +108,7 @@ func resubmitsItself(r Request, e Event) (Request, []Effect) {
 
 func computesAgain(r Request, e Event) (Request, []Effect) {
 	if e.Type == Due && r.Refund.Full {
-		r.AmountOre = 0
+		r.AmountMinor = 0
 	}
 	return Step(r, e)
 }

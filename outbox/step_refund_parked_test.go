@@ -10,7 +10,7 @@ import (
 func TestStatementThatDoesNotShowTheSameAmount(t *testing.T) {
 	t.Parallel()
 	ended := stepStart.Add(time.Minute)
-	ledger := Ledger{Order: &ledgerOrder, SpentOre: 4200, Done: []int64{4200}, SameAmountEnded: ended}
+	ledger := Ledger{Order: &ledgerOrder, SpentMinor: 4200, Done: []int64{4200}, SameAmountEnded: ended}
 	seen := func(b Statement, begun time.Duration) Statement {
 		b.Seen = Seen{Begun: ended.Add(begun), Answered: ended.Add(begun)}
 		return b
@@ -56,7 +56,7 @@ func TestStatementThatDoesNotShowTheSameAmount(t *testing.T) {
 	if l.SameAmountEnded != ended {
 		t.Errorf("the last one of the same amount ended at %v", l.SameAmountEnded)
 	}
-	other.AmountOre++
+	other.AmountMinor++
 	l = Ledger{}
 	if l.Count(other, r); l.SameAmountEnded != (Instant{}) {
 		t.Error("another amount is taken for it")
@@ -67,7 +67,7 @@ func TestStatementThatDoesNotShowTheSameAmount(t *testing.T) {
 // Ours may have been carried out, and the statement may lag: told declined, the clerk would pay it back again.
 func TestARejectionThatMaySpeakOfAnother(t *testing.T) {
 	t.Parallel()
-	stranger := StatementEntry{Ore: 500}
+	stranger := StatementEntry{Minor: 500}
 	sent := journey(t, stepRefund(), evRefundDue, evTaken)
 	look := func(after time.Duration, entries ...StatementEntry) Event {
 		e := evStatementSeen(StatusRefundDenied, entries...)
@@ -85,7 +85,7 @@ func TestARejectionThatMaySpeakOfAnother(t *testing.T) {
 		"again, before the lag is over":     {look(5*time.Second, ore42Pending, stranger), StateAwaitingRefund},
 		"carried out all the same":          {look(5*time.Second, ore42Done, stranger), StateRefunded},
 		"not carried out, by fresh books":   {look(11*time.Second, ore42Pending, stranger), StateDeclined},
-		"the other one was, so it was ours": {look(5*time.Second, ore42Pending, StatementEntry{Ore: 500, Done: true}), StateDeclined},
+		"the other one was, so it was ours": {look(5*time.Second, ore42Pending, StatementEntry{Minor: 500, Done: true}), StateDeclined},
 	} {
 		if r := journey(t, undecided, c.look); r.State != c.want {
 			t.Errorf("%s: %v, want %v", name, r.State, c.want)

@@ -54,7 +54,7 @@ func TestRefundsHoldTheirPromisesInAnyOrder(t *testing.T) {
 		r, tr, at := stepRefund(), trace{}, stepStart
 		r.Refund.Full, r.Refund.Ask = rapid.Bool().Draw(t, "full"), rapid.SampledFrom([]string{"", "please"}).Draw(t, "ask")
 		if r.Refund.Full {
-			r.AmountOre, r.Refund.Lines = 0, nil
+			r.AmountMinor, r.Refund.Lines = 0, nil
 		}
 		r.Kind = rapid.SampledFrom([]Kind{KindRefund, KindApproval}).Draw(t, "kind")
 		for range rapid.IntRange(1, 60).Draw(t, "events") {

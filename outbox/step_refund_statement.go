@@ -28,7 +28,7 @@ func (m *transition) unchangedSince(event Instant) bool {
 	if !b.Seen.After(event, m.statementLag()) {
 		return false
 	}
-	switch statementChangeSince(m.r.Refund.Before, b, m.r.AmountOre, m.e.Ledger.Denied) {
+	switch statementChangeSince(m.r.Refund.Before, b, m.r.AmountMinor, m.e.Ledger.Denied) {
 	case changeNone:
 		return true
 	case changeUnknown:
@@ -55,8 +55,8 @@ func (m *transition) changeShown() statementChange {
 	if m.e.Ledger.SameAmount {
 		return changeUnknown
 	}
-	change := statementChangeSince(m.r.Refund.Before, m.e.Statement, m.r.AmountOre, m.e.Ledger.Denied)
-	if change == changeDone && m.e.Statement.explainedBy(m.r.AmountOre, m.e.Ledger.Done) {
+	change := statementChangeSince(m.r.Refund.Before, m.e.Statement, m.r.AmountMinor, m.e.Ledger.Denied)
+	if change == changeDone && m.e.Statement.explainedBy(m.r.AmountMinor, m.e.Ledger.Done) {
 		return changeOther
 	}
 	return change
@@ -81,6 +81,6 @@ func (r Request) ShownIn(b Statement) bool {
 	if r.Refund == nil {
 		return false
 	}
-	change := statementChangeSince(r.Refund.Before, b, r.AmountOre, nil)
+	change := statementChangeSince(r.Refund.Before, b, r.AmountMinor, nil)
 	return change == changeDone || change == changePending
 }

@@ -43,7 +43,7 @@ func TestARefundAsksForTheStatement(t *testing.T) {
 func TestUnreadableStatement(t *testing.T) {
 	t.Parallel()
 	full := stepRefund()
-	full.AmountOre, full.Refund = 0, &Refund{Full: true}
+	full.AmountMinor, full.Refund = 0, &Refund{Full: true}
 	for name, unread := range map[string]Event{"failed": evAmbiguous, "half a look": {Type: StatementSeen, Statement: Statement{StatusRead: true}}} {
 		for _, r := range []Request{stepRefund(), full} {
 			parked, fx := stepAt(r, unread, stepStart.Add(time.Second))
@@ -241,7 +241,7 @@ func TestOursExplainsTheStatement(t *testing.T) {
 	wantState(t, journey(t, r, look([]int64{4200}, ore42Done)), StateAwaitingRefund, "")
 	wantState(t, journey(t, r, look([]int64{1000}, ore42Done)), StateRefunded, "")
 	sum := look([]int64{4200})
-	sum.Statement.RefundedOre = 4200
+	sum.Statement.RefundedMinor = 4200
 	wantState(t, journey(t, r, sum), StateAwaitingRefund, "")
 	sum.Ledger.Done = nil
 	wantState(t, journey(t, r, sum), StateRefunded, "")

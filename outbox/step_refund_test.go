@@ -22,7 +22,7 @@ func wantState(t *testing.T, r Request, s State, code string) {
 // weighed is a refund with lines of its own after its turn, with a statement and a ledger.
 func weighed(lines []RefundLine, b Statement, l Ledger) Request {
 	r := stepRefund()
-	r.Refund.Lines, r.AmountOre = lines, linesSum(Request{Refund: &Refund{Lines: lines}})
+	r.Refund.Lines, r.AmountMinor = lines, linesSum(Request{Refund: &Refund{Lines: lines}})
 	e := dueWithStatement(b)
 	e.Ledger = l
 	e.Ledger.Order = &ledgerOrder
@@ -37,7 +37,7 @@ func TestProductsAreNumbered(t *testing.T) {
 	blind := b
 	blind.Detailed, blind.Products = false, nil
 	line := func(id int64, name string, n int, ore int64) RefundLine {
-		return RefundLine{ID: id, ProductID: name, Line: n, Ore: ore}
+		return RefundLine{ID: id, ProductID: name, Line: n, Minor: ore}
 	}
 	for _, c := range []struct {
 		name  string
@@ -80,37 +80,37 @@ func TestProductsAreNumbered(t *testing.T) {
 // TestWhatIsLeftIsTold: the reason names both figures.
 func TestWhatIsLeftIsTold(t *testing.T) {
 	t.Parallel()
-	r := weighed([]RefundLine{{ID: 12, Ore: 4200}}, statementClear, Ledger{SpentOre: 5801})
+	r := weighed([]RefundLine{{ID: 12, Minor: 4200}}, statementClear, Ledger{SpentMinor: 5801})
 	wantState(t, r, StateRejected, CodeRefundExceeds)
 	if m := r.Reason.Message; !strings.Contains(m, "42.00") || !strings.Contains(m, "41.99") {
 		t.Error(m)
 	}
-	wantState(t, weighed([]RefundLine{{ID: 12, Ore: 4200}}, statementClear, Ledger{SpentOre: 5800}), StateSending, "")
+	wantState(t, weighed([]RefundLine{{ID: 12, Minor: 4200}}, statementClear, Ledger{SpentMinor: 5800}), StateSending, "")
 	// Another till's refunds count, too.
-	wantState(t, weighed([]RefundLine{{ID: 12, Ore: 4200}}, stepStatement(StatusRefunded, StatementEntry{5801, true}), Ledger{}), StateRejected, CodeRefundExceeds)
-	wantState(t, weighed([]RefundLine{{ID: 12, Ore: 4000}, {ID: 12, Ore: 2001}}, statementClear, Ledger{}), StateRejected, CodeRefundExceeds)
+	wantState(t, weighed([]RefundLine{{ID: 12, Minor: 4200}}, stepStatement(StatusRefunded, StatementEntry{5801, true}), Ledger{}), StateRejected, CodeRefundExceeds)
+	wantState(t, weighed([]RefundLine{{ID: 12, Minor: 4000}, {ID: 12, Minor: 2001}}, statementClear, Ledger{}), StateRejected, CodeRefundExceeds)
 }
 
 // TestFullIsComputedOnce: what is left is spread over the products when it is first sent, and stays.
 func TestFullIsComputedOnce(t *testing.T) {
 	t.Parallel()
 	full := stepRefund()
-	full.AmountOre, full.Refund = 0, &Refund{Full: true}
-	e := dueBeside(Ledger{Order: &ledgerOrder, SpentOre: 2500, Lines: map[int64]int64{12: 2000}})
+	full.AmountMinor, full.Refund = 0, &Refund{Full: true}
+	e := dueBeside(Ledger{Order: &ledgerOrder, SpentMinor: 2500, Lines: map[int64]int64{12: 2000}})
 	r := journey(t, full, e)
 	wantState(t, r, StateSending, "")
-	if want := []RefundLine{{ID: 12, Ore: 4000}, {ID: 13, Ore: 3500}}; r.AmountOre != 7500 || !slices.Equal(r.Refund.Lines, want) {
-		t.Errorf("%d, %v", r.AmountOre, r.Refund.Lines)
+	if want := []RefundLine{{ID: 12, Minor: 4000}, {ID: 13, Minor: 3500}}; r.AmountMinor != 7500 || !slices.Equal(r.Refund.Lines, want) {
+		t.Errorf("%d, %v", r.AmountMinor, r.Refund.Lines)
 	}
 	r = journey(t, r, Event{Type: Unavailable}, evRefundDue)
-	if r.State != StateSending || r.AmountOre != 7500 {
-		t.Errorf("again: %v, %d", r.State, r.AmountOre)
+	if r.State != StateSending || r.AmountMinor != 7500 {
+		t.Errorf("again: %v, %d", r.State, r.AmountMinor)
 	}
 	nameless := statementClear
 	nameless.Products = []StatementProduct{{0, "A", 10000}}
 	wantState(t, journey(t, full, dueWithStatement(nameless)), StateRejected, CodeOrderUnknown)
 	wantState(t, journey(t, full, dueWithStatement(statementBlind)), StateRejected, CodeOrderUnknown)
-	wantState(t, journey(t, full, dueBeside(Ledger{Order: &ledgerOrder, SpentOre: 10000})), StateRejected, CodeRefundExceeds)
+	wantState(t, journey(t, full, dueBeside(Ledger{Order: &ledgerOrder, SpentMinor: 10000})), StateRejected, CodeRefundExceeds)
 }
 
 // TestApprovalIsWeighedAgain: between refusal and approval another lane may have spent what was left, or be at it.
@@ -122,7 +122,7 @@ func TestApprovalIsWeighedAgain(t *testing.T) {
 	if !r.Refund.Approving || r.State != StateQueued {
 		t.Fatalf("%v, approving %v", r.State, r.Refund.Approving)
 	}
-	wantState(t, journey(t, r, dueBeside(Ledger{Order: &ledgerOrder, SpentOre: 5801})), StateRejected, CodeRefundExceeds)
+	wantState(t, journey(t, r, dueBeside(Ledger{Order: &ledgerOrder, SpentMinor: 5801})), StateRejected, CodeRefundExceeds)
 	wantState(t, journey(t, r, dueBeside(Ledger{Order: &ledgerOrder, UnderWay: true})), StateQueued, "")
 	wantState(t, journey(t, r, dueBeside(Ledger{Order: &ledgerOrder, Doubtful: true})), StateRejected, CodeRefundOpen)
 	sent := journey(t, r, Event{Type: Due, Mark: "mark2", Search: SearchClear, Statement: statementClear, Ledger: Ledger{Order: &ledgerOrder}})
@@ -221,7 +221,7 @@ func TestARefundBesideAnother(t *testing.T) {
 	if back.Parked || !back.InQueue() || back.Waiting != nil {
 		t.Errorf("after the other's end: %+v", back)
 	}
-	wantState(t, journey(t, back, dueBeside(Ledger{Order: &ledgerOrder, SpentOre: 5801})), StateRejected, CodeRefundExceeds)
+	wantState(t, journey(t, back, dueBeside(Ledger{Order: &ledgerOrder, SpentMinor: 5801})), StateRejected, CodeRefundExceeds)
 	busy := journey(t, stepRefund(), evRefundDue, evBusy, open)
 	if busy.Parked || !busy.InQueue() {
 		t.Errorf("after a busy answer: %+v", busy)
@@ -237,7 +237,7 @@ func TestADenialBesideAPayback(t *testing.T) {
 	}
 	look := func(b Statement) Event { return Event{Type: StatementSeen, Statement: b} }
 	sum := func(ore int64) Event {
-		return look(Statement{Readable: true, RefundedOre: ore, Status: StatusRefundDenied, StatusRead: true})
+		return look(Statement{Readable: true, RefundedMinor: ore, Status: StatusRefundDenied, StatusRead: true})
 	}
 	for name, c := range map[string]struct {
 		due  Event
@@ -247,7 +247,7 @@ func TestADenialBesideAPayback(t *testing.T) {
 		"nothing":                   {due(), evStatementSeen(StatusRefundDenied), StateDeclined},
 		"only what was turned down": {due(), evStatementSeen(StatusRefundDenied, ore42Pending), StateDeclined},
 		"done before":               {due(ore10Done), evStatementSeen(StatusRefundDenied, ore10Done), StateDeclined},
-		"under way before":          {due(StatementEntry{Ore: 1000}), evStatementSeen(StatusRefundDenied, ore10Done), StateDeclined},
+		"under way before":          {due(StatementEntry{Minor: 1000}), evStatementSeen(StatusRefundDenied, ore10Done), StateDeclined},
 		"not ours to read":          {due(), evStatementNotOurs(StatusRefundDenied), StateDeclined},
 		"not to be read":            {due(), look(Statement{Status: StatusRefundDenied, StatusRead: true}), StateAwaitingRefund},
 		"this amount":               {due(), evStatementSeen(StatusRefundDenied, ore42Done), StateRefunded},

@@ -99,11 +99,11 @@ func newRefundWorld(step stepFunc, pick chooser) *refundWorld {
 func (w *refundWorld) newActor(seq uint64) *refundActor {
 	r := Request{
 		ID: fmt.Sprintf("till-%d", seq), Kind: KindRefund, Terminal: fmt.Sprintf("TRML%d", seq), Body: []byte(`{}`), TTL: 24 * time.Hour,
-		OrderUUID: "order1", Refund: &Refund{}, AmountOre: []int64{4200, 5900}[w.pick.choose("ore", 2)],
+		OrderUUID: "order1", Refund: &Refund{}, AmountMinor: []int64{4200, 5900}[w.pick.choose("ore", 2)],
 	}
 	switch w.pick.choose("kind", 7) {
 	case 0:
-		r.Refund.Full, r.AmountOre = true, 0
+		r.Refund.Full, r.AmountMinor = true, 0
 	case 1, 4, 5:
 		r.Refund.Ask = "please"
 	case 2:
@@ -111,10 +111,10 @@ func (w *refundWorld) newActor(seq uint64) *refundActor {
 	case 3:
 		r.Kind = KindApproval
 	}
-	if r.AmountOre > 0 {
-		r.Refund.Lines = []RefundLine{{ID: 12, Ore: r.AmountOre}}
+	if r.AmountMinor > 0 {
+		r.Refund.Lines = []RefundLine{{ID: 12, Minor: r.AmountMinor}}
 		if w.chance("other product", 2) {
-			r.Refund.Lines = []RefundLine{{ID: 12, Ore: 2000}, {ID: 13, Ore: r.AmountOre - 2000}}
+			r.Refund.Lines = []RefundLine{{ID: 12, Minor: 2000}, {ID: 13, Minor: r.AmountMinor - 2000}}
 		}
 	}
 	if w.chance("by the order's requestId", 3) {

@@ -48,8 +48,8 @@ func (w *world) mayStand(r outbox.Request) bool {
 	}
 	done, undone := 0, 0
 	for _, e := range o.Refunds {
-		switch same := minorOf(e.Amount) == r.AmountOre && e.At.After(w.sentAt[r.ID]); {
-		case minorOf(e.Amount) == r.AmountOre && !same && e.Status != simulator.RefundDone:
+		switch same := minorOf(e.Amount) == r.AmountMinor && e.At.After(w.sentAt[r.ID]); {
+		case minorOf(e.Amount) == r.AmountMinor && !same && e.Status != simulator.RefundDone:
 			undone++ // it was under way when ours was sent, and may be the one that is done
 		case same && tagOf(string(e.Body)) == foreign && r.Attempts > 1:
 			return true // it may have been there when ours was sent again
@@ -61,7 +61,7 @@ func (w *world) mayStand(r outbox.Request) bool {
 	}
 	for _, other := range w.records() {
 		order := other.OrderUUID == r.OrderUUID || other.Target != "" && other.Target == r.Target
-		switch same := other.ID != r.ID && order && (other.AmountOre == r.AmountOre || other.AmountOre == 0); {
+		switch same := other.ID != r.ID && order && (other.AmountMinor == r.AmountMinor || other.AmountMinor == 0); {
 		case same && other.State == outbox.StateUnresolved:
 			return true // the same may have been paid back for it; a person has to settle it
 		case same && other.State == outbox.StateRefunded:
@@ -118,7 +118,7 @@ func (w *world) mayBeLate() bool {
 // fullRefund finds a refund of all that was left of an order, of an amount, whose status is not refunded.
 func (w *world) fullRefund(records map[string]outbox.Request, o simulator.Order, ore int64) (outbox.Request, bool) {
 	for _, r := range records {
-		if r.Refund != nil && r.Refund.Full && r.OrderUUID == o.UUID && r.AmountOre == ore && r.State != outbox.StateRefunded {
+		if r.Refund != nil && r.Refund.Full && r.OrderUUID == o.UUID && r.AmountMinor == ore && r.State != outbox.StateRefunded {
 			return r, true
 		}
 	}
@@ -181,7 +181,7 @@ func (w *world) checkEnd(r outbox.Request) {
 		if o, ok := w.sim.Order(r.OrderUUID); ok {
 			books = entriesOf(o)
 		}
-		w.fail("%s %s over %d øre never ends: it is %s, revision %d, waiting %+v; the order's refunds: %s", r.Kind, r.ID, r.AmountOre, r.State, r.Revision, r.Waiting, books)
+		w.fail("%s %s over %d øre never ends: it is %s, revision %d, waiting %+v; the order's refunds: %s", r.Kind, r.ID, r.AmountMinor, r.State, r.Revision, r.Waiting, books)
 		return
 	}
 	if end := w.count.ends[fmt.Sprint(r.Kind, " ", r.State)]; end != nil {

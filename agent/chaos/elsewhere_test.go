@@ -127,7 +127,7 @@ func (w *world) cut(op simulator.Operation, order string, n int) {
 	w.later(back/2, func() {
 		switch {
 		case waits && w.chance(0.6, where+" same", n):
-			if w.sim.RefundElsewhere(order, decimal.MustNew(about.AmountOre, 2), simulator.Pay(0)) == nil {
+			if w.sim.RefundElsewhere(order, decimal.MustNew(about.AmountMinor, 2), simulator.Pay(0)) == nil {
 				w.note("the portal pays back what %s is about", about.ID)
 				w.count.fault("refund from elsewhere")
 			}
@@ -146,7 +146,7 @@ func (w *world) waitingFor(op simulator.Operation, order string) (r outbox.Reque
 	}
 	o, _ := w.sim.Order(order)
 	for _, one := range w.records() {
-		if one.Kind == outbox.KindRefund && one.State == outbox.StateQueued && one.AmountOre > 0 && (one.OrderUUID == order || one.Target == tagOf(string(o.Body))) {
+		if one.Kind == outbox.KindRefund && one.State == outbox.StateQueued && one.AmountMinor > 0 && (one.OrderUUID == order || one.Target == tagOf(string(o.Body))) {
 			if !ok || one.Seq < r.Seq {
 				r, ok = one, true
 			}

@@ -80,8 +80,8 @@ func (w *world) checkToldPaid(r outbox.Request) {
 	switch {
 	case !ok || o.PaidAt.IsZero():
 		w.fail("%s is paid by order %q, which is not", r.ID, r.OrderUUID)
-	case minorOf(o.Amount) != r.AmountOre && (w.lookups == simulator.LookupsShown || r.Settled == nil && !w.older.Load()):
-		w.fail("%s over %d øre is paid by an order over %s", r.ID, r.AmountOre, o.Amount)
+	case minorOf(o.Amount) != r.AmountMinor && (w.lookups == simulator.LookupsShown || r.Settled == nil && !w.older.Load()):
+		w.fail("%s over %d øre is paid by an order over %s", r.ID, r.AmountMinor, o.Amount)
 	}
 }
 
@@ -155,7 +155,7 @@ type group struct {
 func fullOf(wishes map[string]*wish, ore int64) string {
 	best := ""
 	for id, v := range wishes {
-		if v.r.Refund != nil && v.r.Refund.Full && v.r.AmountOre == ore && (best == "" || v.entries < wishes[best].entries) {
+		if v.r.Refund != nil && v.r.Refund.Full && v.r.AmountMinor == ore && (best == "" || v.entries < wishes[best].entries) {
 			best = id
 		}
 	}
@@ -171,7 +171,7 @@ func (w *world) untagged(records map[string]outbox.Request, o simulator.Order, r
 	for _, s := range w.allSent() {
 		other, known := records[s.id]
 		if s.kind == "refunds" && s.id != r.ID && s.refers == tagOf(string(o.Body)) && strings.Contains(s.payload, `"full":true`) &&
-			(w.lost[s.id] || !known || other.AmountOre == 0) {
+			(w.lost[s.id] || !known || other.AmountMinor == 0) {
 			n++
 		}
 	}
@@ -184,7 +184,7 @@ func (w *world) checkWishes(records map[string]outbox.Request, o simulator.Order
 		if most := 1 + w.resubmits(records, id) + w.untagged(records, o, v.r); v.entries > most {
 			w.fail("%d refunds exist for %s, at most %d may", v.entries, id, most)
 		}
-		ore := v.r.AmountOre
+		ore := v.r.AmountMinor
 		sameAmount := groups[ore] != nil && (groups[ore].all > 1 || groups[ore].foreign) || sameAmountFull(wishes, ore)
 		if v.r.State == outbox.StateRefunded {
 			toldDone[ore]++
@@ -214,7 +214,7 @@ func (w *world) checkWishes(records map[string]outbox.Request, o simulator.Order
 func sameAmountFull(wishes map[string]*wish, ore int64) bool {
 	n := 0
 	for _, v := range wishes {
-		if v.r.Refund != nil && v.r.Refund.Full && v.r.AmountOre == ore {
+		if v.r.Refund != nil && v.r.Refund.Full && v.r.AmountMinor == ore {
 			n++
 		}
 	}
@@ -230,7 +230,7 @@ func foreignEnded(o simulator.Order, s simulator.RefundStatus) bool {
 // settledOf reports whether a person has decided on a refund of an amount: by a wrong decision on one, another may be taken for it.
 func settledOf(wishes map[string]*wish, ore int64) bool {
 	for _, v := range wishes {
-		if v.r.Settled != nil && (v.r.AmountOre == ore || v.r.AmountOre == 0) {
+		if v.r.Settled != nil && (v.r.AmountMinor == ore || v.r.AmountMinor == 0) {
 			return true
 		}
 	}

@@ -21,7 +21,7 @@ func (w *world) checkRefunded(r outbox.Request, s told) {
 		return
 	}
 	w.mu.Lock()
-	key := refundKey{r.OrderUUID, r.AmountOre}
+	key := refundKey{r.OrderUUID, r.AmountMinor}
 	if w.toldBack[key] == nil {
 		w.toldBack[key] = map[string]bool{}
 	}
@@ -36,12 +36,12 @@ func (w *world) checkRefunded(r outbox.Request, s told) {
 	w.mu.Unlock()
 	done := 0
 	for _, e := range o.Refunds {
-		if e.Status == simulator.RefundDone && minorOf(e.Amount) == r.AmountOre && w.mayBeOurs(e, first) {
+		if e.Status == simulator.RefundDone && minorOf(e.Amount) == r.AmountMinor && w.mayBeOurs(e, first) {
 			done++
 		}
 	}
 	if n > done && !w.statusOnly(o) {
-		w.fail("%d refunds over %d øre of order %s are told refunded, and %d are done: %s", n, r.AmountOre, o.UUID, done, entriesOf(o))
+		w.fail("%d refunds over %d øre of order %s are told refunded, and %d are done: %s", n, r.AmountMinor, o.UUID, done, entriesOf(o))
 	}
 }
 
@@ -105,11 +105,11 @@ func (w *world) checkExceeds(r outbox.Request, fx []outbox.Effect) {
 			}
 		default: // it may have been carried out, or was
 		}
-		left -= other.AmountOre
+		left -= other.AmountMinor
 	}
 	// What is done and what is ours were counted both; so this is less than what is left.
-	if left > 0 && r.AmountOre > 0 && r.AmountOre <= left && strings.Contains(r.Reason.Message, "of the order") {
-		w.fail("%s over %d øre is refused (%s), and more than %d øre of order %s are left: %s", r.ID, r.AmountOre, r.Reason.Message, left, o.UUID, entriesOf(o))
+	if left > 0 && r.AmountMinor > 0 && r.AmountMinor <= left && strings.Contains(r.Reason.Message, "of the order") {
+		w.fail("%s over %d øre is refused (%s), and more than %d øre of order %s are left: %s", r.ID, r.AmountMinor, r.Reason.Message, left, o.UUID, entriesOf(o))
 	}
 }
 

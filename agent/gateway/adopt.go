@@ -40,7 +40,7 @@ func (g *Gateway) adoptionOf(details api.OrderDetails, t outbox.Request) outbox.
 		return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeOrderUUIDTaken, Message: "that order was placed for request " + other.ID}}
 	case !known:
 		return outbox.Event{Type: outbox.Unavailable, RetryAfter: statementAgain}
-	case ore != t.AmountOre:
+	case ore != t.AmountMinor:
 		return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeAmountMismatch, Message: "that order is of another amount"}}
 	}
 	return adopted(lookups.StatusOf(details.State()))

@@ -26,7 +26,7 @@ func refundBody(r outbox.Request) ([]byte, error) {
 	}
 	body["products"] = products
 	if r.Refund.Full {
-		body["type"], body["grandTotal"] = quote("regular"), kroner(r.AmountOre)
+		body["type"], body["grandTotal"] = quote("regular"), kroner(r.AmountMinor)
 	}
 	if r.Kind == outbox.KindRefund && r.Refund.Approving {
 		delete(body, "isReversal")
@@ -51,7 +51,7 @@ func refundProducts(given json.RawMessage, f *outbox.Refund) (json.RawMessage, e
 		if !line.More {
 			named++
 		}
-		entry := map[string]json.RawMessage{"amount": kroner(line.Ore)}
+		entry := map[string]json.RawMessage{"amount": kroner(line.Minor)}
 		if !empty(given) {
 			if named >= len(list) {
 				return nil, errOtherProducts
@@ -59,7 +59,7 @@ func refundProducts(given json.RawMessage, f *outbox.Refund) (json.RawMessage, e
 			maps.Copy(entry, list[named])
 		}
 		if line.More || i+1 < len(f.Lines) && f.Lines[i+1].More {
-			entry["amount"] = kroner(line.Ore) // a part of what the till named
+			entry["amount"] = kroner(line.Minor) // a part of what the till named
 		}
 		if empty(entry["id"]) {
 			entry["id"] = json.RawMessage(strconv.FormatInt(line.ID, 10))

@@ -81,21 +81,21 @@ func TestRefundIsForwardedWithItsNumbers(t *testing.T) {
 		want string
 	}{
 		{"as the till sent it", outbox.Request{Kind: order, Body: []byte(`{"type":"regular","grandTotal":42.0,"products":[{"id":12,"amount":42.0}],"isReversal":true}`),
-			Refund: &outbox.Refund{Reversal: true, Lines: []outbox.RefundLine{{ID: 12, Ore: 4200}}}},
+			Refund: &outbox.Refund{Reversal: true, Lines: []outbox.RefundLine{{ID: 12, Minor: 4200}}}},
 			`{"grandTotal":42.0,"isReversal":true,"products":[{"amount":42.0,"id":12}],"type":"regular"}`},
 		{"with the number looked up", outbox.Request{Kind: order, Body: []byte(`{"type":"regular","grandTotal":"1.50","products":[{"productId":"A","amount":"1.50"}]}`),
-			Refund: &outbox.Refund{Lines: []outbox.RefundLine{{ID: 7, ProductID: "A", Ore: 150}}}},
+			Refund: &outbox.Refund{Lines: []outbox.RefundLine{{ID: 7, ProductID: "A", Minor: 150}}}},
 			`{"grandTotal":"1.50","isReversal":false,"products":[{"amount":"1.50","id":7}],"type":"regular"}`},
 		{"taken from two lines of one name", outbox.Request{Kind: order, Body: []byte(`{"type":"regular","grandTotal":50,"products":[{"productId":"A","amount":49.0,"note":"x"},{"line":2,"amount":1.0}]}`),
-			Refund: &outbox.Refund{Lines: []outbox.RefundLine{{ID: 7, ProductID: "A", Ore: 4200}, {ID: 8, ProductID: "A", Ore: 700, More: true}, {ID: 9, Line: 2, ByLine: true, Ore: 100}}}},
+			Refund: &outbox.Refund{Lines: []outbox.RefundLine{{ID: 7, ProductID: "A", Minor: 4200}, {ID: 8, ProductID: "A", Minor: 700, More: true}, {ID: 9, Line: 2, ByLine: true, Minor: 100}}}},
 			`{"grandTotal":50,"isReversal":false,"products":[{"amount":42.00,"id":7,"note":"x"},{"amount":7.00,"id":8,"note":"x"},{"amount":1.0,"id":9}],"type":"regular"}`},
-		{"in full", outbox.Request{Kind: order, AmountOre: 1205, Refund: &outbox.Refund{Full: true, Lines: []outbox.RefundLine{{ID: 1, Ore: 1200}, {ID: 2, Ore: 5}}}},
+		{"in full", outbox.Request{Kind: order, AmountMinor: 1205, Refund: &outbox.Refund{Full: true, Lines: []outbox.RefundLine{{ID: 1, Minor: 1200}, {ID: 2, Minor: 5}}}},
 			`{"grandTotal":12.05,"isReversal":false,"products":[{"amount":12.00,"id":1},{"amount":0.05,"id":2}],"type":"regular"}`},
 		{"as the approval it turned into", outbox.Request{Kind: order, Body: []byte(`{"type":"regular","grandTotal":5,"products":[{"line":0,"amount":5}],"isReversal":false}`),
-			Refund: &outbox.Refund{Approving: true, Ask: "damaged", Lines: []outbox.RefundLine{{ID: 3, Ore: 500}}}},
+			Refund: &outbox.Refund{Approving: true, Ask: "damaged", Lines: []outbox.RefundLine{{ID: 3, Minor: 500}}}},
 			`{"grandTotal":5,"message":"damaged","products":[{"amount":5,"id":3}],"type":"regular"}`},
 		{"an approval", outbox.Request{Kind: outbox.KindApproval, Body: []byte(`{"type":"reservation","grandTotal":55,"message":"m","products":[{"id":451,"amount":55}],"source":"charged","reference":"CHA1"}`),
-			Refund: &outbox.Refund{Lines: []outbox.RefundLine{{ID: 451, Ore: 5500}}}},
+			Refund: &outbox.Refund{Lines: []outbox.RefundLine{{ID: 451, Minor: 5500}}}},
 			`{"grandTotal":55,"message":"m","products":[{"amount":55,"id":451}],"reference":"CHA1","source":"charged","type":"reservation"}`},
 	} {
 		body, err := refundBody(c.r)

@@ -13,7 +13,7 @@ import (
 func (g *Gateway) orderSeen(d api.OrderDetails, r outbox.Request) outbox.OrderSeen {
 	seen := outbox.OrderSeen{Details: outbox.DetailsRead}
 	if ore, ok := lookups.AmountOf(d); ok {
-		seen.AmountKnown, seen.AmountFits = true, ore == r.AmountOre
+		seen.AmountKnown, seen.AmountFits = true, ore == r.AmountMinor
 	}
 	marks := outbox.FindMarks(d.References())
 	switch {

@@ -24,11 +24,11 @@ func Record(req *message.Request, cfg *config.Config, now outbox.Instant) outbox
 	}
 	switch {
 	case req.Order != nil:
-		r.Body, r.AmountOre = req.Order.Body, req.Order.AmountMinor
+		r.Body, r.AmountMinor = req.Order.Body, req.Order.AmountMinor
 	case req.Refund != nil:
 		refundRecord(req.Refund, &r)
 	case req.Approval != nil:
-		r.Body, r.AmountOre = req.Approval.Body, req.Approval.AmountMinor
+		r.Body, r.AmountMinor = req.Approval.Body, req.Approval.AmountMinor
 		r.OrderUUID, r.Target = req.Approval.OrderUUID, req.Approval.OrderRequestID
 		r.Refund = &outbox.Refund{Lines: refundLines(req.Approval.Products)}
 	case req.Cancel != nil:
@@ -40,14 +40,14 @@ func Record(req *message.Request, cfg *config.Config, now outbox.Instant) outbox
 	case req.Resolution != nil:
 		resolutionRecord(req.Resolution, &r)
 	}
-	if r.AmountOre > 0 || req.Refund != nil {
+	if r.AmountMinor > 0 || req.Refund != nil {
 		r.Currency = cfg.Store.Currency
 	}
 	return outbox.NewRequest(r, now)
 }
 
 func refundRecord(req *message.RefundRequest, r *outbox.Request) {
-	r.Body, r.AmountOre = req.Body, req.AmountMinor
+	r.Body, r.AmountMinor = req.Body, req.AmountMinor
 	r.OrderUUID, r.Target = req.OrderUUID, req.OrderRequestID
 	r.Refund = &outbox.Refund{Full: req.Full, Reversal: req.IsReversal, Ask: req.ApprovalMessage, Lines: refundLines(req.Products)}
 }
@@ -55,7 +55,7 @@ func refundRecord(req *message.RefundRequest, r *outbox.Request) {
 func refundLines(products []message.RefundProduct) []outbox.RefundLine {
 	lines := make([]outbox.RefundLine, 0, len(products))
 	for _, p := range products {
-		line := outbox.RefundLine{ProductID: p.ProductID, Ore: p.AmountMinor}
+		line := outbox.RefundLine{ProductID: p.ProductID, Minor: p.AmountMinor}
 		line.ID, _ = strconv.ParseInt(p.ID, 10, 64) // checked at the door
 		if p.Line >= 0 {
 			line.Line = p.Line

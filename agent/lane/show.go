@@ -27,10 +27,10 @@ func (l *lane) show(r outbox.Request) {
 		seq = at.Head
 	}
 	var current *outbox.Request
-	switch {
-	case seq == 0:
+	switch seq {
+	case 0:
 		current = l.shown.ended
-	case seq == r.Seq: // just written: it need not be read
+	case r.Seq: // just written: it need not be read
 		current = &r
 		l.forgetEnding()
 	default:

@@ -61,18 +61,18 @@ func AmountOf(d api.OrderDetails) (int64, bool) {
 // StatementOf returns what an order's details show of its money.
 func StatementOf(d api.OrderDetails) outbox.Statement {
 	b := outbox.Statement{Detailed: true, Readable: d.Payment.Known}
-	b.TotalOre, _ = AmountOf(d)
+	b.TotalMinor, _ = AmountOf(d)
 	if ore, ok := d.Payment.Refunded.Minor(); ok {
-		b.RefundedOre = abs(ore)
+		b.RefundedMinor = abs(ore)
 	}
 	for _, e := range d.Payment.Refunds {
 		ore, ok := e.Amount.Minor()
 		b.Readable = b.Readable && ok
-		b.Entries = append(b.Entries, outbox.StatementEntry{Ore: abs(ore), Done: e.IsRefunded})
+		b.Entries = append(b.Entries, outbox.StatementEntry{Minor: abs(ore), Done: e.IsRefunded})
 	}
 	for _, p := range d.Products {
 		ore, _ := p.Amount.MinorUp() // what is paid back has no fractions; the API judges the last one
-		b.Products = append(b.Products, outbox.StatementProduct{ID: p.ID, ProductID: p.ProductID, Ore: ore})
+		b.Products = append(b.Products, outbox.StatementProduct{ID: p.ID, ProductID: p.ProductID, Minor: ore})
 	}
 	return b
 }

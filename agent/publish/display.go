@@ -69,8 +69,8 @@ func DisplayOf(terminal, name string, r *outbox.Request, waiting *outbox.Waiting
 	if r != nil {
 		d.Phase = phaseOf(*r, waiting)
 		d.RequestID, d.Kind = r.ID, mqtt.Kind(r.Kind.String())
-		if r.AmountOre > 0 {
-			d.Amount = message.NewAmount(r.AmountOre, r.Currency)
+		if r.AmountMinor > 0 {
+			d.Amount = message.NewAmount(r.AmountMinor, r.Currency)
 		}
 	}
 	d.Text = d.Phase.Text()

@@ -32,8 +32,8 @@ func StatusOf(r outbox.Request, at Position, waiting *outbox.Waiting) message.St
 
 		TargetRequestID: r.Target,
 	}
-	if r.AmountOre > 0 {
-		s.Amount = message.NewAmount(r.AmountOre, r.Currency)
+	if r.AmountMinor > 0 {
+		s.Amount = message.NewAmount(r.AmountMinor, r.Currency)
 	}
 	if r.InQueue() {
 		s.QueuePosition = at.Number

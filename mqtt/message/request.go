@@ -61,7 +61,7 @@ type OrderRequest struct {
 type RefundRequest struct {
 	OrderUUID      string
 	OrderRequestID string
-	// Full asks for all that is left; Body, AmountOre and Products are then
+	// Full asks for all that is left; Body, AmountMinor and Products are then
 	// empty.
 	Full bool
 	// Body is the refund object byte for byte as the till sent it.

@@ -36,7 +36,7 @@ func anyRequest() *rapid.Generator[outbox.Request] {
 			Seq: rapid.Uint64().Draw(t, "seq"), ID: name.Draw(t, "id"), Terminal: name.Draw(t, "terminal"),
 			Kind: outbox.Kind(rapid.IntRange(1, 7).Draw(t, "kind")), State: outbox.State(rapid.IntRange(1, 16).Draw(t, "state")),
 			Revision: rapid.Uint64().Draw(t, "rev"), Body: rapid.SliceOf(rapid.Byte()).Draw(t, "body"),
-			AmountOre: rapid.Int64().Draw(t, "ore"), Currency: text.Draw(t, "cur"),
+			AmountMinor: rapid.Int64().Draw(t, "ore"), Currency: text.Draw(t, "cur"),
 			Accepted: anyInstant().Draw(t, "acc"), PublishedAt: rapid.Int64().Draw(t, "pub"),
 			TTL: time.Duration(rapid.Int64().Draw(t, "ttl")), TTLFrom: anyInstant().Draw(t, "from"), Entered: anyInstant().Draw(t, "ent"),
 			OrderUUID: text.Draw(t, "uuid"), Attempts: rapid.Int().Draw(t, "attempts"), Fresh: rapid.Bool().Draw(t, "fresh"),

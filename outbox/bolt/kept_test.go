@@ -31,7 +31,7 @@ func told(t *testing.T, s *bolt.Store) string {
 	var b strings.Builder
 	err := s.Each(false, func(r outbox.Request) bool {
 		fmt.Fprintf(&b, "%d %s %s %s %s revision %d order %q target %q late %t %d øre, %d bytes to forward, %d steps\n",
-			r.Seq, r.Kind, r.ID, r.Terminal, r.State, r.Revision, r.OrderUUID, r.Target, r.Late, r.AmountOre, len(r.Body), len(r.History))
+			r.Seq, r.Kind, r.ID, r.Terminal, r.State, r.Revision, r.OrderUUID, r.Target, r.Late, r.AmountMinor, len(r.Body), len(r.History))
 		if r.Moved != 0 {
 			fmt.Fprintf(&b, "  moved from %q, its turn is %d\n", r.Earlier, r.Turn())
 		}

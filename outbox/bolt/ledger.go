@@ -89,7 +89,7 @@ func (t *txn) ledgerOrder(r outbox.Request, l *outbox.Ledger) (uuid, id string, 
 	if slices.Contains(order.FurtherPaid, uuid) {
 		state = outbox.StatePaid // that order was paid, however the request ended
 	}
-	l.Order = &outbox.LedgerOrder{State: state, OrderUUID: uuid, AmountOre: order.AmountOre}
+	l.Order = &outbox.LedgerOrder{State: state, OrderUUID: uuid, AmountMinor: order.AmountMinor}
 	return uuid, order.ID, nil
 }
 

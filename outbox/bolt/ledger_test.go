@@ -74,7 +74,7 @@ func TestRestoredDoubtIsOpen(t *testing.T) {
 	s := outboxtest.Open(t, bolt.Options{Policy: outboxtest.Policy})
 	sale := outboxtest.Order("sale", "T1")
 	other := outboxtest.Request(outbox.KindRefund, "other", "T3")
-	other.OrderUUID, other.AmountOre = "ORDR1", 100
+	other.OrderUUID, other.AmountMinor = "ORDR1", 100
 	added, err := s.Add(context.Background(), sale, outbox.AfterRestore(named("back", "T2"), outboxtest.At(time.Second)), other)
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ func (m *Mem) ledger(r outbox.Request) outbox.Ledger {
 		if slices.Contains(order.FurtherPaid, uuid) {
 			state = outbox.StatePaid
 		}
-		l.Order = &outbox.LedgerOrder{State: state, OrderUUID: uuid, AmountOre: order.AmountOre}
+		l.Order = &outbox.LedgerOrder{State: state, OrderUUID: uuid, AmountMinor: order.AmountMinor}
 		id = order.ID
 	}
 	for _, other := range m.refundsBy(uuid, id) {

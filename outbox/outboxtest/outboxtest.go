@@ -49,7 +49,7 @@ func Request(kind outbox.Kind, id, terminal string, extra ...string) outbox.Requ
 	}
 	return outbox.NewRequest(outbox.Request{
 		ID: id, Kind: kind, Terminal: terminal, Digest: sha256.Sum256([]byte(content)), Body: body,
-		AmountOre: 12900, Currency: "NOK", TTL: 10 * time.Minute,
+		AmountMinor: 12900, Currency: "NOK", TTL: 10 * time.Minute,
 	}, At(0))
 }
 

@@ -15,8 +15,8 @@ import (
 // refundOf is a refund of ore øre of the order that a request placed.
 func refundOf(orderID, id, terminal string, ore int64) outbox.Request {
 	r := Request(outbox.KindRefund, id, terminal)
-	r.Target, r.AmountOre, r.TTL = orderID, ore, 24*time.Hour
-	r.Refund = &outbox.Refund{Lines: []outbox.RefundLine{{ID: 1, Ore: ore}}}
+	r.Target, r.AmountMinor, r.TTL = orderID, ore, 24*time.Hour
+	r.Refund = &outbox.Refund{Lines: []outbox.RefundLine{{ID: 1, Minor: ore}}}
 	return r
 }
 
@@ -164,7 +164,7 @@ func anyRefundEvent(rnd *rand.Rand, seq uint64, at time.Duration) outbox.Event {
 	e.Target = outbox.StatePaid
 	e.Statement = outbox.Statement{
 		Seen: outbox.Seen{Begun: e.At, Answered: e.At}, Readable: rnd.IntN(2) == 0, NotOurs: rnd.IntN(4) == 0,
-		StatusRead: true, TotalOre: 12900, RefundedOre: int64(rnd.IntN(2)) * 1000,
+		StatusRead: true, TotalMinor: 12900, RefundedMinor: int64(rnd.IntN(2)) * 1000,
 	}
 	if e.Type == outbox.StatusSeen && rnd.IntN(2) == 0 {
 		e.Status = outbox.StatusRefunded

@@ -18,7 +18,7 @@ func testRefunds(t *testing.T, f *fixture) {
 	added := f.add(t, first, second)
 	f.wantRefunds(t, uuid, []string{"r2"}, []string{"r1"})
 	now := outbox.Seen{Begun: At(time.Minute), Answered: At(time.Minute)}
-	books := outbox.Statement{Seen: now, Readable: true, Detailed: true, TotalOre: 12900, StatusRead: true}
+	books := outbox.Statement{Seen: now, Readable: true, Detailed: true, TotalMinor: 12900, StatusRead: true}
 	due := outbox.Event{Type: outbox.Due, At: At(time.Minute), Statement: books, Search: outbox.SearchClear}
 	r, _ := f.apply(t, added[0].Request.Seq, due)
 	if r.State != outbox.StateSending || r.OrderUUID != uuid {
@@ -28,7 +28,7 @@ func testRefunds(t *testing.T, f *fixture) {
 	if r, _ = f.apply(t, r.Seq, outbox.Event{Type: outbox.Accepted, At: At(2 * time.Minute), Final: true}); r.State != outbox.StateRefunded {
 		t.Fatalf("the first refund is %v", r.State)
 	}
-	due.At, due.Statement.RefundedOre = At(3*time.Minute), 12900
+	due.At, due.Statement.RefundedMinor = At(3*time.Minute), 12900
 	due.Statement.Seen = outbox.Seen{Begun: due.At, Answered: due.At}
 	if r, _ = f.apply(t, added[1].Request.Seq, due); r.State != outbox.StateRejected || r.Reason.Code != outbox.CodeRefundExceeds {
 		t.Errorf("the second refund is %v for %+v: there is nothing left", r.State, r.Reason)
