@@ -54,6 +54,7 @@ var mutants = map[string]options{
 		return outbox.Step(r, e)
 	}},
 	"a message is acknowledged before it is written": {ackFirst: true},
+	"a first turn that is on disk is not sent":       {dropsFirst: true},
 }
 
 // requeue moves a request back by hand, as a broken machine would.

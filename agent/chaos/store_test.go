@@ -154,6 +154,9 @@ func (s *store) Accept(ctx context.Context, as ...outbox.Arrival) (added []outbo
 		if len(a.Effects) > 0 {
 			s.p.w.count.straight.Add(1)
 			s.p.w.applied(a.Request, turns[i], a.Effects)
+			if s.p.w.o.dropsFirst { // the mutant
+				added[i].Effects = nil
+			}
 		}
 	}
 	return added, nil

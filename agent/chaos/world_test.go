@@ -24,12 +24,13 @@ type options struct {
 	trace bool // note what the agents log, too
 	only  feature
 	// The faults of mutants: a machine, and a bus that acknowledges first.
-	step     stepFunc
-	stepOf   func(*world) stepFunc
-	ackFirst bool
-	deaf     bool // to what the broker retains
-	atOnce   bool // the lags that were measured are forgotten
-	misread  func(op simulator.Operation, rec *recorder)
+	step       stepFunc
+	stepOf     func(*world) stepFunc
+	ackFirst   bool
+	dropsFirst bool
+	deaf       bool // to what the broker retains
+	atOnce     bool // the lags that were measured are forgotten
+	misread    func(op simulator.Operation, rec *recorder)
 }
 
 // world is one schedule under way: a shop, its API, its broker, its clock, and what befalls them.
