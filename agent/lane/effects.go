@@ -10,6 +10,11 @@ func (l *lane) effect(r outbox.Request, e outbox.Event, f outbox.Effect) {
 	x := executors[r.Kind]
 	switch f.Type {
 	case outbox.Submit:
+		if l.stopping() { // nothing is sent any more, so it leaves no doubt
+			l.dropConn()
+			l.post(r.Seq, outbox.Event{Type: outbox.Unavailable})
+			return
+		}
 		x.submit(l, r)
 	case outbox.Query:
 		x.query(l, r, f.OrderUUID)
