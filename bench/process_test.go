@@ -17,6 +17,9 @@ import (
 var tillpost = proctest.Binary{Flags: []string{"-trimpath", "-ldflags", "-s -w"}, Env: []string{"CGO_ENABLED=0"}}
 
 func TestMain(m *testing.M) {
+	if addr := os.Getenv(floorEnv); addr != "" {
+		os.Exit(serveFloor(addr))
+	}
 	code := m.Run()
 	tillpost.Remove()
 	for _, made := range cleanups {
