@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -203,7 +204,7 @@ func serveFloor(addr string) (code int) {
 	defer func() { _ = f.db.Close() }()
 	for in := bufio.NewReader(os.Stdin); ; {
 		text, err := in.ReadString('\n')
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return 0
 		}
 		var commits int
