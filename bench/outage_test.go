@@ -11,11 +11,11 @@ import (
 
 // BenchmarkBackToWork is how long the real binary takes to go on, in real time: from the end of an outage of 15 s, in
 // which every terminal got an order, to the first order at the API, and to the last terminal's first; and from the moment
-// when a terminal that was busy for 20 s is free to the order that waited for it. Eight shops at once suffer the one,
-// and eight the other: they are idle meanwhile, and one can't have the rhythm of all. Run it with -benchtime 1x.
+// when a terminal that was busy for 20 s is free to the order that waited for it. Twenty shops at once suffer the one, and
+// twenty the other: they are all but idle meanwhile. Run it with -benchtime 1x.
 func BenchmarkBackToWork(b *testing.B) {
 	for b.Loop() {
-		const each = 8
+		const each = 20
 		var shops []*waitingShop
 		for i := range 2 * each {
 			shops = append(shops, openWaitingShop(b, i))
