@@ -13,7 +13,7 @@ NATS    := v2.15.3
 
 TOOLS := $(abspath .tools)
 
-.PHONY: help build demo test check test-conformance race lint fmt bench bench-quick fuzz docs e2e ci vuln clean cross chaos chaos-night soak packages packages-same test-packages test-brokers
+.PHONY: help build demo test check test-conformance race lint fmt bench bench-quick bench-peers fuzz docs e2e ci vuln clean cross chaos chaos-night soak packages packages-same test-packages test-brokers
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,9 @@ bench: $(TOOLS)/benchstat ## Measure everything into bench.out, in COUNT rounds 
 
 bench-quick: ## The same, the most telling parts of it, once
 	bench/run quick
+
+bench-peers: ## Run tillpost beside Telegraf, fetched and built here, into peers.out (TELEGRAF: a version, or a path)
+	bench/peers
 
 # Fuzzing takes one target of one package at a time. Go's fuzzer now and then ends with "context deadline exceeded" where
 # nothing was found, so a failure is tried again: a real find is kept in testdata, and fails the second time at once.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tillpost/internal/proctest"
+	"tillpost/outbox/outboxtest"
 )
 
 const (
@@ -20,6 +21,8 @@ const (
 	createPath = basePath + "/connect/terminal/orders/create"
 	// stuck is the terminal whose customers never pay.
 	stuck = "TRML-STUCK"
+	// afterKept is above the numbers of all orders that an outbox is filled with.
+	afterKept = 1_000_000
 	// idKey comes before an order's id in its body.
 	idKey = `"customerNotes":"`
 )
@@ -78,7 +81,7 @@ func (f *fakeAPI) create(w http.ResponseWriter, r *http.Request) {
 		id, _, _ := bytes.Cut(rest, []byte(`"`))
 		f.arrived(string(id), at)
 	}
-	uuid := fmt.Sprintf("ODR%09d", f.orders.Add(1))
+	uuid := outboxtest.OrderUUID(afterKept + int(f.orders.Add(1))) // they come in no order, as the API's own
 	if bytes.Contains(body, []byte(stuck)) {
 		f.unpaid.Store(uuid, true)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,6 +39,31 @@ func fill(tb testing.TB, dir string, n, terminals int) {
 		filled[key] = made
 	}
 	if err := os.CopyFS(dir, os.DirFS(filled[key])); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// keep puts n orders that are paid into the outbox of a folder, on 60 terminals.
+func keep(tb testing.TB, dir string, n int) {
+	tb.Helper()
+	s, err := bolt.Open(filepath.Join(dir, "outbox.db"), bolt.Options{Policy: outboxtest.Policy})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	const abreast = 60
+	var all sync.WaitGroup
+	for t := range abreast {
+		all.Go(func() {
+			for i := t; i < n; i += abreast {
+				if err := outboxtest.Live(s, i, terminal(t)); err != nil {
+					tb.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if err := s.Close(); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -27,12 +28,20 @@ type floor struct {
 
 func newFloor(tb testing.TB, addr string) *floor {
 	tb.Helper()
-	db, err := bbolt.Open(filepath.Join(tb.TempDir(), "floor.db"), 0o600, boltOptions(true))
+	f, err := openFloor(tb.TempDir(), addr)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { _ = db.Close() })
-	return &floor{db: db, value: make([]byte, 1024), addr: addr, body: order("floor")}
+	tb.Cleanup(func() { _ = f.db.Close() })
+	return f
+}
+
+func openFloor(dir, addr string) (*floor, error) {
+	db, err := bbolt.Open(filepath.Join(dir, "floor.db"), 0o600, boltOptions(true))
+	if err != nil {
+		return nil, err
+	}
+	return &floor{db: db, value: make([]byte, 1024), addr: addr, body: order("floor")}, nil
 }
 
 // boltOptions returns the outbox's own, with or without its choice not to keep the list of free pages on disk.
@@ -49,6 +58,18 @@ func (f *floor) commit() error {
 		}
 		return b.Put([]byte(strconv.Itoa(f.next)), f.value)
 	})
+}
+
+// take does so many commits and one exchange, and returns how long that was.
+func (f *floor) take(commits int) (time.Duration, error) {
+	start := time.Now()
+	for range commits {
+		if err := f.commit(); err != nil {
+			return 0, err
+		}
+	}
+	err := f.exchange()
+	return time.Since(start), err
 }
 
 // exchange posts an order on a connection of its own.

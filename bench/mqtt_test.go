@@ -37,15 +37,25 @@ func connect(tb testing.TB, addr, id string) *till {
 func greet(tb testing.TB, conn net.Conn, id string) *till {
 	tb.Helper()
 	tb.Cleanup(func() { _ = conn.Close() })
+	c, err := hello(conn, id)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
+// hello logs in over a connection.
+func hello(conn net.Conn, id string) (*till, error) {
 	c := &till{conn: conn, reader: bufio.NewReaderSize(conn, 64<<10)}
 	const cleanSession = 2
 	if err := c.write(1<<4, text(nil, "MQTT"), []byte{4, cleanSession, 0, 0}, text(nil, id)); err != nil {
-		tb.Fatal(err)
+		return nil, err
 	}
-	if kind, _, err := c.read(); err != nil || kind>>4 != packetConnack {
-		tb.Fatalf("connect: packet %d, %v", kind>>4, err)
+	kind, _, err := c.read()
+	if err == nil && kind>>4 != packetConnack {
+		err = fmt.Errorf("packet %d instead of a welcome", kind>>4)
 	}
-	return c
+	return c, err
 }
 
 func text(b []byte, s string) []byte {

@@ -17,6 +17,9 @@ import (
 var tillpost = proctest.Binary{Flags: []string{"-trimpath", "-ldflags", "-s -w"}, Env: []string{"CGO_ENABLED=0"}}
 
 func TestMain(m *testing.M) {
+	if addr := os.Getenv(floorEnv); addr != "" {
+		os.Exit(serveFloor(addr))
+	}
 	code := m.Run()
 	tillpost.Remove()
 	for _, made := range cleanups {
@@ -25,6 +28,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+const configFile = "tillpost.toml"
+
 // cleanups are folders to be removed at the end.
 var cleanups []string
 
@@ -32,16 +37,27 @@ var cleanups []string
 // Its log goes nowhere.
 func (s *shop) start(tb testing.TB, wrap ...string) *proctest.Process {
 	tb.Helper()
+	s.write(tb)
+	return s.again(tb, wrap...)
+}
+
+// write writes the configuration file.
+func (s *shop) write(tb testing.TB) {
+	tb.Helper()
 	text := s.config(tb)
-	file := filepath.Join(s.dir, "tillpost.toml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.dir, configFile), []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
+}
+
+// again is start with the configuration file that is there.
+func (s *shop) again(tb testing.TB, wrap ...string) *proctest.Process {
+	tb.Helper()
 	env := []string{"TILLPOST_API_TOKEN=bench-token"}
 	if v, ok := os.LookupEnv("GOGC"); ok { // to try what the collector's pace does
 		env = append(env, "GOGC="+v)
 	}
-	p := tillpost.Start(tb, proctest.Options{Dir: s.dir, Env: env, Under: wrap}, "run", "--config", file)
+	p := tillpost.Start(tb, proctest.Options{Dir: s.dir, Env: env, Under: wrap}, "run", "--config", configFile)
 	tb.Cleanup(func() { p.Stop() })
 	return p
 }
@@ -49,24 +65,27 @@ func (s *shop) start(tb testing.TB, wrap ...string) *proctest.Process {
 // settled waits until the process has used no processor to speak of for a while.
 func settled(tb testing.TB, p *proctest.Process) {
 	tb.Helper()
-	ticks := func() float64 {
-		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
-		if err != nil {
-			tb.Fatal(err)
-		}
-		fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
-		user, _ := strconv.ParseFloat(fields[11], 64)
-		system, _ := strconv.ParseFloat(fields[12], 64)
-		return user + system
-	}
-	for last := ticks(); ; {
+	for last := used(tb, p.PID()); ; {
 		time.Sleep(time.Second)
-		now := ticks()
-		if now-last <= 3 { // hundredths of a second
+		now := used(tb, p.PID())
+		if now-last <= 30*time.Millisecond {
 			return
 		}
 		last = now
 	}
+}
+
+// used is what a process has used of the processor, in steps of 10 ms.
+func used(tb testing.TB, pid int) time.Duration {
+	tb.Helper()
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
 // figure is one of the kernel's about the process, in KiB.
