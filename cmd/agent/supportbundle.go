@@ -102,9 +102,9 @@ func bundleCheck(ctx context.Context, file string) ([]byte, error) {
 func bundleOutbox(cfg *config.Config) ([]byte, error) {
 	var b bytes.Buffer
 	err := verifyOutbox(&b, cfg.Outbox.Path, nil)
-	if err != nil && exists(cfg.Outbox.Path+snapshotSuffix) {
+	if err != nil && exists(cfg.Outbox.Path+bolt.SuffixSnapshot) {
 		b.Reset()
-		err = verifyOutbox(&b, cfg.Outbox.Path+snapshotSuffix, nil)
+		err = verifyOutbox(&b, cfg.Outbox.Path+bolt.SuffixSnapshot, nil)
 	}
 	if _, damaged := errors.AsType[*bolt.DamagedError](err); damaged {
 		return []byte(err.Error() + "\n"), nil // that is what a developer wants to know
