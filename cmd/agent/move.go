@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"github.com/spf13/cobra"
@@ -44,11 +42,7 @@ and when, is kept in its history.`,
 }
 
 func move(c *cobra.Command, id, to, by string) error {
-	body, err := json.Marshal(map[string]string{"to": to, "by": by})
-	if err != nil {
-		return err
-	}
-	raw, err := askDaemon(c, http.MethodPost, "/api/v1/requests/"+url.PathEscape(id)+"/move", nil, body)
+	raw, err := post(c, "/api/v1/requests/"+url.PathEscape(id)+"/move", map[string]string{"to": to, "by": by})
 	if err != nil {
 		return err
 	}

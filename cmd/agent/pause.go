@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"github.com/spf13/cobra"
@@ -47,11 +45,7 @@ func pause(c *cobra.Command, word, terminal, by string) error {
 	if by == "" {
 		return errNoName()
 	}
-	body, err := json.Marshal(map[string]string{"by": by})
-	if err != nil {
-		return err
-	}
-	raw, err := askDaemon(c, http.MethodPost, "/api/v1/terminals/"+url.PathEscape(terminal)+"/"+word, nil, body)
+	raw, err := post(c, "/api/v1/terminals/"+url.PathEscape(terminal)+"/"+word, map[string]string{"by": by})
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -60,7 +59,13 @@ func collectBundle(c *cobra.Command, now time.Time) bundle.Bundle {
 	cfg, broken := loadConfig(c)
 	file, _ := c.Flags().GetString("config") // it was read for loadConfig
 	ask := func(path string, query url.Values) func() ([]byte, error) {
-		return func() ([]byte, error) { return askDaemon(c, http.MethodGet, path, query, nil) }
+		return func() ([]byte, error) {
+			d, err := findDaemon(c)
+			if err != nil {
+				return nil, err
+			}
+			return d.call(c.Context(), path, query, nil)
+		}
 	}
 	needs := func(read func(cfg *config.Config) ([]byte, error)) func() ([]byte, error) {
 		return func() ([]byte, error) {
