@@ -1,9 +1,9 @@
 package monitor
 
 import (
-	"regexp"
 	"strings"
 
+	"tillpost/internal/topic"
 	"tillpost/outbox"
 )
 
@@ -20,10 +20,9 @@ const maxTerminals = 1000
 // states times events, so it binds only if a caller passes free text.
 const maxIgnoredPairs = 512
 
-// terminalPattern is the shape that an id must have to enter a topic, and so a
-// label: it keeps values short and valid UTF-8, without which one bad id would
-// spoil the whole scrape.
-var terminalPattern = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
+// validTerminal reports whether an id may enter a topic, and so a label: such are
+// short and valid UTF-8, without which one bad id would spoil the whole scrape.
+func validTerminal(id string) bool { return topic.ValidID(id) }
 
 // Labels are the closed lists of label values that others own; any other value counts as "other".
 type Labels struct {
