@@ -190,12 +190,14 @@ func refusedBy(base string, status int, raw []byte) error {
 	return &daemonError{status, text}
 }
 
-// oneID checks the one argument of a subcommand that is about a request.
-func oneID(c *cobra.Command, args []string) error {
-	if len(args) != 1 || args[0] == "" {
-		return usagef("%s takes one requestId; %s --help tells more", c.CommandPath(), c.CommandPath())
+// oneArg checks the one argument of a subcommand that is about one of what.
+func oneArg(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != 1 || args[0] == "" {
+			return usagef("%s takes one %s", c.CommandPath(), what)
+		}
+		return nil
 	}
-	return nil
 }
 
 // daemonFlags adds the flags of every subcommand that calls the daemon.

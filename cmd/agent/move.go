@@ -20,12 +20,7 @@ sent, at the end of the queue of another one. What was sent, or may have been, s
 it is: it could be carried out twice. Its time to live runs on. The till that asked for it
 goes on to be told on the topic where it listens, and may cancel it there. Who moved it,
 and when, is kept in its history.`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) != 1 || args[0] == "" {
-				return usagef("%s takes one request, by its requestId; tillpost requests lists them", c.CommandPath())
-			}
-			return nil
-		},
+		Args: oneArg("request, by its requestId; tillpost requests lists them"),
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case to == "":

@@ -27,13 +27,8 @@ func pauseCommand(word, short, long string) *cobra.Command {
 		Use:   word + " TERMINAL --by NAME",
 		Short: short,
 		Long:  long,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) != 1 || args[0] == "" {
-				return usagef("%s takes one terminal, by its uuid; tillpost status lists them", c.CommandPath())
-			}
-			return nil
-		},
-		RunE: func(c *cobra.Command, args []string) error { return pause(c, word, args[0], by) },
+		Args:  oneArg("terminal, by its uuid; tillpost status lists them"),
+		RunE:  func(c *cobra.Command, args []string) error { return pause(c, word, args[0], by) },
 	}
 	c.Flags().StringVar(&by, "by", "", "your `NAME`, which is kept")
 	return daemonFlags(c)

@@ -32,7 +32,7 @@ at Front Payment:
   --abandon     give it up
 
 It also ends the alarm of a late payment. Who decided is kept.`,
-		Args: oneID,
+		Args: oneArg("requestId; tillpost resolve --help tells more"),
 		RunE: func(c *cobra.Command, args []string) error { return resolve(c, args[0], d) },
 	}
 	c.Flags().StringVar(&d.adopt, "adopt", "", "the order `UUID` that was created for it")

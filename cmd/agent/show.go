@@ -32,7 +32,7 @@ func newShow() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show a request with its history",
-		Args:  oneID,
+		Args:  oneArg("requestId; tillpost show --help tells more"),
 		RunE:  func(c *cobra.Command, args []string) error { return show(c, args[0], raw) },
 	}
 	c.Flags().BoolVar(&raw, "json", false, "print it as JSON")

@@ -53,7 +53,7 @@ see docs/cli.md. Nothing is kept when it ends.`,
 
 // simulate serves the API until ctx ends.
 func simulate(ctx context.Context, f *simulateFlags, out, log io.Writer) error {
-	sim := simulator.New(f.options())
+	sim := simulator.New(f.options)
 	defer sim.Close()
 	api, err := sim.Listen(ctx, f.listen)
 	if err != nil {
@@ -135,10 +135,7 @@ type simulateFlags struct {
 	callbacks                            bool
 	clockAhead                           time.Duration
 
-	// What check made of them.
-	parsedTerminals []simulator.Terminal
-	parsedCustomer  simulator.Customer
-	parsedLookups   simulator.Lookups
+	options simulator.Options // what check made of them
 }
 
 func newSimulateFlags() *simulateFlags {
@@ -163,7 +160,7 @@ func (f *simulateFlags) register(c *cobra.Command) {
 	s.BoolVar(&f.callbacks, "callbacks", f.callbacks, "call the callbackUrl of orders, on loopback hosts")
 }
 
-// check reads the flags that have a form.
+// check reads the flags that have a form, and makes the options of all.
 func (f *simulateFlags) check() error {
 	if f.organization == "" {
 		return usagef("--organization is empty; write any uuid, such as ORG1000000001")
@@ -174,40 +171,33 @@ func (f *simulateFlags) check() error {
 	if f.control != "" && f.control != controlOff && hostport.BeyondLoopback(f.control) {
 		return usagef("--control %s is not a loopback address; it has no authentication: write 127.0.0.1:PORT or off", f.control)
 	}
+	f.options = simulator.Options{Token: f.token, Organization: f.organization, RateLimit: f.rateLimit, DetailedErrors: true}
 	for _, text := range f.terminals {
 		t, err := parseTerminal(text)
 		if err != nil {
 			return err
 		}
-		f.parsedTerminals = append(f.parsedTerminals, t)
+		f.options.Terminals = append(f.options.Terminals, t)
 	}
 	customer, err := parseCustomer(f.customer)
 	if err != nil {
 		return err
 	}
-	f.parsedCustomer = customer
+	f.options.Customer, f.options.RefundCustomer = customer, customer
 	lookups, ok := map[string]simulator.Lookups{
 		"shown": simulator.LookupsShown, "forbidden": simulator.LookupsForbidden, "hidden": simulator.LookupsHidden,
 	}[f.lookups]
 	if !ok {
 		return usagef("--lookups %q is none of shown, forbidden and hidden", f.lookups)
 	}
-	f.parsedLookups = lookups
-	return nil
-}
-
-func (f *simulateFlags) options() simulator.Options {
-	o := simulator.Options{
-		Token: f.token, Organization: f.organization, Terminals: f.parsedTerminals, Customer: f.parsedCustomer,
-		RefundCustomer: f.parsedCustomer, RateLimit: f.rateLimit, Lookups: f.parsedLookups, DetailedErrors: true,
-	}
+	f.options.Lookups = lookups
 	if f.clockAhead != 0 {
-		o.Clock = func() time.Time { return time.Now().Add(f.clockAhead) }
+		f.options.Clock = func() time.Time { return time.Now().Add(f.clockAhead) }
 	}
 	if f.callbacks {
-		o.Callbacks = &http.Client{Timeout: 10 * time.Second}
+		f.options.Callbacks = &http.Client{Timeout: 10 * time.Second}
 	}
-	return o
+	return nil
 }
 
 func parseTerminal(text string) (simulator.Terminal, error) {
@@ -258,7 +248,7 @@ func (f *simulateFlags) snippet(api, control net.Addr) string {
 	}
 	line("# Token, for the environment: export TILLPOST_API_TOKEN='%s'", token)
 	line("# Terminals:")
-	for _, t := range f.parsedTerminals {
+	for _, t := range f.options.Terminals {
 		line("#   %s  %s", t.UUID, t.Name)
 	}
 	if control != nil {
