@@ -29,7 +29,6 @@ import (
 	"tillpost/api"
 	"tillpost/monitor"
 	"tillpost/mqtt"
-	"tillpost/mqtt/message"
 	"tillpost/outbox"
 	"tillpost/outbox/bolt"
 )
@@ -143,7 +142,7 @@ func New(o Options) (_ *Agent, err error) {
 			err = errors.Join(err, a.opened.run())
 		}
 	}()
-	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, Date: o.Date, GoVersion: runtime.Version()}, refusalCodes())
+	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, Date: o.Date, GoVersion: runtime.Version()}, metricLabels())
 	a.connections = newConnections(func() time.Time { return o.Clock.Now().Time() }, a.board.Touch)
 	a.clocks = &clockWatch{clock: o.Clock, metrics: a.metrics, problems: a.problems}
 	answering := &clock.Answering{}
@@ -211,14 +210,6 @@ func (a *Agent) watch() {
 	a.metrics.WatchQueues(a.lanes)
 	a.metrics.WatchOutbox(a.outboxSize, a.freeDisk)
 	a.watchStanding()
-}
-
-func refusalCodes() []string {
-	var codes []string
-	for _, c := range message.Codes() {
-		codes = append(codes, string(c))
-	}
-	return codes
 }
 
 // feed passes committed changes on. Who takes them is made with the store, and set before anything is written to that.

@@ -1,9 +1,27 @@
 package agent
 
 import (
+	"fmt"
+
 	"tillpost/agent/health"
+	"tillpost/api"
+	"tillpost/monitor"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
+
+func metricLabels() monitor.Labels {
+	return monitor.Labels{Refusals: texts(message.Codes()), Operations: texts(api.Operations()), Outcomes: texts(api.Outcomes())}
+}
+
+// texts returns the values as they are printed.
+func texts[T any](values []T) []string {
+	var list []string
+	for _, v := range values {
+		list = append(list, fmt.Sprint(v))
+	}
+	return list
+}
 
 // count counts a request in the metrics that came in or ended; previous is its state before, 0 for a new one.
 func (a *Agent) count(r outbox.Request, previous outbox.State) {

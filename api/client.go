@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tillpost/internal/hostport"
+	"tillpost/internal/topic"
 )
 
 // Options configure a [Client].
@@ -181,15 +182,7 @@ func parseBase(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// validID reports whether s is an id as ids appear in paths and topics.
+// validID reports whether s is an id as ids appear in topics, and no step of a path.
 func validID(s string) bool {
-	if len(s) == 0 || len(s) > 64 || s == "." || s == ".." {
-		return false
-	}
-	for _, r := range s {
-		if !isAlnum(r) && !strings.ContainsRune("._:-", r) {
-			return false
-		}
-	}
-	return true
+	return topic.ValidID(s) && s != "." && s != ".."
 }

@@ -141,10 +141,6 @@ func codeWord(text string) bool {
 	return true
 }
 
-func isAlnum(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
-}
-
 // cutText keeps at most n runes of s, as valid UTF-8.
 func cutText(s string, n int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")

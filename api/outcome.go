@@ -31,6 +31,15 @@ const (
 	OutcomeAmbiguous
 )
 
+// Outcomes lists every [Outcome].
+func Outcomes() []Outcome {
+	var all []Outcome
+	for o := OutcomeAccepted; o <= OutcomeAmbiguous; o++ {
+		all = append(all, o)
+	}
+	return all
+}
+
 // String returns the metric label.
 func (o Outcome) String() string {
 	switch o {

@@ -80,7 +80,7 @@ func (oneTerminal) Queues() []monitor.QueueStat {
 // TestEveryMetric wants each metric of ours explained.
 func TestEveryMetric(t *testing.T) {
 	t.Parallel()
-	m := monitor.NewMetrics(monitor.BuildInfo{}, nil)
+	m := monitor.NewMetrics(monitor.BuildInfo{}, monitor.Labels{Operations: []string{"create"}, Outcomes: []string{"busy"}})
 	m.WatchQueues(oneTerminal{})
 	m.IgnoredEvent("queued", "Due")
 	families, err := m.Registry().Gather()

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"tillpost/internal/hostport"
 )
 
 // securityHeaders go on every answer, unless the operator's web configuration
@@ -87,4 +89,20 @@ func (c hostCheck) allows(header string) bool {
 // canonicalHost puts a name in lower case and takes off the root's dot.
 func canonicalHost(name string) string {
 	return strings.TrimSuffix(strings.ToLower(name), ".")
+}
+
+const readOnlyText = "without users in http.web_config_file, changes are taken from this machine only, and not through a proxy"
+
+// mayWrite reports whether a client may change something: every user if the web configuration has users, else this
+// machine only. A client behind a proxy may be anybody, whatever the proxy's own address is.
+func (s *Server) mayWrite(r *http.Request) bool {
+	if hasUsers(s.opts.WebConfigFile) {
+		return true
+	}
+	for name := range r.Header {
+		if name == "Forwarded" || strings.HasPrefix(name, "X-Forwarded-") {
+			return false
+		}
+	}
+	return !hostport.BeyondLoopback(r.RemoteAddr)
 }

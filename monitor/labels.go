@@ -1,8 +1,10 @@
 package monitor
 
 import (
-	"regexp"
 	"strings"
+
+	"tillpost/internal/topic"
+	"tillpost/outbox"
 )
 
 // other stands for every label value that is not on its closed list. It keeps the
@@ -18,33 +20,27 @@ const maxTerminals = 1000
 // states times events, so it binds only if a caller passes free text.
 const maxIgnoredPairs = 512
 
-// terminalPattern is the shape that an id must have to enter a topic, and so a
-// label: it keeps values short and valid UTF-8, without which one bad id would
-// spoil the whole scrape.
-var terminalPattern = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
+// validTerminal reports whether an id may enter a topic, and so a label: such are
+// short and valid UTF-8, without which one bad id would spoil the whole scrape.
+func validTerminal(id string) bool { return topic.ValidID(id) }
 
-// finalStates lists the kinds of request and the final states of each.
-var finalStates = map[string][]string{
-	"order":      {"paid", "declined", "cancelled", "rejected", "expired", "unresolved"},
-	"refund":     {"refunded", "declined", "cancelled", "rejected", "expired", "unresolved"},
-	"approval":   {"submitted", "rejected", "expired", "unresolved"},
-	"cancel":     {"done", "rejected", "expired"},
-	"resend":     {"done", "rejected", "expired"},
-	"check":      {"done", "rejected", "expired"},
-	"resolution": {"done", "rejected", "expired"},
+// Labels are the closed lists of label values that others own; any other value counts as "other".
+type Labels struct {
+	// Refusals are the codes with which a message can be refused at the door.
+	Refusals []string
+	// Operations are the calls of the payment API, Outcomes those of a call.
+	Operations, Outcomes []string
 }
 
-// operations are the calls of the payment API, in the order of its pages.
-var operations = []string{
-	"list_terminals", "create", "cancel", "resend", "payment_status", "refund",
-	"refund_status", "approval", "order_statuses", "order_status", "order_details",
-}
-
-// outcomes are those of a call. "unavailable" never reached the server,
-// "ambiguous" may have.
-var outcomes = []string{
-	"accepted", "refused", "not_found", "busy", "rate_limited", "unauthorized",
-	"unavailable", "ambiguous",
+// finalStates returns the final states of a kind of request.
+func finalStates(k outbox.Kind) labelSet {
+	set := labelSet{}
+	for _, s := range outbox.States(k) {
+		if s.Final() {
+			set[s.String()] = struct{}{}
+		}
+	}
+	return set
 }
 
 // labelSet is a closed list of label values. It is not changed once made, so

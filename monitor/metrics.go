@@ -6,6 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"tillpost/outbox"
 )
 
 const namespace = "tillpost"
@@ -69,22 +71,21 @@ type Metrics struct {
 }
 
 // NewMetrics returns the metrics of one agent, with those of the Go runtime and of
-// the process. refusalReasons is the closed list of codes with which a message can
-// be refused at the door; any other counts as "other".
-func NewMetrics(build BuildInfo, refusalReasons []string) *Metrics {
+// the process.
+func NewMetrics(build BuildInfo, labels Labels) *Metrics {
 	m := &Metrics{
 		registry:     prometheus.NewRegistry(),
 		queues:       newQueueCollector(),
 		storage:      &storageGauges{},
 		standing:     &standingCollector{},
 		ignoredPairs: make(map[[2]string]struct{}),
-		reasons:      newLabelSet(refusalReasons...),
-		operations:   newLabelSet(operations...),
-		outcomes:     newLabelSet(outcomes...),
-		kinds:        make(map[string]labelSet, len(finalStates)),
+		reasons:      newLabelSet(labels.Refusals...),
+		operations:   newLabelSet(labels.Operations...),
+		outcomes:     newLabelSet(labels.Outcomes...),
+		kinds:        make(map[string]labelSet),
 	}
-	for kind, states := range finalStates {
-		m.kinds[kind] = newLabelSet(states...)
+	for _, kind := range outbox.Kinds() {
+		m.kinds[kind.String()] = finalStates(kind)
 	}
 	m.makeRequestMetrics()
 	m.makeAPIMetrics()
@@ -153,10 +154,10 @@ func (m *Metrics) makeOtherMetrics() {
 func (m *Metrics) zero() {
 	m.rateRemaining.Set(math.NaN())
 	m.clockSkew.Set(math.NaN())
-	for kind, states := range finalStates {
+	for kind, states := range m.kinds {
 		m.accepted.WithLabelValues(kind)
 		m.endToEnd.WithLabelValues(kind)
-		for _, state := range states {
+		for state := range states {
 			m.finished.WithLabelValues(kind, state)
 		}
 	}
@@ -164,9 +165,9 @@ func (m *Metrics) zero() {
 	for reason := range m.reasons {
 		m.refused.WithLabelValues(reason)
 	}
-	for _, operation := range operations {
+	for operation := range m.operations {
 		m.apiDuration.WithLabelValues(operation)
-		for _, outcome := range outcomes {
+		for outcome := range m.outcomes {
 			m.apiCalls.WithLabelValues(operation, outcome)
 		}
 	}

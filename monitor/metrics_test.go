@@ -13,6 +13,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"tillpost/api"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -24,8 +26,19 @@ func (q fixedQueues) Queues() []QueueStat { return q }
 func newTestMetrics() *Metrics {
 	return NewMetrics(
 		BuildInfo{Version: "1.2.3", Commit: "abc1234", GoVersion: "go1.26"},
-		[]string{"notJSON", "retainedRequest"},
+		testLabels("notJSON", "retainedRequest"),
 	)
+}
+
+func testLabels(refusals ...string) Labels {
+	l := Labels{Refusals: refusals}
+	for _, o := range api.Operations() {
+		l.Operations = append(l.Operations, string(o))
+	}
+	for _, o := range api.Outcomes() {
+		l.Outcomes = append(l.Outcomes, o.String())
+	}
+	return l
 }
 
 func compare(t *testing.T, m *Metrics, want string, names ...string) {
@@ -97,7 +110,7 @@ func TestExpositionLints(t *testing.T) {
 
 func TestRequestMetrics(t *testing.T) {
 	t.Parallel()
-	m := NewMetrics(BuildInfo{}, []string{"notJSON"})
+	m := NewMetrics(BuildInfo{}, testLabels("notJSON"))
 	m.RequestAccepted("order")
 	m.RequestRefused("notJSON")
 	m.RequestRefused("notJSON")

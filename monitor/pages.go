@@ -92,7 +92,7 @@ func (s *Server) serveDisplay(w http.ResponseWriter, r *http.Request) {
 		writeText(w, refusal.Status, refusal.Detail+"\n")
 		return
 	}
-	if !terminalPattern.MatchString(r.PathValue("terminal")) {
+	if !validTerminal(r.PathValue("terminal")) {
 		writeText(w, http.StatusNotFound, "that is no terminal's uuid\n")
 		return
 	}

@@ -25,7 +25,7 @@ func parseQuery(values url.Values) (Query, *Refusal) {
 	set := map[string]func(text string) (ok bool, want string){
 		"terminal": func(text string) (bool, string) {
 			q.Terminal = text
-			return terminalPattern.MatchString(text), "a terminal's uuid"
+			return validTerminal(text), "a terminal's uuid"
 		},
 		"state": func(text string) (ok bool, want string) {
 			q.State, ok = outbox.ParseState(text)

@@ -78,7 +78,7 @@ func (c *queueCollector) terminalBusy(terminal string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, known := c.counts[terminal]; !known &&
-		(len(c.counts) >= maxTerminals || !terminalPattern.MatchString(terminal)) {
+		(len(c.counts) >= maxTerminals || !validTerminal(terminal)) {
 		terminal = other
 	}
 	c.counts[terminal]++
@@ -139,7 +139,7 @@ func boundStats(stats []QueueStat) []QueueStat {
 		switch {
 		case len(kept) > 0 && kept[len(kept)-1].Terminal == s.Terminal:
 			// Listed twice: the registry would refuse the whole scrape.
-		case len(kept) < maxTerminals && s.Terminal != other && terminalPattern.MatchString(s.Terminal):
+		case len(kept) < maxTerminals && s.Terminal != other && validTerminal(s.Terminal):
 			kept = append(kept, s)
 		default:
 			folded = true

@@ -67,7 +67,7 @@ func (c *standingCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	left := maxTerminals
 	for uuid, name := range terminals() {
-		if left == 0 || !terminalPattern.MatchString(uuid) {
+		if left == 0 || !validTerminal(uuid) {
 			continue
 		}
 		left--

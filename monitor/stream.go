@@ -62,7 +62,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	display := values.Get("display")
-	if values.Has("display") && !terminalPattern.MatchString(display) {
+	if values.Has("display") && !validTerminal(display) {
 		writeRefusal(w, badParameter("display", "is not a terminal's uuid"))
 		return
 	}

@@ -42,24 +42,9 @@ func KindOf(segment string) (Kind, bool) {
 	return "", false
 }
 
-const maxIDLength = 64
-
 // ValidID reports whether s may stand in a topic and name a request or a
-// terminal: 1 to 64 of the characters A-Z a-z 0-9 . _ : -
-func ValidID(s string) bool {
-	if s == "" || len(s) > maxIDLength {
-		return false
-	}
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case c == '.', c == '_', c == ':', c == '-':
-		default:
-			return false
-		}
-	}
-	return true
-}
+// terminal.
+func ValidID(s string) bool { return topic.ValidID(s) }
 
 // ErrForeignTopic is returned for a topic that has not the shape of a
 // request's topic under our prefix.

@@ -140,6 +140,11 @@ const (
 	KindResolution Kind = 7
 )
 
+// Kinds lists every kind.
+func Kinds() []Kind {
+	return []Kind{KindOrder, KindRefund, KindApproval, KindCancel, KindResend, KindCheck, KindResolution}
+}
+
 var kindNames = map[Kind]string{
 	KindOrder: "order", KindRefund: "refund", KindApproval: "approval", KindCancel: "cancel",
 	KindResend: "resend", KindCheck: "check", KindResolution: "resolution",

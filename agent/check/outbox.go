@@ -2,21 +2,12 @@ package check
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"tillpost/outbox/bolt"
-)
-
-// The endings of the names of what the outbox keeps beside its file.
-const (
-	suffixLock     = ".lock"
-	suffixMarker   = ".initialised"
-	suffixSnapshot = ".snapshot"
-	suffixBallast  = ".ballast"
 )
 
 // lostAdvice is what to do where an outbox is lost. A backup must not be used: it does not know what was sent since.
@@ -42,40 +33,38 @@ func (c *checker) outbox(ctx context.Context) outboxFacts {
 		fs.fail("set outbox.path to a file in it, such as "+filepath.Join(path, "outbox.db"), "%s is a folder", path)
 		return outboxFacts{findings: fs.done()}
 	}
-	marker, err := readMarker(path)
+	there, err := bolt.Inspect(path)
 	if err != nil {
 		fs.fail(c.chownAdvice(path), "the marker beside the outbox: %v", err)
 		return outboxFacts{findings: fs.done()}
 	}
-	facts := outboxFacts{instance: marker.Instance}
-	facts.locked, err = lockHeld(path + suffixLock)
-	if err != nil {
-		fs.fail(c.chownAdvice(path), "the outbox's lock: %v", err)
+	facts := outboxFacts{instance: there.Identity.Instance, locked: errors.Is(there.Lock, bolt.ErrLocked)}
+	if there.Lock != nil && !facts.locked {
+		fs.fail(c.chownAdvice(path), "the outbox's lock: %v", there.Lock)
 	}
-	c.owners(fs, path)
-	size := fileSize(path)
+	c.owners(fs, path, there.Files)
 	switch {
 	case facts.locked:
-		fs.ok("in use by a running agent; %s, %s", bytes(size), generation(marker))
-	case size == 0 && marker.present && fileSize(path+suffixSnapshot) > 0:
+		fs.ok("in use by a running agent; %s", figures(there))
+	case there.Size == 0 && there.Marked && there.Snapshot > 0:
 		fs.warn("if it lies elsewhere, put it back before you start tillpost",
 			"%s is gone; at the next start its last snapshot takes its place, and every open request is in doubt", path)
-	case size == 0 && marker.present:
-		fs.fail(fmt.Sprintf("put the file back, or mount its disk; if it is lost, %s; if there never was anything to keep, remove %s", lostAdvice, path+suffixMarker),
+	case there.Size == 0 && there.Marked:
+		fs.fail(fmt.Sprintf("put the file back, or mount its disk; if it is lost, %s; if there never was anything to keep, remove %s", lostAdvice, there.MarkerPath),
 			"%s is gone, though there was one: tillpost does not start", path)
-	case size == 0:
+	case there.Size == 0:
 		fs.ok("there is none yet; it will be made at %s", path)
 	default:
-		c.readOutbox(ctx, fs, &facts, path, size, marker)
+		c.readOutbox(ctx, fs, &facts, path, there)
 	}
 	facts.findings = fs.done()
 	return facts
 }
 
 // readOutbox reads the file through by the outbox's own check.
-func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFacts, path string, size int64, m marker) {
-	if size > readWhole {
-		fs.ok("%s, %s; too large to be read through here", bytes(size), generation(m))
+func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFacts, path string, there bolt.Facts) {
+	if there.Size > readWhole {
+		fs.ok("%s; too large to be read through here", figures(there))
 		return
 	}
 	type looked struct {
@@ -88,16 +77,16 @@ func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFac
 	damaged, isDamage := errors.AsType[*bolt.DamagedError](err)
 	switch {
 	case !done:
-		fs.warn("", "%s, %s; reading it through takes longer than this check", bytes(size), generation(m))
+		fs.warn("", "%s; reading it through takes longer than this check", figures(there))
 	case err == nil && found.older:
 		fs.warn("find out which copy was at work last; if it is this one, start tillpost, stop it, and run tillpost outbox accept",
 			"%s is sound, but an older copy, or from elsewhere: at the next start every open request is in doubt, and nothing is sent", path)
 	case err == nil:
-		fs.ok("sound; %s, %s", bytes(size), generation(m))
+		fs.ok("sound; %s", figures(there))
 	case errors.Is(err, bolt.ErrLocked):
 		facts.locked = true
-		fs.ok("in use by a running agent; %s, %s", bytes(size), generation(m))
-	case isDamage && fileSize(path+suffixSnapshot) > 0:
+		fs.ok("in use by a running agent; %s", figures(there))
+	case isDamage && there.Snapshot > 0:
 		fs.warn("look for what damages the disk",
 			"%s is damaged (%s); at the next start its last snapshot takes its place, and every open request is in doubt", path, damaged.Found)
 	case isDamage:
@@ -129,7 +118,7 @@ func (c *checker) chownAdvice(path string) string {
 
 // owners reports files that another user than the service's has made: if tillpost was run as root once, the service can't
 // open them any more.
-func (c *checker) owners(fs *findings, path string) {
+func (c *checker) owners(fs *findings, path string, files []bolt.File) {
 	folder, err := os.Stat(filepath.Dir(path))
 	if err != nil {
 		return // disk reports it
@@ -142,55 +131,19 @@ func (c *checker) owners(fs *findings, path string) {
 	if !ok {
 		return
 	}
-	for _, end := range []string{"", suffixLock, suffixMarker, suffixSnapshot, suffixBallast} {
-		info, err := os.Stat(path + end)
-		if err != nil {
-			continue
-		}
-		if uid, _, _ := ownerOf(info); uid != want {
+	for _, file := range files {
+		if uid, _, _ := ownerOf(file.Info); uid != want {
 			fs.fail(fmt.Sprintf("stop tillpost, then: chown --reference=%s %s*", filepath.Dir(path), path),
-				"%s belongs to another user than its folder: was tillpost run as root once?", path+end)
+				"%s belongs to another user than its folder: was tillpost run as root once?", file.Path)
 			return
 		}
 	}
 }
 
-// marker is the content of the marker file beside the outbox.
-type marker struct {
-	Instance   string `json:"instance"`
-	Generation uint64 `json:"generation"`
-
-	present bool
-}
-
-// readMarker reads it; it is no error if there is none, or one that can't be decoded.
-func readMarker(path string) (marker, error) {
-	data, err := os.ReadFile(path + suffixMarker)
-	if errors.Is(err, os.ErrNotExist) {
-		return marker{}, nil
+// figures returns how large an outbox is, and of which generation.
+func figures(there bolt.Facts) string {
+	if there.Identity.Instance == "" {
+		return bytes(there.Size) + ", its generation is not known"
 	}
-	if err != nil {
-		return marker{}, err
-	}
-	var m marker
-	if json.Unmarshal(data, &m) != nil {
-		m = marker{}
-	}
-	m.present = true
-	return m, nil
-}
-
-func generation(m marker) string {
-	if m.Instance == "" {
-		return "its generation is not known"
-	}
-	return fmt.Sprintf("generation %d", m.Generation)
-}
-
-func fileSize(path string) int64 {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0
-	}
-	return info.Size()
+	return fmt.Sprintf("%s, generation %d", bytes(there.Size), there.Identity.Generation)
 }

@@ -57,7 +57,7 @@ func TestOutbox(t *testing.T) {
 		"damaged": {func(t *testing.T, path string) { used(t, path); damage(t, path) }, "FAIL outbox…is damaged…keep the file…outbox.path…look up at Front Payment"},
 		"damaged with a snapshot": {func(t *testing.T, path string) {
 			used(t, path)
-			copyFile(t, path, path+suffixSnapshot)
+			copyFile(t, path, path+bolt.SuffixSnapshot)
 			damage(t, path)
 		}, "warn outbox…is damaged…snapshot takes its place…in doubt"},
 		"an older copy": {func(t *testing.T, path string) {
@@ -67,10 +67,10 @@ func TestOutbox(t *testing.T) {
 			copyFile(t, path+".copy", path)
 		}, "warn outbox…is sound, but an older copy…nothing is sent…tillpost outbox accept"},
 		"used twice": {func(t *testing.T, path string) { used(t, path); reused(t, path) }, "ok outbox sound…generation 2"},
-		"gone":       {func(t *testing.T, path string) { used(t, path); remove(t, path) }, "FAIL outbox…is gone…does not start…put the file back…look up at Front Payment…" + suffixMarker},
+		"gone":       {func(t *testing.T, path string) { used(t, path); remove(t, path) }, "FAIL outbox…is gone…does not start…put the file back…look up at Front Payment….initialised"},
 		"gone with a snapshot": {func(t *testing.T, path string) {
 			used(t, path)
-			copyFile(t, path, path+suffixSnapshot)
+			copyFile(t, path, path+bolt.SuffixSnapshot)
 			remove(t, path)
 		}, "warn outbox…is gone…snapshot"},
 		"a folder": {func(t *testing.T, path string) {
@@ -80,12 +80,12 @@ func TestOutbox(t *testing.T) {
 		}, "FAIL outbox…is a folder…outbox.path…outbox.db"},
 		"its marker is unreadable": {func(t *testing.T, path string) {
 			used(t, path)
-			if err := os.WriteFile(path+suffixMarker, []byte("\x00"), 0o600); err != nil {
+			if err := os.WriteFile(path+".initialised", []byte("\x00"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}, "warn outbox…is sound, but an older copy, or from elsewhere"},
 		"its marker is a folder": {func(t *testing.T, path string) {
-			if err := os.Mkdir(path+suffixMarker, 0o700); err != nil {
+			if err := os.Mkdir(path+".initialised", 0o700); err != nil {
 				t.Fatal(err)
 			}
 		}, "FAIL outbox the marker…chown"},
@@ -125,7 +125,7 @@ func TestOutboxOfAnotherUser(t *testing.T) {
 	}
 	c := newChecker(t)
 	used(t, c.cfg.Outbox.Path)
-	if err := os.Chown(c.cfg.Outbox.Path+suffixLock, 12345, 12345); err != nil {
+	if err := os.Chown(c.cfg.Outbox.Path+".lock", 12345, 12345); err != nil {
 		t.Fatal(err)
 	}
 	want(t, c.outbox(t.Context()).findings, "ok outbox sound", "FAIL outbox…another user…chown --reference=")

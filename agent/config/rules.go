@@ -13,10 +13,7 @@ import (
 	"tillpost/internal/topic"
 )
 
-var (
-	idPattern       = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
-	currencyPattern = regexp.MustCompile(`^[A-Z]{3}$`)
-)
+var currencyPattern = regexp.MustCompile(`^[A-Z]{3}$`)
 
 func notEmpty(v string) (problem, want string) {
 	if strings.TrimSpace(v) == "" {
@@ -27,7 +24,7 @@ func notEmpty(v string) (problem, want string) {
 
 // isID is the rule for what becomes part of topics and of the API's paths.
 func isID(v string) (problem, want string) {
-	if !idPattern.MatchString(v) {
+	if !topic.ValidID(v) {
 		return "is not a usable id", "an id has 1 to 64 letters, digits and . _ : -"
 	}
 	return "", ""

@@ -47,7 +47,7 @@ func readToken(file string) (string, error) {
 	}
 	if file != "" {
 		token, err := ReadSecretFile(file)
-		if err == nil && !fitForHeader(token) {
+		if err == nil && !FitForHeader(token) {
 			err = fmt.Errorf("%s holds more than one word of plain characters; it must hold the token alone", file)
 		}
 		return token, err
@@ -56,7 +56,7 @@ func readToken(file string) (string, error) {
 	switch {
 	case token == "":
 		return "", ErrNoToken
-	case !fitForHeader(token):
+	case !FitForHeader(token):
 		return "", errors.New("TILLPOST_API_TOKEN holds more than one word of plain characters; it must hold the token alone")
 	}
 	return token, nil
@@ -76,7 +76,8 @@ func credential(name string) string {
 	return path
 }
 
-func fitForHeader(token string) bool {
+// FitForHeader reports whether a token is one word of plain characters.
+func FitForHeader(token string) bool {
 	return !strings.ContainsFunc(token, func(r rune) bool { return r > unicode.MaxASCII || r <= ' ' || r == 0x7f })
 }
 

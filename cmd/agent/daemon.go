@@ -40,23 +40,34 @@ type daemonError struct {
 
 func (e *daemonError) Error() string { return e.text }
 
-// daemonAt returns the base URL of a configuration's daemon, and the client for it; --url names it where that is not
-// reachable as configured.
-func daemonAt(c *cobra.Command, cfg *config.Config) (base string, client *http.Client, err error) {
+// daemonClient calls the running daemon of a configuration.
+type daemonClient struct {
+	cfg  *config.Config
+	base string // of its URLs
+	http *http.Client
+}
+
+// findDaemon returns a client for the daemon of the configuration that the command line names; --url says where that is
+// if it is not reachable as configured.
+func findDaemon(c *cobra.Command) (*daemonClient, error) {
+	cfg, err := loadConfig(c)
+	if err != nil {
+		return nil, err
+	}
 	given, err := c.Flags().GetString("url")
 	if err != nil || given != "" {
-		return strings.TrimRight(given, "/"), http.DefaultClient, err
+		return &daemonClient{cfg, strings.TrimRight(given, "/"), http.DefaultClient}, err
 	}
 	address, err := hostport.Near(cfg.HTTP.Listen)
 	if err != nil {
-		return "", nil, fmt.Errorf("http.listen: %w", err)
+		return nil, fmt.Errorf("http.listen: %w", err)
 	}
 	certFile, secured := monitor.WebTLS(cfg.HTTP.WebConfigFile)
 	if !secured {
-		return "http://" + address, http.DefaultClient, nil
+		return &daemonClient{cfg, "http://" + address, http.DefaultClient}, nil
 	}
-	client, err = knownBy(certFile)
-	return "https://" + address, client, err
+	client, err := knownBy(certFile)
+	return &daemonClient{cfg, "https://" + address, client}, err
 }
 
 // knownBy returns a client that accepts the first certificate of a file and no other; it need not be made out to
@@ -84,9 +95,9 @@ func knownBy(certFile string) (*http.Client, error) {
 	}}, nil
 }
 
-// askFor makes one call to the daemon and reads its JSON answer.
-func askFor[T any](c *cobra.Command, path string, query url.Values) (v T, err error) {
-	raw, err := askDaemon(c, http.MethodGet, path, query, nil)
+// askFor makes one call to the daemon that changes nothing, and reads the JSON answer.
+func askFor[T any](ctx context.Context, d *daemonClient, path string, query url.Values) (v T, err error) {
+	raw, err := d.call(ctx, path, query, nil)
 	if err == nil {
 		err = readAnswer(raw, &v)
 	}
@@ -101,32 +112,41 @@ func readAnswer(raw []byte, into any) error {
 	return nil
 }
 
-// askDaemon makes one call to the daemon and returns its JSON answer.
-func askDaemon(c *cobra.Command, method, path string, query url.Values, body []byte) (json.RawMessage, error) {
-	cfg, err := loadConfig(c)
+// post has the daemon do what body says, and returns the JSON answer.
+func post(c *cobra.Command, path string, body any) (json.RawMessage, error) {
+	raw, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
-	base, client, err := daemonAt(c, cfg)
+	d, err := findDaemon(c)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(c.Context(), daemonTimeout)
+	return d.call(c.Context(), path, nil, raw)
+}
+
+// call makes one call to the daemon, a POST if it has a body, and returns the answer.
+func (d *daemonClient) call(ctx context.Context, path string, query url.Values, body []byte) (json.RawMessage, error) {
+	method := http.MethodGet
+	if body != nil {
+		method = http.MethodPost
+	}
+	ctx, cancel := context.WithTimeout(ctx, daemonTimeout)
 	defer cancel()
-	rq, err := http.NewRequestWithContext(ctx, method, base+path+"?"+query.Encode(), bytes.NewReader(body))
+	rq, err := http.NewRequestWithContext(ctx, method, d.base+path+"?"+query.Encode(), bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("the daemon's address: %w", err)
 	}
 	if user := os.Getenv(envWebUser); user != "" {
 		rq.SetBasicAuth(user, os.Getenv(envWebPassword))
 	}
-	reply, err := client.Do(rq)
+	reply, err := d.http.Do(rq)
 	if err != nil {
 		var cause *url.Error
 		if errors.As(err, &cause) {
 			err = cause.Err
 		}
-		return nil, fmt.Errorf("the daemon does not answer at %s: %w; start it with tillpost run, or name its address with --url", base, err)
+		return nil, fmt.Errorf("the daemon does not answer at %s: %w; start it with tillpost run, or name its address with --url", d.base, err)
 	}
 	defer func() { _ = reply.Body.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(reply.Body, daemonAnswer))
@@ -134,7 +154,7 @@ func askDaemon(c *cobra.Command, method, path string, query url.Values, body []b
 		return nil, fmt.Errorf("the daemon's answer broke off: %w", err)
 	}
 	if reply.StatusCode/100 != 2 {
-		return nil, refusedBy(base, reply.StatusCode, raw)
+		return nil, refusedBy(d.base, reply.StatusCode, raw)
 	}
 	return raw, nil
 }
@@ -170,12 +190,14 @@ func refusedBy(base string, status int, raw []byte) error {
 	return &daemonError{status, text}
 }
 
-// oneID checks the one argument of a subcommand that is about a request.
-func oneID(c *cobra.Command, args []string) error {
-	if len(args) != 1 || args[0] == "" {
-		return usagef("%s takes one requestId; %s --help tells more", c.CommandPath(), c.CommandPath())
+// oneArg checks the one argument of a subcommand that is about one of what.
+func oneArg(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != 1 || args[0] == "" {
+			return usagef("%s takes one %s", c.CommandPath(), what)
+		}
+		return nil
 	}
-	return nil
 }
 
 // daemonFlags adds the flags of every subcommand that calls the daemon.

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"github.com/spf13/cobra"
@@ -22,12 +20,7 @@ sent, at the end of the queue of another one. What was sent, or may have been, s
 it is: it could be carried out twice. Its time to live runs on. The till that asked for it
 goes on to be told on the topic where it listens, and may cancel it there. Who moved it,
 and when, is kept in its history.`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) != 1 || args[0] == "" {
-				return usagef("%s takes one request, by its requestId; tillpost requests lists them", c.CommandPath())
-			}
-			return nil
-		},
+		Args: oneArg("request, by its requestId; tillpost requests lists them"),
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case to == "":
@@ -44,11 +37,7 @@ and when, is kept in its history.`,
 }
 
 func move(c *cobra.Command, id, to, by string) error {
-	body, err := json.Marshal(map[string]string{"to": to, "by": by})
-	if err != nil {
-		return err
-	}
-	raw, err := askDaemon(c, http.MethodPost, "/api/v1/requests/"+url.PathEscape(id)+"/move", nil, body)
+	raw, err := post(c, "/api/v1/requests/"+url.PathEscape(id)+"/move", map[string]string{"to": to, "by": by})
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,6 @@ import (
 	"tillpost/outbox/bolt"
 )
 
-const snapshotSuffix = ".snapshot"
-
 func newOutbox() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "outbox",
@@ -79,11 +77,11 @@ func outboxError(path string, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, bolt.ErrLocked):
-		return fmt.Errorf("outbox %s: a running tillpost has it open; stop that first (systemctl stop tillpost), or look at its last snapshot with --db %s%s", path, path, snapshotSuffix)
+		return fmt.Errorf("outbox %s: a running tillpost has it open; stop that first (systemctl stop tillpost), or look at its last snapshot with --db %s%s", path, path, bolt.SuffixSnapshot)
 	case errors.Is(err, bolt.ErrMissing):
 		return fmt.Errorf("outbox %s: there is no such file, or nothing in it; name the right one with --db", path)
-	case damaged && !strings.HasSuffix(path, snapshotSuffix):
-		return fmt.Errorf("%w; when tillpost starts it puts the file aside and restores %s%s, if there is one", err, path, snapshotSuffix)
+	case damaged && !strings.HasSuffix(path, bolt.SuffixSnapshot):
+		return fmt.Errorf("%w; when tillpost starts it puts the file aside and restores %s%s, if there is one", err, path, bolt.SuffixSnapshot)
 	}
 	return err
 }
@@ -111,10 +109,10 @@ something is damaged.`,
 			if err := verifyOutbox(c.OutOrStdout(), path, cfg); err != nil {
 				return err
 			}
-			if strings.HasSuffix(path, snapshotSuffix) {
+			if strings.HasSuffix(path, bolt.SuffixSnapshot) {
 				return nil
 			}
-			return verifySnapshot(c.OutOrStdout(), path+snapshotSuffix)
+			return verifySnapshot(c.OutOrStdout(), path+bolt.SuffixSnapshot)
 		},
 	}
 }
@@ -146,7 +144,7 @@ func verifyOutbox(w io.Writer, path string, cfg *config.Config) (err error) {
 	if a, ok := r.Account(); ok {
 		lines = append(lines, fmt.Sprintf("  account   %s %s", a.BaseURL, a.Organization))
 	}
-	if f.Outdated && !strings.HasSuffix(path, snapshotSuffix) {
+	if f.Outdated && !strings.HasSuffix(path, bolt.SuffixSnapshot) {
 		lines = append(lines, "  marker    missing, or another copy's: the next start takes this file for an older copy and puts what is open in doubt")
 	}
 	for _, a := range pending {

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"github.com/spf13/cobra"
@@ -29,13 +27,8 @@ func pauseCommand(word, short, long string) *cobra.Command {
 		Use:   word + " TERMINAL --by NAME",
 		Short: short,
 		Long:  long,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) != 1 || args[0] == "" {
-				return usagef("%s takes one terminal, by its uuid; tillpost status lists them", c.CommandPath())
-			}
-			return nil
-		},
-		RunE: func(c *cobra.Command, args []string) error { return pause(c, word, args[0], by) },
+		Args:  oneArg("terminal, by its uuid; tillpost status lists them"),
+		RunE:  func(c *cobra.Command, args []string) error { return pause(c, word, args[0], by) },
 	}
 	c.Flags().StringVar(&by, "by", "", "your `NAME`, which is kept")
 	return daemonFlags(c)
@@ -47,11 +40,7 @@ func pause(c *cobra.Command, word, terminal, by string) error {
 	if by == "" {
 		return errNoName()
 	}
-	body, err := json.Marshal(map[string]string{"by": by})
-	if err != nil {
-		return err
-	}
-	raw, err := askDaemon(c, http.MethodPost, "/api/v1/terminals/"+url.PathEscape(terminal)+"/"+word, nil, body)
+	raw, err := post(c, "/api/v1/terminals/"+url.PathEscape(terminal)+"/"+word, map[string]string{"by": by})
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -103,11 +102,11 @@ func dayReport(c *cobra.Command, day, format string) error {
 	if format != asTable && format != asCSV && format != asJSON {
 		return usagef("--format %q is none of table, csv and json", format)
 	}
-	cfg, err := loadConfig(c)
+	d, err := findDaemon(c)
 	if err != nil {
 		return err
 	}
-	raw, err := askDaemon(c, http.MethodGet, "/api/v1/report", url.Values{"day": {day}}, nil)
+	raw, err := d.call(c.Context(), "/api/v1/report", url.Values{"day": {day}}, nil)
 	if err != nil {
 		return err
 	}
@@ -121,7 +120,7 @@ func dayReport(c *cobra.Command, day, format string) error {
 	if format == asCSV {
 		return r.csv(c.OutOrStdout())
 	}
-	return r.show(newPaper(c.OutOrStdout()), cfg.Store.Location)
+	return r.show(newPaper(c.OutOrStdout()), d.cfg.Store.Location)
 }
 
 // csv writes terminal,outcome,count,sum; the last terminal is "total".

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"net/url"
 	"strconv"
@@ -80,11 +81,11 @@ func listRequests(c *cobra.Command, wants wanted) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := loadConfig(c)
+	d, err := findDaemon(c)
 	if err != nil {
 		return err
 	}
-	list, err := allRequests(c, query, wants.limit)
+	list, err := allRequests(c.Context(), d, query, wants.limit)
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func listRequests(c *cobra.Command, wants wanted) error {
 		}
 		return printJSON(c, raw)
 	}
-	p := newPaper(c.OutOrStdout())
+	p, local := newPaper(c.OutOrStdout()), d.cfg.Store.Location
 	t := table{columns: []column{
 		{head: "ACCEPTED AS", least: 12}, {head: "KIND", givesWay: 3}, {head: "STATE", paint: stateColour}, {head: "AMOUNT", right: true, givesWay: 1},
 		{head: "TERMINAL", givesWay: 4}, {head: "SINCE", givesWay: 2}, {head: "WHY", givesWay: 5, least: 24}, {head: "ORDER", givesWay: 6},
@@ -105,13 +106,13 @@ func listRequests(c *cobra.Command, wants wanted) error {
 		if err := readAnswer(raw, &s); err != nil {
 			return err
 		}
-		t.add(s.RequestID, string(s.Kind), s.State, amountText(s.Amount), s.TerminalUUID, p.when(s.At.In(cfg.Store.Location)), why(s, cfg.Store.Location), s.OrderUUID)
+		t.add(s.RequestID, string(s.Kind), s.State, amountText(s.Amount), s.TerminalUUID, p.when(s.At.In(local)), why(s, local), s.OrderUUID)
 	}
 	return p.table(t)
 }
 
 // allRequests follows the cursor until there is no more, or enough.
-func allRequests(c *cobra.Command, query url.Values, limit int) ([]json.RawMessage, error) {
+func allRequests(ctx context.Context, d *daemonClient, query url.Values, limit int) ([]json.RawMessage, error) {
 	list := []json.RawMessage{}
 	for {
 		once := listOnce
@@ -122,7 +123,7 @@ func allRequests(c *cobra.Command, query url.Values, limit int) ([]json.RawMessa
 		page, err := askFor[struct {
 			Requests   []json.RawMessage
 			NextCursor string
-		}](c, "/api/v1/requests", query)
+		}](ctx, d, "/api/v1/requests", query)
 		if err != nil {
 			return nil, err
 		}

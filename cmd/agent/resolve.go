@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"github.com/spf13/cobra"
@@ -33,7 +32,7 @@ at Front Payment:
   --abandon     give it up
 
 It also ends the alarm of a late payment. Who decided is kept.`,
-		Args: oneID,
+		Args: oneArg("requestId; tillpost resolve --help tells more"),
 		RunE: func(c *cobra.Command, args []string) error { return resolve(c, args[0], d) },
 	}
 	c.Flags().StringVar(&d.adopt, "adopt", "", "the order `UUID` that was created for it")
@@ -45,7 +44,7 @@ It also ends the alarm of a late payment. Who decided is kept.`,
 }
 
 // body returns the decision as the body of the call to the daemon.
-func (d decision) body() ([]byte, error) {
+func (d decision) body() (any, error) {
 	chosen := 0
 	outcome := ""
 	for _, o := range []struct {
@@ -63,12 +62,12 @@ func (d decision) body() ([]byte, error) {
 	case d.by == "":
 		return nil, usagef("say who decides with --by NAME; it is kept with the decision")
 	}
-	return json.Marshal(struct {
+	return struct {
 		Outcome   string `json:"outcome"`
 		OrderUUID string `json:"orderUuid,omitempty"`
 		Revision  uint64 `json:"revision,omitempty"`
 		By        string `json:"by"`
-	}{outcome, d.adopt, d.revision, d.by})
+	}{outcome, d.adopt, d.revision, d.by}, nil
 }
 
 func resolve(c *cobra.Command, id string, d decision) error {
@@ -76,7 +75,7 @@ func resolve(c *cobra.Command, id string, d decision) error {
 	if err != nil {
 		return err
 	}
-	raw, err := askDaemon(c, http.MethodPost, "/api/v1/requests/"+url.PathEscape(id)+"/resolution", nil, body)
+	raw, err := post(c, "/api/v1/requests/"+url.PathEscape(id)+"/resolution", body)
 	if err != nil {
 		return err
 	}

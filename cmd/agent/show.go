@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -33,7 +32,7 @@ func newShow() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show a request with its history",
-		Args:  oneID,
+		Args:  oneArg("requestId; tillpost show --help tells more"),
 		RunE:  func(c *cobra.Command, args []string) error { return show(c, args[0], raw) },
 	}
 	c.Flags().BoolVar(&raw, "json", false, "print it as JSON")
@@ -41,11 +40,11 @@ func newShow() *cobra.Command {
 }
 
 func show(c *cobra.Command, id string, asJSON bool) error {
-	cfg, err := loadConfig(c)
+	d, err := findDaemon(c)
 	if err != nil {
 		return err
 	}
-	raw, err := askDaemon(c, http.MethodGet, "/api/v1/requests/"+url.PathEscape(id), nil, nil)
+	raw, err := d.call(c.Context(), "/api/v1/requests/"+url.PathEscape(id), nil, nil)
 	if _, answered := errors.AsType[*daemonError](err); answered {
 		return fmt.Errorf("show %s: %w", id, err)
 	} else if err != nil {
@@ -59,10 +58,10 @@ func show(c *cobra.Command, id string, asJSON bool) error {
 		return err
 	}
 	p := newPaper(c.OutOrStdout())
-	if err := p.facts(requestFacts(r, cfg.Store.Location)); err != nil {
+	if err := p.facts(requestFacts(r, d.cfg.Store.Location)); err != nil {
 		return err
 	}
-	return r.story(p, cfg.Store.Location)
+	return r.story(p, d.cfg.Store.Location)
 }
 
 // requestFacts returns a request's status as names and values.

@@ -70,7 +70,10 @@ func TestTheAPIsClockIsAhead(t *testing.T) {
 		for _, ahead := range []time.Duration{0, 8 * 8760 * time.Hour, -8760 * time.Hour} {
 			f := newSimulateFlags()
 			f.clockAhead = ahead
-			sim := simulator.New(f.options())
+			if err := f.check(); err != nil {
+				t.Fatal(err)
+			}
+			sim := simulator.New(f.options)
 			t.Cleanup(sim.Close)
 			w := httptest.NewRecorder()
 			sim.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/api/v1/connect/orders/status", nil))

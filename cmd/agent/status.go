@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -45,11 +44,11 @@ it is degraded, offline or not reached.`,
 }
 
 func status(c *cobra.Command, asJSON bool) error {
-	cfg, err := loadConfig(c)
+	d, err := findDaemon(c)
 	if err != nil {
 		return err
 	}
-	raw, err := askDaemon(c, http.MethodGet, "/api/v1/agent", nil, nil)
+	raw, err := d.call(c.Context(), "/api/v1/agent", nil, nil)
 	if err != nil {
 		return err
 	}
@@ -60,7 +59,7 @@ func status(c *cobra.Command, asJSON bool) error {
 	if asJSON {
 		err = printJSON(c, raw)
 	} else {
-		err = showStatus(c, a, cfg.Store.Location)
+		err = showStatus(c, d, a)
 	}
 	if err != nil || a.State == message.AgentOnline {
 		return err
@@ -72,15 +71,15 @@ func status(c *cobra.Command, asJSON bool) error {
 	return fmt.Errorf("the daemon is %s: %s", a.State, strings.Join(codes, ", "))
 }
 
-func showStatus(c *cobra.Command, a shownAgent, local *time.Location) error {
+func showStatus(c *cobra.Command, d *daemonClient, a shownAgent) error {
 	terminals, err := askFor[struct {
 		Terminals []message.TerminalInfo
-	}](c, "/api/v1/terminals", nil)
+	}](c.Context(), d, "/api/v1/terminals", nil)
 	if err != nil {
 		return err
 	}
 	p := newPaper(c.OutOrStdout())
-	at := func(t message.Timestamp) string { return t.In(local).Format(time.DateTime) }
+	at := func(t message.Timestamp) string { return t.In(d.cfg.Store.Location).Format(time.DateTime) }
 	facts := [][2]string{{"state", a.State}, {"version", a.Build}, {"running since", at(a.Since)}}
 	for _, problem := range a.Problems {
 		text := problem.Code + " since " + at(problem.Since) + ": " + problem.Message

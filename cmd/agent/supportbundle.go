@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -60,7 +59,13 @@ func collectBundle(c *cobra.Command, now time.Time) bundle.Bundle {
 	cfg, broken := loadConfig(c)
 	file, _ := c.Flags().GetString("config") // it was read for loadConfig
 	ask := func(path string, query url.Values) func() ([]byte, error) {
-		return func() ([]byte, error) { return askDaemon(c, http.MethodGet, path, query, nil) }
+		return func() ([]byte, error) {
+			d, err := findDaemon(c)
+			if err != nil {
+				return nil, err
+			}
+			return d.call(c.Context(), path, query, nil)
+		}
 	}
 	needs := func(read func(cfg *config.Config) ([]byte, error)) func() ([]byte, error) {
 		return func() ([]byte, error) {
@@ -102,9 +107,9 @@ func bundleCheck(ctx context.Context, file string) ([]byte, error) {
 func bundleOutbox(cfg *config.Config) ([]byte, error) {
 	var b bytes.Buffer
 	err := verifyOutbox(&b, cfg.Outbox.Path, nil)
-	if err != nil && exists(cfg.Outbox.Path+snapshotSuffix) {
+	if err != nil && exists(cfg.Outbox.Path+bolt.SuffixSnapshot) {
 		b.Reset()
-		err = verifyOutbox(&b, cfg.Outbox.Path+snapshotSuffix, nil)
+		err = verifyOutbox(&b, cfg.Outbox.Path+bolt.SuffixSnapshot, nil)
 	}
 	if _, damaged := errors.AsType[*bolt.DamagedError](err); damaged {
 		return []byte(err.Error() + "\n"), nil // that is what a developer wants to know

@@ -1,4 +1,4 @@
-// Package topic says what all topics of an agent may begin with.
+// Package topic says what all topics of an agent may begin with, and which ids may stand in them.
 package topic
 
 import (
@@ -28,4 +28,22 @@ func PrefixFault(prefix string) string {
 		return "is longer than " + strconv.Itoa(maxPrefix) + " bytes"
 	}
 	return ""
+}
+
+const maxID = 64
+
+// ValidID reports whether id may stand in a topic: it has 1 to 64 of the characters A-Z a-z 0-9 . _ : -
+func ValidID(id string) bool {
+	if id == "" || len(id) > maxID {
+		return false
+	}
+	for i := range len(id) {
+		switch c := id[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case c == '.', c == '_', c == ':', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
 }

@@ -17,3 +17,15 @@ func TestPrefixFault(t *testing.T) {
 		}
 	}
 }
+
+func TestValidID(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]bool{
+		"TRML1000000001": true, "a.b_c:d-e": true, "0": true, strings.Repeat("Z", 64): true,
+		"": false, strings.Repeat("Z", 65): false, "a/b": false, "a+": false, "#": false, "a b": false, "å": false, "a\n": false, "\x00": false, "\xff": false, "@": false, "[": false, "`": false, "{": false,
+	} {
+		if ValidID(id) != want {
+			t.Errorf("%q: %v", id, !want)
+		}
+	}
+}

@@ -16,9 +16,10 @@ import (
 
 // Suffixes of the files that belong to a database.
 const (
-	suffixLock     = ".lock"
-	suffixMarker   = ".initialised"
-	suffixSnapshot = ".snapshot"
+	suffixLock   = ".lock"
+	suffixMarker = ".initialised"
+	// SuffixSnapshot is that of the last snapshot.
+	SuffixSnapshot = ".snapshot"
 	suffixBallast  = ".ballast"
 	suffixDamaged  = ".damaged-"
 	suffixCompact  = ".compact.tmp"

@@ -15,11 +15,27 @@ type fileLock struct{ f *os.File }
 
 // lockFile takes the lock at once, or returns ErrLocked.
 func lockFile(path string) (*fileLock, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, filePerm)
+	return openLock(path, os.O_RDWR|os.O_CREATE, syscall.LOCK_EX)
+}
+
+// checkLock returns ErrLocked where another process holds the lock. Our own is shared and released at once.
+func checkLock(path string) error {
+	l, err := openLock(path, os.O_RDONLY, syscall.LOCK_SH)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	return l.release()
+}
+
+func openLock(path string, flag, how int) (*fileLock, error) {
+	f, err := os.OpenFile(path, flag, filePerm)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, ErrLocked

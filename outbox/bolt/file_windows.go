@@ -35,6 +35,9 @@ func lockFile(path string) (*fileLock, error) {
 	return &fileLock{f}, nil
 }
 
+// checkLock sees nothing here: locks are mandatory, and reading the outbox shows them.
+func checkLock(string) error { return nil }
+
 func (l *fileLock) release() error { return l.f.Close() }
 
 // syncDir does nothing here: renames are journalled, and folders can't be synced.

@@ -96,7 +96,7 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
-	for _, left := range []string{suffixCompact, suffixRestore, suffixSnapshot + suffixTemp} {
+	for _, left := range []string{suffixCompact, suffixRestore, SuffixSnapshot + suffixTemp} {
 		if err := remove(s.path + left); err != nil {
 			return err
 		}
@@ -137,7 +137,7 @@ func (s *Store) open() error {
 // outbox yet.
 func (s *Store) examine(mark *marker) (fresh bool, err error) {
 	size := fileSize(s.path)
-	snapshot := fileSize(s.path+suffixSnapshot) > 0
+	snapshot := fileSize(s.path+SuffixSnapshot) > 0
 	if size == 0 {
 		if mark == nil && !snapshot {
 			return true, nil

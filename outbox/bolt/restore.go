@@ -14,7 +14,7 @@ import (
 // restore replaces a database that is damaged or gone by the last snapshot. The copy is converted before it takes that
 // place, so that a crash leaves either nothing done or all.
 func (s *Store) restore(cause error) error {
-	from, tmp := s.path+suffixSnapshot, s.path+suffixRestore
+	from, tmp := s.path+SuffixSnapshot, s.path+suffixRestore
 	if fileSize(from) == 0 {
 		return s.refuse(cause, "there is no snapshot to restore")
 	}

@@ -15,7 +15,7 @@ import (
 func (s *Store) Snapshot(ctx context.Context) error {
 	s.snapshots.Lock()
 	defer s.snapshots.Unlock()
-	tmp := s.path + suffixSnapshot + suffixTemp
+	tmp := s.path + SuffixSnapshot + suffixTemp
 	if err := s.writeSnapshot(tmp); err != nil {
 		return fmt.Errorf("snapshot of the outbox: %w", err)
 	}
@@ -24,7 +24,7 @@ func (s *Store) Snapshot(ctx context.Context) error {
 		err = checkFile(tmp)
 	}
 	if err == nil {
-		err = replaceFile(tmp, s.path+suffixSnapshot)
+		err = replaceFile(tmp, s.path+SuffixSnapshot)
 	}
 	if err != nil {
 		return fmt.Errorf("snapshot of the outbox: %w", errors.Join(err, remove(tmp)))

@@ -11,6 +11,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"tillpost/internal/hostport"
 )
 
 // selfSigned returns a self-signed certificate for the page, good for ten years. It is made out to
@@ -36,11 +38,11 @@ func selfSigned(address string) (cert, key []byte, err error) {
 	if name, err := os.Hostname(); err == nil && name != "" {
 		t.DNSNames = append(t.DNSNames, name, name+".local")
 	}
-	if host, _, err := net.SplitHostPort(address); err == nil {
-		if ip := net.ParseIP(host); ip == nil && host != "" {
-			t.DNSNames = append(t.DNSNames, host)
-		} else if ip != nil && !ip.IsUnspecified() {
+	if host, _, err := net.SplitHostPort(address); err == nil && !hostport.Unspecified(host) {
+		if ip := net.ParseIP(host); ip != nil {
 			t.IPAddresses = append(t.IPAddresses, ip)
+		} else {
+			t.DNSNames = append(t.DNSNames, host)
 		}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, t, t, &pair.PublicKey, pair)

@@ -2,8 +2,8 @@ package setup
 
 import (
 	"errors"
-	"strings"
-	"unicode"
+
+	"tillpost/agent/config"
 )
 
 // Complete asks for what the answers lack. given reports which ones a flag has answered; the token is asked for unless hasToken.
@@ -59,7 +59,7 @@ func (k *Asker) token(a *Answers) (err error) {
 
 // TokenFault returns what is wrong with a token; nil if it is usable.
 func TokenFault(token string) error {
-	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r > unicode.MaxASCII || r <= ' ' || r == 0x7f }) {
+	if token == "" || !config.FitForHeader(token) {
 		return errors.New("a token is one word of plain characters")
 	}
 	return nil
