@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,7 +25,11 @@ func (w *world) records() map[string]outbox.Request {
 		return nil
 	}
 	all := map[string]outbox.Request{}
-	if err := p.store.Each(false, func(r outbox.Request) bool { all[r.ID] = r; return true }); err != nil {
+	err := p.store.Each(false, func(r outbox.Request) bool { all[r.ID] = r; return true })
+	switch {
+	case errors.Is(err, outbox.ErrClosed):
+		return nil // it has just stopped
+	case err != nil:
 		w.fail("read the outbox: %v", err)
 	}
 	return all

@@ -292,7 +292,7 @@ func (h *Health) due() bool {
 		// A first failure is looked into at once.
 		return h.failed == 1 && h.probed.Before(h.failing)
 	}
-	if h.gate.IsShut(gateUnauthorized) {
+	if h.gate.IsShut(gateUnauthorized) || h.problems.Has(ProblemRateLimited) {
 		return true
 	}
 	h.mu.Lock()
