@@ -265,6 +265,7 @@ func (a *Agent) committed(changes []outbox.Change) {
 		r := c.Request
 		a.count(r, c.Previous) // first: who has seen an end published finds it in the metrics
 		a.publish.Changed(r, publish.Position{Number: c.Position, Behind: c.Behind})
+		a.fence.Committed(c)
 		a.lanes.Committed(c)
 		a.log.Info("request", "request", r.ID, "kind", r.Kind.String(), "terminal", r.Terminal, "state", r.State.String(),
 			"revision", r.Revision, "order", r.OrderUUID, "reason", reasonCode(r))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tillpost/agent/clock"
+	"tillpost/agent/fence"
 	"tillpost/agent/lane"
 	"tillpost/agent/publish"
 	"tillpost/monitor"
@@ -43,7 +44,7 @@ func TestAnEndIsCountedBeforeItIsTold(t *testing.T) {
 	}
 	a := &Agent{
 		log: o.Log, clock: o.Clock, store: store, publish: publish.New(o), metrics: pages.metrics,
-		lanes: lane.New(lane.Options{Store: store, Clock: o.Clock, Log: o.Log}),
+		lanes: lane.New(lane.Options{Store: store, Clock: o.Clock, Log: o.Log}), fence: &fence.Fence{},
 	}
 	a.committed([]outbox.Change{{
 		Request:  outbox.Request{Seq: 1, ID: "o-1", Kind: outbox.KindOrder, Terminal: "T1", State: outbox.StatePaid, Revision: 4},

@@ -213,3 +213,23 @@ func (w *world) state(id string) outbox.State {
 	}
 	return v.State
 }
+
+// TestACopyThatCatchesUpIsOneAllTheSame: the broker is away at the start, and the API tells the copy of the payment that it did not
+// know. What the broker retains is held against what the copy was when it was opened: of other requests it may know nothing.
+func TestACopyThatCatchesUpIsOneAllTheSame(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.order(oslo, "o")
+		w.until(time.Minute, oslo, "o", "awaiting_customer")
+		restore := w.keep()
+		w.until(time.Minute, oslo, "o", "paid")
+		w.send(oslo, "refunds", `{"requestId":"r","orderRequestId":"o","full":true}`)
+		w.until(time.Minute, oslo, "r", "refunded")
+		w.stop()
+		restore()
+		w.broker.Stop()
+		w.launch()
+		time.Sleep(time.Minute) // the payment is found
+		w.broker.Start()
+		w.untilProblem("outboxRolledBack")
+	})
+}

@@ -34,6 +34,7 @@ type Fence struct {
 	listsTerminals bool
 	acceptedUntil  time.Time
 	unknownMu      sync.Mutex // held while what is kept under unknownBlob is read and written
+	atOpen         atOpen
 
 	ctx     context.Context // of Begin
 	reports Reports         // of Begin
@@ -110,6 +111,7 @@ func (f *Fence) Begin(ctx context.Context, r Reports) {
 		f.peers.shut()
 		f.gate.Shut(health.GateUnannounced)
 		f.gate.Shut(health.GateReadingRetained)
+		f.atOpen.begin()
 	}
 	if f.listsTerminals {
 		f.listDelay.shutFor(listDelayMost)
@@ -119,6 +121,7 @@ func (f *Fence) Begin(ctx context.Context, r Reports) {
 
 // Connected is called when the broker is connected. The bus has read by then what it retains.
 func (f *Fence) Connected() {
+	f.atOpen.end()
 	f.gate.Open(health.GateReadingRetained)
 	f.retainedRead()
 }

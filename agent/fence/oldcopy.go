@@ -37,8 +37,8 @@ func (f *Fence) SawStatus(topic string, payload []byte) {
 	switch known := err == nil || errors.Is(err, outbox.ErrPruned); {
 	case !known && !errors.Is(err, outbox.ErrNotFound):
 		f.log.Warn("a retained status could not be compared with the outbox", "request", id, "err", err)
-	case known && s.Revision > r.Revision:
-		f.sawUnknown(fmt.Sprint("status ", id, " ", s.Revision), fmt.Sprintf("the broker holds the status %s of request %s at revision %d, this outbox has it at %d", s.State, id, s.Revision, r.Revision))
+	case known && s.Revision > f.atOpen.revision(id, r.Revision):
+		f.sawUnknown(fmt.Sprint("status ", id, " ", s.Revision), fmt.Sprintf("the broker holds the status %s of request %s at revision %d, this outbox had it at %d", s.State, id, s.Revision, f.atOpen.revision(id, r.Revision)))
 	case !known && !s.Final:
 		f.sawUnknown(fmt.Sprint("status ", id, " ", s.Revision), fmt.Sprintf("the broker holds the status %s of request %s, which this outbox has never seen", s.State, id))
 	}
