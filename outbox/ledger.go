@@ -13,7 +13,9 @@ type Ledger struct {
 	// Done lists the amounts in SpentMinor that were paid back for sure, Open the others.
 	Done, Open []int64
 	// Denied lists the amounts of those that were sent, and ended declined or cancelled: the statement may list them too.
-	Denied []int64
+	// DeniedLast is when the last of them ended, zero if there is none: a statement from before it shows it under way.
+	Denied     []int64
+	DeniedLast Instant
 	// UnderWay: another refund is sending, awaiting its end or being cancelled; Doubtful: one is in doubt or unresolved.
 	UnderWay bool
 	Doubtful bool
@@ -72,6 +74,9 @@ func (l *Ledger) Count(other, r Request) {
 	l.noteSameAmount(other, r)
 	if other.Attempts > 0 && (other.State == StateDeclined || other.State == StateCancelled) {
 		l.Denied = append(l.Denied, other.AmountMinor)
+		if l.DeniedLast == (Instant{}) || other.Entered.passed(l.DeniedLast) > 0 {
+			l.DeniedLast = other.Entered
+		}
 	}
 	if !other.Spends() {
 		return

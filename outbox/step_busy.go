@@ -87,6 +87,9 @@ func (m *transition) refundMayRepeat() bool {
 		return false
 	case !m.statementAtHand():
 		return false
+	case m.e.Statement.Readable && !m.e.Statement.StatusRead:
+		m.waitForStatement() // that the API does not tell the status is no leave
+		return false
 	case m.unchangedSince(m.r.LastBusy()):
 		return !m.lateToRepeat(m.statementLag())
 	}

@@ -9,7 +9,9 @@ import (
 // must. Otherwise it asks for it.
 func (m *transition) statementAtHand() bool {
 	b := m.e.Statement
-	if b.Seen.Fresh(m.e.At) && (b.Readable || b.NotOurs) {
+	denied := m.e.Ledger.DeniedLast
+	outdated := b.Readable && denied != (Instant{}) && !b.Seen.After(denied, 0)
+	if b.Seen.Fresh(m.e.At) && (b.Readable || b.NotOurs) && !outdated {
 		return m.sameAmountShown()
 	}
 	m.emit(Effect{Type: Search, OrderUUID: m.r.OrderUUID, Mark: m.r.Mark()})
@@ -30,7 +32,7 @@ func (m *transition) unchangedSince(event Instant) bool {
 	}
 	switch statementChangeSince(m.r.Refund.Before, b, m.r.AmountMinor, m.e.Ledger.Denied) {
 	case changeNone:
-		return true
+		return b.StatusRead
 	case changeUnknown:
 		return b.NotOurs && m.e.Policy.BusyMeans == BusyNotCreated
 	}
@@ -76,11 +78,21 @@ func (m *transition) foundInStatement() bool {
 	return true
 }
 
-// ShownIn reports whether a statement shows a refund of exactly this amount that was not there before the submission.
-func (r Request) ShownIn(b Statement) bool {
-	if r.Refund == nil {
-		return false
+// NewIn returns how many refunds of exactly this amount a statement shows that were not there before the submission. More than one:
+// another one is of the same amount, and nobody can say which is ours.
+func (r Request) NewIn(b Statement) int {
+	if r.Refund == nil || r.Refund.Before == nil || !r.Refund.Before.Readable || !b.Readable {
+		return 0
+	}
+	n := 0
+	for _, e := range compareEntries(*r.Refund.Before, b, nil).fresh {
+		if e.Minor == r.AmountMinor {
+			n++
+		}
 	}
 	change := statementChangeSince(r.Refund.Before, b, r.AmountMinor, nil)
-	return change == changeDone || change == changePending
+	if n == 0 && (change == changeDone || change == changePending) {
+		return 1 // the sum shows it
+	}
+	return n
 }

@@ -320,3 +320,57 @@ func TestWhatWasTurnedDownIsNotTakenForAnother(t *testing.T) {
 	open := journey(t, stepRefund(), dueWithStatement(stepStatement(StatusRefundPending, ore42Pending)), evTaken)
 	wantState(t, journey(t, open, evStatementSeen(StatusRefunded, ore42Pending, ore42Done)), StateAwaitingRefund, "")
 }
+
+// TestAStatementFromBeforeADenial: another refund was turned down while the statement was being read, which shows it under way.
+// Nothing rests on that: it is read again, and what was left is not taken for spent.
+func TestAStatementFromBeforeADenial(t *testing.T) {
+	t.Parallel()
+	denied := stepStart.Add(time.Minute)
+	under := stepStatement(StatusRefunded, ore42Done, ore42Done)
+	for name, c := range map[string]struct {
+		begun time.Duration
+		want  State
+		asks  int
+	}{
+		"from before": {-time.Second, StateQueued, 1},
+		"from after":  {time.Second, StateRejected, 0},
+	} {
+		b := under
+		b.Seen = Seen{Begun: denied.Add(c.begun), Answered: denied.Add(2 * time.Second)}
+		r := stepRefund()
+		l := Ledger{Order: &ledgerOrder, DeniedLast: denied}
+		if c.begun < 0 {
+			l.Denied = []int64{100} // of another amount, so that the entry counts
+		}
+		after, fx := Step(r, Event{Type: Due, Mark: "mark1", Statement: b, Ledger: l, At: denied.Add(3 * time.Second), Policy: stepPolicy()})
+		if after.State != c.want || countFx(fx, Search, "") != c.asks {
+			t.Errorf("%s: %v (%+v), %v", name, after.State, after.Reason, effectWords(fx, true))
+		}
+	}
+	var l Ledger
+	other, r := stepRefund(), stepRefund()
+	other.Seq, other.State, other.Entered, other.Attempts = 7, StateDeclined, denied, 1
+	if l.Count(other, r); l.DeniedLast != denied {
+		t.Errorf("the last denial was at %v", l.DeniedLast)
+	}
+}
+
+// TestAStatusThatIsNotToldIsNoLeave: before a refund is sent again that was called busy, the statement and the status are both read.
+func TestAStatusThatIsNotToldIsNoLeave(t *testing.T) {
+	t.Parallel()
+	busy := stepStart.Add(time.Minute)
+	r := stepRefund()
+	before := statementClear
+	r.Refund.Before = &before
+	r.Submissions = []Submission{{Mark: "mark1", At: stepStart}}
+	r.Attempts, r.Busy, r.BusyAt, r.BusySince = 1, 1, busy, busy
+	for name, told := range map[string]bool{"told": true, "not told": false} {
+		b := statementClear
+		b.StatusRead = told
+		b.Seen = Seen{Begun: busy.Add(20 * time.Second), Answered: busy.Add(20 * time.Second)}
+		after, fx := Step(r, Event{Type: Due, Mark: "mark1", Statement: b, StatementLag: 10 * time.Second, Ledger: Ledger{Order: &ledgerOrder}, At: busy.Add(21 * time.Second), Policy: stepPolicy()})
+		if sent := countFx(fx, Submit, "") == 1; sent != told || after.State == StateInDoubt {
+			t.Errorf("%s: %v, %v", name, after.State, effectWords(fx, true))
+		}
+	}
+}

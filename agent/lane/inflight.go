@@ -21,7 +21,8 @@ type inflight struct {
 	statement reading[outbox.Statement]
 
 	judged time.Time // when an order that a callback named was last asked for
-	word   time.Time // when the API accepted a refund that the statement does not show yet
+	word   time.Time // when the API accepted a refund
+	shown  int       // how many the statement has shown since that may be it
 	dials  int       // that failed while it waits
 }
 

@@ -115,11 +115,14 @@ func (l *lane) measureStatementLag(r outbox.Request, e outbox.Event) {
 		return
 	}
 	known := l.requests[r.Seq]
-	if known == nil || known.word.IsZero() || !r.ShownIn(e.Statement) {
+	if known == nil || known.word.IsZero() {
 		return
 	}
-	took := time.Since(known.word)
-	known.word = time.Time{}
+	n, took := r.NewIn(e.Statement), time.Since(known.word)
+	if n <= known.shown || n > 1 && took > l.doubtCheck {
+		return
+	}
+	known.shown = n // of several the last one may be ours
 	l.background(func(ctx context.Context) { l.lags.StatementShowed(ctx, took) })
 }
 
