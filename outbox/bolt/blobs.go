@@ -11,19 +11,17 @@ import (
 
 // GetBlob returns a small value that PutBlob stored; ErrNotFound if there is none.
 func (s *Store) GetBlob(name string) ([]byte, error) {
-	var b []byte
-	err := s.view(func(t *txn) error {
+	return read(s, func(t *txn) ([]byte, error) {
 		v := t.blobs.Get([]byte(name))
 		if v == nil {
-			return outbox.ErrNotFound
+			return nil, outbox.ErrNotFound
 		}
-		var err error
-		if b, err = decodeBody(0, v); err != nil {
-			return &DamagedError{Path: s.path, Found: fmt.Sprintf("value %q: %v", name, err), Err: err}
+		b, err := decodeBody(0, v)
+		if err != nil {
+			return nil, &DamagedError{Path: s.path, Found: fmt.Sprintf("value %q: %v", name, err), Err: err}
 		}
-		return nil
+		return b, nil
 	})
-	return b, err
 }
 
 // PutBlob stores a small value under a name. The same value again is not written; an empty one removes it.

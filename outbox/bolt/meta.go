@@ -10,14 +10,11 @@ import (
 
 // Account returns the account that the outbox belongs to; ok is false while it belongs to none.
 func (s *Store) Account() (a outbox.Account, ok bool) {
-	err := s.view(func(t *txn) error {
-		st, err := t.state()
-		if err == nil && st.Account != nil {
-			a, ok = *st.Account, true
-		}
-		return err
-	})
-	return a, ok && err == nil
+	st, err := read(s, (*txn).state)
+	if err != nil || st.Account == nil {
+		return a, false
+	}
+	return *st.Account, true
 }
 
 // BindAccount gives an outbox that belongs to no account to this one. One that belongs to it already stays as it is;
