@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"tillpost/internal/hostport"
@@ -58,7 +59,7 @@ type Client struct {
 	breaker      *breaker
 	dialer       *dialer
 	transport    *http.Transport
-	getRefunds   getFallback
+	getRefunds   atomic.Bool // this API wants a GET for the refund status
 	unanswered   pendingCalls
 }
 
@@ -183,13 +184,7 @@ func parseBase(text string) (*url.URL, error) {
 
 // validID reports whether s is an id as ids appear in paths and topics.
 func validID(s string) bool {
-	if len(s) == 0 || len(s) > 64 || s == "." || s == ".." {
-		return false
-	}
-	for _, r := range s {
-		if !isAlnum(r) && !strings.ContainsRune("._:-", r) {
-			return false
-		}
-	}
-	return true
+	return s != "" && len(s) <= 64 && s != "." && s != ".." && !strings.ContainsFunc(s, func(r rune) bool {
+		return !isAlnum(r) && !strings.ContainsRune("._:-", r)
+	})
 }

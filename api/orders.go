@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,23 +37,12 @@ const (
 	PaymentExpired
 )
 
-// String returns the state's name in lower case.
-func (s PaymentState) String() string {
-	switch s {
-	case PaymentPending:
-		return "pending"
-	case PaymentPaid:
-		return "paid"
-	case PaymentDeclined:
-		return "declined"
-	case PaymentCancelled:
-		return "cancelled"
-	case PaymentExpired:
-		return "expired"
-	default:
-		return "unknown"
-	}
+var paymentNames = map[PaymentState]string{
+	PaymentPending: "pending", PaymentPaid: "paid", PaymentDeclined: "declined", PaymentCancelled: "cancelled", PaymentExpired: "expired",
 }
+
+// String returns the state's name in lower case.
+func (s PaymentState) String() string { return cmp.Or(paymentNames[s], "unknown") }
 
 // PaymentStatus is the answer to a payment status check. Raw is the API's
 // order_status as it came, bounded; "" where there was none (then pending).
