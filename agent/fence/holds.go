@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
-	"tillpost/agent/clock"
 	"tillpost/agent/health"
 	"tillpost/outbox"
 )
@@ -40,12 +38,7 @@ func decodeHolds(raw []byte) (list []hold, err error) {
 
 // holds keeps what was placed, and the gate shut while it stands.
 type holds struct {
-	store    outbox.Store
-	clock    clock.Clock
-	problems *health.Problems
-	gate     *health.Gate
-	log      *slog.Logger
-
+	o Options
 	// otherAccountConfigured: the configuration names another account than the outbox's.
 	otherAccountConfigured bool
 
@@ -72,7 +65,7 @@ func gateReasonOf(code health.ProblemCode) (why health.GateReason, ok bool) {
 
 // load takes up the holds that a former process left.
 func (g *holds) load() error {
-	raw, err := g.store.GetBlob(holdsBlob)
+	raw, err := g.o.Store.GetBlob(holdsBlob)
 	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
 		return err
 	}
@@ -90,9 +83,9 @@ func (g *holds) load() error {
 // enforce shuts the gate for a hold, and raises its problem.
 func (g *holds) enforce(n hold) {
 	if why, ok := gateReasonOf(n.Code); ok {
-		g.gate.Shut(why)
+		g.o.Gate.Shut(why)
 	}
-	g.problems.Raise(n.Code, "", n.Message, n.At)
+	g.o.Problems.Raise(n.Code, "", n.Message, n.At)
 }
 
 // place adds a hold; the first of a code stands.
@@ -102,11 +95,11 @@ func (g *holds) place(ctx context.Context, n hold) {
 		g.mu.Unlock()
 		return
 	}
-	n.At = g.clock.Now().Time()
+	n.At = g.o.Clock.Now().Time()
 	g.list = append(g.list, n)
 	g.mu.Unlock()
 	g.enforce(n) // before it is on disk: the disk may be full
-	g.log.Error("an operator is needed", "problem", string(n.Code), "found", n.Message)
+	g.o.Log.Error("an operator is needed", "problem", string(n.Code), "found", n.Message)
 	g.save(ctx)
 }
 
@@ -120,9 +113,9 @@ func (g *holds) withdraw(ctx context.Context) {
 	if !gone || g.otherAccountConfigured {
 		return
 	}
-	g.log.Info("the token belongs to the outbox's account again")
-	g.problems.Clear(health.ProblemWrongAccount, "")
-	g.gate.Open(health.GateWrongAccount)
+	g.o.Log.Info("the token belongs to the outbox's account again")
+	g.o.Problems.Clear(health.ProblemWrongAccount, "")
+	g.o.Gate.Open(health.GateWrongAccount)
 	g.save(ctx)
 }
 
@@ -139,12 +132,12 @@ func (g *holds) save(ctx context.Context) {
 		raw, err = json.Marshal(g.list)
 	}
 	if err == nil {
-		err = g.store.PutBlob(ctx, holdsBlob, raw)
+		err = g.o.Store.PutBlob(ctx, holdsBlob, raw)
 	}
 	if err == nil || ctx.Err() != nil || errors.Is(err, outbox.ErrClosed) || g.retrying {
 		return
 	}
-	g.log.Error("what an operator has to accept could not be kept on disk; it is tried again, and forgotten if tillpost ends before", "err", err)
+	g.o.Log.Error("what an operator has to accept could not be kept on disk; it is tried again, and forgotten if tillpost ends before", "err", err)
 	g.retrying = true
 	time.AfterFunc(retryWriteAfter, func() {
 		g.mu.Lock()

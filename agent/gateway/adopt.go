@@ -12,17 +12,17 @@ import (
 // with a reason, or Unavailable while the order can't be read. Where details are not ours, a payment status that is not 404 is
 // enough.
 func (g *Gateway) Adoptable(ctx context.Context, orderUUID string, t outbox.Request) outbox.Event {
-	details, reply := g.api.OrderDetails(ctx, orderUUID)
-	g.rights.Saw(ctx, lookups.Details, reply)
+	details, reply := g.o.API.OrderDetails(ctx, orderUUID)
+	g.o.Rights.Saw(ctx, lookups.Details, reply)
 	switch {
 	case reply.Outcome == api.OutcomeAccepted:
 		return g.adoptionOf(details, t)
 	case reply.Outcome == api.OutcomeNotFound:
 		return outbox.Event{Type: outbox.Refused, Reason: reasonFrom(reply)}
-	case !g.rights.NotOurs(lookups.Details) || !lookups.Forbids(reply) && !lookups.Missing(reply):
+	case !g.o.Rights.NotOurs(lookups.Details) || !lookups.Forbids(reply) && !lookups.Missing(reply):
 		return outbox.Event{Type: outbox.Unavailable, RetryAfter: max(reply.RetryAfter, statementAgain)}
 	}
-	status, reply := g.api.PaymentStatus(ctx, orderUUID)
+	status, reply := g.o.API.PaymentStatus(ctx, orderUUID)
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
 		return adopted(lookups.StatusOf(status.State))
@@ -60,7 +60,7 @@ func adopted(s outbox.OrderStatus) outbox.Event {
 func (g *Gateway) markedBy(references string, t outbox.Request) (outbox.Request, bool) {
 	for _, mark := range outbox.FindMarks(references) {
 		seq, _ := outbox.MarkSeq(mark)
-		if other, err := g.store.Get(seq); err == nil && other.Seq != t.Seq && other.Bears(mark) {
+		if other, err := g.o.Store.Get(seq); err == nil && other.Seq != t.Seq && other.Bears(mark) {
 			return other, true
 		}
 	}

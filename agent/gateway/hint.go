@@ -31,7 +31,7 @@ func (g *Gateway) orderSeen(d api.OrderDetails, r outbox.Request) outbox.OrderSe
 // never sent from here, and whose status that copy has published, bears such a one.
 func (g *Gateway) ofNewerCopy(mark string) bool {
 	seq, _ := outbox.MarkSeq(mark)
-	r, err := g.store.Get(seq)
+	r, err := g.o.Store.Get(seq)
 	return outbox.MarkTagged(mark, g.instance) && (err != nil || !r.Bears(mark))
 }
 
@@ -39,8 +39,8 @@ func (g *Gateway) ofNewerCopy(mark string) bool {
 // RetryAfter where it could not be read.
 func (g *Gateway) ReadHint(ctx context.Context, orderUUID string, r outbox.Request) outbox.Event {
 	e := outbox.Event{Type: outbox.HintRead, OrderUUID: orderUUID}
-	details, reply := g.api.OrderDetails(ctx, orderUUID)
-	g.rights.Saw(ctx, lookups.Details, reply)
+	details, reply := g.o.API.OrderDetails(ctx, orderUUID)
+	g.o.Rights.Saw(ctx, lookups.Details, reply)
 	switch {
 	case reply.Outcome == api.OutcomeAccepted:
 		e.Order, e.Status = g.orderSeen(details, r), lookups.StatusOf(details.State())
@@ -48,11 +48,11 @@ func (g *Gateway) ReadHint(ctx context.Context, orderUUID string, r outbox.Reque
 	case reply.Outcome == api.OutcomeNotFound:
 		e.Order.Details = outbox.DetailsMissing
 		return e
-	case !g.rights.NotOurs(lookups.Details) || !lookups.Forbids(reply) && !lookups.Missing(reply):
+	case !g.o.Rights.NotOurs(lookups.Details) || !lookups.Forbids(reply) && !lookups.Missing(reply):
 		e.RetryAfter = reply.RetryAfter
 		return e
 	}
-	status, reply := g.api.PaymentStatus(ctx, orderUUID)
+	status, reply := g.o.API.PaymentStatus(ctx, orderUUID)
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
 		e.Order, e.Status = outbox.OrderSeen{Details: outbox.DetailsNotOurs, Known: true}, lookups.StatusOf(status.State)

@@ -24,22 +24,22 @@ type StatementReply struct {
 // something merely could not be read, Failed is set.
 func (g *Gateway) Statement(ctx context.Context, uuid string) StatementReply {
 	s := StatementReply{Begun: time.Now()}
-	begun := g.clock.Now()
-	details, reply := g.api.OrderDetails(ctx, uuid)
-	g.rights.SawDetails(ctx, details, reply)
+	begun := g.o.Clock.Now()
+	details, reply := g.o.API.OrderDetails(ctx, uuid)
+	g.o.Rights.SawDetails(ctx, details, reply)
 	switch {
 	case reply.Outcome == api.OutcomeAccepted:
 		s.Statement = lookups.StatementOf(details)
-		if !s.Statement.Readable && !g.rights.NotOurs(lookups.History) {
+		if !s.Statement.Readable && !g.o.Rights.NotOurs(lookups.History) {
 			return s.failed(reply)
 		}
 		s.Statement.NotOurs = !s.Statement.Readable
-	case g.rights.NotOurs(lookups.Details) && (lookups.Forbids(reply) || lookups.Missing(reply)):
+	case g.o.Rights.NotOurs(lookups.Details) && (lookups.Forbids(reply) || lookups.Missing(reply)):
 		s.Statement.NotOurs = true
 	default:
 		return s.failed(reply)
 	}
-	status, reply := g.api.RefundStatus(ctx, uuid)
+	status, reply := g.o.API.RefundStatus(ctx, uuid)
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
 		s.Statement.Status, s.Statement.StatusRead = lookups.RefundStatusOf(status.State), true
@@ -49,7 +49,7 @@ func (g *Gateway) Statement(ctx context.Context, uuid string) StatementReply {
 	default:
 		return s.failed(reply)
 	}
-	s.Statement.Seen = outbox.Seen{Begun: begun, Answered: g.clock.Now(), Broken: g.health.FailedSince(s.Begun)}
+	s.Statement.Seen = outbox.Seen{Begun: begun, Answered: g.o.Clock.Now(), Broken: g.o.Health.FailedSince(s.Begun)}
 	return s
 }
 

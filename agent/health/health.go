@@ -27,12 +27,7 @@ const (
 // an answer is a reply in the API's own envelope: a gateway's page, whatever its status, is none. It may be used by several
 // goroutines at once.
 type Health struct {
-	answering *clock.Answering
-	problems  *Problems
-	gate      *Gate
-	token     func() error
-	up        func(bool)
-	log       *slog.Logger
+	o Options
 
 	mu       sync.Mutex
 	answered time.Time // when the last reply in the API's envelope came
@@ -67,10 +62,7 @@ type Prober struct {
 
 // New makes a Health that has seen no call yet.
 func New(o Options) *Health {
-	return &Health{
-		answering: o.Answering, problems: o.Problems, gate: o.Gate, token: o.Token, up: o.Up, log: o.Log,
-		wake: make(chan struct{}, 1),
-	}
+	return &Health{o: o, wake: make(chan struct{}, 1)}
 }
 
 // Saw is called with the end of each call that was tried.
@@ -81,10 +73,10 @@ func (h *Health) Saw(c api.Call) {
 	switch {
 	case c.FromAPI:
 		h.sawReply(c)
-		h.up(true)
+		h.o.Up(true)
 	case c.Outcome == api.OutcomeUnauthorized, c.Outcome == api.OutcomeRateLimited:
 		// Whoever said so answers, and that has problems of its own.
-		h.up(c.Replied)
+		h.o.Up(c.Replied)
 	default:
 		h.sawFailure()
 	}
@@ -101,8 +93,8 @@ func (h *Health) Saw(c api.Call) {
 // sawReply takes a reply in the API's own envelope. Deadlines that wait for the API run on only where it said more than that it
 // does not let us in, or not now.
 func (h *Health) sawReply(c api.Call) {
-	if !c.Withheld && !h.gate.IsShut(GateWrongAccount) {
-		h.answering.SawReply() // what another account's API says ends no deadline
+	if !c.Withheld && !h.o.Gate.IsShut(GateWrongAccount) {
+		h.o.Answering.SawReply() // what another account's API says ends no deadline
 	}
 	h.mu.Lock()
 	was := h.failing
@@ -113,12 +105,12 @@ func (h *Health) sawReply(c api.Call) {
 	}
 	h.mu.Unlock()
 	if sure {
-		h.gate.Open(gateUnsure)
+		h.o.Gate.Open(gateUnsure)
 	}
-	if !was.IsZero() && h.problems.Has(ProblemAPIUnreachable) {
-		h.log.Info("the API answers again", "outage", time.Since(was).Round(time.Second))
+	if !was.IsZero() && h.o.Problems.Has(ProblemAPIUnreachable) {
+		h.o.Log.Info("the API answers again", "outage", time.Since(was).Round(time.Second))
 	}
-	h.problems.Clear(ProblemAPIUnreachable, "")
+	h.o.Problems.Clear(ProblemAPIUnreachable, "")
 }
 
 // Doubted is called where a submission ended ambiguous: until a later call is answered, nobody knows whether the API gets our
@@ -127,7 +119,7 @@ func (h *Health) Doubted() {
 	h.mu.Lock()
 	h.unsure = time.Now()
 	h.mu.Unlock()
-	h.gate.Shut(gateUnsure)
+	h.o.Gate.Shut(gateUnsure)
 	h.nudge()
 }
 
@@ -147,7 +139,7 @@ func (h *Health) throttled() {
 	long := time.Since(h.limited) >= unreachableAfter
 	h.mu.Unlock()
 	if long {
-		h.problems.Raise(ProblemRateLimited, "", "Front Payment's API answers that there are too many calls, and nothing else; look what else calls it with this account, or lower api.requests_per_minute", time.Now())
+		h.o.Problems.Raise(ProblemRateLimited, "", "Front Payment's API answers that there are too many calls, and nothing else; look what else calls it with this account, or lower api.requests_per_minute", time.Now())
 	}
 }
 
@@ -157,7 +149,7 @@ func (h *Health) unthrottled() {
 	h.limited = time.Time{}
 	h.mu.Unlock()
 	if !was.IsZero() {
-		h.problems.Clear(ProblemRateLimited, "")
+		h.o.Problems.Clear(ProblemRateLimited, "")
 	}
 }
 
@@ -176,7 +168,7 @@ func (h *Health) sawFailure() {
 	}
 	h.failed++
 	h.mu.Unlock()
-	h.up(false)
+	h.o.Up(false)
 	h.nudge()
 }
 
@@ -201,10 +193,10 @@ func (h *Health) unreachable() {
 	h.mu.Lock()
 	why, cause := h.advice, cmp.Or(h.cause, "no reply of its own came")
 	h.mu.Unlock()
-	if !h.problems.Has(ProblemAPIUnreachable) {
-		h.log.Warn("the API does not answer; requests are kept and tried again", "cause", cause+why)
+	if !h.o.Problems.Has(ProblemAPIUnreachable) {
+		h.o.Log.Warn("the API does not answer; requests are kept and tried again", "cause", cause+why)
 	}
-	h.problems.Raise(ProblemAPIUnreachable, "", "Front Payment's API does not answer"+why+"; requests are kept and sent when it does", time.Now())
+	h.o.Problems.Raise(ProblemAPIUnreachable, "", "Front Payment's API does not answer"+why+"; requests are kept and sent when it does", time.Now())
 }
 
 // NoteCause keeps why a call failed, for the log.
@@ -230,21 +222,21 @@ func (h *Health) DialFailed(err error) {
 // Unauthorized is called after a 401, or where there was no token to call with: all sending stops, the queueing goes on.
 func (h *Health) Unauthorized() {
 	cause := "the API does not accept the token"
-	if err := h.token(); err != nil {
+	if err := h.o.Token(); err != nil {
 		cause = err.Error()
 	}
-	if h.gate.Shut(gateUnauthorized) {
-		h.log.Warn("sending stops until the API accepts the token", "cause", cause)
+	if h.o.Gate.Shut(gateUnauthorized) {
+		h.o.Log.Warn("sending stops until the API accepts the token", "cause", cause)
 	}
-	h.problems.Raise(ProblemUnauthorized, "", cause+"; put a valid token into its place, it is read again by itself", time.Now())
+	h.o.Problems.Raise(ProblemUnauthorized, "", cause+"; put a valid token into its place, it is read again by itself", time.Now())
 	h.nudge()
 }
 
 // Authorized is called where the API accepts the token.
 func (h *Health) Authorized() {
-	if h.gate.Open(gateUnauthorized) {
-		h.log.Info("the API accepts the token again")
-		h.problems.Clear(ProblemUnauthorized, "")
+	if h.o.Gate.Open(gateUnauthorized) {
+		h.o.Log.Info("the API accepts the token again")
+		h.o.Problems.Clear(ProblemUnauthorized, "")
 	}
 }
 
@@ -292,11 +284,11 @@ func (h *Health) due() bool {
 		// A first failure is looked into at once.
 		return h.failed == 1 && h.probed.Before(h.failing)
 	}
-	if h.gate.IsShut(gateUnauthorized) {
+	if h.o.Gate.IsShut(gateUnauthorized) {
 		return true
 	}
 	h.mu.Lock()
 	failing := !h.failing.IsZero() || !h.unsure.IsZero()
 	h.mu.Unlock()
-	return failing || h.answering.Deadlines() > 0 && h.answering.SilentFor() >= heartbeatEvery
+	return failing || h.o.Answering.Deadlines() > 0 && h.o.Answering.SilentFor() >= heartbeatEvery
 }

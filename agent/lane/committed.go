@@ -31,7 +31,7 @@ func (ls *Lanes) Committed(c outbox.Change) {
 // admitted starts what was accepted: its time to live runs, its lane is told, and what acts beside the lane acts.
 func (ls *Lanes) admitted(r outbox.Request) {
 	if r.Kind != outbox.KindCancel {
-		left, _ := r.LiveFor(ls.clock.Now())
+		left, _ := r.LiveFor(ls.o.Clock.Now())
 		ls.expiries.set(r.Seq, left)
 	}
 	l := ls.lane(r.Terminal)
@@ -48,9 +48,9 @@ func (ls *Lanes) admitted(r outbox.Request) {
 // settled takes away the problems that a change has ended.
 func (ls *Lanes) settled(r outbox.Request, previous outbox.State) {
 	if previous == outbox.StateInDoubt && r.State != outbox.StateInDoubt {
-		ls.problems.Clear(health.ProblemNeedsStaff, r.ID)
+		ls.o.Problems.Clear(health.ProblemNeedsStaff, r.ID)
 	}
 	if previous == outbox.StateUnresolved && r.State != outbox.StateUnresolved {
-		ls.problems.Clear(health.ProblemUnresolved, r.ID)
+		ls.o.Problems.Clear(health.ProblemUnresolved, r.ID)
 	}
 }

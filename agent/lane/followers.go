@@ -55,7 +55,7 @@ func (ls *Lanes) followed(r outbox.Request) {
 // follow has TargetSeen posted to a request when another one ends, at once if that has ended already.
 func (l *lane) follow(r outbox.Request, target string) {
 	l.followers.follow(target, r)
-	t, err := l.store.Lookup(target)
+	t, err := l.o.Store.Lookup(target)
 	if t.ID == "" && err != nil {
 		return
 	}

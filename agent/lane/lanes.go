@@ -29,24 +29,7 @@ const writeGrace = 500 * time.Millisecond
 
 // Lanes are all terminals' lanes and what they share.
 type Lanes struct {
-	store      outbox.Store
-	clock      clock.Clock
-	rand       func() float64
-	gateway    *gateway.Gateway
-	publish    *publish.Publisher
-	gate       *health.Gate
-	directory  *terminals.Directory
-	reconciler *reconcile.Reconciler
-	answering  *clock.Answering
-	health     *health.Health
-	problems   *health.Problems
-	pauses     *terminals.Pauses
-	lags       *lookups.Lags
-	stranger   func(mark, orderUUID string)
-	doubtCheck time.Duration
-	perMinute  int
-	metrics    *monitor.Metrics
-	log        *slog.Logger
+	o Options
 
 	expiries  *expiries
 	followers *followers
@@ -95,10 +78,7 @@ type Options struct {
 // New makes lanes that start nothing before they are resumed.
 func New(o Options) *Lanes {
 	ls := &Lanes{
-		store: o.Store, clock: o.Clock, rand: o.Rand, gateway: o.Gateway, publish: o.Publish, gate: o.Gate, directory: o.Directory,
-		reconciler: o.Reconciler, answering: o.Answering, health: o.Health, problems: o.Problems, pauses: o.Pauses, lags: o.Lags,
-		stranger: o.Stranger, doubtCheck: o.DoubtCheck, perMinute: o.PerMinute, metrics: o.Metrics, log: o.Log,
-		followers: newFollowers(), instance: o.Store.Identity().Instance, all: map[string]*lane{},
+		o: o, followers: newFollowers(), instance: o.Store.Identity().Instance, all: map[string]*lane{},
 		asked: questions{open: map[*lane]question{}}, starts: starts{set: map[string]bool{}},
 	}
 	ls.ctx, ls.end = context.WithCancel(context.Background())
@@ -112,8 +92,8 @@ func (ls *Lanes) Working() context.Context { return ls.ctx }
 
 // Run resumes what a former process left, and ends what expires, until ctx ends. The lanes go on until they are stopped.
 func (ls *Lanes) Run(ctx context.Context) {
-	ls.gate.Watch(ls.WakeAll)
-	ls.lags.Watch(ls.lagMeasured)
+	ls.o.Gate.Watch(ls.WakeAll)
+	ls.o.Lags.Watch(ls.lagMeasured)
 	var parts sync.WaitGroup
 	parts.Go(func() { ls.expiries.run(ctx, ls.expire) })
 	ls.resume(ctx)
@@ -226,7 +206,7 @@ func (ls *Lanes) park(r outbox.Request) {
 	}
 	target := r.Target
 	if target == "" {
-		order, err := ls.store.ByOrder(r.OrderUUID)
+		order, err := ls.o.Store.ByOrder(r.OrderUUID)
 		if err != nil {
 			return
 		}

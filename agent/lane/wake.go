@@ -19,7 +19,7 @@ func (ls *Lanes) WakeAll() {
 func (ls *Lanes) lagMeasured() {
 	ls.each(func(l *lane) {
 		l.do(func() {
-			r, err := l.store.Get(l.store.Lane(l.terminal).Head)
+			r, err := l.o.Store.Get(l.o.Store.Lane(l.terminal).Head)
 			if err != nil || r.Busy == 0 {
 				return
 			}

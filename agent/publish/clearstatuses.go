@@ -41,7 +41,7 @@ func (p *Publisher) clearAllDue(ctx context.Context) {
 	for more := true; more && ctx.Err() == nil; {
 		var err error
 		if more, err = p.clearDue(); err != nil {
-			p.log.Error("requests that have ended could not be read to clear their statuses", "err", err)
+			p.o.Log.Error("requests that have ended could not be read to clear their statuses", "err", err)
 			return
 		}
 	}
@@ -57,8 +57,8 @@ func (p *Publisher) saveEndingsAtEnd(ctx context.Context) {
 // saveEndings writes the bounds of what was cleared to disk. What is not written is found anew at the next start.
 func (p *Publisher) saveEndings(ctx context.Context) {
 	if raw := p.encodeEndings(); raw != nil {
-		if err := p.store.PutBlob(ctx, endingsBlob, raw); err != nil && ctx.Err() == nil {
-			p.log.Warn("how far the retained statuses are cleared could not be kept on disk", "err", err)
+		if err := p.o.Store.PutBlob(ctx, endingsBlob, raw); err != nil && ctx.Err() == nil {
+			p.o.Log.Warn("how far the retained statuses are cleared could not be kept on disk", "err", err)
 		}
 	}
 }

@@ -120,7 +120,7 @@ func (p *Publisher) eachEnded(w *window, visit func(outbox.Request) bool) error 
 	slices.Sort(seqs)
 	slices.Reverse(seqs) // what ended last is what tills ask for
 	for batch := range slices.Chunk(seqs, republishBatch) {
-		records, err := p.store.Records(batch)
+		records, err := p.o.Store.Records(batch)
 		if err != nil {
 			return err
 		}
@@ -134,8 +134,8 @@ func (p *Publisher) eachEnded(w *window, visit func(outbox.Request) bool) error 
 }
 
 func (p *Publisher) readEnded(w *window, visit func(outbox.Request) bool) error {
-	now, written, there := p.endings.clock.Now(), p.store.Stats().Written, true
-	err := p.store.Each(true, func(r outbox.Request) bool {
+	now, written, there := p.endings.clock.Now(), p.o.Store.Stats().Written, true
+	err := p.o.Store.Each(true, func(r outbox.Request) bool {
 		if !r.State.Final() {
 			return true
 		}
@@ -200,13 +200,13 @@ func (p *Publisher) clearOver(over map[uint64]ending) error {
 	}
 	slices.Sort(seqs)
 	for batch := range slices.Chunk(seqs, republishBatch) {
-		read, err := p.store.Records(batch)
+		read, err := p.o.Store.Records(batch)
 		if err != nil {
 			return err
 		}
 		records = append(records, read...)
 	}
-	written := p.store.Stats().Written
+	written := p.o.Store.Stats().Written
 	defer p.nudge()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -267,7 +267,7 @@ func (p *Publisher) endingsLowered() bool {
 
 // loadEndings takes up the bounds that a former process stored.
 func (p *Publisher) loadEndings() error {
-	stored, err := blob.Read[storedEndings](p.store, endingsBlob)
+	stored, err := blob.Read[storedEndings](p.o.Store, endingsBlob)
 	if err != nil {
 		return err
 	}

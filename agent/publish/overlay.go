@@ -38,7 +38,7 @@ func (p *Publisher) Changed(r outbox.Request, at Position) {
 		delete(p.clearings, m.Topic) // its status is retained again
 	}
 	p.enqueueStatusLocked(list)
-	p.pages.Touch()
+	p.o.Pages.Touch()
 }
 
 // notePosition notes the position of what a former process left, unless it is known.

@@ -27,11 +27,7 @@ const (
 // Publisher publishes what became durable, in that order, on the bus and to the pages. While the broker is away nothing piles
 // up: everything retained is published again on each connect. It may be used by several goroutines at once; Run owns the bus.
 type Publisher struct {
-	topics mqtt.Topics
-	store  outbox.Store
-	pages  Pages
-	log    *slog.Logger
-
+	o      Options
 	source Source // of Run
 
 	mu           sync.Mutex
@@ -105,7 +101,7 @@ type Options struct {
 // New makes a publisher that goes on clearing ended statuses where a former process left off.
 func New(o Options) *Publisher {
 	p := &Publisher{
-		topics: o.Topics, store: o.Store, pages: o.Pages, log: o.Log, endings: newEndings(o.Clock, o.Retention),
+		o: o, endings: newEndings(o.Clock, o.Retention),
 		stale: map[Summary]bool{}, lastSummary: map[Summary]string{}, overlays: map[uint64]overlay{}, clearings: map[string]clearing{},
 		wake: make(chan struct{}, 1), taken: make(chan struct{}),
 	}
@@ -121,11 +117,11 @@ func New(o Options) *Publisher {
 // retained makes the messages of a retained status: one, or several once the request was moved to other terminals.
 func (p *Publisher) retained(r outbox.Request, s message.Status) []queued {
 	terminals := r.Terminals()
-	m := p.message(p.topics.Status(terminals[0], r.ID), true, s)
+	m := p.message(p.o.Topics.Status(terminals[0], r.ID), true, s)
 	m.revision, m.of = r.Revision, statusKey{terminals[0], r.Seq}
 	list := []queued{m}
 	for _, t := range terminals[1:] {
-		m.Topic, m.of.terminal = p.topics.Status(t, r.ID), t
+		m.Topic, m.of.terminal = p.o.Topics.Status(t, r.ID), t
 		list = append(list, m)
 	}
 	return list
@@ -133,16 +129,16 @@ func (p *Publisher) retained(r outbox.Request, s message.Status) []queued {
 
 // Unretained publishes a status of which nothing is to stay with the broker.
 func (p *Publisher) Unretained(s message.Status) {
-	p.enqueue(p.message(p.topics.Status(s.TerminalUUID, s.RequestID), false, s))
+	p.enqueue(p.message(p.o.Topics.Status(s.TerminalUUID, s.RequestID), false, s))
 }
 
 // Reject publishes that a message was refused at the door.
-func (p *Publisher) Reject(r message.Reject) { p.enqueue(p.message(p.topics.Rejects(), false, r)) }
+func (p *Publisher) Reject(r message.Reject) { p.enqueue(p.message(p.o.Topics.Rejects(), false, r)) }
 
 // Display publishes what a terminal's display shows, retained.
 func (p *Publisher) Display(d message.Display) {
-	m := p.message(p.topics.Display(d.TerminalUUID), true, d)
-	p.pages.Publish(monitor.EventDisplay, d.TerminalUUID, m.Payload)
+	m := p.message(p.o.Topics.Display(d.TerminalUUID), true, d)
+	p.o.Pages.Publish(monitor.EventDisplay, d.TerminalUUID, m.Payload)
 	p.enqueue(m)
 }
 
@@ -150,7 +146,7 @@ func (p *Publisher) Display(d message.Display) {
 func (p *Publisher) message(topic string, retained bool, v any) queued {
 	payload, err := json.Marshal(v)
 	if err != nil {
-		p.log.Error("a message could not be written as JSON", "topic", topic, "err", err)
+		p.o.Log.Error("a message could not be written as JSON", "topic", topic, "err", err)
 		return queued{}
 	}
 	return queued{Message: mqtt.Message{Topic: topic, Payload: payload, Retained: retained}}
@@ -168,7 +164,7 @@ func (p *Publisher) enqueueStatusLocked(list []queued) {
 	for _, m := range list {
 		p.enqueueLocked(m)
 	}
-	p.pages.Publish(monitor.EventRequest, "", list[0].Payload)
+	p.o.Pages.Publish(monitor.EventRequest, "", list[0].Payload)
 }
 
 // enqueueLocked queues a message. The caller holds mu, and nudges later.
@@ -231,7 +227,7 @@ func (p *Publisher) Touch(s Summary) {
 	p.stale[s] = true
 	p.mu.Unlock()
 	p.nudge()
-	p.pages.Touch()
+	p.o.Pages.Touch()
 }
 
 // Connected is called when the connection comes up or goes down. Once up, everything retained is published anew: the broker may
@@ -343,15 +339,15 @@ func (p *Publisher) publishSummary(w *window, s Summary) {
 
 func (p *Publisher) composeSummary(s Summary) mqtt.Message {
 	var v any
-	topic := p.topics.Terminals()
+	topic := p.o.Topics.Terminals()
 	if s == SummaryAgent {
-		topic, v = p.topics.Agent(), p.source.Agent()
+		topic, v = p.o.Topics.Agent(), p.source.Agent()
 	} else {
 		v = p.source.Terminals()
 	}
 	payload, err := json.Marshal(v)
 	if err != nil {
-		p.log.Error("a summary could not be written as JSON", "topic", topic, "err", err)
+		p.o.Log.Error("a summary could not be written as JSON", "topic", topic, "err", err)
 	}
 	return mqtt.Message{Topic: topic, Payload: payload, Retained: true}
 }

@@ -6,7 +6,7 @@ import (
 
 // owns reports whether a request of ours holds an order.
 func (c *Reconciler) owns(orderUUID string) bool {
-	_, err := c.store.ByOrder(orderUUID)
+	_, err := c.o.Store.ByOrder(orderUUID)
 	return err == nil
 }
 
