@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -57,18 +58,10 @@ type Options struct {
 }
 
 func (o *Options) setDefaults() {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.CloseGrace == 0 {
-		o.CloseGrace = 2 * time.Second
-	}
-	if o.ReloadEvery == 0 {
-		o.ReloadEvery = 5 * time.Second
-	}
-	if o.MaxConnections == 0 {
-		o.MaxConnections = 2500
-	}
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	o.CloseGrace = cmp.Or(o.CloseGrace, 2*time.Second)
+	o.ReloadEvery = cmp.Or(o.ReloadEvery, 5*time.Second)
+	o.MaxConnections = cmp.Or(o.MaxConnections, 2500)
 }
 
 // Broker is the Bus that is a broker itself: tills connect to it.

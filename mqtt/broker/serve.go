@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
@@ -210,9 +212,5 @@ func (b *Broker) disconnectAll() {
 func (b *Broker) allPeers() []*peer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	all := make([]*peer, 0, len(b.peers))
-	for p := range b.peers {
-		all = append(all, p)
-	}
-	return all
+	return slices.Collect(maps.Keys(b.peers))
 }

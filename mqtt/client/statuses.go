@@ -50,25 +50,19 @@ func (s *session) readStatuses(timeout time.Duration) error {
 
 // awaitStatuses waits for the agent's state behind the statuses, or until no more of them come.
 func (s *session) awaitStatuses(r *statusReading) error {
-	most := time.NewTimer(statusesTimeout)
-	defer most.Stop()
+	most := time.After(statusesTimeout)
 	for {
-		idle := time.NewTimer(statusesIdle)
 		select {
 		case <-r.arrived:
 		case <-r.done:
-			idle.Stop()
 			return nil
-		case <-idle.C:
+		case <-time.After(statusesIdle):
 			return nil
-		case <-most.C:
-			idle.Stop()
+		case <-most:
 			return nil
 		case <-s.down:
-			idle.Stop()
 			return s.reason()
 		}
-		idle.Stop()
 	}
 }
 
