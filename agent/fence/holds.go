@@ -26,9 +26,14 @@ type hold struct {
 	Token bool `json:"token,omitempty"`
 }
 
-func decodeHolds(raw []byte) (list []hold, err error) {
-	if len(raw) == 0 {
+// readHolds returns the holds that were kept.
+func readHolds(store Readable) (list []hold, err error) {
+	raw, err := store.GetBlob(holdsBlob)
+	switch {
+	case errors.Is(err, outbox.ErrNotFound), err == nil && len(raw) == 0:
 		return nil, nil
+	case err != nil:
+		return nil, err
 	}
 	if err := json.Unmarshal(raw, &list); err != nil {
 		return nil, fmt.Errorf("the kept notices can't be read: %w", err)
@@ -50,39 +55,26 @@ type holds struct {
 // acceptHint says why nothing that moves money is sent, and how to go on.
 const acceptHint = "; nothing that moves money is sent until an operator has looked: stop tillpost and run tillpost outbox accept"
 
-// gateReasonOf returns the reason for which a hold shuts the gate; ok is false for one that only raises a problem.
-func gateReasonOf(code health.ProblemCode) (why health.GateReason, ok bool) {
-	switch code {
-	case health.ProblemRolledBack:
-		return health.GateRolledBack, true
-	case health.ProblemAnotherAgent:
-		return health.GateAnotherAgent, true
-	case health.ProblemWrongAccount:
-		return health.GateWrongAccount, true
-	}
-	return 0, false
+// gateReasons has the reason for which a hold shuts the gate; one that is not there only raises a problem.
+var gateReasons = map[health.ProblemCode]health.GateReason{
+	health.ProblemRolledBack:   health.GateRolledBack,
+	health.ProblemAnotherAgent: health.GateAnotherAgent,
+	health.ProblemWrongAccount: health.GateWrongAccount,
 }
 
 // load takes up the holds that a former process left.
 func (g *holds) load() error {
-	raw, err := g.o.Store.GetBlob(holdsBlob)
-	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
-		return err
-	}
-	list, err := decodeHolds(raw)
-	if err != nil {
-		return err
-	}
+	list, err := readHolds(g.o.Store)
 	g.list = list
 	for _, n := range list {
 		g.enforce(n)
 	}
-	return nil
+	return err
 }
 
 // enforce shuts the gate for a hold, and raises its problem.
 func (g *holds) enforce(n hold) {
-	if why, ok := gateReasonOf(n.Code); ok {
+	if why, ok := gateReasons[n.Code]; ok {
 		g.o.Gate.Shut(why)
 	}
 	g.o.Problems.Raise(n.Code, "", n.Message, n.At)

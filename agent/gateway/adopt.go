@@ -12,24 +12,27 @@ import (
 // with a reason, or Unavailable while the order can't be read. Where details are not ours, a payment status that is not 404 is
 // enough.
 func (g *Gateway) Adoptable(ctx context.Context, orderUUID string, t outbox.Request) outbox.Event {
-	details, reply := g.o.API.OrderDetails(ctx, orderUUID)
-	g.o.Rights.Saw(ctx, lookups.Details, reply)
+	details, status, reply := g.named(ctx, orderUUID)
 	switch {
+	case reply.Outcome == api.OutcomeAccepted && details != nil:
+		return g.adoptionOf(*details, t)
 	case reply.Outcome == api.OutcomeAccepted:
-		return g.adoptionOf(details, t)
+		return adopted(status)
 	case reply.Outcome == api.OutcomeNotFound:
-		return outbox.Event{Type: outbox.Refused, Reason: reasonFrom(reply)}
-	case !g.o.Rights.NotOurs(lookups.Details) || !lookups.Forbids(reply) && !lookups.Missing(reply):
-		return outbox.Event{Type: outbox.Unavailable, RetryAfter: max(reply.RetryAfter, statementAgain)}
-	}
-	status, reply := g.o.API.PaymentStatus(ctx, orderUUID)
-	switch reply.Outcome {
-	case api.OutcomeAccepted:
-		return adopted(lookups.StatusOf(status.State))
-	case api.OutcomeNotFound:
 		return outbox.Event{Type: outbox.Refused, Reason: reasonFrom(reply)}
 	}
 	return outbox.Event{Type: outbox.Unavailable, RetryAfter: max(reply.RetryAfter, statementAgain)}
+}
+
+// named reads an order that somebody named: its details, or where those are not ours its payment status, with nil details.
+func (g *Gateway) named(ctx context.Context, orderUUID string) (*api.OrderDetails, outbox.OrderStatus, api.Reply) {
+	details, reply := g.o.API.OrderDetails(ctx, orderUUID)
+	g.o.Rights.Saw(ctx, lookups.Details, reply)
+	if !g.o.Rights.NotOurs(lookups.Details) || !lookups.Forbids(reply) && !lookups.Missing(reply) {
+		return &details, lookups.StatusOf(details.State()), reply
+	}
+	payment, reply := g.o.API.PaymentStatus(ctx, orderUUID)
+	return nil, lookups.StatusOf(payment.State), reply
 }
 
 // adoptionOf compares the details of an order that a person named with the request that is to adopt it.

@@ -138,25 +138,21 @@ func (g *Gateway) done(ctx context.Context, reply api.Reply) outbox.Event {
 	return e
 }
 
-// heldBack returns the event of a call that the API did not look at: it could not be reached, or let nobody in. held is false for
-// any other call.
-func heldBack(o api.Outcome) (t outbox.EventType, held bool) {
-	switch o {
-	case api.OutcomeRateLimited:
-		return outbox.RateLimited, true
-	case api.OutcomeUnauthorized:
-		return outbox.Unauthorized, true
-	case api.OutcomeUnavailable:
-		return outbox.Unavailable, true
-	}
-	return 0, false
+// heldBack has the event and the waiting code for a call that the API did not look at: it could not be reached, or let nobody in.
+var heldBack = map[api.Outcome]struct {
+	event outbox.EventType
+	code  string
+}{
+	api.OutcomeRateLimited:  {outbox.RateLimited, outbox.WaitRateLimited},
+	api.OutcomeUnauthorized: {outbox.Unauthorized, outbox.WaitUnauthorized},
+	api.OutcomeUnavailable:  {outbox.Unavailable, outbox.WaitAPIUnreachable},
 }
 
 // eventOf returns what came of a call as an event; the type of an accepted one is for the caller to set.
 func (g *Gateway) eventOf(ctx context.Context, reply api.Reply) outbox.Event {
 	e := outbox.Event{RetryAfter: reply.RetryAfter}
-	if t, held := heldBack(reply.Outcome); held {
-		e.Type = t
+	if held, ok := heldBack[reply.Outcome]; ok {
+		e.Type = held.event
 		return e
 	}
 	switch reply.Outcome {

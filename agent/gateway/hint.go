@@ -39,23 +39,13 @@ func (g *Gateway) ofNewerCopy(mark string) bool {
 // RetryAfter where it could not be read.
 func (g *Gateway) ReadHint(ctx context.Context, orderUUID string, r outbox.Request) outbox.Event {
 	e := outbox.Event{Type: outbox.HintRead, OrderUUID: orderUUID}
-	details, reply := g.o.API.OrderDetails(ctx, orderUUID)
-	g.o.Rights.Saw(ctx, lookups.Details, reply)
-	switch {
-	case reply.Outcome == api.OutcomeAccepted:
-		e.Order, e.Status = g.orderSeen(details, r), lookups.StatusOf(details.State())
-		return e
-	case reply.Outcome == api.OutcomeNotFound:
-		e.Order.Details = outbox.DetailsMissing
-		return e
-	case !g.o.Rights.NotOurs(lookups.Details) || !lookups.Forbids(reply) && !lookups.Missing(reply):
-		e.RetryAfter = reply.RetryAfter
-		return e
-	}
-	status, reply := g.o.API.PaymentStatus(ctx, orderUUID)
+	details, status, reply := g.named(ctx, orderUUID)
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
-		e.Order, e.Status = outbox.OrderSeen{Details: outbox.DetailsNotOurs, Known: true}, lookups.StatusOf(status.State)
+		e.Status = status
+		if e.Order = (outbox.OrderSeen{Details: outbox.DetailsNotOurs, Known: true}); details != nil {
+			e.Order = g.orderSeen(*details, r)
+		}
 	case api.OutcomeNotFound:
 		e.Order.Details = outbox.DetailsMissing
 	default:

@@ -55,24 +55,11 @@ func (g *Gateway) Statement(ctx context.Context, uuid string) StatementReply {
 
 // failed returns the statement that says why nothing was read.
 func (s StatementReply) failed(reply api.Reply) StatementReply {
-	e := outbox.Event{Type: outbox.Ambiguous, RetryAfter: reply.RetryAfter}
-	if t, held := heldBack(reply.Outcome); held {
-		e.Type = t
+	e, code := outbox.Event{Type: outbox.Ambiguous, RetryAfter: reply.RetryAfter}, outbox.WaitAPIError
+	if held, ok := heldBack[reply.Outcome]; ok {
+		e.Type, code = held.event, held.code
 	}
-	return StatementReply{Begun: s.Begun, Failed: e, Code: waitingCode(reply), Retry: max(reply.RetryAfter, statementAgain)}
-}
-
-func waitingCode(reply api.Reply) string {
-	switch reply.Outcome {
-	case api.OutcomeUnavailable:
-		return outbox.WaitAPIUnreachable
-	case api.OutcomeUnauthorized:
-		return outbox.WaitUnauthorized
-	case api.OutcomeRateLimited:
-		return outbox.WaitRateLimited
-	default:
-		return outbox.WaitAPIError
-	}
+	return StatementReply{Begun: s.Begun, Failed: e, Code: code, Retry: max(reply.RetryAfter, statementAgain)}
 }
 
 // StatementEvent returns StatementSeen with an order's statement, or the event that says why it could not be read.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -147,10 +149,7 @@ func (ls *Lanes) lane(terminal string) *lane {
 // each calls f for every lane, in no order.
 func (ls *Lanes) each(f func(*lane)) {
 	ls.mu.Lock()
-	all := make([]*lane, 0, len(ls.all))
-	for _, l := range ls.all {
-		all = append(all, l)
-	}
+	all := slices.Collect(maps.Values(ls.all))
 	ls.mu.Unlock()
 	for _, l := range all {
 		f(l)

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 
@@ -109,10 +110,7 @@ func (e *endings) settle(seq, written uint64) {
 // for that, and starts clearing what a former process left and whose retention was over while none ran.
 func (p *Publisher) eachEnded(w *window, visit func(outbox.Request) bool) error {
 	p.mu.Lock()
-	read, seqs := p.endings.read, make([]uint64, 0, len(p.endings.ended))
-	for seq := range p.endings.ended {
-		seqs = append(seqs, seq)
-	}
+	read, seqs := p.endings.read, slices.Collect(maps.Keys(p.endings.ended))
 	p.mu.Unlock()
 	if !read {
 		return p.readEnded(w, visit)
@@ -194,12 +192,7 @@ const clearBatch = 512
 
 func (p *Publisher) clearOver(over map[uint64]ending) error {
 	var records []outbox.Request
-	seqs := make([]uint64, 0, len(over))
-	for seq := range over {
-		seqs = append(seqs, seq)
-	}
-	slices.Sort(seqs)
-	for batch := range slices.Chunk(seqs, republishBatch) {
+	for batch := range slices.Chunk(slices.Sorted(maps.Keys(over)), republishBatch) {
 		read, err := p.o.Store.Records(batch)
 		if err != nil {
 			return err
