@@ -17,9 +17,8 @@ import (
 	"tillpost/agent/publish"
 	"tillpost/agent/reconcile"
 	"tillpost/agent/terminals"
-	"tillpost/mqtt/message"
-
 	"tillpost/monitor"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -219,4 +218,28 @@ func (ls *Lanes) park(r outbox.Request) {
 func (ls *Lanes) entropy() (b [outbox.MarkEntropy]byte) {
 	_, _ = rand.Read(b[:]) // never fails
 	return outbox.TagMark(b, ls.instance)
+}
+
+// wake has a lane check whether something can be started.
+func (ls *Lanes) wake(terminal string) {
+	l := ls.lane(terminal)
+	l.do(func() { l.moved = true })
+}
+
+// WakeAll does so for every lane, after something that holds all of them changed.
+func (ls *Lanes) WakeAll() {
+	ls.each(func(l *lane) { l.do(func() { l.moved = true }) })
+}
+
+// lagMeasured wakes every request that waits until the API must show what came of a busy answer: the wait may be shorter.
+func (ls *Lanes) lagMeasured() {
+	ls.each(func(l *lane) {
+		l.do(func() {
+			r, err := l.o.Store.Get(l.o.Store.Lane(l.terminal).Head)
+			if err != nil || r.Busy == 0 {
+				return
+			}
+			l.moved = l.stopTimer(r.Seq, outbox.TimerRetry) || l.moved
+		})
+	})
 }
