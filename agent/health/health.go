@@ -13,6 +13,7 @@ import (
 
 	"tillpost/agent/clock"
 	"tillpost/api"
+	"tillpost/internal/notify"
 )
 
 const (
@@ -39,7 +40,7 @@ type Health struct {
 	cause    string    // of the last connection that could not be made, for the log
 	advice   string    // what an operator can do about it, where that is known
 	probed   time.Time
-	wake     chan struct{}
+	wake     notify.Signal
 }
 
 // Options are what health needs; all of it is required.
@@ -62,7 +63,7 @@ type Prober struct {
 
 // New makes a Health that has seen no call yet.
 func New(o Options) *Health {
-	return &Health{o: o, wake: make(chan struct{}, 1)}
+	return &Health{o: o, wake: notify.NewSignal()}
 }
 
 // Saw is called with the end of each call that was tried.
@@ -120,7 +121,7 @@ func (h *Health) Doubted() {
 	h.unsure = time.Now()
 	h.mu.Unlock()
 	h.o.Gate.Shut(gateUnsure)
-	h.nudge()
+	h.wake.Set()
 }
 
 // FailedSince reports whether a call has failed since t: what was seen before that proves nothing any more.
@@ -169,7 +170,7 @@ func (h *Health) sawFailure() {
 	h.failed++
 	h.mu.Unlock()
 	h.o.Up(false)
-	h.nudge()
+	h.wake.Set()
 }
 
 // silent reports whether a call has failed, or has not been answered, for so long that it is a problem. waits is since when the
@@ -229,7 +230,7 @@ func (h *Health) Unauthorized() {
 		h.o.Log.Warn("sending stops until the API accepts the token", "cause", cause)
 	}
 	h.o.Problems.Raise(ProblemUnauthorized, "", cause+"; put a valid token into its place, it is read again by itself", time.Now())
-	h.nudge()
+	h.wake.Set()
 }
 
 // Authorized is called where the API accepts the token.
@@ -237,13 +238,6 @@ func (h *Health) Authorized() {
 	if h.o.Gate.Open(gateUnauthorized) {
 		h.o.Log.Info("the API accepts the token again")
 		h.o.Problems.Clear(ProblemUnauthorized, "")
-	}
-}
-
-func (h *Health) nudge() {
-	select {
-	case h.wake <- struct{}{}:
-	default:
 	}
 }
 

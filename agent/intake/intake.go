@@ -12,6 +12,7 @@ import (
 	"tillpost/agent/health"
 	"tillpost/agent/publish"
 	"tillpost/agent/terminals"
+	"tillpost/internal/notify"
 	"tillpost/monitor"
 	"tillpost/mqtt"
 	"tillpost/mqtt/message"
@@ -29,7 +30,7 @@ type Intake struct {
 
 	mu    sync.Mutex
 	queue []mqtt.Delivery
-	wake  chan struct{}
+	wake  notify.Signal
 	// broken: a durable write failed, and nothing later of that connection may be taken before what failed.
 	broken error
 }
@@ -69,7 +70,7 @@ type Options struct {
 // New makes an intake with the early cancels that a former process kept.
 func New(o Options) *Intake {
 	in := &Intake{
-		o: o, wake: make(chan struct{}, 1),
+		o: o, wake: notify.NewSignal(),
 		early:     &earlyCancels{store: o.Store, ttl: o.Config.Policy.OrderTTL},
 		priorCopy: priorCopy{older: o.Older, until: o.AcceptedUntil},
 	}
@@ -95,10 +96,7 @@ func (in *Intake) Deliver(d mqtt.Delivery) {
 		d.Fail(broken)
 		return
 	}
-	select {
-	case in.wake <- struct{}{}:
-	default:
-	}
+	in.wake.Set()
 }
 
 // cleared reports whether a message is an empty retained one, by which somebody takes a request away that lies retained at the

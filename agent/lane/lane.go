@@ -9,6 +9,7 @@ import (
 
 	"tillpost/agent/clock"
 	"tillpost/api"
+	"tillpost/internal/notify"
 	"tillpost/outbox"
 )
 
@@ -23,7 +24,7 @@ type lane struct {
 
 	mu    sync.Mutex
 	inbox []func()
-	wake  chan struct{}
+	wake  notify.Signal
 	beats atomic.Uint64 // grows with all that the lane does, for Agent.Progress
 
 	// Owned by run.
@@ -44,7 +45,7 @@ type submission struct {
 
 func newLane(ls *Lanes, terminal string) *lane {
 	return &lane{
-		Lanes: ls, terminal: terminal, wake: make(chan struct{}, 1), requests: map[uint64]*inflight{},
+		Lanes: ls, terminal: terminal, wake: notify.NewSignal(), requests: map[uint64]*inflight{},
 	}
 }
 
@@ -53,10 +54,7 @@ func (l *lane) do(f func()) {
 	l.mu.Lock()
 	l.inbox = append(l.inbox, f)
 	l.mu.Unlock()
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
+	l.wake.Set()
 }
 
 // post applies an event to a request of this lane.

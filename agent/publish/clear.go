@@ -15,7 +15,7 @@ type clearing struct {
 // Pruned clears the status of a request whose record is gone, unless that was done already.
 func (p *Publisher) Pruned(r outbox.Request) {
 	written := p.o.Store.Stats().Written
-	defer p.nudge()
+	defer p.wake.Set()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_, stays := p.endings.ended[r.Seq]

@@ -201,7 +201,7 @@ func (p *Publisher) clearOver(over map[uint64]ending) error {
 		records = append(records, read...)
 	}
 	written := p.o.Store.Stats().Written
-	defer p.nudge()
+	defer p.wake.Set()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := p.endings

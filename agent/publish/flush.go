@@ -35,7 +35,7 @@ func (p *Publisher) Last(ctx context.Context, topic string, v any) {
 	p.flushes = append(p.flushes, done)
 	clear(p.stale)
 	p.mu.Unlock()
-	p.nudge()
+	p.wake.Set()
 	select {
 	case <-done:
 	case <-ctx.Done():
@@ -48,7 +48,7 @@ func (p *Publisher) Flush(most time.Duration) {
 	p.mu.Lock()
 	p.flushes = append(p.flushes, done)
 	p.mu.Unlock()
-	p.nudge()
+	p.wake.Set()
 	timer := time.NewTimer(most)
 	defer timer.Stop()
 	select {

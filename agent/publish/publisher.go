@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tillpost/agent/clock"
+	"tillpost/internal/notify"
 	"tillpost/mqtt/message"
 
 	"tillpost/monitor"
@@ -43,7 +44,7 @@ type Publisher struct {
 	overlays    map[uint64]overlay
 	index       *retainedIndex // nil where another program is the broker
 	endings     *endings
-	wake        chan struct{}
+	wake        notify.Signal
 	connected   bool
 	flushes     []chan struct{}
 
@@ -103,7 +104,7 @@ func New(o Options) *Publisher {
 	p := &Publisher{
 		o: o, endings: newEndings(o.Clock, o.Retention),
 		stale: map[Summary]bool{}, lastSummary: map[Summary]string{}, overlays: map[uint64]overlay{}, clearings: map[string]clearing{},
-		wake: make(chan struct{}, 1), taken: make(chan struct{}),
+		wake: notify.NewSignal(), taken: make(chan struct{}),
 	}
 	if o.Embedded {
 		p.index = newRetainedIndex()
@@ -156,10 +157,10 @@ func (p *Publisher) enqueue(m queued) {
 	p.mu.Lock()
 	p.enqueueLocked(m)
 	p.mu.Unlock()
-	p.nudge()
+	p.wake.Set()
 }
 
-// enqueueStatusLocked queues a status for the bus, and publishes it to the pages. The caller holds mu, and nudges later.
+// enqueueStatusLocked queues a status for the bus, and publishes it to the pages. The caller holds mu, and wakes Run later.
 func (p *Publisher) enqueueStatusLocked(list []queued) {
 	for _, m := range list {
 		p.enqueueLocked(m)
@@ -167,7 +168,7 @@ func (p *Publisher) enqueueStatusLocked(list []queued) {
 	p.o.Pages.Publish(monitor.EventRequest, "", list[0].Payload)
 }
 
-// enqueueLocked queues a message. The caller holds mu, and nudges later.
+// enqueueLocked queues a message. The caller holds mu, and wakes Run later.
 func (p *Publisher) enqueueLocked(m queued) {
 	if m.Topic == "" && m.republish == nil {
 		return
@@ -226,7 +227,7 @@ func (p *Publisher) Touch(s Summary) {
 	p.mu.Lock()
 	p.stale[s] = true
 	p.mu.Unlock()
-	p.nudge()
+	p.wake.Set()
 	p.o.Pages.Touch()
 }
 
@@ -237,14 +238,7 @@ func (p *Publisher) Connected(up bool) {
 	p.takeLocked()
 	p.connected, p.resync = up, up
 	p.mu.Unlock()
-	p.nudge()
-}
-
-func (p *Publisher) nudge() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
+	p.wake.Set()
 }
 
 // Run publishes on bus until ctx ends. It is called once.

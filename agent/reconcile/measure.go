@@ -53,7 +53,7 @@ func (c *Reconciler) NoteAccepted(uuid string, from time.Time) {
 	c.mu.Lock()
 	c.measurements = append(c.measurements, measurement{uuid: uuid, from: from, next: now, wait: measureFirst})
 	c.mu.Unlock()
-	c.nudge()
+	c.wake.Set()
 }
 
 // NoteSeen notes an order whose status the API has returned: if it is ours, a list has to show it.

@@ -12,6 +12,7 @@ import (
 	"tillpost/agent/health"
 	"tillpost/agent/lookups"
 	"tillpost/api"
+	"tillpost/internal/notify"
 	"tillpost/outbox"
 )
 
@@ -94,7 +95,7 @@ type Reconciler struct {
 	mu           sync.Mutex
 	jobs         []Job
 	measurements []measurement
-	wake         chan struct{}
+	wake         notify.Signal
 
 	// Owned by Run; the baseline is written under mu, for who reads it from elsewhere.
 	reports  Reports
@@ -113,7 +114,7 @@ type Reconciler struct {
 // New makes a reconciler; it asks nothing yet.
 func New(o Options) *Reconciler {
 	return &Reconciler{
-		o: o, empty: o.Store.Recovery().Created, wake: make(chan struct{}, 1), sample: &controlSample{},
+		o: o, empty: o.Store.Recovery().Created, wake: notify.NewSignal(), sample: &controlSample{},
 		recent: map[uint64]outbox.Instant{}, examined: map[uint64]examined{},
 	}
 }
@@ -124,14 +125,7 @@ func (c *Reconciler) Search(j Job) {
 	c.mu.Lock()
 	c.jobs = append(c.jobs, j)
 	c.mu.Unlock()
-	c.nudge()
-}
-
-func (c *Reconciler) nudge() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
+	c.wake.Set()
 }
 
 // Run answers jobs and keeps the baseline, until ctx ends. It is called once.

@@ -15,6 +15,7 @@ import (
 	mochi "github.com/mochi-mqtt/server/v2"
 	"golang.org/x/time/rate"
 
+	"tillpost/internal/notify"
 	"tillpost/mqtt"
 )
 
@@ -88,8 +89,8 @@ type Broker struct {
 	up         atomic.Bool
 	stopping   chan struct{}
 	deliveries deliveries
-	// acks has room for one signal that a client has acknowledged something.
-	acks chan struct{}
+	// acks is set when a client has acknowledged something.
+	acks notify.Signal
 	// delivering makes calls of Deliver one at a time.
 	delivering sync.Mutex
 
@@ -136,12 +137,12 @@ func New(options Options, handlers mqtt.Handlers) (*Broker, error) {
 		log:      options.Log,
 		logLimit: rate.Sometimes{First: 20, Interval: time.Second},
 		stopping: make(chan struct{}),
-		acks:     make(chan struct{}, 1),
+		acks:     notify.NewSignal(),
 		retained: retained{folders: map[string]map[string][]byte{}},
 		peers:    map[*peer]struct{}{},
 		byID:     map[string]*peer{},
 	}
-	b.deliveries.idle = make(chan struct{}, 1)
+	b.deliveries.idle = notify.NewSignal()
 	b.files.options = &b.options
 	if _, err := b.files.load(); err != nil {
 		return nil, err
@@ -304,7 +305,7 @@ type deliveries struct {
 	mu      sync.Mutex
 	n       int
 	stopped bool
-	idle    chan struct{}
+	idle    notify.Signal
 }
 
 // begin returns false if no more are accepted.
@@ -322,7 +323,7 @@ func (d *deliveries) end() {
 	d.mu.Lock()
 	d.n--
 	d.mu.Unlock()
-	signal(d.idle)
+	d.idle.Set()
 }
 
 // stop lets no more begin, and waits for those under way, but no longer than
@@ -343,13 +344,5 @@ func (d *deliveries) stop(grace time.Duration) {
 		case <-timer.C:
 			return
 		}
-	}
-}
-
-// signal fills a channel that has room for one signal; a full one stays so.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
 	}
 }

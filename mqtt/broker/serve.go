@@ -133,7 +133,7 @@ func (b *Broker) handlePacket(p *peer, header *packets.FixedHeader) error {
 		p.handleRelease(pk.PacketID)
 	case packets.Puback:
 		if p.unacked.release(pk.PacketID) {
-			signal(b.acks)
+			b.acks.Set()
 		}
 	case packets.Pubrec:
 		// Nothing is sent with QoS 2.
@@ -180,7 +180,7 @@ func (b *Broker) forget(p *peer) {
 	}
 	b.mu.Unlock()
 	close(p.ended)
-	signal(b.acks)
+	b.acks.Set()
 	p.waitClosed()
 	b.mu.Lock()
 	delete(b.peers, p)

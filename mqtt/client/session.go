@@ -9,6 +9,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"tillpost/internal/notify"
 	"tillpost/mqtt"
 )
 
@@ -42,8 +43,8 @@ type session struct {
 
 	// down is closed when the connection has ended, whoever ended it.
 	down chan struct{}
-	// Each of these has room for one signal that the state below has changed.
-	arrivals, acks, out, idle chan struct{}
+	// Each of these is set when the state below has changed.
+	arrivals, acks, out, idle notify.Signal
 	// running counts the goroutines that deliver and acknowledge, writers those
 	// that publish.
 	running sync.WaitGroup
@@ -82,17 +83,10 @@ func newSession(topics mqtt.Topics, writeTimeout time.Duration, handlers mqtt.Ha
 		writeTimeout: writeTimeout,
 		handlers:     handlers,
 		down:         make(chan struct{}),
-		arrivals:     make(chan struct{}, 1),
-		acks:         make(chan struct{}, 1),
-		out:          make(chan struct{}, 1),
-		idle:         make(chan struct{}, 1),
-	}
-}
-
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
+		arrivals:     notify.NewSignal(),
+		acks:         notify.NewSignal(),
+		out:          notify.NewSignal(),
+		idle:         notify.NewSignal(),
 	}
 }
 
