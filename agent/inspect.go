@@ -133,8 +133,7 @@ func refusal(status int, why *message.Rejection) *monitor.Refusal {
 
 // resolved waits a little for a resolution's end; one that still waits goes on by itself.
 func (a *Agent) resolved(ctx context.Context, id string) (any, bool, error) {
-	end := time.NewTimer(resolveWait)
-	defer end.Stop()
+	end := time.After(resolveWait)
 	for {
 		r, err := a.store.Lookup(id)
 		if err != nil {
@@ -148,7 +147,7 @@ func (a *Agent) resolved(ctx context.Context, id string) (any, bool, error) {
 		}
 		select {
 		case <-time.After(resolveLook):
-		case <-end.C:
+		case <-end:
 			return a.view(r), false, nil
 		case <-ctx.Done():
 			return a.view(r), false, nil

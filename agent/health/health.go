@@ -244,8 +244,7 @@ func (h *Health) Authorized() {
 // Run asks the API while something depends on its answering and nothing else calls, until ctx ends. It does not wait for the
 // answer: that an API takes a call and keeps silent is a problem before that call is given up.
 func (h *Health) Run(ctx context.Context, p Prober) {
-	tick := time.NewTicker(healthTick)
-	defer tick.Stop()
+	tick := time.Tick(healthTick)
 	var asking atomic.Bool
 	var probes sync.WaitGroup
 	defer probes.Wait()
@@ -253,7 +252,7 @@ func (h *Health) Run(ctx context.Context, p Prober) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-tick:
 		case <-h.wake:
 		}
 		if !asking.Load() && h.due() {

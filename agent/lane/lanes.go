@@ -180,14 +180,13 @@ func (ls *Lanes) Stop() {
 	ls.inFlight.Wait()
 	timer.Stop()
 	// A disk that accepts no writes must not delay the stop: what is not written is in doubt at the next start.
-	over := time.NewTimer(writeGrace)
-	defer over.Stop()
+	over := time.After(writeGrace)
 	ls.each(func(l *lane) {
 		written := make(chan struct{})
 		l.do(func() { close(written) })
 		select {
 		case <-written:
-		case <-over.C:
+		case <-over:
 			ls.end()
 		case <-ls.ctx.Done():
 		}

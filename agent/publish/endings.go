@@ -283,17 +283,15 @@ const (
 // ClearStatuses clears the retained statuses of what ended longer ago than mqtt.status_retention, until ctx ends. It writes to
 // disk how far that goes, once an hour and at the end.
 func (p *Publisher) ClearStatuses(ctx context.Context) {
-	look, keep := time.NewTicker(clearEvery), time.NewTicker(saveEndingsEvery)
-	defer look.Stop()
-	defer keep.Stop()
+	look, keep := time.Tick(clearEvery), time.Tick(saveEndingsEvery)
 	for {
 		select {
 		case <-ctx.Done():
 			p.saveEndingsAtEnd(ctx)
 			return
-		case <-keep.C:
+		case <-keep:
 			p.saveEndings(ctx)
-		case <-look.C:
+		case <-look:
 			if p.endingsLowered() {
 				p.saveEndings(ctx)
 			}

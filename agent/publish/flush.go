@@ -49,10 +49,9 @@ func (p *Publisher) Flush(most time.Duration) {
 	p.flushes = append(p.flushes, done)
 	p.mu.Unlock()
 	p.wake.Set()
-	timer := time.NewTimer(most)
-	defer timer.Stop()
+	timer := time.After(most)
 	select {
 	case <-done:
-	case <-timer.C:
+	case <-timer:
 	}
 }

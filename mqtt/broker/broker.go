@@ -329,8 +329,7 @@ func (d *deliveries) end() {
 // stop lets no more begin, and waits for those under way, but no longer than
 // grace.
 func (d *deliveries) stop(grace time.Duration) {
-	timer := time.NewTimer(grace)
-	defer timer.Stop()
+	timer := time.After(grace)
 	for {
 		d.mu.Lock()
 		d.stopped = true
@@ -341,7 +340,7 @@ func (d *deliveries) stop(grace time.Duration) {
 		}
 		select {
 		case <-d.idle:
-		case <-timer.C:
+		case <-timer:
 			return
 		}
 	}

@@ -195,12 +195,11 @@ func (u *Users) login(name string, password []byte) *account {
 	if a != nil && u.hasVerified(a, password) {
 		return a
 	}
-	wait := time.NewTimer(connectTimeout)
-	defer wait.Stop()
+	wait := time.After(connectTimeout)
 	select {
 	case u.turn <- struct{}{}:
 		defer func() { <-u.turn }()
-	case <-wait.C:
+	case <-wait:
 		return nil
 	}
 	hash := u.dummyHash

@@ -160,13 +160,12 @@ var errSubscriptionRefused = errors.New("the broker refused the subscription")
 // acknowledged.
 func (s *session) subscribe(filter string, qos byte, timeout time.Duration) error {
 	t := s.client.Subscribe(filter, qos, nil)
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
+	timer := time.After(timeout)
 	select {
 	case <-t.Done():
 	case <-s.down:
 		return s.reason()
-	case <-timer.C:
+	case <-timer:
 		return fmt.Errorf("the broker did not answer the subscription to %s within %s", filter, timeout)
 	}
 	if err := t.Error(); err != nil {
@@ -210,12 +209,11 @@ func (s *session) drain(grace time.Duration) {
 	s.mu.Lock()
 	s.closing = true
 	s.mu.Unlock()
-	timer := time.NewTimer(grace)
-	defer timer.Stop()
+	timer := time.After(grace)
 	for !s.drained() {
 		select {
 		case <-s.idle:
-		case <-timer.C:
+		case <-timer:
 			return
 		case <-s.down:
 			return

@@ -249,14 +249,13 @@ func (l *link) end(will *mqtt.Message, err error) {
 // drain waits until what was sent is acknowledged and what was published has
 // its acknowledgement, at most grace long.
 func (l *link) drain(grace time.Duration) {
-	limit := time.NewTimer(grace)
-	defer limit.Stop()
+	limit := time.After(grace)
 	for !l.drained() {
 		select {
 		case <-l.idle:
 		case <-l.down:
 			return
-		case <-limit.C:
+		case <-limit:
 			return
 		}
 	}
