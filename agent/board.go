@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"tillpost/internal/notify"
 	"tillpost/monitor"
 	"tillpost/mqtt/message"
 )
@@ -16,11 +17,11 @@ const boardPace = 250 * time.Millisecond
 // published last. Requests and displays go to events by themselves. While no page is open, nothing is looked at.
 type board struct {
 	events *monitor.Events
-	wake   chan struct{}
+	wake   notify.Signal
 }
 
 func newBoard() *board {
-	b := &board{wake: make(chan struct{}, 1)}
+	b := &board{wake: notify.NewSignal()}
 	b.events = monitor.NewEvents(b.Touch)
 	return b
 }
@@ -31,12 +32,7 @@ func (b *board) Publish(kind, terminal string, payload []byte) {
 }
 
 // Touch has the agent and the terminals compared soon. It never blocks.
-func (b *board) Touch() {
-	select {
-	case b.wake <- struct{}{}:
-	default:
-	}
-}
+func (b *board) Touch() { b.wake.Set() }
 
 // run compares until ctx ends, only while something may have changed: an idle machine sleeps.
 func (b *board) run(ctx context.Context, agent func() agentView, terminals func() []monitor.Terminal) {

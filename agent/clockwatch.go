@@ -28,13 +28,12 @@ func (w *clockWatch) watch(f func()) { w.watchers.Add(f) }
 
 // run looks at the clock every clockEvery until ctx ends.
 func (w *clockWatch) run(ctx context.Context) {
-	tick := time.NewTicker(clockEvery)
-	defer tick.Stop()
+	tick := time.Tick(clockEvery)
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-tick:
 			w.look()
 			if !w.clock.Now().Known {
 				w.problems.Raise(health.ProblemClockUnknown, "", "the clock is not known to be right: nothing expires, and what can't be aged waits; it is set by NTP or by the API's first reply", time.Now())

@@ -107,25 +107,23 @@ func apiStage(call api.Call) connectionView {
 
 // failedStage is where a connection failed.
 func failedStage(err error, otherwise string) connectionView {
-	var (
-		name     *net.DNSError
-		record   tls.RecordHeaderError
-		cert     *tls.CertificateVerificationError
-		alert    tls.AlertError
-		host     x509.HostnameError
-		unknown  x509.UnknownAuthorityError
-		invalid  x509.CertificateInvalidError
-		operated *net.OpError
-	)
+	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
 	switch {
-	case errors.As(err, &name):
+	case is[*net.DNSError](err):
 		return connectionView{Stage: stageName, Message: "its name can't be looked up; is there a network, and a name server?"}
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+	case isInvalid && invalid.Reason == x509.Expired:
 		return connectionView{Stage: stageTLS, Message: "its certificate is not valid by this machine's clock; is the clock right?"}
-	case errors.As(err, &record), errors.As(err, &cert), errors.As(err, &alert), errors.As(err, &host), errors.As(err, &unknown), errors.As(err, &invalid):
+	case is[tls.RecordHeaderError](err), is[*tls.CertificateVerificationError](err), is[tls.AlertError](err),
+		is[x509.HostnameError](err), is[x509.UnknownAuthorityError](err), isInvalid:
 		return connectionView{Stage: stageTLS, Message: "its certificate is not trusted, or something else answers in its place: a captive portal or a proxy"}
-	case errors.As(err, &operated):
+	case is[*net.OpError](err):
 		return connectionView{Stage: stageConnection, Message: otherwise + "; is the network up, and does a firewall let it through?"}
 	}
 	return connectionView{Stage: stageConnection, Message: otherwise}
+}
+
+// is reports whether an error of a type is in err.
+func is[T error](err error) bool {
+	_, ok := errors.AsType[T](err)
+	return ok
 }

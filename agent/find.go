@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
+	"tillpost/api"
 	"tillpost/monitor"
 	"tillpost/outbox"
 )
@@ -55,9 +57,9 @@ func (a *Agent) search(q monitor.Query, wanted filter) (page monitor.Page, err e
 	if err != nil {
 		return page, err
 	}
-	for i := len(refunds) - 1; i >= 0; i-- {
-		if refunds[i].ID != q.Q {
-			if err := add(refunds[i], nil); err != nil {
+	for _, r := range slices.Backward(refunds) {
+		if r.ID != q.Q {
+			if err := add(r, nil); err != nil {
 				return page, err
 			}
 		}
@@ -96,12 +98,8 @@ func (a *Agent) filter(q monitor.Query) (filter, error) {
 
 // knowsTerminal reports whether a terminal is listed, or a kept request names it.
 func (a *Agent) knowsTerminal(uuid string) bool {
-	for _, t := range a.directory.List() {
-		if t.UUID == uuid {
-			return true
-		}
-	}
-	if at := a.store.Lane(uuid); at.Holder != 0 || at.Head != 0 {
+	at := a.store.Lane(uuid)
+	if at.Holder != 0 || at.Head != 0 || slices.ContainsFunc(a.directory.List(), func(t api.Terminal) bool { return t.UUID == uuid }) {
 		return true
 	}
 	known := false

@@ -83,16 +83,9 @@ func (a *Agent) Resolve(ctx context.Context, id string, body []byte) (any, bool,
 		return nil, false, err
 	}
 	now := a.clock.Now()
-	decode := func(payload []byte) (*message.Request, *message.Rejection) {
-		return message.Decode(a.topics, a.topics.Request(target.Terminal, mqtt.KindResolution), false, payload, a.intake.Rules(now))
-	}
-	// The body is checked before we add to it, which would hide that a key was there twice.
-	if _, no := decode(body); no != nil && no.Code != message.CodeInvalidRequest {
-		return nil, false, refusal(http.StatusBadRequest, no)
-	}
-	var decision map[string]json.RawMessage
-	if err := json.Unmarshal(body, &decision); err != nil || decision == nil {
-		return nil, false, refusal(http.StatusBadRequest, &message.Rejection{Code: message.CodeNotJSON, Message: "the body must be one JSON object"})
+	decision, no := a.members(target.Terminal, body, now)
+	if no != nil {
+		return nil, false, no
 	}
 	if other, given := decision["target"]; given && string(other) != string(jsonText(id)) {
 		return nil, false, faulty("/target", "is another request than the one in the address")
@@ -103,14 +96,34 @@ func (a *Agent) Resolve(ctx context.Context, id string, body []byte) (any, bool,
 	if err != nil {
 		return nil, false, err
 	}
-	req, no := decode(payload)
-	if no != nil {
-		return nil, false, refusal(http.StatusUnprocessableEntity, no)
+	req, rejected := a.decodeResolution(target.Terminal, payload, now)
+	if rejected != nil {
+		return nil, false, refusal(http.StatusUnprocessableEntity, rejected)
 	}
 	if _, err := a.store.Add(ctx, intake.Record(req, a.cfg, now)); err != nil {
 		return nil, false, err
 	}
 	return a.resolved(ctx, resolutionID)
+}
+
+// members reads the members of a body that is a resolution once we have added to it. It is checked before that, which would hide
+// that a key was there twice.
+func (a *Agent) members(terminal string, body []byte, now outbox.Instant) (given map[string]json.RawMessage, no *monitor.Refusal) {
+	if _, no := a.decodeResolution(terminal, body, now); no != nil && no.Code != message.CodeInvalidRequest {
+		return nil, refusal(http.StatusBadRequest, no)
+	}
+	if err := json.Unmarshal(body, &given); err != nil || given == nil {
+		return nil, notAnObject()
+	}
+	return given, nil
+}
+
+func (a *Agent) decodeResolution(terminal string, payload []byte, now outbox.Instant) (*message.Request, *message.Rejection) {
+	return message.Decode(a.topics, a.topics.Request(terminal, mqtt.KindResolution), false, payload, a.intake.Rules(now))
+}
+
+func notAnObject() *monitor.Refusal {
+	return refusal(http.StatusBadRequest, &message.Rejection{Code: message.CodeNotJSON, Message: "the body must be one JSON object"})
 }
 
 func refusal(status int, why *message.Rejection) *monitor.Refusal {
@@ -120,8 +133,7 @@ func refusal(status int, why *message.Rejection) *monitor.Refusal {
 
 // resolved waits a little for a resolution's end; one that still waits goes on by itself.
 func (a *Agent) resolved(ctx context.Context, id string) (any, bool, error) {
-	end := time.NewTimer(resolveWait)
-	defer end.Stop()
+	end := time.After(resolveWait)
 	for {
 		r, err := a.store.Lookup(id)
 		if err != nil {
@@ -135,7 +147,7 @@ func (a *Agent) resolved(ctx context.Context, id string) (any, bool, error) {
 		}
 		select {
 		case <-time.After(resolveLook):
-		case <-end.C:
+		case <-end:
 			return a.view(r), false, nil
 		case <-ctx.Done():
 			return a.view(r), false, nil

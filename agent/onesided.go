@@ -65,10 +65,7 @@ func (a *Agent) keepGained(ctx context.Context, orderUUIDs []string) error {
 	if len(kept) == before {
 		return nil
 	}
-	if len(kept) > gainedMost {
-		kept = kept[len(kept)-gainedMost:]
-	}
-	return blob.Write(ctx, a.store, gainedBlob, kept)
+	return blob.Write(ctx, a.store, gainedBlob, kept[max(0, len(kept)-gainedMost):])
 }
 
 func (a *Agent) gainedOrders() ([]gainedOrder, error) {

@@ -12,7 +12,6 @@ import (
 
 	"tillpost/api"
 	"tillpost/monitor"
-	"tillpost/mqtt"
 	"tillpost/outbox"
 )
 
@@ -60,15 +59,10 @@ func (a *Agent) knownTerminal(uuid string) (t api.Terminal, known bool) {
 
 // person reads {by}, and with it one more member where that has a name, as strictly as a decision that comes over MQTT.
 func (a *Agent) person(terminal string, body []byte, member string) (by, value string, no *monitor.Refusal) {
-	decode := func(payload []byte) (*message.Request, *message.Rejection) {
-		return message.Decode(a.topics, a.topics.Request(terminal, mqtt.KindResolution), false, payload, a.intake.Rules(a.clock.Now()))
-	}
-	if _, no := decode(body); no != nil && no.Code != message.CodeInvalidRequest {
-		return "", "", refusal(http.StatusBadRequest, no)
-	}
-	var given map[string]json.RawMessage
-	if err := json.Unmarshal(body, &given); err != nil || given == nil {
-		return "", "", refusal(http.StatusBadRequest, &message.Rejection{Code: message.CodeNotJSON, Message: "the body must be one JSON object"})
+	now := a.clock.Now()
+	given, no := a.members(terminal, body, now)
+	if no != nil {
+		return "", "", no
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if key != "by" && (member == "" || key != member) {
@@ -86,9 +80,9 @@ func (a *Agent) person(terminal string, body []byte, member string) (by, value s
 	given["requestId"], given["target"], given["outcome"] = jsonText("person"), jsonText("any"), jsonText(message.OutcomeAbandon)
 	payload, err := json.Marshal(given)
 	if err != nil {
-		return "", "", refusal(http.StatusBadRequest, &message.Rejection{Code: message.CodeNotJSON, Message: "the body must be one JSON object"})
+		return "", "", notAnObject()
 	}
-	req, rejected := decode(payload)
+	req, rejected := a.decodeResolution(terminal, payload, now)
 	if rejected != nil {
 		return "", "", refusal(http.StatusUnprocessableEntity, rejected)
 	}

@@ -54,12 +54,7 @@ func parseAmount(s string) Amount {
 }
 
 func digits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return s != ""
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 }
 
 func amountOf(m map[string]json.RawMessage, name string) Amount {

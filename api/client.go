@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"tillpost/internal/hostport"
@@ -59,7 +60,7 @@ type Client struct {
 	breaker      *breaker
 	dialer       *dialer
 	transport    *http.Transport
-	getRefunds   getFallback
+	getRefunds   atomic.Bool // this API wants a GET for the refund status
 	unanswered   pendingCalls
 }
 

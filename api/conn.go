@@ -3,6 +3,7 @@ package api
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,10 @@ const (
 	maxHeader = 64 << 10
 )
 
-var errEarlyBytes = errors.New("the server spoke before it was asked")
+var (
+	errEarlyBytes = errors.New("the server spoke before it was asked")
+	errEnded      = errors.New("the connection ended")
+)
 
 // Conn is a fresh connection for exactly one create, refund or approval, its
 // TLS handshake done. The call that it is passed to closes it; a Conn that is
@@ -127,13 +131,13 @@ func (c *Conn) roundTrip(ctx context.Context, rq *http.Request) exchange {
 	before := c.link.wire.sent.Load()
 	_, writeErr := c.link.Write(request.Bytes())
 	if c.link.wire.sent.Load() == before {
-		return exchange{err: firstError(ctx.Err(), writeErr), at: time.Now()}
+		return exchange{err: cmp.Or(ctx.Err(), writeErr, errEnded), at: time.Now()}
 	}
 	// Even a request that broke off may have its reply: a server may refuse early.
 	ex := c.readReply(rq)
 	ex.sent = true
 	if ex.status == 0 {
-		ex.err = firstError(ctx.Err(), writeErr, ex.err)
+		ex.err = cmp.Or(ctx.Err(), writeErr, ex.err, errEnded)
 	}
 	return ex
 }
@@ -180,13 +184,4 @@ func readBounded(r io.Reader) ([]byte, error) {
 		return nil, ErrCut
 	}
 	return body, nil
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return errors.New("the connection ended")
 }

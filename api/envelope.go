@@ -217,25 +217,23 @@ func ambiguousError(r Reply) error {
 	return fmt.Errorf("the reply (HTTP %d) is not one of the API's", r.HTTPStatus)
 }
 
+var defaultMessages = map[Outcome]string{
+	OutcomeAccepted:     "The API accepted the call.",
+	OutcomeNotFound:     "The API does not know this order.",
+	OutcomeBusy:         "The terminal is busy with something else.",
+	OutcomeRateLimited:  "The API asks for fewer calls.",
+	OutcomeUnauthorized: "The API refused the token, or there is none that can be used.",
+	OutcomeUnavailable:  "The API could not be reached; nothing was sent.",
+}
+
 // defaultMessage returns the sentence for a reply that has none of its own.
 func defaultMessage(o Outcome, status int) string {
-	switch o {
-	case OutcomeAccepted:
-		return "The API accepted the call."
-	case OutcomeRefused:
+	switch message := defaultMessages[o]; {
+	case message != "":
+		return message
+	case o == OutcomeRefused:
 		return fmt.Sprintf("The API refused the call (HTTP %d).", status)
-	case OutcomeNotFound:
-		return "The API does not know this order."
-	case OutcomeBusy:
-		return "The terminal is busy with something else."
-	case OutcomeRateLimited:
-		return "The API asks for fewer calls."
-	case OutcomeUnauthorized:
-		return "The API refused the token, or there is none that can be used."
-	case OutcomeUnavailable:
-		return "The API could not be reached; nothing was sent."
-	}
-	if status == 0 {
+	case status == 0:
 		return "The call was sent and no reply came back."
 	}
 	return fmt.Sprintf("The API's reply (HTTP %d) does not say what became of the call.", status)

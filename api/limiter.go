@@ -72,13 +72,12 @@ func (l *limiter) acquire(ctx context.Context, urgent bool, patience time.Durati
 	if granted {
 		return 0, nil
 	}
-	limit := time.NewTimer(patience)
-	defer limit.Stop()
+	limit := time.After(patience)
 	err := errHeld
 	select {
 	case <-w.ready:
 		return 0, nil
-	case <-limit.C:
+	case <-limit:
 	case <-ctx.Done():
 		err = ctx.Err()
 	}

@@ -33,7 +33,7 @@ func (c *Client) OrderStatuses(ctx context.Context, status string, each func(Ord
 	if status != "" {
 		path += "?" + url.Values{"type": {status}}.Encode()
 	}
-	reply := c.call(ctx, request{
+	return c.call(ctx, request{
 		op: OpOrderStatuses, method: http.MethodGet, path: path,
 		stream: func(resp *http.Response) (envelope, error) {
 			if strings.Contains(resp.Header.Get("Link"), `rel="next"`) {
@@ -42,7 +42,6 @@ func (c *Client) OrderStatuses(ctx context.Context, status string, each func(Ord
 			return readStatuses(resp.Body, maxList, each)
 		},
 	})
-	return reply
 }
 
 // streamed makes an exchange whose 2xx body rq.stream reads as it comes. The

@@ -130,15 +130,9 @@ func camelCase(word string) string {
 
 // codeWord reports whether a text is one word of letters that is short enough for a code.
 func codeWord(text string) bool {
-	if text == "" || len(text) > maxCode {
-		return false
-	}
-	for _, r := range text {
-		if r < 'A' || r > 'Z' && r < 'a' || r > 'z' {
-			return false
-		}
-	}
-	return true
+	return text != "" && len(text) <= maxCode && !strings.ContainsFunc(text, func(r rune) bool {
+		return r < 'A' || r > 'Z' && r < 'a' || r > 'z'
+	})
 }
 
 // cutText keeps at most n runes of s, as valid UTF-8.

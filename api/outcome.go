@@ -31,6 +31,11 @@ const (
 	OutcomeAmbiguous
 )
 
+var outcomeNames = map[Outcome]string{
+	OutcomeAccepted: "accepted", OutcomeRefused: "refused", OutcomeNotFound: "not_found", OutcomeBusy: "busy",
+	OutcomeRateLimited: "rate_limited", OutcomeUnauthorized: "unauthorized", OutcomeUnavailable: "unavailable", OutcomeAmbiguous: "ambiguous",
+}
+
 // Outcomes lists every [Outcome].
 func Outcomes() []Outcome {
 	var all []Outcome
@@ -42,26 +47,10 @@ func Outcomes() []Outcome {
 
 // String returns the metric label.
 func (o Outcome) String() string {
-	switch o {
-	case OutcomeAccepted:
-		return "accepted"
-	case OutcomeRefused:
-		return "refused"
-	case OutcomeNotFound:
-		return "not_found"
-	case OutcomeBusy:
-		return "busy"
-	case OutcomeRateLimited:
-		return "rate_limited"
-	case OutcomeUnauthorized:
-		return "unauthorized"
-	case OutcomeUnavailable:
-		return "unavailable"
-	case OutcomeAmbiguous:
-		return "ambiguous"
-	default:
-		return fmt.Sprintf("outcome(%d)", uint8(o))
+	if name := outcomeNames[o]; name != "" {
+		return name
 	}
+	return fmt.Sprintf("outcome(%d)", uint8(o))
 }
 
 // Operation names one of the API's operations; the values are metric labels.

@@ -1,9 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
-	"sync/atomic"
 )
 
 // RefundState is what a refund's status means; a closed enum.
@@ -18,19 +18,10 @@ const (
 	RefundRejected
 )
 
+var refundNames = map[RefundState]string{RefundPending: "pending", RefundDone: "refunded", RefundRejected: "rejected"}
+
 // String returns the state's name in lower case.
-func (s RefundState) String() string {
-	switch s {
-	case RefundPending:
-		return "pending"
-	case RefundDone:
-		return "refunded"
-	case RefundRejected:
-		return "rejected"
-	default:
-		return "unknown"
-	}
-}
+func (s RefundState) String() string { return cmp.Or(refundNames[s], "unknown") }
 
 // RefundStatus is the answer to a refund status check. Raw is the API's
 // refund_status as it came, bounded; "" where there was none (then pending).
@@ -64,21 +55,18 @@ func (c *Client) RequestApproval(ctx context.Context, conn *Conn, orderUUID stri
 	})
 }
 
-// getFallback remembers that this API wants a GET for the refund status.
-type getFallback struct{ on atomic.Bool }
-
 // RefundStatus reads the status of an order's refund ("Refund Status Check"). The
 // documents say POST, a public client uses GET: on 405 the other one is tried,
 // and remembered. Each of the two is a call of its own to the observer.
 func (c *Client) RefundStatus(ctx context.Context, orderUUID string) (RefundStatus, Reply) {
-	get := c.getRefunds.on.Load()
+	get := c.getRefunds.Load()
 	status, reply := c.refundStatus(ctx, orderUUID, get)
 	if reply.HTTPStatus != http.StatusMethodNotAllowed {
 		return status, reply
 	}
 	status, reply = c.refundStatus(ctx, orderUUID, !get)
 	if reply.HTTPStatus != 0 && reply.HTTPStatus != http.StatusMethodNotAllowed {
-		c.getRefunds.on.Store(!get)
+		c.getRefunds.Store(!get)
 	}
 	return status, reply
 }

@@ -1,9 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
 	"regexp"
-	"sort"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -115,12 +117,9 @@ func echoes(body []byte) *strings.Replacer {
 	if len(words) == 0 {
 		return nil
 	}
-	list := make([]string, 0, len(words))
-	for w := range words {
-		list = append(list, w)
-	}
+	list := slices.Collect(maps.Keys(words))
 	// The replacer prefers the earlier pair: whole values before their words.
-	sort.Slice(list, func(i, j int) bool { return len(list[i]) > len(list[j]) })
+	slices.SortFunc(list, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	pairs := make([]string, 0, 2*len(list))
 	for _, w := range list {
 		pairs = append(pairs, w, redacted)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -74,15 +75,12 @@ var pagingKeys = map[string]bool{
 }
 
 func (e envelope) paged() bool {
-	for k := range e.fields {
-		if pagingKeys[k] {
-			return true
-		}
-	}
-	m, _ := asObject(e.data)
-	for k := range m {
-		if pagingKeys[k] {
-			return true
+	data, _ := asObject(e.data)
+	for _, m := range []map[string]json.RawMessage{e.fields, data} {
+		for k := range m {
+			if pagingKeys[k] {
+				return true
+			}
 		}
 	}
 	return false

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 )
@@ -45,10 +46,8 @@ func (t *tokens) get() (string, error) {
 	if value == "" {
 		return "", errors.New("the API token is empty")
 	}
-	for i := range len(value) {
-		if value[i] <= ' ' || value[i] > '~' {
-			return "", errors.New("the API token holds a space, a line break or another character that no header can carry")
-		}
+	if strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", errors.New("the API token holds a space, a line break or another character that no header can carry")
 	}
 	t.value, t.at = value, time.Now()
 	digest := sha256.Sum256([]byte(value))

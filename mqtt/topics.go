@@ -42,6 +42,15 @@ func KindOf(segment string) (Kind, bool) {
 	return "", false
 }
 
+// Segments returns the last topic levels of all kinds, for a text.
+func Segments() string {
+	var all []string
+	for _, k := range Kinds() {
+		all = append(all, k.Segment())
+	}
+	return strings.Join(all, ", ")
+}
+
 // ValidID reports whether s may stand in a topic and name a request or a
 // terminal.
 func ValidID(s string) bool { return topic.ValidID(s) }

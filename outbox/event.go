@@ -87,10 +87,15 @@ func EventTypes() []EventType {
 }
 
 func (t EventType) String() string {
-	if int(t) < len(eventNames) && eventNames[t] != "" {
-		return eventNames[t]
+	return nameOf(eventNames[:], t, "event")
+}
+
+// nameOf returns the name of a value, and what it is with its number where it has none.
+func nameOf[T ~uint8](names []string, value T, what string) string {
+	if int(value) < len(names) && names[value] != "" {
+		return names[value]
 	}
-	return fmt.Sprintf("event(%d)", uint8(t))
+	return fmt.Sprintf("%s(%d)", what, uint8(value))
 }
 
 // OrderStatus is what the API says of an order, as far as it matters here.
@@ -117,11 +122,8 @@ const (
 )
 
 func (s OrderStatus) String() string {
-	names := [...]string{"pending", "paid", "declined", "cancelled", "refunded", "rejected", "pending", "none"}
-	if int(s) < len(names) {
-		return names[s]
-	}
-	return fmt.Sprintf("status(%d)", uint8(s))
+	names := []string{"pending", "paid", "declined", "cancelled", "refunded", "rejected", "pending", "none"}
+	return nameOf(names, s, "status")
 }
 
 // SearchResult says what a search for the marks of a submission showed before its repeat.
@@ -261,10 +263,7 @@ var effectNames = [...]string{
 }
 
 func (t EffectType) String() string {
-	if int(t) < len(effectNames) && effectNames[t] != "" {
-		return effectNames[t]
-	}
-	return fmt.Sprintf("effect(%d)", uint8(t))
+	return nameOf(effectNames[:], t, "effect")
 }
 
 // Timer names what is to happen when a WakeAt is over.
@@ -299,10 +298,7 @@ var timerNames = [...]string{
 }
 
 func (t Timer) String() string {
-	if int(t) < len(timerNames) && timerNames[t] != "" {
-		return timerNames[t]
-	}
-	return fmt.Sprintf("timer(%d)", uint8(t))
+	return nameOf(timerNames[:], t, "timer")
 }
 
 // Effect is one thing to do after the commit. Which fields are set depends on Type.

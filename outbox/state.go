@@ -79,19 +79,19 @@ func (s State) String() string {
 }
 
 // Known reports whether this version of tillpost has such a state.
-func (s State) Known() bool {
-	_, ok := stateNames[s]
-	return ok
-}
+func (s State) Known() bool { return stateNames[s] != "" }
 
 // ParseState is the inverse of String.
-func ParseState(name string) (State, bool) {
-	for s, n := range stateNames {
+func ParseState(name string) (State, bool) { return named(stateNames, name) }
+
+// named returns the value that has a name.
+func named[T comparable](names map[T]string, name string) (value T, ok bool) {
+	for v, n := range names {
 		if n == name {
-			return s, true
+			return v, true
 		}
 	}
-	return 0, false
+	return value, false
 }
 
 // Final reports whether a request in this state has ended. Late evidence and resolutions may still change it.
@@ -159,20 +159,10 @@ func (k Kind) String() string {
 }
 
 // Known reports whether this version of tillpost has such a kind.
-func (k Kind) Known() bool {
-	_, ok := kindNames[k]
-	return ok
-}
+func (k Kind) Known() bool { return kindNames[k] != "" }
 
 // ParseKind is the inverse of String.
-func ParseKind(s string) (Kind, bool) {
-	for k, n := range kindNames {
-		if n == s {
-			return k, true
-		}
-	}
-	return 0, false
-}
+func ParseKind(name string) (Kind, bool) { return named(kindNames, name) }
 
 // Laned reports whether requests of this kind wait their turn in their terminal's lane. Control requests (cancels, resends,
 // checks and resolutions) do not.

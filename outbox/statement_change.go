@@ -72,11 +72,9 @@ type entryChange struct {
 func (c *entryChange) explain(denied []int64) {
 	kept := slices.Clone(c.kept)
 	for _, ore := range denied {
-		e := StatementEntry{Minor: ore}
-		if i := slices.Index(kept, e); i >= 0 {
-			kept = slices.Delete(kept, i, i+1)
-		} else if i := slices.Index(c.fresh, e); i >= 0 {
-			c.fresh = slices.Delete(c.fresh, i, i+1)
+		var found bool
+		if kept, found = without(kept, StatementEntry{Minor: ore}); !found {
+			c.fresh, _ = without(c.fresh, StatementEntry{Minor: ore})
 		}
 	}
 }
@@ -90,12 +88,9 @@ func compareEntries(before, now Statement, denied []int64) entryChange {
 	var c entryChange
 	settled := before.noneUnderWay(denied)
 	rest := slices.Clone(before.Entries)
-	take := func(e StatementEntry) bool {
-		i := slices.Index(rest, e)
-		if i >= 0 {
-			rest = slices.Delete(rest, i, i+1)
-		}
-		return i >= 0
+	take := func(e StatementEntry) (found bool) {
+		rest, found = without(rest, e)
+		return found
 	}
 	var others []StatementEntry
 	for _, e := range now.Entries {

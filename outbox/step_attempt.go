@@ -57,6 +57,41 @@ func (m *transition) queuedCommon() {
 	}
 }
 
+// cancelQueued cancels on the spot, unless a busy answer may hide what was carried out: then a search, or the statement, comes
+// first.
+func (m *transition) cancelQueued() {
+	if m.r.Busy == 0 {
+		m.noteCancel()
+		m.end(StateCancelled, m.cancelReason())
+		return
+	}
+	m.deferCancel()
+	m.wake(TimerRetry, 0)
+}
+
+// sendingCommon handles the events that mean the same to everything that is being sent, whatever its kind; lag is how long the
+// API may not show what it did.
+func (m *transition) sendingCommon(lag time.Duration) {
+	switch m.e.Type {
+	case Busy:
+		m.busy(lag)
+	case Unavailable:
+		m.requeue(WaitAPIUnreachable, m.retryAfter(0))
+	case RateLimited:
+		m.requeue(WaitRateLimited, m.retryAfter(m.e.Policy.BusyBackoffMin))
+	case Unauthorized:
+		m.requeue(WaitUnauthorized, m.retryAfter(0))
+	case Ambiguous, Restarted:
+		m.doubt(m.e.Reason)
+	case CancelWanted:
+		m.deferCancel()
+	case CheckWanted:
+		m.emit(Effect{Type: Publish})
+	default:
+		m.ignore(ignoredPair)
+	}
+}
+
 // AsksFirst reports whether Due, with what e brings, asks the API for something instead of starting an attempt: for an
 // order after a busy answer, or one that a callback may have found, and for every refund.
 func (r Request) AsksFirst(e Event) bool {
@@ -69,4 +104,18 @@ func (r Request) AsksFirst(e Event) bool {
 	}
 	b := e.Statement
 	return !b.Seen.Fresh(e.At) || !b.Readable && !b.NotOurs || r.Busy > 0 && !b.Seen.After(r.LastBusy(), m.statementLag())
+}
+
+// moveToTerminal puts a request of which no byte ever left at the end of another terminal's queue. What it was waiting
+// for is cleared.
+func (m *transition) moveToTerminal() {
+	r := &m.r
+	if !r.Kind.Laned() || !r.NeverSent() || r.CancelWanted || m.e.To == "" || m.e.To == r.Terminal {
+		m.ignore(ignoredStale)
+		return
+	}
+	r.Earlier = r.Terminals()
+	r.Terminal, r.Moved = m.e.To, m.e.Number
+	m.enter(StateQueued, nil, nil)
+	m.expireTimer()
 }

@@ -18,22 +18,26 @@ func (m *transition) orderCancelling() {
 		m.wake(TimerCancel, cancelRetry)
 	case Refused:
 		m.cancelRefused()
-	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, NotFound:
-		m.cancelLater()
 	case DoubtTimeout:
 		if m.e.Timer == TimerDoubtCheck {
 			m.ignore(ignoredStale)
 			return
 		}
 		m.unresolved()
-	case CancelWanted:
-		m.deferCancel()
-	case CallbackSeen:
-		m.noteHint()
-	case HintRead:
-		m.judgeHint()
 	case Found, Accepted:
 		m.further()
+	default:
+		m.cancellingCommon()
+	}
+}
+
+// cancellingCommon handles the events that mean the same to everything that is being taken off its terminal.
+func (m *transition) cancellingCommon() {
+	switch m.e.Type {
+	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, NotFound:
+		m.cancelLater()
+	case CancelWanted:
+		m.deferCancel()
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
 		m.query()

@@ -57,14 +57,18 @@ func (m *transition) orderInDoubt() {
 		m.lookUpLater(m.retryDelay())
 	case RateLimited, Unauthorized, Ambiguous, Refused:
 		m.lookUpLater(m.retryDelay())
-	case CallbackSeen:
-		m.noteHint()
-	case HintRead:
-		m.judgeHint()
-	case CancelWanted:
-		m.deferCancel()
 	case Resolved:
 		m.resolve()
+	default:
+		m.doubtCommon()
+	}
+}
+
+// doubtCommon handles the events that mean the same to everything in doubt, whatever its kind.
+func (m *transition) doubtCommon() {
+	switch m.e.Type {
+	case CancelWanted:
+		m.deferCancel()
 	case DoubtTimeout:
 		m.doubtTimeout()
 	case CheckWanted:

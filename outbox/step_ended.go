@@ -69,18 +69,7 @@ func (m *transition) orderEnded() {
 	case NotFound, Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Restarted:
 		m.watch()
 	case Resolved:
-		switch {
-		case m.r.State == StateUnresolved:
-			m.resolve()
-		case m.r.Alarmed && (m.e.Revision == 0 || m.e.Revision == m.r.Revision):
-			m.acknowledge()
-		default:
-			m.ignore(CodeNotInDoubt)
-		}
-	case CallbackSeen:
-		m.noteHint()
-	case HintRead:
-		m.judgeHint()
+		m.decidedLate(m.resolve)
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
 		if m.r.Watched() && m.r.OrderUUID != "" {
@@ -88,6 +77,18 @@ func (m *transition) orderEnded() {
 		}
 	default:
 		m.ignore(ignoredStale)
+	}
+}
+
+// decidedLate takes a person's decision after the end: resolve carries out the one on what stayed unresolved.
+func (m *transition) decidedLate(resolve func()) {
+	switch {
+	case m.r.State == StateUnresolved:
+		resolve()
+	case m.r.Alarmed && (m.e.Revision == 0 || m.e.Revision == m.r.Revision):
+		m.acknowledge()
+	default:
+		m.ignore(CodeNotInDoubt)
 	}
 }
 

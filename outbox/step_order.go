@@ -9,6 +9,14 @@ func (m *transition) order() {
 			return
 		}
 	}
+	switch m.e.Type { // these mean the same in every state
+	case CallbackSeen:
+		m.noteHint()
+		return
+	case HintRead:
+		m.judgeHint()
+		return
+	}
 	switch m.r.State {
 	case StateQueued:
 		m.orderQueued()
@@ -30,41 +38,21 @@ func (m *transition) orderQueued() {
 	case Due:
 		m.orderDue()
 	case CancelWanted:
-		m.orderCancelQueued()
-	case Expired:
-		if !m.expireIfDue() {
-			left, _ := m.r.LiveFor(m.e.At)
-			m.wake(TimerExpire, max(left, expireRetry))
-		}
+		m.cancelQueued()
 	case Found, Accepted:
 		// A busy answer hid an order that exists.
 		m.adopt()
-	case CallbackSeen:
-		m.noteHint()
-	case HintRead:
-		m.judgeHint()
-	case CheckWanted:
-		m.emit(Effect{Type: Publish})
-	case Moved:
-		m.moveToTerminal()
 	case NotFound:
 		// The search before a repeat came back empty: that is what the repeat waited for.
 		m.wake(TimerRetry, retryAfterAnswer(m.e.Seen))
-	case Restarted:
-		if !m.expireIfDue() {
-			m.expireTimer()
-		}
 	case Refused:
 		if m.e.OrderUUID != "" {
 			m.wake(TimerRetry, m.retryAfter(searchRetry)) // the refusal is about that order, not about this request
 			return
 		}
 		m.orderRefused() // it can't be forwarded at all, for instance because the API does not have its terminal
-	case Unavailable, RateLimited, Unauthorized, Ambiguous:
-		// The search before a repeat got no answer.
-		m.wake(TimerRetry, m.retryAfter(searchRetry))
 	default:
-		m.ignore(ignoredPair)
+		m.queuedCommon()
 	}
 }
 
@@ -94,17 +82,6 @@ func (m *transition) orderRefused() {
 	m.end(StateRejected, m.e.Reason)
 }
 
-// orderCancelQueued cancels on the spot, unless a busy answer may hide an order: then the search comes first.
-func (m *transition) orderCancelQueued() {
-	if m.r.Busy == 0 {
-		m.noteCancel()
-		m.end(StateCancelled, m.cancelReason())
-		return
-	}
-	m.deferCancel()
-	m.wake(TimerRetry, 0)
-}
-
 func (m *transition) orderSending() {
 	switch m.e.Type {
 	case Accepted:
@@ -116,28 +93,10 @@ func (m *transition) orderSending() {
 	case Found:
 		// An earlier busy answer hid it. What the submission under way brings counts as a further order.
 		m.adopt()
-	case Busy:
-		m.busy(m.listLag())
-	case Unavailable:
-		m.requeue(WaitAPIUnreachable, m.retryAfter(0))
-	case RateLimited:
-		m.requeue(WaitRateLimited, m.retryAfter(m.e.Policy.BusyBackoffMin))
-	case Unauthorized:
-		m.requeue(WaitUnauthorized, m.retryAfter(0))
 	case Refused:
 		m.orderRefused()
-	case CallbackSeen:
-		m.noteHint()
-	case HintRead:
-		m.judgeHint()
-	case Ambiguous, Restarted:
-		m.doubt(m.e.Reason)
-	case CancelWanted:
-		m.deferCancel()
-	case CheckWanted:
-		m.emit(Effect{Type: Publish})
 	default:
-		m.ignore(ignoredPair)
+		m.sendingCommon(m.listLag())
 	}
 }
 
@@ -194,10 +153,6 @@ func (m *transition) orderAwaiting() {
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
 		m.query()
-	case CallbackSeen:
-		m.noteHint()
-	case HintRead:
-		m.judgeHint()
 	case Found, Accepted:
 		m.further()
 		m.watchForFurther()

@@ -32,14 +32,7 @@ func (m *transition) refundQueued() {
 	case Due:
 		m.refundDue()
 	case CancelWanted:
-		if m.r.Busy > 0 {
-			// A busy answer may hide it: the statement is read first.
-			m.deferCancel()
-			m.wake(TimerRetry, 0)
-			return
-		}
-		m.noteCancel()
-		m.end(StateCancelled, m.cancelReason())
+		m.cancelQueued()
 	case TargetSeen:
 		if !m.unpark() {
 			m.ignore(ignoredStale)
@@ -133,22 +126,8 @@ func (m *transition) refundSending() {
 		m.refundAccepted()
 	case Refused:
 		m.refundRefused()
-	case Busy:
-		m.busy(m.statementLag())
-	case Unavailable:
-		m.requeue(WaitAPIUnreachable, m.retryAfter(0))
-	case RateLimited:
-		m.requeue(WaitRateLimited, m.retryAfter(m.e.Policy.BusyBackoffMin))
-	case Unauthorized:
-		m.requeue(WaitUnauthorized, m.retryAfter(0))
-	case Ambiguous, Restarted:
-		m.doubt(m.e.Reason)
-	case CancelWanted:
-		m.deferCancel()
-	case CheckWanted:
-		m.emit(Effect{Type: Publish})
 	default:
-		m.ignore(ignoredPair)
+		m.sendingCommon(m.statementLag())
 	}
 }
 

@@ -171,25 +171,15 @@ func (m *transition) refundCancelling() {
 	case Refused:
 		m.query()
 		m.wake(TimerCancel, m.retryAfter(searchRetry))
-	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, NotFound:
-		m.cancelLater()
 	case DoubtTimeout:
 		if m.e.Timer != TimerDoubtHold {
 			m.ignore(ignoredStale)
 			return
 		}
 		m.unresolved()
-	case CancelWanted:
-		m.deferCancel()
 	case CallbackSeen:
 		m.query()
-	case CheckWanted:
-		m.emit(Effect{Type: Publish})
-		m.query()
-	case Restarted:
-		m.emit(Effect{Type: SendCancel, OrderUUID: m.r.OrderUUID})
-		m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)
 	default:
-		m.ignore(ignoredPair)
+		m.cancellingCommon()
 	}
 }

@@ -15,21 +15,12 @@ func (m *transition) refundInDoubt() {
 		m.refundAccepted()
 	case NotFound, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
 		m.wake(TimerSearch, m.retryDelay())
-	case CancelWanted:
-		m.deferCancel()
 	case CallbackSeen:
 		m.lookUp()
 	case Resolved:
 		m.resolveRefund()
-	case DoubtTimeout:
-		m.doubtTimeout()
-	case CheckWanted:
-		m.emit(Effect{Type: Publish})
-		m.lookUp()
-	case Restarted:
-		m.investigate()
 	default:
-		m.ignore(ignoredPair)
+		m.doubtCommon()
 	}
 }
 

@@ -3,17 +3,9 @@ package outbox
 // refundEnded changes a refund that has ended by a person's decision on what stayed unresolved, or by the statement,
 // and by nothing else.
 func (m *transition) refundEnded() {
-	unresolved := m.r.State == StateUnresolved
 	switch m.e.Type {
 	case Resolved:
-		switch {
-		case unresolved:
-			m.resolveRefund()
-		case m.r.Alarmed && (m.e.Revision == 0 || m.e.Revision == m.r.Revision):
-			m.acknowledge()
-		default:
-			m.ignore(CodeNotInDoubt)
-		}
+		m.decidedLate(m.resolveRefund)
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
 		if m.r.RefundWatched() {

@@ -134,15 +134,7 @@ const (
 )
 
 func (v Verdict) String() string {
-	switch v {
-	case AddedNew:
-		return "new"
-	case AddedSame:
-		return "same"
-	case AddedConflict:
-		return "conflict"
-	}
-	return fmt.Sprintf("verdict(%d)", uint8(v))
+	return nameOf([]string{AddedNew: "new", AddedSame: "same", AddedConflict: "conflict"}, v, "verdict")
 }
 
 // Added is what Add did with one request.

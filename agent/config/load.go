@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
@@ -68,7 +67,7 @@ func Parse(name string, data []byte) (*Config, error) {
 
 func (r *reader) config(doc map[string]any, c *Config) {
 	root := r.root(doc)
-	r.terminals(root, c)
+	terminals(root, c)
 	r.store(root.table("store"), &c.Store)
 	r.api(root.table("api"), c)
 	r.mqtt(root.table("mqtt"), &c.MQTT)
@@ -86,27 +85,16 @@ func (r *reader) config(doc map[string]any, c *Config) {
 	r.listeners(c)
 }
 
-func (r *reader) terminals(t *table, c *Config) {
+func terminals(t *table, c *Config) {
 	const want = `a list of terminal uuids, such as ["TRML1216693970"]`
-	var list []any
-	as(t, "terminals", &list, want)
-	for i, v := range list {
-		path := "terminals[" + strconv.Itoa(i) + "]"
-		id, isText := v.(string)
-		if !isText {
-			r.fault(path, "is "+typeName(v), "terminals must be "+want)
-			continue
+	seen := map[string]bool{}
+	c.Terminals, _ = t.texts("terminals", want, isID, func(id string) (problem, want string) {
+		if seen[id] {
+			return id + " is there twice", "take one out"
 		}
-		if problem, want := isID(id); problem != "" {
-			r.fault(path, problem, want)
-			continue
-		}
-		if slices.Contains(c.Terminals, id) {
-			r.fault(path, id+" is there twice", "take one out")
-			continue
-		}
-		c.Terminals = append(c.Terminals, id)
-	}
+		seen[id] = true
+		return "", ""
+	})
 }
 
 func (r *reader) store(t *table, s *Store) {

@@ -143,3 +143,12 @@ func inCredentials(path string) bool {
 	inside, err := filepath.Rel(filepath.Clean(folder), filepath.Clean(path))
 	return err == nil && filepath.IsLocal(inside)
 }
+
+// PasswordReader returns what reads the broker password anew at each call, as its file may have changed; nil where no
+// password_file is configured. Errors hold no password.
+func (c *Config) PasswordReader() func() (string, error) {
+	if c.MQTT.PasswordFile == "" {
+		return nil
+	}
+	return func() (string, error) { return ReadSecretFile(c.MQTT.PasswordFile) }
+}

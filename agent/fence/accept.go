@@ -32,7 +32,7 @@ type Acceptance struct {
 	By string    `json:"by,omitempty"`
 }
 
-// Readable is what ToAccept needs of an outbox: a bolt.Store or a bolt.Reader has it.
+// Readable is what ToAccept needs of an outbox: a Store or a bolt.Reader has it.
 type Readable interface {
 	Identity() outbox.Identity
 	Account() (outbox.Account, bool)
@@ -56,11 +56,7 @@ var meanings = map[health.ProblemCode]string{
 
 // ToAccept returns what keeps an outbox from sending, without At and By. The account is compared with cfg, unless that is nil.
 func ToAccept(store Readable, cfg *config.Config) ([]Acceptance, error) {
-	raw, err := store.GetBlob(holdsBlob)
-	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
-		return nil, err
-	}
-	held, err := decodeHolds(raw)
+	held, err := readHolds(store)
 	if err != nil {
 		return nil, err
 	}

@@ -52,9 +52,9 @@ func (f *Fence) SameAccount(ctx context.Context, list []api.Terminal) bool {
 	if len(owners) == 0 {
 		return true // the list names none
 	}
-	known, err := blob.Read[map[string]string](f.store, ownersBlob)
+	known, err := blob.Read[map[string]string](f.o.Store, ownersBlob)
 	if err != nil {
-		f.log.Warn("it can't be told whether the terminals belong to the same organisation as before", "err", err)
+		f.o.Log.Warn("it can't be told whether the terminals belong to the same organisation as before", "err", err)
 		return true
 	}
 	if found := otherOwner(known, owners); found != "" {
@@ -67,8 +67,8 @@ func (f *Fence) SameAccount(ctx context.Context, list []api.Terminal) bool {
 			owners[uuid] = organization
 		}
 	}
-	if err := blob.Write(ctx, f.store, ownersBlob, owners); err != nil && ctx.Err() == nil {
-		f.log.Warn("the terminals' organisations could not be kept on disk", "err", err)
+	if err := blob.Write(ctx, f.o.Store, ownersBlob, owners); err != nil && ctx.Err() == nil {
+		f.o.Log.Warn("the terminals' organisations could not be kept on disk", "err", err)
 	}
 	return true
 }

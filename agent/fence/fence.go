@@ -19,22 +19,13 @@ import (
 // its account is the one that is called. Where it may not, a hold shuts the gate, a problem says why, and it stays so over restarts
 // until an operator accepts it. It may be used by several goroutines at once, after Begin.
 type Fence struct {
-	store    outbox.Store
-	clock    clock.Clock
-	problems *health.Problems
-	gate     *health.Gate
-	topics   mqtt.Topics
-	log      *slog.Logger
-
-	holds          *holds
-	peers          peerWatch // for other agents
-	listDelay      delay     // for another account
-	path           string
-	externalBroker bool
-	listsTerminals bool
-	acceptedUntil  time.Time
-	unknownMu      sync.Mutex // held while what is kept under unknownBlob is read and written
-	atOpen         atOpen
+	o             Options
+	holds         *holds
+	peers         peerWatch // for other agents
+	listDelay     delay     // for another account
+	acceptedUntil time.Time
+	unknownMu     sync.Mutex // held while what is kept under unknownBlob is read and written
+	atOpen        atOpen
 
 	ctx     context.Context // of Begin
 	reports Reports         // of Begin
@@ -71,33 +62,31 @@ type Reports struct {
 // New makes a fence with the holds that a former process left, and those that the outbox itself gives reason for.
 func New(o Options) *Fence {
 	f := &Fence{
-		store: o.Store, clock: o.Clock, problems: o.Problems, gate: o.Gate, topics: o.Topics, log: o.Log,
-		holds:     &holds{store: o.Store, clock: o.Clock, problems: o.Problems, gate: o.Gate, log: o.Log},
+		o: o, holds: &holds{o: o},
 		peers:     peerWatch{delay: delay{gate: o.Gate, why: health.GateWatchingPeers}, silent: true},
 		listDelay: delay{gate: o.Gate, why: health.GateListingTerminals},
-		path:      o.Path, externalBroker: o.ExternalBroker, listsTerminals: o.ListsTerminals,
 	}
 	if err := f.holds.load(); err != nil {
-		f.log.Warn("started without the kept notices", "err", err)
+		f.o.Log.Warn("started without the kept notices", "err", err)
 	}
-	id, stats := f.store.Identity(), f.store.Stats()
+	id, stats := f.o.Store.Identity(), f.o.Store.Stats()
 	f.peers.detector.mine = announcement{Instance: id.Instance, Generation: id.Generation, Since: message.At(o.Since).String()}
 	f.peers.atOpen = message.SettledThrough{Accepted: stats.Accepted, Commits: stats.Written}
 	f.reportRecovery()
-	journal, err := Accepted(f.store)
+	journal, err := Accepted(f.o.Store)
 	if err != nil {
-		f.log.Warn("started without the journal of what was accepted", "err", err)
+		f.o.Log.Warn("started without the journal of what was accepted", "err", err)
 	}
 	f.acceptedUntil = priorCopyUntil(journal)
-	err = f.store.BindAccount(context.Background(), o.Account)
+	err = f.o.Store.BindAccount(context.Background(), o.Account)
 	if errors.Is(err, outbox.ErrWrongAccount) {
 		f.holds.otherAccountConfigured = true
-		bound, _ := f.store.Account()
+		bound, _ := f.o.Store.Account()
 		f.holds.enforce(hold{Code: health.ProblemWrongAccount, Message: foreignAccount(bound, o.Account) + acceptHint, At: o.Since})
 		return f
 	}
 	if err != nil {
-		f.log.Error("the outbox could not be bound to the API account", "err", err)
+		f.o.Log.Error("the outbox could not be bound to the API account", "err", err)
 	}
 	return f
 }
@@ -107,22 +96,22 @@ func New(o Options) *Fence {
 // once, before the other methods but for Older and AcceptedUntil.
 func (f *Fence) Begin(ctx context.Context, r Reports) {
 	f.ctx, f.reports = ctx, r
-	if f.externalBroker { // the embedded broker retains no announcement
+	if f.o.ExternalBroker { // the embedded broker retains no announcement
 		f.peers.shut()
-		f.gate.Shut(health.GateUnannounced)
-		f.gate.Shut(health.GateReadingRetained)
+		f.o.Gate.Shut(health.GateUnannounced)
+		f.o.Gate.Shut(health.GateReadingRetained)
 		f.atOpen.begin()
 	}
-	if f.listsTerminals {
+	if f.o.ListsTerminals {
 		f.listDelay.shutFor(listDelayMost)
 	}
-	f.gate.Shut(health.GateSurveying)
+	f.o.Gate.Shut(health.GateSurveying)
 }
 
 // Connected is called when the broker is connected. The bus has read by then what it retains.
 func (f *Fence) Connected() {
 	f.atOpen.end()
-	f.gate.Open(health.GateReadingRetained)
+	f.o.Gate.Open(health.GateReadingRetained)
 	f.retainedRead()
 }
 
@@ -130,10 +119,10 @@ func (f *Fence) Connected() {
 func (f *Fence) Listed() { f.listDelay.end() }
 
 // Surveyed is called once it is known whether the API shows marks that this outbox does not know.
-func (f *Fence) Surveyed() { f.gate.Open(health.GateSurveying) }
+func (f *Fence) Surveyed() { f.o.Gate.Open(health.GateSurveying) }
 
 // Older reports whether this copy is an older one, or was restored, and nobody has accepted that.
-func (f *Fence) Older() bool { return f.gate.IsShut(health.GateRolledBack) }
+func (f *Fence) Older() bool { return f.o.Gate.IsShut(health.GateRolledBack) }
 
 // AcceptedUntil returns until when a new request may be one that a newer copy has seen, after an operator accepted this one;
 // zero for never.

@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
-	"tillpost/agent/clock"
 	"tillpost/agent/health"
 	"tillpost/outbox"
 )
@@ -28,9 +26,14 @@ type hold struct {
 	Token bool `json:"token,omitempty"`
 }
 
-func decodeHolds(raw []byte) (list []hold, err error) {
-	if len(raw) == 0 {
+// readHolds returns the holds that were kept.
+func readHolds(store Readable) (list []hold, err error) {
+	raw, err := store.GetBlob(holdsBlob)
+	switch {
+	case errors.Is(err, outbox.ErrNotFound), err == nil && len(raw) == 0:
 		return nil, nil
+	case err != nil:
+		return nil, err
 	}
 	if err := json.Unmarshal(raw, &list); err != nil {
 		return nil, fmt.Errorf("the kept notices can't be read: %w", err)
@@ -40,12 +43,7 @@ func decodeHolds(raw []byte) (list []hold, err error) {
 
 // holds keeps what was placed, and the gate shut while it stands.
 type holds struct {
-	store    outbox.Store
-	clock    clock.Clock
-	problems *health.Problems
-	gate     *health.Gate
-	log      *slog.Logger
-
+	o Options
 	// otherAccountConfigured: the configuration names another account than the outbox's.
 	otherAccountConfigured bool
 
@@ -57,42 +55,29 @@ type holds struct {
 // acceptHint says why nothing that moves money is sent, and how to go on.
 const acceptHint = "; nothing that moves money is sent until an operator has looked: stop tillpost and run tillpost outbox accept"
 
-// gateReasonOf returns the reason for which a hold shuts the gate; ok is false for one that only raises a problem.
-func gateReasonOf(code health.ProblemCode) (why health.GateReason, ok bool) {
-	switch code {
-	case health.ProblemRolledBack:
-		return health.GateRolledBack, true
-	case health.ProblemAnotherAgent:
-		return health.GateAnotherAgent, true
-	case health.ProblemWrongAccount:
-		return health.GateWrongAccount, true
-	}
-	return 0, false
+// gateReasons has the reason for which a hold shuts the gate; one that is not there only raises a problem.
+var gateReasons = map[health.ProblemCode]health.GateReason{
+	health.ProblemRolledBack:   health.GateRolledBack,
+	health.ProblemAnotherAgent: health.GateAnotherAgent,
+	health.ProblemWrongAccount: health.GateWrongAccount,
 }
 
 // load takes up the holds that a former process left.
 func (g *holds) load() error {
-	raw, err := g.store.GetBlob(holdsBlob)
-	if err != nil && !errors.Is(err, outbox.ErrNotFound) {
-		return err
-	}
-	list, err := decodeHolds(raw)
-	if err != nil {
-		return err
-	}
+	list, err := readHolds(g.o.Store)
 	g.list = list
 	for _, n := range list {
 		g.enforce(n)
 	}
-	return nil
+	return err
 }
 
 // enforce shuts the gate for a hold, and raises its problem.
 func (g *holds) enforce(n hold) {
-	if why, ok := gateReasonOf(n.Code); ok {
-		g.gate.Shut(why)
+	if why, ok := gateReasons[n.Code]; ok {
+		g.o.Gate.Shut(why)
 	}
-	g.problems.Raise(n.Code, "", n.Message, n.At)
+	g.o.Problems.Raise(n.Code, "", n.Message, n.At)
 }
 
 // place adds a hold; the first of a code stands.
@@ -102,11 +87,11 @@ func (g *holds) place(ctx context.Context, n hold) {
 		g.mu.Unlock()
 		return
 	}
-	n.At = g.clock.Now().Time()
+	n.At = g.o.Clock.Now().Time()
 	g.list = append(g.list, n)
 	g.mu.Unlock()
 	g.enforce(n) // before it is on disk: the disk may be full
-	g.log.Error("an operator is needed", "problem", string(n.Code), "found", n.Message)
+	g.o.Log.Error("an operator is needed", "problem", string(n.Code), "found", n.Message)
 	g.save(ctx)
 }
 
@@ -120,9 +105,9 @@ func (g *holds) withdraw(ctx context.Context) {
 	if !gone || g.otherAccountConfigured {
 		return
 	}
-	g.log.Info("the token belongs to the outbox's account again")
-	g.problems.Clear(health.ProblemWrongAccount, "")
-	g.gate.Open(health.GateWrongAccount)
+	g.o.Log.Info("the token belongs to the outbox's account again")
+	g.o.Problems.Clear(health.ProblemWrongAccount, "")
+	g.o.Gate.Open(health.GateWrongAccount)
 	g.save(ctx)
 }
 
@@ -139,12 +124,12 @@ func (g *holds) save(ctx context.Context) {
 		raw, err = json.Marshal(g.list)
 	}
 	if err == nil {
-		err = g.store.PutBlob(ctx, holdsBlob, raw)
+		err = g.o.Store.PutBlob(ctx, holdsBlob, raw)
 	}
 	if err == nil || ctx.Err() != nil || errors.Is(err, outbox.ErrClosed) || g.retrying {
 		return
 	}
-	g.log.Error("what an operator has to accept could not be kept on disk; it is tried again, and forgotten if tillpost ends before", "err", err)
+	g.o.Log.Error("what an operator has to accept could not be kept on disk; it is tried again, and forgotten if tillpost ends before", "err", err)
 	g.retrying = true
 	time.AfterFunc(retryWriteAfter, func() {
 		g.mu.Lock()

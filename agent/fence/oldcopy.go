@@ -23,7 +23,7 @@ const unknownMost = 1000
 // SawStatus is called with each status that the broker retains. One at a higher revision than ours, or of a request that we have
 // never seen and that has not ended, was published by a newer copy of this outbox than the one that runs.
 func (f *Fence) SawStatus(topic string, payload []byte) {
-	id := f.topics.StatusID(topic)
+	id := f.o.Topics.StatusID(topic)
 	var s struct {
 		RequestID string `json:"requestId"`
 		Revision  uint64 `json:"revision"`
@@ -33,10 +33,10 @@ func (f *Fence) SawStatus(topic string, payload []byte) {
 	if id == "" || json.Unmarshal(payload, &s) != nil || s.RequestID != id || s.Revision == 0 {
 		return // it is no status of ours
 	}
-	r, err := f.store.Lookup(id)
+	r, err := f.o.Store.Lookup(id)
 	switch known := err == nil || errors.Is(err, outbox.ErrPruned); {
 	case !known && !errors.Is(err, outbox.ErrNotFound):
-		f.log.Warn("a retained status could not be compared with the outbox", "request", id, "err", err)
+		f.o.Log.Warn("a retained status could not be compared with the outbox", "request", id, "err", err)
 	case known && s.Revision > f.atOpen.revision(id, r.Revision):
 		f.sawUnknown(fmt.Sprint("status ", id, " ", s.Revision), fmt.Sprintf("the broker holds the status %s of request %s at revision %d, this outbox had it at %d", s.State, id, s.Revision, f.atOpen.revision(id, r.Revision)))
 	case !known && !s.Final:
@@ -61,21 +61,21 @@ func (f *Fence) sawSettled(s message.SettledThrough) {
 // back at the same generation.
 func (f *Fence) holdOlderCopy(found string) {
 	f.placeRolledBack(found + "; it is an older copy, and what is open in it is in doubt")
-	f.doubtOpen(f.store.Identity().Generation)
+	f.doubtOpen(f.o.Store.Identity().Generation)
 }
 
 // doubtOpen puts the open requests in doubt, as a process with this outbox, of a generation, is or was at work elsewhere. What
 // the disk does not take is tried again until it does.
 func (f *Fence) doubtOpen(generation uint64) {
 	ctx := f.ctx
-	doubted, err := f.store.Distrust(ctx, generation)
+	doubted, err := f.o.Store.Distrust(ctx, generation)
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		f.log.Error("the open requests could not be put in doubt; nothing is sent all the same, and it is tried again", "err", err)
+		f.o.Log.Error("the open requests could not be put in doubt; nothing is sent all the same, and it is tried again", "err", err)
 		time.AfterFunc(retryWriteAfter, func() { f.doubtOpen(generation) })
 	case doubted > 0:
-		f.log.Warn("the open requests are in doubt", "requests", doubted)
+		f.o.Log.Warn("the open requests are in doubt", "requests", doubted)
 		f.reports.Doubted(ctx)
 	}
 }
@@ -91,20 +91,20 @@ func (f *Fence) sawUnknown(name, found string) {
 	ctx := f.ctx
 	f.unknownMu.Lock()
 	defer f.unknownMu.Unlock()
-	known, err := blob.Read[[]string](f.store, unknownBlob)
+	known, err := blob.Read[[]string](f.o.Store, unknownBlob)
 	if err != nil {
-		f.log.Warn("what is not known could not be read; it is told of anew", "err", err)
+		f.o.Log.Warn("what is not known could not be read; it is told of anew", "err", err)
 	}
 	switch {
 	case slices.Contains(known, name):
 		return
-	case f.clock.Now().Time().Before(f.acceptedUntil):
-		f.log.Warn("something of the newer copy turned up that an operator has accepted to go on without", "found", found)
+	case f.o.Clock.Now().Time().Before(f.acceptedUntil):
+		f.o.Log.Warn("something of the newer copy turned up that an operator has accepted to go on without", "found", found)
 	default:
 		f.holdOlderCopy(found)
 	}
 	known = append(known, name)
-	if err := blob.Write(ctx, f.store, unknownBlob, known[max(0, len(known)-unknownMost):]); err != nil && ctx.Err() == nil {
-		f.log.Warn("what is not known could not be kept; it is told of anew after a restart", "err", err)
+	if err := blob.Write(ctx, f.o.Store, unknownBlob, known[max(0, len(known)-unknownMost):]); err != nil && ctx.Err() == nil {
+		f.o.Log.Warn("what is not known could not be kept; it is told of anew after a restart", "err", err)
 	}
 }

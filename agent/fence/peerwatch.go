@@ -55,7 +55,7 @@ func (f *Fence) SawAgent(payload []byte, retained bool) {
 	if echoed && found == foundNothing {
 		// Whoever begins from now on finds our announcement, and whoever began before us has lost the connection before its
 		// own stood: of several that start at once, one goes on.
-		f.gate.Open(health.GateUnannounced)
+		f.o.Gate.Open(health.GateUnannounced)
 	}
 	switch found {
 	case foundNothing:
@@ -63,7 +63,7 @@ func (f *Fence) SawAgent(payload []byte, retained bool) {
 		if up {
 			o.shutFor(peerDelay)
 		}
-		f.log.Warn("another agent may be at work under our topic prefix; nothing is sent until that is clear", "instance", h.Instance, "generation", h.Generation, "state", h.State)
+		f.o.Log.Warn("another agent may be at work under our topic prefix; nothing is sent until that is clear", "instance", h.Instance, "generation", h.Generation, "state", h.State)
 	case foundOlderCopy:
 		f.distrust(h)
 	case foundAnotherAgent:
@@ -102,7 +102,7 @@ func (f *Fence) assumeSilent() {
 	switch {
 	case !quiet || f.ctx.Err() != nil:
 	case f.reports.Connected():
-		f.gate.Open(health.GateUnannounced)
+		f.o.Gate.Open(health.GateUnannounced)
 	default:
 		time.AfterFunc(silentAfter, f.assumeSilent)
 	}
@@ -112,7 +112,7 @@ func (f *Fence) assumeSilent() {
 func (f *Fence) distrust(h announcement) {
 	n := hold{Code: health.ProblemRolledBack, Message: fmt.Sprintf(
 		"the broker holds word of this outbox at generation %d, this one is at %d: it is an older copy, or a second one; what was open in it is in doubt",
-		h.Generation, f.store.Identity().Generation) + acceptHint}
+		h.Generation, f.o.Store.Identity().Generation) + acceptHint}
 	f.holds.place(f.ctx, n)
 	f.doubtOpen(h.Generation)
 }

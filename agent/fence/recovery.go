@@ -11,16 +11,16 @@ const olderCopy = "the outbox is an older copy than the one that was in use here
 
 // reportRecovery logs what opening the outbox had to mend, and places holds for what an operator has to know.
 func (f *Fence) reportRecovery() {
-	r := f.store.Recovery()
+	r := f.o.Store.Recovery()
 	if r.Compacted {
-		f.log.Info("the outbox was made smaller", "from", r.Before, "to", r.After)
+		f.o.Log.Info("the outbox was made smaller", "from", r.Before, "to", r.After)
 	}
 	if r.RootLost {
-		f.log.Warn("one of the outbox's two root pages was unreadable, as after a power cut in the middle of a write; the last change may be missing", "in_doubt", r.InDoubt)
+		f.o.Log.Warn("one of the outbox's two root pages was unreadable, as after a power cut in the middle of a write; the last change may be missing", "in_doubt", r.InDoubt)
 	}
 	switch {
 	case r.Created:
-		f.log.Info("a new, empty outbox was made", "path", f.path, "instance", f.store.Identity().Instance)
+		f.o.Log.Info("a new, empty outbox was made", "path", f.o.Path, "instance", f.o.Store.Identity().Instance)
 	case r.Restored:
 		found := fmt.Sprintf("the outbox was restored from its last snapshot: %v", r.Cause)
 		if r.Quarantined != "" {
@@ -29,7 +29,7 @@ func (f *Fence) reportRecovery() {
 		found += fmt.Sprintf("; %s in doubt, and what was accepted after the snapshot is not known here; compare with Front Payment", requestsAre(r.InDoubt))
 		f.holds.place(context.Background(), hold{Code: health.ProblemRestored, Message: found})
 		f.placeRolledBack("the outbox is older than what was in use")
-	case f.store.Identity().RolledBack:
+	case f.o.Store.Identity().RolledBack:
 		f.placeRolledBack(olderCopy)
 	}
 }

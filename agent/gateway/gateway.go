@@ -16,13 +16,8 @@ import (
 // Gateway makes the calls to the API that serve one request, and returns what came of each as an event of the state machine. Several
 // may be under way at once.
 type Gateway struct {
-	api      *api.Client
-	store    outbox.Store
-	rights   *lookups.Rights
-	health   *health.Health
-	clock    clock.Clock
+	o        Options
 	instance string // of the outbox, for marks
-	seen     func(orderUUID string)
 	composer composer
 	poller   *poller
 	spares   *spares
@@ -49,14 +44,14 @@ type Options struct {
 // New makes a gateway; it makes no call.
 func New(o Options) *Gateway {
 	g := &Gateway{
-		api: o.API, store: o.Store, rights: o.Rights, health: o.Health, clock: o.Clock, instance: o.Store.Identity().Instance, seen: o.Seen, poller: newPoller(o.API),
+		o: o, instance: o.Store.Identity().Instance, poller: newPoller(o.API),
 		composer: composer{location: o.Location, customerDetails: o.CustomerDetails, sendOrderBy: o.SendOrderBy, callbackURL: o.CallbackURL},
 	}
 	dial := func(ctx context.Context) (*api.Conn, error) {
 		conn, _, err := g.Dial(ctx)
 		return conn, err
 	}
-	g.spares = newSpares(dial, func(since time.Time) bool { return !g.health.FailedSince(since) })
+	g.spares = newSpares(dial, func(since time.Time) bool { return !g.o.Health.FailedSince(since) })
 	return g
 }
 
@@ -69,7 +64,7 @@ func (g *Gateway) Spare() *api.Conn { return g.spares.take() }
 // ComposeOrder makes the body of an order with its mark. It returns ErrDateUnknown for one that has to be dated while the clock is
 // not known to be right.
 func (g *Gateway) ComposeOrder(r outbox.Request, mark string) (ComposedOrder, error) {
-	return g.composer.order(r, mark, g.clock.Now())
+	return g.composer.order(r, mark, g.o.Clock.Now())
 }
 
 // ComposeRefund makes the JSON body of a refund, or of an approval, whose lines are weighed. An error says that what is stored
@@ -81,12 +76,12 @@ const dialAgain = time.Second
 
 // Dial opens a connection for one submission. Where that fails, retry is how soon it is worth another try.
 func (g *Gateway) Dial(ctx context.Context) (conn *api.Conn, retry time.Duration, err error) {
-	conn, err = g.api.Dial(ctx)
+	conn, err = g.o.API.Dial(ctx)
 	if err == nil {
 		return conn, 0, nil
 	}
 	if !errors.Is(err, api.ErrBreakerOpen) {
-		g.health.DialFailed(err)
+		g.o.Health.DialFailed(err)
 	}
 	var out *api.UnavailableError
 	if errors.As(err, &out) {
@@ -105,11 +100,11 @@ func (g *Gateway) Submit(ctx context.Context, conn *api.Conn, r outbox.Request, 
 	)
 	switch {
 	case r.Kind == outbox.KindOrder:
-		orderUUID, reply = g.api.CreateOrder(ctx, conn, body)
+		orderUUID, reply = g.o.API.CreateOrder(ctx, conn, body)
 	case r.Kind == outbox.KindApproval || r.Refund.Approving:
-		reply = g.api.RequestApproval(ctx, conn, r.OrderUUID, body)
+		reply = g.o.API.RequestApproval(ctx, conn, r.OrderUUID, body)
 	default:
-		final, reply = g.api.Refund(ctx, conn, r.OrderUUID, body)
+		final, reply = g.o.API.Refund(ctx, conn, r.OrderUUID, body)
 	}
 	if reply.FromAPI {
 		g.spares.submitted()
@@ -127,12 +122,12 @@ func (g *Gateway) Cancel(ctx context.Context, orderUUID string, refund bool) out
 	if refund {
 		what = api.CancelRefund
 	}
-	return g.done(ctx, g.api.Cancel(ctx, orderUUID, what))
+	return g.done(ctx, g.o.API.Cancel(ctx, orderUUID, what))
 }
 
 // Resend has an order shown on its terminal again. The event is Done where the API agrees.
 func (g *Gateway) Resend(ctx context.Context, orderUUID string) outbox.Event {
-	return g.done(ctx, g.api.Resend(ctx, orderUUID))
+	return g.done(ctx, g.o.API.Resend(ctx, orderUUID))
 }
 
 func (g *Gateway) done(ctx context.Context, reply api.Reply) outbox.Event {
@@ -143,25 +138,21 @@ func (g *Gateway) done(ctx context.Context, reply api.Reply) outbox.Event {
 	return e
 }
 
-// heldBack returns the event of a call that the API did not look at: it could not be reached, or let nobody in. held is false for
-// any other call.
-func heldBack(o api.Outcome) (t outbox.EventType, held bool) {
-	switch o {
-	case api.OutcomeRateLimited:
-		return outbox.RateLimited, true
-	case api.OutcomeUnauthorized:
-		return outbox.Unauthorized, true
-	case api.OutcomeUnavailable:
-		return outbox.Unavailable, true
-	}
-	return 0, false
+// heldBack has the event and the waiting code for a call that the API did not look at: it could not be reached, or let nobody in.
+var heldBack = map[api.Outcome]struct {
+	event outbox.EventType
+	code  string
+}{
+	api.OutcomeRateLimited:  {outbox.RateLimited, outbox.WaitRateLimited},
+	api.OutcomeUnauthorized: {outbox.Unauthorized, outbox.WaitUnauthorized},
+	api.OutcomeUnavailable:  {outbox.Unavailable, outbox.WaitAPIUnreachable},
 }
 
 // eventOf returns what came of a call as an event; the type of an accepted one is for the caller to set.
 func (g *Gateway) eventOf(ctx context.Context, reply api.Reply) outbox.Event {
 	e := outbox.Event{RetryAfter: reply.RetryAfter}
-	if t, held := heldBack(reply.Outcome); held {
-		e.Type = t
+	if held, ok := heldBack[reply.Outcome]; ok {
+		e.Type = held.event
 		return e
 	}
 	switch reply.Outcome {
@@ -170,7 +161,7 @@ func (g *Gateway) eventOf(ctx context.Context, reply api.Reply) outbox.Event {
 	case api.OutcomeRefused, api.OutcomeNotFound:
 		e.Type, e.Reason = outbox.Refused, reasonFrom(reply)
 		if reply.HTTPStatus == 403 && g.listForbidden(ctx) {
-			g.health.Unauthorized()
+			g.o.Health.Unauthorized()
 			e.Type, e.Reason = outbox.Unauthorized, nil
 		}
 	default:
@@ -185,7 +176,7 @@ func (g *Gateway) eventOf(ctx context.Context, reply api.Reply) outbox.Event {
 // listForbidden reports whether the list of terminals is forbidden too: then the token has lost its rights, and it is not this
 // one request that is not allowed.
 func (g *Gateway) listForbidden(ctx context.Context) bool {
-	_, reply := g.api.ListTerminals(ctx)
+	_, reply := g.o.API.ListTerminals(ctx)
 	return reply.Outcome == api.OutcomeUnauthorized || reply.HTTPStatus == 403
 }
 
@@ -206,14 +197,14 @@ func (g *Gateway) Status(ctx context.Context, orderUUID string, refund bool) out
 	var reply api.Reply
 	if refund {
 		var refund api.RefundStatus
-		refund, reply = g.api.RefundStatus(ctx, orderUUID)
+		refund, reply = g.o.API.RefundStatus(ctx, orderUUID)
 		e.Status = lookups.RefundStatusOf(refund.State)
 	} else {
 		var payment api.PaymentStatus
-		payment, reply = g.api.PaymentStatus(ctx, orderUUID)
+		payment, reply = g.o.API.PaymentStatus(ctx, orderUUID)
 		e.Status = lookups.StatusOf(payment.State)
 		if reply.Outcome == api.OutcomeAccepted {
-			g.seen(orderUUID)
+			g.o.Seen(orderUUID)
 		}
 	}
 	if reply.Outcome == api.OutcomeAccepted {

@@ -116,12 +116,11 @@ func (s *spares) fill() {
 // watch replaces a connection when it has grown old or the peer has closed it, if it was not taken before.
 func (s *spares) watch(c *api.Conn) {
 	s.mu.Lock()
-	old := time.NewTimer(s.life)
+	old := time.After(s.life)
 	s.mu.Unlock()
-	defer old.Stop()
 	select {
 	case <-c.Gone():
-	case <-old.C:
+	case <-old:
 	case <-s.ctx.Done():
 	}
 	s.mu.Lock()

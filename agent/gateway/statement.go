@@ -24,22 +24,22 @@ type StatementReply struct {
 // something merely could not be read, Failed is set.
 func (g *Gateway) Statement(ctx context.Context, uuid string) StatementReply {
 	s := StatementReply{Begun: time.Now()}
-	begun := g.clock.Now()
-	details, reply := g.api.OrderDetails(ctx, uuid)
-	g.rights.SawDetails(ctx, details, reply)
+	begun := g.o.Clock.Now()
+	details, reply := g.o.API.OrderDetails(ctx, uuid)
+	g.o.Rights.SawDetails(ctx, details, reply)
 	switch {
 	case reply.Outcome == api.OutcomeAccepted:
 		s.Statement = lookups.StatementOf(details)
-		if !s.Statement.Readable && !g.rights.NotOurs(lookups.History) {
+		if !s.Statement.Readable && !g.o.Rights.NotOurs(lookups.History) {
 			return s.failed(reply)
 		}
 		s.Statement.NotOurs = !s.Statement.Readable
-	case g.rights.NotOurs(lookups.Details) && (lookups.Forbids(reply) || lookups.Missing(reply)):
+	case g.o.Rights.NotOurs(lookups.Details) && (lookups.Forbids(reply) || lookups.Missing(reply)):
 		s.Statement.NotOurs = true
 	default:
 		return s.failed(reply)
 	}
-	status, reply := g.api.RefundStatus(ctx, uuid)
+	status, reply := g.o.API.RefundStatus(ctx, uuid)
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
 		s.Statement.Status, s.Statement.StatusRead = lookups.RefundStatusOf(status.State), true
@@ -49,30 +49,17 @@ func (g *Gateway) Statement(ctx context.Context, uuid string) StatementReply {
 	default:
 		return s.failed(reply)
 	}
-	s.Statement.Seen = outbox.Seen{Begun: begun, Answered: g.clock.Now(), Broken: g.health.FailedSince(s.Begun)}
+	s.Statement.Seen = outbox.Seen{Begun: begun, Answered: g.o.Clock.Now(), Broken: g.o.Health.FailedSince(s.Begun)}
 	return s
 }
 
 // failed returns the statement that says why nothing was read.
 func (s StatementReply) failed(reply api.Reply) StatementReply {
-	e := outbox.Event{Type: outbox.Ambiguous, RetryAfter: reply.RetryAfter}
-	if t, held := heldBack(reply.Outcome); held {
-		e.Type = t
+	e, code := outbox.Event{Type: outbox.Ambiguous, RetryAfter: reply.RetryAfter}, outbox.WaitAPIError
+	if held, ok := heldBack[reply.Outcome]; ok {
+		e.Type, code = held.event, held.code
 	}
-	return StatementReply{Begun: s.Begun, Failed: e, Code: waitingCode(reply), Retry: max(reply.RetryAfter, statementAgain)}
-}
-
-func waitingCode(reply api.Reply) string {
-	switch reply.Outcome {
-	case api.OutcomeUnavailable:
-		return outbox.WaitAPIUnreachable
-	case api.OutcomeUnauthorized:
-		return outbox.WaitUnauthorized
-	case api.OutcomeRateLimited:
-		return outbox.WaitRateLimited
-	default:
-		return outbox.WaitAPIError
-	}
+	return StatementReply{Begun: s.Begun, Failed: e, Code: code, Retry: max(reply.RetryAfter, statementAgain)}
 }
 
 // StatementEvent returns StatementSeen with an order's statement, or the event that says why it could not be read.

@@ -13,6 +13,7 @@ import (
 
 	"tillpost/agent/clock"
 	"tillpost/api"
+	"tillpost/internal/notify"
 )
 
 const (
@@ -27,12 +28,7 @@ const (
 // an answer is a reply in the API's own envelope: a gateway's page, whatever its status, is none. It may be used by several
 // goroutines at once.
 type Health struct {
-	answering *clock.Answering
-	problems  *Problems
-	gate      *Gate
-	token     func() error
-	up        func(bool)
-	log       *slog.Logger
+	o Options
 
 	mu       sync.Mutex
 	answered time.Time // when the last reply in the API's envelope came
@@ -44,7 +40,7 @@ type Health struct {
 	cause    string    // of the last connection that could not be made, for the log
 	advice   string    // what an operator can do about it, where that is known
 	probed   time.Time
-	wake     chan struct{}
+	wake     notify.Signal
 }
 
 // Options are what health needs; all of it is required.
@@ -67,10 +63,7 @@ type Prober struct {
 
 // New makes a Health that has seen no call yet.
 func New(o Options) *Health {
-	return &Health{
-		answering: o.Answering, problems: o.Problems, gate: o.Gate, token: o.Token, up: o.Up, log: o.Log,
-		wake: make(chan struct{}, 1),
-	}
+	return &Health{o: o, wake: notify.NewSignal()}
 }
 
 // Saw is called with the end of each call that was tried.
@@ -81,10 +74,10 @@ func (h *Health) Saw(c api.Call) {
 	switch {
 	case c.FromAPI:
 		h.sawReply(c)
-		h.up(true)
+		h.o.Up(true)
 	case c.Outcome == api.OutcomeUnauthorized, c.Outcome == api.OutcomeRateLimited:
 		// Whoever said so answers, and that has problems of its own.
-		h.up(c.Replied)
+		h.o.Up(c.Replied)
 	default:
 		h.sawFailure()
 	}
@@ -101,8 +94,8 @@ func (h *Health) Saw(c api.Call) {
 // sawReply takes a reply in the API's own envelope. Deadlines that wait for the API run on only where it said more than that it
 // does not let us in, or not now.
 func (h *Health) sawReply(c api.Call) {
-	if !c.Withheld && !h.gate.IsShut(GateWrongAccount) {
-		h.answering.SawReply() // what another account's API says ends no deadline
+	if !c.Withheld && !h.o.Gate.IsShut(GateWrongAccount) {
+		h.o.Answering.SawReply() // what another account's API says ends no deadline
 	}
 	h.mu.Lock()
 	was := h.failing
@@ -113,12 +106,12 @@ func (h *Health) sawReply(c api.Call) {
 	}
 	h.mu.Unlock()
 	if sure {
-		h.gate.Open(gateUnsure)
+		h.o.Gate.Open(gateUnsure)
 	}
-	if !was.IsZero() && h.problems.Has(ProblemAPIUnreachable) {
-		h.log.Info("the API answers again", "outage", time.Since(was).Round(time.Second))
+	if !was.IsZero() && h.o.Problems.Has(ProblemAPIUnreachable) {
+		h.o.Log.Info("the API answers again", "outage", time.Since(was).Round(time.Second))
 	}
-	h.problems.Clear(ProblemAPIUnreachable, "")
+	h.o.Problems.Clear(ProblemAPIUnreachable, "")
 }
 
 // Doubted is called where a submission ended ambiguous: until a later call is answered, nobody knows whether the API gets our
@@ -127,8 +120,8 @@ func (h *Health) Doubted() {
 	h.mu.Lock()
 	h.unsure = time.Now()
 	h.mu.Unlock()
-	h.gate.Shut(gateUnsure)
-	h.nudge()
+	h.o.Gate.Shut(gateUnsure)
+	h.wake.Set()
 }
 
 // FailedSince reports whether a call has failed since t: what was seen before that proves nothing any more.
@@ -147,7 +140,7 @@ func (h *Health) throttled() {
 	long := time.Since(h.limited) >= unreachableAfter
 	h.mu.Unlock()
 	if long {
-		h.problems.Raise(ProblemRateLimited, "", "Front Payment's API answers that there are too many calls, and nothing else; look what else calls it with this account, or lower api.requests_per_minute", time.Now())
+		h.o.Problems.Raise(ProblemRateLimited, "", "Front Payment's API answers that there are too many calls, and nothing else; look what else calls it with this account, or lower api.requests_per_minute", time.Now())
 	}
 }
 
@@ -157,7 +150,7 @@ func (h *Health) unthrottled() {
 	h.limited = time.Time{}
 	h.mu.Unlock()
 	if !was.IsZero() {
-		h.problems.Clear(ProblemRateLimited, "")
+		h.o.Problems.Clear(ProblemRateLimited, "")
 	}
 }
 
@@ -176,8 +169,8 @@ func (h *Health) sawFailure() {
 	}
 	h.failed++
 	h.mu.Unlock()
-	h.up(false)
-	h.nudge()
+	h.o.Up(false)
+	h.wake.Set()
 }
 
 // silent reports whether a call has failed, or has not been answered, for so long that it is a problem. waits is since when the
@@ -201,10 +194,10 @@ func (h *Health) unreachable() {
 	h.mu.Lock()
 	why, cause := h.advice, cmp.Or(h.cause, "no reply of its own came")
 	h.mu.Unlock()
-	if !h.problems.Has(ProblemAPIUnreachable) {
-		h.log.Warn("the API does not answer; requests are kept and tried again", "cause", cause+why)
+	if !h.o.Problems.Has(ProblemAPIUnreachable) {
+		h.o.Log.Warn("the API does not answer; requests are kept and tried again", "cause", cause+why)
 	}
-	h.problems.Raise(ProblemAPIUnreachable, "", "Front Payment's API does not answer"+why+"; requests are kept and sent when it does", time.Now())
+	h.o.Problems.Raise(ProblemAPIUnreachable, "", "Front Payment's API does not answer"+why+"; requests are kept and sent when it does", time.Now())
 }
 
 // NoteCause keeps why a call failed, for the log.
@@ -230,36 +223,28 @@ func (h *Health) DialFailed(err error) {
 // Unauthorized is called after a 401, or where there was no token to call with: all sending stops, the queueing goes on.
 func (h *Health) Unauthorized() {
 	cause := "the API does not accept the token"
-	if err := h.token(); err != nil {
+	if err := h.o.Token(); err != nil {
 		cause = err.Error()
 	}
-	if h.gate.Shut(gateUnauthorized) {
-		h.log.Warn("sending stops until the API accepts the token", "cause", cause)
+	if h.o.Gate.Shut(gateUnauthorized) {
+		h.o.Log.Warn("sending stops until the API accepts the token", "cause", cause)
 	}
-	h.problems.Raise(ProblemUnauthorized, "", cause+"; put a valid token into its place, it is read again by itself", time.Now())
-	h.nudge()
+	h.o.Problems.Raise(ProblemUnauthorized, "", cause+"; put a valid token into its place, it is read again by itself", time.Now())
+	h.wake.Set()
 }
 
 // Authorized is called where the API accepts the token.
 func (h *Health) Authorized() {
-	if h.gate.Open(gateUnauthorized) {
-		h.log.Info("the API accepts the token again")
-		h.problems.Clear(ProblemUnauthorized, "")
-	}
-}
-
-func (h *Health) nudge() {
-	select {
-	case h.wake <- struct{}{}:
-	default:
+	if h.o.Gate.Open(gateUnauthorized) {
+		h.o.Log.Info("the API accepts the token again")
+		h.o.Problems.Clear(ProblemUnauthorized, "")
 	}
 }
 
 // Run asks the API while something depends on its answering and nothing else calls, until ctx ends. It does not wait for the
 // answer: that an API takes a call and keeps silent is a problem before that call is given up.
 func (h *Health) Run(ctx context.Context, p Prober) {
-	tick := time.NewTicker(healthTick)
-	defer tick.Stop()
+	tick := time.Tick(healthTick)
 	var asking atomic.Bool
 	var probes sync.WaitGroup
 	defer probes.Wait()
@@ -267,7 +252,7 @@ func (h *Health) Run(ctx context.Context, p Prober) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-tick:
 		case <-h.wake:
 		}
 		if !asking.Load() && h.due() {
@@ -292,11 +277,11 @@ func (h *Health) due() bool {
 		// A first failure is looked into at once.
 		return h.failed == 1 && h.probed.Before(h.failing)
 	}
-	if h.gate.IsShut(gateUnauthorized) || h.problems.Has(ProblemRateLimited) {
+	if h.o.Gate.IsShut(gateUnauthorized) || h.o.Problems.Has(ProblemRateLimited) {
 		return true
 	}
 	h.mu.Lock()
 	failing := !h.failing.IsZero() || !h.unsure.IsZero()
 	h.mu.Unlock()
-	return failing || h.answering.Deadlines() > 0 && h.answering.SilentFor() >= heartbeatEvery
+	return failing || h.o.Answering.Deadlines() > 0 && h.o.Answering.SilentFor() >= heartbeatEvery
 }

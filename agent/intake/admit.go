@@ -33,21 +33,21 @@ func (in *Intake) admit(ctx context.Context, a *arrival, written []arrival) {
 
 // served returns nil, or why a new request can't be served.
 func (in *Intake) served(ctx context.Context, req *message.Request) *message.Rejection {
-	if !in.directory.Has(req.Terminal) {
+	if !in.o.Directory.Has(req.Terminal) {
 		return &message.Rejection{Code: message.CodeUnknownTerminal, RequestID: req.RequestID, Terminal: req.Terminal,
-			Message: "there is no terminal " + req.Terminal + "; there are: " + in.directory.Known()}
+			Message: "there is no terminal " + req.Terminal + "; there are: " + in.o.Directory.Known()}
 	}
 	pointer, target, kinds := targetOf(req)
 	if target == "" {
 		return nil
 	}
-	t, err := in.store.Lookup(target)
+	t, err := in.o.Store.Lookup(target)
 	problem := targetProblem(req, t, err, kinds)
 	if problem == "" {
 		return nil
 	}
 	if req.Kind == mqtt.KindCancel && err != nil && !errors.Is(err, outbox.ErrPruned) {
-		in.early.remember(ctx, req.Terminal, target, in.clock.Now())
+		in.early.remember(ctx, req.Terminal, target, in.o.Clock.Now())
 	}
 	return &message.Rejection{Code: message.CodeUnknownTarget, RequestID: req.RequestID, Terminal: req.Terminal,
 		Message: problem, Errors: []message.FieldError{{Path: pointer, Message: problem}}}

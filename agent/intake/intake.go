@@ -12,6 +12,7 @@ import (
 	"tillpost/agent/health"
 	"tillpost/agent/publish"
 	"tillpost/agent/terminals"
+	"tillpost/internal/notify"
 	"tillpost/monitor"
 	"tillpost/mqtt"
 	"tillpost/mqtt/message"
@@ -23,23 +24,13 @@ const intakeBatch = 256
 
 // Intake takes what tills publish, in the order of arrival: each message is refused, or on disk before it is acknowledged.
 type Intake struct {
-	cfg       *config.Config
-	topics    mqtt.Topics
-	store     outbox.Store
-	clock     clock.Clock
-	directory *terminals.Directory
-	publish   *publish.Publisher
-	metrics   *monitor.Metrics
-	problems  *health.Problems
-	lanes     Lanes
+	o         Options
 	early     *earlyCancels
-	inOrder   bool
 	priorCopy priorCopy // what a newer copy of the outbox has seen
-	log       *slog.Logger
 
 	mu    sync.Mutex
 	queue []mqtt.Delivery
-	wake  chan struct{}
+	wake  notify.Signal
 	// broken: a durable write failed, and nothing later of that connection may be taken before what failed.
 	broken error
 }
@@ -79,20 +70,19 @@ type Options struct {
 // New makes an intake with the early cancels that a former process kept.
 func New(o Options) *Intake {
 	in := &Intake{
-		cfg: o.Config, topics: o.Topics, store: o.Store, clock: o.Clock, directory: o.Directory, publish: o.Publish, lanes: o.Lanes,
-		metrics: o.Metrics, problems: o.Problems, log: o.Log, inOrder: o.InOrder, wake: make(chan struct{}, 1),
+		o: o, wake: notify.NewSignal(),
 		early:     &earlyCancels{store: o.Store, ttl: o.Config.Policy.OrderTTL},
 		priorCopy: priorCopy{older: o.Older, until: o.AcceptedUntil},
 	}
 	if err := in.early.load(); err != nil {
-		in.log.Warn("started without the remembered cancels", "err", err)
+		in.o.Log.Warn("started without the remembered cancels", "err", err)
 	}
 	return in
 }
 
 // Deliver queues a message of the bus. It does not block; the broker's in-flight window bounds what waits here.
 func (in *Intake) Deliver(d mqtt.Delivery) {
-	if in.topics.OwnTopic(d.Topic) || in.cleared(d) {
+	if in.o.Topics.OwnTopic(d.Topic) || in.cleared(d) {
 		d.Ack() // our own retained messages come with the subscription
 		return
 	}
@@ -106,16 +96,13 @@ func (in *Intake) Deliver(d mqtt.Delivery) {
 		d.Fail(broken)
 		return
 	}
-	select {
-	case in.wake <- struct{}{}:
-	default:
-	}
+	in.wake.Set()
 }
 
 // cleared reports whether a message is an empty retained one, by which somebody takes a request away that lies retained at the
 // broker. An external broker passes it on as an empty message, without the flag.
 func (in *Intake) cleared(d mqtt.Delivery) bool {
-	return len(d.Payload) == 0 && (d.Retained || in.inOrder) && kindOf(in.topics, d.Topic) != ""
+	return len(d.Payload) == 0 && (d.Retained || in.o.InOrder) && kindOf(in.o.Topics, d.Topic) != ""
 }
 
 // Run takes what comes until ctx ends. It is called once. recaller asks the broker what it retains; nil: it retains nothing over a
@@ -149,10 +136,10 @@ func (in *Intake) Run(ctx context.Context, recaller mqtt.Recaller) {
 // Rules returns what messages are checked against, in this shop at this moment.
 func (in *Intake) Rules(now outbox.Instant) message.Rules {
 	return message.Rules{
-		AllowPersonalNumber:    in.cfg.Policy.AllowPersonalNumber,
-		HasCustomerDefaults:    in.cfg.OrderDefaults.CustomerDetails != nil,
-		HasSendOrderByDefaults: in.cfg.OrderDefaults.SendOrderBy != nil,
-		Location:               in.cfg.Store.Location,
+		AllowPersonalNumber:    in.o.Config.Policy.AllowPersonalNumber,
+		HasCustomerDefaults:    in.o.Config.OrderDefaults.CustomerDetails != nil,
+		HasSendOrderByDefaults: in.o.Config.OrderDefaults.SendOrderBy != nil,
+		Location:               in.o.Config.Store.Location,
 		Now:                    now.Time(),
 		ClockKnown:             now.Known,
 	}
@@ -160,15 +147,15 @@ func (in *Intake) Rules(now outbox.Instant) message.Rules {
 
 // take brings a batch through the door: one commit for all that pass.
 func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
-	in.publish.WaitForRoom(ctx)
-	now := in.clock.Now()
+	in.o.Publish.WaitForRoom(ctx)
+	now := in.o.Clock.Now()
 	var written, good []arrival
 	for i, a := range in.readAll(batch, in.Rules(now)) {
 		if a.refusal == nil && !a.repeats {
 			if _, target, _ := targetOf(a.parsed); target != "" {
 				// The target may be among them.
 				err := in.add(ctx, good)
-				if err != nil && in.inOrder {
+				if err != nil && in.o.InOrder {
 					fail(batch[i:], err)
 					return
 				}
@@ -182,7 +169,7 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 		if a.refusal != nil {
 			a.idTaken = a.idTaken || findByID(written, a.refusal.RequestID) != nil || findByID(good, a.refusal.RequestID) != nil
 			why := conflictFirst(a.refusal, a.idTaken)
-			in.refuse(a.delivery, why, kindOf(in.topics, a.delivery.Topic), a.idTaken)
+			in.refuse(a.delivery, why, kindOf(in.o.Topics, a.delivery.Topic), a.idTaken)
 			a.delivery.Refuse(why.Refusal())
 			continue
 		}
@@ -193,8 +180,8 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 			return
 		}
 		if a.record.Kind == outbox.KindOrder && !a.idTaken {
-			if a.first = in.lanes.Start(a.record); a.first == nil {
-				in.lanes.Expect(a.record.Terminal)
+			if a.first = in.o.Lanes.Start(a.record); a.first == nil {
+				in.o.Lanes.Expect(a.record.Terminal)
 			}
 		}
 		good = append(good, a)
@@ -204,7 +191,7 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 
 // prepare makes what is to be written of a message that passed. An error says that the broker could not be asked about it.
 func (in *Intake) prepare(a arrival, now outbox.Instant) (r outbox.Request, hint string, err error) {
-	r = Record(a.parsed, in.cfg, now)
+	r = Record(a.parsed, in.o.Config, now)
 	if r.Kind == outbox.KindOrder && in.early.cancelled(r.Terminal, r.ID, now) {
 		r.CancelWanted, r.CancelReason = true, outbox.CodeCancelled
 	}
@@ -226,7 +213,7 @@ func (in *Intake) add(ctx context.Context, good []arrival) error {
 			arrivals[i].Turn = a.first.Turn
 		}
 	}
-	added, err := in.store.Accept(ctx, arrivals...)
+	added, err := in.o.Store.Accept(ctx, arrivals...)
 	for i, a := range good {
 		switch {
 		case a.first == nil:
@@ -240,13 +227,13 @@ func (in *Intake) add(ctx context.Context, good []arrival) error {
 		in.notWritten(good, err)
 		return err
 	}
-	in.problems.Clear(health.ProblemOutboxFull, "")
-	in.problems.Clear(health.ProblemOutboxFailed, "")
+	in.o.Problems.Clear(health.ProblemOutboxFull, "")
+	in.o.Problems.Clear(health.ProblemOutboxFailed, "")
 	for i, a := range good {
 		switch added[i].Verdict {
 		case outbox.AddedNew:
 			if r := added[i].Request; r.State == outbox.StateInDoubt {
-				in.lanes.Doubted(r, a.hint)
+				in.o.Lanes.Doubted(r, a.hint)
 			}
 		case outbox.AddedSame:
 			in.republish(added[i].Request)
@@ -264,13 +251,13 @@ func (in *Intake) add(ctx context.Context, good []arrival) error {
 // republish publishes the present status of a request that was published once more.
 func (in *Intake) republish(r outbox.Request) {
 	if len(r.History) > 0 {
-		in.publish.Republish(r)
+		in.o.Publish.Republish(r)
 		return
 	}
 	// It was pruned, and its topic cleared: nothing is to stay there.
-	s := in.publish.Current(r)
-	s.At = message.At(in.clock.Now().Time())
-	in.publish.Unretained(s)
+	s := in.o.Publish.Current(r)
+	s.At = message.At(in.o.Clock.Now().Time())
+	in.o.Publish.Unretained(s)
 }
 
 // notWritten fails a batch that the outbox did not take: the broker sends it again when the connection is back.
@@ -278,15 +265,15 @@ func (in *Intake) notWritten(good []arrival, err error) {
 	switch {
 	case errors.Is(err, outbox.ErrClosed), errors.Is(err, context.Canceled):
 	case errors.Is(err, outbox.ErrFull):
-		in.problems.Raise(health.ProblemOutboxFull, "", health.OutboxFull, time.Now())
+		in.o.Problems.Raise(health.ProblemOutboxFull, "", health.OutboxFull, time.Now())
 	default:
-		in.problems.Raise(health.ProblemOutboxFailed, "", health.OutboxFailed, time.Now())
+		in.o.Problems.Raise(health.ProblemOutboxFailed, "", health.OutboxFailed, time.Now())
 	}
 	if !errors.Is(err, outbox.ErrClosed) && !errors.Is(err, context.Canceled) {
-		in.log.Error("requests could not be written to the outbox; they are not acknowledged", "requests", len(good), "err", err)
+		in.o.Log.Error("requests could not be written to the outbox; they are not acknowledged", "requests", len(good), "err", err)
 	}
 	var rest []mqtt.Delivery
-	if in.inOrder {
+	if in.o.InOrder {
 		rest = in.failFromNowOn(err)
 	}
 	for _, a := range good {
@@ -305,7 +292,7 @@ func (in *Intake) failFromNowOn(err error) (rest []mqtt.Delivery) {
 
 // failWaiting lets go of tills that wait at the embedded broker; an external one keeps what it has for the next start.
 func (in *Intake) failWaiting() {
-	if !in.inOrder {
+	if !in.o.InOrder {
 		fail(in.failFromNowOn(context.Canceled), context.Canceled)
 	}
 }
@@ -326,14 +313,14 @@ func (in *Intake) Connected() {
 // refuse publishes why a message was not taken: on the rejects topic, and as a status, unless its id is taken by a request whose
 // status stands.
 func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, kind mqtt.Kind, taken bool) {
-	now := message.At(in.clock.Now().Time())
-	in.metrics.RequestRefused(string(why.Code))
-	in.log.Info("message refused", "reason", string(why.Code), "request", why.RequestID, "terminal", why.Terminal)
-	in.publish.Reject(message.Reject{At: now, Topic: d.Topic, RequestID: why.RequestID, Reason: why.Reason()})
+	now := message.At(in.o.Clock.Now().Time())
+	in.o.Metrics.RequestRefused(string(why.Code))
+	in.o.Log.Info("message refused", "reason", string(why.Code), "request", why.RequestID, "terminal", why.Terminal)
+	in.o.Publish.Reject(message.Reject{At: now, Topic: d.Topic, RequestID: why.RequestID, Reason: why.Reason()})
 	if why.RequestID == "" || why.Terminal == "" || taken {
 		return
 	}
-	in.publish.Unretained(message.Status{
+	in.o.Publish.Unretained(message.Status{
 		RequestID: why.RequestID, Kind: kind, TerminalUUID: why.Terminal, State: message.StateRejected, Final: true,
 		Revision: 1, At: now, Reason: why.Reason(),
 	})

@@ -48,11 +48,11 @@ func (in *Intake) seenByPriorCopy(r outbox.Request, now outbox.Instant) (doubted
 	if !r.Kind.Laned() {
 		return r, "", nil
 	}
-	prior, err := in.priorCopy.statusOf(in.topics.Status(r.Terminal, r.ID), now.Time())
+	prior, err := in.priorCopy.statusOf(in.o.Topics.Status(r.Terminal, r.ID), now.Time())
 	if err != nil || prior.State == "" {
 		return r, "", err
 	}
-	in.log.Warn("a request that this copy of the outbox does not know was told of by a newer one; it is in doubt", "request", r.ID, "terminal", r.Terminal, "told", prior.State)
+	in.o.Log.Warn("a request that this copy of the outbox does not know was told of by a newer one; it is in doubt", "request", r.ID, "terminal", r.Terminal, "told", prior.State)
 	// Tills take lower revisions for old news.
 	r.Revision, r.Folded = r.Revision+uint64(prior.Revision), r.Folded+int(prior.Revision)
 	if r.Kind == outbox.KindOrder {
@@ -63,7 +63,7 @@ func (in *Intake) seenByPriorCopy(r outbox.Request, now outbox.Instant) (doubted
 
 // notRecalled fails messages of which the first could not be looked up at the broker: they come again.
 func (in *Intake) notRecalled(batch []mqtt.Delivery, err error) {
-	in.log.Warn("the broker could not be asked what a newer copy of the outbox has told of a request; it is taken when it comes again", "err", err)
+	in.o.Log.Warn("the broker could not be asked what a newer copy of the outbox has told of a request; it is taken when it comes again", "err", err)
 	rest := in.failFromNowOn(err)
 	fail(batch, err)
 	fail(rest, err)

@@ -53,7 +53,7 @@ func (in *Intake) readAll(batch []mqtt.Delivery, rules message.Rules) []arrival 
 // under its id with other content is a conflict, whatever else is wrong with it.
 func (in *Intake) read(d mqtt.Delivery, rules message.Rules) arrival {
 	a := arrival{delivery: d}
-	parsed, refusal := message.Parse(in.topics, d)
+	parsed, refusal := message.Parse(in.o.Topics, d)
 	if refusal != nil {
 		a.refusal = refusal
 		_, a.idTaken = in.accepted(refusal.RequestID)
@@ -77,7 +77,7 @@ func (in *Intake) accepted(id string) (digest [sha256.Size]byte, ok bool) {
 	if id == "" {
 		return digest, false
 	}
-	r, err := in.store.Lookup(id)
+	r, err := in.o.Store.Lookup(id)
 	if err != nil && !errors.Is(err, outbox.ErrPruned) {
 		return digest, false
 	}

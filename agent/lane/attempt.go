@@ -22,7 +22,7 @@ func (l *lane) advance() {
 	if l.stopping() {
 		return
 	}
-	at := l.store.Lane(l.terminal)
+	at := l.o.Store.Lane(l.terminal)
 	l.tellPositions(at)
 	if at.Holder != 0 || at.Head == 0 {
 		l.show(outbox.Request{})
@@ -31,13 +31,13 @@ func (l *lane) advance() {
 		}
 		return
 	}
-	paused, later := l.pauses.Of(l.terminal) != nil, l.timed(at.Head, outbox.TimerRetry)
+	paused, later := l.o.Pauses.Of(l.terminal) != nil, l.timed(at.Head, outbox.TimerRetry)
 	if later && !paused {
 		return
 	}
-	r, err := l.store.Get(at.Head)
+	r, err := l.o.Store.Get(at.Head)
 	if err != nil {
-		l.log.Error("the head of a lane can't be read", "terminal", l.terminal, "seq", at.Head, "err", err)
+		l.o.Log.Error("the head of a lane can't be read", "terminal", l.terminal, "seq", at.Head, "err", err)
 		l.wakeAt(at.Head, outbox.TimerRetry, storeAgain, false)
 		return
 	}
@@ -48,15 +48,15 @@ func (l *lane) advance() {
 	if later {
 		return
 	}
-	if code, shut := l.gate.Holds(); shut {
+	if code, shut := l.o.Gate.Holds(); shut {
 		if code != "" {
 			l.waits(r, code, 0)
 		}
 		return
 	}
-	if !l.directory.Has(l.terminal) {
+	if !l.o.Directory.Has(l.terminal) {
 		l.apply(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{
-			Code: outbox.CodeUnknownTerminal, Message: "the API does not have this terminal; it has: " + l.directory.Known()}})
+			Code: outbox.CodeUnknownTerminal, Message: "the API does not have this terminal; it has: " + l.o.Directory.Known()}})
 		return
 	}
 	l.attempt(r)
@@ -75,7 +75,7 @@ func (l *lane) attempt(r outbox.Request) {
 		l.dropConn()
 	}
 	if l.next.conn == nil {
-		l.next.conn = l.gateway.Spare()
+		l.next.conn = l.o.Gateway.Spare()
 	}
 	if l.next.conn == nil {
 		l.dial()
@@ -105,7 +105,7 @@ func (l *lane) dial() {
 	}
 	l.next.dialing = true
 	l.background(func(ctx context.Context) {
-		conn, retry, err := l.gateway.Dial(ctx)
+		conn, retry, err := l.o.Gateway.Dial(ctx)
 		l.do(func() { l.dialled(conn, retry, err) })
 	})
 }
@@ -124,11 +124,11 @@ func (l *lane) dialled(conn *api.Conn, retry time.Duration, err error) {
 		})
 		return
 	}
-	at := l.store.Lane(l.terminal)
+	at := l.o.Store.Lane(l.terminal)
 	if at.Holder != 0 || at.Head == 0 || l.stopping() {
 		return
 	}
-	if r, err := l.store.Get(at.Head); err == nil {
+	if r, err := l.o.Store.Get(at.Head); err == nil {
 		l.of(r.Seq).dials++
 		l.waits(r, outbox.WaitAPIUnreachable, retry)
 	}
@@ -138,9 +138,9 @@ func (l *lane) dialled(conn *api.Conn, retry time.Duration, err error) {
 // expectRequest dials ahead for a request that is being written to disk, if the terminal is free for it.
 func (l *lane) expectRequest() {
 	l.do(func() {
-		at := l.store.Lane(l.terminal)
-		if at.Holder == 0 && at.Head == 0 && l.next.conn == nil && l.pauses.Of(l.terminal) == nil {
-			if _, shut := l.gate.Holds(); !shut {
+		at := l.o.Store.Lane(l.terminal)
+		if at.Holder == 0 && at.Head == 0 && l.next.conn == nil && l.o.Pauses.Of(l.terminal) == nil {
+			if _, shut := l.o.Gate.Holds(); !shut {
 				l.dial()
 			}
 		}
@@ -149,10 +149,10 @@ func (l *lane) expectRequest() {
 
 // waits publishes, without a write, why the head of the lane does not move.
 func (l *lane) waits(r outbox.Request, code string, next time.Duration) {
-	if now, err := l.store.Get(r.Seq); err != nil || now.Revision != r.Revision {
+	if now, err := l.o.Store.Get(r.Seq); err != nil || now.Revision != r.Revision {
 		return // it has moved on since it was read, and that was published
 	}
-	now := l.clock.Now()
+	now := l.o.Clock.Now()
 	w := &outbox.Waiting{Code: code, Since: now, Attempts: r.Attempts}
 	if known := l.requests[r.Seq]; known != nil {
 		w.Attempts += known.dials
@@ -160,7 +160,7 @@ func (l *lane) waits(r outbox.Request, code string, next time.Duration) {
 	if next > 0 {
 		w.Next = now.Add(next)
 	}
-	l.publish.Waits(r, publish.HeadOfLane, w)
+	l.o.Publish.Waits(r, publish.HeadOfLane, w)
 	l.show(r)
 }
 
@@ -173,9 +173,9 @@ func (l *lane) tellPositions(at outbox.Lane) {
 	time.AfterFunc(positionsPace, func() {
 		l.do(func() {
 			l.told = false
-			held := l.store.Lane(l.terminal).Holder != 0
-			for i, r := range l.store.Positions(l.terminal, positionsTold) {
-				l.publish.Waits(r, publish.Position{Number: i + 1, Behind: held || i > 0}, nil)
+			held := l.o.Store.Lane(l.terminal).Holder != 0
+			for i, r := range l.o.Store.Positions(l.terminal, positionsTold) {
+				l.o.Publish.Waits(r, publish.Position{Number: i + 1, Behind: held || i > 0}, nil)
 			}
 		})
 	})

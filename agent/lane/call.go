@@ -49,7 +49,7 @@ func (l *lane) ended(seq uint64, c call, done func()) {
 	l.moved = true // the lane may have been waiting to make the next call of its kind
 	done()
 	if u != nil && u.again && !l.stopping() {
-		if r, err := l.store.Get(seq); err == nil && r.Terminal == l.terminal {
+		if r, err := l.o.Store.Get(seq); err == nil && r.Terminal == l.terminal {
 			l.effect(r, outbox.Event{}, outbox.Effect{Type: c.effect, OrderUUID: c.order})
 		}
 	}
@@ -92,13 +92,13 @@ func (l *lane) outlived(asked outbox.Request, e outbox.Event) bool {
 			return false
 		}
 	}
-	now, err := l.store.Get(asked.Seq)
+	now, err := l.o.Store.Get(asked.Seq)
 	return err != nil || now.Entered != asked.Entered
 }
 
 // countBusyAnswer counts that the terminal was busy.
 func (l *lane) countBusyAnswer(e outbox.Event) {
 	if e.Type == outbox.Busy {
-		l.metrics.TerminalBusy(l.terminal)
+		l.o.Metrics.TerminalBusy(l.terminal)
 	}
 }

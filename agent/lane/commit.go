@@ -17,16 +17,16 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 		l.stamp(&e)
 		l.beats.Add(1)
 		e.Lane = l.terminal
-		r, fx, err := l.store.Apply(l.ctx, seq, e)
+		r, fx, err := l.o.Store.Apply(l.ctx, seq, e)
 		switch {
 		case err == nil && uncertain && e.Type == outbox.Due && ignored(fx):
 			e = outbox.Event{Type: outbox.Unavailable} // it had been written all the same, and nothing was sent
 			continue
 		case err == nil && uncertain:
-			l.problems.Clear(health.ProblemOutboxFailed, "")
+			l.o.Problems.Clear(health.ProblemOutboxFailed, "")
 			return l.regain(r, fx)
 		case err == nil:
-			l.problems.Clear(health.ProblemOutboxFailed, "")
+			l.o.Problems.Clear(health.ProblemOutboxFailed, "")
 			return r, fx, nil
 		case errors.Is(err, outbox.ErrOrderTaken):
 			e = withoutOrder(e)
@@ -34,7 +34,7 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 		case errors.Is(err, outbox.ErrUncertain):
 			uncertain = true
 			if e.Type == outbox.Due {
-				now, gone := l.store.Get(seq)
+				now, gone := l.o.Store.Get(seq)
 				switch {
 				case gone != nil:
 					return r, nil, gone
@@ -46,7 +46,7 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 				e = outbox.Event{Type: outbox.Unavailable} // nothing was sent
 			}
 		case errors.Is(err, outbox.ErrFull):
-			l.problems.Raise(health.ProblemOutboxFull, "", health.OutboxFull, time.Now())
+			l.o.Problems.Raise(health.ProblemOutboxFull, "", health.OutboxFull, time.Now())
 			if e.Type == outbox.Due {
 				return r, nil, err
 			}
@@ -55,11 +55,11 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 		case l.ctx.Err() != nil:
 			return r, nil, err
 		case e.Type == outbox.Due && !errors.Is(err, outbox.ErrFailed):
-			l.problems.Raise(health.ProblemOutboxFailed, "", health.OutboxFailed, time.Now())
+			l.o.Problems.Raise(health.ProblemOutboxFailed, "", health.OutboxFailed, time.Now())
 			return r, nil, err
 		default:
 			uncertain = uncertain || errors.Is(err, outbox.ErrFailed)
-			l.problems.Raise(health.ProblemOutboxFailed, "", health.OutboxFailed, time.Now())
+			l.o.Problems.Raise(health.ProblemOutboxFailed, "", health.OutboxFailed, time.Now())
 		}
 		select {
 		case <-l.ctx.Done():
@@ -71,8 +71,8 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 
 // stamp puts into an event what comes with every one: the moment, a roll of the dice, and how long the API may lag.
 func (ls *Lanes) stamp(e *outbox.Event) {
-	e.At, e.Jitter = ls.clock.Now(), ls.rand()
-	e.ListLag, e.StatementLag, e.BusyPace = ls.lags.List(), ls.lags.Statement(), ls.busyPace()
+	e.At, e.Jitter = ls.o.Clock.Now(), ls.o.Rand()
+	e.ListLag, e.StatementLag, e.BusyPace = ls.o.Lags.List(), ls.o.Lags.Statement(), ls.busyPace()
 }
 
 // triesCost is how many calls one try at a busy terminal costs: the create, the list, and a look at a candidate.
@@ -82,10 +82,10 @@ const triesCost = 3
 // policy says: a sale elsewhere goes before a poll.
 func (ls *Lanes) busyPace() time.Duration {
 	n := ls.busy.Load()
-	if n < 2 || ls.perMinute <= 0 {
+	if n < 2 || ls.o.PerMinute <= 0 {
 		return 0
 	}
-	return time.Duration(n) * triesCost * 2 * time.Minute / time.Duration(ls.perMinute)
+	return time.Duration(n) * triesCost * 2 * time.Minute / time.Duration(ls.o.PerMinute)
 }
 
 // noteBusy keeps count of the lanes whose turn waits for a busy terminal.
@@ -111,7 +111,7 @@ func (l *lane) regain(r outbox.Request, fx []outbox.Effect) (outbox.Request, []o
 		l.beats.Add(1)
 		e := outbox.Event{Type: outbox.Restarted}
 		l.stamp(&e)
-		again, more, err := l.store.Apply(l.ctx, r.Seq, e)
+		again, more, err := l.o.Store.Apply(l.ctx, r.Seq, e)
 		switch {
 		case err == nil:
 			return again, append(fx, more...), nil

@@ -31,7 +31,7 @@ func (ls *Lanes) Committed(c outbox.Change) {
 // admitted starts what was accepted: its time to live runs, its lane is told, and what acts beside the lane acts.
 func (ls *Lanes) admitted(r outbox.Request) {
 	if r.Kind != outbox.KindCancel {
-		left, _ := r.LiveFor(ls.clock.Now())
+		left, _ := r.LiveFor(ls.o.Clock.Now())
 		ls.expiries.set(r.Seq, left)
 	}
 	l := ls.lane(r.Terminal)
@@ -48,9 +48,29 @@ func (ls *Lanes) admitted(r outbox.Request) {
 // settled takes away the problems that a change has ended.
 func (ls *Lanes) settled(r outbox.Request, previous outbox.State) {
 	if previous == outbox.StateInDoubt && r.State != outbox.StateInDoubt {
-		ls.problems.Clear(health.ProblemNeedsStaff, r.ID)
+		ls.o.Problems.Clear(health.ProblemNeedsStaff, r.ID)
 	}
 	if previous == outbox.StateUnresolved && r.State != outbox.StateUnresolved {
-		ls.problems.Clear(health.ProblemUnresolved, r.ID)
+		ls.o.Problems.Clear(health.ProblemUnresolved, r.ID)
 	}
+}
+
+// alarmed makes a problem of what a person has to know.
+func (ls *Lanes) alarmed(r outbox.Request, code string) {
+	at := r.LastChange().Time()
+	switch code {
+	case outbox.AlarmNeedsStaff:
+		ls.o.Problems.Raise(health.ProblemNeedsStaff, r.ID, "nobody knows yet whether this request was carried out; look at the terminal and at Front Payment", at)
+	case outbox.AlarmUnresolved:
+		ls.o.Problems.Raise(health.ProblemUnresolved, r.ID, "it was never found out whether this request was carried out; adopt, resubmit or abandon it", at)
+	case outbox.AlarmLatePayment:
+		message := "a payment was found after the request had ended otherwise; hand over the goods or refund it"
+		if r.Kind != outbox.KindOrder {
+			message = "the refund was carried out after another end had been told; the customer has the money, so don't pay it back once more"
+		}
+		ls.o.Problems.Raise(health.ProblemLatePayment, r.ID, message, at)
+	case outbox.AlarmFurtherOrder:
+		ls.o.Problems.Raise(health.ProblemFurtherOrder, r.ID, "a second order was paid for this request; refund one of them", at)
+	}
+	ls.o.Log.Warn("a person is needed", "alarm", code, "request", r.ID, "terminal", r.Terminal, "state", r.State.String())
 }

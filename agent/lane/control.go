@@ -15,24 +15,24 @@ type controls struct{ unasked }
 func (l *lane) target(r outbox.Request) (t outbox.Request, ok bool) {
 	var err error
 	if r.Target != "" {
-		t, err = l.store.Lookup(r.Target)
+		t, err = l.o.Store.Lookup(r.Target)
 		return t, err == nil || errors.Is(err, outbox.ErrPruned)
 	}
 	if r.Scope == outbox.ScopeRefund {
 		return l.openRefund(r.OrderUUID)
 	}
-	t, err = l.store.ByOrder(r.OrderUUID)
+	t, err = l.o.Store.ByOrder(r.OrderUUID)
 	return t, err == nil && t.OrderUUID == r.OrderUUID
 }
 
 // openRefund is the refund of an order that is under way, else one that is queued, if there is one of ours.
 func (l *lane) openRefund(orderUUID string) (outbox.Request, bool) {
-	list, err := l.store.Refunds(orderUUID)
+	list, err := l.o.Store.Refunds(orderUUID)
 	if err != nil {
 		return outbox.Request{}, false
 	}
-	if order, err := l.store.ByOrder(orderUUID); err == nil && order.OrderUUID == orderUUID {
-		waiting, err := l.store.Waiting(order.ID) // by its requestId; which order that is they know when they are sent
+	if order, err := l.o.Store.ByOrder(orderUUID); err == nil && order.OrderUUID == orderUUID {
+		waiting, err := l.o.Store.Waiting(order.ID) // by its requestId; which order that is they know when they are sent
 		if err != nil {
 			return outbox.Request{}, false
 		}
@@ -61,7 +61,7 @@ func (controls) cancel(l *lane, r outbox.Request, _ string) {
 		return
 	}
 	l.call(r, outbox.SendCancel, r.OrderUUID, func(ctx context.Context) outbox.Event {
-		return l.gateway.Cancel(ctx, r.OrderUUID, r.Scope == outbox.ScopeRefund)
+		return l.o.Gateway.Cancel(ctx, r.OrderUUID, r.Scope == outbox.ScopeRefund)
 	})
 }
 
@@ -77,11 +77,11 @@ func (controls) resend(l *lane, r outbox.Request, _ string) {
 		uuid = t.OrderUUID
 	}
 	l.call(r, outbox.SendResend, uuid, func(ctx context.Context) outbox.Event {
-		e := l.gateway.Resend(ctx, uuid)
+		e := l.o.Gateway.Resend(ctx, uuid)
 		l.countBusyAnswer(e)
 		// The documents have no refusal for an order that has ended. Of ours we know it.
 		if e.Type == outbox.Ambiguous && !ours {
-			if s := l.gateway.Status(ctx, uuid, false); s.Type == outbox.StatusSeen && s.Status != outbox.StatusPending {
+			if s := l.o.Gateway.Status(ctx, uuid, false); s.Type == outbox.StatusSeen && s.Status != outbox.StatusPending {
 				return outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: s.Status.String(), Message: "the order is " + s.Status.String()}}
 			}
 		}
@@ -105,7 +105,7 @@ func (controls) query(l *lane, r outbox.Request, _ string) {
 		}
 	}
 	l.call(r, outbox.Query, uuid, func(ctx context.Context) outbox.Event {
-		e := l.gateway.Status(ctx, uuid, refund)
+		e := l.o.Gateway.Status(ctx, uuid, refund)
 		if e.Type == outbox.Ambiguous && e.Reason != nil && e.Reason.HTTPStatus == 404 && e.Reason.Code != outbox.WaitAPIError {
 			e.Type = outbox.Refused // the API itself does not know the order: that is the answer
 		}

@@ -32,19 +32,19 @@ func (l *lane) effect(r outbox.Request, e outbox.Event, f outbox.Effect) {
 		l.wakeAt(r.Seq, f.Timer, f.After, f.Answering)
 	case outbox.Publish:
 		if f.Waiting != nil {
-			l.publish.Waits(r, publish.HeadOfLane, f.Waiting) // only the head of a lane waits for what is not on disk
+			l.o.Publish.Waits(r, publish.HeadOfLane, f.Waiting) // only the head of a lane waits for what is not on disk
 		}
 		if e.Type == outbox.CheckWanted {
-			l.publish.Republish(r)
+			l.o.Publish.Republish(r)
 		}
 		// A durable change is published when it is committed, in commit order.
 	case outbox.Alarm:
 		if f.Code == outbox.AlarmLatePayment || f.Code == outbox.AlarmFurtherOrder {
-			l.metrics.LatePayment()
+			l.o.Metrics.LatePayment()
 		}
 		l.alarmed(r, f.Code)
 	case outbox.Ignored:
-		l.metrics.IgnoredEvent(r.State.String(), e.Type.String())
-		l.log.Debug("an event had no meaning", "request", r.ID, "state", r.State.String(), "event", e.Type.String(), "why", f.Code)
+		l.o.Metrics.IgnoredEvent(r.State.String(), e.Type.String())
+		l.o.Log.Debug("an event had no meaning", "request", r.ID, "state", r.State.String(), "event", e.Type.String(), "why", f.Code)
 	}
 }

@@ -49,5 +49,5 @@ func (unasked) adopt(l *lane, d, _ outbox.Request)         { l.asked(d, "adopt")
 func (unasked) resubmit(l *lane, d, _ outbox.Request)      { l.asked(d, "resubmit") }
 
 func (l *lane) asked(r outbox.Request, what string) {
-	l.log.Error("asked for what a request of this kind does not do, please report this", "request", r.ID, "kind", r.Kind.String(), "what", what)
+	l.o.Log.Error("asked for what a request of this kind does not do, please report this", "request", r.ID, "kind", r.Kind.String(), "what", what)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tillpost/agent/clock"
+	"tillpost/internal/notify"
 	"tillpost/outbox"
 )
 
@@ -19,7 +20,7 @@ type expiries struct {
 
 	mu   sync.Mutex
 	heap expiryHeap
-	wake chan struct{}
+	wake notify.Signal
 }
 
 type expiry struct {
@@ -28,7 +29,7 @@ type expiry struct {
 }
 
 func newExpiries(clock clock.Clock, store outbox.Store, unread func() bool) *expiries {
-	return &expiries{clock: clock, store: store, wake: make(chan struct{}, 1), heap: expiryHeap{index: map[uint64]int{}}, unread: unread}
+	return &expiries{clock: clock, store: store, wake: notify.NewSignal(), heap: expiryHeap{index: map[uint64]int{}}, unread: unread}
 }
 
 // set has a request looked at once after has passed; an earlier setting is replaced.
@@ -44,10 +45,7 @@ func (x *expiries) set(seq uint64, after time.Duration) {
 	first := x.heap.list[0].seq == seq
 	x.mu.Unlock()
 	if first {
-		select {
-		case x.wake <- struct{}{}:
-		default:
-		}
+		x.wake.Set()
 	}
 }
 

@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"slices"
 	"sync"
 
 	"tillpost/outbox"
@@ -23,12 +24,9 @@ func newFollowers() *followers { return &followers{set: map[string][]follower{}}
 func (f *followers) follow(target string, r outbox.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, known := range f.set[target] {
-		if known.seq == r.Seq {
-			return
-		}
+	if !slices.ContainsFunc(f.set[target], func(known follower) bool { return known.seq == r.Seq }) {
+		f.set[target] = append(f.set[target], follower{r.Seq, r.Terminal})
 	}
-	f.set[target] = append(f.set[target], follower{r.Seq, r.Terminal})
 }
 
 // of returns the followers of a request, and removes them once it has ended.
@@ -55,7 +53,7 @@ func (ls *Lanes) followed(r outbox.Request) {
 // follow has TargetSeen posted to a request when another one ends, at once if that has ended already.
 func (l *lane) follow(r outbox.Request, target string) {
 	l.followers.follow(target, r)
-	t, err := l.store.Lookup(target)
+	t, err := l.o.Store.Lookup(target)
 	if t.ID == "" && err != nil {
 		return
 	}

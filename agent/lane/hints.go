@@ -61,9 +61,9 @@ func (ls *Lanes) KeepHint(ctx context.Context, r outbox.Request, orderUUID strin
 
 // refundHinted has every refund of an order that is under way read its status.
 func (ls *Lanes) refundHinted(orderUUID string) {
-	list, err := ls.store.Refunds(orderUUID)
+	list, err := ls.o.Store.Refunds(orderUUID)
 	if err != nil {
-		ls.log.Warn("the refunds of an order could not be read after a callback; they are polled", "err", err)
+		ls.o.Log.Warn("the refunds of an order could not be read after a callback; they are polled", "err", err)
 		return
 	}
 	for _, t := range list {

@@ -89,8 +89,8 @@ func (l *lane) bring(seq uint64, e *outbox.Event) {
 		return
 	}
 	e.Search, e.Seen, e.Statement = known.search.value, known.search.seen, known.statement.value
-	e.Seen.Broken = l.health.FailedSince(known.search.begun)
-	e.Statement.Seen.Broken = l.health.FailedSince(known.statement.begun)
+	e.Seen.Broken = l.o.Health.FailedSince(known.search.begun)
+	e.Statement.Seen.Broken = l.o.Health.FailedSince(known.statement.begun)
 }
 
 // checkMoves checks that a request which is not final has something that will move it on. None is ever without; if one is,
@@ -99,7 +99,7 @@ func (l *lane) checkMoves(seq uint64) {
 	if l.stopping() || !l.idle(seq) {
 		return
 	}
-	r, err := l.store.Get(seq)
+	r, err := l.o.Store.Get(seq)
 	if errors.Is(err, outbox.ErrNotFound) || err == nil && r.State.Final() {
 		l.forget(seq)
 	}
@@ -112,8 +112,8 @@ func (l *lane) checkMoves(seq uint64) {
 	if l.starts.making(r.ID) {
 		return // its call is about to begin
 	}
-	l.metrics.StuckRequest()
-	l.log.Error("nothing moved a request on; it is taken up anew, please report this", "request", r.ID, "terminal", l.terminal, "state", r.State.String(), "revision", r.Revision)
+	l.o.Metrics.StuckRequest()
+	l.o.Log.Error("nothing moved a request on; it is taken up anew, please report this", "request", r.ID, "terminal", l.terminal, "state", r.State.String(), "revision", r.Revision)
 	l.apply(seq, outbox.Event{Type: outbox.Restarted})
 }
 
@@ -124,6 +124,6 @@ func (l *lane) judge(r outbox.Request, orderUUID string) {
 		return
 	}
 	l.call(r, outbox.Judge, orderUUID, func(ctx context.Context) outbox.Event {
-		return l.gateway.ReadHint(ctx, orderUUID, r)
+		return l.o.Gateway.ReadHint(ctx, orderUUID, r)
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"tillpost/agent/clock"
 	"tillpost/api"
+	"tillpost/internal/notify"
 	"tillpost/outbox"
 )
 
@@ -23,7 +24,7 @@ type lane struct {
 
 	mu    sync.Mutex
 	inbox []func()
-	wake  chan struct{}
+	wake  notify.Signal
 	beats atomic.Uint64 // grows with all that the lane does, for Agent.Progress
 
 	// Owned by run.
@@ -44,7 +45,7 @@ type submission struct {
 
 func newLane(ls *Lanes, terminal string) *lane {
 	return &lane{
-		Lanes: ls, terminal: terminal, wake: make(chan struct{}, 1), requests: map[uint64]*inflight{},
+		Lanes: ls, terminal: terminal, wake: notify.NewSignal(), requests: map[uint64]*inflight{},
 	}
 }
 
@@ -53,10 +54,7 @@ func (l *lane) do(f func()) {
 	l.mu.Lock()
 	l.inbox = append(l.inbox, f)
 	l.mu.Unlock()
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
+	l.wake.Set()
 }
 
 // post applies an event to a request of this lane.
@@ -147,7 +145,7 @@ func (l *lane) commitFailed(seq uint64, e outbox.Event, err error) {
 	case errors.Is(err, outbox.ErrClosed), errors.Is(err, outbox.ErrNotFound), l.ctx.Err() != nil:
 		return
 	}
-	l.log.Error("a change could not be written to the outbox; it is tried again", "terminal", l.terminal, "seq", seq, "event", e.Type.String(), "err", err)
+	l.o.Log.Error("a change could not be written to the outbox; it is tried again", "terminal", l.terminal, "seq", seq, "event", e.Type.String(), "err", err)
 	l.wakeAt(seq, outbox.TimerRetry, storeAgain, false)
 }
 
@@ -188,7 +186,7 @@ func (l *lane) wakeAt(seq uint64, t outbox.Timer, after time.Duration, answering
 		known.timers = map[outbox.Timer]*clock.Alarm{}
 	}
 	var al *clock.Alarm // written and read on the lane's goroutine only
-	al = l.answering.After(after, answering, func() {
+	al = l.o.Answering.After(after, answering, func() {
 		l.do(func() {
 			if known.timers[t] == al {
 				delete(known.timers, t)
@@ -204,7 +202,7 @@ func (l *lane) fired(seq uint64, t outbox.Timer) {
 	switch t {
 	case outbox.TimerRetry:
 		l.moved = true
-		if r, err := l.store.Get(seq); err == nil && (r.Parked || !r.Kind.Laned()) {
+		if r, err := l.o.Store.Get(seq); err == nil && (r.Parked || !r.Kind.Laned()) {
 			l.apply(seq, l.dueEvent(r))
 		}
 		return
@@ -215,7 +213,7 @@ func (l *lane) fired(seq uint64, t outbox.Timer) {
 		l.apply(seq, outbox.Event{Type: outbox.DoubtTimeout, Timer: t})
 		return
 	}
-	r, err := l.store.Get(seq)
+	r, err := l.o.Store.Get(seq)
 	if errors.Is(err, outbox.ErrNotFound) { // pruned
 		l.forget(seq)
 	}

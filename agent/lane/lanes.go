@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,9 +17,8 @@ import (
 	"tillpost/agent/publish"
 	"tillpost/agent/reconcile"
 	"tillpost/agent/terminals"
-	"tillpost/mqtt/message"
-
 	"tillpost/monitor"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -29,24 +30,7 @@ const writeGrace = 500 * time.Millisecond
 
 // Lanes are all terminals' lanes and what they share.
 type Lanes struct {
-	store      outbox.Store
-	clock      clock.Clock
-	rand       func() float64
-	gateway    *gateway.Gateway
-	publish    *publish.Publisher
-	gate       *health.Gate
-	directory  *terminals.Directory
-	reconciler *reconcile.Reconciler
-	answering  *clock.Answering
-	health     *health.Health
-	problems   *health.Problems
-	pauses     *terminals.Pauses
-	lags       *lookups.Lags
-	stranger   func(mark, orderUUID string)
-	doubtCheck time.Duration
-	perMinute  int
-	metrics    *monitor.Metrics
-	log        *slog.Logger
+	o Options
 
 	expiries  *expiries
 	followers *followers
@@ -95,10 +79,7 @@ type Options struct {
 // New makes lanes that start nothing before they are resumed.
 func New(o Options) *Lanes {
 	ls := &Lanes{
-		store: o.Store, clock: o.Clock, rand: o.Rand, gateway: o.Gateway, publish: o.Publish, gate: o.Gate, directory: o.Directory,
-		reconciler: o.Reconciler, answering: o.Answering, health: o.Health, problems: o.Problems, pauses: o.Pauses, lags: o.Lags,
-		stranger: o.Stranger, doubtCheck: o.DoubtCheck, perMinute: o.PerMinute, metrics: o.Metrics, log: o.Log,
-		followers: newFollowers(), instance: o.Store.Identity().Instance, all: map[string]*lane{},
+		o: o, followers: newFollowers(), instance: o.Store.Identity().Instance, all: map[string]*lane{},
 		asked: questions{open: map[*lane]question{}}, starts: starts{set: map[string]bool{}},
 	}
 	ls.ctx, ls.end = context.WithCancel(context.Background())
@@ -112,8 +93,8 @@ func (ls *Lanes) Working() context.Context { return ls.ctx }
 
 // Run resumes what a former process left, and ends what expires, until ctx ends. The lanes go on until they are stopped.
 func (ls *Lanes) Run(ctx context.Context) {
-	ls.gate.Watch(ls.WakeAll)
-	ls.lags.Watch(ls.lagMeasured)
+	ls.o.Gate.Watch(ls.WakeAll)
+	ls.o.Lags.Watch(ls.lagMeasured)
 	var parts sync.WaitGroup
 	parts.Go(func() { ls.expiries.run(ctx, ls.expire) })
 	ls.resume(ctx)
@@ -167,10 +148,7 @@ func (ls *Lanes) lane(terminal string) *lane {
 // each calls f for every lane, in no order.
 func (ls *Lanes) each(f func(*lane)) {
 	ls.mu.Lock()
-	all := make([]*lane, 0, len(ls.all))
-	for _, l := range ls.all {
-		all = append(all, l)
-	}
+	all := slices.Collect(maps.Values(ls.all))
 	ls.mu.Unlock()
 	for _, l := range all {
 		f(l)
@@ -202,14 +180,13 @@ func (ls *Lanes) Stop() {
 	ls.inFlight.Wait()
 	timer.Stop()
 	// A disk that accepts no writes must not delay the stop: what is not written is in doubt at the next start.
-	over := time.NewTimer(writeGrace)
-	defer over.Stop()
+	over := time.After(writeGrace)
 	ls.each(func(l *lane) {
 		written := make(chan struct{})
 		l.do(func() { close(written) })
 		select {
 		case <-written:
-		case <-over.C:
+		case <-over:
 			ls.end()
 		case <-ls.ctx.Done():
 		}
@@ -226,7 +203,7 @@ func (ls *Lanes) park(r outbox.Request) {
 	}
 	target := r.Target
 	if target == "" {
-		order, err := ls.store.ByOrder(r.OrderUUID)
+		order, err := ls.o.Store.ByOrder(r.OrderUUID)
 		if err != nil {
 			return
 		}
@@ -240,4 +217,28 @@ func (ls *Lanes) park(r outbox.Request) {
 func (ls *Lanes) entropy() (b [outbox.MarkEntropy]byte) {
 	_, _ = rand.Read(b[:]) // never fails
 	return outbox.TagMark(b, ls.instance)
+}
+
+// wake has a lane check whether something can be started.
+func (ls *Lanes) wake(terminal string) {
+	l := ls.lane(terminal)
+	l.do(func() { l.moved = true })
+}
+
+// WakeAll does so for every lane, after something that holds all of them changed.
+func (ls *Lanes) WakeAll() {
+	ls.each(func(l *lane) { l.do(func() { l.moved = true }) })
+}
+
+// lagMeasured wakes every request that waits until the API must show what came of a busy answer: the wait may be shorter.
+func (ls *Lanes) lagMeasured() {
+	ls.each(func(l *lane) {
+		l.do(func() {
+			r, err := l.o.Store.Get(l.o.Store.Lane(l.terminal).Head)
+			if err != nil || r.Busy == 0 {
+				return
+			}
+			l.moved = l.stopTimer(r.Seq, outbox.TimerRetry) || l.moved
+		})
+	})
 }

@@ -51,15 +51,15 @@ func (ls *Lanes) Repaused(ctx context.Context, terminal string) {
 // move moves a request from this lane's queue to another lane. One that waits there by an earlier move stays where it is: the
 // answer to that may have been lost.
 func (l *lane) move(seq uint64, to, by string) (outbox.Request, error) {
-	r, err := l.store.Get(seq)
+	r, err := l.o.Store.Get(seq)
 	if err == nil && r.Terminal == to && r.Moved != 0 && r.InQueue() {
 		return r, nil
 	}
 	e := outbox.Event{Type: outbox.Moved, To: to, By: by, Lane: l.terminal}
 	l.stamp(&e)
-	after, fx, err := l.store.Apply(l.ctx, seq, e)
+	after, fx, err := l.o.Store.Apply(l.ctx, seq, e)
 	if errors.Is(err, outbox.ErrUncertain) || errors.Is(err, outbox.ErrMoved) {
-		after, err = l.store.Get(seq)
+		after, err = l.o.Store.Get(seq)
 	}
 	switch {
 	case err != nil:
@@ -89,7 +89,7 @@ func (ls *Lanes) moved(r outbox.Request, from string) {
 func (l *lane) passOn(seq uint64, e outbox.Event) {
 	l.forget(seq)
 	l.moved = true
-	if r, err := l.store.Get(seq); err == nil && e.Type != outbox.Due {
+	if r, err := l.o.Store.Get(seq); err == nil && e.Type != outbox.Due {
 		l.lane(r.Terminal).post(seq, e)
 	}
 }
@@ -98,11 +98,11 @@ func (l *lane) passOn(seq uint64, e outbox.Event) {
 func (l *lane) repaused() {
 	l.moved = true
 	l.show(outbox.Request{})
-	at := l.store.Lane(l.terminal)
-	if l.pauses.Of(l.terminal) != nil || at.Holder != 0 || at.Head == 0 {
+	at := l.o.Store.Lane(l.terminal)
+	if l.o.Pauses.Of(l.terminal) != nil || at.Holder != 0 || at.Head == 0 {
 		return
 	}
-	if r, err := l.store.Get(at.Head); err == nil {
-		l.publish.WaitsNoMore(r, publish.HeadOfLane, outbox.WaitPaused)
+	if r, err := l.o.Store.Get(at.Head); err == nil {
+		l.o.Publish.WaitsNoMore(r, publish.HeadOfLane, outbox.WaitPaused)
 	}
 }

@@ -20,7 +20,7 @@ func (orders) due(l *lane, r outbox.Request) {
 	if e.Mark == "" || r.Fresh {
 		e.Mark = outbox.NewMark(r.Seq, l.entropy())
 	}
-	made, err := l.gateway.ComposeOrder(r, e.Mark)
+	made, err := l.o.Gateway.ComposeOrder(r, e.Mark)
 	if errors.Is(err, gateway.ErrDateUnknown) {
 		l.dropConn() // the next try belongs to whoever asks the API, whose date sets the clock
 		l.waits(r, outbox.WaitClockUnknown, storeAgain)
@@ -41,10 +41,10 @@ func (orders) submit(l *lane, r outbox.Request) {
 	l.next.conn, l.next.body = nil, nil
 	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
 		begun := time.Now()
-		e := l.gateway.Submit(ctx, conn, r, body)
+		e := l.o.Gateway.Submit(ctx, conn, r, body)
 		l.countBusyAnswer(e)
 		if e.Type == outbox.Accepted {
-			l.reconciler.NoteAccepted(e.OrderUUID, reconcile.MeasureFrom(begun))
+			l.o.Reconciler.NoteAccepted(e.OrderUUID, reconcile.MeasureFrom(begun))
 		}
 		return e
 	})
@@ -52,13 +52,13 @@ func (orders) submit(l *lane, r outbox.Request) {
 
 func (orders) query(l *lane, r outbox.Request, orderUUID string) {
 	l.call(r, outbox.Query, orderUUID, func(ctx context.Context) outbox.Event {
-		return l.gateway.Status(ctx, orderUUID, false)
+		return l.o.Gateway.Status(ctx, orderUUID, false)
 	})
 }
 
 func (orders) poll(l *lane, r outbox.Request) {
 	l.call(r, outbox.Query, r.OrderUUID, func(ctx context.Context) outbox.Event {
-		return l.gateway.Poll(ctx, r.OrderUUID)
+		return l.o.Gateway.Poll(ctx, r.OrderUUID)
 	})
 }
 
@@ -69,7 +69,7 @@ func (orders) search(l *lane, r outbox.Request) {
 		return
 	}
 	l.begun(r, c)
-	l.reconciler.Search(reconcile.Job{Request: r, Since: l.searchedFrom(r), Done: func(f reconcile.Result) {
+	l.o.Reconciler.Search(reconcile.Job{Request: r, Since: l.searchedFrom(r), Done: func(f reconcile.Result) {
 		l.do(func() { l.ended(r.Seq, c, func() { l.searched(r, f) }) })
 	}})
 }
@@ -91,7 +91,7 @@ func (o orders) lookAgain(l *lane, r outbox.Request) {
 
 func (orders) cancel(l *lane, r outbox.Request, orderUUID string) {
 	l.call(r, outbox.SendCancel, orderUUID, func(ctx context.Context) outbox.Event {
-		e := l.gateway.Cancel(ctx, orderUUID, false)
+		e := l.o.Gateway.Cancel(ctx, orderUUID, false)
 		e.OrderUUID = orderUUID
 		return e
 	})
@@ -99,14 +99,14 @@ func (orders) cancel(l *lane, r outbox.Request, orderUUID string) {
 
 func (orders) resend(l *lane, r outbox.Request, orderUUID string) {
 	l.call(r, outbox.SendResend, orderUUID, func(ctx context.Context) outbox.Event {
-		return l.gateway.Resend(ctx, orderUUID)
+		return l.o.Gateway.Resend(ctx, orderUUID)
 	})
 }
 
 // adopt asks the API whether the order exists and its amount fits.
 func (orders) adopt(l *lane, d, t outbox.Request) {
 	l.begin(d, call{effect: outbox.Settle}, func(ctx context.Context) func() {
-		judged := l.gateway.Adoptable(ctx, d.OrderUUID, t)
+		judged := l.o.Gateway.Adoptable(ctx, d.OrderUUID, t)
 		return func() {
 			if judged.Type != outbox.Found {
 				l.apply(d.Seq, judged)
@@ -124,7 +124,7 @@ func (orders) resubmit(l *lane, d, t outbox.Request) {
 		return
 	}
 	l.begun(d, c)
-	l.reconciler.Search(reconcile.Job{Request: t, Since: l.clock.Now(), Done: func(f reconcile.Result) {
+	l.o.Reconciler.Search(reconcile.Job{Request: t, Since: l.o.Clock.Now(), Done: func(f reconcile.Result) {
 		l.do(func() { l.ended(d.Seq, c, func() { l.resubmitOrder(d, t, f) }) })
 	}})
 }
@@ -134,7 +134,7 @@ func (orders) resubmit(l *lane, d, t outbox.Request) {
 func (l *lane) searchedFrom(r outbox.Request) outbox.Instant {
 	from := r.Entered
 	if r.Busy > 0 && r.State == outbox.StateQueued {
-		from = r.LastBusy().Add(l.lags.List())
+		from = r.LastBusy().Add(l.o.Lags.List())
 	}
 	if known := l.requests[r.Seq]; known != nil && known.search.seen.After(from, 0) {
 		from = known.search.seen.Answered
@@ -145,7 +145,7 @@ func (l *lane) searchedFrom(r outbox.Request) outbox.Instant {
 // searched takes what a search came to. Before a repeat it is kept for the next Due, else it is an event of its own.
 func (l *lane) searched(asked outbox.Request, f reconcile.Result) {
 	seq := asked.Seq
-	r, err := l.store.Get(seq)
+	r, err := l.o.Store.Get(seq)
 	if err != nil || r.Terminal != l.terminal || r.Entered != asked.Entered && f.Outcome != reconcile.Found {
 		return // pruned, moved, or no longer what was asked about
 	}
@@ -160,7 +160,7 @@ func (l *lane) searched(asked outbox.Request, f reconcile.Result) {
 	case reconcile.Forbidden:
 		result = outbox.SearchForbidden
 	}
-	f.Seen.Broken = l.health.FailedSince(f.Begun)
+	f.Seen.Broken = l.o.Health.FailedSince(f.Begun)
 	l.of(seq).search = reading[outbox.SearchResult]{result, f.Seen, f.Begun}
 	if r.State == outbox.StateQueued {
 		l.moved = true
@@ -171,7 +171,7 @@ func (l *lane) searched(asked outbox.Request, f reconcile.Result) {
 
 // resubmitOrder takes what the search before a resubmission came to.
 func (l *lane) resubmitOrder(r, t outbox.Request, f reconcile.Result) {
-	f.Seen.Broken = l.health.FailedSince(f.Begun)
+	f.Seen.Broken = l.o.Health.FailedSince(f.Begun)
 	switch f.Outcome {
 	case reconcile.Found:
 		l.apply(t.Seq, outbox.Event{Type: outbox.Found, OrderUUID: f.OrderUUID, Status: f.Status})

@@ -22,14 +22,14 @@ func (refunds) due(l *lane, r outbox.Request) {
 func (refunds) submit(l *lane, r outbox.Request) {
 	conn := l.next.conn
 	l.next.conn = nil
-	body, err := l.gateway.ComposeRefund(r)
+	body, err := l.o.Gateway.ComposeRefund(r)
 	if err != nil {
 		l.post(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeInvalidRequest, Message: "the refund can't be forwarded: " + err.Error()}})
 		return
 	}
 	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
 		begun := time.Now()
-		e := l.gateway.Submit(ctx, conn, r, body)
+		e := l.o.Gateway.Submit(ctx, conn, r, body)
 		l.countBusyAnswer(e)
 		if e.Type == outbox.Accepted {
 			l.do(func() { l.of(r.Seq).word = reconcile.MeasureFrom(begun) })
@@ -41,7 +41,7 @@ func (refunds) submit(l *lane, r outbox.Request) {
 // query reads the order's statement: its refund status does not say of which refund it is, its payment history does.
 func (refunds) query(l *lane, r outbox.Request, _ string) {
 	l.call(r, outbox.Query, r.OrderUUID, func(ctx context.Context) outbox.Event {
-		return l.gateway.StatementEvent(ctx, r.OrderUUID)
+		return l.o.Gateway.StatementEvent(ctx, r.OrderUUID)
 	})
 }
 
@@ -51,7 +51,7 @@ func (x refunds) poll(l *lane, r outbox.Request) { x.query(l, r, r.OrderUUID) }
 // after its end.
 func (refunds) search(l *lane, r outbox.Request) {
 	l.begin(r, call{effect: outbox.Search}, func(ctx context.Context) func() {
-		s := l.gateway.Statement(ctx, r.OrderUUID)
+		s := l.o.Gateway.Statement(ctx, r.OrderUUID)
 		return func() { l.statementRead(r, s) }
 	})
 }
@@ -60,7 +60,7 @@ func (x refunds) lookAgain(l *lane, r outbox.Request) { x.search(l, r) }
 
 func (refunds) cancel(l *lane, r outbox.Request, orderUUID string) {
 	l.call(r, outbox.SendCancel, orderUUID, func(ctx context.Context) outbox.Event {
-		e := l.gateway.Cancel(ctx, orderUUID, r.Kind == outbox.KindRefund)
+		e := l.o.Gateway.Cancel(ctx, orderUUID, r.Kind == outbox.KindRefund)
 		e.OrderUUID = orderUUID
 		return e
 	})
@@ -78,14 +78,14 @@ func (refunds) adopt(l *lane, d, t outbox.Request) {
 // resubmit reads the statement once more before anything is sent again.
 func (refunds) resubmit(l *lane, d, t outbox.Request) {
 	l.begin(d, call{effect: outbox.Settle}, func(ctx context.Context) func() {
-		s := l.gateway.Statement(ctx, t.OrderUUID)
+		s := l.o.Gateway.Statement(ctx, t.OrderUUID)
 		return func() { l.resubmitRefund(d, t, s) }
 	})
 }
 
 // statementRead takes a statement. Before a refund is sent it is kept for the next Due, else it is an event of its own.
 func (l *lane) statementRead(asked outbox.Request, s gateway.StatementReply) {
-	r, err := l.store.Get(asked.Seq)
+	r, err := l.o.Store.Get(asked.Seq)
 	if err != nil || r.Terminal != l.terminal {
 		return
 	}
@@ -119,11 +119,11 @@ func (l *lane) measureStatementLag(r outbox.Request, e outbox.Event) {
 		return
 	}
 	n, took := r.NewIn(e.Statement), time.Since(known.word)
-	if n <= known.shown || n > 1 && took > l.doubtCheck {
+	if n <= known.shown || n > 1 && took > l.o.DoubtCheck {
 		return
 	}
 	known.shown = n // of several the last one may be ours
-	l.background(func(ctx context.Context) { l.lags.StatementShowed(ctx, took) })
+	l.background(func(ctx context.Context) { l.o.Lags.StatementShowed(ctx, took) })
 }
 
 // resubmitRefund has the statement judged first: a refund that it shows as done is not sent again.
@@ -133,7 +133,7 @@ func (l *lane) resubmitRefund(r, t outbox.Request, s gateway.StatementReply) {
 		return
 	}
 	l.apply(t.Seq, outbox.Event{Type: outbox.StatementSeen, Statement: s.Statement})
-	now, err := l.store.Get(t.Seq)
+	now, err := l.o.Store.Get(t.Seq)
 	if err != nil || now.State != outbox.StateInDoubt && now.State != outbox.StateUnresolved {
 		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the books show what became of it")
 		return

@@ -11,9 +11,9 @@ import (
 
 // leftSending reports whether a call of a former process was under way when it ended, of which nobody knows what became.
 func (ls *Lanes) leftSending() bool {
-	return slices.ContainsFunc(ls.store.Lanes(), func(at outbox.Lane) bool {
+	return slices.ContainsFunc(ls.o.Store.Lanes(), func(at outbox.Lane) bool {
 		return slices.ContainsFunc(at.Holders, func(seq uint64) bool {
-			r, err := ls.store.Get(seq)
+			r, err := ls.o.Store.Get(seq)
 			return err == nil && r.State == outbox.StateSending
 		})
 	})
@@ -22,16 +22,16 @@ func (ls *Lanes) leftSending() bool {
 // resume takes up what a former process left: lane holders at once, then the queues' deadlines and the second looks.
 func (ls *Lanes) resume(ctx context.Context) {
 	if ls.leftSending() {
-		ls.health.Doubted() // as after a submission that ended ambiguous
+		ls.o.Health.Doubted() // as after a submission that ended ambiguous
 	}
-	for _, at := range ls.store.Lanes() {
+	for _, at := range ls.o.Store.Lanes() {
 		if at.Holder != 0 {
 			ls.lane(at.Terminal).post(at.Holder, outbox.Event{Type: outbox.Restarted})
 		}
 		ls.wake(at.Terminal)
 	}
-	now := ls.clock.Now()
-	err := ls.store.EachOpen(ctx, "", func(r outbox.Request) bool {
+	now := ls.o.Clock.Now()
+	err := ls.o.Store.EachOpen(ctx, "", func(r outbox.Request) bool {
 		switch {
 		case r.InQueue():
 			left, _ := r.LiveFor(now)
@@ -46,24 +46,24 @@ func (ls *Lanes) resume(ctx context.Context) {
 		return ctx.Err() == nil
 	})
 	if err != nil && ctx.Err() == nil {
-		ls.log.Error("the open requests could not all be read", "err", err)
+		ls.o.Log.Error("the open requests could not all be read", "err", err)
 	}
-	err = ls.store.Each(true, func(r outbox.Request) bool {
+	err = ls.o.Store.Each(true, func(r outbox.Request) bool {
 		if r.State.Final() {
 			ls.resumeEnded(r)
 			if ago, ok := now.Since(r.LastChange()); ok && r.Kind == outbox.KindOrder && r.OrderUUID != "" {
-				ls.reconciler.NotePast(r.OrderUUID, ago)
+				ls.o.Reconciler.NotePast(r.OrderUUID, ago)
 			}
 		}
 		return ctx.Err() == nil
 	})
 	if err != nil && ctx.Err() == nil {
-		ls.log.Error("the ended requests could not all be read", "err", err)
+		ls.o.Log.Error("the ended requests could not all be read", "err", err)
 	}
 }
 
 // unread reports that the broker was not asked yet for what a newer copy of this outbox may have told.
-func (ls *Lanes) unread() bool { return ls.gate.IsShut(health.GateReadingRetained) }
+func (ls *Lanes) unread() bool { return ls.o.Gate.IsShut(health.GateReadingRetained) }
 
 // takeUpParked takes up a refund that waits beside its lane, and may have expired.
 func (ls *Lanes) takeUpParked(r outbox.Request) {
@@ -84,7 +84,7 @@ func (ls *Lanes) resumeHolder(r outbox.Request) {
 	if r.Waiting != nil && r.Waiting.Code == outbox.WaitNeedsStaff {
 		ls.alarmed(r, outbox.AlarmNeedsStaff)
 	}
-	if ls.store.Lane(r.Terminal).Holder != r.Seq {
+	if ls.o.Store.Lane(r.Terminal).Holder != r.Seq {
 		ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
 	}
 }
@@ -100,20 +100,20 @@ func (ls *Lanes) resumeEnded(r outbox.Request) {
 		ls.alarmed(r, outbox.AlarmFurtherOrder)
 	}
 	if r.Watched() || len(r.Hints) > 0 {
-		ls.reconciler.NoteSearched(r)
+		ls.o.Reconciler.NoteSearched(r)
 		ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
 	}
 }
 
 // TakeUpDoubts has every request in doubt looked into.
 func (ls *Lanes) TakeUpDoubts(ctx context.Context) {
-	err := ls.store.EachOpen(ctx, "", func(r outbox.Request) bool {
+	err := ls.o.Store.EachOpen(ctx, "", func(r outbox.Request) bool {
 		if r.State == outbox.StateInDoubt {
 			ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.Restarted})
 		}
 		return ctx.Err() == nil
 	})
 	if err != nil && ctx.Err() == nil {
-		ls.log.Error("the requests in doubt could not all be read", "err", err)
+		ls.o.Log.Error("the requests in doubt could not all be read", "err", err)
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // settle carries a person's decision out on its target: checked first, written with the target, and only then done.
 func (l *lane) settle(r outbox.Request) {
-	t, err := l.store.Lookup(r.Target)
+	t, err := l.o.Store.Lookup(r.Target)
 	if err != nil {
 		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the request ended long ago")
 		return
@@ -42,7 +42,7 @@ func waitedFor(r, t outbox.Request) bool {
 // decidedOn is the revision by which the state machine judges a decision that was held against t: the present one, as long
 // as the doubt is still the same.
 func (l *lane) decidedOn(d *outbox.Decision, t outbox.Request) uint64 {
-	now, err := l.store.Get(t.Seq)
+	now, err := l.o.Store.Get(t.Seq)
 	if d.Revision == 0 || err != nil || now.State != outbox.StateInDoubt || now.Entered != t.Entered {
 		return d.Revision
 	}
@@ -61,16 +61,16 @@ func (l *lane) resolve(r, t outbox.Request, e outbox.Event) {
 		e.OrderUUID = r.OrderUUID
 	}
 	if d.Resolution == outbox.Adopt {
-		if owner, err := l.store.ByOrder(e.OrderUUID); err == nil && owner.Seq != t.Seq && t.Kind == outbox.KindOrder {
+		if owner, err := l.o.Store.ByOrder(e.OrderUUID); err == nil && owner.Seq != t.Seq && t.Kind == outbox.KindOrder {
 			l.refuseSettlement(r, outbox.CodeOrderUUIDTaken, "that order belongs to request "+owner.ID)
 			return
 		}
 	}
 	l.stamp(&e)
-	after, fx, err := l.store.Apply(l.ctx, t.Seq, e)
+	after, fx, err := l.o.Store.Apply(l.ctx, t.Seq, e)
 	if errors.Is(err, outbox.ErrUncertain) {
 		// If it was written, its effects must be run: nothing else would move the target on.
-		if now, e := l.store.Get(t.Seq); e == nil && now.Settled != nil && now.Settled.ID == r.ID {
+		if now, e := l.o.Store.Get(t.Seq); e == nil && now.Settled != nil && now.Settled.ID == r.ID {
 			after, fx, err = l.regain(now, nil)
 		}
 	}
@@ -85,8 +85,8 @@ func (l *lane) resolve(r, t outbox.Request, e outbox.Event) {
 	l.applied(after, e, fx)
 	if after.Settled != nil && after.Settled.ID == r.ID {
 		if !after.Alarmed {
-			l.problems.Clear(health.ProblemLatePayment, t.ID)
-			l.problems.Clear(health.ProblemFurtherOrder, t.ID)
+			l.o.Problems.Clear(health.ProblemLatePayment, t.ID)
+			l.o.Problems.Clear(health.ProblemFurtherOrder, t.ID)
 		}
 		l.post(r.Seq, outbox.Event{Type: outbox.Done})
 		return
@@ -119,8 +119,8 @@ func (l *lane) prepareResubmit(r, t outbox.Request) {
 		l.refuseSettlement(r, outbox.CodeCancelWanted, "the request is to be cancelled; abandon it instead")
 		return
 	}
-	if age, ok := l.clock.Now().Since(t.Entered); ok && t.State == outbox.StateInDoubt && age < l.doubtCheck {
-		l.post(r.Seq, outbox.Event{Type: outbox.NotFound, RetryAfter: l.doubtCheck - age})
+	if age, ok := l.o.Clock.Now().Since(t.Entered); ok && t.State == outbox.StateInDoubt && age < l.o.DoubtCheck {
+		l.post(r.Seq, outbox.Event{Type: outbox.NotFound, RetryAfter: l.o.DoubtCheck - age})
 		return
 	}
 	if len(t.Hints) > 0 {

@@ -21,7 +21,7 @@ func (l *lane) show(r outbox.Request) {
 	if r.Seq != 0 && r.State.Final() && r.ID == l.shown.last.RequestID && l.shown.ended == nil {
 		l.showEnding(r)
 	}
-	at := l.store.Lane(l.terminal)
+	at := l.o.Store.Lane(l.terminal)
 	seq := at.Holder
 	if seq == 0 {
 		seq = at.Head
@@ -34,7 +34,7 @@ func (l *lane) show(r outbox.Request) {
 		current = &r
 		l.forgetEnding()
 	default:
-		if got, err := l.store.Get(seq); err == nil {
+		if got, err := l.o.Store.Get(seq); err == nil {
 			current = &got
 			l.forgetEnding()
 		}
@@ -44,7 +44,7 @@ func (l *lane) show(r outbox.Request) {
 
 // showEnding shows how a request ended, for a while if nothing follows.
 func (l *lane) showEnding(r outbox.Request) {
-	l.tell(&r, l.store.Lane(l.terminal).Queued)
+	l.tell(&r, l.o.Store.Lane(l.terminal).Queued)
 	l.shown.ended = &r
 	l.shown.timer = time.AfterFunc(publish.ShownFor, func() {
 		l.do(func() {
@@ -65,11 +65,11 @@ func (l *lane) forgetEnding() {
 func (l *lane) tell(r *outbox.Request, queued int) {
 	var waiting *outbox.Waiting
 	if r != nil {
-		waiting = l.publish.WaitingOf(*r)
+		waiting = l.o.Publish.WaitingOf(*r)
 	}
-	d := publish.DisplayOf(l.terminal, l.directory.Name(l.terminal), r, waiting, queued, l.clock.Now().Time())
+	d := publish.DisplayOf(l.terminal, l.o.Directory.Name(l.terminal), r, waiting, queued, l.o.Clock.Now().Time())
 	unheld := r == nil || r.State == outbox.StateQueued
-	if r == nil && l.problems.Has(health.ProblemAPIUnreachable) || unheld && l.pauses.Of(l.terminal) != nil {
+	if r == nil && l.o.Problems.Has(health.ProblemAPIUnreachable) || unheld && l.o.Pauses.Of(l.terminal) != nil {
 		d.Phase = message.PhaseOffline
 		d.Text = d.Phase.Text()
 	}
@@ -82,9 +82,9 @@ func (l *lane) tell(r *outbox.Request, queued int) {
 	l.shown.last = d
 	l.mu.Unlock()
 	if !same {
-		l.publish.Display(d)
+		l.o.Publish.Display(d)
 	}
-	l.publish.Touch(publish.SummaryTerminals) // what the lane does may have changed behind the same display
+	l.o.Publish.Touch(publish.SummaryTerminals) // what the lane does may have changed behind the same display
 }
 
 // displayed is what the display shows now, safe to call from anywhere; ok is false before the first.

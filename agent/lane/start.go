@@ -68,10 +68,10 @@ func (ls *Lanes) Start(r outbox.Request) outbox.FirstTurn {
 	if r.Kind != outbox.KindOrder || r.State != outbox.StateQueued || r.CancelWanted || ls.waitsAt(r.Terminal) {
 		return nil
 	}
-	if at := ls.store.Lane(r.Terminal); at.Holder != 0 || at.Head != 0 {
+	if at := ls.o.Store.Lane(r.Terminal); at.Holder != 0 || at.Head != 0 {
 		return nil
 	}
-	conn := ls.gateway.Spare()
+	conn := ls.o.Gateway.Spare()
 	if conn == nil {
 		return nil
 	}
@@ -82,8 +82,8 @@ func (ls *Lanes) Start(r outbox.Request) outbox.FirstTurn {
 
 // waitsAt reports whether nothing may be started at a terminal now.
 func (ls *Lanes) waitsAt(terminal string) bool {
-	_, shut := ls.gate.Holds()
-	return shut || ls.stopping() || ls.pauses.Of(terminal) != nil || !ls.directory.Has(terminal)
+	_, shut := ls.o.Gate.Holds()
+	return shut || ls.stopping() || ls.o.Pauses.Of(terminal) != nil || !ls.o.Directory.Has(terminal)
 }
 
 // Turn makes the turn of the request, within the commit that accepts it.
@@ -92,7 +92,7 @@ func (s *start) Turn(r outbox.Request) (outbox.Event, bool) {
 		return outbox.Event{}, false
 	}
 	mark := outbox.NewMark(r.Seq, s.mark)
-	made, err := s.lanes.gateway.ComposeOrder(r, mark)
+	made, err := s.lanes.o.Gateway.ComposeOrder(r, mark)
 	if err != nil {
 		return outbox.Event{}, false // the lane says why
 	}
@@ -126,7 +126,7 @@ func (s *start) Done(added outbox.Added, err error) {
 
 // unsent takes back a first turn that turned up on disk after its commit had come back with an error: of it nothing was sent.
 func (l *lane) unsent(id string) {
-	r, err := l.store.Lookup(id)
+	r, err := l.o.Store.Lookup(id)
 	if err != nil || r.State != outbox.StateSending || r.Terminal != l.terminal || l.underWay(r, call{effect: outbox.Submit}) {
 		return
 	}

@@ -13,24 +13,24 @@ func (ls *Lanes) Stray(mark, orderUUID string, status outbox.OrderStatus) {
 	if !ok {
 		return
 	}
-	r, err := ls.store.Get(seq)
+	r, err := ls.o.Store.Get(seq)
 	switch {
 	case err == nil && r.Bears(mark):
 		ls.lane(r.Terminal).post(seq, outbox.Event{Type: outbox.Found, OrderUUID: orderUUID, Status: status})
 	case err != nil && !errors.Is(err, outbox.ErrNotFound), !outbox.MarkTagged(mark, ls.instance):
 	case err == nil:
-		ls.stranger(mark, orderUUID)
-		if seq <= ls.store.Identity().Copied.Shared && r.Kind == outbox.KindOrder {
+		ls.o.Stranger(mark, orderUUID)
+		if seq <= ls.o.Store.Identity().Copied.Shared && r.Kind == outbox.KindOrder {
 			// The newer copy had this request too, and has sent it: the mark names it by its number.
 			ls.lane(r.Terminal).post(seq, outbox.Event{Type: outbox.Found, OrderUUID: orderUUID, Status: status})
 		}
 	case !ls.pruned(seq):
-		ls.stranger(mark, orderUUID)
+		ls.o.Stranger(mark, orderUUID)
 	}
 }
 
 // pruned reports whether a request without a record had one: then its marks were known.
 func (ls *Lanes) pruned(seq uint64) bool {
-	last, err := ls.store.Sequence()
-	return err != nil || seq <= last && !ls.store.Identity().Copied.Skips(seq)
+	last, err := ls.o.Store.Sequence()
+	return err != nil || seq <= last && !ls.o.Store.Identity().Copied.Skips(seq)
 }

@@ -132,26 +132,25 @@ func (l *Lags) EndMeasurement() {
 
 // ListShowed notes how long it took the list to show an order.
 func (l *Lags) ListShowed(ctx context.Context, took time.Duration) {
-	first := l.listMeasured() == 0
-	l.keepLongest(ctx, took, func(k *keptLags) *int64 { return &k.List })
-	if first {
-		l.watchers.Call()
-	}
+	l.showed(ctx, took, l.listMeasured, &l.kept.List)
 }
 
 // StatementShowed notes how long it took the statement to show a refund.
 func (l *Lags) StatementShowed(ctx context.Context, took time.Duration) {
-	first := l.statementMeasured() == 0
-	l.keepLongest(ctx, took, func(k *keptLags) *int64 { return &k.Statement })
+	l.showed(ctx, took, l.statementMeasured, &l.kept.Statement)
+}
+
+func (l *Lags) showed(ctx context.Context, took time.Duration, measured func() time.Duration, kept *int64) {
+	first := measured() == 0
+	l.keepLongest(ctx, took, kept)
 	if first {
 		l.watchers.Call()
 	}
 }
 
 // keepLongest keeps a lag if it is the longest; one that is longer by less than a tenth is not worth a write.
-func (l *Lags) keepLongest(ctx context.Context, took time.Duration, of func(*keptLags) *int64) {
+func (l *Lags) keepLongest(ctx context.Context, took time.Duration, kept *int64) {
 	l.mu.Lock()
-	kept := of(&l.kept)
 	if known, least := lagOf(*kept), max(took, leastLag); least <= known+known/10 {
 		l.mu.Unlock()
 		return

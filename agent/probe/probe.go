@@ -186,10 +186,8 @@ func describe(r api.Reply) string {
 var errInterrupted = errors.New("interrupted")
 
 func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
 	select {
-	case <-t.C:
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return errInterrupted

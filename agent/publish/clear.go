@@ -14,8 +14,8 @@ type clearing struct {
 
 // Pruned clears the status of a request whose record is gone, unless that was done already.
 func (p *Publisher) Pruned(r outbox.Request) {
-	written := p.store.Stats().Written
-	defer p.nudge()
+	written := p.o.Store.Stats().Written
+	defer p.wake.Set()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_, stays := p.endings.ended[r.Seq]
@@ -29,7 +29,7 @@ func (p *Publisher) Pruned(r outbox.Request) {
 // startClearing has a retained status emptied, after what is queued. The caller holds mu.
 func (p *Publisher) startClearing(r outbox.Request) {
 	for _, terminal := range r.Terminals() {
-		m := queued{Message: mqtt.Message{Topic: p.topics.Status(terminal, r.ID), Retained: true}, of: statusKey{terminal, r.Seq}}
+		m := queued{Message: mqtt.Message{Topic: p.o.Topics.Status(terminal, r.ID), Retained: true}, of: statusKey{terminal, r.Seq}}
 		m.number = p.index.number(m.of)
 		p.clearings[m.Topic] = clearing{message: m}
 	}

@@ -36,7 +36,7 @@ func TestAClearingOutlivesLostConnections(t *testing.T) {
 	}
 	cleared := func() (n int) {
 		for _, m := range bus.all {
-			if m.Topic == p.topics.Status("T", "gone") && m.Retained && len(m.Payload) == 0 {
+			if m.Topic == p.o.Topics.Status("T", "gone") && m.Retained && len(m.Payload) == 0 {
 				n++
 			}
 		}

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"time"
 
 	"tillpost/mqtt"
@@ -20,36 +21,28 @@ func phaseOf(r outbox.Request, waiting *outbox.Waiting) message.Phase {
 	if waiting != nil {
 		code = waiting.Code
 	}
-	switch r.State {
-	case outbox.StateQueued:
+	switch {
+	case r.State == outbox.StateQueued:
 		return queuedPhase(code)
-	case outbox.StateSending:
-		if r.Busy > 0 {
-			return message.PhaseTerminalBusy // the display need not show every try
-		}
-		return message.PhaseWaiting
-	case outbox.StateInDoubt:
-		if code == outbox.WaitNeedsStaff {
-			return message.PhaseAskStaff
-		}
-		return message.PhaseChecking
-	case outbox.StateAwaitingCustomer:
-		return message.PhasePresentCard
-	case outbox.StateAwaitingRefund:
-		return message.PhaseRefunding
-	case outbox.StatePaid:
-		return message.PhaseApproved
-	case outbox.StateRefunded:
-		return message.PhaseRefunded
-	case outbox.StateDeclined:
-		return message.PhaseDeclined
-	case outbox.StateCancelled, outbox.StateExpired:
-		return message.PhaseCancelled
-	case outbox.StateRejected, outbox.StateUnresolved:
+	case r.State == outbox.StateSending && r.Busy > 0:
+		return message.PhaseTerminalBusy // the display need not show every try
+	case r.State == outbox.StateInDoubt && code == outbox.WaitNeedsStaff:
 		return message.PhaseAskStaff
-	default:
-		return message.PhaseWaiting
 	}
+	return cmp.Or(phases[r.State], message.PhaseWaiting)
+}
+
+var phases = map[outbox.State]message.Phase{
+	outbox.StateInDoubt:          message.PhaseChecking,
+	outbox.StateAwaitingCustomer: message.PhasePresentCard,
+	outbox.StateAwaitingRefund:   message.PhaseRefunding,
+	outbox.StatePaid:             message.PhaseApproved,
+	outbox.StateRefunded:         message.PhaseRefunded,
+	outbox.StateDeclined:         message.PhaseDeclined,
+	outbox.StateCancelled:        message.PhaseCancelled,
+	outbox.StateExpired:          message.PhaseCancelled,
+	outbox.StateRejected:         message.PhaseAskStaff,
+	outbox.StateUnresolved:       message.PhaseAskStaff,
 }
 
 func queuedPhase(code string) message.Phase {

@@ -1,7 +1,9 @@
 package publish
 
 import (
+	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 
@@ -109,10 +111,7 @@ func (e *endings) settle(seq, written uint64) {
 // for that, and starts clearing what a former process left and whose retention was over while none ran.
 func (p *Publisher) eachEnded(w *window, visit func(outbox.Request) bool) error {
 	p.mu.Lock()
-	read, seqs := p.endings.read, make([]uint64, 0, len(p.endings.ended))
-	for seq := range p.endings.ended {
-		seqs = append(seqs, seq)
-	}
+	read, seqs := p.endings.read, slices.Collect(maps.Keys(p.endings.ended))
 	p.mu.Unlock()
 	if !read {
 		return p.readEnded(w, visit)
@@ -120,7 +119,7 @@ func (p *Publisher) eachEnded(w *window, visit func(outbox.Request) bool) error 
 	slices.Sort(seqs)
 	slices.Reverse(seqs) // what ended last is what tills ask for
 	for batch := range slices.Chunk(seqs, republishBatch) {
-		records, err := p.store.Records(batch)
+		records, err := p.o.Store.Records(batch)
 		if err != nil {
 			return err
 		}
@@ -134,8 +133,8 @@ func (p *Publisher) eachEnded(w *window, visit func(outbox.Request) bool) error 
 }
 
 func (p *Publisher) readEnded(w *window, visit func(outbox.Request) bool) error {
-	now, written, there := p.endings.clock.Now(), p.store.Stats().Written, true
-	err := p.store.Each(true, func(r outbox.Request) bool {
+	now, written, there := p.endings.clock.Now(), p.o.Store.Stats().Written, true
+	err := p.o.Store.Each(true, func(r outbox.Request) bool {
 		if !r.State.Final() {
 			return true
 		}
@@ -194,20 +193,15 @@ const clearBatch = 512
 
 func (p *Publisher) clearOver(over map[uint64]ending) error {
 	var records []outbox.Request
-	seqs := make([]uint64, 0, len(over))
-	for seq := range over {
-		seqs = append(seqs, seq)
-	}
-	slices.Sort(seqs)
-	for batch := range slices.Chunk(seqs, republishBatch) {
-		read, err := p.store.Records(batch)
+	for batch := range slices.Chunk(slices.Sorted(maps.Keys(over)), republishBatch) {
+		read, err := p.o.Store.Records(batch)
 		if err != nil {
 			return err
 		}
 		records = append(records, read...)
 	}
-	written := p.store.Stats().Written
-	defer p.nudge()
+	written := p.o.Store.Stats().Written
+	defer p.wake.Set()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := p.endings
@@ -267,7 +261,7 @@ func (p *Publisher) endingsLowered() bool {
 
 // loadEndings takes up the bounds that a former process stored.
 func (p *Publisher) loadEndings() error {
-	stored, err := blob.Read[storedEndings](p.store, endingsBlob)
+	stored, err := blob.Read[storedEndings](p.o.Store, endingsBlob)
 	if err != nil {
 		return err
 	}
@@ -275,4 +269,60 @@ func (p *Publisher) loadEndings() error {
 	defer p.mu.Unlock()
 	p.endings.through, p.endings.cleared = p.endings.through.Join(stored.Through), stored.Cleared
 	return nil
+}
+
+const (
+	// clearEvery bounds how much later than its time a status is cleared.
+	clearEvery = 10 * time.Second
+	// saveEndingsEvery is how often the bounds of what was cleared are written to disk; saveEndingsGrace is how long that may
+	// take the last time.
+	saveEndingsEvery = time.Hour
+	saveEndingsGrace = time.Second
+)
+
+// ClearStatuses clears the retained statuses of what ended longer ago than mqtt.status_retention, until ctx ends. It writes to
+// disk how far that goes, once an hour and at the end.
+func (p *Publisher) ClearStatuses(ctx context.Context) {
+	look, keep := time.Tick(clearEvery), time.Tick(saveEndingsEvery)
+	for {
+		select {
+		case <-ctx.Done():
+			p.saveEndingsAtEnd(ctx)
+			return
+		case <-keep:
+			p.saveEndings(ctx)
+		case <-look:
+			if p.endingsLowered() {
+				p.saveEndings(ctx)
+			}
+			p.clearAllDue(ctx)
+		}
+	}
+}
+
+// clearAllDue clears what is over by now.
+func (p *Publisher) clearAllDue(ctx context.Context) {
+	for more := true; more && ctx.Err() == nil; {
+		var err error
+		if more, err = p.clearDue(); err != nil {
+			p.o.Log.Error("requests that have ended could not be read to clear their statuses", "err", err)
+			return
+		}
+	}
+}
+
+// saveEndingsAtEnd is saveEndings after ctx has ended.
+func (p *Publisher) saveEndingsAtEnd(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveEndingsGrace)
+	defer cancel()
+	p.saveEndings(ctx)
+}
+
+// saveEndings writes the bounds of what was cleared to disk. What is not written is found anew at the next start.
+func (p *Publisher) saveEndings(ctx context.Context) {
+	if raw := p.encodeEndings(); raw != nil {
+		if err := p.o.Store.PutBlob(ctx, endingsBlob, raw); err != nil && ctx.Err() == nil {
+			p.o.Log.Warn("how far the retained statuses are cleared could not be kept on disk", "err", err)
+		}
+	}
 }

@@ -23,7 +23,7 @@ func TestClearedStatusesAreNotRead(t *testing.T) {
 		}
 		w.add(outboxtest.Order("open", "T1"))
 		w.publish()
-		ended, open := w.p.topics.Status("T1", outboxtest.ID(1)), w.p.topics.Status("T1", "open")
+		ended, open := w.p.o.Topics.Status("T1", outboxtest.ID(1)), w.p.o.Topics.Status("T1", "open")
 		if got := topicsOf(w.replay("T1", "")); !slices.Contains(got, ended) || !slices.Contains(got, open) {
 			t.Fatalf("before: %v", got)
 		}

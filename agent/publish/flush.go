@@ -35,7 +35,7 @@ func (p *Publisher) Last(ctx context.Context, topic string, v any) {
 	p.flushes = append(p.flushes, done)
 	clear(p.stale)
 	p.mu.Unlock()
-	p.nudge()
+	p.wake.Set()
 	select {
 	case <-done:
 	case <-ctx.Done():
@@ -48,11 +48,10 @@ func (p *Publisher) Flush(most time.Duration) {
 	p.mu.Lock()
 	p.flushes = append(p.flushes, done)
 	p.mu.Unlock()
-	p.nudge()
-	timer := time.NewTimer(most)
-	defer timer.Stop()
+	p.wake.Set()
+	timer := time.After(most)
 	select {
 	case <-done:
-	case <-timer.C:
+	case <-timer:
 	}
 }

@@ -25,7 +25,7 @@ func (o overlay) queuePosition() Position { return Position{int(o.position), o.b
 // Changed publishes a durable change. It is called in commit order and does not block.
 func (p *Publisher) Changed(r outbox.Request, at Position) {
 	list := p.retained(r, StatusOf(r, at, nil))
-	defer p.nudge()
+	defer p.wake.Set()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if r.State.Final() || at.Number == 0 {
@@ -38,7 +38,7 @@ func (p *Publisher) Changed(r outbox.Request, at Position) {
 		delete(p.clearings, m.Topic) // its status is retained again
 	}
 	p.enqueueStatusLocked(list)
-	p.pages.Touch()
+	p.o.Pages.Touch()
 }
 
 // notePosition notes the position of what a former process left, unless it is known.
@@ -52,7 +52,7 @@ func (p *Publisher) notePosition(r outbox.Request, at Position) {
 
 // Waits publishes why a request waits, or that it moved up, without a durable change. With a nil waiting the reason stands.
 func (p *Publisher) Waits(r outbox.Request, at Position, waiting *outbox.Waiting) {
-	defer p.nudge()
+	defer p.wake.Set()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	old, stands := p.overlays[r.Seq]
@@ -73,7 +73,7 @@ func (p *Publisher) Waits(r outbox.Request, at Position, waiting *outbox.Waiting
 
 // WaitsNoMore takes back what Waits published last of a request, if its waiting code was code.
 func (p *Publisher) WaitsNoMore(r outbox.Request, at Position, code string) {
-	defer p.nudge()
+	defer p.wake.Set()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if o := p.overlays[r.Seq]; o.revision != r.Revision || o.waiting == nil || o.waiting.Code != code {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tillpost/agent/clock"
+	"tillpost/internal/notify"
 	"tillpost/mqtt/message"
 
 	"tillpost/monitor"
@@ -27,11 +28,7 @@ const (
 // Publisher publishes what became durable, in that order, on the bus and to the pages. While the broker is away nothing piles
 // up: everything retained is published again on each connect. It may be used by several goroutines at once; Run owns the bus.
 type Publisher struct {
-	topics mqtt.Topics
-	store  outbox.Store
-	pages  Pages
-	log    *slog.Logger
-
+	o      Options
 	source Source // of Run
 
 	mu           sync.Mutex
@@ -47,7 +44,7 @@ type Publisher struct {
 	overlays    map[uint64]overlay
 	index       *retainedIndex // nil where another program is the broker
 	endings     *endings
-	wake        chan struct{}
+	wake        notify.Signal
 	connected   bool
 	flushes     []chan struct{}
 
@@ -105,9 +102,9 @@ type Options struct {
 // New makes a publisher that goes on clearing ended statuses where a former process left off.
 func New(o Options) *Publisher {
 	p := &Publisher{
-		topics: o.Topics, store: o.Store, pages: o.Pages, log: o.Log, endings: newEndings(o.Clock, o.Retention),
+		o: o, endings: newEndings(o.Clock, o.Retention),
 		stale: map[Summary]bool{}, lastSummary: map[Summary]string{}, overlays: map[uint64]overlay{}, clearings: map[string]clearing{},
-		wake: make(chan struct{}, 1), taken: make(chan struct{}),
+		wake: notify.NewSignal(), taken: make(chan struct{}),
 	}
 	if o.Embedded {
 		p.index = newRetainedIndex()
@@ -121,11 +118,11 @@ func New(o Options) *Publisher {
 // retained makes the messages of a retained status: one, or several once the request was moved to other terminals.
 func (p *Publisher) retained(r outbox.Request, s message.Status) []queued {
 	terminals := r.Terminals()
-	m := p.message(p.topics.Status(terminals[0], r.ID), true, s)
+	m := p.message(p.o.Topics.Status(terminals[0], r.ID), true, s)
 	m.revision, m.of = r.Revision, statusKey{terminals[0], r.Seq}
 	list := []queued{m}
 	for _, t := range terminals[1:] {
-		m.Topic, m.of.terminal = p.topics.Status(t, r.ID), t
+		m.Topic, m.of.terminal = p.o.Topics.Status(t, r.ID), t
 		list = append(list, m)
 	}
 	return list
@@ -133,16 +130,16 @@ func (p *Publisher) retained(r outbox.Request, s message.Status) []queued {
 
 // Unretained publishes a status of which nothing is to stay with the broker.
 func (p *Publisher) Unretained(s message.Status) {
-	p.enqueue(p.message(p.topics.Status(s.TerminalUUID, s.RequestID), false, s))
+	p.enqueue(p.message(p.o.Topics.Status(s.TerminalUUID, s.RequestID), false, s))
 }
 
 // Reject publishes that a message was refused at the door.
-func (p *Publisher) Reject(r message.Reject) { p.enqueue(p.message(p.topics.Rejects(), false, r)) }
+func (p *Publisher) Reject(r message.Reject) { p.enqueue(p.message(p.o.Topics.Rejects(), false, r)) }
 
 // Display publishes what a terminal's display shows, retained.
 func (p *Publisher) Display(d message.Display) {
-	m := p.message(p.topics.Display(d.TerminalUUID), true, d)
-	p.pages.Publish(monitor.EventDisplay, d.TerminalUUID, m.Payload)
+	m := p.message(p.o.Topics.Display(d.TerminalUUID), true, d)
+	p.o.Pages.Publish(monitor.EventDisplay, d.TerminalUUID, m.Payload)
 	p.enqueue(m)
 }
 
@@ -150,7 +147,7 @@ func (p *Publisher) Display(d message.Display) {
 func (p *Publisher) message(topic string, retained bool, v any) queued {
 	payload, err := json.Marshal(v)
 	if err != nil {
-		p.log.Error("a message could not be written as JSON", "topic", topic, "err", err)
+		p.o.Log.Error("a message could not be written as JSON", "topic", topic, "err", err)
 		return queued{}
 	}
 	return queued{Message: mqtt.Message{Topic: topic, Payload: payload, Retained: retained}}
@@ -160,18 +157,18 @@ func (p *Publisher) enqueue(m queued) {
 	p.mu.Lock()
 	p.enqueueLocked(m)
 	p.mu.Unlock()
-	p.nudge()
+	p.wake.Set()
 }
 
-// enqueueStatusLocked queues a status for the bus, and publishes it to the pages. The caller holds mu, and nudges later.
+// enqueueStatusLocked queues a status for the bus, and publishes it to the pages. The caller holds mu, and wakes Run later.
 func (p *Publisher) enqueueStatusLocked(list []queued) {
 	for _, m := range list {
 		p.enqueueLocked(m)
 	}
-	p.pages.Publish(monitor.EventRequest, "", list[0].Payload)
+	p.o.Pages.Publish(monitor.EventRequest, "", list[0].Payload)
 }
 
-// enqueueLocked queues a message. The caller holds mu, and nudges later.
+// enqueueLocked queues a message. The caller holds mu, and wakes Run later.
 func (p *Publisher) enqueueLocked(m queued) {
 	if m.Topic == "" && m.republish == nil {
 		return
@@ -230,8 +227,8 @@ func (p *Publisher) Touch(s Summary) {
 	p.mu.Lock()
 	p.stale[s] = true
 	p.mu.Unlock()
-	p.nudge()
-	p.pages.Touch()
+	p.wake.Set()
+	p.o.Pages.Touch()
 }
 
 // Connected is called when the connection comes up or goes down. Once up, everything retained is published anew: the broker may
@@ -241,14 +238,7 @@ func (p *Publisher) Connected(up bool) {
 	p.takeLocked()
 	p.connected, p.resync = up, up
 	p.mu.Unlock()
-	p.nudge()
-}
-
-func (p *Publisher) nudge() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
+	p.wake.Set()
 }
 
 // Run publishes on bus until ctx ends. It is called once.
@@ -343,15 +333,15 @@ func (p *Publisher) publishSummary(w *window, s Summary) {
 
 func (p *Publisher) composeSummary(s Summary) mqtt.Message {
 	var v any
-	topic := p.topics.Terminals()
+	topic := p.o.Topics.Terminals()
 	if s == SummaryAgent {
-		topic, v = p.topics.Agent(), p.source.Agent()
+		topic, v = p.o.Topics.Agent(), p.source.Agent()
 	} else {
 		v = p.source.Terminals()
 	}
 	payload, err := json.Marshal(v)
 	if err != nil {
-		p.log.Error("a summary could not be written as JSON", "topic", topic, "err", err)
+		p.o.Log.Error("a summary could not be written as JSON", "topic", topic, "err", err)
 	}
 	return mqtt.Message{Topic: topic, Payload: payload, Retained: true}
 }

@@ -114,13 +114,13 @@ func TestOrdersDontWaitForOldStatuses(t *testing.T) {
 	old, waited := 0, []int{}
 	for _, m := range bus.all {
 		switch {
-		case m.Topic == p.topics.Status("T", "new"):
+		case m.Topic == p.o.Topics.Status("T", "new"):
 			waited = append(waited, old)
 		case strings.HasPrefix(m.Topic, "p/terminals/T/status/old-"):
 			old++
 		}
 	}
-	if told := bus.revisions(p.topics.Status("T", "new")); !slices.Equal(told, []uint64{1, 2, 3}) || old != 1000 {
+	if told := bus.revisions(p.o.Topics.Status("T", "new")); !slices.Equal(told, []uint64{1, 2, 3}) || old != 1000 {
 		t.Fatalf("told revisions %v, and %d old ones", told, old)
 	}
 	for i, n := range waited {
@@ -179,7 +179,7 @@ func TestEachChangeIsPublishedOnAConnect(t *testing.T) {
 	for p.step(w, false) {
 		continue
 	}
-	if told, want := bus.revisions(p.topics.Status("T", "a")), []uint64{2, 3, 4, 5, 6}; !slices.Equal(told, want) {
+	if told, want := bus.revisions(p.o.Topics.Status("T", "a")), []uint64{2, 3, 4, 5, 6}; !slices.Equal(told, want) {
 		t.Errorf("told revisions %v, want %v", told, want)
 	}
 }
@@ -206,12 +206,12 @@ func TestEverythingIsPublishedWhenTheQueueOverflows(t *testing.T) {
 	for p.step(w, false) {
 		continue
 	}
-	if told, want := bus.revisions(p.topics.Status("T", "a")), []uint64{5}; !slices.Equal(told, want) {
+	if told, want := bus.revisions(p.o.Topics.Status("T", "a")), []uint64{5}; !slices.Equal(told, want) {
 		t.Errorf("told revisions %v, want %v", told, want)
 	}
 	rejects := 0
 	for _, m := range bus.all {
-		if m.Topic == p.topics.Rejects() {
+		if m.Topic == p.o.Topics.Rejects() {
 			rejects++
 		}
 	}
@@ -277,7 +277,7 @@ func TestNoStatusGoesBackWhenAskedAgain(t *testing.T) {
 	for p.step(w, false) {
 		continue
 	}
-	if told, want := bus.revisions(p.topics.Status("T", "a")), []uint64{3, 6, 6, 7}; !slices.Equal(told, want) {
+	if told, want := bus.revisions(p.o.Topics.Status("T", "a")), []uint64{3, 6, 6, 7}; !slices.Equal(told, want) {
 		t.Errorf("told revisions %v, want %v", told, want)
 	}
 }
@@ -294,7 +294,7 @@ func TestARejectOutlivesAConnect(t *testing.T) {
 	for p.step(w, false) {
 		continue
 	}
-	for _, topic := range []string{p.topics.Rejects(), p.topics.Status("T", "gone")} {
+	for _, topic := range []string{p.o.Topics.Rejects(), p.o.Topics.Status("T", "gone")} {
 		if !slices.ContainsFunc(bus.all, func(m mqtt.Message) bool { return m.Topic == topic }) {
 			t.Errorf("nothing was told on %s", topic)
 		}

@@ -54,7 +54,7 @@ func (k *retainedStatuses) Replay(terminal, requestID string, sink mqtt.Sink) {
 			return
 		case try == statusTries:
 			if err = errors.Join(err, readErr); err != nil {
-				k.p.log.Error("statuses could not be read for a new reader", "terminal", terminal, "err", err)
+				k.p.o.Log.Error("statuses could not be read for a new reader", "terminal", terminal, "err", err)
 			}
 			return
 		}
@@ -88,7 +88,7 @@ func (k *retainedStatuses) find(terminal, requestID string) ([]uint64, error) {
 		defer k.p.mu.Unlock()
 		return k.p.index.statuses(terminal), nil
 	}
-	r, err := k.p.store.Lookup(requestID)
+	r, err := k.p.o.Store.Lookup(requestID)
 	switch {
 	case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrPruned), err == nil && !r.PublishedFor(terminal):
 		return nil, nil
@@ -124,7 +124,7 @@ func (k *retainedStatuses) read(terminal string, seqs []uint64) (read []readStat
 	if len(absent) == 0 {
 		return read, nil, nil
 	}
-	records, err := k.p.store.Records(absent)
+	records, err := k.p.o.Store.Records(absent)
 	if err != nil {
 		return read, absent, err
 	}

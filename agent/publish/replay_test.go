@@ -66,8 +66,8 @@ func testReadAsPublished(t *testing.T, room int) {
 	for _, terminal := range w.statuses.Terminals() {
 		maps.Copy(got, w.replay(terminal, ""))
 	}
-	delete(w.bus.last, w.p.topics.Agent())
-	delete(w.bus.last, w.p.topics.Terminals())
+	delete(w.bus.last, w.p.o.Topics.Agent())
+	delete(w.bus.last, w.p.o.Topics.Terminals())
 	if !maps.Equal(got, w.bus.last) {
 		t.Errorf("%d statuses are read, %d are retained", len(got), len(w.bus.last))
 	}

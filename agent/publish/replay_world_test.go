@@ -174,7 +174,7 @@ func (w *readerWorld) startOver() {
 	w.p.mu.Lock()
 	w.p.queue, w.p.resync = nil, true
 	w.p.mu.Unlock()
-	w.p.nudge()
+	w.p.wake.Set()
 }
 
 func (w *readerWorld) prune() {

@@ -16,12 +16,12 @@ func (p *Publisher) Republish(r outbox.Request) {
 // republish reads the record and publishes its status, and notes the revision in republished: what was queued before it and is
 // older comes too late, in this round and in the next.
 func (p *Publisher) republish(w *window, r outbox.Request, republished map[string]uint64) {
-	now, err := p.store.Lookup(r.ID)
+	now, err := p.o.Store.Lookup(r.ID)
 	switch {
 	case err == nil:
 		r = now
 	case !errors.Is(err, outbox.ErrPruned): // of a pruned one nothing is to stay with the broker, nor of what ended long ago
-		p.log.Error("a request could not be read to be told again", "request", r.ID, "err", err)
+		p.o.Log.Error("a request could not be read to be told again", "request", r.ID, "err", err)
 		return
 	}
 	for _, m := range p.retained(r, p.Current(r)) {

@@ -23,7 +23,7 @@ func (p *Publisher) republishAll(w *window, publishWaiting func()) {
 	}
 	for _, d := range p.source.Displays() {
 		if payload, err := json.Marshal(d); err == nil {
-			w.publish(mqtt.Message{Topic: p.topics.Display(d.TerminalUUID), Payload: payload, Retained: true})
+			w.publish(mqtt.Message{Topic: p.o.Topics.Display(d.TerminalUUID), Payload: payload, Retained: true})
 		}
 	}
 	publishWaiting()
@@ -39,21 +39,21 @@ func (p *Publisher) republishAll(w *window, publishWaiting func()) {
 		}
 		return !w.lost && w.ctx.Err() == nil
 	}
-	for _, at := range p.store.Lanes() {
+	for _, at := range p.o.Store.Lanes() {
 		n := 0
-		err := p.store.EachOpen(w.ctx, at.Terminal, func(r outbox.Request) bool {
+		err := p.o.Store.EachOpen(w.ctx, at.Terminal, func(r outbox.Request) bool {
 			if r.InQueue() {
 				n++
-				p.notePosition(r, Position{n, n > 1 || p.store.Lane(r.Terminal).Holder != 0})
+				p.notePosition(r, Position{n, n > 1 || p.o.Store.Lane(r.Terminal).Holder != 0})
 			}
 			return publish(r)
 		})
 		if err != nil {
-			p.log.Error("open requests could not be read to be told again", "terminal", at.Terminal, "err", err)
+			p.o.Log.Error("open requests could not be read to be told again", "terminal", at.Terminal, "err", err)
 		}
 	}
 	if err := p.eachEnded(w, publish); err != nil {
-		p.log.Error("ended requests could not be read to be told again", "err", err)
+		p.o.Log.Error("ended requests could not be read to be told again", "err", err)
 	}
 	p.publishMeanwhile(w)
 	p.publishSummary(w, SummaryAgent) // reading what has ended may have raised how far the cleared statuses go

@@ -51,7 +51,7 @@ func (c *Reconciler) result(l *listing, k *inspection, j Job, candidates []candi
 		open = open || c.relevant(one, j) && (k.unread[one.hash] || j.mayBeOrder(c.examined[one.hash]))
 	}
 	switch {
-	case c.rights.NotOurs(lookups.OwnOrders), open && k.denied && c.rights.NotOurs(lookups.Details):
+	case c.o.Rights.NotOurs(lookups.OwnOrders), open && k.denied && c.o.Rights.NotOurs(lookups.Details):
 		f.Outcome = Forbidden
 	case open || l.missed > 0:
 	default:
@@ -78,9 +78,9 @@ func (c *Reconciler) examine(ctx context.Context, l *listing, one candidate, k *
 		return
 	}
 	k.asked++
-	details, reply := c.api.OrderDetails(ctx, one.uuid)
-	c.rights.Saw(ctx, lookups.Details, reply)
-	l.answered, l.answeredAt = c.clock.Now(), time.Now()
+	details, reply := c.o.API.OrderDetails(ctx, one.uuid)
+	c.o.Rights.Saw(ctx, lookups.Details, reply)
+	l.answered, l.answeredAt = c.o.Clock.Now(), time.Now()
 	if reply.Outcome != api.OutcomeAccepted {
 		k.unread[one.hash] = true
 		k.retryAfter = max(k.retryAfter, reply.RetryAfter)

@@ -29,14 +29,14 @@ func (c *Reconciler) Idle() bool {
 	if time.Now().UnixNano() < c.searchedUntil.Load() {
 		return false
 	}
-	for _, p := range c.problems.List() {
+	for _, p := range c.o.Problems.List() {
 		if p.Code == health.ProblemUnresolved && time.Since(p.Since) < watchedFor {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(c.store.Lanes(), func(at outbox.Lane) bool {
+	return !slices.ContainsFunc(c.o.Store.Lanes(), func(at outbox.Lane) bool {
 		return slices.ContainsFunc(at.Holders, func(seq uint64) bool {
-			r, err := c.store.Get(seq)
+			r, err := c.o.Store.Get(seq)
 			return err != nil || r.State == outbox.StateSending || r.State == outbox.StateInDoubt
 		})
 	})

@@ -34,12 +34,12 @@ type candidate struct {
 
 // readList reads the list of all orders, and notes all that it shows beside; nil with the reply where it could not be read in full.
 func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Reply) {
-	l := &listing{begun: c.clock.Now(), begunAt: time.Now(), whole: !c.baselineHolds(jobs)}
-	missed := c.sample.expected(c.lags.List())
+	l := &listing{begun: c.o.Clock.Now(), begunAt: time.Now(), whole: !c.baselineHolds(jobs)}
+	missed := c.sample.expected(c.o.Lags.List())
 	expected := len(missed)
 	shown := map[string]bool{}
 	ours, measured := false, false
-	reply := c.api.OrderStatuses(ctx, "", func(o api.OrderStatus) error {
+	reply := c.o.API.OrderStatuses(ctx, "", func(o api.OrderStatus) error {
 		h := hashUUID(o.UUID)
 		l.hashes = append(l.hashes, h)
 		if missed[o.UUID] {
@@ -56,18 +56,18 @@ func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Re
 		}
 		return nil
 	})
-	c.rights.Saw(ctx, lookups.List, reply)
+	c.o.Rights.Saw(ctx, lookups.List, reply)
 	if reply.Outcome != api.OutcomeAccepted {
 		return nil, reply
 	}
-	l.ended, l.missed = c.clock.Now(), len(missed)
+	l.ended, l.missed = c.o.Clock.Now(), len(missed)
 	l.answered, l.answeredAt = l.ended, time.Now()
 	c.sample.markShown(shown)
 	switch {
 	case len(shown) > 0 || ours || measured:
-		c.rights.Note(ctx, lookups.OwnOrders, lookups.Granted)
+		c.o.Rights.Note(ctx, lookups.OwnOrders, lookups.Granted)
 	case expected > 0:
-		c.rights.Note(ctx, lookups.OwnOrders, lookups.Denied)
+		c.o.Rights.Note(ctx, lookups.OwnOrders, lookups.Denied)
 	}
 	if measured {
 		c.finishMeasurement(ctx)

@@ -47,13 +47,13 @@ func MeasureFrom(begun time.Time) time.Time {
 func (c *Reconciler) NoteAccepted(uuid string, from time.Time) {
 	c.sample.add(uuid)
 	now := time.Now()
-	if from.IsZero() || !c.lags.BeginMeasurement(now) {
+	if from.IsZero() || !c.o.Lags.BeginMeasurement(now) {
 		return
 	}
 	c.mu.Lock()
 	c.measurements = append(c.measurements, measurement{uuid: uuid, from: from, next: now, wait: measureFirst})
 	c.mu.Unlock()
-	c.nudge()
+	c.wake.Set()
 }
 
 // NoteSeen notes an order whose status the API has returned: if it is ours, a list has to show it.
@@ -99,12 +99,12 @@ func (c *Reconciler) measure(ctx context.Context) {
 	switch {
 	case c.measured == nil: // the list has shown it
 		return
-	case !listed, !c.rights.Searchable(), time.Since(m.from) > lookups.LagGivesUp:
+	case !listed, !c.o.Rights.Searchable(), time.Since(m.from) > lookups.LagGivesUp:
 		c.measured = nil
-		c.lags.EndMeasurement()
+		c.o.Lags.EndMeasurement()
 		return
 	}
-	c.lags.NoteMissing(m.from)
+	c.o.Lags.NoteMissing(m.from)
 	m.next = time.Now().Add(m.wait)
 	m.wait = min(2*m.wait, measureMost)
 }
@@ -116,7 +116,7 @@ func (c *Reconciler) listOnce(ctx context.Context, m *measurement) bool {
 		return l != nil
 	}
 	shown := false
-	reply := c.api.OrderStatuses(ctx, "SENT", func(o api.OrderStatus) error {
+	reply := c.o.API.OrderStatuses(ctx, "SENT", func(o api.OrderStatus) error {
 		shown = shown || o.UUID == m.uuid
 		return nil
 	})
@@ -125,14 +125,14 @@ func (c *Reconciler) listOnce(ctx context.Context, m *measurement) bool {
 		return true
 	}
 	// An order that has ended is not among what is still sent, however long the list lags.
-	status, own := c.api.PaymentStatus(ctx, m.uuid)
+	status, own := c.o.API.PaymentStatus(ctx, m.uuid)
 	return reply.Outcome == api.OutcomeAccepted && own.Outcome == api.OutcomeAccepted && status.State == api.PaymentPending
 }
 
 // finishMeasurement ends the measurement under way: the list has shown the order.
 func (c *Reconciler) finishMeasurement(ctx context.Context) {
-	c.lags.ListShowed(ctx, time.Since(c.measured.from))
+	c.o.Lags.ListShowed(ctx, time.Since(c.measured.from))
 	c.measured = nil
-	c.lags.EndMeasurement()
+	c.o.Lags.EndMeasurement()
 	c.tryDetails(ctx)
 }

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"tillpost/agent/health"
 	"tillpost/agent/lookups"
 	"tillpost/api"
+	"tillpost/internal/notify"
 	"tillpost/outbox"
 )
 
@@ -83,15 +85,8 @@ type Reports struct {
 // Reconciler looks for marks in the API's order list and details. One list serves every search that it is young enough for. Its
 // methods may be called by several goroutines at once.
 type Reconciler struct {
-	api      *api.Client
-	store    outbox.Store
-	problems *health.Problems
-	sample   *controlSample // orders that a list has to show
-	rights   *lookups.Rights
-	lags     *lookups.Lags
-	clock    clock.Clock
-	log      *slog.Logger
-	path     string
+	o      Options
+	sample *controlSample // orders that a list has to show
 	// empty: the outbox was made just now, so that no order can bear a mark of it.
 	empty bool
 	// searchedUntil: until then (Unix ns) the marks of ended requests are looked for.
@@ -100,7 +95,7 @@ type Reconciler struct {
 	mu           sync.Mutex
 	jobs         []Job
 	measurements []measurement
-	wake         chan struct{}
+	wake         notify.Signal
 
 	// Owned by Run; the baseline is written under mu, for who reads it from elsewhere.
 	reports  Reports
@@ -119,8 +114,7 @@ type Reconciler struct {
 // New makes a reconciler; it asks nothing yet.
 func New(o Options) *Reconciler {
 	return &Reconciler{
-		api: o.API, store: o.Store, problems: o.Problems, rights: o.Rights, lags: o.Lags, clock: o.Clock, log: o.Log, path: o.Path,
-		empty: o.Store.Recovery().Created, wake: make(chan struct{}, 1), sample: &controlSample{},
+		o: o, empty: o.Store.Recovery().Created, wake: notify.NewSignal(), sample: &controlSample{},
 		recent: map[uint64]outbox.Instant{}, examined: map[uint64]examined{},
 	}
 }
@@ -131,23 +125,16 @@ func (c *Reconciler) Search(j Job) {
 	c.mu.Lock()
 	c.jobs = append(c.jobs, j)
 	c.mu.Unlock()
-	c.nudge()
-}
-
-func (c *Reconciler) nudge() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
+	c.wake.Set()
 }
 
 // Run answers jobs and keeps the baseline, until ctx ends. It is called once.
 func (c *Reconciler) Run(ctx context.Context, r Reports) {
 	c.reports = r
-	if c.path != "" {
-		kept, err := loadBaseline(c.path)
+	if c.o.Path != "" {
+		kept, err := loadBaseline(c.o.Path)
 		if err != nil {
-			c.log.Warn("a search may take longer", "file", c.path, "err", err)
+			c.o.Log.Warn("a search may take longer", "file", c.o.Path, "err", err)
 		}
 		c.setBaseline(kept)
 	}
@@ -201,11 +188,13 @@ func (c *Reconciler) round(ctx context.Context, jobs []Job) {
 	l, reply := c.readList(ctx, jobs)
 	if l == nil {
 		f := Result{RetryAfter: reply.RetryAfter}
-		if c.rights.NotOurs(lookups.List) && (lookups.Forbids(reply) || lookups.Missing(reply)) {
-			now := c.clock.Now()
+		if c.o.Rights.NotOurs(lookups.List) && (lookups.Forbids(reply) || lookups.Missing(reply)) {
+			now := c.o.Clock.Now()
 			f = Result{Outcome: Forbidden, Seen: outbox.Seen{Begun: now, Answered: now}, Begun: time.Now()}
 		}
-		answer(jobs, f)
+		for _, j := range jobs {
+			j.Done(f)
+		}
 		return
 	}
 	c.classify(ctx, l, jobs)
@@ -221,13 +210,13 @@ func (c *Reconciler) renew(ctx context.Context) time.Duration {
 	case l != nil:
 		c.surveyList(ctx, l)
 		again := c.renewAfter(l)
-		if c.rights.Unknown(lookups.OwnOrders) && l.missed > 0 {
+		if c.o.Rights.Unknown(lookups.OwnOrders) && l.missed > 0 {
 			return askAgainSoon
 		}
 		return again
-	case c.rights.NotOurs(lookups.List):
+	case c.o.Rights.NotOurs(lookups.List):
 		return lookups.AskAgainEvery // not confirmed for terminal orders: we work without it, and ask again
-	case c.rights.Unknown(lookups.List):
+	case c.o.Rights.Unknown(lookups.List):
 		return askAgainSoon
 	default:
 		return time.Minute
@@ -242,13 +231,13 @@ func (c *Reconciler) tryDetails(ctx context.Context) {
 		return
 	}
 	c.nextTry = time.Now().Add(askAgainSoon)
-	details, reply := c.api.OrderDetails(ctx, uuid)
-	c.rights.SawDetails(ctx, details, reply)
+	details, reply := c.o.API.OrderDetails(ctx, uuid)
+	c.o.Rights.SawDetails(ctx, details, reply)
 }
 
 // untried is an order of ours by whose details it can be found out whether they are ours to read, "" where that is known.
 func (c *Reconciler) untried() string {
-	if !c.rights.Unknown(lookups.Details) {
+	if !c.o.Rights.Unknown(lookups.Details) {
 		return ""
 	}
 	return c.sample.latest()
@@ -259,30 +248,15 @@ func (c *Reconciler) untried() string {
 func (c *Reconciler) keepAsBaseline(l *listing) {
 	fresh := &baseline{at: l.ended, hashes: l.hashes}
 	fresh.sort()
-	known := c.baseline != nil && len(c.baseline.hashes) == len(fresh.hashes) && equal(c.baseline.hashes, fresh.hashes)
+	known := c.baseline != nil && slices.Equal(c.baseline.hashes, fresh.hashes)
 	c.setBaseline(fresh)
 	clear(c.recent)
 	clear(c.examined)
 	c.last = nil // its candidates are of the former baseline
-	if known || c.path == "" {
+	if known || c.o.Path == "" {
 		return
 	}
-	if err := fresh.save(c.path); err != nil {
-		c.log.Warn("the list of known orders could not be kept; a search after a crash may take longer", "err", err)
-	}
-}
-
-func equal(a, b []uint64) bool {
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
-}
-
-func answer(jobs []Job, f Result) {
-	for _, j := range jobs {
-		j.Done(f)
+	if err := fresh.save(c.o.Path); err != nil {
+		c.o.Log.Warn("the list of known orders could not be kept; a search after a crash may take longer", "err", err)
 	}
 }

@@ -1,4 +1,4 @@
-// Package notify calls functions after a change.
+// Package notify calls functions after a change, and wakes goroutines.
 package notify
 
 import (
@@ -27,5 +27,19 @@ func (l *List) Call() {
 	l.mu.Unlock()
 	for _, f := range list {
 		f()
+	}
+}
+
+// Signal wakes the one goroutine that receives from it, once however often it is set meanwhile.
+type Signal chan struct{}
+
+// NewSignal returns a signal that is not set.
+func NewSignal() Signal { return make(Signal, 1) }
+
+// Set wakes the receiver, now or when it next waits. It never blocks.
+func (s Signal) Set() {
+	select {
+	case s <- struct{}{}:
+	default:
 	}
 }

@@ -67,11 +67,10 @@ func (b *Binary) Start(t testing.TB, o Options, args ...string) *Process {
 // killed, and the test fails.
 func (p *Process) Wait(within time.Duration) int {
 	p.t.Helper()
-	limit := time.NewTimer(within)
-	defer limit.Stop()
+	limit := time.After(within)
 	select {
 	case <-p.done:
-	case <-limit.C:
+	case <-limit:
 		_ = p.command.Process.Kill()
 		<-p.done
 		p.t.Errorf("%s did not end within %v", p.name, within)

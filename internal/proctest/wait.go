@@ -8,17 +8,15 @@ const Patience = time.Minute
 
 // Eventually calls is again and again until it returns true, and once more at the end of that time. It reports whether it did.
 func Eventually(within time.Duration, is func() bool) bool {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.NewTimer(within)
-	defer limit.Stop()
+	tick := time.Tick(10 * time.Millisecond)
+	limit := time.After(within)
 	for {
 		if is() {
 			return true
 		}
 		select {
-		case <-tick.C:
-		case <-limit.C:
+		case <-tick:
+		case <-limit:
 			return is()
 		}
 	}

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	mochi "github.com/mochi-mqtt/server/v2"
 	"golang.org/x/time/rate"
 
+	"tillpost/internal/notify"
 	"tillpost/mqtt"
 )
 
@@ -57,18 +59,10 @@ type Options struct {
 }
 
 func (o *Options) setDefaults() {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.CloseGrace == 0 {
-		o.CloseGrace = 2 * time.Second
-	}
-	if o.ReloadEvery == 0 {
-		o.ReloadEvery = 5 * time.Second
-	}
-	if o.MaxConnections == 0 {
-		o.MaxConnections = 2500
-	}
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	o.CloseGrace = cmp.Or(o.CloseGrace, 2*time.Second)
+	o.ReloadEvery = cmp.Or(o.ReloadEvery, 5*time.Second)
+	o.MaxConnections = cmp.Or(o.MaxConnections, 2500)
 }
 
 // Broker is the Bus that is a broker itself: tills connect to it.
@@ -95,8 +89,8 @@ type Broker struct {
 	up         atomic.Bool
 	stopping   chan struct{}
 	deliveries deliveries
-	// acks has room for one signal that a client has acknowledged something.
-	acks chan struct{}
+	// acks is set when a client has acknowledged something.
+	acks notify.Signal
 	// delivering makes calls of Deliver one at a time.
 	delivering sync.Mutex
 
@@ -143,12 +137,12 @@ func New(options Options, handlers mqtt.Handlers) (*Broker, error) {
 		log:      options.Log,
 		logLimit: rate.Sometimes{First: 20, Interval: time.Second},
 		stopping: make(chan struct{}),
-		acks:     make(chan struct{}, 1),
+		acks:     notify.NewSignal(),
 		retained: retained{folders: map[string]map[string][]byte{}},
 		peers:    map[*peer]struct{}{},
 		byID:     map[string]*peer{},
 	}
-	b.deliveries.idle = make(chan struct{}, 1)
+	b.deliveries.idle = notify.NewSignal()
 	b.files.options = &b.options
 	if _, err := b.files.load(); err != nil {
 		return nil, err
@@ -311,7 +305,7 @@ type deliveries struct {
 	mu      sync.Mutex
 	n       int
 	stopped bool
-	idle    chan struct{}
+	idle    notify.Signal
 }
 
 // begin returns false if no more are accepted.
@@ -329,14 +323,13 @@ func (d *deliveries) end() {
 	d.mu.Lock()
 	d.n--
 	d.mu.Unlock()
-	signal(d.idle)
+	d.idle.Set()
 }
 
 // stop lets no more begin, and waits for those under way, but no longer than
 // grace.
 func (d *deliveries) stop(grace time.Duration) {
-	timer := time.NewTimer(grace)
-	defer timer.Stop()
+	timer := time.After(grace)
 	for {
 		d.mu.Lock()
 		d.stopped = true
@@ -347,16 +340,8 @@ func (d *deliveries) stop(grace time.Duration) {
 		}
 		select {
 		case <-d.idle:
-		case <-timer.C:
+		case <-timer:
 			return
 		}
-	}
-}
-
-// signal fills a channel that has room for one signal; a full one stays so.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
 	}
 }

@@ -123,8 +123,7 @@ func (b *Broker) mayHaveWill(topic string) bool {
 // takeOver registers the client under its id. If that id is connected already, it
 // ends the former connection first, and waits for its end.
 func (b *Broker) takeOver(p *peer, cl *mochi.Client) error {
-	giveUp := time.NewTimer(connectTimeout)
-	defer giveUp.Stop()
+	giveUp := time.After(connectTimeout)
 	for {
 		b.mu.Lock()
 		old := b.byID[cl.ID]
@@ -139,7 +138,7 @@ func (b *Broker) takeOver(p *peer, cl *mochi.Client) error {
 		select {
 		case <-old.ended:
 			continue
-		case <-giveUp.C:
+		case <-giveUp:
 		case <-b.stopping:
 		}
 		_ = b.server.SendConnack(cl, packets.ErrServerUnavailable, false, nil) // the connection ends either way

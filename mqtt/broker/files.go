@@ -79,14 +79,13 @@ func (b *Broker) watchFiles(ctx context.Context) {
 	if b.options.UsersFile == "" && b.options.CertFile == "" {
 		return
 	}
-	tick := time.NewTicker(b.options.ReloadEvery)
-	defer tick.Stop()
+	tick := time.Tick(b.options.ReloadEvery)
 	logged := ""
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-tick:
 		}
 		changed, err := b.files.load()
 		if changed {

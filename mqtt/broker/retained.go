@@ -193,13 +193,12 @@ func (p *peer) mostUnacked() int {
 // longer than grace: some drop what they have received but not processed when
 // their connection ends.
 func (b *Broker) awaitAcks(grace time.Duration) {
-	timer := time.NewTimer(grace)
-	defer timer.Stop()
+	timer := time.After(grace)
 	owesAck := func(p *peer) bool { return p.unacked.any() && !p.gone() }
 	for slices.ContainsFunc(b.allPeers(), owesAck) {
 		select {
 		case <-b.acks:
-		case <-timer.C:
+		case <-timer:
 			return
 		}
 	}

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
@@ -131,7 +133,7 @@ func (b *Broker) handlePacket(p *peer, header *packets.FixedHeader) error {
 		p.handleRelease(pk.PacketID)
 	case packets.Puback:
 		if p.unacked.release(pk.PacketID) {
-			signal(b.acks)
+			b.acks.Set()
 		}
 	case packets.Pubrec:
 		// Nothing is sent with QoS 2.
@@ -178,7 +180,7 @@ func (b *Broker) forget(p *peer) {
 	}
 	b.mu.Unlock()
 	close(p.ended)
-	signal(b.acks)
+	b.acks.Set()
 	p.waitClosed()
 	b.mu.Lock()
 	delete(b.peers, p)
@@ -210,9 +212,5 @@ func (b *Broker) disconnectAll() {
 func (b *Broker) allPeers() []*peer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	all := make([]*peer, 0, len(b.peers))
-	for p := range b.peers {
-		all = append(all, p)
-	}
-	return all
+	return slices.Collect(maps.Keys(b.peers))
 }

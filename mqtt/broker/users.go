@@ -130,11 +130,7 @@ func positioned(err error) error {
 func (r roleEntry) check() error {
 	for _, segment := range r.Publish {
 		if _, ok := mqtt.KindOf(segment); !ok {
-			var all []string
-			for _, k := range mqtt.Kinds() {
-				all = append(all, k.Segment())
-			}
-			return fmt.Errorf("publish: there is no kind %q; there are %s", segment, strings.Join(all, ", "))
+			return fmt.Errorf("publish: there is no kind %q; there are %s", segment, mqtt.Segments())
 		}
 	}
 	switch r.Read {
@@ -199,12 +195,11 @@ func (u *Users) login(name string, password []byte) *account {
 	if a != nil && u.hasVerified(a, password) {
 		return a
 	}
-	wait := time.NewTimer(connectTimeout)
-	defer wait.Stop()
+	wait := time.After(connectTimeout)
 	select {
 	case u.turn <- struct{}{}:
 		defer func() { <-u.turn }()
-	case <-wait.C:
+	case <-wait:
 		return nil
 	}
 	hash := u.dummyHash

@@ -91,11 +91,9 @@ func (c *Client) Run(ctx context.Context) error {
 		if time.Since(begun) > c.options.BackoffMax {
 			attempt = 0
 		}
-		pause := time.NewTimer(c.pause(attempt))
 		select {
-		case <-pause.C:
+		case <-time.After(c.pause(attempt)):
 		case <-ctx.Done():
-			pause.Stop()
 			c.handlers.Down(nil)
 			return nil
 		}

@@ -19,18 +19,18 @@ func (s *session) arrive(m paho.Message) {
 	defer s.mu.Unlock()
 	if s.handlers.Agent != nil && m.Topic() == s.topics.Agent() {
 		s.agentMessages = append(s.agentMessages, m)
-		signal(s.arrivals)
+		s.arrivals.Set()
 		return
 	}
 	a := &arrival{message: m}
 	s.unsettled = append(s.unsettled, a)
 	if s.topics.OwnTopic(m.Topic()) || s.leaveFormerPrefix(m) {
 		a.settled = true
-		signal(s.acks)
+		s.acks.Set()
 		return
 	}
 	s.queue = append(s.queue, a)
-	signal(s.arrivals)
+	s.arrivals.Set()
 }
 
 // takeRetained handles a message that came because retained messages are being read; it is false for any other.
@@ -106,7 +106,7 @@ func (s *session) settle(a *arrival, err error) {
 	conn := s.conn
 	s.mu.Unlock()
 	if err == nil {
-		signal(s.acks)
+		s.acks.Set()
 		return
 	}
 	s.lost(fmt.Errorf("a message could not be taken: %w", err))
@@ -150,7 +150,7 @@ func (s *session) acknowledged() {
 	s.mu.Lock()
 	s.delivered--
 	s.mu.Unlock()
-	signal(s.idle)
+	s.idle.Set()
 }
 
 // publish enqueues a message; it returns false if the connection has ended.
@@ -161,7 +161,7 @@ func (s *session) publish(p publication) bool {
 		return false
 	}
 	s.pending = append(s.pending, p)
-	signal(s.out)
+	s.out.Set()
 	return true
 }
 
@@ -224,7 +224,7 @@ func (s *session) collect(inFlight <-chan sent) {
 		s.mu.Lock()
 		s.sending--
 		s.mu.Unlock()
-		signal(s.idle)
+		s.idle.Set()
 	}
 }
 

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -58,23 +59,12 @@ type Options struct {
 }
 
 func (o *Options) setDefaults() {
-	for _, d := range []struct {
-		field *time.Duration
-		value time.Duration
-	}{
-		{&o.KeepAlive, 15 * time.Second},
-		{&o.WriteTimeout, 10 * time.Second},
-		{&o.ConnectTimeout, 15 * time.Second},
-		{&o.CloseGrace, 2 * time.Second},
-		{&o.BackoffMin, 500 * time.Millisecond},
-		{&o.BackoffMax, 15 * time.Second},
-	} {
-		if *d.field == 0 {
-			*d.field = d.value
-		}
-	}
-	o.KeepAlive = max(o.KeepAlive.Round(time.Second), time.Second)
-	o.BackoffMax = max(o.BackoffMax, o.BackoffMin)
+	o.KeepAlive = max(cmp.Or(o.KeepAlive, 15*time.Second).Round(time.Second), time.Second)
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, 10*time.Second)
+	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, 15*time.Second)
+	o.CloseGrace = cmp.Or(o.CloseGrace, 2*time.Second)
+	o.BackoffMin = cmp.Or(o.BackoffMin, 500*time.Millisecond)
+	o.BackoffMax = max(cmp.Or(o.BackoffMax, 15*time.Second), o.BackoffMin)
 }
 
 // endpoint is a broker's URL in its parts.

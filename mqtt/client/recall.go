@@ -71,11 +71,10 @@ func (s *session) readRetained(topic string, timeout time.Duration) ([]byte, err
 // await waits for sign, but no longer than most. It returns an error only if the
 // connection has ended.
 func (s *session) await(sign <-chan struct{}, most time.Duration) error {
-	timer := time.NewTimer(most)
-	defer timer.Stop()
+	timer := time.After(most)
 	select {
 	case <-sign:
-	case <-timer.C:
+	case <-timer:
 	case <-s.down:
 		return s.reason()
 	}

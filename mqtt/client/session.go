@@ -9,6 +9,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"tillpost/internal/notify"
 	"tillpost/mqtt"
 )
 
@@ -42,8 +43,8 @@ type session struct {
 
 	// down is closed when the connection has ended, whoever ended it.
 	down chan struct{}
-	// Each of these has room for one signal that the state below has changed.
-	arrivals, acks, out, idle chan struct{}
+	// Each of these is set when the state below has changed.
+	arrivals, acks, out, idle notify.Signal
 	// running counts the goroutines that deliver and acknowledge, writers those
 	// that publish.
 	running sync.WaitGroup
@@ -82,17 +83,10 @@ func newSession(topics mqtt.Topics, writeTimeout time.Duration, handlers mqtt.Ha
 		writeTimeout: writeTimeout,
 		handlers:     handlers,
 		down:         make(chan struct{}),
-		arrivals:     make(chan struct{}, 1),
-		acks:         make(chan struct{}, 1),
-		out:          make(chan struct{}, 1),
-		idle:         make(chan struct{}, 1),
-	}
-}
-
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
+		arrivals:     notify.NewSignal(),
+		acks:         notify.NewSignal(),
+		out:          notify.NewSignal(),
+		idle:         notify.NewSignal(),
 	}
 }
 
@@ -166,13 +160,12 @@ var errSubscriptionRefused = errors.New("the broker refused the subscription")
 // acknowledged.
 func (s *session) subscribe(filter string, qos byte, timeout time.Duration) error {
 	t := s.client.Subscribe(filter, qos, nil)
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
+	timer := time.After(timeout)
 	select {
 	case <-t.Done():
 	case <-s.down:
 		return s.reason()
-	case <-timer.C:
+	case <-timer:
 		return fmt.Errorf("the broker did not answer the subscription to %s within %s", filter, timeout)
 	}
 	if err := t.Error(); err != nil {
@@ -216,12 +209,11 @@ func (s *session) drain(grace time.Duration) {
 	s.mu.Lock()
 	s.closing = true
 	s.mu.Unlock()
-	timer := time.NewTimer(grace)
-	defer timer.Stop()
+	timer := time.After(grace)
 	for !s.drained() {
 		select {
 		case <-s.idle:
-		case <-timer.C:
+		case <-timer:
 			return
 		case <-s.down:
 			return

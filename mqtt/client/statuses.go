@@ -5,6 +5,8 @@ import (
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"tillpost/internal/notify"
 )
 
 const (
@@ -16,7 +18,7 @@ const (
 
 // statusReading is one reading of the statuses that the broker retains.
 type statusReading struct {
-	arrived chan struct{} // has room for one signal that a status came
+	arrived notify.Signal // a status came
 	done    chan struct{} // closed when the agent's state has come, which was subscribed after them
 	ended   bool
 }
@@ -25,7 +27,7 @@ type statusReading struct {
 // the agent's topic: what comes by the second comes after what comes by the first. A broker that hides them, or sends
 // nothing retained for a wildcard, shows none. It returns an error only if the connection has ended.
 func (s *session) readStatuses(timeout time.Duration) error {
-	r := &statusReading{arrived: make(chan struct{}, 1), done: make(chan struct{})}
+	r := &statusReading{arrived: notify.NewSignal(), done: make(chan struct{})}
 	s.mu.Lock()
 	s.statusReading = r
 	s.mu.Unlock()
@@ -50,25 +52,19 @@ func (s *session) readStatuses(timeout time.Duration) error {
 
 // awaitStatuses waits for the agent's state behind the statuses, or until no more of them come.
 func (s *session) awaitStatuses(r *statusReading) error {
-	most := time.NewTimer(statusesTimeout)
-	defer most.Stop()
+	most := time.After(statusesTimeout)
 	for {
-		idle := time.NewTimer(statusesIdle)
 		select {
 		case <-r.arrived:
 		case <-r.done:
-			idle.Stop()
 			return nil
-		case <-idle.C:
+		case <-time.After(statusesIdle):
 			return nil
-		case <-most.C:
-			idle.Stop()
+		case <-most:
 			return nil
 		case <-s.down:
-			idle.Stop()
 			return s.reason()
 		}
-		idle.Stop()
 	}
 }
 
@@ -80,7 +76,7 @@ func (s *session) takeStatus(m paho.Message) (taken, status bool) {
 	case s.topics.IsStatus(m.Topic()):
 		// Our own, published while the subscription stands, are not new to us.
 		if r != nil {
-			signal(r.arrived)
+			r.arrived.Set()
 		}
 		return true, r != nil && m.Retained()
 	case r == nil || r.ended || m.Topic() != s.topics.Agent() || !m.Retained():

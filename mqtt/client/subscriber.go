@@ -1,7 +1,6 @@
 package client
 
 import (
-	"context"
 	"errors"
 	"slices"
 
@@ -11,11 +10,9 @@ import (
 // Subscriber is a client for programs beside the agent: it reads the topics that
 // match its filters, and may publish requests as a till does. The broker keeps no
 // session for it: a new connection begins with what is retained.
-type Subscriber struct {
-	client *Client
-}
-
-var _ mqtt.Bus = (*Subscriber)(nil)
+// Like the agent's bus, its Run never gives up on a broker by itself; a caller
+// that wants it to, ends ctx at the first Down.
+type Subscriber struct{ mqtt.Bus }
 
 // NewSubscriber returns a subscriber that does nothing until Run. It returns
 // an error if the options can't work. Options.Will is not used. The filters
@@ -39,15 +36,5 @@ func NewSubscriber(options Options, filters []string, handlers mqtt.Handlers) (*
 	// The client id is of this run alone: a kept session would never be resumed.
 	// With the zero Topics, no message is left out as our own.
 	client.clean, client.ownTopics = true, mqtt.Topics{}
-	return &Subscriber{client: client}, nil
+	return &Subscriber{client}, nil
 }
-
-// Publish implements Bus.
-func (s *Subscriber) Publish(m mqtt.Message) mqtt.Token { return s.client.Publish(m) }
-
-// Connected implements Bus.
-func (s *Subscriber) Connected() bool { return s.client.Connected() }
-
-// Run implements Bus. It never gives up on a broker by itself; a caller that
-// wants it to, ends ctx at the first Down.
-func (s *Subscriber) Run(ctx context.Context) error { return s.client.Run(ctx) }

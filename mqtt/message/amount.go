@@ -3,15 +3,12 @@ package message
 import (
 	"encoding/json"
 	"math/big"
+	"regexp"
 	"strings"
 )
 
 // maxMinor is the largest amount that is accepted, in øre: 999,999,999.99 kroner.
 const maxMinor = 99_999_999_999
-
-// maxDecimals is how many decimals an amount may be written with, all but two of
-// them zeros.
-const maxDecimals = 15
 
 var hundred = big.NewRat(100, 1)
 
@@ -24,7 +21,7 @@ func minorOf(v any) (minor int64, ok bool) {
 	case json.Number:
 		literal = string(v)
 	case string:
-		if !plainDecimal(v) {
+		if !plainDecimal.MatchString(v) {
 			return 0, false
 		}
 		literal = v
@@ -43,33 +40,11 @@ func minorOf(v any) (minor int64, ok bool) {
 	return minor, 0 < minor && minor <= maxMinor
 }
 
-// plainDecimal reports whether s is a decimal number and nothing else that
-// big.Rat accepts: fractions, exponents, underscores, other bases. Leading zeros
-// are refused too: not every reader takes 010 for ten. Zeros behind the second
-// decimal change nothing.
-func plainDecimal(s string) bool {
-	if s == "" || len(s) > 9+1+maxDecimals {
-		return false
-	}
-	dot := len(s)
-	for i := range len(s) {
-		switch c := s[i]; {
-		case '0' <= c && c <= '9':
-		case c == '.' && dot == len(s):
-			dot = i
-		default:
-			return false
-		}
-	}
-	if dot == 0 || dot > 9 || s[0] == '0' && dot > 1 {
-		return false
-	}
-	fraction := s[min(dot+1, len(s)):]
-	if dot < len(s) && fraction == "" {
-		return false
-	}
-	return len(fraction) <= maxDecimals && strings.Trim(fraction[min(2, len(fraction)):], "0") == ""
-}
+// plainDecimal is a decimal number and nothing else that big.Rat accepts:
+// fractions, exponents, underscores, other bases. Leading zeros are refused too:
+// not every reader takes 010 for ten. Zeros behind the second decimal change
+// nothing; there may be 15 decimals.
+var plainDecimal = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})(\.[0-9]{1,2}0{0,13})?$`)
 
 // negative reports whether an amount is written with a minus sign before a
 // number.

@@ -2,6 +2,7 @@ package message
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"time"
@@ -27,11 +28,7 @@ type Rules struct {
 
 // today returns the store's date.
 func (r Rules) today() Date {
-	location := r.Location
-	if location == nil {
-		location = time.UTC
-	}
-	return DateOf(r.Now.In(location))
+	return DateOf(r.Now.In(cmp.Or(r.Location, time.UTC)))
 }
 
 // Parsed is a message whose topic and form are right. Its content is still to be
@@ -78,7 +75,7 @@ func Parse(topics mqtt.Topics, d mqtt.Delivery) (*Parsed, *Rejection) {
 		return nil, refuseUnread(&Rejection{Code: CodeUnknownKind, Message: "the topic must be one of those under " + topics.Prefix +
 			"/terminals/, the terminal and the kind behind it; it is not, as after a change of mqtt.topic_prefix, and nobody takes requests there"})
 	case !known:
-		return nil, refuseUnread(&Rejection{Code: CodeUnknownKind, Message: unknownKindMessage()})
+		return nil, refuseUnread(&Rejection{Code: CodeUnknownKind, Message: "the topic's last level names no kind of request; it must be one of " + mqtt.Segments()})
 	case len(d.Payload) > MaxPayload:
 		return nil, refuseUnread(&Rejection{
 			Code:    CodeTooLarge,
@@ -170,26 +167,15 @@ func tooManyProducts(k mqtt.Kind, root any) (path string, most int) {
 	if k == mqtt.KindOrder {
 		most = 1500
 	}
+	n := 0
 	switch products := objectAt(root, string(k))["products"].(type) {
 	case []any:
-		if len(products) > most {
-			path = pointer(string(k), "products")
-		}
+		n = len(products)
 	case map[string]any:
-		if len(products) > most {
-			path = pointer(string(k), "products")
-		}
+		n = len(products)
+	}
+	if n > most {
+		path = pointer(string(k), "products")
 	}
 	return path, most
-}
-
-func unknownKindMessage() string {
-	message := "the topic's last level names no kind of request; it must be one of "
-	for i, k := range mqtt.Kinds() {
-		if i > 0 {
-			message += ", "
-		}
-		message += k.Segment()
-	}
-	return message
 }

@@ -130,18 +130,11 @@ func (f *faults) rejection(code Code) *Rejection {
 		return cmp.Compare(a.Path, b.Path)
 	})
 	first := list[0]
-	path := first.Path
-	if path == "" {
-		path = "the payload"
-	}
-	message := path + " " + first.Message
+	message := cmp.Or(first.Path, "the payload") + " " + first.Message
 	if n := len(list); n > 1 {
 		message = fmt.Sprintf("%d faults, the first: %s", n, message)
 	}
-	if len(list) > MaxFieldErrors {
-		list = list[:MaxFieldErrors]
-	}
-	return &Rejection{Code: code, Message: message, Errors: list}
+	return &Rejection{Code: code, Message: message, Errors: list[:min(len(list), MaxFieldErrors)]}
 }
 
 var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")

@@ -1,6 +1,7 @@
 package mqtttest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -27,12 +28,8 @@ var _ mqtt.Bus = (*Bus)(nil)
 // NewBus returns a bus to b. Of the options it uses ClientID, Topics, Will,
 // CloseGrace and BackoffMin; zero durations are 2 s and 500 ms.
 func NewBus(b *Broker, options client.Options, handlers mqtt.Handlers) *Bus {
-	if options.CloseGrace == 0 {
-		options.CloseGrace = 2 * time.Second
-	}
-	if options.BackoffMin == 0 {
-		options.BackoffMin = 500 * time.Millisecond
-	}
+	options.CloseGrace = cmp.Or(options.CloseGrace, 2*time.Second)
+	options.BackoffMin = cmp.Or(options.BackoffMin, 500*time.Millisecond)
 	return &Bus{broker: b, options: options, handlers: handlers}
 }
 
@@ -252,14 +249,13 @@ func (l *link) end(will *mqtt.Message, err error) {
 // drain waits until what was sent is acknowledged and what was published has
 // its acknowledgement, at most grace long.
 func (l *link) drain(grace time.Duration) {
-	limit := time.NewTimer(grace)
-	defer limit.Stop()
+	limit := time.After(grace)
 	for !l.drained() {
 		select {
 		case <-l.idle:
 		case <-l.down:
 			return
-		case <-limit.C:
+		case <-limit:
 			return
 		}
 	}

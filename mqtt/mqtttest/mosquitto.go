@@ -158,16 +158,14 @@ func (m *Mosquitto) starts() int { return strings.Count(m.output.String(), " run
 // await returns once it says that it runs once more. That the port answers
 // would prove nothing: it may be somebody else's.
 func (m *Mosquitto) await(begun int) error {
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.NewTimer(proctest.Patience)
-	defer limit.Stop()
+	tick := time.Tick(5 * time.Millisecond)
+	limit := time.After(proctest.Patience)
 	for m.starts() == begun {
 		select {
-		case <-tick.C:
+		case <-tick:
 		case <-m.exited:
 			return errors.New("it ended at once")
-		case <-limit.C:
+		case <-limit:
 			return errors.New("it does not say that it runs")
 		}
 	}

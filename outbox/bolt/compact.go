@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"cmp"
 	"errors"
 
 	"go.etcd.io/bbolt"
@@ -23,11 +24,7 @@ func Compact(path string) (before, after int64, err error) {
 	if err != nil {
 		return 0, 0, openError(path, err)
 	}
-	defer func() {
-		if e := lock.release(); err == nil {
-			err = e
-		}
-	}()
+	defer func() { err = cmp.Or(err, lock.release()) }()
 	if err := checkFile(path); err != nil {
 		return 0, 0, openError(path, err)
 	}
@@ -79,10 +76,7 @@ func (s *Store) shrink() error {
 	if err == nil {
 		err = dst.Sync()
 	}
-	if e := dst.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
+	if err = cmp.Or(err, dst.Close()); err != nil {
 		return errors.Join(err, remove(tmp))
 	}
 	return s.changeTo(tmp)

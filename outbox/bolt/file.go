@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -83,10 +84,7 @@ func syncClose(f *os.File, err error) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	return err
+	return cmp.Or(err, f.Close())
 }
 
 // replaceFile renames a synced file over another one, durably.

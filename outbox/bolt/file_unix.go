@@ -3,6 +3,7 @@
 package bolt
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"syscall"
@@ -57,9 +58,5 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	err = d.Sync()
-	if e := d.Close(); err == nil {
-		err = e
-	}
-	return err
+	return cmp.Or(d.Sync(), d.Close())
 }

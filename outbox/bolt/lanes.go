@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"sync"
 
@@ -71,9 +72,7 @@ func (t *laneTable) openCount() int {
 func (t *laneTable) merge(changed map[string]*laneState, opened int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for name, l := range changed {
-		t.lanes[name] = l
-	}
+	maps.Copy(t.lanes, changed)
 	t.open += opened
 }
 
@@ -86,12 +85,7 @@ func (t *laneTable) replace(lanes map[string]*laneState, open int) {
 func (t *laneTable) terminals() []string {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	names := make([]string, 0, len(t.lanes))
-	for n := range t.lanes {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(t.lanes))
 }
 
 // Lane returns how a terminal's queue stands; one never seen is empty.

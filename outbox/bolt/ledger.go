@@ -122,10 +122,8 @@ func (s *Store) Waiting(orderID string) ([]outbox.Request, error) {
 }
 
 func (s *Store) refunds(prefix []byte) ([]outbox.Request, error) {
-	var list []outbox.Request
-	err := s.view(func(t *txn) error {
-		list = nil
-		return t.eachRefund(prefix, func(r outbox.Request) { list = append(list, r) })
+	return read(s, func(t *txn) (list []outbox.Request, err error) {
+		err = t.eachRefund(prefix, func(r outbox.Request) { list = append(list, r) })
+		return list, err
 	})
-	return list, err
 }

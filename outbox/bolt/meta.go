@@ -1,8 +1,10 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"tillpost/outbox"
@@ -10,14 +12,11 @@ import (
 
 // Account returns the account that the outbox belongs to; ok is false while it belongs to none.
 func (s *Store) Account() (a outbox.Account, ok bool) {
-	err := s.view(func(t *txn) error {
-		st, err := t.state()
-		if err == nil && st.Account != nil {
-			a, ok = *st.Account, true
-		}
-		return err
-	})
-	return a, ok && err == nil
+	st, err := read(s, (*txn).state)
+	if err != nil || st.Account == nil {
+		return a, false
+	}
+	return *st.Account, true
 }
 
 // BindAccount gives an outbox that belongs to no account to this one. One that belongs to it already stays as it is;
@@ -87,4 +86,40 @@ func (t *txn) setState(st fileState) error {
 		return err
 	}
 	return t.meta.Put(metaKey, encodeBody(0, b))
+}
+
+// GetBlob returns a small value that PutBlob stored; ErrNotFound if there is none.
+func (s *Store) GetBlob(name string) ([]byte, error) {
+	return read(s, func(t *txn) ([]byte, error) {
+		v := t.blobs.Get([]byte(name))
+		if v == nil {
+			return nil, outbox.ErrNotFound
+		}
+		b, err := decodeBody(0, v)
+		if err != nil {
+			return nil, &DamagedError{Path: s.path, Found: fmt.Sprintf("value %q: %v", name, err), Err: err}
+		}
+		return b, nil
+	})
+}
+
+// PutBlob stores a small value under a name. The same value again is not written; an empty one removes it.
+func (s *Store) PutBlob(ctx context.Context, name string, data []byte) error {
+	if name == "" {
+		return errors.New("a value needs a name")
+	}
+	return s.submit(ctx, false, func(t *txn) error {
+		k := []byte(name)
+		have := t.blobs.Get(k)
+		switch {
+		case len(data) == 0 && have == nil:
+		case len(data) == 0:
+			t.note(t.blobs.Delete(k))
+		default:
+			if b := encodeBody(0, data); !bytes.Equal(have, b) {
+				t.note(t.blobs.Put(k, b))
+			}
+		}
+		return nil
+	})
 }

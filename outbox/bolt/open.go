@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -219,11 +220,7 @@ func (s *Store) create() error {
 	if err != nil {
 		return err
 	}
-	err = db.Update(createBuckets)
-	if e := db.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
+	if err = cmp.Or(db.Update(createBuckets), db.Close()); err != nil {
 		return errors.Join(err, remove(tmp))
 	}
 	return replaceFile(tmp, s.path)

@@ -18,20 +18,14 @@ const (
 
 // Get reads a request. ErrNotFound if there is none, ErrPruned if its record was removed.
 func (s *Store) Get(seq uint64) (outbox.Request, error) {
-	var r outbox.Request
-	err := s.view(func(t *txn) error {
-		var err error
-		r, err = t.load(seq)
-		return err
-	})
-	return r, err
+	return read(s, func(t *txn) (outbox.Request, error) { return t.load(seq) })
 }
 
 // Records reads requests, without their bodies, as of one moment. Those that there are not, or not any more, are left
 // out. A read transaction lasts as long as that takes, so ask for some dozens at a time.
 func (s *Store) Records(seqs []uint64) ([]outbox.Request, error) {
-	list := make([]outbox.Request, 0, len(seqs))
-	err := s.view(func(t *txn) error {
+	return read(s, func(t *txn) ([]outbox.Request, error) {
+		list := make([]outbox.Request, 0, len(seqs))
 		for _, seq := range seqs {
 			b := t.raw(seq)
 			if b == nil {
@@ -39,46 +33,32 @@ func (s *Store) Records(seqs []uint64) ([]outbox.Request, error) {
 			}
 			r, _, err := decodeRecord(seq, b)
 			if err != nil {
-				return t.damaged("record", seq, err)
+				return nil, t.damaged("record", seq, err)
 			}
 			list = append(list, r)
 		}
-		return nil
+		return list, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
 }
 
 // Lookup finds a request by the till's id. One that was pruned comes with ErrPruned, and only what outlived it.
 func (s *Store) Lookup(id string) (outbox.Request, error) {
-	var r outbox.Request
-	err := s.view(func(t *txn) error {
-		var err error
-		r, err = t.lookup(id)
-		return err
-	})
-	return r, err
+	return read(s, func(t *txn) (outbox.Request, error) { return t.lookup(id) })
 }
 
 // ByOrder finds the order request that owns an order at the API.
 func (s *Store) ByOrder(uuid string) (outbox.Request, error) {
-	var r outbox.Request
-	err := s.view(func(t *txn) error {
+	return read(s, func(t *txn) (outbox.Request, error) {
 		v := t.orders.Get([]byte(uuid))
 		if v == nil {
-			return outbox.ErrNotFound
+			return outbox.Request{}, outbox.ErrNotFound
 		}
 		seq, ok := seqOfKey(v)
 		if !ok {
-			return &DamagedError{Path: s.path, Found: "the index of orders has an entry that is no sequence"}
+			return outbox.Request{}, t.wrong("the index of orders has an entry that is no sequence")
 		}
-		var err error
-		r, err = t.load(seq)
-		return err
+		return t.load(seq)
 	})
-	return r, err
 }
 
 // EachOpen visits the requests that are not final, of one terminal in the order of its lane or, for "", of all by sequence,
@@ -259,10 +239,6 @@ func (w *walk) read(t *txn) (outbox.Request, error) {
 }
 
 // Sequence is the highest acceptance number given so far.
-func (s *Store) Sequence() (seq uint64, err error) {
-	err = s.view(func(t *txn) error {
-		seq = t.requests.Sequence()
-		return nil
-	})
-	return seq, err
+func (s *Store) Sequence() (uint64, error) {
+	return read(s, func(t *txn) (uint64, error) { return t.requests.Sequence(), nil })
 }

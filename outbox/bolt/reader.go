@@ -47,13 +47,9 @@ func (r *Reader) GetBlob(name string) ([]byte, error) { return r.s.GetBlob(name)
 
 // Identity returns the identity in the file; the zero one where it can't be read.
 func (r *Reader) Identity() (id outbox.Identity) {
-	_ = r.s.view(func(t *txn) error {
-		st, err := t.state()
-		if err == nil {
-			id = outbox.Identity{Instance: st.Instance, Generation: st.Generation, RolledBack: st.RolledBack}
-		}
-		return err
-	})
+	if st, err := read(r.s, (*txn).state); err == nil {
+		id = outbox.Identity{Instance: st.Instance, Generation: st.Generation, RolledBack: st.RolledBack}
+	}
 	return id
 }
 

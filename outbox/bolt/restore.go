@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -59,11 +60,7 @@ func (s *Store) convertRestored(path string) (inDoubt int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer func() {
-		if e := db.Close(); err == nil {
-			err = e
-		}
-	}()
+	defer func() { err = cmp.Or(err, db.Close()) }()
 	err = db.Update(func(tx *bbolt.Tx) error {
 		t, err := newTxn(s, tx)
 		if err != nil {

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"cmp"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,9 +80,7 @@ func (s *Store) Close() error {
 			s.db = nil
 		}
 		s.down = outbox.ErrClosed
-		if err := s.lock.release(); s.closeErr == nil {
-			s.closeErr = err
-		}
+		s.closeErr = cmp.Or(s.closeErr, s.lock.release())
 	})
 	return s.closeErr
 }
@@ -100,6 +99,15 @@ func (s *Store) view(fn func(t *txn) error) error {
 		}
 		return fn(t)
 	})
+}
+
+// read is view for what fn returns.
+func read[T any](s *Store, fn func(t *txn) (T, error)) (value T, err error) {
+	err = s.view(func(t *txn) (err error) {
+		value, err = fn(t)
+		return err
+	})
+	return value, err
 }
 
 // Room reports whether new requests are taken: the reserve stands, or there was room to take it back. It may write.

@@ -1,6 +1,10 @@
 package bolt
 
-import "go.etcd.io/bbolt"
+import (
+	"bytes"
+
+	"go.etcd.io/bbolt"
+)
 
 // tiered is a large bucket with a small one in front for its newest entries. A commit writes every page from a changed
 // leaf up to the root: two or three for each entry of a large bucket, none or one for an entry of a small one, which
@@ -52,9 +56,9 @@ func (s tiered) flush() error {
 	}
 	var keys [][]byte
 	c := s.newest.Cursor()
-	for k, v := c.First(); k != nil; k, v = c.Next() {
-		keys = append(keys, clone(k))
-		if err := s.all.Put(k, clone(v)); err != nil {
+	for k, v := c.First(); k != nil; k, v = c.Next() { // they may lie in a page that is about to go
+		keys = append(keys, bytes.Clone(k))
+		if err := s.all.Put(k, bytes.Clone(v)); err != nil {
 			return err
 		}
 	}
@@ -75,6 +79,3 @@ func count(b *bbolt.Bucket) int {
 	}
 	return n
 }
-
-// clone copies what may lie in a page that is about to go.
-func clone(b []byte) []byte { return append(make([]byte, 0, len(b)), b...) }

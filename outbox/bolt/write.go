@@ -170,8 +170,7 @@ func (s *Store) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.R
 	e.Policy = s.o.Policy
 	var after outbox.Request
 	var fx []outbox.Effect
-	err := s.submit(ctx, false, func(t *txn) error {
-		var err error
+	err := s.submit(ctx, false, func(t *txn) (err error) {
 		after, fx, err = t.apply(seq, e)
 		return err
 	})
@@ -220,7 +219,7 @@ func (t *txn) change(before, after outbox.Request) error {
 	if after.Kind.Laned() && after.State == outbox.StateSending && before.State != outbox.StateSending && t.held(after.Terminal, after.Seq) {
 		return fmt.Errorf("%w: request %s, terminal %s", outbox.ErrLaneHeld, after.ID, after.Terminal)
 	}
-	gained, lost := ownedDiff(before, after)
+	gained, lost := except(owned(after), owned(before)), except(owned(before), owned(after))
 	for _, uuid := range gained {
 		if v := t.orders.Get([]byte(uuid)); v != nil && !bytes.Equal(v, seqKey(after.Seq)) {
 			return fmt.Errorf("%w: request %s, order %s", outbox.ErrOrderTaken, after.ID, uuid)
@@ -254,17 +253,7 @@ func owned(r outbox.Request) []string {
 	return slices.DeleteFunc(list, func(u string) bool { return u == "" })
 }
 
-func ownedDiff(before, after outbox.Request) (gained, lost []string) {
-	was, is := owned(before), owned(after)
-	for _, u := range is {
-		if !slices.Contains(was, u) {
-			gained = append(gained, u)
-		}
-	}
-	for _, u := range was {
-		if !slices.Contains(is, u) {
-			lost = append(lost, u)
-		}
-	}
-	return gained, lost
+// except returns a list without what another one has too; it overwrites the list.
+func except(list, other []string) []string {
+	return slices.DeleteFunc(list, func(u string) bool { return slices.Contains(other, u) })
 }
