@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -108,15 +109,9 @@ func New(o Options) (*Client, error) {
 }
 
 func (o *Options) fill() {
-	if o.Timeout == 0 {
-		o.Timeout = 30 * time.Second
-	}
-	if o.RequestsPerMinute == 0 {
-		o.RequestsPerMinute = 180
-	}
-	if o.UserAgent == "" {
-		o.UserAgent = "tillpost"
-	}
+	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
+	o.RequestsPerMinute = cmp.Or(o.RequestsPerMinute, 180)
+	o.UserAgent = cmp.Or(o.UserAgent, "tillpost")
 	if o.DialContext == nil {
 		o.DialContext = (&net.Dialer{}).DialContext
 	}
