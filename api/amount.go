@@ -9,8 +9,7 @@ import (
 	"tillpost/internal/money"
 )
 
-// Amount is an exact decimal as the API wrote it, or unknown (the zero value).
-// Amounts of money are in kroner.
+// Amount is an exact decimal as the API wrote it, or unknown (the zero value). Amounts of money are in kroner.
 type Amount struct {
 	value decimal.Decimal
 	known bool
@@ -22,8 +21,7 @@ func (a Amount) Known() bool { return a.known }
 // Decimal returns the amount with the digits that the API wrote; zero where unknown.
 func (a Amount) Decimal() decimal.Decimal { return a.value }
 
-// Minor returns the amount in øre, and false where it is unknown, has a fraction
-// of an øre, or does not fit.
+// Minor returns the amount in øre, and false where it is unknown, has a fraction of an øre, or does not fit.
 func (a Amount) Minor() (int64, bool) {
 	if !a.known {
 		return 0, false
@@ -40,9 +38,8 @@ func (a Amount) MinorUp() (int64, bool) {
 
 const maxDigits = 18 // what decimal.Decimal holds without rounding, less one
 
-// parseAmount reads plain digits with at most one point ("42", "-1.50"). Other
-// ways to write a number ("4.2e1", "1 234,50") are not documented, and a guess
-// at one could be wrong by a factor.
+// parseAmount reads plain digits with at most one point ("42", "-1.50"). Other ways to write a number ("4.2e1", "1
+// 234,50") are not documented, and a guess at one could be wrong by a factor.
 func parseAmount(s string) Amount {
 	s = strings.TrimSpace(s)
 	whole, frac, point := strings.Cut(strings.TrimPrefix(s, "-"), ".")

@@ -15,11 +15,9 @@ const (
 	probeLease = 10 * time.Second
 )
 
-// breaker remembers whether the API can be reached, for all lanes. While it
-// cannot, one probe at a time is let through, after pauses that grow with the
-// outage and are drawn from the upper half: a thousand stores whose network
-// returns at once must not be a flood, and one whose line drops for a moment
-// must not wait for longer than that took.
+// breaker remembers whether the API can be reached, for all lanes. While it cannot, one probe at a time is let through,
+// after pauses that grow with the outage and are drawn from the upper half: a thousand stores whose network returns at
+// once must not be a flood, and one whose line drops for a moment must not wait for longer than that took.
 type breaker struct {
 	rand func() float64
 
@@ -122,9 +120,8 @@ func (b *breaker) done(t *ticket, r result) {
 	}
 }
 
-// pauseEnd returns when the next try is let through. It counts from the start of
-// the failed one, so that tries that take long to fail are not further apart than
-// longestPause.
+// pauseEnd returns when the next try is let through. It counts from the start of the failed one, so that tries that
+// take long to fail are not further apart than longestPause.
 func (b *breaker) pauseEnd(started, now time.Time) time.Time {
 	limit := min(max(now.Sub(b.since)/pausePart, shortestPause), longestPause)
 	pause := limit/2 + time.Duration(b.rand()*float64(limit/2))

@@ -25,8 +25,7 @@ type request struct {
 	path   string // below the base URL, ids checked
 	body   []byte
 	conn   *Conn // for a submit: the caller's connection, or nil to dial one
-	// read reads the result out of a reply whose envelope is a success; an error
-	// makes the reply ambiguous.
+	// read reads the result out of a reply whose envelope is a success; an error makes the reply ambiguous.
 	read func(envelope) error
 	// stream, where set, reads a 2xx body itself, instead of read.
 	stream   func(resp *http.Response) (envelope, error)
@@ -148,8 +147,7 @@ func (c *Client) exchange(ctx context.Context, rq request, token string) (exchan
 	return rq.conn.roundTrip(ctx, hr), nil
 }
 
-// newRequest never sets GetBody or an Idempotency-Key: either would allow a
-// transport to repeat the call by itself.
+// newRequest never sets GetBody or an Idempotency-Key: either would allow a transport to repeat the call by itself.
 func (c *Client) newRequest(ctx context.Context, rq request, token string) (*http.Request, error) {
 	var body io.Reader
 	if rq.body != nil {
@@ -180,8 +178,7 @@ func (c *Client) shared(hr *http.Request) exchange {
 	return ex
 }
 
-// open sends hr and reads the reply's header; resp is nil where there is none.
-// The caller closes the body.
+// open sends hr and reads the reply's header; resp is nil where there is none. The caller closes the body.
 func (c *Client) open(hr *http.Request) (*http.Response, exchange) {
 	var sent sentCounter
 	hr = hr.WithContext(httptrace.WithClientTrace(hr.Context(), &httptrace.ClientTrace{GotConn: sent.gotConn}))
@@ -275,8 +272,7 @@ func (c *Client) noteLimits(token string, ex exchange, reply *Reply) {
 	}
 }
 
-// retryAfter returns the wait of Retry-After: seconds, or a date by the server's
-// own clock.
+// retryAfter returns the wait of Retry-After: seconds, or a date by the server's own clock.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	wait := defaultRetryAfter

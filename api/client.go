@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -25,13 +26,11 @@ type Options struct {
 	BaseURL string
 	// OrganizationUUID is whose terminals ListTerminals asks for.
 	OrganizationUUID string
-	// Token returns the bearer token. It is called at the first call, after a 401,
-	// and otherwise every 5 seconds of use. It must be quick, may be called by any
-	// goroutine (one at a time), and its error must not hold the token.
+	// Token returns the bearer token. It is called at the first call, after a 401, and otherwise every 5 seconds of
+	// use. It must be quick, may be called by any goroutine (one at a time), and its error must not hold the token.
 	Token func() (string, error)
-	// Timeout bounds one call from its first byte to the reply's last, connecting
-	// included; a call may wait as long again for its turn under the rate limit.
-	// OrderStatuses may take longer while it makes progress. 0 means 30 s.
+	// Timeout bounds one call from its first byte to the reply's last, connecting included; a call may wait as long
+	// again for its turn under the rate limit. OrderStatuses may take longer while it makes progress. 0 means 30 s.
 	Timeout time.Duration
 	// RootCAs replaces the system's roots.
 	RootCAs *x509.CertPool
@@ -109,15 +108,9 @@ func New(o Options) (*Client, error) {
 }
 
 func (o *Options) fill() {
-	if o.Timeout == 0 {
-		o.Timeout = 30 * time.Second
-	}
-	if o.RequestsPerMinute == 0 {
-		o.RequestsPerMinute = 180
-	}
-	if o.UserAgent == "" {
-		o.UserAgent = "tillpost"
-	}
+	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
+	o.RequestsPerMinute = cmp.Or(o.RequestsPerMinute, 180)
+	o.UserAgent = cmp.Or(o.UserAgent, "tillpost")
 	if o.DialContext == nil {
 		o.DialContext = (&net.Dialer{}).DialContext
 	}
@@ -129,9 +122,8 @@ func (o *Options) fill() {
 	}
 }
 
-// newTransport returns the transport of the calls that may share connections: all
-// but create, refund and approval. Both schemes use the same dialer, whose wires
-// count the bytes of a request.
+// newTransport returns the transport of the calls that may share connections: all but create, refund and approval. Both
+// schemes use the same dialer, whose wires count the bytes of a request.
 func newTransport(d *dialer) *http.Transport {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		l, err := d.dial(ctx)
@@ -149,23 +141,19 @@ func newTransport(d *dialer) *http.Transport {
 	}
 }
 
-// Unanswered returns since when the oldest of the calls under way has waited for
-// its reply; zero while none does.
+// Unanswered returns since when the oldest of the calls under way has waited for its reply; zero while none does.
 func (c *Client) Unanswered() time.Time { return c.unanswered.oldest() }
 
-// TokenID returns a name of the token that was last used, a part of its digest. It
-// is empty before the first call.
+// TokenID returns a name of the token that was last used, a part of its digest. It is empty before the first call.
 func (c *Client) TokenID() string { return c.tokens.id() }
 
-// Close closes idle connections. Calls under way end by their contexts; a Conn
-// is closed by whoever dialled it.
+// Close closes idle connections. Calls under way end by their contexts; a Conn is closed by whoever dialled it.
 func (c *Client) Close() {
 	c.transport.CloseIdleConnections()
 	c.limiter.stop()
 }
 
-// Reachable reports whether the API could be reached last; before the first call
-// it is true.
+// Reachable reports whether the API could be reached last; before the first call it is true.
 func (c *Client) Reachable() bool { return c.breaker.reachable() }
 
 func parseBase(text string) (*url.URL, error) {

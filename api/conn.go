@@ -24,9 +24,8 @@ var (
 	errEnded      = errors.New("the connection ended")
 )
 
-// Conn is a fresh connection for exactly one create, refund or approval, its
-// TLS handshake done. The call that it is passed to closes it; a Conn that is
-// not passed to a call must be closed by its owner. Its methods may be called at
+// Conn is a fresh connection for exactly one create, refund or approval, its TLS handshake done. The call that it is
+// passed to closes it; a Conn that is not passed to a call must be closed by its owner. Its methods may be called at
 // any time, by any goroutine.
 type Conn struct {
 	link    *link
@@ -40,10 +39,9 @@ type Conn struct {
 	closing sync.Once
 }
 
-// Dial opens a connection for one create, refund or approval. The error is
-// always an *[UnavailableError]: nothing was sent, and RetryAfter says when the
-// next try is let through. While an outage lasts most calls fail at once,
-// without a try. The caller passes the Conn to a call or closes it.
+// Dial opens a connection for one create, refund or approval. The error is always an *[UnavailableError]: nothing was
+// sent, and RetryAfter says when the next try is let through. While an outage lasts most calls fail at once, without a
+// try. The caller passes the Conn to a call or closes it.
 func (c *Client) Dial(ctx context.Context) (*Conn, error) {
 	t, wait := c.breaker.allow()
 	if t == nil {
@@ -83,8 +81,7 @@ func (c *Conn) Age() time.Duration { return time.Since(c.dialled) }
 // Gone is closed once the peer has hung up, or has spoken; before the first byte of a request, that proves that none was taken.
 func (c *Conn) Gone() <-chan struct{} { return c.gone }
 
-// Close ends the connection. It may be called more than once, and after a call
-// that used the connection.
+// Close ends the connection. It may be called more than once, and after a call that used the connection.
 func (c *Conn) Close() error {
 	c.closing.Do(func() {
 		_ = c.link.Close()
@@ -173,8 +170,7 @@ func (c *Conn) readHeader(rq *http.Request) (*http.Response, error) {
 	return nil, errors.New("too many informational replies")
 }
 
-// readBounded reads a body of at most maxReply bytes to its end. A longer one
-// is cut, and a cut body is none.
+// readBounded reads a body of at most maxReply bytes to its end. A longer one is cut, and a cut body is none.
 func readBounded(r io.Reader) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r, maxReply+1))
 	switch {

@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// OrderDetails is the API's record of an order. All of it is read leniently: which
-// fields come back for terminal orders is not documented, so a field that is
-// absent or not understood is simply unknown.
+// OrderDetails is the API's record of an order. All of it is read leniently: which fields come back for terminal orders
+// is not documented, so a field that is absent or not understood is simply unknown.
 type OrderDetails struct {
 	UUID    string
 	Status  string // as the API writes it; State reads it
@@ -66,13 +65,11 @@ type RefundEntry struct {
 // State returns what the status means.
 func (d OrderDetails) State() PaymentState { return paymentState(d.Status, "") }
 
-// References returns the order's invoice references and callback URL, one value a
-// line, for a caller to search its mark in. They may hold what the till wrote: not
-// for logs.
+// References returns the order's invoice references and callback URL, one value a line, for a caller to search its mark
+// in. They may hold what the till wrote: not for logs.
 func (d OrderDetails) References() string { return strings.Join(d.references, "\n") }
 
-// OrderDetails reads an order ("Get Order Details By UUID"). A reply that holds no
-// order, or another one, is ambiguous.
+// OrderDetails reads an order ("Get Order Details By UUID"). A reply that holds no order, or another one, is ambiguous.
 func (c *Client) OrderDetails(ctx context.Context, orderUUID string) (OrderDetails, Reply) {
 	var details OrderDetails
 	reply := c.order(ctx, OpOrderDetails, http.MethodGet, "connect/orders/details/", orderUUID, nil, request{
@@ -152,9 +149,8 @@ func textOf(m map[string]json.RawMessage, name string) string {
 
 const maxDepth = 8
 
-// leaves appends every text and number in raw to found: invoiceReferences has been
-// seen as a string, an object and null. A string may itself hold JSON, and is then
-// taken as it is.
+// leaves appends every text and number in raw to found: invoiceReferences has been seen as a string, an object and
+// null. A string may itself hold JSON, and is then taken as it is.
 func leaves(found []string, raw json.RawMessage, depth int) []string {
 	if depth == 0 {
 		return found

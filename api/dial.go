@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// longestDial bounds connecting and the TLS handshake; a call's own timeout may
-// bound it further.
+// longestDial bounds connecting and the TLS handshake; a call's own timeout may bound it further.
 const longestDial = 10 * time.Second
 
 // wire counts the bytes that leave on a connection, below TLS.
@@ -25,9 +24,8 @@ func (w *wire) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// link is a connection that is ready for a request, together with the wire that
-// counts its bytes. The handshake's bytes are counted before any request starts,
-// so callers compare with the count at that time.
+// link is a connection that is ready for a request, together with the wire that counts its bytes. The handshake's bytes
+// are counted before any request starts, so callers compare with the count at that time.
 type link struct {
 	net.Conn // what to read and write: the TLS connection, or the wire itself
 	wire     *wire

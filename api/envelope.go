@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// envelope is the object that every reply of the API is: status_code,
-// status_message, message, and data or errors. It is decoded leniently, as shapes
-// drift.
+// envelope is the object that every reply of the API is: status_code, status_message, message, and data or errors. It
+// is decoded leniently, as shapes drift.
 type envelope struct {
 	parsed     bool // the body is an object
 	fromAPI    bool // it is the API's own, and not a proxy's or a framework's

@@ -9,8 +9,7 @@ import (
 	"strings"
 )
 
-// asObject reads raw as an object. An empty list is an empty object: that is
-// how PHP writes one.
+// asObject reads raw as an object. An empty list is an empty object: that is how PHP writes one.
 func asObject(raw json.RawMessage) (map[string]json.RawMessage, bool) {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 {
@@ -27,9 +26,8 @@ func asObject(raw json.RawMessage) (map[string]json.RawMessage, bool) {
 	return m, json.Unmarshal(raw, &m) == nil
 }
 
-// asList reads raw as a list, or as an object keyed "0", "1"… in the order of
-// its keys: PHP writes a list with gaps that way, and the documents write
-// products so.
+// asList reads raw as a list, or as an object keyed "0", "1"… in the order of its keys: PHP writes a list with gaps
+// that way, and the documents write products so.
 func asList(raw json.RawMessage) ([]json.RawMessage, bool) {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 {
@@ -105,8 +103,7 @@ func asBool(raw json.RawMessage) bool {
 	return s == "1" || strings.EqualFold(s, "true")
 }
 
-// field returns the member of m with that name, without regard to case and
-// underscores.
+// field returns the member of m with that name, without regard to case and underscores.
 func field(m map[string]json.RawMessage, name string) json.RawMessage {
 	if raw, ok := m[name]; ok {
 		return raw
@@ -125,9 +122,8 @@ func field(m map[string]json.RawMessage, name string) json.RawMessage {
 	return m[best]
 }
 
-// repair rewrites the two ways in which the documents' examples are not JSON:
-// single-quoted strings, and pairs in square brackets ("Resend Terminal Order":
-// data: ['orderUuid': 'X']). The result may still not be JSON.
+// repair rewrites the two ways in which the documents' examples are not JSON: single-quoted strings, and pairs in
+// square brackets ("Resend Terminal Order": data: ['orderUuid': 'X']). The result may still not be JSON.
 func repair(text []byte) []byte {
 	out := make([]byte, 0, len(text)+16)
 	var open []int // where in out each open bracket stands
@@ -160,8 +156,7 @@ func repair(text []byte) []byte {
 	return out
 }
 
-// requote appends the string at the start of text to out, in double quotes, and
-// returns how many bytes of text it read.
+// requote appends the string at the start of text to out, in double quotes, and returns how many bytes of text it read.
 func requote(out, text []byte) ([]byte, int) {
 	quote := text[0]
 	out = append(out, '"')

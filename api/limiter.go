@@ -15,9 +15,8 @@ var errHeld = errors.New("held back: the API's rate limit")
 // enough to leave those few to urgent calls, quick enough to notice more.
 const trickle = 5 * time.Second
 
-// limiter is one bucket of calls for the whole client, shared by all lanes.
-// Urgent calls go before polls, in order of arrival each, and polls leave a
-// reserve, so that an urgent call that comes now and then never waits.
+// limiter is one bucket of calls for the whole client, shared by all lanes. Urgent calls go before polls, in order of
+// arrival each, and polls leave a reserve, so that an urgent call that comes now and then never waits.
 type limiter struct {
 	perSecond float64
 	burst     float64
@@ -51,9 +50,8 @@ func newLimiter(perMinute int) *limiter {
 	}
 }
 
-// acquire waits until one call may be made. Where the API asked for a pause longer
-// than a second it does not wait, but returns errHeld and the pause at once; so it
-// does when patience ends. Its only other error is that of ctx.
+// acquire waits until one call may be made. Where the API asked for a pause longer than a second it does not wait, but
+// returns errHeld and the pause at once; so it does when patience ends. Its only other error is that of ctx.
 func (l *limiter) acquire(ctx context.Context, urgent bool, patience time.Duration) (time.Duration, error) {
 	l.mu.Lock()
 	if pause := time.Until(l.heldUntil); pause > time.Second {
@@ -91,8 +89,7 @@ func (l *limiter) acquire(ctx context.Context, urgent bool, patience time.Durati
 	return max(time.Second, time.Until(l.heldUntil)), err
 }
 
-// dispatch lets the calls go that may, and sets the timer for the next. The caller
-// holds mu.
+// dispatch lets the calls go that may, and sets the timer for the next. The caller holds mu.
 func (l *limiter) dispatch() {
 	for {
 		now := time.Now()

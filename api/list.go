@@ -22,12 +22,10 @@ const (
 
 var errUnreadableList = errors.New("the list of orders cannot be read")
 
-// OrderStatuses calls each with the status of every order of the organisation, or
-// of those with one status ("SENT", "PAID", "CANCELLED", …; "" for all), in the
-// API's order, while the list arrives. Only an accepted reply means that the list
-// was whole: before any other outcome, each was called with a part of unknown
-// size. An error of each ends the call as ambiguous, with that error. A 404
-// "Order Not Found" is a whole, empty list.
+// OrderStatuses calls each with the status of every order of the organisation, or of those with one status ("SENT",
+// "PAID", "CANCELLED", …; "" for all), in the API's order, while the list arrives. Only an accepted reply means that
+// the list was whole: before any other outcome, each was called with a part of unknown size. An error of each ends the
+// call as ambiguous, with that error. A 404 "Order Not Found" is a whole, empty list.
 func (c *Client) OrderStatuses(ctx context.Context, status string, each func(OrderStatus) error) Reply {
 	path := "connect/orders/status"
 	if status != "" {
@@ -171,9 +169,8 @@ func listFault(e envelope, seen bool, entries int) error {
 	return nil
 }
 
-// readData reads a list, or an object keyed "0", "1"…; an object with other
-// keys is a page, or nothing we know. A null, as failures bring it, is no list:
-// seen stays false.
+// readData reads a list, or an object keyed "0", "1"…; an object with other keys is a page, or nothing we know. A null,
+// as failures bring it, is no list: seen stays false.
 func readData(dec *json.Decoder, in *allowance, each func(OrderStatus) error) (seen bool, entries int, err error) {
 	open, err := dec.Token()
 	if err != nil {

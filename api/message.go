@@ -23,8 +23,7 @@ type knownMessage struct {
 	text    string
 }
 
-// known are the messages of the API's documents, in their camelCase form, with a
-// sentence for people.
+// known are the messages of the API's documents, in their camelCase form, with a sentence for people.
 var known = []knownMessage{
 	{"terminalsRetrievedSuccessfully", meansDone, "The terminals were listed."},
 	{"terminalOrderAddedSuccessfully", meansDone, "The order was placed on the terminal."},
@@ -96,10 +95,9 @@ func messageKey(message string) string {
 	return b.String()
 }
 
-// readMessage returns the code of a message, what it means, and a sentence that may
-// be published. A message that is not known has a code only where it is one word of
-// letters, as the documents write messages, and a sentence only where s can clean
-// it of personal data.
+// readMessage returns the code of a message, what it means, and a sentence that may be published. A message that is not
+// known has a code only where it is one word of letters, as the documents write messages, and a sentence only where s
+// can clean it of personal data.
 func readMessage(message string, s *scrubber) (code string, m meaning, text string) {
 	message = cutText(message, maxMessageRead)
 	key := messageKey(message)

@@ -77,10 +77,9 @@ func paymentState(status, code string) PaymentState {
 	}
 }
 
-// CreateOrder places an order ("Create Terminal Order"). body is sent byte for
-// byte. conn is consumed; nil dials one. The order uuid is set exactly if the
-// outcome is accepted: a 2xx that names no order is ambiguous, and so is a
-// refusal that names one.
+// CreateOrder places an order ("Create Terminal Order"). body is sent byte for byte. conn is consumed; nil dials one.
+// The order uuid is set exactly if the outcome is accepted: a 2xx that names no order is ambiguous, and so is a refusal
+// that names one.
 func (c *Client) CreateOrder(ctx context.Context, conn *Conn, body []byte) (string, Reply) {
 	var uuid string
 	reply := c.call(ctx, request{
@@ -130,8 +129,7 @@ func (c *Client) Resend(ctx context.Context, orderUUID string) Reply {
 	return c.order(ctx, OpResend, http.MethodPost, "connect/terminal/orders/resend/", orderUUID, nil, request{read: needsFrame})
 }
 
-// PaymentStatus reads the status of an order's payment ("Payment Status Check").
-// Not accepted: PaymentStatus is zero.
+// PaymentStatus reads the status of an order's payment ("Payment Status Check"). Not accepted: PaymentStatus is zero.
 func (c *Client) PaymentStatus(ctx context.Context, orderUUID string) (PaymentStatus, Reply) {
 	var status PaymentStatus
 	reply := c.order(ctx, OpPaymentStatus, http.MethodGet, "connect/terminal/orders/payment-status/", orderUUID, nil, request{
@@ -186,8 +184,7 @@ func (c *Client) invalid(op Operation, why string) Reply {
 	return Reply{Outcome: OutcomeRefused, Code: codeInvalidRequest, Message: "Not sent: " + why + "."}
 }
 
-// OrderStatus reads one order's status ("Get Order Status By UUID"). A reply about
-// another order is ambiguous.
+// OrderStatus reads one order's status ("Get Order Status By UUID"). A reply about another order is ambiguous.
 func (c *Client) OrderStatus(ctx context.Context, orderUUID string) (OrderStatus, Reply) {
 	var status OrderStatus
 	reply := c.order(ctx, OpOrderStatus, http.MethodGet, "connect/orders/status/", orderUUID, nil, request{

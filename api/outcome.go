@@ -21,8 +21,7 @@ const (
 	OutcomeBusy
 	// OutcomeRateLimited: too many calls; nothing was done.
 	OutcomeRateLimited
-	// OutcomeUnauthorized: the token is missing, unreadable or was refused
-	// (401); nothing was done.
+	// OutcomeUnauthorized: the token is missing, unreadable or was refused (401); nothing was done.
 	OutcomeUnauthorized
 	// OutcomeUnavailable: no byte of the request left this machine.
 	OutcomeUnavailable
@@ -89,9 +88,8 @@ func (o Operation) urgent() bool {
 	return o.Submits() || o == OpCancel || o == OpResend
 }
 
-// FieldError is one entry of what the API sent in "errors". Path is the API's
-// own name of the field ("orderSummary.grandTotal"), empty where it named none.
-// Both texts are bounded and hold no personal data.
+// FieldError is one entry of what the API sent in "errors". Path is the API's own name of the field
+// ("orderSummary.grandTotal"), empty where it named none. Both texts are bounded and hold no personal data.
 type FieldError struct {
 	Path    string `json:"path"`
 	Message string `json:"message"`
@@ -111,12 +109,10 @@ type Reply struct {
 	Message string
 	// Errors is what the API sent in errors, at most 20 entries.
 	Errors []FieldError
-	// RetryAfter is how long to leave the API alone: after OutcomeRateLimited what
-	// it asked for (at most 5 minutes), after OutcomeUnavailable the time until
-	// the next try is let through; otherwise 0.
+	// RetryAfter is how long to leave the API alone: after OutcomeRateLimited what it asked for (at most 5 minutes),
+	// after OutcomeUnavailable the time until the next try is let through; otherwise 0.
 	RetryAfter time.Duration
-	// FromAPI reports whether a reply came in the API's own envelope, whatever its
-	// status: not a proxy's page.
+	// FromAPI reports whether a reply came in the API's own envelope, whatever its status: not a proxy's page.
 	FromAPI bool
 	// Withheld reports whether its status, or status_code in its body, was 401 or 429, whatever else it said: the API, or a
 	// proxy before it, did not let the call in.
@@ -126,9 +122,8 @@ type Reply struct {
 	Err error
 }
 
-// Call is one finished call, for Options.Observe. Calls that were held back
-// (breaker, limiter, token) are reported too, with Replied false and Duration near
-// zero. A Dial is no call.
+// Call is one finished call, for Options.Observe. Calls that were held back (breaker, limiter, token) are reported too,
+// with Replied false and Duration near zero. A Dial is no call.
 type Call struct {
 	Operation     Operation
 	Outcome       Outcome
@@ -169,7 +164,6 @@ var (
 	// ErrNoOperation is the cause where somebody else than the API itself answered
 	// 404, as a web server does for a path that it does not have, and as any proxy may.
 	ErrNoOperation = errors.New("nothing answers to this operation")
-	// ErrPaged is the cause where a list came in pages, so that one page of it
-	// proves nothing about the rest.
+	// ErrPaged is the cause where a list came in pages, so that one page of it proves nothing about the rest.
 	ErrPaged = errors.New("the list came in pages")
 )

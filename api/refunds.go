@@ -30,9 +30,8 @@ type RefundStatus struct {
 	Raw   string
 }
 
-// Refund refunds or reverses a payment ("Refund or Reverse Payment"). body is
-// sent byte for byte. conn is consumed; nil dials one. final reports whether the
-// money went back with this reply (a reversal); otherwise an accepted refund is
+// Refund refunds or reverses a payment ("Refund or Reverse Payment"). body is sent byte for byte. conn is consumed; nil
+// dials one. final reports whether the money went back with this reply (a reversal); otherwise an accepted refund is
 // under way, and RefundStatus returns how it ends.
 func (c *Client) Refund(ctx context.Context, conn *Conn, orderUUID string, body []byte) (final bool, r Reply) {
 	r = c.order(ctx, OpRefund, http.MethodPost, "connect/terminal/orders/refund/", orderUUID, body, request{
@@ -45,19 +44,17 @@ func (c *Client) Refund(ctx context.Context, conn *Conn, orderUUID string, body 
 	return final, r
 }
 
-// RequestApproval submits a refund for approval ("Request Refund Approval").
-// body is sent byte for byte. conn is consumed; nil dials one. A refusal with
-// the code orderRefundRequestAlreadySubmitted is left to the caller to interpret:
-// it may be about an earlier attempt, or another till's.
+// RequestApproval submits a refund for approval ("Request Refund Approval"). body is sent byte for byte. conn is
+// consumed; nil dials one. A refusal with the code orderRefundRequestAlreadySubmitted is left to the caller to
+// interpret: it may be about an earlier attempt, or another till's.
 func (c *Client) RequestApproval(ctx context.Context, conn *Conn, orderUUID string, body []byte) Reply {
 	return c.order(ctx, OpApproval, http.MethodPost, "orders/refund/request/approval/", orderUUID, body, request{
 		conn: conn, read: needsFrame,
 	})
 }
 
-// RefundStatus reads the status of an order's refund ("Refund Status Check"). The
-// documents say POST, a public client uses GET: on 405 the other one is tried,
-// and remembered. Each of the two is a call of its own to the observer.
+// RefundStatus reads the status of an order's refund ("Refund Status Check"). The documents say POST, a public client
+// uses GET: on 405 the other one is tried, and remembered. Each of the two is a call of its own to the observer.
 func (c *Client) RefundStatus(ctx context.Context, orderUUID string) (RefundStatus, Reply) {
 	get := c.getRefunds.Load()
 	status, reply := c.refundStatus(ctx, orderUUID, get)

@@ -14,15 +14,13 @@ const redacted = "[…]"
 
 var (
 	mailLike = regexp.MustCompile(`[^\s"'<>(),;]+@[^\s"'<>(),;]+`)
-	// Five digits or more, with the marks people write between them: phone,
-	// personal and card numbers. It takes dates and ids along; a lost date is
-	// cheaper than a published phone number.
+	// Five digits or more, with the marks people write between them: phone, personal and card numbers. It takes dates
+	// and ids along; a lost date is cheaper than a published phone number.
 	digitRun = regexp.MustCompile(`\+?[0-9](?:[ .()/\x{00A0}-]{0,2}[0-9]){4,}`)
 )
 
-// scrubber takes personal data out of the API's sentences: what looks like a
-// mail address or a long number, and whatever of the customer details of the
-// request itself comes back as an echo.
+// scrubber takes personal data out of the API's sentences: what looks like a mail address or a long number, and
+// whatever of the customer details of the request itself comes back as an echo.
 type scrubber struct {
 	// body is the call's own; knowsCustomer reports whether it held the customer's
 	// data: only then can a free sentence be cleaned of them, and only then is one
@@ -38,12 +36,10 @@ func scrubberFor(op Operation, body []byte) *scrubber {
 	return &scrubber{body: body, knowsCustomer: op == OpCreate}
 }
 
-// pathLike matches the paths of fields as the API writes them; anything else may
-// hold personal data.
+// pathLike matches the paths of fields as the API writes them; anything else may hold personal data.
 var pathLike = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.*\[\]-]*$`)
 
-// fieldError returns what may be published of a fault that the API named; false if
-// nothing may.
+// fieldError returns what may be published of a fault that the API named; false if nothing may.
 func (s *scrubber) fieldError(path, message string) (FieldError, bool) {
 	path, message = cutText(path, maxMessageRead), cutText(message, maxMessageRead)
 	if s.knowsCustomer {
@@ -81,8 +77,7 @@ func (s *scrubber) clean(text string) string {
 // many an innocent sentence ("type must be private").
 var impersonal = map[string]bool{"type": true, "countryCode": true, "preferredLanguage": true, "country": true}
 
-// echoes prepares the replacement of the customer details in body; nil where
-// there are none.
+// echoes prepares the replacement of the customer details in body; nil where there are none.
 func echoes(body []byte) *strings.Replacer {
 	var sent struct {
 		CustomerDetails map[string]any `json:"customerDetails"`
@@ -127,8 +122,7 @@ func echoes(body []byte) *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
-// replaceFold replaces without regard to case. The text goes to lower case only
-// where something is replaced at all.
+// replaceFold replaces without regard to case. The text goes to lower case only where something is replaced at all.
 func replaceFold(text string, r *strings.Replacer) string {
 	lower := strings.ToLower(text)
 	if changed := r.Replace(lower); changed != lower {

@@ -19,9 +19,8 @@ type Terminal struct {
 	Organization string
 }
 
-// ListTerminals lists the organisation's terminals ("Get Terminal Lists"), in
-// the API's order. Terminals are nil unless the outcome is accepted; a list of
-// which a part could not be read is not accepted.
+// ListTerminals lists the organisation's terminals ("Get Terminal Lists"), in the API's order. Terminals are nil unless
+// the outcome is accepted; a list of which a part could not be read is not accepted.
 func (c *Client) ListTerminals(ctx context.Context) ([]Terminal, Reply) {
 	if c.organization == "" {
 		return nil, c.invalid(OpListTerminals, "no organisation is configured")

@@ -55,8 +55,7 @@ func (t *tokens) get() (string, error) {
 	return value, nil
 }
 
-// refused is called when the API answered 401 to value: the token is then read
-// again before the next call.
+// refused is called when the API answered 401 to value: the token is then read again before the next call.
 func (t *tokens) refused(value string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

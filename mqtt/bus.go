@@ -9,8 +9,7 @@ import (
 // Message is something to publish. The quality of service is always 1.
 type Message struct {
 	Topic string
-	// Payload must not be changed once the message is published. An empty
-	// one, retained, clears the topic.
+	// Payload must not be changed once the message is published. An empty one, retained, clears the topic.
 	Payload  []byte
 	Retained bool
 }
@@ -19,49 +18,41 @@ type Message struct {
 //
 // All methods may be called from several goroutines at once; Run only once.
 type Bus interface {
-	// Run keeps the bus connected until ctx ends, and then returns nil after
-	// an ordered end: what was published or delivered before has a short
-	// grace to be settled, and the last will is not sent. It returns an error
-	// only for what trying again can't mend.
+	// Run keeps the bus connected until ctx ends, and then returns nil after an ordered end: what was published or
+	// delivered before has a short grace to be settled, and the last will is not sent. It returns an error only for
+	// what trying again can't mend.
 	Run(ctx context.Context) error
-	// Publish queues a message on the current connection, behind all others.
-	// It never blocks. Messages wait in memory for as long as the connection
-	// takes to notice that it is stalled, which is bounded in time.
+	// Publish queues a message on the current connection, behind all others. It never blocks. Messages wait in memory
+	// for as long as the connection takes to notice that it is stalled, which is bounded in time.
 	Publish(m Message) Token
-	// Connected reports whether there is a connection whose subscription the
-	// broker has confirmed.
+	// Connected reports whether there is a connection whose subscription the broker has confirmed.
 	Connected() bool
 }
 
 // Recaller is a Bus that can ask its broker what it retains.
 type Recaller interface {
-	// Recall returns what the broker retains on a status topic of ours, nil for
-	// nothing. A broker whose access list hides the topic from us shows
-	// nothing; an error means that the connection is of no use. It waits for
-	// the broker, so no handler may call it, and one call at a time may be made.
+	// Recall returns what the broker retains on a status topic of ours, nil for nothing. A broker whose access list
+	// hides the topic from us shows nothing; an error means that the connection is of no use. It waits for the broker,
+	// so no handler may call it, and one call at a time may be made.
 	Recall(topic string) ([]byte, error)
 }
 
-// Handlers are called by a bus, one at a time and in this order for each
-// connection: Up, Deliver for each message, Down. None of them may be nil but
-// Agent and Status.
+// Handlers are called by a bus, one at a time and in this order for each connection: Up, Deliver for each message,
+// Down. None of them may be nil but Agent and Status.
 type Handlers struct {
-	// Deliver is called with each message, in the order of arrival; the next
-	// call waits until this one returns, so it must not block for long. The
-	// message may be settled after that.
+	// Deliver is called with each message, in the order of arrival; the next call waits until this one returns, so it
+	// must not block for long. The message may be settled after that.
 	Deliver func(Delivery)
 	// Up is called when the bus is connected and subscribed. It may publish,
 	// and no message is delivered before it returns.
 	Up func()
-	// Down is called with the reason when a connection has ended or could not
-	// be made: for each failed attempt, and with nil as the last call of all,
-	// when Run ends.
+	// Down is called with the reason when a connection has ended or could not be made: for each failed attempt, and
+	// with nil as the last call of all, when Run ends.
 	Down func(error)
-	// Agent is called with what the broker retains on Topics.Agent() and with
-	// what is published there, ours included: so other agents under our prefix,
-	// or on our client id, are noticed. What is retained comes with each
-	// connection, before Up as a rule, at latest soon after it; then retained is
-	// true. A broker that retains nothing causes no such call. It may be nil.
+	// Agent is called with what the broker retains on Topics.Agent() and with what is published there, ours included:
+	// so other agents under our prefix, or on our client id, are noticed. What is retained comes with each connection,
+	// before Up as a rule, at latest soon after it; then retained is true. A broker that retains nothing causes no such
+	// call. It may be nil.
 	Agent func(payload []byte, retained bool)
 	// Status is called with each status that the broker retains, and its topic, before Up: ours are published anew after
 	// that. It must be quick, and may be nil.
@@ -69,8 +60,7 @@ type Handlers struct {
 }
 
 var (
-	// ErrNotConnected is the error of a message that was published while there
-	// was no connection: it was not sent.
+	// ErrNotConnected is the error of a message that was published while there was no connection: it was not sent.
 	ErrNotConnected = errors.New("not connected to the broker")
 	// ErrConnectionLost is the error of a message whose connection ended
 	// before the broker acknowledged it: it may have arrived or not.
@@ -82,8 +72,7 @@ var (
 type Delivery struct {
 	Topic   string
 	Payload []byte
-	// Retained reports whether the broker retained the message, and delivers it
-	// anew to every subscription.
+	// Retained reports whether the broker retained the message, and delivers it anew to every subscription.
 	Retained bool
 	// Duplicate reports whether the broker has sent the message before.
 	Duplicate bool
@@ -93,8 +82,7 @@ type Delivery struct {
 	refused func(Refusal)
 }
 
-// Refusal is why a message was refused at the door, in words that its sender
-// may see.
+// Refusal is why a message was refused at the door, in words that its sender may see.
 type Refusal struct {
 	Code    string
 	Message string
@@ -116,9 +104,8 @@ func NewDelivery(m Message, duplicate bool, settle func(error)) Delivery {
 	}
 }
 
-// OnRefuse returns a delivery whose Refuse calls refused before it settles the
-// message. It is for those who implement a Bus that can pass a refusal on to the
-// sender.
+// OnRefuse returns a delivery whose Refuse calls refused before it settles the message. It is for those who implement a
+// Bus that can pass a refusal on to the sender.
 func (d Delivery) OnRefuse(refused func(Refusal)) Delivery {
 	d.refused = refused
 	return d
@@ -126,14 +113,11 @@ func (d Delivery) OnRefuse(refused func(Refusal)) Delivery {
 
 var errUnnamed = errors.New("no reason given")
 
-// Ack acknowledges the message: it is taken and need not come again. The
-// acknowledgement is sent after all messages delivered earlier are settled. If
-// the connection that delivered the message has ended, it comes again all the
-// same.
+// Ack acknowledges the message: it is taken and need not come again. The acknowledgement is sent after all messages
+// delivered earlier are settled. If the connection that delivered the message has ended, it comes again all the same.
 func (d Delivery) Ack() { d.settle(nil) }
 
-// Refuse acknowledges a message that was refused at the door. A bus that can
-// also passes the reason on to its sender.
+// Refuse acknowledges a message that was refused at the door. A bus that can also passes the reason on to its sender.
 func (d Delivery) Refuse(why Refusal) {
 	if d.refused != nil {
 		d.refused(why)
@@ -141,10 +125,9 @@ func (d Delivery) Refuse(why Refusal) {
 	d.Ack()
 }
 
-// Fail is called when the message could not be taken, because a durable write
-// failed. Neither it nor anything delivered later is acknowledged any more, and
-// the connection is closed. The bus connects again, and the broker then sends
-// again what was not acknowledged.
+// Fail is called when the message could not be taken, because a durable write failed. Neither it nor anything delivered
+// later is acknowledged any more, and the connection is closed. The bus connects again, and the broker then sends again
+// what was not acknowledged.
 func (d Delivery) Fail(err error) {
 	if err == nil {
 		err = errUnnamed
@@ -154,10 +137,8 @@ func (d Delivery) Fail(err error) {
 
 // Token is what becomes of a published message.
 type Token interface {
-	// Wait returns nil only if the broker acknowledged the message on a
-	// connection that still stood then. Otherwise the error is
-	// ErrNotConnected, ErrConnectionLost, ctx's own, or says what else went
-	// wrong.
+	// Wait returns nil only if the broker acknowledged the message on a connection that still stood then. Otherwise the
+	// error is ErrNotConnected, ErrConnectionLost, ctx's own, or says what else went wrong.
 	Wait(ctx context.Context) error
 	// Done is closed when that is known; Wait then returns at once.
 	Done() <-chan struct{}
@@ -197,9 +178,8 @@ func (t *token) Wait(ctx context.Context) error {
 	}
 }
 
-// Statuses is where a broker reads the retained statuses: there may be as many
-// as the outbox has records, and they are on disk already. All else that is
-// retained is little, and kept in memory.
+// Statuses is where a broker reads the retained statuses: there may be as many as the outbox has records, and they are
+// on disk already. All else that is retained is little, and kept in memory.
 //
 // Its methods may be called from several goroutines at once.
 type Statuses interface {
@@ -211,8 +191,7 @@ type Statuses interface {
 	Replay(terminal, requestID string, sink Sink)
 }
 
-// Sink takes one piece of what is retained. It waits until the reader has room,
-// and then calls piece while nothing is published, so that what piece sends is
-// what is retained just then; piece must not block for long. It returns false if
+// Sink takes one piece of what is retained. It waits until the reader has room, and then calls piece while nothing is
+// published, so that what piece sends is what is retained just then; piece must not block for long. It returns false if
 // the reader is gone, and piece was not called then.
 type Sink func(piece func(send func(Message))) bool

@@ -11,8 +11,7 @@ import (
 // Kind is what a request asks for.
 type Kind string
 
-// The kinds of requests. Each has a topic segment of its own, so that a
-// broker's access list can say who may do what.
+// The kinds of requests. Each has a topic segment of its own, so that a broker's access list can say who may do what.
 const (
 	KindOrder      Kind = "order"
 	KindRefund     Kind = "refund"
@@ -31,8 +30,7 @@ func Kinds() []Kind {
 // Segment returns the kind's last topic level, like "orders".
 func (k Kind) Segment() string { return string(k) + "s" }
 
-// KindOf returns the kind whose topics end in segment, and whether there is
-// one.
+// KindOf returns the kind whose topics end in segment, and whether there is one.
 func KindOf(segment string) (Kind, bool) {
 	for _, k := range Kinds() {
 		if k.Segment() == segment {
@@ -55,15 +53,12 @@ func Segments() string {
 // terminal.
 func ValidID(s string) bool { return topic.ValidID(s) }
 
-// ErrForeignTopic is returned for a topic that has not the shape of a
-// request's topic under our prefix.
+// ErrForeignTopic is returned for a topic that has not the shape of a request's topic under our prefix.
 var ErrForeignTopic = errors.New("not the topic of a request")
 
-// Topics names every topic that tillpost reads or writes. The zero value is of
-// no use: Prefix must not be empty.
+// Topics names every topic that tillpost reads or writes. The zero value is of no use: Prefix must not be empty.
 type Topics struct {
-	// Prefix is what all topics begin with, without a slash at its end. It
-	// may have several levels.
+	// Prefix is what all topics begin with, without a slash at its end. It may have several levels.
 	Prefix string
 }
 
@@ -75,8 +70,7 @@ func ValidatePrefix(prefix string) error {
 	return nil
 }
 
-// Request returns the topic on which tills publish requests of one kind for one
-// terminal.
+// Request returns the topic on which tills publish requests of one kind for one terminal.
 func (t Topics) Request(terminal string, k Kind) string {
 	return t.terminal(terminal) + k.Segment()
 }
@@ -107,24 +101,20 @@ func (t Topics) IsStatus(topic string) bool {
 	return ok && len(levels) == 3 && levels[1] == "status"
 }
 
-// Display returns the topic of what a customer should see at a terminal, which is
-// retained.
+// Display returns the topic of what a customer should see at a terminal, which is retained.
 func (t Topics) Display(terminal string) string { return t.terminal(terminal) + displaySegment }
 
 // Terminals returns the topic of the list of terminals, which is retained.
 func (t Topics) Terminals() string { return t.Prefix + "/terminals" }
 
-// Agent returns the topic of the agent's own state, which is retained, and of its
-// last will.
+// Agent returns the topic of the agent's own state, which is retained, and of its last will.
 func (t Topics) Agent() string { return t.Prefix + "/agent" }
 
-// Rejects returns the topic on which the agent publishes every refusal at the
-// door.
+// Rejects returns the topic on which the agent publishes every refusal at the door.
 func (t Topics) Rejects() string { return t.Prefix + "/rejects" }
 
-// RequestFilter returns the one filter that matches the requests of all kinds and
-// terminals, so that they are delivered in their order of arrival. It matches the
-// agent's own display messages too; see [Topics.OwnTopic].
+// RequestFilter returns the one filter that matches the requests of all kinds and terminals, so that they are delivered
+// in their order of arrival. It matches the agent's own display messages too; see [Topics.OwnTopic].
 func (t Topics) RequestFilter() string { return t.Prefix + "/terminals/+/+" }
 
 const displaySegment = "display"
@@ -133,16 +123,14 @@ func (t Topics) terminal(terminal string) string {
 	return t.Prefix + "/terminals/" + terminal + "/"
 }
 
-// OwnTopic reports whether topic is one that RequestFilter matches but that only
-// the agent itself writes.
+// OwnTopic reports whether topic is one that RequestFilter matches but that only the agent itself writes.
 func (t Topics) OwnTopic(topic string) bool {
 	_, segment, err := t.Parse(topic)
 	return err == nil && segment == displaySegment
 }
 
-// Parse splits the topic of a request. The terminal and the segment are returned
-// as they came: neither is checked beyond being one topic level. It returns
-// ErrForeignTopic for anything that RequestFilter does not match.
+// Parse splits the topic of a request. The terminal and the segment are returned as they came: neither is checked
+// beyond being one topic level. It returns ErrForeignTopic for anything that RequestFilter does not match.
 func (t Topics) Parse(topic string) (terminal, kindSegment string, err error) {
 	rest, ok := strings.CutPrefix(topic, t.Prefix+"/terminals/")
 	if !ok {

@@ -1,9 +1,7 @@
-// Package config reads tillpost's configuration: one TOML file, in which every
-// key has a default but the API's address, the token, and either the
-// organisation or the list of terminals.
+// Package config reads tillpost's configuration: one TOML file, in which every key has a default but the API's address,
+// the token, and either the organisation or the list of terminals.
 //
-// A Config holds no secret. It names the files that do; [Config.TokenReader]
-// and [ReadSecretFile] read them.
+// A Config holds no secret. It names the files that do; [Config.TokenReader] and [ReadSecretFile] read them.
 package config
 
 import (
@@ -16,18 +14,15 @@ import (
 	_ "time/tzdata" // a bare Raspberry Pi image may lack the zone files
 )
 
-// Config is a configuration that passed every check: a caller need not check any
-// field again. It is not changed after [Load], so it may be read by any number of
-// goroutines.
+// Config is a configuration that passed every check: a caller need not check any field again. It is not changed after
+// [Load], so it may be read by any number of goroutines.
 //
-// File names are as written in the file, but relative ones are taken from the
-// folder of the configuration file, not from the working directory, which for a
-// service is rarely what the writer had in mind.
+// File names are as written in the file, but relative ones are taken from the folder of the configuration file, not
+// from the working directory, which for a service is rarely what the writer had in mind.
 type Config struct {
 	// File is the name under which the configuration was read.
 	File string
-	// Terminals are the uuids to serve, without repeats; empty means that they
-	// are discovered at the API.
+	// Terminals are the uuids to serve, without repeats; empty means that they are discovered at the API.
 	Terminals []string
 
 	Store         Store
@@ -53,9 +48,8 @@ type Store struct {
 
 // API says how to reach Front Payment.
 type API struct {
-	// BaseURL is https, or http on a loopback host; its scheme and host are in
-	// lower case and it does not end in a slash, so that two spellings of one
-	// address compare equal.
+	// BaseURL is https, or http on a loopback host; its scheme and host are in lower case and it does not end in a
+	// slash, so that two spellings of one address compare equal.
 	BaseURL string
 	// TokenFile may be empty; see [Config.TokenReader].
 	TokenFile string
@@ -74,8 +68,7 @@ type API struct {
 type MQTT struct {
 	// URL is tcp://host:port or tls://host:port, always with a port.
 	URL string
-	// ClientID is fixed across restarts. By default it is made of the topic
-	// prefix, since one agent serves a prefix.
+	// ClientID is fixed across restarts. By default it is made of the topic prefix, since one agent serves a prefix.
 	ClientID string
 	// Username is set wherever PasswordFile is.
 	Username     string
@@ -100,13 +93,11 @@ type Embedded struct {
 	// CertFile and KeyFile are both set or both empty.
 	CertFile string
 	KeyFile  string
-	// UsersFile is set wherever Listen or WebSocketListen is reachable from
-	// other machines.
+	// UsersFile is set wherever Listen or WebSocketListen is reachable from other machines.
 	UsersFile string
 	// WebSocketListen is host:port for tills in a browser, "" for none.
 	WebSocketListen string
-	// WebSocketOrigins are the pages that may connect there, as browsers name
-	// them; empty without WebSocketListen.
+	// WebSocketOrigins are the pages that may connect there, as browsers name them; empty without WebSocketListen.
 	WebSocketOrigins []string
 }
 
@@ -149,9 +140,8 @@ type Policy struct {
 	BusyBackoffMax time.Duration
 }
 
-// OrderDefaults are JSON objects that an order gets where it lacks the member
-// of that name, checked by the rules of "Front Payment, Create Terminal Order";
-// nil where not set. They may hold personal data: don't log them.
+// OrderDefaults are JSON objects that an order gets where it lacks the member of that name, checked by the rules of
+// "Front Payment, Create Terminal Order"; nil where not set. They may hold personal data: don't log them.
 type OrderDefaults struct {
 	CustomerDetails json.RawMessage
 	SendOrderBy     json.RawMessage
@@ -161,8 +151,7 @@ type OrderDefaults struct {
 type Callback struct {
 	// Listen is host:port.
 	Listen string
-	// PublicURL is how the API reaches Listen: https, or http on a loopback
-	// host, without a slash at its end.
+	// PublicURL is how the API reaches Listen: https, or http on a loopback host, without a slash at its end.
 	PublicURL string
 }
 
@@ -170,8 +159,7 @@ type Callback struct {
 type HTTP struct {
 	// Listen is host:port.
 	Listen string
-	// WebConfigFile is a file in the format of Prometheus' exporter-toolkit, for
-	// TLS and users; empty: neither.
+	// WebConfigFile is a file in the format of Prometheus' exporter-toolkit, for TLS and users; empty: neither.
 	WebConfigFile string
 	// Hosts are further names by which the server may be addressed, in lower case.
 	Hosts []string

@@ -48,8 +48,7 @@ func (r *reader) mqtt(t *table, m *MQTT) {
 	}
 }
 
-// withoutURL refuses keys that only an external broker needs: they show that its
-// address was forgotten.
+// withoutURL refuses keys that only an external broker needs: they show that its address was forgotten.
 func (r *reader) withoutURL(t *table) {
 	for _, key := range []string{"username", "password_file", "ca_file", "cert_file", "key_file"} {
 		if _, set := t.values[key]; set {

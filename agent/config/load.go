@@ -17,9 +17,8 @@ import (
 // maxFile bounds a configuration file, which in practice has a few hundred bytes.
 const maxFile = 256 << 10
 
-// Load reads and checks the configuration file at path. For a file that can be
-// read but not used it returns an [*Error] with every fault in it. It does not
-// check that the token and the files that the configuration names exist.
+// Load reads and checks the configuration file at path. For a file that can be read but not used it returns an [*Error]
+// with every fault in it. It does not check that the token and the files that the configuration names exist.
 func Load(path string) (*Config, error) {
 	f, err := os.Open(path)
 	switch {
@@ -36,9 +35,8 @@ func Load(path string) (*Config, error) {
 	return Parse(path, data)
 }
 
-// Parse is [Load] for a configuration that is in memory already. The name is used
-// in errors, and relative file names in the configuration are taken from its
-// folder.
+// Parse is [Load] for a configuration that is in memory already. The name is used in errors, and relative file names in
+// the configuration are taken from its folder.
 func Parse(name string, data []byte) (*Config, error) {
 	if len(data) > maxFile {
 		return nil, &Error{File: name, Faults: []Fault{{Line: 1, Column: 1,
@@ -158,8 +156,7 @@ func (r *reader) policy(t *table, p *Policy) {
 	r.ordered(t, "doubt_check", p.DoubtCheck, "doubt_hold", p.DoubtHold)
 }
 
-// ordered checks that one duration is at most another. A fault is at the one that
-// the file has.
+// ordered checks that one duration is at most another. A fault is at the one that the file has.
 func (r *reader) ordered(t *table, low string, least time.Duration, high string, most time.Duration) {
 	lowPath, highPath := join(t.path, low), join(t.path, high)
 	if least <= most || r.bad[lowPath] || r.bad[highPath] {

@@ -18,10 +18,9 @@ var (
 	countryPattern        = regexp.MustCompile(`^[A-Z]{2}$`)
 )
 
-// orderDefaults reads the defaults of customerDetails and sendOrderBy by the rules
-// of "Front Payment, Create Terminal Order", so that a mistake shows when the agent
-// starts and not with each order. Members that the page does not have are kept, for
-// the API may accept them by now. No fault here repeats a value.
+// orderDefaults reads the defaults of customerDetails and sendOrderBy by the rules of "Front Payment, Create Terminal
+// Order", so that a mistake shows when the agent starts and not with each order. Members that the page does not have
+// are kept, for the API may accept them by now. No fault here repeats a value.
 func (r *reader) orderDefaults(t *table, c *Config) {
 	if details := t.table("customerDetails"); details.present {
 		details.open = true

@@ -15,10 +15,9 @@ type position struct {
 	key, value int
 }
 
-// positions maps the path of every key, table and array element of a document that
-// is known to be valid TOML to its position. A path is the dotted key; elements of
-// arrays are "key[0]", "key[1]". Of a table or an array of tables that is written
-// several times, the first position counts.
+// positions maps the path of every key, table and array element of a document that is known to be valid TOML to its
+// position. A path is the dotted key; elements of arrays are "key[0]", "key[1]". Of a table or an array of tables that
+// is written several times, the first position counts.
 type positions struct {
 	data  []byte
 	lines []int // where each line begins

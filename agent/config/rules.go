@@ -38,8 +38,7 @@ func isCurrency(v string) (problem, want string) {
 }
 
 func isTimezone(v string) (problem, want string) {
-	// Go takes "" for UTC and "Local" for the machine's own zone: neither says in
-	// which zone a receipt is dated.
+	// Go takes "" for UTC and "Local" for the machine's own zone: neither says in which zone a receipt is dated.
 	if _, err := time.LoadLocation(v); err != nil || v == "" || v == "Local" {
 		return strconv.Quote(v) + " is not a time zone", `write a name of the IANA database, such as "Europe/Oslo"`
 	}
@@ -133,8 +132,7 @@ func canonicalOrigin(v string) string {
 	return u.Scheme + "://" + host
 }
 
-// canonicalURL returns the same text for two spellings of an address that passed
-// isWebURL.
+// canonicalURL returns the same text for two spellings of an address that passed isWebURL.
 func canonicalURL(v string) string {
 	u, err := url.Parse(v)
 	if err != nil {
@@ -162,8 +160,7 @@ func isBrokerURL(v string) (problem, want string) {
 	return "", ""
 }
 
-// canonicalBroker adds the scheme's usual port to an address that passed
-// isBrokerURL and has none.
+// canonicalBroker adds the scheme's usual port to an address that passed isBrokerURL and has none.
 func canonicalBroker(v string) string {
 	u, err := url.Parse(v)
 	if err != nil {
@@ -200,8 +197,7 @@ func listedQuoted(words []string) string {
 	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
 }
 
-// shortDuration returns a duration as one would write it in the file: 10m, not
-// 10m0s.
+// shortDuration returns a duration as one would write it in the file: 10m, not 10m0s.
 func shortDuration(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {

@@ -17,13 +17,11 @@ var ErrNoToken = errors.New("no API token: set api.token_file, or give the servi
 // maxSecret bounds a secret file; a certificate's key has a few KiB.
 const maxSecret = 64 << 10
 
-// TokenReader returns the function that reads the API's token. It reads anew at
-// each call, so that a changed token is found without a restart: from the file
-// api.token_file, else from api-token in systemd's $CREDENTIALS_DIRECTORY, else
-// from $TILLPOST_API_TOKEN; [ErrNoToken] if there is none of them. A file that is
-// named but can't be used is an error, not a reason to try the next source. The
-// token has no surrounding white space and is fit for a header. The function may
-// be called by several goroutines at once; its errors never contain the token.
+// TokenReader returns the function that reads the API's token. It reads anew at each call, so that a changed token is
+// found without a restart: from the file api.token_file, else from api-token in systemd's $CREDENTIALS_DIRECTORY, else
+// from $TILLPOST_API_TOKEN; [ErrNoToken] if there is none of them. A file that is named but can't be used is an error,
+// not a reason to try the next source. The token has no surrounding white space and is fit for a header. The function
+// may be called by several goroutines at once; its errors never contain the token.
 func (c *Config) TokenReader() func() (string, error) {
 	file := c.API.TokenFile
 	return func() (string, error) {
@@ -62,8 +60,7 @@ func readToken(file string) (string, error) {
 	return token, nil
 }
 
-// credential returns the path of a systemd credential, "" if there is none of that
-// name.
+// credential returns the path of a systemd credential, "" if there is none of that name.
 func credential(name string) string {
 	folder := os.Getenv("CREDENTIALS_DIRECTORY")
 	if folder == "" {
@@ -81,12 +78,10 @@ func FitForHeader(token string) bool {
 	return !strings.ContainsFunc(token, func(r rune) bool { return r > unicode.MaxASCII || r <= ' ' || r == 0x7f })
 }
 
-// ReadSecretFile returns what a secret file holds, without surrounding white
-// space. It refuses an empty file, one over 64 KiB, what is not a regular file
-// (a symbolic link to one is fine), and one that everyone can read or that
-// others than its owner can write; the last two not on Windows, whose modes say
-// nothing, and not in $CREDENTIALS_DIRECTORY, which systemd guards. The errors
-// never contain the secret.
+// ReadSecretFile returns what a secret file holds, without surrounding white space. It refuses an empty file, one over
+// 64 KiB, what is not a regular file (a symbolic link to one is fine), and one that everyone can read or that others
+// than its owner can write; the last two not on Windows, whose modes say nothing, and not in $CREDENTIALS_DIRECTORY,
+// which systemd guards. The errors never contain the secret.
 func ReadSecretFile(path string) (string, error) {
 	// Opening a named pipe would wait for its writer.
 	if info, err := os.Stat(path); err != nil {

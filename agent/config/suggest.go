@@ -26,20 +26,17 @@ func suggest(name string, known []string) string {
 	return best
 }
 
-// isSlip reports whether a name differs from a known one in one letter or only in
-// the way of writing it.
+// isSlip reports whether a name differs from a known one in one letter or only in the way of writing it.
 func isSlip(name string, known []string) bool {
 	return len(name) <= maxSuggest && slices.ContainsFunc(known, func(k string) bool { return distance(plain(name), plain(k)) <= 1 })
 }
 
-// plain removes what differs between the ways of writing one name: base_url,
-// base-url, baseURL.
+// plain removes what differs between the ways of writing one name: base_url, base-url, baseURL.
 func plain(name string) string {
 	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
 }
 
-// distance counts the letters to add, drop, change or swap with their neighbour
-// to get from a to b.
+// distance counts the letters to add, drop, change or swap with their neighbour to get from a to b.
 func distance(a, b string) int {
 	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -13,8 +13,7 @@ import (
 type reader struct {
 	positions positions
 	faults    []Fault
-	// bad holds the keys with a fault, so that rules between keys are not applied
-	// to a default in place of a bad value.
+	// bad holds the keys with a fault, so that rules between keys are not applied to a default in place of a bad value.
 	bad    map[string]bool
 	tables []*table
 }
@@ -40,19 +39,16 @@ func (r *reader) faultAt(offset int, path, problem, want string) {
 	r.faults = append(r.faults, Fault{Line: line, Column: column, Key: path, Problem: problem, Want: want})
 }
 
-// table is one table of the document. Reading a key makes it known; keys that were
-// never read are the unknown ones.
+// table is one table of the document. Reading a key makes it known; keys that were never read are the unknown ones.
 type table struct {
 	r      *reader
 	path   string
 	values map[string]any
 	known  []string
-	// present is false for a table that the file does not have; broken reports
-	// whether the file has something else under that name, so that its keys,
-	// missing for that reason alone, are not reported as missing.
+	// present is false for a table that the file does not have; broken reports whether the file has something else
+	// under that name, so that its keys, missing for that reason alone, are not reported as missing.
 	present, broken bool
-	// open tables are passed on to the API: an unknown key is refused only if it
-	// looks like a slip of the pen.
+	// open tables are passed on to the API: an unknown key is refused only if it looks like a slip of the pen.
 	open bool
 }
 

@@ -19,42 +19,34 @@ import (
 	"tillpost/mqtt"
 )
 
-// Options say how the embedded broker listens and whom it serves. Listen
-// and Topics are required.
+// Options say how the embedded broker listens and whom it serves. Listen and Topics are required.
 type Options struct {
 	// Listen is host:port; port 0 takes a free one, see [Broker.Addr].
 	Listen string
 	// WebSocketListen is the same for MQTT over WebSockets, at the path /mqtt;
 	// "" is off. All other options hold for both.
 	WebSocketListen string
-	// WebSocketOrigins are the pages that may connect over WebSockets, as
-	// browsers name them in Origin: scheme, host, and port where it is not the
-	// scheme's own. A client that names no origin is no page.
+	// WebSocketOrigins are the pages that may connect over WebSockets, as browsers name them in Origin: scheme, host,
+	// and port where it is not the scheme's own. A client that names no origin is no page.
 	WebSocketOrigins []string
 	Topics           mqtt.Topics
-	// CertFile and KeyFile are PEM files, both set or both empty. With them
-	// the broker speaks TLS only.
+	// CertFile and KeyFile are PEM files, both set or both empty. With them the broker speaks TLS only.
 	CertFile, KeyFile string
 	// UsersFile says who may do what; see [ParseUsers] for its form. Without
 	// it everybody who reaches Listen may do everything that a client may.
 	UsersFile string
-	// ReadSecret reads UsersFile and KeyFile; it is where their permissions
-	// are checked. Required with either of them.
+	// ReadSecret reads UsersFile and KeyFile; it is where their permissions are checked. Required with either of them.
 	ReadSecret func(path string) (string, error)
-	// Statuses is where the retained statuses are read for new subscriptions; nil
-	// keeps them in memory.
+	// Statuses is where the retained statuses are read for new subscriptions; nil keeps them in memory.
 	Statuses mqtt.Statuses
-	// Log gets what happens to single clients, at most once a second; nil
-	// discards it.
+	// Log gets what happens to single clients, at most once a second; nil discards it.
 	Log *slog.Logger
 
-	// CloseGrace is how long an ordered end waits for requests that are being
-	// written. Default 2 s.
+	// CloseGrace is how long an ordered end waits for requests that are being written. Default 2 s.
 	CloseGrace time.Duration
 	// ReloadEvery is how often the files are read again. Default 5 s.
 	ReloadEvery time.Duration
-	// MaxConnections bounds the connections, also those not logged in yet.
-	// Default 2500.
+	// MaxConnections bounds the connections, also those not logged in yet. Default 2500.
 	MaxConnections int
 }
 
@@ -67,15 +59,12 @@ func (o *Options) setDefaults() {
 
 // Broker is the Bus that is a broker itself: tills connect to it.
 //
-// Handlers.Deliver is called with a request while its till waits: the till gets
-// its acknowledgement once the delivery is acknowledged, and a delivery that
-// fails closes that till's connection without one. Requests of one till are
-// delivered one after the other, those of several tills wait side by side. They
-// are not passed on to other clients.
+// Handlers.Deliver is called with a request while its till waits: the till gets its acknowledgement once the delivery
+// is acknowledged, and a delivery that fails closes that till's connection without one. Requests of one till are
+// delivered one after the other, those of several tills wait side by side. They are not passed on to other clients.
 //
-// mochi decodes and encodes, and knows who subscribed to what. All else is done
-// here: its own delivery blocks the publisher behind a client that does not
-// read, drops what a client is too slow for, and confuses the packet ids of the
+// mochi decodes and encodes, and knows who subscribed to what. All else is done here: its own delivery blocks the
+// publisher behind a client that does not read, drops what a client is too slow for, and confuses the packet ids of the
 // two directions.
 type Broker struct {
 	options  Options
@@ -94,9 +83,8 @@ type Broker struct {
 	// delivering makes calls of Deliver one at a time.
 	delivering sync.Mutex
 
-	// publishing orders what is published: a message is retained and sent to its
-	// subscribers before the next one is, and before a piece of what is retained
-	// is sent to a new subscriber.
+	// publishing orders what is published: a message is retained and sent to its subscribers before the next one is,
+	// and before a piece of what is retained is sent to a new subscriber.
 	publishing sync.Mutex
 	retained   retained
 	// replaying is locked before publishing for each such piece.
@@ -211,9 +199,8 @@ func (b *Broker) Close() error {
 // Connected implements Bus: it reports whether tills can connect.
 func (b *Broker) Connected() bool { return b.up.Load() }
 
-// Run implements Bus. It calls Up once, before the first till can connect. It
-// returns an error if the address can't be opened; after that it only ends
-// with ctx.
+// Run implements Bus. It calls Up once, before the first till can connect. It returns an error if the address can't be
+// opened; after that it only ends with ctx.
 func (b *Broker) Run(ctx context.Context) error {
 	if err := b.Listen(); err != nil {
 		b.handlers.Down(err)
@@ -241,8 +228,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	return nil
 }
 
-// accept serves connections until the listener is closed. wrap returns the
-// connection on which MQTT is spoken.
+// accept serves connections until the listener is closed. wrap returns the connection on which MQTT is spoken.
 func (b *Broker) accept(ln net.Listener, wrap func(net.Conn) net.Conn) {
 	for {
 		conn, err := ln.Accept()
@@ -267,8 +253,7 @@ func (b *Broker) accept(ln net.Listener, wrap func(net.Conn) net.Conn) {
 	}
 }
 
-// admit returns a peer for a connection; nil if there are too many, and it closed
-// it.
+// admit returns a peer for a connection; nil if there are too many, and it closed it.
 func (b *Broker) admit(conn net.Conn) *peer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -326,8 +311,7 @@ func (d *deliveries) end() {
 	d.idle.Set()
 }
 
-// stop lets no more begin, and waits for those under way, but no longer than
-// grace.
+// stop lets no more begin, and waits for those under way, but no longer than grace.
 func (d *deliveries) stop(grace time.Duration) {
 	timer := time.After(grace)
 	for {

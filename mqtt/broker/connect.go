@@ -14,8 +14,7 @@ import (
 // errRefused is why a CONNECT was the last packet of its connection.
 var errRefused = errors.New("the client was turned away")
 
-// handshake reads the CONNECT and answers it. Without an error the client is
-// logged in, and found by its id.
+// handshake reads the CONNECT and answers it. Without an error the client is logged in, and found by its id.
 func (b *Broker) handshake(p *peer, cl *mochi.Client) error {
 	var header packets.FixedHeader
 	if err := cl.ReadFixedHeader(&header); err != nil {
@@ -67,9 +66,8 @@ func allowEmpty(pk *packets.Packet) (emptyWill bool) {
 	return emptyWill
 }
 
-// copyConnect copies what is needed of a CONNECT for as long as the connection
-// lasts: as decoded, those fields share the memory of the packet, which holds the
-// password.
+// copyConnect copies what is needed of a CONNECT for as long as the connection lasts: as decoded, those fields share
+// the memory of the packet, which holds the password.
 func copyConnect(cl *mochi.Client, emptyWill bool) {
 	cl.ID = strings.Clone(cl.ID)
 	cl.Properties.Username, cl.Properties.Props.User = nil, nil
@@ -80,8 +78,7 @@ func copyConnect(cl *mochi.Client, emptyWill bool) {
 	}
 }
 
-// checkConnect refuses what MQTT 3.1.1 has a return code for, and what it wants
-// closed without an answer.
+// checkConnect refuses what MQTT 3.1.1 has a return code for, and what it wants closed without an answer.
 func (b *Broker) checkConnect(p *peer, cl *mochi.Client, pk *packets.Packet) error {
 	c, version := &pk.Connect, pk.ProtocolVersion
 	switch name := string(c.ProtocolName); {
@@ -105,8 +102,7 @@ func (b *Broker) refuseV3(p *peer, cl *mochi.Client, why packets.Code, reason st
 	return fmt.Errorf("%w: %s", errRefused, reason)
 }
 
-// refuse answers a CONNECT with a reason code. MQTT 3.1.1 has one code for all of
-// these.
+// refuse answers a CONNECT with a reason code. MQTT 3.1.1 has one code for all of these.
 func (b *Broker) refuse(cl *mochi.Client, why packets.Code) error {
 	if cl.Properties.ProtocolVersion < 5 {
 		why = packets.ErrBadUsernameOrPassword

@@ -32,8 +32,7 @@ func (f *files) tlsConfig() *tls.Config {
 	}
 }
 
-// load reads the files, and puts into force what has changed. A file that can't
-// be used changes nothing.
+// load reads the files, and puts into force what has changed. A file that can't be used changes nothing.
 func (f *files) load() (usersChanged bool, err error) {
 	o := f.options
 	if o.UsersFile != "" {

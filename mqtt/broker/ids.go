@@ -58,9 +58,8 @@ func (s *packetIDs) remove(id uint16) bool {
 	return true
 }
 
-// unackedIDs are the packet ids of the messages that were sent to a client with
-// QoS 1 and that it has not acknowledged. They are independent of the ids of what
-// the client publishes.
+// unackedIDs are the packet ids of the messages that were sent to a client with QoS 1 and that it has not acknowledged.
+// They are independent of the ids of what the client publishes.
 type unackedIDs struct {
 	mu   sync.Mutex
 	ids  packetIDs

@@ -17,19 +17,15 @@ const (
 	// maxConnect bounds a CONNECT, in bytes: a client that is not logged in yet
 	// must not make us allocate the memory of the largest packet.
 	maxConnect = 8 << 10
-	// peerWriteTimeout is how long a client may take for one piece of at most
-	// peerPiece bytes.
+	// peerWriteTimeout is how long a client may take for one piece of at most peerPiece bytes.
 	peerWriteTimeout = 10 * time.Second
 	peerPiece        = 32 << 10
-	// closeTimeout is how long a connection that is closed may take for what was
-	// written before.
+	// closeTimeout is how long a connection that is closed may take for what was written before.
 	closeTimeout = time.Second
-	// maxBehind is how many bytes may wait for one client, maxBacklog for all
-	// together.
+	// maxBehind is how many bytes may wait for one client, maxBacklog for all together.
 	maxBehind  = 1 << 20
 	maxBacklog = 32 << 20
-	// maxUnacked is how many messages are sent with QoS 1 before the first is
-	// acknowledged.
+	// maxUnacked is how many messages are sent with QoS 1 before the first is acknowledged.
 	maxUnacked = 1000
 )
 
@@ -41,10 +37,9 @@ var (
 // backlog is how many bytes wait for all clients together.
 type backlog struct{ bytes atomic.Int64 }
 
-// peer is one client's connection. Writing to it never blocks: what the network
-// does not take at once waits in pending, within bounds, and a client that stays
-// behind is disconnected. mochi writes with a client's lock held; if that blocked,
-// one client that does not read could stop the whole agent.
+// peer is one client's connection. Writing to it never blocks: what the network does not take at once waits in pending,
+// within bounds, and a client that stays behind is disconnected. mochi writes with a client's lock held; if that
+// blocked, one client that does not read could stop the whole agent.
 type peer struct {
 	net.Conn
 	total *backlog
@@ -81,8 +76,7 @@ func newPeer(conn net.Conn, total *backlog) *peer {
 	return p
 }
 
-// Read implements net.Conn; it fails on a first packet that is not a CONNECT of
-// at most maxConnect bytes.
+// Read implements net.Conn; it fails on a first packet that is not a CONNECT of at most maxConnect bytes.
 func (p *peer) Read(b []byte) (int, error) {
 	n, err := p.Conn.Read(b)
 	for _, c := range b[:n] {
@@ -170,8 +164,7 @@ func (p *peer) flush() {
 	}
 }
 
-// next returns the next piece to write. If there is none, it closes a connection
-// that was to be closed.
+// next returns the next piece to write. If there is none, it closes a connection that was to be closed.
 func (p *peer) next() ([]byte, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -197,8 +190,7 @@ func (p *peer) next() ([]byte, bool) {
 	return piece, true
 }
 
-// waitForRoom waits until the client has read most of what it was sent. It returns
-// false if the connection has ended.
+// waitForRoom waits until the client has read most of what it was sent. It returns false if the connection has ended.
 func (p *peer) waitForRoom() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -208,9 +200,8 @@ func (p *peer) waitForRoom() bool {
 	return p.err == nil && !p.closing
 }
 
-// Close ends the reading at once; what was written before is still sent, for it
-// may hold the reason. It does not wait for that, nor for the closing messages of
-// TLS and WebSockets.
+// Close ends the reading at once; what was written before is still sent, for it may hold the reason. It does not wait
+// for that, nor for the closing messages of TLS and WebSockets.
 func (p *peer) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -14,9 +14,8 @@ const (
 	// maxForeign bounds a payload that is passed on between clients, in bytes: a
 	// few large ones would exceed what may wait for a subscriber.
 	maxForeign = 4 * message.MaxPayload
-	// maxUnfinished is how many QoS 2 messages an MQTT 5 client may leave
-	// without their last step, as its CONNACK says. 3.1.1 has no such bound: its
-	// clients may use all ids that there are.
+	// maxUnfinished is how many QoS 2 messages an MQTT 5 client may leave without their last step, as its CONNACK says.
+	// 3.1.1 has no such bound: its clients may use all ids that there are.
 	maxUnfinished = 128
 	// maxReason bounds the text of an acknowledgement that refuses, in bytes.
 	maxReason = 1024
@@ -28,8 +27,7 @@ var errNotWritten = packets.Code{
 	Reason: "the request could not be written to disk; publish it again",
 }
 
-// handlePublish delivers or passes on what a client publishes, and acknowledges
-// it. The error ends the connection.
+// handlePublish delivers or passes on what a client publishes, and acknowledges it. The error ends the connection.
 func (b *Broker) handlePublish(p *peer, pk packets.Packet) error {
 	if code := pk.PublishValidate(0); code != packets.CodeSuccess {
 		return code
@@ -64,9 +62,8 @@ func (b *Broker) handlePublish(p *peer, pk packets.Packet) error {
 	return nil
 }
 
-// handleReusedID answers a message whose packet id is that of a QoS 2 message
-// under way: either that message sent again, or a fault of the client. It also
-// enforces the Receive Maximum of MQTT 5. It reports whether the message needs
+// handleReusedID answers a message whose packet id is that of a QoS 2 message under way: either that message sent
+// again, or a fault of the client. It also enforces the Receive Maximum of MQTT 5. It reports whether the message needs
 // nothing more.
 func (b *Broker) handleReusedID(p *peer, pk packets.Packet) (done bool, err error) {
 	qos, version5 := pk.FixedHeader.Qos, p.client.Properties.ProtocolVersion == 5
@@ -104,8 +101,7 @@ func (b *Broker) handleDenied(p *peer, pk packets.Packet) error {
 	return nil
 }
 
-// limitedLog returns a logger for what a client did, or one that discards if there
-// were too many lines lately.
+// limitedLog returns a logger for what a client did, or one that discards if there were too many lines lately.
 func (b *Broker) limitedLog(p *peer) *slog.Logger {
 	log := slog.New(slog.DiscardHandler)
 	b.logLimit.Do(func() { log = b.log.With("remote", p.RemoteAddr().String()) })
@@ -166,9 +162,8 @@ func (p *peer) handleRelease(id uint16) {
 	p.answer(packets.Pubcomp, id, why)
 }
 
-// deliver calls Handlers.Deliver with a request and waits until it is settled,
-// which may be by a refusal. The delivery is under way until endDelivery, when its
-// acknowledgement is written.
+// deliver calls Handlers.Deliver with a request and waits until it is settled, which may be by a refusal. The delivery
+// is under way until endDelivery, when its acknowledgement is written.
 func (b *Broker) deliver(p *peer, pk packets.Packet) (*mqtt.Refusal, error) {
 	if !b.deliveries.begin() {
 		return nil, errStopping

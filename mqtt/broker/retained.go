@@ -14,13 +14,11 @@ import (
 // time that mochi takes for one grows with the square of its levels.
 const maxTopic = 1024
 
-// replayBatch is how many retained messages are sent to a new subscriber before
-// publishers get their turn.
+// replayBatch is how many retained messages are sent to a new subscriber before publishers get their turn.
 const replayBatch = 64
 
-// retained holds the agent's retained messages: the last one of each topic. It
-// takes a quarter of the memory that mochi's own takes, and can be read in pieces.
-// Its methods are for one goroutine at a time.
+// retained holds the agent's retained messages: the last one of each topic. It takes a quarter of the memory that
+// mochi's own takes, and can be read in pieces. Its methods are for one goroutine at a time.
 type retained struct {
 	// folders maps all of a topic but its last level to its messages, by topic.
 	folders map[string]map[string][]byte
@@ -79,9 +77,8 @@ func (r *retained) topics(folder, filter string) []string {
 	return found
 }
 
-// distribute retains a message, if it is to be, and sends it to all subscribers of
-// its topic. origin is the client id of the sender, "" for the agent, qos the
-// quality of service that it was published with.
+// distribute retains a message, if it is to be, and sends it to all subscribers of its topic. origin is the client id
+// of the sender, "" for the agent, qos the quality of service that it was published with.
 func (b *Broker) distribute(m mqtt.Message, origin string, qos byte) {
 	b.publishing.Lock()
 	defer b.publishing.Unlock()
@@ -93,8 +90,7 @@ func (b *Broker) distribute(m mqtt.Message, origin string, qos byte) {
 			continue
 		}
 		if p := b.peer(id); p != nil {
-			// A message to an existing subscription is not marked as retained,
-			// unless the client asked for that.
+			// A message to an existing subscription is not marked as retained, unless the client asked for that.
 			sub.Qos = min(sub.Qos, qos)
 			p.send(m, sub, m.Retained && sub.RetainAsPublished)
 		}
@@ -118,9 +114,8 @@ func (b *Broker) replay(p *peer, sub packets.Subscription) {
 	b.replayStatuses(p, sub)
 }
 
-// replayInMemory sends what is retained in memory. It goes folder by folder: a
-// list of all topics, held for each slow reader, would be most of the broker's
-// memory.
+// replayInMemory sends what is retained in memory. It goes folder by folder: a list of all topics, held for each slow
+// reader, would be most of the broker's memory.
 func (b *Broker) replayInMemory(p *peer, sub packets.Subscription) {
 	var folders, topics []string
 	b.inReplay(func() { folders = b.retained.foldersOf(sub.Filter) })
@@ -151,8 +146,7 @@ func (b *Broker) inReplay(piece func()) {
 	piece()
 }
 
-// send sends one message to the client if it may read it. The caller holds
-// Broker.publishing.
+// send sends one message to the client if it may read it. The caller holds Broker.publishing.
 func (p *peer) send(m mqtt.Message, sub packets.Subscription, retained bool) {
 	if !p.mayRead(m.Topic) {
 		return
@@ -189,9 +183,8 @@ func (p *peer) mostUnacked() int {
 	return maxUnacked
 }
 
-// awaitAcks waits until the clients have acknowledged what they were sent, but no
-// longer than grace: some drop what they have received but not processed when
-// their connection ends.
+// awaitAcks waits until the clients have acknowledged what they were sent, but no longer than grace: some drop what
+// they have received but not processed when their connection ends.
 func (b *Broker) awaitAcks(grace time.Duration) {
 	timer := time.After(grace)
 	owesAck := func(p *peer) bool { return p.unacked.any() && !p.gone() }
@@ -244,8 +237,7 @@ func (p *peer) mayReadAny(filter string) bool {
 	return a == nil || slices.ContainsFunc(a.reads, func(read string) bool { return filtersMeet(read, filter) })
 }
 
-// validFilter reports whether a filter follows MQTT's rules: + is a whole level, #
-// is one too, and the last.
+// validFilter reports whether a filter follows MQTT's rules: + is a whole level, # is one too, and the last.
 func validFilter(filter string) bool {
 	if filter == "" {
 		return false

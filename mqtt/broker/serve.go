@@ -17,13 +17,11 @@ import (
 	"tillpost/mqtt/message"
 )
 
-// maxPacket bounds a packet, in bytes: larger payloads than a request may have are
-// still read, and refused with a reason; a client that sends more than this is
-// disconnected.
+// maxPacket bounds a packet, in bytes: larger payloads than a request may have are still read, and refused with a
+// reason; a client that sends more than this is disconnected.
 const maxPacket = 16*message.MaxPayload + 4<<10
 
-// newServer returns a mochi that decodes, encodes and keeps the subscriptions. It
-// serves no connection: we do that.
+// newServer returns a mochi that decodes, encodes and keeps the subscriptions. It serves no connection: we do that.
 func newServer() *mochi.Server {
 	capabilities := mochi.NewDefaultServerCapabilities()
 	capabilities.MaximumPacketSize = maxPacket
@@ -68,9 +66,8 @@ func (b *Broker) serve(p *peer) {
 	}
 }
 
-// readPackets handles a client's packets until its connection ends, and returns
-// why it ended. While it waits for a packet it has little on its stack: tills are
-// silent most of the time, and there may be many.
+// readPackets handles a client's packets until its connection ends, and returns why it ended. While it waits for a
+// packet it has little on its stack: tills are silent most of the time, and there may be many.
 func (b *Broker) readPackets(p *peer) error {
 	cl := b.server.NewClient(p, "tills", "", false)
 	if err := b.handshake(p, cl); err != nil {
@@ -101,8 +98,7 @@ func readError(cl *mochi.Client, err error) error {
 	return err
 }
 
-// setKeepalive bounds the wait for the next packet to one and a half of the client's
-// keepalive, in seconds.
+// setKeepalive bounds the wait for the next packet to one and a half of the client's keepalive, in seconds.
 func (p *peer) setKeepalive(keepalive uint16) {
 	var until time.Time
 	if keepalive > 0 {
@@ -114,9 +110,8 @@ func (p *peer) setKeepalive(keepalive uint16) {
 // handlePacket reads the rest of a packet and does what it asks for. The error
 // ends the connection; one with a code is sent to MQTT 5 clients.
 //
-// mochi gets no packet that publishes, acknowledges or subscribes: it has one
-// table for the packet ids of both directions, and takes an acknowledgement in one
-// for the end of a message in the other.
+// mochi gets no packet that publishes, acknowledges or subscribes: it has one table for the packet ids of both
+// directions, and takes an acknowledgement in one for the end of a message in the other.
 func (b *Broker) handlePacket(p *peer, header *packets.FixedHeader) error {
 	cl := p.client
 	pk, err := cl.ReadPacket(header)

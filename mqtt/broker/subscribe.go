@@ -54,8 +54,7 @@ func (b *Broker) subscribe(p *peer, pk packets.Packet) error {
 	return err
 }
 
-// subscribable returns CodeSuccess, or why a client can't have a subscription. had
-// reports whether it has it already.
+// subscribable returns CodeSuccess, or why a client can't have a subscription. had reports whether it has it already.
 func (b *Broker) subscribable(p *peer, filter string, had bool) packets.Code {
 	a := p.account.Load()
 	switch {

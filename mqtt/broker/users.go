@@ -20,8 +20,7 @@ import (
 	"tillpost/mqtt"
 )
 
-// maxHashCost bounds the time of a login: at 14 it is a second on a PC and
-// several on a small board.
+// maxHashCost bounds the time of a login: at 14 it is a second on a PC and several on a small board.
 const maxHashCost = 14
 
 // maxPassword is how many bytes of a password bcrypt uses.
@@ -47,11 +46,9 @@ type userEntry struct {
 // Users are the accounts of a users file.
 type Users struct {
 	accounts map[string]*account
-	// dummyHash costs as much as the most expensive hash; it is compared for users
-	// that do not exist.
+	// dummyHash costs as much as the most expensive hash; it is compared for users that do not exist.
 	dummyHash []byte
-	// turn lets one hash be computed at a time: logins must not starve the rest of
-	// the agent.
+	// turn lets one hash be computed at a time: logins must not starve the rest of the agent.
 	turn chan struct{}
 
 	mu  sync.Mutex
@@ -73,9 +70,8 @@ type Users struct {
 //	role = "till"
 //	terminals = ["TRML1216693970"]       # ["*"] is every terminal
 //
-// A user reads the statuses and the display of its terminals, the agent's
-// state, the list of terminals and the rejects; with read = "displays" only
-// the display and the agent's state, and then it publishes nothing.
+// A user reads the statuses and the display of its terminals, the agent's state, the list of terminals and the rejects;
+// with read = "displays" only the display and the agent's state, and then it publishes nothing.
 func ParseUsers(topics mqtt.Topics, text string) (*Users, error) {
 	var file usersFile
 	decoder := toml.NewDecoder(strings.NewReader(text)).DisallowUnknownFields()
@@ -188,8 +184,7 @@ func (f *usersFile) account(topics mqtt.Topics, name string) (*account, error) {
 	return a, nil
 }
 
-// login returns the user's account, or nil if there is no such user with this
-// password.
+// login returns the user's account, or nil if there is no such user with this password.
 func (u *Users) login(name string, password []byte) *account {
 	a := u.accounts[name]
 	if a != nil && u.hasVerified(a, password) {
@@ -277,8 +272,7 @@ func (b *Broker) usersChanged() {
 	}
 }
 
-// account is what one user of the embedded broker may do. It is not changed
-// once it is made.
+// account is what one user of the embedded broker may do. It is not changed once it is made.
 type account struct {
 	name string
 	hash []byte
@@ -311,16 +305,14 @@ func maySubscribe(a *account, filter string) bool {
 	return a == nil || slices.ContainsFunc(a.reads, func(read string) bool { return filtersMeet(read, filter) })
 }
 
-// foreign reports whether a topic is none of ours: neither the agent's nor a
-// request's.
+// foreign reports whether a topic is none of ours: neither the agent's nor a request's.
 func (b *Broker) foreign(topic string) bool {
 	prefix := b.options.Topics.Prefix
 	return topic != prefix && !strings.HasPrefix(topic, prefix+"/") && !strings.HasPrefix(topic, "$") && topic != ""
 }
 
-// mayWrite reports whether a client may publish on a topic; a is nil where
-// everybody may do everything. Below the prefix that is requests only: all
-// else is the agent's. A kind that does not exist passes, so that the agent can
+// mayWrite reports whether a client may publish on a topic; a is nil where everybody may do everything. Below the
+// prefix that is requests only: all else is the agent's. A kind that does not exist passes, so that the agent can
 // report the mistake.
 func (b *Broker) mayWrite(a *account, topic string) bool {
 	if len(topic) > maxTopic {

@@ -35,9 +35,8 @@ var upgrader = websocket.Upgrader{
 	CheckOrigin:  func(*http.Request) bool { return true },
 }
 
-// webSocket is a connection whose bytes are in WebSocket messages. The first Read
-// makes the upgrade. Deadlines are those of the connection below, which its owner
-// sets.
+// webSocket is a connection whose bytes are in WebSocket messages. The first Read makes the upgrade. Deadlines are
+// those of the connection below, which its owner sets.
 type webSocket struct {
 	net.Conn
 	// refuse reports whether pages of an origin may not connect.
@@ -90,8 +89,7 @@ func (w *webSocket) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Close implements net.Conn. It takes a second at most to send the peer a close
-// message.
+// Close implements net.Conn. It takes a second at most to send the peer a close message.
 func (w *webSocket) Close() error {
 	if ws := w.open.Load(); ws != nil {
 		// A peer that does not take it is gone or slow.
@@ -124,8 +122,7 @@ func (w *webSocket) upgrade() (*websocket.Conn, error) {
 	return ws, nil
 }
 
-// checkUpgrade returns 0, or the HTTP status and the text for a request that can't
-// become a WebSocket with MQTT in it.
+// checkUpgrade returns 0, or the HTTP status and the text for a request that can't become a WebSocket with MQTT in it.
 func (w *webSocket) checkUpgrade(r *http.Request) (code int, words string) {
 	origins := r.Header.Values("Origin")
 	switch {
@@ -174,8 +171,7 @@ func (a *upgradeResponse) send(r *http.Request) {
 	_ = response.Write(a.conn)
 }
 
-// lastingDeadlines ignores the removal of deadlines: the upgrader removes those
-// that we have set.
+// lastingDeadlines ignores the removal of deadlines: the upgrader removes those that we have set.
 type lastingDeadlines struct{ net.Conn }
 
 func (c lastingDeadlines) SetDeadline(t time.Time) error {

@@ -17,10 +17,9 @@ import (
 
 // Client is the Bus to an external broker.
 //
-// Each connection is a paho client of its own, with paho's reconnecting
-// switched off: acknowledgements then can't go out on another connection than
-// the one that delivered the message, and a publish token can't be completed by
-// a later one.
+// Each connection is a paho client of its own, with paho's reconnecting switched off: acknowledgements then can't go
+// out on another connection than the one that delivered the message, and a publish token can't be completed by a later
+// one.
 type Client struct {
 	options  Options
 	handlers mqtt.Handlers
@@ -31,9 +30,8 @@ type Client struct {
 	// clean asks the broker to keep no session for us.
 	clean bool
 
-	// writers counts the goroutines that publish, on any connection. paho may
-	// hold a message for up to WriteTimeout after its connection has ended; the
-	// next connection does not wait for that, the end of Run does.
+	// writers counts the goroutines that publish, on any connection. paho may hold a message for up to WriteTimeout
+	// after its connection has ended; the next connection does not wait for that, the end of Run does.
 	writers sync.WaitGroup
 
 	mu      sync.Mutex
@@ -42,8 +40,7 @@ type Client struct {
 
 var _ mqtt.Bus = (*Client)(nil)
 
-// New returns a client that does nothing until Run. It returns an error if the
-// options can't work.
+// New returns a client that does nothing until Run. It returns an error if the options can't work.
 func New(options Options, handlers mqtt.Handlers) (*Client, error) {
 	e, err := parseURL(options.URL)
 	if err != nil {
@@ -86,8 +83,7 @@ func (c *Client) Run(ctx context.Context) error {
 			return nil
 		}
 		c.handlers.Down(err)
-		// A connection that ends at once is no success: the cause may be
-		// another client with our id, or a full disk.
+		// A connection that ends at once is no success: the cause may be another client with our id, or a full disk.
 		if time.Since(begun) > c.options.BackoffMax {
 			attempt = 0
 		}
@@ -148,9 +144,8 @@ func (c *Client) connect(ctx context.Context, s *session) error {
 	}
 	s.start()
 	if c.handlers.Agent != nil {
-		// First, so that what is retained there has arrived once the requests are
-		// subscribed; with QoS 0, so that it does not wait behind requests of
-		// which the broker sends no more before we acknowledge some.
+		// First, so that what is retained there has arrived once the requests are subscribed; with QoS 0, so that it
+		// does not wait behind requests of which the broker sends no more before we acknowledge some.
 		if err := s.subscribe(c.ownTopics.Agent(), 0, c.options.ConnectTimeout); err != nil {
 			return err
 		}

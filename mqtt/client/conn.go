@@ -6,12 +6,10 @@ import (
 	"time"
 )
 
-// watchedConn sets a deadline for every write, so that a half-open connection is
-// noticed, and calls lost at the first sign that the connection has ended: paho
-// does not report every loss in its first moments.
+// watchedConn sets a deadline for every write, so that a half-open connection is noticed, and calls lost at the first
+// sign that the connection has ended: paho does not report every loss in its first moments.
 //
-// paho sets and clears write deadlines itself, from one goroutine while
-// another writes a probe; here they are ignored.
+// paho sets and clears write deadlines itself, from one goroutine while another writes a probe; here they are ignored.
 type watchedConn struct {
 	net.Conn
 	writeTimeout time.Duration

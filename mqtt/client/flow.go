@@ -8,9 +8,8 @@ import (
 	"tillpost/mqtt"
 )
 
-// arrive is called by paho in order of arrival. It only enqueues: as long as
-// it has not returned, paho reads nothing, not even the reply to a ping. The
-// queue is bounded by how many messages the broker sends unacknowledged.
+// arrive is called by paho in order of arrival. It only enqueues: as long as it has not returned, paho reads nothing,
+// not even the reply to a ping. The queue is bounded by how many messages the broker sends unacknowledged.
 func (s *session) arrive(m paho.Message) {
 	if s.takeRetained(m) {
 		return
@@ -83,8 +82,7 @@ func (s *session) deliverAgent() {
 	}
 }
 
-// next removes the head of the queue and returns it; nil if nothing may be
-// delivered now.
+// next removes the head of the queue and returns it; nil if nothing may be delivered now.
 func (s *session) next() *arrival {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,18 +108,15 @@ func (s *session) settle(a *arrival, err error) {
 		return
 	}
 	s.lost(fmt.Errorf("a message could not be taken: %w", err))
-	// Without a DISCONNECT, so that the broker publishes the last will, which
-	// stands until we are back.
+	// Without a DISCONNECT, so that the broker publishes the last will, which stands until we are back.
 	_ = conn.Close()
 }
 
-// acknowledge sends the acknowledgements, in order of arrival, until the
-// connection ends.
+// acknowledge sends the acknowledgements, in order of arrival, until the connection ends.
 func (s *session) acknowledge() {
 	for {
 		for a := s.settledHead(); a != nil; a = s.settledHead() {
-			// Blocks until the writer takes it; paho drops it if the
-			// connection has ended.
+			// Blocks until the writer takes it; paho drops it if the connection has ended.
 			a.message.Ack()
 			if a.delivered {
 				s.acknowledged()
@@ -165,8 +160,7 @@ func (s *session) publish(p publication) bool {
 	return true
 }
 
-// write gives paho the messages one after the other, and blocks until each is
-// written.
+// write gives paho the messages one after the other, and blocks until each is written.
 func (s *session) write(inFlight chan<- sent) {
 	defer close(inFlight)
 	for {
@@ -210,9 +204,8 @@ func (s *session) written() {
 	s.writing = nil
 }
 
-// collect completes the tokens of what was written. When a connection ends, paho
-// completes its own tokens without an error; but it does so only after the
-// connection's state has changed, so that an open connection proves the
+// collect completes the tokens of what was written. When a connection ends, paho completes its own tokens without an
+// error; but it does so only after the connection's state has changed, so that an open connection proves the
 // acknowledgement.
 func (s *session) collect(inFlight <-chan sent) {
 	for p := range inFlight {

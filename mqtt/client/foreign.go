@@ -8,11 +8,10 @@ import (
 	"tillpost/mqtt"
 )
 
-// leaveFormerPrefix unsubscribes what the session on our client id still has
-// subscribed under a former topic prefix, as soon as a message comes by it: nobody
-// else would ever end that subscription. It reports whether the message needs no
-// more than an acknowledgement. A request does: it is delivered, so that it is
-// refused and its till learns that nobody takes requests there. The lock is held.
+// leaveFormerPrefix unsubscribes what the session on our client id still has subscribed under a former topic prefix, as
+// soon as a message comes by it: nobody else would ever end that subscription. It reports whether the message needs no
+// more than an acknowledgement. A request does: it is delivered, so that it is refused and its till learns that nobody
+// takes requests there. The lock is held.
 func (s *session) leaveFormerPrefix(m paho.Message) bool {
 	topic := m.Topic()
 	if s.topics.Prefix == "" || strings.HasPrefix(topic, s.topics.Prefix+"/") {
@@ -24,8 +23,7 @@ func (s *session) leaveFormerPrefix(m paho.Message) bool {
 			s.unsubscribed = map[string]bool{}
 		}
 		s.unsubscribed[filter] = true
-		// Paho would wait for the acknowledgement, which it can't read before
-		// we return.
+		// Paho would wait for the acknowledgement, which it can't read before we return.
 		s.writers.Go(func() { s.client.Unsubscribe(filter) })
 	}
 	_, request := mqtt.KindOf(segment)

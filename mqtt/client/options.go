@@ -20,16 +20,14 @@ import (
 // Options say how to reach an external broker. URL, ClientID and Topics are
 // required; a zero duration stands for its default.
 type Options struct {
-	// URL is tcp://host:port or tls://host:port; the port may be left out
-	// (1883 and 8883).
+	// URL is tcp://host:port or tls://host:port; the port may be left out (1883 and 8883).
 	URL string
 	// ClientID must stay the same from run to run: the broker keeps what was
 	// not acknowledged under it. Two clients with one id throw each other out.
 	ClientID string
 	Topics   mqtt.Topics
 	Username string
-	// Password is asked for on each connect, as its file may have changed;
-	// nil is no password.
+	// Password is asked for on each connect, as its file may have changed; nil is no password.
 	Password func() (string, error)
 	// CAFile, CertFile and KeyFile are PEM files for tls, read on each
 	// connect. Without CAFile the system's roots are used.
@@ -37,24 +35,19 @@ type Options struct {
 	// PeerCertFile is a PEM file with the one certificate that the broker has to
 	// present. Its names and its issuer don't count then, and CAFile is not used.
 	PeerCertFile string
-	// Will returns the last will's payload on each connect; it is retained on
-	// Topics.Agent(). nil is no last will.
+	// Will returns the last will's payload on each connect; it is retained on Topics.Agent(). nil is no last will.
 	Will func() []byte
 
-	// KeepAlive is how long the connection may be silent before it is probed.
-	// It is rounded to seconds. Default 15 s.
+	// KeepAlive is how long the connection may be silent before it is probed. It is rounded to seconds. Default 15 s.
 	KeepAlive time.Duration
 	// WriteTimeout bounds each write and the wait for the reply to a probe,
 	// so that a half-open connection is noticed. Default 10 s.
 	WriteTimeout time.Duration
-	// ConnectTimeout bounds dialling, the handshake and the subscription.
-	// Default 15 s.
+	// ConnectTimeout bounds dialling, the handshake and the subscription. Default 15 s.
 	ConnectTimeout time.Duration
-	// CloseGrace is how long an ordered end waits for what is under way.
-	// Default 2 s.
+	// CloseGrace is how long an ordered end waits for what is under way. Default 2 s.
 	CloseGrace time.Duration
-	// BackoffMin and BackoffMax bound the random pause before the next
-	// attempt. Default 500 ms and 15 s.
+	// BackoffMin and BackoffMax bound the random pause before the next attempt. Default 500 ms and 15 s.
 	BackoffMin, BackoffMax time.Duration
 }
 

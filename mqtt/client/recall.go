@@ -18,8 +18,7 @@ const recallTimeout = time.Second
 type recall struct {
 	topic string
 	found paho.Message
-	// done is closed when the agent's retained state has come, which was
-	// subscribed after the topic.
+	// done is closed when the agent's retained state has come, which was subscribed after the topic.
 	done chan struct{}
 }
 
@@ -32,10 +31,9 @@ func (c *Client) Recall(topic string) ([]byte, error) {
 	return s.readRetained(topic, c.options.ConnectTimeout)
 }
 
-// readRetained subscribes a topic, and then the agent's again, where our own state
-// is retained: what comes by the second comes after what comes by the first. The
-// confirmations mark no end: paho reports them before messages that came earlier.
-// Both with QoS 0, so that they do not wait behind requests.
+// readRetained subscribes a topic, and then the agent's again, where our own state is retained: what comes by the
+// second comes after what comes by the first. The confirmations mark no end: paho reports them before messages that
+// came earlier. Both with QoS 0, so that they do not wait behind requests.
 func (s *session) readRetained(topic string, timeout time.Duration) ([]byte, error) {
 	r := &recall{topic: topic, done: make(chan struct{})}
 	s.mu.Lock()
@@ -68,8 +66,7 @@ func (s *session) readRetained(topic string, timeout time.Duration) ([]byte, err
 	return r.found.Payload(), nil
 }
 
-// await waits for sign, but no longer than most. It returns an error only if the
-// connection has ended.
+// await waits for sign, but no longer than most. It returns an error only if the connection has ended.
 func (s *session) await(sign <-chan struct{}, most time.Duration) error {
 	timer := time.After(most)
 	select {

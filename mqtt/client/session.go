@@ -13,8 +13,7 @@ import (
 	"tillpost/mqtt"
 )
 
-// inFlight bounds how many messages are published without the broker having
-// acknowledged them.
+// inFlight bounds how many messages are published without the broker having acknowledged them.
 const inFlight = 256
 
 // arrival is a message from the broker that is not acknowledged yet.
@@ -45,8 +44,7 @@ type session struct {
 	down chan struct{}
 	// Each of these is set when the state below has changed.
 	arrivals, acks, out, idle notify.Signal
-	// running counts the goroutines that deliver and acknowledge, writers those
-	// that publish.
+	// running counts the goroutines that deliver and acknowledge, writers those that publish.
 	running sync.WaitGroup
 	writers *sync.WaitGroup
 
@@ -56,8 +54,7 @@ type session struct {
 	// closing ends the deliveries.
 	closing bool
 	err     error
-	// queue holds what waits to be delivered; unsettled, in order of arrival,
-	// what is not acknowledged yet.
+	// queue holds what waits to be delivered; unsettled, in order of arrival, what is not acknowledged yet.
 	queue []*arrival
 	// agentMessages wait to be delivered to Handlers.Agent.
 	agentMessages []paho.Message
@@ -70,8 +67,7 @@ type session struct {
 	statusReading *statusReading
 	delivered     int
 	pending       []publication
-	// writing is the message that paho is being given, which may block for a
-	// while after the connection has ended.
+	// writing is the message that paho is being given, which may block for a while after the connection has ended.
 	writing *publication
 	sending int
 }
@@ -98,9 +94,8 @@ func (s *session) watch(raw net.Conn) net.Conn {
 	return conn
 }
 
-// lost records that the connection has ended; only the first reason counts. The
-// tokens of what paho was given already are completed by the goroutines that hold
-// them.
+// lost records that the connection has ended; only the first reason counts. The tokens of what paho was given already
+// are completed by the goroutines that hold them.
 func (s *session) lost(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,9 +150,8 @@ func (s *session) closeUnlessUp() {
 
 var errSubscriptionRefused = errors.New("the broker refused the subscription")
 
-// subscribe returns once the broker has granted the subscription. A lower quality
-// of service than the wanted one counts as a refusal: nothing would be
-// acknowledged.
+// subscribe returns once the broker has granted the subscription. A lower quality of service than the wanted one counts
+// as a refusal: nothing would be acknowledged.
 func (s *session) subscribe(filter string, qos byte, timeout time.Duration) error {
 	t := s.client.Subscribe(filter, qos, nil)
 	timer := time.After(timeout)
@@ -202,9 +196,8 @@ func (s *session) end() {
 	s.running.Wait()
 }
 
-// drain waits until all that was delivered is settled and all that was
-// published is acknowledged, but not longer than grace. Nothing more is
-// delivered.
+// drain waits until all that was delivered is settled and all that was published is acknowledged, but not longer than
+// grace. Nothing more is delivered.
 func (s *session) drain(grace time.Duration) {
 	s.mu.Lock()
 	s.closing = true

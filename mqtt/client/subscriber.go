@@ -7,18 +7,15 @@ import (
 	"tillpost/mqtt"
 )
 
-// Subscriber is a client for programs beside the agent: it reads the topics that
-// match its filters, and may publish requests as a till does. The broker keeps no
-// session for it: a new connection begins with what is retained.
-// Like the agent's bus, its Run never gives up on a broker by itself; a caller
-// that wants it to, ends ctx at the first Down.
+// Subscriber is a client for programs beside the agent: it reads the topics that match its filters, and may publish
+// requests as a till does. The broker keeps no session for it: a new connection begins with what is retained. Like the
+// agent's bus, its Run never gives up on a broker by itself; a caller that wants it to, ends ctx at the first Down.
 type Subscriber struct{ mqtt.Bus }
 
-// NewSubscriber returns a subscriber that does nothing until Run. It returns
-// an error if the options can't work. Options.Will is not used. The filters
-// are subscribed one after the other, so that brokers deliver what is retained
-// in that order; Up comes after the last. A message need not be acknowledged
-// by the handler: that happens when Deliver returns.
+// NewSubscriber returns a subscriber that does nothing until Run. It returns an error if the options can't work.
+// Options.Will is not used. The filters are subscribed one after the other, so that brokers deliver what is retained in
+// that order; Up comes after the last. A message need not be acknowledged by the handler: that happens when Deliver
+// returns.
 func NewSubscriber(options Options, filters []string, handlers mqtt.Handlers) (*Subscriber, error) {
 	if len(filters) == 0 {
 		return nil, errors.New("there is nothing to subscribe to")

@@ -11,8 +11,7 @@ import (
 	"tillpost/mqtt"
 )
 
-// build returns the typed request of a value that passed every check, without its
-// Digest.
+// build returns the typed request of a value that passed every check, without its Digest.
 func build(k mqtt.Kind, terminal string, s scanned, payload []byte) (*Request, error) {
 	envelope, raw := objectAt(s.root), s.members
 	if envelope == nil {

@@ -13,8 +13,7 @@ type Date struct {
 	Day   int
 }
 
-// dateLayout is how the API's documents write an order's date, "07 Apr, 2024"
-// (Front Payment, Create Terminal Order).
+// dateLayout is how the API's documents write an order's date, "07 Apr, 2024" (Front Payment, Create Terminal Order).
 const dateLayout = "02 Jan, 2006"
 
 // ParseDate reads a date like "07 Apr, 2024", and nothing looser.
@@ -37,8 +36,7 @@ func (d Date) String() string {
 	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC).Format(dateLayout)
 }
 
-// Compare returns a negative number if d lies before e, zero if they are the same
-// day.
+// Compare returns a negative number if d lies before e, zero if they are the same day.
 func (d Date) Compare(e Date) int {
 	return cmp.Or(cmp.Compare(d.Year, e.Year), cmp.Compare(d.Month, e.Month), cmp.Compare(d.Day, e.Day))
 }

@@ -14,14 +14,12 @@ import (
 type Rules struct {
 	// AllowPersonalNumber lets customerDetails.personalNumber pass.
 	AllowPersonalNumber bool
-	// HasCustomerDefaults and HasSendOrderByDefaults let an order leave out
-	// customerDetails and sendOrderBy.
+	// HasCustomerDefaults and HasSendOrderByDefaults let an order leave out customerDetails and sendOrderBy.
 	HasCustomerDefaults    bool
 	HasSendOrderByDefaults bool
 	// Location is the store's time zone; nil is UTC.
 	Location *time.Location
-	// Now is the clock's time; ClockKnown reports whether it can be trusted. If
-	// not, no date is refused for its age.
+	// Now is the clock's time; ClockKnown reports whether it can be trusted. If not, no date is refused for its age.
 	Now        time.Time
 	ClockKnown bool
 }
@@ -48,12 +46,10 @@ type Parsed struct {
 	payload       []byte
 }
 
-// Parse reads a message that arrived and checks its form: in this order, the
-// retain flag, the topic, the size and the JSON. It returns either what it read
-// or the reason why it is refused, never both. A byte order mark before the
-// payload is skipped, and a member that is null counts as absent. The payload is
-// kept and must not be changed afterwards. Parse may be called from several
-// goroutines at once.
+// Parse reads a message that arrived and checks its form: in this order, the retain flag, the topic, the size and the
+// JSON. It returns either what it read or the reason why it is refused, never both. A byte order mark before the
+// payload is skipped, and a member that is null counts as absent. The payload is kept and must not be changed
+// afterwards. Parse may be called from several goroutines at once.
 func Parse(topics mqtt.Topics, d mqtt.Delivery) (*Parsed, *Rejection) {
 	named, segment, topicErr := topics.Parse(d.Topic)
 	p := &Parsed{topicTerminal: named, payload: bytes.TrimPrefix(d.Payload, byteOrderMark)}
@@ -98,8 +94,7 @@ func (p *Parsed) refuse(r *Rejection) *Rejection {
 	return r
 }
 
-// Check applies all rules to the content. It returns either a request or the
-// reason why there is none, never both.
+// Check applies all rules to the content. It returns either a request or the reason why there is none, never both.
 func (p *Parsed) Check(rules Rules) (*Request, *Rejection) {
 	if r := validate(p.kind, p.topicTerminal, p.scanned, rules); r != nil {
 		return nil, p.refuse(r)
@@ -107,9 +102,8 @@ func (p *Parsed) Check(rules Rules) (*Request, *Rejection) {
 	return p.Repeated()
 }
 
-// Repeated is Check for a message whose id and digest are those of a request that
-// was accepted: no rules are applied again, since the date, the policy and the
-// defaults may have changed since then.
+// Repeated is Check for a message whose id and digest are those of a request that was accepted: no rules are applied
+// again, since the date, the policy and the defaults may have changed since then.
 func (p *Parsed) Repeated() (*Request, *Rejection) {
 	request, err := build(p.kind, p.topicTerminal, p.scanned, p.payload)
 	if err != nil {

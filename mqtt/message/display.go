@@ -16,8 +16,7 @@ const (
 	PhaseCancelled    Phase = "cancelled"
 	PhaseRefunding    Phase = "refunding"
 	PhaseRefunded     Phase = "refunded"
-	// PhaseChecking: the payment may have gone through; nobody should pay
-	// again.
+	// PhaseChecking: the payment may have gone through; nobody should pay again.
 	PhaseChecking Phase = "checking"
 	PhaseAskStaff Phase = "ask_staff"
 	PhaseOffline  Phase = "offline"
@@ -31,8 +30,7 @@ func Phases() []Phase {
 	}
 }
 
-// Display is what a customer should see at one terminal now, retained. It
-// holds no personal data.
+// Display is what a customer should see at one terminal now, retained. It holds no personal data.
 type Display struct {
 	TerminalUUID string    `json:"terminalUuid"`
 	Name         string    `json:"name"`
@@ -46,8 +44,7 @@ type Display struct {
 	Text Text `json:"text"`
 }
 
-// Text is one sentence in each language that the API knows (Front Payment,
-// Create Terminal Order, preferredLanguage).
+// Text is one sentence in each language that the API knows (Front Payment, Create Terminal Order, preferredLanguage).
 type Text struct {
 	Norwegian string `json:"no"`
 	English   string `json:"en"`
@@ -56,8 +53,7 @@ type Text struct {
 	German    string `json:"de"`
 }
 
-// Text returns the words of this phase; of an unknown one, those of
-// PhaseAskStaff.
+// Text returns the words of this phase; of an unknown one, those of PhaseAskStaff.
 func (p Phase) Text() Text {
 	if t, ok := displayTexts[p]; ok {
 		return t

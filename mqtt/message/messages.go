@@ -8,8 +8,7 @@ import (
 	"tillpost/mqtt"
 )
 
-// Timestamp is a time that is written in RFC 3339, in UTC, with exactly
-// milliseconds.
+// Timestamp is a time that is written in RFC 3339, in UTC, with exactly milliseconds.
 type Timestamp struct{ time.Time }
 
 const timestampLayout = "2006-01-02T15:04:05.000Z"
@@ -45,8 +44,7 @@ type Reason struct {
 	Message string `json:"message"`
 	// HTTPStatus is the API's, 0 if it was not asked.
 	HTTPStatus int `json:"httpStatus,omitempty"`
-	// Errors is a list of FieldError for our own refusals, or what the API
-	// sent; empty if there are none, never "null".
+	// Errors is a list of FieldError for our own refusals, or what the API sent; empty if there are none, never "null".
 	Errors json.RawMessage `json:"errors,omitempty"`
 }
 
@@ -65,8 +63,7 @@ type Status struct {
 	Kind         mqtt.Kind `json:"kind,omitempty"`
 	TerminalUUID string    `json:"terminalUuid"`
 	State        string    `json:"state"`
-	// Final reports whether only late evidence or a resolution can still change
-	// the state.
+	// Final reports whether only late evidence or a resolution can still change the state.
 	Final bool `json:"final"`
 	// Revision grows by one with each durable change.
 	Revision        uint64    `json:"revision"`
@@ -119,11 +116,9 @@ const (
 	AgentOffline  = "offline"
 )
 
-// AgentState is the agent's own state, retained; the last will has the same
-// shape.
+// AgentState is the agent's own state, retained; the last will has the same shape.
 type AgentState struct {
-	// State is AgentDegraded if there are Problems, else AgentOnline; in the last
-	// will it is AgentOffline.
+	// State is AgentDegraded if there are Problems, else AgentOnline; in the last will it is AgentOffline.
 	State   string    `json:"state"`
 	Version string    `json:"version"`
 	Since   Timestamp `json:"since"`
@@ -135,13 +130,11 @@ type AgentState struct {
 	Problems       []Problem      `json:"problems"`
 }
 
-// SettledThrough bounds the retained statuses that the agent has cleared. By it
-// an older copy of the outbox, which has accepted less or whose file has seen
-// fewer commits, recognises itself as one, though the statuses are gone. It never
+// SettledThrough bounds the retained statuses that the agent has cleared. By it an older copy of the outbox, which has
+// accepted less or whose file has seen fewer commits, recognises itself as one, though the statuses are gone. It never
 // goes back; while nothing was cleared both are 0.
 type SettledThrough struct {
-	// Accepted is the highest acceptance number of a request whose status was
-	// cleared.
+	// Accepted is the highest acceptance number of a request whose status was cleared.
 	Accepted uint64 `json:"accepted"`
 	// Commits is how many commits the outbox had seen when the last one was.
 	Commits uint64 `json:"commits"`

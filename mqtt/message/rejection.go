@@ -10,8 +10,7 @@ import (
 	"tillpost/mqtt"
 )
 
-// Code says why a message was refused at the door. The list is closed; codes
-// are metric labels and are never renamed.
+// Code says why a message was refused at the door. The list is closed; codes are metric labels and are never renamed.
 type Code string
 
 // The codes of refusals that Parse and Check make.
@@ -60,17 +59,14 @@ const (
 
 // FieldError is one fault of a message.
 type FieldError struct {
-	// Path is a JSON pointer (RFC 6901) into the payload. It points at a
-	// missing member itself, not at the object that lacks it; "" is the whole
-	// payload.
+	// Path is a JSON pointer (RFC 6901) into the payload. It points at a missing member itself, not at the object that
+	// lacks it; "" is the whole payload.
 	Path string `json:"path"`
-	// Message says what would be right. It never holds a value of the
-	// payload.
+	// Message says what would be right. It never holds a value of the payload.
 	Message string `json:"message"`
 }
 
-// Rejection says why a message was refused. It never holds values of the payload
-// other than RequestID and Terminal.
+// Rejection says why a message was refused. It never holds values of the payload other than RequestID and Terminal.
 type Rejection struct {
 	Code    Code
 	Message string

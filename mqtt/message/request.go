@@ -19,9 +19,8 @@ type Request struct {
 	// PublishedAt is when the till says it made the request; zero if it does
 	// not say. It is as right as the till's clock.
 	PublishedAt time.Time
-	// Digest is the same for two requests of the same kind, terminal and JSON
-	// value. The order of keys and white space don't count; numbers count by
-	// their digits.
+	// Digest is the same for two requests of the same kind, terminal and JSON value. The order of keys and white space
+	// don't count; numbers count by their digits.
 	Digest [sha256.Size]byte
 	// Raw is the payload as it came, without a byte order mark. It may hold personal data.
 	Raw []byte
@@ -37,8 +36,7 @@ type Request struct {
 
 // OrderRequest is what an order asks for.
 type OrderRequest struct {
-	// Body is the order object byte for byte as the till sent it. It may hold
-	// personal data.
+	// Body is the order object byte for byte as the till sent it. It may hold personal data.
 	Body json.RawMessage
 	// AmountMinor is orderSummary.grandTotal in øre, positive.
 	AmountMinor int64
@@ -49,20 +47,17 @@ type OrderRequest struct {
 	HasCustomerDetails bool
 	HasSendOrderBy     bool
 	HasCallbackURL     bool
-	// ReferenceNoEmpty and CustomerReferenceEmpty report whether those members
-	// of invoiceReferences are absent, null or an empty string, so that a mark
-	// may go there.
+	// ReferenceNoEmpty and CustomerReferenceEmpty report whether those members of invoiceReferences are absent, null or
+	// an empty string, so that a mark may go there.
 	ReferenceNoEmpty       bool
 	CustomerReferenceEmpty bool
 }
 
-// RefundRequest asks to pay back an order. Exactly one of OrderUUID and
-// OrderRequestID is set.
+// RefundRequest asks to pay back an order. Exactly one of OrderUUID and OrderRequestID is set.
 type RefundRequest struct {
 	OrderUUID      string
 	OrderRequestID string
-	// Full asks for all that is left; Body, AmountMinor and Products are then
-	// empty.
+	// Full asks for all that is left; Body, AmountMinor and Products are then empty.
 	Full bool
 	// Body is the refund object byte for byte as the till sent it.
 	Body json.RawMessage
@@ -75,8 +70,7 @@ type RefundRequest struct {
 	ApprovalMessage string
 }
 
-// RefundProduct is one product to be paid back, named in exactly one of three
-// ways.
+// RefundProduct is one product to be paid back, named in exactly one of three ways.
 type RefundProduct struct {
 	// ID is the number of the order product at the API, in digits.
 	ID string
@@ -88,8 +82,7 @@ type RefundProduct struct {
 	AmountMinor int64
 }
 
-// ApprovalRequest asks for the approval of a refund. Exactly one of OrderUUID
-// and OrderRequestID is set.
+// ApprovalRequest asks for the approval of a refund. Exactly one of OrderUUID and OrderRequestID is set.
 type ApprovalRequest struct {
 	OrderUUID      string
 	OrderRequestID string
@@ -100,8 +93,7 @@ type ApprovalRequest struct {
 	Products    []RefundProduct
 }
 
-// CancelRequest asks to cancel either the request Target, or at the API the
-// payment or refund of OrderUUID.
+// CancelRequest asks to cancel either the request Target, or at the API the payment or refund of OrderUUID.
 type CancelRequest struct {
 	Target    string
 	OrderUUID string
@@ -109,15 +101,13 @@ type CancelRequest struct {
 	Type string
 }
 
-// ResendRequest asks to show an order on its terminal again: either the
-// request Target, or OrderUUID.
+// ResendRequest asks to show an order on its terminal again: either the request Target, or OrderUUID.
 type ResendRequest struct {
 	Target    string
 	OrderUUID string
 }
 
-// CheckRequest asks for the status now: of the request Target, or of
-// OrderUUID.
+// CheckRequest asks for the status now: of the request Target, or of OrderUUID.
 type CheckRequest struct {
 	Target    string
 	OrderUUID string
@@ -138,8 +128,7 @@ type ResolutionRequest struct {
 	Outcome string
 	// OrderUUID is set if and only if Outcome is OutcomeAdopt.
 	OrderUUID string
-	// Revision is the target's revision that the decision was made on, 0 if
-	// it does not say.
+	// Revision is the target's revision that the decision was made on, 0 if it does not say.
 	Revision uint64
 	// By names who decided.
 	By string

@@ -9,9 +9,8 @@ import (
 	"tillpost/mqtt"
 )
 
-// checkRules adds the faults that a schema can't find: those that depend on the
-// topic, the clock or the configuration, and those between members. A member of
-// the wrong type is left to the schema.
+// checkRules adds the faults that a schema can't find: those that depend on the topic, the clock or the configuration,
+// and those between members. A member of the wrong type is left to the schema.
 func checkRules(k mqtt.Kind, terminal string, root any, rules Rules, f *faults) {
 	envelope := objectAt(root)
 	if s, ok := envelope["publishedAt"].(string); ok {
@@ -45,8 +44,7 @@ func checkOtherRequest(key string, envelope map[string]any, f *faults) {
 	}
 }
 
-// checkOrder applies Front Payment, Create Terminal Order, as far as the
-// schema does not.
+// checkOrder applies Front Payment, Create Terminal Order, as far as the schema does not.
 func checkOrder(terminal string, order map[string]any, rules Rules, f *faults) {
 	if order == nil {
 		return
@@ -72,8 +70,7 @@ func checkOrder(terminal string, order map[string]any, rules Rules, f *faults) {
 	}
 }
 
-// checkOrderDate lets yesterday pass: the order may have waited overnight, and
-// its date is moved when it is sent.
+// checkOrderDate lets yesterday pass: the order may have waited overnight, and its date is moved when it is sent.
 func checkOrderDate(s string, rules Rules, f *faults) {
 	const path = "/order/orderDate"
 	date, err := ParseDate(s)

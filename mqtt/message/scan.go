@@ -8,17 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// byteOrderMark is what some serializers write before UTF-8, though JSON has no
-// use for it.
+// byteOrderMark is what some serializers write before UTF-8, though JSON has no use for it.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // scanned is what a strict reading of a payload found.
 type scanned struct {
-	// root is the payload's value: map[string]any, []any, string,
-	// json.Number, bool or nil.
+	// root is the payload's value: map[string]any, []any, string, json.Number, bool or nil.
 	root any
-	// members are the raw values of the envelope's members; they share the
-	// payload's memory.
+	// members are the raw values of the envelope's members; they share the payload's memory.
 	members map[string]json.RawMessage
 	// requestID is the envelope's id if it is there once and valid.
 	requestID string
@@ -26,9 +23,8 @@ type scanned struct {
 	rejection *Rejection
 }
 
-// scan reads a payload as exactly one JSON value in UTF-8, within bounds that
-// keep everything after it cheap: a number like 1e999999999 would fill the
-// memory of whoever calculates with it.
+// scan reads a payload as exactly one JSON value in UTF-8, within bounds that keep everything after it cheap: a number
+// like 1e999999999 would fill the memory of whoever calculates with it.
 func scan(payload []byte) scanned {
 	if len(bytes.TrimSpace(payload)) == 0 {
 		return scanned{rejection: &Rejection{Code: CodeNotJSON, Message: "the payload is empty; it must be one JSON object"}}
@@ -88,8 +84,7 @@ func invalidUTF8(b []byte) int64 {
 	return int64(at)
 }
 
-// tooDeep reports whether the brackets outside of strings nest deeper than
-// maxDepth.
+// tooDeep reports whether the brackets outside of strings nest deeper than maxDepth.
 func tooDeep(payload []byte) bool {
 	depth, inString := 0, false
 	for i := 0; i < len(payload); i++ {
@@ -119,10 +114,9 @@ func looseRequestID(payload []byte) string {
 	return w.requestID
 }
 
-// dropNulls removes every member that is null, as some serializers write what is
-// not set: it counts as absent, wherever it is. The elements of a list stay, and
-// so do products that are keyed by their position in the order: nothing there is
-// optional.
+// dropNulls removes every member that is null, as some serializers write what is not set: it counts as absent, wherever
+// it is. The elements of a list stay, and so do products that are keyed by their position in the order: nothing there
+// is optional.
 func dropNulls(v any) {
 	switch v := v.(type) {
 	case map[string]any:

@@ -16,8 +16,7 @@ import (
 	"tillpost/mqtt/schema"
 )
 
-// validator holds the compiled schemas and the text of every subschema in
-// them. It is safe for concurrent use.
+// validator holds the compiled schemas and the text of every subschema in them. It is safe for concurrent use.
 type validator struct {
 	schemas map[mqtt.Kind]*jsonschema.Schema
 	// texts is keyed by the subschema's absolute location.
@@ -113,8 +112,7 @@ func resolve(base, ref string) string {
 	return r.String()
 }
 
-// must returns in words what the subschema at a location demands, its own or
-// those of the one it refers to.
+// must returns in words what the subschema at a location demands, its own or those of the one it refers to.
 func (v *validator) must(location string) string {
 	for range 8 {
 		text := v.texts[location]
@@ -139,10 +137,9 @@ func (v *validator) validate(k mqtt.Kind, value any, f *faults) {
 	}
 }
 
-// collect turns the library's tree of errors into faults of ours. Its own
-// messages echo values and point at the parent of what is missing, so none of
-// them is used. Where a part of the schema has words of its own, they stand for
-// all errors under it: why each branch of a oneOf fails helps nobody.
+// collect turns the library's tree of errors into faults of ours. Its own messages echo values and point at the parent
+// of what is missing, so none of them is used. Where a part of the schema has words of its own, they stand for all
+// errors under it: why each branch of a oneOf fails helps nobody.
 func (v *validator) collect(e *jsonschema.ValidationError, f *faults) {
 	at := pointer(e.InstanceLocation...)
 	text := v.texts[e.SchemaURL]
@@ -209,8 +206,7 @@ func SchemaNames() ([]string, error) {
 	return names, err
 }
 
-// objectAt follows keys into nested objects; it returns nil where one of them is
-// not an object or not there.
+// objectAt follows keys into nested objects; it returns nil where one of them is not an object or not there.
 func objectAt(v any, keys ...string) map[string]any {
 	object, _ := v.(map[string]any)
 	for _, key := range keys {

@@ -69,11 +69,10 @@ func (w *walker) document() (any, error) {
 	return root, nil
 }
 
-// pointerAtOffset returns the JSON pointer to the member that holds the byte at
-// offset, or to the object that has it in a key. Where the walk ended before it
-// with err, it is the last path that was reached, and nothing below
-// customerDetails: what looks like a key there may be a customer's name. What
-// lies behind the value belongs to no part of it.
+// pointerAtOffset returns the JSON pointer to the member that holds the byte at offset, or to the object that has it in
+// a key. Where the walk ended before it with err, it is the last path that was reached, and nothing below
+// customerDetails: what looks like a key there may be a customer's name. What lies behind the value belongs to no part
+// of it.
 func (w *walker) pointerAtOffset(err error) string {
 	if w.pointerAt != nil {
 		return *w.pointerAt

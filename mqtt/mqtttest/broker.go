@@ -10,13 +10,11 @@ import (
 	"tillpost/mqtt"
 )
 
-// window is how many messages a broker sends without an acknowledgement, the
-// default of mosquitto.
+// window is how many messages a broker sends without an acknowledgement, the default of mosquitto.
 const window = 20
 
-// Broker is an MQTT broker in memory. It keeps sessions, retained messages and
-// wills as a real one does, and has no network and no clock, so that it works
-// inside a bubble of testing/synctest. Its methods may be called from several
+// Broker is an MQTT broker in memory. It keeps sessions, retained messages and wills as a real one does, and has no
+// network and no clock, so that it works inside a bubble of testing/synctest. Its methods may be called from several
 // goroutines at once.
 type Broker struct {
 	mu       sync.Mutex
@@ -48,8 +46,7 @@ type link struct {
 	sent int
 	// entries stand for what sent counts, in order.
 	entries []*entry
-	// wake has room for one signal that there is something to send, idle for
-	// one that something was acknowledged.
+	// wake has room for one signal that there is something to send, idle for one that something was acknowledged.
 	wake, idle chan struct{}
 	down       chan struct{}
 	// agent is the topic for Handlers.Agent, "" if there is none; agentMessages
@@ -131,9 +128,8 @@ func (b *Broker) Hold(on bool) {
 	}
 }
 
-// TakeoverWills turns on that the last will of a client is published when another
-// one takes its id. The standard asks for that; mosquitto 2.0 does not do it, nor
-// does a new Broker.
+// TakeoverWills turns on that the last will of a client is published when another one takes its id. The standard asks
+// for that; mosquitto 2.0 does not do it, nor does a new Broker.
 func (b *Broker) TakeoverWills(on bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -147,9 +143,8 @@ func (b *Broker) Publish(m mqtt.Message) {
 	b.route(m)
 }
 
-// Watch returns what is published on topics that match filter: first what is
-// retained, then what comes. It has to be read: the channel has room for a
-// thousand messages, and the broker panics when it is full.
+// Watch returns what is published on topics that match filter: first what is retained, then what comes. It has to be
+// read: the channel has room for a thousand messages, and the broker panics when it is full.
 func (b *Broker) Watch(filter string) <-chan mqtt.Message {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -182,8 +177,7 @@ func (b *Broker) statuses(topics mqtt.Topics) []mqtt.Message {
 	return list
 }
 
-// Log returns everything that was published, by tills, buses and wills, in
-// order.
+// Log returns everything that was published, by tills, buses and wills, in order.
 func (b *Broker) Log() []mqtt.Message {
 	b.mu.Lock()
 	defer b.mu.Unlock()

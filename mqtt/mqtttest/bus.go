@@ -218,8 +218,7 @@ func (l *link) settle(e *entry, err error) {
 	l.acknowledge()
 }
 
-// acknowledge removes what is settled from the head of the queue; the broker
-// is locked.
+// acknowledge removes what is settled from the head of the queue; the broker is locked.
 func (l *link) acknowledge() {
 	if !l.up() {
 		return
@@ -246,8 +245,7 @@ func (l *link) end(will *mqtt.Message, err error) {
 	}
 }
 
-// drain waits until what was sent is acknowledged and what was published has
-// its acknowledgement, at most grace long.
+// drain waits until what was sent is acknowledged and what was published has its acknowledgement, at most grace long.
 func (l *link) drain(grace time.Duration) {
 	limit := time.After(grace)
 	for !l.drained() {

@@ -15,16 +15,13 @@ import (
 	"tillpost/internal/proctest"
 )
 
-// MosquittoOptions say how to run a mosquitto. The zero value is one without
-// persistence that lets everybody in.
+// MosquittoOptions say how to run a mosquitto. The zero value is one without persistence that lets everybody in.
 type MosquittoOptions struct {
-	// Persistence keeps sessions and retained messages on disk after every
-	// change.
+	// Persistence keeps sessions and retained messages on disk after every change.
 	Persistence bool
 	// Config is added to the configuration, line by line.
 	Config string
-	// Listener is put after the listener line; by default
-	// "allow_anonymous true".
+	// Listener is put after the listener line; by default "allow_anonymous true".
 	Listener string
 }
 
@@ -33,8 +30,7 @@ func Packaged() MosquittoOptions {
 	return MosquittoOptions{Persistence: true, Config: "max_inflight_messages 100\nset_tcp_nodelay true"}
 }
 
-// Mosquitto is a running mosquitto on a port of its own. Its methods are for
-// one goroutine.
+// Mosquitto is a running mosquitto on a port of its own. Its methods are for one goroutine.
 type Mosquitto struct {
 	// Addr is host:port, URL the same as tcp://host:port.
 	Addr, URL string
@@ -51,9 +47,8 @@ type Mosquitto struct {
 // mosquitto; make test sets it where mosquitto can't be installed.
 const without = "none"
 
-// StartMosquitto runs a mosquitto until the test ends, and returns when it
-// answers. Where mosquitto is not installed the test fails, or is skipped if
-// TILLPOST_TEST_MOSQUITTO says that there is to be none.
+// StartMosquitto runs a mosquitto until the test ends, and returns when it answers. Where mosquitto is not installed
+// the test fails, or is skipped if TILLPOST_TEST_MOSQUITTO says that there is to be none.
 func StartMosquitto(t testing.TB, options MosquittoOptions) *Mosquitto {
 	t.Helper()
 	m := &Mosquitto{t: t, dir: t.TempDir(), binary: findMosquitto(t), output: proctest.NewOutput(0)}
@@ -131,8 +126,7 @@ func (m *Mosquitto) Start() {
 func (m *Mosquitto) start() error {
 	m.t.Helper()
 	begun := m.starts()
-	// Not bound to the test's context: that ends before the cleanups, and the
-	// processes that they stop in order.
+	// Not bound to the test's context: that ends before the cleanups, and the processes that they stop in order.
 	command := exec.CommandContext(context.WithoutCancel(m.t.Context()), m.binary, "-c", m.config())
 	command.Stderr = m.output
 	if err := command.Start(); err != nil {
@@ -195,8 +189,7 @@ func (m *Mosquitto) stop(how os.Signal) {
 	m.command = nil
 }
 
-// Restart stops it in order and starts it again. Without persistence it has
-// then forgotten everything.
+// Restart stops it in order and starts it again. Without persistence it has then forgotten everything.
 func (m *Mosquitto) Restart() {
 	m.t.Helper()
 	m.Stop()

@@ -15,8 +15,7 @@ import (
 	"time"
 )
 
-// PKI names the PEM files of a certificate for 127.0.0.1, which vouches for
-// itself and serves both sides.
+// PKI names the PEM files of a certificate for 127.0.0.1, which vouches for itself and serves both sides.
 type PKI struct{ CA, Cert, Key string }
 
 // NewPKI makes a certificate that is gone when the test ends.

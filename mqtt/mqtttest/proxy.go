@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// Proxy stands between a client and a TCP server, and breaks what is between
-// them.
+// Proxy stands between a client and a TCP server, and breaks what is between them.
 type Proxy struct {
 	listener net.Listener
 	target   string
@@ -24,8 +23,7 @@ type Proxy struct {
 	open chan struct{}
 }
 
-// NewProxy listens on a free port of the loopback interface and forwards to
-// target, until the test ends.
+// NewProxy listens on a free port of the loopback interface and forwards to target, until the test ends.
 func NewProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -6,9 +6,8 @@ import (
 	"tillpost/mqtt"
 )
 
-// queue holds what a watcher has not read yet, without a bound: a client that
-// waits for a slow reader would miss its keepalive, and a test that loses a
-// message waits for it in vain.
+// queue holds what a watcher has not read yet, without a bound: a client that waits for a slow reader would miss its
+// keepalive, and a test that loses a message waits for it in vain.
 type queue struct {
 	mu      sync.Mutex
 	waiting []mqtt.Message

@@ -14,8 +14,7 @@ import (
 
 var clients atomic.Int64
 
-// Connect returns a plain client of a broker, as a till or a display is one.
-// It is disconnected when the test ends.
+// Connect returns a plain client of a broker, as a till or a display is one. It is disconnected when the test ends.
 func Connect(t testing.TB, brokerURL string) *Till {
 	t.Helper()
 	if _, err := url.Parse(brokerURL); err != nil {

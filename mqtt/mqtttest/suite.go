@@ -10,26 +10,22 @@ import (
 	"tillpost/mqtt/client"
 )
 
-// World is a broker and everything around it that the suite needs. A new one
-// is made for each test.
+// World is a broker and everything around it that the suite needs. A new one is made for each test.
 type World struct {
-	// NewBus makes a bus that is not running yet. The suite sets ClientID,
-	// Topics, Will and short durations in the options; the factory adds how
-	// to reach the broker.
+	// NewBus makes a bus that is not running yet. The suite sets ClientID, Topics, Will and short durations in the
+	// options; the factory adds how to reach the broker.
 	NewBus func(client.Options, mqtt.Handlers) mqtt.Bus
 	// Publish publishes as a till does; it returns when the broker has the
 	// message, or, where the bus is the broker, when it has delivered it.
 	Publish func(mqtt.Message)
 	// Watch subscribes as another client.
 	Watch func(filter string) <-chan mqtt.Message
-	// Cut ends the connections of buses as a network does. Where the bus is
-	// the broker, this and all below are nil, and what is about a connection
-	// between the two is not tested.
+	// Cut ends the connections of buses as a network does. Where the bus is the broker, this and all below are nil, and
+	// what is about a connection between the two is not tested.
 	Cut func()
 	// Hold keeps back what the broker acknowledges, or lets it go.
 	Hold func(on bool)
-	// Stop and Start stop and start the broker; Forget, between them, discards
-	// its sessions and retained messages.
+	// Stop and Start stop and start the broker; Forget, between them, discards its sessions and retained messages.
 	Stop, Start, Forget func()
 	// NoRetained reports whether the bus never calls Handlers.Agent and Handlers.Status.
 	NoRetained bool

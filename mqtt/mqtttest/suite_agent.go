@@ -37,8 +37,7 @@ func testAgents(t *testing.T, w World) {
 	}
 }
 
-// testRecall: what is retained on a topic of ours is returned when it is asked
-// for, and disturbs nothing else.
+// testRecall: what is retained on a topic of ours is returned when it is asked for, and disturbs nothing else.
 func testRecall(t *testing.T, w World) {
 	topic := func(id string) string { return topics.Status("T1", id) }
 	w.Publish(mqtt.Message{Topic: topics.Agent(), Payload: []byte("our word"), Retained: true})

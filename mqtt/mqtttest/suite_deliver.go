@@ -31,8 +31,7 @@ func testOrder(t *testing.T, w World) {
 	r.nextPastRepeats(name(n)).Ack()
 }
 
-// testAckOrder acknowledges backwards: none may be acknowledged before the
-// first one is.
+// testAckOrder acknowledges backwards: none may be acknowledged before the first one is.
 func testAckOrder(t *testing.T, w World) {
 	r := start(t, w, nil)
 	r.up()

@@ -6,10 +6,15 @@ import (
 	"cmp"
 	"errors"
 	"os"
+	"strconv"
 	"syscall"
 )
 
 var errQuota = syscall.EDQUOT
+
+// initialMmap is address space, not memory: 64 MiB where that is scarce, as addresses have 32 bits, else 256. Within it the file grows
+// without waiting for readers.
+const initialMmap = (64 << 20) << (strconv.IntSize / 64 * 2)
 
 // fileLock is a lock on a file of its own: the database's own goes with the file when that is replaced.
 type fileLock struct{ f *os.File }

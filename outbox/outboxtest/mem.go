@@ -340,16 +340,14 @@ func (m *Mem) RebindAccount(ctx context.Context, a outbox.Account) error {
 }
 
 // GetBlob is as bolt.Store's.
-func (m *Mem) GetBlob(name string) (b []byte, err error) {
-	err = m.read(func() error {
+func (m *Mem) GetBlob(name string) ([]byte, error) {
+	return read(m, func() ([]byte, error) {
 		v, ok := m.blobs[name]
 		if !ok {
-			return outbox.ErrNotFound
+			return nil, outbox.ErrNotFound
 		}
-		b = bytes.Clone(v)
-		return nil
+		return bytes.Clone(v), nil
 	})
-	return b, err
 }
 
 // PutBlob is as bolt.Store's.

@@ -7,15 +7,13 @@ import (
 )
 
 // Refunds is as bolt.Store's.
-func (m *Mem) Refunds(orderUUID string) (list []outbox.Request, err error) {
-	err = m.read(func() error { list = m.refundsBy(orderUUID, ""); return nil })
-	return list, err
+func (m *Mem) Refunds(orderUUID string) ([]outbox.Request, error) {
+	return read(m, func() ([]outbox.Request, error) { return m.refundsBy(orderUUID, ""), nil })
 }
 
 // Waiting is as bolt.Store's.
-func (m *Mem) Waiting(orderID string) (list []outbox.Request, err error) {
-	err = m.read(func() error { list = m.refundsBy("", orderID); return nil })
-	return list, err
+func (m *Mem) Waiting(orderID string) ([]outbox.Request, error) {
+	return read(m, func() ([]outbox.Request, error) { return m.refundsBy("", orderID), nil })
 }
 
 // refundsBy lists the refunds and approvals that name an order by its uuid, and those that only know its requestId.

@@ -9,24 +9,23 @@ import (
 )
 
 // read runs fn under the lock.
-func (m *Mem) read(fn func() error) error {
+func read[T any](m *Mem, fn func() (T, error)) (value T, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
-		return outbox.ErrClosed
+		return value, outbox.ErrClosed
 	}
 	return fn()
 }
 
 // Get is as bolt.Store's.
-func (m *Mem) Get(seq uint64) (r outbox.Request, err error) {
-	err = m.read(func() error { r, err = m.get(seq); return err })
-	return r, err
+func (m *Mem) Get(seq uint64) (outbox.Request, error) {
+	return read(m, func() (outbox.Request, error) { return m.get(seq) })
 }
 
 // Records is as bolt.Store's.
-func (m *Mem) Records(seqs []uint64) (list []outbox.Request, err error) {
-	err = m.read(func() error {
+func (m *Mem) Records(seqs []uint64) ([]outbox.Request, error) {
+	return read(m, func() (list []outbox.Request, err error) {
 		for _, seq := range seqs {
 			if r, ok := m.records[seq]; ok {
 				r = copied(r)
@@ -34,38 +33,33 @@ func (m *Mem) Records(seqs []uint64) (list []outbox.Request, err error) {
 				list = append(list, r)
 			}
 		}
-		return nil
+		return list, nil
 	})
-	return list, err
 }
 
 // Lookup is as bolt.Store's.
-func (m *Mem) Lookup(id string) (r outbox.Request, err error) {
-	err = m.read(func() error {
+func (m *Mem) Lookup(id string) (outbox.Request, error) {
+	return read(m, func() (outbox.Request, error) {
 		seq, ok := m.ids[id]
 		if !ok {
-			return outbox.ErrNotFound
+			return outbox.Request{}, outbox.ErrNotFound
 		}
-		if r, ok = m.tombs[seq]; ok {
-			return outbox.ErrPruned
+		if r, ok := m.tombs[seq]; ok {
+			return r, outbox.ErrPruned
 		}
-		r, err = m.get(seq)
-		return err
+		return m.get(seq)
 	})
-	return r, err
 }
 
 // ByOrder is as bolt.Store's.
-func (m *Mem) ByOrder(uuid string) (r outbox.Request, err error) {
-	err = m.read(func() error {
+func (m *Mem) ByOrder(uuid string) (outbox.Request, error) {
+	return read(m, func() (outbox.Request, error) {
 		seq, ok := m.orders[uuid]
 		if !ok {
-			return outbox.ErrNotFound
+			return outbox.Request{}, outbox.ErrNotFound
 		}
-		r, err = m.get(seq)
-		return err
+		return m.get(seq)
 	})
-	return r, err
 }
 
 // sorted lists the records by sequence.
@@ -130,12 +124,8 @@ func (m *Mem) lane(terminal string) outbox.Lane {
 }
 
 // Sequence is as bolt.Store's.
-func (m *Mem) Sequence() (seq uint64, err error) {
-	err = m.read(func() error {
-		seq = m.last
-		return nil
-	})
-	return seq, err
+func (m *Mem) Sequence() (uint64, error) {
+	return read(m, func() (uint64, error) { return m.last, nil })
 }
 
 // Lane is as bolt.Store's.
@@ -171,10 +161,8 @@ func (m *Mem) EachOpen(ctx context.Context, terminal string, fn func(outbox.Requ
 	if terminal == "" {
 		order = func(r outbox.Request) uint64 { return r.Seq }
 	}
-	var list []outbox.Request
-	err := m.read(func() error {
-		list = m.sortedBy(order, func(r outbox.Request) bool { return !r.State.Final() && (terminal == "" || r.Terminal == terminal) })
-		return nil
+	list, err := read(m, func() ([]outbox.Request, error) {
+		return m.sortedBy(order, func(r outbox.Request) bool { return !r.State.Final() && (terminal == "" || r.Terminal == terminal) }), nil
 	})
 	if err != nil {
 		return err
@@ -188,8 +176,8 @@ func (m *Mem) Each(newestFirst bool, fn func(outbox.Request) bool) error {
 }
 
 func (m *Mem) each(ctx context.Context, fn func(outbox.Request) bool, down bool, keep func(outbox.Request) bool) error {
-	var list []outbox.Request
-	if err := m.read(func() error { list = m.sorted(keep); return nil }); err != nil {
+	list, err := read(m, func() ([]outbox.Request, error) { return m.sorted(keep), nil })
+	if err != nil {
 		return err
 	}
 	if down {

@@ -92,6 +92,16 @@ func (f *fixture) apply(t *testing.T, seq uint64, e outbox.Event) (outbox.Reques
 	return r, fx
 }
 
+// wantStored reads a request, which must be as it is wanted.
+func (f *fixture) wantStored(t *testing.T, seq uint64, want outbox.Request) {
+	t.Helper()
+	got, err := f.Get(seq)
+	if err != nil {
+		t.Fatal(err)
+	}
+	Equal(t, got, want)
+}
+
 func testDedupe(t *testing.T, f *fixture) {
 	first := f.add(t, Order("a", "T1"))[0]
 	if first.Verdict != outbox.AddedNew || first.Request.Seq != 1 || first.Request.Revision != 1 {
@@ -186,11 +196,7 @@ func testLife(t *testing.T, f *fixture) {
 	if r.State != outbox.StatePaid || len(r.Body) != 0 || r.Finished == nil {
 		t.Fatalf("paid: %v, body of %d, finished %v", r.State, len(r.Body), r.Finished)
 	}
-	got, err = f.Get(seq)
-	if err != nil {
-		t.Fatal(err)
-	}
-	Equal(t, got, r)
+	f.wantStored(t, seq, r)
 	f.wantLane(t, "T1", 0, 0, 0)
 	if n := f.Stats().Open; n != 0 {
 		t.Errorf("%d open, want 0", n)

@@ -21,11 +21,7 @@ func testOrderTaken(t *testing.T, f *fixture) {
 	if _, _, err := f.Apply(context.Background(), b, accepted); !errors.Is(err, outbox.ErrOrderTaken) {
 		t.Fatalf("a second owner: %v", err)
 	}
-	got, err := f.Get(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	Equal(t, got, sending)
+	f.wantStored(t, b, sending)
 	// An order found beyond the request's own is owned too.
 	f.apply(t, a, outbox.Event{Type: outbox.Found, At: At(3 * time.Second), OrderUUID: "ORDR2", Status: outbox.StatusPending})
 	if r, err := f.ByOrder("ORDR2"); err != nil || r.Seq != a {
@@ -117,11 +113,7 @@ func testLaneHeld(t *testing.T, f *fixture) {
 	if _, _, err := f.Apply(context.Background(), b.Seq, DueEvent(b.Seq)); !errors.Is(err, outbox.ErrLaneHeld) {
 		t.Fatalf("a second holder: %v", err)
 	}
-	got, err := f.Get(b.Seq)
-	if err != nil {
-		t.Fatal(err)
-	}
-	Equal(t, got, b)
+	f.wantStored(t, b.Seq, b)
 	f.wantLane(t, "T1", a, b.Seq, 1)
 	f.apply(t, c, DueEvent(c)) // another lane is free
 	f.apply(t, a, outbox.Event{Type: outbox.Refused, At: At(time.Minute), Reason: &outbox.Reason{Code: "no"}})
