@@ -45,10 +45,10 @@ func move(c *cobra.Command, id, to, by string) error {
 	if err := readAnswer(raw, &s); err != nil {
 		return err
 	}
-	text := ""
+	stands, place := term.Printable(s.State), "" // it may have begun already, where nothing waited
 	if s.QueuePosition > 0 {
-		text = fmt.Sprintf(", number %d", s.QueuePosition)
+		stands, place = "waits", fmt.Sprintf(", number %d", s.QueuePosition)
 	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: waits at %s%s\n", term.Printable(s.RequestID), term.Printable(s.TerminalUUID), text)
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %s at %s%s\n", term.Printable(s.RequestID), stands, term.Printable(s.TerminalUUID), place)
 	return err
 }
