@@ -170,7 +170,8 @@ func (b *Broker) deliver(p *peer, pk packets.Packet) (*mqtt.Refusal, error) {
 	}
 	p.delivering = true
 	settled, refused := make(chan error, 1), make(chan mqtt.Refusal, 1)
-	m := mqtt.Message{Topic: pk.TopicName, Payload: pk.Payload, Retained: pk.FixedHeader.Retain}
+	// The topic's name is a part of the packet, which would stay in memory for as long as any id of a terminal from it.
+	m := mqtt.Message{Topic: strings.Clone(pk.TopicName), Payload: pk.Payload, Retained: pk.FixedHeader.Retain}
 	d := mqtt.NewDelivery(m, pk.FixedHeader.Dup, func(err error) { settled <- err }).OnRefuse(func(why mqtt.Refusal) {
 		select {
 		case refused <- why:
