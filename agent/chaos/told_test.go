@@ -135,7 +135,7 @@ func isPersonal(text string) bool {
 
 // applied is called with every event that the store decided on, before the lane goes on.
 func (w *world) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
-	w.checkExceeds(r, fx)
+	w.checkExceeds(r, e, fx)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.beat(r, e, fx)

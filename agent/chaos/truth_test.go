@@ -77,9 +77,9 @@ func (w *world) statusOnly(o simulator.Order) bool {
 }
 
 // checkExceeds: a refund is refused as more than is left only if it is, by what the API's books and ours say of the
-// order.
-func (w *world) checkExceeds(r outbox.Request, fx []outbox.Effect) {
-	if len(fx) == 0 || r.State != outbox.StateRejected || r.Reason == nil || r.Reason.Code != outbox.CodeRefundExceeds || r.OrderUUID == "" {
+// order at that moment: what is said of one that was refused before (a person moves it) is not looked at.
+func (w *world) checkExceeds(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
+	if len(fx) == 0 || r.Entered != e.At || r.State != outbox.StateRejected || r.Reason == nil || r.Reason.Code != outbox.CodeRefundExceeds || r.OrderUUID == "" {
 		return
 	}
 	o, ok := w.sim.Order(r.OrderUUID)
