@@ -26,7 +26,7 @@ func diskOf(folder string) (diskFacts, error) {
 		return diskFacts{}, err
 	}
 	d := diskFacts{
-		free:     int64(st.Bavail) * int64(st.Bsize), //nolint:unconvert // the types differ between architectures
+		free:     int64(st.Bavail * uint64(st.Bsize)),
 		files:    -1,
 		readOnly: st.Flags&unix.ST_RDONLY != 0,
 		kind:     kinds[uint32(st.Type)],
@@ -48,7 +48,7 @@ func mediumOf(sysfs, folder string) medium {
 	if !ok {
 		return mediumUnknown
 	}
-	dev := uint64(st.Dev) //nolint:unconvert // the types differ between architectures
+	dev := uint64(st.Dev) //nolint:unconvert // it has 32 bits on some architectures
 	return mediumOfDevice(sysfs, fmt.Sprintf("dev/block/%d:%d", unix.Major(dev), unix.Minor(dev)))
 }
 

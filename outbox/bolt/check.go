@@ -168,7 +168,7 @@ func inspectFile(path string) (err error) {
 	case err != nil:
 		return &DamagedError{Path: path, Found: err.Error(), Err: err}
 	}
-	defer db.Close() //nolint:errcheck // it was only read
+	defer func() { _ = db.Close() }() // only read from
 	return db.View(func(tx *bbolt.Tx) error {
 		t, err := newTxn(&Store{path: path}, tx)
 		if err != nil {
@@ -184,7 +184,7 @@ func plausible(path string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer func() { _ = f.Close() }() // only read from
 	head := make([]byte, 2*pageSize)
 	n, _ := f.ReadAt(head, 0)
 	switch {

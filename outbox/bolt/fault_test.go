@@ -159,7 +159,7 @@ func TestFullDiskKeepsRoomForOpenRequests(t *testing.T) {
 		t.Fatalf("the reserve is %d", n)
 	}
 	noRoom.Store(true)
-	f.fail(fmt.Errorf("file resize error: %s", syscall.ENOSPC), false, 1) //nolint:errorlint // bbolt words it so
+	f.fail(errors.New("file resize error: "+syscall.ENOSPC.Error()), false, 1) // as bbolt words it
 	if _, _, err := s.Apply(ctx, seq, outboxtest.DueEvent(seq)); err != nil {
 		t.Fatalf("an open request on a full disk: %v", err)
 	}

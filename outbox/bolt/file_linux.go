@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -14,7 +15,7 @@ func freeBytes(path string) int64 {
 	if err := unix.Statfs(filepath.Dir(path), &st); err != nil {
 		return -1
 	}
-	return int64(st.Bavail) * int64(st.Bsize) //nolint:unconvert // the types differ between architectures
+	return int64(st.Bavail * uint64(st.Bsize))
 }
 
 // reserve makes a file of a size whose blocks are taken.
@@ -24,7 +25,7 @@ func reserve(path string, size int64) error {
 		return err
 	}
 	err = unix.Fallocate(int(f.Fd()), 0, 0, size)
-	if err == unix.EOPNOTSUPP { //nolint:errorlint // a bare errno
+	if errors.Is(err, unix.EOPNOTSUPP) {
 		err = fill(f, size)
 	}
 	return syncClose(f, err)

@@ -104,7 +104,7 @@ func rootLost(path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer func() { _ = f.Close() }() // only read from
 	pages := make([]byte, 2*pageSize)
 	if n, _ := f.ReadAt(pages, 0); n < len(pages) {
 		return false, nil // the check will say more

@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"tillpost/outbox"
@@ -144,7 +145,7 @@ func noBucket(s *Store, name []byte) error {
 
 // damaged returns the error for a record that can't be read.
 func (t *txn) damaged(what string, seq uint64, err error) error {
-	if newer, ok := err.(newerError); ok { //nolint:errorlint // the codec returns it bare
+	if newer, ok := errors.AsType[newerError](err); ok {
 		return fmt.Errorf("%w: %s %d: %w", ErrNewerFormat, what, seq, newer)
 	}
 	return &DamagedError{Path: t.s.path, Found: fmt.Sprintf("%s %d: %v", what, seq, err), Err: err}
