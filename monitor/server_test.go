@@ -2,21 +2,17 @@ package monitor
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"io"
-	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"tillpost/internal/certtest"
 )
 
 // usersYAML knows the user "prom" with the password "correct horse"; the cost
@@ -123,10 +119,12 @@ func TestUsersOfTheWebConfig(t *testing.T) {
 
 func TestTLSOfTheWebConfig(t *testing.T) {
 	t.Parallel()
-	certFile, keyFile, pool := selfSigned(t)
+	cert := certtest.New(t, certtest.Options{})
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(cert.PEM)
 	s := newTestServer(t, func(o *ServerOptions) {
 		o.WebConfigFile = writeFile(t, "web.yml",
-			"tls_server_config: {cert_file: "+certFile+", key_file: "+keyFile+"}\n")
+			"tls_server_config: {cert_file: "+cert.CertFile+", key_file: "+cert.KeyFile+"}\n")
 	})
 	addr := start(t, s)
 	client := newClient(t, &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12})
@@ -136,34 +134,6 @@ func TestTLSOfTheWebConfig(t *testing.T) {
 	if status, _ := get(t, client, "http://"+addr+"/readyz", "", ""); status != http.StatusBadRequest {
 		t.Errorf("plain HTTP got %d from a TLS server", status)
 	}
-}
-
-// selfSigned makes a certificate for 127.0.0.1.
-func selfSigned(t *testing.T) (certFile, keyFile string, pool *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(time.Hour),
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
-	pool = x509.NewCertPool()
-	pool.AppendCertsFromPEM(certPEM)
-	return writeFile(t, "cert.pem", string(certPEM)), writeFile(t, "key.pem", string(keyPEM)), pool
 }
 
 func TestNewServerRefuses(t *testing.T) {

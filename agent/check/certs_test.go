@@ -1,62 +1,20 @@
 package check
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
+	"tillpost/internal/certtest"
 	"tillpost/internal/proctest"
 )
 
 // certificate makes one for 127.0.0.1 that signs itself and ends then, and returns its files.
 func certificate(t *testing.T, end time.Time) (certFile, keyFile string) {
 	t.Helper()
-	return certificateOf(t, end, net.IPv4(127, 0, 0, 1))
-}
-
-// namelessCertificate makes one that has no name but its subject.
-func namelessCertificate(t *testing.T, end time.Time) (certFile, keyFile string) {
-	t.Helper()
-	return certificateOf(t, end)
-}
-
-func certificateOf(t *testing.T, end time.Time, addresses ...net.IP) (certFile, keyFile string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "shop"}, NotBefore: end.Add(-365 * 24 * time.Hour), NotAfter: end,
-		IPAddresses: addresses, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := t.TempDir()
-	certFile, keyFile = filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
-	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: secret}} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return certFile, keyFile
+	c := certtest.New(t, certtest.Options{From: end.AddDate(-1, 0, 0), To: end})
+	return c.CertFile, c.KeyFile
 }
 
 // serveTLS shakes hands with whoever comes until the test ends, and returns the port on 127.0.0.1.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"tillpost/internal/certtest"
 	"tillpost/internal/proctest"
 	"tillpost/mqtt/mqtttest"
 )
@@ -38,7 +39,8 @@ func TestBrokerOfTheOtherScheme(t *testing.T) {
 // A certificate that has its holder's name only as its subject is good for nobody.
 func TestCertificateWithoutSubjectAltName(t *testing.T) {
 	t.Parallel()
-	cert, key := namelessCertificate(t, time.Now().Add(90*24*time.Hour))
+	nameless := certtest.New(t, certtest.Options{Nameless: true, From: time.Now().Add(-time.Hour), To: time.Now().Add(90 * 24 * time.Hour)})
+	cert, key := nameless.CertFile, nameless.KeyFile
 	roots, err := readRoots(cert)
 	if err != nil || roots == nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"tillpost/internal/certtest"
 	"tillpost/internal/proctest"
 	"tillpost/mqtt"
 	"tillpost/mqtt/broker"
@@ -20,14 +21,14 @@ import (
 // another certificate is in force as soon as it is on disk.
 func TestBrokerTLS(t *testing.T) {
 	t.Parallel()
-	first, second := mqtttest.NewPKI(t), mqtttest.NewPKI(t)
-	b := startBroker(t, func(o *broker.Options) { o.CertFile, o.KeyFile = first.Cert, first.Key })
+	first, second := certtest.New(t, certtest.Options{}), certtest.New(t, certtest.Options{})
+	b := startBroker(t, func(o *broker.Options) { o.CertFile, o.KeyFile = first.CertFile, first.KeyFile })
 	url := "tls://" + b.Addr()
-	good, err := ourClient(t, client.Options{URL: url, ClientID: "agent", PeerCertFile: first.Cert})
+	good, err := ourClient(t, client.Options{URL: url, ClientID: "agent", PeerCertFile: first.CertFile})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ourClient(t, client.Options{URL: url, ClientID: "wrong", PeerCertFile: second.Cert}); err == nil || !strings.Contains(err.Error(), "another certificate") {
+	if _, err := ourClient(t, client.Options{URL: url, ClientID: "wrong", PeerCertFile: second.CertFile}); err == nil || !strings.Contains(err.Error(), "another certificate") {
 		t.Errorf("a broker with another certificate: %v", err)
 	}
 	if _, err := ourClient(t, client.Options{URL: "tcp://" + b.Addr(), ClientID: "plain"}); err == nil {
@@ -42,7 +43,7 @@ func TestBrokerTLS(t *testing.T) {
 		return string(conn.ConnectionState().PeerCertificates[0].Raw)
 	}
 	before := serial()
-	for from, to := range map[string]string{second.Cert: first.Cert, second.Key: first.Key} {
+	for from, to := range map[string]string{second.CertFile: first.CertFile, second.KeyFile: first.KeyFile} {
 		if err := os.Rename(from, to); err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"tillpost/internal/certtest"
 	"tillpost/internal/proctest"
 	"tillpost/mqtt/broker"
 	"tillpost/mqtt/mqtttest"
@@ -297,8 +298,8 @@ func TestWebSocketUsers(t *testing.T) {
 // TestWebSocketTLS: the certificate is the broker's one.
 func TestWebSocketTLS(t *testing.T) {
 	t.Parallel()
-	pki := mqtttest.NewPKI(t)
-	b := startBroker(t, func(o *broker.Options) { overWebSockets(o); o.CertFile, o.KeyFile = pki.Cert, pki.Key })
+	cert := certtest.New(t, certtest.Options{})
+	b := startBroker(t, func(o *broker.Options) { overWebSockets(o); o.CertFile, o.KeyFile = cert.CertFile, cert.KeyFile })
 	dialer := tillDialer
 	dialer.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // whose certificate it is, is looked at below
 	ws, response, err := dialer.Dial("wss://"+b.WebSocketAddr()+"/mqtt", nil)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
+	"tillpost/internal/certtest"
 	"tillpost/internal/proctest"
 	"tillpost/mqtt"
 	"tillpost/mqtt/client"
@@ -241,19 +242,19 @@ func TestTwoClientsWithOneID(t *testing.T) {
 
 func TestClientOverTLSWithACertificate(t *testing.T) {
 	t.Parallel()
-	pki := mqtttest.NewPKI(t)
-	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Listener: "allow_anonymous true\ncafile " + pki.CA + "\ncertfile " + pki.Cert + "\nkeyfile " + pki.Key + "\nrequire_certificate true"})
+	cert := certtest.New(t, certtest.Options{})
+	broker := mqtttest.StartMosquitto(t, mqtttest.MosquittoOptions{Listener: "allow_anonymous true\ncafile " + cert.CertFile + "\ncertfile " + cert.CertFile + "\nkeyfile " + cert.KeyFile + "\nrequire_certificate true"})
 	url := "tls://" + broker.Addr
-	good := run(t, client.Options{URL: url, CAFile: pki.CA, CertFile: pki.Cert, KeyFile: pki.Key})
+	good := run(t, client.Options{URL: url, CAFile: cert.CertFile, CertFile: cert.CertFile, KeyFile: cert.KeyFile})
 	mqtttest.Receive(t, good.ups)
 	if err := good.client.Publish(mqtt.Message{Topic: "x", Payload: []byte("x")}).Wait(t.Context()); err != nil {
 		t.Error(err)
 	}
-	stranger := run(t, client.Options{ClientID: "stranger", URL: url, CertFile: pki.Cert, KeyFile: pki.Key})
+	stranger := run(t, client.Options{ClientID: "stranger", URL: url, CertFile: cert.CertFile, KeyFile: cert.KeyFile})
 	if err := mqtttest.Receive(t, stranger.downs); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a broker that nobody vouches for: %v", err)
 	}
-	bare := run(t, client.Options{ClientID: "bare", URL: url, CAFile: pki.CA})
+	bare := run(t, client.Options{ClientID: "bare", URL: url, CAFile: cert.CertFile})
 	if err := mqtttest.Receive(t, bare.downs); err == nil {
 		t.Error("without a certificate")
 	}

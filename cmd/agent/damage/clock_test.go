@@ -5,42 +5,15 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
-	"math/big"
-	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"tillpost/api/simulator"
+	"tillpost/internal/certtest"
 )
-
-// certificate makes a self-signed one for 127.0.0.1 with a key of its own, or with that of another.
-func certificate(t *testing.T, key *ecdsa.PrivateKey, from, to time.Time) *tls.Certificate {
-	t.Helper()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "the simulated API"}, NotBefore: from, NotAfter: to,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
-
-func inPEM(certs ...*tls.Certificate) string {
-	var b strings.Builder
-	for _, c := range certs {
-		b.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate[0]}))
-	}
-	return b.String()
-}
 
 // A machine that starts in 1970, or in 2038, finds the API's certificate invalid: nothing is sent, written or in doubt
 // for that, the cause is published, and the queue goes on in its order, with today's date, once the clock is right. The test
@@ -51,12 +24,15 @@ func TestCertificateThatTheClockIsWrongFor(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	w.Must(err)
 	now := time.Now()
-	future := certificate(t, key, now.AddDate(12, 0, 0), now.AddDate(13, 0, 0)) // by a clock of the past
-	past := certificate(t, key, now.AddDate(-13, 0, 0), now.AddDate(-12, 0, 0)) // by a clock of the future
-	right := certificate(t, key, now.Add(-time.Hour), now.Add(time.Hour))
-	w.Write("ca.pem", inPEM(future, past, right))
+	between := func(from, to time.Time) certtest.Certificate {
+		return certtest.New(t, certtest.Options{Key: key, From: from, To: to})
+	}
+	future := between(now.AddDate(12, 0, 0), now.AddDate(13, 0, 0)) // by a clock of the past
+	past := between(now.AddDate(-13, 0, 0), now.AddDate(-12, 0, 0)) // by a clock of the future
+	right := between(now.Add(-time.Hour), now.Add(time.Hour))
+	w.Write("ca.pem", string(future.PEM)+string(past.PEM)+string(right.PEM))
 	var shown atomic.Pointer[tls.Certificate]
-	shown.Store(future)
+	shown.Store(&future.TLS)
 	w.Set("api.ca_file", "ca.pem")
 	w.Set("api.base_url", w.Serve(&tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return shown.Load(), nil
@@ -64,7 +40,7 @@ func TestCertificateThatTheClockIsWrongFor(t *testing.T) {
 	w.Start()
 	w.order("first")
 	w.order("second")
-	for _, c := range []*tls.Certificate{future, past} {
+	for _, c := range []*tls.Certificate{&future.TLS, &past.TLS} {
 		shown.Store(c)
 		w.Until("the cause to be told", func() bool {
 			_, p := w.State()
@@ -75,7 +51,7 @@ func TestCertificateThatTheClockIsWrongFor(t *testing.T) {
 			t.Errorf("first is %+v, %d creates", s, w.Sim.Count(simulator.OpCreate))
 		}
 	}
-	shown.Store(right)
+	shown.Store(&right.TLS)
 	w.untilState("first", "paid")
 	w.untilState("second", "paid")
 	orders := w.Sim.Orders()
