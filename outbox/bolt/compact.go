@@ -14,7 +14,8 @@ const (
 )
 
 // Compact rewrites an outbox that nobody has open into the smallest file that holds it, and returns its size before and
-// after. It changes nothing else. The old file is replaced only once the new one is on disk, so there must be room for
+// after. It changes nothing else; so it refuses a file that may lack its last commit, which is what the next Open has to see.
+// The old file is replaced only once the new one is on disk, so there must be room for
 // both. Errors are as Open's; a damaged file is left as it is.
 func Compact(path string) (before, after int64, err error) {
 	if before = fileSize(path); before == 0 {
@@ -32,7 +33,9 @@ func Compact(path string) (before, after int64, err error) {
 	if s.db, err = openBolt(path, false); err != nil {
 		return 0, 0, openError(path, err)
 	}
-	err = s.shrink()
+	if err = s.sureOfLastCommit(); err == nil {
+		err = s.shrink()
+	}
 	if s.db != nil {
 		err = errors.Join(err, s.db.Close())
 	}
@@ -40,6 +43,23 @@ func Compact(path string) (before, after int64, err error) {
 		return 0, 0, openError(path, err)
 	}
 	return before, fileSize(path), nil
+}
+
+// errLastCommit refuses what would hide that a file may lack its last commit.
+var errLastCommit = errors.New("its last commit may be missing")
+
+// sureOfLastCommit returns errLastCommit for a file that startGeneration would put requests of in doubt by what its pages show.
+func (s *Store) sureOfLastCommit() error {
+	lost, err := rootLost(s.path)
+	if err != nil {
+		return err
+	}
+	return s.db.View(func(tx *bbolt.Tx) error {
+		if lost || stale(tx, tx.ID()) {
+			return errLastCommit
+		}
+		return nil
+	})
 }
 
 // compact makes a mostly empty file small. It is called when the store opens only: nobody waits then.

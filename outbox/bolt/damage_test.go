@@ -164,13 +164,7 @@ func TestLostRootPutsTheHeadsInDoubt(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	data := readFile(t, s.Path())
-	newest := 0
-	if txid(data[page:]) > txid(data) {
-		newest = page
-	}
-	data[newest+20] ^= 1
-	write(t, s.Path(), data)
+	loseNewestRoot(t, s.Path())
 	s = outboxtest.OpenAt(t, s.Path(), bolt.Options{Policy: outboxtest.Policy})
 	if r := s.Recovery(); !r.RootLost || r.InDoubt != 1 {
 		t.Errorf("recovery is %+v", r)
@@ -185,6 +179,17 @@ func TestLostRootPutsTheHeadsInDoubt(t *testing.T) {
 	if s.Recovery().RootLost {
 		t.Error("the root is lost again")
 	}
+}
+
+func loseNewestRoot(t *testing.T, path string) {
+	t.Helper()
+	data := readFile(t, path)
+	newest := 0
+	if txid(data[page:]) > txid(data) {
+		newest = page
+	}
+	data[newest+20] ^= 1
+	write(t, path, data)
 }
 
 // txid reads the transaction of a root page.

@@ -125,19 +125,19 @@ func rootValid(page []byte) bool {
 // this copy is RolledBack, and the next Open starts a generation beyond that one. It returns how many requests it put in
 // doubt; in a copy that is RolledBack already, what came since is left as it is.
 func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, err error) {
-	var copied *outbox.Copied
+	var copied outbox.Copied
 	err = s.submit(ctx, false, func(t *txn) error {
-		inDoubt, copied = 0, nil
+		inDoubt = 0
 		st, err := t.state()
+		copied = st.Copied
 		if err != nil || st.RolledBack && st.Generation >= generation {
 			return err
 		}
 		if !st.RolledBack {
-			var err error
 			inDoubt, err = t.doubtAll(s.now())
 			t.note(err)
 			t.note(t.markRolledBack(&st, s.atOpen))
-			copied = &st.Copied
+			copied = st.Copied
 		}
 		st.Generation = max(st.Generation, generation)
 		t.note(t.setState(st))
@@ -148,10 +148,7 @@ func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, e
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.identity.RolledBack = true
-	if copied != nil {
-		s.identity.Copied = *copied
-	}
+	s.identity.RolledBack, s.identity.Copied = true, copied
 	return inDoubt, nil
 }
 

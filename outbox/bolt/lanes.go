@@ -251,7 +251,7 @@ func (t *txn) eachQueued(terminal string, from uint64, fn func(turn, seq uint64)
 	for k, v := c.Seek(openKey(terminal, from)); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
 		turn, seq, ok := openEntry(k, v)
 		if !ok {
-			return &DamagedError{Path: t.s.path, Found: "the index of open requests has a key that is none"}
+			return t.wrong("the index of open requests has a key that is none")
 		}
 		b := t.requests.Get(seqKey(seq))
 		h, err := decodeHeader(seq, b)
@@ -275,7 +275,7 @@ func (t *txn) rebuildLanes() (map[string]*laneState, int, error) {
 	for k, b := c.First(); k != nil; k, b = c.Next() {
 		seq, ok := seqOfKey(k)
 		if !ok {
-			return nil, 0, &DamagedError{Path: t.s.path, Found: "a record's key is no sequence"}
+			return nil, 0, t.wrong("a record's key is no sequence")
 		}
 		h, err := decodeHeader(seq, b)
 		if err != nil {

@@ -143,6 +143,11 @@ func noBucket(s *Store, name []byte) error {
 	return &DamagedError{Path: s.path, Found: fmt.Sprintf("it has no bucket %q", name)}
 }
 
+// wrong returns the error for what a sound file can't hold.
+func (t *txn) wrong(format string, args ...any) error {
+	return &DamagedError{Path: t.s.path, Found: fmt.Sprintf(format, args...)}
+}
+
 // damaged returns the error for a record that can't be read.
 func (t *txn) damaged(what string, seq uint64, err error) error {
 	if newer, ok := errors.AsType[newerError](err); ok {
@@ -193,14 +198,14 @@ func (t *txn) lookup(id string) (outbox.Request, error) {
 	}
 	seq, ok := seqOfKey(v)
 	if !ok {
-		return outbox.Request{}, &DamagedError{Path: t.s.path, Found: "the index of ids has an entry that is no sequence"}
+		return outbox.Request{}, t.wrong("the index of ids has an entry that is no sequence")
 	}
 	if b := t.raw(seq); b != nil {
 		return t.decode(seq, b)
 	}
 	b := t.tombs.Get(seqKey(seq))
 	if b == nil {
-		return outbox.Request{}, &DamagedError{Path: t.s.path, Found: fmt.Sprintf("the index of ids names record %d, which is not there", seq)}
+		return outbox.Request{}, t.wrong("the index of ids names record %d, which is not there", seq)
 	}
 	r, _, err := decodeRecord(seq, b)
 	if err != nil {

@@ -99,7 +99,7 @@ func (t *txn) eachRefund(prefix []byte, fn func(outbox.Request)) error {
 	for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
 		seq, ok := seqOfKey(k[len(prefix):])
 		if !ok {
-			return &DamagedError{Path: t.s.path, Found: "the index of refunds has a key that is none"}
+			return t.wrong("the index of refunds has a key that is none")
 		}
 		other, err := t.load(seq)
 		if err != nil {

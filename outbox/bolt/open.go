@@ -79,6 +79,8 @@ func openError(path string, err error) error {
 		hint = "name a file in it, such as " + filepath.Join(path, "outbox.db")
 	case errors.Is(err, ErrNewerFormat):
 		hint = "install the version that wrote it, or a newer one"
+	case errors.Is(err, errLastCommit):
+		hint = "start tillpost on it first, which puts in doubt what may have been sent"
 	case errors.Is(err, os.ErrPermission):
 		hint = "the folder and the file must belong to the user that tillpost runs as"
 	case errors.Is(err, syscall.EROFS):
@@ -115,10 +117,11 @@ func (s *Store) open() error {
 	if s.db, err = openBolt(s.path, false); err != nil {
 		return err
 	}
-	if err := s.compact(); err != nil {
+	if err := s.ballast.withRoom(func() error { return s.startGeneration(mark) }); err != nil {
 		return err
 	}
-	if err := s.ballast.withRoom(func() error { return s.startGeneration(mark) }); err != nil {
+	// Only now: in the copy nothing shows any more that this file is an older state of itself, or lost a root.
+	if err := s.compact(); err != nil {
 		return err
 	}
 	m := marker{Instance: s.identity.Instance, Generation: s.identity.Generation}

@@ -3,7 +3,6 @@ package bolt
 import (
 	"bytes"
 	"context"
-	"fmt"
 
 	"tillpost/outbox"
 
@@ -172,11 +171,11 @@ func (t *txn) openChunk(terminal string, from uint64) (list []outbox.Request, mo
 		}
 		_, seq, ok := openEntry(k, v)
 		if !ok {
-			return nil, false, &DamagedError{Path: t.s.path, Found: "the index of open requests has a key that is none"}
+			return nil, false, t.wrong("the index of open requests has a key that is none")
 		}
 		b := t.requests.Get(seqKey(seq))
 		if b == nil {
-			return nil, false, &DamagedError{Path: t.s.path, Found: fmt.Sprintf("the index of open requests names record %d, which is not there", seq)}
+			return nil, false, t.wrong("the index of open requests names record %d, which is not there", seq)
 		}
 		r, err := t.decode(seq, b)
 		if err != nil {
@@ -233,7 +232,7 @@ func (w *walk) next() {
 func (w *walk) read(t *txn) (outbox.Request, error) {
 	seq, ok := seqOfKey(w.key)
 	if !ok {
-		return outbox.Request{}, &DamagedError{Path: t.s.path, Found: "a record's key is no sequence"}
+		return outbox.Request{}, t.wrong("a record's key is no sequence")
 	}
 	return t.decode(seq, w.value)
 }

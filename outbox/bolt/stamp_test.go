@@ -3,6 +3,7 @@ package bolt_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -23,14 +24,7 @@ func TestEarlierPagesUnderALaterRootAreNoticed(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	db, err := bbolt.Open(s.Path(), 0o600, nil)
-	if err == nil {
-		// A commit of which nothing is left but its root.
-		err = errors.Join(db.Update(func(*bbolt.Tx) error { return nil }), db.Close())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	loseAllButTheRoot(t, s.Path())
 	s = outboxtest.Reopen(t, s, bolt.Options{})
 	if r, err := s.Lookup("open"); err != nil || r.State != outbox.StateInDoubt || !s.Identity().RolledBack || s.Recovery().InDoubt != 1 {
 		t.Errorf("it is %v (%v), %+v, %+v", r.State, err, s.Identity(), s.Recovery())
@@ -40,6 +34,48 @@ func TestEarlierPagesUnderALaterRootAreNoticed(t *testing.T) {
 	}
 	if s = outboxtest.Reopen(t, s, bolt.Options{}); s.Identity().RolledBack {
 		t.Error("accepted, and it is an older copy again")
+	}
+}
+
+// loseAllButTheRoot has a file end with a commit of which nothing is left but its root.
+func loseAllButTheRoot(t *testing.T, path string) {
+	t.Helper()
+	db, err := bbolt.Open(path, 0o600, nil)
+	if err == nil {
+		err = errors.Join(db.Update(func(*bbolt.Tx) error { return nil }), db.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A compaction, which leaves none of the pages that show it, hides neither an earlier state nor a lost root.
+func TestACompactionHidesNoLoss(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for name, lose := range map[string]func(*testing.T, string){"pages": loseAllButTheRoot, "a root": loseNewestRoot} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := outboxtest.Open(t, bolt.Options{Policy: outboxtest.Policy})
+			_, err := s.Add(ctx, outboxtest.Order("open", "T1"))
+			if err := errors.Join(err, s.PutBlob(ctx, "b", make([]byte, 16<<20)), s.PutBlob(ctx, "b", nil), s.PutBlob(ctx, "c", []byte("x")), s.Close()); err != nil {
+				t.Fatal(err)
+			}
+			lose(t, s.Path())
+			if _, _, err := bolt.Compact(s.Path()); err == nil || !strings.Contains(err.Error(), "its last commit may be missing; start tillpost on it first") {
+				t.Errorf("Compact: %v", err)
+			}
+			s = outboxtest.Reopen(t, s, bolt.Options{})
+			if r, err := s.Lookup("open"); err != nil || r.State != outbox.StateInDoubt || s.Recovery().InDoubt != 1 || !s.Recovery().Compacted {
+				t.Errorf("it is %v (%v), %+v", r.State, err, s.Recovery())
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := bolt.Compact(s.Path()); err != nil {
+				t.Errorf("Compact after a start: %v", err)
+			}
+		})
 	}
 }
 

@@ -11,6 +11,28 @@ import (
 	"tillpost/outbox/outboxtest"
 )
 
+// Where the commit that notes it comes back with an error and is on disk all the same, asking again says what stands there.
+func TestDistrustIsUncertainOnce(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	var f fault
+	s := outboxtest.Open(t, bolt.WithCommit(bolt.Options{Policy: outboxtest.Policy}, f.commit))
+	if _, err := s.Add(ctx, outboxtest.Order("a", "T")); err != nil {
+		t.Fatal(err)
+	}
+	f.fail(errIO, true, 1)
+	if _, err := s.Distrust(ctx, 40); !errors.Is(err, outbox.ErrUncertain) {
+		t.Fatalf("Distrust: %v", err)
+	}
+	if _, err := s.Distrust(ctx, 40); err != nil {
+		t.Fatal(err)
+	}
+	told := s.Identity()
+	if s = outboxtest.Reopen(t, s, bolt.Options{Policy: outboxtest.Policy}); !told.RolledBack || told.Copied == (outbox.Copied{}) || told.Copied != s.Identity().Copied {
+		t.Errorf("told %+v, and on disk it is %+v", told, s.Identity())
+	}
+}
+
 // A copy that learns of a newer one trusts nothing that was open, stays closed until a person has accepted it, and is
 // then newer than the other.
 func TestDistrust(t *testing.T) {

@@ -2,7 +2,6 @@ package bolt
 
 import (
 	"bytes"
-	"fmt"
 
 	"tillpost/outbox"
 
@@ -52,10 +51,6 @@ func (t *txn) verify() error {
 
 // tally counts what the indexes must hold.
 type tally struct{ records, open, bodies, orders, refunds int }
-
-func (t *txn) wrong(format string, args ...any) error {
-	return &DamagedError{Path: t.s.path, Found: fmt.Sprintf(format, args...)}
-}
 
 func (t *txn) verifyOpen(seq uint64, h header, n *tally) error {
 	n.open++
