@@ -60,6 +60,14 @@ func (i Instant) passed(event Instant) time.Duration {
 	return i.Mono
 }
 
+// later returns the later one of two instants; a zero one is none.
+func later(a, b Instant) Instant {
+	if a == (Instant{}) || b.passed(a) > 0 {
+		return b
+	}
+	return a
+}
+
 // freshFor is how old an answer may be when something rests on it.
 const freshFor = 5 * time.Second
 

@@ -63,9 +63,7 @@ func (l *Ledger) noteSameAmount(other, r Request) {
 	if other.State != StateRefunded || r.AmountMinor != 0 && other.AmountMinor != 0 && other.AmountMinor != r.AmountMinor {
 		return
 	}
-	if l.SameAmountEnded == (Instant{}) || other.Entered.passed(l.SameAmountEnded) > 0 {
-		l.SameAmountEnded = other.Entered
-	}
+	l.SameAmountEnded = later(l.SameAmountEnded, other.Entered)
 }
 
 // Count adds another refund or approval of the order to the ledger as r sees it.
@@ -74,9 +72,7 @@ func (l *Ledger) Count(other, r Request) {
 	l.noteSameAmount(other, r)
 	if other.Attempts > 0 && (other.State == StateDeclined || other.State == StateCancelled) {
 		l.Denied = append(l.Denied, other.AmountMinor)
-		if l.DeniedLast == (Instant{}) || other.Entered.passed(l.DeniedLast) > 0 {
-			l.DeniedLast = other.Entered
-		}
+		l.DeniedLast = later(l.DeniedLast, other.Entered)
 	}
 	if !other.Spends() {
 		return

@@ -78,12 +78,12 @@ func (m *transition) refundTurn() {
 	if m.expireIfDue() || m.waitForClock() || m.waitForOrder() {
 		return
 	}
-	switch busy := m.r.Busy > 0; {
-	case !busy && m.cancelledWaiting(), !busy && m.waitForOtherRefund():
-		return
-	case !busy && !m.statementAtHand(), busy && !m.refundMayRepeat():
-		return
-	case busy && m.cancelledWaiting(), busy && m.waitForOtherRefund():
+	held := func() bool { return m.cancelledWaiting() || m.waitForOtherRefund() }
+	if m.r.Busy > 0 {
+		if !m.refundMayRepeat() || held() {
+			return
+		}
+	} else if held() || !m.statementAtHand() {
 		return
 	}
 	if m.r.Parked { // it needs its turn in the lane first

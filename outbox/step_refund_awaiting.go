@@ -83,7 +83,7 @@ func (m *transition) judgeStatement() {
 	case b.Status == StatusRefundDenied && !l.MayDeny && paidBackSince(m.r.Refund.Before, b, m.r.AmountMinor, l.Denied):
 		m.unresolved() // one was turned down, and one of this amount carried out: nobody knows which is ours
 	case b.Status == StatusRefundDenied && !l.MayDeny && m.deniedTooSoon():
-		moved = moved || m.noteDenied()
+		moved = m.noteDenied()
 		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
 	case b.Status == StatusRefundDenied && !l.MayDeny:
 		m.refundDenied()

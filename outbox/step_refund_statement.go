@@ -90,8 +90,7 @@ func (r Request) NewIn(b Statement) int {
 			n++
 		}
 	}
-	change := statementChangeSince(r.Refund.Before, b, r.AmountMinor, nil)
-	if n == 0 && (change == changeDone || change == changePending) {
+	if n == 0 && statementChangeSince(r.Refund.Before, b, r.AmountMinor, nil) == changeDone {
 		return 1 // the sum shows it
 	}
 	return n

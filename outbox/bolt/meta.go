@@ -59,6 +59,10 @@ type fileState struct {
 	Copied     outbox.Copied   `json:"copied,omitzero"`
 }
 
+func (st fileState) identity() outbox.Identity {
+	return outbox.Identity{Instance: st.Instance, Generation: st.Generation, RolledBack: st.RolledBack, Copied: st.Copied}
+}
+
 func (t *txn) state() (fileState, error) {
 	var st fileState
 	b, err := decodeBody(0, t.meta.Get(metaKey))

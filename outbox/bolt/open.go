@@ -194,7 +194,7 @@ func (s *Store) startGeneration(mark *marker) error {
 	if err := t.setState(st); err != nil {
 		return err
 	}
-	s.identity = outbox.Identity{Instance: st.Instance, Generation: st.Generation, RolledBack: st.RolledBack, Copied: st.Copied}
+	s.identity = st.identity()
 	s.atOpen = t.requests.Sequence()
 	if err := stamp(tx); err != nil {
 		return err

@@ -48,7 +48,7 @@ func (r *Reader) GetBlob(name string) ([]byte, error) { return r.s.GetBlob(name)
 // Identity returns the identity in the file; the zero one where it can't be read.
 func (r *Reader) Identity() (id outbox.Identity) {
 	if st, err := read(r.s, (*txn).state); err == nil {
-		id = outbox.Identity{Instance: st.Instance, Generation: st.Generation, RolledBack: st.RolledBack}
+		id = st.identity()
 	}
 	return id
 }
@@ -76,12 +76,13 @@ func (r *Reader) Figures() (Figures, error) {
 	if err != nil {
 		return Figures{}, err
 	}
-	f := Figures{Identity: r.Identity(), Size: fileSize(r.s.path), States: map[outbox.State]int{}}
+	f := Figures{Size: fileSize(r.s.path), States: map[outbox.State]int{}}
 	err = r.s.view(func(t *txn) error {
 		st, err := t.state()
 		if err != nil {
 			return err
 		}
+		f.Identity = st.identity()
 		f.Outdated = outdated(mark, st, t.requests.Sequence() > 0)
 		f.Free = int64(r.s.db.Stats().FreePageN) * pageSize
 		f.Pruned = count(t.tombs)

@@ -67,7 +67,7 @@ func (s *Store) Accept(ctx context.Context, arrivals ...outbox.Arrival) ([]outbo
 // turn makes the first turn of a request that was just added, if it is the next of its lane.
 func (t *txn) turn(event func(outbox.Request) (outbox.Event, bool), added *outbox.Added) {
 	r, c := added.Request, t.changes[len(t.changes)-1]
-	if t.broken != nil || c.Position != 1 || c.Behind || !r.Kind.Laned() {
+	if t.broken != nil || c.Position != 1 || c.Behind {
 		return
 	}
 	e, ok := event(r)

@@ -224,7 +224,7 @@ func (m *Mem) apply(seq uint64, e outbox.Event) (after outbox.Request, fx []outb
 
 // turn makes the first turn of a request that was just added, if it is the next of its lane.
 func (m *Mem) turn(turn func(outbox.Request) (outbox.Event, bool), first outbox.Change) (c outbox.Change, ok bool) {
-	if turn == nil || first.Position != 1 || first.Behind || !first.Request.Kind.Laned() {
+	if turn == nil || first.Position != 1 || first.Behind {
 		return c, false
 	}
 	e, ok := turn(copied(first.Request))
