@@ -173,11 +173,17 @@ func (r *contest) returns(all []*runner) {
 			r.down(n, false)
 		}
 		for _, n := range all {
-			n.awaitAll(ids[n], 30*time.Second)
+			if missing := n.awaitAll(ids[n], 30*time.Second); missing > 0 {
+				r.b.Errorf("%s: %d of %d orders did not come after the outage", n.relay.name(), missing, len(ids[n]))
+				continue
+			}
 			took[n] = append(took[n], n.firstAfter(back[n]).Sub(back[n]))
 		}
 	}
 	for _, n := range all {
+		if len(took[n]) == 0 {
+			continue
+		}
 		r.note("first order after 15 s of outage, median and worst of four, s", n, "%.2f, %.2f", quantile(took[n], 0.5)/1000, quantile(took[n], 1)/1000)
 	}
 }
@@ -213,8 +219,8 @@ func (r *contest) kills(n *runner) {
 		ids = append(ids, <-loaded...)
 		n.awaitQuiet(2*time.Second, 20*time.Second)
 	}
-	n.awaitAll(ids, 30*time.Second)
-	r.note("kill -9 under load, six runs of 480 orders: charged twice", n, "%d", n.twice(ids))
+	lost := n.awaitAll(ids, 30*time.Second)
+	r.note("kill -9 under load, six runs of 480 orders: charged twice, lost", n, "%d, %d", n.twice(ids), lost)
 }
 
 // rssAnon is the private memory of a process in MiB.
