@@ -67,7 +67,7 @@ func (r *contest) run() {
 	}
 	for _, n := range all {
 		time.Sleep(3 * time.Second) // the start is over
-		r.note("idle RssAnon, MiB", n, "%.1f", rssAnon(r.b, n.relay.pid()))
+		r.note("idle RssAnon, MiB", n, "%.1f", figure(r.b, n.relay.pid(), "RssAnon")/1024)
 	}
 	r.latency(all)
 	each := func(f func(n *runner)) {
@@ -221,20 +221,6 @@ func (r *contest) kills(n *runner) {
 	}
 	lost := n.awaitAll(ids, 30*time.Second)
 	r.note("kill -9 under load, six runs of 480 orders: charged twice, lost", n, "%d, %d", n.twice(ids), lost)
-}
-
-// rssAnon is the private memory of a process in MiB.
-func rssAnon(b *testing.B, pid int) (mib float64) {
-	b.Helper()
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		b.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(raw), "\nRssAnon:")
-	if _, err := fmt.Sscan(rest, &mib); err != nil {
-		b.Fatal(err)
-	}
-	return mib / 1024
 }
 
 // syncs counts the syncs of 100 orders at 20 a second, in a shop of its own.

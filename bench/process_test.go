@@ -88,10 +88,10 @@ func used(tb testing.TB, pid int) time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
-// figure is one of the kernel's about the process, in KiB.
-func figure(tb testing.TB, p *proctest.Process, name string) float64 {
+// figure is one of the kernel's about a process, in KiB.
+func figure(tb testing.TB, pid int, name string) float64 {
 	tb.Helper()
-	kib := p.Figure("status", name)
+	kib := proctest.Figure(pid, "status", name)
 	if kib == 0 {
 		tb.Fatalf("/proc has no %s", name)
 	}
