@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -225,12 +224,12 @@ func (r *contest) kills(n *runner) {
 
 // syncs counts the syncs of 100 orders at 20 a second, in a shop of its own.
 func (r *contest) syncs(old *runner) {
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		return
-	}
 	trace := filepath.Join(r.b.TempDir(), "trace")
-	n := openRunner(r.b, old.relay, strace, "-D", "-f", "--seccomp-bpf", "-qq", "-e", "trace=fsync,fdatasync,sync_file_range,msync", "-o", trace)
+	wrap := strace(trace, "-e", "trace=fsync,fdatasync,sync_file_range,msync")
+	if wrap == nil {
+		return // the row is left out
+	}
+	n := openRunner(r.b, old.relay, wrap...)
 	count := func() float64 {
 		time.Sleep(500 * time.Millisecond)
 		raw, err := os.ReadFile(trace)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -60,6 +61,17 @@ func (s *shop) again(tb testing.TB, wrap ...string) *proctest.Process {
 	p := tillpost.Start(tb, proctest.Options{Dir: s.dir, Env: env, Under: wrap}, "run", "--config", configFile)
 	tb.Cleanup(func() { p.Stop() })
 	return p
+}
+
+// strace is the program, with its arguments, that runs another and writes a trace of it as they say; nil where it is not
+// installed.
+func strace(trace string, args ...string) []string {
+	path, err := exec.LookPath("strace")
+	if err != nil {
+		return nil
+	}
+	// -D: the process is the program itself, so that it hears the signal to stop. --seccomp-bpf: no other call is stopped.
+	return append([]string{path, "-D", "-f", "--seccomp-bpf", "-qq", "-o", trace}, args...)
 }
 
 // settled waits until the process has used no processor to speak of for a while.

@@ -126,18 +126,14 @@ func (w way) waited(syncs []time.Time) (commits float64) {
 	return commits
 }
 
-// slowSyncs is the program, with its arguments, that runs another with slow syncs, and writes a trace of them. The benchmark is skipped where that
-// can't be done.
+// slowSyncs is the program, with its arguments, that runs another with slow syncs, and writes a trace of them. The
+// benchmark is skipped where that can't be done.
 func slowSyncs(b *testing.B, trace string) []string {
 	b.Helper()
-	strace, err := exec.LookPath("strace")
-	if err != nil {
+	wrap := strace(trace, "-ttt", "-y", "-e", "trace=fdatasync,fsync",
+		"-e", fmt.Sprintf("inject=fdatasync,fsync:delay_enter=%d", slowSync.Microseconds()))
+	if wrap == nil {
 		b.Skip("strace is not installed, and slow syncs are its work")
-	}
-	// -D: the process is the program itself, so that it hears the signal to stop. --seccomp-bpf: no other call is stopped.
-	wrap := []string{
-		strace, "-D", "-f", "--seccomp-bpf", "-qq", "-ttt", "-y", "-o", trace, "-e", "trace=fdatasync,fsync",
-		"-e", fmt.Sprintf("inject=fdatasync,fsync:delay_enter=%d", slowSync.Microseconds()),
 	}
 	if out, err := exec.Command(wrap[0], append(wrap[1:], "true")...).CombinedOutput(); err != nil {
 		b.Skipf("strace can't slow syncs here: %v, %s", err, out)
