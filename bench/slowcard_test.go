@@ -23,9 +23,9 @@ const slowSync = 20 * time.Millisecond
 
 // BenchmarkSlowCard is BenchmarkTillToAPI at an order a second for the real binary, with 20 ms added to each of its syncs
 // by strace. The floor is a process of its own that suffers the same. Then 8 tills place an order at once, ten times,
-// each at its own terminal, with figures of their own; waited-commits is half of the syncs of the outbox that began on an
-// order's way, so that a commit which was under way counts by its second half. An order that is lost or comes twice fails
-// the benchmark. Run it with a -benchtime in orders.
+// each at its own terminal, with figures of their own: at-once-waited-p50-commits and at-once-waited-max-commits are of
+// half the syncs of the outbox that began on an order's way, so that a commit which was under way counts by its second
+// half. An order that is lost or comes twice fails the benchmark. Run it with a -benchtime in orders.
 func BenchmarkSlowCard(b *testing.B) {
 	s := &shop{broker: brokerEmbedded, dir: b.TempDir()}
 	trace := filepath.Join(s.dir, "trace")
