@@ -205,7 +205,8 @@ func (r *contest) lostReplies(n *runner) {
 	r.note("1 reply in 10 lost (500): charged twice, lost", n, "%d, %d", n.twice(ids), lost)
 }
 
-// kills ends a relay by kill -9 six times while orders are placed.
+// kills ends a relay by kill -9 six times while orders are placed. Lost is what the API never got: with tillpost also what it
+// was about to send, which it does not send again by itself but leaves to a person, unresolved.
 func (r *contest) kills(n *runner) {
 	const runs, orders = 6, 480
 	var ids []string
