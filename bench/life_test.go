@@ -2,7 +2,6 @@ package bench
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -30,17 +29,16 @@ func BenchmarkLife(b *testing.B) {
 		{"burst/mosquitto", brokerMosquitto, 0, true},
 	} {
 		b.Run(o.name, func(b *testing.B) {
-			strace, err := exec.LookPath("strace")
-			if err != nil {
+			dir := b.TempDir()
+			trace := filepath.Join(dir, "trace")
+			wrap := strace(trace, "-y", "-s", "0", "-e", "trace=fdatasync,fsync,pwrite64")
+			if wrap == nil {
 				b.Skip("strace is not installed")
 			}
-			dir := b.TempDir()
 			if o.kept > 0 {
 				keep(b, dir, o.kept)
 			}
-			trace := filepath.Join(dir, "trace")
-			// -D: the process is the binary itself, so that it hears the signal to stop.
-			s := startBusy(b, o.broker, dir, strace, "-D", "-f", "--seccomp-bpf", "-qq", "-y", "-s", "0", "-e", "trace=fdatasync,fsync,pwrite64", "-o", trace)
+			s := startBusy(b, o.broker, dir, wrap...)
 			s.alone(b, 10)
 			n := orders(b)
 			before := readTrace(b, trace)

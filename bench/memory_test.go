@@ -32,8 +32,8 @@ func BenchmarkMemory(b *testing.B) {
 					s.awaitOnline(b)
 					settled(b, p)
 					b.ReportMetric(0, "ns/op")
-					b.ReportMetric(figure(b, p, "RssAnon")/1024, "RssAnon-MB")
-					b.ReportMetric(figure(b, p, "VmHWM")/1024, "VmHWM-MB")
+					b.ReportMetric(figure(b, p.PID(), "RssAnon")/1024, "RssAnon-MB")
+					b.ReportMetric(figure(b, p.PID(), "VmHWM")/1024, "VmHWM-MB")
 					p.Stop()
 				}
 			})

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -67,7 +66,7 @@ func (r *contest) run() {
 	}
 	for _, n := range all {
 		time.Sleep(3 * time.Second) // the start is over
-		r.note("idle RssAnon, MiB", n, "%.1f", rssAnon(r.b, n.relay.pid()))
+		r.note("idle RssAnon, MiB", n, "%.1f", figure(r.b, n.relay.pid(), "RssAnon")/1024)
 	}
 	r.latency(all)
 	each := func(f func(n *runner)) {
@@ -173,11 +172,17 @@ func (r *contest) returns(all []*runner) {
 			r.down(n, false)
 		}
 		for _, n := range all {
-			n.awaitAll(ids[n], 30*time.Second)
+			if missing := n.awaitAll(ids[n], 30*time.Second); missing > 0 {
+				r.b.Errorf("%s: %d of %d orders did not come after the outage", n.relay.name(), missing, len(ids[n]))
+				continue
+			}
 			took[n] = append(took[n], n.firstAfter(back[n]).Sub(back[n]))
 		}
 	}
 	for _, n := range all {
+		if len(took[n]) == 0 {
+			continue
+		}
 		r.note("first order after 15 s of outage, median and worst of four, s", n, "%.2f, %.2f", quantile(took[n], 0.5)/1000, quantile(took[n], 1)/1000)
 	}
 }
@@ -200,7 +205,8 @@ func (r *contest) lostReplies(n *runner) {
 	r.note("1 reply in 10 lost (500): charged twice, lost", n, "%d, %d", n.twice(ids), lost)
 }
 
-// kills ends a relay by kill -9 six times while orders are placed.
+// kills ends a relay by kill -9 six times while orders are placed. Lost is what the API never got: with tillpost also what it
+// was about to send, which it does not send again by itself but leaves to a person, unresolved.
 func (r *contest) kills(n *runner) {
 	const runs, orders = 6, 480
 	var ids []string
@@ -213,32 +219,18 @@ func (r *contest) kills(n *runner) {
 		ids = append(ids, <-loaded...)
 		n.awaitQuiet(2*time.Second, 20*time.Second)
 	}
-	n.awaitAll(ids, 30*time.Second)
-	r.note("kill -9 under load, six runs of 480 orders: charged twice", n, "%d", n.twice(ids))
-}
-
-// rssAnon is the private memory of a process in MiB.
-func rssAnon(b *testing.B, pid int) (mib float64) {
-	b.Helper()
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		b.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(raw), "\nRssAnon:")
-	if _, err := fmt.Sscan(rest, &mib); err != nil {
-		b.Fatal(err)
-	}
-	return mib / 1024
+	lost := n.awaitAll(ids, 30*time.Second)
+	r.note("kill -9 under load, six runs of 480 orders: charged twice, lost", n, "%d, %d", n.twice(ids), lost)
 }
 
 // syncs counts the syncs of 100 orders at 20 a second, in a shop of its own.
 func (r *contest) syncs(old *runner) {
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		return
-	}
 	trace := filepath.Join(r.b.TempDir(), "trace")
-	n := openRunner(r.b, old.relay, strace, "-D", "-f", "--seccomp-bpf", "-qq", "-e", "trace=fsync,fdatasync,sync_file_range,msync", "-o", trace)
+	wrap := strace(trace, "-e", "trace=fsync,fdatasync,sync_file_range,msync")
+	if wrap == nil {
+		return // the row is left out
+	}
+	n := openRunner(r.b, old.relay, wrap...)
 	count := func() float64 {
 		time.Sleep(500 * time.Millisecond)
 		raw, err := os.ReadFile(trace)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -62,6 +63,17 @@ func (s *shop) again(tb testing.TB, wrap ...string) *proctest.Process {
 	return p
 }
 
+// strace is the program, with its arguments, that runs another and writes a trace of it as they say; nil where it is not
+// installed.
+func strace(trace string, args ...string) []string {
+	path, err := exec.LookPath("strace")
+	if err != nil {
+		return nil
+	}
+	// -D: the process is the program itself, so that it hears the signal to stop. --seccomp-bpf: no other call is stopped.
+	return append([]string{path, "-D", "-f", "--seccomp-bpf", "-qq", "-o", trace}, args...)
+}
+
 // settled waits until the process has used no processor to speak of for a while.
 func settled(tb testing.TB, p *proctest.Process) {
 	tb.Helper()
@@ -88,10 +100,10 @@ func used(tb testing.TB, pid int) time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
-// figure is one of the kernel's about the process, in KiB.
-func figure(tb testing.TB, p *proctest.Process, name string) float64 {
+// figure is one of the kernel's about a process, in KiB.
+func figure(tb testing.TB, pid int, name string) float64 {
 	tb.Helper()
-	kib := p.Figure("status", name)
+	kib := proctest.Figure(pid, "status", name)
 	if kib == 0 {
 		tb.Fatalf("/proc has no %s", name)
 	}

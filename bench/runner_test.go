@@ -27,7 +27,7 @@ type runner struct {
 
 	mu        sync.Mutex
 	published map[string]time.Time // by id
-	places    map[string]int       // the place of each order at its terminal
+	places    map[string]int       // in what order they were placed, by id
 	next      int
 }
 

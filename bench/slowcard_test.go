@@ -23,9 +23,9 @@ const slowSync = 20 * time.Millisecond
 
 // BenchmarkSlowCard is BenchmarkTillToAPI at an order a second for the real binary, with 20 ms added to each of its syncs
 // by strace. The floor is a process of its own that suffers the same. Then 8 tills place an order at once, ten times,
-// each at its own terminal, with figures of their own; waited-commits is half of the syncs of the outbox that began on an
-// order's way, so that a commit which was under way counts by its second half. An order that is lost or comes twice fails
-// the benchmark. Run it with a -benchtime in orders.
+// each at its own terminal, with figures of their own: at-once-waited-p50-commits and at-once-waited-max-commits are of
+// half the syncs of the outbox that began on an order's way, so that a commit which was under way counts by its second
+// half. An order that is lost or comes twice fails the benchmark. Run it with a -benchtime in orders.
 func BenchmarkSlowCard(b *testing.B) {
 	s := &shop{broker: brokerEmbedded, dir: b.TempDir()}
 	trace := filepath.Join(s.dir, "trace")
@@ -126,18 +126,14 @@ func (w way) waited(syncs []time.Time) (commits float64) {
 	return commits
 }
 
-// slowSyncs is the program, with its arguments, that runs another with slow syncs, and writes a trace of them. The benchmark is skipped where that
-// can't be done.
+// slowSyncs is the program, with its arguments, that runs another with slow syncs, and writes a trace of them. The
+// benchmark is skipped where that can't be done.
 func slowSyncs(b *testing.B, trace string) []string {
 	b.Helper()
-	strace, err := exec.LookPath("strace")
-	if err != nil {
+	wrap := strace(trace, "-ttt", "-y", "-e", "trace=fdatasync,fsync",
+		"-e", fmt.Sprintf("inject=fdatasync,fsync:delay_enter=%d", slowSync.Microseconds()))
+	if wrap == nil {
 		b.Skip("strace is not installed, and slow syncs are its work")
-	}
-	// -D: the process is the program itself, so that it hears the signal to stop. --seccomp-bpf: no other call is stopped.
-	wrap := []string{
-		strace, "-D", "-f", "--seccomp-bpf", "-qq", "-ttt", "-y", "-o", trace, "-e", "trace=fdatasync,fsync",
-		"-e", fmt.Sprintf("inject=fdatasync,fsync:delay_enter=%d", slowSync.Microseconds()),
 	}
 	if out, err := exec.Command(wrap[0], append(wrap[1:], "true")...).CombinedOutput(); err != nil {
 		b.Skipf("strace can't slow syncs here: %v, %s", err, out)

@@ -147,7 +147,7 @@ func BenchmarkTills(b *testing.B) {
 				p := s.start(b)
 				s.awaitOnline(b)
 				settled(b, p)
-				before := figure(b, p, "RssAnon")
+				before := figure(b, p.PID(), "RssAnon")
 				for i := range tills {
 					dial, addr := connect, s.addr
 					if way == "websockets" {
@@ -163,7 +163,7 @@ func BenchmarkTills(b *testing.B) {
 				}
 				settled(b, p)
 				b.ReportMetric(0, "ns/op")
-				b.ReportMetric((figure(b, p, "RssAnon")-before)/1024, "tills-MB")
+				b.ReportMetric((figure(b, p.PID(), "RssAnon")-before)/1024, "tills-MB")
 				p.Stop()
 			}
 		})

@@ -95,22 +95,15 @@ func (o *endedOutbox) Each(_ bool, fn func(outbox.Request) bool) error {
 // While old statuses are published again, what happens meanwhile is published between them, each change once and in order.
 func TestOrdersDontWaitForOldStatuses(t *testing.T) {
 	t.Parallel()
-	at := func(revision uint64) outbox.Request {
-		return outbox.Request{Seq: 1, ID: "new", Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
-	}
-	bus := &recordingBus{}
 	store := &endedOutbox{records: 1000}
 	p := newTestPublisher(store)
 	store.while = func(n int) {
 		if n > 0 && n%300 == 0 {
-			p.Changed(at(uint64(n/300)), Position{})
+			p.Changed(order("new", uint64(n/300)), Position{})
 		}
 	}
 	p.Connected(true)
-	w := &window{ctx: t.Context(), bus: bus}
-	for p.step(w, false) {
-		continue
-	}
+	bus := publishAll(t, p)
 	old, waited := 0, []int{}
 	for _, m := range bus.all {
 		switch {
@@ -135,6 +128,28 @@ func newTestPublisher(store outbox.Store) *Publisher {
 	p := New(testOptions(store))
 	p.source = noSource()
 	return p
+}
+
+// order is the record of an order at a revision.
+func order(id string, revision uint64) outbox.Request {
+	return outbox.Request{Seq: 1, ID: id, Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
+}
+
+// withOpen has an outbox with one open record, order a at a revision.
+func withOpen(revision uint64) (*Publisher, *openOutbox) {
+	store := &openOutbox{record: order("a", revision)}
+	return newTestPublisher(store), store
+}
+
+// publishAll has all that there is to tell published, and returns what took it.
+func publishAll(t *testing.T, p *Publisher) *recordingBus {
+	t.Helper()
+	bus := &recordingBus{}
+	w := &window{ctx: t.Context(), bus: bus}
+	for p.step(w, false) {
+		continue
+	}
+	return bus
 }
 
 // testOptions are a publisher's that tells no pages.
@@ -162,23 +177,15 @@ func noSource() Source {
 // and none goes back.
 func TestEachChangeIsPublishedOnAConnect(t *testing.T) {
 	t.Parallel()
-	at := func(revision uint64) outbox.Request {
-		return outbox.Request{Seq: 1, ID: "a", Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
-	}
-	bus := &recordingBus{}
-	store := &openOutbox{record: at(5)}
-	p := newTestPublisher(store)
+	p, store := withOpen(5)
 	store.while = func() {
 		for revision := uint64(3); revision <= 6; revision++ {
-			p.Changed(at(revision), Position{})
+			p.Changed(order("a", revision), Position{})
 		}
 	}
 	p.Connected(true)
-	p.Changed(at(2), Position{})
-	w := &window{ctx: t.Context(), bus: bus}
-	for p.step(w, false) {
-		continue
-	}
+	p.Changed(order("a", 2), Position{})
+	bus := publishAll(t, p)
 	if told, want := bus.revisions(p.o.Topics.Status("T", "a")), []uint64{2, 3, 4, 5, 6}; !slices.Equal(told, want) {
 		t.Errorf("told revisions %v, want %v", told, want)
 	}
@@ -188,24 +195,16 @@ func TestEachChangeIsPublishedOnAConnect(t *testing.T) {
 // No refusal is given up: nothing could tell it again.
 func TestEverythingIsPublishedWhenTheQueueOverflows(t *testing.T) {
 	t.Parallel()
-	at := func(revision uint64) outbox.Request {
-		return outbox.Request{Seq: 1, ID: "a", Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
-	}
-	bus := &recordingBus{}
-	store := &openOutbox{record: at(5)}
-	p := newTestPublisher(store)
+	p, store := withOpen(5)
 	store.while = func() {
 		store.while = func() {}
-		p.Changed(at(5), Position{})
+		p.Changed(order("a", 5), Position{})
 		for range queueLimit + 1 {
 			p.Reject(message.Reject{Topic: "p/terminals/T/orders"})
 		}
 	}
 	p.Connected(true)
-	w := &window{ctx: t.Context(), bus: bus}
-	for p.step(w, false) {
-		continue
-	}
+	bus := publishAll(t, p)
 	if told, want := bus.revisions(p.o.Topics.Status("T", "a")), []uint64{5}; !slices.Equal(told, want) {
 		t.Errorf("told revisions %v, want %v", told, want)
 	}
@@ -258,25 +257,17 @@ func TestRefusalsWaitForRoom(t *testing.T) {
 // A till that publishes its request once more while it changes must not get what it was.
 func TestNoStatusGoesBackWhenAskedAgain(t *testing.T) {
 	t.Parallel()
-	at := func(revision uint64) outbox.Request {
-		return outbox.Request{Seq: 1, ID: "a", Kind: outbox.KindOrder, Terminal: "T", State: outbox.StateSending, Revision: revision}
-	}
-	bus := &recordingBus{}
-	store := &openOutbox{record: at(6)}
-	p := newTestPublisher(store)
+	p, store := withOpen(6)
 	p.connected = true
 	store.while = func() {
 		for revision := uint64(5); revision <= 7; revision++ {
-			p.Changed(at(revision), Position{})
+			p.Changed(order("a", revision), Position{})
 		}
 	}
-	p.Changed(at(3), Position{})
-	p.Republish(at(3))
-	p.Changed(at(4), Position{})
-	w := &window{ctx: t.Context(), bus: bus}
-	for p.step(w, false) {
-		continue
-	}
+	p.Changed(order("a", 3), Position{})
+	p.Republish(order("a", 3))
+	p.Changed(order("a", 4), Position{})
+	bus := publishAll(t, p)
 	if told, want := bus.revisions(p.o.Topics.Status("T", "a")), []uint64{3, 6, 6, 7}; !slices.Equal(told, want) {
 		t.Errorf("told revisions %v, want %v", told, want)
 	}
@@ -285,15 +276,11 @@ func TestNoStatusGoesBackWhenAskedAgain(t *testing.T) {
 // A message that was refused right after a connect is published, though everything retained is published anew at that moment.
 func TestARejectOutlivesAConnect(t *testing.T) {
 	t.Parallel()
-	bus := &recordingBus{}
 	p := newTestPublisher(&openOutbox{while: func() {}})
 	p.Connected(true)
 	p.Reject(message.Reject{Topic: "p/terminals/T/orders", Reason: &message.Reason{Code: "retainedRequest"}})
 	p.Pruned(outbox.Request{ID: "gone", Terminal: "T"})
-	w := &window{ctx: t.Context(), bus: bus}
-	for p.step(w, false) {
-		continue
-	}
+	bus := publishAll(t, p)
 	for _, topic := range []string{p.o.Topics.Rejects(), p.o.Topics.Status("T", "gone")} {
 		if !slices.ContainsFunc(bus.all, func(m mqtt.Message) bool { return m.Topic == topic }) {
 			t.Errorf("nothing was told on %s", topic)

@@ -1,10 +1,7 @@
 package proctest
 
 import (
-	"context"
 	"net"
-	"os/exec"
-	"sync"
 	"testing"
 	"time"
 )
@@ -35,19 +32,7 @@ func TestFreeAddrIsClaimed(t *testing.T) {
 // An address is free at once, though processes are started meanwhile, which are born with all that is open. Not parallel:
 // other tests' handles would be theirs as well.
 func TestFreeAddrIsFreeAtOnce(t *testing.T) {
-	program, err := exec.LookPath("true")
-	if err != nil {
-		t.Skip("there is no command to start")
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var starting sync.WaitGroup
-	for range 6 {
-		starting.Go(func() {
-			for ctx.Err() == nil {
-				_ = exec.CommandContext(ctx, program).Run() // it does nothing
-			}
-		})
-	}
+	defer KeepStarting(t)()
 	for range 300 {
 		addr := FreeAddr(t)
 		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", addr)
@@ -57,8 +42,6 @@ func TestFreeAddrIsFreeAtOnce(t *testing.T) {
 		}
 		_ = l.Close()
 	}
-	cancel()
-	starting.Wait()
 }
 
 func TestAwayFromMidnight(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 
 // Figure returns the first number behind a name in a file of /proc/PID, and 0 where there is no such file or line, as where
 // there is no /proc.
-func (p *Process) Figure(file, name string) float64 {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.PID(), file))
+func Figure(pid int, file, name string) float64 {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
 	if err != nil {
 		return 0
 	}
@@ -24,6 +24,9 @@ func (p *Process) Figure(file, name string) float64 {
 	}
 	return 0
 }
+
+// Figure returns what [Figure] does for it.
+func (p *Process) Figure(file, name string) float64 { return Figure(p.PID(), file, name) }
 
 // RSSAnon returns its private memory in bytes, 0 where the kernel does not show it.
 func (p *Process) RSSAnon() int64 { return int64(p.Figure("status", "RssAnon")) << 10 }
