@@ -75,9 +75,24 @@ func (ls *Lanes) Start(r outbox.Request) outbox.FirstTurn {
 	if conn == nil {
 		return nil
 	}
+	if !ls.begins() {
+		_ = conn.Close()
+		return nil
+	}
 	s := &start{lanes: ls, id: r.ID, lane: ls.lane(r.Terminal), conn: conn, mark: ls.entropy()}
 	ls.starts.begin(r.ID)
 	return s
+}
+
+// begins counts a first turn as under way until its Done, so that an ordered stop waits for it; false once the lanes are stopping.
+func (ls *Lanes) begins() bool {
+	ls.stopMu.RLock()
+	defer ls.stopMu.RUnlock()
+	if ls.stopped {
+		return false
+	}
+	ls.inFlight.Add(1)
+	return true
 }
 
 // waitsAt reports whether nothing may be started at a terminal now.
@@ -105,6 +120,7 @@ func (s *start) Turn(r outbox.Request) (outbox.Event, bool) {
 // Done takes what came of the acceptance: what was started is submitted, else the connection is the lane's for its next turn.
 func (s *start) Done(added outbox.Added, err error) {
 	l := s.lane
+	defer l.inFlight.Done()                                    // the lane has been told by then
 	uncertain := err != nil && !errors.Is(err, outbox.ErrFull) // it may be on disk all the same, or turn up there
 	l.do(func() {
 		l.starts.end(s.id, uncertain)
