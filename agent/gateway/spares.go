@@ -62,6 +62,13 @@ func (s *spares) take() *api.Conn {
 	return nil
 }
 
+// serves reports whether one that was taken can still be relied on.
+func (s *spares) serves(c *api.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.good(c)
+}
+
 // good reports whether a connection may be used: young enough, not closed by the peer, and from after the last failure.
 func (s *spares) good(c *api.Conn) bool {
 	select {

@@ -26,8 +26,7 @@ func (refunds) submit(l *lane, r outbox.Request) {
 		l.post(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeInvalidRequest, Message: "the refund can't be forwarded: " + err.Error()}})
 		return
 	}
-	conn := l.next.conn
-	l.next.conn = nil
+	conn := l.takeConn()
 	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
 		begun := time.Now()
 		e := l.o.Gateway.Submit(ctx, conn, r, body)

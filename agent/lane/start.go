@@ -131,10 +131,11 @@ func (s *start) Done(added outbox.Added, err error) {
 				l.unsent(s.id)
 			}
 		case added.Request.State != outbox.StateSending || len(added.Effects) == 0:
-			l.dialled(s.conn, 0, nil)
+			l.ready(s.conn, true)
+			l.moved = true
 		default:
-			l.dropConn()
-			l.next.conn, l.next.body = s.conn, s.body
+			l.ready(s.conn, true)
+			l.next.body = s.body
 			l.applied(added.Request, s.event, added.Effects)
 		}
 	})
