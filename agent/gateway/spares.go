@@ -11,8 +11,10 @@ import (
 
 const (
 	// spareLife is how old a connection may be that a submission starts on. Where a peer closes unused ones earlier, it is
-	// half of the shortest life that was seen.
+	// half of the shortest life that was seen lately.
 	spareLife = 30 * time.Second
+	// shortFor is how long what was seen of the peer counts: one connection that was cut by chance is not to cost all sales theirs.
+	shortFor = time.Hour
 	// leastSpareLife is the least for which one is worth being kept.
 	leastSpareLife = 2 * time.Second
 	// sparesFor is how long after the last submission connections are kept ready: then the shop rests.
@@ -34,6 +36,7 @@ type spares struct {
 	dialing bool
 	closed  bool
 	life    time.Duration
+	short   time.Time // when life was made shorter
 	sold    time.Time // of the last submission
 	pace    time.Duration
 	ctx     context.Context
@@ -77,7 +80,15 @@ func (s *spares) good(c *api.Conn) bool {
 	default:
 	}
 	age := c.Age()
-	return age <= s.life && s.trusted(time.Now().Add(-age))
+	return age <= s.allowed() && s.trusted(time.Now().Add(-age))
+}
+
+// allowed is how old a connection may be.
+func (s *spares) allowed() time.Duration {
+	if time.Since(s.short) >= shortFor {
+		s.life = spareLife
+	}
+	return s.life
 }
 
 // submitted notes that a submission has ended, and has the next one's connection made ready.
@@ -97,7 +108,7 @@ func (s *spares) fill() {
 	if s.pace < sparePace {
 		want = sparesMost
 	}
-	if s.closed || s.dialing || len(s.list) >= want || s.life < leastSpareLife || time.Since(s.sold) > sparesFor {
+	if s.closed || s.dialing || len(s.list) >= want || s.allowed() < leastSpareLife || time.Since(s.sold) > sparesFor {
 		return
 	}
 	s.dialing = true
@@ -123,7 +134,7 @@ func (s *spares) fill() {
 // watch replaces a connection when it has grown old or the peer has closed it, if it was not taken before.
 func (s *spares) watch(c *api.Conn) {
 	s.mu.Lock()
-	old := time.After(s.life)
+	old := time.After(s.allowed())
 	s.mu.Unlock()
 	select {
 	case <-c.Gone():
@@ -136,7 +147,9 @@ func (s *spares) watch(c *api.Conn) {
 		s.list = slices.Delete(s.list, i, i+1)
 		select {
 		case <-c.Gone():
-			s.life = min(s.life, c.Age()/2)
+			if half := c.Age() / 2; half < s.allowed() {
+				s.life, s.short = half, time.Now()
+			}
 		default:
 		}
 	}
