@@ -160,11 +160,8 @@ func (l *lane) dialled(conn *api.Conn, retry time.Duration, err error) {
 // expectRequest dials ahead for a request that is being written to disk, if the terminal is free for it.
 func (l *lane) expectRequest() {
 	l.do(func() {
-		at := l.o.Store.Lane(l.terminal)
-		if at.Holder == 0 && at.Head == 0 && l.next.conn == nil && l.o.Pauses.Of(l.terminal) == nil {
-			if _, shut := l.o.Gate.Holds(); !shut {
-				l.dial()
-			}
+		if l.next.conn == nil && l.free(l.terminal) {
+			l.dial()
 		}
 	})
 }

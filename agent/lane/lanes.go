@@ -129,9 +129,6 @@ func (ls *Lanes) Displays() []message.Display {
 	return all
 }
 
-// Expect has the lane of a terminal ready itself for a request that is being written to disk.
-func (ls *Lanes) Expect(terminal string) { ls.lane(terminal).expectRequest() }
-
 // lane returns the lane of a terminal, and starts it if it is new.
 func (ls *Lanes) lane(terminal string) *lane {
 	ls.mu.Lock()

@@ -63,16 +63,14 @@ type start struct {
 }
 
 // Start readies the first turn of an order that is about to be accepted, nil where it has to wait, or where no connection
-// stands ready for it: then its lane makes its turn once it is on disk.
+// stands ready for it: then its lane dials one meanwhile, and makes its turn once it is on disk.
 func (ls *Lanes) Start(r outbox.Request) outbox.FirstTurn {
-	if r.Kind != outbox.KindOrder || r.State != outbox.StateQueued || r.CancelWanted || ls.waitsAt(r.Terminal) {
-		return nil
-	}
-	if at := ls.o.Store.Lane(r.Terminal); at.Holder != 0 || at.Head != 0 {
+	if r.Kind != outbox.KindOrder || r.State != outbox.StateQueued || r.CancelWanted || !ls.free(r.Terminal) {
 		return nil
 	}
 	conn := ls.o.Gateway.Spare()
 	if conn == nil {
+		ls.lane(r.Terminal).expectRequest()
 		return nil
 	}
 	if !ls.begins() {
@@ -82,6 +80,12 @@ func (ls *Lanes) Start(r outbox.Request) outbox.FirstTurn {
 	s := &start{lanes: ls, id: r.ID, lane: ls.lane(r.Terminal), conn: conn, mark: ls.entropy()}
 	ls.starts.begin(r.ID)
 	return s
+}
+
+// free reports whether a request of a terminal may start as soon as it is there.
+func (ls *Lanes) free(terminal string) bool {
+	at := ls.o.Store.Lane(terminal)
+	return at.Holder == 0 && at.Head == 0 && !ls.waitsAt(terminal)
 }
 
 // begins counts a first turn as under way until its Done, so that an ordered stop waits for it; false once the lanes are stopping.
