@@ -34,7 +34,6 @@ type spares struct {
 	mu      sync.Mutex
 	list    []*api.Conn
 	dialing bool
-	closed  bool
 	life    time.Duration
 	short   time.Time // when life was made shorter
 	sold    time.Time // of the last submission
@@ -45,7 +44,7 @@ type spares struct {
 }
 
 func newSpares(dial func(context.Context) (*api.Conn, error), trusted func(time.Time) bool) *spares {
-	s := &spares{dial: dial, trusted: trusted, life: spareLife, pace: time.Hour}
+	s := &spares{dial: dial, trusted: trusted, life: spareLife}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -108,7 +107,7 @@ func (s *spares) fill() {
 	if s.pace < sparePace {
 		want = sparesMost
 	}
-	if s.closed || s.dialing || len(s.list) >= want || s.allowed() < leastSpareLife || time.Since(s.sold) > sparesFor {
+	if s.ctx.Err() != nil || s.dialing || len(s.list) >= want || s.allowed() < leastSpareLife || time.Since(s.sold) > sparesFor {
 		return
 	}
 	s.dialing = true
@@ -116,7 +115,7 @@ func (s *spares) fill() {
 		c, err := s.dial(s.ctx)
 		s.mu.Lock()
 		s.dialing = false
-		keep := err == nil && !s.closed
+		keep := err == nil && s.ctx.Err() == nil
 		if keep {
 			s.list = append(s.list, c)
 			s.under.Go(func() { s.watch(c) })
@@ -163,8 +162,7 @@ func (s *spares) watch(c *api.Conn) {
 // close lets all connections go.
 func (s *spares) close() {
 	s.mu.Lock()
-	s.closed = true
+	s.end() // nothing is dialled from now on
 	s.mu.Unlock()
-	s.end()
 	s.under.Wait()
 }
