@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,4 +121,67 @@ func TestTheOrderOfStopping(t *testing.T) {
 		w.until(time.Minute, bergen, "o-2", "paid") // it was left with the broker
 		w.until(time.Minute, oslo, "o-1", "paid")
 	})
+}
+
+// slowDisk is an outbox that takes a while for each write from the moment that it is slow.
+type slowDisk struct {
+	outbox.Store
+	slow atomic.Bool
+}
+
+func (d *slowDisk) wait() {
+	if d.slow.Load() {
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func (d *slowDisk) Accept(ctx context.Context, as ...outbox.Arrival) ([]outbox.Added, error) {
+	d.wait()
+	added, err := d.Store.Accept(ctx, as...)
+	d.wait()
+	return added, err
+}
+
+func (d *slowDisk) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
+	d.wait()
+	r, fx, err := d.Store.Apply(ctx, seq, e)
+	d.wait()
+	return r, fx, err
+}
+
+// An order that is on its way to the disk as `sending` when the agent is told to stop: nothing of it is sent, the stop waits until that is
+// on disk too, and so it is in no doubt at the next start. Its connection is let go.
+func TestAStopWhileATurnIsWritten(t *testing.T) {
+	for name, before := range map[string]func(){
+		"straight through": func() {},
+		"by its lane":      func() { time.Sleep(time.Hour) }, // the shop rests, and no connection stands ready
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, "", func(w *world) {
+				d, c := &slowDisk{}, &commitsOf{id: "o"}
+				conns := w.noteConns()
+				w.restartNoting(c, func(s outbox.Store) outbox.Store { d.Store = s; return d })
+				before()
+				d.slow.Store(true)
+				w.order(bergen, "o")
+				w.until(time.Minute, bergen, "o", "sending")
+				w.stop()
+				if n := conns.open(); n != 0 {
+					t.Errorf("%d connections are left open", n)
+				}
+				if n := len(w.sim.Orders()); n != 1 {
+					t.Fatalf("%d orders at the API, want the first alone", n)
+				}
+				w.store, w.dial = nil, nil
+				w.start()
+				w.until(time.Minute, bergen, "o", "paid")
+				if states := w.states("o"); slices.Contains(states, "in_doubt") {
+					t.Errorf("told as %v, though nothing had left", states)
+				}
+				if n := len(w.sim.Orders()); n != 2 {
+					t.Errorf("%d orders at the API", n)
+				}
+			})
+		})
+	}
 }

@@ -70,6 +70,8 @@ type world struct {
 	client string
 	deaf   bool
 	bus    func(mqtt.Bus) mqtt.Bus
+	// dial replaces the network under the API client, unless it is nil.
+	dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// store replaces the outbox, unless it is nil.
 	store func(bolt.Options) (outbox.Store, error)
 	// hooks is where callbacks come in, nil while they are off.
@@ -173,8 +175,12 @@ func (w *world) launch() {
 	if err != nil {
 		w.Fatal(err)
 	}
+	dial := w.ln.DialContext
+	if w.dial != nil {
+		dial = w.dial
+	}
 	w.a, err = agent.New(agent.Options{
-		Config: cfg, Version: "test", Clock: w.clock, DialAPI: w.ln.DialContext, NoHTTP: true, Store: w.store,
+		Config: cfg, Version: "test", Clock: w.clock, DialAPI: dial, NoHTTP: true, Store: w.store,
 		ListenCallbacks: func(context.Context, string, string) (net.Listener, error) {
 			w.hooks = w.sim.ListenPipe()
 			return w.hooks, nil

@@ -71,7 +71,7 @@ func New(o Options) *Fence {
 	}
 	id, stats := f.o.Store.Identity(), f.o.Store.Stats()
 	f.peers.detector.mine = announcement{Instance: id.Instance, Generation: id.Generation, Since: message.At(o.Since).String()}
-	f.peers.atOpen = message.SettledThrough{Accepted: stats.Accepted, Commits: stats.Written}
+	f.peers.openedAt = message.SettledThrough{Accepted: stats.Accepted, Commits: stats.Written}
 	f.reportRecovery()
 	journal, err := Accepted(f.o.Store)
 	if err != nil {

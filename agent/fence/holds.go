@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"tillpost/agent/blob"
 	"tillpost/agent/health"
 	"tillpost/outbox"
 )
@@ -28,14 +29,7 @@ type hold struct {
 
 // readHolds returns the holds that were kept.
 func readHolds(store Readable) (list []hold, err error) {
-	raw, err := store.GetBlob(holdsBlob)
-	switch {
-	case errors.Is(err, outbox.ErrNotFound), err == nil && len(raw) == 0:
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-	if err := json.Unmarshal(raw, &list); err != nil {
+	if list, err = blob.Read[[]hold](store, holdsBlob); err != nil {
 		return nil, fmt.Errorf("the kept notices can't be read: %w", err)
 	}
 	return list, nil

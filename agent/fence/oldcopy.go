@@ -47,7 +47,7 @@ func (f *Fence) SawStatus(topic string, payload []byte) {
 // sawSettled takes how far the statuses went that a former process of this outbox had cleared at the broker. Where that is
 // beyond what this outbox held when it was opened, that process had a newer copy. What we announce does not go back behind it.
 func (f *Fence) sawSettled(s message.SettledThrough) {
-	ours := f.peers.atOpen
+	ours := f.peers.openedAt
 	if s.Accepted > ours.Accepted {
 		f.sawUnknown(fmt.Sprint("accepted ", s.Accepted), fmt.Sprintf("by the agent's word at the broker request number %d was accepted and done with, this outbox has accepted %d", s.Accepted, ours.Accepted))
 	}

@@ -32,8 +32,8 @@ type peerWatch struct {
 	connected bool // the broker was connected before
 	silent    bool // nothing was seen there yet
 	suspected bool // another agent may be at work
-	// atOpen is how far the outbox had come when it was opened.
-	atOpen message.SettledThrough
+	// openedAt is how far the outbox had come when it was opened.
+	openedAt message.SettledThrough
 }
 
 // SawAgent is called with each message on the agent's topic; retained reports whether it stood there when we subscribed.

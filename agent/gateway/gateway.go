@@ -61,6 +61,9 @@ func (g *Gateway) Close() { g.spares.close() }
 // Spare is a connection that stands ready and was never used, nil if there is none. It is the caller's from now on.
 func (g *Gateway) Spare() *api.Conn { return g.spares.take() }
 
+// SpareServes reports whether what Spare returned a while ago may still be used.
+func (g *Gateway) SpareServes(conn *api.Conn) bool { return g.spares.serves(conn) }
+
 // ComposeOrder makes the body of an order with its mark. It returns ErrDateUnknown for one that has to be dated while the clock is
 // not known to be right.
 func (g *Gateway) ComposeOrder(r outbox.Request, mark string) (ComposedOrder, error) {

@@ -11,8 +11,10 @@ import (
 
 const (
 	// spareLife is how old a connection may be that a submission starts on. Where a peer closes unused ones earlier, it is
-	// half of the shortest life that was seen.
+	// half of the shortest life that was seen lately.
 	spareLife = 30 * time.Second
+	// shortFor is how long what was seen of the peer counts: one connection that was cut by chance is not to cost all sales theirs.
+	shortFor = time.Hour
 	// leastSpareLife is the least for which one is worth being kept.
 	leastSpareLife = 2 * time.Second
 	// sparesFor is how long after the last submission connections are kept ready: then the shop rests.
@@ -32,8 +34,8 @@ type spares struct {
 	mu      sync.Mutex
 	list    []*api.Conn
 	dialing bool
-	closed  bool
 	life    time.Duration
+	short   time.Time // when life was made shorter
 	sold    time.Time // of the last submission
 	pace    time.Duration
 	ctx     context.Context
@@ -42,7 +44,7 @@ type spares struct {
 }
 
 func newSpares(dial func(context.Context) (*api.Conn, error), trusted func(time.Time) bool) *spares {
-	s := &spares{dial: dial, trusted: trusted, life: spareLife, pace: time.Hour}
+	s := &spares{dial: dial, trusted: trusted, life: spareLife}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -62,6 +64,13 @@ func (s *spares) take() *api.Conn {
 	return nil
 }
 
+// serves reports whether one that was taken can still be relied on.
+func (s *spares) serves(c *api.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.good(c)
+}
+
 // good reports whether a connection may be used: young enough, not closed by the peer, and from after the last failure.
 func (s *spares) good(c *api.Conn) bool {
 	select {
@@ -70,7 +79,15 @@ func (s *spares) good(c *api.Conn) bool {
 	default:
 	}
 	age := c.Age()
-	return age <= s.life && s.trusted(time.Now().Add(-age))
+	return age <= s.allowed() && s.trusted(time.Now().Add(-age))
+}
+
+// allowed is how old a connection may be.
+func (s *spares) allowed() time.Duration {
+	if time.Since(s.short) >= shortFor {
+		s.life = spareLife
+	}
+	return s.life
 }
 
 // submitted notes that a submission has ended, and has the next one's connection made ready.
@@ -90,7 +107,7 @@ func (s *spares) fill() {
 	if s.pace < sparePace {
 		want = sparesMost
 	}
-	if s.closed || s.dialing || len(s.list) >= want || s.life < leastSpareLife || time.Since(s.sold) > sparesFor {
+	if s.ctx.Err() != nil || s.dialing || len(s.list) >= want || s.allowed() < leastSpareLife || time.Since(s.sold) > sparesFor {
 		return
 	}
 	s.dialing = true
@@ -98,7 +115,7 @@ func (s *spares) fill() {
 		c, err := s.dial(s.ctx)
 		s.mu.Lock()
 		s.dialing = false
-		keep := err == nil && !s.closed
+		keep := err == nil && s.ctx.Err() == nil
 		if keep {
 			s.list = append(s.list, c)
 			s.under.Go(func() { s.watch(c) })
@@ -116,7 +133,7 @@ func (s *spares) fill() {
 // watch replaces a connection when it has grown old or the peer has closed it, if it was not taken before.
 func (s *spares) watch(c *api.Conn) {
 	s.mu.Lock()
-	old := time.After(s.life)
+	old := time.After(s.allowed())
 	s.mu.Unlock()
 	select {
 	case <-c.Gone():
@@ -129,7 +146,9 @@ func (s *spares) watch(c *api.Conn) {
 		s.list = slices.Delete(s.list, i, i+1)
 		select {
 		case <-c.Gone():
-			s.life = min(s.life, c.Age()/2)
+			if half := c.Age() / 2; half < s.allowed() {
+				s.life, s.short = half, time.Now()
+			}
 		default:
 		}
 	}
@@ -143,8 +162,7 @@ func (s *spares) watch(c *api.Conn) {
 // close lets all connections go.
 func (s *spares) close() {
 	s.mu.Lock()
-	s.closed = true
+	s.end() // nothing is dialled from now on
 	s.mu.Unlock()
-	s.end()
 	s.under.Wait()
 }

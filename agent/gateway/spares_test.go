@@ -120,6 +120,41 @@ func TestAPeerThatClosesSparesIsNotWaitedFor(t *testing.T) {
 	})
 }
 
+// What one connection has shown is forgotten after an hour: it may have been cut by chance.
+func TestAPeerIsTriedAgainAfterAnHour(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *peers, s *spares, _ *time.Time) {
+		s.submitted()
+		p.dialled()
+		time.Sleep(time.Second)
+		p.closeLast()
+		p.dialled()
+		time.Sleep(time.Hour - time.Second)
+		s.submitted()
+		if n := p.dialled(); n != 1 {
+			t.Fatalf("%d dialled within the hour", n)
+		}
+		time.Sleep(time.Second)
+		s.submitted()
+		if n := p.dialled(); n != 3 { // sales follow each other
+			t.Fatalf("%d dialled after the hour", n)
+		}
+		time.Sleep(spareLife - time.Second)
+		c := s.take()
+		if c == nil || c.Age() != spareLife-time.Second || p.dialled() != 3 {
+			t.Fatal("kept for a shorter time than ever")
+		}
+		_ = c.Close()
+		p.mu.Lock()
+		_ = p.ends[1].Close() // the other one, or nothing
+		_ = p.ends[2].Close()
+		p.mu.Unlock()
+		p.dialled()
+		if s.allowed() != (spareLife-time.Second)/2 {
+			t.Errorf("kept for %v then", s.allowed())
+		}
+	})
+}
+
 func TestASpareFromBeforeAFailureIsNotUsed(t *testing.T) {
 	inBubble(t, func(t *testing.T, p *peers, s *spares, failed *time.Time) {
 		s.submitted()

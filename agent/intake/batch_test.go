@@ -160,7 +160,6 @@ func (noPages) Touch()                         {}
 
 type noLanes struct{}
 
-func (noLanes) Expect(string)                         {}
 func (noLanes) Doubted(outbox.Request, string)        {}
 func (noLanes) Start(outbox.Request) outbox.FirstTurn { return nil }
 

@@ -37,8 +37,6 @@ type Intake struct {
 
 // Lanes are the lanes, as far as the door knows them.
 type Lanes interface {
-	// Expect is called with the terminal of an order that is about to be written, so that its lane can ready itself.
-	Expect(terminal string)
 	// Doubted is called with a request that was written in doubt; orderUUID is the order that a newer copy of the outbox has
 	// named for it, or "".
 	Doubted(r outbox.Request, orderUUID string)
@@ -180,9 +178,7 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 			return
 		}
 		if a.record.Kind == outbox.KindOrder && !a.idTaken {
-			if a.first = in.o.Lanes.Start(a.record); a.first == nil {
-				in.o.Lanes.Expect(a.record.Terminal)
-			}
+			a.first = in.o.Lanes.Start(a.record)
 		}
 		good = append(good, a)
 	}

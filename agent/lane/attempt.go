@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// connFresh is how old a dialled connection may be when a submission starts on it: a server closes idle ones.
+	// connFresh is how long a connection may wait at a lane for the submission that starts on it: a server closes idle ones.
 	connFresh = 3 * time.Second
 	// positionsTold is how many positions of a queue are published when it moves up.
 	positionsTold = 20
@@ -71,15 +71,14 @@ func (l *lane) attempt(r outbox.Request) {
 	if l.asksFirst(r) {
 		return
 	}
-	if l.next.conn != nil && l.next.conn.Age() > connFresh {
+	if !l.connServes() {
 		l.dropConn()
-	}
-	if l.next.conn == nil {
-		l.next.conn = l.o.Gateway.Spare()
-	}
-	if l.next.conn == nil {
-		l.dial()
-		return
+		conn := l.o.Gateway.Spare()
+		if conn == nil {
+			l.dial()
+			return
+		}
+		l.ready(conn, true)
 	}
 	executors[r.Kind].due(l, r)
 }
@@ -110,18 +109,41 @@ func (l *lane) dial() {
 	})
 }
 
+// ready has the next submission start on a connection, if it comes soon.
+func (l *lane) ready(conn *api.Conn, spare bool) {
+	l.dropConn()
+	l.next.conn, l.next.spare, l.next.until = conn, spare, time.Now().Add(connFresh)
+	time.AfterFunc(connFresh, func() {
+		l.do(func() {
+			if l.next.conn == conn { // the request that it was meant for did not come
+				l.dropConn()
+			}
+		})
+	})
+}
+
+// connServes reports whether there is a connection that a submission may start on now.
+func (l *lane) connServes() bool {
+	n := &l.next
+	return n.conn != nil && !time.Now().After(n.until) && (!n.spare || l.o.Gateway.SpareServes(n.conn))
+}
+
+// takeConn returns the connection that a submission starts on; nil where it serves no more, because the turn took long to be
+// written: then the call dials one.
+func (l *lane) takeConn() *api.Conn {
+	if !l.connServes() {
+		l.dropConn()
+	}
+	conn := l.next.conn
+	l.next.conn = nil
+	return conn
+}
+
 func (l *lane) dialled(conn *api.Conn, retry time.Duration, err error) {
 	l.next.dialing = false
 	if err == nil {
-		l.dropConn()
-		l.next.conn, l.moved = conn, true
-		time.AfterFunc(connFresh, func() {
-			l.do(func() {
-				if l.next.conn == conn { // the request that it was dialled for did not come
-					l.dropConn()
-				}
-			})
-		})
+		l.ready(conn, false)
+		l.moved = true
 		return
 	}
 	at := l.o.Store.Lane(l.terminal)
@@ -138,11 +160,8 @@ func (l *lane) dialled(conn *api.Conn, retry time.Duration, err error) {
 // expectRequest dials ahead for a request that is being written to disk, if the terminal is free for it.
 func (l *lane) expectRequest() {
 	l.do(func() {
-		at := l.o.Store.Lane(l.terminal)
-		if at.Holder == 0 && at.Head == 0 && l.next.conn == nil && l.o.Pauses.Of(l.terminal) == nil {
-			if _, shut := l.o.Gate.Holds(); !shut {
-				l.dial()
-			}
+		if l.next.conn == nil && l.free(l.terminal) {
+			l.dial()
 		}
 	})
 }

@@ -37,17 +37,17 @@ func init() {
 // unasked is what a kind does not do; the state machine asks for none of it.
 type unasked struct{}
 
-func (unasked) due(l *lane, r outbox.Request)              { l.asked(r, "due") }
-func (unasked) submit(l *lane, r outbox.Request)           { l.asked(r, "submit") }
-func (unasked) query(l *lane, r outbox.Request, _ string)  { l.asked(r, "query") }
-func (unasked) poll(l *lane, r outbox.Request)             { l.asked(r, "poll") }
-func (unasked) search(l *lane, r outbox.Request)           { l.asked(r, "search") }
-func (unasked) lookAgain(l *lane, r outbox.Request)        { l.asked(r, "lookAgain") }
-func (unasked) cancel(l *lane, r outbox.Request, _ string) { l.asked(r, "cancel") }
-func (unasked) resend(l *lane, r outbox.Request, _ string) { l.asked(r, "resend") }
-func (unasked) adopt(l *lane, d, _ outbox.Request)         { l.asked(d, "adopt") }
-func (unasked) resubmit(l *lane, d, _ outbox.Request)      { l.asked(d, "resubmit") }
+func (unasked) due(l *lane, r outbox.Request)              { l.notItsKind(r, "due") }
+func (unasked) submit(l *lane, r outbox.Request)           { l.notItsKind(r, "submit") }
+func (unasked) query(l *lane, r outbox.Request, _ string)  { l.notItsKind(r, "query") }
+func (unasked) poll(l *lane, r outbox.Request)             { l.notItsKind(r, "poll") }
+func (unasked) search(l *lane, r outbox.Request)           { l.notItsKind(r, "search") }
+func (unasked) lookAgain(l *lane, r outbox.Request)        { l.notItsKind(r, "lookAgain") }
+func (unasked) cancel(l *lane, r outbox.Request, _ string) { l.notItsKind(r, "cancel") }
+func (unasked) resend(l *lane, r outbox.Request, _ string) { l.notItsKind(r, "resend") }
+func (unasked) adopt(l *lane, d, _ outbox.Request)         { l.notItsKind(d, "adopt") }
+func (unasked) resubmit(l *lane, d, _ outbox.Request)      { l.notItsKind(d, "resubmit") }
 
-func (l *lane) asked(r outbox.Request, what string) {
+func (l *lane) notItsKind(r outbox.Request, what string) {
 	l.o.Log.Error("asked for what a request of this kind does not do, please report this", "request", r.ID, "kind", r.Kind.String(), "what", what)
 }

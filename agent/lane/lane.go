@@ -39,6 +39,8 @@ type lane struct {
 // submission is the next call that creates or pays back, as far as it is ready.
 type submission struct {
 	conn    *api.Conn
+	until   time.Time // when conn has waited here for too long
+	spare   bool      // conn is from the gateway's, which says how old it may be
 	dialing bool
 	body    []byte // of an order; a refund's is made once its turn is on disk
 }

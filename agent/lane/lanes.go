@@ -129,9 +129,6 @@ func (ls *Lanes) Displays() []message.Display {
 	return all
 }
 
-// Expect has the lane of a terminal ready itself for a request that is being written to disk.
-func (ls *Lanes) Expect(terminal string) { ls.lane(terminal).expectRequest() }
-
 // lane returns the lane of a terminal, and starts it if it is new.
 func (ls *Lanes) lane(terminal string) *lane {
 	ls.mu.Lock()
@@ -171,7 +168,7 @@ func (ls *Lanes) background(f func(ctx context.Context)) {
 	}
 }
 
-// Stop lets calls under way end, and what they brought be written; then it ends the lanes.
+// Stop lets calls and first turns under way end, and what they brought be written; then it ends the lanes.
 func (ls *Lanes) Stop() {
 	ls.stopMu.Lock()
 	ls.stopped = true
@@ -183,7 +180,7 @@ func (ls *Lanes) Stop() {
 	over := time.After(writeGrace)
 	ls.each(func(l *lane) {
 		written := make(chan struct{})
-		l.do(func() { close(written) })
+		l.do(func() { l.do(func() { close(written) }) }) // twice: what the lane was just doing may have left it something to write
 		select {
 		case <-written:
 		case <-over:

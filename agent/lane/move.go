@@ -13,7 +13,7 @@ import (
 var ErrUnmovable = errors.New("the request can't be moved")
 
 // Move puts a queued request of which no byte ever left at the end of another terminal's queue, and returns it as it is once that
-// is on disk; with errUnmovable, as it stays.
+// is on disk; with ErrUnmovable, as it stays.
 func (ls *Lanes) Move(ctx context.Context, r outbox.Request, to, by string) (outbox.Request, error) {
 	type outcome struct {
 		r   outbox.Request

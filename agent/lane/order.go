@@ -37,8 +37,8 @@ func (orders) due(l *lane, r outbox.Request) {
 }
 
 func (orders) submit(l *lane, r outbox.Request) {
-	conn, body := l.next.conn, l.next.body
-	l.next.conn, l.next.body = nil, nil
+	conn, body := l.takeConn(), l.next.body
+	l.next.body = nil
 	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
 		begun := time.Now()
 		e := l.o.Gateway.Submit(ctx, conn, r, body)

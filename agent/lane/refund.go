@@ -20,13 +20,13 @@ func (refunds) due(l *lane, r outbox.Request) {
 
 // submit makes the body only now: what is paid back of each product was fixed in the commit of its turn.
 func (refunds) submit(l *lane, r outbox.Request) {
-	conn := l.next.conn
-	l.next.conn = nil
 	body, err := l.o.Gateway.ComposeRefund(r)
 	if err != nil {
+		l.dropConn()
 		l.post(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeInvalidRequest, Message: "the refund can't be forwarded: " + err.Error()}})
 		return
 	}
+	conn := l.takeConn()
 	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
 		begun := time.Now()
 		e := l.o.Gateway.Submit(ctx, conn, r, body)

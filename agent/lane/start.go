@@ -63,21 +63,40 @@ type start struct {
 }
 
 // Start readies the first turn of an order that is about to be accepted, nil where it has to wait, or where no connection
-// stands ready for it: then its lane makes its turn once it is on disk.
+// stands ready for it: then its lane dials one meanwhile, and makes its turn once it is on disk.
 func (ls *Lanes) Start(r outbox.Request) outbox.FirstTurn {
-	if r.Kind != outbox.KindOrder || r.State != outbox.StateQueued || r.CancelWanted || ls.waitsAt(r.Terminal) {
-		return nil
-	}
-	if at := ls.o.Store.Lane(r.Terminal); at.Holder != 0 || at.Head != 0 {
+	if r.Kind != outbox.KindOrder || r.State != outbox.StateQueued || r.CancelWanted || !ls.free(r.Terminal) {
 		return nil
 	}
 	conn := ls.o.Gateway.Spare()
 	if conn == nil {
+		ls.lane(r.Terminal).expectRequest()
+		return nil
+	}
+	if !ls.begins() {
+		_ = conn.Close()
 		return nil
 	}
 	s := &start{lanes: ls, id: r.ID, lane: ls.lane(r.Terminal), conn: conn, mark: ls.entropy()}
 	ls.starts.begin(r.ID)
 	return s
+}
+
+// free reports whether a request of a terminal may start as soon as it is there.
+func (ls *Lanes) free(terminal string) bool {
+	at := ls.o.Store.Lane(terminal)
+	return at.Holder == 0 && at.Head == 0 && !ls.waitsAt(terminal)
+}
+
+// begins counts a first turn as under way until its Done, so that an ordered stop waits for it; false once the lanes are stopping.
+func (ls *Lanes) begins() bool {
+	ls.stopMu.RLock()
+	defer ls.stopMu.RUnlock()
+	if ls.stopped {
+		return false
+	}
+	ls.inFlight.Add(1)
+	return true
 }
 
 // waitsAt reports whether nothing may be started at a terminal now.
@@ -105,6 +124,7 @@ func (s *start) Turn(r outbox.Request) (outbox.Event, bool) {
 // Done takes what came of the acceptance: what was started is submitted, else the connection is the lane's for its next turn.
 func (s *start) Done(added outbox.Added, err error) {
 	l := s.lane
+	defer l.inFlight.Done()                                    // the lane has been told by then
 	uncertain := err != nil && !errors.Is(err, outbox.ErrFull) // it may be on disk all the same, or turn up there
 	l.do(func() {
 		l.starts.end(s.id, uncertain)
@@ -115,10 +135,11 @@ func (s *start) Done(added outbox.Added, err error) {
 				l.unsent(s.id)
 			}
 		case added.Request.State != outbox.StateSending || len(added.Effects) == 0:
-			l.dialled(s.conn, 0, nil)
+			l.ready(s.conn, true)
+			l.moved = true
 		default:
-			l.dropConn()
-			l.next.conn, l.next.body = s.conn, s.body
+			l.ready(s.conn, true)
+			l.next.body = s.body
 			l.applied(added.Request, s.event, added.Effects)
 		}
 	})
