@@ -150,7 +150,7 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 	var written, good []arrival
 	for i, a := range in.readAll(batch, in.Rules(now)) {
 		if a.refusal == nil && !a.repeats {
-			if _, target, _ := targetOf(a.parsed); target != "" {
+			if a.parsed.Target != "" {
 				// The target may be among them.
 				err := in.add(ctx, good)
 				if err != nil && in.o.InOrder {

@@ -225,7 +225,7 @@ func FuzzDecodePayload(f *testing.F) {
 				}
 				continue
 			}
-			if request.Kind != k || !mqtt.ValidID(request.RequestID) || k == mqtt.KindOrder && request.Order.AmountMinor <= 0 {
+			if request.Kind != k || !mqtt.ValidID(request.RequestID) || k == mqtt.KindOrder && request.AmountMinor <= 0 {
 				t.Fatalf("%+v", request)
 			}
 		}
