@@ -25,7 +25,7 @@ type Rules struct {
 }
 
 // today returns the store's date.
-func (r Rules) today() Date {
+func (r Rules) today() time.Time {
 	return DateOf(r.Now.In(cmp.Or(r.Location, time.UTC)))
 }
 

@@ -77,7 +77,7 @@ func checkOrderDate(s string, rules Rules, f *faults) {
 	switch {
 	case err != nil:
 		f.add(path, "must be a date like \"07 Apr, 2026\", today or later")
-	case rules.ClockKnown && date.Compare(rules.today().AddDays(-1)) < 0:
+	case rules.ClockKnown && date.Before(rules.today().AddDate(0, 0, -1)):
 		f.add(path, "must be today or later, or be left out for the day of sending")
 	}
 }
