@@ -324,10 +324,7 @@ func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, kind mqtt.Kind
 
 // kindOf returns the kind that a topic asks for, "" if none: the status of such a message has none either.
 func kindOf(topics mqtt.Topics, topic string) mqtt.Kind {
-	_, segment, err := topics.Parse(topic)
-	if err != nil {
-		return ""
-	}
+	_, segment, _ := topics.Parse(topic)
 	kind, _ := mqtt.KindOf(segment)
 	return kind
 }

@@ -318,9 +318,9 @@ func (b *Broker) mayWrite(a *account, topic string) bool {
 	if len(topic) > maxTopic {
 		return false
 	}
-	terminal, segment, err := b.options.Topics.Parse(topic)
+	terminal, segment, ok := b.options.Topics.Parse(topic)
 	switch {
-	case err != nil:
+	case !ok:
 		return a == nil && b.foreign(topic)
 	case b.options.Topics.OwnTopic(topic):
 		return false

@@ -51,7 +51,7 @@ type Parsed struct {
 // payload is skipped, and a member that is null counts as absent. The payload is kept and must not be changed
 // afterwards. Parse may be called from several goroutines at once.
 func Parse(topics mqtt.Topics, d mqtt.Delivery) (*Parsed, *Rejection) {
-	named, segment, topicErr := topics.Parse(d.Topic)
+	named, segment, ours := topics.Parse(d.Topic)
 	p := &Parsed{topicTerminal: named, payload: bytes.TrimPrefix(d.Payload, byteOrderMark)}
 	if mqtt.ValidID(named) {
 		p.Terminal = named
@@ -67,7 +67,7 @@ func Parse(topics mqtt.Topics, d mqtt.Delivery) (*Parsed, *Rejection) {
 			Code:    CodeRetainedRequest,
 			Message: "the request was published with the retain flag; publish it without, and clear the topic with an empty retained message",
 		})
-	case topicErr != nil:
+	case !ours:
 		return nil, refuseUnread(&Rejection{Code: CodeUnknownKind, Message: "the topic must be one of those under " + topics.Prefix +
 			"/terminals/, the terminal and the kind behind it; it is not, as after a change of mqtt.topic_prefix, and nobody takes requests there"})
 	case !known:
