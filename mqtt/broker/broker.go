@@ -13,6 +13,7 @@ import (
 	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
 	"golang.org/x/time/rate"
 
 	"tillpost/internal/notify"
@@ -222,7 +223,9 @@ func (b *Broker) Run(ctx context.Context) error {
 	b.up.Store(false)
 	close(b.stopping)
 	running.Wait()
-	b.disconnectAll()
+	for _, p := range b.allPeers() {
+		b.disconnect(p, packets.ErrServerShuttingDown)
+	}
 	b.serving.Wait()
 	b.handlers.Down(nil)
 	return nil

@@ -169,26 +169,20 @@ func (b *Broker) deliver(p *peer, pk packets.Packet) (*mqtt.Refusal, error) {
 		return nil, errStopping
 	}
 	p.delivering = true
-	settled, refused := make(chan error, 1), make(chan mqtt.Refusal, 1)
+	type outcome struct {
+		refusal *mqtt.Refusal
+		err     error
+	}
+	settled := make(chan outcome, 1)
 	// The topic's name is a part of the packet, which would stay in memory for as long as any id of a terminal from it.
 	m := mqtt.Message{Topic: strings.Clone(pk.TopicName), Payload: pk.Payload, Retained: pk.FixedHeader.Retain}
-	d := mqtt.NewDelivery(m, pk.FixedHeader.Dup, func(err error) { settled <- err }).OnRefuse(func(why mqtt.Refusal) {
-		select {
-		case refused <- why:
-		default: // it was refused before
-		}
-	})
+	d := mqtt.NewDelivery(m, pk.FixedHeader.Dup, func(why *mqtt.Refusal, err error) { settled <- outcome{why, err} })
 	b.delivering.Lock()
 	b.handlers.Deliver(d)
 	b.delivering.Unlock()
 	select {
-	case err := <-settled:
-		select {
-		case why := <-refused:
-			return &why, err
-		default:
-			return nil, err
-		}
+	case o := <-settled:
+		return o.refusal, o.err
 	case <-b.stopping:
 		return nil, errStopping
 	}

@@ -148,7 +148,7 @@ func (b *Broker) inReplay(piece func()) {
 
 // send sends one message to the client if it may read it. The caller holds Broker.publishing.
 func (p *peer) send(m mqtt.Message, sub packets.Subscription, retained bool) {
-	if !p.mayRead(m.Topic) {
+	if !p.account.Load().mayRead(m.Topic) {
 		return
 	}
 	pk := packets.Packet{
@@ -204,7 +204,7 @@ func (b *Broker) replayStatuses(p *peer, sub packets.Subscription) {
 	}
 	for _, terminal := range b.options.Statuses.Terminals() {
 		every := b.options.Topics.Status(terminal, "+")
-		if !filtersMeet(sub.Filter, every) || !p.mayReadAny(every) {
+		if !filtersMeet(sub.Filter, every) || !p.account.Load().mayReadAny(every) {
 			continue
 		}
 		b.options.Statuses.Replay(terminal, lastLevel(sub.Filter, every), func(piece func(send func(mqtt.Message))) bool {
@@ -225,16 +225,6 @@ func lastLevel(filter, every string) string {
 		return ""
 	}
 	return levels[last]
-}
-
-func (p *peer) mayRead(topic string) bool {
-	a := p.account.Load()
-	return a == nil || a.mayRead(topic)
-}
-
-func (p *peer) mayReadAny(filter string) bool {
-	a := p.account.Load()
-	return a == nil || slices.ContainsFunc(a.reads, func(read string) bool { return filtersMeet(read, filter) })
 }
 
 // validFilter reports whether a filter follows MQTT's rules: + is a whole level, # is one too, and the last.

@@ -198,12 +198,6 @@ func (b *Broker) disconnect(p *peer, why packets.Code) {
 	}
 }
 
-func (b *Broker) disconnectAll() {
-	for _, p := range b.allPeers() {
-		b.disconnect(p, packets.ErrServerShuttingDown)
-	}
-}
-
 func (b *Broker) allPeers() []*peer {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -42,7 +42,7 @@ func (s *session) startDelivering() {
 					Topic:    a.message.Topic(),
 					Payload:  a.message.Payload(),
 					Retained: a.message.Retained(),
-				}, a.message.Duplicate(), func(err error) { s.settle(a, err) }))
+				}, a.message.Duplicate(), func(_ *mqtt.Refusal, err error) { s.settle(a, err) }))
 				s.deliverAgent()
 			}
 			select {
