@@ -68,16 +68,13 @@ func document() (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	messages := object{}
+	messages, all, ops := object{}, object{}, object{}
 	for _, c := range channels {
 		m, err := c.describe()
 		if err != nil {
 			return nil, err
 		}
 		messages = append(messages, member{c.message, m})
-	}
-	all, ops := object{}, object{}
-	for _, c := range channels {
 		all = append(all, member{c.name, c.channel()})
 		ops = append(ops, c.operation())
 	}

@@ -92,7 +92,7 @@ type Broker struct {
 	replaying sync.Mutex
 
 	serving sync.WaitGroup
-	backlog backlog
+	backlog atomic.Int64 // in bytes
 	// subscriptions counts those of all clients.
 	subscriptions atomic.Int64
 

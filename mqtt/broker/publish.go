@@ -50,8 +50,11 @@ func (b *Broker) handlePublish(p *peer, pk packets.Packet) error {
 		p.acknowledge(pk, nil)
 		return nil
 	}
-	defer b.endDelivery(p)
-	refusal, err := b.deliver(p, pk)
+	if !b.deliveries.begin() {
+		return errNotWritten
+	}
+	defer b.deliveries.end() // once its acknowledgement is written
+	refusal, err := b.deliver(pk)
 	if err != nil {
 		return errNotWritten
 	}
@@ -162,13 +165,8 @@ func (p *peer) handleRelease(id uint16) {
 	p.answer(packets.Pubcomp, id, why)
 }
 
-// deliver calls Handlers.Deliver with a request and waits until it is settled, which may be by a refusal. The delivery
-// is under way until endDelivery, when its acknowledgement is written.
-func (b *Broker) deliver(p *peer, pk packets.Packet) (*mqtt.Refusal, error) {
-	if !b.deliveries.begin() {
-		return nil, errStopping
-	}
-	p.delivering = true
+// deliver calls Handlers.Deliver with a request and waits until it is settled, which may be by a refusal.
+func (b *Broker) deliver(pk packets.Packet) (*mqtt.Refusal, error) {
 	type outcome struct {
 		refusal *mqtt.Refusal
 		err     error
@@ -185,13 +183,5 @@ func (b *Broker) deliver(p *peer, pk packets.Packet) (*mqtt.Refusal, error) {
 		return o.refusal, o.err
 	case <-b.stopping:
 		return nil, errStopping
-	}
-}
-
-// endDelivery ends the delivery that deliver began, if any.
-func (b *Broker) endDelivery(p *peer) {
-	if p.delivering {
-		p.delivering = false
-		b.deliveries.end()
 	}
 }

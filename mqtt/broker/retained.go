@@ -82,7 +82,7 @@ func (r *retained) topics(folder, filter string) []string {
 func (b *Broker) distribute(m mqtt.Message, origin string, qos byte) {
 	b.publishing.Lock()
 	defer b.publishing.Unlock()
-	if m.Retained && b.keepsInMemory(m.Topic) {
+	if m.Retained && (b.options.Statuses == nil || !b.options.Topics.IsStatus(m.Topic)) {
 		b.retained.set(m.Topic, m.Payload)
 	}
 	for id, sub := range b.server.Topics.Subscribers(m.Topic).Subscriptions {
@@ -95,11 +95,6 @@ func (b *Broker) distribute(m mqtt.Message, origin string, qos byte) {
 			p.send(m, sub, m.Retained && sub.RetainAsPublished)
 		}
 	}
-}
-
-// keepsInMemory reports whether a retained message is kept in memory.
-func (b *Broker) keepsInMemory(topic string) bool {
-	return b.options.Statuses == nil || !b.options.Topics.IsStatus(topic)
 }
 
 func (b *Broker) peer(id string) *peer {

@@ -44,7 +44,6 @@ var errGoodbye = errors.New("the client has said goodbye")
 // serve serves one connection from its first packet to its end.
 func (b *Broker) serve(p *peer) {
 	defer b.forget(p)
-	defer b.endDelivery(p)
 	defer func() {
 		// What a till sends must not be able to end the agent: mochi panics on
 		// an MQTT 5 SUBSCRIBE that ends behind a filter, for one.

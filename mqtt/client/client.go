@@ -75,12 +75,11 @@ func New(options Options, handlers mqtt.Handlers) (*Client, error) {
 // Run implements Bus. It never gives up on a broker by itself.
 func (c *Client) Run(ctx context.Context) error {
 	defer c.writers.Wait()
-	for attempt := 0; ; attempt++ {
+	for attempt := 0; ctx.Err() == nil; attempt++ {
 		begun := time.Now()
 		err := c.connection(ctx)
 		if ctx.Err() != nil {
-			c.handlers.Down(nil)
-			return nil
+			break
 		}
 		c.handlers.Down(err)
 		// A connection that ends at once is no success: the cause may be another client with our id, or a full disk.
@@ -90,10 +89,10 @@ func (c *Client) Run(ctx context.Context) error {
 		select {
 		case <-time.After(c.pause(attempt)):
 		case <-ctx.Done():
-			c.handlers.Down(nil)
-			return nil
 		}
 	}
+	c.handlers.Down(nil)
+	return nil
 }
 
 // pause returns a random time up to a bound that doubles: a thousand shops whose
