@@ -103,8 +103,6 @@ func NewDelivery(m Message, duplicate bool, settle func(*Refusal, error)) Delive
 	}
 }
 
-var errUnnamed = errors.New("no reason given")
-
 // Ack acknowledges the message: it is taken and need not come again. The acknowledgement is sent after all messages
 // delivered earlier are settled. If the connection that delivered the message has ended, it comes again all the same.
 func (d Delivery) Ack() { d.settle(nil, nil) }
@@ -117,7 +115,7 @@ func (d Delivery) Refuse(why Refusal) { d.settle(&why, nil) }
 // what was not acknowledged.
 func (d Delivery) Fail(err error) {
 	if err == nil {
-		err = errUnnamed
+		err = errors.New("no reason given")
 	}
 	d.settle(nil, err)
 }

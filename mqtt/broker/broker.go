@@ -285,9 +285,6 @@ func (b *Broker) Publish(m mqtt.Message) mqtt.Token {
 	return t
 }
 
-// errStopping is why a request is not accepted while the broker ends.
-var errStopping = errors.New("tillpost is stopping")
-
 // deliveries counts the requests that are being written.
 type deliveries struct {
 	mu      sync.Mutex

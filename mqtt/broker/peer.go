@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"encoding/binary"
 	"errors"
 	"net"
 	"sync"
@@ -96,10 +97,7 @@ func (p *peer) readHeaderByte(c byte) bool {
 	if c&0x80 != 0 {
 		return len(p.header) < 3
 	}
-	length := 0
-	for i, c := range p.header[1:] {
-		length |= int(c&0x7f) << (7 * i)
-	}
+	length, _ := binary.Uvarint(p.header[1:])
 	p.headerRead, p.header = true, nil
 	return length <= maxConnect
 }

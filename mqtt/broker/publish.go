@@ -182,6 +182,6 @@ func (b *Broker) deliver(pk packets.Packet) (*mqtt.Refusal, error) {
 	case o := <-settled:
 		return o.refusal, o.err
 	case <-b.stopping:
-		return nil, errStopping
+		return nil, errNotWritten
 	}
 }

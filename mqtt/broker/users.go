@@ -190,11 +190,10 @@ func (u *Users) login(name string, password []byte) *account {
 	if a != nil && u.hasVerified(a, password) {
 		return a
 	}
-	wait := time.After(connectTimeout)
 	select {
 	case u.turn <- struct{}{}:
 		defer func() { <-u.turn }()
-	case <-wait:
+	case <-time.After(connectTimeout):
 		return nil
 	}
 	hash := u.dummyHash

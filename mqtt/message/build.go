@@ -57,19 +57,16 @@ func (p *Parsed) Repeated() *Request {
 func buildProducts(of map[string]any) []RefundProduct {
 	var built []RefundProduct
 	products, _ := of["products"].([]any)
-	for _, p := range products {
-		built = append(built, buildProduct(objectAt(p)))
+	for _, item := range products {
+		p := objectAt(item)
+		product := RefundProduct{ID: wholeNumber(p["id"]), ProductID: stringAt(p, "productId"), Line: int(wholeNumber(p["line"]))}
+		product.AmountMinor, _ = minorOf(p["amount"])
+		if id, ok := p["id"].(string); ok {
+			product.ID, _ = strconv.ParseInt(id, 10, 64) // the schema lets digits pass only
+		}
+		built = append(built, product)
 	}
 	return built
-}
-
-func buildProduct(p map[string]any) RefundProduct {
-	product := RefundProduct{ID: wholeNumber(p["id"]), ProductID: stringAt(p, "productId"), Line: int(wholeNumber(p["line"]))}
-	product.AmountMinor, _ = minorOf(p["amount"])
-	if id, ok := p["id"].(string); ok {
-		product.ID, _ = strconv.ParseInt(id, 10, 64) // the schema lets digits pass only
-	}
-	return product
 }
 
 func stringAt(object map[string]any, key string) string {
