@@ -103,14 +103,8 @@ func (b *Broker) peer(id string) *peer {
 	return b.byID[id]
 }
 
-// replay sends what is retained to a new subscriber, as fast as that reads.
-func (b *Broker) replay(p *peer, sub packets.Subscription) {
-	b.replayInMemory(p, sub)
-	b.replayStatuses(p, sub)
-}
-
-// replayInMemory sends what is retained in memory. It goes folder by folder: a list of all topics, held for each slow
-// reader, would be most of the broker's memory.
+// replayInMemory sends to a new subscriber what is retained in memory, as fast as that reads. It goes folder by folder:
+// a list of all topics, held for each slow reader, would be most of the broker's memory.
 func (b *Broker) replayInMemory(p *peer, sub packets.Subscription) {
 	var folders, topics []string
 	b.inReplay(func() { folders = b.retained.foldersOf(sub.Filter) })

@@ -48,7 +48,8 @@ func (b *Broker) subscribe(p *peer, pk packets.Packet) error {
 	err := cl.WritePacket(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Suback}, PacketID: pk.PacketID, ReasonCodes: codes})
 	for _, sub := range replays {
 		if err == nil {
-			b.replay(p, sub)
+			b.replayInMemory(p, sub)
+			b.replayStatuses(p, sub)
 		}
 	}
 	return err

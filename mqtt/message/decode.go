@@ -2,7 +2,6 @@ package message
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"time"
@@ -22,11 +21,6 @@ type Rules struct {
 	// Now is the clock's time; ClockKnown reports whether it can be trusted. If not, no date is refused for its age.
 	Now        time.Time
 	ClockKnown bool
-}
-
-// today returns the store's date.
-func (r Rules) today() time.Time {
-	return DateOf(r.Now.In(cmp.Or(r.Location, time.UTC)))
 }
 
 // Parsed is a message whose topic and form are right. Its content is still to be
