@@ -150,7 +150,7 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 	var written, good []arrival
 	for i, a := range in.readAll(batch, in.Rules(now)) {
 		if a.refusal == nil && !a.repeats {
-			if _, target, _ := targetOf(a.parsed); target != "" {
+			if a.parsed.Target != "" {
 				// The target may be among them.
 				err := in.add(ctx, good)
 				if err != nil && in.o.InOrder {
@@ -324,10 +324,7 @@ func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, kind mqtt.Kind
 
 // kindOf returns the kind that a topic asks for, "" if none: the status of such a message has none either.
 func kindOf(topics mqtt.Topics, topic string) mqtt.Kind {
-	_, segment, err := topics.Parse(topic)
-	if err != nil {
-		return ""
-	}
+	_, segment, _ := topics.Parse(topic)
 	kind, _ := mqtt.KindOf(segment)
 	return kind
 }
