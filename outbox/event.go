@@ -1,9 +1,6 @@
 package outbox
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // EventType says what happened to a request.
 type EventType uint8
@@ -86,17 +83,7 @@ func EventTypes() []EventType {
 	return all
 }
 
-func (t EventType) String() string {
-	return nameOf(eventNames[:], t, "event")
-}
-
-// nameOf returns the name of a value, and what it is with its number where it has none.
-func nameOf[T ~uint8](names []string, value T, what string) string {
-	if int(value) < len(names) && names[value] != "" {
-		return names[value]
-	}
-	return fmt.Sprintf("%s(%d)", what, uint8(value))
-}
+func (t EventType) String() string { return nameOf(eventNames[:], t, "event") }
 
 // OrderStatus is what the API says of an order, as far as it matters here.
 type OrderStatus uint8
@@ -150,11 +137,7 @@ const (
 )
 
 func (r Resolution) String() string {
-	names := [...]string{Adopt: "adopt", Resubmit: "resubmit", Abandon: "abandon"}
-	if int(r) < len(names) {
-		return names[r]
-	}
-	return fmt.Sprintf("resolution(%d)", uint8(r))
+	return nameOf([]string{Adopt: "adopt", Resubmit: "resubmit", Abandon: "abandon"}, r, "resolution")
 }
 
 // BusyMeans says what a busy answer stands for where the API does not let us search or read statements.
@@ -262,9 +245,7 @@ var effectNames = [...]string{
 	WakeAt: "WakeAt", Publish: "Publish", Alarm: "Alarm", Judge: "Judge", Settle: "Settle", Ignored: "Ignored",
 }
 
-func (t EffectType) String() string {
-	return nameOf(effectNames[:], t, "effect")
-}
+func (t EffectType) String() string { return nameOf(effectNames[:], t, "effect") }
 
 // Timer names what is to happen when a WakeAt is over.
 type Timer uint8
@@ -297,9 +278,7 @@ var timerNames = [...]string{
 	TimerCustomer: "customer", TimerDoubtCheck: "doubt_check", TimerDoubtHold: "doubt_hold", TimerWatch: "watch", TimerHint: "hint",
 }
 
-func (t Timer) String() string {
-	return nameOf(timerNames[:], t, "timer")
-}
+func (t Timer) String() string { return nameOf(timerNames[:], t, "timer") }
 
 // Effect is one thing to do after the commit. Which fields are set depends on Type.
 type Effect struct {

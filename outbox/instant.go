@@ -21,15 +21,10 @@ type Instant struct {
 // Since returns the time from earlier to i. Within one boot it is exact whatever the wall clock did; across boots both
 // wall clocks must have been known. ok is false where neither holds. The result is never negative.
 func (i Instant) Since(earlier Instant) (d time.Duration, ok bool) {
-	switch {
-	case i.Boot == earlier.Boot:
-		d = i.Mono - earlier.Mono
-	case i.Known && earlier.Known:
-		d = millis(i.Wall - earlier.Wall)
-	default:
+	if i.Boot != earlier.Boot && !(i.Known && earlier.Known) {
 		return 0, false
 	}
-	return max(d, 0), true
+	return max(i.passed(earlier), 0), true
 }
 
 // millis returns a duration of ms milliseconds, the longest there is where it does not fit: a till without a clock may
@@ -93,8 +88,5 @@ func (s Seen) Fresh(at Instant) bool {
 // After reports whether the asking began at least lag after an event. Across boots whose clocks were not known to be
 // right, the time since this boot counts: the event came before it.
 func (s Seen) After(event Instant, lag time.Duration) bool {
-	if s.Begun == (Instant{}) {
-		return false
-	}
-	return s.Begun.passed(event) >= lag
+	return s.Begun != (Instant{}) && s.Begun.passed(event) >= lag
 }

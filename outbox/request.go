@@ -159,11 +159,6 @@ func (r Request) LastBusy() Instant {
 	return r.BusyAt
 }
 
-// MarksShown reports whether a search of order details can find every submission of this request.
-func (r Request) MarksShown() bool {
-	return !slices.ContainsFunc(r.Submissions, func(s Submission) bool { return !s.Shown })
-}
-
 // LiveFor returns what is left of the time to live at a moment. ok is false where the age can't be known.
 func (r Request) LiveFor(at Instant) (left time.Duration, ok bool) {
 	age, ok := at.Since(r.TTLFrom)
