@@ -126,21 +126,13 @@ func rootValid(page []byte) bool {
 // doubt; in a copy that is RolledBack already, what came since is left as it is.
 func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, err error) {
 	var copied outbox.Copied
-	err = s.submit(ctx, false, func(t *txn) error {
+	err = s.changeState(ctx, func(t *txn, st *fileState) (err error) {
 		inDoubt = 0
-		st, err := t.state()
-		copied = st.Copied
-		if err != nil || st.RolledBack && st.Generation >= generation {
-			return err
-		}
 		if !st.RolledBack {
-			inDoubt, err = t.doubtAll(s.now())
+			inDoubt, err = t.rollBack(st, s.atOpen)
 			t.note(err)
-			t.note(t.markRolledBack(&st, s.atOpen))
-			copied = st.Copied
 		}
-		st.Generation = max(st.Generation, generation)
-		t.note(t.setState(st))
+		st.Generation, copied = max(st.Generation, generation), st.Copied
 		return nil
 	})
 	if err != nil {
@@ -162,13 +154,8 @@ func (s *Store) Identity() outbox.Identity {
 
 // AcceptRollback notes that a person takes this copy as the outbox that counts.
 func (s *Store) AcceptRollback(ctx context.Context) error {
-	err := s.submit(ctx, false, func(t *txn) error {
-		st, err := t.state()
-		if err != nil || !st.RolledBack {
-			return err
-		}
+	err := s.changeState(ctx, func(_ *txn, st *fileState) error {
 		st.RolledBack = false
-		t.note(t.setState(st))
 		return nil
 	})
 	if err != nil {

@@ -178,11 +178,9 @@ func (s *Store) startGeneration(mark *marker) error {
 	switch {
 	case s.recovery.Restored: // all is in doubt already
 	case outdated(mark, st, t.requests.Sequence() > 0), stale(tx, tx.ID()-1):
-		if s.recovery.InDoubt, err = t.doubtAll(s.now()); err == nil {
-			err = t.markRolledBack(&st, t.requests.Sequence())
-		}
+		s.recovery.InDoubt, err = t.rollBack(&st, t.requests.Sequence())
 	case s.recovery.RootLost:
-		s.recovery.InDoubt, err = t.doubtHeads(s.now())
+		s.recovery.InDoubt, err = t.doubtHeads()
 	}
 	if err != nil {
 		return err

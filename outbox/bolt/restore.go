@@ -70,13 +70,10 @@ func (s *Store) convertRestored(path string) (inDoubt int, err error) {
 		if err != nil {
 			return err
 		}
-		if err := t.markRolledBack(&st, t.requests.Sequence()); err != nil {
+		if inDoubt, err = t.rollBack(&st, t.requests.Sequence()); err != nil {
 			return err
 		}
 		if err := t.setState(st); err != nil {
-			return err
-		}
-		if inDoubt, err = t.doubtAll(s.now()); err != nil {
 			return err
 		}
 		return stamp(tx)
@@ -85,19 +82,19 @@ func (s *Store) convertRestored(path string) (inDoubt int, err error) {
 }
 
 // doubtAll puts every open request in doubt.
-func (t *txn) doubtAll(at outbox.Instant) (n int, err error) {
+func (t *txn) doubtAll() (n int, err error) {
 	var open []uint64
 	c := t.requests.Cursor()
 	for k, _ := c.First(); k != nil; k, _ = c.Next() {
 		seq, _ := seqOfKey(k)
 		open = append(open, seq)
 	}
-	return len(open), t.doubt(open, at)
+	return len(open), t.doubt(open)
 }
 
 // doubtHeads puts in doubt what a missing last commit may have started: the first request of each lane that nobody
 // holds.
-func (t *txn) doubtHeads(at outbox.Instant) (n int, err error) {
+func (t *txn) doubtHeads() (n int, err error) {
 	lanes, _, err := t.rebuildLanes()
 	if err != nil {
 		return 0, err
@@ -108,10 +105,11 @@ func (t *txn) doubtHeads(at outbox.Instant) (n int, err error) {
 			heads = append(heads, l.head)
 		}
 	}
-	return len(heads), t.doubt(heads, at)
+	return len(heads), t.doubt(heads)
 }
 
-func (t *txn) doubt(seqs []uint64, at outbox.Instant) error {
+func (t *txn) doubt(seqs []uint64) error {
+	at := t.s.now()
 	for _, seq := range seqs {
 		before, err := t.load(seq)
 		if err != nil {
