@@ -180,9 +180,8 @@ type Lane struct {
 
 // Stats are figures for metrics.
 type Stats struct {
-	// FileSize is the database's size in bytes; FreePages says how many of its pages hold nothing.
-	FileSize  int64
-	FreePages int
+	// FileSize is the database's size in bytes.
+	FileSize int64
 	// Open counts the requests that are not final.
 	Open int
 	// Ballast is how many bytes are held in reserve; 0 while the reserve is in use.

@@ -17,12 +17,6 @@ type laneState struct {
 	queued  int
 }
 
-func (l *laneState) clone() *laneState {
-	c := *l
-	c.holders = slices.Clone(l.holders)
-	return &c
-}
-
 // laneTable holds the lanes as they are committed.
 type laneTable struct {
 	mu    sync.RWMutex
@@ -56,10 +50,12 @@ func (t *laneTable) remember(terminal string, h laneHead) {
 func (t *laneTable) get(terminal string) laneState {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
+	var c laneState
 	if l := t.lanes[terminal]; l != nil {
-		return *l.clone()
+		c = *l
+		c.holders = slices.Clone(l.holders)
 	}
-	return laneState{}
+	return c
 }
 
 func (t *laneTable) openCount() int {
@@ -88,7 +84,7 @@ func (t *laneTable) terminals() []string {
 	return slices.Sorted(maps.Keys(t.lanes))
 }
 
-// Lane returns how a terminal's queue stands; one never seen is empty.
+// Lane is outbox.Store's. One never seen is empty.
 func (s *Store) Lane(terminal string) outbox.Lane {
 	l := s.lanes.get(terminal)
 	lane := outbox.Lane{Terminal: terminal, Head: l.head, Queued: l.queued}
@@ -114,7 +110,7 @@ func (s *Store) acceptedOf(terminal string, head uint64) outbox.Instant {
 	return r.Accepted
 }
 
-// Lanes lists the lanes of all terminals that had open requests since the store was opened, by terminal.
+// Lanes is outbox.Store's, ordered by terminal.
 func (s *Store) Lanes() []outbox.Lane {
 	names := s.lanes.terminals()
 	all := make([]outbox.Lane, len(names))
@@ -124,7 +120,7 @@ func (s *Store) Lanes() []outbox.Lane {
 	return all
 }
 
-// Positions returns the first n of a terminal's queue, in their order.
+// Positions is outbox.Store's.
 func (s *Store) Positions(terminal string, n int) []outbox.Request {
 	var list []outbox.Request
 	at := s.lanes.get(terminal)

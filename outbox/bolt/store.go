@@ -110,22 +110,21 @@ func read[T any](s *Store, fn func(t *txn) (T, error)) (value T, err error) {
 	return value, err
 }
 
-// Room reports whether new requests are taken: the reserve stands, or there was room to take it back. It may write.
+// Room is outbox.Store's: the reserve stands, or there was room to take it back. It may write.
 func (s *Store) Room() bool { return s.ballast.ready() }
 
 // Path returns where the database is.
 func (s *Store) Path() string { return s.path }
 
-// Recovery returns what Open had to do to bring the outbox up.
+// Recovery is outbox.Store's.
 func (s *Store) Recovery() outbox.Recovery { return s.recovery }
 
-// Stats returns figures for metrics. It does not wait for commits.
+// Stats is outbox.Store's.
 func (s *Store) Stats() outbox.Stats {
 	st := outbox.Stats{Open: s.lanes.openCount(), Ballast: s.ballast.held(), DiskFree: freeBytes(s.path), Commits: s.commits.Load()}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.db != nil {
-		st.FreePages = s.db.Stats().FreePageN
 		st.FileSize = fileSize(s.path)
 		_ = s.db.View(func(tx *bbolt.Tx) error { // an error is the file's, and other calls return it
 			if requests := tx.Bucket(bucketRequests); requests != nil {

@@ -10,10 +10,7 @@ import (
 	"tillpost/outbox"
 )
 
-// Add puts requests made by NewRequest into the outbox, all in one commit and in their order, and answers in that order
-// once they are on disk. An id that is known already, even one pruned long ago, is not added again. ctx bounds the wait
-// to be taken, not the commit. Errors: ErrFull, ErrUncertain, ErrClosed, ErrFailed; with any of them nothing was
-// acknowledged.
+// Add is outbox.Store's.
 func (s *Store) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, error) {
 	arrivals := make([]outbox.Arrival, len(rs))
 	for i, r := range rs {
@@ -22,7 +19,7 @@ func (s *Store) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, 
 	return s.Accept(ctx, arrivals...)
 }
 
-// Accept is Add for requests of which some may make their first turn in the same commit.
+// Accept is outbox.Store's.
 func (s *Store) Accept(ctx context.Context, arrivals ...outbox.Arrival) ([]outbox.Added, error) {
 	if len(arrivals) == 0 {
 		return nil, nil
@@ -161,11 +158,7 @@ func (t *txn) put(before, r outbox.Request, record []byte, writeBody, dropBody b
 	t.note(t.moveLane(before, r))
 }
 
-// Apply runs Step on a request and commits what it changed. The effects come back only once that is on disk; they must
-// then be run. If nothing durable changed, nothing is written, and there may be effects all the same.
-//
-// ErrLaneHeld, ErrOrderTaken and ErrMoved refuse the change and leave the record as it is; with ErrFull nothing was committed;
-// with ErrUncertain the caller has to look. ctx bounds the wait to be taken, not the commit.
+// Apply is outbox.Store's. If nothing durable changed, nothing is written, and there may be effects all the same.
 func (s *Store) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
 	e.Policy = s.o.Policy
 	var after outbox.Request
