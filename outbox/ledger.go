@@ -1,6 +1,9 @@
 package outbox
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // Ledger is what the outbox knows of the other refunds and approvals of the same order, in whatever lane, at the moment
 // of the event. The Store reads it inside the transaction.
@@ -77,11 +80,7 @@ func (l *Ledger) Count(other, r Request) {
 	if !other.Spends() {
 		return
 	}
-	ore := other.AmountMinor
-	if ore == 0 {
-		// All that was left, from a copy of the outbox older than the computation.
-		ore = math.MaxInt64
-	}
+	ore := cmp.Or(other.AmountMinor, math.MaxInt64) // 0: all that was left, from a copy of the outbox older than the computation
 	l.SpentMinor = addMinor(l.SpentMinor, ore)
 	if other.State == StateRefunded {
 		l.Done = append(l.Done, ore)

@@ -153,10 +153,7 @@ func (r Request) Mark() string {
 
 // LastBusy is when the last busy answer came; a record of an earlier version knows when it went back to the queue.
 func (r Request) LastBusy() Instant {
-	if r.BusyAt == (Instant{}) {
-		return r.Entered
-	}
-	return r.BusyAt
+	return cmp.Or(r.BusyAt, r.Entered)
 }
 
 // LiveFor returns what is left of the time to live at a moment. ok is false where the age can't be known.

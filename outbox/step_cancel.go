@@ -1,5 +1,7 @@
 package outbox
 
+import "cmp"
+
 // cancelAtAPI asks the API to take the order off its terminal.
 func (m *transition) cancelAtAPI() {
 	m.enter(StateCancelling, nil, nil)
@@ -13,17 +15,8 @@ func (m *transition) orderCancelling() {
 		if !m.endByStatus() {
 			m.wake(TimerPoll, m.pollAfter())
 		}
-	case Done:
-		m.query()
-		m.wake(TimerCancel, cancelRetry)
 	case Refused:
 		m.cancelRefused()
-	case DoubtTimeout:
-		if m.e.Timer == TimerDoubtCheck {
-			m.ignore(ignoredStale)
-			return
-		}
-		m.unresolved()
 	case Found, Accepted:
 		m.further()
 	default:
@@ -34,6 +27,15 @@ func (m *transition) orderCancelling() {
 // cancellingCommon handles the events that mean the same to everything that is being taken off its terminal.
 func (m *transition) cancellingCommon() {
 	switch m.e.Type {
+	case Done:
+		m.query()
+		m.wake(TimerCancel, cancelRetry)
+	case DoubtTimeout:
+		if m.e.Timer != TimerDoubtHold {
+			m.ignore(ignoredStale)
+			return
+		}
+		m.unresolved()
 	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, NotFound:
 		m.cancelLater()
 	case CancelWanted:
@@ -55,10 +57,7 @@ func (m *transition) cancelLater() {
 	code := map[EventType]string{
 		Busy: WaitBusy, Unavailable: WaitAPIUnreachable, RateLimited: WaitRateLimited, Unauthorized: WaitUnauthorized,
 	}[m.e.Type]
-	if code == "" {
-		code = WaitAPIError
-	}
-	m.emit(Effect{Type: Publish, Waiting: m.waiting(code, after)})
+	m.emit(Effect{Type: Publish, Waiting: m.waiting(cmp.Or(code, WaitAPIError), after)})
 	m.wake(TimerCancel, after)
 }
 

@@ -25,28 +25,21 @@ func (m *transition) refundPoll() time.Duration {
 
 func (m *transition) refundAwaiting() {
 	approval := m.r.State == StateAwaitingApproval
+	calledOff := m.e.Type == CustomerTimeout || m.e.Type == CancelWanted
+	if calledOff && approval || m.e.Type == DoubtTimeout && (!approval || m.e.Timer != TimerDoubtHold) {
+		m.ignore(ignoredStale) // nothing at the API takes an approval back
+		return
+	}
 	switch m.e.Type {
 	case StatementSeen:
 		m.judgeStatement()
 	case CustomerTimeout:
-		if approval {
-			m.ignore(ignoredStale)
-			return
-		}
 		m.r.CancelReason = CodeCustomerTimeout
 		m.cancelAtAPI()
 	case CancelWanted:
-		if approval {
-			m.ignore(ignoredStale) // nothing at the API takes it back
-			return
-		}
 		m.noteCancel()
 		m.cancelAtAPI()
 	case DoubtTimeout:
-		if !approval || m.e.Timer != TimerDoubtHold {
-			m.ignore(ignoredStale)
-			return
-		}
 		m.unresolved()
 	case CallbackSeen:
 		m.query()
@@ -166,17 +159,10 @@ func (m *transition) refundCancelling() {
 			m.r.Refund.CalledOff = true
 			m.changed()
 		}
-		m.query()
-		m.wake(TimerCancel, cancelRetry)
+		m.cancellingCommon()
 	case Refused:
 		m.query()
 		m.wake(TimerCancel, m.retryAfter(searchRetry))
-	case DoubtTimeout:
-		if m.e.Timer != TimerDoubtHold {
-			m.ignore(ignoredStale)
-			return
-		}
-		m.unresolved()
 	case CallbackSeen:
 		m.query()
 	default:

@@ -1,5 +1,7 @@
 package outbox
 
+import "cmp"
+
 func (m *transition) refundInDoubt() {
 	switch m.e.Type {
 	case StatementSeen:
@@ -51,9 +53,7 @@ func (m *transition) adoptRefund() {
 		// From a copy of the outbox in which its turn had not come.
 		uuid = o.OrderUUID
 	}
-	if uuid == "" {
-		uuid = m.e.OrderUUID
-	}
+	uuid = cmp.Or(uuid, m.e.OrderUUID)
 	if uuid == "" || m.e.OrderUUID != "" && m.e.OrderUUID != uuid {
 		m.ignore(CodeAmountMismatch)
 		return
