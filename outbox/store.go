@@ -35,7 +35,7 @@ type Store interface {
 	// sequence, until fn returns false or ctx ends. fn may call the store.
 	EachOpen(ctx context.Context, terminal string, fn func(Request) bool) error
 	// Each visits all records, open and ended, by sequence, until fn returns false. fn may call the store.
-	Each(newestFirst bool, fn func(Request) bool) error
+	Each(fn func(Request) bool) error
 	// Before visits those whose sequence is less than seq, or all for 0, the newest first; otherwise it is as Each.
 	Before(seq uint64, fn func(Request) bool) error
 	// Sequence returns the highest acceptance number given so far.

@@ -166,11 +166,7 @@ func fillHeader(b []byte, r outbox.Request, flags byte) {
 func seal(b []byte, seq uint64) { binary.BigEndian.PutUint32(b[8:], recordSum(seq, b)) }
 
 func recordSum(seq uint64, b []byte) uint32 {
-	var key [8]byte
-	binary.BigEndian.PutUint64(key[:], seq)
-	sum := crc32.Update(0, castagnoli, key[:])
-	sum = crc32.Update(sum, castagnoli, b[:8])
-	return crc32.Update(sum, castagnoli, b[12:])
+	return crc32.Update(bodySum(seq, b[:8]), castagnoli, b[12:])
 }
 
 // decodeHeader reads a record's header and checks the whole record's checksum. The slices point into b.

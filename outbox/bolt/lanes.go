@@ -32,21 +32,6 @@ type laneHead struct {
 	accepted outbox.Instant
 }
 
-func (t *laneTable) headOf(terminal string) laneHead {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.heads[terminal]
-}
-
-func (t *laneTable) remember(terminal string, h laneHead) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.heads == nil {
-		t.heads = map[string]laneHead{}
-	}
-	t.heads[terminal] = h
-}
-
 func (t *laneTable) get(terminal string) laneState {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -75,7 +60,7 @@ func (t *laneTable) merge(changed map[string]*laneState, opened int) {
 func (t *laneTable) replace(lanes map[string]*laneState, open int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.lanes, t.open = lanes, open
+	t.lanes, t.open, t.heads = lanes, open, map[string]laneHead{}
 }
 
 func (t *laneTable) terminals() []string {
@@ -99,14 +84,18 @@ func (s *Store) Lane(terminal string) outbox.Lane {
 
 // acceptedOf returns when the head of a lane was accepted, which never changes; zero if its record can't be read.
 func (s *Store) acceptedOf(terminal string, head uint64) outbox.Instant {
-	if h := s.lanes.headOf(terminal); h.seq == head {
+	s.lanes.mu.RLock()
+	h := s.lanes.heads[terminal]
+	s.lanes.mu.RUnlock()
+	if h.seq == head {
 		return h.accepted
 	}
 	r, err := s.Get(head)
-	if err != nil {
-		return outbox.Instant{}
+	if err == nil {
+		s.lanes.mu.Lock()
+		defer s.lanes.mu.Unlock()
+		s.lanes.heads[terminal] = laneHead{head, r.Accepted}
 	}
-	s.lanes.remember(terminal, laneHead{head, r.Accepted})
 	return r.Accepted
 }
 

@@ -85,12 +85,7 @@ func (s *Store) EachOpen(ctx context.Context, terminal string, fn func(outbox.Re
 }
 
 // Each is outbox.Store's, and reads as EachOpen does.
-func (s *Store) Each(newestFirst bool, fn func(outbox.Request) bool) error {
-	if newestFirst {
-		return s.Before(0, fn)
-	}
-	return s.visit(0, false, fn)
-}
+func (s *Store) Each(fn func(outbox.Request) bool) error { return s.visit(0, false, fn) }
 
 // Before is outbox.Store's, and reads as EachOpen does.
 func (s *Store) Before(seq uint64, fn func(outbox.Request) bool) error {
