@@ -9,24 +9,20 @@ func (m *transition) order() {
 			return
 		}
 	}
-	switch m.e.Type { // these mean the same in every state
-	case CallbackSeen:
+	switch s := m.r.State; {
+	case m.e.Type == CallbackSeen: // this and the next mean the same in every state
 		m.noteHint()
-		return
-	case HintRead:
+	case m.e.Type == HintRead:
 		m.judgeHint()
-		return
-	}
-	switch m.r.State {
-	case StateQueued:
+	case s == StateQueued:
 		m.orderQueued()
-	case StateSending:
+	case s == StateSending:
 		m.orderSending()
-	case StateInDoubt:
+	case s == StateInDoubt:
 		m.orderInDoubt()
-	case StateAwaitingCustomer:
+	case s == StateAwaitingCustomer:
 		m.orderAwaiting()
-	case StateCancelling:
+	case s == StateCancelling:
 		m.orderCancelling()
 	default:
 		m.orderEnded()

@@ -3,24 +3,20 @@ package outbox
 // refund runs the life of a refund, reversal or approval: queued, sending, on the terminal or with an approver, ended; or in
 // doubt.
 func (m *transition) refund() {
-	switch {
+	switch s := m.r.State; {
 	case m.r.Refund == nil:
 		m.ignore(ignoredKind)
-		return
 	case m.r.Kind == KindApproval && m.e.Type == CancelWanted:
 		m.ignore(ignoredPair) // nothing takes an approval back
-		return
-	}
-	switch m.r.State {
-	case StateQueued:
+	case s == StateQueued:
 		m.refundQueued()
-	case StateSending:
+	case s == StateSending:
 		m.refundSending()
-	case StateInDoubt:
+	case s == StateInDoubt:
 		m.refundInDoubt()
-	case StateAwaitingRefund, StateAwaitingApproval:
+	case s == StateAwaitingRefund, s == StateAwaitingApproval:
 		m.refundAwaiting()
-	case StateCancelling:
+	case s == StateCancelling:
 		m.refundCancelling()
 	default:
 		m.refundEnded()
