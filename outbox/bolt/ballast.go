@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"cmp"
 	"os"
 	"sync"
 	"time"
@@ -26,11 +27,8 @@ type ballast struct {
 }
 
 func newBallast(path string, o Options) *ballast {
-	b := &ballast{path: path + suffixBallast, size: o.BallastSize, reserve: o.fallocate}
-	if b.size == 0 {
-		b.size = defaultBallast
-	}
-	b.size = max(b.size, 0)
+	size := max(cmp.Or(o.BallastSize, defaultBallast), 0)
+	b := &ballast{path: path + suffixBallast, size: size, reserve: o.fallocate}
 	if b.reserve == nil {
 		b.reserve = reserve
 	}
@@ -65,9 +63,6 @@ func (b *ballast) ready() bool {
 
 // take reserves the space if there is room. It is called with mu held.
 func (b *ballast) take() {
-	if b.size == 0 {
-		return
-	}
 	missing := b.size - fileSize(b.path)
 	if free := freeBytes(b.path); free >= 0 && missing > 0 && free < missing+ballastMargin {
 		return

@@ -180,11 +180,7 @@ func (s *Store) failed(batch []*op, txid int, cause error) {
 		// It is in the file as we see it, which need not be what is on the disk. Once it is, it is passed on as any other; the
 		// callers look for themselves all the same.
 		s.suspect = true
-		if err := s.revive(); err != nil {
-			answer(batch, fmt.Errorf("%w: %w", outbox.ErrUncertain, errors.Join(cause, err)))
-			return
-		}
-		answer(batch, fmt.Errorf("%w: %w", outbox.ErrUncertain, cause))
+		answer(batch, fmt.Errorf("%w: %w", outbox.ErrUncertain, errors.Join(cause, s.revive())))
 	case isFull(cause):
 		s.uncommitted = uncommitted{}
 		s.full(batch, cause)

@@ -146,12 +146,7 @@ func (t *txn) lane(terminal string) *laneState {
 
 // held reports whether another request holds the lane.
 func (t *txn) held(terminal string, seq uint64) bool {
-	l := t.lanes[terminal]
-	if l == nil {
-		committed := t.s.lanes.get(terminal)
-		l = &committed
-	}
-	return slices.ContainsFunc(l.holders, func(h uint64) bool { return h != seq })
+	return slices.ContainsFunc(t.lane(terminal).holders, func(h uint64) bool { return h != seq })
 }
 
 // moveLane updates the lanes' figures when a laned request changes; before is zero for a new one. The records must be

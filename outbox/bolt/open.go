@@ -152,8 +152,7 @@ func (s *Store) examine(mark *marker) (fresh bool, err error) {
 		return false, err
 	}
 	err = checkFile(s.path)
-	var damaged *DamagedError
-	if errors.As(err, &damaged) {
+	if damaged, ok := errors.AsType[*DamagedError](err); ok {
 		return false, s.restore(damaged)
 	}
 	return false, err

@@ -45,8 +45,7 @@ func (s *Store) restore(cause error) error {
 // refuse returns the error, with what to do, where no snapshot helps.
 func (s *Store) refuse(cause error, snapshot string) error {
 	aside := fmt.Sprintf("to give up what it held and start empty, remove %s%s and %s, then look up at Front Payment what was paid", s.path, suffixMarker, s.path)
-	var damaged *DamagedError
-	if errors.As(cause, &damaged) {
+	if damaged, ok := errors.AsType[*DamagedError](cause); ok {
 		return &DamagedError{Path: s.path, Found: damaged.Found, Err: damaged.Err,
 			Hint: snapshot + "; put back a copy of the file if you have one; " + aside}
 	}
@@ -116,11 +115,9 @@ func (t *txn) doubt(seqs []uint64) error {
 			return err
 		}
 		after := outbox.AfterRestore(before, at)
-		record, err := encodeRecord(after)
-		if err != nil {
+		if err := t.change(before, after); err != nil {
 			return err
 		}
-		t.put(before, after, record, false, len(before.Body) > 0 && len(after.Body) == 0)
 		t.changes = append(t.changes, outbox.Change{Request: after, Previous: before.State})
 	}
 	return t.broken
