@@ -56,8 +56,7 @@ const (
 	StatementSeen
 	// TargetSeen: the request that this one is about is in state Target.
 	TargetSeen
-	// HintRead: the order that a callback named, OrderUUID, was asked for; Order says what was seen of it, Status how it
-	// stands.
+	// HintRead: the order that a callback named, OrderUUID, was read; Order says what was seen, Status how it stands.
 	HintRead
 	// Moved: a person puts it at the end of another terminal's queue; To and By are set.
 	Moved
@@ -194,8 +193,7 @@ type Event struct {
 	// To is the terminal that a request moves to, and Number what orders it there, filled in by the Store.
 	To     string
 	Number uint64
-	// Lane is the terminal in whose lane it happened. A request that was moved away since is not changed by it: ErrMoved.
-	// "" stands for any.
+	// Lane is where it happened, "" for any. A request that was moved away since is not changed by it: ErrMoved.
 	Lane  string
 	Timer Timer
 	// Final: the API's answer already is the end (a reversal's 200).
@@ -225,8 +223,7 @@ const (
 	SendCancel
 	// SendResend: ask the API to show OrderUUID on the terminal once more.
 	SendResend
-	// WakeAt: when After has passed, run what Timer stands for. A timer of the same name is replaced; entering a state
-	// clears all.
+	// WakeAt: after After, run what Timer stands for. It replaces one of the same name; entering a state clears all.
 	WakeAt
 	// Publish: publish the status. Waiting is set for what is published without a durable change.
 	Publish

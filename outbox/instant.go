@@ -27,8 +27,7 @@ func (i Instant) Since(earlier Instant) (d time.Duration, ok bool) {
 	return max(i.passed(earlier), 0), true
 }
 
-// millis returns a duration of ms milliseconds, the longest there is where it does not fit: a till without a clock may
-// well say that it is the year 1.
+// millis returns ms milliseconds, or the longest duration there is: a till without a clock may say that it is the year 1.
 func millis(ms int64) time.Duration {
 	const most = math.MaxInt64 / int64(time.Millisecond)
 	return time.Duration(min(max(ms, -most), most)) * time.Millisecond
@@ -69,8 +68,7 @@ const freshFor = 5 * time.Second
 // Seen says when an answer of the API came about. What rests on the answer has to know its age: what was seen before an
 // outage, a busy answer or five seconds ago may not be so any more.
 type Seen struct {
-	// Begun is when the first of the calls began that the answer rests on, Answered when the last one's reply came; zero
-	// where nothing was asked.
+	// Begun is when the first of its calls began, Answered when the last one's reply came; zero where nothing was asked.
 	Begun, Answered Instant
 	// Broken: a call to the API has failed since Begun.
 	Broken bool

@@ -25,8 +25,7 @@ type Ledger struct {
 	// MayRefund and MayDeny: the order's refund status may have become REFUNDED or REJECTED by another one since this one
 	// was sent. SameAmount: another one of the same amount may have entered the order's statement since then.
 	MayRefund, MayDeny, SameAmount bool
-	// SameAmountEnded is when another refund of the same amount, or one of an amount that is not known, was last paid back; zero
-	// if none was.
+	// SameAmountEnded is when another refund of the same amount, or an unknown one, was last paid back; zero if none was.
 	SameAmountEnded Instant
 }
 

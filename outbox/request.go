@@ -220,8 +220,7 @@ func (r Request) LastChange() Instant {
 // PublishedFor reports whether the status of the request is published for a terminal.
 func (r Request) PublishedFor(terminal string) bool { return slices.Contains(r.Terminals(), terminal) }
 
-// Scope says whether a cancel or check of a bare order uuid means its payment or its refund. Stored values are
-// append-only.
+// Scope says what a cancel or check of a bare order uuid means: payment or refund. Stored values are append-only.
 type Scope uint8
 
 // The scopes.

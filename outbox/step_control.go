@@ -56,8 +56,7 @@ func (m *transition) startControl() {
 	m.emit(Effect{Type: controlEffects[m.r.Kind], OrderUUID: m.r.OrderUUID, Target: m.r.Target})
 }
 
-// boundCancel limits a cancel of a bare order: it has no time to live, and no target whose end ends it. The time runs
-// only while the API answers.
+// boundCancel limits a cancel of a bare order, which has no time to live, and no target whose end ends it.
 func (m *transition) boundCancel() {
 	if m.r.Kind == KindCancel && m.r.Target == "" {
 		m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)

@@ -81,8 +81,7 @@ func (m *transition) doubtCommon() {
 	}
 }
 
-// refusalStands reports whether a search confirms the refusal of an order that had been called busy: it was never
-// created.
+// refusalStands reports whether a search confirms that an order, refused after a busy answer, was never created.
 func (m *transition) refusalStands() bool {
 	if len(m.r.Hints) > 0 || !m.searched(m.r.Entered) {
 		return false

@@ -131,8 +131,7 @@ func (m *transition) acknowledge() {
 	m.watch() // an order that the person named need not be all there is
 }
 
-// lateFind takes an order that turned up for a request that had ended: if it is paid, so is the request; if not, it is
-// cancelled.
+// lateFind takes an order that turned up for an ended request: if it is paid, so is the request; else it is cancelled.
 func (m *transition) lateFind() {
 	if m.r.State == StatePaid || m.r.OrderUUID != "" && m.e.Status != StatusPaid {
 		m.further()
@@ -154,8 +153,7 @@ func (m *transition) lateFind() {
 	m.watch()
 }
 
-// lateRefusal takes "already paid" as the answer to the cancel of an order that turned up late, or that was paid before
-// the cancel.
+// lateRefusal takes "already paid" as the answer to the cancel of an order found late, or paid before the cancel.
 func (m *transition) lateRefusal() {
 	switch {
 	case m.furtherPaid():
@@ -166,8 +164,7 @@ func (m *transition) lateRefusal() {
 	}
 }
 
-// further takes an order beyond our own that bears a mark of ours: it is cancelled, or if it is paid a person is
-// called.
+// further takes an order beyond our own that bears a mark of ours: it is cancelled, or, if paid, a person is called.
 func (m *transition) further() {
 	if m.e.OrderUUID == m.r.OrderUUID {
 		return
@@ -209,8 +206,7 @@ func (m *transition) holdOrder(uuid string) {
 	m.forgetHint(uuid)
 }
 
-// furtherPaid takes "already paid" as the answer to the cancel of a further order; false where the refusal means
-// something else.
+// furtherPaid takes "already paid" as the answer to the cancel of a further order; false for any other refusal.
 func (m *transition) furtherPaid() bool {
 	if !m.paidRefusal() || !slices.Contains(m.r.Further, m.e.OrderUUID) {
 		return false

@@ -72,8 +72,7 @@ func (m *transition) pursueHints(before Request) {
 	m.askHints()
 }
 
-// wakeHints paces further readings: like a search, and once the request has ended like a payment that may come late,
-// but until its record is pruned.
+// wakeHints paces further readings: like a search, and after the end like watch, but until the record is pruned.
 func (m *transition) wakeHints() {
 	after := m.retryAfter(searchRetry)
 	if m.r.State.Final() {

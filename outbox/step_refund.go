@@ -1,7 +1,6 @@
 package outbox
 
-// refund runs the life of a refund, reversal or approval: queued, sending, on the terminal or with an approver, ended; or in
-// doubt.
+// refund runs the life of a refund or approval: queued, sending, on the terminal or with an approver, ended; or in doubt.
 func (m *transition) refund() {
 	switch s := m.r.State; {
 	case m.r.Refund == nil:
@@ -158,8 +157,7 @@ func (m *transition) accept() {
 }
 
 // refundRefused asks for an approval where the amount is over a threshold and the till wants that (Front Payment,
-// Request Refund Approval). "Already submitted" may mean our request for one or another till's: ours if it was in
-// doubt.
+// Request Refund Approval). "Already submitted" may mean another till's request for one; ours, if it was in doubt.
 func (m *transition) refundRefused() {
 	code := ""
 	if m.e.Reason != nil {

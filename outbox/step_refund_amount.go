@@ -31,8 +31,7 @@ func (m *transition) lineLeft(id int64) (ore int64, ok bool) {
 	return 0, false
 }
 
-// fixAmount computes what a full refund comes to, finds the products' numbers, and reports whether the refund fits the
-// order. One that exceeds it ends rejected.
+// fixAmount computes a full refund, finds the products' numbers, and rejects what does not fit the order.
 func (m *transition) fixAmount() bool {
 	left, known := m.left()
 	if m.r.Refund.Full && m.r.AmountMinor == 0 {
@@ -161,8 +160,7 @@ func askedOf(lines []RefundLine, id int64) int64 {
 	return asked
 }
 
-// linesFit reports whether a refund takes no more of a product than is left of it; else it ends rejected. The lines of
-// a full refund were computed to fit.
+// linesFit rejects a refund that takes more of a product than is left. The lines of a full one were computed to fit.
 func (m *transition) linesFit() bool {
 	lines := m.r.Refund.Lines
 	i := slices.IndexFunc(lines, func(line RefundLine) bool {

@@ -105,8 +105,7 @@ func (m *transition) noteDenied() bool {
 	return true
 }
 
-// otherUndone reports whether the statement shows a refund that is not done, is new since the submission, and is not
-// this one.
+// otherUndone reports whether the statement shows another refund, new since the submission, that is not done.
 func (m *transition) otherUndone() bool {
 	before := m.r.Refund.Before
 	if before == nil || !before.Readable || !m.e.Statement.Readable {
@@ -131,8 +130,7 @@ func (m *transition) statusMoved() bool {
 	return m.r.Refund.Moved || m.r.Refund.CalledOff && m.e.Statement.Status == StatusRefundDenied || before != nil && before.StatusRead && before.Status != m.e.Statement.Status
 }
 
-// noteMoved records that the order's refund status is under way, where a final one may have stood there before; true if
-// that is new.
+// noteMoved records that the refund status, which may have been final before, is under way; true if that is new.
 func (m *transition) noteMoved() bool {
 	b, before := m.e.Statement, m.r.Refund.Before
 	if m.r.Refund.Moved || !b.StatusRead || b.Status != StatusRefundPending {

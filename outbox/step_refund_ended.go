@@ -1,7 +1,6 @@
 package outbox
 
-// refundEnded changes a refund that has ended by a person's decision on what stayed unresolved, or by the statement,
-// and by nothing else.
+// refundEnded changes a refund that has ended by a person's decision, or by the statement, and by nothing else.
 func (m *transition) refundEnded() {
 	watched := m.r.RefundWatched()
 	if e := m.e.Type; !watched && e != Resolved && e != CheckWanted && e != Restarted {
@@ -27,8 +26,7 @@ func (m *transition) refundEnded() {
 	}
 }
 
-// RefundWatched reports whether a refund that has ended without having been carried out may turn out to have been all the
-// same.
+// RefundWatched reports whether a refund that ended as not carried out may turn out to have been all the same.
 func (r Request) RefundWatched() bool {
 	if r.Kind != KindRefund && r.Kind != KindApproval || r.Refund == nil || r.Attempts == 0 {
 		return false
@@ -44,8 +42,7 @@ func (r Request) RefundWatched() bool {
 	return false
 }
 
-// lateStatement takes what the statement shows of a refund that had ended and is watched: if it was carried out after all, it becomes
-// refunded and a person is called.
+// lateStatement calls a person to a refund that had ended, is watched, and was carried out after all.
 func (m *transition) lateStatement() {
 	switch {
 	case m.changeShown() != changeDone:

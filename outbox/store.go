@@ -27,8 +27,7 @@ type Store interface {
 	Lookup(id string) (Request, error)
 	// ByOrder finds the order request that owns an order at the API.
 	ByOrder(uuid string) (Request, error)
-	// Refunds lists the refunds and approvals that know their order's uuid, Waiting those that know its requestId only;
-	// both the oldest first.
+	// Refunds lists those that pay back an order by its uuid, Waiting those that know only its requestId; oldest first.
 	Refunds(orderUUID string) ([]Request, error)
 	Waiting(orderID string) ([]Request, error)
 	// EachOpen visits the requests that are not final, of one terminal in the order of its lane or, for "", of all by
@@ -151,8 +150,7 @@ type Arrival struct {
 	Request Request
 	// Turn makes the request's first turn with its acceptance; nil leaves it queued. It is called within the commit, where
 	// the request comes to stand first in a lane that nothing holds, with its sequence; anew, where the commit is tried
-	// again. It must neither block nor call the store. With false, or where Step or the store refuses the event, the request
-	// stays queued.
+	// again. It must neither block nor call the store. With false, or where its event is refused, the request stays queued.
 	Turn func(r Request) (e Event, ok bool)
 }
 

@@ -14,8 +14,7 @@ const (
 	ballastMargin = 1 << 20
 )
 
-// ballast is a file that holds disk space in reserve. It is removed when the disk is full, so that open requests can
-// end.
+// ballast is a file that holds disk space in reserve, removed when the disk is full, so that open requests can end.
 type ballast struct {
 	path    string
 	size    int64 // 0: none is kept
@@ -46,8 +45,7 @@ func (b *ballast) held() int64 {
 	return 0
 }
 
-// ready reports whether new work may be accepted: the reserve stands, or there is room to take it back, which it then
-// does.
+// ready reports whether new work may be accepted: the reserve stands, or there was room to take it back.
 func (b *ballast) ready() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -128,8 +128,7 @@ func encodeRecord(r outbox.Request) ([]byte, error) {
 	return b, nil
 }
 
-// encodeTomb returns what outlives a pruned request: enough that its id is never run again. Its terminal is that of its arrival,
-// by which a repetition is known.
+// encodeTomb returns what outlives a pruned request: enough that its id is never run again, and a repetition is known.
 func encodeTomb(r outbox.Request) []byte {
 	r.Terminal = r.Arrival()
 	b := make([]byte, headerLen, headerLen+len(r.Terminal)+len(r.ID))

@@ -79,8 +79,7 @@ func (s *Store) compact() error {
 	return err
 }
 
-// shrink replaces the file by a copy without free pages. After an error the file is as it was, and open unless db is
-// nil.
+// shrink replaces the file by a copy without free pages. After an error it is as it was, and open unless db is nil.
 func (s *Store) shrink() error {
 	tmp := s.path + suffixCompact
 	dst, err := openBolt(tmp, false)

@@ -54,8 +54,7 @@ func writeMarker(path string, m marker) error {
 	return nil
 }
 
-// stampKey holds, in the meta bucket, the id of the transaction that wrote the file last. It lies in the page that every
-// commit writes anyway.
+// stampKey holds the id of the last transaction, in the meta bucket, in the page that every commit writes anyway.
 var stampKey = []byte("tx")
 
 // countKey holds, beside the stamp, how many commits this outbox has seen in its life: unlike the transactions' ids, which a
@@ -144,8 +143,7 @@ func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, e
 	return inDoubt, nil
 }
 
-// Identity returns what distinguishes this outbox from others and from older copies of itself. Distrust and
-// AcceptRollback change its RolledBack.
+// Identity is outbox.Store's. Distrust and AcceptRollback change its RolledBack.
 func (s *Store) Identity() outbox.Identity {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -149,8 +149,7 @@ func (t *txn) held(terminal string, seq uint64) bool {
 	return slices.ContainsFunc(t.lane(terminal).holders, func(h uint64) bool { return h != seq })
 }
 
-// moveLane updates the lanes' figures when a laned request changes; before is zero for a new one. The records must be
-// written already.
+// moveLane updates the lanes' figures once a changed record is written; before is zero for a new one.
 func (t *txn) moveLane(before, r outbox.Request) error {
 	if !r.Kind.Laned() {
 		return nil

@@ -27,8 +27,7 @@ func refundKey(r outbox.Request) []byte {
 	return nil
 }
 
-// indexRefund updates the index of refunds; before is zero for a new one. A key changes once, when the order becomes
-// known.
+// indexRefund updates the index of refunds. A key changes once, when the order becomes known.
 func (t *txn) indexRefund(before, after outbox.Request) {
 	was, is := refundKey(before), refundKey(after)
 	if bytes.Equal(was, is) {

@@ -88,8 +88,7 @@ func (t *txn) state() (fileState, error) {
 	return st, nil
 }
 
-// rollBack notes that the outbox is an older copy, and puts every open request in doubt. Its highest sequence was atOpen
-// when it was opened.
+// rollBack notes that the outbox, opened with the sequence atOpen, is an older copy, and puts all that is open in doubt.
 func (t *txn) rollBack(st *fileState, atOpen uint64) (inDoubt int, err error) {
 	st.RolledBack, st.Copied = true, outbox.AsCopy(atOpen, t.requests.Sequence())
 	inDoubt, err = t.doubtAll()

@@ -137,8 +137,7 @@ func (s *Store) open() error {
 	return nil
 }
 
-// examine finds out what there is, has it checked, and restores it where need be. It returns true where there is no
-// outbox yet.
+// examine has what there is checked, and restores it where need be. fresh: there is no outbox yet.
 func (s *Store) examine(mark *marker) (fresh bool, err error) {
 	size := fileSize(s.path)
 	snapshot := fileSize(s.path+SuffixSnapshot) > 0
@@ -158,8 +157,7 @@ func (s *Store) examine(mark *marker) (fresh bool, err error) {
 	return false, err
 }
 
-// startGeneration finds out whether this is an older copy, puts in doubt what then may have been sent, and starts a
-// generation.
+// startGeneration starts a generation; in an older copy it puts in doubt what may have been sent.
 func (s *Store) startGeneration(mark *marker) error {
 	tx, err := s.db.Begin(true)
 	if err != nil {

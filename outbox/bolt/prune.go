@@ -6,8 +6,7 @@ import (
 	"tillpost/outbox"
 )
 
-// Prune is outbox.Store's. Id, digest, kind, terminal and final state outlive the record, so that an old id is never run
-// again.
+// Prune is outbox.Store's. Id, digest, kind, terminal and final state outlive the record: no old id is run again.
 func (s *Store) Prune(ctx context.Context, prunable func(outbox.Request) bool, most int) ([]outbox.Request, error) {
 	found, err := s.prunable(prunable, most)
 	if err != nil || len(found) == 0 {

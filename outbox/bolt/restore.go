@@ -91,8 +91,7 @@ func (t *txn) doubtAll() (n int, err error) {
 	return len(open), t.doubt(open)
 }
 
-// doubtHeads puts in doubt what a missing last commit may have started: the first request of each lane that nobody
-// holds.
+// doubtHeads puts in doubt what a missing last commit may have started: the first of each lane that nobody holds.
 func (t *txn) doubtHeads() (n int, err error) {
 	lanes, _, err := t.rebuildLanes()
 	if err != nil {

@@ -15,8 +15,7 @@ import (
 type Options struct {
 	// Policy is filled into every event.
 	Policy outbox.Policy
-	// Now returns the time for what a restore changes while the store opens; nil takes the wall clock, as not known to be
-	// right.
+	// Now returns the time for what a restore changes; nil takes the wall clock, as not known to be right.
 	Now func() outbox.Instant
 	// Committed is called with what a commit changed, in the order of the commits, after the fsync and before the
 	// callers of that commit get their answers. It is called for a commit that returned an error too, as soon as it is
@@ -25,8 +24,7 @@ type Options struct {
 	Committed func([]outbox.Change)
 	// OnCommit is called with the time that each successful commit took to be on disk.
 	OnCommit func(d time.Duration)
-	// BallastSize is how many bytes are kept in reserve on the disk, so that open requests can end on a full one. 0
-	// takes 4 MiB; less than 0 keeps none.
+	// BallastSize is what is kept in reserve for a full disk, in bytes. 0 takes 4 MiB; less than 0 keeps none.
 	BallastSize int64
 
 	// commit replaces (*bbolt.Tx).Commit in tests of its failures.

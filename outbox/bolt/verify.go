@@ -8,8 +8,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// verify checks the records, their checksums, and that records and indexes agree both ways. It keeps no more than
-// counts in memory.
+// verify checks records, checksums, and that records and indexes agree both ways. It keeps only counts in memory.
 func (t *txn) verify() error {
 	if _, err := t.state(); err != nil {
 		return err
