@@ -114,9 +114,8 @@ func (m *transition) adopt() {
 	m.watchForFurther()
 }
 
-// watchForFurther looks for further orders while the customer has ours: what a person had sent again may still come to
-// exist, and a further one that is known may still be on the terminal. It looks less often for what was called busy and
-// not found.
+// watchForFurther looks for further orders while the customer has ours: what a person had sent again may come to exist, a
+// known one may still be on the terminal. It looks less often for what was called busy and not found.
 func (m *transition) watchForFurther() {
 	switch {
 	case m.r.sentTwice(), len(m.r.Further) > len(m.r.FurtherPaid):

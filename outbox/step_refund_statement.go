@@ -38,9 +38,8 @@ func (m *transition) unchangedSince(event Instant) bool {
 	return false
 }
 
-// firstQuery asks how a refund stands. It asks at once where an earlier refund of the order had ended, as this one has
-// to be seen under way for its end to be distinguished from that one's; and where statements can be read, to measure
-// how long they take to show it.
+// firstQuery asks how a refund stands: at once where an earlier refund of the order had ended, as this one has to be seen
+// under way to tell its end from that one's, and where statements can be read, to measure how long they take to show it.
 func (m *transition) firstQuery() {
 	b := m.r.Refund.Before
 	if m.e.Type != Accepted || b == nil || b.Readable || !b.StatusRead || b.Status == StatusRefunded || b.Status == StatusRefundDenied {

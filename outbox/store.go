@@ -165,9 +165,8 @@ type FirstTurn interface {
 // Lane is how a terminal's queue stands. Only laned kinds count (Kind.Laned).
 type Lane struct {
 	Terminal string
-	// Holder is the request that keeps the others waiting, 0 if there is none. One holds the lane by having been sent in
-	// it; others may hold it too, in doubt or open again by a restore, a resolution or a late find. Of several it is the
-	// first, Holders are all, ascending.
+	// Holder is the request that keeps the others waiting, 0 if there is none. One holds the lane by having been sent in it,
+	// others in doubt, or open again by a restore, a resolution or a late find: Holders are all, ascending, Holder the first.
 	Holder  uint64
 	Holders []uint64
 	// Head is the first of the queued ones, 0 if there is none, and Oldest when it was accepted.
@@ -206,9 +205,8 @@ type Identity struct {
 	Copied Copied
 }
 
-// Copied says which acceptance numbers mean the same in an older copy of an outbox and in the newer one that was at work
-// elsewhere: a mark names its request by its number. All are 0 in an outbox that never was an older copy; of several
-// times the last counts.
+// Copied says which acceptance numbers, by which marks name requests, mean the same in an older copy of an outbox and in
+// the newer one at work elsewhere. All are 0 in one that never was an older copy; of several times the last counts.
 type Copied struct {
 	// Shared is the highest number that stands for the same request in both.
 	Shared uint64 `json:"shared,omitempty"`

@@ -13,10 +13,9 @@ const (
 	compactSmall = 4 << 20
 )
 
-// Compact rewrites an outbox that nobody has open into the smallest file that holds it, and returns its size before and
-// after. It changes nothing else; so it refuses a file that may lack its last commit, which is what the next Open has to see.
-// The old file is replaced only once the new one is on disk, so there must be room for
-// both. Errors are as Open's; a damaged file is left as it is.
+// Compact rewrites an outbox that nobody has open into the smallest file that holds it; sizes are in bytes. It refuses a
+// file that may lack its last commit, which is what the next Open has to see. The old file is replaced once the new one is
+// on disk, so there must be room for both. Errors are as Open's; a damaged file is left as it is.
 func Compact(path string) (before, after int64, err error) {
 	if before = fileSize(path); before == 0 {
 		return 0, 0, openError(path, ErrMissing)

@@ -79,9 +79,8 @@ func commitCount(tx *bbolt.Tx) uint64 {
 	return 0
 }
 
-// stale reports whether a file whose last transaction has the id last is an earlier state of itself: a disk that says
-// "synced" and has not can keep the root of a commit and lose the pages that it leads to, where older ones then stand. A
-// file of before there were stamps has none.
+// stale reports whether a file whose last transaction has the id last is an earlier state of itself: a disk that lies
+// about a sync can keep a commit's root, and older pages where it leads to. A file of before there were stamps has none.
 func stale(tx *bbolt.Tx, last int) bool {
 	v := tx.Bucket(bucketMeta).Get(stampKey)
 	id, n := binary.Varint(v)
@@ -96,8 +95,7 @@ const (
 )
 
 // rootLost reports whether just one of the two root pages is readable. bbolt goes on with that one, which is right after a
-// power cut in the middle of a commit. But if it was the newer one that went bad later, then the last commit, which
-// somebody may have acted on, is missing.
+// power cut in a commit; but if the newer one went bad later, a commit is missing that somebody may have acted on.
 func rootLost(path string) (bool, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -119,10 +117,8 @@ func rootValid(page []byte) bool {
 	return binary.NativeEndian.Uint32(m) == rootMagic && binary.NativeEndian.Uint64(m[rootCovered:]) == h.Sum64()
 }
 
-// Distrust notes that a process with this outbox, of the given generation or a newer one, is or was at work elsewhere:
-// this is an older copy, or one of two. Every open request is in doubt then, as after a restore, until AcceptRollback
-// this copy is RolledBack, and the next Open starts a generation beyond that one. It returns how many requests it put in
-// doubt; in a copy that is RolledBack already, what came since is left as it is.
+// Distrust is outbox.Store's. The next Open starts a generation beyond the given one. It returns how many requests it put
+// in doubt; in a copy that is RolledBack already, what came since is left as it is.
 func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, err error) {
 	var copied outbox.Copied
 	err = s.changeState(ctx, func(t *txn, st *fileState) (err error) {
