@@ -62,11 +62,9 @@ func (m *transition) orderEnded() {
 		m.lateStatus()
 	case Found, Accepted:
 		m.lateFind()
-	case Done:
-		m.watch()
 	case Refused:
 		m.lateRefusal()
-	case NotFound, Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Restarted:
+	case Done, NotFound, Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Restarted:
 		m.watch()
 	case Resolved:
 		m.decidedLate(m.resolve)

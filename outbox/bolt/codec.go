@@ -95,19 +95,8 @@ func encodeRecord(r outbox.Request) ([]byte, error) {
 	if err := storable(r); err != nil {
 		return nil, err
 	}
-	var flags byte
-	if len(r.Body) > 0 {
-		flags |= flagBody
-	}
-	if r.Parked {
-		flags |= flagParked
-	}
-	if r.Finished != nil {
-		flags |= flagFinished
-	}
-	if r.Moved != 0 {
-		flags |= flagMoved
-	}
+	flags := bitIf(len(r.Body) > 0, flagBody) | bitIf(r.Parked, flagParked) |
+		bitIf(r.Finished != nil, flagFinished) | bitIf(r.Moved != 0, flagMoved)
 	instants := encodeInstants(&r)
 	buf := bytes.NewBuffer(make([]byte, 0, 768))
 	buf.Write(make([]byte, headerLen))
@@ -126,6 +115,13 @@ func encodeRecord(r outbox.Request) ([]byte, error) {
 	b := bytes.TrimSuffix(buf.Bytes(), []byte{'\n'})
 	fillHeader(b, r, flags)
 	return b, nil
+}
+
+func bitIf(set bool, bit byte) byte {
+	if set {
+		return bit
+	}
+	return 0
 }
 
 // encodeTomb returns what outlives a pruned request: enough that its id is never run again, and a repetition is known.

@@ -99,7 +99,7 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
-	for _, left := range []string{suffixCompact, suffixRestore, SuffixSnapshot + suffixTemp} {
+	for _, left := range []string{suffixTemp, suffixCompact, suffixRestore, SuffixSnapshot + suffixTemp} {
 		if err := remove(s.path + left); err != nil {
 			return err
 		}
@@ -211,9 +211,6 @@ func outdated(mark *marker, st fileState, used bool) bool {
 // create makes a new, empty file in one piece: half a one would be taken for damage.
 func (s *Store) create() error {
 	tmp := s.path + suffixTemp
-	if err := remove(tmp); err != nil {
-		return err
-	}
 	db, err := openBolt(tmp, false)
 	if err != nil {
 		return err
