@@ -57,8 +57,6 @@ func (m *transition) orderInDoubt() {
 		m.lookUpLater(m.retryDelay())
 	case RateLimited, Unauthorized, Ambiguous, Refused:
 		m.lookUpLater(m.retryDelay())
-	case Resolved:
-		m.resolve()
 	default:
 		m.doubtCommon()
 	}
@@ -76,6 +74,8 @@ func (m *transition) doubtCommon() {
 		m.lookUp()
 	case Restarted:
 		m.investigate()
+	case Resolved:
+		m.resolve()
 	default:
 		m.ignore(ignoredPair)
 	}
@@ -113,19 +113,26 @@ func (m *transition) resolve() {
 	if m.staleResolution() {
 		return
 	}
-	switch m.e.Resolution {
-	case Adopt:
-		if m.e.OrderUUID == "" {
-			m.ignore(ignoredStale)
-			return
-		}
+	order := m.r.Kind == KindOrder
+	switch e := m.e.Resolution; {
+	case e == Adopt && !order:
+		m.adoptRefund()
+	case e == Adopt && m.e.OrderUUID == "":
+		m.ignore(ignoredStale)
+	case e == Adopt:
 		m.noteSettlement()
 		m.adoptNamed()
-	case Resubmit:
-		m.resubmit()
-	case Abandon:
+	case e == Resubmit:
+		if order || !m.foundInStatement() { // what the statement shows is not sent again, whatever the person knew
+			m.resubmit()
+		}
+	case e == Abandon:
 		m.noteSettlement()
-		m.end(StateCancelled, &Reason{Code: CodeAbandoned, Message: "given up by a person; nothing was sent again"})
+		state := StateRejected
+		if order {
+			state = StateCancelled
+		}
+		m.end(state, &Reason{Code: CodeAbandoned, Message: "given up by a person; nothing was sent again"})
 	default:
 		m.ignore(ignoredPair)
 	}

@@ -67,7 +67,7 @@ func (m *transition) orderEnded() {
 	case Done, NotFound, Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Restarted:
 		m.watch()
 	case Resolved:
-		m.decidedLate(m.resolve)
+		m.decidedLate()
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
 		if m.r.Watched() && m.r.OrderUUID != "" {
@@ -78,11 +78,11 @@ func (m *transition) orderEnded() {
 	}
 }
 
-// decidedLate takes a person's decision after the end: resolve carries out the one on what stayed unresolved.
-func (m *transition) decidedLate(resolve func()) {
+// decidedLate takes a person's decision after the end: on what stayed unresolved, or was found late.
+func (m *transition) decidedLate() {
 	switch {
 	case m.r.State == StateUnresolved:
-		resolve()
+		m.resolve()
 	case m.r.Alarmed && (m.e.Revision == 0 || m.e.Revision == m.r.Revision):
 		m.acknowledge()
 	default:

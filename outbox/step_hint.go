@@ -57,11 +57,8 @@ func (m *transition) askHints() {
 
 // pursueHints asks for the orders that callbacks named again in a state just entered, and after a restart.
 func (m *transition) pursueHints(before Request) {
-	if len(m.r.Hints) == 0 || m.r.State == StateSending {
-		return
-	}
 	entered := m.r.Entered != before.Entered || m.r.State != before.State
-	if !entered && m.e.Type != Restarted {
+	if len(m.r.Hints) == 0 || m.r.State == StateSending || !entered && m.e.Type != Restarted {
 		return
 	}
 	m.fx = slices.DeleteFunc(m.fx, func(f Effect) bool { return f.Type == Ignored })

@@ -1,5 +1,7 @@
 package outbox
 
+import "cmp"
+
 // refund runs the life of a refund or approval: queued, sending, on the terminal or with an approver, ended; or in doubt.
 func (m *transition) refund() {
 	switch s := m.r.State; {
@@ -159,10 +161,7 @@ func (m *transition) accept() {
 // refundRefused asks for an approval where the amount is over a threshold and the till wants that (Front Payment,
 // Request Refund Approval). "Already submitted" may mean another till's request for one; ours, if it was in doubt.
 func (m *transition) refundRefused() {
-	code := ""
-	if m.e.Reason != nil {
-		code = m.e.Reason.Code
-	}
+	code := cmp.Or(m.e.Reason, &Reason{}).Code
 	already := code == CodeAlreadySubmitted && m.approves()
 	switch {
 	case already && m.r.Refund.Doubted:

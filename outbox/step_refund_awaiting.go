@@ -66,19 +66,17 @@ func (m *transition) refundAwaiting() {
 func (m *transition) judgeStatement() {
 	b, l := m.e.Statement, m.e.Ledger
 	moved := m.noteMoved()
+	told := b.StatusRead && (b.Readable || b.NotOurs) && m.statusMoved()
+	denied := told && b.Status == StatusRefundDenied && !l.MayDeny
 	switch {
-	case m.changeShown() == changeDone:
+	case m.changeShown() == changeDone, told && b.Status == StatusRefunded && b.NotOurs && !l.MayRefund:
 		m.end(StateRefunded, nil)
-	case !b.StatusRead || !b.Readable && !b.NotOurs, !m.statusMoved():
-		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
-	case b.Status == StatusRefunded && b.NotOurs && !l.MayRefund:
-		m.end(StateRefunded, nil)
-	case b.Status == StatusRefundDenied && !l.MayDeny && paidBackSince(m.r.Refund.Before, b, m.r.AmountMinor, l.Denied):
+	case denied && paidBackSince(m.r.Refund.Before, b, m.r.AmountMinor, l.Denied):
 		m.unresolved() // one was turned down, and one of this amount carried out: nobody knows which is ours
-	case b.Status == StatusRefundDenied && !l.MayDeny && m.deniedTooSoon():
+	case denied && m.deniedTooSoon():
 		moved = m.noteDenied()
 		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
-	case b.Status == StatusRefundDenied && !l.MayDeny:
+	case denied:
 		m.refundDenied()
 	default:
 		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))

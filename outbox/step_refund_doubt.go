@@ -19,33 +19,12 @@ func (m *transition) refundInDoubt() {
 		m.wake(TimerSearch, m.retryDelay())
 	case CallbackSeen:
 		m.lookUp()
-	case Resolved:
-		m.resolveRefund()
 	default:
 		m.doubtCommon()
 	}
 }
 
-// resolveRefund carries out a person's decision on a refund or approval. An adoption is of the order that it pays back.
-func (m *transition) resolveRefund() {
-	if m.staleResolution() {
-		return
-	}
-	switch m.e.Resolution {
-	case Adopt:
-		m.adoptRefund()
-	case Resubmit:
-		if !m.foundInStatement() { // what the statement shows is not sent again, whatever the person knew
-			m.resubmit()
-		}
-	case Abandon:
-		m.noteSettlement()
-		m.end(StateRejected, &Reason{Code: CodeAbandoned, Message: "given up by a person; nothing was sent again"})
-	default:
-		m.ignore(ignoredPair)
-	}
-}
-
+// adoptRefund takes a person's word that a refund was carried out. What they name is the order that it pays back.
 func (m *transition) adoptRefund() {
 	r := &m.r
 	uuid := r.OrderUUID

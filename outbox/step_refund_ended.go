@@ -9,7 +9,7 @@ func (m *transition) refundEnded() {
 	}
 	switch m.e.Type {
 	case Resolved:
-		m.decidedLate(m.resolveRefund)
+		m.decidedLate()
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
 		if watched {
