@@ -1,9 +1,6 @@
 package outbox
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // hintsMost bounds the orders that callbacks may name for one request until they are judged.
 const hintsMost = 8
@@ -92,30 +89,24 @@ func (m *transition) judgeHint() {
 	}
 	verdict := m.e.Order.judge()
 	h := &m.r.Hints[i]
+	wasMissing := h.Missing != (Instant{})
+	missing, _ := m.e.At.Since(h.Missing)
 	switch {
 	case verdict == hintMarked, verdict == hintUnmarked:
 		m.takeHint(verdict == hintUnmarked)
-	case verdict == hintRefused, verdict == hintMissing && m.missingFor(*h) >= m.e.Policy.DoubtHold:
+	case verdict == hintRefused, verdict == hintMissing && wasMissing && missing >= m.e.Policy.DoubtHold:
 		m.dropHint()
-	case verdict == hintMissing && h.Missing == (Instant{}):
+	case verdict == hintMissing && !wasMissing:
 		h.Missing = m.e.At
 		m.changed()
 		m.wakeHints()
-	case m.e.Order.Details == DetailsRead && h.Missing != (Instant{}):
+	case m.e.Order.Details == DetailsRead && wasMissing:
 		h.Missing = Instant{} // it is there after all
 		m.changed()
 		m.wakeHints()
 	default:
 		m.wakeHints()
 	}
-}
-
-func (m *transition) missingFor(h Hint) time.Duration {
-	if h.Missing == (Instant{}) {
-		return -1
-	}
-	d, _ := m.e.At.Since(h.Missing)
-	return d
 }
 
 // dropHint forgets an order that is not ours; a queued request that waited for that goes on.

@@ -74,10 +74,14 @@ func (m *transition) judgeStatement() {
 	case denied && paidBackSince(m.r.Refund.Before, b, m.r.AmountMinor, l.Denied):
 		m.unresolved() // one was turned down, and one of this amount carried out: nobody knows which is ours
 	case denied && m.deniedTooSoon():
-		moved = m.noteDenied()
+		if m.r.Refund.DeniedAt == (Instant{}) { // REJECTED is seen for the first time
+			m.r.Refund.DeniedAt, moved = m.e.At, true
+		}
 		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
+	case denied && m.r.State == StateCancelling:
+		m.end(StateCancelled, m.cancelReason())
 	case denied:
-		m.refundDenied()
+		m.end(StateDeclined, m.reasonOr(CodeDeclined, "the refund was turned down"))
 	default:
 		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
 	}
@@ -92,15 +96,6 @@ func (m *transition) judgeStatement() {
 func (m *transition) deniedTooSoon() bool {
 	at := m.r.Refund.DeniedAt
 	return m.otherUndone() && (at == (Instant{}) || !m.e.Statement.Seen.After(at, m.statementLag()))
-}
-
-// noteDenied records when REJECTED was first seen; true if that is new.
-func (m *transition) noteDenied() bool {
-	if m.r.Refund.DeniedAt != (Instant{}) {
-		return false
-	}
-	m.r.Refund.DeniedAt = m.e.At
-	return true
 }
 
 // otherUndone reports whether the statement shows another refund, new since the submission, that is not done.
@@ -136,14 +131,6 @@ func (m *transition) noteMoved() bool {
 	}
 	m.r.Refund.Moved = before == nil || !before.StatusRead || before.Status == StatusRefunded || before.Status == StatusRefundDenied
 	return m.r.Refund.Moved
-}
-
-func (m *transition) refundDenied() {
-	if m.r.State == StateCancelling {
-		m.end(StateCancelled, m.cancelReason())
-		return
-	}
-	m.end(StateDeclined, m.reasonOr(CodeDeclined, "the refund was turned down"))
 }
 
 func (m *transition) refundCancelling() {

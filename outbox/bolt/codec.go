@@ -82,14 +82,6 @@ func (h header) inQueue() bool {
 // turn is Request.Turn.
 func (h header) turn(seq uint64) uint64 { return cmp.Or(h.moved, seq) }
 
-// request returns what a header alone knows.
-func (h header) request(seq uint64) outbox.Request {
-	return outbox.Request{
-		Seq: seq, ID: string(h.id), Kind: h.kind, Terminal: string(h.terminal), State: h.state,
-		Revision: h.revision, Digest: h.digest, Moved: h.moved,
-	}
-}
-
 // encodeRecord returns the record of a request, without its body.
 func encodeRecord(r outbox.Request) ([]byte, error) {
 	if err := storable(r); err != nil {
@@ -208,7 +200,10 @@ func decodeRecord(seq uint64, b []byte) (outbox.Request, header, error) {
 	if err != nil {
 		return outbox.Request{}, h, err
 	}
-	r := h.request(seq)
+	r := outbox.Request{
+		Seq: seq, ID: string(h.id), Kind: h.kind, Terminal: string(h.terminal), State: h.state,
+		Revision: h.revision, Digest: h.digest, Moved: h.moved,
+	}
 	if h.tomb() {
 		return r, h, nil
 	}
