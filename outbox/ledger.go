@@ -60,18 +60,13 @@ func (l *Ledger) done() (sum int64) {
 	return sum
 }
 
-// noteSameAmount notes when another refund was paid back that the statement may show as if it were r.
-func (l *Ledger) noteSameAmount(other, r Request) {
-	if other.State != StateRefunded || r.AmountMinor != 0 && other.AmountMinor != 0 && other.AmountMinor != r.AmountMinor {
-		return
-	}
-	l.SameAmountEnded = later(l.SameAmountEnded, other.Entered)
-}
-
 // Count adds another refund or approval of the order to the ledger as r sees it.
 func (l *Ledger) Count(other, r Request) {
 	l.countEnds(other, r)
-	l.noteSameAmount(other, r)
+	alike := r.AmountMinor == 0 || other.AmountMinor == 0 || other.AmountMinor == r.AmountMinor
+	if alike && other.State == StateRefunded {
+		l.SameAmountEnded = later(l.SameAmountEnded, other.Entered) // the statement may show it as if it were r
+	}
 	if other.Attempts > 0 && (other.State == StateDeclined || other.State == StateCancelled) {
 		l.Denied = append(l.Denied, other.AmountMinor)
 		l.DeniedLast = later(l.DeniedLast, other.Entered)

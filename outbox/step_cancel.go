@@ -102,26 +102,19 @@ func (m *transition) deferCancel() {
 }
 
 func (m *transition) cancelReason() *Reason {
-	switch m.r.CancelReason {
-	case CodeCustomerTimeout:
-		if m.r.Kind == KindRefund {
-			return &Reason{Code: CodeCustomerTimeout, Message: "the refund was not taken on the terminal in time, and was called off"}
-		}
-		return &Reason{Code: CodeCustomerTimeout, Message: "the customer did not pay in time; the order was taken off the terminal"}
-	case "", CodeCancelled:
-		if m.r.CancelWanted {
-			return &Reason{Code: CodeCancelled, Message: "cancelled on request"}
-		}
-		return m.reasonOr(CodeCancelled, "cancelled at the terminal")
-	default:
-		return &Reason{Code: m.r.CancelReason, Message: "cancelled on request"}
+	code := cmp.Or(m.r.CancelReason, CodeCancelled)
+	switch {
+	case code == CodeCustomerTimeout && m.r.Kind == KindRefund:
+		return &Reason{Code: code, Message: "the refund was not taken on the terminal in time, and was called off"}
+	case code == CodeCustomerTimeout:
+		return &Reason{Code: code, Message: "the customer did not pay in time; the order was taken off the terminal"}
+	case code == CodeCancelled && !m.r.CancelWanted:
+		return m.reasonOr(code, "cancelled at the terminal")
 	}
+	return &Reason{Code: code, Message: "cancelled on request"}
 }
 
 // reasonOr returns the event's own reason where it has one.
 func (m *transition) reasonOr(code, message string) *Reason {
-	if m.e.Reason != nil {
-		return m.e.Reason
-	}
-	return &Reason{Code: code, Message: message}
+	return cmp.Or(m.e.Reason, &Reason{Code: code, Message: message})
 }

@@ -102,15 +102,14 @@ func (m *transition) numberLines() bool {
 	}
 	var numbered []RefundLine
 	for i, line := range lines {
+		parts := []RefundLine{line}
 		if line.ID == 0 {
-			found := m.pooled(line, slices.Concat(numbered, lines[i+1:]))
-			if len(found) == 0 {
-				return m.rejectProduct("productId " + quoteName(line.ProductID))
-			}
-			numbered = append(numbered, found...)
-			continue
+			parts = m.pooled(line, slices.Concat(numbered, lines[i+1:]))
 		}
-		numbered = append(numbered, line)
+		if len(parts) == 0 {
+			return m.rejectProduct("productId " + quoteName(line.ProductID))
+		}
+		numbered = append(numbered, parts...)
 	}
 	m.r.Refund.Lines = numbered
 	return true

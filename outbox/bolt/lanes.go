@@ -63,12 +63,6 @@ func (t *laneTable) replace(lanes map[string]*laneState, open int) {
 	t.lanes, t.open, t.heads = lanes, open, map[string]laneHead{}
 }
 
-func (t *laneTable) terminals() []string {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return slices.Sorted(maps.Keys(t.lanes))
-}
-
 // Lane is outbox.Store's. One never seen is empty.
 func (s *Store) Lane(terminal string) outbox.Lane {
 	l := s.lanes.get(terminal)
@@ -101,7 +95,9 @@ func (s *Store) acceptedOf(terminal string, head uint64) outbox.Instant {
 
 // Lanes is outbox.Store's, ordered by terminal.
 func (s *Store) Lanes() []outbox.Lane {
-	names := s.lanes.terminals()
+	s.lanes.mu.RLock()
+	names := slices.Sorted(maps.Keys(s.lanes.lanes))
+	s.lanes.mu.RUnlock()
 	all := make([]outbox.Lane, len(names))
 	for i, n := range names {
 		all[i] = s.Lane(n)
