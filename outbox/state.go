@@ -13,17 +13,14 @@ const (
 	// StateQueued is on disk, its turn not yet come. Due moves it to sending; CancelWanted ends it cancelled, Expired
 	// ends it expired, Found (an order that came to exist behind a "busy") adopts that order.
 	StateQueued State = 1
-	// StateSending has a submission that may be on its way. The API's answer moves it on; Restarted and an ambiguous
-	// answer move it to in_doubt.
+	// StateSending may be on its way. The API's answer moves it on; Restarted and an ambiguous answer move it to in_doubt.
 	StateSending State = 2
 	// StateInDoubt may or may not exist at the API. Found adopts, Resolved carries out a person's decision, DoubtTimeout ends
 	// it unresolved. Nothing but a resolution to resubmit leads from here to another submission.
 	StateInDoubt State = 3
-	// StateAwaitingCustomer is an order on its terminal. StatusSeen ends it, CancelWanted and CustomerTimeout move it
-	// to cancelling.
+	// StateAwaitingCustomer is on its terminal. StatusSeen ends it; CancelWanted, CustomerTimeout move it to cancelling.
 	StateAwaitingCustomer State = 4
-	// StateCancelling is being taken off its terminal. StatusSeen (or the API's "already paid") ends it, DoubtTimeout
-	// ends it unresolved.
+	// StateCancelling is being taken off its terminal. StatusSeen or "already paid" ends it, DoubtTimeout as unresolved.
 	StateCancelling State = 5
 	// StatePaid is final. Only a further order found for it causes anything: a cancel of that one, or an alarm.
 	StatePaid State = 6
