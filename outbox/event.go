@@ -1,9 +1,6 @@
 package outbox
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // EventType says what happened to a request.
 type EventType uint8
@@ -59,8 +56,7 @@ const (
 	StatementSeen
 	// TargetSeen: the request that this one is about is in state Target.
 	TargetSeen
-	// HintRead: the order that a callback named, OrderUUID, was asked for; Order says what was seen of it, Status how it
-	// stands.
+	// HintRead: the order that a callback named, OrderUUID, was read; Order says what was seen, Status how it stands.
 	HintRead
 	// Moved: a person puts it at the end of another terminal's queue; To and By are set.
 	Moved
@@ -86,17 +82,7 @@ func EventTypes() []EventType {
 	return all
 }
 
-func (t EventType) String() string {
-	return nameOf(eventNames[:], t, "event")
-}
-
-// nameOf returns the name of a value, and what it is with its number where it has none.
-func nameOf[T ~uint8](names []string, value T, what string) string {
-	if int(value) < len(names) && names[value] != "" {
-		return names[value]
-	}
-	return fmt.Sprintf("%s(%d)", what, uint8(value))
-}
+func (t EventType) String() string { return nameOf(eventNames[:], t, "event") }
 
 // OrderStatus is what the API says of an order, as far as it matters here.
 type OrderStatus uint8
@@ -150,11 +136,7 @@ const (
 )
 
 func (r Resolution) String() string {
-	names := [...]string{Adopt: "adopt", Resubmit: "resubmit", Abandon: "abandon"}
-	if int(r) < len(names) {
-		return names[r]
-	}
-	return fmt.Sprintf("resolution(%d)", uint8(r))
+	return nameOf([]string{Adopt: "adopt", Resubmit: "resubmit", Abandon: "abandon"}, r, "resolution")
 }
 
 // BusyMeans says what a busy answer stands for where the API does not let us search or read statements.
@@ -211,8 +193,7 @@ type Event struct {
 	// To is the terminal that a request moves to, and Number what orders it there, filled in by the Store.
 	To     string
 	Number uint64
-	// Lane is the terminal in whose lane it happened. A request that was moved away since is not changed by it: ErrMoved.
-	// "" stands for any.
+	// Lane is where it happened, "" for any. A request that was moved away since is not changed by it: ErrMoved.
 	Lane  string
 	Timer Timer
 	// Final: the API's answer already is the end (a reversal's 200).
@@ -242,8 +223,7 @@ const (
 	SendCancel
 	// SendResend: ask the API to show OrderUUID on the terminal once more.
 	SendResend
-	// WakeAt: when After has passed, run what Timer stands for. A timer of the same name is replaced; entering a state
-	// clears all.
+	// WakeAt: after After, run what Timer stands for. It replaces one of the same name; entering a state clears all.
 	WakeAt
 	// Publish: publish the status. Waiting is set for what is published without a durable change.
 	Publish
@@ -262,9 +242,7 @@ var effectNames = [...]string{
 	WakeAt: "WakeAt", Publish: "Publish", Alarm: "Alarm", Judge: "Judge", Settle: "Settle", Ignored: "Ignored",
 }
 
-func (t EffectType) String() string {
-	return nameOf(effectNames[:], t, "effect")
-}
+func (t EffectType) String() string { return nameOf(effectNames[:], t, "effect") }
 
 // Timer names what is to happen when a WakeAt is over.
 type Timer uint8
@@ -297,9 +275,7 @@ var timerNames = [...]string{
 	TimerCustomer: "customer", TimerDoubtCheck: "doubt_check", TimerDoubtHold: "doubt_hold", TimerWatch: "watch", TimerHint: "hint",
 }
 
-func (t Timer) String() string {
-	return nameOf(timerNames[:], t, "timer")
-}
+func (t Timer) String() string { return nameOf(timerNames[:], t, "timer") }
 
 // Effect is one thing to do after the commit. Which fields are set depends on Type.
 type Effect struct {

@@ -21,19 +21,13 @@ type Instant struct {
 // Since returns the time from earlier to i. Within one boot it is exact whatever the wall clock did; across boots both
 // wall clocks must have been known. ok is false where neither holds. The result is never negative.
 func (i Instant) Since(earlier Instant) (d time.Duration, ok bool) {
-	switch {
-	case i.Boot == earlier.Boot:
-		d = i.Mono - earlier.Mono
-	case i.Known && earlier.Known:
-		d = millis(i.Wall - earlier.Wall)
-	default:
+	if i.Boot != earlier.Boot && !(i.Known && earlier.Known) {
 		return 0, false
 	}
-	return max(d, 0), true
+	return max(i.passed(earlier), 0), true
 }
 
-// millis returns a duration of ms milliseconds, the longest there is where it does not fit: a till without a clock may
-// well say that it is the year 1.
+// millis returns ms milliseconds, or the longest duration there is: a till without a clock may say that it is the year 1.
 func millis(ms int64) time.Duration {
 	const most = math.MaxInt64 / int64(time.Millisecond)
 	return time.Duration(min(max(ms, -most), most)) * time.Millisecond
@@ -74,8 +68,7 @@ const freshFor = 5 * time.Second
 // Seen says when an answer of the API came about. What rests on the answer has to know its age: what was seen before an
 // outage, a busy answer or five seconds ago may not be so any more.
 type Seen struct {
-	// Begun is when the first of the calls began that the answer rests on, Answered when the last one's reply came; zero
-	// where nothing was asked.
+	// Begun is when the first of its calls began, Answered when the last one's reply came; zero where nothing was asked.
 	Begun, Answered Instant
 	// Broken: a call to the API has failed since Begun.
 	Broken bool
@@ -93,8 +86,5 @@ func (s Seen) Fresh(at Instant) bool {
 // After reports whether the asking began at least lag after an event. Across boots whose clocks were not known to be
 // right, the time since this boot counts: the event came before it.
 func (s Seen) After(event Instant, lag time.Duration) bool {
-	if s.Begun == (Instant{}) {
-		return false
-	}
-	return s.Begun.passed(event) >= lag
+	return s.Begun != (Instant{}) && s.Begun.passed(event) >= lag
 }

@@ -1,6 +1,9 @@
 package outbox
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // Ledger is what the outbox knows of the other refunds and approvals of the same order, in whatever lane, at the moment
 // of the event. The Store reads it inside the transaction.
@@ -22,8 +25,7 @@ type Ledger struct {
 	// MayRefund and MayDeny: the order's refund status may have become REFUNDED or REJECTED by another one since this one
 	// was sent. SameAmount: another one of the same amount may have entered the order's statement since then.
 	MayRefund, MayDeny, SameAmount bool
-	// SameAmountEnded is when another refund of the same amount, or one of an amount that is not known, was last paid back; zero
-	// if none was.
+	// SameAmountEnded is when another refund of the same amount, or an unknown one, was last paid back; zero if none was.
 	SameAmountEnded Instant
 }
 
@@ -58,18 +60,13 @@ func (l *Ledger) done() (sum int64) {
 	return sum
 }
 
-// noteSameAmount notes when another refund was paid back that the statement may show as if it were r.
-func (l *Ledger) noteSameAmount(other, r Request) {
-	if other.State != StateRefunded || r.AmountMinor != 0 && other.AmountMinor != 0 && other.AmountMinor != r.AmountMinor {
-		return
-	}
-	l.SameAmountEnded = later(l.SameAmountEnded, other.Entered)
-}
-
 // Count adds another refund or approval of the order to the ledger as r sees it.
 func (l *Ledger) Count(other, r Request) {
 	l.countEnds(other, r)
-	l.noteSameAmount(other, r)
+	alike := r.AmountMinor == 0 || other.AmountMinor == 0 || other.AmountMinor == r.AmountMinor
+	if alike && other.State == StateRefunded {
+		l.SameAmountEnded = later(l.SameAmountEnded, other.Entered) // the statement may show it as if it were r
+	}
 	if other.Attempts > 0 && (other.State == StateDeclined || other.State == StateCancelled) {
 		l.Denied = append(l.Denied, other.AmountMinor)
 		l.DeniedLast = later(l.DeniedLast, other.Entered)
@@ -77,11 +74,7 @@ func (l *Ledger) Count(other, r Request) {
 	if !other.Spends() {
 		return
 	}
-	ore := other.AmountMinor
-	if ore == 0 {
-		// All that was left, from a copy of the outbox older than the computation.
-		ore = math.MaxInt64
-	}
+	ore := cmp.Or(other.AmountMinor, math.MaxInt64) // 0: all that was left, from a copy of the outbox older than the computation
 	l.SpentMinor = addMinor(l.SpentMinor, ore)
 	if other.State == StateRefunded {
 		l.Done = append(l.Done, ore)

@@ -48,8 +48,7 @@ func NewMark(seq uint64, random [MarkEntropy]byte) string {
 	return markPrefix + markEncoding.EncodeToString(b[8-markSeq:])
 }
 
-// MarkSeq reads the sequence that a mark names; ok is false for what is not a mark. It proves nothing: compare with
-// Request.Bears.
+// MarkSeq reads the sequence that a mark names; ok is false for what is none. It proves nothing: see Request.Bears.
 func MarkSeq(mark string) (seq uint64, ok bool) {
 	enc, found := strings.CutPrefix(mark, markPrefix)
 	if !found || len(mark) != MarkLen {

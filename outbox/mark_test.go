@@ -75,9 +75,6 @@ func TestBears(t *testing.T) {
 	if none.Mark() != "" || one.Mark() != a || two.Mark() != b {
 		t.Errorf("latest marks %q, %q, %q", none.Mark(), one.Mark(), two.Mark())
 	}
-	if !none.MarksShown() || !one.MarksShown() || two.MarksShown() {
-		t.Error("whether all marks are shown")
-	}
 }
 
 // TestMarkTags: a mark tells whose it is, also to a copy of the outbox that has forgotten its request.

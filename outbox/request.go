@@ -153,15 +153,7 @@ func (r Request) Mark() string {
 
 // LastBusy is when the last busy answer came; a record of an earlier version knows when it went back to the queue.
 func (r Request) LastBusy() Instant {
-	if r.BusyAt == (Instant{}) {
-		return r.Entered
-	}
-	return r.BusyAt
-}
-
-// MarksShown reports whether a search of order details can find every submission of this request.
-func (r Request) MarksShown() bool {
-	return !slices.ContainsFunc(r.Submissions, func(s Submission) bool { return !s.Shown })
+	return cmp.Or(r.BusyAt, r.Entered)
 }
 
 // LiveFor returns what is left of the time to live at a moment. ok is false where the age can't be known.
@@ -228,8 +220,7 @@ func (r Request) LastChange() Instant {
 // PublishedFor reports whether the status of the request is published for a terminal.
 func (r Request) PublishedFor(terminal string) bool { return slices.Contains(r.Terminals(), terminal) }
 
-// Scope says whether a cancel or check of a bare order uuid means its payment or its refund. Stored values are
-// append-only.
+// Scope says what a cancel or check of a bare order uuid means: payment or refund. Stored values are append-only.
 type Scope uint8
 
 // The scopes.

@@ -1,6 +1,9 @@
 package outbox
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // State is how far a request has come. Stored values are append-only. Step is the only place that assigns one.
 type State uint8
@@ -10,17 +13,14 @@ const (
 	// StateQueued is on disk, its turn not yet come. Due moves it to sending; CancelWanted ends it cancelled, Expired
 	// ends it expired, Found (an order that came to exist behind a "busy") adopts that order.
 	StateQueued State = 1
-	// StateSending has a submission that may be on its way. The API's answer moves it on; Restarted and an ambiguous
-	// answer move it to in_doubt.
+	// StateSending may be on its way. The API's answer moves it on; Restarted and an ambiguous answer move it to in_doubt.
 	StateSending State = 2
 	// StateInDoubt may or may not exist at the API. Found adopts, Resolved carries out a person's decision, DoubtTimeout ends
 	// it unresolved. Nothing but a resolution to resubmit leads from here to another submission.
 	StateInDoubt State = 3
-	// StateAwaitingCustomer is an order on its terminal. StatusSeen ends it, CancelWanted and CustomerTimeout move it
-	// to cancelling.
+	// StateAwaitingCustomer is on its terminal. StatusSeen ends it; CancelWanted, CustomerTimeout move it to cancelling.
 	StateAwaitingCustomer State = 4
-	// StateCancelling is being taken off its terminal. StatusSeen (or the API's "already paid") ends it, DoubtTimeout
-	// ends it unresolved.
+	// StateCancelling is being taken off its terminal. StatusSeen or "already paid" ends it, DoubtTimeout as unresolved.
 	StateCancelling State = 5
 	// StatePaid is final. Only a further order found for it causes anything: a cancel of that one, or an alarm.
 	StatePaid State = 6
@@ -46,7 +46,7 @@ const (
 	StateDone State = 16
 )
 
-var stateNames = map[State]string{
+var stateNames = [...]string{
 	StateQueued: "queued", StateSending: "sending", StateInDoubt: "in_doubt", StateAwaitingCustomer: "awaiting_customer",
 	StateCancelling: "cancelling", StatePaid: "paid", StateDeclined: "declined", StateCancelled: "cancelled",
 	StateRejected: "rejected", StateExpired: "expired", StateUnresolved: "unresolved",
@@ -71,27 +71,31 @@ func States(k Kind) []State {
 }
 
 // String returns the name that status messages and metric labels carry.
-func (s State) String() string {
-	if n, ok := stateNames[s]; ok {
-		return n
-	}
-	return fmt.Sprintf("state(%d)", uint8(s))
-}
+func (s State) String() string { return nameOf(stateNames[:], s, "state") }
 
 // Known reports whether this version of tillpost has such a state.
-func (s State) Known() bool { return stateNames[s] != "" }
+func (s State) Known() bool { return named(stateNames[:], s) }
 
 // ParseState is the inverse of String.
-func ParseState(name string) (State, bool) { return named(stateNames, name) }
+func ParseState(name string) (State, bool) { return valueOf[State](stateNames[:], name) }
 
-// named returns the value that has a name.
-func named[T comparable](names map[T]string, name string) (value T, ok bool) {
-	for v, n := range names {
-		if n == name {
-			return v, true
-		}
+// named reports whether a value has a name.
+func named[T ~uint8](names []string, value T) bool {
+	return int(value) < len(names) && names[value] != ""
+}
+
+// nameOf returns the name of a value, and what it is with its number where it has none.
+func nameOf[T ~uint8](names []string, value T, what string) string {
+	if named(names, value) {
+		return names[value]
 	}
-	return value, false
+	return fmt.Sprintf("%s(%d)", what, uint8(value))
+}
+
+// valueOf is the inverse of nameOf, where 0 has no name.
+func valueOf[T ~uint8](names []string, name string) (value T, ok bool) {
+	i := max(slices.Index(names, name), 0)
+	return T(i), i > 0
 }
 
 // Final reports whether a request in this state has ended. Late evidence and resolutions may still change it.
@@ -145,38 +149,20 @@ func Kinds() []Kind {
 	return []Kind{KindOrder, KindRefund, KindApproval, KindCancel, KindResend, KindCheck, KindResolution}
 }
 
-var kindNames = map[Kind]string{
+var kindNames = [...]string{
 	KindOrder: "order", KindRefund: "refund", KindApproval: "approval", KindCancel: "cancel",
 	KindResend: "resend", KindCheck: "check", KindResolution: "resolution",
 }
 
 // String returns the name that status messages and metric labels carry.
-func (k Kind) String() string {
-	if n, ok := kindNames[k]; ok {
-		return n
-	}
-	return fmt.Sprintf("kind(%d)", uint8(k))
-}
+func (k Kind) String() string { return nameOf(kindNames[:], k, "kind") }
 
 // Known reports whether this version of tillpost has such a kind.
-func (k Kind) Known() bool { return kindNames[k] != "" }
+func (k Kind) Known() bool { return named(kindNames[:], k) }
 
 // ParseKind is the inverse of String.
-func ParseKind(name string) (Kind, bool) { return named(kindNames, name) }
+func ParseKind(name string) (Kind, bool) { return valueOf[Kind](kindNames[:], name) }
 
 // Laned reports whether requests of this kind wait their turn in their terminal's lane. Control requests (cancels, resends,
 // checks and resolutions) do not.
 func (k Kind) Laned() bool { return k == KindOrder || k == KindRefund || k == KindApproval }
-
-// MarshalText writes the kind's name.
-func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
-
-// UnmarshalText reads a kind's name.
-func (k *Kind) UnmarshalText(b []byte) error {
-	v, ok := ParseKind(string(b))
-	if !ok {
-		return fmt.Errorf("unknown kind %q", b)
-	}
-	*k = v
-	return nil
-}

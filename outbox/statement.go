@@ -42,10 +42,9 @@ func (b Statement) forRecord() *Statement {
 	return &b
 }
 
-// noneUnderWay reports whether no refund of the order was under way. Then an entry that is not done was turned down,
-// and can't turn into one of ours. The history does not say so itself, and the status only of the last one. Where one
-// of ours, of the amounts denied, was turned down, or more than one entry is not done, the status says nothing of the
-// others.
+// noneUnderWay reports whether no refund of the order was under way. Then an entry that is not done was turned down, and
+// can't turn into one of ours. The history does not say so itself, and the status only of the last one: nothing of the
+// others where one of ours, of the amounts denied, was turned down, or more than one entry is not done.
 func (b Statement) noneUnderWay(denied []int64) bool {
 	if !b.StatusRead || b.Status == StatusRefundPending {
 		return false

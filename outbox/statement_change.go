@@ -13,8 +13,7 @@ const (
 	changeOther   // something else changed; it proves nothing either way
 )
 
-// statementChangeSince compares a statement with the one read before the submission. Refunds of ours of the amounts
-// denied were turned down.
+// statementChangeSince compares a statement with that of before the submission; of ours, denied were turned down.
 func statementChangeSince(before *Statement, now Statement, amount int64, denied []int64) statementChange {
 	if before == nil {
 		return changeUnknown

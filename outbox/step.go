@@ -12,23 +12,17 @@ const historyCap = 32
 // nothing durable changes, the request comes back with the same Revision and need not be written.
 func Step(r Request, e Event) (Request, []Effect) {
 	m := &transition{r: r.Clone(), e: e}
-	if r.Kind == KindOrder { // the others name an order, and own none
-		if aboutUnknownOrder(r, e) {
-			m.ignore(ignoredStale)
-			return m.r, m.fx
-		}
-		m.e.Type = foundOrStatus(r, e)
-	}
-	if e.Type == Resolved && r.State != StateInDoubt && r.State != StateUnresolved && !r.Alarmed {
+	switch k := r.Kind; {
+	case k == KindOrder && aboutUnknownOrder(r, e):
+		m.ignore(ignoredStale)
+	case e.Type == Resolved && r.State != StateInDoubt && r.State != StateUnresolved && !r.Alarmed:
 		m.ignore(CodeNotInDoubt)
-		return m.r, m.fx
-	}
-	switch r.Kind {
-	case KindOrder:
+	case k == KindOrder: // the others name an order, and own none
+		m.e.Type = foundOrStatus(r, e)
 		m.order()
-	case KindRefund, KindApproval:
+	case k == KindRefund, k == KindApproval:
 		m.refund()
-	case KindCancel, KindResend, KindCheck, KindResolution:
+	case k == KindCancel, k == KindResend, k == KindCheck, k == KindResolution:
 		m.control()
 	default:
 		m.ignore(ignoredKind)

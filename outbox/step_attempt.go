@@ -2,8 +2,7 @@ package outbox
 
 import "time"
 
-// attempt counts another attempt. It begins submission s and returns true, unless it repeats the last submission after
-// a busy answer.
+// attempt counts another attempt. It begins submission s, unless it repeats the last one after a busy answer.
 func (m *transition) attempt(s Submission) (fresh bool) {
 	r := &m.r
 	r.Attempts++
@@ -57,8 +56,7 @@ func (m *transition) queuedCommon() {
 	}
 }
 
-// cancelQueued cancels on the spot, unless a busy answer may hide what was carried out: then a search, or the statement, comes
-// first.
+// cancelQueued cancels on the spot; where a busy answer may hide what was carried out, a look at the API comes first.
 func (m *transition) cancelQueued() {
 	if m.r.Busy == 0 {
 		m.noteCancel()
@@ -69,8 +67,7 @@ func (m *transition) cancelQueued() {
 	m.wake(TimerRetry, 0)
 }
 
-// sendingCommon handles the events that mean the same to everything that is being sent, whatever its kind; lag is how long the
-// API may not show what it did.
+// sendingCommon handles what means the same to all that is being sent; lag is how long the API may not show what it did.
 func (m *transition) sendingCommon(lag time.Duration) {
 	switch m.e.Type {
 	case Busy:
@@ -106,8 +103,7 @@ func (r Request) AsksFirst(e Event) bool {
 	return !b.Seen.Fresh(e.At) || !b.Readable && !b.NotOurs || r.Busy > 0 && !b.Seen.After(r.LastBusy(), m.statementLag())
 }
 
-// moveToTerminal puts a request of which no byte ever left at the end of another terminal's queue. What it was waiting
-// for is cleared.
+// moveToTerminal puts a request of which no byte ever left at the end of another terminal's queue, to wait for nothing.
 func (m *transition) moveToTerminal() {
 	r := &m.r
 	if !r.Kind.Laned() || !r.NeverSent() || r.CancelWanted || m.e.To == "" || m.e.To == r.Terminal {

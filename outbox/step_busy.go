@@ -43,8 +43,7 @@ func (m *transition) waitForLag(lag time.Duration) bool {
 	return true
 }
 
-// searched reports whether the event brings a search that is fresh, and began when the list must have shown what
-// happened at another event.
+// searched reports whether the event brings a fresh search, begun when the list must have shown what came of another.
 func (m *transition) searched(event Instant) bool {
 	return m.e.Search != SearchNone && m.e.Seen.Fresh(m.e.At) && m.e.Seen.After(event, m.listLag())
 }

@@ -1,5 +1,7 @@
 package outbox
 
+import "cmp"
+
 // cancelAtAPI asks the API to take the order off its terminal.
 func (m *transition) cancelAtAPI() {
 	m.enter(StateCancelling, nil, nil)
@@ -13,17 +15,8 @@ func (m *transition) orderCancelling() {
 		if !m.endByStatus() {
 			m.wake(TimerPoll, m.pollAfter())
 		}
-	case Done:
-		m.query()
-		m.wake(TimerCancel, cancelRetry)
 	case Refused:
 		m.cancelRefused()
-	case DoubtTimeout:
-		if m.e.Timer == TimerDoubtCheck {
-			m.ignore(ignoredStale)
-			return
-		}
-		m.unresolved()
 	case Found, Accepted:
 		m.further()
 	default:
@@ -34,6 +27,15 @@ func (m *transition) orderCancelling() {
 // cancellingCommon handles the events that mean the same to everything that is being taken off its terminal.
 func (m *transition) cancellingCommon() {
 	switch m.e.Type {
+	case Done:
+		m.query()
+		m.wake(TimerCancel, cancelRetry)
+	case DoubtTimeout:
+		if m.e.Timer != TimerDoubtHold {
+			m.ignore(ignoredStale)
+			return
+		}
+		m.unresolved()
 	case Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, NotFound:
 		m.cancelLater()
 	case CancelWanted:
@@ -55,10 +57,7 @@ func (m *transition) cancelLater() {
 	code := map[EventType]string{
 		Busy: WaitBusy, Unavailable: WaitAPIUnreachable, RateLimited: WaitRateLimited, Unauthorized: WaitUnauthorized,
 	}[m.e.Type]
-	if code == "" {
-		code = WaitAPIError
-	}
-	m.emit(Effect{Type: Publish, Waiting: m.waiting(code, after)})
+	m.emit(Effect{Type: Publish, Waiting: m.waiting(cmp.Or(code, WaitAPIError), after)})
 	m.wake(TimerCancel, after)
 }
 
@@ -103,26 +102,19 @@ func (m *transition) deferCancel() {
 }
 
 func (m *transition) cancelReason() *Reason {
-	switch m.r.CancelReason {
-	case CodeCustomerTimeout:
-		if m.r.Kind == KindRefund {
-			return &Reason{Code: CodeCustomerTimeout, Message: "the refund was not taken on the terminal in time, and was called off"}
-		}
-		return &Reason{Code: CodeCustomerTimeout, Message: "the customer did not pay in time; the order was taken off the terminal"}
-	case "", CodeCancelled:
-		if m.r.CancelWanted {
-			return &Reason{Code: CodeCancelled, Message: "cancelled on request"}
-		}
-		return m.reasonOr(CodeCancelled, "cancelled at the terminal")
-	default:
-		return &Reason{Code: m.r.CancelReason, Message: "cancelled on request"}
+	code := cmp.Or(m.r.CancelReason, CodeCancelled)
+	switch {
+	case code == CodeCustomerTimeout && m.r.Kind == KindRefund:
+		return &Reason{Code: code, Message: "the refund was not taken on the terminal in time, and was called off"}
+	case code == CodeCustomerTimeout:
+		return &Reason{Code: code, Message: "the customer did not pay in time; the order was taken off the terminal"}
+	case code == CodeCancelled && !m.r.CancelWanted:
+		return m.reasonOr(code, "cancelled at the terminal")
 	}
+	return &Reason{Code: code, Message: "cancelled on request"}
 }
 
 // reasonOr returns the event's own reason where it has one.
 func (m *transition) reasonOr(code, message string) *Reason {
-	if m.e.Reason != nil {
-		return m.e.Reason
-	}
-	return &Reason{Code: code, Message: message}
+	return cmp.Or(m.e.Reason, &Reason{Code: code, Message: message})
 }

@@ -8,19 +8,15 @@ import (
 // control runs the life of a control request: a cancel, resend, check or resolution. It is about another request (Target) or
 // a bare order uuid, waits in no lane, is sending once it is carried out, and ends done, rejected or expired.
 func (m *transition) control() {
-	switch m.r.State {
-	case StateQueued:
+	switch {
+	case m.r.State == StateQueued:
 		m.controlQueued()
-	case StateSending:
+	case m.r.State == StateSending:
 		m.controlSending()
-	default:
-		if m.e.Type == CheckWanted {
-			m.emit(Effect{Type: Publish})
-			return
-		}
-		if m.e.Type != Restarted {
-			m.ignore(ignoredStale)
-		}
+	case m.e.Type == CheckWanted:
+		m.emit(Effect{Type: Publish})
+	case m.e.Type != Restarted:
+		m.ignore(ignoredStale)
 	}
 }
 
@@ -51,25 +47,16 @@ func (m *transition) controlQueued() {
 	}
 }
 
+// controlEffects carry control requests out.
+var controlEffects = map[Kind]EffectType{KindCancel: SendCancel, KindResend: SendResend, KindCheck: Query, KindResolution: Settle}
+
 // startControl asks for the effect that carries the request out.
 func (m *transition) startControl() {
 	m.boundCancel()
-	e := Effect{OrderUUID: m.r.OrderUUID, Target: m.r.Target}
-	switch m.r.Kind {
-	case KindCancel:
-		e.Type = SendCancel
-	case KindResend:
-		e.Type = SendResend
-	case KindCheck:
-		e.Type = Query
-	default:
-		e.Type = Settle
-	}
-	m.emit(e)
+	m.emit(Effect{Type: controlEffects[m.r.Kind], OrderUUID: m.r.OrderUUID, Target: m.r.Target})
 }
 
-// boundCancel limits a cancel of a bare order: it has no time to live, and no target whose end ends it. The time runs
-// only while the API answers.
+// boundCancel limits a cancel of a bare order, which has no time to live, and no target whose end ends it.
 func (m *transition) boundCancel() {
 	if m.r.Kind == KindCancel && m.r.Target == "" {
 		m.wakeAnswering(TimerDoubtHold, m.e.Policy.DoubtHold)

@@ -57,8 +57,6 @@ func (m *transition) orderInDoubt() {
 		m.lookUpLater(m.retryDelay())
 	case RateLimited, Unauthorized, Ambiguous, Refused:
 		m.lookUpLater(m.retryDelay())
-	case Resolved:
-		m.resolve()
 	default:
 		m.doubtCommon()
 	}
@@ -76,13 +74,14 @@ func (m *transition) doubtCommon() {
 		m.lookUp()
 	case Restarted:
 		m.investigate()
+	case Resolved:
+		m.resolve()
 	default:
 		m.ignore(ignoredPair)
 	}
 }
 
-// refusalStands reports whether a search confirms the refusal of an order that had been called busy: it was never
-// created.
+// refusalStands reports whether a search confirms that an order, refused after a busy answer, was never created.
 func (m *transition) refusalStands() bool {
 	if len(m.r.Hints) > 0 || !m.searched(m.r.Entered) {
 		return false
@@ -114,19 +113,26 @@ func (m *transition) resolve() {
 	if m.staleResolution() {
 		return
 	}
-	switch m.e.Resolution {
-	case Adopt:
-		if m.e.OrderUUID == "" {
-			m.ignore(ignoredStale)
-			return
-		}
+	order := m.r.Kind == KindOrder
+	switch e := m.e.Resolution; {
+	case e == Adopt && !order:
+		m.adoptRefund()
+	case e == Adopt && m.e.OrderUUID == "":
+		m.ignore(ignoredStale)
+	case e == Adopt:
 		m.noteSettlement()
 		m.adoptNamed()
-	case Resubmit:
-		m.resubmit()
-	case Abandon:
+	case e == Resubmit:
+		if order || !m.foundInStatement() { // what the statement shows is not sent again, whatever the person knew
+			m.resubmit()
+		}
+	case e == Abandon:
 		m.noteSettlement()
-		m.end(StateCancelled, &Reason{Code: CodeAbandoned, Message: "given up by a person; nothing was sent again"})
+		state := StateRejected
+		if order {
+			state = StateCancelled
+		}
+		m.end(state, &Reason{Code: CodeAbandoned, Message: "given up by a person; nothing was sent again"})
 	default:
 		m.ignore(ignoredPair)
 	}

@@ -62,14 +62,12 @@ func (m *transition) orderEnded() {
 		m.lateStatus()
 	case Found, Accepted:
 		m.lateFind()
-	case Done:
-		m.watch()
 	case Refused:
 		m.lateRefusal()
-	case NotFound, Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Restarted:
+	case Done, NotFound, Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Restarted:
 		m.watch()
 	case Resolved:
-		m.decidedLate(m.resolve)
+		m.decidedLate()
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
 		if m.r.Watched() && m.r.OrderUUID != "" {
@@ -80,11 +78,11 @@ func (m *transition) orderEnded() {
 	}
 }
 
-// decidedLate takes a person's decision after the end: resolve carries out the one on what stayed unresolved.
-func (m *transition) decidedLate(resolve func()) {
+// decidedLate takes a person's decision after the end: on what stayed unresolved, or was found late.
+func (m *transition) decidedLate() {
 	switch {
 	case m.r.State == StateUnresolved:
-		resolve()
+		m.resolve()
 	case m.r.Alarmed && (m.e.Revision == 0 || m.e.Revision == m.r.Revision):
 		m.acknowledge()
 	default:
@@ -131,8 +129,7 @@ func (m *transition) acknowledge() {
 	m.watch() // an order that the person named need not be all there is
 }
 
-// lateFind takes an order that turned up for a request that had ended: if it is paid, so is the request; if not, it is
-// cancelled.
+// lateFind takes an order that turned up for an ended request: if it is paid, so is the request; else it is cancelled.
 func (m *transition) lateFind() {
 	if m.r.State == StatePaid || m.r.OrderUUID != "" && m.e.Status != StatusPaid {
 		m.further()
@@ -154,8 +151,7 @@ func (m *transition) lateFind() {
 	m.watch()
 }
 
-// lateRefusal takes "already paid" as the answer to the cancel of an order that turned up late, or that was paid before
-// the cancel.
+// lateRefusal takes "already paid" as the answer to the cancel of an order found late, or paid before the cancel.
 func (m *transition) lateRefusal() {
 	switch {
 	case m.furtherPaid():
@@ -166,8 +162,7 @@ func (m *transition) lateRefusal() {
 	}
 }
 
-// further takes an order beyond our own that bears a mark of ours: it is cancelled, or if it is paid a person is
-// called.
+// further takes an order beyond our own that bears a mark of ours: it is cancelled, or, if paid, a person is called.
 func (m *transition) further() {
 	if m.e.OrderUUID == m.r.OrderUUID {
 		return
@@ -209,8 +204,7 @@ func (m *transition) holdOrder(uuid string) {
 	m.forgetHint(uuid)
 }
 
-// furtherPaid takes "already paid" as the answer to the cancel of a further order; false where the refusal means
-// something else.
+// furtherPaid takes "already paid" as the answer to the cancel of a further order; false for any other refusal.
 func (m *transition) furtherPaid() bool {
 	if !m.paidRefusal() || !slices.Contains(m.r.Further, m.e.OrderUUID) {
 		return false

@@ -46,8 +46,7 @@ func (m *transition) expireTimer() {
 	m.wake(TimerExpire, left)
 }
 
-// expiry is why a request whose time to live is over ends: by the time since its acceptance, or by what the till itself
-// says of when it was made.
+// expiry is why a request ends whose time to live is over, since its acceptance or since the till says it was made.
 func (r Request) expiry(at Instant) *Reason {
 	reason := &Reason{Code: CodeExpired, Message: "not sent within its time to live"}
 	if age, ok := at.Since(r.TTLFrom); r.PublishedAt == 0 || !ok || age >= r.TTL {

@@ -1,9 +1,6 @@
 package outbox
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // hintsMost bounds the orders that callbacks may name for one request until they are judged.
 const hintsMost = 8
@@ -57,11 +54,8 @@ func (m *transition) askHints() {
 
 // pursueHints asks for the orders that callbacks named again in a state just entered, and after a restart.
 func (m *transition) pursueHints(before Request) {
-	if len(m.r.Hints) == 0 || m.r.State == StateSending {
-		return
-	}
 	entered := m.r.Entered != before.Entered || m.r.State != before.State
-	if !entered && m.e.Type != Restarted {
+	if len(m.r.Hints) == 0 || m.r.State == StateSending || !entered && m.e.Type != Restarted {
 		return
 	}
 	m.fx = slices.DeleteFunc(m.fx, func(f Effect) bool { return f.Type == Ignored })
@@ -72,8 +66,7 @@ func (m *transition) pursueHints(before Request) {
 	m.askHints()
 }
 
-// wakeHints paces further readings: like a search, and once the request has ended like a payment that may come late,
-// but until its record is pruned.
+// wakeHints paces further readings: like a search, and after the end like watch, but until the record is pruned.
 func (m *transition) wakeHints() {
 	after := m.retryAfter(searchRetry)
 	if m.r.State.Final() {
@@ -96,30 +89,24 @@ func (m *transition) judgeHint() {
 	}
 	verdict := m.e.Order.judge()
 	h := &m.r.Hints[i]
+	wasMissing := h.Missing != (Instant{})
+	missing, _ := m.e.At.Since(h.Missing)
 	switch {
 	case verdict == hintMarked, verdict == hintUnmarked:
 		m.takeHint(verdict == hintUnmarked)
-	case verdict == hintRefused, verdict == hintMissing && m.missingFor(*h) >= m.e.Policy.DoubtHold:
+	case verdict == hintRefused, verdict == hintMissing && wasMissing && missing >= m.e.Policy.DoubtHold:
 		m.dropHint()
-	case verdict == hintMissing && h.Missing == (Instant{}):
+	case verdict == hintMissing && !wasMissing:
 		h.Missing = m.e.At
 		m.changed()
 		m.wakeHints()
-	case m.e.Order.Details == DetailsRead && h.Missing != (Instant{}):
+	case m.e.Order.Details == DetailsRead && wasMissing:
 		h.Missing = Instant{} // it is there after all
 		m.changed()
 		m.wakeHints()
 	default:
 		m.wakeHints()
 	}
-}
-
-func (m *transition) missingFor(h Hint) time.Duration {
-	if h.Missing == (Instant{}) {
-		return -1
-	}
-	d, _ := m.e.At.Since(h.Missing)
-	return d
 }
 
 // dropHint forgets an order that is not ours; a queued request that waited for that goes on.

@@ -21,8 +21,8 @@ var contractStates = map[Kind]string{
 
 func TestStatesOfKinds(t *testing.T) {
 	t.Parallel()
-	if len(contractStates) != len(kindNames) {
-		t.Fatalf("%d kinds promised, %d there", len(contractStates), len(kindNames))
+	if len(contractStates) != len(kindNames)-1 {
+		t.Fatalf("%d kinds promised, %d there", len(contractStates), len(kindNames)-1)
 	}
 	used := map[State]bool{}
 	for kind, want := range contractStates {
@@ -43,7 +43,7 @@ func TestStatesOfKinds(t *testing.T) {
 			t.Errorf("%v waits in a lane: %v", kind, kind.Laned())
 		}
 	}
-	for s := range stateNames {
+	for s := StateQueued; s.Known(); s++ {
 		if !used[s] {
 			t.Errorf("no kind has state %v", s)
 		}
@@ -96,22 +96,18 @@ func TestNames(t *testing.T) {
 	}
 }
 
-func TestStateAndKindText(t *testing.T) {
+func TestStateText(t *testing.T) {
 	t.Parallel()
-	type pair struct {
-		K Kind
-		S State
-	}
-	b, err := json.Marshal(pair{KindRefund, StateInDoubt})
-	if err != nil || string(b) != `{"K":"refund","S":"in_doubt"}` {
+	b, err := json.Marshal(StateInDoubt)
+	if err != nil || string(b) != `"in_doubt"` {
 		t.Errorf("%s, %v", b, err)
 	}
-	var p pair
-	if err := json.Unmarshal(b, &p); err != nil || p != (pair{KindRefund, StateInDoubt}) {
-		t.Errorf("%+v, %v", p, err)
+	var s State
+	if err := json.Unmarshal(b, &s); err != nil || s != StateInDoubt {
+		t.Errorf("%v, %v", s, err)
 	}
-	for _, bad := range []string{`{"K":"order "}`, `{"S":"Paid"}`, `{"S":"state(3)"}`, `{"K":""}`} {
-		if err := json.Unmarshal([]byte(bad), &p); err == nil {
+	for _, bad := range []string{`"paid "`, `"Paid"`, `"state(3)"`, `""`} {
+		if err := json.Unmarshal([]byte(bad), &s); err == nil {
 			t.Errorf("%s was taken", bad)
 		}
 	}

@@ -9,24 +9,20 @@ func (m *transition) order() {
 			return
 		}
 	}
-	switch m.e.Type { // these mean the same in every state
-	case CallbackSeen:
+	switch s := m.r.State; {
+	case m.e.Type == CallbackSeen: // this and the next mean the same in every state
 		m.noteHint()
-		return
-	case HintRead:
+	case m.e.Type == HintRead:
 		m.judgeHint()
-		return
-	}
-	switch m.r.State {
-	case StateQueued:
+	case s == StateQueued:
 		m.orderQueued()
-	case StateSending:
+	case s == StateSending:
 		m.orderSending()
-	case StateInDoubt:
+	case s == StateInDoubt:
 		m.orderInDoubt()
-	case StateAwaitingCustomer:
+	case s == StateAwaitingCustomer:
 		m.orderAwaiting()
-	case StateCancelling:
+	case s == StateCancelling:
 		m.orderCancelling()
 	default:
 		m.orderEnded()
@@ -118,9 +114,8 @@ func (m *transition) adopt() {
 	m.watchForFurther()
 }
 
-// watchForFurther looks for further orders while the customer has ours: what a person had sent again may still come to
-// exist, and a further one that is known may still be on the terminal. It looks less often for what was called busy and
-// not found.
+// watchForFurther looks for further orders while the customer has ours: what a person had sent again may come to exist, a
+// known one may still be on the terminal. It looks less often for what was called busy and not found.
 func (m *transition) watchForFurther() {
 	switch {
 	case m.r.sentTwice(), len(m.r.Further) > len(m.r.FurtherPaid):

@@ -40,8 +40,7 @@ func (m *transition) pollAfter() time.Duration {
 	return min(every, max(slowestPoll, m.e.Policy.PollInterval))
 }
 
-// retryDelay paces a search or a control request that failed: as soon as the API is tried again, and at least every
-// five seconds.
+// retryDelay paces what failed at the API: as soon as that is tried again, and at least every five seconds.
 func (m *transition) retryDelay() time.Duration {
 	if m.e.Type == Unavailable && m.e.RetryAfter > 0 {
 		return min(m.e.RetryAfter, searchRetry)
@@ -54,8 +53,7 @@ func (m *transition) retryAfter(atLeast time.Duration) time.Duration {
 	return max(m.e.RetryAfter, atLeast)
 }
 
-// retryAfterAnswer is how soon the turn comes for which an answer was read. A broken one is asked for again, but not in
-// a loop.
+// retryAfterAnswer is how soon the turn comes for which an answer was read; not at once for a broken one.
 func retryAfterAnswer(s Seen) time.Duration {
 	if s.Broken {
 		return searchRetry

@@ -1,26 +1,23 @@
 package outbox
 
-// refund runs the life of a refund, reversal or approval: queued, sending, on the terminal or with an approver, ended; or in
-// doubt.
+import "cmp"
+
+// refund runs the life of a refund or approval: queued, sending, on the terminal or with an approver, ended; or in doubt.
 func (m *transition) refund() {
-	switch {
+	switch s := m.r.State; {
 	case m.r.Refund == nil:
 		m.ignore(ignoredKind)
-		return
 	case m.r.Kind == KindApproval && m.e.Type == CancelWanted:
 		m.ignore(ignoredPair) // nothing takes an approval back
-		return
-	}
-	switch m.r.State {
-	case StateQueued:
+	case s == StateQueued:
 		m.refundQueued()
-	case StateSending:
+	case s == StateSending:
 		m.refundSending()
-	case StateInDoubt:
+	case s == StateInDoubt:
 		m.refundInDoubt()
-	case StateAwaitingRefund, StateAwaitingApproval:
+	case s == StateAwaitingRefund, s == StateAwaitingApproval:
 		m.refundAwaiting()
-	case StateCancelling:
+	case s == StateCancelling:
 		m.refundCancelling()
 	default:
 		m.refundEnded()
@@ -162,13 +159,9 @@ func (m *transition) accept() {
 }
 
 // refundRefused asks for an approval where the amount is over a threshold and the till wants that (Front Payment,
-// Request Refund Approval). "Already submitted" may mean our request for one or another till's: ours if it was in
-// doubt.
+// Request Refund Approval). "Already submitted" may mean another till's request for one; ours, if it was in doubt.
 func (m *transition) refundRefused() {
-	code := ""
-	if m.e.Reason != nil {
-		code = m.e.Reason.Code
-	}
+	code := cmp.Or(m.e.Reason, &Reason{}).Code
 	already := code == CodeAlreadySubmitted && m.approves()
 	switch {
 	case already && m.r.Refund.Doubted:

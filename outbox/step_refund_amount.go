@@ -31,20 +31,19 @@ func (m *transition) lineLeft(id int64) (ore int64, ok bool) {
 	return 0, false
 }
 
-// fixAmount computes what a full refund comes to, finds the products' numbers, and reports whether the refund fits the
-// order. One that exceeds it ends rejected.
+// fixAmount computes a full refund, finds the products' numbers, and rejects what does not fit the order.
 func (m *transition) fixAmount() bool {
 	left, known := m.left()
 	if m.r.Refund.Full && m.r.AmountMinor == 0 {
 		switch {
 		case !known || !m.e.Statement.Detailed:
-			return m.rejectUnknown("what is left of the order can't be told, because its details can't be read; name the amount and the products")
+			return m.reject(CodeOrderUnknown, "what is left of the order can't be told, because its details can't be read; name the amount and the products")
 		case left == 0:
 			return m.rejectExcess(0, left)
 		}
 		m.r.AmountMinor = left
 		if m.r.Refund.Lines = m.linesLeft(left); len(m.r.Refund.Lines) == 0 {
-			return m.rejectUnknown("the order's products can't be read; name the amount and the products")
+			return m.reject(CodeOrderUnknown, "the order's products can't be read; name the amount and the products")
 		}
 	}
 	if known && m.r.AmountMinor > left {
@@ -53,8 +52,9 @@ func (m *transition) fixAmount() bool {
 	return m.numberLines() && m.linesFit()
 }
 
-func (m *transition) rejectUnknown(message string) bool {
-	m.end(StateRejected, &Reason{Code: CodeOrderUnknown, Message: message})
+// reject ends a refund that does not fit its order. It returns false.
+func (m *transition) reject(code, message string) bool {
+	m.end(StateRejected, &Reason{Code: code, Message: message})
 	return false
 }
 
@@ -63,8 +63,7 @@ func (m *transition) rejectExcess(asked, left int64) bool {
 	if asked == 0 {
 		message = "nothing is left of the order to pay back: the refund is for all that is left, and that is " + money.Minor(left).String()
 	}
-	m.end(StateRejected, &Reason{Code: CodeRefundExceeds, Message: message})
-	return false
+	return m.reject(CodeRefundExceeds, message)
 }
 
 // linesLeft spreads what is left over the order's products.
@@ -93,7 +92,7 @@ func (m *transition) numberLines() bool {
 		switch {
 		case line.ID != 0:
 		case !m.e.Statement.Detailed:
-			return m.rejectUnknown("the products' numbers can't be looked up, because the order's details can't be read; name the products by id")
+			return m.reject(CodeOrderUnknown, "the products' numbers can't be looked up, because the order's details can't be read; name the products by id")
 		case line.ProductID == "":
 			if line.Line < 0 || line.Line >= len(m.e.Statement.Products) || m.e.Statement.Products[line.Line].ID == 0 {
 				return m.rejectProduct(fmt.Sprintf("line %d (counted from 0)", line.Line))
@@ -103,23 +102,21 @@ func (m *transition) numberLines() bool {
 	}
 	var numbered []RefundLine
 	for i, line := range lines {
+		parts := []RefundLine{line}
 		if line.ID == 0 {
-			found := m.pooled(line, slices.Concat(numbered, lines[i+1:]))
-			if len(found) == 0 {
-				return m.rejectProduct("productId " + quoteName(line.ProductID))
-			}
-			numbered = append(numbered, found...)
-			continue
+			parts = m.pooled(line, slices.Concat(numbered, lines[i+1:]))
 		}
-		numbered = append(numbered, line)
+		if len(parts) == 0 {
+			return m.rejectProduct("productId " + quoteName(line.ProductID))
+		}
+		numbered = append(numbered, parts...)
 	}
 	m.r.Refund.Lines = numbered
 	return true
 }
 
 func (m *transition) rejectProduct(name string) bool {
-	m.end(StateRejected, &Reason{Code: CodeProductUnknown, Message: "the order has no such product as the refund names: " + name})
-	return false
+	return m.reject(CodeProductUnknown, "the order has no such product as the refund names: "+name)
 }
 
 // pooled takes a line from the products that have the till's name for it: from the first of which enough is left after
@@ -162,8 +159,7 @@ func askedOf(lines []RefundLine, id int64) int64 {
 	return asked
 }
 
-// linesFit reports whether a refund takes no more of a product than is left of it; else it ends rejected. The lines of
-// a full refund were computed to fit.
+// linesFit rejects a refund that takes more of a product than is left. The lines of a full one were computed to fit.
 func (m *transition) linesFit() bool {
 	lines := m.r.Refund.Lines
 	i := slices.IndexFunc(lines, func(line RefundLine) bool {
@@ -174,8 +170,7 @@ func (m *transition) linesFit() bool {
 		return true
 	}
 	name, asked, left := m.inTheTillsWords(lines[i])
-	m.end(StateRejected, &Reason{Code: CodeRefundExceeds, Message: fmt.Sprintf("the refund is for %s of %s, of which %s is left", money.Minor(asked), name, money.Minor(left))})
-	return false
+	return m.reject(CodeRefundExceeds, fmt.Sprintf("the refund is for %s of %s, of which %s is left", money.Minor(asked), name, money.Minor(left)))
 }
 
 // inTheTillsWords names a product as the till did, and says what the refund asks of it and what is left of it: of a

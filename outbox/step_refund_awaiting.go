@@ -25,28 +25,21 @@ func (m *transition) refundPoll() time.Duration {
 
 func (m *transition) refundAwaiting() {
 	approval := m.r.State == StateAwaitingApproval
+	calledOff := m.e.Type == CustomerTimeout || m.e.Type == CancelWanted
+	if calledOff && approval || m.e.Type == DoubtTimeout && (!approval || m.e.Timer != TimerDoubtHold) {
+		m.ignore(ignoredStale) // nothing at the API takes an approval back
+		return
+	}
 	switch m.e.Type {
 	case StatementSeen:
 		m.judgeStatement()
 	case CustomerTimeout:
-		if approval {
-			m.ignore(ignoredStale)
-			return
-		}
 		m.r.CancelReason = CodeCustomerTimeout
 		m.cancelAtAPI()
 	case CancelWanted:
-		if approval {
-			m.ignore(ignoredStale) // nothing at the API takes it back
-			return
-		}
 		m.noteCancel()
 		m.cancelAtAPI()
 	case DoubtTimeout:
-		if !approval || m.e.Timer != TimerDoubtHold {
-			m.ignore(ignoredStale)
-			return
-		}
 		m.unresolved()
 	case CallbackSeen:
 		m.query()
@@ -73,20 +66,22 @@ func (m *transition) refundAwaiting() {
 func (m *transition) judgeStatement() {
 	b, l := m.e.Statement, m.e.Ledger
 	moved := m.noteMoved()
+	told := b.StatusRead && (b.Readable || b.NotOurs) && m.statusMoved()
+	denied := told && b.Status == StatusRefundDenied && !l.MayDeny
 	switch {
-	case m.changeShown() == changeDone:
+	case m.changeShown() == changeDone, told && b.Status == StatusRefunded && b.NotOurs && !l.MayRefund:
 		m.end(StateRefunded, nil)
-	case !b.StatusRead || !b.Readable && !b.NotOurs, !m.statusMoved():
-		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
-	case b.Status == StatusRefunded && b.NotOurs && !l.MayRefund:
-		m.end(StateRefunded, nil)
-	case b.Status == StatusRefundDenied && !l.MayDeny && paidBackSince(m.r.Refund.Before, b, m.r.AmountMinor, l.Denied):
+	case denied && paidBackSince(m.r.Refund.Before, b, m.r.AmountMinor, l.Denied):
 		m.unresolved() // one was turned down, and one of this amount carried out: nobody knows which is ours
-	case b.Status == StatusRefundDenied && !l.MayDeny && m.deniedTooSoon():
-		moved = m.noteDenied()
+	case denied && m.deniedTooSoon():
+		if m.r.Refund.DeniedAt == (Instant{}) { // REJECTED is seen for the first time
+			m.r.Refund.DeniedAt, moved = m.e.At, true
+		}
 		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
-	case b.Status == StatusRefundDenied && !l.MayDeny:
-		m.refundDenied()
+	case denied && m.r.State == StateCancelling:
+		m.end(StateCancelled, m.cancelReason())
+	case denied:
+		m.end(StateDeclined, m.reasonOr(CodeDeclined, "the refund was turned down"))
 	default:
 		m.wake(TimerPoll, m.retryAfter(m.refundPoll()))
 	}
@@ -103,17 +98,7 @@ func (m *transition) deniedTooSoon() bool {
 	return m.otherUndone() && (at == (Instant{}) || !m.e.Statement.Seen.After(at, m.statementLag()))
 }
 
-// noteDenied records when REJECTED was first seen; true if that is new.
-func (m *transition) noteDenied() bool {
-	if m.r.Refund.DeniedAt != (Instant{}) {
-		return false
-	}
-	m.r.Refund.DeniedAt = m.e.At
-	return true
-}
-
-// otherUndone reports whether the statement shows a refund that is not done, is new since the submission, and is not
-// this one.
+// otherUndone reports whether the statement shows another refund, new since the submission, that is not done.
 func (m *transition) otherUndone() bool {
 	before := m.r.Refund.Before
 	if before == nil || !before.Readable || !m.e.Statement.Readable {
@@ -138,8 +123,7 @@ func (m *transition) statusMoved() bool {
 	return m.r.Refund.Moved || m.r.Refund.CalledOff && m.e.Statement.Status == StatusRefundDenied || before != nil && before.StatusRead && before.Status != m.e.Statement.Status
 }
 
-// noteMoved records that the order's refund status is under way, where a final one may have stood there before; true if
-// that is new.
+// noteMoved records that the refund status, which may have been final before, is under way; true if that is new.
 func (m *transition) noteMoved() bool {
 	b, before := m.e.Statement, m.r.Refund.Before
 	if m.r.Refund.Moved || !b.StatusRead || b.Status != StatusRefundPending {
@@ -147,14 +131,6 @@ func (m *transition) noteMoved() bool {
 	}
 	m.r.Refund.Moved = before == nil || !before.StatusRead || before.Status == StatusRefunded || before.Status == StatusRefundDenied
 	return m.r.Refund.Moved
-}
-
-func (m *transition) refundDenied() {
-	if m.r.State == StateCancelling {
-		m.end(StateCancelled, m.cancelReason())
-		return
-	}
-	m.end(StateDeclined, m.reasonOr(CodeDeclined, "the refund was turned down"))
 }
 
 func (m *transition) refundCancelling() {
@@ -166,17 +142,10 @@ func (m *transition) refundCancelling() {
 			m.r.Refund.CalledOff = true
 			m.changed()
 		}
-		m.query()
-		m.wake(TimerCancel, cancelRetry)
+		m.cancellingCommon()
 	case Refused:
 		m.query()
 		m.wake(TimerCancel, m.retryAfter(searchRetry))
-	case DoubtTimeout:
-		if m.e.Timer != TimerDoubtHold {
-			m.ignore(ignoredStale)
-			return
-		}
-		m.unresolved()
 	case CallbackSeen:
 		m.query()
 	default:

@@ -1,5 +1,7 @@
 package outbox
 
+import "cmp"
+
 func (m *transition) refundInDoubt() {
 	switch m.e.Type {
 	case StatementSeen:
@@ -17,33 +19,12 @@ func (m *transition) refundInDoubt() {
 		m.wake(TimerSearch, m.retryDelay())
 	case CallbackSeen:
 		m.lookUp()
-	case Resolved:
-		m.resolveRefund()
 	default:
 		m.doubtCommon()
 	}
 }
 
-// resolveRefund carries out a person's decision on a refund or approval. An adoption is of the order that it pays back.
-func (m *transition) resolveRefund() {
-	if m.staleResolution() {
-		return
-	}
-	switch m.e.Resolution {
-	case Adopt:
-		m.adoptRefund()
-	case Resubmit:
-		if !m.foundInStatement() { // what the statement shows is not sent again, whatever the person knew
-			m.resubmit()
-		}
-	case Abandon:
-		m.noteSettlement()
-		m.end(StateRejected, &Reason{Code: CodeAbandoned, Message: "given up by a person; nothing was sent again"})
-	default:
-		m.ignore(ignoredPair)
-	}
-}
-
+// adoptRefund takes a person's word that a refund was carried out. What they name is the order that it pays back.
 func (m *transition) adoptRefund() {
 	r := &m.r
 	uuid := r.OrderUUID
@@ -51,9 +32,7 @@ func (m *transition) adoptRefund() {
 		// From a copy of the outbox in which its turn had not come.
 		uuid = o.OrderUUID
 	}
-	if uuid == "" {
-		uuid = m.e.OrderUUID
-	}
+	uuid = cmp.Or(uuid, m.e.OrderUUID)
 	if uuid == "" || m.e.OrderUUID != "" && m.e.OrderUUID != uuid {
 		m.ignore(CodeAmountMismatch)
 		return

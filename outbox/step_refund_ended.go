@@ -1,39 +1,32 @@
 package outbox
 
-// refundEnded changes a refund that has ended by a person's decision on what stayed unresolved, or by the statement,
-// and by nothing else.
+// refundEnded changes a refund that has ended by a person's decision, or by the statement, and by nothing else.
 func (m *transition) refundEnded() {
+	watched := m.r.RefundWatched()
+	if e := m.e.Type; !watched && e != Resolved && e != CheckWanted && e != Restarted {
+		m.ignore(ignoredStale)
+		return
+	}
 	switch m.e.Type {
 	case Resolved:
-		m.decidedLate(m.resolveRefund)
+		m.decidedLate()
 	case CheckWanted:
 		m.emit(Effect{Type: Publish})
-		if m.r.RefundWatched() {
+		if watched {
 			m.lookUp()
 		}
 	case CallbackSeen:
-		if !m.r.RefundWatched() {
-			m.ignore(ignoredStale)
-			return
-		}
 		m.lookUp()
 	case StatementSeen:
 		m.lateStatement()
-	case NotFound, Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused:
-		if !m.r.RefundWatched() {
-			m.ignore(ignoredStale)
-			return
-		}
-		m.watch()
-	case Restarted:
+	case NotFound, Busy, Unavailable, RateLimited, Unauthorized, Ambiguous, Refused, Restarted:
 		m.watch()
 	default:
 		m.ignore(ignoredStale)
 	}
 }
 
-// RefundWatched reports whether a refund that has ended without having been carried out may turn out to have been all the
-// same.
+// RefundWatched reports whether a refund that ended as not carried out may turn out to have been all the same.
 func (r Request) RefundWatched() bool {
 	if r.Kind != KindRefund && r.Kind != KindApproval || r.Refund == nil || r.Attempts == 0 {
 		return false
@@ -49,12 +42,9 @@ func (r Request) RefundWatched() bool {
 	return false
 }
 
-// lateStatement takes what the statement shows of a refund that had ended: if it was carried out after all, it becomes
-// refunded and a person is called.
+// lateStatement calls a person to a refund that had ended, is watched, and was carried out after all.
 func (m *transition) lateStatement() {
 	switch {
-	case !m.r.RefundWatched():
-		m.ignore(ignoredStale)
 	case m.changeShown() != changeDone:
 		m.watch()
 	case m.r.Kind == KindApproval:

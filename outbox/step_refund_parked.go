@@ -18,8 +18,7 @@ func (m *transition) waitForOtherRefund() bool {
 	return true
 }
 
-// waitBehindRefund waits for another refund of the same order: parked, unless a busy answer has it keep its place in
-// the lane.
+// waitBehindRefund waits for another refund of the order: parked, unless a busy answer has it keep its place.
 func (m *transition) waitBehindRefund(wait time.Duration) {
 	if w := m.r.Waiting; w == nil || w.Code != WaitBehind {
 		m.r.Waiting = m.waiting(WaitBehind, 0)
@@ -30,8 +29,7 @@ func (m *transition) waitBehindRefund(wait time.Duration) {
 }
 
 // sameAmountShown reports whether the statement shows what another refund of the same amount has paid back, as it does
-// once it was read long enough after that. Otherwise it would show the other one later as if it were this one; so this
-// one waits.
+// once it was read long enough after that. Otherwise this one waits: the other one, shown later, would be taken for it.
 func (m *transition) sameAmountShown() bool {
 	b, l := m.e.Statement, m.e.Ledger
 	if b.NotOurs || l.SameAmountEnded == (Instant{}) || b.Seen.After(l.SameAmountEnded, m.statementLag()) || b.Seen.After(l.SameAmountEnded, 0) && b.refunded() >= l.done() {
@@ -44,8 +42,7 @@ func (m *transition) sameAmountShown() bool {
 // statementRetry is how soon a statement is read again that could not be.
 const statementRetry = 2 * time.Second
 
-// waitForStatement parks a refund whose order's statement can't be read, so that it does not keep its lane waiting, and
-// reads again.
+// waitForStatement reads a statement again that could not be read; parked, the refund keeps no lane waiting.
 func (m *transition) waitForStatement() {
 	if w := m.r.Waiting; !m.r.Parked || w == nil || w.Code != WaitAPIError {
 		m.r.Parked = true
@@ -77,8 +74,7 @@ func (m *transition) waitForOrder() bool {
 	return true
 }
 
-// unpark brings a refund back to its lane once its order has ended, or its record is gone; false if there is nothing to
-// bring back.
+// unpark brings a refund back to its lane once its order has ended, or its record is gone; false if it does not.
 func (m *transition) unpark() bool {
 	o := m.e.Ledger.Order
 	if !m.r.Parked || m.e.Type == TargetSeen && m.r.Waiting != nil && m.r.Waiting.Code != WaitForOrder || o != nil && !o.State.Final() || m.e.Type == TargetSeen && !m.e.Target.Final() {

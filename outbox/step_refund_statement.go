@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// statementAtHand reports whether the order's statement has just been read, or is not ours to read, and shows what it
-// must. Otherwise it asks for it.
+// statementAtHand asks for the order's statement, unless it was just read, or is not ours, and shows what it must.
 func (m *transition) statementAtHand() bool {
 	b := m.e.Statement
 	denied := m.e.Ledger.DeniedLast
@@ -39,9 +38,8 @@ func (m *transition) unchangedSince(event Instant) bool {
 	return false
 }
 
-// firstQuery asks how a refund stands. It asks at once where an earlier refund of the order had ended, as this one has
-// to be seen under way for its end to be distinguished from that one's; and where statements can be read, to measure
-// how long they take to show it.
+// firstQuery asks how a refund stands: at once where an earlier refund of the order had ended, as this one has to be seen
+// under way to tell its end from that one's, and where statements can be read, to measure how long they take to show it.
 func (m *transition) firstQuery() {
 	b := m.r.Refund.Before
 	if m.e.Type != Accepted || b == nil || b.Readable || !b.StatusRead || b.Status == StatusRefunded || b.Status == StatusRefundDenied {
@@ -51,8 +49,7 @@ func (m *transition) firstQuery() {
 	m.wake(TimerPoll, m.refundPoll())
 }
 
-// changeShown returns what the statement shows of this refund: changeUnknown where another one of the same amount may
-// be what it shows.
+// changeShown returns what the statement shows of this refund: changeUnknown where another of that amount may be shown.
 func (m *transition) changeShown() statementChange {
 	if m.e.Ledger.SameAmount {
 		return changeUnknown
@@ -64,8 +61,7 @@ func (m *transition) changeShown() statementChange {
 	return change
 }
 
-// foundInStatement ends a doubt by a change of exactly this amount since the submission, and by nothing less; false if
-// there is none.
+// foundInStatement ends a doubt by a change of exactly this amount since the submission; false if there is none.
 func (m *transition) foundInStatement() bool {
 	switch change := m.changeShown(); {
 	case change == changeDone && m.r.Kind == KindRefund:

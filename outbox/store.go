@@ -27,15 +27,14 @@ type Store interface {
 	Lookup(id string) (Request, error)
 	// ByOrder finds the order request that owns an order at the API.
 	ByOrder(uuid string) (Request, error)
-	// Refunds lists the refunds and approvals that know their order's uuid, Waiting those that know its requestId only;
-	// both the oldest first.
+	// Refunds lists those that pay back an order by its uuid, Waiting those that know only its requestId; oldest first.
 	Refunds(orderUUID string) ([]Request, error)
 	Waiting(orderID string) ([]Request, error)
 	// EachOpen visits the requests that are not final, of one terminal in the order of its lane or, for "", of all by
 	// sequence, until fn returns false or ctx ends. fn may call the store.
 	EachOpen(ctx context.Context, terminal string, fn func(Request) bool) error
 	// Each visits all records, open and ended, by sequence, until fn returns false. fn may call the store.
-	Each(newestFirst bool, fn func(Request) bool) error
+	Each(fn func(Request) bool) error
 	// Before visits those whose sequence is less than seq, or all for 0, the newest first; otherwise it is as Each.
 	Before(seq uint64, fn func(Request) bool) error
 	// Sequence returns the highest acceptance number given so far.
@@ -151,8 +150,7 @@ type Arrival struct {
 	Request Request
 	// Turn makes the request's first turn with its acceptance; nil leaves it queued. It is called within the commit, where
 	// the request comes to stand first in a lane that nothing holds, with its sequence; anew, where the commit is tried
-	// again. It must neither block nor call the store. With false, or where Step or the store refuses the event, the request
-	// stays queued.
+	// again. It must neither block nor call the store. With false, or where its event is refused, the request stays queued.
 	Turn func(r Request) (e Event, ok bool)
 }
 
@@ -167,9 +165,8 @@ type FirstTurn interface {
 // Lane is how a terminal's queue stands. Only laned kinds count (Kind.Laned).
 type Lane struct {
 	Terminal string
-	// Holder is the request that keeps the others waiting, 0 if there is none. One holds the lane by having been sent in
-	// it; others may hold it too, in doubt or open again by a restore, a resolution or a late find. Of several it is the
-	// first, Holders are all, ascending.
+	// Holder is the request that keeps the others waiting, 0 if there is none. One holds the lane by having been sent in it,
+	// others in doubt, or open again by a restore, a resolution or a late find: Holders are all, ascending, Holder the first.
 	Holder  uint64
 	Holders []uint64
 	// Head is the first of the queued ones, 0 if there is none, and Oldest when it was accepted.
@@ -180,9 +177,8 @@ type Lane struct {
 
 // Stats are figures for metrics.
 type Stats struct {
-	// FileSize is the database's size in bytes; FreePages says how many of its pages hold nothing.
-	FileSize  int64
-	FreePages int
+	// FileSize is the database's size in bytes.
+	FileSize int64
 	// Open counts the requests that are not final.
 	Open int
 	// Ballast is how many bytes are held in reserve; 0 while the reserve is in use.
@@ -209,9 +205,8 @@ type Identity struct {
 	Copied Copied
 }
 
-// Copied says which acceptance numbers mean the same in an older copy of an outbox and in the newer one that was at work
-// elsewhere: a mark names its request by its number. All are 0 in an outbox that never was an older copy; of several
-// times the last counts.
+// Copied says which acceptance numbers, by which marks name requests, mean the same in an older copy of an outbox and in
+// the newer one at work elsewhere. All are 0 in one that never was an older copy; of several times the last counts.
 type Copied struct {
 	// Shared is the highest number that stands for the same request in both.
 	Shared uint64 `json:"shared,omitempty"`

@@ -25,7 +25,7 @@ func (w *world) records() map[string]outbox.Request {
 		return nil
 	}
 	all := map[string]outbox.Request{}
-	err := p.store.Each(false, func(r outbox.Request) bool { all[r.ID] = r; return true })
+	err := p.store.Each(func(r outbox.Request) bool { all[r.ID] = r; return true })
 	switch {
 	case errors.Is(err, outbox.ErrClosed):
 		return nil // it has just stopped

@@ -140,5 +140,6 @@ func (w *world) knowable(r outbox.Request, o simulator.Order) bool {
 	case w.hinted[o.UUID]:
 		return w.lookups != simulator.LookupsShown || w.lag.References >= 0
 	}
-	return w.searchable() && r.MarksShown() && len(r.Submissions) > 0
+	hidden := func(s outbox.Submission) bool { return !s.Shown }
+	return w.searchable() && !slices.ContainsFunc(r.Submissions, hidden) && len(r.Submissions) > 0
 }

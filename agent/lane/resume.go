@@ -48,7 +48,7 @@ func (ls *Lanes) resume(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		ls.o.Log.Error("the open requests could not all be read", "err", err)
 	}
-	err = ls.o.Store.Each(true, func(r outbox.Request) bool {
+	err = ls.o.Store.Before(0, func(r outbox.Request) bool {
 		if r.State.Final() {
 			ls.resumeEnded(r)
 			if ago, ok := now.Since(r.LastChange()); ok && r.Kind == outbox.KindOrder && r.OrderUUID != "" {

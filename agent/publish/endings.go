@@ -134,7 +134,7 @@ func (p *Publisher) eachEnded(w *window, visit func(outbox.Request) bool) error 
 
 func (p *Publisher) readEnded(w *window, visit func(outbox.Request) bool) error {
 	now, written, there := p.endings.clock.Now(), p.o.Store.Stats().Written, true
-	err := p.o.Store.Each(true, func(r outbox.Request) bool {
+	err := p.o.Store.Before(0, func(r outbox.Request) bool {
 		if !r.State.Final() {
 			return true
 		}

@@ -69,7 +69,7 @@ func (o *openOutbox) GetBlob(string) ([]byte, error) { return nil, outbox.ErrNot
 
 func (o *openOutbox) Stats() outbox.Stats { return outbox.Stats{} }
 
-func (o *openOutbox) Each(bool, func(outbox.Request) bool) error { return nil }
+func (o *openOutbox) Before(uint64, func(outbox.Request) bool) error { return nil }
 
 // endedOutbox has so many records of what has just ended; while is called before the n-th is read.
 type endedOutbox struct {
@@ -80,7 +80,7 @@ type endedOutbox struct {
 
 func (o *endedOutbox) EachOpen(context.Context, string, func(outbox.Request) bool) error { return nil }
 
-func (o *endedOutbox) Each(_ bool, fn func(outbox.Request) bool) error {
+func (o *endedOutbox) Before(_ uint64, fn func(outbox.Request) bool) error {
 	now := clock.NewSystem().Now()
 	for n := range o.records {
 		o.while(n)

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"cmp"
 	"os"
 	"sync"
 	"time"
@@ -13,8 +14,7 @@ const (
 	ballastMargin = 1 << 20
 )
 
-// ballast is a file that holds disk space in reserve. It is removed when the disk is full, so that open requests can
-// end.
+// ballast is a file that holds disk space in reserve, removed when the disk is full, so that open requests can end.
 type ballast struct {
 	path    string
 	size    int64 // 0: none is kept
@@ -26,11 +26,8 @@ type ballast struct {
 }
 
 func newBallast(path string, o Options) *ballast {
-	b := &ballast{path: path + suffixBallast, size: o.BallastSize, reserve: o.fallocate}
-	if b.size == 0 {
-		b.size = defaultBallast
-	}
-	b.size = max(b.size, 0)
+	size := max(cmp.Or(o.BallastSize, defaultBallast), 0)
+	b := &ballast{path: path + suffixBallast, size: size, reserve: o.fallocate}
 	if b.reserve == nil {
 		b.reserve = reserve
 	}
@@ -48,8 +45,7 @@ func (b *ballast) held() int64 {
 	return 0
 }
 
-// ready reports whether new work may be accepted: the reserve stands, or there is room to take it back, which it then
-// does.
+// ready reports whether new work may be accepted: the reserve stands, or there was room to take it back.
 func (b *ballast) ready() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -65,9 +61,6 @@ func (b *ballast) ready() bool {
 
 // take reserves the space if there is room. It is called with mu held.
 func (b *ballast) take() {
-	if b.size == 0 {
-		return
-	}
 	missing := b.size - fileSize(b.path)
 	if free := freeBytes(b.path); free >= 0 && missing > 0 && free < missing+ballastMargin {
 		return

@@ -36,8 +36,7 @@ const (
 	exitNewer   = 13
 )
 
-// checkerReady is set once this program is known to answer to checkerEnv. It is a fact about the process, not state of
-// a store.
+// checkerReady: this program answers to checkerEnv. It is a fact about the process, not state of a store.
 var checkerReady atomic.Bool
 
 // RunChecker makes this process the checker if Open or CheckFile of another started it as that, and does not return

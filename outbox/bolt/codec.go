@@ -82,32 +82,13 @@ func (h header) inQueue() bool {
 // turn is Request.Turn.
 func (h header) turn(seq uint64) uint64 { return cmp.Or(h.moved, seq) }
 
-// request returns what a header alone knows.
-func (h header) request(seq uint64) outbox.Request {
-	return outbox.Request{
-		Seq: seq, ID: string(h.id), Kind: h.kind, Terminal: string(h.terminal), State: h.state,
-		Revision: h.revision, Digest: h.digest, Moved: h.moved,
-	}
-}
-
 // encodeRecord returns the record of a request, without its body.
 func encodeRecord(r outbox.Request) ([]byte, error) {
 	if err := storable(r); err != nil {
 		return nil, err
 	}
-	var flags byte
-	if len(r.Body) > 0 {
-		flags |= flagBody
-	}
-	if r.Parked {
-		flags |= flagParked
-	}
-	if r.Finished != nil {
-		flags |= flagFinished
-	}
-	if r.Moved != 0 {
-		flags |= flagMoved
-	}
+	flags := bitIf(len(r.Body) > 0, flagBody) | bitIf(r.Parked, flagParked) |
+		bitIf(r.Finished != nil, flagFinished) | bitIf(r.Moved != 0, flagMoved)
 	instants := encodeInstants(&r)
 	buf := bytes.NewBuffer(make([]byte, 0, 768))
 	buf.Write(make([]byte, headerLen))
@@ -128,8 +109,14 @@ func encodeRecord(r outbox.Request) ([]byte, error) {
 	return b, nil
 }
 
-// encodeTomb returns what outlives a pruned request: enough that its id is never run again. Its terminal is that of its arrival,
-// by which a repetition is known.
+func bitIf(set bool, bit byte) byte {
+	if set {
+		return bit
+	}
+	return 0
+}
+
+// encodeTomb returns what outlives a pruned request: enough that its id is never run again, and a repetition is known.
 func encodeTomb(r outbox.Request) []byte {
 	r.Terminal = r.Arrival()
 	b := make([]byte, headerLen, headerLen+len(r.Terminal)+len(r.ID))
@@ -166,11 +153,7 @@ func fillHeader(b []byte, r outbox.Request, flags byte) {
 func seal(b []byte, seq uint64) { binary.BigEndian.PutUint32(b[8:], recordSum(seq, b)) }
 
 func recordSum(seq uint64, b []byte) uint32 {
-	var key [8]byte
-	binary.BigEndian.PutUint64(key[:], seq)
-	sum := crc32.Update(0, castagnoli, key[:])
-	sum = crc32.Update(sum, castagnoli, b[:8])
-	return crc32.Update(sum, castagnoli, b[12:])
+	return crc32.Update(bodySum(seq, b[:8]), castagnoli, b[12:])
 }
 
 // decodeHeader reads a record's header and checks the whole record's checksum. The slices point into b.
@@ -217,7 +200,10 @@ func decodeRecord(seq uint64, b []byte) (outbox.Request, header, error) {
 	if err != nil {
 		return outbox.Request{}, h, err
 	}
-	r := h.request(seq)
+	r := outbox.Request{
+		Seq: seq, ID: string(h.id), Kind: h.kind, Terminal: string(h.terminal), State: h.state,
+		Revision: h.revision, Digest: h.digest, Moved: h.moved,
+	}
 	if h.tomb() {
 		return r, h, nil
 	}

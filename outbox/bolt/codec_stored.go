@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"time"
@@ -118,13 +119,7 @@ func encodeInstants(r *outbox.Request) []byte {
 			b = append(b, instantZero)
 			return
 		}
-		var bits byte
-		if i.Known {
-			bits |= instantKnown
-		}
-		if i.Boot != last.Boot {
-			bits |= instantBoot
-		}
+		bits := bitIf(i.Known, instantKnown) | bitIf(i.Boot != last.Boot, instantBoot)
 		b = append(b, bits)
 		if bits&instantBoot != 0 {
 			b = binary.AppendUvarint(b, uint64(len(i.Boot)))
@@ -139,60 +134,40 @@ func encodeInstants(r *outbox.Request) []byte {
 
 // decodeInstants is the inverse of encodeInstants, for a request whose other fields are known.
 func decodeInstants(b []byte, r *outbox.Request) error {
-	d := instantReader{rest: b}
-	eachInstant(r, func(i *outbox.Instant) { *i = d.next() })
-	if d.bad || len(d.rest) > 0 {
+	in, last, bad := bytes.NewReader(b), outbox.Instant{}, false
+	eachInstant(r, func(i *outbox.Instant) {
+		if !bad {
+			*i, bad = nextInstant(in, &last)
+		}
+	})
+	if bad || in.Len() > 0 {
 		return errRecordShape
 	}
 	return nil
 }
 
-type instantReader struct {
-	rest []byte
-	last outbox.Instant
-	bad  bool
-}
-
-func (d *instantReader) next() outbox.Instant {
-	if d.bad || len(d.rest) == 0 {
-		d.bad = true
-		return outbox.Instant{}
-	}
-	bits := d.rest[0]
-	d.rest = d.rest[1:]
-	if bits == instantZero {
-		return outbox.Instant{}
-	}
-	if bits&^(instantKnown|instantBoot) != 0 {
-		d.bad = true
-		return outbox.Instant{}
+// nextInstant reads an instant, stored as what differs from the last one; bad where there is none.
+func nextInstant(in *bytes.Reader, last *outbox.Instant) (i outbox.Instant, bad bool) {
+	bits, err := in.ReadByte()
+	switch {
+	case bits == instantZero:
+		return outbox.Instant{}, false
+	case err != nil || bits&^(instantKnown|instantBoot) != 0:
+		return outbox.Instant{}, true
 	}
 	if bits&instantBoot != 0 {
-		d.last.Boot = d.name()
+		n, err := binary.ReadUvarint(in)
+		if err != nil || n > uint64(in.Len()) {
+			return outbox.Instant{}, true
+		}
+		name := make([]byte, n)
+		_, _ = in.Read(name) // it is that long
+		last.Boot = string(name)
 	}
-	d.last.Known = bits&instantKnown != 0
-	d.last.Wall += d.varint()
-	d.last.Mono += time.Duration(d.varint())
-	return d.last
-}
-
-func (d *instantReader) name() string {
-	n, used := binary.Uvarint(d.rest)
-	if used <= 0 || n > uint64(len(d.rest)-used) {
-		d.bad = true
-		return ""
-	}
-	name := string(d.rest[used : used+int(n)]) // n fits: it is less than a length
-	d.rest = d.rest[used+int(n):]
-	return name
-}
-
-func (d *instantReader) varint() int64 {
-	v, used := binary.Varint(d.rest)
-	if used <= 0 {
-		d.bad = true
-		return 0
-	}
-	d.rest = d.rest[used:]
-	return v
+	wall, wallErr := binary.ReadVarint(in)
+	mono, monoErr := binary.ReadVarint(in)
+	last.Known = bits&instantKnown != 0
+	last.Wall += wall
+	last.Mono += time.Duration(mono)
+	return *last, wallErr != nil || monoErr != nil
 }

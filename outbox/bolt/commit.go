@@ -24,8 +24,7 @@ type op struct {
 	done  chan error
 }
 
-// submit hands an op to the committer and waits for its end. ctx bounds the wait to be taken; a taken op is waited for,
-// because its result has to be acted on.
+// submit has the committer run an op. ctx bounds the wait to be taken; then its result is waited for, to be acted on.
 func (s *Store) submit(ctx context.Context, grows bool, run func(t *txn) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -71,8 +70,7 @@ func (s *Store) committer() {
 	}
 }
 
-// drain takes what waits. Callers of the last commit that are just about to come back are let through first: without
-// that, every other commit would be of one.
+// drain takes what waits, and what callers of the last commit bring at once: else every other commit would be of one.
 func (s *Store) drain(batch []*op) []*op {
 	for turn := 0; ; turn++ {
 		for more := true; more && len(batch) < maxBatch; {
@@ -180,11 +178,7 @@ func (s *Store) failed(batch []*op, txid int, cause error) {
 		// It is in the file as we see it, which need not be what is on the disk. Once it is, it is passed on as any other; the
 		// callers look for themselves all the same.
 		s.suspect = true
-		if err := s.revive(); err != nil {
-			answer(batch, fmt.Errorf("%w: %w", outbox.ErrUncertain, errors.Join(cause, err)))
-			return
-		}
-		answer(batch, fmt.Errorf("%w: %w", outbox.ErrUncertain, cause))
+		answer(batch, fmt.Errorf("%w: %w", outbox.ErrUncertain, errors.Join(cause, s.revive())))
 	case isFull(cause):
 		s.uncommitted = uncommitted{}
 		s.full(batch, cause)

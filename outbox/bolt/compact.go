@@ -13,10 +13,9 @@ const (
 	compactSmall = 4 << 20
 )
 
-// Compact rewrites an outbox that nobody has open into the smallest file that holds it, and returns its size before and
-// after. It changes nothing else; so it refuses a file that may lack its last commit, which is what the next Open has to see.
-// The old file is replaced only once the new one is on disk, so there must be room for
-// both. Errors are as Open's; a damaged file is left as it is.
+// Compact rewrites an outbox that nobody has open into the smallest file that holds it; sizes are in bytes. It refuses a
+// file that may lack its last commit, which is what the next Open has to see. The old file is replaced once the new one is
+// on disk, so there must be room for both. Errors are as Open's; a damaged file is left as it is.
 func Compact(path string) (before, after int64, err error) {
 	if before = fileSize(path); before == 0 {
 		return 0, 0, openError(path, ErrMissing)
@@ -79,8 +78,7 @@ func (s *Store) compact() error {
 	return err
 }
 
-// shrink replaces the file by a copy without free pages. After an error the file is as it was, and open unless db is
-// nil.
+// shrink replaces the file by a copy without free pages. After an error it is as it was, and open unless db is nil.
 func (s *Store) shrink() error {
 	tmp := s.path + suffixCompact
 	dst, err := openBolt(tmp, false)

@@ -34,7 +34,7 @@ type image struct {
 func contents(t testing.TB, s *bolt.Store) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	err := s.Each(false, func(r outbox.Request) bool {
+	err := s.Each(func(r outbox.Request) bool {
 		all[r.ID] = fmt.Sprintf("%d %v rev %d body %d order %s", r.Seq, r.State, r.Revision, len(r.Body), r.OrderUUID)
 		return true
 	})

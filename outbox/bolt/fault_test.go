@@ -282,7 +282,7 @@ func TestSmallDisk(t *testing.T) {
 		}
 	}
 	n := 0
-	if err := s.Each(false, func(outbox.Request) bool { n++; return true }); err != nil || n != accepted {
+	if err := s.Each(func(outbox.Request) bool { n++; return true }); err != nil || n != accepted {
 		t.Errorf("%d requests are there of %d: %v", n, accepted, err)
 	}
 }

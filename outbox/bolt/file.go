@@ -39,8 +39,7 @@ const (
 	checkWait = 100 * time.Millisecond
 )
 
-// openBolt opens the database. The free pages are not written but found again at start: that saves the larger part of
-// a commit.
+// openBolt opens the database. Free pages are found at start, not written: that saves the larger part of a commit.
 func openBolt(path string, readOnly bool) (*bbolt.DB, error) {
 	wait := lockWait
 	if readOnly {

@@ -54,8 +54,7 @@ func writeMarker(path string, m marker) error {
 	return nil
 }
 
-// stampKey holds, in the meta bucket, the id of the transaction that wrote the file last. It lies in the page that every
-// commit writes anyway.
+// stampKey holds the id of the last transaction, in the meta bucket, in the page that every commit writes anyway.
 var stampKey = []byte("tx")
 
 // countKey holds, beside the stamp, how many commits this outbox has seen in its life: unlike the transactions' ids, which a
@@ -80,9 +79,8 @@ func commitCount(tx *bbolt.Tx) uint64 {
 	return 0
 }
 
-// stale reports whether a file whose last transaction has the id last is an earlier state of itself: a disk that says
-// "synced" and has not can keep the root of a commit and lose the pages that it leads to, where older ones then stand. A
-// file of before there were stamps has none.
+// stale reports whether a file whose last transaction has the id last is an earlier state of itself: a disk that lies
+// about a sync can keep a commit's root, and older pages where it leads to. A file of before there were stamps has none.
 func stale(tx *bbolt.Tx, last int) bool {
 	v := tx.Bucket(bucketMeta).Get(stampKey)
 	id, n := binary.Varint(v)
@@ -97,8 +95,7 @@ const (
 )
 
 // rootLost reports whether just one of the two root pages is readable. bbolt goes on with that one, which is right after a
-// power cut in the middle of a commit. But if it was the newer one that went bad later, then the last commit, which
-// somebody may have acted on, is missing.
+// power cut in a commit; but if the newer one went bad later, a commit is missing that somebody may have acted on.
 func rootLost(path string) (bool, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -120,27 +117,17 @@ func rootValid(page []byte) bool {
 	return binary.NativeEndian.Uint32(m) == rootMagic && binary.NativeEndian.Uint64(m[rootCovered:]) == h.Sum64()
 }
 
-// Distrust notes that a process with this outbox, of the given generation or a newer one, is or was at work elsewhere:
-// this is an older copy, or one of two. Every open request is in doubt then, as after a restore, until AcceptRollback
-// this copy is RolledBack, and the next Open starts a generation beyond that one. It returns how many requests it put in
-// doubt; in a copy that is RolledBack already, what came since is left as it is.
+// Distrust is outbox.Store's. The next Open starts a generation beyond the given one. It returns how many requests it put
+// in doubt; in a copy that is RolledBack already, what came since is left as it is.
 func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, err error) {
 	var copied outbox.Copied
-	err = s.submit(ctx, false, func(t *txn) error {
+	err = s.changeState(ctx, func(t *txn, st *fileState) (err error) {
 		inDoubt = 0
-		st, err := t.state()
-		copied = st.Copied
-		if err != nil || st.RolledBack && st.Generation >= generation {
-			return err
-		}
 		if !st.RolledBack {
-			inDoubt, err = t.doubtAll(s.now())
+			inDoubt, err = t.rollBack(st, s.atOpen)
 			t.note(err)
-			t.note(t.markRolledBack(&st, s.atOpen))
-			copied = st.Copied
 		}
-		st.Generation = max(st.Generation, generation)
-		t.note(t.setState(st))
+		st.Generation, copied = max(st.Generation, generation), st.Copied
 		return nil
 	})
 	if err != nil {
@@ -152,8 +139,7 @@ func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, e
 	return inDoubt, nil
 }
 
-// Identity returns what distinguishes this outbox from others and from older copies of itself. Distrust and
-// AcceptRollback change its RolledBack.
+// Identity is outbox.Store's. Distrust and AcceptRollback change its RolledBack.
 func (s *Store) Identity() outbox.Identity {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -162,13 +148,8 @@ func (s *Store) Identity() outbox.Identity {
 
 // AcceptRollback notes that a person takes this copy as the outbox that counts.
 func (s *Store) AcceptRollback(ctx context.Context) error {
-	err := s.submit(ctx, false, func(t *txn) error {
-		st, err := t.state()
-		if err != nil || !st.RolledBack {
-			return err
-		}
+	err := s.changeState(ctx, func(_ *txn, st *fileState) error {
 		st.RolledBack = false
-		t.note(t.setState(st))
 		return nil
 	})
 	if err != nil {

@@ -29,7 +29,7 @@ const keepLayout = "TILLPOST_KEEP_LAYOUT"
 func told(t *testing.T, s *bolt.Store) string {
 	t.Helper()
 	var b strings.Builder
-	err := s.Each(false, func(r outbox.Request) bool {
+	err := s.Each(func(r outbox.Request) bool {
 		fmt.Fprintf(&b, "%d %s %s %s %s revision %d order %q target %q late %t %d øre, %d bytes to forward, %d steps\n",
 			r.Seq, r.Kind, r.ID, r.Terminal, r.State, r.Revision, r.OrderUUID, r.Target, r.Late, r.AmountMinor, len(r.Body), len(r.History))
 		if r.Moved != 0 {

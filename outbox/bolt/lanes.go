@@ -17,12 +17,6 @@ type laneState struct {
 	queued  int
 }
 
-func (l *laneState) clone() *laneState {
-	c := *l
-	c.holders = slices.Clone(l.holders)
-	return &c
-}
-
 // laneTable holds the lanes as they are committed.
 type laneTable struct {
 	mu    sync.RWMutex
@@ -38,28 +32,15 @@ type laneHead struct {
 	accepted outbox.Instant
 }
 
-func (t *laneTable) headOf(terminal string) laneHead {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.heads[terminal]
-}
-
-func (t *laneTable) remember(terminal string, h laneHead) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.heads == nil {
-		t.heads = map[string]laneHead{}
-	}
-	t.heads[terminal] = h
-}
-
 func (t *laneTable) get(terminal string) laneState {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
+	var c laneState
 	if l := t.lanes[terminal]; l != nil {
-		return *l.clone()
+		c = *l
+		c.holders = slices.Clone(l.holders)
 	}
-	return laneState{}
+	return c
 }
 
 func (t *laneTable) openCount() int {
@@ -79,16 +60,10 @@ func (t *laneTable) merge(changed map[string]*laneState, opened int) {
 func (t *laneTable) replace(lanes map[string]*laneState, open int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.lanes, t.open = lanes, open
+	t.lanes, t.open, t.heads = lanes, open, map[string]laneHead{}
 }
 
-func (t *laneTable) terminals() []string {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return slices.Sorted(maps.Keys(t.lanes))
-}
-
-// Lane returns how a terminal's queue stands; one never seen is empty.
+// Lane is outbox.Store's. One never seen is empty.
 func (s *Store) Lane(terminal string) outbox.Lane {
 	l := s.lanes.get(terminal)
 	lane := outbox.Lane{Terminal: terminal, Head: l.head, Queued: l.queued}
@@ -103,20 +78,26 @@ func (s *Store) Lane(terminal string) outbox.Lane {
 
 // acceptedOf returns when the head of a lane was accepted, which never changes; zero if its record can't be read.
 func (s *Store) acceptedOf(terminal string, head uint64) outbox.Instant {
-	if h := s.lanes.headOf(terminal); h.seq == head {
+	s.lanes.mu.RLock()
+	h := s.lanes.heads[terminal]
+	s.lanes.mu.RUnlock()
+	if h.seq == head {
 		return h.accepted
 	}
 	r, err := s.Get(head)
-	if err != nil {
-		return outbox.Instant{}
+	if err == nil {
+		s.lanes.mu.Lock()
+		defer s.lanes.mu.Unlock()
+		s.lanes.heads[terminal] = laneHead{head, r.Accepted}
 	}
-	s.lanes.remember(terminal, laneHead{head, r.Accepted})
 	return r.Accepted
 }
 
-// Lanes lists the lanes of all terminals that had open requests since the store was opened, by terminal.
+// Lanes is outbox.Store's, ordered by terminal.
 func (s *Store) Lanes() []outbox.Lane {
-	names := s.lanes.terminals()
+	s.lanes.mu.RLock()
+	names := slices.Sorted(maps.Keys(s.lanes.lanes))
+	s.lanes.mu.RUnlock()
 	all := make([]outbox.Lane, len(names))
 	for i, n := range names {
 		all[i] = s.Lane(n)
@@ -124,7 +105,7 @@ func (s *Store) Lanes() []outbox.Lane {
 	return all
 }
 
-// Positions returns the first n of a terminal's queue, in their order.
+// Positions is outbox.Store's.
 func (s *Store) Positions(terminal string, n int) []outbox.Request {
 	var list []outbox.Request
 	at := s.lanes.get(terminal)
@@ -161,16 +142,10 @@ func (t *txn) lane(terminal string) *laneState {
 
 // held reports whether another request holds the lane.
 func (t *txn) held(terminal string, seq uint64) bool {
-	l := t.lanes[terminal]
-	if l == nil {
-		committed := t.s.lanes.get(terminal)
-		l = &committed
-	}
-	return slices.ContainsFunc(l.holders, func(h uint64) bool { return h != seq })
+	return slices.ContainsFunc(t.lane(terminal).holders, func(h uint64) bool { return h != seq })
 }
 
-// moveLane updates the lanes' figures when a laned request changes; before is zero for a new one. The records must be
-// written already.
+// moveLane updates the lanes' figures once a changed record is written; before is zero for a new one.
 func (t *txn) moveLane(before, r outbox.Request) error {
 	if !r.Kind.Laned() {
 		return nil

@@ -90,8 +90,7 @@ func openEntry(k, v []byte) (turn, seq uint64, ok bool) {
 	return turn, seq, ok
 }
 
-// txn is one bbolt transaction with the outbox's buckets. What it changes of the lanes counts only once it is
-// committed.
+// txn is one bbolt transaction with the outbox's buckets. Its changes of the lanes count once it is committed.
 type txn struct {
 	s  *Store
 	tx *bbolt.Tx

@@ -27,8 +27,7 @@ func refundKey(r outbox.Request) []byte {
 	return nil
 }
 
-// indexRefund updates the index of refunds; before is zero for a new one. A key changes once, when the order becomes
-// known.
+// indexRefund updates the index of refunds. A key changes once, when the order becomes known.
 func (t *txn) indexRefund(before, after outbox.Request) {
 	was, is := refundKey(before), refundKey(after)
 	if bytes.Equal(was, is) {
@@ -110,13 +109,12 @@ func (t *txn) eachRefund(prefix []byte, fn func(outbox.Request)) error {
 	return nil
 }
 
-// Refunds lists the refunds and approvals of an order, oldest first; those that name it by its requestId are among them
-// once they know its uuid.
+// Refunds is outbox.Store's.
 func (s *Store) Refunds(orderUUID string) ([]outbox.Request, error) {
 	return s.refunds(refundPrefix(orderUUID))
 }
 
-// Waiting lists the refunds and approvals that name an order by its requestId and don't know its uuid yet, oldest first.
+// Waiting is outbox.Store's.
 func (s *Store) Waiting(orderID string) ([]outbox.Request, error) {
 	return s.refunds(waitingPrefix(orderID))
 }

@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +11,7 @@ import (
 	"tillpost/outbox"
 )
 
-// Account returns the account that the outbox belongs to; ok is false while it belongs to none.
+// Account is outbox.Store's.
 func (s *Store) Account() (a outbox.Account, ok bool) {
 	st, err := read(s, (*txn).state)
 	if err != nil || st.Account == nil {
@@ -19,8 +20,7 @@ func (s *Store) Account() (a outbox.Account, ok bool) {
 	return *st.Account, true
 }
 
-// BindAccount gives an outbox that belongs to no account to this one. One that belongs to it already stays as it is;
-// for another's it is ErrWrongAccount. An account without an organisation takes up the first that is named.
+// BindAccount is outbox.Store's. An account without an organisation takes up the first that is named.
 func (s *Store) BindAccount(ctx context.Context, a outbox.Account) error {
 	return s.bind(ctx, a, false)
 }
@@ -31,11 +31,7 @@ func (s *Store) RebindAccount(ctx context.Context, a outbox.Account) error {
 }
 
 func (s *Store) bind(ctx context.Context, a outbox.Account, force bool) error {
-	return s.submit(ctx, false, func(t *txn) error {
-		st, err := t.state()
-		if err != nil {
-			return err
-		}
+	return s.changeState(ctx, func(_ *txn, st *fileState) error {
 		switch have := st.Account; {
 		case have == nil || force:
 		case *have == a:
@@ -44,8 +40,22 @@ func (s *Store) bind(ctx context.Context, a outbox.Account, force bool) error {
 			return fmt.Errorf("%w: it belongs to organisation %q at %s", outbox.ErrWrongAccount, have.Organization, have.BaseURL)
 		}
 		st.Account = &a
-		t.note(t.setState(st))
 		return nil
+	})
+}
+
+// changeState commits what change makes of the file's record of itself.
+func (s *Store) changeState(ctx context.Context, change func(*txn, *fileState) error) error {
+	return s.submit(ctx, false, func(t *txn) error {
+		st, err := t.state()
+		before := st
+		if err == nil {
+			err = change(t, &st)
+		}
+		if err == nil && st != before {
+			t.note(t.setState(st))
+		}
+		return err
 	})
 }
 
@@ -78,10 +88,11 @@ func (t *txn) state() (fileState, error) {
 	return st, nil
 }
 
-// markRolledBack notes that the outbox is an older copy. Its highest sequence was atOpen when it was opened.
-func (t *txn) markRolledBack(st *fileState, atOpen uint64) error {
+// rollBack notes that the outbox, opened with the sequence atOpen, is an older copy, and puts all that is open in doubt.
+func (t *txn) rollBack(st *fileState, atOpen uint64) (inDoubt int, err error) {
 	st.RolledBack, st.Copied = true, outbox.AsCopy(atOpen, t.requests.Sequence())
-	return t.requests.SetSequence(st.Copied.After)
+	inDoubt, err = t.doubtAll()
+	return inDoubt, cmp.Or(err, t.requests.SetSequence(st.Copied.After))
 }
 
 func (t *txn) setState(st fileState) error {
@@ -92,7 +103,7 @@ func (t *txn) setState(st fileState) error {
 	return t.meta.Put(metaKey, encodeBody(0, b))
 }
 
-// GetBlob returns a small value that PutBlob stored; ErrNotFound if there is none.
+// GetBlob is outbox.Store's.
 func (s *Store) GetBlob(name string) ([]byte, error) {
 	return read(s, func(t *txn) ([]byte, error) {
 		v := t.blobs.Get([]byte(name))
@@ -107,7 +118,7 @@ func (s *Store) GetBlob(name string) ([]byte, error) {
 	})
 }
 
-// PutBlob stores a small value under a name. The same value again is not written; an empty one removes it.
+// PutBlob is outbox.Store's. The same value again is not written.
 func (s *Store) PutBlob(ctx context.Context, name string, data []byte) error {
 	if name == "" {
 		return errors.New("a value needs a name")

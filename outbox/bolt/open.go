@@ -99,7 +99,7 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
-	for _, left := range []string{suffixCompact, suffixRestore, SuffixSnapshot + suffixTemp} {
+	for _, left := range []string{suffixTemp, suffixCompact, suffixRestore, SuffixSnapshot + suffixTemp} {
 		if err := remove(s.path + left); err != nil {
 			return err
 		}
@@ -137,8 +137,7 @@ func (s *Store) open() error {
 	return nil
 }
 
-// examine finds out what there is, has it checked, and restores it where need be. It returns true where there is no
-// outbox yet.
+// examine has what there is checked, and restores it where need be. fresh: there is no outbox yet.
 func (s *Store) examine(mark *marker) (fresh bool, err error) {
 	size := fileSize(s.path)
 	snapshot := fileSize(s.path+SuffixSnapshot) > 0
@@ -152,15 +151,13 @@ func (s *Store) examine(mark *marker) (fresh bool, err error) {
 		return false, err
 	}
 	err = checkFile(s.path)
-	var damaged *DamagedError
-	if errors.As(err, &damaged) {
+	if damaged, ok := errors.AsType[*DamagedError](err); ok {
 		return false, s.restore(damaged)
 	}
 	return false, err
 }
 
-// startGeneration finds out whether this is an older copy, puts in doubt what then may have been sent, and starts a
-// generation.
+// startGeneration starts a generation; in an older copy it puts in doubt what may have been sent.
 func (s *Store) startGeneration(mark *marker) error {
 	tx, err := s.db.Begin(true)
 	if err != nil {
@@ -178,11 +175,9 @@ func (s *Store) startGeneration(mark *marker) error {
 	switch {
 	case s.recovery.Restored: // all is in doubt already
 	case outdated(mark, st, t.requests.Sequence() > 0), stale(tx, tx.ID()-1):
-		if s.recovery.InDoubt, err = t.doubtAll(s.now()); err == nil {
-			err = t.markRolledBack(&st, t.requests.Sequence())
-		}
+		s.recovery.InDoubt, err = t.rollBack(&st, t.requests.Sequence())
 	case s.recovery.RootLost:
-		s.recovery.InDoubt, err = t.doubtHeads(s.now())
+		s.recovery.InDoubt, err = t.doubtHeads()
 	}
 	if err != nil {
 		return err
@@ -216,9 +211,6 @@ func outdated(mark *marker, st fileState, used bool) bool {
 // create makes a new, empty file in one piece: half a one would be taken for damage.
 func (s *Store) create() error {
 	tmp := s.path + suffixTemp
-	if err := remove(tmp); err != nil {
-		return err
-	}
 	db, err := openBolt(tmp, false)
 	if err != nil {
 		return err

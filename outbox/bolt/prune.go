@@ -6,9 +6,7 @@ import (
 	"tillpost/outbox"
 )
 
-// Prune removes the records that prunable accepts, at most most of them, oldest first, and returns them once that is
-// on disk. It offers only what is final and not unresolved. Id, digest, kind, terminal and final state outlive the
-// record, so that an old id is never run again. prunable may call the store.
+// Prune is outbox.Store's. Id, digest, kind, terminal and final state outlive the record: no old id is run again.
 func (s *Store) Prune(ctx context.Context, prunable func(outbox.Request) bool, most int) ([]outbox.Request, error) {
 	found, err := s.prunable(prunable, most)
 	if err != nil || len(found) == 0 {
@@ -44,23 +42,17 @@ func (s *Store) Prune(ctx context.Context, prunable func(outbox.Request) bool, m
 func (s *Store) prunable(prunable func(outbox.Request) bool, most int) ([]outbox.Request, error) {
 	var found []outbox.Request
 	var next uint64
-	for more := true; more; {
-		var list []outbox.Request
-		err := s.view(func(t *txn) (err error) {
-			list, more, err = t.chunk(next, false, t.ended.all, t.ended.newest)
-			return err
-		})
+	chunk := func(t *txn) ([]outbox.Request, bool, error) { return t.chunk(next, false, t.ended.all, t.ended.newest) }
+	for r, err := range s.scan(chunk) {
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range list {
-			next = r.Seq + 1
-			if len(found) == most {
-				return found, nil
-			}
-			if r.State != outbox.StateUnresolved && prunable(r) {
-				found = append(found, r)
-			}
+		next = r.Seq + 1
+		if len(found) == most {
+			break
+		}
+		if r.State != outbox.StateUnresolved && prunable(r) {
+			found = append(found, r)
 		}
 	}
 	return found, nil

@@ -2,7 +2,9 @@ package bolt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"iter"
 
 	"tillpost/outbox"
 
@@ -15,13 +17,12 @@ const (
 	chunkBytes   = 256 << 10
 )
 
-// Get reads a request. ErrNotFound if there is none, ErrPruned if its record was removed.
+// Get is outbox.Store's.
 func (s *Store) Get(seq uint64) (outbox.Request, error) {
 	return read(s, func(t *txn) (outbox.Request, error) { return t.load(seq) })
 }
 
-// Records reads requests, without their bodies, as of one moment. Those that there are not, or not any more, are left
-// out. A read transaction lasts as long as that takes, so ask for some dozens at a time.
+// Records is outbox.Store's. A read transaction lasts as long as that takes, so ask for some dozens at a time.
 func (s *Store) Records(seqs []uint64) ([]outbox.Request, error) {
 	return read(s, func(t *txn) ([]outbox.Request, error) {
 		list := make([]outbox.Request, 0, len(seqs))
@@ -40,12 +41,12 @@ func (s *Store) Records(seqs []uint64) ([]outbox.Request, error) {
 	})
 }
 
-// Lookup finds a request by the till's id. One that was pruned comes with ErrPruned, and only what outlived it.
+// Lookup is outbox.Store's.
 func (s *Store) Lookup(id string) (outbox.Request, error) {
 	return read(s, func(t *txn) (outbox.Request, error) { return t.lookup(id) })
 }
 
-// ByOrder finds the order request that owns an order at the API.
+// ByOrder is outbox.Store's.
 func (s *Store) ByOrder(uuid string) (outbox.Request, error) {
 	return read(s, func(t *txn) (outbox.Request, error) {
 		v := t.orders.Get([]byte(uuid))
@@ -60,82 +61,76 @@ func (s *Store) ByOrder(uuid string) (outbox.Request, error) {
 	})
 }
 
-// EachOpen visits the requests that are not final, of one terminal in the order of its lane or, for "", of all by sequence,
-// until fn returns false or ctx ends. It reads in short transactions: what changes meanwhile may be seen as it was or as it is. fn may
-// call the store.
+// EachOpen is outbox.Store's. It reads in short transactions: what changes meanwhile may be seen as it was or as it is.
 func (s *Store) EachOpen(ctx context.Context, terminal string, fn func(outbox.Request) bool) error {
 	var next uint64
-	for {
-		var list []outbox.Request
-		more := false
-		err := s.view(func(t *txn) (err error) {
-			if terminal == "" {
-				list, more, err = t.chunk(next, false, t.requests)
-			} else {
-				list, more, err = t.openChunk(terminal, next)
-			}
-			return err
-		})
-		if err != nil {
+	chunk := func(t *txn) ([]outbox.Request, bool, error) {
+		if terminal == "" {
+			return t.chunk(next, false, t.requests)
+		}
+		return t.openChunk(terminal, next)
+	}
+	for r, err := range s.scan(chunk) {
+		if err := cmp.Or(err, ctx.Err()); err != nil {
 			return err
 		}
-		for _, r := range list {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if !fn(r) {
-				return nil
-			}
-			if next = r.Seq + 1; terminal != "" {
-				next = r.Turn() + 1
-			}
-		}
-		if !more {
+		if !fn(r) {
 			return nil
 		}
+		if next = r.Seq + 1; terminal != "" {
+			next = r.Turn() + 1
+		}
 	}
+	return nil
 }
 
-// Each visits all records, open and ended, by sequence, until fn returns false. As EachOpen, it reads in short
-// transactions, and fn may call the store.
-func (s *Store) Each(newestFirst bool, fn func(outbox.Request) bool) error {
-	if newestFirst {
-		return s.Before(0, fn)
-	}
-	return s.visit(0, false, fn)
-}
+// Each is outbox.Store's, and reads as EachOpen does.
+func (s *Store) Each(fn func(outbox.Request) bool) error { return s.visit(0, false, fn) }
 
-// Before visits the records, open and ended, whose sequence is less than seq, the newest first, until fn returns false;
-// with 0 it visits all. Otherwise it is as Each.
+// Before is outbox.Store's, and reads as EachOpen does.
 func (s *Store) Before(seq uint64, fn func(outbox.Request) bool) error {
 	return s.visit(seq-1, true, fn) // all there are, for 0
 }
 
 // visit goes through all records from a sequence on, up or down.
 func (s *Store) visit(next uint64, down bool, fn func(outbox.Request) bool) error {
-	for next > 0 || !down {
-		var list []outbox.Request
-		more := false
-		err := s.view(func(t *txn) (err error) {
-			list, more, err = t.chunk(next, down, t.requests, t.ended.all, t.ended.newest)
-			return err
-		})
+	chunk := func(t *txn) ([]outbox.Request, bool, error) {
+		return t.chunk(next, down, t.requests, t.ended.all, t.ended.newest)
+	}
+	for r, err := range s.scan(chunk) {
 		if err != nil {
 			return err
 		}
-		for _, r := range list {
-			if !fn(r) {
-				return nil
-			}
-			if next = r.Seq + 1; down {
-				next = r.Seq - 1
-			}
-		}
-		if !more {
+		if !fn(r) {
 			return nil
+		}
+		if next = r.Seq + 1; down {
+			next = r.Seq - 1
 		}
 	}
 	return nil
+}
+
+// scan visits what chunk reads, each time in a read transaction of its own, until that says that there is no more.
+func (s *Store) scan(chunk func(*txn) ([]outbox.Request, bool, error)) iter.Seq2[outbox.Request, error] {
+	return func(yield func(outbox.Request, error) bool) {
+		for more := true; more; {
+			var list []outbox.Request
+			err := s.view(func(t *txn) (err error) {
+				list, more, err = chunk(t)
+				return err
+			})
+			if err != nil {
+				yield(outbox.Request{}, err)
+				return
+			}
+			for _, r := range list {
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // chunk reads some records of buckets as one sequence, from one on, up or down; more says that there are others.
@@ -237,7 +232,7 @@ func (w *walk) read(t *txn) (outbox.Request, error) {
 	return t.decode(seq, w.value)
 }
 
-// Sequence is the highest acceptance number given so far.
+// Sequence is outbox.Store's.
 func (s *Store) Sequence() (uint64, error) {
 	return read(s, func(t *txn) (uint64, error) { return t.requests.Sequence(), nil })
 }

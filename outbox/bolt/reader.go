@@ -40,7 +40,7 @@ func (r *Reader) Close() error {
 }
 
 // Each visits all records, open and ended, by sequence, until fn returns false.
-func (r *Reader) Each(fn func(outbox.Request) bool) error { return r.s.Each(false, fn) }
+func (r *Reader) Each(fn func(outbox.Request) bool) error { return r.s.Each(fn) }
 
 // GetBlob is Store.GetBlob.
 func (r *Reader) GetBlob(name string) ([]byte, error) { return r.s.GetBlob(name) }

@@ -45,8 +45,7 @@ func (s *Store) restore(cause error) error {
 // refuse returns the error, with what to do, where no snapshot helps.
 func (s *Store) refuse(cause error, snapshot string) error {
 	aside := fmt.Sprintf("to give up what it held and start empty, remove %s%s and %s, then look up at Front Payment what was paid", s.path, suffixMarker, s.path)
-	var damaged *DamagedError
-	if errors.As(cause, &damaged) {
+	if damaged, ok := errors.AsType[*DamagedError](cause); ok {
 		return &DamagedError{Path: s.path, Found: damaged.Found, Err: damaged.Err,
 			Hint: snapshot + "; put back a copy of the file if you have one; " + aside}
 	}
@@ -70,13 +69,10 @@ func (s *Store) convertRestored(path string) (inDoubt int, err error) {
 		if err != nil {
 			return err
 		}
-		if err := t.markRolledBack(&st, t.requests.Sequence()); err != nil {
+		if inDoubt, err = t.rollBack(&st, t.requests.Sequence()); err != nil {
 			return err
 		}
 		if err := t.setState(st); err != nil {
-			return err
-		}
-		if inDoubt, err = t.doubtAll(s.now()); err != nil {
 			return err
 		}
 		return stamp(tx)
@@ -85,19 +81,18 @@ func (s *Store) convertRestored(path string) (inDoubt int, err error) {
 }
 
 // doubtAll puts every open request in doubt.
-func (t *txn) doubtAll(at outbox.Instant) (n int, err error) {
+func (t *txn) doubtAll() (n int, err error) {
 	var open []uint64
 	c := t.requests.Cursor()
 	for k, _ := c.First(); k != nil; k, _ = c.Next() {
 		seq, _ := seqOfKey(k)
 		open = append(open, seq)
 	}
-	return len(open), t.doubt(open, at)
+	return len(open), t.doubt(open)
 }
 
-// doubtHeads puts in doubt what a missing last commit may have started: the first request of each lane that nobody
-// holds.
-func (t *txn) doubtHeads(at outbox.Instant) (n int, err error) {
+// doubtHeads puts in doubt what a missing last commit may have started: the first of each lane that nobody holds.
+func (t *txn) doubtHeads() (n int, err error) {
 	lanes, _, err := t.rebuildLanes()
 	if err != nil {
 		return 0, err
@@ -108,21 +103,20 @@ func (t *txn) doubtHeads(at outbox.Instant) (n int, err error) {
 			heads = append(heads, l.head)
 		}
 	}
-	return len(heads), t.doubt(heads, at)
+	return len(heads), t.doubt(heads)
 }
 
-func (t *txn) doubt(seqs []uint64, at outbox.Instant) error {
+func (t *txn) doubt(seqs []uint64) error {
+	at := t.s.now()
 	for _, seq := range seqs {
 		before, err := t.load(seq)
 		if err != nil {
 			return err
 		}
 		after := outbox.AfterRestore(before, at)
-		record, err := encodeRecord(after)
-		if err != nil {
+		if err := t.change(before, after); err != nil {
 			return err
 		}
-		t.put(before, after, record, false, len(before.Body) > 0 && len(after.Body) == 0)
 		t.changes = append(t.changes, outbox.Change{Request: after, Previous: before.State})
 	}
 	return t.broken

@@ -15,8 +15,7 @@ import (
 type Options struct {
 	// Policy is filled into every event.
 	Policy outbox.Policy
-	// Now returns the time for what a restore changes while the store opens; nil takes the wall clock, as not known to be
-	// right.
+	// Now returns the time for what a restore changes; nil takes the wall clock, as not known to be right.
 	Now func() outbox.Instant
 	// Committed is called with what a commit changed, in the order of the commits, after the fsync and before the
 	// callers of that commit get their answers. It is called for a commit that returned an error too, as soon as it is
@@ -25,8 +24,7 @@ type Options struct {
 	Committed func([]outbox.Change)
 	// OnCommit is called with the time that each successful commit took to be on disk.
 	OnCommit func(d time.Duration)
-	// BallastSize is how many bytes are kept in reserve on the disk, so that open requests can end on a full one. 0
-	// takes 4 MiB; less than 0 keeps none.
+	// BallastSize is what is kept in reserve for a full disk, in bytes. 0 takes 4 MiB; less than 0 keeps none.
 	BallastSize int64
 
 	// commit replaces (*bbolt.Tx).Commit in tests of its failures.
@@ -110,22 +108,21 @@ func read[T any](s *Store, fn func(t *txn) (T, error)) (value T, err error) {
 	return value, err
 }
 
-// Room reports whether new requests are taken: the reserve stands, or there was room to take it back. It may write.
+// Room is outbox.Store's: the reserve stands, or there was room to take it back. It may write.
 func (s *Store) Room() bool { return s.ballast.ready() }
 
 // Path returns where the database is.
 func (s *Store) Path() string { return s.path }
 
-// Recovery returns what Open had to do to bring the outbox up.
+// Recovery is outbox.Store's.
 func (s *Store) Recovery() outbox.Recovery { return s.recovery }
 
-// Stats returns figures for metrics. It does not wait for commits.
+// Stats is outbox.Store's.
 func (s *Store) Stats() outbox.Stats {
 	st := outbox.Stats{Open: s.lanes.openCount(), Ballast: s.ballast.held(), DiskFree: freeBytes(s.path), Commits: s.commits.Load()}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.db != nil {
-		st.FreePages = s.db.Stats().FreePageN
 		st.FileSize = fileSize(s.path)
 		_ = s.db.View(func(tx *bbolt.Tx) error { // an error is the file's, and other calls return it
 			if requests := tx.Bucket(bucketRequests); requests != nil {

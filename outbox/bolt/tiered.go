@@ -7,9 +7,8 @@ import (
 )
 
 // tiered is a large bucket with a small one in front for its newest entries. A commit writes every page from a changed
-// leaf up to the root: two or three for each entry of a large bucket, none or one for an entry of a small one, which
-// lies within the root page or is one page. The newest entries move over together once there is no room for more, and
-// share the pages they touch.
+// leaf up to the root: two or three for each entry of a large bucket, none or one for one of a small bucket, which lies
+// within the root page or is one page. Once that is full its entries move over together, and share the pages they touch.
 type tiered struct {
 	all, newest *bbolt.Bucket
 	room        int

@@ -8,8 +8,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// verify checks the records, their checksums, and that records and indexes agree both ways. It keeps no more than
-// counts in memory.
+// verify checks records, checksums, and that records and indexes agree both ways. It keeps only counts in memory.
 func (t *txn) verify() error {
 	if _, err := t.state(); err != nil {
 		return err
@@ -105,18 +104,11 @@ func (t *txn) verifyWhole(seq uint64, h header, n *tally) error {
 			return t.wrong("an order of record %d is not in the index of orders", seq)
 		}
 	}
-	return t.verifyRefund(r, n)
-}
-
-// verifyRefund looks for a refund in the index of what pays back an order.
-func (t *txn) verifyRefund(r outbox.Request, n *tally) error {
-	key := refundKey(r)
-	if key == nil {
-		return nil
-	}
-	n.refunds++
-	if k, _ := t.refunds.Cursor().Seek(key); !bytes.Equal(k, key) {
-		return t.wrong("record %d is not in the index of refunds", r.Seq)
+	if key := refundKey(r); key != nil {
+		n.refunds++
+		if k, _ := t.refunds.Cursor().Seek(key); !bytes.Equal(k, key) {
+			return t.wrong("record %d is not in the index of refunds", seq)
+		}
 	}
 	return nil
 }

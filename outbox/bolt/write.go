@@ -10,10 +10,7 @@ import (
 	"tillpost/outbox"
 )
 
-// Add puts requests made by NewRequest into the outbox, all in one commit and in their order, and answers in that order
-// once they are on disk. An id that is known already, even one pruned long ago, is not added again. ctx bounds the wait
-// to be taken, not the commit. Errors: ErrFull, ErrUncertain, ErrClosed, ErrFailed; with any of them nothing was
-// acknowledged.
+// Add is outbox.Store's.
 func (s *Store) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, error) {
 	arrivals := make([]outbox.Arrival, len(rs))
 	for i, r := range rs {
@@ -22,7 +19,7 @@ func (s *Store) Add(ctx context.Context, rs ...outbox.Request) ([]outbox.Added, 
 	return s.Accept(ctx, arrivals...)
 }
 
-// Accept is Add for requests of which some may make their first turn in the same commit.
+// Accept is outbox.Store's.
 func (s *Store) Accept(ctx context.Context, arrivals ...outbox.Arrival) ([]outbox.Added, error) {
 	if len(arrivals) == 0 {
 		return nil, nil
@@ -48,8 +45,9 @@ func (s *Store) Accept(ctx context.Context, arrivals ...outbox.Arrival) ([]outbo
 			}
 		}
 		for i, a := range arrivals {
-			if known[i].ID == "" {
-				known[i] = t.addedBefore(added[:i], a.Request.ID)
+			same := func(b outbox.Added) bool { return b.Request.ID == a.Request.ID }
+			if j := slices.IndexFunc(added[:i], same); known[i].ID == "" && j >= 0 { // it is of the same batch
+				known[i] = added[j].Request
 			}
 			added[i] = t.add(a.Request, known[i], records[i])
 			if a.Turn != nil && added[i].Verdict == outbox.AddedNew {
@@ -81,16 +79,6 @@ func (t *txn) turn(event func(outbox.Request) (outbox.Event, bool), added *outbo
 	}
 }
 
-// addedBefore finds a request of the same batch.
-func (t *txn) addedBefore(batch []outbox.Added, id string) outbox.Request {
-	for _, a := range batch {
-		if a.Request.ID == id {
-			return a.Request
-		}
-	}
-	return outbox.Request{}
-}
-
 // add writes a new request, unless its id is known.
 func (t *txn) add(r, known outbox.Request, record []byte) outbox.Added {
 	if known.ID != "" {
@@ -106,8 +94,7 @@ func (t *txn) add(r, known outbox.Request, record []byte) outbox.Added {
 	record = bytes.Clone(record) // a retry takes another sequence, and bbolt keeps what it is given
 	seal(record, seq)
 	t.note(t.ids.Put([]byte(r.ID), seqKey(seq)))
-	t.put(outbox.Request{}, r, record, len(r.Body) > 0, false)
-	t.indexRefund(outbox.Request{}, r)
+	t.put(outbox.Request{}, r, record)
 	place, err := t.position(r)
 	t.note(err)
 	t.changes = append(t.changes, outbox.Change{Request: r, Position: place, Behind: t.behind(r, place)})
@@ -123,7 +110,7 @@ func (t *txn) note(err error) {
 }
 
 // put writes a record, its body and the indexes; before is zero for a new one.
-func (t *txn) put(before, r outbox.Request, record []byte, writeBody, dropBody bool) {
+func (t *txn) put(before, r outbox.Request, record []byte) {
 	k, previous := seqKey(r.Seq), before.State
 	was, is := previous != 0 && !previous.Final(), !r.State.Final()
 	if is {
@@ -150,22 +137,20 @@ func (t *txn) put(before, r outbox.Request, record []byte, writeBody, dropBody b
 		t.note(t.open.Put(openKey(r.Terminal, r.Turn()), openValue(r)))
 	}
 	switch {
-	case writeBody:
+	case bytes.Equal(before.Body, r.Body):
+	case len(r.Body) > 0:
 		t.note(t.bodies.Put(k, encodeBody(r.Seq, r.Body)))
-	case dropBody:
+	default:
 		t.note(t.bodies.Delete(k))
 	}
+	t.indexRefund(before, r)
 	if !r.Kind.Laned() {
 		t.lane(r.Terminal) // so that its terminal is listed
 	}
 	t.note(t.moveLane(before, r))
 }
 
-// Apply runs Step on a request and commits what it changed. The effects come back only once that is on disk; they must
-// then be run. If nothing durable changed, nothing is written, and there may be effects all the same.
-//
-// ErrLaneHeld, ErrOrderTaken and ErrMoved refuse the change and leave the record as it is; with ErrFull nothing was committed;
-// with ErrUncertain the caller has to look. ctx bounds the wait to be taken, not the commit.
+// Apply is outbox.Store's. If nothing durable changed, nothing is written, and there may be effects all the same.
 func (s *Store) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
 	e.Policy = s.o.Policy
 	var after outbox.Request
@@ -235,9 +220,7 @@ func (t *txn) change(before, after outbox.Request) error {
 	for _, uuid := range lost {
 		t.note(t.orders.Delete([]byte(uuid)))
 	}
-	same := bytes.Equal(before.Body, after.Body)
-	t.put(before, after, record, !same && len(after.Body) > 0, !same && len(after.Body) == 0)
-	t.indexRefund(before, after)
+	t.put(before, after, record)
 	return nil
 }
 

@@ -74,7 +74,7 @@ func checkLanes(t testing.TB, path string, mem []outbox.Lane) {
 		}
 	}
 	sending, owners := map[string]int{}, map[string]uint64{}
-	err = s.Each(false, func(r outbox.Request) bool {
+	err = s.Each(func(r outbox.Request) bool {
 		// What is in doubt, or open again by a decision, a restore or a late find, may hold the lane too.
 		if r.Kind.Laned() && r.State == outbox.StateSending {
 			if sending[r.Terminal]++; sending[r.Terminal] > 1 {

@@ -171,8 +171,8 @@ func (m *Mem) EachOpen(ctx context.Context, terminal string, fn func(outbox.Requ
 }
 
 // Each is as bolt.Store's.
-func (m *Mem) Each(newestFirst bool, fn func(outbox.Request) bool) error {
-	return m.each(context.Background(), fn, newestFirst, func(outbox.Request) bool { return true })
+func (m *Mem) Each(fn func(outbox.Request) bool) error {
+	return m.each(context.Background(), fn, false, func(outbox.Request) bool { return true })
 }
 
 func (m *Mem) each(ctx context.Context, fn func(outbox.Request) bool, down bool, keep func(outbox.Request) bool) error {

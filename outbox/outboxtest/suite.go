@@ -300,7 +300,7 @@ func testClosed(t *testing.T, f *fixture) {
 	_, getErr := f.Get(seq)
 	_, someErr := f.Records([]uint64{seq})
 	_, lookErr := f.Lookup("a")
-	eachErr := f.Each(false, func(outbox.Request) bool { return true })
+	eachErr := f.Each(func(outbox.Request) bool { return true })
 	for name, err := range map[string]error{"Add": addErr, "Apply": applyErr, "Get": getErr, "Records": someErr, "Lookup": lookErr, "Each": eachErr} {
 		if !errors.Is(err, outbox.ErrClosed) {
 			t.Errorf("%s after Close: %v", name, err)

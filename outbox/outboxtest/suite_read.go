@@ -80,16 +80,17 @@ func testEach(t *testing.T, f *fixture) {
 			f.apply(t, seq, outbox.Event{Type: outbox.CancelWanted, At: At(time.Second)})
 		}
 	}
-	for _, down := range []bool{false, true} {
+	newestFirst := func(fn func(outbox.Request) bool) error { return f.Before(0, fn) }
+	for down, each := range map[bool]func(func(outbox.Request) bool) error{false: f.Each, true: newestFirst} {
 		var got []uint64
-		if err := f.Each(down, func(r outbox.Request) bool { got = append(got, r.Seq); return true }); err != nil {
+		if err := each(func(r outbox.Request) bool { got = append(got, r.Seq); return true }); err != nil {
 			t.Fatal(err)
 		}
 		if down {
 			slices.Reverse(got)
 		}
 		if len(got) != n || !slices.IsSorted(got) {
-			t.Errorf("Each(%v): %d in this order: %v", down, len(got), got)
+			t.Errorf("newest first %v: %d in this order: %v", down, len(got), got)
 		}
 	}
 	open := func(terminal string) (seqs []uint64) {
@@ -118,9 +119,9 @@ func testEach(t *testing.T, f *fixture) {
 		t.Errorf("a terminal whose name begins another's: %v", none)
 	}
 	seen := 0
-	_ = f.Each(true, func(outbox.Request) bool { seen++; return seen < 3 })
+	_ = f.Before(0, func(outbox.Request) bool { seen++; return seen < 3 })
 	if seen != 3 {
-		t.Errorf("Each went on to %d after false", seen)
+		t.Errorf("Before went on to %d after false", seen)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
