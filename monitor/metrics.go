@@ -3,9 +3,11 @@ package monitor
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"tillpost/outbox"
 )
@@ -41,7 +43,6 @@ type BuildInfo struct {
 type Metrics struct {
 	registry *prometheus.Registry
 	queues   *queueCollector
-	storage  *storageGauges
 	standing *standingCollector
 
 	accepted *prometheus.CounterVec   // kind
@@ -61,6 +62,8 @@ type Metrics struct {
 	clockSynced    prometheus.Gauge
 	clockSkew      prometheus.Gauge
 
+	outboxSize, outboxFree atomic.Pointer[bytesSource]
+
 	stuck        prometheus.Counter
 	ignored      *prometheus.CounterVec // state, event
 	ignoredMu    sync.Mutex
@@ -73,82 +76,68 @@ type Metrics struct {
 // NewMetrics returns the metrics of one agent, with those of the Go runtime and of
 // the process.
 func NewMetrics(build BuildInfo, labels Labels) *Metrics {
+	registry := prometheus.NewRegistry()
+	made := factory{promauto.With(registry)}
 	m := &Metrics{
-		registry:     prometheus.NewRegistry(),
+		registry:     registry,
 		queues:       newQueueCollector(),
-		storage:      &storageGauges{},
 		standing:     &standingCollector{},
 		ignoredPairs: make(map[[2]string]struct{}),
 		reasons:      newLabelSet(labels.Refusals...),
 		operations:   newLabelSet(labels.Operations...),
 		outcomes:     newLabelSet(labels.Outcomes...),
 		kinds:        make(map[string]labelSet),
+
+		accepted: made.counterVec("requests_accepted_total",
+			"Requests taken into the outbox, by kind.", "kind"),
+		refused: made.counterVec("requests_refused_total",
+			"Messages refused at the door, by the code of the reason.", "reason"),
+		finished: made.counterVec("requests_finished_total",
+			"Entries of requests into a final state, by kind and state.", "kind", "state"),
+		endToEnd: made.histogramVec("end_to_end_seconds",
+			"Time from the acceptance of a request to its first final state, by kind.", endToEndBuckets, "kind"),
+		latePayments: made.counter("late_payments_total",
+			"Payments found after their order had ended otherwise."),
+		stuck: made.counter("stuck_requests_total",
+			"Requests that nothing would have moved on, found and taken up anew. Each is a fault of tillpost; please report it."),
+		ignored: made.counterVec("ignored_events_total",
+			"Events that had no meaning in the state of their request.", "state", "event"),
+
+		apiCalls: made.counterVec("api_calls_total",
+			"Calls of the payment API, by operation and outcome.", "operation", "outcome"),
+		apiDuration: made.histogramVec("api_call_duration_seconds",
+			"Duration of the calls of the payment API, by operation.", apiBuckets, "operation"),
+		apiUp: made.gauge("api_up",
+			"Whether the payment API answers (1) or not (0)."),
+		rateRemaining: made.gauge("api_rate_remaining",
+			"Calls that the payment API still allows in its current window, NaN until it told."),
+
+		mqttConnected: made.gauge("mqtt_connected",
+			"Whether the broker is connected and subscribed (1) or not (0)."),
+		mqttReconnects: made.counter("mqtt_reconnects_total",
+			"Connections to the broker made after the first one."),
+		commitDuration: made.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "outbox_commit_duration_seconds",
+			Help: "Duration of the outbox's durable commits.", Buckets: commitBuckets,
+		}),
+		clockSynced: made.gauge("clock_synchronized",
+			"Whether the clock is known to be right (1) or not (0)."),
+		clockSkew: made.gauge("clock_skew_seconds",
+			"How far the clock is ahead of the payment API's, negative if behind, NaN until known."),
 	}
+	made.bytes("outbox_size_bytes", "Size of the outbox's file, NaN while not known.", &m.outboxSize)
+	made.bytes("outbox_free_disk_bytes", "Bytes free on the disk that holds the outbox, NaN while not known.", &m.outboxFree)
+	made.buildInfo(build)
 	for _, kind := range outbox.Kinds() {
 		m.kinds[kind.String()] = finalStates(kind)
 	}
-	m.makeRequestMetrics()
-	m.makeAPIMetrics()
-	m.makeOtherMetrics()
 	m.zero()
-	m.registry.MustRegister(
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newBuildInfo(build), m.queues, m.storage, m.standing,
-		m.accepted, m.refused, m.finished, m.endToEnd,
-		m.apiCalls, m.apiDuration, m.apiUp, m.rateRemaining,
-		m.mqttConnected, m.mqttReconnects, m.commitDuration,
-		m.latePayments, m.clockSynced, m.clockSkew, m.ignored, m.stuck,
-	)
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m.queues, m.standing)
 	return m
 }
 
 // Registry returns the registry that holds all of m's metrics.
 func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
-
-func (m *Metrics) makeRequestMetrics() {
-	m.accepted = newCounterVec("requests_accepted_total",
-		"Requests taken into the outbox, by kind.", "kind")
-	m.refused = newCounterVec("requests_refused_total",
-		"Messages refused at the door, by the code of the reason.", "reason")
-	m.finished = newCounterVec("requests_finished_total",
-		"Entries of requests into a final state, by kind and state.", "kind", "state")
-	m.endToEnd = newHistogramVec("end_to_end_seconds",
-		"Time from the acceptance of a request to its first final state, by kind.",
-		endToEndBuckets, "kind")
-	m.latePayments = newCounter("late_payments_total",
-		"Payments found after their order had ended otherwise.")
-	m.stuck = newCounter("stuck_requests_total",
-		"Requests that nothing would have moved on, found and taken up anew. Each is a fault of tillpost; please report it.")
-	m.ignored = newCounterVec("ignored_events_total",
-		"Events that had no meaning in the state of their request.", "state", "event")
-}
-
-func (m *Metrics) makeAPIMetrics() {
-	m.apiCalls = newCounterVec("api_calls_total",
-		"Calls of the payment API, by operation and outcome.", "operation", "outcome")
-	m.apiDuration = newHistogramVec("api_call_duration_seconds",
-		"Duration of the calls of the payment API, by operation.", apiBuckets, "operation")
-	m.apiUp = newGauge("api_up",
-		"Whether the payment API answers (1) or not (0).")
-	m.rateRemaining = newGauge("api_rate_remaining",
-		"Calls that the payment API still allows in its current window, NaN until it told.")
-}
-
-func (m *Metrics) makeOtherMetrics() {
-	m.mqttConnected = newGauge("mqtt_connected",
-		"Whether the broker is connected and subscribed (1) or not (0).")
-	m.mqttReconnects = newCounter("mqtt_reconnects_total",
-		"Connections to the broker made after the first one.")
-	m.commitDuration = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Namespace: namespace, Name: "outbox_commit_duration_seconds",
-		Help: "Duration of the outbox's durable commits.", Buckets: commitBuckets,
-	})
-	m.clockSynced = newGauge("clock_synchronized",
-		"Whether the clock is known to be right (1) or not (0).")
-	m.clockSkew = newGauge("clock_skew_seconds",
-		"How far the clock is ahead of the payment API's, negative if behind, NaN until known.")
-}
 
 // zero creates the series of closed label sets.
 func (m *Metrics) zero() {
@@ -173,38 +162,46 @@ func (m *Metrics) zero() {
 	}
 }
 
-func newBuildInfo(b BuildInfo) prometheus.Collector {
-	info := prometheus.NewGauge(prometheus.GaugeOpts{
+// factory makes metrics under our namespace, and registers them.
+type factory struct{ promauto.Factory }
+
+func (f factory) buildInfo(b BuildInfo) {
+	f.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info",
 		Help: "The build that is running, in its labels; the value is always 1.",
 		ConstLabels: prometheus.Labels{
 			"version": b.Version, "commit": b.Commit, "date": b.Date, "goversion": b.GoVersion,
 		},
+	}).Set(1)
+}
+
+func (f factory) counter(name, help string) prometheus.Counter {
+	return f.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help})
+}
+
+func (f factory) counterVec(name, help string, labels ...string) *prometheus.CounterVec {
+	return f.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func (f factory) gauge(name, help string) prometheus.Gauge {
+	return f.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
+}
+
+func (f factory) histogramVec(name, help string, buckets []float64, label string) *prometheus.HistogramVec {
+	return f.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, []string{label})
+}
+
+// bytesSource returns a number of bytes; ok is false while that is not known.
+type bytesSource = func() (bytes int64, ok bool)
+
+// bytes makes a gauge that asks its source at scrape time. It is NaN while there is none, or it does not know.
+func (f factory) bytes(name, help string, from *atomic.Pointer[bytesSource]) {
+	f.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, func() float64 {
+		if source := from.Load(); source != nil && *source != nil {
+			if n, ok := (*source)(); ok {
+				return float64(n)
+			}
+		}
+		return math.NaN()
 	})
-	info.Set(1)
-	return info
-}
-
-func newCounter(name, help string) prometheus.Counter {
-	return prometheus.NewCounter(prometheus.CounterOpts{
-		Namespace: namespace, Name: name, Help: help,
-	})
-}
-
-func newCounterVec(name, help string, labels ...string) *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: namespace, Name: name, Help: help,
-	}, labels)
-}
-
-func newGauge(name, help string) prometheus.Gauge {
-	return prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: namespace, Name: name, Help: help,
-	})
-}
-
-func newHistogramVec(name, help string, buckets []float64, label string) *prometheus.HistogramVec {
-	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: namespace, Name: name, Help: help, Buckets: buckets,
-	}, []string{label})
 }

@@ -40,7 +40,8 @@ func (m *Metrics) WatchQueues(src QueueSource) { m.queues.watch(src) }
 // at the same time by several; ok false means not known, and shows as NaN.
 // A later call replaces them; nil is the same as a function that is never ok.
 func (m *Metrics) WatchOutbox(size, freeDisk func() (bytes int64, ok bool)) {
-	m.storage.watch(size, freeDisk)
+	m.outboxSize.Store(&size)
+	m.outboxFree.Store(&freeDisk)
 }
 
 // APICall counts a finished call of the payment API. operation and outcome are
