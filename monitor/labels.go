@@ -3,7 +3,6 @@ package monitor
 import (
 	"strings"
 
-	"tillpost/internal/topic"
 	"tillpost/outbox"
 )
 
@@ -13,16 +12,13 @@ import (
 const other = "other"
 
 // maxTerminals bounds the series per terminal. An organisation has tens; a
-// thousand is far beyond any store and still a cheap scrape.
+// thousand is far beyond any store and still a cheap scrape. An id that no topic
+// may bear is no label either: one that is not valid UTF-8 would spoil the scrape.
 const maxTerminals = 1000
 
 // maxIgnoredPairs bounds the (state, event) pairs of ignored events: more than
 // states times events, so it binds only if a caller passes free text.
 const maxIgnoredPairs = 512
-
-// validTerminal reports whether an id may enter a topic, and so a label: such are
-// short and valid UTF-8, without which one bad id would spoil the whole scrape.
-func validTerminal(id string) bool { return topic.ValidID(id) }
 
 // Labels are the closed lists of label values that others own; any other value counts as "other".
 type Labels struct {

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"tillpost/internal/topic"
 	"tillpost/outbox"
 )
 
@@ -16,16 +18,16 @@ const (
 	listMost    = 1000
 )
 
-// parseQuery reads the parameters of a list.
+// listParameters are those that parseQuery reads.
+var listParameters = []string{"terminal", "state", "kind", "day", "q", "limit", "cursor"}
+
+// parseQuery reads the parameters of a list: listParameters alone, each once.
 func parseQuery(values url.Values) (Query, *Refusal) {
 	q := Query{Limit: listDefault}
-	if refusal := onlyParameters(values, "terminal", "state", "kind", "day", "q", "limit", "cursor"); refusal != nil {
-		return q, refusal
-	}
 	set := map[string]func(text string) (ok bool, want string){
 		"terminal": func(text string) (bool, string) {
 			q.Terminal = text
-			return validTerminal(text), "a terminal's uuid"
+			return topic.ValidID(text), "a terminal's uuid"
 		},
 		"state": func(text string) (ok bool, want string) {
 			q.State, ok = outbox.ParseState(text)
@@ -70,14 +72,20 @@ func isDay(text string) bool {
 	return err == nil
 }
 
+// taking has serve called for a request that has no parameters but these, each of them once.
+func taking(serve http.HandlerFunc, known ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if refusal := onlyParameters(r.URL.Query(), known...); refusal != nil {
+			writeRefusal(w, refusal)
+			return
+		}
+		serve(w, r)
+	}
+}
+
 // onlyParameters returns a refusal for parameters that are not known or are there twice.
 func onlyParameters(values url.Values, known ...string) *Refusal {
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
 		switch {
 		case !slices.Contains(known, name):
 			detail := "there is no parameter " + strconv.Quote(name)

@@ -2,11 +2,14 @@ package monitor
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"tillpost/internal/topic"
 )
 
 // LaneState is what a terminal's lane is doing.
@@ -78,7 +81,7 @@ func (c *queueCollector) terminalBusy(terminal string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, known := c.counts[terminal]; !known &&
-		(len(c.counts) >= maxTerminals || !validTerminal(terminal)) {
+		(len(c.counts) >= maxTerminals || !topic.ValidID(terminal)) {
 		terminal = other
 	}
 	c.counts[terminal]++
@@ -95,10 +98,7 @@ func (c *queueCollector) Describe(ch chan<- *prometheus.Desc) {
 func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
 	c.mu.Lock()
 	source := c.source
-	busy := make(map[string]uint64, len(c.counts))
-	for terminal, n := range c.counts {
-		busy[terminal] = n
-	}
+	busy := maps.Clone(c.counts)
 	c.mu.Unlock()
 
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
@@ -139,7 +139,7 @@ func boundStats(stats []QueueStat) []QueueStat {
 		switch {
 		case len(kept) > 0 && kept[len(kept)-1].Terminal == s.Terminal:
 			// Listed twice: the registry would refuse the whole scrape.
-		case len(kept) < maxTerminals && s.Terminal != other && validTerminal(s.Terminal):
+		case len(kept) < maxTerminals && s.Terminal != other && topic.ValidID(s.Terminal):
 			kept = append(kept, s)
 		default:
 			folded = true

@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"tillpost/internal/topic"
 )
 
 var (
@@ -67,7 +69,7 @@ func (c *standingCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	left := maxTerminals
 	for uuid, name := range terminals() {
-		if left == 0 || !validTerminal(uuid) {
+		if left == 0 || !topic.ValidID(uuid) {
 			continue
 		}
 		left--
