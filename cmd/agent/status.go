@@ -104,17 +104,14 @@ func showStatus(c *cobra.Command, d *daemonClient, a shownAgent) error {
 			facts = append(facts, [2]string{"paused", fmt.Sprintf("%s by %s since %s", one.Name, one.Paused.By, at(one.Paused.Since))})
 		}
 	}
-	if err := p.facts(facts); err != nil {
-		return err
-	}
+	p.facts(facts)
 	t := table{columns: []column{{head: "TERMINAL", givesWay: 1}, {head: "NAME", least: 8}, {head: "LANE", paint: laneColour}, {head: "WAITING", right: true}, {head: "ACTIVE", givesWay: 2}}}
 	for _, one := range terminals.Terminals {
 		t.add(one.UUID, one.Name, one.Lane, fmt.Sprint(one.QueueLength), either(one.Active, "yes", "no"))
 	}
-	if err := p.write("\n"); err != nil {
-		return err
-	}
-	return p.table(t)
+	p.write("\n")
+	p.table(t)
+	return p.err
 }
 
 func either(is bool, yes, no string) string {

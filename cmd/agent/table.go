@@ -54,6 +54,8 @@ type paper struct {
 	w        io.Writer
 	width    int // 0: no terminal
 	coloured bool
+	// err is the first that writing brought; nothing is written after it.
+	err error
 }
 
 func newPaper(w io.Writer) *paper {
@@ -62,9 +64,10 @@ func newPaper(w io.Writer) *paper {
 	return &paper{w: w, width: width, coloured: width > 0 && (!no || os.Getenv("NO_COLOR") == "")}
 }
 
-func (p *paper) write(text string) error {
-	_, err := io.WriteString(p.w, text)
-	return err
+func (p *paper) write(text string) {
+	if p.err == nil {
+		_, p.err = io.WriteString(p.w, text)
+	}
 }
 
 func (p *paper) paint(text string, c colour) string {
@@ -84,28 +87,24 @@ func (p *paper) when(at time.Time) string {
 }
 
 // table writes a table.
-func (p *paper) table(t table) error {
-	var b strings.Builder
-	if p.width == 0 {
-		heads := make([]string, len(t.columns))
-		for i, c := range t.columns {
-			heads[i] = c.head
-		}
-		for _, row := range append([][]string{heads}, t.rows...) {
-			b.WriteString(strings.Join(row, "\t") + "\n")
-		}
-		return p.write(b.String())
-	}
-	widths := t.fit(p.width)
+func (p *paper) table(t table) {
 	heads := make([]string, len(t.columns))
 	for i, c := range t.columns {
 		heads[i] = c.head
 	}
-	p.line(&b, t, widths, heads, true)
-	for _, row := range t.rows {
-		p.line(&b, t, widths, row, false)
+	var widths []int
+	if p.width > 0 {
+		widths = t.fit(p.width)
 	}
-	return p.write(b.String())
+	var b strings.Builder
+	for i, row := range append([][]string{heads}, t.rows...) {
+		if p.width == 0 {
+			b.WriteString(strings.Join(row, "\t") + "\n")
+		} else {
+			p.line(&b, t, widths, row, i == 0)
+		}
+	}
+	p.write(b.String())
 }
 
 // line writes a row, in further lines too where its last cell is folded.
@@ -226,7 +225,7 @@ func shorten(s string, width int) string {
 }
 
 // facts writes names with their values, one in a line. A long value is folded on a terminal.
-func (p *paper) facts(list [][2]string) error {
+func (p *paper) facts(list [][2]string) {
 	var b strings.Builder
 	wide := 0
 	for _, f := range list {
@@ -246,7 +245,7 @@ func (p *paper) facts(list [][2]string) error {
 			b.WriteString(part + "\n")
 		}
 	}
-	return p.write(b.String())
+	p.write(b.String())
 }
 
 // stateColour returns the colour of a request's state.
