@@ -37,11 +37,16 @@ func (l *login) register(c *cobra.Command) {
 	c.Flags().StringVar(&l.passwordFile, "password-file", "", "`FILE` with that user's password")
 }
 
-func (l *login) check() error {
+// config returns the configuration that the command line names, with this login, if it is one.
+func (l *login) config(c *cobra.Command) (*config.Config, error) {
 	if l.passwordFile != "" && l.username == "" {
-		return usagef("--password-file is given without --username; MQTT has no password without a user name")
+		return nil, usagef("--password-file is given without --username; MQTT has no password without a user name")
 	}
-	return nil
+	cfg, err := loadConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	return l.in(cfg), nil
 }
 
 // in returns the configuration with this login, if it is one.
@@ -106,8 +111,8 @@ func (c *connection) down(err error) {
 }
 
 // run connects, and calls handle with events, one at a time and a tick every second among them, until handle reports that it
-// is done or ctx ends. It returns what handle returned, else nil.
-func (c *connection) run(ctx context.Context, handle func(event) (done bool, err error)) error {
+// is done or ctx ends. It returns what handle returned, else nothing.
+func (c *connection) run(ctx context.Context, handle func(event) (done bool, err error)) (done bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
@@ -120,11 +125,11 @@ func (c *connection) run(ctx context.Context, handle func(event) (done bool, err
 		case e = <-c.events:
 		case e.tick = <-tick.C:
 		case err := <-ended:
-			return err
+			return false, err
 		}
 		if done, err := handle(e); done {
 			cancel()
-			return errors.Join(err, c.drain(ended))
+			return true, errors.Join(err, c.drain(ended))
 		}
 	}
 }

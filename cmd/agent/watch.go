@@ -26,10 +26,7 @@ each message that was refused, until SIGINT, SIGTERM or SIGHUP. It begins with h
 stand; requests that had ended before are left out, but not with --json.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := own.check(); err != nil {
-				return err
-			}
-			cfg, err := loadConfig(c)
+			cfg, err := own.config(c)
 			if err != nil {
 				return err
 			}
@@ -40,11 +37,12 @@ stand; requests that had ended before are left out, but not with --json.`,
 				topics: mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix}, terminal: terminal, json: raw, broker: cfg.MQTT.NearURL(),
 				names: map[string]string{}, seen: map[string]string{},
 			}
-			conn, err := newConnection(own.in(cfg), w.filters())
+			conn, err := newConnection(cfg, w.filters())
 			if err != nil {
 				return err
 			}
-			return conn.run(ctx, w.handle)
+			_, err = conn.run(ctx, w.handle)
+			return err
 		},
 	}
 	own.register(c)
