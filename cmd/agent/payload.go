@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"tillpost/agent/config"
@@ -94,18 +95,14 @@ func decode(cfg *config.Config, topic, name string, payload []byte) (*message.Re
 
 // parseKind returns a kind by its name or by the last level of its topic.
 func parseKind(name string) (mqtt.Kind, error) {
-	if k, ok := mqtt.KindOf(name); ok {
-		return k, nil
-	}
-	if k, ok := mqtt.KindOf(name + "s"); ok {
-		return k, nil
-	}
-	kinds := ""
-	for i, k := range mqtt.Kinds() {
-		if i > 0 {
-			kinds += ", "
+	for _, level := range []string{name, name + "s"} {
+		if k, ok := mqtt.KindOf(level); ok {
+			return k, nil
 		}
-		kinds += string(k)
 	}
-	return "", usagef("%q is no kind of request; write one of %s", name, kinds)
+	var kinds []string
+	for _, k := range mqtt.Kinds() {
+		kinds = append(kinds, string(k))
+	}
+	return "", usagef("%q is no kind of request; write one of %s", name, strings.Join(kinds, ", "))
 }

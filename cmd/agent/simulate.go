@@ -26,7 +26,7 @@ const simulateStop = 2 * time.Second
 const controlOff = "off"
 
 func newSimulate() *cobra.Command {
-	f := newSimulateFlags()
+	f := &simulateFlags{}
 	c := &cobra.Command{
 		Use:   "simulate",
 		Short: "Run a simulated Front Payment API, for trying and testing",
@@ -138,26 +138,18 @@ type simulateFlags struct {
 	options simulator.Options // what check made of them
 }
 
-func newSimulateFlags() *simulateFlags {
-	return &simulateFlags{
-		listen: "127.0.0.1:9730", token: "demo-token", organization: "ORG1000000001",
-		terminals: []string{"TRML1000000001=Counter 1", "TRML1000000002=Counter 2"},
-		customer:  "pay:2s", rateLimit: 240, lookups: "shown",
-	}
-}
-
 func (f *simulateFlags) register(c *cobra.Command) {
 	s := c.Flags()
-	s.StringVar(&f.listen, "listen", f.listen, "`ADDRESS` of the API; port 0 takes a free one")
-	s.StringVar(&f.control, "control", f.control, "loopback `ADDRESS` of the control endpoint, or \"off\" (default the API's next port)")
-	s.StringVar(&f.token, "token", f.token, "token that calls must carry; \"\" takes any")
-	s.StringVar(&f.organization, "organization", f.organization, "`UUID` of the organisation")
-	s.StringArrayVar(&f.terminals, "terminal", f.terminals, "a terminal, as `UUID=NAME`; may be given several times")
-	s.StringVar(&f.customer, "customer", f.customer, "what customers do: `pay:TIME, decline:TIME or walkaway`")
-	s.IntVar(&f.rateLimit, "rate-limit", f.rateLimit, "calls a minute, 0 for no limit")
-	s.StringVar(&f.lookups, "lookups", f.lookups, "whether orders can be looked up: shown, forbidden or hidden")
+	s.StringVar(&f.listen, "listen", "127.0.0.1:9730", "`ADDRESS` of the API; port 0 takes a free one")
+	s.StringVar(&f.control, "control", "", "loopback `ADDRESS` of the control endpoint, or \"off\" (default the API's next port)")
+	s.StringVar(&f.token, "token", "demo-token", "token that calls must carry; \"\" takes any")
+	s.StringVar(&f.organization, "organization", "ORG1000000001", "`UUID` of the organisation")
+	s.StringArrayVar(&f.terminals, "terminal", []string{"TRML1000000001=Counter 1", "TRML1000000002=Counter 2"}, "a terminal, as `UUID=NAME`; may be given several times")
+	s.StringVar(&f.customer, "customer", "pay:2s", "what customers do: `pay:TIME, decline:TIME or walkaway`")
+	s.IntVar(&f.rateLimit, "rate-limit", 240, "calls a minute, 0 for no limit")
+	s.StringVar(&f.lookups, "lookups", "shown", "whether orders can be looked up: shown, forbidden or hidden")
 	s.DurationVar(&f.clockAhead, "clock-ahead", 0, "how far the API's clock is ahead of this machine's, as a `TIME`; with a minus, behind")
-	s.BoolVar(&f.callbacks, "callbacks", f.callbacks, "call the callbackUrl of orders, on loopback hosts")
+	s.BoolVar(&f.callbacks, "callbacks", false, "call the callbackUrl of orders, on loopback hosts")
 }
 
 // check reads the flags that have a form, and makes the options of all.

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,11 +45,7 @@ var waitingWords = map[string]string{
 
 // endedWell reports whether a final state is what the till asked for.
 func endedWell(state string) bool {
-	switch state {
-	case "paid", "refunded", "submitted", "done":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"paid", "refunded", "submitted", "done"}, state)
 }
 
 // statusWords returns a request's status in words, in one line without its name. Times are in the zone of local.
