@@ -29,7 +29,7 @@ const (
 	shutdownGrace     = time.Second
 )
 
-// ServerOptions configure a Server. Listen, Metrics and Ready are required.
+// ServerOptions configure a Server. Listen, Metrics, Ready, Logger and Events are required.
 type ServerOptions struct {
 	// Listen is the TCP address, "host:port"; port 0 takes a free one.
 	Listen string
@@ -43,11 +43,11 @@ type ServerOptions struct {
 	// is. It is called for each probe, possibly by several at once. The lines
 	// are shown to whoever asks, so they hold neither secrets nor personal data.
 	Ready func() []string
-	// Logger gets what goes wrong with a connection; nil discards it.
+	// Logger gets what goes wrong with a connection.
 	Logger *slog.Logger
 	// Source is what the JSON API, the events and the pages are about; nil leaves them out.
 	Source Source
-	// Events are those of the stream; nil is a stream without any.
+	// Events are those of the stream.
 	Events *Events
 	// Build names the build, so that a page notices when it is of an older one.
 	Build string
@@ -79,14 +79,8 @@ func NewServer(opts ServerOptions) (*Server, error) {
 	if err := web.Validate(opts.WebConfigFile); err != nil {
 		return nil, fmt.Errorf("http.web_config_file %s: %w; correct the file or remove the key", opts.WebConfigFile, err)
 	}
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
 	if opts.MaxConnections <= 0 {
 		opts.MaxConnections = defaultMaxConns
-	}
-	if opts.Events == nil {
-		opts.Events = NewEvents(nil)
 	}
 	s := &Server{opts: opts, turn: make(chan struct{}, 1)}
 	names := append([]string{host}, opts.Hosts...)
