@@ -227,12 +227,13 @@ func (t *till) until(ctx context.Context, what string, is func() bool) error {
 // reach waits until a request has been in a state, or has waited for a reason. One that ended otherwise is an error.
 func (t *till) reach(ctx context.Context, id, stateOrWaiting string) error {
 	var now message.Status
+	var seen bool
 	err := t.until(ctx, id+" "+stateOrWaiting, func() bool {
 		h := t.request(id)
-		now = h.status
-		return h.seen[stateOrWaiting] || now.Final
+		now, seen = h.status, h.seen[stateOrWaiting]
+		return seen || now.Final
 	})
-	if err == nil && now.Final && now.State != stateOrWaiting && !t.saw(id, stateOrWaiting) {
+	if err == nil && !seen {
 		return fmt.Errorf("%s ended %s, before it was %s", id, now.State, stateOrWaiting)
 	}
 	return err
