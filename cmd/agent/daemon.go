@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -142,8 +143,7 @@ func (d *daemonClient) call(ctx context.Context, path string, query url.Values, 
 	}
 	reply, err := d.http.Do(rq)
 	if err != nil {
-		var cause *url.Error
-		if errors.As(err, &cause) {
+		if cause, ok := errors.AsType[*url.Error](err); ok {
 			err = cause.Err
 		}
 		return nil, fmt.Errorf("the daemon does not answer at %s: %w; start it with tillpost run, or name its address with --url", d.base, err)
@@ -172,10 +172,7 @@ func refusedBy(base string, status int, raw []byte) error {
 		if status == http.StatusUnauthorized {
 			return &daemonError{status, "the daemon asks for a user; set " + envWebUser + " and " + envWebPassword}
 		}
-		said := refusal.Detail
-		if said == "" {
-			said = term.OneLine(string(raw[:min(len(raw), 400)]))
-		}
+		said := cmp.Or(refusal.Detail, term.OneLine(string(raw[:min(len(raw), 400)])))
 		if status == http.StatusBadRequest {
 			return usagef("%s", said)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -97,10 +98,7 @@ func requestFacts(r shownRequest, local *time.Location) [][2]string {
 func (r shownRequest) story(p *paper, local *time.Location) {
 	t := table{columns: []column{{head: "WHEN", givesWay: 1}, {head: "STATE", paint: stateColour}, {head: "WHAT HAPPENED", least: 16, folds: true}}}
 	for _, e := range r.History {
-		words := eventWords[e.Event]
-		if words == "" {
-			words = e.Event
-		}
+		words := cmp.Or(eventWords[e.Event], e.Event)
 		if e.Code != "" {
 			words += ": " + e.Code
 		}

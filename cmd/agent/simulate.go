@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,7 @@ func simulate(ctx context.Context, f *simulateFlags, out, log io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("listen for API calls: %w; choose another address with --listen", err)
 	}
-	servers := []served{{api, newServer(newCallLog(sim, log))}}
+	servers := []served{{api, newServer(&callLog{sim: sim, out: log})}}
 	var control net.Addr
 	if f.control != controlOff {
 		var lc net.ListenConfig
@@ -234,11 +235,7 @@ func (f *simulateFlags) snippet(api, control net.Addr) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# A simulated Front Payment API. This is a whole configuration for tillpost run --config FILE.")
-	token := f.token
-	if token == "" {
-		token = "any"
-	}
-	line("# Token, for the environment: export TILLPOST_API_TOKEN='%s'", token)
+	line("# Token, for the environment: export TILLPOST_API_TOKEN='%s'", cmp.Or(f.token, "any"))
 	line("# Terminals:")
 	for _, t := range f.options.Terminals {
 		line("#   %s  %s", t.UUID, t.Name)

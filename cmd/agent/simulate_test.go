@@ -20,7 +20,7 @@ func TestCallLogHasEachCallOnce(t *testing.T) {
 	sim := simulator.New(simulator.Options{Token: "test-token"})
 	t.Cleanup(sim.Close)
 	var out strings.Builder
-	calls := newCallLog(sim, &out)
+	calls := &callLog{sim: sim, out: &out}
 	get := func(path string) {
 		defer func() { _ = recover() }() // an aborted connection
 		r := httptest.NewRequestWithContext(t.Context(), "GET", path, nil)

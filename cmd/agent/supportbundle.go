@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,13 +41,11 @@ It works with the daemon down. --list shows what would be in it, and writes noth
 			if list {
 				return b.List(c.OutOrStdout())
 			}
-			if output == "" {
-				output = "tillpost-support-" + now.Format("20060102-150405") + ".tar.gz"
-			}
-			if err := b.Write(output); err != nil {
+			file := cmp.Or(output, "tillpost-support-"+now.Format("20060102-150405")+".tar.gz")
+			if err := b.Write(file); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(c.OutOrStdout(), output)
+			_, err := fmt.Fprintln(c.OutOrStdout(), file)
 			return err
 		},
 	}

@@ -109,13 +109,11 @@ func (w *watcher) take(d mqtt.Delivery) error {
 	if !ok {
 		return nil
 	}
-	fresh := w.seen[d.Topic] != line.words
-	if d.Topic != w.topics.Rejects() {
+	again := w.seen[d.Topic] == line.words
+	if d.Topic != w.topics.Rejects() { // each of those is an event of its own
 		w.seen[d.Topic] = line.words
-	} else {
-		fresh = true // each of them is an event of its own
 	}
-	if !fresh || d.Retained && line.over {
+	if again || d.Retained && line.over {
 		return nil
 	}
 	at := w.screen.now()
@@ -130,10 +128,7 @@ func (w *watcher) name(terminal string) string {
 	if terminal == "" {
 		return ""
 	}
-	if n := w.names[terminal]; n != "" {
-		return n + "  "
-	}
-	return terminal + "  "
+	return cmp.Or(w.names[terminal], terminal) + "  "
 }
 
 func (w *watcher) wanted(terminal string) bool {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -86,10 +87,7 @@ func head(what string, parts []string) string {
 }
 
 func waitWords(w message.Waiting, local *time.Location) string {
-	text := waitingWords[w.Code]
-	if text == "" {
-		text = "waits: " + w.Code
-	}
+	text := cmp.Or(waitingWords[w.Code], "waits: "+w.Code)
 	switch {
 	case w.Attempts == 1:
 		text += ", tried once"
@@ -176,11 +174,7 @@ func displayWords(d message.Display) string {
 
 // rejectWords returns why a message was refused.
 func rejectWords(r message.Reject) string {
-	text := "a message without a usable requestId"
-	if r.RequestID != "" {
-		text = r.RequestID
-	}
-	text += " on " + r.Topic
+	text := cmp.Or(r.RequestID, "a message without a usable requestId") + " on " + r.Topic
 	if r.Reason != nil {
 		text += ": " + reasonWords(*r.Reason)
 	}
