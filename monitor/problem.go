@@ -66,7 +66,7 @@ func apiErrors(mux *http.ServeMux) http.Handler {
 			mux.ServeHTTP(w, r)
 			return
 		}
-		var said muxError
+		said := muxError{header: http.Header{}}
 		mux.ServeHTTP(&said, r)
 		if said.status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", said.Header().Get("Allow"))
@@ -83,12 +83,7 @@ type muxError struct {
 	status int
 }
 
-func (e *muxError) Header() http.Header {
-	if e.header == nil {
-		e.header = http.Header{}
-	}
-	return e.header
-}
+func (e *muxError) Header() http.Header { return e.header }
 
 func (e *muxError) WriteHeader(status int) { e.status = status }
 
