@@ -1,10 +1,6 @@
 package monitor
 
-import (
-	"strings"
-
-	"tillpost/outbox"
-)
+import "tillpost/outbox"
 
 // other stands for every label value that is not on its closed list. It keeps the
 // number of series bounded whatever a caller or a till sends; where the exposition
@@ -51,15 +47,10 @@ func newLabelSet(values ...string) labelSet {
 	return set
 }
 
-// fold returns v if it is on the list, else other.
-func (s labelSet) fold(v string) string {
-	if _, ok := s[v]; ok {
+// fold returns v if it is known, else other.
+func fold[V any](known map[string]V, v string) string {
+	if _, ok := known[v]; ok {
 		return v
 	}
 	return other
-}
-
-// labelText returns a text from elsewhere as a label value: valid UTF-8, and not long.
-func labelText(text string) string {
-	return strings.ToValidUTF8(text[:min(len(text), maxNameBytes)], "")
 }

@@ -16,6 +16,7 @@ import (
 const (
 	listDefault = 100
 	listMost    = 1000
+	cursorBase  = 36 // in which the position of the next page is written
 )
 
 // listParameters are those that parseQuery reads.
@@ -44,7 +45,7 @@ func parseQuery(values url.Values) (Query, *Refusal) {
 			q.Limit, ok = n, err == nil && n >= 1 && n <= listMost
 			want = "a number from 1 to " + strconv.Itoa(listMost)
 		case "cursor":
-			n, err := strconv.ParseUint(text, 36, 64)
+			n, err := strconv.ParseUint(text, cursorBase, 64)
 			q.Before, ok = n, err == nil && n > 0
 			want = "the nextCursor of an earlier answer"
 		}
@@ -54,9 +55,6 @@ func parseQuery(values url.Values) (Query, *Refusal) {
 	}
 	return q, nil
 }
-
-// cursor returns the position of the next page as text.
-func cursor(before uint64) string { return strconv.FormatUint(before, 36) }
 
 func isDay(text string) bool {
 	_, err := time.Parse(time.DateOnly, text)

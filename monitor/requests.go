@@ -59,12 +59,9 @@ func (s *Server) serveRequests(w http.ResponseWriter, r *http.Request) {
 		list := struct {
 			Requests   []any  `json:"requests"`
 			NextCursor string `json:"nextCursor,omitempty"`
-		}{Requests: page.Requests}
-		if list.Requests == nil {
-			list.Requests = []any{}
-		}
+		}{Requests: append([]any{}, page.Requests...)}
 		if page.Next != 0 {
-			list.NextCursor = cursor(page.Next)
+			list.NextCursor = strconv.FormatUint(page.Next, cursorBase)
 		}
 		return list, err
 	})

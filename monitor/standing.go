@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -55,7 +56,7 @@ func (c *standingCollector) Collect(ch chan<- prometheus.Metric) {
 	stands := map[string]bool{}
 	if problems != nil {
 		for _, code := range problems() {
-			stands[codes.fold(code)] = true
+			stands[fold(codes, code)] = true
 		}
 	}
 	for code := range codes {
@@ -73,6 +74,6 @@ func (c *standingCollector) Collect(ch chan<- prometheus.Metric) {
 			continue
 		}
 		left--
-		ch <- prometheus.MustNewConstMetric(terminalInfoDesc, prometheus.GaugeValue, 1, uuid, labelText(name))
+		ch <- prometheus.MustNewConstMetric(terminalInfoDesc, prometheus.GaugeValue, 1, uuid, strings.ToValidUTF8(name[:min(len(name), maxNameBytes)], ""))
 	}
 }

@@ -100,14 +100,11 @@ func (f *follow) begin(resumed bool) error {
 	if err != nil {
 		return err
 	}
-	id := f.s.opts.Events.position(f.reader)
-	if !resumed {
-		id = f.partID()
-	}
-	f.out.add(eventHello, id, hello)
 	if resumed {
+		f.out.add(eventHello, f.s.opts.Events.position(f.reader), hello)
 		return f.out.flush()
 	}
+	f.out.add(eventHello, f.partID(), hello)
 	if err := f.sendState(); err != nil {
 		return err
 	}
