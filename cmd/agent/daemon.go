@@ -34,10 +34,7 @@ const (
 )
 
 // daemonError is an answer of the daemon that is an error.
-type daemonError struct {
-	status int
-	text   string
-}
+type daemonError struct{ text string }
 
 func (e *daemonError) Error() string { return e.text }
 
@@ -113,6 +110,16 @@ func readAnswer(raw []byte, into any) error {
 	return nil
 }
 
+// get makes one call to the daemon of the configuration, which changes nothing, and returns its client and the JSON answer.
+func get(c *cobra.Command, path string, query url.Values) (*daemonClient, json.RawMessage, error) {
+	d, err := findDaemon(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	raw, err := d.call(c.Context(), path, query, nil)
+	return d, raw, err
+}
+
 // post has the daemon do what body says, and returns the JSON answer.
 func post(c *cobra.Command, path string, body any) (json.RawMessage, error) {
 	raw, err := json.Marshal(body)
@@ -170,13 +177,13 @@ func refusedBy(base string, status int, raw []byte) error {
 	}
 	if json.Unmarshal(raw, &refusal) != nil || refusal.Reason.Code == "" {
 		if status == http.StatusUnauthorized {
-			return &daemonError{status, "the daemon asks for a user; set " + envWebUser + " and " + envWebPassword}
+			return &daemonError{"the daemon asks for a user; set " + envWebUser + " and " + envWebPassword}
 		}
 		said := cmp.Or(refusal.Detail, term.OneLine(string(raw[:min(len(raw), 400)])))
 		if status == http.StatusBadRequest {
 			return usagef("%s", said)
 		}
-		return &daemonError{status, fmt.Sprintf("at %s it says %d: %s", base, status, said)}
+		return &daemonError{fmt.Sprintf("at %s it says %d: %s", base, status, said)}
 	}
 	text := refusal.Reason.Code + ": " + refusal.Reason.Message
 	for _, e := range refusal.Reason.Errors {
@@ -184,7 +191,7 @@ func refusedBy(base string, status int, raw []byte) error {
 			text += "; " + e.Path + " " + e.Message
 		}
 	}
-	return &daemonError{status, text}
+	return &daemonError{text}
 }
 
 // oneArg checks the one argument of a subcommand that is about one of what.

@@ -103,11 +103,7 @@ func dayReport(c *cobra.Command, day, format string) error {
 	if format != asTable && format != asCSV && format != asJSON {
 		return usagef("--format %q is none of table, csv and json", format)
 	}
-	d, err := findDaemon(c)
-	if err != nil {
-		return err
-	}
-	raw, err := d.call(c.Context(), "/api/v1/report", url.Values{"day": {day}}, nil)
+	d, raw, err := get(c, "/api/v1/report", url.Values{"day": {day}})
 	if err != nil {
 		return err
 	}

@@ -41,11 +41,7 @@ func newShow() *cobra.Command {
 }
 
 func show(c *cobra.Command, id string, asJSON bool) error {
-	d, err := findDaemon(c)
-	if err != nil {
-		return err
-	}
-	raw, err := d.call(c.Context(), "/api/v1/requests/"+url.PathEscape(id), nil, nil)
+	d, raw, err := get(c, "/api/v1/requests/"+url.PathEscape(id), nil)
 	if _, answered := errors.AsType[*daemonError](err); answered {
 		return fmt.Errorf("show %s: %w", id, err)
 	} else if err != nil {

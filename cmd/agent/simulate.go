@@ -117,15 +117,6 @@ func serve(ctx context.Context, servers []served) error {
 	return nil
 }
 
-// nextPort returns the port after an address's, "0" where that was chosen by the system or is the last.
-func nextPort(addr net.Addr, chosen bool) string {
-	tcp, ok := addr.(*net.TCPAddr)
-	if !ok || chosen || tcp.Port == 65535 {
-		return "0"
-	}
-	return strconv.Itoa(tcp.Port + 1)
-}
-
 // simulateFlags are the choices of "tillpost simulate".
 type simulateFlags struct {
 	listen, control, token, organization string
@@ -216,12 +207,19 @@ func parseCustomer(text string) (simulator.Customer, error) {
 	return simulator.Customer{}, usagef("--customer %q is none of pay:TIME, decline:TIME and walkaway; a time is written 2s", text)
 }
 
+// controlAddress returns where to listen for control calls: at the API's next port, where that has one that was not chosen
+// by the system.
 func (f *simulateFlags) controlAddress(api net.Addr) string {
 	if f.control != "" {
 		return f.control
 	}
-	_, port, err := net.SplitHostPort(f.listen)
-	return net.JoinHostPort("127.0.0.1", nextPort(api, err == nil && port == "0"))
+	port := "0"
+	_, listen, err := net.SplitHostPort(f.listen)
+	chosen := err == nil && listen == "0" // by the system
+	if tcp, ok := api.(*net.TCPAddr); ok && !chosen && tcp.Port < 65535 {
+		port = strconv.Itoa(tcp.Port + 1)
+	}
+	return net.JoinHostPort("127.0.0.1", port)
 }
 
 // near returns the address at which a client on this machine reaches a listener.

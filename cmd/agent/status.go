@@ -44,11 +44,7 @@ it is degraded, offline or not reached.`,
 }
 
 func status(c *cobra.Command, asJSON bool) error {
-	d, err := findDaemon(c)
-	if err != nil {
-		return err
-	}
-	raw, err := d.call(c.Context(), "/api/v1/agent", nil, nil)
+	d, raw, err := get(c, "/api/v1/agent", nil)
 	if err != nil {
 		return err
 	}

@@ -59,11 +59,8 @@ func collectBundle(c *cobra.Command, now time.Time) bundle.Bundle {
 	file, _ := c.Flags().GetString("config") // it was read for loadConfig
 	ask := func(path string, query url.Values) func() ([]byte, error) {
 		return func() ([]byte, error) {
-			d, err := findDaemon(c)
-			if err != nil {
-				return nil, err
-			}
-			return d.call(c.Context(), path, query, nil)
+			_, raw, err := get(c, path, query)
+			return raw, err
 		}
 	}
 	needs := func(read func(cfg *config.Config) ([]byte, error)) func() ([]byte, error) {

@@ -49,21 +49,19 @@ type Bundle struct {
 	LeftOut []Omission `json:"leftOut"`
 }
 
-// Never returns the things that no bundle has.
-func Never() []Omission {
-	return []Omission{
-		{"the API's token, passwords, their hashes, private keys", "they are secrets"},
-		{"order_defaults.customerDetails, and what tills asked to forward", "it is personal data: names, phones, mails, addresses"},
-		{"the names of the staff who settled requests", "they are personal data"},
-		{"mqtt.username and callback.public_url", "they may lead to secrets; the configuration only says whether they are set"},
-		{"the environment and the unit's drop-ins", "a token may be in them"},
-	}
+// never is what no bundle has.
+var never = []Omission{
+	{"the API's token, passwords, their hashes, private keys", "they are secrets"},
+	{"order_defaults.customerDetails, and what tills asked to forward", "it is personal data: names, phones, mails, addresses"},
+	{"the names of the staff who settled requests", "they are personal data"},
+	{"mqtt.username and callback.public_url", "they may lead to secrets; the configuration only says whether they are set"},
+	{"the environment and the unit's drop-ins", "a token may be in them"},
 }
 
 // Collect reads every source. What is one of the secrets, texts of at least four characters, is blanked wherever it
 // stands.
 func Collect(version string, now time.Time, secrets []string, sources []Source) Bundle {
-	b := Bundle{Created: now.UTC().Truncate(time.Second), Version: version, LeftOut: Never()}
+	b := Bundle{Created: now.UTC().Truncate(time.Second), Version: version, LeftOut: slices.Clone(never)}
 	for _, s := range sources {
 		data, err := s.Read()
 		if err != nil {
