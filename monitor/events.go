@@ -61,7 +61,7 @@ type reader struct {
 	caughtUp bool          // it was up to date once, so that it can fall behind
 }
 
-// NewEvents returns the events of one process. joined is called when a reader joins, must not block, and may be nil.
+// NewEvents returns the events of one process. joined is called when a reader joins, and must not block.
 func NewEvents(joined func()) *Events {
 	return &Events{
 		prefix: strconv.FormatInt(time.Now().UnixNano(), 36) + "-", now: time.Now, joined: joined,
@@ -128,9 +128,7 @@ func (e *Events) join(lastEventID string) (r *reader, resumed bool) {
 	}
 	e.readers[r] = struct{}{}
 	r.news <- struct{}{}
-	if e.joined != nil {
-		e.joined()
-	}
+	e.joined()
 	return r, resumed
 }
 

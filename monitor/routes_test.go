@@ -15,7 +15,7 @@ func newTestServer(t *testing.T, change func(*ServerOptions)) *Server {
 		Metrics: newTestMetrics(),
 		Ready:   func() []string { return nil },
 		Logger:  slog.New(slog.DiscardHandler),
-		Events:  NewEvents(nil),
+		Events:  NewEvents(func() {}),
 	}
 	if change != nil {
 		change(&opts)
