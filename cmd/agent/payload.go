@@ -50,19 +50,14 @@ type completed struct {
 func complete(k mqtt.Kind, data []byte, newID func() string) completed {
 	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) // Windows' Notepad puts it there
 	var members map[string]json.RawMessage
-	if json.Unmarshal(data, &members) != nil || members == nil {
+	has := func(name string) bool { _, ok := members[name]; return ok }
+	if json.Unmarshal(data, &members) != nil || members == nil || has("requestId") {
 		return completed{payload: data} // decoding says what it is
 	}
-	has := func(name string) bool { _, ok := members[name]; return ok }
-	switch {
-	case has("requestId"):
-		return completed{payload: data}
-	case k == mqtt.KindOrder && has("products") && !has("order"):
-		id := newID()
+	id, comma := newID(), ","
+	if k == mqtt.KindOrder && has("products") && !has("order") {
 		return completed{payload: fmt.Appendf(nil, `{"requestId":%q,"order":%s}`, id, data), wrapped: true, newID: id}
 	}
-	id := newID()
-	comma := ","
 	if len(members) == 0 {
 		comma = ""
 	}

@@ -21,7 +21,8 @@ type table struct {
 type column struct {
 	head  string
 	right bool // as numbers are
-	// givesWay orders the columns that are left out before others are cut below their least: the greatest first, 0 never.
+	// givesWay orders the columns that are left out before others are cut below their least: the greatest first, which is
+	// at most the number of columns; 0 never.
 	givesWay int
 	// least is the width to which cells may be cut; 0: they are shown whole or not at all.
 	least int
@@ -109,6 +110,10 @@ func (p *paper) table(t table) {
 
 // line writes a row, in further lines too where its last cell is folded.
 func (p *paper) line(b *strings.Builder, t table, widths []int, row []string, head bool) {
+	last := len(widths) - 1 // of those that are shown
+	for last > 0 && widths[last] == 0 {
+		last--
+	}
 	var rest []string
 	before := 0
 	for i, c := range t.columns {
@@ -135,12 +140,12 @@ func (p *paper) line(b *strings.Builder, t table, widths []int, row []string, he
 		switch {
 		case c.right:
 			b.WriteString(pad + p.paint(cell, paint))
-		case t.last(widths) == i:
+		case i == last:
 			b.WriteString(p.paint(cell, paint))
 		default:
 			b.WriteString(p.paint(cell, paint) + pad)
 		}
-		if t.last(widths) != i {
+		if i != last {
 			before += w
 		}
 	}
@@ -148,16 +153,6 @@ func (p *paper) line(b *strings.Builder, t table, widths []int, row []string, he
 	for _, part := range rest {
 		b.WriteString(strings.Repeat(" ", before) + part + "\n")
 	}
-}
-
-// last returns the last column that is shown.
-func (t table) last(widths []int) int {
-	for i := len(widths) - 1; i > 0; i-- {
-		if widths[i] > 0 {
-			return i
-		}
-	}
-	return 0
 }
 
 const gap = 2
@@ -183,8 +178,12 @@ func (t table) fit(width int) []int {
 		}
 		return sum
 	}
-	for left := true; left && over(true) > 0; {
-		left = t.leaveOut(widths)
+	for way := len(t.columns); way > 0 && over(true) > 0; way-- {
+		for i, c := range t.columns {
+			if c.givesWay == way {
+				widths[i] = 0
+			}
+		}
 	}
 	for over(false) > 0 {
 		widest := -1
@@ -199,20 +198,6 @@ func (t table) fit(width int) []int {
 		widths[widest]--
 	}
 	return widths
-}
-
-// leaveOut removes the column that gives way first, and reports whether there was one.
-func (t table) leaveOut(widths []int) bool {
-	first := -1
-	for i, c := range t.columns {
-		if widths[i] > 0 && c.givesWay > 0 && (first < 0 || c.givesWay > t.columns[first].givesWay) {
-			first = i
-		}
-	}
-	if first >= 0 {
-		widths[first] = 0
-	}
-	return first >= 0
 }
 
 // shorten cuts a text to a width.
