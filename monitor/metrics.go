@@ -3,7 +3,6 @@ package monitor
 import (
 	"math"
 	"sync"
-	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -31,6 +30,23 @@ type BuildInfo struct {
 	Commit    string // of the source, abbreviated or not; may be empty
 	Date      string // of the commit, in RFC 3339; may be empty
 	GoVersion string // of the toolchain, as runtime.Version returns it
+}
+
+// Sources are read at every scrape, possibly by several at once, so they must be
+// cheap and safe for that. What has no source has no value.
+type Sources struct {
+	// Queues returns the state of all queues; the slice is the caller's to keep. A
+	// terminal that is not in it has no gauges.
+	Queues func() []QueueStat
+	// OutboxSize returns the size of the outbox's file, FreeDisk what is free to us
+	// on its disk; ok is false while that is not known.
+	OutboxSize, FreeDisk func() (bytes int64, ok bool)
+	// Problems returns the codes of the problems that stand, repeats included.
+	// ProblemCodes are all that there are; any other code counts as "other".
+	Problems     func() []string
+	ProblemCodes []string
+	// Terminals returns the names of the known terminals, by uuid.
+	Terminals func() map[string]string
 }
 
 // Metrics holds all metrics of one agent in a registry of its own, so that two
@@ -62,8 +78,6 @@ type Metrics struct {
 	clockSynced    prometheus.Gauge
 	clockSkew      prometheus.Gauge
 
-	outboxSize, outboxFree atomic.Pointer[bytesSource]
-
 	stuck        prometheus.Counter
 	ignored      *prometheus.CounterVec // state, event
 	ignoredMu    sync.Mutex
@@ -75,13 +89,13 @@ type Metrics struct {
 
 // NewMetrics returns the metrics of one agent, with those of the Go runtime and of
 // the process.
-func NewMetrics(build BuildInfo, labels Labels) *Metrics {
+func NewMetrics(build BuildInfo, labels Labels, sources Sources) *Metrics {
 	registry := prometheus.NewRegistry()
 	made := factory{promauto.With(registry)}
 	m := &Metrics{
 		registry:     registry,
-		queues:       newQueueCollector(),
-		standing:     &standingCollector{},
+		queues:       newQueueCollector(sources.Queues),
+		standing:     &standingCollector{newLabelSet(sources.ProblemCodes...), sources.Problems, sources.Terminals},
 		ignoredPairs: make(map[[2]string]struct{}),
 		reasons:      newLabelSet(labels.Refusals...),
 		operations:   newLabelSet(labels.Operations...),
@@ -125,8 +139,8 @@ func NewMetrics(build BuildInfo, labels Labels) *Metrics {
 		clockSkew: made.gauge("clock_skew_seconds",
 			"How far the clock is ahead of the payment API's, negative if behind, NaN until known."),
 	}
-	made.bytes("outbox_size_bytes", "Size of the outbox's file, NaN while not known.", &m.outboxSize)
-	made.bytes("outbox_free_disk_bytes", "Bytes free on the disk that holds the outbox, NaN while not known.", &m.outboxFree)
+	made.bytes("outbox_size_bytes", "Size of the outbox's file, NaN while not known.", sources.OutboxSize)
+	made.bytes("outbox_free_disk_bytes", "Bytes free on the disk that holds the outbox, NaN while not known.", sources.FreeDisk)
 	made.buildInfo(build)
 	for _, kind := range outbox.Kinds() {
 		m.kinds[kind.String()] = finalStates(kind)
@@ -191,14 +205,11 @@ func (f factory) histogramVec(name, help string, buckets []float64, label string
 	return f.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, []string{label})
 }
 
-// bytesSource returns a number of bytes; ok is false while that is not known.
-type bytesSource = func() (bytes int64, ok bool)
-
-// bytes makes a gauge that asks its source at scrape time. It is NaN while there is none, or it does not know.
-func (f factory) bytes(name, help string, from *atomic.Pointer[bytesSource]) {
+// bytes makes a gauge that asks its source at scrape time. It is NaN where there is none, and while it does not know.
+func (f factory) bytes(name, help string, source func() (bytes int64, ok bool)) {
 	f.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, func() float64 {
-		if source := from.Load(); source != nil && *source != nil {
-			if n, ok := (*source)(); ok {
+		if source != nil {
+			if n, ok := source(); ok {
 				return float64(n)
 			}
 		}

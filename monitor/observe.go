@@ -30,20 +30,6 @@ func (m *Metrics) RequestFinished(kind, state string, endToEnd time.Duration, kn
 // TerminalBusy counts an answer of the API that the terminal is busy.
 func (m *Metrics) TerminalBusy(terminal string) { m.queues.terminalBusy(terminal) }
 
-// WatchQueues makes src the source of the metrics per terminal. It is read at
-// every scrape, so nothing goes stale and a terminal that is no longer listed
-// has no more gauges. A later call replaces the source; nil removes it.
-func (m *Metrics) WatchQueues(src QueueSource) { m.queues.watch(src) }
-
-// WatchOutbox makes the functions the source of the outbox file's size and of
-// the bytes free to us on its disk. They are called at every scrape, possibly
-// at the same time by several; ok false means not known, and shows as NaN.
-// A later call replaces them; nil is the same as a function that is never ok.
-func (m *Metrics) WatchOutbox(size, freeDisk func() (bytes int64, ok bool)) {
-	m.outboxSize.Store(&size)
-	m.outboxFree.Store(&freeDisk)
-}
-
 // APICall counts a finished call of the payment API. operation and outcome are
 // the names of the client's closed lists ("create", "ambiguous").
 func (m *Metrics) APICall(operation, outcome string, d time.Duration) {
