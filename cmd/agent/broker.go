@@ -70,15 +70,6 @@ func unreached(m config.MQTT) string {
 	return "the broker is inside tillpost: start it with tillpost run"
 }
 
-// embeddedCert returns the file of the embedded broker's certificate, which need not be made out to the address at which
-// it is reached from here.
-func embeddedCert(m config.MQTT) string {
-	if m.Embedded == nil {
-		return ""
-	}
-	return m.Embedded.CertFile
-}
-
 // newConnection returns a client that subscribes to filters. It has a client id of its own: the agent's would throw the
 // agent out.
 func newConnection(cfg *config.Config, filters []string) (*connection, error) {
@@ -88,11 +79,15 @@ func newConnection(cfg *config.Config, filters []string) (*connection, error) {
 			return nil, fmt.Errorf("reading the broker's password: %w; name the right file, one that only you can read, with --password-file", err)
 		}
 	}
+	peerCert := ""
+	if m.Embedded != nil { // its certificate need not be made out to the address at which it is reached from here
+		peerCert = m.Embedded.CertFile
+	}
 	c := &connection{events: make(chan event)}
 	bus, err := client.NewSubscriber(client.Options{
 		URL: m.NearURL(), ClientID: "tillpost-" + rand.Text()[:12], Topics: mqtt.Topics{Prefix: m.TopicPrefix},
 		Username: m.Username, Password: cfg.PasswordReader(), CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile,
-		PeerCertFile: embeddedCert(m),
+		PeerCertFile: peerCert,
 	}, filters, mqtt.Handlers{Up: c.up, Down: c.down, Deliver: c.deliver})
 	if err != nil {
 		return nil, err

@@ -110,17 +110,15 @@ func (t *till) deliver(d mqtt.Delivery) {
 		return
 	}
 	t.change(func() {
-		switch d.Topic {
-		case t.topics.Agent():
+		switch {
+		case d.Topic == t.topics.Agent():
 			take(d, t.agent)
-		case t.topics.Rejects():
+		case d.Topic == t.topics.Rejects():
 			take(d, t.reject)
+		case strings.HasSuffix(d.Topic, "/display"):
+			take(d, t.display)
 		default:
-			if strings.HasSuffix(d.Topic, "/display") {
-				take(d, t.display)
-			} else {
-				take(d, t.status)
-			}
+			take(d, t.status)
 		}
 	})
 }
