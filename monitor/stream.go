@@ -183,13 +183,12 @@ func (f *follow) add(name, id string, data []byte) {
 
 // run sends what happens until the client has gone, falls behind, or the server stops.
 func (f *follow) run() {
-	beat := time.NewTicker(beatEvery)
-	defer beat.Stop()
+	beat := time.Tick(beatEvery)
 	for {
 		select {
 		case <-f.r.Context().Done():
 			return
-		case <-beat.C:
+		case <-beat:
 			if f.beat() != nil {
 				return
 			}

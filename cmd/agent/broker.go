@@ -112,13 +112,12 @@ func (c *connection) run(ctx context.Context, handle func(event) (done bool, err
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- c.bus.Run(ctx) }()
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
+	tick := time.Tick(time.Second)
 	for {
 		var e event
 		select {
 		case e = <-c.events:
-		case e.tick = <-tick.C:
+		case e.tick = <-tick:
 		case err := <-ended:
 			return false, err
 		}

@@ -61,8 +61,7 @@ type paper struct {
 
 func newPaper(w io.Writer) *paper {
 	width := term.Width(w)
-	_, no := os.LookupEnv("NO_COLOR")
-	return &paper{w: w, width: width, coloured: width > 0 && (!no || os.Getenv("NO_COLOR") == "")}
+	return &paper{w: w, width: width, coloured: width > 0 && os.Getenv("NO_COLOR") == ""}
 }
 
 func (p *paper) write(text string) {

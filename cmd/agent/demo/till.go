@@ -203,8 +203,7 @@ func (t *till) forget(id string) { t.change(func() { clear(t.request(id).told) }
 
 // until waits until is returns true; what describes that in words. is is called with mu held.
 func (t *till) until(ctx context.Context, what string, is func() bool) error {
-	limit := time.NewTimer(patience)
-	defer limit.Stop()
+	limit := time.After(patience)
 	for {
 		t.mu.Lock()
 		ok, changed := is(), t.changed
@@ -214,7 +213,7 @@ func (t *till) until(ctx context.Context, what string, is func() bool) error {
 		}
 		select {
 		case <-changed:
-		case <-limit.C:
+		case <-limit:
 			return fmt.Errorf("%s did not come within %s", what, patience)
 		case <-ctx.Done():
 			return ctx.Err()
