@@ -32,10 +32,13 @@ func (s *screen) note(format string, args ...any) {
 
 // raw writes a JSON value in one line; it writes nothing for what is not JSON.
 func (s *screen) raw(value []byte) error {
-	var line bytes.Buffer
-	if json.Compact(&line, value) != nil {
+	if !json.Valid(value) {
 		s.note("a message that is not JSON is left out")
 		return nil
+	}
+	var line bytes.Buffer
+	if err := json.Compact(&line, value); err != nil {
+		return err
 	}
 	line.WriteByte('\n')
 	_, err := s.out.Write(line.Bytes())
