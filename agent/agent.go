@@ -141,7 +141,7 @@ func New(o Options) (_ *Agent, err error) {
 			err = errors.Join(err, a.opened.run())
 		}
 	}()
-	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, Date: o.Date, GoVersion: runtime.Version()}, metricLabels())
+	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, Date: o.Date, GoVersion: runtime.Version()}, metricLabels(), a.metricSources())
 	a.connections = newConnections(func() time.Time { return o.Clock.Now().Time() }, a.board.Touch)
 	a.clocks = &clockWatch{clock: o.Clock, metrics: a.metrics, problems: a.problems}
 	answering := &clock.Answering{}
@@ -190,7 +190,6 @@ func New(o Options) (_ *Agent, err error) {
 	})
 	feed.to = a.committed
 	a.opened.push(func() error { a.lanes.Stop(); return nil })
-	a.watch()
 	if a.bus, err = a.openBus(); err != nil {
 		return nil, err
 	}
@@ -202,13 +201,6 @@ func New(o Options) (_ *Agent, err error) {
 		return nil, err
 	}
 	return a, nil
-}
-
-// watch gives the metrics functions for what they read at each scrape.
-func (a *Agent) watch() {
-	a.metrics.WatchQueues(a.lanes)
-	a.metrics.WatchOutbox(a.outboxSize, a.freeDisk)
-	a.watchStanding()
 }
 
 // feed passes committed changes on. Who takes them is made with the store, and set before anything is written to that.

@@ -34,22 +34,27 @@ func (a *Agent) count(r outbox.Request, previous outbox.State) {
 	}
 }
 
-// watchStanding gives the metrics the problems that stand, and the names of the terminals.
-func (a *Agent) watchStanding() {
-	a.metrics.WatchProblems(health.Codes(), func() []string {
-		var stand []string
-		for _, p := range a.problems.List() {
-			stand = append(stand, string(p.Code))
-		}
-		return stand
-	})
-	a.metrics.WatchTerminals(func() map[string]string {
-		names := map[string]string{}
-		for _, t := range a.directory.List() {
-			names[t.UUID] = t.Name
-		}
-		return names
-	})
+// metricSources returns what the metrics read at each scrape. The first scrape comes when all parts of the agent are made.
+func (a *Agent) metricSources() monitor.Sources {
+	return monitor.Sources{
+		Queues:     func() []monitor.QueueStat { return a.lanes.Queues() },
+		OutboxSize: a.outboxSize, FreeDisk: a.freeDisk,
+		ProblemCodes: health.Codes(),
+		Problems: func() []string {
+			var stand []string
+			for _, p := range a.problems.List() {
+				stand = append(stand, string(p.Code))
+			}
+			return stand
+		},
+		Terminals: func() map[string]string {
+			names := map[string]string{}
+			for _, t := range a.directory.List() {
+				names[t.UUID] = t.Name
+			}
+			return names
+		},
+	}
 }
 
 // observe is called with the end of every call to the API, held back ones included.

@@ -38,7 +38,7 @@ func (p *countingPages) Touch() {}
 // Who has heard of an end finds it in the metrics: the demo compares the two.
 func TestAnEndIsCountedBeforeItIsTold(t *testing.T) {
 	store := outboxtest.Open(t, bolt.Options{})
-	pages := &countingPages{metrics: monitor.NewMetrics(monitor.BuildInfo{}, monitor.Labels{})}
+	pages := &countingPages{metrics: monitor.NewMetrics(monitor.BuildInfo{}, monitor.Labels{}, monitor.Sources{})}
 	o := publish.Options{
 		Topics: mqtt.Topics{Prefix: "p"}, Store: store, Clock: clock.NewSystem(), Pages: pages, Log: slog.New(slog.DiscardHandler), Retention: time.Hour,
 	}

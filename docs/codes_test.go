@@ -71,17 +71,15 @@ func TestEveryCode(t *testing.T) {
 	}
 }
 
-type oneTerminal struct{}
-
-func (oneTerminal) Queues() []monitor.QueueStat {
+func oneTerminal() []monitor.QueueStat {
 	return []monitor.QueueStat{{Terminal: "TRML1", Lane: monitor.LaneIdle}}
 }
 
 // TestEveryMetric wants each metric of ours explained.
 func TestEveryMetric(t *testing.T) {
 	t.Parallel()
-	m := monitor.NewMetrics(monitor.BuildInfo{}, monitor.Labels{Operations: []string{"create"}, Outcomes: []string{"busy"}})
-	m.WatchQueues(oneTerminal{})
+	m := monitor.NewMetrics(monitor.BuildInfo{}, monitor.Labels{Operations: []string{"create"}, Outcomes: []string{"busy"}},
+		monitor.Sources{Queues: oneTerminal})
 	m.IgnoredEvent("queued", "Due")
 	families, err := m.Registry().Gather()
 	if err != nil {

@@ -153,3 +153,12 @@ func references(text string) []string {
 	slices.Sort(refs)
 	return slices.Compact(refs)
 }
+
+// problem is an error's body, as a client reads it.
+type problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+	Reason any    `json:"reason,omitempty"`
+}

@@ -57,7 +57,8 @@ func serving(t *testing.T, s *Server) (l *pipeListener, stop context.CancelFunc,
 	l = newPipeListener()
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- s.serve(ctx, l) }()
+	s.listener = l
+	go func() { done <- s.Run(ctx) }()
 	return l, stop, done
 }
 

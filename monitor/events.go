@@ -61,7 +61,7 @@ type reader struct {
 	caughtUp bool          // it was up to date once, so that it can fall behind
 }
 
-// NewEvents returns the events of one process. joined is called when a reader joins, must not block, and may be nil.
+// NewEvents returns the events of one process. joined is called when a reader joins, and must not block.
 func NewEvents(joined func()) *Events {
 	return &Events{
 		prefix: strconv.FormatInt(time.Now().UnixNano(), 36) + "-", now: time.Now, joined: joined,
@@ -72,7 +72,7 @@ func NewEvents(joined func()) *Events {
 // Publish publishes an event: data is one JSON value in one line, which the caller must not change any more. terminal is
 // set for a display.
 func (e *Events) Publish(name, terminal string, data []byte) {
-	if e == nil || len(data) == 0 {
+	if len(data) == 0 {
 		return
 	}
 	e.mu.Lock()
@@ -128,9 +128,7 @@ func (e *Events) join(lastEventID string) (r *reader, resumed bool) {
 	}
 	e.readers[r] = struct{}{}
 	r.news <- struct{}{}
-	if e.joined != nil {
-		e.joined()
-	}
+	e.joined()
 	return r, resumed
 }
 

@@ -74,7 +74,7 @@ func names(list []told) string {
 
 func TestStreamBeginsWithEverythingAndGoesOn(t *testing.T) {
 	t.Parallel()
-	events := NewEvents(nil)
+	events := NewEvents(func() {})
 	s := newTestServer(t, func(o *ServerOptions) {
 		o.Source, o.Events, o.Build = &fullSource{page: Page{Requests: []any{one{"requestId": "new-1"}}}}, events, "b1"
 	})
@@ -117,7 +117,7 @@ func TestStreamBeginsWithEverythingAndGoesOn(t *testing.T) {
 
 func TestDisplaysHearOnlyOfThemselves(t *testing.T) {
 	t.Parallel()
-	events := NewEvents(nil)
+	events := NewEvents(func() {})
 	s := newTestServer(t, func(o *ServerOptions) { o.Source, o.Events = &fullSource{}, events })
 	lines, _ := follows(t, "http://"+start(t, s), "?display=T2", "")
 	events.Publish(EventRequest, "", []byte(`{}`))
@@ -131,7 +131,7 @@ func TestDisplaysHearOnlyOfThemselves(t *testing.T) {
 
 func TestKeptEvents(t *testing.T) {
 	t.Parallel()
-	e := NewEvents(nil)
+	e := NewEvents(func() {})
 	for i := range 3 * keptEvents {
 		e.Publish(EventRequest, "", fmt.Appendf(nil, `{"n":%d}`, i))
 	}
@@ -162,7 +162,7 @@ func TestKeptEvents(t *testing.T) {
 func TestWhoFallsBehindIsDropped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		e := NewEvents(nil)
+		e := NewEvents(func() {})
 		r, _ := e.join("")
 		e.take(r)
 		big := []byte(`"` + strings.Repeat("x", maxBehind/4) + `"`)
@@ -222,7 +222,7 @@ func (d discard) WriteHeader(int)             {}
 func TestBeatsAndTheirEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newTestServer(t, func(o *ServerOptions) { o.Source, o.Events = &fullSource{}, NewEvents(nil) })
+		s := newTestServer(t, func(o *ServerOptions) { o.Source, o.Events = &fullSource{}, NewEvents(func() {}) })
 		p := &slowPipe{ResponseWriter: discard{http.Header{}}}
 		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1/events", http.NoBody)
 		r.Host, r.RemoteAddr = "localhost", "127.0.0.1:1"
@@ -247,7 +247,7 @@ func TestBeatsAndTheirEnd(t *testing.T) {
 // Two hundred clients that never read hold nobody up, and what is published is published at once.
 func TestStalledReadersHoldNothingUp(t *testing.T) {
 	t.Parallel()
-	events := NewEvents(nil)
+	events := NewEvents(func() {})
 	s := newTestServer(t, func(o *ServerOptions) { o.Source, o.Events, o.MaxConnections = &fullSource{}, events, 300 })
 	addr := start(t, s)
 	served, refused := 0, 0

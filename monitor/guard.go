@@ -96,7 +96,7 @@ const readOnlyText = "without users in http.web_config_file, changes are taken f
 // mayWrite reports whether a client may change something: every user if the web configuration has users, else this
 // machine only. A client behind a proxy may be anybody, whatever the proxy's own address is.
 func (s *Server) mayWrite(r *http.Request) bool {
-	if hasUsers(s.opts.WebConfigFile) {
+	if len(readWebConfig(s.opts.WebConfigFile).Users) > 0 {
 		return true
 	}
 	for name := range r.Header {

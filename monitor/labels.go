@@ -1,11 +1,6 @@
 package monitor
 
-import (
-	"strings"
-
-	"tillpost/internal/topic"
-	"tillpost/outbox"
-)
+import "tillpost/outbox"
 
 // other stands for every label value that is not on its closed list. It keeps the
 // number of series bounded whatever a caller or a till sends; where the exposition
@@ -13,16 +8,13 @@ import (
 const other = "other"
 
 // maxTerminals bounds the series per terminal. An organisation has tens; a
-// thousand is far beyond any store and still a cheap scrape.
+// thousand is far beyond any store and still a cheap scrape. An id that no topic
+// may bear is no label either: one that is not valid UTF-8 would spoil the scrape.
 const maxTerminals = 1000
 
 // maxIgnoredPairs bounds the (state, event) pairs of ignored events: more than
 // states times events, so it binds only if a caller passes free text.
 const maxIgnoredPairs = 512
-
-// validTerminal reports whether an id may enter a topic, and so a label: such are
-// short and valid UTF-8, without which one bad id would spoil the whole scrape.
-func validTerminal(id string) bool { return topic.ValidID(id) }
 
 // Labels are the closed lists of label values that others own; any other value counts as "other".
 type Labels struct {
@@ -55,15 +47,10 @@ func newLabelSet(values ...string) labelSet {
 	return set
 }
 
-// fold returns v if it is on the list, else other.
-func (s labelSet) fold(v string) string {
-	if _, ok := s[v]; ok {
+// fold returns v if it is known, else other.
+func fold[V any](known map[string]V, v string) string {
+	if _, ok := known[v]; ok {
 		return v
 	}
 	return other
-}
-
-// labelText returns a text from elsewhere as a label value: valid UTF-8, and not long.
-func labelText(text string) string {
-	return strings.ToValidUTF8(text[:min(len(text), maxNameBytes)], "")
 }

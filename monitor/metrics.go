@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"tillpost/outbox"
 )
@@ -31,6 +32,23 @@ type BuildInfo struct {
 	GoVersion string // of the toolchain, as runtime.Version returns it
 }
 
+// Sources are read at every scrape, possibly by several at once, so they must be
+// cheap and safe for that. What has no source has no value.
+type Sources struct {
+	// Queues returns the state of all queues; the slice is the caller's to keep. A
+	// terminal that is not in it has no gauges.
+	Queues func() []QueueStat
+	// OutboxSize returns the size of the outbox's file, FreeDisk what is free to us
+	// on its disk; ok is false while that is not known.
+	OutboxSize, FreeDisk func() (bytes int64, ok bool)
+	// Problems returns the codes of the problems that stand, repeats included.
+	// ProblemCodes are all that there are; any other code counts as "other".
+	Problems     func() []string
+	ProblemCodes []string
+	// Terminals returns the names of the known terminals, by uuid.
+	Terminals func() map[string]string
+}
+
 // Metrics holds all metrics of one agent in a registry of its own, so that two
 // agents in one process (in tests) don't mix. Its methods may be called from
 // any goroutine, and none of them blocks on anything but a short mutex.
@@ -41,7 +59,6 @@ type BuildInfo struct {
 type Metrics struct {
 	registry *prometheus.Registry
 	queues   *queueCollector
-	storage  *storageGauges
 	standing *standingCollector
 
 	accepted *prometheus.CounterVec   // kind
@@ -72,83 +89,69 @@ type Metrics struct {
 
 // NewMetrics returns the metrics of one agent, with those of the Go runtime and of
 // the process.
-func NewMetrics(build BuildInfo, labels Labels) *Metrics {
+func NewMetrics(build BuildInfo, labels Labels, sources Sources) *Metrics {
+	registry := prometheus.NewRegistry()
+	made := factory{promauto.With(registry)}
 	m := &Metrics{
-		registry:     prometheus.NewRegistry(),
-		queues:       newQueueCollector(),
-		storage:      &storageGauges{},
-		standing:     &standingCollector{},
+		registry:     registry,
+		queues:       newQueueCollector(sources.Queues),
+		standing:     &standingCollector{newLabelSet(sources.ProblemCodes...), sources.Problems, sources.Terminals},
 		ignoredPairs: make(map[[2]string]struct{}),
 		reasons:      newLabelSet(labels.Refusals...),
 		operations:   newLabelSet(labels.Operations...),
 		outcomes:     newLabelSet(labels.Outcomes...),
 		kinds:        make(map[string]labelSet),
+
+		accepted: made.counterVec("requests_accepted_total",
+			"Requests taken into the outbox, by kind.", "kind"),
+		refused: made.counterVec("requests_refused_total",
+			"Messages refused at the door, by the code of the reason.", "reason"),
+		finished: made.counterVec("requests_finished_total",
+			"Entries of requests into a final state, by kind and state.", "kind", "state"),
+		endToEnd: made.histogramVec("end_to_end_seconds",
+			"Time from the acceptance of a request to its first final state, by kind.", endToEndBuckets, "kind"),
+		latePayments: made.counter("late_payments_total",
+			"Payments found after their order had ended otherwise."),
+		stuck: made.counter("stuck_requests_total",
+			"Requests that nothing would have moved on, found and taken up anew. Each is a fault of tillpost; please report it."),
+		ignored: made.counterVec("ignored_events_total",
+			"Events that had no meaning in the state of their request.", "state", "event"),
+
+		apiCalls: made.counterVec("api_calls_total",
+			"Calls of the payment API, by operation and outcome.", "operation", "outcome"),
+		apiDuration: made.histogramVec("api_call_duration_seconds",
+			"Duration of the calls of the payment API, by operation.", apiBuckets, "operation"),
+		apiUp: made.gauge("api_up",
+			"Whether the payment API answers (1) or not (0)."),
+		rateRemaining: made.gauge("api_rate_remaining",
+			"Calls that the payment API still allows in its current window, NaN until it told."),
+
+		mqttConnected: made.gauge("mqtt_connected",
+			"Whether the broker is connected and subscribed (1) or not (0)."),
+		mqttReconnects: made.counter("mqtt_reconnects_total",
+			"Connections to the broker made after the first one."),
+		commitDuration: made.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "outbox_commit_duration_seconds",
+			Help: "Duration of the outbox's durable commits.", Buckets: commitBuckets,
+		}),
+		clockSynced: made.gauge("clock_synchronized",
+			"Whether the clock is known to be right (1) or not (0)."),
+		clockSkew: made.gauge("clock_skew_seconds",
+			"How far the clock is ahead of the payment API's, negative if behind, NaN until known."),
 	}
+	made.bytes("outbox_size_bytes", "Size of the outbox's file, NaN while not known.", sources.OutboxSize)
+	made.bytes("outbox_free_disk_bytes", "Bytes free on the disk that holds the outbox, NaN while not known.", sources.FreeDisk)
+	made.buildInfo(build)
 	for _, kind := range outbox.Kinds() {
 		m.kinds[kind.String()] = finalStates(kind)
 	}
-	m.makeRequestMetrics()
-	m.makeAPIMetrics()
-	m.makeOtherMetrics()
 	m.zero()
-	m.registry.MustRegister(
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newBuildInfo(build), m.queues, m.storage, m.standing,
-		m.accepted, m.refused, m.finished, m.endToEnd,
-		m.apiCalls, m.apiDuration, m.apiUp, m.rateRemaining,
-		m.mqttConnected, m.mqttReconnects, m.commitDuration,
-		m.latePayments, m.clockSynced, m.clockSkew, m.ignored, m.stuck,
-	)
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m.queues, m.standing)
 	return m
 }
 
 // Registry returns the registry that holds all of m's metrics.
 func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
-
-func (m *Metrics) makeRequestMetrics() {
-	m.accepted = newCounterVec("requests_accepted_total",
-		"Requests taken into the outbox, by kind.", "kind")
-	m.refused = newCounterVec("requests_refused_total",
-		"Messages refused at the door, by the code of the reason.", "reason")
-	m.finished = newCounterVec("requests_finished_total",
-		"Entries of requests into a final state, by kind and state.", "kind", "state")
-	m.endToEnd = newHistogramVec("end_to_end_seconds",
-		"Time from the acceptance of a request to its first final state, by kind.",
-		endToEndBuckets, "kind")
-	m.latePayments = newCounter("late_payments_total",
-		"Payments found after their order had ended otherwise.")
-	m.stuck = newCounter("stuck_requests_total",
-		"Requests that nothing would have moved on, found and taken up anew. Each is a fault of tillpost; please report it.")
-	m.ignored = newCounterVec("ignored_events_total",
-		"Events that had no meaning in the state of their request.", "state", "event")
-}
-
-func (m *Metrics) makeAPIMetrics() {
-	m.apiCalls = newCounterVec("api_calls_total",
-		"Calls of the payment API, by operation and outcome.", "operation", "outcome")
-	m.apiDuration = newHistogramVec("api_call_duration_seconds",
-		"Duration of the calls of the payment API, by operation.", apiBuckets, "operation")
-	m.apiUp = newGauge("api_up",
-		"Whether the payment API answers (1) or not (0).")
-	m.rateRemaining = newGauge("api_rate_remaining",
-		"Calls that the payment API still allows in its current window, NaN until it told.")
-}
-
-func (m *Metrics) makeOtherMetrics() {
-	m.mqttConnected = newGauge("mqtt_connected",
-		"Whether the broker is connected and subscribed (1) or not (0).")
-	m.mqttReconnects = newCounter("mqtt_reconnects_total",
-		"Connections to the broker made after the first one.")
-	m.commitDuration = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Namespace: namespace, Name: "outbox_commit_duration_seconds",
-		Help: "Duration of the outbox's durable commits.", Buckets: commitBuckets,
-	})
-	m.clockSynced = newGauge("clock_synchronized",
-		"Whether the clock is known to be right (1) or not (0).")
-	m.clockSkew = newGauge("clock_skew_seconds",
-		"How far the clock is ahead of the payment API's, negative if behind, NaN until known.")
-}
 
 // zero creates the series of closed label sets.
 func (m *Metrics) zero() {
@@ -173,38 +176,43 @@ func (m *Metrics) zero() {
 	}
 }
 
-func newBuildInfo(b BuildInfo) prometheus.Collector {
-	info := prometheus.NewGauge(prometheus.GaugeOpts{
+// factory makes metrics under our namespace, and registers them.
+type factory struct{ promauto.Factory }
+
+func (f factory) buildInfo(b BuildInfo) {
+	f.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info",
 		Help: "The build that is running, in its labels; the value is always 1.",
 		ConstLabels: prometheus.Labels{
 			"version": b.Version, "commit": b.Commit, "date": b.Date, "goversion": b.GoVersion,
 		},
+	}).Set(1)
+}
+
+func (f factory) counter(name, help string) prometheus.Counter {
+	return f.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help})
+}
+
+func (f factory) counterVec(name, help string, labels ...string) *prometheus.CounterVec {
+	return f.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func (f factory) gauge(name, help string) prometheus.Gauge {
+	return f.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
+}
+
+func (f factory) histogramVec(name, help string, buckets []float64, label string) *prometheus.HistogramVec {
+	return f.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, []string{label})
+}
+
+// bytes makes a gauge that asks its source at scrape time. It is NaN where there is none, and while it does not know.
+func (f factory) bytes(name, help string, source func() (bytes int64, ok bool)) {
+	f.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, func() float64 {
+		if source != nil {
+			if n, ok := source(); ok {
+				return float64(n)
+			}
+		}
+		return math.NaN()
 	})
-	info.Set(1)
-	return info
-}
-
-func newCounter(name, help string) prometheus.Counter {
-	return prometheus.NewCounter(prometheus.CounterOpts{
-		Namespace: namespace, Name: name, Help: help,
-	})
-}
-
-func newCounterVec(name, help string, labels ...string) *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: namespace, Name: name, Help: help,
-	}, labels)
-}
-
-func newGauge(name, help string) prometheus.Gauge {
-	return prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: namespace, Name: name, Help: help,
-	})
-}
-
-func newHistogramVec(name, help string, buckets []float64, label string) *prometheus.HistogramVec {
-	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: namespace, Name: name, Help: help, Buckets: buckets,
-	}, []string{label})
 }

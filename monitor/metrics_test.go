@@ -23,10 +23,12 @@ type fixedQueues []QueueStat
 
 func (q fixedQueues) Queues() []QueueStat { return q }
 
-func newTestMetrics() *Metrics {
+func newTestMetrics() *Metrics { return metricsOf(Sources{}) }
+
+func metricsOf(sources Sources) *Metrics {
 	return NewMetrics(
 		BuildInfo{Version: "1.2.3", Commit: "abc1234", GoVersion: "go1.26"},
-		testLabels("notJSON", "retainedRequest"),
+		testLabels("notJSON", "retainedRequest"), sources,
 	)
 }
 
@@ -70,8 +72,7 @@ func ours(t *testing.T, m *Metrics) string {
 // happened: names, help, labels, buckets and zeros.
 func TestFreshExposition(t *testing.T) {
 	t.Parallel()
-	m := newTestMetrics()
-	m.WatchQueues(fixedQueues{{Terminal: "TRML1", Lane: LaneIdle}})
+	m := metricsOf(Sources{Queues: fixedQueues{{Terminal: "TRML1", Lane: LaneIdle}}.Queues})
 	got := ours(t, m)
 	const golden = "testdata/fresh.txt"
 	if *update {
@@ -90,8 +91,7 @@ func TestFreshExposition(t *testing.T) {
 
 func TestExpositionLints(t *testing.T) {
 	t.Parallel()
-	m := newTestMetrics()
-	m.WatchQueues(fixedQueues{{Terminal: "TRML1", Length: 2, Lane: LaneBusy}})
+	m := metricsOf(Sources{Queues: fixedQueues{{Terminal: "TRML1", Length: 2, Lane: LaneBusy}}.Queues})
 	m.IgnoredEvent("paid", "Busy")
 	m.TerminalBusy("TRML1")
 	problems, err := testutil.GatherAndLint(m.Registry())
@@ -110,7 +110,7 @@ func TestExpositionLints(t *testing.T) {
 
 func TestRequestMetrics(t *testing.T) {
 	t.Parallel()
-	m := NewMetrics(BuildInfo{}, testLabels("notJSON"))
+	m := NewMetrics(BuildInfo{}, testLabels("notJSON"), Sources{})
 	m.RequestAccepted("order")
 	m.RequestRefused("notJSON")
 	m.RequestRefused("notJSON")
@@ -177,7 +177,6 @@ func TestAPIAndAgentMetrics(t *testing.T) {
 
 func TestOutboxGauges(t *testing.T) {
 	t.Parallel()
-	m := newTestMetrics()
 	names := []string{"tillpost_outbox_size_bytes", "tillpost_outbox_free_disk_bytes"}
 	const help = `# HELP tillpost_outbox_size_bytes Size of the outbox's file, NaN while not known.
 # TYPE tillpost_outbox_size_bytes gauge
@@ -189,8 +188,8 @@ tillpost_outbox_free_disk_bytes %s
 	size := int64(32768)
 	known := func() (int64, bool) { return size, true }
 	unknown := func() (int64, bool) { return 5, false }
-	compare(t, m, fmt.Sprintf(help, "NaN", "NaN"), names...)
-	m.WatchOutbox(known, unknown)
+	compare(t, newTestMetrics(), fmt.Sprintf(help, "NaN", "NaN"), names...)
+	m := metricsOf(Sources{OutboxSize: known, FreeDisk: unknown})
 	compare(t, m, fmt.Sprintf(help, "32768", "NaN"), names...)
 	size = 65536
 	compare(t, m, fmt.Sprintf(help, "65536", "NaN"), names...)
@@ -244,16 +243,17 @@ func seriesCount(t *testing.T, m *Metrics) int {
 
 func TestMetricsAreSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
-	m := newTestMetrics()
+	m := metricsOf(Sources{
+		Queues:     fixedQueues{{Terminal: "TRML1", Lane: LaneBusy}}.Queues,
+		OutboxSize: func() (int64, bool) { return 1, true },
+	})
 	var wg sync.WaitGroup
-	for g := range 4 {
+	for range 4 {
 		wg.Go(func() {
 			for i := range 50 {
 				m.RequestFinished("order", "paid", time.Second, true)
 				m.TerminalBusy(fmt.Sprint("TRML", i))
 				m.IgnoredEvent("paid", fmt.Sprint(i))
-				m.WatchQueues(fixedQueues{{Terminal: fmt.Sprint("TRML", g), Lane: LaneBusy}})
-				m.WatchOutbox(nil, nil)
 				if i%10 == 0 {
 					if _, err := m.Registry().Gather(); err != nil {
 						t.Error(err)

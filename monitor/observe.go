@@ -5,13 +5,13 @@ import "time"
 // RequestAccepted counts a request that is on disk. kind is that of the status
 // message ("order", "refund", …).
 func (m *Metrics) RequestAccepted(kind string) {
-	m.accepted.WithLabelValues(m.foldKind(kind)).Inc()
+	m.accepted.WithLabelValues(fold(m.kinds, kind)).Inc()
 }
 
 // RequestRefused counts a message that was refused at the door. reason is the
 // code of the refusal; one that NewMetrics was not called with counts as "other".
 func (m *Metrics) RequestRefused(reason string) {
-	m.refused.WithLabelValues(m.reasons.fold(reason)).Inc()
+	m.refused.WithLabelValues(fold(m.reasons, reason)).Inc()
 }
 
 // RequestFinished counts an entry of a request into a final state; a request
@@ -20,8 +20,8 @@ func (m *Metrics) RequestRefused(reason string) {
 // request accepted in an earlier boot without a known time, and should be for a
 // second final state.
 func (m *Metrics) RequestFinished(kind, state string, endToEnd time.Duration, known bool) {
-	kind = m.foldKind(kind)
-	m.finished.WithLabelValues(kind, m.kinds[kind].fold(state)).Inc()
+	kind = fold(m.kinds, kind)
+	m.finished.WithLabelValues(kind, fold(m.kinds[kind], state)).Inc()
 	if known {
 		m.endToEnd.WithLabelValues(kind).Observe(max(endToEnd, 0).Seconds())
 	}
@@ -30,24 +30,11 @@ func (m *Metrics) RequestFinished(kind, state string, endToEnd time.Duration, kn
 // TerminalBusy counts an answer of the API that the terminal is busy.
 func (m *Metrics) TerminalBusy(terminal string) { m.queues.terminalBusy(terminal) }
 
-// WatchQueues makes src the source of the metrics per terminal. It is read at
-// every scrape, so nothing goes stale and a terminal that is no longer listed
-// has no more gauges. A later call replaces the source; nil removes it.
-func (m *Metrics) WatchQueues(src QueueSource) { m.queues.watch(src) }
-
-// WatchOutbox makes the functions the source of the outbox file's size and of
-// the bytes free to us on its disk. They are called at every scrape, possibly
-// at the same time by several; ok false means not known, and shows as NaN.
-// A later call replaces them; nil is the same as a function that is never ok.
-func (m *Metrics) WatchOutbox(size, freeDisk func() (bytes int64, ok bool)) {
-	m.storage.watch(size, freeDisk)
-}
-
 // APICall counts a finished call of the payment API. operation and outcome are
 // the names of the client's closed lists ("create", "ambiguous").
 func (m *Metrics) APICall(operation, outcome string, d time.Duration) {
-	operation = m.operations.fold(operation)
-	m.apiCalls.WithLabelValues(operation, m.outcomes.fold(outcome)).Inc()
+	operation = fold(m.operations, operation)
+	m.apiCalls.WithLabelValues(operation, fold(m.outcomes, outcome)).Inc()
 	m.apiDuration.WithLabelValues(operation).Observe(d.Seconds())
 }
 
@@ -94,13 +81,6 @@ func (m *Metrics) IgnoredEvent(state, event string) {
 	}
 	m.ignoredMu.Unlock()
 	m.ignored.WithLabelValues(pair[0], pair[1]).Inc()
-}
-
-func (m *Metrics) foldKind(kind string) string {
-	if _, ok := m.kinds[kind]; ok {
-		return kind
-	}
-	return other
 }
 
 func truth(b bool) float64 {

@@ -12,10 +12,15 @@ import (
 	"time"
 
 	"rsc.io/qr"
+
+	"tillpost/internal/topic"
 )
 
-//go:embed web openapi.json
+//go:embed web
 var pages embed.FS
+
+//go:embed openapi.json
+var openAPI []byte
 
 // pagePolicy allows what this server serves, and nothing else.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
@@ -31,9 +36,9 @@ var contentTypes = map[string]string{
 var languages = []string{"no", "en", "sv", "da", "de"}
 
 func (s *Server) pageRoutes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { s.servePage(w, "index.html") })
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { s.serveFile(w, "index.html") })
 	mux.HandleFunc("GET /display/{terminal}", s.serveDisplay)
-	mux.HandleFunc("GET /help", func(w http.ResponseWriter, _ *http.Request) { s.servePage(w, "help.html") })
+	mux.HandleFunc("GET /help", func(w http.ResponseWriter, _ *http.Request) { s.serveFile(w, "help.html") })
 	mux.HandleFunc("GET /qr.svg", s.serveQR)
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { s.serveFile(w, "icon.svg") })
 	entries, err := pages.ReadDir("web")
@@ -47,29 +52,20 @@ func (s *Server) pageRoutes(mux *http.ServeMux) {
 	}
 }
 
-// serveFile answers with a part of the pages.
+// serveFile answers with a part of the pages. A page itself gets the build and the time zone.
 func (s *Server) serveFile(w http.ResponseWriter, name string) {
 	raw, err := pages.ReadFile("web/" + name)
 	if err != nil {
 		writeText(w, http.StatusNotFound, "404 page not found\n")
 		return
 	}
-	w.Header().Set("Content-Security-Policy", pagePolicy) // a worker has its own, by its script
-	w.Header().Set("Content-Type", contentTypes[path.Ext(name)])
-	_, _ = w.Write(raw) // an error is the client's having gone
-}
-
-// servePage answers with a page, and puts into it the build and the time zone.
-func (s *Server) servePage(w http.ResponseWriter, name string) {
-	raw, err := pages.ReadFile("web/" + name)
-	if err != nil {
-		writeText(w, http.StatusNotFound, "404 page not found\n")
-		return
+	suffix := path.Ext(name)
+	if suffix == ".html" {
+		attributes := ` data-build="` + html.EscapeString(s.opts.Build) + `" data-zone="` + html.EscapeString(zoneName(s.opts.Source.Location())) + `"`
+		raw = bytes.Replace(raw, []byte(" data-server"), []byte(attributes), 1)
 	}
-	attributes := ` data-build="` + html.EscapeString(s.opts.Build) + `" data-zone="` + html.EscapeString(zoneName(s.opts.Source.Location())) + `"`
-	raw = bytes.Replace(raw, []byte(" data-server"), []byte(attributes), 1)
-	w.Header().Set("Content-Security-Policy", pagePolicy)
-	w.Header().Set("Content-Type", contentTypes[".html"])
+	w.Header().Set("Content-Security-Policy", pagePolicy) // a worker has its own, by its script
+	w.Header().Set("Content-Type", contentTypes[suffix])
 	_, _ = w.Write(raw) // an error is the client's having gone
 }
 
@@ -92,11 +88,11 @@ func (s *Server) serveDisplay(w http.ResponseWriter, r *http.Request) {
 		writeText(w, refusal.Status, refusal.Detail+"\n")
 		return
 	}
-	if !validTerminal(r.PathValue("terminal")) {
+	if !topic.ValidID(r.PathValue("terminal")) {
 		writeText(w, http.StatusNotFound, "that is no terminal's uuid\n")
 		return
 	}
-	s.servePage(w, "display.html")
+	s.serveFile(w, "display.html")
 }
 
 // serveQR answers with the address of the technician's page, as it was asked for, for a phone's camera.
@@ -133,11 +129,6 @@ func qrSVG(code *qr.Code) []byte {
 
 // serveOpenAPI answers with the description of the JSON API.
 func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
-	raw, err := pages.ReadFile("openapi.json")
-	if err != nil {
-		writeProblem(w, http.StatusInternalServerError, codeInternal, "the description is missing in this build")
-		return
-	}
 	w.Header().Set("Content-Type", contentTypes[".json"])
-	_, _ = w.Write(raw) // an error is the client's having gone
+	_, _ = w.Write(openAPI) // an error is the client's having gone
 }

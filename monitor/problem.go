@@ -6,15 +6,6 @@ import (
 	"strings"
 )
 
-// problem is an error's body, application/problem+json (RFC 9457).
-type problem struct {
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Code   string `json:"code"`
-	Detail string `json:"detail"`
-	Reason any    `json:"reason,omitempty"`
-}
-
 // The codes of the errors that are the HTTP side's own.
 const (
 	codeUnknownParameter = "unknownParameter"
@@ -36,7 +27,10 @@ func writeProblem(w http.ResponseWriter, status int, code, detail string) {
 }
 
 func writeRefusal(w http.ResponseWriter, r *Refusal) {
-	raw, err := json.Marshal(problem{Title: http.StatusText(r.Status), Status: r.Status, Code: r.Code, Detail: r.Detail, Reason: r.Reason})
+	raw, err := json.Marshal(struct {
+		Title string `json:"title"`
+		*Refusal
+	}{http.StatusText(r.Status), r})
 	if err != nil {
 		writeText(w, http.StatusInternalServerError, "the error could not be written as JSON\n")
 		return
@@ -66,7 +60,7 @@ func apiErrors(mux *http.ServeMux) http.Handler {
 			mux.ServeHTTP(w, r)
 			return
 		}
-		var said muxError
+		said := muxError{header: http.Header{}}
 		mux.ServeHTTP(&said, r)
 		if said.status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", said.Header().Get("Allow"))
@@ -83,12 +77,7 @@ type muxError struct {
 	status int
 }
 
-func (e *muxError) Header() http.Header {
-	if e.header == nil {
-		e.header = http.Header{}
-	}
-	return e.header
-}
+func (e *muxError) Header() http.Header { return e.header }
 
 func (e *muxError) WriteHeader(status int) { e.status = status }
 

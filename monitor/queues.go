@@ -2,11 +2,14 @@ package monitor
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"tillpost/internal/topic"
 )
 
 // LaneState is what a terminal's lane is doing.
@@ -32,25 +35,19 @@ type QueueStat struct {
 	Lane      LaneState
 }
 
-// QueueSource returns the state of all queues. Queues is called at every scrape,
-// so it must be cheap and safe for concurrent use; the slice is the caller's to
-// keep. A terminal that is not in it has no series of these.
-type QueueSource interface {
-	Queues() []QueueStat
-}
-
-// queueCollector turns a QueueSource into the metrics per terminal. The busy
+// queueCollector turns what its source returns into the metrics per terminal. The busy
 // counters live here too, so that they exist with zero for every terminal that
 // the source lists; a counter, unlike the gauges, stays when its terminal goes.
 type queueCollector struct {
 	length, oldest, inDoubt, lane, busy *prometheus.Desc
 
+	source func() []QueueStat // may be nil
+
 	mu     sync.Mutex
-	source QueueSource
 	counts map[string]uint64 // busy answers per terminal, at most maxTerminals and other
 }
 
-func newQueueCollector() *queueCollector {
+func newQueueCollector(source func() []QueueStat) *queueCollector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help,
 			append([]string{"terminal"}, labels...), nil)
@@ -64,21 +61,15 @@ func newQueueCollector() *queueCollector {
 			"What the terminal's lane is doing: 1 for its current state, 0 for the others.", "state"),
 		busy: desc("terminal_busy_total",
 			"Answers of the payment API that the terminal is busy, by terminal."),
-		counts: make(map[string]uint64),
+		source: source, counts: make(map[string]uint64),
 	}
-}
-
-func (c *queueCollector) watch(src QueueSource) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.source = src
 }
 
 func (c *queueCollector) terminalBusy(terminal string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, known := c.counts[terminal]; !known &&
-		(len(c.counts) >= maxTerminals || !validTerminal(terminal)) {
+		(len(c.counts) >= maxTerminals || !topic.ValidID(terminal)) {
 		terminal = other
 	}
 	c.counts[terminal]++
@@ -94,19 +85,15 @@ func (c *queueCollector) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
 	c.mu.Lock()
-	source := c.source
-	busy := make(map[string]uint64, len(c.counts))
-	for terminal, n := range c.counts {
-		busy[terminal] = n
-	}
+	busy := maps.Clone(c.counts)
 	c.mu.Unlock()
 
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	var stats []QueueStat
-	if source != nil {
-		stats = boundStats(source.Queues())
+	if c.source != nil {
+		stats = boundStats(c.source())
 	}
 	for _, s := range stats {
 		gauge(c.length, float64(s.Length), s.Terminal)
@@ -139,7 +126,7 @@ func boundStats(stats []QueueStat) []QueueStat {
 		switch {
 		case len(kept) > 0 && kept[len(kept)-1].Terminal == s.Terminal:
 			// Listed twice: the registry would refuse the whole scrape.
-		case len(kept) < maxTerminals && s.Terminal != other && validTerminal(s.Terminal):
+		case len(kept) < maxTerminals && s.Terminal != other && topic.ValidID(s.Terminal):
 			kept = append(kept, s)
 		default:
 			folded = true

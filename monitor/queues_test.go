@@ -15,11 +15,11 @@ var queueNames = []string{
 
 func TestQueueMetricsFollowTheSource(t *testing.T) {
 	t.Parallel()
-	m := newTestMetrics()
-	m.WatchQueues(fixedQueues{
+	stats := []QueueStat{
 		{Terminal: "TRML2", Lane: LaneIdle},
 		{Terminal: "TRML1", Length: 3, OldestAge: 90 * time.Second, InDoubt: 1, Lane: LaneInDoubt},
-	})
+	}
+	m := metricsOf(Sources{Queues: func() []QueueStat { return stats }})
 	m.TerminalBusy("TRML1")
 	m.TerminalBusy("TRML1")
 	compare(t, m, `# HELP tillpost_lane_state What the terminal's lane is doing: 1 for its current state, 0 for the others.
@@ -53,7 +53,7 @@ tillpost_terminal_busy_total{terminal="TRML2"} 0
 `, queueNames...)
 
 	// Gauges go with their terminal; the counter that was counted stays.
-	m.WatchQueues(fixedQueues{})
+	stats = nil
 	compare(t, m, `# HELP tillpost_terminal_busy_total Answers of the payment API that the terminal is busy, by terminal.
 # TYPE tillpost_terminal_busy_total counter
 tillpost_terminal_busy_total{terminal="TRML1"} 2
@@ -64,13 +64,12 @@ tillpost_terminal_busy_total{terminal="TRML1"} 2
 // UTF-8 makes the registry refuse to gather anything.
 func TestOneBadTerminalDoesNotSpoilTheScrape(t *testing.T) {
 	t.Parallel()
-	m := newTestMetrics()
-	m.WatchQueues(fixedQueues{
+	m := metricsOf(Sources{Queues: fixedQueues{
 		{Terminal: "TRML1", Length: 1},
 		{Terminal: "TRML1", Length: 2},
 		{Terminal: "bad\xff", Length: 4, OldestAge: 2 * time.Second},
 		{Terminal: "", Length: 8, OldestAge: time.Second, InDoubt: 1},
-	})
+	}.Queues})
 	compare(t, m, `# HELP tillpost_queue_length Requests that wait for their turn, by terminal.
 # TYPE tillpost_queue_length gauge
 tillpost_queue_length{terminal="TRML1"} 1
@@ -88,13 +87,12 @@ tillpost_requests_in_doubt{terminal="other"} 1
 
 func TestTerminalsAreCapped(t *testing.T) {
 	t.Parallel()
-	m := newTestMetrics()
 	var stats fixedQueues
+	m := metricsOf(Sources{Queues: func() []QueueStat { return stats }})
 	for i := range maxTerminals + 7 {
 		stats = append(stats, QueueStat{Terminal: fmt.Sprintf("TRML%04d", i), Length: 1, Lane: LaneIdle})
 		m.TerminalBusy(fmt.Sprintf("GONE%04d", i))
 	}
-	m.WatchQueues(stats)
 	for name, want := range map[string]int{
 		"tillpost_queue_length":        maxTerminals + 1,
 		"tillpost_lane_state":          maxTerminals * len(laneStates),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -13,24 +14,20 @@ import (
 // apiRoutes are those of the JSON API. All but the decisions only read.
 func (s *Server) apiRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/openapi.json", serveOpenAPI)
-	mux.HandleFunc("GET /api/v1/agent", s.serveAgent)
-	mux.HandleFunc("GET /api/v1/terminals", s.serveTerminals)
-	mux.HandleFunc("GET /api/v1/requests", s.serveRequests)
-	mux.HandleFunc("GET /api/v1/requests/{id}", s.serveRequest)
-	mux.HandleFunc("GET /api/v1/report", s.serveReport)
-	mux.HandleFunc("GET /api/v1/charts", s.serveCharts)
-	mux.HandleFunc("GET /api/v1/events", s.serveEvents)
-	mux.HandleFunc("POST /api/v1/requests/{id}/resolution", s.serveResolution)
-	mux.HandleFunc("POST /api/v1/requests/{id}/move", s.servePerson("id", s.opts.Source.Move))
-	mux.HandleFunc("POST /api/v1/terminals/{terminal}/pause", s.servePerson("terminal", s.opts.Source.Pause))
-	mux.HandleFunc("POST /api/v1/terminals/{terminal}/resume", s.servePerson("terminal", s.opts.Source.Resume))
+	mux.HandleFunc("GET /api/v1/agent", taking(s.serveAgent))
+	mux.HandleFunc("GET /api/v1/terminals", taking(s.serveTerminals))
+	mux.HandleFunc("GET /api/v1/requests", taking(s.serveRequests, listParameters...))
+	mux.HandleFunc("GET /api/v1/requests/{id}", taking(s.serveRequest))
+	mux.HandleFunc("GET /api/v1/report", taking(s.serveReport, "day"))
+	mux.HandleFunc("GET /api/v1/charts", taking(s.serveCharts))
+	mux.HandleFunc("GET /api/v1/events", taking(s.serveEvents, "display"))
+	mux.HandleFunc("POST /api/v1/requests/{id}/resolution", taking(s.serveResolution))
+	mux.HandleFunc("POST /api/v1/requests/{id}/move", taking(s.servePerson("id", s.opts.Source.Move)))
+	mux.HandleFunc("POST /api/v1/terminals/{terminal}/pause", taking(s.servePerson("terminal", s.opts.Source.Pause)))
+	mux.HandleFunc("POST /api/v1/terminals/{terminal}/resume", taking(s.servePerson("terminal", s.opts.Source.Resume)))
 }
 
 func (s *Server) serveAgent(w http.ResponseWriter, r *http.Request) {
-	if refusal := onlyParameters(r.URL.Query()); refusal != nil {
-		writeRefusal(w, refusal)
-		return
-	}
 	raw, err := json.Marshal(s.opts.Source.Agent())
 	if err == nil {
 		raw = withMayWrite(raw, s.mayWrite(r))
@@ -40,17 +37,10 @@ func (s *Server) serveAgent(w http.ResponseWriter, r *http.Request) {
 
 // withMayWrite appends the member mayWrite to a JSON object that has members.
 func withMayWrite(object []byte, may bool) []byte {
-	out := make([]byte, 0, len(object)+20)
-	out = append(out, object[:len(object)-1]...)
-	out = append(out, `,"mayWrite":`...)
-	return append(strconv.AppendBool(out, may), '}')
+	return fmt.Appendf(nil, `%s,"mayWrite":%t}`, object[:len(object)-1], may)
 }
 
 func (s *Server) serveTerminals(w http.ResponseWriter, r *http.Request) {
-	if refusal := onlyParameters(r.URL.Query()); refusal != nil {
-		writeRefusal(w, refusal)
-		return
-	}
 	views := []any{}
 	for _, t := range s.opts.Source.Terminals() {
 		views = append(views, t.View)
@@ -69,12 +59,9 @@ func (s *Server) serveRequests(w http.ResponseWriter, r *http.Request) {
 		list := struct {
 			Requests   []any  `json:"requests"`
 			NextCursor string `json:"nextCursor,omitempty"`
-		}{Requests: page.Requests}
-		if list.Requests == nil {
-			list.Requests = []any{}
-		}
+		}{Requests: append([]any{}, page.Requests...)}
 		if page.Next != 0 {
-			list.NextCursor = cursor(page.Next)
+			list.NextCursor = strconv.FormatUint(page.Next, cursorBase)
 		}
 		return list, err
 	})
@@ -82,10 +69,6 @@ func (s *Server) serveRequests(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) serveRequest(w http.ResponseWriter, r *http.Request) {
-	if refusal := onlyParameters(r.URL.Query()); refusal != nil {
-		writeRefusal(w, refusal)
-		return
-	}
 	ok := false
 	v, err := s.inTurn(r, func() (v any, err error) {
 		v, ok, err = s.opts.Source.Request(r.PathValue("id"))
@@ -99,35 +82,23 @@ func (s *Server) serveRequest(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) serveReport(w http.ResponseWriter, r *http.Request) {
-	values := r.URL.Query()
-	if refusal := onlyParameters(values, "day"); refusal != nil {
-		writeRefusal(w, refusal)
-		return
-	}
-	if !isDay(values.Get("day")) {
+	day := r.URL.Query().Get("day")
+	if !isDay(day) {
 		writeRefusal(w, badParameter("day", "is not a day, as 2026-11-20"))
 		return
 	}
 	// Not in turn: it may call the payment API, and yields by itself.
-	v, err := s.opts.Source.Report(r.Context(), values.Get("day"))
+	v, err := s.opts.Source.Report(r.Context(), day)
 	s.answer(w, v, http.StatusOK, err)
 }
 
 func (s *Server) serveCharts(w http.ResponseWriter, r *http.Request) {
-	if refusal := onlyParameters(r.URL.Query()); refusal != nil {
-		writeRefusal(w, refusal)
-		return
-	}
 	v, err := s.inTurn(r, s.opts.Source.Charts)
 	s.answer(w, v, http.StatusOK, err)
 }
 
 // decision returns the body of a request that changes something; ok is false where that was refused and answered.
 func (s *Server) decision(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
-	if refusal := onlyParameters(r.URL.Query()); refusal != nil {
-		writeRefusal(w, refusal)
-		return nil, false
-	}
 	if !s.mayWrite(r) {
 		writeProblem(w, http.StatusForbidden, codeReadOnly, readOnlyText)
 		return nil, false

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +14,8 @@ func newTestServer(t *testing.T, change func(*ServerOptions)) *Server {
 		Listen:  "127.0.0.1:0",
 		Metrics: newTestMetrics(),
 		Ready:   func() []string { return nil },
+		Logger:  slog.New(slog.DiscardHandler),
+		Events:  NewEvents(func() {}),
 	}
 	if change != nil {
 		change(&opts)

@@ -29,7 +29,7 @@ const (
 	shutdownGrace     = time.Second
 )
 
-// ServerOptions configure a Server. Listen, Metrics and Ready are required.
+// ServerOptions configure a Server. Listen, Metrics, Ready, Logger and Events are required.
 type ServerOptions struct {
 	// Listen is the TCP address, "host:port"; port 0 takes a free one.
 	Listen string
@@ -43,11 +43,11 @@ type ServerOptions struct {
 	// is. It is called for each probe, possibly by several at once. The lines
 	// are shown to whoever asks, so they hold neither secrets nor personal data.
 	Ready func() []string
-	// Logger gets what goes wrong with a connection; nil discards it.
+	// Logger gets what goes wrong with a connection.
 	Logger *slog.Logger
 	// Source is what the JSON API, the events and the pages are about; nil leaves them out.
 	Source Source
-	// Events are those of the stream; nil is a stream without any.
+	// Events are those of the stream.
 	Events *Events
 	// Build names the build, so that a page notices when it is of an older one.
 	Build string
@@ -79,18 +79,12 @@ func NewServer(opts ServerOptions) (*Server, error) {
 	if err := web.Validate(opts.WebConfigFile); err != nil {
 		return nil, fmt.Errorf("http.web_config_file %s: %w; correct the file or remove the key", opts.WebConfigFile, err)
 	}
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
 	if opts.MaxConnections <= 0 {
 		opts.MaxConnections = defaultMaxConns
 	}
-	if opts.Events == nil {
-		opts.Events = NewEvents(nil)
-	}
 	s := &Server{opts: opts, turn: make(chan struct{}, 1)}
 	names := append([]string{host}, opts.Hosts...)
-	if machine := machineName(); machine != "" {
+	if machine, err := os.Hostname(); err == nil && machine != "" { // else it is not known by one
 		names = append(names, machine, strings.TrimSuffix(machine, ".local")+".local")
 	}
 	s.handler = guard(s.routes(), newHostCheck(names...))
@@ -109,39 +103,16 @@ func (s *Server) Listen() error {
 	return nil
 }
 
-// Addr returns the address that Listen opened, with the port that it got, and
-// nil before.
-func (s *Server) Addr() net.Addr {
-	if s.listener == nil {
-		return nil
-	}
-	return s.listener.Addr()
-}
-
 // Close closes the address opened by Listen. It is for the caller that will
 // not call Run after all; Run closes it itself.
-func (s *Server) Close() error {
-	if s.listener == nil {
-		return nil
-	}
-	return s.listener.Close()
-}
+func (s *Server) Close() error { return s.listener.Close() }
 
-// Run serves until ctx is done, listening first if Listen was not called. It
-// then takes no more connections, lets the answers under way end, cuts off
-// after a second what has not, and returns nil. Any other return is an error
-// that ended the serving. The contexts of the requests end with ctx.
+// Run serves until ctx is done. It then takes no more connections, lets the
+// answers under way end, cuts off after a second what has not, and returns nil.
+// Any other return is an error that ended the serving. The contexts of the
+// requests end with ctx.
 func (s *Server) Run(ctx context.Context) error {
-	if s.listener == nil {
-		if err := s.Listen(); err != nil {
-			return err
-		}
-	}
-	return s.serve(ctx, s.listener)
-}
-
-func (s *Server) serve(ctx context.Context, l net.Listener) error {
-	srv := s.newHTTPServer(ctx)
+	l, srv := s.listener, s.newHTTPServer(ctx)
 	served := make(chan error, 1)
 	go func() {
 		flags := &web.FlagConfig{WebConfigFile: &s.opts.WebConfigFile}
@@ -184,14 +155,4 @@ func (s *Server) newHTTPServer(ctx context.Context) *http.Server {
 	// With HTTP/1.1 alone the bound on connections bounds requests as well.
 	srv.Protocols.SetHTTP1(true)
 	return srv
-}
-
-// machineName returns the machine's host name, or nothing if it has none: then
-// the server is simply not known by it.
-func machineName() string {
-	name, err := os.Hostname()
-	if err != nil {
-		return ""
-	}
-	return name
 }

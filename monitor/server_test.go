@@ -36,7 +36,7 @@ func start(t *testing.T, s *Server) string {
 			t.Errorf("Run: %v", err)
 		}
 	})
-	return s.Addr().String()
+	return s.listener.Addr().String()
 }
 
 func get(t *testing.T, c *http.Client, url, user, password string) (status int, body string) {
@@ -80,12 +80,9 @@ func writeFile(t *testing.T, name, text string) string {
 func TestServesOverTCP(t *testing.T) {
 	t.Parallel()
 	s := newTestServer(t, nil)
-	if s.Addr() != nil {
-		t.Error("an address before Listen")
-	}
 	url := "http://" + start(t, s)
 	if strings.HasSuffix(url, ":0") {
-		t.Errorf("Addr %q has no real port", url)
+		t.Errorf("%q has no real port", url)
 	}
 	if status, body := get(t, newClient(t, nil), url+"/healthz", "", ""); status != 200 || body != "ok\n" {
 		t.Errorf("/healthz: %d %q", status, body)
@@ -167,9 +164,9 @@ func TestListenTellsWhatToDo(t *testing.T) {
 	if err := first.Listen(); err != nil {
 		t.Fatal(err)
 	}
-	taken := first.Addr().String()
+	taken := first.listener.Addr().String()
 	second := newTestServer(t, func(o *ServerOptions) { o.Listen = taken })
-	err := second.Run(t.Context())
+	err := second.Listen()
 	if err == nil || !strings.Contains(err.Error(), taken) || !strings.Contains(err.Error(), "choose another") {
 		t.Errorf("error %v", err)
 	}

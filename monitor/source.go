@@ -75,14 +75,16 @@ type Page struct {
 	Next uint64
 }
 
-// Refusal is why a request of the JSON API was not carried out.
+// Refusal is why a request of the JSON API was not carried out. With a title it is the body of the answer,
+// application/problem+json (RFC 9457).
 type Refusal struct {
 	// Status is the HTTP status to answer with.
-	Status int
+	Status int `json:"status"`
 	// Code and Detail say it in one word and in a sentence.
-	Code, Detail string
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
 	// Reason has the shape of a status message's reason; nil where there is none.
-	Reason any
+	Reason any `json:"reason,omitempty"`
 }
 
 func (r *Refusal) Error() string { return "refused: " + http.StatusText(r.Status) + ": " + r.Code }

@@ -1,9 +1,11 @@
 package monitor
 
 import (
-	"sync"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"tillpost/internal/topic"
 )
 
 var (
@@ -18,25 +20,9 @@ const maxNameBytes = 100
 
 // standingCollector collects, at scrape time, which problems stand and which terminals there are.
 type standingCollector struct {
-	mu        sync.Mutex
 	codes     labelSet
-	problems  func() []string
-	terminals func() map[string]string
-}
-
-// WatchProblems makes standing the source of tillpost_problem: it returns the codes of the problems that stand, repeats
-// included. codes are all that there are; each has a series from the start, and any other code counts as "other".
-func (m *Metrics) WatchProblems(codes []string, standing func() []string) {
-	m.standing.mu.Lock()
-	defer m.standing.mu.Unlock()
-	m.standing.codes, m.standing.problems = newLabelSet(codes...), standing
-}
-
-// WatchTerminals makes names the source of tillpost_terminal_info: it returns the names of the known terminals, by uuid.
-func (m *Metrics) WatchTerminals(names func() map[string]string) {
-	m.standing.mu.Lock()
-	defer m.standing.mu.Unlock()
-	m.standing.terminals = names
+	problems  func() []string          // may be nil
+	terminals func() map[string]string // may be nil
 }
 
 // Describe implements prometheus.Collector.
@@ -47,30 +33,27 @@ func (c *standingCollector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *standingCollector) Collect(ch chan<- prometheus.Metric) {
-	c.mu.Lock()
-	codes, problems, terminals := c.codes, c.problems, c.terminals
-	c.mu.Unlock()
 	stands := map[string]bool{}
-	if problems != nil {
-		for _, code := range problems() {
-			stands[codes.fold(code)] = true
+	if c.problems != nil {
+		for _, code := range c.problems() {
+			stands[fold(c.codes, code)] = true
 		}
 	}
-	for code := range codes {
+	for code := range c.codes {
 		ch <- prometheus.MustNewConstMetric(problemDesc, prometheus.GaugeValue, truth(stands[code]), code)
 	}
 	if stands[other] {
 		ch <- prometheus.MustNewConstMetric(problemDesc, prometheus.GaugeValue, 1, other)
 	}
-	if terminals == nil {
+	if c.terminals == nil {
 		return
 	}
 	left := maxTerminals
-	for uuid, name := range terminals() {
-		if left == 0 || !validTerminal(uuid) {
+	for uuid, name := range c.terminals() {
+		if left == 0 || !topic.ValidID(uuid) {
 			continue
 		}
 		left--
-		ch <- prometheus.MustNewConstMetric(terminalInfoDesc, prometheus.GaugeValue, 1, uuid, labelText(name))
+		ch <- prometheus.MustNewConstMetric(terminalInfoDesc, prometheus.GaugeValue, 1, uuid, strings.ToValidUTF8(name[:min(len(name), maxNameBytes)], ""))
 	}
 }

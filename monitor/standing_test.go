@@ -9,11 +9,12 @@ import (
 
 func TestProblemsAndTerminals(t *testing.T) {
 	t.Parallel()
-	m := newTestMetrics()
 	var stand []string
-	m.WatchProblems([]string{"apiUnreachable", "needsStaff"}, func() []string { return stand })
-	m.WatchTerminals(func() map[string]string {
-		return map[string]string{"T1": "Counter 1", "T2": strings.Repeat("ø", 80) + "\xff", "a b": "no label"}
+	m := metricsOf(Sources{
+		ProblemCodes: []string{"apiUnreachable", "needsStaff"}, Problems: func() []string { return stand },
+		Terminals: func() map[string]string {
+			return map[string]string{"T1": "Counter 1", "T2": strings.Repeat("ø", 80) + "\xff", "a b": "no label"}
+		},
 	})
 	const names = `
 # HELP tillpost_terminal_info A terminal that is known, with its name in the labels; the value is always 1.

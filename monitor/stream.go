@@ -2,10 +2,13 @@ package monitor
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
+
+	"tillpost/internal/topic"
 )
 
 const (
@@ -28,13 +31,7 @@ type stream struct {
 
 // add puts an event into the next write.
 func (s *stream) add(name, id string, data []byte) {
-	s.buf = append(s.buf, "event: "...)
-	s.buf = append(s.buf, name...)
-	s.buf = append(s.buf, "\nid: "...)
-	s.buf = append(s.buf, id...)
-	s.buf = append(s.buf, "\ndata: "...)
-	s.buf = append(s.buf, data...)
-	s.buf = append(s.buf, "\n\n"...)
+	s.buf = fmt.Appendf(s.buf, "event: %s\nid: %s\ndata: %s\n\n", name, id, data)
 }
 
 // flush writes what was added.
@@ -57,12 +54,8 @@ func (s *stream) flush() error {
 // serveEvents streams the events; with ?display=T only those that a display of that terminal needs.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	values := r.URL.Query()
-	if refusal := onlyParameters(values, "display"); refusal != nil {
-		writeRefusal(w, refusal)
-		return
-	}
 	display := values.Get("display")
-	if values.Has("display") && !validTerminal(display) {
+	if values.Has("display") && !topic.ValidID(display) {
 		writeRefusal(w, badParameter("display", "is not a terminal's uuid"))
 		return
 	}
@@ -107,14 +100,11 @@ func (f *follow) begin(resumed bool) error {
 	if err != nil {
 		return err
 	}
-	id := f.s.opts.Events.position(f.reader)
-	if !resumed {
-		id = f.partID()
-	}
-	f.out.add(eventHello, id, hello)
 	if resumed {
+		f.out.add(eventHello, f.s.opts.Events.position(f.reader), hello)
 		return f.out.flush()
 	}
+	f.out.add(eventHello, f.partID(), hello)
 	if err := f.sendState(); err != nil {
 		return err
 	}
@@ -193,13 +183,12 @@ func (f *follow) add(name, id string, data []byte) {
 
 // run sends what happens until the client has gone, falls behind, or the server stops.
 func (f *follow) run() {
-	beat := time.NewTicker(beatEvery)
-	defer beat.Stop()
+	beat := time.Tick(beatEvery)
 	for {
 		select {
 		case <-f.r.Context().Done():
 			return
-		case <-beat.C:
+		case <-beat:
 			if f.beat() != nil {
 				return
 			}

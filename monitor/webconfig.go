@@ -25,9 +25,6 @@ func readWebConfig(file string) webConfig {
 	return c
 }
 
-// hasUsers reports whether the web configuration has users.
-func hasUsers(file string) bool { return len(readWebConfig(file).Users) > 0 }
-
 // WebTLS reports whether a server with this web configuration speaks TLS, and where its certificate is; "" where that is
 // not in a file.
 func WebTLS(webConfigFile string) (certFile string, tls bool) {

@@ -53,7 +53,7 @@ func TestABatchIsCheckedOneByOne(t *testing.T) {
 	publisher.Connected(true)
 	in := New(Options{
 		Config: cfg, Topics: topics, Store: store, Clock: system, Directory: terminals.NewDirectory([]string{"T1", "T2"}, raw, log),
-		Publish: publisher, Lanes: noLanes{}, Log: log, Metrics: monitor.NewMetrics(monitor.BuildInfo{}, monitor.Labels{}), Problems: health.NewProblems(),
+		Publish: publisher, Lanes: noLanes{}, Log: log, Metrics: monitor.NewMetrics(monitor.BuildInfo{}, monitor.Labels{}, monitor.Sources{}), Problems: health.NewProblems(),
 		InOrder: true, Older: func() bool { return false },
 	})
 	const refund, other, check = `{"requestId":"ID","orderUuid":"ODR1","full":true}`, `{"requestId":"ID","orderUuid":"ODR2","full":true}`, `{"requestId":"ID","target":"OF"}`

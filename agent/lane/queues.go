@@ -5,7 +5,7 @@ import (
 	"tillpost/outbox"
 )
 
-// Queues implements monitor.QueueSource.
+// Queues returns the queues of all terminals, for the metrics.
 func (ls *Lanes) Queues() []monitor.QueueStat {
 	now := ls.o.Clock.Now()
 	stats := make([]monitor.QueueStat, 0, 8)

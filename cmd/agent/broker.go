@@ -37,11 +37,16 @@ func (l *login) register(c *cobra.Command) {
 	c.Flags().StringVar(&l.passwordFile, "password-file", "", "`FILE` with that user's password")
 }
 
-func (l *login) check() error {
+// config returns the configuration that the command line names, with this login, if it is one.
+func (l *login) config(c *cobra.Command) (*config.Config, error) {
 	if l.passwordFile != "" && l.username == "" {
-		return usagef("--password-file is given without --username; MQTT has no password without a user name")
+		return nil, usagef("--password-file is given without --username; MQTT has no password without a user name")
 	}
-	return nil
+	cfg, err := loadConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	return l.in(cfg), nil
 }
 
 // in returns the configuration with this login, if it is one.
@@ -65,15 +70,6 @@ func unreached(m config.MQTT) string {
 	return "the broker is inside tillpost: start it with tillpost run"
 }
 
-// embeddedCert returns the file of the embedded broker's certificate, which need not be made out to the address at which
-// it is reached from here.
-func embeddedCert(m config.MQTT) string {
-	if m.Embedded == nil {
-		return ""
-	}
-	return m.Embedded.CertFile
-}
-
 // newConnection returns a client that subscribes to filters. It has a client id of its own: the agent's would throw the
 // agent out.
 func newConnection(cfg *config.Config, filters []string) (*connection, error) {
@@ -83,11 +79,15 @@ func newConnection(cfg *config.Config, filters []string) (*connection, error) {
 			return nil, fmt.Errorf("reading the broker's password: %w; name the right file, one that only you can read, with --password-file", err)
 		}
 	}
+	peerCert := ""
+	if m.Embedded != nil { // its certificate need not be made out to the address at which it is reached from here
+		peerCert = m.Embedded.CertFile
+	}
 	c := &connection{events: make(chan event)}
 	bus, err := client.NewSubscriber(client.Options{
 		URL: m.NearURL(), ClientID: "tillpost-" + rand.Text()[:12], Topics: mqtt.Topics{Prefix: m.TopicPrefix},
 		Username: m.Username, Password: cfg.PasswordReader(), CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile,
-		PeerCertFile: embeddedCert(m),
+		PeerCertFile: peerCert,
 	}, filters, mqtt.Handlers{Up: c.up, Down: c.down, Deliver: c.deliver})
 	if err != nil {
 		return nil, err
@@ -106,25 +106,24 @@ func (c *connection) down(err error) {
 }
 
 // run connects, and calls handle with events, one at a time and a tick every second among them, until handle reports that it
-// is done or ctx ends. It returns what handle returned, else nil.
-func (c *connection) run(ctx context.Context, handle func(event) (done bool, err error)) error {
+// is done or ctx ends. It returns what handle returned, else nothing.
+func (c *connection) run(ctx context.Context, handle func(event) (done bool, err error)) (done bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- c.bus.Run(ctx) }()
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
+	tick := time.Tick(time.Second)
 	for {
 		var e event
 		select {
 		case e = <-c.events:
-		case e.tick = <-tick.C:
+		case e.tick = <-tick:
 		case err := <-ended:
-			return err
+			return false, err
 		}
 		if done, err := handle(e); done {
 			cancel()
-			return errors.Join(err, c.drain(ended))
+			return true, errors.Join(err, c.drain(ended))
 		}
 	}
 }

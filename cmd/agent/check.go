@@ -62,9 +62,8 @@ func runCheck(c *cobra.Command, timeout time.Duration, asJSON bool) error {
 	}
 	ctx, stop := untilSignal(c.Context())
 	defer stop()
-	v, _ := buildVersion(version, commit, readBuildInfo())
 	out, width := c.OutOrStdout(), term.Width(c.OutOrStdout())
-	o := check.Options{File: file, Version: v, Timeout: timeout}
+	o := check.Options{File: file, Version: thisBuild().Version, Timeout: timeout}
 	if runtime.GOOS == "linux" { // elsewhere the clock is trusted, not known
 		o.Synchronized = clock.NewSystem().Synchronized
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -158,10 +159,7 @@ func reportProbe(c *cobra.Command, f probeFlags, all probeReport, asJSON bool) e
 	if err != nil {
 		return err
 	}
-	name := f.output
-	if name == "" {
-		name = "tillpost-probe-" + all.At.Format("20060102-150405") + ".json"
-	}
+	name := cmp.Or(f.output, "tillpost-probe-"+all.At.Format("20060102-150405")+".json")
 	if err := os.WriteFile(name, text, 0o600); err != nil {
 		return fmt.Errorf("write the report: %w; name another file with --output", err)
 	}

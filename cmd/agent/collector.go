@@ -23,14 +23,13 @@ func paceCollector(ctx context.Context) {
 	}
 	now := percentOf(largeHeap) // the start reads the whole backlog
 	debug.SetGCPercent(now)
-	tick := time.NewTicker(collectorPace)
-	defer tick.Stop()
+	tick := time.Tick(collectorPace)
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-tick:
 		}
 		metrics.Read(live)
 		if live[0].Value.Kind() != metrics.KindUint64 {

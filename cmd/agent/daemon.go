@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -33,10 +34,7 @@ const (
 )
 
 // daemonError is an answer of the daemon that is an error.
-type daemonError struct {
-	status int
-	text   string
-}
+type daemonError struct{ text string }
 
 func (e *daemonError) Error() string { return e.text }
 
@@ -112,6 +110,16 @@ func readAnswer(raw []byte, into any) error {
 	return nil
 }
 
+// get makes one call to the daemon of the configuration, which changes nothing, and returns its client and the JSON answer.
+func get(c *cobra.Command, path string, query url.Values) (*daemonClient, json.RawMessage, error) {
+	d, err := findDaemon(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	raw, err := d.call(c.Context(), path, query, nil)
+	return d, raw, err
+}
+
 // post has the daemon do what body says, and returns the JSON answer.
 func post(c *cobra.Command, path string, body any) (json.RawMessage, error) {
 	raw, err := json.Marshal(body)
@@ -142,8 +150,7 @@ func (d *daemonClient) call(ctx context.Context, path string, query url.Values, 
 	}
 	reply, err := d.http.Do(rq)
 	if err != nil {
-		var cause *url.Error
-		if errors.As(err, &cause) {
+		if cause, ok := errors.AsType[*url.Error](err); ok {
 			err = cause.Err
 		}
 		return nil, fmt.Errorf("the daemon does not answer at %s: %w; start it with tillpost run, or name its address with --url", d.base, err)
@@ -170,16 +177,13 @@ func refusedBy(base string, status int, raw []byte) error {
 	}
 	if json.Unmarshal(raw, &refusal) != nil || refusal.Reason.Code == "" {
 		if status == http.StatusUnauthorized {
-			return &daemonError{status, "the daemon asks for a user; set " + envWebUser + " and " + envWebPassword}
+			return &daemonError{"the daemon asks for a user; set " + envWebUser + " and " + envWebPassword}
 		}
-		said := refusal.Detail
-		if said == "" {
-			said = term.OneLine(string(raw[:min(len(raw), 400)]))
-		}
+		said := cmp.Or(refusal.Detail, term.OneLine(string(raw[:min(len(raw), 400)])))
 		if status == http.StatusBadRequest {
 			return usagef("%s", said)
 		}
-		return &daemonError{status, fmt.Sprintf("at %s it says %d: %s", base, status, said)}
+		return &daemonError{fmt.Sprintf("at %s it says %d: %s", base, status, said)}
 	}
 	text := refusal.Reason.Code + ": " + refusal.Reason.Message
 	for _, e := range refusal.Reason.Errors {
@@ -187,7 +191,7 @@ func refusedBy(base string, status int, raw []byte) error {
 			text += "; " + e.Path + " " + e.Message
 		}
 	}
-	return &daemonError{status, text}
+	return &daemonError{text}
 }
 
 // oneArg checks the one argument of a subcommand that is about one of what.

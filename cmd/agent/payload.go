@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"tillpost/agent/config"
@@ -49,19 +50,14 @@ type completed struct {
 func complete(k mqtt.Kind, data []byte, newID func() string) completed {
 	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) // Windows' Notepad puts it there
 	var members map[string]json.RawMessage
-	if json.Unmarshal(data, &members) != nil || members == nil {
+	has := func(name string) bool { _, ok := members[name]; return ok }
+	if json.Unmarshal(data, &members) != nil || members == nil || has("requestId") {
 		return completed{payload: data} // decoding says what it is
 	}
-	has := func(name string) bool { _, ok := members[name]; return ok }
-	switch {
-	case has("requestId"):
-		return completed{payload: data}
-	case k == mqtt.KindOrder && has("products") && !has("order"):
-		id := newID()
+	id, comma := newID(), ","
+	if k == mqtt.KindOrder && has("products") && !has("order") {
 		return completed{payload: fmt.Appendf(nil, `{"requestId":%q,"order":%s}`, id, data), wrapped: true, newID: id}
 	}
-	id := newID()
-	comma := ","
 	if len(members) == 0 {
 		comma = ""
 	}
@@ -94,18 +90,14 @@ func decode(cfg *config.Config, topic, name string, payload []byte) (*message.Re
 
 // parseKind returns a kind by its name or by the last level of its topic.
 func parseKind(name string) (mqtt.Kind, error) {
-	if k, ok := mqtt.KindOf(name); ok {
-		return k, nil
-	}
-	if k, ok := mqtt.KindOf(name + "s"); ok {
-		return k, nil
-	}
-	kinds := ""
-	for i, k := range mqtt.Kinds() {
-		if i > 0 {
-			kinds += ", "
+	for _, level := range []string{name, name + "s"} {
+		if k, ok := mqtt.KindOf(level); ok {
+			return k, nil
 		}
-		kinds += string(k)
 	}
-	return "", usagef("%q is no kind of request; write one of %s", name, kinds)
+	var kinds []string
+	for _, k := range mqtt.Kinds() {
+		kinds = append(kinds, string(k))
+	}
+	return "", usagef("%q is no kind of request; write one of %s", name, strings.Join(kinds, ", "))
 }

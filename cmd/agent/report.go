@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -102,11 +103,7 @@ func dayReport(c *cobra.Command, day, format string) error {
 	if format != asTable && format != asCSV && format != asJSON {
 		return usagef("--format %q is none of table, csv and json", format)
 	}
-	d, err := findDaemon(c)
-	if err != nil {
-		return err
-	}
-	raw, err := d.call(c.Context(), "/api/v1/report", url.Values{"day": {day}}, nil)
+	d, raw, err := get(c, "/api/v1/report", url.Values{"day": {day}})
 	if err != nil {
 		return err
 	}
@@ -120,7 +117,9 @@ func dayReport(c *cobra.Command, day, format string) error {
 	if format == asCSV {
 		return r.csv(c.OutOrStdout())
 	}
-	return r.show(newPaper(c.OutOrStdout()), d.cfg.Store.Location)
+	p := newPaper(c.OutOrStdout())
+	r.show(p, d.cfg.Store.Location)
+	return p.err
 }
 
 // csv writes terminal,outcome,count,sum; the last terminal is "total".
@@ -140,14 +139,12 @@ func (r shownReport) csv(w io.Writer) error {
 }
 
 // show writes it for a person.
-func (r shownReport) show(p *paper, local *time.Location) error {
+func (r shownReport) show(p *paper, local *time.Location) {
 	state := "closed"
 	if r.Preliminary {
 		state = "preliminary: the day is not over"
 	}
-	if err := p.facts([][2]string{{"day", r.Day}, {"state", state}, {"note", r.Note}}); err != nil {
-		return err
-	}
+	p.facts([][2]string{{"day", r.Day}, {"state", state}, {"note", r.Note}})
 	t := table{columns: []column{{head: "TERMINAL", least: 8}, {head: "OUTCOME"}, {head: "COUNT", right: true}, {head: "SUM " + r.Currency, right: true}}}
 	add := func(terminal string) func(string, shownSum) {
 		return func(outcome string, s shownSum) {
@@ -157,24 +154,16 @@ func (r shownReport) show(p *paper, local *time.Location) error {
 		}
 	}
 	for _, one := range r.Terminals {
-		name := one.Name
-		if name == "" {
-			name = one.TerminalUUID
-		}
-		one.each(add(name))
+		one.each(add(cmp.Or(one.Name, one.TerminalUUID)))
 	}
 	r.Total.each(add("total"))
-	if err := p.write("\n"); err != nil {
-		return err
-	}
-	if err := p.table(t); err != nil {
-		return err
-	}
-	return r.differences(p, local)
+	p.write("\n")
+	p.table(t)
+	r.differences(p, local)
 }
 
 // differences writes what only one side has, and what changed after the day.
-func (r shownReport) differences(p *paper, local *time.Location) error {
+func (r shownReport) differences(p *paper, local *time.Location) {
 	t := table{columns: []column{{head: "DIFFERENCE", least: 8}, {head: "WHAT", least: 10}, {head: "STATE", givesWay: 1}, {head: "AMOUNT", right: true}, {head: "WHEN", givesWay: 2}}}
 	for _, o := range r.OnlyAtAPI {
 		t.add("only at Front Payment", o.OrderUUID, o.Status, "", "")
@@ -190,10 +179,9 @@ func (r shownReport) differences(p *paper, local *time.Location) error {
 		if !r.Compared {
 			text = "Front Payment's list could not be read, or does not show orders of ours: it was not compared.\n"
 		}
-		return p.write("\n" + text)
+		p.write("\n" + text)
+		return
 	}
-	if err := p.write("\n"); err != nil {
-		return err
-	}
-	return p.table(t)
+	p.write("\n")
+	p.table(t)
 }

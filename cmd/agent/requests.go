@@ -108,7 +108,8 @@ func listRequests(c *cobra.Command, wants wanted) error {
 		}
 		t.add(s.RequestID, string(s.Kind), s.State, amountText(s.Amount), s.TerminalUUID, p.when(s.At.In(local)), why(s, local), s.OrderUUID)
 	}
-	return p.table(t)
+	p.table(t)
+	return p.err
 }
 
 // allRequests follows the cursor until there is no more, or enough.

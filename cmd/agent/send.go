@@ -61,10 +61,7 @@ func send(c *cobra.Command, f sendFlags, terminal, kindName, file string) error 
 	case f.timeout < 0:
 		return usagef("--timeout %s is less than nothing; leave it out to follow to the end", f.timeout)
 	}
-	if err := f.login.check(); err != nil {
-		return err
-	}
-	cfg, err := loadConfig(c)
+	cfg, err := f.login.config(c)
 	if err != nil {
 		return err
 	}
@@ -104,20 +101,16 @@ func sendRequest(ctx context.Context, cfg *config.Config, f sendFlags, follow *f
 		ctx, cancel = context.WithTimeoutCause(ctx, f.timeout, errTimeout)
 		defer cancel()
 	}
-	conn, err := newConnection(f.login.in(cfg), follow.filters())
+	conn, err := newConnection(cfg, follow.filters())
 	if err != nil {
 		return err
 	}
 	follow.publish = conn.bus.Publish
-	handle, finished := follow.handle, false
+	handle := follow.handle
 	if f.noFollow {
 		handle = func(e event) (bool, error) { return follow.publishOnly(ctx, e) }
 	}
-	err = conn.run(ctx, func(e event) (bool, error) {
-		done, err := handle(e)
-		finished = finished || done
-		return done, err
-	})
+	finished, err := conn.run(ctx, handle)
 	switch {
 	case finished || err != nil:
 		return err

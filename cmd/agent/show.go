@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,11 +41,7 @@ func newShow() *cobra.Command {
 }
 
 func show(c *cobra.Command, id string, asJSON bool) error {
-	d, err := findDaemon(c)
-	if err != nil {
-		return err
-	}
-	raw, err := d.call(c.Context(), "/api/v1/requests/"+url.PathEscape(id), nil, nil)
+	d, raw, err := get(c, "/api/v1/requests/"+url.PathEscape(id), nil)
 	if _, answered := errors.AsType[*daemonError](err); answered {
 		return fmt.Errorf("show %s: %w", id, err)
 	} else if err != nil {
@@ -58,10 +55,9 @@ func show(c *cobra.Command, id string, asJSON bool) error {
 		return err
 	}
 	p := newPaper(c.OutOrStdout())
-	if err := p.facts(requestFacts(r, d.cfg.Store.Location)); err != nil {
-		return err
-	}
-	return r.story(p, d.cfg.Store.Location)
+	p.facts(requestFacts(r, d.cfg.Store.Location))
+	r.story(p, d.cfg.Store.Location)
+	return p.err
 }
 
 // requestFacts returns a request's status as names and values.
@@ -95,13 +91,10 @@ func requestFacts(r shownRequest, local *time.Location) [][2]string {
 }
 
 // story writes what happened, and what was looked at.
-func (r shownRequest) story(p *paper, local *time.Location) error {
+func (r shownRequest) story(p *paper, local *time.Location) {
 	t := table{columns: []column{{head: "WHEN", givesWay: 1}, {head: "STATE", paint: stateColour}, {head: "WHAT HAPPENED", least: 16, folds: true}}}
 	for _, e := range r.History {
-		words := eventWords[e.Event]
-		if words == "" {
-			words = e.Event
-		}
+		words := cmp.Or(eventWords[e.Event], e.Event)
 		if e.Code != "" {
 			words += ": " + e.Code
 		}
@@ -113,20 +106,17 @@ func (r shownRequest) story(p *paper, local *time.Location) error {
 		}
 		t.add(p.when(e.At.In(local)), e.State, words)
 	}
-	if err := p.write("\n"); err != nil {
-		return err
-	}
-	if err := p.table(t); err != nil || len(r.Evidence) == 0 {
-		return err
+	p.write("\n")
+	p.table(t)
+	if len(r.Evidence) == 0 {
+		return
 	}
 	t = table{columns: []column{{head: "LOOKED AT", givesWay: 1}, {head: "WHAT", least: 16}, {head: "SEEN", least: 16, folds: true}}}
 	for _, e := range r.Evidence {
 		t.add(p.when(e.At.In(local)), e.Looked, e.Seen)
 	}
-	if err := p.write("\n"); err != nil {
-		return err
-	}
-	return p.table(t)
+	p.write("\n")
+	p.table(t)
 }
 
 // eventWords are the words for what happened to a request, by event.

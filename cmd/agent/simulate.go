@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ const simulateStop = 2 * time.Second
 const controlOff = "off"
 
 func newSimulate() *cobra.Command {
-	f := newSimulateFlags()
+	f := &simulateFlags{}
 	c := &cobra.Command{
 		Use:   "simulate",
 		Short: "Run a simulated Front Payment API, for trying and testing",
@@ -59,7 +60,7 @@ func simulate(ctx context.Context, f *simulateFlags, out, log io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("listen for API calls: %w; choose another address with --listen", err)
 	}
-	servers := []served{{api, newServer(newCallLog(sim, log))}}
+	servers := []served{{api, newServer(&callLog{sim: sim, out: log})}}
 	var control net.Addr
 	if f.control != controlOff {
 		var lc net.ListenConfig
@@ -116,15 +117,6 @@ func serve(ctx context.Context, servers []served) error {
 	return nil
 }
 
-// nextPort returns the port after an address's, "0" where that was chosen by the system or is the last.
-func nextPort(addr net.Addr, chosen bool) string {
-	tcp, ok := addr.(*net.TCPAddr)
-	if !ok || chosen || tcp.Port == 65535 {
-		return "0"
-	}
-	return strconv.Itoa(tcp.Port + 1)
-}
-
 // simulateFlags are the choices of "tillpost simulate".
 type simulateFlags struct {
 	listen, control, token, organization string
@@ -138,26 +130,18 @@ type simulateFlags struct {
 	options simulator.Options // what check made of them
 }
 
-func newSimulateFlags() *simulateFlags {
-	return &simulateFlags{
-		listen: "127.0.0.1:9730", token: "demo-token", organization: "ORG1000000001",
-		terminals: []string{"TRML1000000001=Counter 1", "TRML1000000002=Counter 2"},
-		customer:  "pay:2s", rateLimit: 240, lookups: "shown",
-	}
-}
-
 func (f *simulateFlags) register(c *cobra.Command) {
 	s := c.Flags()
-	s.StringVar(&f.listen, "listen", f.listen, "`ADDRESS` of the API; port 0 takes a free one")
-	s.StringVar(&f.control, "control", f.control, "loopback `ADDRESS` of the control endpoint, or \"off\" (default the API's next port)")
-	s.StringVar(&f.token, "token", f.token, "token that calls must carry; \"\" takes any")
-	s.StringVar(&f.organization, "organization", f.organization, "`UUID` of the organisation")
-	s.StringArrayVar(&f.terminals, "terminal", f.terminals, "a terminal, as `UUID=NAME`; may be given several times")
-	s.StringVar(&f.customer, "customer", f.customer, "what customers do: `pay:TIME, decline:TIME or walkaway`")
-	s.IntVar(&f.rateLimit, "rate-limit", f.rateLimit, "calls a minute, 0 for no limit")
-	s.StringVar(&f.lookups, "lookups", f.lookups, "whether orders can be looked up: shown, forbidden or hidden")
+	s.StringVar(&f.listen, "listen", "127.0.0.1:9730", "`ADDRESS` of the API; port 0 takes a free one")
+	s.StringVar(&f.control, "control", "", "loopback `ADDRESS` of the control endpoint, or \"off\" (default the API's next port)")
+	s.StringVar(&f.token, "token", "demo-token", "token that calls must carry; \"\" takes any")
+	s.StringVar(&f.organization, "organization", "ORG1000000001", "`UUID` of the organisation")
+	s.StringArrayVar(&f.terminals, "terminal", []string{"TRML1000000001=Counter 1", "TRML1000000002=Counter 2"}, "a terminal, as `UUID=NAME`; may be given several times")
+	s.StringVar(&f.customer, "customer", "pay:2s", "what customers do: `pay:TIME, decline:TIME or walkaway`")
+	s.IntVar(&f.rateLimit, "rate-limit", 240, "calls a minute, 0 for no limit")
+	s.StringVar(&f.lookups, "lookups", "shown", "whether orders can be looked up: shown, forbidden or hidden")
 	s.DurationVar(&f.clockAhead, "clock-ahead", 0, "how far the API's clock is ahead of this machine's, as a `TIME`; with a minus, behind")
-	s.BoolVar(&f.callbacks, "callbacks", f.callbacks, "call the callbackUrl of orders, on loopback hosts")
+	s.BoolVar(&f.callbacks, "callbacks", false, "call the callbackUrl of orders, on loopback hosts")
 }
 
 // check reads the flags that have a form, and makes the options of all.
@@ -223,12 +207,19 @@ func parseCustomer(text string) (simulator.Customer, error) {
 	return simulator.Customer{}, usagef("--customer %q is none of pay:TIME, decline:TIME and walkaway; a time is written 2s", text)
 }
 
+// controlAddress returns where to listen for control calls: at the API's next port, where that has one that was not chosen
+// by the system.
 func (f *simulateFlags) controlAddress(api net.Addr) string {
 	if f.control != "" {
 		return f.control
 	}
-	_, port, err := net.SplitHostPort(f.listen)
-	return net.JoinHostPort("127.0.0.1", nextPort(api, err == nil && port == "0"))
+	port := "0"
+	_, listen, err := net.SplitHostPort(f.listen)
+	chosen := err == nil && listen == "0" // by the system
+	if tcp, ok := api.(*net.TCPAddr); ok && !chosen && tcp.Port < 65535 {
+		port = strconv.Itoa(tcp.Port + 1)
+	}
+	return net.JoinHostPort("127.0.0.1", port)
 }
 
 // near returns the address at which a client on this machine reaches a listener.
@@ -242,11 +233,7 @@ func (f *simulateFlags) snippet(api, control net.Addr) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# A simulated Front Payment API. This is a whole configuration for tillpost run --config FILE.")
-	token := f.token
-	if token == "" {
-		token = "any"
-	}
-	line("# Token, for the environment: export TILLPOST_API_TOKEN='%s'", token)
+	line("# Token, for the environment: export TILLPOST_API_TOKEN='%s'", cmp.Or(f.token, "any"))
 	line("# Terminals:")
 	for _, t := range f.options.Terminals {
 		line("#   %s  %s", t.UUID, t.Name)

@@ -21,10 +21,6 @@ type callLog struct {
 	last simulator.Call // the last one written
 }
 
-func newCallLog(sim *simulator.Simulator, out io.Writer) *callLog {
-	return &callLog{sim: sim, out: out}
-}
-
 // ServeHTTP implements http.Handler.
 func (l *callLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer l.write() // also where the simulator aborts the connection by a panic

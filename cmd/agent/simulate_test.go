@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"tillpost/agent/config"
 	"tillpost/api/simulator"
 )
@@ -18,7 +20,7 @@ func TestCallLogHasEachCallOnce(t *testing.T) {
 	sim := simulator.New(simulator.Options{Token: "test-token"})
 	t.Cleanup(sim.Close)
 	var out strings.Builder
-	calls := newCallLog(sim, &out)
+	calls := &callLog{sim: sim, out: &out}
 	get := func(path string) {
 		defer func() { _ = recover() }() // an aborted connection
 		r := httptest.NewRequestWithContext(t.Context(), "GET", path, nil)
@@ -41,9 +43,15 @@ func TestCallLogHasEachCallOnce(t *testing.T) {
 	}
 }
 
+func defaultSimulateFlags() *simulateFlags {
+	f := &simulateFlags{}
+	f.register(&cobra.Command{})
+	return f
+}
+
 func TestSnippetIsAConfiguration(t *testing.T) {
 	t.Parallel()
-	f := newSimulateFlags()
+	f := defaultSimulateFlags()
 	if err := f.check(); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +76,7 @@ func TestTheAPIsClockIsAhead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, ahead := range []time.Duration{0, 8 * 8760 * time.Hour, -8760 * time.Hour} {
-			f := newSimulateFlags()
+			f := defaultSimulateFlags()
 			f.clockAhead = ahead
 			if err := f.check(); err != nil {
 				t.Fatal(err)

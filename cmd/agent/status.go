@@ -44,11 +44,7 @@ it is degraded, offline or not reached.`,
 }
 
 func status(c *cobra.Command, asJSON bool) error {
-	d, err := findDaemon(c)
-	if err != nil {
-		return err
-	}
-	raw, err := d.call(c.Context(), "/api/v1/agent", nil, nil)
+	d, raw, err := get(c, "/api/v1/agent", nil)
 	if err != nil {
 		return err
 	}
@@ -104,17 +100,14 @@ func showStatus(c *cobra.Command, d *daemonClient, a shownAgent) error {
 			facts = append(facts, [2]string{"paused", fmt.Sprintf("%s by %s since %s", one.Name, one.Paused.By, at(one.Paused.Since))})
 		}
 	}
-	if err := p.facts(facts); err != nil {
-		return err
-	}
+	p.facts(facts)
 	t := table{columns: []column{{head: "TERMINAL", givesWay: 1}, {head: "NAME", least: 8}, {head: "LANE", paint: laneColour}, {head: "WAITING", right: true}, {head: "ACTIVE", givesWay: 2}}}
 	for _, one := range terminals.Terminals {
 		t.add(one.UUID, one.Name, one.Lane, fmt.Sprint(one.QueueLength), either(one.Active, "yes", "no"))
 	}
-	if err := p.write("\n"); err != nil {
-		return err
-	}
-	return p.table(t)
+	p.write("\n")
+	p.table(t)
+	return p.err
 }
 
 func either(is bool, yes, no string) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,13 +41,11 @@ It works with the daemon down. --list shows what would be in it, and writes noth
 			if list {
 				return b.List(c.OutOrStdout())
 			}
-			if output == "" {
-				output = "tillpost-support-" + now.Format("20060102-150405") + ".tar.gz"
-			}
-			if err := b.Write(output); err != nil {
+			file := cmp.Or(output, "tillpost-support-"+now.Format("20060102-150405")+".tar.gz")
+			if err := b.Write(file); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(c.OutOrStdout(), output)
+			_, err := fmt.Fprintln(c.OutOrStdout(), file)
 			return err
 		},
 	}
@@ -60,11 +59,8 @@ func collectBundle(c *cobra.Command, now time.Time) bundle.Bundle {
 	file, _ := c.Flags().GetString("config") // it was read for loadConfig
 	ask := func(path string, query url.Values) func() ([]byte, error) {
 		return func() ([]byte, error) {
-			d, err := findDaemon(c)
-			if err != nil {
-				return nil, err
-			}
-			return d.call(c.Context(), path, query, nil)
+			_, raw, err := get(c, path, query)
+			return raw, err
 		}
 	}
 	needs := func(read func(cfg *config.Config) ([]byte, error)) func() ([]byte, error) {

@@ -21,7 +21,8 @@ type table struct {
 type column struct {
 	head  string
 	right bool // as numbers are
-	// givesWay orders the columns that are left out before others are cut below their least: the greatest first, 0 never.
+	// givesWay orders the columns that are left out before others are cut below their least: the greatest first, which is
+	// at most the number of columns; 0 never.
 	givesWay int
 	// least is the width to which cells may be cut; 0: they are shown whole or not at all.
 	least int
@@ -54,17 +55,19 @@ type paper struct {
 	w        io.Writer
 	width    int // 0: no terminal
 	coloured bool
+	// err is the first that writing brought; nothing is written after it.
+	err error
 }
 
 func newPaper(w io.Writer) *paper {
 	width := term.Width(w)
-	_, no := os.LookupEnv("NO_COLOR")
-	return &paper{w: w, width: width, coloured: width > 0 && (!no || os.Getenv("NO_COLOR") == "")}
+	return &paper{w: w, width: width, coloured: width > 0 && os.Getenv("NO_COLOR") == ""}
 }
 
-func (p *paper) write(text string) error {
-	_, err := io.WriteString(p.w, text)
-	return err
+func (p *paper) write(text string) {
+	if p.err == nil {
+		_, p.err = io.WriteString(p.w, text)
+	}
 }
 
 func (p *paper) paint(text string, c colour) string {
@@ -84,32 +87,32 @@ func (p *paper) when(at time.Time) string {
 }
 
 // table writes a table.
-func (p *paper) table(t table) error {
-	var b strings.Builder
-	if p.width == 0 {
-		heads := make([]string, len(t.columns))
-		for i, c := range t.columns {
-			heads[i] = c.head
-		}
-		for _, row := range append([][]string{heads}, t.rows...) {
-			b.WriteString(strings.Join(row, "\t") + "\n")
-		}
-		return p.write(b.String())
-	}
-	widths := t.fit(p.width)
+func (p *paper) table(t table) {
 	heads := make([]string, len(t.columns))
 	for i, c := range t.columns {
 		heads[i] = c.head
 	}
-	p.line(&b, t, widths, heads, true)
-	for _, row := range t.rows {
-		p.line(&b, t, widths, row, false)
+	var widths []int
+	if p.width > 0 {
+		widths = t.fit(p.width)
 	}
-	return p.write(b.String())
+	var b strings.Builder
+	for i, row := range append([][]string{heads}, t.rows...) {
+		if p.width == 0 {
+			b.WriteString(strings.Join(row, "\t") + "\n")
+		} else {
+			p.line(&b, t, widths, row, i == 0)
+		}
+	}
+	p.write(b.String())
 }
 
 // line writes a row, in further lines too where its last cell is folded.
 func (p *paper) line(b *strings.Builder, t table, widths []int, row []string, head bool) {
+	last := len(widths) - 1 // of those that are shown
+	for last > 0 && widths[last] == 0 {
+		last--
+	}
 	var rest []string
 	before := 0
 	for i, c := range t.columns {
@@ -136,12 +139,12 @@ func (p *paper) line(b *strings.Builder, t table, widths []int, row []string, he
 		switch {
 		case c.right:
 			b.WriteString(pad + p.paint(cell, paint))
-		case t.last(widths) == i:
+		case i == last:
 			b.WriteString(p.paint(cell, paint))
 		default:
 			b.WriteString(p.paint(cell, paint) + pad)
 		}
-		if t.last(widths) != i {
+		if i != last {
 			before += w
 		}
 	}
@@ -149,16 +152,6 @@ func (p *paper) line(b *strings.Builder, t table, widths []int, row []string, he
 	for _, part := range rest {
 		b.WriteString(strings.Repeat(" ", before) + part + "\n")
 	}
-}
-
-// last returns the last column that is shown.
-func (t table) last(widths []int) int {
-	for i := len(widths) - 1; i > 0; i-- {
-		if widths[i] > 0 {
-			return i
-		}
-	}
-	return 0
 }
 
 const gap = 2
@@ -184,8 +177,12 @@ func (t table) fit(width int) []int {
 		}
 		return sum
 	}
-	for left := true; left && over(true) > 0; {
-		left = t.leaveOut(widths)
+	for way := len(t.columns); way > 0 && over(true) > 0; way-- {
+		for i, c := range t.columns {
+			if c.givesWay == way {
+				widths[i] = 0
+			}
+		}
 	}
 	for over(false) > 0 {
 		widest := -1
@@ -202,20 +199,6 @@ func (t table) fit(width int) []int {
 	return widths
 }
 
-// leaveOut removes the column that gives way first, and reports whether there was one.
-func (t table) leaveOut(widths []int) bool {
-	first := -1
-	for i, c := range t.columns {
-		if widths[i] > 0 && c.givesWay > 0 && (first < 0 || c.givesWay > t.columns[first].givesWay) {
-			first = i
-		}
-	}
-	if first >= 0 {
-		widths[first] = 0
-	}
-	return first >= 0
-}
-
 // shorten cuts a text to a width.
 func shorten(s string, width int) string {
 	if utf8.RuneCountInString(s) <= width {
@@ -226,7 +209,7 @@ func shorten(s string, width int) string {
 }
 
 // facts writes names with their values, one in a line. A long value is folded on a terminal.
-func (p *paper) facts(list [][2]string) error {
+func (p *paper) facts(list [][2]string) {
 	var b strings.Builder
 	wide := 0
 	for _, f := range list {
@@ -246,7 +229,7 @@ func (p *paper) facts(list [][2]string) error {
 			b.WriteString(part + "\n")
 		}
 	}
-	return p.write(b.String())
+	p.write(b.String())
 }
 
 // stateColour returns the colour of a request's state.

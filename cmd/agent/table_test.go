@@ -13,11 +13,16 @@ func sampleTable() table {
 	return t
 }
 
+func onPaper(p *paper, t table) error {
+	p.table(t)
+	return p.err
+}
+
 func TestTablesAreAsWideAsTheTerminal(t *testing.T) {
 	t.Parallel()
 	for _, width := range []int{40, 80, 200} {
 		var b strings.Builder
-		if err := (&paper{w: &b, width: width}).table(sampleTable()); err != nil {
+		if err := onPaper(&paper{w: &b, width: width}, sampleTable()); err != nil {
 			t.Fatal(err)
 		}
 		lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
@@ -44,7 +49,7 @@ func TestTablesAreAsWideAsTheTerminal(t *testing.T) {
 func TestTablesLeaveOutWhatGivesWay(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	if err := (&paper{w: &b, width: 30}).table(sampleTable()); err != nil {
+	if err := onPaper(&paper{w: &b, width: 30}, sampleTable()); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.String(); strings.Contains(got, "WHY") || !strings.Contains(got, "1234567.50") {
@@ -58,7 +63,7 @@ func TestTablesFold(t *testing.T) {
 	var b strings.Builder
 	tab := table{columns: []column{{head: "WHEN"}, {head: "WHAT", least: 10, folds: true}}}
 	tab.add("12:00:00", "the reply was lost: it may or may not have been carried out")
-	if err := (&paper{w: &b, width: 40}).table(tab); err != nil {
+	if err := onPaper(&paper{w: &b, width: 40}, tab); err != nil {
 		t.Fatal(err)
 	}
 	const want = "WHEN      WHAT\n12:00:00  the reply was lost: it may or\n          may not have been carried out\n"
@@ -70,7 +75,7 @@ func TestTablesFold(t *testing.T) {
 func TestTablesInPipesAreTabbed(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	if err := newPaper(&b).table(sampleTable()); err != nil {
+	if err := onPaper(newPaper(&b), sampleTable()); err != nil {
 		t.Fatal(err)
 	}
 	const want = "ID\tSTATE\tSUM\tWHY\n0b2c6f1e-7c1d-4f5a-9d43-6a3f0e6b9a11\tpaid\t1234567.50\t\n" +
@@ -83,10 +88,10 @@ func TestTablesInPipesAreTabbed(t *testing.T) {
 func TestColoursAreOnlyPaint(t *testing.T) {
 	t.Parallel()
 	var plainly, painted strings.Builder
-	if err := (&paper{w: &plainly, width: 80}).table(sampleTable()); err != nil {
+	if err := onPaper(&paper{w: &plainly, width: 80}, sampleTable()); err != nil {
 		t.Fatal(err)
 	}
-	if err := (&paper{w: &painted, width: 80, coloured: true}).table(sampleTable()); err != nil {
+	if err := onPaper(&paper{w: &painted, width: 80, coloured: true}, sampleTable()); err != nil {
 		t.Fatal(err)
 	}
 	text := painted.String()
@@ -106,8 +111,9 @@ func TestFactsAreFolded(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	p := &paper{w: &b, width: 40}
-	if err := p.facts([][2]string{{"state", "degraded"}, {"problem", "apiUnreachable: Front Payment does not answer; requests are kept"}}); err != nil {
-		t.Fatal(err)
+	p.facts([][2]string{{"state", "degraded"}, {"problem", "apiUnreachable: Front Payment does not answer; requests are kept"}})
+	if p.err != nil {
+		t.Fatal(p.err)
 	}
 	const want = "state    degraded\n" +
 		"problem  apiUnreachable: Front Payment\n" +

@@ -58,10 +58,7 @@ func try(c *cobra.Command, f tryFlags, terminal string) error {
 	case f.timeout <= 0:
 		return usagef("--timeout %s leaves no time to try; give it a minute", f.timeout)
 	}
-	if err := f.login.check(); err != nil {
-		return err
-	}
-	cfg, err := loadConfig(c)
+	cfg, err := f.login.config(c)
 	if err != nil {
 		return err
 	}
@@ -77,18 +74,13 @@ func try(c *cobra.Command, f tryFlags, terminal string) error {
 	if err := t.prepare(amount.Rescale(2)); err != nil {
 		return err
 	}
-	conn, err := newConnection(f.login.in(cfg), []string{t.topics.Agent(), t.topics.Rejects(), t.topics.Status(terminal, "+")})
+	conn, err := newConnection(cfg, []string{t.topics.Agent(), t.topics.Rejects(), t.topics.Status(terminal, "+")})
 	if err != nil {
 		return err
 	}
 	t.publish = conn.bus.Publish
-	ended := false
-	err = conn.run(ctx, func(e event) (bool, error) {
-		done, err := t.handle(e)
-		ended = ended || done
-		return done, err
-	})
-	if err == nil && !ended {
+	done, err := conn.run(ctx, t.handle)
+	if err == nil && !done {
 		return t.unfinished(ctx)
 	}
 	return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"runtime"
@@ -25,9 +26,8 @@ type build struct {
 }
 
 func thisBuild() build {
-	info := readBuildInfo()
-	v, rev := buildVersion(version, commit, info)
-	return build{Version: v, Commit: rev, Date: buildDate(date, info), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	noted, _ := debug.ReadBuildInfo() // nil in a binary without one
+	return newBuild(version, commit, date, noted)
 }
 
 func newVersion() *cobra.Command {
@@ -49,63 +49,24 @@ func newVersion() *cobra.Command {
 	return c
 }
 
-// readBuildInfo returns nil in a binary without one.
-func readBuildInfo() *debug.BuildInfo {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return nil
-	}
-	return info
-}
-
-// buildVersion completes what the linker has set.
-func buildVersion(version, commit string, info *debug.BuildInfo) (v, rev string) {
-	v, rev = version, commit
-	if info != nil {
-		if v == "" && info.Main.Version != "(devel)" {
-			v = info.Main.Version
+// newBuild completes what the linker has set with what the Go tool noted; noted may be nil.
+func newBuild(version, commit, date string, noted *debug.BuildInfo) build {
+	settings := map[string]string{}
+	if noted != nil {
+		if noted.Main.Version != "(devel)" {
+			version = cmp.Or(version, noted.Main.Version)
 		}
-		if rev == "" {
-			rev = revision(info)
+		for _, s := range noted.Settings {
+			settings[s.Key] = s.Value
 		}
 	}
-	if v == "" {
-		v = "devel"
+	revision := settings["vcs.revision"]
+	revision = revision[:min(len(revision), 12)]
+	if revision != "" && settings["vcs.modified"] == "true" {
+		revision += "-dirty"
 	}
-	if rev == "" {
-		rev = "unknown commit"
+	return build{
+		Version: cmp.Or(version, "devel"), Commit: cmp.Or(commit, revision, "unknown commit"), Date: cmp.Or(date, settings["vcs.time"], "unknown date"),
+		Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 	}
-	return v, rev
-}
-
-// buildDate returns when the commit of a build was made.
-func buildDate(date string, info *debug.BuildInfo) string {
-	if date == "" && info != nil {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.time" {
-				date = s.Value
-			}
-		}
-	}
-	if date == "" {
-		return "unknown date"
-	}
-	return date
-}
-
-// revision returns the commit that the Go tool noted, short; "" if it did not.
-func revision(info *debug.BuildInfo) string {
-	var rev, dirty string
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			rev = s.Value[:min(len(s.Value), 12)]
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = "-dirty"
-		}
-	}
-	if rev == "" {
-		return ""
-	}
-	return rev + dirty
 }

@@ -21,8 +21,8 @@ func TestBuildVersion(t *testing.T) {
 		{"v2", "", built, "v2", "0123456789ab-dirty"},
 		{"v2", "abc", built, "v2", "abc"},
 	} {
-		if v, rev := buildVersion(test.version, test.commit, test.info); v != test.v || rev != test.rev {
-			t.Errorf("%+v: %s %s", test, v, rev)
+		if b := newBuild(test.version, test.commit, "", test.info); b.Version != test.v || b.Commit != test.rev {
+			t.Errorf("%+v: %s %s", test, b.Version, b.Commit)
 		}
 	}
 }

@@ -26,10 +26,7 @@ each message that was refused, until SIGINT, SIGTERM or SIGHUP. It begins with h
 stand; requests that had ended before are left out, but not with --json.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := own.check(); err != nil {
-				return err
-			}
-			cfg, err := loadConfig(c)
+			cfg, err := own.config(c)
 			if err != nil {
 				return err
 			}
@@ -40,11 +37,12 @@ stand; requests that had ended before are left out, but not with --json.`,
 				topics: mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix}, terminal: terminal, json: raw, broker: cfg.MQTT.NearURL(),
 				names: map[string]string{}, seen: map[string]string{},
 			}
-			conn, err := newConnection(own.in(cfg), w.filters())
+			conn, err := newConnection(cfg, w.filters())
 			if err != nil {
 				return err
 			}
-			return conn.run(ctx, w.handle)
+			_, err = conn.run(ctx, w.handle)
+			return err
 		},
 	}
 	own.register(c)
@@ -111,13 +109,11 @@ func (w *watcher) take(d mqtt.Delivery) error {
 	if !ok {
 		return nil
 	}
-	fresh := w.seen[d.Topic] != line.words
-	if d.Topic != w.topics.Rejects() {
+	again := w.seen[d.Topic] == line.words
+	if d.Topic != w.topics.Rejects() { // each of those is an event of its own
 		w.seen[d.Topic] = line.words
-	} else {
-		fresh = true // each of them is an event of its own
 	}
-	if !fresh || d.Retained && line.over {
+	if again || d.Retained && line.over {
 		return nil
 	}
 	at := w.screen.now()
@@ -132,10 +128,7 @@ func (w *watcher) name(terminal string) string {
 	if terminal == "" {
 		return ""
 	}
-	if n := w.names[terminal]; n != "" {
-		return n + "  "
-	}
-	return terminal + "  "
+	return cmp.Or(w.names[terminal], terminal) + "  "
 }
 
 func (w *watcher) wanted(terminal string) bool {

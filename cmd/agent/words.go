@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,33 +46,21 @@ var waitingWords = map[string]string{
 
 // endedWell reports whether a final state is what the till asked for.
 func endedWell(state string) bool {
-	switch state {
-	case "paid", "refunded", "submitted", "done":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"paid", "refunded", "submitted", "done"}, state)
 }
 
 // statusWords returns a request's status in words, in one line without its name. Times are in the zone of local.
 func statusWords(s message.Status, local *time.Location) string {
-	var parts []string
+	place, late := "", ""
 	if s.QueuePosition == 1 {
-		parts = append(parts, "next in line")
+		place = "next in line"
 	} else if s.QueuePosition > 1 {
-		parts = append(parts, fmt.Sprintf("number %d in line", s.QueuePosition))
-	}
-	if words := stateWords[s.State]; words != "" {
-		parts = append(parts, words)
+		place = fmt.Sprintf("number %d in line", s.QueuePosition)
 	}
 	if s.Late {
-		parts = append(parts, "late: found after the request had ended")
+		late = "late: found after the request had ended"
 	}
-	if s.Amount != nil {
-		parts = append(parts, s.Amount.Value+" "+s.Amount.Currency)
-	}
-	if s.OrderUUID != "" {
-		parts = append(parts, s.OrderUUID)
-	}
+	parts := []string{place, stateWords[s.State], late, amountText(s.Amount), s.OrderUUID}
 	if w := s.Waiting; w != nil {
 		parts = append(parts, waitWords(*w, local))
 	}
@@ -80,8 +70,9 @@ func statusWords(s message.Status, local *time.Location) string {
 	return term.Printable(head(s.State, parts))
 }
 
-// head returns what parts are about, with the parts behind it.
+// head returns what parts are about, with those that are not empty behind it.
 func head(what string, parts []string) string {
+	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 	if len(parts) == 0 {
 		return what
 	}
@@ -89,10 +80,7 @@ func head(what string, parts []string) string {
 }
 
 func waitWords(w message.Waiting, local *time.Location) string {
-	text := waitingWords[w.Code]
-	if text == "" {
-		text = "waits: " + w.Code
-	}
+	text := cmp.Or(waitingWords[w.Code], "waits: "+w.Code)
 	switch {
 	case w.Attempts == 1:
 		text += ", tried once"
@@ -167,10 +155,7 @@ func agentWords(a message.AgentState, local *time.Location) string {
 
 // displayWords returns what a terminal's display shows.
 func displayWords(d message.Display) string {
-	var parts []string
-	if d.Amount != nil {
-		parts = append(parts, d.Amount.Value+" "+d.Amount.Currency)
-	}
+	parts := []string{amountText(d.Amount)}
 	if d.RequestID != "" {
 		parts = append(parts, string(d.Kind)+" "+d.RequestID)
 	}
@@ -179,11 +164,7 @@ func displayWords(d message.Display) string {
 
 // rejectWords returns why a message was refused.
 func rejectWords(r message.Reject) string {
-	text := "a message without a usable requestId"
-	if r.RequestID != "" {
-		text = r.RequestID
-	}
-	text += " on " + r.Topic
+	text := cmp.Or(r.RequestID, "a message without a usable requestId") + " on " + r.Topic
 	if r.Reason != nil {
 		text += ": " + reasonWords(*r.Reason)
 	}

@@ -16,9 +16,6 @@ import (
 	"time"
 )
 
-// ManifestName is the name of the first member of every bundle.
-const ManifestName = "manifest.json"
-
 // Source is one member that a bundle may have.
 type Source struct {
 	Name string
@@ -52,21 +49,19 @@ type Bundle struct {
 	LeftOut []Omission `json:"leftOut"`
 }
 
-// Never returns the things that no bundle has.
-func Never() []Omission {
-	return []Omission{
-		{"the API's token, passwords, their hashes, private keys", "they are secrets"},
-		{"order_defaults.customerDetails, and what tills asked to forward", "it is personal data: names, phones, mails, addresses"},
-		{"the names of the staff who settled requests", "they are personal data"},
-		{"mqtt.username and callback.public_url", "they may lead to secrets; the configuration only says whether they are set"},
-		{"the environment and the unit's drop-ins", "a token may be in them"},
-	}
+// never is what no bundle has.
+var never = []Omission{
+	{"the API's token, passwords, their hashes, private keys", "they are secrets"},
+	{"order_defaults.customerDetails, and what tills asked to forward", "it is personal data: names, phones, mails, addresses"},
+	{"the names of the staff who settled requests", "they are personal data"},
+	{"mqtt.username and callback.public_url", "they may lead to secrets; the configuration only says whether they are set"},
+	{"the environment and the unit's drop-ins", "a token may be in them"},
 }
 
 // Collect reads every source. What is one of the secrets, texts of at least four characters, is blanked wherever it
 // stands.
 func Collect(version string, now time.Time, secrets []string, sources []Source) Bundle {
-	b := Bundle{Created: now.UTC().Truncate(time.Second), Version: version, LeftOut: Never()}
+	b := Bundle{Created: now.UTC().Truncate(time.Second), Version: version, LeftOut: slices.Clone(never)}
 	for _, s := range sources {
 		data, err := s.Read()
 		if err != nil {
@@ -101,12 +96,6 @@ func blank(data []byte, secrets []string) ([]byte, int) {
 	return data, n
 }
 
-// Manifest returns the bundle's first file, its table of contents.
-func (b Bundle) Manifest() ([]byte, error) {
-	text, err := json.MarshalIndent(b, "", "  ")
-	return append(text, '\n'), err
-}
-
 // List writes what the bundle holds, and what it does not, for a person.
 func (b Bundle) List(w io.Writer) error {
 	var text strings.Builder
@@ -120,7 +109,7 @@ func (b Bundle) List(w io.Writer) error {
 	return err
 }
 
-// Write writes the bundle to a new file that only its owner can read.
+// Write writes the bundle to a new file that only its owner can read. Its first member is its table of contents.
 func (b Bundle) Write(path string) (err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
@@ -134,13 +123,13 @@ func (b Bundle) Write(path string) (err error) {
 			err = errors.Join(fmt.Errorf("write the bundle: %w", err), os.Remove(path))
 		}
 	}()
-	manifest, err := b.Manifest()
+	manifest, err := json.MarshalIndent(b, "", "  ")
 	if err != nil {
 		return err
 	}
 	zipped := gzip.NewWriter(f)
 	packed := tar.NewWriter(zipped)
-	for _, m := range append([]Member{{Name: ManifestName, data: manifest}}, b.Members...) {
+	for _, m := range append([]Member{{Name: "manifest.json", data: append(manifest, '\n')}}, b.Members...) {
 		h := &tar.Header{Name: m.Name, Mode: 0o600, Size: int64(len(m.data)), ModTime: b.Created, Format: tar.FormatPAX}
 		if err := packed.WriteHeader(h); err != nil {
 			return err

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -98,8 +97,6 @@ func configure(dir, api, token string, a addresses) (string, error) {
 	}
 	return path, nil
 }
-
-func newToken() string { return "demo-" + rand.Text() }
 
 // freeAddresses finds loopback ports that nobody has at the moment. Another program may take one before the daemon does;
 // the caller then tries others.

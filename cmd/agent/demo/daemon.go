@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -128,14 +129,12 @@ func (d *daemon) stop() error {
 	if d.cmd == nil {
 		return nil
 	}
-	if askToStop(d.cmd.Process) != nil {
+	if d.cmd.Process.Signal(syscall.SIGTERM) != nil {
 		return d.kill() // it has ended, or this system knows no such asking
 	}
-	limit := time.NewTimer(stopWithin)
-	defer limit.Stop()
 	select {
 	case <-d.done:
-	case <-limit.C:
+	case <-time.After(stopWithin):
 		return errors.Join(fmt.Errorf("the daemon did not stop within %s", stopWithin), d.kill())
 	}
 	state := d.cmd.ProcessState

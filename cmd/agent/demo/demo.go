@@ -26,7 +26,7 @@ type Options struct {
 	Fast bool
 	// Program is the executable of tillpost, started for the daemon as "Program run --config FILE".
 	Program string
-	// Name is how a person calls Program, for what is shown to be typed; "" is "tillpost".
+	// Name is how a person calls Program, for what is shown to be typed.
 	Name string
 }
 
@@ -38,9 +38,6 @@ var (
 // Run plays the day. It returns nil only if every request ended as scripted and all books agree, also where it stayed
 // until ctx ended; an end of ctx before that is an error. It leaves no process behind.
 func Run(ctx context.Context, o Options) (err error) {
-	if o.Name == "" {
-		o.Name = "tillpost"
-	}
 	if o.Width == 0 {
 		o.Width = 80
 	}
@@ -98,10 +95,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
 	select {
-	case <-t.C:
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

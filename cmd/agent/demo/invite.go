@@ -9,10 +9,7 @@ import (
 // invite says what a person can do with what goes on running.
 func (p *play) invite() {
 	s := p.shop
-	_, port, err := net.SplitHostPort(s.broker)
-	if err != nil {
-		port = s.broker
-	}
+	_, port, _ := net.SplitHostPort(s.broker) // a listener's address is one
 	file := filepath.Join(filepath.Dir(s.config), orderName)
 	name, topic := p.options.Name, s.till.topics.Orders(counter1)
 	p.out.block("",

@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -177,5 +176,3 @@ func all(steps ...func() error) error {
 	}
 	return nil
 }
-
-var errTwice = errors.New("the same bytes brought something new")

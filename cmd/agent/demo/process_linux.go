@@ -1,14 +1,9 @@
 package demo
 
-import (
-	"os"
-	"syscall"
-)
+import "syscall"
 
 // ownProcess keeps the terminal's Ctrl-C from the daemon, which is stopped after the till; and ends it with us, however
 // we end.
 func ownProcess() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }
-
-func askToStop(p *os.Process) error { return p.Signal(syscall.SIGTERM) }

@@ -2,12 +2,6 @@
 
 package demo
 
-import (
-	"errors"
-	"os"
-	"syscall"
-)
+import "syscall"
 
 func ownProcess() *syscall.SysProcAttr { return nil }
-
-func askToStop(*os.Process) error { return errors.ErrUnsupported }

@@ -2,12 +2,7 @@
 
 package demo
 
-import (
-	"os"
-	"syscall"
-)
+import "syscall"
 
 // ownProcess keeps the terminal's Ctrl-C from the daemon, which is stopped after the till.
 func ownProcess() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
-
-func askToStop(p *os.Process) error { return p.Signal(syscall.SIGTERM) }

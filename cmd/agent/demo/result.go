@@ -27,18 +27,21 @@ type tally struct {
 	minor money.Minor
 }
 
-func (t *tally) add(amount money.Minor) {
-	t.n++
-	t.minor += amount
+// tallies are by final state.
+type tallies map[string]tally
+
+func (t tallies) add(state string, amount money.Minor) {
+	sum := t[state]
+	t[state] = tally{sum.n + 1, sum.minor + amount}
 }
 
 // result counts the day by the till's statuses, by the simulator's books and by the metrics.
 type result struct {
-	paid, refunded, declined, cancelled [2]tally // by the statuses; in the books
-	metrics                             finished
-	twice                               int // orders beyond the one that a sale may have
-	open                                int // requests without an end
-	faults                              []string
+	told, booked tallies // by the statuses; in the books
+	metrics      finished
+	twice        int // orders beyond the one that a sale may have
+	open         int // requests without an end
+	faults       []string
 }
 
 func (v *result) fault(format string, args ...any) {
@@ -48,7 +51,7 @@ func (v *result) fault(format string, args ...any) {
 // evaluate compares the statuses of each request with what was expected, and all of them with the books and the
 // metrics. It finds a fault for everything that does not agree.
 func evaluate(script []expected, told map[string]message.Status, books []simulator.Order, counted finished) result {
-	v := result{metrics: counted}
+	v := result{told: tallies{}, booked: tallies{}, metrics: counted}
 	byReference := map[string][]simulator.Order{}
 	for _, o := range books {
 		for _, ref := range o.References {
@@ -97,16 +100,7 @@ func (v *result) checkEnding(e expected, s message.Status) {
 	if s.Amount != nil {
 		amount = minorOf(s.Amount.Value)
 	}
-	switch s.State {
-	case "paid":
-		v.paid[0].add(amount)
-	case "refunded":
-		v.refunded[0].add(amount)
-	case "declined":
-		v.declined[0].add(amount)
-	case "cancelled":
-		v.cancelled[0].add(amount)
-	}
+	v.told.add(s.State, amount)
 	if (s.State == "paid" || s.State == "refunded") && amount != e.minor {
 		v.fault("%s moved %s, not %s", e.id, amount, e.minor)
 	}
@@ -139,17 +133,17 @@ func (v *result) checkBook(o simulator.Order, known bool, refunded money.Minor) 
 	amount := minorOf(o.Amount.String())
 	switch {
 	case !o.PaidAt.IsZero():
-		v.paid[1].add(amount)
+		v.booked.add("paid", amount)
 	case o.Declined:
-		v.declined[1].add(amount)
+		v.booked.add("declined", amount)
 	case o.Status == simulator.Cancelled:
-		v.cancelled[1].add(amount)
+		v.booked.add("cancelled", amount)
 	}
 	sum := money.Minor(0)
 	for _, r := range o.Refunds {
 		if r.Status == simulator.RefundDone {
 			amount := minorOf(r.Amount.String())
-			v.refunded[1].add(amount)
+			v.booked.add("refunded", amount)
 			sum += amount
 		}
 	}
@@ -161,11 +155,11 @@ func (v *result) checkBook(o simulator.Order, known bool, refunded money.Minor) 
 // compareSums adds a fault for each of the three that differs.
 func (v *result) compareSums() {
 	for _, r := range v.rows() {
-		if r.by[0] != r.by[1] {
-			v.fault("%s: the till heard of %d (%s), Front Payment has %d (%s)", r.name, r.by[0].n, r.by[0].minor, r.by[1].n, r.by[1].minor)
+		if r.told != r.booked {
+			v.fault("%s: the till heard of %d (%s), Front Payment has %d (%s)", r.name, r.told.n, r.told.minor, r.booked.n, r.booked.minor)
 		}
-		if r.by[0].n != r.metric {
-			v.fault("%s: the till heard of %d, the metrics count %d", r.name, r.by[0].n, r.metric)
+		if r.told.n != r.metric {
+			v.fault("%s: the till heard of %d, the metrics count %d", r.name, r.told.n, r.metric)
 		}
 	}
 }

@@ -65,7 +65,8 @@ func TestJudgeAcquits(t *testing.T) {
 	if len(v.faults) > 0 {
 		t.Fatalf("%q", v.faults)
 	}
-	if v.paid != [2]tally{{1, 10050}, {1, 10050}} || v.refunded != [2]tally{{1, 5000}, {1, 5000}} || v.twice != 0 || v.open != 0 {
+	if want, back := (tally{1, 10050}), (tally{1, 5000}); v.told["paid"] != want || v.booked["paid"] != want || v.told["refunded"] != back || v.booked["refunded"] != back ||
+		v.twice != 0 || v.open != 0 {
 		t.Errorf("%+v", v)
 	}
 }

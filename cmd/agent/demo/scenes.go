@@ -53,7 +53,7 @@ func (p *play) onceMore(ctx context.Context) error {
 		return err
 	}
 	if after := t.statuses()[first.id]; after.Revision != before.Revision {
-		return fmt.Errorf("%w: %s has revision %d", errTwice, first.id, after.Revision)
+		return fmt.Errorf("the same bytes brought something new: %s has revision %d", first.id, after.Revision)
 	}
 	p.books(first.id)
 	return nil

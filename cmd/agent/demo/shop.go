@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -36,7 +37,7 @@ type shop struct {
 
 // openShop starts everything. Where it returns an error nothing is left running.
 func openShop(ctx context.Context, program, dir string, p pace, out *narrator) (_ *shop, err error) {
-	token := newToken()
+	token := "demo-" + rand.Text()
 	s := &shop{sim: simulator.New(simulator.Options{
 		Token: token, Organization: organization, Callbacks: &http.Client{Timeout: 5 * time.Second},
 		Terminals:      []simulator.Terminal{{UUID: counter1, Name: terminalNames[counter1]}, {UUID: counter2, Name: terminalNames[counter2]}},

@@ -10,19 +10,16 @@ import (
 
 // row is a line of the summary.
 type row struct {
-	name   string
-	by     [2]tally
-	metric int
-	state  string
+	name         string
+	told, booked tally
+	metric       int
 }
 
 func (v *result) rows() []row {
-	m := v.metrics
+	of := func(name string, e end) row { return row{name, v.told[e.state], v.booked[e.state], v.metrics[e]} }
 	return []row{
-		{"sales paid", v.paid, m[end{"order", "paid"}], "paid"},
-		{"refunds", v.refunded, m[end{"refund", "refunded"}], "refunded"},
-		{"sales declined", v.declined, m[end{"order", "declined"}], "declined"},
-		{"sales cancelled", v.cancelled, m[end{"order", "cancelled"}], "cancelled"},
+		of("sales paid", end{"order", "paid"}), of("refunds", end{"refund", "refunded"}),
+		of("sales declined", end{"order", "declined"}), of("sales cancelled", end{"order", "cancelled"}),
 	}
 }
 
@@ -30,7 +27,7 @@ func (v *result) rows() []row {
 func (v *result) table() []string {
 	lines := []string{"", fmt.Sprintf("  %-18s%16s%20s%16s", "", "told to the till", "at Front Payment", "in the metrics")}
 	for _, r := range v.rows() {
-		lines = append(lines, fmt.Sprintf("  %-18s%16s%20s%16d", r.name, r.by[0], r.by[1], r.metric))
+		lines = append(lines, fmt.Sprintf("  %-18s%16s%20s%16d", r.name, r.told, r.booked, r.metric))
 	}
 	return append(lines,
 		fmt.Sprintf("  %-18s%16s%20d", "charged twice", "", v.twice),
@@ -42,8 +39,8 @@ func (v *result) list() []string {
 	lines := []string{""}
 	for _, r := range v.rows() {
 		lines = append(lines, "  "+r.name,
-			fmt.Sprintf("    %-18s%s", "told to the till", r.by[0]),
-			fmt.Sprintf("    %-18s%s", "at Front Payment", r.by[1]),
+			fmt.Sprintf("    %-18s%s", "told to the till", r.told),
+			fmt.Sprintf("    %-18s%s", "at Front Payment", r.booked),
 			fmt.Sprintf("    %-18s%d", "in the metrics", r.metric))
 	}
 	return append(lines, fmt.Sprintf("  %-20s%d", "charged twice", v.twice), fmt.Sprintf("  %-20s%d", "without an end", v.open))
@@ -66,16 +63,11 @@ func parseFinished(text string) (finished, error) {
 	}
 	counted := finished{}
 	for _, m := range families["tillpost_requests_finished_total"].GetMetric() {
-		var of end
+		labels := map[string]string{}
 		for _, label := range m.GetLabel() {
-			switch label.GetName() {
-			case "kind":
-				of.kind = label.GetValue()
-			case "state":
-				of.state = label.GetValue()
-			}
+			labels[label.GetName()] = label.GetValue()
 		}
-		counted[of] = int(m.GetCounter().GetValue())
+		counted[end{labels["kind"], labels["state"]}] = int(m.GetCounter().GetValue())
 	}
 	return counted, nil
 }

@@ -110,17 +110,15 @@ func (t *till) deliver(d mqtt.Delivery) {
 		return
 	}
 	t.change(func() {
-		switch d.Topic {
-		case t.topics.Agent():
+		switch {
+		case d.Topic == t.topics.Agent():
 			take(d, t.agent)
-		case t.topics.Rejects():
+		case d.Topic == t.topics.Rejects():
 			take(d, t.reject)
+		case strings.HasSuffix(d.Topic, "/display"):
+			take(d, t.display)
 		default:
-			if strings.HasSuffix(d.Topic, "/display") {
-				take(d, t.display)
-			} else {
-				take(d, t.status)
-			}
+			take(d, t.status)
 		}
 	})
 }
@@ -205,8 +203,7 @@ func (t *till) forget(id string) { t.change(func() { clear(t.request(id).told) }
 
 // until waits until is returns true; what describes that in words. is is called with mu held.
 func (t *till) until(ctx context.Context, what string, is func() bool) error {
-	limit := time.NewTimer(patience)
-	defer limit.Stop()
+	limit := time.After(patience)
 	for {
 		t.mu.Lock()
 		ok, changed := is(), t.changed
@@ -216,7 +213,7 @@ func (t *till) until(ctx context.Context, what string, is func() bool) error {
 		}
 		select {
 		case <-changed:
-		case <-limit.C:
+		case <-limit:
 			return fmt.Errorf("%s did not come within %s", what, patience)
 		case <-ctx.Done():
 			return ctx.Err()
@@ -227,12 +224,13 @@ func (t *till) until(ctx context.Context, what string, is func() bool) error {
 // reach waits until a request has been in a state, or has waited for a reason. One that ended otherwise is an error.
 func (t *till) reach(ctx context.Context, id, stateOrWaiting string) error {
 	var now message.Status
+	var seen bool
 	err := t.until(ctx, id+" "+stateOrWaiting, func() bool {
 		h := t.request(id)
-		now = h.status
-		return h.seen[stateOrWaiting] || now.Final
+		now, seen = h.status, h.seen[stateOrWaiting]
+		return seen || now.Final
 	})
-	if err == nil && now.Final && now.State != stateOrWaiting && !t.saw(id, stateOrWaiting) {
+	if err == nil && !seen {
 		return fmt.Errorf("%s ended %s, before it was %s", id, now.State, stateOrWaiting)
 	}
 	return err
