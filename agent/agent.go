@@ -358,7 +358,7 @@ func (a *Agent) runIntake(ctx context.Context) {
 }
 
 func (a *Agent) runHealth(ctx context.Context) {
-	a.health.Run(ctx, health.Prober{Probe: a.refreshTerminals, Unanswered: a.api.Unanswered})
+	a.health.Run(ctx, a.refreshTerminals, a.api.Unanswered)
 }
 
 func (a *Agent) runReconciler(ctx context.Context) {

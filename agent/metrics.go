@@ -36,7 +36,7 @@ func (a *Agent) count(r outbox.Request, previous outbox.State) {
 
 // watchStanding gives the metrics the problems that stand, and the names of the terminals.
 func (a *Agent) watchStanding() {
-	a.metrics.WatchProblems(health.Codes(), func() []string {
+	a.metrics.WatchProblems(texts(health.Codes()), func() []string {
 		var stand []string
 		for _, p := range a.problems.List() {
 			stand = append(stand, string(p.Code))

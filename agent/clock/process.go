@@ -1,8 +1,8 @@
 package clock
 
 import (
-	"crypto/rand"
-	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
 	"time"
 )
 
@@ -12,8 +12,4 @@ var processStart = time.Now()
 func processUptime() time.Duration { return time.Since(processStart) }
 
 // processBoot names this process as if it were a boot of its own.
-func processBoot() string {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
-}
+func processBoot() string { return fmt.Sprintf("%016x", rand.Uint64()) }
