@@ -24,9 +24,9 @@ const intakeBatch = 256
 
 // Intake takes what tills publish, in the order of arrival: each message is refused, or on disk before it is acknowledged.
 type Intake struct {
-	o         Options
-	early     *earlyCancels
-	priorCopy priorCopy // what a newer copy of the outbox has seen
+	o        Options
+	early    *earlyCancels
+	recaller mqtt.Recaller // asks the broker what it retains on a topic; nil where it retains nothing over a restart
 
 	mu    sync.Mutex
 	queue []mqtt.Delivery
@@ -67,11 +67,7 @@ type Options struct {
 
 // New makes an intake with the early cancels that a former process kept.
 func New(o Options) *Intake {
-	in := &Intake{
-		o: o, wake: notify.NewSignal(),
-		early:     &earlyCancels{store: o.Store, ttl: o.Config.Policy.OrderTTL},
-		priorCopy: priorCopy{older: o.Older, until: o.AcceptedUntil},
-	}
+	in := &Intake{o: o, wake: notify.NewSignal(), early: &earlyCancels{store: o.Store, ttl: o.Config.Policy.OrderTTL}}
 	if err := in.early.load(); err != nil {
 		in.o.Log.Warn("started without the remembered cancels", "err", err)
 	}
@@ -106,7 +102,7 @@ func (in *Intake) cleared(d mqtt.Delivery) bool {
 // Run takes what comes until ctx ends. It is called once. recaller asks the broker what it retains; nil: it retains nothing over a
 // restart.
 func (in *Intake) Run(ctx context.Context, recaller mqtt.Recaller) {
-	in.priorCopy.recaller = recaller
+	in.recaller = recaller
 	for {
 		select {
 		case <-ctx.Done():
@@ -258,14 +254,12 @@ func (in *Intake) republish(r outbox.Request) {
 
 // notWritten fails a batch that the outbox did not take: the broker sends it again when the connection is back.
 func (in *Intake) notWritten(good []arrival, err error) {
-	switch {
-	case errors.Is(err, outbox.ErrClosed), errors.Is(err, context.Canceled):
-	case errors.Is(err, outbox.ErrFull):
-		in.o.Problems.Raise(health.ProblemOutboxFull, "", health.OutboxFull, time.Now())
-	default:
-		in.o.Problems.Raise(health.ProblemOutboxFailed, "", health.OutboxFailed, time.Now())
-	}
 	if !errors.Is(err, outbox.ErrClosed) && !errors.Is(err, context.Canceled) {
+		if errors.Is(err, outbox.ErrFull) {
+			in.o.Problems.Raise(health.ProblemOutboxFull, "", health.OutboxFull, time.Now())
+		} else {
+			in.o.Problems.Raise(health.ProblemOutboxFailed, "", health.OutboxFailed, time.Now())
+		}
 		in.o.Log.Error("requests could not be written to the outbox; they are not acknowledged", "requests", len(good), "err", err)
 	}
 	var rest []mqtt.Delivery

@@ -9,6 +9,12 @@ import (
 	"tillpost/outbox"
 )
 
+var scopes = map[string]outbox.Scope{"payment": outbox.ScopePayment, "refund": outbox.ScopeRefund}
+
+var resolutions = map[string]outbox.Resolution{
+	message.OutcomeAdopt: outbox.Adopt, message.OutcomeResubmit: outbox.Resubmit, message.OutcomeAbandon: outbox.Abandon,
+}
+
 // Record returns the outbox's form of a message that passed the door. What its kind has no use for stays zero.
 func Record(req *message.Request, cfg *config.Config, now outbox.Instant) outbox.Request {
 	kind, _ := outbox.ParseKind(string(req.Kind))
@@ -26,30 +32,31 @@ func Record(req *message.Request, cfg *config.Config, now outbox.Instant) outbox
 	case req.Order != nil:
 		r.Body, r.AmountMinor = req.Order.Body, req.Order.AmountMinor
 	case req.Refund != nil:
-		refundRecord(req.Refund, &r)
+		r.Body, r.AmountMinor = req.Refund.Body, req.Refund.AmountMinor
+		r.OrderUUID, r.Target = req.Refund.OrderUUID, req.Refund.OrderRequestID
+		r.Refund = &outbox.Refund{
+			Full: req.Refund.Full, Reversal: req.Refund.IsReversal, Ask: req.Refund.ApprovalMessage, Lines: refundLines(req.Refund.Products),
+		}
 	case req.Approval != nil:
 		r.Body, r.AmountMinor = req.Approval.Body, req.Approval.AmountMinor
 		r.OrderUUID, r.Target = req.Approval.OrderUUID, req.Approval.OrderRequestID
 		r.Refund = &outbox.Refund{Lines: refundLines(req.Approval.Products)}
 	case req.Cancel != nil:
-		r.Target, r.OrderUUID, r.Scope = req.Cancel.Target, req.Cancel.OrderUUID, scope(req.Cancel.Type)
+		r.Target, r.OrderUUID, r.Scope = req.Cancel.Target, req.Cancel.OrderUUID, scopes[req.Cancel.Type]
 	case req.Resend != nil:
 		r.Target, r.OrderUUID = req.Resend.Target, req.Resend.OrderUUID
 	case req.Check != nil:
-		r.Target, r.OrderUUID, r.Scope = req.Check.Target, req.Check.OrderUUID, scope(req.Check.Type)
+		r.Target, r.OrderUUID, r.Scope = req.Check.Target, req.Check.OrderUUID, scopes[req.Check.Type]
 	case req.Resolution != nil:
-		resolutionRecord(req.Resolution, &r)
+		r.Target, r.OrderUUID = req.Resolution.Target, req.Resolution.OrderUUID
+		r.Decision = &outbox.Decision{
+			By: req.Resolution.By, Revision: req.Resolution.Revision, Resolution: resolutions[req.Resolution.Outcome],
+		}
 	}
 	if r.AmountMinor > 0 || req.Refund != nil {
 		r.Currency = cfg.Store.Currency
 	}
 	return outbox.NewRequest(r, now)
-}
-
-func refundRecord(req *message.RefundRequest, r *outbox.Request) {
-	r.Body, r.AmountMinor = req.Body, req.AmountMinor
-	r.OrderUUID, r.Target = req.OrderUUID, req.OrderRequestID
-	r.Refund = &outbox.Refund{Full: req.Full, Reversal: req.IsReversal, Ask: req.ApprovalMessage, Lines: refundLines(req.Products)}
 }
 
 func refundLines(products []message.RefundProduct) []outbox.RefundLine {
@@ -63,27 +70,4 @@ func refundLines(products []message.RefundProduct) []outbox.RefundLine {
 		lines = append(lines, line)
 	}
 	return lines
-}
-
-func resolutionRecord(req *message.ResolutionRequest, r *outbox.Request) {
-	r.Target, r.OrderUUID = req.Target, req.OrderUUID
-	r.Decision = &outbox.Decision{By: req.By, Revision: req.Revision}
-	switch req.Outcome {
-	case message.OutcomeAdopt:
-		r.Decision.Resolution = outbox.Adopt
-	case message.OutcomeResubmit:
-		r.Decision.Resolution = outbox.Resubmit
-	default:
-		r.Decision.Resolution = outbox.Abandon
-	}
-}
-
-func scope(name string) outbox.Scope {
-	switch name {
-	case "payment":
-		return outbox.ScopePayment
-	case "refund":
-		return outbox.ScopeRefund
-	}
-	return 0
 }
