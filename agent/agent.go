@@ -75,23 +75,22 @@ type Agent struct {
 	topics    mqtt.Topics
 	since     time.Time
 
-	problems     *health.Problems
-	gate         *health.Gate
-	health       *health.Health
-	clocks       *clockWatch
-	directory    *terminals.Directory
-	pauses       *terminals.Pauses
-	fence        *fence.Fence
-	reconciler   *reconcile.Reconciler
-	gateway      *gateway.Gateway
-	publish      *publish.Publisher
-	lanes        *lane.Lanes
-	intake       *intake.Intake
-	board        *board
-	connections  *connections
-	listFailures *terminals.ListFailures
-	reports      reports
-	progress     progress
+	problems    *health.Problems
+	gate        *health.Gate
+	health      *health.Health
+	clocks      *clockWatch
+	directory   *terminals.Directory
+	pauses      *terminals.Pauses
+	fence       *fence.Fence
+	reconciler  *reconcile.Reconciler
+	gateway     *gateway.Gateway
+	publish     *publish.Publisher
+	lanes       *lane.Lanes
+	intake      *intake.Intake
+	board       *board
+	connections *connections
+	reports     reports
+	progress    progress
 
 	opened          cleanup
 	connectedBefore atomic.Bool // connected before, so the next time is a reconnect
@@ -134,7 +133,7 @@ func New(o Options) (_ *Agent, err error) {
 	}
 	a := &Agent{
 		cfg: cfg, opts: o, log: o.Logger, clock: o.Clock, topics: mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix},
-		since: startTime(o.Clock.Now()), problems: health.NewProblems(), gate: &health.Gate{}, board: newBoard(), listFailures: terminals.NewListFailures(o.Logger),
+		since: startTime(o.Clock.Now()), problems: health.NewProblems(), gate: &health.Gate{}, board: newBoard(),
 	}
 	defer func() {
 		if err != nil {

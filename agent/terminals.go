@@ -22,7 +22,7 @@ func (a *Agent) refreshTerminals(ctx context.Context) api.Outcome {
 		return a.api.OrderStatuses(ctx, "SENT", func(api.OrderStatus) error { return nil }).Outcome
 	}
 	list, reply := a.api.ListTerminals(ctx)
-	a.listFailures.Log(reply)
+	a.directory.LogFailure(reply)
 	if lookups.Forbids(reply) {
 		a.health.Unauthorized()
 	}

@@ -162,9 +162,7 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 		}
 		if a.refusal != nil {
 			a.idTaken = a.idTaken || findByID(written, a.refusal.RequestID) != nil || findByID(good, a.refusal.RequestID) != nil
-			why := conflictFirst(a.refusal, a.idTaken)
-			in.refuse(a.delivery, why, kindOf(in.o.Topics, a.delivery.Topic), a.idTaken)
-			a.delivery.Refuse(why.Refusal())
+			in.refuse(a.delivery, conflictFirst(a.refusal, a.idTaken), a.idTaken)
 			continue
 		}
 		var err error
@@ -230,9 +228,7 @@ func (in *Intake) add(ctx context.Context, good []arrival) error {
 		case outbox.AddedSame:
 			in.republish(added[i].Request)
 		case outbox.AddedConflict:
-			why := conflict(a.record.ID, a.record.Terminal)
-			in.refuse(a.delivery, why, "", true)
-			a.delivery.Refuse(why.Refusal())
+			in.refuse(a.delivery, conflict(a.record.ID, a.record.Terminal), true)
 			continue
 		}
 		a.delivery.Ack()
@@ -300,9 +296,10 @@ func (in *Intake) Connected() {
 	in.mu.Unlock()
 }
 
-// refuse publishes why a message was not taken: on the rejects topic, and as a status, unless its id is taken by a request whose
+// refuse tells the till's connection why a message is not taken, and publishes that: on the rejects topic, and as a status, unless its id is taken by a request whose
 // status stands.
-func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, kind mqtt.Kind, taken bool) {
+func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, taken bool) {
+	defer d.Refuse(why.Refusal())
 	now := message.At(in.o.Clock.Now().Time())
 	in.o.Metrics.RequestRefused(string(why.Code))
 	in.o.Log.Info("message refused", "reason", string(why.Code), "request", why.RequestID, "terminal", why.Terminal)
@@ -311,7 +308,7 @@ func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, kind mqtt.Kind
 		return
 	}
 	in.o.Publish.Unretained(message.Status{
-		RequestID: why.RequestID, Kind: kind, TerminalUUID: why.Terminal, State: message.StateRejected, Final: true,
+		RequestID: why.RequestID, Kind: kindOf(in.o.Topics, d.Topic), TerminalUUID: why.Terminal, State: message.StateRejected, Final: true,
 		Revision: 1, At: now, Reason: why.Reason(),
 	})
 }
