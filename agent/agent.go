@@ -78,7 +78,6 @@ type Agent struct {
 	problems    *health.Problems
 	gate        *health.Gate
 	health      *health.Health
-	clocks      *clockWatch
 	directory   *terminals.Directory
 	pauses      *terminals.Pauses
 	fence       *fence.Fence
@@ -89,11 +88,13 @@ type Agent struct {
 	intake      *intake.Intake
 	board       *board
 	connections *connections
-	reports     reports
+	charts      keptCharts
+	gained      sync.Mutex // held while what the API's list gained is read and kept
 	progress    progress
 
 	opened          cleanup
 	connectedBefore atomic.Bool // connected before, so the next time is a reconnect
+	clockKnown      atomic.Bool // when it was last looked at
 	running         atomic.Bool
 	stopping        atomic.Bool
 }
@@ -142,13 +143,11 @@ func New(o Options) (_ *Agent, err error) {
 	}()
 	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, Date: o.Date, GoVersion: runtime.Version()}, metricLabels())
 	a.connections = newConnections(func() time.Time { return o.Clock.Now().Time() }, a.board.Touch)
-	a.clocks = &clockWatch{clock: o.Clock, metrics: a.metrics, problems: a.problems}
 	answering := &clock.Answering{}
 	a.health = health.New(health.Options{
 		Answering: answering, Problems: a.problems, Gate: a.gate, Token: cfg.CheckToken, Up: a.metrics.APIUp, Log: o.Logger,
 	})
-	feed := &feed{}
-	if a.store, err = a.openStore(feed); err != nil {
+	if a.store, err = a.openStore(); err != nil {
 		return nil, err
 	}
 	a.opened.push(a.store.Close)
@@ -187,13 +186,11 @@ func New(o Options) (_ *Agent, err error) {
 		Metrics: a.metrics, Problems: a.problems, Log: o.Logger, InOrder: o.Bus != nil || cfg.MQTT.Embedded == nil,
 		Older: a.fence.Older, AcceptedUntil: a.fence.AcceptedUntil(),
 	})
-	feed.to = a.committed
 	a.opened.push(func() error { a.lanes.Stop(); return nil })
-	a.watch()
+	a.watchMetrics()
 	if a.bus, err = a.openBus(); err != nil {
 		return nil, err
 	}
-	a.opened.push(a.closeBus)
 	if a.callbacks, err = a.openCallbacks(); err != nil {
 		return nil, err
 	}
@@ -203,20 +200,8 @@ func New(o Options) (_ *Agent, err error) {
 	return a, nil
 }
 
-// watch gives the metrics functions for what they read at each scrape.
-func (a *Agent) watch() {
-	a.metrics.WatchQueues(a.lanes)
-	a.metrics.WatchOutbox(a.outboxSize, a.freeDisk)
-	a.watchStanding()
-}
-
-// feed passes committed changes on. Who takes them is made with the store, and set before anything is written to that.
-type feed struct{ to func([]outbox.Change) }
-
-func (f *feed) committed(changes []outbox.Change) { f.to(changes) }
-
-func (a *Agent) openStore(f *feed) (outbox.Store, error) {
-	o := bolt.Options{Policy: policyOf(a.cfg.Policy), Now: a.clock.Now, Committed: f.committed, OnCommit: a.metrics.OutboxCommit}
+func (a *Agent) openStore() (outbox.Store, error) {
+	o := bolt.Options{Policy: policyOf(a.cfg.Policy), Now: a.clock.Now, Committed: a.committed, OnCommit: a.metrics.OutboxCommit}
 	if a.opts.Store != nil {
 		return a.opts.Store(o)
 	}
@@ -257,7 +242,8 @@ func (a *Agent) openAPI() (*api.Client, error) {
 	})
 }
 
-// committed is called with every durable change, in the order of the commits.
+// committed is called with every durable change, in the order of the commits. Nothing is written before New has made the parts that
+// take them.
 func (a *Agent) committed(changes []outbox.Change) {
 	for _, c := range changes {
 		r := c.Request
@@ -299,7 +285,6 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer stopTaking()
 	defer stopPublishing()
 	a.problems.Watch(a.problemsChanged)
-	a.clocks.watch(a.lanes.WakeAll)
 	a.fence.Begin(a.lanes.Working(), fence.Reports{Doubted: a.lanes.TakeUpDoubts, Settled: a.publish.RaiseSettledThrough, Connected: a.bus.Connected})
 	var work, published sync.WaitGroup
 	failed := make(chan error, 2)
@@ -324,11 +309,17 @@ func (a *Agent) Run(ctx context.Context) error {
 		work.Go(func() { a.callbacks.run(taking) })
 	}
 	for _, part := range []func(context.Context){
-		a.runIntake, a.runHealth, a.runReconciler, a.followTerminals, a.prune, a.publish.ClearStatuses, a.clocks.run, a.lanes.Run,
-		a.snapshots, a.followDisk, a.runBoard,
+		a.followTerminals, a.prune, a.publish.ClearStatuses, a.followClock, a.lanes.Run, a.snapshots, a.followDisk,
 	} {
 		work.Go(func() { part(taking) })
 	}
+	recaller, _ := a.bus.(mqtt.Recaller)
+	work.Go(func() { a.intake.Run(taking, recaller) })
+	work.Go(func() { a.health.Run(taking, a.refreshTerminals, a.api.Unanswered) })
+	work.Go(func() {
+		a.reconciler.Run(taking, reconcile.Reports{Orphan: a.lanes.Stray, Gained: a.noteGained, Surveyed: a.fence.Surveyed})
+	})
+	work.Go(func() { a.board.run(taking, a.agentView, a.Terminals) })
 	a.running.Store(true)
 	a.started()
 	a.log.Info("tillpost runs", "version", a.opts.Version)
@@ -350,21 +341,6 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.log.Info("tillpost stopped")
 	return errors.Join(err, a.store.Close())
 }
-
-func (a *Agent) runIntake(ctx context.Context) {
-	recaller, _ := a.bus.(mqtt.Recaller)
-	a.intake.Run(ctx, recaller)
-}
-
-func (a *Agent) runHealth(ctx context.Context) {
-	a.health.Run(ctx, a.refreshTerminals, a.api.Unanswered)
-}
-
-func (a *Agent) runReconciler(ctx context.Context) {
-	a.reconciler.Run(ctx, reconcile.Reports{Orphan: a.lanes.Stray, Gained: a.noteGained, Surveyed: a.fence.Surveyed})
-}
-
-func (a *Agent) runBoard(ctx context.Context) { a.board.run(ctx, a.agentView, a.Terminals) }
 
 // publishOffline publishes what is still queued, and "offline" as the last message.
 func (a *Agent) publishOffline() {

@@ -20,12 +20,3 @@ func (a *Agent) followDisk(ctx context.Context) {
 		}
 	}
 }
-
-func (a *Agent) outboxSize() (int64, bool) {
-	return a.store.Stats().FileSize, true
-}
-
-func (a *Agent) freeDisk() (int64, bool) {
-	free := a.store.Stats().DiskFree
-	return free, free >= 0
-}

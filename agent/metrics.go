@@ -34,8 +34,15 @@ func (a *Agent) count(r outbox.Request, previous outbox.State) {
 	}
 }
 
-// watchStanding gives the metrics the problems that stand, and the names of the terminals.
-func (a *Agent) watchStanding() {
+// watchMetrics gives the metrics what they read at each scrape.
+func (a *Agent) watchMetrics() {
+	a.metrics.WatchQueues(a.lanes)
+	a.metrics.WatchOutbox(
+		func() (int64, bool) { return a.store.Stats().FileSize, true },
+		func() (int64, bool) {
+			free := a.store.Stats().DiskFree
+			return free, free >= 0
+		})
 	a.metrics.WatchProblems(texts(health.Codes()), func() []string {
 		var stand []string
 		for _, p := range a.problems.List() {
@@ -55,20 +62,20 @@ func (a *Agent) watchStanding() {
 // observe is called with the end of every call to the API, held back ones included.
 func (a *Agent) observe(c api.Call) {
 	a.metrics.APICall(string(c.Operation), c.Outcome.String(), c.Duration)
-	a.connections.sawAPI(c)
 	if c.RateRemaining >= 0 {
 		a.metrics.APIRateRemaining(c.RateRemaining)
 	}
 	if !c.Date.IsZero() {
 		a.clock.SawDate(c.Date, c.At)
-		a.clocks.look()
+		a.lookAtClock()
 	}
 	if c.Err != nil {
 		a.health.NoteCause(c.Err)
 	}
 	if c.Held {
-		return
+		return // it was not tried
 	}
+	a.connections.sawAPI(c)
 	a.health.Saw(c)
 	if a.cfg.API.OrganizationUUID == "" && health.TokenAccepted(c) {
 		a.health.Authorized() // there is no terminal list to show that the token is good again

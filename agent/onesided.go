@@ -33,8 +33,8 @@ func (a *Agent) noteGained(ctx context.Context, orderUUIDs []string) {
 	if len(orderUUIDs) == 0 {
 		return
 	}
-	a.reports.gained.Lock()
-	defer a.reports.gained.Unlock()
+	a.gained.Lock()
+	defer a.gained.Unlock()
 	err := a.keepGained(ctx, orderUUIDs)
 	if err != nil && ctx.Err() == nil {
 		a.log.Warn("what only the API's list has could not be kept for the day's report", "err", err)

@@ -16,13 +16,7 @@ const (
 // prune removes what ended longer ago than the retention, and clears the retained statuses that are still there. Where
 // little is kept it looks more often: a short retention is chosen for a small disk, which an hour's worth may fill.
 func (a *Agent) prune(ctx context.Context) {
-	tick := time.Tick(min(pruneEvery, max(a.cfg.Outbox.Retention/4, time.Second)))
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick:
-		}
+	for sleep(ctx, min(pruneEvery, max(a.cfg.Outbox.Retention/4, time.Second))) {
 		for more := true; more; {
 			// Without a broker the retained statuses could not be cleared.
 			more = a.bus.Connected() && a.pruneSome(ctx) == pruneBatch && ctx.Err() == nil

@@ -27,16 +27,12 @@ func (a *Agent) refreshTerminals(ctx context.Context) api.Outcome {
 		a.health.Unauthorized()
 	}
 	if reply.Outcome == api.OutcomeAccepted {
-		a.terminalsListed(ctx, list)
+		if a.fence.SameAccount(ctx, list) && a.directory.Update(ctx, list) {
+			a.showTerminals()
+		}
 		a.health.Authorized()
 	}
 	return reply.Outcome
-}
-
-func (a *Agent) terminalsListed(ctx context.Context, list []api.Terminal) {
-	if a.fence.SameAccount(ctx, list) && a.directory.Update(ctx, list) {
-		a.showTerminals()
-	}
 }
 
 // showTerminals publishes the list of terminals, and the display of each.
@@ -56,10 +52,8 @@ func (a *Agent) followTerminals(ctx context.Context) {
 			wait = terminalsAgain
 		}
 		a.fence.Listed()
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, wait) {
 			return
-		case <-time.After(wait):
 		}
 	}
 }

@@ -11,7 +11,7 @@ func (a *Agent) openWeb() (*monitor.Server, error) {
 	}
 	web, err := monitor.NewServer(monitor.ServerOptions{
 		Listen: a.cfg.HTTP.Listen, WebConfigFile: a.cfg.HTTP.WebConfigFile, Metrics: a.metrics, Ready: a.notReady, Logger: a.log,
-		Source: a, Events: a.board.events, Build: a.build(), Hosts: a.cfg.HTTP.Hosts,
+		Source: a, Events: a.board.Events, Build: a.build(), Hosts: a.cfg.HTTP.Hosts,
 	})
 	if err != nil {
 		return nil, err
