@@ -212,6 +212,19 @@ func (a *Agent) openStore() (outbox.Store, error) {
 	return store, nil
 }
 
+// policyOf is the operator's policy in the state machine's terms.
+func policyOf(p config.Policy) outbox.Policy {
+	means := outbox.BusyNotCreated
+	if p.BusyMeans == config.BusyDoubt {
+		means = outbox.BusyDoubt
+	}
+	return outbox.Policy{
+		CustomerTimeout: p.CustomerTimeout, ResendAfter: p.ResendAfter, BusyMeans: means,
+		DoubtCheck: p.DoubtCheck, DoubtHold: p.DoubtHold, PollInterval: p.PollInterval,
+		BusyBackoffMin: p.BusyBackoffMin, BusyBackoffMax: p.BusyBackoffMax,
+	}
+}
+
 func (a *Agent) newGateway(rights *lookups.Rights) *gateway.Gateway {
 	o := gateway.Options{
 		API: a.api, Store: a.store, Rights: rights, Health: a.health, Clock: a.clock, Seen: a.reconciler.NoteSeen,
@@ -242,8 +255,7 @@ func (a *Agent) openAPI() (*api.Client, error) {
 	})
 }
 
-// committed is called with every durable change, in the order of the commits. Nothing is written before New has made the parts that
-// take them.
+// committed is called with every durable change, in the order of the commits. None is made before the parts that take it.
 func (a *Agent) committed(changes []outbox.Change) {
 	for _, c := range changes {
 		r := c.Request
@@ -309,7 +321,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		work.Go(func() { a.callbacks.run(taking) })
 	}
 	for _, part := range []func(context.Context){
-		a.followTerminals, a.prune, a.publish.ClearStatuses, a.followClock, a.lanes.Run, a.snapshots, a.followDisk,
+		a.followTerminals, a.prune, a.publish.ClearStatuses, a.followMachine, a.lanes.Run, a.snapshots,
 	} {
 		work.Go(func() { part(taking) })
 	}

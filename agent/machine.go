@@ -7,14 +7,20 @@ import (
 	"tillpost/agent/health"
 )
 
-const clockEvery = 5 * time.Second
+// machineEvery is how often the machine's clock and disk are looked at.
+const machineEvery = 5 * time.Second
 
-// followClock looks at the clock every clockEvery until ctx ends.
-func (a *Agent) followClock(ctx context.Context) {
-	for sleep(ctx, clockEvery) {
+// followMachine raises a problem while the clock is not known, or there is no room for new requests, though nobody brings any.
+func (a *Agent) followMachine(ctx context.Context) {
+	for sleep(ctx, machineEvery) {
 		a.lookAtClock()
 		if !a.clock.Now().Known {
 			a.problems.Raise(health.ProblemClockUnknown, "", "the clock is not known to be right: nothing expires, and what can't be aged waits; it is set by NTP or by the API's first reply", time.Now())
+		}
+		if a.store.Room() {
+			a.problems.Clear(health.ProblemOutboxFull, "")
+		} else {
+			a.problems.Raise(health.ProblemOutboxFull, "", health.OutboxFull, time.Now())
 		}
 	}
 }
