@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -118,11 +119,7 @@ func (c *callbacks) pace(seq uint64) (wait time.Duration, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.seen) >= callbackRemembers {
-		for s, at := range c.seen {
-			if now.Sub(at) > lane.HintPace {
-				delete(c.seen, s)
-			}
-		}
+		maps.DeleteFunc(c.seen, func(_ uint64, at time.Time) bool { return now.Sub(at) > lane.HintPace })
 	}
 	last := c.seen[seq]
 	if last.After(now) {

@@ -24,7 +24,7 @@ type requestView struct {
 	Accepted message.Timestamp `json:"accepted,omitzero"`
 	History  []historyEntry    `json:"history"`
 	// Evidence is there for what is, or was, in doubt.
-	Evidence []Evidence `json:"evidence,omitempty"`
+	Evidence []evidence `json:"evidence,omitempty"`
 }
 
 type historyEntry struct {
@@ -87,16 +87,12 @@ func (a *Agent) Resolve(ctx context.Context, id string, body []byte) (any, bool,
 	if no != nil {
 		return nil, false, no
 	}
-	if other, given := decision["target"]; given && string(other) != string(jsonText(id)) {
+	if other, given := decision["target"]; given && string(other) != string(asJSON(id)) {
 		return nil, false, faulty("/target", "is another request than the one in the address")
 	}
 	resolutionID := uuid.NewString()
-	decision["requestId"], decision["target"] = jsonText(resolutionID), jsonText(id)
-	payload, err := json.Marshal(decision)
-	if err != nil {
-		return nil, false, err
-	}
-	req, rejected := a.decodeResolution(target.Terminal, payload, now)
+	decision["requestId"], decision["target"] = asJSON(resolutionID), asJSON(id)
+	req, rejected := a.decodeResolution(target.Terminal, asJSON(decision), now)
 	if rejected != nil {
 		return nil, false, refusal(http.StatusUnprocessableEntity, rejected)
 	}
@@ -106,24 +102,19 @@ func (a *Agent) Resolve(ctx context.Context, id string, body []byte) (any, bool,
 	return a.resolved(ctx, resolutionID)
 }
 
-// members reads the members of a body that is a resolution once we have added to it. It is checked before that, which would hide
-// that a key was there twice.
+// members reads a body that is a resolution once we have added to it, which would hide a key that is there twice.
 func (a *Agent) members(terminal string, body []byte, now outbox.Instant) (given map[string]json.RawMessage, no *monitor.Refusal) {
 	if _, no := a.decodeResolution(terminal, body, now); no != nil && no.Code != message.CodeInvalidRequest {
 		return nil, refusal(http.StatusBadRequest, no)
 	}
 	if err := json.Unmarshal(body, &given); err != nil || given == nil {
-		return nil, notAnObject()
+		return nil, refusal(http.StatusBadRequest, &message.Rejection{Code: message.CodeNotJSON, Message: "the body must be one JSON object"})
 	}
 	return given, nil
 }
 
 func (a *Agent) decodeResolution(terminal string, payload []byte, now outbox.Instant) (*message.Request, *message.Rejection) {
 	return message.Decode(a.topics, a.topics.Request(terminal, mqtt.KindResolution), false, payload, a.intake.Rules(now))
-}
-
-func notAnObject() *monitor.Refusal {
-	return refusal(http.StatusBadRequest, &message.Rejection{Code: message.CodeNotJSON, Message: "the body must be one JSON object"})
 }
 
 func refusal(status int, why *message.Rejection) *monitor.Refusal {
@@ -133,7 +124,8 @@ func refusal(status int, why *message.Rejection) *monitor.Refusal {
 
 // resolved waits a little for a resolution's end; one that still waits goes on by itself.
 func (a *Agent) resolved(ctx context.Context, id string) (any, bool, error) {
-	end := time.After(resolveWait)
+	ctx, cancel := context.WithTimeout(ctx, resolveWait)
+	defer cancel()
 	for {
 		r, err := a.store.Lookup(id)
 		if err != nil {
@@ -145,11 +137,7 @@ func (a *Agent) resolved(ctx context.Context, id string) (any, bool, error) {
 		case outbox.StateRejected, outbox.StateExpired:
 			return nil, true, endedRefusal(r)
 		}
-		select {
-		case <-time.After(resolveLook):
-		case <-end:
-			return a.view(r), false, nil
-		case <-ctx.Done():
+		if !sleep(ctx, resolveLook) {
 			return a.view(r), false, nil
 		}
 	}
@@ -164,8 +152,8 @@ func endedRefusal(r outbox.Request) *monitor.Refusal {
 	return no
 }
 
-// jsonText is a string as JSON.
-func jsonText(s string) json.RawMessage {
-	raw, _ := json.Marshal(s) // a string always marshals
+// asJSON returns a string, or what members has read, as JSON.
+func asJSON(value any) json.RawMessage {
+	raw, _ := json.Marshal(value) // these always marshal
 	return raw
 }

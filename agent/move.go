@@ -7,12 +7,10 @@ import (
 
 	"tillpost/agent/lane"
 	"tillpost/mqtt/message"
-
 	"tillpost/outbox"
 )
 
-// Move implements monitor.Source: it puts a queued request of which no byte ever left at the end of another terminal's queue, and
-// returns its status there once that is on disk.
+// Move implements monitor.Source: it puts a request that was never sent at the end of another terminal's queue, on disk.
 func (a *Agent) Move(ctx context.Context, id string, body []byte) (any, error) {
 	r, err := a.store.Lookup(id)
 	switch {

@@ -48,13 +48,10 @@ func (a *Agent) keepGained(ctx context.Context, orderUUIDs []string) error {
 	}
 	now := a.clock.Now().Time().In(a.cfg.Store.Location)
 	oldest := now.Add(-a.cfg.Outbox.Retention).Format(time.DateOnly)
+	kept := slices.DeleteFunc(list, func(s gainedOrder) bool { return s.Day < oldest })
 	known := map[string]bool{}
-	kept := list[:0]
-	for _, s := range list {
-		if s.Day >= oldest {
-			known[s.UUID] = true
-			kept = append(kept, s)
-		}
+	for _, s := range kept {
+		known[s.UUID] = true
 	}
 	before := len(kept)
 	for _, uuid := range orderUUIDs {
@@ -76,8 +73,7 @@ func (a *Agent) gainedOrders() ([]gainedOrder, error) {
 	return list, nil
 }
 
-// compare compares a day's sums with the API's list, where that can be read and shows orders of ours. Where it can't, the report
-// says so.
+// compare compares a day's sums with the API's list. Where that can't be read, or shows no order of ours, the report says so.
 func (a *Agent) compare(ctx context.Context, c *tally) {
 	ctx, cancel := context.WithTimeout(ctx, compareWithin)
 	defer cancel()

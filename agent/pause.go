@@ -8,10 +8,9 @@ import (
 	"slices"
 
 	"tillpost/agent/terminals"
-	"tillpost/mqtt/message"
-
 	"tillpost/api"
 	"tillpost/monitor"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -77,12 +76,8 @@ func (a *Agent) person(terminal string, body []byte, member string) (by, value s
 		delete(given, member)
 	}
 	// The person is checked as that of a resolution.
-	given["requestId"], given["target"], given["outcome"] = jsonText("person"), jsonText("any"), jsonText(message.OutcomeAbandon)
-	payload, err := json.Marshal(given)
-	if err != nil {
-		return "", "", notAnObject()
-	}
-	req, rejected := a.decodeResolution(terminal, payload, now)
+	given["requestId"], given["target"], given["outcome"] = asJSON("person"), asJSON("any"), asJSON(message.OutcomeAbandon)
+	req, rejected := a.decodeResolution(terminal, asJSON(given), now)
 	if rejected != nil {
 		return "", "", refusal(http.StatusUnprocessableEntity, rejected)
 	}

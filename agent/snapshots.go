@@ -19,12 +19,8 @@ const (
 
 // snapshots takes one after the start and then every few hours, unless nothing was committed since.
 func (a *Agent) snapshots(ctx context.Context) {
-	wait, last := snapshotFirst, int64(-1)
-	for {
-		if !sleep(ctx, wait) {
-			return
-		}
-		wait = snapshotEvery
+	last := int64(-1)
+	for wait := snapshotFirst; sleep(ctx, wait); wait = snapshotEvery {
 		if a.store.Stats().Commits == last {
 			continue
 		}

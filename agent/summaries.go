@@ -4,9 +4,8 @@ import (
 	"encoding/json"
 
 	"tillpost/agent/publish"
-	"tillpost/mqtt/message"
-
 	"tillpost/api"
+	"tillpost/mqtt/message"
 )
 
 // agentState returns what is published on {p}/agent: degraded if and only if there are problems, offline at the end.

@@ -125,43 +125,37 @@ func (a *Agent) Displays() []monitor.Display {
 	return list
 }
 
-// Evidence is one look that was made for a request whose fate was not known.
-type Evidence struct {
+// evidence is one look that was made for a request whose fate was not known.
+type evidence struct {
 	At     message.Timestamp `json:"at"`
 	Looked string            `json:"looked"` // at what
 	Seen   string            `json:"seen"`
 }
 
 // doubtChecks says what the events of a doubt looked at, and what was seen there.
-var doubtChecks = map[outbox.EventType]Evidence{
-	outbox.Ambiguous:     {Looked: "the reply to the call", Seen: "no reply that says whether it was carried out"},
-	outbox.Found:         {Looked: "the orders at Front Payment", Seen: "an order that bears our mark"},
-	outbox.NotFound:      {Looked: "the orders at Front Payment", Seen: "no order that bears our mark"},
-	outbox.StatusSeen:    {Looked: "the order's status at Front Payment", Seen: "a status"},
-	outbox.StatementSeen: {Looked: "the order's books at Front Payment", Seen: "what was paid and paid back"},
-	outbox.CallbackSeen:  {Looked: "a call from Front Payment", Seen: "it named an order"},
-	outbox.HintRead:      {Looked: "the order that Front Payment's call named", Seen: "what its details show"},
-	outbox.DoubtTimeout:  {Looked: "all of it, for as long as the policy says", Seen: "nothing that decides"},
-	outbox.Restarted:     {Looked: "the outbox, at a start", Seen: "a call that was under way when tillpost ended"},
+var doubtChecks = map[string]evidence{
+	outbox.Ambiguous.String():     {Looked: "the reply to the call", Seen: "no reply that says whether it was carried out"},
+	outbox.Found.String():         {Looked: "the orders at Front Payment", Seen: "an order that bears our mark"},
+	outbox.NotFound.String():      {Looked: "the orders at Front Payment", Seen: "no order that bears our mark"},
+	outbox.StatusSeen.String():    {Looked: "the order's status at Front Payment", Seen: "a status"},
+	outbox.StatementSeen.String(): {Looked: "the order's books at Front Payment", Seen: "what was paid and paid back"},
+	outbox.CallbackSeen.String():  {Looked: "a call from Front Payment", Seen: "it named an order"},
+	outbox.HintRead.String():      {Looked: "the order that Front Payment's call named", Seen: "what its details show"},
+	outbox.DoubtTimeout.String():  {Looked: "all of it, for as long as the policy says", Seen: "nothing that decides"},
+	outbox.Restarted.String():     {Looked: "the outbox, at a start", Seen: "a call that was under way when tillpost ended"},
 }
 
 // evidenceOf returns what was looked at while a request was in doubt, nil where it never was.
-func evidenceOf(r outbox.Request) []Evidence {
-	var list []Evidence
+func evidenceOf(r outbox.Request) []evidence {
+	var list []evidence
 	was := false
 	for _, e := range r.History {
 		is := e.State == outbox.StateInDoubt || e.State == outbox.StateUnresolved
-		relevant := is || was // what ended the doubt is evidence too
+		if look, ok := doubtChecks[e.Event]; ok && (is || was) { // what ended the doubt is evidence too
+			look.At = message.At(e.At.Time())
+			list = append(list, look)
+		}
 		was = is
-		if !relevant {
-			continue
-		}
-		for event, look := range doubtChecks {
-			if event.String() == e.Event {
-				look.At = message.At(e.At.Time())
-				list = append(list, look)
-			}
-		}
 	}
 	return list
 }

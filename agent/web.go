@@ -23,8 +23,7 @@ func (a *Agent) openWeb() (*monitor.Server, error) {
 	return web, nil
 }
 
-// notReady returns why the agent can't do its work, nil if it can. The API's absence is a problem, not unreadiness: requests are
-// kept.
+// notReady returns why the agent can't do its work, nil if it can. It can without the API: requests are kept.
 func (a *Agent) notReady() []string {
 	var why []string
 	if !a.running.Load() {

@@ -146,8 +146,7 @@ func (h *Health) unthrottled() {
 	}
 }
 
-// TokenAccepted reports whether a reply shows that the token is accepted: an operation that is forbidden, or not there, needs a
-// good one too.
+// TokenAccepted reports whether a reply shows that the token is accepted: to be forbidden, or not found, takes a good one too.
 func TokenAccepted(c api.Call) bool {
 	return c.FromAPI && c.HTTPStatus < 500 && c.Outcome != api.OutcomeUnauthorized && c.Outcome != api.OutcomeRateLimited
 }

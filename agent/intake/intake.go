@@ -99,8 +99,7 @@ func (in *Intake) cleared(d mqtt.Delivery) bool {
 	return len(d.Payload) == 0 && (d.Retained || in.o.InOrder) && kindOf(in.o.Topics, d.Topic) != ""
 }
 
-// Run takes what comes until ctx ends. It is called once. recaller asks the broker what it retains; nil: it retains nothing over a
-// restart.
+// Run takes what comes until ctx ends. It is called once. recaller is nil where the broker retains nothing over a restart.
 func (in *Intake) Run(ctx context.Context, recaller mqtt.Recaller) {
 	in.recaller = recaller
 	for {
@@ -296,8 +295,8 @@ func (in *Intake) Connected() {
 	in.mu.Unlock()
 }
 
-// refuse tells the till's connection why a message is not taken, and publishes that: on the rejects topic, and as a status, unless its id is taken by a request whose
-// status stands.
+// refuse settles a message that is not taken, and publishes why: on the rejects topic, and as a status, unless its id is taken by a
+// request whose status stands.
 func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, taken bool) {
 	defer d.Refuse(why.Refusal())
 	now := message.At(in.o.Clock.Now().Time())

@@ -159,10 +159,7 @@ func (d *Directory) List() []api.Terminal {
 func (d *Directory) Name(uuid string) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if t, ok := d.byUUID[uuid]; ok && t.Name != "" {
-		return t.Name
-	}
-	return uuid
+	return cmp.Or(d.byUUID[uuid].Name, uuid)
 }
 
 // Known lists the terminals as the text of a refusal that should help; a long list is cut.
