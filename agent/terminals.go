@@ -8,6 +8,7 @@ import (
 	"tillpost/agent/lookups"
 	"tillpost/agent/publish"
 	"tillpost/api"
+	"tillpost/mqtt/message"
 )
 
 const (
@@ -55,5 +56,20 @@ func (a *Agent) followTerminals(ctx context.Context) {
 		if !sleep(ctx, wait) {
 			return
 		}
+	}
+}
+
+func (a *Agent) terminalInfos() []message.TerminalInfo {
+	infos := []message.TerminalInfo{}
+	for _, t := range a.directory.List() {
+		infos = append(infos, a.terminalInfo(t))
+	}
+	return infos
+}
+
+func (a *Agent) terminalInfo(t api.Terminal) message.TerminalInfo {
+	q := a.lanes.QueueOf(t.UUID)
+	return message.TerminalInfo{
+		UUID: t.UUID, Name: t.Name, Active: t.Active, QueueLength: q.Length, Lane: string(q.Lane), Paused: a.pauses.Of(t.UUID),
 	}
 }
