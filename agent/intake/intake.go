@@ -105,7 +105,9 @@ func (in *Intake) Run(ctx context.Context, recaller mqtt.Recaller) {
 	for {
 		select {
 		case <-ctx.Done():
-			in.failWaiting()
+			if !in.o.InOrder { // tills wait; an external broker keeps what it has for the next start
+				in.failFromNowOn(nil, context.Canceled)
+			}
 			return
 		case <-in.wake:
 		}
@@ -257,29 +259,25 @@ func (in *Intake) notWritten(good []arrival, err error) {
 		}
 		in.o.Log.Error("requests could not be written to the outbox; they are not acknowledged", "requests", len(good), "err", err)
 	}
-	var rest []mqtt.Delivery
+	batch := make([]mqtt.Delivery, len(good))
+	for i, a := range good {
+		batch[i] = a.delivery
+	}
 	if in.o.InOrder {
-		rest = in.failFromNowOn(err)
+		in.failFromNowOn(batch, err)
+	} else {
+		fail(batch, err)
 	}
-	for _, a := range good {
-		a.delivery.Fail(err)
-	}
-	fail(rest, err)
 }
 
-// failFromNowOn has all that comes from now on failed, and returns what waits, to be failed too.
-func (in *Intake) failFromNowOn(err error) (rest []mqtt.Delivery) {
+// failFromNowOn fails a batch, what waits behind it, and all that comes until the connection is back.
+func (in *Intake) failFromNowOn(batch []mqtt.Delivery, err error) {
 	in.mu.Lock()
-	defer in.mu.Unlock()
-	rest, in.queue, in.broken = in.queue, nil, err
-	return rest
-}
-
-// failWaiting lets go of tills that wait at the embedded broker; an external one keeps what it has for the next start.
-func (in *Intake) failWaiting() {
-	if !in.o.InOrder {
-		fail(in.failFromNowOn(context.Canceled), context.Canceled)
-	}
+	rest := in.queue
+	in.queue, in.broken = nil, err
+	in.mu.Unlock()
+	fail(batch, err)
+	fail(rest, err)
 }
 
 func fail(rest []mqtt.Delivery, err error) {

@@ -54,7 +54,5 @@ func (in *Intake) seenByPriorCopy(r outbox.Request, now outbox.Instant) (doubted
 // notRecalled fails messages of which the first could not be looked up at the broker: they come again.
 func (in *Intake) notRecalled(batch []mqtt.Delivery, err error) {
 	in.o.Log.Warn("the broker could not be asked what a newer copy of the outbox has told of a request; it is taken when it comes again", "err", err)
-	rest := in.failFromNowOn(err)
-	fail(batch, err)
-	fail(rest, err)
+	in.failFromNowOn(batch, err)
 }
