@@ -303,13 +303,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	published.Go(func() {
 		a.publish.Run(publishing, a.bus, publish.Source{Agent: a.agentState, Terminals: a.terminalInfos, Displays: a.lanes.Displays})
 	})
-	busDone := make(chan struct{})
-	go func() {
-		defer close(busDone)
+	published.Go(func() {
 		if err := a.bus.Run(publishing); err != nil {
 			failed <- fmt.Errorf("broker: %w", err)
 		}
-	}()
+	})
 	if a.web != nil {
 		work.Go(func() {
 			if err := a.web.Run(taking); err != nil {
@@ -346,7 +344,6 @@ func (a *Agent) Run(ctx context.Context) error {
 	work.Wait()
 	a.publishOffline()
 	stopPublishing()
-	<-busDone
 	published.Wait()
 	a.gateway.Close()
 	a.api.Close()

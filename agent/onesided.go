@@ -1,9 +1,9 @@
 package agent
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -108,12 +108,11 @@ func (a *Agent) compare(ctx context.Context, c *tally) {
 	}
 	c.report.Compared = true
 	a.noteGained(ctx, gained)
-	for uuid, status := range statuses {
+	for _, uuid := range slices.Sorted(maps.Keys(statuses)) {
 		if !a.owns(uuid) {
-			c.report.OnlyAtAPI = append(c.report.OnlyAtAPI, oneSided{OrderUUID: uuid, Status: status})
+			c.report.OnlyAtAPI = append(c.report.OnlyAtAPI, oneSided{OrderUUID: uuid, Status: statuses[uuid]})
 		}
 	}
-	slices.SortFunc(c.report.OnlyAtAPI, func(a, b oneSided) int { return cmp.Compare(a.OrderUUID, b.OrderUUID) })
 	for _, r := range c.paid {
 		if missing[r.OrderUUID] {
 			c.report.OnlyHere = append(c.report.OnlyHere, oneSided{

@@ -138,12 +138,9 @@ func (h *Health) throttled() {
 
 func (h *Health) unthrottled() {
 	h.mu.Lock()
-	was := h.limited
 	h.limited = time.Time{}
 	h.mu.Unlock()
-	if !was.IsZero() {
-		h.o.Problems.Clear(ProblemRateLimited, "")
-	}
+	h.o.Problems.Clear(ProblemRateLimited, "")
 }
 
 // TokenAccepted reports whether a reply shows that the token is accepted: to be forbidden, or not found, takes a good one too.

@@ -130,17 +130,6 @@ type earlyCancels struct {
 	set   map[string]outbox.Instant // by terminal and id, with a slash between
 }
 
-func (c *earlyCancels) load() error {
-	set, err := blob.Read[map[string]outbox.Instant](c.store, earlyBlob)
-	if c.set = set; set == nil {
-		c.set = map[string]outbox.Instant{}
-	}
-	if err != nil {
-		return fmt.Errorf("the remembered cancels can't be read: %w", err)
-	}
-	return nil
-}
-
 // remember keeps a cancel for as long as an order lives by default.
 func (c *earlyCancels) remember(ctx context.Context, terminal, id string, now outbox.Instant) {
 	maps.DeleteFunc(c.set, func(_ string, at outbox.Instant) bool { return c.tooOld(at, now) })

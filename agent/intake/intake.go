@@ -3,10 +3,13 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
+	"tillpost/agent/blob"
 	"tillpost/agent/clock"
 	"tillpost/agent/config"
 	"tillpost/agent/health"
@@ -67,11 +70,13 @@ type Options struct {
 
 // New makes an intake with the early cancels that a former process kept.
 func New(o Options) *Intake {
-	in := &Intake{o: o, wake: notify.NewSignal(), early: &earlyCancels{store: o.Store, ttl: o.Config.Policy.OrderTTL}}
-	if err := in.early.load(); err != nil {
-		in.o.Log.Warn("started without the remembered cancels", "err", err)
+	early := &earlyCancels{store: o.Store, ttl: o.Config.Policy.OrderTTL, set: map[string]outbox.Instant{}}
+	kept, err := blob.Read[map[string]outbox.Instant](o.Store, earlyBlob)
+	if err != nil {
+		o.Log.Warn("started without the remembered cancels", "err", fmt.Errorf("the remembered cancels can't be read: %w", err))
 	}
-	return in
+	maps.Copy(early.set, kept)
+	return &Intake{o: o, wake: notify.NewSignal(), early: early}
 }
 
 // Deliver queues a message of the bus. It does not block; the broker's in-flight window bounds what waits here.
