@@ -174,7 +174,8 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 		var err error
 		if a.record, a.hint, err = in.prepare(a, now); err != nil {
 			_ = in.add(ctx, good)
-			in.notRecalled(batch[i:], err)
+			in.o.Log.Warn("the broker could not be asked what a newer copy of the outbox has told of a request; it is taken when it comes again", "err", err)
+			in.failFromNowOn(batch[i:], err)
 			return
 		}
 		if a.record.Kind == outbox.KindOrder && !a.idTaken {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"tillpost/mqtt"
 	"tillpost/outbox"
 )
 
@@ -49,10 +48,4 @@ func (in *Intake) seenByPriorCopy(r outbox.Request, now outbox.Instant) (doubted
 		hint = prior.OrderUUID
 	}
 	return outbox.AfterRestore(r, now), hint, nil
-}
-
-// notRecalled fails messages of which the first could not be looked up at the broker: they come again.
-func (in *Intake) notRecalled(batch []mqtt.Delivery, err error) {
-	in.o.Log.Warn("the broker could not be asked what a newer copy of the outbox has told of a request; it is taken when it comes again", "err", err)
-	in.failFromNowOn(batch, err)
 }

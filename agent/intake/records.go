@@ -62,12 +62,8 @@ func Record(req *message.Request, cfg *config.Config, now outbox.Instant) outbox
 func refundLines(products []message.RefundProduct) []outbox.RefundLine {
 	lines := make([]outbox.RefundLine, 0, len(products))
 	for _, p := range products {
-		line := outbox.RefundLine{ProductID: p.ProductID, Minor: p.AmountMinor}
-		line.ID, _ = strconv.ParseInt(p.ID, 10, 64) // checked at the door
-		if p.Line >= 0 {
-			line.Line = p.Line
-		}
-		lines = append(lines, line)
+		id, _ := strconv.ParseInt(p.ID, 10, 64) // checked at the door
+		lines = append(lines, outbox.RefundLine{ID: id, ProductID: p.ProductID, Line: max(p.Line, 0), Minor: p.AmountMinor})
 	}
 	return lines
 }

@@ -3,7 +3,6 @@ package terminals
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -171,11 +170,11 @@ func (d *Directory) Known() string {
 			names = append(names, "…")
 			break
 		}
-		if t.Name == "" || t.Name == t.UUID {
-			names = append(names, t.UUID)
-		} else {
-			names = append(names, fmt.Sprintf("%s (%s)", t.UUID, t.Name))
+		name := t.UUID
+		if t.Name != "" && t.Name != t.UUID {
+			name += " (" + t.Name + ")"
 		}
+		names = append(names, name)
 	}
 	if len(names) == 0 {
 		return "none"
