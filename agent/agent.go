@@ -92,25 +92,11 @@ type Agent struct {
 	gained      sync.Mutex // held while what the API's list gained is read and kept
 	progress    progress
 
-	opened          cleanup
+	opened          []func() error
 	connectedBefore atomic.Bool // connected before, so the next time is a reconnect
 	clockKnown      atomic.Bool // when it was last looked at
 	running         atomic.Bool
 	stopping        atomic.Bool
-}
-
-// cleanup closes what was opened, the last first.
-type cleanup []func() error
-
-func (c *cleanup) push(f func() error) { *c = append(*c, f) }
-
-func (c *cleanup) run() error {
-	var err error
-	for _, f := range slices.Backward(*c) {
-		err = errors.Join(err, f())
-	}
-	*c = nil
-	return err
 }
 
 func (o Options) withDefaults() Options {
@@ -138,7 +124,7 @@ func New(o Options) (_ *Agent, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, a.opened.run())
+			err = errors.Join(err, a.Close())
 		}
 	}()
 	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, Date: o.Date, GoVersion: runtime.Version()}, metricLabels())
@@ -150,7 +136,7 @@ func New(o Options) (_ *Agent, err error) {
 	if a.store, err = a.openStore(); err != nil {
 		return nil, err
 	}
-	a.opened.push(a.store.Close)
+	a.opened = append(a.opened, a.store.Close)
 	a.directory = terminals.NewDirectory(cfg.Terminals, a.store, o.Logger)
 	if a.pauses, err = terminals.NewPauses(a.store); err != nil {
 		return nil, err
@@ -162,7 +148,7 @@ func New(o Options) (_ *Agent, err error) {
 	if a.api, err = a.openAPI(); err != nil {
 		return nil, err
 	}
-	a.opened.push(func() error { a.api.Close(); return nil })
+	a.opened = append(a.opened, func() error { a.api.Close(); return nil })
 	rights := lookups.NewRights(a.store, a.api.TokenID, o.Logger)
 	lags := lookups.NewLags(a.store, rights, cfg.Policy.DoubtCheck, o.Logger)
 	a.reconciler = reconcile.New(reconcile.Options{
@@ -174,7 +160,7 @@ func New(o Options) (_ *Agent, err error) {
 		Embedded: o.Bus == nil && cfg.MQTT.Embedded != nil,
 	})
 	a.gateway = a.newGateway(rights)
-	a.opened.push(func() error { a.gateway.Close(); return nil })
+	a.opened = append(a.opened, func() error { a.gateway.Close(); return nil })
 	a.lanes = lane.New(lane.Options{
 		Store: a.store, Clock: o.Clock, Rand: o.Rand, Gateway: a.gateway, Publish: a.publish, Gate: a.gate,
 		Directory: a.directory, Pauses: a.pauses, Reconciler: a.reconciler, Answering: answering, Health: a.health,
@@ -186,7 +172,7 @@ func New(o Options) (_ *Agent, err error) {
 		Metrics: a.metrics, Problems: a.problems, Log: o.Logger, InOrder: o.Bus != nil || cfg.MQTT.Embedded == nil,
 		Older: a.fence.Older, AcceptedUntil: a.fence.AcceptedUntil(),
 	})
-	a.opened.push(func() error { a.lanes.Stop(); return nil })
+	a.opened = append(a.opened, func() error { a.lanes.Stop(); return nil })
 	a.watchMetrics()
 	if a.bus, err = a.openBus(); err != nil {
 		return nil, err
@@ -278,8 +264,15 @@ func reasonCode(r outbox.Request) string {
 	return ""
 }
 
-// Close closes what New opened, for a caller that does not Run.
-func (a *Agent) Close() error { return a.opened.run() }
+// Close closes what New opened, the last first, for a caller that does not Run.
+func (a *Agent) Close() error {
+	var err error
+	for _, f := range slices.Backward(a.opened) {
+		err = errors.Join(err, f())
+	}
+	a.opened = nil
+	return err
+}
 
 // stopGrace bounds how long the last messages to the broker may take, busGrace how long acknowledgements between it and us
 // may. With those of the lanes they add up to less than five seconds.

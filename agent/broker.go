@@ -34,7 +34,7 @@ func (a *Agent) embeddedBroker(handlers mqtt.Handlers) (mqtt.Bus, error) {
 	if err := broker.Listen(); err != nil {
 		return nil, err
 	}
-	a.opened.push(broker.Close)
+	a.opened = append(a.opened, broker.Close)
 	a.log.Info("tills connect to the embedded broker", "address", broker.Addr(), "tls", c.CertFile != "", "users", c.UsersFile != "")
 	if broker.WebSocketAddr() != "" {
 		a.log.Info("tills in a browser connect over WebSockets", "address", broker.WebSocketAddr(), "path", "/mqtt", "tls", c.CertFile != "", "origins", c.WebSocketOrigins)

@@ -138,6 +138,6 @@ func (a *Agent) openCallbacks() (*callbacks, error) {
 	if err := c.listen(a.cfg.Callback.Listen, a.opts.ListenCallbacks); err != nil {
 		return nil, err
 	}
-	a.opened.push(c.ln.Close)
+	a.opened = append(a.opened, c.ln.Close)
 	return c, nil
 }

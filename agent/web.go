@@ -19,7 +19,7 @@ func (a *Agent) openWeb() (*monitor.Server, error) {
 	if err := web.Listen(); err != nil {
 		return nil, err
 	}
-	a.opened.push(web.Close)
+	a.opened = append(a.opened, web.Close)
 	return web, nil
 }
 
