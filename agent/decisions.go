@@ -179,7 +179,7 @@ func (a *Agent) person(terminal string, body []byte, member string) (by, value s
 	if rejected != nil {
 		return "", "", refusal(http.StatusUnprocessableEntity, rejected)
 	}
-	return req.Resolution.By, value, nil
+	return req.By, value, nil
 }
 
 // faulty refuses a body for one of its members.

@@ -77,9 +77,7 @@ type Delivery struct {
 	// Duplicate reports whether the broker has sent the message before.
 	Duplicate bool
 
-	settle func(error)
-	// refused is nil where the bus can't pass a refusal on to the sender.
-	refused func(Refusal)
+	settle func(*Refusal, error)
 }
 
 // Refusal is why a message was refused at the door, in words that its sender may see.
@@ -91,48 +89,35 @@ type Refusal struct {
 // String returns the code and the message.
 func (r Refusal) String() string { return r.Code + ": " + r.Message }
 
-// NewDelivery returns a delivery that calls settle once: with nil for Ack, with
-// an error for Fail. It is for those who implement a Bus.
-func NewDelivery(m Message, duplicate bool, settle func(error)) Delivery {
+// NewDelivery returns a delivery that calls settle once: with nothing for Ack, with the reason for Refuse, which may be
+// passed on to the sender of what is acknowledged all the same, with an error for Fail. It is for those who implement a
+// Bus.
+func NewDelivery(m Message, duplicate bool, settle func(*Refusal, error)) Delivery {
 	var once sync.Once
 	return Delivery{
 		Topic:     m.Topic,
 		Payload:   m.Payload,
 		Retained:  m.Retained,
 		Duplicate: duplicate,
-		settle:    func(err error) { once.Do(func() { settle(err) }) },
+		settle:    func(why *Refusal, err error) { once.Do(func() { settle(why, err) }) },
 	}
 }
-
-// OnRefuse returns a delivery whose Refuse calls refused before it settles the message. It is for those who implement a
-// Bus that can pass a refusal on to the sender.
-func (d Delivery) OnRefuse(refused func(Refusal)) Delivery {
-	d.refused = refused
-	return d
-}
-
-var errUnnamed = errors.New("no reason given")
 
 // Ack acknowledges the message: it is taken and need not come again. The acknowledgement is sent after all messages
 // delivered earlier are settled. If the connection that delivered the message has ended, it comes again all the same.
-func (d Delivery) Ack() { d.settle(nil) }
+func (d Delivery) Ack() { d.settle(nil, nil) }
 
 // Refuse acknowledges a message that was refused at the door. A bus that can also passes the reason on to its sender.
-func (d Delivery) Refuse(why Refusal) {
-	if d.refused != nil {
-		d.refused(why)
-	}
-	d.Ack()
-}
+func (d Delivery) Refuse(why Refusal) { d.settle(&why, nil) }
 
 // Fail is called when the message could not be taken, because a durable write failed. Neither it nor anything delivered
 // later is acknowledged any more, and the connection is closed. The bus connects again, and the broker then sends again
 // what was not acknowledged.
 func (d Delivery) Fail(err error) {
 	if err == nil {
-		err = errUnnamed
+		err = errors.New("no reason given")
 	}
-	d.settle(err)
+	d.settle(nil, err)
 }
 
 // Token is what becomes of a published message.

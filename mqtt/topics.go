@@ -2,7 +2,6 @@ package mqtt
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"tillpost/internal/topic"
@@ -52,9 +51,6 @@ func Segments() string {
 // ValidID reports whether s may stand in a topic and name a request or a
 // terminal.
 func ValidID(s string) bool { return topic.ValidID(s) }
-
-// ErrForeignTopic is returned for a topic that has not the shape of a request's topic under our prefix.
-var ErrForeignTopic = errors.New("not the topic of a request")
 
 // Topics names every topic that tillpost reads or writes. The zero value is of no use: Prefix must not be empty.
 type Topics struct {
@@ -125,20 +121,17 @@ func (t Topics) terminal(terminal string) string {
 
 // OwnTopic reports whether topic is one that RequestFilter matches but that only the agent itself writes.
 func (t Topics) OwnTopic(topic string) bool {
-	_, segment, err := t.Parse(topic)
-	return err == nil && segment == displaySegment
+	_, segment, _ := t.Parse(topic)
+	return segment == displaySegment
 }
 
 // Parse splits the topic of a request. The terminal and the segment are returned as they came: neither is checked
-// beyond being one topic level. It returns ErrForeignTopic for anything that RequestFilter does not match.
-func (t Topics) Parse(topic string) (terminal, kindSegment string, err error) {
-	rest, ok := strings.CutPrefix(topic, t.Prefix+"/terminals/")
-	if !ok {
-		return "", "", fmt.Errorf("%w: it is not under %s/terminals/", ErrForeignTopic, t.Prefix)
+// beyond being one topic level. Both are "", and ok is false, for anything that RequestFilter does not match.
+func (t Topics) Parse(topic string) (terminal, kindSegment string, ok bool) {
+	rest, ours := strings.CutPrefix(topic, t.Prefix+"/terminals/")
+	terminal, kindSegment, two := strings.Cut(rest, "/")
+	if !ours || !two || strings.Contains(kindSegment, "/") {
+		return "", "", false
 	}
-	terminal, kindSegment, ok = strings.Cut(rest, "/")
-	if !ok || strings.Contains(kindSegment, "/") {
-		return "", "", fmt.Errorf("%w: it has not two levels under %s/terminals/", ErrForeignTopic, t.Prefix)
-	}
-	return terminal, kindSegment, nil
+	return terminal, kindSegment, true
 }

@@ -222,7 +222,7 @@ func (p *process) openBus(topics mqtt.Topics, will func() []byte, h mqtt.Handler
 			d.Ack() // the mutant
 		}
 		p.w.count.deliveries.Add(1)
-		deliver(mqtt.NewDelivery(mqtt.Message{Topic: d.Topic, Payload: d.Payload, Retained: d.Retained}, d.Duplicate, func(err error) {
+		deliver(mqtt.NewDelivery(mqtt.Message{Topic: d.Topic, Payload: d.Payload, Retained: d.Retained}, d.Duplicate, func(_ *mqtt.Refusal, err error) {
 			switch {
 			case err != nil && !p.dead.Load():
 				d.Fail(err)

@@ -66,11 +66,11 @@ func (c composer) orderDate(given json.RawMessage, now outbox.Instant) (date jso
 	today := message.DateOf(now.Time().In(c.location))
 	var text string
 	if json.Unmarshal(given, &text) == nil {
-		if d, err := message.ParseDate(text); err == nil && d.Compare(today) >= 0 {
+		if d, err := message.ParseDate(text); err == nil && !d.Before(today) {
 			return given, true
 		}
 	}
-	return quote(today.String()), now.Known
+	return quote(message.FormatDate(today)), now.Known
 }
 
 // withMark puts the mark into referenceNo if the till left that empty, else into an empty customerReference, else

@@ -36,56 +36,50 @@ func (in *Intake) served(ctx context.Context, req *message.Request) *message.Rej
 		return &message.Rejection{Code: message.CodeUnknownTerminal, RequestID: req.RequestID, Terminal: req.Terminal,
 			Message: "there is no terminal " + req.Terminal + "; there are: " + in.o.Directory.Known()}
 	}
-	pointer, target, kinds := targetOf(req)
-	if target == "" {
+	if req.Target == "" {
 		return nil
 	}
-	t, err := in.o.Store.Lookup(target)
-	problem := targetProblem(req, t, err, kinds)
+	t, err := in.o.Store.Lookup(req.Target)
+	problem := targetProblem(req, t, err)
 	if problem == "" {
 		return nil
 	}
 	if req.Kind == mqtt.KindCancel && err != nil && !errors.Is(err, outbox.ErrPruned) {
-		in.early.remember(ctx, req.Terminal, target, in.o.Clock.Now())
+		in.early.remember(ctx, req.Terminal, req.Target, in.o.Clock.Now())
+	}
+	pointer := "/target"
+	if mayCross(req.Kind) {
+		pointer = "/orderRequestId"
 	}
 	return &message.Rejection{Code: message.CodeUnknownTarget, RequestID: req.RequestID, Terminal: req.Terminal,
 		Message: problem, Errors: []message.FieldError{{Path: pointer, Message: problem}}}
 }
 
-// targetOf returns the requestId that a request is about, "" if none, the JSON pointer to it, and the kinds that it may be of.
-func targetOf(req *message.Request) (pointer, target string, kinds []outbox.Kind) {
-	order, refund, approval := outbox.KindOrder, outbox.KindRefund, outbox.KindApproval
-	switch {
-	case req.Refund != nil:
-		return "/orderRequestId", req.Refund.OrderRequestID, []outbox.Kind{order}
-	case req.Approval != nil:
-		return "/orderRequestId", req.Approval.OrderRequestID, []outbox.Kind{order}
-	case req.Cancel != nil:
-		return "/target", req.Cancel.Target, []outbox.Kind{order, refund}
-	case req.Resend != nil:
-		return "/target", req.Resend.Target, []outbox.Kind{order}
-	case req.Check != nil:
-		return "/target", req.Check.Target, []outbox.Kind{
-			order, refund, approval, outbox.KindCancel, outbox.KindResend, outbox.KindCheck, outbox.KindResolution,
-		}
-	case req.Resolution != nil:
-		return "/target", req.Resolution.Target, []outbox.Kind{order, refund, approval}
-	}
-	return "", "", nil
+// targets are the kinds that the target of a request may be of, by its own kind.
+var targets = map[mqtt.Kind][]outbox.Kind{
+	mqtt.KindRefund:     {outbox.KindOrder},
+	mqtt.KindApproval:   {outbox.KindOrder},
+	mqtt.KindCancel:     {outbox.KindOrder, outbox.KindRefund},
+	mqtt.KindResend:     {outbox.KindOrder},
+	mqtt.KindCheck:      outbox.Kinds(),
+	mqtt.KindResolution: {outbox.KindOrder, outbox.KindRefund, outbox.KindApproval},
 }
 
-// targetProblem says what is wrong with a target, "" if nothing is; t and err are what the outbox has of it. Only a refund may
-// reach over to another terminal's order: the customer need not come back to the same till.
-func targetProblem(req *message.Request, t outbox.Request, err error, kinds []outbox.Kind) string {
-	crossing := req.Refund != nil || req.Approval != nil
+// mayCross reports whether a request of a kind may be about another terminal's order, as those that pay back may: the customer
+// need not come back to the same till.
+func mayCross(k mqtt.Kind) bool { return k == mqtt.KindRefund || k == mqtt.KindApproval }
+
+// targetProblem says what is wrong with a target, "" if nothing is; t and err are what the outbox has of it.
+func targetProblem(req *message.Request, t outbox.Request, err error) string {
+	crossing := mayCross(req.Kind)
 	switch {
 	case errors.Is(err, outbox.ErrPruned) && crossing:
 		return "that request ended long ago and its record was removed; name the order by orderUuid"
 	case err != nil && !errors.Is(err, outbox.ErrPruned):
 		return "no request with that requestId was ever seen here"
-	case !slices.Contains(kinds, t.Kind):
+	case !slices.Contains(targets[req.Kind], t.Kind):
 		return fmt.Sprintf("that request is of the kind %s, which can't be meant here", t.Kind)
-	case t.Terminal != req.Terminal && !crossing && !((req.Cancel != nil || req.Check != nil) && t.PublishedFor(req.Terminal)):
+	case t.Terminal != req.Terminal && !crossing && !((req.Kind == mqtt.KindCancel || req.Kind == mqtt.KindCheck) && t.PublishedFor(req.Terminal)):
 		return "that request belongs to terminal " + t.Terminal + "; publish on that terminal's topic"
 	}
 	return ""

@@ -93,11 +93,14 @@ func TestABatchIsCheckedOneByOne(t *testing.T) {
 		for i, m := range batch {
 			payload := strings.NewReplacer("ID", m.id, "OF", m.of).Replace(m.payload)
 			published := mqtt.Message{Topic: "p/terminals/" + m.terminal + "/" + m.kind, Payload: []byte(payload)}
-			deliveries = append(deliveries, mqtt.NewDelivery(published, false, func(err error) {
-				if err == nil && got[i] == "" {
+			deliveries = append(deliveries, mqtt.NewDelivery(published, false, func(why *mqtt.Refusal, err error) {
+				switch {
+				case why != nil:
+					got[i] = why.Code
+				case err == nil:
 					got[i] = "taken"
 				}
-			}).OnRefuse(func(why mqtt.Refusal) { got[i] = why.Code }))
+			}))
 			asked[m.id]++
 			if m.of != "" && m.want != "requestIdConflict" {
 				asked[m.of]++

@@ -152,7 +152,7 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 	var written, good []arrival
 	for i, a := range in.readAll(batch, in.Rules(now)) {
 		if a.refusal == nil && !a.repeats {
-			if _, target, _ := targetOf(a.parsed); target != "" {
+			if a.parsed.Target != "" {
 				// The target may be among them.
 				err := in.add(ctx, good)
 				if err != nil && in.o.InOrder {
@@ -318,10 +318,7 @@ func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, taken bool) {
 
 // kindOf returns the kind that a topic asks for, "" if none: the status of such a message has none either.
 func kindOf(topics mqtt.Topics, topic string) mqtt.Kind {
-	_, segment, err := topics.Parse(topic)
-	if err != nil {
-		return ""
-	}
+	_, segment, _ := topics.Parse(topic)
 	kind, _ := mqtt.KindOf(segment)
 	return kind
 }

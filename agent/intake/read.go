@@ -63,7 +63,7 @@ func (in *Intake) read(d mqtt.Delivery, rules message.Rules) arrival {
 	a.idTaken, a.repeats = taken, taken && digest == parsed.Digest
 	switch {
 	case a.repeats:
-		a.parsed, a.refusal = parsed.Repeated()
+		a.parsed = parsed.Repeated()
 	case a.idTaken:
 		a.refusal = conflict(parsed.RequestID, parsed.Terminal)
 	default:

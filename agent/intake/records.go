@@ -2,7 +2,6 @@ package intake
 
 import (
 	"cmp"
-	"strconv"
 
 	"tillpost/agent/config"
 	"tillpost/mqtt/message"
@@ -18,7 +17,10 @@ var resolutions = map[string]outbox.Resolution{
 // Record returns the outbox's form of a message that passed the door. What its kind has no use for stays zero.
 func Record(req *message.Request, cfg *config.Config, now outbox.Instant) outbox.Request {
 	kind, _ := outbox.ParseKind(string(req.Kind))
-	r := outbox.Request{ID: req.RequestID, Kind: kind, Terminal: req.Terminal, Digest: req.Digest, TTL: req.TTL}
+	r := outbox.Request{
+		ID: req.RequestID, Kind: kind, Terminal: req.Terminal, Digest: req.Digest, TTL: req.TTL, Body: req.Body, AmountMinor: req.AmountMinor,
+		Target: req.Target, OrderUUID: req.OrderUUID, Scope: scopes[req.Type],
+	}
 	if r.TTL == 0 {
 		r.TTL = cfg.Policy.OrderTTL
 		if kind == outbox.KindRefund || kind == outbox.KindApproval {
@@ -28,32 +30,13 @@ func Record(req *message.Request, cfg *config.Config, now outbox.Instant) outbox
 	if !req.PublishedAt.IsZero() {
 		r.PublishedAt = cmp.Or(req.PublishedAt.UnixMilli(), -1) // 0 is for a till that gave none
 	}
-	switch {
-	case req.Order != nil:
-		r.Body, r.AmountMinor = req.Order.Body, req.Order.AmountMinor
-	case req.Refund != nil:
-		r.Body, r.AmountMinor = req.Refund.Body, req.Refund.AmountMinor
-		r.OrderUUID, r.Target = req.Refund.OrderUUID, req.Refund.OrderRequestID
-		r.Refund = &outbox.Refund{
-			Full: req.Refund.Full, Reversal: req.Refund.IsReversal, Ask: req.Refund.ApprovalMessage, Lines: refundLines(req.Refund.Products),
-		}
-	case req.Approval != nil:
-		r.Body, r.AmountMinor = req.Approval.Body, req.Approval.AmountMinor
-		r.OrderUUID, r.Target = req.Approval.OrderUUID, req.Approval.OrderRequestID
-		r.Refund = &outbox.Refund{Lines: refundLines(req.Approval.Products)}
-	case req.Cancel != nil:
-		r.Target, r.OrderUUID, r.Scope = req.Cancel.Target, req.Cancel.OrderUUID, scopes[req.Cancel.Type]
-	case req.Resend != nil:
-		r.Target, r.OrderUUID = req.Resend.Target, req.Resend.OrderUUID
-	case req.Check != nil:
-		r.Target, r.OrderUUID, r.Scope = req.Check.Target, req.Check.OrderUUID, scopes[req.Check.Type]
-	case req.Resolution != nil:
-		r.Target, r.OrderUUID = req.Resolution.Target, req.Resolution.OrderUUID
-		r.Decision = &outbox.Decision{
-			By: req.Resolution.By, Revision: req.Resolution.Revision, Resolution: resolutions[req.Resolution.Outcome],
-		}
+	switch kind {
+	case outbox.KindRefund, outbox.KindApproval:
+		r.Refund = &outbox.Refund{Full: req.Full, Reversal: req.IsReversal, Ask: req.ApprovalMessage, Lines: refundLines(req.Products)}
+	case outbox.KindResolution:
+		r.Decision = &outbox.Decision{By: req.By, Revision: req.Revision, Resolution: resolutions[req.Outcome]}
 	}
-	if r.AmountMinor > 0 || req.Refund != nil {
+	if r.AmountMinor > 0 || kind == outbox.KindRefund {
 		r.Currency = cfg.Store.Currency
 	}
 	return outbox.NewRequest(r, now)
@@ -62,8 +45,7 @@ func Record(req *message.Request, cfg *config.Config, now outbox.Instant) outbox
 func refundLines(products []message.RefundProduct) []outbox.RefundLine {
 	lines := make([]outbox.RefundLine, 0, len(products))
 	for _, p := range products {
-		id, _ := strconv.ParseInt(p.ID, 10, 64) // checked at the door
-		lines = append(lines, outbox.RefundLine{ID: id, ProductID: p.ProductID, Line: max(p.Line, 0), Minor: p.AmountMinor})
+		lines = append(lines, outbox.RefundLine{ID: p.ID, ProductID: p.ProductID, Line: p.Line, Minor: p.AmountMinor})
 	}
 	return lines
 }

@@ -58,7 +58,7 @@ func delivery(t *testing.T, topic string, retained bool, v any) event {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := mqtt.NewDelivery(mqtt.Message{Topic: topic, Payload: payload, Retained: retained}, false, func(error) {})
+	d := mqtt.NewDelivery(mqtt.Message{Topic: topic, Payload: payload, Retained: retained}, false, func(*mqtt.Refusal, error) {})
 	return event{message: &d}
 }
 
@@ -214,7 +214,7 @@ func TestFollowerInJSON(t *testing.T) {
 	r.on(event{up: true})
 	r.on(r.status(false, "queued", false))
 	r.on(r.status(false, "queued", false))
-	d := mqtt.NewDelivery(mqtt.Message{Topic: r.statusTopic(), Payload: []byte("{")}, false, func(error) {})
+	d := mqtt.NewDelivery(mqtt.Message{Topic: r.statusTopic(), Payload: []byte("{")}, false, func(*mqtt.Refusal, error) {})
 	r.on(event{message: &d})
 	if _, err := r.handle(r.status(false, "declined", true)); err == nil {
 		t.Error("declined ended well")

@@ -87,7 +87,7 @@ func TestWatcherForgetsWhatIsCleared(t *testing.T) {
 	w, out, _ := newTestWatcher("", false)
 	play(t, w, scene(t))
 	known := len(w.seen)
-	cleared := mqtt.NewDelivery(mqtt.Message{Topic: "p/terminals/T1/status/open"}, false, func(error) {})
+	cleared := mqtt.NewDelivery(mqtt.Message{Topic: "p/terminals/T1/status/open"}, false, func(*mqtt.Refusal, error) {})
 	before := out.Len()
 	play(t, w, []event{{message: &cleared}})
 	if len(w.seen) != known-1 || out.Len() != before {
@@ -98,9 +98,9 @@ func TestWatcherForgetsWhatIsCleared(t *testing.T) {
 func TestWatcherInJSON(t *testing.T) {
 	t.Parallel()
 	w, out, notes := newTestWatcher("T1", true)
-	cleared := mqtt.NewDelivery(mqtt.Message{Topic: "p/terminals/T1/status/r1", Retained: true}, false, func(error) {})
-	broken := mqtt.NewDelivery(mqtt.Message{Topic: "p/terminals/T1/status/r1", Payload: []byte("{")}, false, func(error) {})
-	pretty := mqtt.NewDelivery(mqtt.Message{Topic: "p/terminals/T1/status/r1", Payload: []byte("{\n \"a\": 1.50}")}, false, func(error) {})
+	cleared := mqtt.NewDelivery(mqtt.Message{Topic: "p/terminals/T1/status/r1", Retained: true}, false, func(*mqtt.Refusal, error) {})
+	broken := mqtt.NewDelivery(mqtt.Message{Topic: "p/terminals/T1/status/r1", Payload: []byte("{")}, false, func(*mqtt.Refusal, error) {})
+	pretty := mqtt.NewDelivery(mqtt.Message{Topic: "p/terminals/T1/status/r1", Payload: []byte("{\n \"a\": 1.50}")}, false, func(*mqtt.Refusal, error) {})
 	play(t, w, []event{{message: &cleared}, {message: &broken}, {message: &pretty}})
 	want := `{"topic":"p/terminals/T1/status/r1","retained":true,"payload":null}
 {"topic":"p/terminals/T1/status/r1","retained":false,"payload":{"a":1.50}}

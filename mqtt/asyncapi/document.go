@@ -19,7 +19,7 @@ type channel struct {
 	incoming, retained bool
 }
 
-// The last levels of a terminal's topics; params finds the parameters in them.
+// What topics begin with.
 const (
 	prefix   = "{prefix}"
 	terminal = prefix + "/terminals/{terminalUuid}/"
@@ -49,7 +49,7 @@ func request(kind, title, summary string) channel {
 	return channel{name: kind + "s", message: kind, payload: kind + "Request", address: terminal + kind + "s", title: title, summary: summary, incoming: true}
 }
 
-// parameters of addresses, in the order in which the document has them.
+// parameters of addresses, in the order in which addresses have them.
 var parameters = object{
 	{"prefix", object{{"description", "mqtt.topic_prefix of the agent's configuration; it may have several levels."}, {"default", "tillpost"}}},
 	{"terminalUuid", object{{"description", "The terminal's uuid, as the list of terminals tells it."}, {"examples", []any{"TRML1000000001"}}}},
@@ -68,18 +68,15 @@ func document() (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	messages := object{}
+	messages, all, ops := object{}, object{}, object{}
 	for _, c := range channels {
 		m, err := c.describe()
 		if err != nil {
 			return nil, err
 		}
 		messages = append(messages, member{c.message, m})
-	}
-	all, ops := object{}, object{}
-	for _, c := range channels {
 		all = append(all, member{c.name, c.channel()})
-		ops = append(ops, member{c.operationName(), c.operation()})
+		ops = append(ops, c.operation())
 	}
 	return object{
 		{"asyncapi", "3.0.0"},
@@ -107,20 +104,12 @@ func server(protocol, description, address string) object {
 	}
 }
 
-// params returns the parameters in an address, in its order.
-func params(address string) []string {
-	var names []string
-	for _, part := range strings.Split(address, "{")[1:] {
-		name, _, _ := strings.Cut(part, "}")
-		names = append(names, name)
-	}
-	return names
-}
-
 func (c channel) channel() object {
 	used := object{}
-	for _, name := range params(c.address) {
-		used = append(used, member{name, ref("components", "parameters", name)})
+	for _, p := range parameters {
+		if strings.Contains(c.address, "{"+p.key+"}") {
+			used = append(used, member{p.key, ref("components", "parameters", p.key)})
+		}
 	}
 	return object{
 		{"address", c.address},
@@ -130,16 +119,8 @@ func (c channel) channel() object {
 	}
 }
 
-// operationName returns a name like "receiveOrder" and "sendStatus".
-func (c channel) operationName() string {
-	verb := "send"
-	if c.incoming {
-		verb = "receive"
-	}
-	return verb + strings.ToUpper(c.message[:1]) + c.message[1:]
-}
-
-func (c channel) operation() object {
+// operation returns the operation under a name like "receiveOrder" and "sendStatus".
+func (c channel) operation() member {
 	action := "send"
 	if c.incoming {
 		action = "receive"
@@ -158,7 +139,7 @@ func (c channel) operation() object {
 			{"messages", []any{ref("channels", "status", "messages", "status")}},
 		}})
 	}
-	return o
+	return member{action + strings.ToUpper(c.message[:1]) + c.message[1:], o}
 }
 
 //go:embed examples/*.json
@@ -172,13 +153,9 @@ func (c channel) describe() (object, error) {
 	}
 	var list []any
 	for _, file := range files {
-		raw, err := examples.ReadFile(file)
+		payload, err := read(examples, file)
 		if err != nil {
 			return nil, err
-		}
-		payload, err := parse(raw)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		list = append(list, object{{"name", strings.TrimSuffix(path.Base(file), ".json")}, {"payload", payload}})
 	}

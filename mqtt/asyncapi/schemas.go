@@ -22,13 +22,9 @@ func components() (object, error) {
 			return nil, err
 		}
 		for _, name := range names {
-			raw, err := fs.ReadFile(in.files, name)
+			doc, err := read(in.files, name)
 			if err != nil {
 				return nil, err
-			}
-			doc, err := parse(raw)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 			file, ok := doc.(object)
 			if !ok {
@@ -53,25 +49,17 @@ func components() (object, error) {
 
 // fileComponents returns the schemas of one file: itself, unless it only holds what others share, and its $defs.
 func fileComponents(name string, file object) (object, error) {
-	var all object
-	add := func(def string, v any) error {
-		turned, err := downgrade(name, v)
-		if err != nil {
-			return err
-		}
-		all = append(all, member{componentName(name, def), turned})
-		return nil
-	}
+	parts, _ := file.get("$defs").(object)
 	if path.Base(name) != "common.json" {
-		if err := add("", file.without("$schema", "$id", "$defs")); err != nil {
-			return nil, err
-		}
+		parts = append(object{{"", file.without("$schema", "$id", "$defs")}}, parts...)
 	}
-	defs, _ := file.get("$defs").(object)
-	for _, d := range defs {
-		if err := add(d.key, d.value); err != nil {
+	var all object
+	for _, part := range parts {
+		turned, err := downgrade(name, part.value)
+		if err != nil {
 			return nil, err
 		}
+		all = append(all, member{componentName(name, part.key), turned})
 	}
 	return all, nil
 }

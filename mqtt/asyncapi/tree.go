@@ -2,7 +2,8 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
+	"fmt"
+	"io/fs"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
@@ -32,14 +33,18 @@ func (o object) without(keys ...string) object {
 	return slices.DeleteFunc(slices.Clone(o), func(m member) bool { return slices.Contains(keys, m.key) })
 }
 
-// parse reads one JSON value, which is YAML too.
-func parse(raw []byte) (any, error) {
-	var n yaml.Node
-	if err := yaml.Unmarshal(raw, &n); err != nil {
+// read reads a file that is one JSON value, which is YAML too.
+func read(files fs.FS, name string) (any, error) {
+	raw, err := fs.ReadFile(files, name)
+	if err != nil {
 		return nil, err
 	}
+	var n yaml.Node
+	if err := yaml.Unmarshal(raw, &n); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	if n.Kind != yaml.DocumentNode || !json.Valid(raw) {
-		return nil, errors.New("it is not one JSON value")
+		return nil, fmt.Errorf("%s is not one JSON value", name)
 	}
 	return value(n.Content[0]), nil
 }
@@ -68,23 +73,4 @@ func value(n *yaml.Node) any {
 		return json.Number(n.Value)
 	}
 	return n.Value
-}
-
-// plain returns the value as encoding/json would have read it, the order of members lost.
-func plain(v any) any {
-	switch v := v.(type) {
-	case object:
-		m := make(map[string]any, len(v))
-		for _, member := range v {
-			m[member.key] = plain(member.value)
-		}
-		return m
-	case []any:
-		list := make([]any, len(v))
-		for i, item := range v {
-			list[i] = plain(item)
-		}
-		return list
-	}
-	return v
 }

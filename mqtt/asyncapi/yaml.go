@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"regexp"
@@ -14,54 +13,41 @@ import (
 // writeYAML writes a tree as YAML that reads the same in version 1.1 and 1.2: objects and lists in blocks, lists of
 // scalars in one line, and in quotes every string that is not a plain word or sentence.
 func writeYAML(w io.Writer, v any) error {
-	n, err := node(v)
-	if err != nil {
-		return err
-	}
 	e := yaml.NewEncoder(w)
 	e.SetIndent(2)
-	if err := e.Encode(n); err != nil {
+	if err := e.Encode(node(v)); err != nil {
 		return err
 	}
 	return e.Close()
 }
 
-func node(v any) (*yaml.Node, error) {
+func node(v any) *yaml.Node {
 	switch v := v.(type) {
 	case object:
 		n := &yaml.Node{Kind: yaml.MappingNode}
 		for _, m := range v {
-			value, err := node(m.value)
-			if err != nil {
-				return nil, err
-			}
-			n.Content = append(n.Content, text(m.key), value)
+			n.Content = append(n.Content, text(m.key), node(m.value))
 		}
-		return n, nil
+		return n
 	case []any:
 		n := &yaml.Node{Kind: yaml.SequenceNode}
 		if !slices.ContainsFunc(v, nested) {
 			n.Style = yaml.FlowStyle
 		}
 		for _, item := range v {
-			value, err := node(item)
-			if err != nil {
-				return nil, err
-			}
+			value := node(item)
 			if n.Style == yaml.FlowStyle && strings.ContainsAny(value.Value, ",[]{}") {
 				value.Style = yaml.DoubleQuotedStyle
 			}
 			n.Content = append(n.Content, value)
 		}
-		return n, nil
+		return n
 	case string:
-		return text(v), nil
+		return text(v)
 	case nil:
-		return &yaml.Node{Kind: yaml.ScalarNode, Value: "null"}, nil
-	case bool, json.Number:
-		return &yaml.Node{Kind: yaml.ScalarNode, Value: fmt.Sprint(v)}, nil
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: "null"}
 	}
-	return nil, fmt.Errorf("%T has no form in YAML", v)
+	return &yaml.Node{Kind: yaml.ScalarNode, Value: fmt.Sprint(v)} // a bool or json.Number
 }
 
 func nested(v any) bool {

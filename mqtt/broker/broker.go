@@ -13,6 +13,7 @@ import (
 	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
 	"golang.org/x/time/rate"
 
 	"tillpost/internal/notify"
@@ -91,7 +92,7 @@ type Broker struct {
 	replaying sync.Mutex
 
 	serving sync.WaitGroup
-	backlog backlog
+	backlog atomic.Int64 // in bytes
 	// subscriptions counts those of all clients.
 	subscriptions atomic.Int64
 
@@ -222,7 +223,9 @@ func (b *Broker) Run(ctx context.Context) error {
 	b.up.Store(false)
 	close(b.stopping)
 	running.Wait()
-	b.disconnectAll()
+	for _, p := range b.allPeers() {
+		b.disconnect(p, packets.ErrServerShuttingDown)
+	}
 	b.serving.Wait()
 	b.handlers.Down(nil)
 	return nil
@@ -281,9 +284,6 @@ func (b *Broker) Publish(m mqtt.Message) mqtt.Token {
 	decide(nil)
 	return t
 }
-
-// errStopping is why a request is not accepted while the broker ends.
-var errStopping = errors.New("tillpost is stopping")
 
 // deliveries counts the requests that are being written.
 type deliveries struct {

@@ -69,8 +69,8 @@ func TestBrokerChurn(t *testing.T) {
 		t.Errorf("%d connections are left", len(b.allPeers()))
 	}
 	b.mu.Lock()
-	if len(b.byID) != 0 || b.subscriptions.Load() != 0 || b.backlog.bytes.Load() != 0 || b.deliveries.n != 0 {
-		t.Errorf("left behind: %d ids, %d subscriptions, %d bytes, %d requests", len(b.byID), b.subscriptions.Load(), b.backlog.bytes.Load(), b.deliveries.n)
+	if len(b.byID) != 0 || b.subscriptions.Load() != 0 || b.backlog.Load() != 0 || b.deliveries.n != 0 {
+		t.Errorf("left behind: %d ids, %d subscriptions, %d bytes, %d requests", len(b.byID), b.subscriptions.Load(), b.backlog.Load(), b.deliveries.n)
 	}
 	b.mu.Unlock()
 	for filter := range map[string]bool{"test/terminals/T1/status/r1": true, "shop/x": true} {

@@ -113,7 +113,7 @@ func (b *Broker) refuse(cl *mochi.Client, why packets.Code) error {
 
 // mayHaveWill reports whether a last will may be on a topic.
 func (b *Broker) mayHaveWill(topic string) bool {
-	return !b.files.restricted() && b.foreign(topic) && !strings.ContainsAny(topic, "+#") && len(topic) <= maxTopic
+	return b.files.users.Load() == nil && b.foreign(topic) && !strings.ContainsAny(topic, "+#") && len(topic) <= maxTopic
 }
 
 // takeOver registers the client under its id. If that id is connected already, it

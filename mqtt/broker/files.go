@@ -21,8 +21,6 @@ type files struct {
 	usersText, certText, keyText string
 }
 
-func (f *files) restricted() bool { return f.users.Load() != nil }
-
 func (f *files) tlsConfig() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,

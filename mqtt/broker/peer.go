@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"encoding/binary"
 	"errors"
 	"net"
 	"sync"
@@ -34,22 +35,19 @@ var (
 	errNoConnect = errors.New("the first packet is not a CONNECT of at most 8 KiB")
 )
 
-// backlog is how many bytes wait for all clients together.
-type backlog struct{ bytes atomic.Int64 }
-
 // peer is one client's connection. Writing to it never blocks: what the network does not take at once waits in pending,
 // within bounds, and a client that stays behind is disconnected. mochi writes with a client's lock held; if that
 // blocked, one client that does not read could stop the whole agent.
 type peer struct {
 	net.Conn
-	total *backlog
+	// total is how many bytes wait for all clients together.
+	total *atomic.Int64
 	// ended is closed when mochi is done with the connection.
 	ended chan struct{}
 
 	// These belong to the goroutine that reads.
 	headerRead bool
 	header     []byte
-	delivering bool // a request of this client is being delivered
 	filters    map[string]struct{}
 	// received are the ids of its QoS 2 messages that it has not released yet.
 	received packetIDs
@@ -68,7 +66,7 @@ type peer struct {
 	err      error
 }
 
-func newPeer(conn net.Conn, total *backlog) *peer {
+func newPeer(conn net.Conn, total *atomic.Int64) *peer {
 	p := &peer{Conn: conn, total: total, ended: make(chan struct{}), filters: map[string]struct{}{}}
 	p.room.L = &p.mu
 	// An error shows at the first read.
@@ -99,10 +97,7 @@ func (p *peer) readHeaderByte(c byte) bool {
 	if c&0x80 != 0 {
 		return len(p.header) < 3
 	}
-	length := 0
-	for i, c := range p.header[1:] {
-		length |= int(c&0x7f) << (7 * i)
-	}
+	length, _ := binary.Uvarint(p.header[1:])
 	p.headerRead, p.header = true, nil
 	return length <= maxConnect
 }
@@ -121,8 +116,8 @@ func (p *peer) Write(b []byte) (int, error) {
 		p.fail(errTooSlow)
 		return 0, errTooSlow
 	}
-	if p.total.bytes.Add(int64(len(b))) > maxBacklog {
-		p.total.bytes.Add(-int64(len(b)))
+	if p.total.Add(int64(len(b))) > maxBacklog {
+		p.total.Add(-int64(len(b)))
 		p.fail(errTooSlow)
 		return 0, errTooSlow
 	}
@@ -138,7 +133,7 @@ func (p *peer) Write(b []byte) (int, error) {
 func (p *peer) fail(err error) {
 	if p.err == nil {
 		p.err = err
-		p.total.bytes.Add(-int64(len(p.pending)))
+		p.total.Add(-int64(len(p.pending)))
 		p.pending = nil
 		p.room.Broadcast()
 		_ = p.Conn.SetDeadline(time.Now()) // ends a read or a write under way
@@ -154,7 +149,7 @@ func (p *peer) flush() {
 		}
 		_, err := p.Conn.Write(piece)
 		p.mu.Lock()
-		p.total.bytes.Add(-int64(len(piece)))
+		p.total.Add(-int64(len(piece)))
 		p.writing = 0
 		if err != nil {
 			p.fail(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,7 +134,7 @@ func TestPeerStalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
-		total := &backlog{}
+		total := &atomic.Int64{}
 		p := newPeer(ours, total)
 		begun := time.Now()
 		for range 8 {
@@ -153,8 +154,8 @@ func TestPeerStalls(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
-		if !p.gone() || total.bytes.Load() != 0 {
-			t.Errorf("gone %t, and %d bytes still wait", p.gone(), total.bytes.Load())
+		if !p.gone() || total.Load() != 0 {
+			t.Errorf("gone %t, and %d bytes still wait", p.gone(), total.Load())
 		}
 		if _, err := p.Write([]byte("x")); err == nil {
 			t.Error("a write to a connection that was cut off")
@@ -169,7 +170,7 @@ func TestPeerStalls(t *testing.T) {
 func TestPeerBounds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		total := &backlog{}
+		total := &atomic.Int64{}
 		piece := make([]byte, maxBehind/4)
 		open := func() (*peer, func()) {
 			ours, theirs := net.Pipe()
@@ -187,7 +188,7 @@ func TestPeerBounds(t *testing.T) {
 			t.Errorf("one byte more than a client may be behind: %v", err)
 		}
 		synctest.Wait()
-		if n := total.bytes.Load(); n != 0 {
+		if n := total.Load(); n != 0 {
 			t.Fatalf("%d bytes wait for nobody", n)
 		}
 		for range maxBacklog / maxBehind {
@@ -214,7 +215,7 @@ func TestPeerLastWords(t *testing.T) {
 	for _, reads := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			ours, theirs := net.Pipe()
-			p := newPeer(ours, &backlog{})
+			p := newPeer(ours, &atomic.Int64{})
 			if _, err := p.Write([]byte("because")); err != nil {
 				t.Fatal(err)
 			}

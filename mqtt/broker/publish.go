@@ -50,8 +50,11 @@ func (b *Broker) handlePublish(p *peer, pk packets.Packet) error {
 		p.acknowledge(pk, nil)
 		return nil
 	}
-	defer b.endDelivery(p)
-	refusal, err := b.deliver(p, pk)
+	if !b.deliveries.begin() {
+		return errNotWritten
+	}
+	defer b.deliveries.end() // once its acknowledgement is written
+	refusal, err := b.deliver(pk)
 	if err != nil {
 		return errNotWritten
 	}
@@ -162,42 +165,23 @@ func (p *peer) handleRelease(id uint16) {
 	p.answer(packets.Pubcomp, id, why)
 }
 
-// deliver calls Handlers.Deliver with a request and waits until it is settled, which may be by a refusal. The delivery
-// is under way until endDelivery, when its acknowledgement is written.
-func (b *Broker) deliver(p *peer, pk packets.Packet) (*mqtt.Refusal, error) {
-	if !b.deliveries.begin() {
-		return nil, errStopping
+// deliver calls Handlers.Deliver with a request and waits until it is settled, which may be by a refusal.
+func (b *Broker) deliver(pk packets.Packet) (*mqtt.Refusal, error) {
+	type outcome struct {
+		refusal *mqtt.Refusal
+		err     error
 	}
-	p.delivering = true
-	settled, refused := make(chan error, 1), make(chan mqtt.Refusal, 1)
+	settled := make(chan outcome, 1)
 	// The topic's name is a part of the packet, which would stay in memory for as long as any id of a terminal from it.
 	m := mqtt.Message{Topic: strings.Clone(pk.TopicName), Payload: pk.Payload, Retained: pk.FixedHeader.Retain}
-	d := mqtt.NewDelivery(m, pk.FixedHeader.Dup, func(err error) { settled <- err }).OnRefuse(func(why mqtt.Refusal) {
-		select {
-		case refused <- why:
-		default: // it was refused before
-		}
-	})
+	d := mqtt.NewDelivery(m, pk.FixedHeader.Dup, func(why *mqtt.Refusal, err error) { settled <- outcome{why, err} })
 	b.delivering.Lock()
 	b.handlers.Deliver(d)
 	b.delivering.Unlock()
 	select {
-	case err := <-settled:
-		select {
-		case why := <-refused:
-			return &why, err
-		default:
-			return nil, err
-		}
+	case o := <-settled:
+		return o.refusal, o.err
 	case <-b.stopping:
-		return nil, errStopping
-	}
-}
-
-// endDelivery ends the delivery that deliver began, if any.
-func (b *Broker) endDelivery(p *peer) {
-	if p.delivering {
-		p.delivering = false
-		b.deliveries.end()
+		return nil, errNotWritten
 	}
 }

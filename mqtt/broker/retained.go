@@ -82,7 +82,7 @@ func (r *retained) topics(folder, filter string) []string {
 func (b *Broker) distribute(m mqtt.Message, origin string, qos byte) {
 	b.publishing.Lock()
 	defer b.publishing.Unlock()
-	if m.Retained && b.keepsInMemory(m.Topic) {
+	if m.Retained && (b.options.Statuses == nil || !b.options.Topics.IsStatus(m.Topic)) {
 		b.retained.set(m.Topic, m.Payload)
 	}
 	for id, sub := range b.server.Topics.Subscribers(m.Topic).Subscriptions {
@@ -97,25 +97,14 @@ func (b *Broker) distribute(m mqtt.Message, origin string, qos byte) {
 	}
 }
 
-// keepsInMemory reports whether a retained message is kept in memory.
-func (b *Broker) keepsInMemory(topic string) bool {
-	return b.options.Statuses == nil || !b.options.Topics.IsStatus(topic)
-}
-
 func (b *Broker) peer(id string) *peer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.byID[id]
 }
 
-// replay sends what is retained to a new subscriber, as fast as that reads.
-func (b *Broker) replay(p *peer, sub packets.Subscription) {
-	b.replayInMemory(p, sub)
-	b.replayStatuses(p, sub)
-}
-
-// replayInMemory sends what is retained in memory. It goes folder by folder: a list of all topics, held for each slow
-// reader, would be most of the broker's memory.
+// replayInMemory sends to a new subscriber what is retained in memory, as fast as that reads. It goes folder by folder:
+// a list of all topics, held for each slow reader, would be most of the broker's memory.
 func (b *Broker) replayInMemory(p *peer, sub packets.Subscription) {
 	var folders, topics []string
 	b.inReplay(func() { folders = b.retained.foldersOf(sub.Filter) })
@@ -148,7 +137,7 @@ func (b *Broker) inReplay(piece func()) {
 
 // send sends one message to the client if it may read it. The caller holds Broker.publishing.
 func (p *peer) send(m mqtt.Message, sub packets.Subscription, retained bool) {
-	if !p.mayRead(m.Topic) {
+	if !p.account.Load().mayRead(m.Topic) {
 		return
 	}
 	pk := packets.Packet{
@@ -204,7 +193,7 @@ func (b *Broker) replayStatuses(p *peer, sub packets.Subscription) {
 	}
 	for _, terminal := range b.options.Statuses.Terminals() {
 		every := b.options.Topics.Status(terminal, "+")
-		if !filtersMeet(sub.Filter, every) || !p.mayReadAny(every) {
+		if !filtersMeet(sub.Filter, every) || !p.account.Load().mayReadAny(every) {
 			continue
 		}
 		b.options.Statuses.Replay(terminal, lastLevel(sub.Filter, every), func(piece func(send func(mqtt.Message))) bool {
@@ -225,16 +214,6 @@ func lastLevel(filter, every string) string {
 		return ""
 	}
 	return levels[last]
-}
-
-func (p *peer) mayRead(topic string) bool {
-	a := p.account.Load()
-	return a == nil || a.mayRead(topic)
-}
-
-func (p *peer) mayReadAny(filter string) bool {
-	a := p.account.Load()
-	return a == nil || slices.ContainsFunc(a.reads, func(read string) bool { return filtersMeet(read, filter) })
 }
 
 // validFilter reports whether a filter follows MQTT's rules: + is a whole level, # is one too, and the last.

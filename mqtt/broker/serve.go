@@ -44,7 +44,6 @@ var errGoodbye = errors.New("the client has said goodbye")
 // serve serves one connection from its first packet to its end.
 func (b *Broker) serve(p *peer) {
 	defer b.forget(p)
-	defer b.endDelivery(p)
 	defer func() {
 		// What a till sends must not be able to end the agent: mochi panics on
 		// an MQTT 5 SUBSCRIBE that ends behind a filter, for one.
@@ -195,12 +194,6 @@ func (b *Broker) disconnect(p *peer, why packets.Code) {
 		_ = b.server.DisconnectClient(cl, why) // returns why
 	default:
 		cl.Stop(why)
-	}
-}
-
-func (b *Broker) disconnectAll() {
-	for _, p := range b.allPeers() {
-		b.disconnect(p, packets.ErrServerShuttingDown)
 	}
 }
 

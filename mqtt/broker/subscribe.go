@@ -48,7 +48,8 @@ func (b *Broker) subscribe(p *peer, pk packets.Packet) error {
 	err := cl.WritePacket(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Suback}, PacketID: pk.PacketID, ReasonCodes: codes})
 	for _, sub := range replays {
 		if err == nil {
-			b.replay(p, sub)
+			b.replayInMemory(p, sub)
+			b.replayStatuses(p, sub)
 		}
 	}
 	return err
@@ -62,7 +63,7 @@ func (b *Broker) subscribable(p *peer, filter string, had bool) packets.Code {
 		return packets.ErrSharedSubscriptionsNotSupported
 	case !validFilter(filter):
 		return packets.ErrTopicFilterInvalid
-	case !maySubscribe(a, filter):
+	case strings.HasPrefix(filter, "$"), len(filter) > maxTopic, !a.mayReadAny(filter): // there is no $SYS here
 		b.limitedLog(p).Warn("a client may not subscribe to this", "user", a.userName(), "filter", filter)
 		return packets.ErrNotAuthorized
 	case !had && len(p.filters) >= maxSubscriptions:

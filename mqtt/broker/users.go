@@ -190,11 +190,10 @@ func (u *Users) login(name string, password []byte) *account {
 	if a != nil && u.hasVerified(a, password) {
 		return a
 	}
-	wait := time.After(connectTimeout)
 	select {
 	case u.turn <- struct{}{}:
 		defer func() { <-u.turn }()
-	case <-wait:
+	case <-time.After(connectTimeout):
 		return nil
 	}
 	hash := u.dummyHash
@@ -291,17 +290,14 @@ func (a *account) userName() string {
 	return a.name
 }
 
+// mayRead reports whether the user may read a topic; a is nil where everybody may do everything.
 func (a *account) mayRead(topic string) bool {
-	return slices.ContainsFunc(a.reads, func(filter string) bool { return filterMatches(filter, topic) })
+	return a == nil || slices.ContainsFunc(a.reads, func(filter string) bool { return filterMatches(filter, topic) })
 }
 
-// maySubscribe reports whether a filter can match anything that the user may read.
-// It may match more: each message is checked again when it is sent.
-func maySubscribe(a *account, filter string) bool {
-	// There is no $SYS here, and $share would hide a message from the others.
-	if strings.HasPrefix(filter, "$") || len(filter) > maxTopic {
-		return false
-	}
+// mayReadAny reports whether a filter can match anything that the user may read. It may match more: each message is
+// checked again when it is sent.
+func (a *account) mayReadAny(filter string) bool {
 	return a == nil || slices.ContainsFunc(a.reads, func(read string) bool { return filtersMeet(read, filter) })
 }
 
@@ -318,9 +314,9 @@ func (b *Broker) mayWrite(a *account, topic string) bool {
 	if len(topic) > maxTopic {
 		return false
 	}
-	terminal, segment, err := b.options.Topics.Parse(topic)
+	terminal, segment, ok := b.options.Topics.Parse(topic)
 	switch {
-	case err != nil:
+	case !ok:
 		return a == nil && b.foreign(topic)
 	case b.options.Topics.OwnTopic(topic):
 		return false

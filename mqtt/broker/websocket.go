@@ -24,9 +24,6 @@ const (
 	maxUpgradeRequest = 16 << 10
 )
 
-// errUpgrade is why an HTTP request did not become a WebSocket.
-var errUpgrade = errors.New("it did not open a WebSocket")
-
 // upgrader leaves the checks of subprotocol and origin to us, and shares the write
 // buffers: a connection needs one only while it writes.
 var upgrader = websocket.Upgrader{
@@ -52,7 +49,7 @@ func (w *webSocket) Read(b []byte) (int, error) {
 	if ws == nil {
 		var err error
 		if ws, err = w.upgrade(); err != nil {
-			return 0, err
+			return 0, fmt.Errorf("it did not open a WebSocket: %w", err)
 		}
 		w.open.Store(ws)
 	}
@@ -103,18 +100,18 @@ func (w *webSocket) upgrade() (*websocket.Conn, error) {
 	said := bufio.NewReader(io.LimitReader(w.Conn, maxUpgradeRequest))
 	request, err := http.ReadRequest(said)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errUpgrade, err)
+		return nil, err
 	}
 	answer := &upgradeResponse{conn: w.Conn, reader: said, header: http.Header{}}
 	if code, words := w.checkUpgrade(request); code != 0 {
 		http.Error(answer, words, code)
 		answer.send(request)
-		return nil, fmt.Errorf("%w: %s", errUpgrade, words)
+		return nil, errors.New(words)
 	}
 	ws, err := upgrader.Upgrade(answer, request, nil)
 	if err != nil {
 		answer.send(request)
-		return nil, fmt.Errorf("%w: %w", errUpgrade, err)
+		return nil, err
 	}
 	ws.SetPingHandler(func(said string) error {
 		return ws.WriteControl(websocket.PongMessage, []byte(said), time.Now().Add(peerWriteTimeout))

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
@@ -34,8 +35,7 @@ type Client struct {
 	// after its connection has ended; the next connection does not wait for that, the end of Run does.
 	writers sync.WaitGroup
 
-	mu      sync.Mutex
-	current *session
+	current atomic.Pointer[session]
 }
 
 var _ mqtt.Bus = (*Client)(nil)
@@ -75,12 +75,11 @@ func New(options Options, handlers mqtt.Handlers) (*Client, error) {
 // Run implements Bus. It never gives up on a broker by itself.
 func (c *Client) Run(ctx context.Context) error {
 	defer c.writers.Wait()
-	for attempt := 0; ; attempt++ {
+	for attempt := 0; ctx.Err() == nil; attempt++ {
 		begun := time.Now()
 		err := c.connection(ctx)
 		if ctx.Err() != nil {
-			c.handlers.Down(nil)
-			return nil
+			break
 		}
 		c.handlers.Down(err)
 		// A connection that ends at once is no success: the cause may be another client with our id, or a full disk.
@@ -90,10 +89,10 @@ func (c *Client) Run(ctx context.Context) error {
 		select {
 		case <-time.After(c.pause(attempt)):
 		case <-ctx.Done():
-			c.handlers.Down(nil)
-			return nil
 		}
 	}
+	c.handlers.Down(nil)
+	return nil
 }
 
 // pause returns a random time up to a bound that doubles: a thousand shops whose
@@ -117,8 +116,8 @@ func (c *Client) connection(ctx context.Context) error {
 	if !s.markUp() {
 		return s.reason()
 	}
-	c.setCurrent(s)
-	defer c.setCurrent(nil)
+	c.current.Store(s)
+	defer c.current.Store(nil)
 	s.deliverAgent()
 	c.handlers.Up()
 	s.startDelivering()
@@ -204,22 +203,10 @@ func (c *Client) pahoOptions(ctx context.Context, s *session) (*paho.ClientOptio
 	return o, nil
 }
 
-func (c *Client) setCurrent(s *session) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.current = s
-}
-
-func (c *Client) session() *session {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.current
-}
-
 // Publish implements Bus.
 func (c *Client) Publish(m mqtt.Message) mqtt.Token {
 	t, decide := mqtt.NewToken()
-	if s := c.session(); s == nil || !s.publish(publication{m, decide}) {
+	if s := c.current.Load(); s == nil || !s.publish(publication{m, decide}) {
 		decide(mqtt.ErrNotConnected)
 	}
 	return t
@@ -227,6 +214,6 @@ func (c *Client) Publish(m mqtt.Message) mqtt.Token {
 
 // Connected implements Bus.
 func (c *Client) Connected() bool {
-	s := c.session()
+	s := c.current.Load()
 	return s != nil && !s.isDown()
 }

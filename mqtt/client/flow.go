@@ -32,20 +32,6 @@ func (s *session) arrive(m paho.Message) {
 	s.arrivals.Set()
 }
 
-// takeRetained handles a message that came because retained messages are being read; it is false for any other.
-func (s *session) takeRetained(m paho.Message) bool {
-	s.mu.Lock()
-	recalled, taken, status := s.takeRecalled(m), false, false
-	if !recalled && s.handlers.Status != nil {
-		taken, status = s.takeStatus(m)
-	}
-	s.mu.Unlock()
-	if status {
-		s.handlers.Status(m.Topic(), m.Payload())
-	}
-	return recalled || taken
-}
-
 // startDelivering starts the goroutine that delivers; what arrived earlier comes first.
 func (s *session) startDelivering() {
 	s.running.Go(func() {
@@ -56,7 +42,7 @@ func (s *session) startDelivering() {
 					Topic:    a.message.Topic(),
 					Payload:  a.message.Payload(),
 					Retained: a.message.Retained(),
-				}, a.message.Duplicate(), func(err error) { s.settle(a, err) }))
+				}, a.message.Duplicate(), func(_ *mqtt.Refusal, err error) { s.settle(a, err) }))
 				s.deliverAgent()
 			}
 			select {

@@ -61,12 +61,10 @@ type session struct {
 	unsettled     []*arrival
 	// unsubscribed are the filters of a former prefix that were left.
 	unsubscribed map[string]bool
-	// recall is nil unless a topic is being recalled.
-	recall *recall
-	// statusReading is nil unless the retained statuses are being read.
-	statusReading *statusReading
-	delivered     int
-	pending       []publication
+	// reading is nil unless what the broker retains is being read.
+	reading   *reading
+	delivered int
+	pending   []publication
 	// writing is the message that paho is being given, which may block for a while after the connection has ended.
 	writing *publication
 	sending int

@@ -2,7 +2,6 @@ package message
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"time"
@@ -22,11 +21,6 @@ type Rules struct {
 	// Now is the clock's time; ClockKnown reports whether it can be trusted. If not, no date is refused for its age.
 	Now        time.Time
 	ClockKnown bool
-}
-
-// today returns the store's date.
-func (r Rules) today() Date {
-	return DateOf(r.Now.In(cmp.Or(r.Location, time.UTC)))
 }
 
 // Parsed is a message whose topic and form are right. Its content is still to be
@@ -51,7 +45,7 @@ type Parsed struct {
 // payload is skipped, and a member that is null counts as absent. The payload is kept and must not be changed
 // afterwards. Parse may be called from several goroutines at once.
 func Parse(topics mqtt.Topics, d mqtt.Delivery) (*Parsed, *Rejection) {
-	named, segment, topicErr := topics.Parse(d.Topic)
+	named, segment, ours := topics.Parse(d.Topic)
 	p := &Parsed{topicTerminal: named, payload: bytes.TrimPrefix(d.Payload, byteOrderMark)}
 	if mqtt.ValidID(named) {
 		p.Terminal = named
@@ -67,7 +61,7 @@ func Parse(topics mqtt.Topics, d mqtt.Delivery) (*Parsed, *Rejection) {
 			Code:    CodeRetainedRequest,
 			Message: "the request was published with the retain flag; publish it without, and clear the topic with an empty retained message",
 		})
-	case topicErr != nil:
+	case !ours:
 		return nil, refuseUnread(&Rejection{Code: CodeUnknownKind, Message: "the topic must be one of those under " + topics.Prefix +
 			"/terminals/, the terminal and the kind behind it; it is not, as after a change of mqtt.topic_prefix, and nobody takes requests there"})
 	case !known:
@@ -96,21 +90,15 @@ func (p *Parsed) refuse(r *Rejection) *Rejection {
 
 // Check applies all rules to the content. It returns either a request or the reason why there is none, never both.
 func (p *Parsed) Check(rules Rules) (*Request, *Rejection) {
-	if r := validate(p.kind, p.topicTerminal, p.scanned, rules); r != nil {
-		return nil, p.refuse(r)
+	var found faults
+	if !mqtt.ValidID(p.topicTerminal) {
+		found.add("", "must be published under a terminal's id of 1 to 64 of the characters A-Z a-z 0-9 . _ : - as the topic's last level but one")
 	}
-	return p.Repeated()
-}
-
-// Repeated is Check for a message whose id and digest are those of a request that was accepted: no rules are applied
-// again, since the date, the policy and the defaults may have changed since then.
-func (p *Parsed) Repeated() (*Request, *Rejection) {
-	request, err := build(p.kind, p.topicTerminal, p.scanned, p.payload)
-	if err != nil {
-		return nil, p.refuse(&Rejection{Code: CodeInvalidRequest, Message: err.Error()})
+	p.collectFaults(rules, &found)
+	if found.any() {
+		return nil, p.refuse(found.rejection(CodeInvalidRequest))
 	}
-	request.Digest = p.Digest
-	return request, nil
+	return p.Repeated(), nil
 }
 
 // Decode is Parse and Check in one, for callers without an outbox.
@@ -122,35 +110,21 @@ func Decode(topics mqtt.Topics, topic string, retained bool, payload []byte, rul
 	return p.Check(rules)
 }
 
-// validate returns the rejection of what was read, nil if it breaks no rule.
-func validate(k mqtt.Kind, terminal string, s scanned, rules Rules) *Rejection {
-	var found faults
-	if !mqtt.ValidID(terminal) {
-		found.add("", "must be published under a terminal's id of 1 to 64 of the characters A-Z a-z 0-9 . _ : - as the topic's last level but one")
-	}
-	if err := collectFaults(k, terminal, s.root, rules, &found); err != nil {
-		found.add("", "can't be checked: "+err.Error())
-	}
-	if !found.any() {
-		return nil
-	}
-	return found.rejection(CodeInvalidRequest)
-}
-
 // collectFaults applies our own rules first and the schema second: of two faults
 // at one path the first is kept, and ours says more.
-func collectFaults(k mqtt.Kind, terminal string, root any, rules Rules, f *faults) error {
+func (p *Parsed) collectFaults(rules Rules, f *faults) {
 	v, err := loadValidator()
 	if err != nil {
-		return err
+		f.add("", "can't be checked: "+err.Error())
+		return
 	}
-	if path, most := tooManyProducts(k, root); path != "" {
+	root := p.scanned.root
+	if path, most := tooManyProducts(p.kind, root); path != "" {
 		f.add(path, fmt.Sprintf("must hold at most %d products", most))
-		return nil
+		return
 	}
-	checkRules(k, terminal, root, rules, f)
-	v.validate(k, root, f)
-	return nil
+	checkRules(p.kind, p.topicTerminal, root, rules, f)
+	v.validate(p.kind, root, f)
 }
 
 // tooManyProducts returns the path of the products, and how many there may be at

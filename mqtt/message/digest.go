@@ -11,9 +11,8 @@ import (
 	"tillpost/mqtt"
 )
 
-// digest returns a hash that is equal for two requests of the same kind, terminal and JSON value. The order of keys and
-// white space don't count; numbers count by their digits, so that 42 and 42.0 differ. Every part is prefixed with its
-// length: no two values share one serialisation.
+// digest returns [Request.Digest]: 42 and 42.0 differ in it. Every part is prefixed with its length: no two values share
+// one serialisation.
 func digest(kind mqtt.Kind, terminal string, value any) (sum [sha256.Size]byte) {
 	d := digester{Hash: sha256.New()}
 	d.text('k', string(kind))

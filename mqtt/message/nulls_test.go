@@ -122,15 +122,15 @@ func TestDecodeTakesWhatSerializersWrite(t *testing.T) {
 		payload string
 		taken   func(*Request) bool
 	}{
-		{mqtt.KindCancel, `{"requestId":"r","ttlSeconds":null,"publishedAt":null,"target":"o","orderUuid":null,"type":null}`, func(r *Request) bool { return *r.Cancel == CancelRequest{Target: "o"} }},
-		{mqtt.KindCancel, `{"requestId":"r","target":null,"orderUuid":"ODR1","type":"payment"}`, func(r *Request) bool { return r.Cancel.OrderUUID == "ODR1" && r.Cancel.Target == "" }},
+		{mqtt.KindCancel, `{"requestId":"r","ttlSeconds":null,"publishedAt":null,"target":"o","orderUuid":null,"type":null}`, func(r *Request) bool { return r.Target == "o" && r.OrderUUID == "" && r.Type == "" }},
+		{mqtt.KindCancel, `{"requestId":"r","target":null,"orderUuid":"ODR1","type":"payment"}`, func(r *Request) bool { return r.OrderUUID == "ODR1" && r.Target == "" }},
 		{mqtt.KindRefund, `{"requestId":"r","orderUuid":null,"orderRequestId":"o","full":null,"requestApproval":null,"refund":{"type":"regular","isReversal":null,"grandTotal":"42.000","products":[{"id":null,"productId":null,"line":0,"amount":42}]}}`, func(r *Request) bool {
-			return r.Refund.AmountMinor == 4200 && r.Refund.Products[0] == RefundProduct{Line: 0, AmountMinor: 4200}
+			return r.AmountMinor == 4200 && r.Products[0] == RefundProduct{Line: 0, AmountMinor: 4200}
 		}},
-		{mqtt.KindRefund, `{"requestId":"r","orderRequestId":"o","full":true,"refund":null}`, func(r *Request) bool { return r.Refund.Full }},
-		{mqtt.KindResolution, `{"requestId":"r","target":"o","outcome":"resubmit","orderUuid":null,"revision":null,"by":"Ola"}`, func(r *Request) bool { return r.Resolution.Revision == 0 }},
+		{mqtt.KindRefund, `{"requestId":"r","orderRequestId":"o","full":true,"refund":null}`, func(r *Request) bool { return r.Full && r.Body == nil }},
+		{mqtt.KindResolution, `{"requestId":"r","target":"o","outcome":"resubmit","orderUuid":null,"revision":null,"by":"Ola"}`, func(r *Request) bool { return r.Revision == 0 }},
 		{mqtt.KindOrder, "\ufeff" + strings.Replace(exampleFull, `"TRML1216693970"`, `null`, 1), func(r *Request) bool {
-			return !r.Order.HasTerminalUUID && r.Order.AmountMinor == 4200 && r.Raw[0] == '{'
+			return r.AmountMinor == 4200 && r.Raw[0] == '{'
 		}},
 	} {
 		r, rejected := Decode(testTopics, testTopics.Request(testTerminal, tt.kind), false, []byte(tt.payload), testRules())

@@ -120,7 +120,7 @@ func TestNumbersOfUnknownKeysAreUntouched(t *testing.T) {
 	t.Parallel()
 	for _, number := range []string{"1e400", "-1E-999999999", strings.Repeat("9", 1000) + ".50", "0.00", "-0"} {
 		payload := edit(t, exampleFull, `"tnc": ""`, `"tnc": "", "points": [{"x": `+number+`}, `+number+`]`)
-		if r, rejected := decodeOrder(payload); rejected != nil || !strings.Contains(string(r.Order.Body), number) {
+		if r, rejected := decodeOrder(payload); rejected != nil || !strings.Contains(string(r.Body), number) {
 			t.Errorf("%.20s: %v", number, rejected)
 		}
 	}

@@ -40,13 +40,13 @@ const (
 	CodeUnknownTarget Code = "unknownTarget"
 )
 
-var codes = []Code{
-	CodeRetainedRequest, CodeUnknownKind, CodeInvalidRequest, CodeTooLarge, CodeNotJSON, CodeDuplicateKey,
-	CodeUnknownTerminal, CodeRequestIDConflict, CodeUnknownTarget,
-}
-
 // Codes lists every code with which a message can be refused at the door.
-func Codes() []Code { return slices.Clone(codes) }
+func Codes() []Code {
+	return []Code{
+		CodeRetainedRequest, CodeUnknownKind, CodeInvalidRequest, CodeTooLarge, CodeNotJSON, CodeDuplicateKey,
+		CodeUnknownTerminal, CodeRequestIDConflict, CodeUnknownTarget,
+	}
+}
 
 const (
 	// MaxPayload is the largest payload that is read, in bytes.

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -74,10 +75,11 @@ func checkOrder(terminal string, order map[string]any, rules Rules, f *faults) {
 func checkOrderDate(s string, rules Rules, f *faults) {
 	const path = "/order/orderDate"
 	date, err := ParseDate(s)
+	today := DateOf(rules.Now.In(cmp.Or(rules.Location, time.UTC)))
 	switch {
 	case err != nil:
 		f.add(path, "must be a date like \"07 Apr, 2026\", today or later")
-	case rules.ClockKnown && date.Compare(rules.today().AddDays(-1)) < 0:
+	case rules.ClockKnown && date.Before(today.AddDate(0, 0, -1)):
 		f.add(path, "must be today or later, or be left out for the day of sending")
 	}
 }

@@ -72,16 +72,14 @@ func syntaxRejection(payload []byte, path string) *Rejection {
 		FieldError{Path: path, Message: "must be JSON, with nothing before or after it"})
 }
 
+// invalidUTF8 returns where the first byte is that is not UTF-8.
 func invalidUTF8(b []byte) int64 {
-	at := 0
-	for at < len(b) {
-		r, size := utf8.DecodeRune(b[at:])
-		if r == utf8.RuneError && size == 1 {
-			break
+	for at := range string(b) {
+		if r, size := utf8.DecodeRune(b[at:]); r == utf8.RuneError && size == 1 {
+			return int64(at)
 		}
-		at += size
 	}
-	return int64(at)
+	return int64(len(b))
 }
 
 // tooDeep reports whether the brackets outside of strings nest deeper than maxDepth.

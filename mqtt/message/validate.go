@@ -1,12 +1,12 @@
 package message
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
-	"slices"
+	"strings"
 	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -44,11 +44,15 @@ func newValidator() (*validator, error) {
 		return nil, err
 	}
 	for _, name := range names {
-		doc, err := readSchema(name)
+		raw, err := schema.FS.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
-		if err := compiler.AddResource(schema.Base+name, doc); err != nil {
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+		if err == nil {
+			err = compiler.AddResource(schema.Base+name, doc)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("schema %s: %w", name, err)
 		}
 		v.note(schema.Base+name, "", doc)
@@ -61,33 +65,22 @@ func newValidator() (*validator, error) {
 	return v, nil
 }
 
-func readSchema(name string) (any, error) {
-	f, err := schema.FS.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	doc, err := jsonschema.UnmarshalJSON(f)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("schema %s: %w", name, err)
-	}
-	return doc, nil
-}
-
 // note stores the annotations of every part of a schema document.
 func (v *validator) note(base, at string, part any) {
 	switch part := part.(type) {
 	case map[string]any:
 		var text schemaText
-		text.must, _ = part["x-must"].(string)
-		text.other, _ = part["x-other"].(string)
+		text.must, text.other = stringAt(part, "x-must"), stringAt(part, "x-other")
 		if paths, ok := part["x-path"].([]any); ok {
 			for _, p := range paths {
 				s, _ := p.(string)
 				text.paths = append(text.paths, s)
 			}
 		}
-		if ref, ok := part["$ref"].(string); ok {
-			text.ref = resolve(base, ref)
+		if text.ref = stringAt(part, "$ref"); strings.HasPrefix(text.ref, "#") {
+			text.ref = base + text.ref
+		} else if text.ref != "" {
+			text.ref = schema.Base + text.ref
 		}
 		v.texts[base+"#"+at] = text
 		for key, child := range part {
@@ -98,18 +91,6 @@ func (v *validator) note(base, at string, part any) {
 			v.note(base, fmt.Sprintf("%s/%d", at, i), child)
 		}
 	}
-}
-
-func resolve(base, ref string) string {
-	b, err := url.Parse(base)
-	if err != nil {
-		return ref
-	}
-	r, err := b.Parse(ref)
-	if err != nil {
-		return ref
-	}
-	return r.String()
 }
 
 // must returns in words what the subschema at a location demands, its own or those of the one it refers to.
@@ -127,12 +108,9 @@ func (v *validator) must(location string) string {
 // validate adds the faults that the kind's schema finds in a value.
 func (v *validator) validate(k mqtt.Kind, value any, f *faults) {
 	err := v.schemas[k].Validate(value)
-	var invalid *jsonschema.ValidationError
-	switch {
-	case err == nil:
-	case errors.As(err, &invalid):
+	if invalid, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
 		v.collect(invalid, f)
-	default:
+	} else if err != nil {
 		f.add("", "can't be checked against the schema of its kind")
 	}
 }
@@ -197,13 +175,6 @@ func missingSentence(must string) string {
 		return "is missing or null"
 	}
 	return "is missing or null; it must " + must
-}
-
-// SchemaNames lists the published schemas, like "order.json".
-func SchemaNames() ([]string, error) {
-	names, err := fs.Glob(schema.FS, "*.json")
-	slices.Sort(names)
-	return names, err
 }
 
 // objectAt follows keys into nested objects; it returns nil where one of them is not an object or not there.

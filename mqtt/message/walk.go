@@ -93,7 +93,8 @@ func (w *walker) tokenRead() {
 }
 
 func (w *walker) value(depth int) (any, error) {
-	switch kind := w.dec.PeekKind(); kind {
+	kind := w.dec.PeekKind()
+	switch kind {
 	case jsontext.KindBeginObject, jsontext.KindBeginArray:
 		if _, err := w.dec.ReadToken(); err != nil {
 			return nil, err
@@ -113,28 +114,23 @@ func (w *walker) value(depth int) (any, error) {
 			w.faults.add(pointer(w.path...), "must not hold the character U+0000")
 		}
 		return s, err
+	}
+	raw, err := w.dec.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	w.tokenRead()
+	switch kind {
 	case jsontext.KindNumber:
-		raw, err := w.dec.ReadValue()
-		if err != nil {
-			return nil, err
-		}
-		w.tokenRead()
 		number := json.Number(raw)
 		if !bounded(string(number)) && !w.notCalculated() {
 			w.faults.add(pointer(w.path...), fmt.Sprintf("must be a number of at most %d characters and a small exponent", maxNumberLength))
 		}
 		return number, nil
-	default:
-		raw, err := w.dec.ReadValue()
-		if err != nil {
-			return nil, err
-		}
-		w.tokenRead()
-		if kind == jsontext.KindNull {
-			return nil, nil
-		}
-		return string(raw) == "true", nil
+	case jsontext.KindNull:
+		return nil, nil
 	}
+	return string(raw) == "true", nil
 }
 
 // text reads a string.

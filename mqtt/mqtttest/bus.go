@@ -201,7 +201,7 @@ func (l *link) next(topics mqtt.Topics) (mqtt.Delivery, bool) {
 			l.acknowledge()
 			continue
 		}
-		return mqtt.NewDelivery(m, duplicate, func(err error) { l.settle(e, err) }), true
+		return mqtt.NewDelivery(m, duplicate, func(_ *mqtt.Refusal, err error) { l.settle(e, err) }), true
 	}
 	return mqtt.Delivery{}, false
 }
