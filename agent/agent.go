@@ -75,42 +75,28 @@ type Agent struct {
 	topics    mqtt.Topics
 	since     time.Time
 
-	problems     *health.Problems
-	gate         *health.Gate
-	health       *health.Health
-	clocks       *clockWatch
-	directory    *terminals.Directory
-	pauses       *terminals.Pauses
-	fence        *fence.Fence
-	reconciler   *reconcile.Reconciler
-	gateway      *gateway.Gateway
-	publish      *publish.Publisher
-	lanes        *lane.Lanes
-	intake       *intake.Intake
-	board        *board
-	connections  *connections
-	listFailures *terminals.ListFailures
-	reports      reports
-	progress     progress
+	problems    *health.Problems
+	gate        *health.Gate
+	health      *health.Health
+	directory   *terminals.Directory
+	pauses      *terminals.Pauses
+	fence       *fence.Fence
+	reconciler  *reconcile.Reconciler
+	gateway     *gateway.Gateway
+	publish     *publish.Publisher
+	lanes       *lane.Lanes
+	intake      *intake.Intake
+	board       *board
+	connections *connections
+	charts      keptCharts
+	gained      sync.Mutex // held while what the API's list gained is read and kept
+	progress    progress
 
-	opened          cleanup
+	opened          []func() error
 	connectedBefore atomic.Bool // connected before, so the next time is a reconnect
+	clockKnown      atomic.Bool // when it was last looked at
 	running         atomic.Bool
 	stopping        atomic.Bool
-}
-
-// cleanup closes what was opened, the last first.
-type cleanup []func() error
-
-func (c *cleanup) push(f func() error) { *c = append(*c, f) }
-
-func (c *cleanup) run() error {
-	var err error
-	for _, f := range slices.Backward(*c) {
-		err = errors.Join(err, f())
-	}
-	*c = nil
-	return err
 }
 
 func (o Options) withDefaults() Options {
@@ -134,25 +120,23 @@ func New(o Options) (_ *Agent, err error) {
 	}
 	a := &Agent{
 		cfg: cfg, opts: o, log: o.Logger, clock: o.Clock, topics: mqtt.Topics{Prefix: cfg.MQTT.TopicPrefix},
-		since: startTime(o.Clock.Now()), problems: health.NewProblems(), gate: &health.Gate{}, board: newBoard(), listFailures: terminals.NewListFailures(o.Logger),
+		since: startTime(o.Clock.Now()), problems: health.NewProblems(), gate: &health.Gate{}, board: newBoard(),
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, a.opened.run())
+			err = errors.Join(err, a.Close())
 		}
 	}()
 	a.metrics = monitor.NewMetrics(monitor.BuildInfo{Version: o.Version, Commit: o.Commit, Date: o.Date, GoVersion: runtime.Version()}, metricLabels(), a.metricSources())
 	a.connections = newConnections(func() time.Time { return o.Clock.Now().Time() }, a.board.Touch)
-	a.clocks = &clockWatch{clock: o.Clock, metrics: a.metrics, problems: a.problems}
 	answering := &clock.Answering{}
 	a.health = health.New(health.Options{
 		Answering: answering, Problems: a.problems, Gate: a.gate, Token: cfg.CheckToken, Up: a.metrics.APIUp, Log: o.Logger,
 	})
-	feed := &feed{}
-	if a.store, err = a.openStore(feed); err != nil {
+	if a.store, err = a.openStore(); err != nil {
 		return nil, err
 	}
-	a.opened.push(a.store.Close)
+	a.opened = append(a.opened, a.store.Close)
 	a.directory = terminals.NewDirectory(cfg.Terminals, a.store, o.Logger)
 	if a.pauses, err = terminals.NewPauses(a.store); err != nil {
 		return nil, err
@@ -164,7 +148,7 @@ func New(o Options) (_ *Agent, err error) {
 	if a.api, err = a.openAPI(); err != nil {
 		return nil, err
 	}
-	a.opened.push(func() error { a.api.Close(); return nil })
+	a.opened = append(a.opened, func() error { a.api.Close(); return nil })
 	rights := lookups.NewRights(a.store, a.api.TokenID, o.Logger)
 	lags := lookups.NewLags(a.store, rights, cfg.Policy.DoubtCheck, o.Logger)
 	a.reconciler = reconcile.New(reconcile.Options{
@@ -176,7 +160,7 @@ func New(o Options) (_ *Agent, err error) {
 		Embedded: o.Bus == nil && cfg.MQTT.Embedded != nil,
 	})
 	a.gateway = a.newGateway(rights)
-	a.opened.push(func() error { a.gateway.Close(); return nil })
+	a.opened = append(a.opened, func() error { a.gateway.Close(); return nil })
 	a.lanes = lane.New(lane.Options{
 		Store: a.store, Clock: o.Clock, Rand: o.Rand, Gateway: a.gateway, Publish: a.publish, Gate: a.gate,
 		Directory: a.directory, Pauses: a.pauses, Reconciler: a.reconciler, Answering: answering, Health: a.health,
@@ -188,12 +172,10 @@ func New(o Options) (_ *Agent, err error) {
 		Metrics: a.metrics, Problems: a.problems, Log: o.Logger, InOrder: o.Bus != nil || cfg.MQTT.Embedded == nil,
 		Older: a.fence.Older, AcceptedUntil: a.fence.AcceptedUntil(),
 	})
-	feed.to = a.committed
-	a.opened.push(func() error { a.lanes.Stop(); return nil })
+	a.opened = append(a.opened, func() error { a.lanes.Stop(); return nil })
 	if a.bus, err = a.openBus(); err != nil {
 		return nil, err
 	}
-	a.opened.push(a.closeBus)
 	if a.callbacks, err = a.openCallbacks(); err != nil {
 		return nil, err
 	}
@@ -203,13 +185,8 @@ func New(o Options) (_ *Agent, err error) {
 	return a, nil
 }
 
-// feed passes committed changes on. Who takes them is made with the store, and set before anything is written to that.
-type feed struct{ to func([]outbox.Change) }
-
-func (f *feed) committed(changes []outbox.Change) { f.to(changes) }
-
-func (a *Agent) openStore(f *feed) (outbox.Store, error) {
-	o := bolt.Options{Policy: policyOf(a.cfg.Policy), Now: a.clock.Now, Committed: f.committed, OnCommit: a.metrics.OutboxCommit}
+func (a *Agent) openStore() (outbox.Store, error) {
+	o := bolt.Options{Policy: policyOf(a.cfg.Policy), Now: a.clock.Now, Committed: a.committed, OnCommit: a.metrics.OutboxCommit}
 	if a.opts.Store != nil {
 		return a.opts.Store(o)
 	}
@@ -218,6 +195,19 @@ func (a *Agent) openStore(f *feed) (outbox.Store, error) {
 		return nil, err // not a nil store in an interface
 	}
 	return store, nil
+}
+
+// policyOf is the operator's policy in the state machine's terms.
+func policyOf(p config.Policy) outbox.Policy {
+	means := outbox.BusyNotCreated
+	if p.BusyMeans == config.BusyDoubt {
+		means = outbox.BusyDoubt
+	}
+	return outbox.Policy{
+		CustomerTimeout: p.CustomerTimeout, ResendAfter: p.ResendAfter, BusyMeans: means,
+		DoubtCheck: p.DoubtCheck, DoubtHold: p.DoubtHold, PollInterval: p.PollInterval,
+		BusyBackoffMin: p.BusyBackoffMin, BusyBackoffMax: p.BusyBackoffMax,
+	}
 }
 
 func (a *Agent) newGateway(rights *lookups.Rights) *gateway.Gateway {
@@ -250,7 +240,7 @@ func (a *Agent) openAPI() (*api.Client, error) {
 	})
 }
 
-// committed is called with every durable change, in the order of the commits.
+// committed is called with every durable change, in the order of the commits. None is made before the parts that take it.
 func (a *Agent) committed(changes []outbox.Change) {
 	for _, c := range changes {
 		r := c.Request
@@ -273,8 +263,15 @@ func reasonCode(r outbox.Request) string {
 	return ""
 }
 
-// Close closes what New opened, for a caller that does not Run.
-func (a *Agent) Close() error { return a.opened.run() }
+// Close closes what New opened, the last first, for a caller that does not Run.
+func (a *Agent) Close() error {
+	var err error
+	for _, f := range slices.Backward(a.opened) {
+		err = errors.Join(err, f())
+	}
+	a.opened = nil
+	return err
+}
 
 // stopGrace bounds how long the last messages to the broker may take, busGrace how long acknowledgements between it and us
 // may. With those of the lanes they add up to less than five seconds.
@@ -292,20 +289,17 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer stopTaking()
 	defer stopPublishing()
 	a.problems.Watch(a.problemsChanged)
-	a.clocks.watch(a.lanes.WakeAll)
 	a.fence.Begin(a.lanes.Working(), fence.Reports{Doubted: a.lanes.TakeUpDoubts, Settled: a.publish.RaiseSettledThrough, Connected: a.bus.Connected})
 	var work, published sync.WaitGroup
 	failed := make(chan error, 2)
 	published.Go(func() {
 		a.publish.Run(publishing, a.bus, publish.Source{Agent: a.agentState, Terminals: a.terminalInfos, Displays: a.lanes.Displays})
 	})
-	busDone := make(chan struct{})
-	go func() {
-		defer close(busDone)
+	published.Go(func() {
 		if err := a.bus.Run(publishing); err != nil {
 			failed <- fmt.Errorf("broker: %w", err)
 		}
-	}()
+	})
 	if a.web != nil {
 		work.Go(func() {
 			if err := a.web.Run(taking); err != nil {
@@ -317,11 +311,17 @@ func (a *Agent) Run(ctx context.Context) error {
 		work.Go(func() { a.callbacks.run(taking) })
 	}
 	for _, part := range []func(context.Context){
-		a.runIntake, a.runHealth, a.runReconciler, a.followTerminals, a.prune, a.publish.ClearStatuses, a.clocks.run, a.lanes.Run,
-		a.snapshots, a.followDisk, a.runBoard,
+		a.followTerminals, a.prune, a.publish.ClearStatuses, a.followMachine, a.lanes.Run, a.snapshots,
 	} {
 		work.Go(func() { part(taking) })
 	}
+	recaller, _ := a.bus.(mqtt.Recaller)
+	work.Go(func() { a.intake.Run(taking, recaller) })
+	work.Go(func() { a.health.Run(taking, a.refreshTerminals, a.api.Unanswered) })
+	work.Go(func() {
+		a.reconciler.Run(taking, reconcile.Reports{Orphan: a.lanes.Stray, Gained: a.noteGained, Surveyed: a.fence.Surveyed})
+	})
+	work.Go(func() { a.board.run(taking, a.agentView, a.Terminals) })
 	a.running.Store(true)
 	a.started()
 	a.log.Info("tillpost runs", "version", a.opts.Version)
@@ -336,28 +336,12 @@ func (a *Agent) Run(ctx context.Context) error {
 	work.Wait()
 	a.publishOffline()
 	stopPublishing()
-	<-busDone
 	published.Wait()
 	a.gateway.Close()
 	a.api.Close()
 	a.log.Info("tillpost stopped")
 	return errors.Join(err, a.store.Close())
 }
-
-func (a *Agent) runIntake(ctx context.Context) {
-	recaller, _ := a.bus.(mqtt.Recaller)
-	a.intake.Run(ctx, recaller)
-}
-
-func (a *Agent) runHealth(ctx context.Context) {
-	a.health.Run(ctx, health.Prober{Probe: a.refreshTerminals, Unanswered: a.api.Unanswered})
-}
-
-func (a *Agent) runReconciler(ctx context.Context) {
-	a.reconciler.Run(ctx, reconcile.Reports{Orphan: a.lanes.Stray, Gained: a.noteGained, Surveyed: a.fence.Surveyed})
-}
-
-func (a *Agent) runBoard(ctx context.Context) { a.board.run(ctx, a.agentView, a.Terminals) }
 
 // publishOffline publishes what is still queued, and "offline" as the last message.
 func (a *Agent) publishOffline() {

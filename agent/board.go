@@ -16,19 +16,14 @@ const boardPace = 250 * time.Millisecond
 // board publishes to the pages what is not published as it happens: the agent and the terminals, once they differ from what was
 // published last. Requests and displays go to events by themselves. While no page is open, nothing is looked at.
 type board struct {
-	events *monitor.Events
-	wake   notify.Signal
+	*monitor.Events
+	wake notify.Signal
 }
 
 func newBoard() *board {
 	b := &board{wake: notify.NewSignal()}
-	b.events = monitor.NewEvents(b.Touch)
+	b.Events = monitor.NewEvents(b.Touch)
 	return b
-}
-
-// Publish implements publish.Pages: it publishes an event to the pages that follow it.
-func (b *board) Publish(kind, terminal string, payload []byte) {
-	b.events.Publish(kind, terminal, payload)
 }
 
 // Touch has the agent and the terminals compared soon. It never blocks.
@@ -43,7 +38,7 @@ func (b *board) run(ctx context.Context, agent func() agentView, terminals func(
 			return
 		case <-b.wake:
 		}
-		if !b.events.Followed() { // Touch is called when one joins
+		if !b.Followed() { // Touch is called when one joins
 			continue
 		}
 		b.look(agent(), terminals(), &publishedAgent, published)
@@ -59,13 +54,13 @@ func (b *board) look(v agentView, terminals []monitor.Terminal, publishedAgent *
 	if key, err := json.Marshal(steady); err == nil && string(key) != *publishedAgent {
 		*publishedAgent = string(key)
 		if raw, err := json.Marshal(v); err == nil {
-			b.events.Publish(monitor.EventAgent, "", raw)
+			b.Publish(monitor.EventAgent, "", raw)
 		}
 	}
 	for _, t := range terminals {
 		if raw, err := json.Marshal(t.View); err == nil && string(raw) != published[t.UUID] {
 			published[t.UUID] = string(raw)
-			b.events.Publish(monitor.EventTerminal, "", raw)
+			b.Publish(monitor.EventTerminal, "", raw)
 		}
 	}
 }

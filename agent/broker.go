@@ -15,7 +15,7 @@ const flushAtStart = 5 * time.Second
 
 // embeddedBroker makes the broker that is part of the agent, and opens its address: an address that is taken is best
 // reported while somebody watches the start.
-func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error) {
+func (a *Agent) embeddedBroker(handlers mqtt.Handlers) (mqtt.Bus, error) {
 	c := a.cfg.MQTT.Embedded
 	up := handlers.Up
 	handlers.Up = func() {
@@ -25,7 +25,7 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 	}
 	broker, err := broker.New(broker.Options{
 		Listen: c.Listen, WebSocketListen: c.WebSocketListen, WebSocketOrigins: c.WebSocketOrigins,
-		Topics: topics, CertFile: c.CertFile, KeyFile: c.KeyFile, UsersFile: c.UsersFile,
+		Topics: a.topics, CertFile: c.CertFile, KeyFile: c.KeyFile, UsersFile: c.UsersFile,
 		ReadSecret: config.ReadSecretFile, Statuses: a.publish.Statuses(), Log: a.log, CloseGrace: busGrace,
 	}, handlers)
 	if err != nil {
@@ -34,6 +34,7 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 	if err := broker.Listen(); err != nil {
 		return nil, err
 	}
+	a.opened = append(a.opened, broker.Close)
 	a.log.Info("tills connect to the embedded broker", "address", broker.Addr(), "tls", c.CertFile != "", "users", c.UsersFile != "")
 	if broker.WebSocketAddr() != "" {
 		a.log.Info("tills in a browser connect over WebSockets", "address", broker.WebSocketAddr(), "path", "/mqtt", "tls", c.CertFile != "", "origins", c.WebSocketOrigins)
@@ -45,32 +46,18 @@ func (a *Agent) embeddedBroker(topics mqtt.Topics, _ func() []byte, handlers mqt
 	return broker, nil
 }
 
-// closeBus closes what openBus opened, where Run does not.
-func (a *Agent) closeBus() error {
-	if broker, ok := a.bus.(*broker.Broker); ok {
-		return broker.Close()
-	}
-	return nil
-}
-
 func (a *Agent) openBus() (mqtt.Bus, error) {
 	handlers := mqtt.Handlers{Deliver: a.intake.Deliver, Up: a.busUp, Down: a.busDown, Agent: a.fence.SawAgent, Status: a.fence.SawStatus}
-	open := a.opts.Bus
-	switch {
-	case open != nil:
-	case a.cfg.MQTT.Embedded != nil:
-		open = a.embeddedBroker
-	default:
-		open = a.externalBroker
-	}
-	return open(a.topics, a.will, handlers)
-}
-
-func (a *Agent) externalBroker(topics mqtt.Topics, will func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error) {
 	c := a.cfg.MQTT
+	switch {
+	case a.opts.Bus != nil:
+		return a.opts.Bus(a.topics, a.will, handlers)
+	case c.Embedded != nil:
+		return a.embeddedBroker(handlers)
+	}
 	return client.New(client.Options{
-		URL: c.URL, ClientID: c.ClientID, Topics: topics, Username: c.Username, Password: a.cfg.PasswordReader(),
-		CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile, Will: will, CloseGrace: busGrace,
+		URL: c.URL, ClientID: c.ClientID, Topics: a.topics, Username: c.Username, Password: a.cfg.PasswordReader(),
+		CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile, Will: a.will, CloseGrace: busGrace,
 	}, handlers)
 }
 

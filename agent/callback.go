@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -62,12 +63,9 @@ func (c *callbacks) listen(address string, open func(ctx context.Context, networ
 	return nil
 }
 
-// close closes the listener, where run does not.
-func (c *callbacks) close() error { return c.ln.Close() }
-
 func (c *callbacks) run(ctx context.Context) {
 	server := &http.Server{
-		Handler: c.handler(), ReadTimeout: callbackTimeout, WriteTimeout: callbackTimeout, IdleTimeout: callbackTimeout,
+		Handler: c, ReadTimeout: callbackTimeout, WriteTimeout: callbackTimeout, IdleTimeout: callbackTimeout,
 		MaxHeaderBytes: callbackHeader, DisableGeneralOptionsHandler: true, ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelDebug),
 	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
@@ -77,12 +75,9 @@ func (c *callbacks) run(ctx context.Context) {
 	}
 }
 
-// handler serves the one path, and nothing else: no mux, which would redirect to a path that is almost right.
-func (c *callbacks) handler() http.Handler { return http.HandlerFunc(c.serve) }
-
-// serve answers 204 for a mark that we hold, once the order that the query names is on disk with its request; 404 for
-// everything else.
-func (c *callbacks) serve(w http.ResponseWriter, rq *http.Request) {
+// ServeHTTP answers 204 for a mark that we hold, once the order that the query names is on disk with its request; 404 for
+// everything else. There is no mux, which would redirect to a path that is almost right.
+func (c *callbacks) ServeHTTP(w http.ResponseWriter, rq *http.Request) {
 	r, ok := c.marked(rq)
 	if !ok {
 		http.NotFound(w, rq)
@@ -124,11 +119,7 @@ func (c *callbacks) pace(seq uint64) (wait time.Duration, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.seen) >= callbackRemembers {
-		for s, at := range c.seen {
-			if now.Sub(at) > lane.HintPace {
-				delete(c.seen, s)
-			}
-		}
+		maps.DeleteFunc(c.seen, func(_ uint64, at time.Time) bool { return now.Sub(at) > lane.HintPace })
 	}
 	last := c.seen[seq]
 	if last.After(now) {
@@ -147,6 +138,6 @@ func (a *Agent) openCallbacks() (*callbacks, error) {
 	if err := c.listen(a.cfg.Callback.Listen, a.opts.ListenCallbacks); err != nil {
 		return nil, err
 	}
-	a.opened.push(c.close)
+	a.opened = append(a.opened, c.ln.Close)
 	return c, nil
 }

@@ -60,7 +60,7 @@ func FuzzCallback(f *testing.F) {
 			return // the server answers that by itself
 		}
 		w := httptest.NewRecorder()
-		cb.handler().ServeHTTP(w, rq)
+		cb.ServeHTTP(w, rq)
 		switch ours := strings.Contains(rq.URL.Path, mark); {
 		case w.Code == http.StatusNoContent && !ours:
 			t.Errorf("%s %q: taken without a mark of ours", method, target)

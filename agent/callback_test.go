@@ -91,7 +91,7 @@ func TestCallbacksAreHintsForMarksWeHold(t *testing.T) {
 				}
 				taken.look = func(r outbox.Request, order string, refund bool) { got = append(got, hint{r.Seq, order, refund}) }
 				w := httptest.NewRecorder()
-				cb.handler().ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
+				cb.ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
 				time.Sleep(2 * lane.HintPace)
 				synctest.Wait()
 				if w.Code != c.status || len(got) != c.hints {
@@ -130,7 +130,7 @@ func TestCallbacksAreKeptBeforeTheyAreAnswered(t *testing.T) {
 	cb := newCallbacks(store, taken, slog.New(slog.DiscardHandler))
 	call := func(uuid string) int {
 		w := httptest.NewRecorder()
-		cb.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/callback/"+mark+"?status=Approved&type=Payment&orderUuid="+uuid, nil))
+		cb.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/callback/"+mark+"?status=Approved&type=Payment&orderUuid="+uuid, nil))
 		return w.Code
 	}
 	taken.keep = func(context.Context, outbox.Request, string) error { return outbox.ErrFull }
@@ -157,7 +157,7 @@ func TestReplayedCallbacksAreOneASecond(t *testing.T) {
 		cb, passed := countedCallbacks(store)
 		for range 500 {
 			w := httptest.NewRecorder()
-			cb.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/callback/"+mark+"?orderUuid=ODR1&status=Cancelled&type=Payment", nil))
+			cb.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/callback/"+mark+"?orderUuid=ODR1&status=Cancelled&type=Payment", nil))
 			if w.Code != http.StatusNoContent {
 				t.Fatalf("answered %d", w.Code)
 			}
@@ -176,7 +176,7 @@ func TestCallbackThatSaysNothingUsesUpNoTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cb, passed := countedCallbacks(store)
 		for _, query := range []string{"", "?status=x", "?orderUuid=ODR1&status=Approved&type=Payment"} {
-			cb.handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/callback/"+mark+query, nil))
+			cb.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/callback/"+mark+query, nil))
 		}
 		synctest.Wait()
 		if n := passed.Load(); n != 1 {

@@ -49,14 +49,14 @@ type keptCharts struct {
 
 // Charts implements monitor.Source: the orders and refunds of the last 24 hours, by the hour of acceptance.
 func (a *Agent) Charts() (any, error) {
-	a.reports.charts.mu.Lock()
-	defer a.reports.charts.mu.Unlock()
-	if a.reports.charts.view != nil && time.Since(a.reports.charts.made) < chartsFor {
-		return a.reports.charts.view, nil
+	a.charts.mu.Lock()
+	defer a.charts.mu.Unlock()
+	if a.charts.view != nil && time.Since(a.charts.made) < chartsFor {
+		return a.charts.view, nil
 	}
 	v, err := a.drawCharts()
 	if err == nil {
-		a.reports.charts.view, a.reports.charts.made = v, time.Now()
+		a.charts.view, a.charts.made = v, time.Now()
 	}
 	return v, err
 }

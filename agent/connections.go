@@ -57,13 +57,8 @@ func (c *connections) list() []connectionView {
 	return []connectionView{c.api, c.broker}
 }
 
-// sawAPI takes the end of a call.
-func (c *connections) sawAPI(call api.Call) {
-	if call.Held {
-		return // it was not tried
-	}
-	c.set(&c.api, apiStage(call))
-}
+// sawAPI takes the end of a call that was tried.
+func (c *connections) sawAPI(call api.Call) { c.set(&c.api, apiStage(call)) }
 
 func (c *connections) sawBroker(connected bool, err error) {
 	v := connectionView{Stage: stageAnswer, OK: connected}

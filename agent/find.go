@@ -41,59 +41,49 @@ func (a *Agent) Requests(q monitor.Query) (monitor.Page, error) {
 
 // search finds the requests that an id or an order uuid names: the request itself, or all that are about that order.
 func (a *Agent) search(q monitor.Query, wanted filter) (page monitor.Page, err error) {
-	add := func(r outbox.Request, err error) error {
-		switch {
-		case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrPruned):
-			return nil
-		case err != nil:
-			return err
-		}
-		if wanted.has(r) && (q.Before == 0 || r.Seq < q.Before) && len(page.Requests) < q.Limit {
-			page.Requests = append(page.Requests, a.publish.Current(r))
-		}
-		return nil
-	}
 	refunds, err := a.store.Refunds(q.Q)
 	if err != nil {
 		return page, err
 	}
+	var found []outbox.Request
 	for _, r := range slices.Backward(refunds) {
 		if r.ID != q.Q {
-			if err := add(r, nil); err != nil {
-				return page, err
-			}
+			found = append(found, r)
 		}
 	}
-	if r, err := a.store.ByOrder(q.Q); err == nil || !errors.Is(err, outbox.ErrNotFound) {
-		if err := add(r, err); err != nil {
+	for _, find := range []func(string) (outbox.Request, error){a.store.ByOrder, a.store.Lookup} {
+		r, err := find(q.Q)
+		switch {
+		case err == nil:
+			found = append(found, r)
+		case !errors.Is(err, outbox.ErrNotFound) && !errors.Is(err, outbox.ErrPruned):
 			return page, err
 		}
 	}
-	r, err := a.store.Lookup(q.Q)
-	return page, add(r, err)
+	for _, r := range found {
+		if wanted.has(r) && (q.Before == 0 || r.Seq < q.Before) && len(page.Requests) < q.Limit {
+			page.Requests = append(page.Requests, a.publish.Current(r))
+		}
+	}
+	return page, nil
 }
 
 // filter narrows a list.
 type filter struct {
-	q    monitor.Query
-	from time.Time // of the day; both are zero without one
-	to   time.Time
+	q   monitor.Query
+	day shopDay // zero without one
 }
 
 // filter makes the filter of a query, and refuses a terminal that nobody knows.
-func (a *Agent) filter(q monitor.Query) (filter, error) {
-	f := filter{q: q}
+func (a *Agent) filter(q monitor.Query) (f filter, err error) {
+	f.q = q
 	if q.Terminal != "" && !a.knowsTerminal(q.Terminal) {
 		return f, &monitor.Refusal{Status: http.StatusBadRequest, Code: "unknownTerminal", Detail: "terminal is none that is known here; there are " + a.directory.Known()}
 	}
 	if q.Day != "" {
-		day, err := dayOf(q.Day, a.cfg.Store.Location)
-		if err != nil {
-			return f, err
-		}
-		f.from, f.to = day.from, day.to
+		f.day, err = dayOf(q.Day, a.cfg.Store.Location)
 	}
-	return f, nil
+	return f, err
 }
 
 // knowsTerminal reports whether a terminal is listed, or a kept request names it.
@@ -115,12 +105,11 @@ func (f filter) has(r outbox.Request) bool {
 	if f.q.Terminal != "" && r.Terminal != f.q.Terminal || f.q.State != 0 && r.State != f.q.State || f.q.Kind != 0 && r.Kind != f.q.Kind {
 		return false
 	}
-	at := r.Accepted.Time()
-	return f.from.IsZero() || !at.Before(f.from) && at.Before(f.to)
+	return f.q.Day == "" || f.day.has(r)
 }
 
 // over reports whether what was accepted before r is of an earlier day for sure.
-func (f filter) over(r outbox.Request) bool { return !f.from.IsZero() && surelyBefore(r, f.from) }
+func (f filter) over(r outbox.Request) bool { return f.q.Day != "" && surelyBefore(r, f.day.from) }
 
 // surelyBefore reports whether a request, and with it all that were accepted before it, is of a time before t. A clock
 // that was known may still have been off by some hours.

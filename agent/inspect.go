@@ -1,18 +1,10 @@
 package agent
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
-	"time"
 
-	"github.com/google/uuid"
-
-	"tillpost/agent/intake"
 	"tillpost/agent/publish"
-	"tillpost/monitor"
-	"tillpost/mqtt"
 	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
@@ -24,7 +16,7 @@ type requestView struct {
 	Accepted message.Timestamp `json:"accepted,omitzero"`
 	History  []historyEntry    `json:"history"`
 	// Evidence is there for what is, or was, in doubt.
-	Evidence []Evidence `json:"evidence,omitempty"`
+	Evidence []evidence `json:"evidence,omitempty"`
 }
 
 type historyEntry struct {
@@ -68,104 +60,72 @@ func (a *Agent) Request(id string) (any, bool, error) {
 	return nil, false, err
 }
 
-const (
-	resolveWait = 3 * time.Second
-	resolveLook = 50 * time.Millisecond
-)
-
-// Resolve implements monitor.Source: the decision goes the way of one that a till publishes, with an id of its own.
-func (a *Agent) Resolve(ctx context.Context, id string, body []byte) (any, bool, error) {
-	target, err := a.store.Lookup(id)
-	if errors.Is(err, outbox.ErrNotFound) {
-		return nil, false, refusal(http.StatusNotFound, &message.Rejection{Code: message.CodeUnknownTarget, Message: "no request with that id is kept here"})
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	now := a.clock.Now()
-	decision, no := a.members(target.Terminal, body, now)
-	if no != nil {
-		return nil, false, no
-	}
-	if other, given := decision["target"]; given && string(other) != string(jsonText(id)) {
-		return nil, false, faulty("/target", "is another request than the one in the address")
-	}
-	resolutionID := uuid.NewString()
-	decision["requestId"], decision["target"] = jsonText(resolutionID), jsonText(id)
-	payload, err := json.Marshal(decision)
-	if err != nil {
-		return nil, false, err
-	}
-	req, rejected := a.decodeResolution(target.Terminal, payload, now)
-	if rejected != nil {
-		return nil, false, refusal(http.StatusUnprocessableEntity, rejected)
-	}
-	if _, err := a.store.Add(ctx, intake.Record(req, a.cfg, now)); err != nil {
-		return nil, false, err
-	}
-	return a.resolved(ctx, resolutionID)
+// evidence is one look that was made for a request whose fate was not known.
+type evidence struct {
+	At     message.Timestamp `json:"at"`
+	Looked string            `json:"looked"` // at what
+	Seen   string            `json:"seen"`
 }
 
-// members reads the members of a body that is a resolution once we have added to it. It is checked before that, which would hide
-// that a key was there twice.
-func (a *Agent) members(terminal string, body []byte, now outbox.Instant) (given map[string]json.RawMessage, no *monitor.Refusal) {
-	if _, no := a.decodeResolution(terminal, body, now); no != nil && no.Code != message.CodeInvalidRequest {
-		return nil, refusal(http.StatusBadRequest, no)
-	}
-	if err := json.Unmarshal(body, &given); err != nil || given == nil {
-		return nil, notAnObject()
-	}
-	return given, nil
+// doubtChecks says what the events of a doubt looked at, and what was seen there.
+var doubtChecks = map[string]evidence{
+	outbox.Ambiguous.String():     {Looked: "the reply to the call", Seen: "no reply that says whether it was carried out"},
+	outbox.Found.String():         {Looked: "the orders at Front Payment", Seen: "an order that bears our mark"},
+	outbox.NotFound.String():      {Looked: "the orders at Front Payment", Seen: "no order that bears our mark"},
+	outbox.StatusSeen.String():    {Looked: "the order's status at Front Payment", Seen: "a status"},
+	outbox.StatementSeen.String(): {Looked: "the order's books at Front Payment", Seen: "what was paid and paid back"},
+	outbox.CallbackSeen.String():  {Looked: "a call from Front Payment", Seen: "it named an order"},
+	outbox.HintRead.String():      {Looked: "the order that Front Payment's call named", Seen: "what its details show"},
+	outbox.DoubtTimeout.String():  {Looked: "all of it, for as long as the policy says", Seen: "nothing that decides"},
+	outbox.Restarted.String():     {Looked: "the outbox, at a start", Seen: "a call that was under way when tillpost ended"},
 }
 
-func (a *Agent) decodeResolution(terminal string, payload []byte, now outbox.Instant) (*message.Request, *message.Rejection) {
-	return message.Decode(a.topics, a.topics.Request(terminal, mqtt.KindResolution), false, payload, a.intake.Rules(now))
-}
-
-func notAnObject() *monitor.Refusal {
-	return refusal(http.StatusBadRequest, &message.Rejection{Code: message.CodeNotJSON, Message: "the body must be one JSON object"})
-}
-
-func refusal(status int, why *message.Rejection) *monitor.Refusal {
-	reason := why.Reason()
-	return &monitor.Refusal{Status: status, Code: reason.Code, Detail: reason.Message, Reason: reason}
-}
-
-// resolved waits a little for a resolution's end; one that still waits goes on by itself.
-func (a *Agent) resolved(ctx context.Context, id string) (any, bool, error) {
-	end := time.After(resolveWait)
-	for {
-		r, err := a.store.Lookup(id)
-		if err != nil {
-			return nil, false, err
+// evidenceOf returns what was looked at while a request was in doubt, nil where it never was.
+func evidenceOf(r outbox.Request) []evidence {
+	var list []evidence
+	was := false
+	for _, e := range r.History {
+		is := e.State == outbox.StateInDoubt || e.State == outbox.StateUnresolved
+		if look, ok := doubtChecks[e.Event]; ok && (is || was) { // what ended the doubt is evidence too
+			look.At = message.At(e.At.Time())
+			list = append(list, look)
 		}
-		switch r.State {
-		case outbox.StateDone:
-			return a.view(r), true, nil
-		case outbox.StateRejected, outbox.StateExpired:
-			return nil, true, endedRefusal(r)
-		}
-		select {
-		case <-time.After(resolveLook):
-		case <-end:
-			return a.view(r), false, nil
-		case <-ctx.Done():
-			return a.view(r), false, nil
-		}
+		was = is
 	}
+	return list
 }
 
-// endedRefusal returns why a resolution was not carried out.
-func endedRefusal(r outbox.Request) *monitor.Refusal {
-	no := &monitor.Refusal{Status: http.StatusConflict, Code: r.State.String()}
-	if reason := publish.ReasonOf(r.Reason); reason != nil {
-		no.Code, no.Detail, no.Reason = reason.Code, reason.Message, reason
-	}
-	return no
+// Exported is a request as an export shows it: the status message and how it came about. Its JSON holds no personal data
+// unless it was made with bodies.
+type Exported struct {
+	message.Status
+	Accepted    message.Timestamp `json:"accepted"`
+	Submissions []exportedSubmit  `json:"submissions,omitempty"`
+	History     []historyEntry    `json:"history"`
+	// Body is what the till asked to forward; it is kept only while the request is open or unresolved.
+	Body json.RawMessage `json:"body,omitempty"`
 }
 
-// jsonText is a string as JSON.
-func jsonText(s string) json.RawMessage {
-	raw, _ := json.Marshal(s) // a string always marshals
-	return raw
+type exportedSubmit struct {
+	Mark string            `json:"mark"`
+	At   message.Timestamp `json:"at"`
+}
+
+// Export makes an export's line of a request. bodies adds what is personal: the body, with the customer's name, phone,
+// mail and address, and the names of the staff who settled it.
+func Export(r outbox.Request, bodies bool) Exported {
+	e := Exported{Status: publish.StatusOf(r, publish.Position{}, nil), Accepted: message.At(r.Accepted.Time()), History: history(r)}
+	for _, s := range r.Submissions {
+		e.Submissions = append(e.Submissions, exportedSubmit{Mark: s.Mark, At: message.At(s.At.Time())})
+	}
+	if bodies {
+		if json.Valid(r.Body) {
+			e.Body = r.Body
+		}
+		return e
+	}
+	for i := range e.History {
+		e.History[i].By = ""
+	}
+	return e
 }

@@ -38,8 +38,12 @@ func (a *Agent) count(r outbox.Request, previous outbox.State) {
 func (a *Agent) metricSources() monitor.Sources {
 	return monitor.Sources{
 		Queues:     func() []monitor.QueueStat { return a.lanes.Queues() },
-		OutboxSize: a.outboxSize, FreeDisk: a.freeDisk,
-		ProblemCodes: health.Codes(),
+		OutboxSize: func() (int64, bool) { return a.store.Stats().FileSize, true },
+		FreeDisk: func() (int64, bool) {
+			free := a.store.Stats().DiskFree
+			return free, free >= 0
+		},
+		ProblemCodes: texts(health.Codes()),
 		Problems: func() []string {
 			var stand []string
 			for _, p := range a.problems.List() {
@@ -60,20 +64,20 @@ func (a *Agent) metricSources() monitor.Sources {
 // observe is called with the end of every call to the API, held back ones included.
 func (a *Agent) observe(c api.Call) {
 	a.metrics.APICall(string(c.Operation), c.Outcome.String(), c.Duration)
-	a.connections.sawAPI(c)
 	if c.RateRemaining >= 0 {
 		a.metrics.APIRateRemaining(c.RateRemaining)
 	}
 	if !c.Date.IsZero() {
 		a.clock.SawDate(c.Date, c.At)
-		a.clocks.look()
+		a.lookAtClock()
 	}
 	if c.Err != nil {
 		a.health.NoteCause(c.Err)
 	}
 	if c.Held {
-		return
+		return // it was not tried
 	}
+	a.connections.sawAPI(c)
 	a.health.Saw(c)
 	if a.cfg.API.OrganizationUUID == "" && health.TokenAccepted(c) {
 		a.health.Authorized() // there is no terminal list to show that the token is good again

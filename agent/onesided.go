@@ -1,9 +1,9 @@
 package agent
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -33,8 +33,8 @@ func (a *Agent) noteGained(ctx context.Context, orderUUIDs []string) (kept bool)
 	if len(orderUUIDs) == 0 {
 		return true
 	}
-	a.reports.gained.Lock()
-	defer a.reports.gained.Unlock()
+	a.gained.Lock()
+	defer a.gained.Unlock()
 	err := a.keepGained(ctx, orderUUIDs)
 	if err != nil && ctx.Err() == nil {
 		a.log.Warn("what only the API's list has could not be kept for the day's report", "err", err)
@@ -49,13 +49,10 @@ func (a *Agent) keepGained(ctx context.Context, orderUUIDs []string) error {
 	}
 	now := a.clock.Now().Time().In(a.cfg.Store.Location)
 	oldest := now.Add(-a.cfg.Outbox.Retention).Format(time.DateOnly)
+	kept := slices.DeleteFunc(list, func(s gainedOrder) bool { return s.Day < oldest })
 	known := map[string]bool{}
-	kept := list[:0]
-	for _, s := range list {
-		if s.Day >= oldest {
-			known[s.UUID] = true
-			kept = append(kept, s)
-		}
+	for _, s := range kept {
+		known[s.UUID] = true
 	}
 	before := len(kept)
 	for _, uuid := range orderUUIDs {
@@ -77,8 +74,7 @@ func (a *Agent) gainedOrders() ([]gainedOrder, error) {
 	return list, nil
 }
 
-// compare compares a day's sums with the API's list, where that can be read and shows orders of ours. Where it can't, the report
-// says so.
+// compare compares a day's sums with the API's list. Where that can't be read, or shows no order of ours, the report says so.
 func (a *Agent) compare(ctx context.Context, c *tally) {
 	ctx, cancel := context.WithTimeout(ctx, compareWithin)
 	defer cancel()
@@ -113,12 +109,11 @@ func (a *Agent) compare(ctx context.Context, c *tally) {
 	}
 	c.report.Compared = true
 	a.noteGained(ctx, gained)
-	for uuid, status := range statuses {
+	for _, uuid := range slices.Sorted(maps.Keys(statuses)) {
 		if !a.owns(uuid) {
-			c.report.OnlyAtAPI = append(c.report.OnlyAtAPI, oneSided{OrderUUID: uuid, Status: status})
+			c.report.OnlyAtAPI = append(c.report.OnlyAtAPI, oneSided{OrderUUID: uuid, Status: statuses[uuid]})
 		}
 	}
-	slices.SortFunc(c.report.OnlyAtAPI, func(a, b oneSided) int { return cmp.Compare(a.OrderUUID, b.OrderUUID) })
 	for _, r := range c.paid {
 		if missing[r.OrderUUID] {
 			c.report.OnlyHere = append(c.report.OnlyHere, oneSided{

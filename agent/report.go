@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"tillpost/monitor"
@@ -17,67 +16,56 @@ import (
 // reportNote is what every report says of itself.
 const reportNote = "This is not a cash register's report (Z report). It counts what tillpost took in on this day, by how it stands now."
 
-// Sum is how many requests ended in one way, and what they add up to, exactly.
-type Sum struct {
-	Count int    `json:"count"`
-	Sum   string `json:"sum"`
-	ore   int64
+// sum is how many requests ended in one way, and what they add up to, exactly.
+type sum struct {
+	Count int `json:"count"`
+	Sum   ore `json:"sum"`
 }
 
-func (s *Sum) add(ore int64) {
+func (s *sum) add(amount int64) {
 	s.Count++
-	s.ore += ore
+	s.Sum += ore(amount)
 }
+
+// ore is an amount that is written in kroner.
+type ore int64
+
+// MarshalText implements encoding.TextMarshaler.
+func (o ore) MarshalText() ([]byte, error) { return []byte(message.NewAmount(int64(o), "").Value), nil }
 
 // outcomes are a day's sums. Late ones are counted under paid or refunded too.
 type outcomes struct {
-	Paid       Sum `json:"paid"`
-	Refunded   Sum `json:"refunded"`
-	Declined   Sum `json:"declined"`
-	Cancelled  Sum `json:"cancelled"`
-	Rejected   Sum `json:"rejected"`
-	Expired    Sum `json:"expired"`
-	InDoubt    Sum `json:"inDoubt"`
-	Unresolved Sum `json:"unresolved"`
-	Late       Sum `json:"late"`
+	Paid       sum `json:"paid"`
+	Refunded   sum `json:"refunded"`
+	Declined   sum `json:"declined"`
+	Cancelled  sum `json:"cancelled"`
+	Rejected   sum `json:"rejected"`
+	Expired    sum `json:"expired"`
+	InDoubt    sum `json:"inDoubt"`
+	Unresolved sum `json:"unresolved"`
+	Late       sum `json:"late"`
 }
 
-// of returns the sum that a state belongs to, nil for one that is no outcome.
-func (o *outcomes) of(s outbox.State) *Sum {
-	switch s {
-	case outbox.StatePaid:
-		return &o.Paid
-	case outbox.StateRefunded:
-		return &o.Refunded
-	case outbox.StateDeclined:
-		return &o.Declined
-	case outbox.StateCancelled:
-		return &o.Cancelled
-	case outbox.StateRejected:
-		return &o.Rejected
-	case outbox.StateExpired:
-		return &o.Expired
-	case outbox.StateInDoubt:
-		return &o.InDoubt
-	case outbox.StateUnresolved:
-		return &o.Unresolved
+// byState returns the sums of the states that are outcomes.
+func (o *outcomes) byState() map[outbox.State]*sum {
+	return map[outbox.State]*sum{
+		outbox.StatePaid:       &o.Paid,
+		outbox.StateRefunded:   &o.Refunded,
+		outbox.StateDeclined:   &o.Declined,
+		outbox.StateCancelled:  &o.Cancelled,
+		outbox.StateRejected:   &o.Rejected,
+		outbox.StateExpired:    &o.Expired,
+		outbox.StateInDoubt:    &o.InDoubt,
+		outbox.StateUnresolved: &o.Unresolved,
 	}
-	return nil
 }
 
 func (o *outcomes) add(r outbox.Request) {
-	if sum := o.of(r.State); sum != nil {
-		sum.add(r.AmountMinor)
+	if s := o.byState()[r.State]; s != nil {
+		s.add(r.AmountMinor)
 	}
 	if r.Late {
 		o.Late.add(r.AmountMinor)
-	}
-}
-
-// write makes the sums' texts.
-func (o *outcomes) write() {
-	for _, s := range []*Sum{&o.Paid, &o.Refunded, &o.Declined, &o.Cancelled, &o.Rejected, &o.Expired, &o.InDoubt, &o.Unresolved, &o.Late} {
-		s.Sum = message.NewAmount(s.ore, "").Value
 	}
 }
 
@@ -118,12 +106,6 @@ type report struct {
 	Compared     bool             `json:"compared"`
 	ChangedSince []changedRequest `json:"changedSince"`
 	Note         string           `json:"note"`
-}
-
-// reports are what is kept for reports and charts.
-type reports struct {
-	gained sync.Mutex // held while what the API's list gained is read and kept
-	charts keptCharts
 }
 
 // Report implements monitor.Source.
@@ -183,8 +165,7 @@ func (c *tally) terminal(uuid, name string) *terminalSums {
 
 // take counts a request of the day. What is neither an order nor a refund moves no money.
 func (c *tally) take(r outbox.Request, name string) {
-	at := r.Accepted.Time()
-	if r.Kind != outbox.KindOrder && r.Kind != outbox.KindRefund || at.Before(c.day.from) || !at.Before(c.day.to) {
+	if r.Kind != outbox.KindOrder && r.Kind != outbox.KindRefund || !c.day.has(r) {
 		return
 	}
 	c.terminal(r.Terminal, name).add(r)
@@ -204,13 +185,11 @@ func (c *tally) take(r outbox.Request, name string) {
 // end makes the report of what was counted.
 func (c *tally) end() report {
 	for _, t := range c.byTerminal {
-		t.write()
 		c.report.Terminals = append(c.report.Terminals, *t)
 	}
 	slices.SortFunc(c.report.Terminals, func(a, b terminalSums) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.TerminalUUID, b.TerminalUUID))
 	})
-	c.report.Total.write()
 	return c.report
 }
 
@@ -218,6 +197,12 @@ func (c *tally) end() report {
 type shopDay struct {
 	name     string
 	from, to time.Time // to is the next day's from
+}
+
+// has reports whether a request was accepted on the day.
+func (d shopDay) has(r outbox.Request) bool {
+	at := r.Accepted.Time()
+	return !at.Before(d.from) && at.Before(d.to)
 }
 
 // dayOf reads a date as 2006-01-02.

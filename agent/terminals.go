@@ -8,6 +8,7 @@ import (
 	"tillpost/agent/lookups"
 	"tillpost/agent/publish"
 	"tillpost/api"
+	"tillpost/mqtt/message"
 )
 
 const (
@@ -22,21 +23,17 @@ func (a *Agent) refreshTerminals(ctx context.Context) api.Outcome {
 		return a.api.OrderStatuses(ctx, "SENT", func(api.OrderStatus) error { return nil }).Outcome
 	}
 	list, reply := a.api.ListTerminals(ctx)
-	a.listFailures.Log(reply)
+	a.directory.LogFailure(reply)
 	if lookups.Forbids(reply) {
 		a.health.Unauthorized()
 	}
 	if reply.Outcome == api.OutcomeAccepted {
-		a.terminalsListed(ctx, list)
+		if a.fence.SameAccount(ctx, list) && a.directory.Update(ctx, list) {
+			a.showTerminals()
+		}
 		a.health.Authorized()
 	}
 	return reply.Outcome
-}
-
-func (a *Agent) terminalsListed(ctx context.Context, list []api.Terminal) {
-	if a.fence.SameAccount(ctx, list) && a.directory.Update(ctx, list) {
-		a.showTerminals()
-	}
 }
 
 // showTerminals publishes the list of terminals, and the display of each.
@@ -56,10 +53,23 @@ func (a *Agent) followTerminals(ctx context.Context) {
 			wait = terminalsAgain
 		}
 		a.fence.Listed()
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, wait) {
 			return
-		case <-time.After(wait):
 		}
+	}
+}
+
+func (a *Agent) terminalInfos() []message.TerminalInfo {
+	infos := []message.TerminalInfo{}
+	for _, t := range a.directory.List() {
+		infos = append(infos, a.terminalInfo(t))
+	}
+	return infos
+}
+
+func (a *Agent) terminalInfo(t api.Terminal) message.TerminalInfo {
+	q := a.lanes.QueueOf(t.UUID)
+	return message.TerminalInfo{
+		UUID: t.UUID, Name: t.Name, Active: t.Active, QueueLength: q.Length, Lane: string(q.Lane), Paused: a.pauses.Of(t.UUID),
 	}
 }

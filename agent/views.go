@@ -1,12 +1,13 @@
 package agent
 
 import (
+	"encoding/json"
 	"strings"
 
 	"tillpost/agent/health"
+	"tillpost/agent/publish"
 	"tillpost/monitor"
 	"tillpost/mqtt/message"
-	"tillpost/outbox"
 )
 
 // agentView is what the HTTP side says of the agent. mayWrite is the client's, and added there.
@@ -55,6 +56,36 @@ type diskView struct {
 	Room   bool   `json:"room"`
 	Outbox int64  `json:"outboxBytes"`
 	Free   *int64 `json:"freeBytes,omitempty"`
+}
+
+// agentState returns what is published on {p}/agent: degraded if and only if there are problems, offline at the end.
+func (a *Agent) agentState() message.AgentState {
+	id := a.store.Identity()
+	s := message.AgentState{State: message.AgentOnline, Version: a.opts.Version, Since: message.At(a.since), Instance: id.Instance, Generation: id.Generation, SettledThrough: a.publish.SettledThrough()}
+	for _, p := range a.problems.List() {
+		s.State = message.AgentDegraded
+		s.Problems = append(s.Problems, message.Problem{Code: string(p.Code), Message: p.Message, Since: message.At(p.Since), RequestID: p.RequestID})
+	}
+	if a.stopping.Load() {
+		s.State = message.AgentOffline
+	}
+	return s
+}
+
+// will returns the last will's payload: what the broker publishes for us once we can't.
+func (a *Agent) will() []byte {
+	s := a.agentState()
+	s.State = message.AgentOffline
+	raw, err := json.Marshal(s)
+	if err != nil {
+		a.log.Error("the last will could not be written as JSON", "err", err)
+	}
+	return raw
+}
+
+func (a *Agent) problemsChanged() {
+	a.publish.Touch(publish.SummaryAgent)
+	a.lanes.Show()
 }
 
 // Agent implements monitor.Source.
@@ -121,47 +152,6 @@ func (a *Agent) Displays() []monitor.Display {
 	list := []monitor.Display{}
 	for _, d := range a.lanes.Displays() {
 		list = append(list, monitor.Display{Terminal: d.TerminalUUID, View: d})
-	}
-	return list
-}
-
-// Evidence is one look that was made for a request whose fate was not known.
-type Evidence struct {
-	At     message.Timestamp `json:"at"`
-	Looked string            `json:"looked"` // at what
-	Seen   string            `json:"seen"`
-}
-
-// doubtChecks says what the events of a doubt looked at, and what was seen there.
-var doubtChecks = map[outbox.EventType]Evidence{
-	outbox.Ambiguous:     {Looked: "the reply to the call", Seen: "no reply that says whether it was carried out"},
-	outbox.Found:         {Looked: "the orders at Front Payment", Seen: "an order that bears our mark"},
-	outbox.NotFound:      {Looked: "the orders at Front Payment", Seen: "no order that bears our mark"},
-	outbox.StatusSeen:    {Looked: "the order's status at Front Payment", Seen: "a status"},
-	outbox.StatementSeen: {Looked: "the order's books at Front Payment", Seen: "what was paid and paid back"},
-	outbox.CallbackSeen:  {Looked: "a call from Front Payment", Seen: "it named an order"},
-	outbox.HintRead:      {Looked: "the order that Front Payment's call named", Seen: "what its details show"},
-	outbox.DoubtTimeout:  {Looked: "all of it, for as long as the policy says", Seen: "nothing that decides"},
-	outbox.Restarted:     {Looked: "the outbox, at a start", Seen: "a call that was under way when tillpost ended"},
-}
-
-// evidenceOf returns what was looked at while a request was in doubt, nil where it never was.
-func evidenceOf(r outbox.Request) []Evidence {
-	var list []Evidence
-	was := false
-	for _, e := range r.History {
-		is := e.State == outbox.StateInDoubt || e.State == outbox.StateUnresolved
-		relevant := is || was // what ended the doubt is evidence too
-		was = is
-		if !relevant {
-			continue
-		}
-		for event, look := range doubtChecks {
-			if event.String() == e.Event {
-				look.At = message.At(e.At.Time())
-				list = append(list, look)
-			}
-		}
 	}
 	return list
 }

@@ -11,7 +11,7 @@ func (a *Agent) openWeb() (*monitor.Server, error) {
 	}
 	web, err := monitor.NewServer(monitor.ServerOptions{
 		Listen: a.cfg.HTTP.Listen, WebConfigFile: a.cfg.HTTP.WebConfigFile, Metrics: a.metrics, Ready: a.notReady, Logger: a.log,
-		Source: a, Events: a.board.events, Build: a.build(), Hosts: a.cfg.HTTP.Hosts,
+		Source: a, Events: a.board.Events, Build: a.build(), Hosts: a.cfg.HTTP.Hosts,
 	})
 	if err != nil {
 		return nil, err
@@ -19,12 +19,11 @@ func (a *Agent) openWeb() (*monitor.Server, error) {
 	if err := web.Listen(); err != nil {
 		return nil, err
 	}
-	a.opened.push(web.Close)
+	a.opened = append(a.opened, web.Close)
 	return web, nil
 }
 
-// notReady returns why the agent can't do its work, nil if it can. The API's absence is a problem, not unreadiness: requests are
-// kept.
+// notReady returns why the agent can't do its work, nil if it can. It can without the API: requests are kept.
 func (a *Agent) notReady() []string {
 	var why []string
 	if !a.running.Load() {

@@ -8,8 +8,7 @@ import (
 	"tillpost/outbox"
 )
 
-// Read returns what was kept in the outbox under a name; the zero value where nothing was, and with an error where it can't be
-// read.
+// Read returns what was kept in the outbox under a name, the zero value where nothing was, and beside an error.
 func Read[T any](store interface {
 	GetBlob(name string) ([]byte, error)
 }, name string) (T, error) {

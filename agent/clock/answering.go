@@ -2,6 +2,7 @@ package clock
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -9,10 +10,11 @@ import (
 // answers run on this clock, so that an outage ends nothing. The zero value has seen no reply. It may be used by several
 // goroutines at once.
 type Answering struct {
+	waiting atomic.Int64 // deadlines that run on it
+
 	mu      sync.Mutex
 	last    time.Time // of the last reply
 	elapsed time.Duration
-	waiting int // deadlines that run on it
 }
 
 // answerLasts is how long one reply proves that the API answers.
@@ -48,17 +50,7 @@ func (a *Answering) SilentFor() time.Duration {
 }
 
 // Deadlines returns how many deadlines wait for the API's answers.
-func (a *Answering) Deadlines() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.waiting
-}
-
-func (a *Answering) addDeadlines(n int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.waiting += n
-}
+func (a *Answering) Deadlines() int { return int(a.waiting.Load()) }
 
 // Alarm is one timer that may run on the answering clock.
 type Alarm struct {
@@ -123,8 +115,8 @@ func (al *Alarm) register(a *Answering) bool {
 	if al.stopped {
 		return false
 	}
-	a.addDeadlines(1)
-	al.release = func() { a.addDeadlines(-1) }
+	a.waiting.Add(1)
+	al.release = func() { a.waiting.Add(-1) }
 	return true
 }
 

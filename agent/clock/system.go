@@ -1,6 +1,8 @@
 package clock
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -93,3 +95,11 @@ func (c *System) synchronized(now time.Duration) bool {
 	}
 	return c.synced
 }
+
+var processStart = time.Now()
+
+// processUptime is the monotonic time since this process started.
+func processUptime() time.Duration { return time.Since(processStart) }
+
+// processBoot names this process as if it were a boot of its own.
+func processBoot() string { return fmt.Sprintf("%016x", rand.Uint64()) }

@@ -1,5 +1,11 @@
 package health
 
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
 // Advice is what the pages say of a problem.
 type Advice struct {
 	Todo  string
@@ -26,17 +32,8 @@ var advice = map[ProblemCode]Advice{
 
 // AdviceFor returns the advice on a problem.
 func AdviceFor(code ProblemCode) Advice {
-	if a, ok := advice[code]; ok {
-		return a
-	}
-	return Advice{Todo: "Look it up in the operations page.", Stops: false}
+	return cmp.Or(advice[code], Advice{Todo: "Look it up in the operations page."})
 }
 
 // Codes returns the codes of every problem that there is, in no order.
-func Codes() []string {
-	codes := make([]string, 0, len(advice))
-	for code := range advice {
-		codes = append(codes, string(code))
-	}
-	return codes
-}
+func Codes() []ProblemCode { return slices.Collect(maps.Keys(advice)) }

@@ -53,14 +53,6 @@ type Options struct {
 	Log       *slog.Logger
 }
 
-// Prober asks the API when nobody else does.
-type Prober struct {
-	// Probe makes a call that changes nothing.
-	Probe func(ctx context.Context) api.Outcome
-	// Unanswered is since when the oldest call under way waits, zero while none does.
-	Unanswered func() time.Time
-}
-
 // New makes a Health that has seen no call yet.
 func New(o Options) *Health {
 	return &Health{o: o, wake: notify.NewSignal()}
@@ -146,16 +138,12 @@ func (h *Health) throttled() {
 
 func (h *Health) unthrottled() {
 	h.mu.Lock()
-	was := h.limited
 	h.limited = time.Time{}
 	h.mu.Unlock()
-	if !was.IsZero() {
-		h.o.Problems.Clear(ProblemRateLimited, "")
-	}
+	h.o.Problems.Clear(ProblemRateLimited, "")
 }
 
-// TokenAccepted reports whether a reply shows that the token is accepted: an operation that is forbidden, or not there, needs a
-// good one too.
+// TokenAccepted reports whether a reply shows that the token is accepted: to be forbidden, or not found, takes a good one too.
 func TokenAccepted(c api.Call) bool {
 	return c.FromAPI && c.HTTPStatus < 500 && c.Outcome != api.OutcomeUnauthorized && c.Outcome != api.OutcomeRateLimited
 }
@@ -242,8 +230,9 @@ func (h *Health) Authorized() {
 }
 
 // Run asks the API while something depends on its answering and nothing else calls, until ctx ends. It does not wait for the
-// answer: that an API takes a call and keeps silent is a problem before that call is given up.
-func (h *Health) Run(ctx context.Context, p Prober) {
+// answer: that an API takes a call and keeps silent is a problem before that call is given up. probe makes a call that changes
+// nothing; unanswered returns since when the oldest call under way waits, zero while none does.
+func (h *Health) Run(ctx context.Context, probe func(context.Context) api.Outcome, unanswered func() time.Time) {
 	tick := time.Tick(healthTick)
 	var asking atomic.Bool
 	var probes sync.WaitGroup
@@ -260,10 +249,10 @@ func (h *Health) Run(ctx context.Context, p Prober) {
 			asking.Store(true)
 			probes.Go(func() {
 				defer asking.Store(false)
-				p.Probe(ctx)
+				probe(ctx)
 			})
 		}
-		if h.silent(p.Unanswered()) {
+		if h.silent(unanswered()) {
 			h.unreachable()
 		}
 	}

@@ -2,6 +2,7 @@ package health
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -99,14 +100,9 @@ func (p *Problems) Has(code ProblemCode) bool {
 func (p *Problems) List() []Problem {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	all := make([]Problem, 0, len(p.set))
-	for _, v := range p.set {
-		all = append(all, v)
-	}
-	slices.SortFunc(all, func(a, b Problem) int {
+	return slices.SortedFunc(maps.Values(p.set), func(a, b Problem) int {
 		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Code, b.Code), cmp.Compare(a.RequestID, b.RequestID))
 	})
-	return all
 }
 
 // What to do about a disk that is full, or fails otherwise.

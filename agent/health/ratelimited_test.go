@@ -23,13 +23,10 @@ func TestTooManyCallsDoNotStandForEver(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			h.Run(ctx, Prober{
-				Probe: func(context.Context) api.Outcome {
-					h.Saw(api.Call{Operation: api.OpListTerminals, Outcome: api.OutcomeAccepted, FromAPI: true, Replied: true, HTTPStatus: 200})
-					return api.OutcomeAccepted
-				},
-				Unanswered: func() time.Time { return time.Time{} },
-			})
+			h.Run(ctx, func(context.Context) api.Outcome {
+				h.Saw(api.Call{Operation: api.OpListTerminals, Outcome: api.OutcomeAccepted, FromAPI: true, Replied: true, HTTPStatus: 200})
+				return api.OutcomeAccepted
+			}, func() time.Time { return time.Time{} })
 		}()
 		defer func() { cancel(); <-done }()
 		for range 2 {

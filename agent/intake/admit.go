@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"tillpost/agent/blob"
@@ -117,35 +116,19 @@ const (
 )
 
 // earlyCancels remembers cancels that came before their order: a message may have been late, and the till must not be
-// surprised by an order that it has already given up. They are kept on disk, so that a restart forgets none.
+// surprised by an order that it has already given up. They are kept on disk, so that a restart forgets none. Only the goroutine of
+// Run uses them.
 type earlyCancels struct {
 	store outbox.Store
 	ttl   time.Duration
-
-	mu  sync.Mutex
-	set map[string]outbox.Instant // by terminal and id
-}
-
-func (c *earlyCancels) key(terminal, id string) string { return terminal + "/" + id }
-
-func (c *earlyCancels) load() error {
-	set, err := blob.Read[map[string]outbox.Instant](c.store, earlyBlob)
-	if c.set = set; set == nil {
-		c.set = map[string]outbox.Instant{}
-	}
-	if err != nil {
-		return fmt.Errorf("the remembered cancels can't be read: %w", err)
-	}
-	return nil
+	set   map[string]outbox.Instant // by terminal and id, with a slash between
 }
 
 // remember keeps a cancel for as long as an order lives by default.
 func (c *earlyCancels) remember(ctx context.Context, terminal, id string, now outbox.Instant) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	maps.DeleteFunc(c.set, func(_ string, at outbox.Instant) bool { return c.tooOld(at, now) })
 	if len(c.set) < earlyMost {
-		c.set[c.key(terminal, id)] = now
+		c.set[terminal+"/"+id] = now
 	}
 	_ = blob.Write(ctx, c.store, earlyBlob, c.set) // on a full disk they are forgotten over a restart, no more
 }
@@ -158,8 +141,6 @@ func (c *earlyCancels) tooOld(at, now outbox.Instant) bool {
 
 // cancelled reports whether an order that comes now was cancelled before it came.
 func (c *earlyCancels) cancelled(terminal, id string, now outbox.Instant) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	at, ok := c.set[c.key(terminal, id)]
+	at, ok := c.set[terminal+"/"+id]
 	return ok && !c.tooOld(at, now)
 }

@@ -3,10 +3,13 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
+	"tillpost/agent/blob"
 	"tillpost/agent/clock"
 	"tillpost/agent/config"
 	"tillpost/agent/health"
@@ -24,9 +27,9 @@ const intakeBatch = 256
 
 // Intake takes what tills publish, in the order of arrival: each message is refused, or on disk before it is acknowledged.
 type Intake struct {
-	o         Options
-	early     *earlyCancels
-	priorCopy priorCopy // what a newer copy of the outbox has seen
+	o        Options
+	early    *earlyCancels
+	recaller mqtt.Recaller // asks the broker what it retains on a topic; nil where it retains nothing over a restart
 
 	mu    sync.Mutex
 	queue []mqtt.Delivery
@@ -67,15 +70,13 @@ type Options struct {
 
 // New makes an intake with the early cancels that a former process kept.
 func New(o Options) *Intake {
-	in := &Intake{
-		o: o, wake: notify.NewSignal(),
-		early:     &earlyCancels{store: o.Store, ttl: o.Config.Policy.OrderTTL},
-		priorCopy: priorCopy{older: o.Older, until: o.AcceptedUntil},
+	early := &earlyCancels{store: o.Store, ttl: o.Config.Policy.OrderTTL, set: map[string]outbox.Instant{}}
+	kept, err := blob.Read[map[string]outbox.Instant](o.Store, earlyBlob)
+	if err != nil {
+		o.Log.Warn("started without the remembered cancels", "err", fmt.Errorf("the remembered cancels can't be read: %w", err))
 	}
-	if err := in.early.load(); err != nil {
-		in.o.Log.Warn("started without the remembered cancels", "err", err)
-	}
-	return in
+	maps.Copy(early.set, kept)
+	return &Intake{o: o, wake: notify.NewSignal(), early: early}
 }
 
 // Deliver queues a message of the bus. It does not block; the broker's in-flight window bounds what waits here.
@@ -103,14 +104,15 @@ func (in *Intake) cleared(d mqtt.Delivery) bool {
 	return len(d.Payload) == 0 && (d.Retained || in.o.InOrder) && kindOf(in.o.Topics, d.Topic) != ""
 }
 
-// Run takes what comes until ctx ends. It is called once. recaller asks the broker what it retains; nil: it retains nothing over a
-// restart.
+// Run takes what comes until ctx ends. It is called once. recaller is nil where the broker retains nothing over a restart.
 func (in *Intake) Run(ctx context.Context, recaller mqtt.Recaller) {
-	in.priorCopy.recaller = recaller
+	in.recaller = recaller
 	for {
 		select {
 		case <-ctx.Done():
-			in.failWaiting()
+			if !in.o.InOrder { // tills wait; an external broker keeps what it has for the next start
+				in.failFromNowOn(nil, context.Canceled)
+			}
 			return
 		case <-in.wake:
 		}
@@ -166,15 +168,14 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 		}
 		if a.refusal != nil {
 			a.idTaken = a.idTaken || findByID(written, a.refusal.RequestID) != nil || findByID(good, a.refusal.RequestID) != nil
-			why := conflictFirst(a.refusal, a.idTaken)
-			in.refuse(a.delivery, why, kindOf(in.o.Topics, a.delivery.Topic), a.idTaken)
-			a.delivery.Refuse(why.Refusal())
+			in.refuse(a.delivery, conflictFirst(a.refusal, a.idTaken), a.idTaken)
 			continue
 		}
 		var err error
 		if a.record, a.hint, err = in.prepare(a, now); err != nil {
 			_ = in.add(ctx, good)
-			in.notRecalled(batch[i:], err)
+			in.o.Log.Warn("the broker could not be asked what a newer copy of the outbox has told of a request; it is taken when it comes again", "err", err)
+			in.failFromNowOn(batch[i:], err)
 			return
 		}
 		if a.record.Kind == outbox.KindOrder && !a.idTaken {
@@ -234,9 +235,7 @@ func (in *Intake) add(ctx context.Context, good []arrival) error {
 		case outbox.AddedSame:
 			in.republish(added[i].Request)
 		case outbox.AddedConflict:
-			why := conflict(a.record.ID, a.record.Terminal)
-			in.refuse(a.delivery, why, "", true)
-			a.delivery.Refuse(why.Refusal())
+			in.refuse(a.delivery, conflict(a.record.ID, a.record.Terminal), true)
 			continue
 		}
 		a.delivery.Ack()
@@ -258,39 +257,33 @@ func (in *Intake) republish(r outbox.Request) {
 
 // notWritten fails a batch that the outbox did not take: the broker sends it again when the connection is back.
 func (in *Intake) notWritten(good []arrival, err error) {
-	switch {
-	case errors.Is(err, outbox.ErrClosed), errors.Is(err, context.Canceled):
-	case errors.Is(err, outbox.ErrFull):
-		in.o.Problems.Raise(health.ProblemOutboxFull, "", health.OutboxFull, time.Now())
-	default:
-		in.o.Problems.Raise(health.ProblemOutboxFailed, "", health.OutboxFailed, time.Now())
-	}
 	if !errors.Is(err, outbox.ErrClosed) && !errors.Is(err, context.Canceled) {
+		if errors.Is(err, outbox.ErrFull) {
+			in.o.Problems.Raise(health.ProblemOutboxFull, "", health.OutboxFull, time.Now())
+		} else {
+			in.o.Problems.Raise(health.ProblemOutboxFailed, "", health.OutboxFailed, time.Now())
+		}
 		in.o.Log.Error("requests could not be written to the outbox; they are not acknowledged", "requests", len(good), "err", err)
 	}
-	var rest []mqtt.Delivery
+	batch := make([]mqtt.Delivery, len(good))
+	for i, a := range good {
+		batch[i] = a.delivery
+	}
 	if in.o.InOrder {
-		rest = in.failFromNowOn(err)
+		in.failFromNowOn(batch, err)
+	} else {
+		fail(batch, err)
 	}
-	for _, a := range good {
-		a.delivery.Fail(err)
-	}
-	fail(rest, err)
 }
 
-// failFromNowOn has all that comes from now on failed, and returns what waits, to be failed too.
-func (in *Intake) failFromNowOn(err error) (rest []mqtt.Delivery) {
+// failFromNowOn fails a batch, what waits behind it, and all that comes until the connection is back.
+func (in *Intake) failFromNowOn(batch []mqtt.Delivery, err error) {
 	in.mu.Lock()
-	defer in.mu.Unlock()
-	rest, in.queue, in.broken = in.queue, nil, err
-	return rest
-}
-
-// failWaiting lets go of tills that wait at the embedded broker; an external one keeps what it has for the next start.
-func (in *Intake) failWaiting() {
-	if !in.o.InOrder {
-		fail(in.failFromNowOn(context.Canceled), context.Canceled)
-	}
+	rest := in.queue
+	in.queue, in.broken = nil, err
+	in.mu.Unlock()
+	fail(batch, err)
+	fail(rest, err)
 }
 
 func fail(rest []mqtt.Delivery, err error) {
@@ -306,9 +299,10 @@ func (in *Intake) Connected() {
 	in.mu.Unlock()
 }
 
-// refuse publishes why a message was not taken: on the rejects topic, and as a status, unless its id is taken by a request whose
-// status stands.
-func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, kind mqtt.Kind, taken bool) {
+// refuse settles a message that is not taken, and publishes why: on the rejects topic, and as a status, unless its id is taken by a
+// request whose status stands.
+func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, taken bool) {
+	defer d.Refuse(why.Refusal())
 	now := message.At(in.o.Clock.Now().Time())
 	in.o.Metrics.RequestRefused(string(why.Code))
 	in.o.Log.Info("message refused", "reason", string(why.Code), "request", why.RequestID, "terminal", why.Terminal)
@@ -317,7 +311,7 @@ func (in *Intake) refuse(d mqtt.Delivery, why *message.Rejection, kind mqtt.Kind
 		return
 	}
 	in.o.Publish.Unretained(message.Status{
-		RequestID: why.RequestID, Kind: kind, TerminalUUID: why.Terminal, State: message.StateRejected, Final: true,
+		RequestID: why.RequestID, Kind: kindOf(in.o.Topics, d.Topic), TerminalUUID: why.Terminal, State: message.StateRejected, Final: true,
 		Revision: 1, At: now, Reason: why.Reason(),
 	})
 }

@@ -4,37 +4,26 @@ import (
 	"encoding/json"
 	"time"
 
-	"tillpost/mqtt"
 	"tillpost/outbox"
 )
 
 // revisionMost bounds what is believed of a revision that a broker shows.
 const revisionMost = 1 << 20 // no request has that many
 
-// priorCopy finds out whether a request that is new to an older copy of the outbox, or to a restored one, was known to the newer
-// copy that ran before: then the broker still holds its status.
-type priorCopy struct {
-	// recaller asks the broker what it retains on a topic; nil where it retains nothing over a restart.
-	recaller mqtt.Recaller
-	// older reports whether this copy is an older one, or was restored, and nobody has accepted it.
-	older func() bool
-	// until is until when the broker is asked after an operator has accepted this copy; zero where nobody did.
-	until time.Time
-}
-
-// priorStatus is what counts of a status that a prior copy has published.
+// priorStatus is what counts of a status that a prior copy of the outbox has published: a newer copy that ran before an older one,
+// or before one that was restored. The broker still holds it.
 type priorStatus struct {
 	State     string `json:"state"`
 	Revision  uint32 `json:"revision"`
 	OrderUUID string `json:"orderUuid"`
 }
 
-// statusOf returns the status that a prior copy published on a topic; zero if there is none.
-func (f *priorCopy) statusOf(topic string, now time.Time) (s priorStatus, err error) {
-	if f.recaller == nil || !f.older() && !now.Before(f.until) {
+// priorStatus returns the status that a prior copy published on a topic; zero if there is none.
+func (in *Intake) priorStatus(topic string, now time.Time) (s priorStatus, err error) {
+	if in.recaller == nil || !in.o.Older() && !now.Before(in.o.AcceptedUntil) {
 		return s, nil
 	}
-	raw, err := f.recaller.Recall(topic)
+	raw, err := in.recaller.Recall(topic)
 	if err != nil || len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
 		return priorStatus{}, err // what is no status is not ours
 	}
@@ -48,7 +37,7 @@ func (in *Intake) seenByPriorCopy(r outbox.Request, now outbox.Instant) (doubted
 	if !r.Kind.Laned() {
 		return r, "", nil
 	}
-	prior, err := in.priorCopy.statusOf(in.o.Topics.Status(r.Terminal, r.ID), now.Time())
+	prior, err := in.priorStatus(in.o.Topics.Status(r.Terminal, r.ID), now.Time())
 	if err != nil || prior.State == "" {
 		return r, "", err
 	}
@@ -59,12 +48,4 @@ func (in *Intake) seenByPriorCopy(r outbox.Request, now outbox.Instant) (doubted
 		hint = prior.OrderUUID
 	}
 	return outbox.AfterRestore(r, now), hint, nil
-}
-
-// notRecalled fails messages of which the first could not be looked up at the broker: they come again.
-func (in *Intake) notRecalled(batch []mqtt.Delivery, err error) {
-	in.o.Log.Warn("the broker could not be asked what a newer copy of the outbox has told of a request; it is taken when it comes again", "err", err)
-	rest := in.failFromNowOn(err)
-	fail(batch, err)
-	fail(rest, err)
 }

@@ -8,12 +8,18 @@ import (
 	"tillpost/outbox"
 )
 
+var scopes = map[string]outbox.Scope{"payment": outbox.ScopePayment, "refund": outbox.ScopeRefund}
+
+var resolutions = map[string]outbox.Resolution{
+	message.OutcomeAdopt: outbox.Adopt, message.OutcomeResubmit: outbox.Resubmit, message.OutcomeAbandon: outbox.Abandon,
+}
+
 // Record returns the outbox's form of a message that passed the door. What its kind has no use for stays zero.
 func Record(req *message.Request, cfg *config.Config, now outbox.Instant) outbox.Request {
 	kind, _ := outbox.ParseKind(string(req.Kind))
 	r := outbox.Request{
 		ID: req.RequestID, Kind: kind, Terminal: req.Terminal, Digest: req.Digest, TTL: req.TTL, Body: req.Body, AmountMinor: req.AmountMinor,
-		Target: req.Target, OrderUUID: req.OrderUUID, Scope: scope(req.Type),
+		Target: req.Target, OrderUUID: req.OrderUUID, Scope: scopes[req.Type],
 	}
 	if r.TTL == 0 {
 		r.TTL = cfg.Policy.OrderTTL
@@ -28,7 +34,7 @@ func Record(req *message.Request, cfg *config.Config, now outbox.Instant) outbox
 	case outbox.KindRefund, outbox.KindApproval:
 		r.Refund = &outbox.Refund{Full: req.Full, Reversal: req.IsReversal, Ask: req.ApprovalMessage, Lines: refundLines(req.Products)}
 	case outbox.KindResolution:
-		r.Decision = &outbox.Decision{By: req.By, Revision: req.Revision, Resolution: resolution(req.Outcome)}
+		r.Decision = &outbox.Decision{By: req.By, Revision: req.Revision, Resolution: resolutions[req.Outcome]}
 	}
 	if r.AmountMinor > 0 || kind == outbox.KindRefund {
 		r.Currency = cfg.Store.Currency
@@ -42,24 +48,4 @@ func refundLines(products []message.RefundProduct) []outbox.RefundLine {
 		lines = append(lines, outbox.RefundLine{ID: p.ID, ProductID: p.ProductID, Line: p.Line, Minor: p.AmountMinor})
 	}
 	return lines
-}
-
-func resolution(outcome string) outbox.Resolution {
-	switch outcome {
-	case message.OutcomeAdopt:
-		return outbox.Adopt
-	case message.OutcomeResubmit:
-		return outbox.Resubmit
-	}
-	return outbox.Abandon
-}
-
-func scope(name string) outbox.Scope {
-	switch name {
-	case "payment":
-		return outbox.ScopePayment
-	case "refund":
-		return outbox.ScopeRefund
-	}
-	return 0
 }

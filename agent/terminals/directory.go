@@ -3,13 +3,14 @@ package terminals
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 
 	"tillpost/agent/blob"
+	"tillpost/agent/lookups"
 	"tillpost/api"
 	"tillpost/outbox"
 )
@@ -29,6 +30,7 @@ type Directory struct {
 	fetched     bool // and one of them since the start
 	byUUID      map[string]api.Terminal
 	lastMissing []string // what missing returned last
+	lastFailure string   // why there was no list, "" where there was one
 }
 
 // NewDirectory begins with the list that a former process kept; without one it knows none yet.
@@ -68,10 +70,7 @@ func (d *Directory) take(list []api.Terminal) (news bool) {
 	for _, t := range list {
 		byUUID[t.UUID] = t
 	}
-	news = !d.listed || len(byUUID) != len(d.byUUID)
-	for uuid, t := range byUUID {
-		news = news || d.byUUID[uuid] != t
-	}
+	news = !d.listed || !maps.Equal(byUUID, d.byUUID)
 	d.byUUID, d.listed, d.fetched = byUUID, true, true
 	return news
 }
@@ -88,6 +87,32 @@ func (d *Directory) missing(list []api.Terminal) (uuids []string, news bool) {
 	news = !slices.Equal(uuids, d.lastMissing)
 	d.lastMissing = uuids
 	return uuids, news
+}
+
+// LogFailure logs why a reply brought no list of terminals, unless the last one failed likewise. That the API can't be reached, or
+// refuses the token, is logged by health.
+func (d *Directory) LogFailure(reply api.Reply) {
+	why := ""
+	switch reply.Outcome {
+	case api.OutcomeAccepted:
+	case api.OutcomeRefused, api.OutcomeNotFound, api.OutcomeAmbiguous:
+		if lookups.Forbids(reply) || reply.HTTPStatus == 0 {
+			return
+		}
+		why = reply.Message
+		if reply.Err != nil {
+			why = reply.Err.Error()
+		}
+	default:
+		return
+	}
+	d.mu.Lock()
+	was := d.lastFailure
+	d.lastFailure = why
+	d.mu.Unlock()
+	if why != was && why != "" {
+		d.log.Warn("the API does not list the terminals; the last list stands, and without one any terminal is taken. Is organization_uuid right?", "status", reply.HTTPStatus, "cause", why)
+	}
 }
 
 // Fresh reports whether a list was had since the start.
@@ -133,10 +158,7 @@ func (d *Directory) List() []api.Terminal {
 func (d *Directory) Name(uuid string) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if t, ok := d.byUUID[uuid]; ok && t.Name != "" {
-		return t.Name
-	}
-	return uuid
+	return cmp.Or(d.byUUID[uuid].Name, uuid)
 }
 
 // Known lists the terminals as the text of a refusal that should help; a long list is cut.
@@ -148,11 +170,11 @@ func (d *Directory) Known() string {
 			names = append(names, "…")
 			break
 		}
-		if t.Name == "" || t.Name == t.UUID {
-			names = append(names, t.UUID)
-		} else {
-			names = append(names, fmt.Sprintf("%s (%s)", t.UUID, t.Name))
+		name := t.UUID
+		if t.Name != "" && t.Name != t.UUID {
+			name += " (" + t.Name + ")"
 		}
+		names = append(names, name)
 	}
 	if len(names) == 0 {
 		return "none"

@@ -59,11 +59,9 @@ func (p *Pauses) Set(ctx context.Context, terminal string, state PauseState) err
 		return nil
 	}
 	p.mu.Lock()
-	states := maps.Clone(p.states)
+	states := map[string]PauseState{}
+	maps.Copy(states, p.states)
 	p.mu.Unlock()
-	if states == nil {
-		states = map[string]PauseState{}
-	}
 	states[terminal] = state
 	if err := blob.Write(ctx, p.store, pausedBlob, states); err != nil {
 		return err
