@@ -45,9 +45,14 @@ func startAPI(tb testing.TB) *fakeAPI {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	f := &fakeAPI{addr: ln.Addr().String(), terminals: 64, arrived: func(string, time.Time) {}}
+	f := newAPI(ln.Addr().String())
 	proctest.Serve(tb, ln, f)
 	return f
+}
+
+// newAPI makes one that is served at an address by its caller.
+func newAPI(addr string) *fakeAPI {
+	return &fakeAPI{addr: addr, terminals: 64, arrived: func(string, time.Time) {}}
 }
 
 // ServeHTTP implements http.Handler.

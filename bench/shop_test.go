@@ -32,6 +32,7 @@ var brokers = []string{brokerEmbedded, brokerMosquitto, brokerVolatile}
 type shop struct {
 	broker string // one of brokers
 	api    string // host:port; "" is one that is not there
+	ca     string // file of the certificates that vouch for the API; "" is one without TLS
 	addr   string // where tills connect
 	web    string // where they do over WebSockets, with the embedded broker
 	dir    string // "" is one of its own; else an outbox may be there
@@ -53,6 +54,10 @@ func (s *shop) config(tb testing.TB) string {
 	}
 	if s.api == "" {
 		s.api = "127.0.0.1:1" // nobody listens there
+	}
+	scheme, ca := "http", ""
+	if s.ca != "" {
+		scheme, ca = "https", fmt.Sprintf("ca_file = %q\n", s.ca)
 	}
 	broker := "[mqtt]\n"
 	if s.retention != "" {
@@ -77,10 +82,10 @@ func (s *shop) config(tb testing.TB) string {
 [store]
 name = "Bench"
 [api]
-base_url = "http://%s%s"
+base_url = "%s://%s%s"
 organization_uuid = "ORG1"
 requests_per_minute = 1000000
-%s
+%s%s
 [outbox]
 path = %q
 [http]
@@ -88,7 +93,7 @@ listen = %q
 [policy]
 %s
 %s
-`, s.api, basePath, broker, filepath.Join(s.dir, "outbox.db"), cmp.Or(s.pages, "127.0.0.1:0"), s.policy, s.tables)
+`, scheme, s.api, basePath, ca, broker, filepath.Join(s.dir, "outbox.db"), cmp.Or(s.pages, "127.0.0.1:0"), s.policy, s.tables)
 }
 
 // nowhere takes a log that is formatted all the same.
