@@ -153,9 +153,6 @@ func (c *Client) Close() {
 	c.limiter.stop()
 }
 
-// Reachable reports whether the API could be reached last; before the first call it is true.
-func (c *Client) Reachable() bool { return c.breaker.reachable() }
-
 func parseBase(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {

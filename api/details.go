@@ -11,9 +11,8 @@ import (
 // OrderDetails is the API's record of an order. All of it is read leniently: which fields come back for terminal orders
 // is not documented, so a field that is absent or not understood is simply unknown.
 type OrderDetails struct {
-	UUID    string
-	Status  string // as the API writes it; State reads it
-	Summary OrderSummary
+	Status     string // as the API writes it; State reads it
+	GrandTotal Amount // of the order's summary
 	// Products are in the order in which the API lists them.
 	Products []OrderProduct
 	Payment  PaymentHistory
@@ -27,28 +26,17 @@ type OrderDetails struct {
 	references                     []string
 }
 
-// OrderSummary holds the order's sums.
-type OrderSummary struct {
-	SubTotal, TotalTax, TotalDiscount, GrandTotal Amount
-}
-
 // OrderProduct is a line of the order. ID is the number by which a refund names
 // it ("Refund or Reverse Payment"); 0 where the reply does not have it.
 type OrderProduct struct {
 	ID        int64
-	Name      string
 	ProductID string // the till's own
-	Quantity  Amount
-	Rate      Amount
-	Discount  Amount
-	Tax       Amount
 	Amount    Amount
 }
 
-// PaymentHistory is what was paid and refunded. Times are as the API wrote them.
+// PaymentHistory is what was paid and refunded.
 type PaymentHistory struct {
 	Known    bool // false where the reply had none
-	PaidAt   string
 	Amount   Amount
 	Refunded Amount
 	Refunds  []RefundEntry
@@ -56,10 +44,8 @@ type PaymentHistory struct {
 
 // RefundEntry is one refund of the history, in the API's order.
 type RefundEntry struct {
-	At         string
 	Amount     Amount
 	IsRefunded bool
-	IsPartial  bool
 }
 
 // State returns what the status means.
@@ -76,7 +62,7 @@ func (c *Client) OrderDetails(ctx context.Context, orderUUID string) (OrderDetai
 		read: func(e envelope) error {
 			m, err := e.record(orderUUID)
 			if err == nil {
-				details = readDetails(orderUUID, m)
+				details = readDetails(m)
 			}
 			return err
 		},
@@ -84,14 +70,11 @@ func (c *Client) OrderDetails(ctx context.Context, orderUUID string) (OrderDetai
 	return details, reply
 }
 
-func readDetails(uuid string, m map[string]json.RawMessage) OrderDetails {
-	d := OrderDetails{UUID: uuid, Status: textOf(m, "status")}
+func readDetails(m map[string]json.RawMessage) OrderDetails {
+	d := OrderDetails{Status: textOf(m, "status")}
 	d.CallbackURL, _ = asText(field(m, "callbackUrl")) // whole: a mark stands at its end
 	sums, _ := asObject(field(m, "orderSummary"))
-	d.Summary = OrderSummary{
-		SubTotal: amountOf(sums, "subTotal"), TotalTax: amountOf(sums, "totalTax"),
-		TotalDiscount: amountOf(sums, "totalDiscount"), GrandTotal: amountOf(sums, "grandTotal"),
-	}
+	d.GrandTotal = amountOf(sums, "grandTotal")
 	d.Products = readProducts(m)
 	d.Payment = readHistory(field(m, "paymentHistory"))
 	references := field(m, "invoiceReferences")
@@ -114,11 +97,7 @@ func readProducts(m map[string]json.RawMessage) []OrderProduct {
 		// One that cannot be read keeps its place: lines are counted.
 		p, _ := asObject(raw)
 		id, _ := asInt(field(p, "id"))
-		products = append(products, OrderProduct{
-			ID: max(id, 0), Name: textOf(p, "name"), ProductID: textOf(p, "productId"),
-			Quantity: amountOf(p, "quantity"), Rate: amountOf(p, "rate"), Discount: amountOf(p, "discount"),
-			Tax: amountOf(p, "tax"), Amount: amountOf(p, "amount"),
-		})
+		products = append(products, OrderProduct{ID: max(id, 0), ProductID: textOf(p, "productId"), Amount: amountOf(p, "amount")})
 	}
 	return products
 }
@@ -128,16 +107,11 @@ func readHistory(raw json.RawMessage) PaymentHistory {
 	if !ok {
 		return PaymentHistory{}
 	}
-	h := PaymentHistory{
-		Known: true, PaidAt: textOf(m, "paidAt"), Amount: amountOf(m, "amount"), Refunded: amountOf(m, "refunded"),
-	}
+	h := PaymentHistory{Known: true, Amount: amountOf(m, "amount"), Refunded: amountOf(m, "refunded")}
 	list, _ := asList(field(m, "refunds"))
 	for _, raw := range list {
 		r, _ := asObject(raw)
-		h.Refunds = append(h.Refunds, RefundEntry{
-			At: textOf(r, "at"), Amount: amountOf(r, "amount"),
-			IsRefunded: asBool(field(r, "isRefunded")), IsPartial: asBool(field(r, "isPartial")),
-		})
+		h.Refunds = append(h.Refunds, RefundEntry{Amount: amountOf(r, "amount"), IsRefunded: asBool(field(r, "isRefunded"))})
 	}
 	return h
 }

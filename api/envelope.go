@@ -13,7 +13,6 @@ import (
 type envelope struct {
 	parsed     bool // the body is an object
 	fromAPI    bool // it is the API's own, and not a proxy's or a framework's
-	broken     bool // the body begins as an object, and can't be read
 	statusCode int  // 0 where there is none
 	isError    bool
 	code       string
@@ -34,7 +33,7 @@ func decodeEnvelope(body []byte, s *scrubber) envelope {
 	if json.Unmarshal(body, &fields) != nil {
 		fields = nil
 		if json.Unmarshal(repair(body), &fields) != nil {
-			return envelope{broken: true}
+			return envelope{}
 		}
 	}
 	return readFields(fields, s)

@@ -168,8 +168,8 @@ func TestNothingListens(t *testing.T) {
 		c := newClient(t, options(nobody))
 		r := invoke(t, c, op)
 		wantOutcome(t, string(op), r, OutcomeUnavailable)
-		if r.RetryAfter <= 0 || c.Reachable() {
-			t.Errorf("%s: RetryAfter %v, reachable %t", op, r.RetryAfter, c.Reachable())
+		if r.RetryAfter <= 0 || c.breaker.reachable() {
+			t.Errorf("%s: RetryAfter %v, reachable %t", op, r.RetryAfter, c.breaker.reachable())
 		}
 	}
 }

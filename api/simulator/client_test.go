@@ -63,7 +63,7 @@ func TestTheClientUnderstandsTheSimulator(t *testing.T) {
 		}
 		d, rep := c.OrderDetails(ctx, uuid)
 		accepted("details", rep)
-		if total, ok := d.Summary.GrandTotal.Minor(); !ok || total != 13900 || len(d.Products) != 2 || d.Products[1].ID != 452 {
+		if total, ok := d.GrandTotal.Minor(); !ok || total != 13900 || len(d.Products) != 2 || d.Products[1].ID != 452 {
 			t.Errorf("details: %+v", d)
 		}
 		final, rep := c.Refund(ctx, nil, uuid, []byte(refundOf("42", "451=42")))
