@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,13 +35,6 @@ const (
 	// PaymentExpired: EXPIRED; the till treats it as cancelled.
 	PaymentExpired
 )
-
-var paymentNames = map[PaymentState]string{
-	PaymentPending: "pending", PaymentPaid: "paid", PaymentDeclined: "declined", PaymentCancelled: "cancelled", PaymentExpired: "expired",
-}
-
-// String returns the state's name in lower case.
-func (s PaymentState) String() string { return cmp.Or(paymentNames[s], "unknown") }
 
 // PaymentStatus is the answer to a payment status check. Raw is the API's
 // order_status as it came, bounded; "" where there was none (then pending).
@@ -134,25 +126,27 @@ func (c *Client) PaymentStatus(ctx context.Context, orderUUID string) (PaymentSt
 	var status PaymentStatus
 	reply := c.order(ctx, OpPaymentStatus, http.MethodGet, "connect/terminal/orders/payment-status/", orderUUID, nil, request{
 		read: func(e envelope) error {
-			raw, found := e.status("order_status")
-			if !found && !e.fromAPI {
-				return errNotFramed
+			raw, err := e.status("order_status")
+			if err == nil {
+				status = PaymentStatus{State: paymentState(raw, e.code), Raw: cutText(raw, maxText)}
 			}
-			status = PaymentStatus{State: paymentState(raw, e.code), Raw: cutText(raw, maxText)}
-			return nil
+			return err
 		},
 	})
 	return status, reply
 }
 
-// status returns a status by name, beside the message or in data.
-func (e envelope) status(name string) (string, bool) {
-	if s, ok := asText(field(e.fields, name)); ok {
-		return strings.TrimSpace(s), true
+// status returns a status by name, beside the message or in data; "" where only the API's own envelope came.
+func (e envelope) status(name string) (string, error) {
+	s, ok := asText(field(e.fields, name))
+	if !ok {
+		m, _ := asObject(e.data)
+		s, ok = asText(field(m, name))
 	}
-	m, _ := asObject(e.data)
-	s, ok := asText(field(m, name))
-	return strings.TrimSpace(s), ok
+	if !ok {
+		return "", needsFrame(e)
+	}
+	return strings.TrimSpace(s), nil
 }
 
 var errNotFramed = errors.New("the reply is not one of the API's")

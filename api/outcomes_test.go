@@ -179,7 +179,7 @@ func TestRefundStatusFallsBackToGet(t *testing.T) {
 	var seen []string
 	s := serveMethods(t, &seen, "GET")
 	for range 2 {
-		if status, r := s.RefundStatus(t.Context(), "ODR1"); status.State != RefundDone {
+		if status, r := s.RefundStatus(t.Context(), "ODR1"); status != RefundDone {
 			t.Errorf("%+v (%+v)", status, r)
 		}
 	}

@@ -68,7 +68,7 @@ func TestTheClientUnderstandsTheSimulator(t *testing.T) {
 		}
 		final, rep := c.Refund(ctx, nil, uuid, []byte(refundOf("42", "451=42")))
 		accepted("refund", rep)
-		if rs, rep := c.RefundStatus(ctx, uuid); final || rs.State != api.RefundDone {
+		if rs, rep := c.RefundStatus(ctx, uuid); final || rs != api.RefundDone {
 			t.Errorf("refund: final %v, %v, %v", final, rs, rep)
 		}
 		accepted("approval", c.RequestApproval(ctx, nil, uuid, []byte(`{"type":"regular","grandTotal":5,"message":"why","products":[{"id":451,"amount":5}]}`)))
