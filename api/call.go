@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -38,17 +39,12 @@ func (c *Client) call(ctx context.Context, rq request) Reply {
 	reply, ex, waited := c.attempt(ctx, rq)
 	report := Call{
 		Operation: rq.op, Outcome: reply.Outcome, HTTPStatus: ex.status, Duration: time.Since(started) - waited,
-		Begun: ex.begun, At: ex.at, RateRemaining: -1, Replied: ex.status != 0, FromAPI: reply.FromAPI, Withheld: reply.Withheld, Held: errors.Is(reply.Err, ErrBreakerOpen),
-	}
-	if report.At.IsZero() {
-		report.At = time.Now()
+		Begun: ex.begun, At: cmp.Or(ex.at, time.Now()), RateRemaining: -1, Replied: ex.status != 0, FromAPI: reply.FromAPI, Withheld: reply.Withheld, Held: errors.Is(reply.Err, ErrBreakerOpen),
 	}
 	if reply.Outcome == OutcomeUnavailable && !report.Held {
 		report.Err = reply.Err
 	}
-	if date, err := http.ParseTime(ex.header.Get("Date")); err == nil {
-		report.Date = date
-	}
+	report.Date, _ = http.ParseTime(ex.header.Get("Date"))
 	if n, ok := headerInt(ex.header, "X-Ratelimit-Remaining"); ok {
 		report.RateRemaining = n
 	}
@@ -108,8 +104,7 @@ func (c *Client) enter(ctx context.Context, rq *request) (*ticket, Reply) {
 	if rq.conn == nil && rq.op.Submits() {
 		conn, err := c.Dial(ctx)
 		if err != nil {
-			var ue *UnavailableError
-			errors.As(err, &ue)
+			ue, _ := errors.AsType[*UnavailableError](err)
 			return nil, unavailable(ue.RetryAfter, ue.Err)
 		}
 		conn.used.Store(true)

@@ -128,7 +128,7 @@ func FuzzReply(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		s := &scrubber{body: body}
+		s := &scrubber{echo: echoes(body)}
 		e := decodeEnvelope(body, s)
 		for _, op := range Operations() {
 			r := e.reply(op, status)

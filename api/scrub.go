@@ -22,18 +22,15 @@ var (
 // scrubber takes personal data out of the API's sentences: what looks like a mail address or a long number, and
 // whatever of the customer details of the request itself comes back as an echo.
 type scrubber struct {
-	// body is the call's own; knowsCustomer reports whether it held the customer's
-	// data: only then can a free sentence be cleaned of them, and only then is one
-	// published. The replies to all other calls may name a customer unknown here.
-	body          []byte
+	// knowsCustomer reports whether the call's own body held the customer's data: only then can a free sentence be cleaned
+	// of them, and only then is one published. The replies to all other calls may name a customer unknown here.
 	knowsCustomer bool
-	echo          *strings.Replacer
-	prepared      bool
+	echo          *strings.Replacer // nil where the body held none
 }
 
 // scrubberFor returns the scrubber for the reply to one call.
 func scrubberFor(op Operation, body []byte) *scrubber {
-	return &scrubber{body: body, knowsCustomer: op == OpCreate}
+	return &scrubber{knowsCustomer: op == OpCreate, echo: echoes(body)}
 }
 
 // pathLike matches the paths of fields as the API writes them; anything else may hold personal data.
@@ -59,10 +56,6 @@ func (s *scrubber) fieldError(path, message string) (FieldError, bool) {
 
 // clean returns text without personal data and without control characters.
 func (s *scrubber) clean(text string) string {
-	if !s.prepared {
-		s.prepared = true
-		s.echo = echoes(s.body)
-	}
 	if s.echo != nil {
 		text = replaceFold(text, s.echo)
 	}
