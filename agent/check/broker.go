@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"tillpost/internal/hostport"
@@ -134,16 +136,11 @@ func (c *checker) loop(ctx context.Context) loopResult {
 	topic := topics.Display("tillpost-check-" + rand.Text()[:12])
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	bus, events, err := c.subscriber(ctx, []string{topics.Agent(), topics.RequestFilter()})
+	bus, events, end, err := c.subscribe(ctx, topics.Agent(), topics.RequestFilter())
 	if err != nil {
 		return loopResult{err: err}
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = bus.Run(ctx) // why it ended came as an event
-	}()
-	defer func() { cancel(); <-ended }()
+	defer end()
 
 	var result loopResult
 	var sent time.Time
@@ -188,13 +185,14 @@ func (c *checker) loop(ctx context.Context) loopResult {
 	}
 }
 
-// subscriber returns a client whose events are sent on a channel until ctx ends.
-func (c *checker) subscriber(ctx context.Context, filters []string) (*client.Subscriber, <-chan busEvent, error) {
+// subscribe runs a client whose events are sent on a channel until ctx ends. The caller calls end.
+func (c *checker) subscribe(ctx context.Context, filters ...string) (bus *client.Subscriber, events <-chan busEvent, end func(), err error) {
 	m := c.cfg.MQTT
-	events := make(chan busEvent)
+	ctx, cancel := context.WithCancel(ctx)
+	seen := make(chan busEvent)
 	send := func(e busEvent) {
 		select {
-		case events <- e:
+		case seen <- e:
 		case <-ctx.Done():
 		}
 	}
@@ -202,7 +200,7 @@ func (c *checker) subscriber(ctx context.Context, filters []string) (*client.Sub
 	if m.Embedded != nil {
 		cert = m.Embedded.CertFile
 	}
-	bus, err := client.NewSubscriber(client.Options{
+	bus, err = client.NewSubscriber(client.Options{
 		URL: m.NearURL(), PeerCertFile: cert, ClientID: c.clientID(), Topics: mqtt.Topics{Prefix: m.TopicPrefix},
 		Username: m.Username, Password: c.cfg.PasswordReader(), CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile,
 		ConnectTimeout: connectTimeout, CloseGrace: 200 * time.Millisecond,
@@ -215,7 +213,13 @@ func (c *checker) subscriber(ctx context.Context, filters []string) (*client.Sub
 		},
 		Deliver: func(d mqtt.Delivery) { send(busEvent{message: &d}) },
 	})
-	return bus, events, err
+	if err != nil {
+		cancel()
+		return nil, nil, nil, err
+	}
+	var running sync.WaitGroup
+	running.Go(func() { _ = bus.Run(ctx) }) // why it ended came as an event
+	return bus, seen, func() { cancel(); running.Wait() }, nil
 }
 
 func readState(payload []byte) *message.AgentState {
@@ -229,7 +233,7 @@ func readState(payload []byte) *message.AgentState {
 // reportLoop reports what became of the message to ourselves. It returns true if it came back.
 func (c *checker) reportLoop(fs *findings, host string, l loopResult) bool {
 	topics := mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}
-	rights := "allow " + orAnonymous(c.cfg.MQTT.Username) + " to read " + topics.RequestFilter() + " and to write " + topics.Display("+") +
+	rights := "allow " + cmp.Or(c.cfg.MQTT.Username, anonymous) + " to read " + topics.RequestFilter() + " and to write " + topics.Display("+") +
 		"; packaging/mosquitto/tillpost.acl has all that the agent needs"
 	switch {
 	case l.err != nil && refusedLogin(l.err):
@@ -249,12 +253,8 @@ func (c *checker) reportLoop(fs *findings, host string, l loopResult) bool {
 	return false
 }
 
-func orAnonymous(user string) string {
-	if user == "" {
-		return "clients without a login"
-	}
-	return user
-}
+// anonymous stands for the user where there is none.
+const anonymous = "clients without a login"
 
 // refusedLogin reports whether the broker refused the login. It goes by the client library's texts, for want of errors to
 // compare with.
@@ -273,16 +273,11 @@ func (c *checker) brokerName(ctx context.Context) string {
 func (c *checker) retained(ctx context.Context, topics ...string) []byte {
 	ctx, cancel := context.WithTimeout(ctx, nameTimeout)
 	defer cancel()
-	bus, events, err := c.subscriber(ctx, topics)
+	_, events, end, err := c.subscribe(ctx, topics...)
 	if err != nil {
 		return nil
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = bus.Run(ctx) // a broker that sends nothing is no failure
-	}()
-	defer func() { cancel(); <-ended }()
+	defer end()
 	for {
 		select {
 		case e := <-events:

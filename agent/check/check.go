@@ -6,6 +6,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -90,12 +91,9 @@ func (c *checker) config() []Finding {
 	cfg, err := config.Load(c.opts.File)
 	if faults, ok := errors.AsType[*config.Error](err); ok {
 		for _, f := range faults.Faults {
-			one := config.Error{File: faults.File, Faults: []config.Fault{{Line: f.Line, Column: f.Column, Key: f.Key, Problem: f.Problem}}}
-			fix := f.Want
-			if fix == "" {
-				fix = "correct the line"
-			}
-			fs.fail(fix, "%v", &one)
+			fix := cmp.Or(f.Want, "correct the line")
+			f.Want = ""
+			fs.fail(fix, "%v", &config.Error{File: faults.File, Faults: []config.Fault{f}})
 		}
 		return fs.done()
 	}

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"io"
@@ -20,8 +19,6 @@ type daemonFacts struct {
 	// ours: it is a tillpost, of that version, "" where that is not known.
 	ours    bool
 	version string
-	// guarded: it asks for a user, so that nothing is known.
-	guarded bool
 	// reasons are why it takes no requests now; empty where it does, or that is not known.
 	reasons []string
 }
@@ -48,13 +45,13 @@ func (c *checker) daemon(ctx context.Context) daemonFacts {
 			return daemonFacts{}
 		}
 		if status == http.StatusUnauthorized {
-			return daemonFacts{guarded: true}
+			return daemonFacts{} // it asks for a user, so that nothing is known
 		}
 		facts := daemonFacts{}
 		if facts.version, facts.ours = buildVersion(page); !facts.ours {
 			continue
 		}
-		if status, page, err = get(ctx, client, base+"/readyz"); err == nil && status == http.StatusServiceUnavailable {
+		if status, page, err := get(ctx, client, base+"/readyz"); err == nil && status == http.StatusServiceUnavailable {
 			for line := range strings.Lines(page) {
 				facts.reasons = append(facts.reasons, strings.TrimSpace(line))
 			}
@@ -90,6 +87,6 @@ func get(ctx context.Context, client *http.Client, url string) (status int, page
 		return 0, "", err
 	}
 	defer func() { _ = reply.Body.Close() }()
-	data, err := io.ReadAll(bufio.NewReader(io.LimitReader(reply.Body, 4<<20)))
+	data, err := io.ReadAll(io.LimitReader(reply.Body, 4<<20))
 	return reply.StatusCode, string(data), err
 }

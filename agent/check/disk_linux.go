@@ -94,10 +94,7 @@ func mediumAt(disk string) medium {
 }
 
 func value(folder, name string) string {
-	data, err := os.ReadFile(filepath.Join(folder, name))
-	if err != nil {
-		return ""
-	}
+	data, _ := os.ReadFile(filepath.Join(folder, name)) // "" where it is not known
 	return strings.TrimSpace(string(data))
 }
 

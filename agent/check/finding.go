@@ -21,18 +21,10 @@ const (
 	LevelFail
 )
 
+var levels = map[Level]string{LevelOK: "ok", LevelWarn: "warn", LevelFail: "FAIL"}
+
 // String returns the level for a person; only a failure is in capitals.
-func (l Level) String() string {
-	switch l {
-	case LevelOK:
-		return "ok"
-	case LevelWarn:
-		return "warn"
-	case LevelFail:
-		return "FAIL"
-	}
-	return fmt.Sprintf("level(%d)", uint8(l))
-}
+func (l Level) String() string { return levels[l] }
 
 // MarshalText returns the level for a program: "ok", "warn" or "fail".
 func (l Level) MarshalText() ([]byte, error) { return []byte(strings.ToLower(l.String())), nil }

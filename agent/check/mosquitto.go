@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -114,12 +115,7 @@ func (s settings) listensOn(port string) bool {
 	if len(s.listeners) == 0 {
 		return port == "1883"
 	}
-	for _, l := range s.listeners {
-		if l == port {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.listeners, port)
 }
 
 // losing returns the settings for want of which messages are lost in a crash.

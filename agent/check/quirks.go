@@ -109,16 +109,11 @@ func (c *checker) delivers(ctx context.Context, filter, topic string, publish *m
 func (c *checker) withSubscriber(ctx context.Context, filter string, do func(*client.Subscriber, <-chan busEvent)) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	bus, events, err := c.subscriber(ctx, []string{filter})
+	bus, events, end, err := c.subscribe(ctx, filter)
 	if err != nil {
 		return
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = bus.Run(ctx) // a broker that does not let us in is reported elsewhere
-	}()
-	defer func() { cancel(); <-ended }()
+	defer end()
 	for {
 		select {
 		case e := <-events:
