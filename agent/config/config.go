@@ -196,23 +196,13 @@ func defaultOutboxPath() string {
 	return "/var/lib/tillpost/outbox.db"
 }
 
-const (
-	defaultTimezone       = "Europe/Oslo"
-	defaultEmbeddedListen = "127.0.0.1:1883"
-	defaultCallbackListen = "127.0.0.1:9721"
-	defaultTopicPrefix    = "tillpost"
-)
-
 // defaults returns the configuration of an empty file; what has no default is empty.
 func defaults() *Config {
 	return &Config{
-		Store: Store{Currency: "NOK"},
-		API:   API{Timeout: 30 * time.Second, RequestsPerMinute: 180},
-		MQTT:  MQTT{TopicPrefix: defaultTopicPrefix, StatusRetention: 24 * time.Hour},
-		Outbox: Outbox{
-			Path:      defaultOutboxPath(),
-			Retention: 720 * time.Hour,
-		},
+		Store:  Store{Currency: "NOK"},
+		API:    API{Timeout: 30 * time.Second, RequestsPerMinute: 180},
+		MQTT:   MQTT{TopicPrefix: "tillpost", StatusRetention: 24 * time.Hour},
+		Outbox: Outbox{Path: defaultOutboxPath(), Retention: 720 * time.Hour},
 		Policy: Policy{
 			OrderTTL:        10 * time.Minute,
 			RefundTTL:       24 * time.Hour,

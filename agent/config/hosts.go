@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -12,25 +11,20 @@ var hostPattern = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-
 
 // hosts reads the further names of the HTTP side.
 func (t *table) hosts(c *Config) {
-	const want = `a list of names, such as ["till-7.shop.example"]`
-	var list []any
-	as(t, "hosts", &list, want)
-	for i, v := range list {
-		path := join(t.path, "hosts") + "[" + strconv.Itoa(i) + "]"
-		name, isText := v.(string)
-		if !isText {
-			t.r.fault(path, "is "+typeName(v), "http.hosts must be "+want)
-			continue
-		}
-		name = strings.ToLower(name)
-		_, err := netip.ParseAddr(name)
-		switch {
-		case err == nil:
-			t.r.fault(path, "is an address, which needs no word here", "take it out; names alone are checked")
-		case len(name) > 253 || !hostPattern.MatchString(name):
-			t.r.fault(path, "is no host's name", "write it without scheme, port and path, as till-7.shop.example")
-		case !slices.Contains(c.HTTP.Hosts, name):
+	for _, name := range t.texts("hosts", "http.hosts", `a list of names, such as ["till-7.shop.example"]`, isHost) {
+		if name = strings.ToLower(name); !slices.Contains(c.HTTP.Hosts, name) {
 			c.HTTP.Hosts = append(c.HTTP.Hosts, name)
 		}
 	}
+}
+
+func isHost(v string) (problem, want string) {
+	name := strings.ToLower(v)
+	if _, err := netip.ParseAddr(name); err == nil {
+		return "is an address, which needs no word here", "take it out; names alone are checked"
+	}
+	if len(name) > 253 || !hostPattern.MatchString(name) {
+		return "is no host's name", "write it without scheme, port and path, as till-7.shop.example"
+	}
+	return "", ""
 }

@@ -1,9 +1,11 @@
 package config
 
 import (
+	"cmp"
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,13 +55,11 @@ func isTopicPrefix(v string) (problem, want string) {
 }
 
 func isClientID(v string) (problem, want string) {
-	if v == "" || len(v) > 128 || hasControl(v) {
+	if v == "" || len(v) > 128 || strings.ContainsFunc(v, unicode.IsControl) {
 		return "is not a usable client id", "write 1 to 128 bytes without control characters, and another one for every agent"
 	}
 	return "", ""
 }
-
-func hasControl(v string) bool { return strings.ContainsFunc(v, unicode.IsControl) }
 
 // isListen is the rule for host:port; an empty host means every address of the
 // machine, port 0 one that the system chooses.
@@ -121,10 +121,7 @@ func isOrigin(v string) (problem, want string) {
 
 // canonicalOrigin returns an origin that passed isOrigin as browsers write it.
 func canonicalOrigin(v string) string {
-	u, err := url.Parse(v)
-	if err != nil {
-		return v
-	}
+	u, _ := url.Parse(v)
 	host := strings.ToLower(u.Host)
 	if usual := map[string]string{"http": "80", "https": "443"}[u.Scheme]; u.Port() == usual || u.Port() == "" {
 		host = strings.TrimSuffix(strings.TrimSuffix(host, ":"+u.Port()), ":")
@@ -134,10 +131,7 @@ func canonicalOrigin(v string) string {
 
 // canonicalURL returns the same text for two spellings of an address that passed isWebURL.
 func canonicalURL(v string) string {
-	u, err := url.Parse(v)
-	if err != nil {
-		return v
-	}
+	u, _ := url.Parse(v)
 	u.Host = strings.ToLower(u.Host)
 	return strings.TrimRight(u.String(), "/")
 }
@@ -162,31 +156,21 @@ func isBrokerURL(v string) (problem, want string) {
 
 // canonicalBroker adds the scheme's usual port to an address that passed isBrokerURL and has none.
 func canonicalBroker(v string) string {
-	u, err := url.Parse(v)
-	if err != nil {
-		return v
-	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"tcp": "1883", "tls": "8883"}[u.Scheme]
-	}
-	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+	u, _ := url.Parse(v)
+	usual := map[string]string{"tcp": "1883", "tls": "8883"}[u.Scheme]
+	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), cmp.Or(u.Port(), usual))
 }
 
 // oneOf returns the rule that a text is one of a few. The value is not repeated;
 // the rule is used for customers' data too.
 func oneOf(choices ...string) rule {
 	return func(v string) (problem, want string) {
-		for _, choice := range choices {
-			if v == choice {
-				return "", ""
-			}
+		if !slices.Contains(choices, v) {
+			return "is not one of the choices", "write " + listedQuoted(choices)
 		}
-		return "is not one of the choices", "write " + listedQuoted(choices)
+		return "", ""
 	}
 }
-
-func listed(words []string) string { return strings.Join(words, ", ") }
 
 func listedQuoted(words []string) string {
 	quoted := make([]string, len(words))
