@@ -110,10 +110,8 @@ func (r *reader) listeners(c *Config) {
 		all = append(all, listener{"callback.listen", c.Callback.Listen})
 	}
 	if c.MQTT.Embedded != nil {
-		all = append(all, listener{"mqtt.embedded.listen", c.MQTT.Embedded.Listen})
-		if listen := c.MQTT.Embedded.WebSocketListen; listen != "" {
-			all = append(all, listener{"mqtt.embedded.websocket_listen", listen})
-		}
+		all = append(all, listener{"mqtt.embedded.listen", c.MQTT.Embedded.Listen},
+			listener{"mqtt.embedded.websocket_listen", c.MQTT.Embedded.WebSocketListen})
 	}
 	for i, a := range all {
 		for _, b := range all[i+1:] {
@@ -144,7 +142,7 @@ func (m MQTT) NearURL() string {
 	return "tcp://" + address
 }
 
-// samePort reports whether two addresses can't both be listened on.
+// samePort reports whether two addresses can't both be listened on; "" is none.
 func samePort(a, b string) bool {
 	hostA, portA, errA := net.SplitHostPort(a)
 	hostB, portB, errB := net.SplitHostPort(b)

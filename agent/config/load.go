@@ -66,7 +66,7 @@ func (r *reader) config(doc map[string]any, c *Config) {
 	root := &table{r: r, values: doc, present: true}
 	r.tables = append(r.tables, root)
 	terminals(root, c)
-	r.store(root.table("store"), &c.Store)
+	store(root.table("store"), &c.Store)
 	r.api(root.table("api"), c)
 	r.mqtt(root.table("mqtt"), &c.MQTT)
 	outbox := root.table("outbox")
@@ -95,16 +95,11 @@ func terminals(t *table, c *Config) {
 	})
 }
 
-func (r *reader) store(t *table, s *Store) {
+func store(t *table, s *Store) {
 	t.text("name", &s.Name)
 	zone := "Europe/Oslo"
 	t.text("timezone", &zone, isTimezone)
-	location, err := time.LoadLocation(zone)
-	if err != nil { // the default; the zones are compiled in
-		r.fault(join(t.path, "timezone"), err.Error(), "")
-		return
-	}
-	s.Location = location
+	s.Location, _ = time.LoadLocation(zone) // it is the default, which is compiled in, or was found by isTimezone
 	t.text("currency", &s.Currency, isCurrency)
 }
 

@@ -6,7 +6,6 @@ package probe
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -183,14 +182,12 @@ func describe(r api.Reply) string {
 	return text
 }
 
-var errInterrupted = errors.New("interrupted")
-
 func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
-		return errInterrupted
+		return ctx.Err()
 	}
 }
 

@@ -41,13 +41,6 @@ func (p *prober) settings() {
 
 func short(d time.Duration) string { return d.Round(100 * time.Millisecond).String() }
 
-func orNone(list []string) string {
-	if len(list) == 0 {
-		return "not seen"
-	}
-	return strings.Join(list, ", ")
-}
-
 func pairs(m map[string]string) string {
 	var list []string
 	for _, key := range slices.Sorted(maps.Keys(m)) {

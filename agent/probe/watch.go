@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -109,7 +110,7 @@ func (p *prober) answerSeen(s seen, listable bool) {
 	when("do details show our reference", s.referenced)
 	when("do details show the products' numbers", s.numbered)
 	slices.Sort(s.pending)
-	p.answer("what is an order called that waits for the customer", s.pending, "%s", orNone(s.pending))
+	p.answer("what is an order called that waits for the customer", s.pending, "%s", cmp.Or(strings.Join(s.pending, ", "), "not seen"))
 }
 
 // orphans returns orders of the second create beside the one that its reply named. It waits first for twice the time that
@@ -187,11 +188,7 @@ func (p *prober) refundStatus(ctx context.Context, uuid string) {
 	default:
 		p.answer(question, "unknown", "neither is answered as the API answers")
 	}
-	if len(limits) == 0 {
-		p.answer("what do the headers say of the rate", limits, "nothing")
-	} else {
-		p.answer("what do the headers say of the rate", limits, "%s", pairs(limits))
-	}
+	p.answer("what do the headers say of the rate", limits, "%s", cmp.Or(pairs(limits), "nothing"))
 }
 
 func (p *prober) callbacks(ctx context.Context) {
