@@ -39,11 +39,7 @@ func (c *checker) broker(ctx context.Context) brokerFacts {
 		c.embedded(fs)
 		return brokerFacts{findings: fs.done(), agent: c.embeddedAgent(ctx)}
 	}
-	u, err := url.Parse(c.cfg.MQTT.URL)
-	if err != nil {
-		fs.fail("correct mqtt.url", "the address can't be read")
-		return brokerFacts{findings: fs.done()}
-	}
+	u, _ := url.Parse(c.cfg.MQTT.URL) // the configuration was checked
 	r, err := c.reachBroker(ctx, u)
 	if err != nil {
 		if u.Scheme != "tls" || !c.otherScheme(ctx, fs, u) {

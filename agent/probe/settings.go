@@ -23,10 +23,10 @@ func (p *prober) settings() {
 		set("policy.busy_means", `"doubt"`, "whether a busy answer creates an order could not be seen")
 	}
 	switch {
-	case p.listLag < 0:
+	case p.seen.listed < 0:
 		set("callback.public_url", "…", "orders can't be looked up in the list: only a callback names a lost one by itself")
-	case 3*p.listLag > 150*time.Second:
-		set("policy.doubt_check", strconv.Quote((3 * p.listLag).Round(time.Second).String()), "the list shows an order late")
+	case 3*p.seen.listed > 150*time.Second:
+		set("policy.doubt_check", strconv.Quote((3 * p.seen.listed).Round(time.Second).String()), "the list shows an order late")
 	}
 	for _, a := range p.report.Answers {
 		limits, ok := a.Value.(map[string]string)

@@ -21,16 +21,15 @@ type seen struct {
 
 // watch polls an order on its terminal, creates a second one there, and returns the orders that this made.
 func (p *prober) watch(ctx context.Context, first, mark string, listable bool) (more []string) {
-	s := seen{listed: -1, referenced: -1, numbered: -1, position: "unknown"}
 	p.Say("looking for it, for at most %s: leave the terminal alone", p.Watch)
 	began := time.Now()
-	for time.Since(began) < p.Watch && !s.complete() {
-		p.poll(ctx, first, mark, &s, began)
+	for time.Since(began) < p.Watch && !p.seen.complete() {
+		p.poll(ctx, first, mark, began)
 		if sleep(ctx, p.Pace) != nil {
 			return nil
 		}
 	}
-	p.answerSeen(s, listable)
+	p.answerSeen(listable)
 	p.Say("placing a second one on the same terminal, which is busy")
 	otherMark := p.Mark()
 	uuid, reply := p.create(ctx, otherMark)
@@ -51,7 +50,8 @@ func (p *prober) watch(ctx context.Context, first, mark string, listable bool) (
 func (s seen) complete() bool { return s.listed >= 0 && s.referenced >= 0 && s.numbered >= 0 }
 
 // poll asks the API once for all that was not seen yet.
-func (p *prober) poll(ctx context.Context, uuid, mark string, s *seen, began time.Time) {
+func (p *prober) poll(ctx context.Context, uuid, mark string, began time.Time) {
+	s := &p.seen
 	note := func(status string) {
 		if status != "" && !slices.Contains(s.pending, status) {
 			s.pending = append(s.pending, status)
@@ -64,7 +64,6 @@ func (p *prober) poll(ctx context.Context, uuid, mark string, s *seen, began tim
 	if s.listed < 0 {
 		if all, s.list = p.list(ctx); slices.Contains(all, uuid) {
 			s.listed, s.position = time.Since(began), positionIn(all, uuid)
-			p.listLag = s.listed
 		}
 	}
 	if s.referenced < 0 || s.numbered < 0 {
@@ -78,7 +77,6 @@ func (p *prober) poll(ctx context.Context, uuid, mark string, s *seen, began tim
 		}
 		if s.referenced < 0 && strings.Contains(details.References(), mark) {
 			s.referenced = time.Since(began)
-			p.referenceLag = s.referenced
 		}
 		if s.numbered < 0 && len(details.Products) > 0 && details.Products[0].ID != 0 {
 			s.numbered = time.Since(began)
@@ -87,7 +85,8 @@ func (p *prober) poll(ctx context.Context, uuid, mark string, s *seen, began tim
 }
 
 // answerSeen adds the answers that follow from what was seen.
-func (p *prober) answerSeen(s seen, listable bool) {
+func (p *prober) answerSeen(listable bool) {
+	s := p.seen
 	switch {
 	case s.listed >= 0:
 		p.answer("do terminal orders show in the list", "yes", "yes, %s after the reply", short(s.listed))
@@ -116,7 +115,7 @@ func (p *prober) answerSeen(s seen, listable bool) {
 // orphans returns orders of the second create beside the one that its reply named. It waits first for twice the time that
 // list and details took for the first order.
 func (p *prober) orphans(ctx context.Context, first, named, mark string) (found []string) {
-	if p.listLag < 0 || sleep(ctx, 2*max(p.listLag, p.referenceLag)+p.Pace) != nil {
+	if p.seen.listed < 0 || sleep(ctx, 2*max(p.seen.listed, p.seen.referenced)+p.Pace) != nil {
 		return nil
 	}
 	all, reply := p.list(ctx)
@@ -132,7 +131,7 @@ func (p *prober) orphans(ctx context.Context, first, named, mark string) (found 
 		case reply.Outcome == api.OutcomeAccepted && strings.Contains(details.References(), mark):
 			p.stored = true
 			found = append(found, uuid)
-		case reply.Outcome != api.OutcomeAccepted || p.referenceLag < 0 || details.References() == "":
+		case reply.Outcome != api.OutcomeAccepted || p.seen.referenced < 0 || details.References() == "":
 			p.unattributed = append(p.unattributed, uuid)
 		}
 	}
