@@ -19,7 +19,6 @@ const (
 	defaultRetryAfter = 15 * time.Second // a 429 that does not say when
 )
 
-// request is one call to make.
 type request struct {
 	op     Operation
 	method string
@@ -52,8 +51,7 @@ func (c *Client) call(ctx context.Context, rq request) Reply {
 	return reply
 }
 
-// attempt passes what may hold a call back (token, breaker, limiter), and then
-// makes it. It also returns how long it waited for the limiter.
+// attempt makes the call once token, breaker and limiter let it, and returns how long it waited for the last.
 func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time.Duration) {
 	if rq.conn != nil {
 		if rq.conn.used.Swap(true) {
@@ -98,8 +96,7 @@ func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time
 	return c.replyTo(rq, token, ex, env), ex, waited
 }
 
-// enter gets the breaker's ticket for the call, for a submit together with the
-// connection. Where the ticket is nil, the reply says why.
+// enter gets the breaker's ticket, for a submit with its connection. Where the ticket is nil, the reply says why.
 func (c *Client) enter(ctx context.Context, rq *request) (*ticket, Reply) {
 	if rq.conn == nil && rq.op.Submits() {
 		conn, err := c.Dial(ctx)
@@ -124,8 +121,7 @@ func unavailable(wait time.Duration, err error) Reply {
 	return Reply{Outcome: OutcomeUnavailable, Message: defaultMessage(OutcomeUnavailable, 0), RetryAfter: wait, Err: err}
 }
 
-// exchange makes the HTTP exchange. The envelope is that of a streamed reply;
-// otherwise it is nil, and still to be decoded from the body.
+// exchange makes the HTTP exchange. The envelope is nil, and still in the body, unless the reply was streamed.
 func (c *Client) exchange(ctx context.Context, rq request, token string) (exchange, *envelope) {
 	if rq.stream != nil {
 		return c.streamed(ctx, rq, token)
@@ -189,8 +185,7 @@ func (c *Client) open(hr *http.Request) (*http.Response, exchange) {
 	return resp, ex
 }
 
-// sentCounter counts on all wires that one request may have used: the transport
-// takes another where a kept-alive one turns out to be closed.
+// sentCounter counts on all wires of a request: the transport takes another where a kept one turns out to be closed.
 type sentCounter struct {
 	mu     sync.Mutex
 	wires  []*wire
@@ -217,7 +212,6 @@ func (s *sentCounter) any() bool {
 	return false
 }
 
-// replyTo turns an exchange into a Reply.
 func (c *Client) replyTo(rq request, token string, ex exchange, env *envelope) Reply {
 	if ex.status == 0 {
 		if !ex.sent {

@@ -5,8 +5,7 @@ import (
 	"net/url"
 )
 
-// Callback is the API's call of a callback URL ("Callback URL Parameters"). It is
-// unsigned: a reason to ask, never a proof.
+// Callback is the API's call of a callback URL ("Callback URL Parameters"): unsigned, a reason to ask, never a proof.
 type Callback struct {
 	OrderUUID string
 	Refund    bool // type Payment_Refund; otherwise Payment

@@ -40,8 +40,7 @@ type Options struct {
 	UserAgent string
 	// DialContext replaces the network, for tests. TLS still goes on top of it.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Observe is called with every finished call, on the caller's goroutine. It
-	// must be quick and safe for concurrent use.
+	// Observe gets every finished call, on the caller's goroutine. It must be quick and safe for concurrent use.
 	Observe func(Call)
 	// Rand returns jitter in [0,1), safe for concurrent use; nil means math/rand/v2.
 	Rand func() float64

@@ -91,7 +91,6 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// exchange is the result of one HTTP exchange.
 type exchange struct {
 	sent   bool // a byte of the request left
 	status int  // 0 without reply

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -26,8 +28,7 @@ type OrderDetails struct {
 	references                     []string
 }
 
-// OrderProduct is a line of the order. ID is the number by which a refund names
-// it ("Refund or Reverse Payment"); 0 where the reply does not have it.
+// OrderProduct is a line of the order. ID is how a refund names it ("Refund or Reverse Payment"); 0 where unknown.
 type OrderProduct struct {
 	ID        int64
 	ProductID string // the till's own
@@ -139,7 +140,7 @@ func leaves(found []string, raw json.RawMessage, depth int) []string {
 		return found
 	}
 	m, _ := asObject(raw)
-	for _, name := range sortedKeys(m) {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
 		found = leaves(found, m[name], depth-1)
 	}
 	return found

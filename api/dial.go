@@ -36,7 +36,6 @@ type link struct {
 // longer reads, and nothing depends on it: replies bear their length.
 func (l *link) Close() error { return l.wire.Close() }
 
-// dialer makes links to the API's host.
 type dialer struct {
 	network func(ctx context.Context, network, addr string) (net.Conn, error)
 	addr    string      // host:port of the base URL

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -39,8 +41,7 @@ func decodeEnvelope(body []byte, s *scrubber) envelope {
 	return readFields(fields, s)
 }
 
-// frameKeys beside a message make an object the API's envelope: a gateway's own
-// refusal has a message too, but none of these.
+// frameKeys beside a message make the API's envelope: a gateway's own refusal has a message too, but none of these.
 var frameKeys = []string{"status_code", "status_message", "is_error", "is_data", "errors", "data"}
 
 func readFields(fields map[string]json.RawMessage, s *scrubber) envelope {
@@ -87,7 +88,7 @@ func readErrors(raw json.RawMessage, s *scrubber) []FieldError {
 		return found
 	}
 	m, _ := asObject(raw)
-	for _, name := range sortedKeys(m) {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
 		addTexts(name, m[name], add)
 	}
 	return found
@@ -190,7 +191,6 @@ func withheld(status int) bool {
 	return status == http.StatusUnauthorized || status == http.StatusTooManyRequests
 }
 
-// reply returns what was read as a Reply.
 func (e envelope) reply(op Operation, status int) Reply {
 	r := Reply{Outcome: classify(op, status, e), HTTPStatus: effectiveStatus(status, e), FromAPI: e.fromAPI, Withheld: withheld(status) || withheld(e.statusCode)}
 	if e.fromAPI {

@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,11 +54,6 @@ func asList(raw json.RawMessage) ([]json.RawMessage, bool) {
 		list = append(list, m[strconv.Itoa(k)])
 	}
 	return list, true
-}
-
-// sortedKeys returns the keys of an object in a fixed order.
-func sortedKeys(m map[string]json.RawMessage) []string {
-	return slices.Sorted(maps.Keys(m))
 }
 
 // isNull reports whether raw is absent or null.

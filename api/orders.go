@@ -43,8 +43,7 @@ type PaymentStatus struct {
 	Raw   string
 }
 
-// OrderStatus is one order with its status, as the API writes it. A declined
-// payment has the same one as a cancelled order.
+// OrderStatus is an order's status as the API writes it. A declined payment has the same one as a cancelled order.
 type OrderStatus struct {
 	UUID   string
 	Status string
@@ -86,8 +85,7 @@ func (c *Client) CreateOrder(ctx context.Context, conn *Conn, body []byte) (stri
 	return uuid, reply
 }
 
-// orderUUID returns data.orderUuid, in an object, in a list, or beside the message;
-// "" where there is no well-formed one.
+// orderUUID returns data.orderUuid, in an object, in a list, or beside the message; "" where none is well-formed.
 func (e envelope) orderUUID() string {
 	candidates := []json.RawMessage{e.data}
 	if list, ok := asList(e.data); ok {
@@ -198,8 +196,7 @@ func (c *Client) OrderStatus(ctx context.Context, orderUUID string) (OrderStatus
 	return status, reply
 }
 
-// record returns the one object in data, or in a list of one. Where it names its
-// order, that must be the one that was asked for.
+// record returns the one object in data, or in a list of one, unless it names another order than was asked for.
 func (e envelope) record(orderUUID string) (map[string]json.RawMessage, error) {
 	raw := e.data
 	if list, ok := asList(raw); ok && len(list) == 1 {

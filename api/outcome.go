@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// Outcome says what is known after a call. It is a closed enum whose names are
-// also metric labels; new values are only ever appended.
+// Outcome says what is known after a call. Its names are metric labels too; new values are only ever appended.
 type Outcome uint8
 
 const (
@@ -95,8 +94,7 @@ type FieldError struct {
 	Message string `json:"message"`
 }
 
-// Reply is what is known after a call. Its texts may be published: they hold
-// neither personal data nor the token, and do not echo customer details.
+// Reply is what is known after a call. Its texts may be published: they hold neither personal data nor the token.
 type Reply struct {
 	Outcome Outcome
 	// HTTPStatus is the status that decided: the reply's own or, where that is
@@ -154,8 +152,7 @@ func (e *UnavailableError) Error() string {
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
 var (
-	// ErrBreakerOpen is the cause of an unavailable call that was not tried,
-	// because earlier ones failed and the pause after them is not over.
+	// ErrBreakerOpen is the cause of a call that was not tried, as the pause after earlier failures is not over.
 	ErrBreakerOpen = errors.New("not tried: the API was out of reach a moment ago")
 	// ErrConnUsed is the cause where a Conn was given to a second call.
 	ErrConnUsed = errors.New("this connection was used before")

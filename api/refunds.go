@@ -41,7 +41,7 @@ func (c *Client) RequestApproval(ctx context.Context, conn *Conn, orderUUID stri
 }
 
 // RefundStatus reads the status of an order's refund ("Refund Status Check"). The documents say POST, a public client
-// uses GET: on 405 the other one is tried, and remembered. Each of the two is a call of its own to the observer. Not accepted: the state is zero.
+// uses GET: on 405 the other one is tried, and remembered. Each of the two is a call of its own to the observer.
 func (c *Client) RefundStatus(ctx context.Context, orderUUID string) (RefundState, Reply) {
 	get := c.getRefunds.Load()
 	state, reply := c.refundStatus(ctx, orderUUID, get)

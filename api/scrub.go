@@ -66,8 +66,7 @@ func (s *scrubber) clean(text string) string {
 	}), " ")
 }
 
-// impersonal are the customer details that name nobody; as words they stand in
-// many an innocent sentence ("type must be private").
+// impersonal are customer details that name nobody, and are words of innocent sentences ("type must be private").
 var impersonal = map[string]bool{"type": true, "countryCode": true, "preferredLanguage": true, "country": true}
 
 // echoes prepares the replacement of the customer details in body; nil where there are none.

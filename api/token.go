@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// tokenAge is how long a token is used before it is asked for again, so that a
-// changed one is in use well within 10 seconds.
+// tokenAge is after how long a token is read again, so that a changed one is in use well within 10 seconds.
 const tokenAge = 5 * time.Second
 
 // tokens keeps the bearer token between reads of it.

@@ -46,7 +46,6 @@ func serviceAccount() (a account, ok bool) {
 // mayRead reports whether the account may read a file, as far as its mode says; what is not known counts as yes.
 func (a account) mayRead(path string) bool { return a.may(path, 0o4) }
 
-// mayWriteIn reports whether the account may make files in a folder.
 func (a account) mayWriteIn(path string) bool { return a.may(path, 0o3) }
 
 func (a account) may(path string, bits os.FileMode) bool {

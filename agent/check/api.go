@@ -15,7 +15,6 @@ import (
 	"tillpost/api"
 )
 
-// apiFacts is what the API answered.
 type apiFacts struct {
 	findings []Finding
 	// skew is how far our clock is ahead of the API's by its last Date header, if dated.
@@ -160,7 +159,6 @@ func describe(r api.Reply) string {
 	return r.Message
 }
 
-// reportTerminals reports the API's terminals, compared with those of the configuration.
 func (c *checker) reportTerminals(fs *findings, list []api.Terminal) {
 	var active, resting []string
 	known := map[string]bool{}
@@ -211,5 +209,4 @@ func few(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// errEnough ends the reading of a list early.
 var errEnough = errors.New("one is enough")

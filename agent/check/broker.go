@@ -25,7 +25,6 @@ const (
 	nameTimeout = 2 * time.Second
 )
 
-// brokerFacts is what was found at the broker.
 type brokerFacts struct {
 	findings []Finding
 	// agent is the agent's last state there; nil where there is none, or it was not read.
@@ -249,11 +248,9 @@ func (c *checker) reportLoop(fs *findings, host string, l loopResult) bool {
 	return false
 }
 
-// anonymous stands for the user where there is none.
 const anonymous = "clients without a login"
 
-// refusedLogin reports whether the broker refused the login. It goes by the client library's texts, for want of errors to
-// compare with.
+// refusedLogin goes by the client library's texts, for want of errors to compare with.
 func refusedLogin(err error) bool {
 	text := strings.ToLower(err.Error())
 	return strings.Contains(text, "not authorized") || strings.Contains(text, "bad user name or password") || strings.Contains(text, "identifier rejected")

@@ -25,7 +25,6 @@ type daemonFacts struct {
 
 const daemonTimeout = 3 * time.Second
 
-// daemon returns what answers at http.listen.
 func (c *checker) daemon(ctx context.Context) daemonFacts {
 	ctx, cancel := context.WithTimeout(ctx, daemonTimeout)
 	defer cancel()
@@ -61,8 +60,7 @@ func (c *checker) daemon(ctx context.Context) daemonFacts {
 	return daemonFacts{}
 }
 
-// buildVersion returns the version of the tillpost whose metrics the page is. It
-// is not ok where the page is something else.
+// buildVersion returns the version of the tillpost whose metrics the page is; it is not ok where it is something else.
 func buildVersion(page string) (version string, ok bool) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	// What follows a fault is not needed.

@@ -19,7 +19,6 @@ var kinds = map[uint32]string{
 	unix.SQUASHFS_MAGIC: "squashfs", unix.ISOFS_SUPER_MAGIC: "iso9660",
 }
 
-// diskOf returns what the kernel knows.
 func diskOf(folder string) (diskFacts, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(folder, &st); err != nil {

@@ -75,7 +75,6 @@ func pad(s string, width int) string {
 // clean returns a text that may come from elsewhere as one that is safe in a line on a screen.
 func clean(s string) string { return term.Printable(term.OneLine(s)) }
 
-// findings collects the findings about one subject.
 type findings struct {
 	subject string
 	list    []Finding
@@ -97,7 +96,6 @@ func (fs *findings) fail(fix, format string, args ...any) {
 	fs.add(LevelFail, fix, fmt.Sprintf(format, args...))
 }
 
-// okIfNone adds an ok if there are no findings yet.
 func (fs *findings) okIfNone(format string, args ...any) {
 	if len(fs.list) == 0 {
 		fs.ok(format, args...)

@@ -52,7 +52,6 @@ func (c *checker) quirks(ctx context.Context) quirks {
 	return q
 }
 
-// report reports what follows for the shop.
 func (q quirks) report(fs *findings) {
 	if !q.tried {
 		return

@@ -10,7 +10,6 @@ import (
 	"time"
 )
 
-// reached is a server that answered.
 type reached struct {
 	// end is when the first of its certificates ends; zero without TLS.
 	end  time.Time

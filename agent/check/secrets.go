@@ -55,7 +55,6 @@ func (c *checker) secrets() []Finding {
 	return fs.done()
 }
 
-// users reads the accounts of the embedded broker.
 func (c *checker) users(fs *findings, file string) {
 	text, err := config.ReadSecretFile(file)
 	if err != nil {
@@ -93,7 +92,6 @@ func (c *checker) readable(fs *findings, key, file string) {
 		"%s: the user %s can't read %s", key, service.name, file)
 }
 
-// pair checks a certificate and its key.
 func (c *checker) pair(fs *findings, key, certFile, keyFile string) {
 	if certFile == "" {
 		return
@@ -135,7 +133,6 @@ func withName(host string) string {
 	return "make one that has it: openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=" + host + " -addext subjectAltName=" + kind + host + " -keyout key.pem -out cert.pem"
 }
 
-// hasPassphrase reports whether a key is encrypted.
 func hasPassphrase(file string) bool {
 	data, err := os.ReadFile(file)
 	for err == nil {

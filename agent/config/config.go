@@ -63,8 +63,7 @@ type API struct {
 	RequestsPerMinute int
 }
 
-// MQTT says how tills reach the agent: over an external broker (URL) or over
-// the embedded one (Embedded). Exactly one of the two is set.
+// MQTT says how tills reach the agent. Exactly one of URL, an external broker, and Embedded is set.
 type MQTT struct {
 	// URL is tcp://host:port or tls://host:port, always with a port.
 	URL string
@@ -79,8 +78,7 @@ type MQTT struct {
 	KeyFile  string
 	// TopicPrefix has no wildcard and neither begins nor ends with a slash.
 	TopicPrefix string
-	// StatusRetention is how long the status of a request that has ended stays
-	// retained at the broker; a second or more.
+	// StatusRetention is how long the broker retains the status of a request that has ended; a second or more.
 	StatusRetention time.Duration
 	// Embedded is nil where URL is set.
 	Embedded *Embedded
@@ -108,8 +106,7 @@ type Outbox struct {
 	Retention time.Duration
 }
 
-// BusyMeans says what a busy terminal's reply to a create proves where the API
-// does not let the agent search for the order.
+// BusyMeans says what a busy reply to a create proves where the API does not let the agent search for the order.
 type BusyMeans string
 
 // The two readings of a busy reply.
@@ -120,8 +117,7 @@ const (
 	BusyDoubt BusyMeans = "doubt"
 )
 
-// Policy holds the deadlines and choices of the state machine. Durations are
-// positive unless their comment says otherwise.
+// Policy holds deadlines and choices of the state machine. Durations are positive unless their comment says otherwise.
 type Policy struct {
 	OrderTTL  time.Duration
 	RefundTTL time.Duration
@@ -180,8 +176,7 @@ type Log struct {
 	Format LogFormat
 }
 
-// DefaultPath returns where the configuration is unless --config says otherwise:
-// /etc/tillpost/tillpost.toml, on Windows below %ProgramData%.
+// DefaultPath returns where the configuration is unless --config says otherwise.
 func DefaultPath() string {
 	if runtime.GOOS == "windows" {
 		return filepath.Join(os.Getenv("ProgramData"), "tillpost", "tillpost.toml")

@@ -9,7 +9,6 @@ import (
 
 var hostPattern = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$`)
 
-// hosts reads the further names of the HTTP side.
 func (t *table) hosts(c *Config) {
 	for _, name := range t.texts("hosts", "http.hosts", `a list of names, such as ["till-7.shop.example"]`, isHost) {
 		if name = strings.ToLower(name); !slices.Contains(c.HTTP.Hosts, name) {

@@ -69,7 +69,6 @@ func (r *reader) sendOrderBy(t *table) {
 	}
 }
 
-// required reads a text that must be there.
 func (t *table) required(key, want string, rules ...rule) string {
 	var value string
 	if !t.text(key, &value, rules...) {
@@ -78,7 +77,6 @@ func (t *table) required(key, want string, rules ...rule) string {
 	return value
 }
 
-// flag reads a yes or no that must be there.
 func (t *table) flag(key string) bool {
 	var value bool
 	if !as(t, key, &value, "true or false, without quotes") {
@@ -103,7 +101,6 @@ func isMail(v string) (problem, want string) {
 	return "", ""
 }
 
-// json turns a table into a JSON object.
 func (r *reader) json(t *table) json.RawMessage {
 	faults := len(r.faults)
 	r.onlyJSON(t.path, t.values)
@@ -114,8 +111,7 @@ func (r *reader) json(t *table) json.RawMessage {
 	return text
 }
 
-// onlyJSON refuses the values that would not arrive at the API as written:
-// JSON has no dates, and decimals could change their digits.
+// onlyJSON refuses what would not arrive as written: JSON has no dates, and decimals could change their digits.
 func (r *reader) onlyJSON(path string, v any) {
 	switch v := v.(type) {
 	case map[string]any:

@@ -45,8 +45,7 @@ func locate(data []byte) positions {
 	return p
 }
 
-// addKey adds every part of a dotted key, so that [a.b] adds "a" too, and returns
-// the whole path and the offset of the key's end.
+// addKey adds every part of a dotted key, of [a.b] "a" too, and returns the path and the offset of the key's end.
 func (p positions) addKey(prefix string, parts unstable.Iterator) (path string, end int) {
 	path = prefix
 	for parts.Next() {

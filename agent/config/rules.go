@@ -61,8 +61,7 @@ func isClientID(v string) (problem, want string) {
 	return "", ""
 }
 
-// isListen is the rule for host:port; an empty host means every address of the
-// machine, port 0 one that the system chooses.
+// isListen is the rule for host:port; no host is every address of the machine, port 0 one that the system chooses.
 func isListen(v string) (problem, want string) {
 	const example = `write host:port, such as "127.0.0.1:9720"`
 	host, port, err := net.SplitHostPort(v)
@@ -136,8 +135,7 @@ func canonicalURL(v string) string {
 	return strings.TrimRight(u.String(), "/")
 }
 
-// isBrokerURL is the rule for tcp://host[:port] and tls://host[:port]. The value is
-// not repeated; it might hold a password.
+// isBrokerURL is the rule for tcp:// and tls://host[:port]. The value is not repeated; it might hold a password.
 func isBrokerURL(v string) (problem, want string) {
 	const example = `write it like "tls://host:8883" or "tcp://host:1883"`
 	u, err := url.Parse(v)
@@ -161,8 +159,7 @@ func canonicalBroker(v string) string {
 	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), cmp.Or(u.Port(), usual))
 }
 
-// oneOf returns the rule that a text is one of a few. The value is not repeated;
-// the rule is used for customers' data too.
+// oneOf returns the rule that a text is one of a few. The value, which may be a customer's, is not repeated.
 func oneOf(choices ...string) rule {
 	return func(v string) (problem, want string) {
 		if !slices.Contains(choices, v) {

@@ -79,8 +79,7 @@ func (t *table) missing(key, want string) {
 	}
 }
 
-// as reads a value of type T into into; it returns false and does not change into
-// where the file does not have the key or has something else there.
+// as reads a value of type T. It returns false, and leaves into alone, where the file has none or something else.
 func as[T any](t *table, key string, into *T, want string) bool {
 	v, found := t.get(key)
 	if !found {
@@ -185,8 +184,7 @@ func (r *reader) unknown() {
 	}
 }
 
-// suggestion returns what an unknown key was probably meant to be: a name of the
-// same table, or one that belongs into another table.
+// suggestion returns which key of the same table, or of another one, an unknown key was probably meant to be.
 func (r *reader) suggestion(t *table, key string) string {
 	if name := suggest(key, t.known); name != "" {
 		return "did you mean " + join(t.path, name) + "?"
