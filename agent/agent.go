@@ -252,7 +252,7 @@ func (a *Agent) openAPI() (*api.Client, error) {
 		}
 	}
 	return api.New(api.Options{
-		BaseURL: a.cfg.API.BaseURL, OrganizationUUID: a.cfg.API.OrganizationUUID, Token: a.cfg.TokenReader(),
+		BaseURL: a.cfg.API.BaseURL, OrganizationUUID: a.cfg.API.OrganizationUUID, Token: a.cfg.Token,
 		Timeout: a.cfg.API.Timeout, RootCAs: roots, RequestsPerMinute: a.cfg.API.RequestsPerMinute,
 		UserAgent: "tillpost/" + a.opts.Version, DialContext: a.opts.DialAPI, Observe: a.observe, Rand: a.opts.Rand,
 	})

@@ -18,8 +18,6 @@ type OrderDetails struct {
 	// Products are in the order in which the API lists them.
 	Products []OrderProduct
 	Payment  PaymentHistory
-	// CallbackURL is the order's callback URL, "" where the reply does not have it.
-	CallbackURL string
 	// ReferencesKnown is false where the references are absent or null: they may come later.
 	ReferencesKnown bool
 	// ReferenceNo and CustomerReference are two of them; ReferencesRead is false where the reply does not separate them.
@@ -58,22 +56,14 @@ func (d OrderDetails) References() string { return strings.Join(d.references, "\
 
 // OrderDetails reads an order ("Get Order Details By UUID"). A reply that holds no order, or another one, is ambiguous.
 func (c *Client) OrderDetails(ctx context.Context, orderUUID string) (OrderDetails, Reply) {
-	var details OrderDetails
-	reply := c.order(ctx, OpOrderDetails, http.MethodGet, "connect/orders/details/", orderUUID, nil, request{
-		read: func(e envelope) error {
-			m, err := e.record(orderUUID)
-			if err == nil {
-				details = readDetails(m)
-			}
-			return err
-		},
+	return ask(ctx, c, OpOrderDetails, http.MethodGet, "connect/orders/details/", orderUUID, func(e envelope) (OrderDetails, error) {
+		m, err := e.record(orderUUID)
+		return readDetails(m), err
 	})
-	return details, reply
 }
 
 func readDetails(m map[string]json.RawMessage) OrderDetails {
 	d := OrderDetails{Status: textOf(m, "status")}
-	d.CallbackURL, _ = asText(field(m, "callbackUrl")) // whole: a mark stands at its end
 	sums, _ := asObject(field(m, "orderSummary"))
 	d.GrandTotal = amountOf(sums, "grandTotal")
 	d.Products = readProducts(m)
@@ -82,8 +72,8 @@ func readDetails(m map[string]json.RawMessage) OrderDetails {
 	d.ReferencesKnown = !empty(references)
 	d.references = leaves(nil, references, maxDepth)
 	d.readReferences(references)
-	if d.CallbackURL != "" {
-		d.references = append(d.references, d.CallbackURL)
+	if url, _ := asText(field(m, "callbackUrl")); url != "" {
+		d.references = append(d.references, url) // whole: a mark stands at its end
 	}
 	return d
 }

@@ -121,17 +121,26 @@ func (c *Client) Resend(ctx context.Context, orderUUID string) Reply {
 
 // PaymentStatus reads the status of an order's payment ("Payment Status Check"). Not accepted: PaymentStatus is zero.
 func (c *Client) PaymentStatus(ctx context.Context, orderUUID string) (PaymentStatus, Reply) {
-	var status PaymentStatus
-	reply := c.order(ctx, OpPaymentStatus, http.MethodGet, "connect/terminal/orders/payment-status/", orderUUID, nil, request{
+	const path = "connect/terminal/orders/payment-status/"
+	return ask(ctx, c, OpPaymentStatus, http.MethodGet, path, orderUUID, func(e envelope) (PaymentStatus, error) {
+		raw, err := e.status("order_status")
+		return PaymentStatus{State: paymentState(raw, e.code), Raw: cutText(raw, maxText)}, err
+	})
+}
+
+// ask makes a call that only reads about one order. The value is that of read where the reply is accepted, else zero.
+func ask[T any](ctx context.Context, c *Client, op Operation, method, prefix, uuid string, read func(envelope) (T, error)) (T, Reply) {
+	var value T
+	reply := c.order(ctx, op, method, prefix, uuid, nil, request{
 		read: func(e envelope) error {
-			raw, err := e.status("order_status")
+			found, err := read(e)
 			if err == nil {
-				status = PaymentStatus{State: paymentState(raw, e.code), Raw: cutText(raw, maxText)}
+				value = found
 			}
 			return err
 		},
 	})
-	return status, reply
+	return value, reply
 }
 
 // status returns a status by name, beside the message or in data; "" where only the API's own envelope came.
@@ -178,22 +187,14 @@ func (c *Client) invalid(op Operation, why string) Reply {
 
 // OrderStatus reads one order's status ("Get Order Status By UUID"). A reply about another order is ambiguous.
 func (c *Client) OrderStatus(ctx context.Context, orderUUID string) (OrderStatus, Reply) {
-	var status OrderStatus
-	reply := c.order(ctx, OpOrderStatus, http.MethodGet, "connect/orders/status/", orderUUID, nil, request{
-		read: func(e envelope) error {
-			m, err := e.record(orderUUID)
-			if err != nil {
-				return err
-			}
-			raw, ok := asText(m["status"])
-			if !ok {
-				return errors.New("the reply holds no status")
-			}
-			status = OrderStatus{UUID: orderUUID, Status: cutText(raw, maxText)}
-			return nil
-		},
+	return ask(ctx, c, OpOrderStatus, http.MethodGet, "connect/orders/status/", orderUUID, func(e envelope) (OrderStatus, error) {
+		m, err := e.record(orderUUID)
+		raw, ok := asText(m["status"])
+		if err == nil && !ok {
+			err = errors.New("the reply holds no status")
+		}
+		return OrderStatus{UUID: orderUUID, Status: cutText(raw, maxText)}, err
 	})
-	return status, reply
 }
 
 // record returns the one object in data, or in a list of one, unless it names another order than was asked for.

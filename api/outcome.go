@@ -3,6 +3,8 @@ package api
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -36,11 +38,7 @@ var outcomeNames = map[Outcome]string{
 
 // Outcomes lists every [Outcome].
 func Outcomes() []Outcome {
-	var all []Outcome
-	for o := OutcomeAccepted; o <= OutcomeAmbiguous; o++ {
-		all = append(all, o)
-	}
-	return all
+	return slices.Sorted(maps.Keys(outcomeNames))
 }
 
 // String returns the metric label.

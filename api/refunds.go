@@ -60,17 +60,11 @@ func (c *Client) refundStatus(ctx context.Context, orderUUID string, get bool) (
 	if get {
 		method = http.MethodGet
 	}
-	var state RefundState
-	reply := c.order(ctx, OpRefundStatus, method, "connect/terminal/orders/refund-status/", orderUUID, nil, request{
-		read: func(e envelope) error {
-			raw, err := e.status("refund_status")
-			if err == nil {
-				state = refundState(raw)
-			}
-			return err
-		},
+	const path = "connect/terminal/orders/refund-status/"
+	return ask(ctx, c, OpRefundStatus, method, path, orderUUID, func(e envelope) (RefundState, error) {
+		raw, err := e.status("refund_status")
+		return refundState(raw), err
 	})
-	return state, reply
 }
 
 func refundState(raw string) RefundState {

@@ -101,14 +101,9 @@ func echoes(body []byte) *strings.Replacer {
 		}
 	}
 	walk("", sent.CustomerDetails)
-	if len(words) == 0 {
-		return nil
-	}
-	list := slices.Collect(maps.Keys(words))
+	var pairs []string
 	// The replacer prefers the earlier pair: whole values before their words.
-	slices.SortFunc(list, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-	pairs := make([]string, 0, 2*len(list))
-	for _, w := range list {
+	for _, w := range slices.SortedFunc(maps.Keys(words), func(a, b string) int { return cmp.Compare(len(b), len(a)) }) {
 		pairs = append(pairs, w, redacted)
 	}
 	return strings.NewReplacer(pairs...)

@@ -84,7 +84,7 @@ func (c *checker) reachAPI(ctx context.Context, fs *findings, observe func(api.C
 		fs.ok("certificate good until %s", r.end.In(c.cfg.Store.Location).Format("2 January 2006"))
 	}
 	return api.New(api.Options{
-		BaseURL: c.cfg.API.BaseURL, OrganizationUUID: c.cfg.API.OrganizationUUID, Token: c.cfg.TokenReader(),
+		BaseURL: c.cfg.API.BaseURL, OrganizationUUID: c.cfg.API.OrganizationUUID, Token: c.cfg.Token,
 		Timeout: min(c.cfg.API.Timeout, answerTimeout), RootCAs: roots, RequestsPerMinute: c.cfg.API.RequestsPerMinute,
 		UserAgent: "tillpost-check/" + c.opts.Version, Observe: observe,
 	})

@@ -166,12 +166,10 @@ func (p *probe[T]) wait(ctx context.Context) (T, bool) {
 		return p.value, true
 	case <-ctx.Done():
 	}
-	late := time.NewTimer(grace)
-	defer late.Stop()
 	select {
 	case <-p.done:
 		return p.value, true
-	case <-late.C:
+	case <-time.After(grace):
 		var none T
 		return none, false
 	}

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,12 +38,8 @@ func diskOf(folder string) (diskFacts, error) {
 
 // mediumOf looks up, in sysfs, what the disk under a folder is made of.
 func mediumOf(sysfs, folder string) medium {
-	info, err := os.Stat(folder)
-	if err != nil {
-		return mediumUnknown
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
+	var st unix.Stat_t
+	if unix.Stat(folder, &st) != nil {
 		return mediumUnknown
 	}
 	dev := uint64(st.Dev) //nolint:unconvert // it has 32 bits on some architectures

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"tillpost/internal/term"
 )
@@ -55,7 +54,7 @@ func (f Finding) Write(w io.Writer, width int) error {
 	if f.Fix != "" {
 		words += "; " + f.Fix
 	}
-	head := pad(f.Level.String(), levelColumn) + pad(f.Subject, subjectColumn)
+	head := fmt.Sprintf("%-*s%-*s", levelColumn, f.Level, subjectColumn, f.Subject)
 	if width <= 0 {
 		_, err := fmt.Fprintln(w, head+words)
 		return err
@@ -66,10 +65,6 @@ func (f Finding) Write(w io.Writer, width int) error {
 	}
 	_, err := fmt.Fprintln(w, strings.Join(term.Wrap(head, words, indent, max(width, least)), "\n"))
 	return err
-}
-
-func pad(s string, width int) string {
-	return s + strings.Repeat(" ", max(width-utf8.RuneCountInString(s), 1))
 }
 
 // clean returns a text that may come from elsewhere as one that is safe in a line on a screen.

@@ -85,8 +85,7 @@ func (c *checker) delivers(ctx context.Context, filter, topic string, publish *m
 		if publish != nil {
 			bus.Publish(*publish)
 		}
-		patience := time.NewTimer(retainedTimeout)
-		defer patience.Stop()
+		patience := time.After(retainedTimeout)
 		for !found {
 			select {
 			case e := <-events:
@@ -94,7 +93,7 @@ func (c *checker) delivers(ctx context.Context, filter, topic string, publish *m
 					return
 				}
 				found = e.message != nil && e.message.Topic == topic && (publish != nil || e.message.Retained)
-			case <-patience.C:
+			case <-patience:
 				return
 			case <-ctx.Done():
 				return

@@ -1,7 +1,7 @@
 // Package config reads tillpost's configuration: one TOML file, in which every key has a default but the API's address,
 // the token, and either the organisation or the list of terminals.
 //
-// A Config holds no secret. It names the files that do; [Config.TokenReader] and [ReadSecretFile] read them.
+// A Config holds no secret. It names the files that do; [Config.Token] and [ReadSecretFile] read them.
 package config
 
 import (
@@ -51,7 +51,7 @@ type API struct {
 	// BaseURL is https, or http on a loopback host; its scheme and host are in lower case and it does not end in a
 	// slash, so that two spellings of one address compare equal.
 	BaseURL string
-	// TokenFile may be empty; see [Config.TokenReader].
+	// TokenFile may be empty; see [Config.Token].
 	TokenFile string
 	// OrganizationUUID may be empty if Terminals are named.
 	OrganizationUUID string

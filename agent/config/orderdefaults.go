@@ -86,12 +86,7 @@ func (t *table) flag(key string) bool {
 }
 
 func matches(pattern *regexp.Regexp, want string) rule {
-	return func(v string) (string, string) {
-		if !pattern.MatchString(v) {
-			return "has not the form that the API asks for", want
-		}
-		return "", ""
-	}
+	return is(pattern.MatchString, "has not the form that the API asks for", want)
 }
 
 func isMail(v string) (problem, want string) {

@@ -17,20 +17,21 @@ import (
 
 var currencyPattern = regexp.MustCompile(`^[A-Z]{3}$`)
 
-func notEmpty(v string) (problem, want string) {
-	if strings.TrimSpace(v) == "" {
-		return "is empty", "write a value, or leave the key out"
+// is returns the rule that a text is good. A fault does not repeat it.
+func is(good func(string) bool, problem, want string) rule {
+	return func(v string) (string, string) {
+		if !good(v) {
+			return problem, want
+		}
+		return "", ""
 	}
-	return "", ""
 }
 
-// isID is the rule for what becomes part of topics and of the API's paths.
-func isID(v string) (problem, want string) {
-	if !topic.ValidID(v) {
-		return "is not a usable id", "an id has 1 to 64 letters, digits and . _ : -"
-	}
-	return "", ""
-}
+var (
+	notEmpty = is(func(v string) bool { return strings.TrimSpace(v) != "" }, "is empty", "write a value, or leave the key out")
+	// isID is the rule for what becomes part of topics and of the API's paths.
+	isID = is(topic.ValidID, "is not a usable id", "an id has 1 to 64 letters, digits and . _ : -")
+)
 
 func isCurrency(v string) (problem, want string) {
 	if !currencyPattern.MatchString(v) {
@@ -161,12 +162,8 @@ func canonicalBroker(v string) string {
 
 // oneOf returns the rule that a text is one of a few. The value, which may be a customer's, is not repeated.
 func oneOf(choices ...string) rule {
-	return func(v string) (problem, want string) {
-		if !slices.Contains(choices, v) {
-			return "is not one of the choices", "write " + listedQuoted(choices)
-		}
-		return "", ""
-	}
+	chosen := func(v string) bool { return slices.Contains(choices, v) }
+	return is(chosen, "is not one of the choices", "write "+listedQuoted(choices))
 }
 
 func listedQuoted(words []string) string {
