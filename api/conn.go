@@ -34,8 +34,8 @@ type Conn struct {
 	ticket  *ticket
 	reader  *bufio.Reader
 	bounded *io.LimitedReader
-	first   chan error // the first byte's arrival, or why there will be none
 	gone    chan struct{}
+	goneErr error // once gone: why no first byte came; nil if one did
 	closing sync.Once
 }
 
@@ -63,13 +63,12 @@ func newConn(l *link, t *ticket) *Conn {
 	bounded := &io.LimitedReader{R: l, N: maxHeader}
 	conn := &Conn{
 		link: l, dialled: time.Now(), ticket: t, bounded: bounded,
-		reader: bufio.NewReader(bounded), first: make(chan error, 1), gone: make(chan struct{}),
+		reader: bufio.NewReader(bounded), gone: make(chan struct{}),
 	}
 	// Reading from the start notices a server that closes the connection before the
 	// request is sent, when that still proves that nothing happened.
 	go func() {
-		_, err := conn.reader.Peek(1)
-		conn.first <- err
+		_, conn.goneErr = conn.reader.Peek(1)
 		close(conn.gone)
 	}()
 	return conn
@@ -114,11 +113,8 @@ func (c *Conn) roundTrip(ctx context.Context, rq *http.Request) exchange {
 	defer stop()
 
 	select {
-	case err := <-c.first:
-		if err == nil {
-			err = errEarlyBytes
-		}
-		return exchange{err: fmt.Errorf("connection lost before use: %w", err), at: time.Now()}
+	case <-c.gone:
+		return exchange{err: fmt.Errorf("connection lost before use: %w", cmp.Or(c.goneErr, errEarlyBytes)), at: time.Now()}
 	default:
 	}
 	if err := ctx.Err(); err != nil {
@@ -139,8 +135,8 @@ func (c *Conn) roundTrip(ctx context.Context, rq *http.Request) exchange {
 }
 
 func (c *Conn) readReply(rq *http.Request) exchange {
-	if err := <-c.first; err != nil {
-		return exchange{err: err, at: time.Now()}
+	if <-c.gone; c.goneErr != nil {
+		return exchange{err: c.goneErr, at: time.Now()}
 	}
 	resp, err := c.readHeader(rq)
 	if err != nil {

@@ -117,7 +117,7 @@ func TestNothingIsSentOnAConnectionThatTheServerClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = far.Close()
-	conn.first <- <-conn.first // the close has been seen
+	<-conn.Gone() // the close has been seen
 	_, r := c.CreateOrder(t.Context(), conn, []byte(`{}`))
 	wantOutcome(t, "closed by the server", r, OutcomeUnavailable)
 }

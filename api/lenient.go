@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -103,17 +104,12 @@ func field(m map[string]json.RawMessage, name string) json.RawMessage {
 		return raw
 	}
 	key := messageKey(name)
-	best := ""
-	for k := range m {
-		// The smallest of several, so that the answer does not depend on map order.
-		if messageKey(k) == key && (best == "" || k < best) {
-			best = k
+	for _, k := range slices.Sorted(maps.Keys(m)) { // there may be several
+		if messageKey(k) == key {
+			return m[k]
 		}
 	}
-	if best == "" {
-		return nil
-	}
-	return m[best]
+	return nil
 }
 
 // repair rewrites the two ways in which the documents' examples are not JSON: single-quoted strings, and pairs in

@@ -70,12 +70,11 @@ func (l *limiter) acquire(ctx context.Context, urgent bool, patience time.Durati
 	if granted {
 		return 0, nil
 	}
-	limit := time.After(patience)
 	err := errHeld
 	select {
 	case <-w.ready:
 		return 0, nil
-	case <-limit:
+	case <-time.After(patience):
 	case <-ctx.Done():
 		err = ctx.Err()
 	}

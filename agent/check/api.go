@@ -179,12 +179,7 @@ func (c *checker) reportTerminals(fs *findings, list []api.Terminal) {
 	if len(resting) > 0 {
 		fs.warn("activate them at Front Payment, or leave them out", "not active: %s", few(resting))
 	}
-	var missing []string
-	for _, uuid := range c.cfg.Terminals {
-		if !known[uuid] {
-			missing = append(missing, uuid)
-		}
-	}
+	missing := slices.DeleteFunc(slices.Clone(c.cfg.Terminals), func(uuid string) bool { return known[uuid] })
 	if len(missing) > 0 {
 		fs.fail("correct terminals in the configuration, or api.organization_uuid", "the API does not have %s", few(missing))
 	}

@@ -18,12 +18,8 @@ import (
 	"tillpost/mqtt/message"
 )
 
-const (
-	// returnTimeout is how long our own message may take to come back.
-	returnTimeout = 4 * time.Second
-	// nameTimeout is how long the broker may take to send its name.
-	nameTimeout = 2 * time.Second
-)
+// nameTimeout is how long the broker may take to send its name.
+const nameTimeout = 2 * time.Second
 
 type brokerFacts struct {
 	findings []Finding

@@ -28,7 +28,6 @@ type Options struct {
 }
 
 const (
-	defaultTimeout = 30 * time.Second
 	// connectTimeout bounds reaching something over the network, answerTimeout one answer of it.
 	connectTimeout = 6 * time.Second
 	answerTimeout  = 10 * time.Second
@@ -57,7 +56,7 @@ type machine struct {
 
 func thisMachine() machine {
 	return machine{
-		now: time.Now, disk: diskOf, sync: syncSpeed, mosquitto: "/etc/mosquitto/mosquitto.conf", returnTimeout: returnTimeout, service: serviceAccount,
+		now: time.Now, disk: diskOf, sync: syncSpeed, mosquitto: "/etc/mosquitto/mosquitto.conf", returnTimeout: 4 * time.Second, service: serviceAccount,
 	}
 }
 
@@ -66,7 +65,7 @@ func thisMachine() machine {
 // reported: nothing else can be checked.
 func Run(ctx context.Context, o Options, report func(Finding)) bool {
 	if o.Timeout <= 0 {
-		o.Timeout = defaultTimeout
+		o.Timeout = 30 * time.Second
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()

@@ -23,10 +23,8 @@ type daemonFacts struct {
 	reasons []string
 }
 
-const daemonTimeout = 3 * time.Second
-
 func (c *checker) daemon(ctx context.Context) daemonFacts {
-	ctx, cancel := context.WithTimeout(ctx, daemonTimeout)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	address, err := hostport.Near(c.cfg.HTTP.Listen)
 	if err != nil || strings.HasSuffix(address, ":0") {

@@ -10,12 +10,10 @@ import (
 	"time"
 )
 
-const schemeTimeout = 3 * time.Second
-
 // otherScheme reports a broker that can't be reached because mqtt.url has tcp:// for a port that speaks TLS, or the
 // reverse. No login is sent. It returns false if that is not the fault.
 func (c *checker) otherScheme(ctx context.Context, fs *findings, u *url.URL) bool {
-	ctx, cancel := context.WithTimeout(ctx, schemeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	switch {
 	case u.Scheme == "tcp" && speaksTLS(ctx, u.Host):

@@ -177,18 +177,16 @@ type Log struct {
 }
 
 // DefaultPath returns where the configuration is unless --config says otherwise.
-func DefaultPath() string {
-	if runtime.GOOS == "windows" {
-		return filepath.Join(os.Getenv("ProgramData"), "tillpost", "tillpost.toml")
-	}
-	return "/etc/tillpost/tillpost.toml"
-}
+func DefaultPath() string { return here("/etc/tillpost/tillpost.toml") }
 
-func defaultOutboxPath() string {
+func defaultOutboxPath() string { return here("/var/lib/tillpost/outbox.db") }
+
+// here returns the path of a file that is there on Linux; on Windows it is below %ProgramData%.
+func here(path string) string {
 	if runtime.GOOS == "windows" {
-		return filepath.Join(os.Getenv("ProgramData"), "tillpost", "outbox.db")
+		return filepath.Join(os.Getenv("ProgramData"), "tillpost", filepath.Base(path))
 	}
-	return "/var/lib/tillpost/outbox.db"
+	return path
 }
 
 // defaults returns the configuration of an empty file; what has no default is empty.

@@ -75,6 +75,15 @@ func (t *table) origins(e *Embedded) {
 	}
 }
 
+// hosts reads the further names of the HTTP side.
+func (t *table) hosts(c *Config) {
+	for _, name := range t.texts("hosts", "http.hosts", `a list of names, such as ["till-7.shop.example"]`, isHost) {
+		if name = strings.ToLower(name); !slices.Contains(c.HTTP.Hosts, name) {
+			c.HTTP.Hosts = append(c.HTTP.Hosts, name)
+		}
+	}
+}
+
 // pair checks that of two keys the file has both or none.
 func (t *table) pair(a, b string) {
 	_, hasA := t.values[a]

@@ -2,11 +2,13 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -55,7 +57,9 @@ func Parse(name string, data []byte) (*Config, error) {
 	r.config(doc, c)
 	r.unknown()
 	if len(r.faults) > 0 {
-		sortFaults(r.faults)
+		slices.SortStableFunc(r.faults, func(a, b Fault) int {
+			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		})
 		return nil, &Error{File: name, Faults: r.faults}
 	}
 	c.resolvePaths(filepath.Dir(name))

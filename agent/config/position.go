@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"sort"
 	"strconv"
-	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 )
@@ -112,12 +111,4 @@ func join(path, part string) string {
 		return part
 	}
 	return path + "." + part
-}
-
-// parent returns the path of the table that holds a key, "" for the root.
-func parent(path string) string {
-	if i := strings.LastIndexByte(path, '.'); i >= 0 {
-		return path[:i]
-	}
-	return ""
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"net"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -15,7 +16,10 @@ import (
 	"tillpost/internal/topic"
 )
 
-var currencyPattern = regexp.MustCompile(`^[A-Z]{3}$`)
+var (
+	currencyPattern = regexp.MustCompile(`^[A-Z]{3}$`)
+	hostPattern     = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$`)
+)
 
 // is returns the rule that a text is good. A fault does not repeat it.
 func is(good func(string) bool, problem, want string) rule {
@@ -96,6 +100,17 @@ func isWebURL(v string) (problem, want string) {
 		return "has a query or fragment", "write the address without ? and #"
 	case u.Scheme == "http" && !hostport.Loopback(u.Hostname()):
 		return "is not encrypted", "write https; http is for loopback hosts only"
+	}
+	return "", ""
+}
+
+func isHost(v string) (problem, want string) {
+	name := strings.ToLower(v)
+	if _, err := netip.ParseAddr(name); err == nil {
+		return "is an address, which needs no word here", "take it out; names alone are checked"
+	}
+	if len(name) > 253 || !hostPattern.MatchString(name) {
+		return "is no host's name", "write it without scheme, port and path, as till-7.shop.example"
 	}
 	return "", ""
 }

@@ -23,7 +23,7 @@ type reader struct {
 func (r *reader) fault(path, problem, want string) {
 	at, found := r.positions.at[path]
 	for up := path; !found && up != ""; {
-		up = parent(up)
+		up = up[:max(strings.LastIndexByte(up, '.'), 0)] // the table that holds it
 		at, found = r.positions.at[up]
 	}
 	r.faultAt(at.value, path, problem, want)

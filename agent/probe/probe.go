@@ -65,12 +65,13 @@ type Report struct {
 type prober struct {
 	Options
 	report       Report
-	known        map[string]bool // orders that were there before
-	seen         seen            // of the first order
-	allRead      bool            // all that came to be listed since was looked into, and nothing is left that may be ours
-	unattributed []string        // orders in the list that may be ours, or anybody's
-	stored       bool            // a busy create came to an order all the same
-	busy         string          // what a create on a busy terminal was answered: "busy", "accepted", or something else
+	known        map[string]bool   // orders that were there before
+	seen         seen              // of the first order
+	allRead      bool              // all that came to be listed since was looked into, and nothing is left that may be ours
+	unattributed []string          // orders in the list that may be ours, or anybody's
+	stored       bool              // a busy create came to an order all the same
+	limits       map[string]string // what the headers said of the rate
+	busy         string            // what a create on a busy terminal was answered: "busy", "accepted", or something else
 }
 
 // Run probes. Whatever happens, orders that it placed are ended before it returns, or are in Report.Left. The error says

@@ -28,14 +28,8 @@ func (p *prober) settings() {
 	case 3*p.seen.listed > 150*time.Second:
 		set("policy.doubt_check", strconv.Quote((3 * p.seen.listed).Round(time.Second).String()), "the list shows an order late")
 	}
-	for _, a := range p.report.Answers {
-		limits, ok := a.Value.(map[string]string)
-		if !ok {
-			continue
-		}
-		if n, err := strconv.Atoi(limits["x-ratelimit-limit"]); err == nil && n > 0 {
-			set("api.requests_per_minute", strconv.Itoa(n*3/4), fmt.Sprintf("the API allows %d a minute, to all that use the token", n))
-		}
+	if n, err := strconv.Atoi(p.limits["x-ratelimit-limit"]); err == nil && n > 0 {
+		set("api.requests_per_minute", strconv.Itoa(n*3/4), fmt.Sprintf("the API allows %d a minute, to all that use the token", n))
 	}
 }
 

@@ -158,7 +158,7 @@ func (p *prober) answerBusy(more []string) {
 // refundStatus tries both methods on an order that has no refund: which of them is one that the API knows.
 func (p *prober) refundStatus(ctx context.Context, uuid string) {
 	taken := map[string]bool{}
-	limits := map[string]string{}
+	p.limits = map[string]string{}
 	var last error
 	for _, method := range []string{http.MethodPost, http.MethodGet} {
 		resp, err := p.Raw(ctx, method, "connect/terminal/orders/refund-status/"+uuid)
@@ -170,7 +170,7 @@ func (p *prober) refundStatus(ctx context.Context, uuid string) {
 		taken[method] = resp.StatusCode != http.StatusMethodNotAllowed && strings.Contains(resp.Header.Get("Content-Type"), "json")
 		for name, values := range resp.Header {
 			if low := strings.ToLower(name); strings.Contains(low, "ratelimit") || low == "retry-after" {
-				limits[low] = strings.Join(values, ", ")
+				p.limits[low] = strings.Join(values, ", ")
 			}
 		}
 	}
@@ -187,7 +187,7 @@ func (p *prober) refundStatus(ctx context.Context, uuid string) {
 	default:
 		p.answer(question, "unknown", "neither is answered as the API answers")
 	}
-	p.answer("what do the headers say of the rate", limits, "%s", cmp.Or(pairs(limits), "nothing"))
+	p.answer("what do the headers say of the rate", p.limits, "%s", cmp.Or(pairs(p.limits), "nothing"))
 }
 
 func (p *prober) callbacks(ctx context.Context) {
