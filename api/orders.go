@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,20 +53,17 @@ type OrderStatus struct {
 // State returns what the status means.
 func (s OrderStatus) State() PaymentState { return paymentState(s.Status, "") }
 
+var paymentStates = map[string]PaymentState{
+	"paid": PaymentPaid, "refunded": PaymentPaid, "partialrefunded": PaymentPaid, "partiallyrefunded": PaymentPaid, "invoiced": PaymentPaid,
+	"cancelled": PaymentCancelled, "canceled": PaymentCancelled, "expired": PaymentExpired,
+}
+
 func paymentState(status, code string) PaymentState {
-	switch messageKey(status) {
-	case "paid", "refunded", "partialrefunded", "partiallyrefunded", "invoiced":
-		return PaymentPaid
-	case "cancelled", "canceled":
-		if code == codePaymentFailed {
-			return PaymentDeclined
-		}
-		return PaymentCancelled
-	case "expired":
-		return PaymentExpired
-	default:
-		return PaymentPending
+	state := cmp.Or(paymentStates[messageKey(status)], PaymentPending)
+	if state == PaymentCancelled && code == codePaymentFailed {
+		return PaymentDeclined
 	}
+	return state
 }
 
 // CreateOrder places an order ("Create Terminal Order"). body is sent byte for byte. conn is consumed; nil dials one.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 )
@@ -67,13 +68,6 @@ func (c *Client) refundStatus(ctx context.Context, orderUUID string, get bool) (
 	})
 }
 
-func refundState(raw string) RefundState {
-	switch messageKey(raw) {
-	case "refunded":
-		return RefundDone
-	case "rejected":
-		return RefundRejected
-	default:
-		return RefundPending
-	}
-}
+var refundStates = map[string]RefundState{"refunded": RefundDone, "rejected": RefundRejected}
+
+func refundState(raw string) RefundState { return cmp.Or(refundStates[messageKey(raw)], RefundPending) }

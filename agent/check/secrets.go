@@ -70,7 +70,7 @@ func (c *checker) users(fs *findings, file string) {
 
 // token reports whether there is a token to call with.
 func (c *checker) token(fs *findings) bool {
-	err := c.cfg.CheckToken()
+	_, err := c.cfg.Token()
 	switch {
 	case errors.Is(err, config.ErrNoToken):
 		fs.fail("a credential of systemd is seen by the service alone: to check it too, give it here in TILLPOST_API_TOKEN", "%v", err)

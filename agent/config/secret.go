@@ -29,12 +29,6 @@ func (c *Config) Token() (string, error) {
 	return token, nil
 }
 
-// CheckToken returns nil if there is a token that can be used now.
-func (c *Config) CheckToken() error {
-	_, err := c.Token()
-	return err
-}
-
 func readToken(file string) (string, error) {
 	if file == "" {
 		file = credential("api-token")

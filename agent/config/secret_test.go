@@ -110,9 +110,6 @@ func TestToken(t *testing.T) {
 			if got != tc.want || errText(err) != tc.err {
 				t.Errorf("got %q, %v", got, err)
 			}
-			if check := c.CheckToken(); errText(check) != tc.err {
-				t.Errorf("CheckToken: %v", check)
-			}
 			if tc.name == "nothing" && !errors.Is(err, ErrNoToken) {
 				t.Error("the error is not ErrNoToken")
 			}
