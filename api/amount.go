@@ -49,9 +49,6 @@ func digits(s string) bool {
 }
 
 func amountOf(m map[string]json.RawMessage, name string) Amount {
-	s, ok := asText(field(m, name))
-	if !ok {
-		return Amount{}
-	}
+	s, _ := asText(field(m, name))
 	return parseAmount(s)
 }

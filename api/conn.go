@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -36,7 +35,6 @@ type Conn struct {
 	bounded *io.LimitedReader
 	gone    chan struct{}
 	goneErr error // once gone: why no first byte came; nil if one did
-	closing sync.Once
 }
 
 // Dial opens a connection for one create, refund or approval. The error is always an *[UnavailableError]: nothing was
@@ -82,11 +80,9 @@ func (c *Conn) Gone() <-chan struct{} { return c.gone }
 
 // Close ends the connection. It may be called more than once, and after a call that used the connection.
 func (c *Conn) Close() error {
-	c.closing.Do(func() {
-		_ = c.link.Close()
-		// A connection without a call proves only that the API could be reached.
-		c.ticket.done(wasAnswered)
-	})
+	_ = c.link.Close()
+	// A connection without a call proves only that the API could be reached.
+	c.ticket.done(wasAnswered)
 	return nil
 }
 

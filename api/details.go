@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"maps"
@@ -69,7 +68,8 @@ func readDetails(m map[string]json.RawMessage) OrderDetails {
 	d.Products = readProducts(m)
 	d.Payment = readHistory(field(m, "paymentHistory"))
 	references := field(m, "invoiceReferences")
-	d.ReferencesKnown = !empty(references)
+	text, isText := asText(references)
+	d.ReferencesKnown = !isNull(references) && (!isText || text != "")
 	d.references = leaves(nil, references, maxDepth)
 	d.readReferences(references)
 	if url, _ := asText(field(m, "callbackUrl")); url != "" {
@@ -134,12 +134,6 @@ func leaves(found []string, raw json.RawMessage, depth int) []string {
 		found = leaves(found, m[name], depth-1)
 	}
 	return found
-}
-
-// empty reports whether raw is absent, null or "".
-func empty(raw json.RawMessage) bool {
-	raw = bytes.TrimSpace(raw)
-	return isNull(raw) || string(raw) == `""`
 }
 
 // readReferences reads the two references that a till may fill in, where the reply separates them.

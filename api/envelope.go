@@ -199,20 +199,16 @@ func (e envelope) reply(op Operation, status int) Reply {
 	if r.Message == "" {
 		r.Message = defaultMessage(r.Outcome, r.HTTPStatus)
 	}
-	if r.Outcome == OutcomeAmbiguous {
-		r.Err = ambiguousError(r)
-		if !e.fromAPI && status == 404 {
-			r.Err = fmt.Errorf("%w (HTTP %d)", ErrNoOperation, status)
-		}
+	switch {
+	case r.Outcome != OutcomeAmbiguous:
+	case !e.fromAPI && status == 404:
+		r.Err = fmt.Errorf("%w (HTTP %d)", ErrNoOperation, status)
+	case r.Code != "":
+		r.Err = fmt.Errorf("the reply (HTTP %d, %s) does not settle the call", r.HTTPStatus, r.Code)
+	default:
+		r.Err = fmt.Errorf("the reply (HTTP %d) is not one of the API's", r.HTTPStatus)
 	}
 	return r
-}
-
-func ambiguousError(r Reply) error {
-	if r.Code != "" {
-		return fmt.Errorf("the reply (HTTP %d, %s) does not settle the call", r.HTTPStatus, r.Code)
-	}
-	return fmt.Errorf("the reply (HTTP %d) is not one of the API's", r.HTTPStatus)
 }
 
 var defaultMessages = map[Outcome]string{

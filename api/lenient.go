@@ -81,10 +81,7 @@ func asText(raw json.RawMessage) (string, bool) {
 
 // asInt reads a whole number, written as a number or as a string.
 func asInt(raw json.RawMessage) (int64, bool) {
-	s, ok := asText(raw)
-	if !ok {
-		return 0, false
-	}
+	s, _ := asText(raw)
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	return n, err == nil
 }

@@ -41,13 +41,16 @@ type waiter struct {
 func newLimiter(perMinute int) *limiter {
 	const mostReserved = 8 // a lane makes one urgent call at a time
 	burst := math.Max(2, float64(perMinute)/6)
-	return &limiter{
+	l := &limiter{
 		perSecond: float64(perMinute) / 60,
 		burst:     burst,
 		reserve:   math.Min(mostReserved, math.Min(burst-1, math.Max(1, burst/4))),
 		left:      burst,
 		filled:    time.Now(),
 	}
+	l.timer = time.AfterFunc(time.Hour, l.wake)
+	l.timer.Stop() // until dispatch sets it
+	return l
 }
 
 // acquire waits until one call may be made. Where the API asked for a pause longer than a second it does not wait, but
@@ -105,7 +108,7 @@ func (l *limiter) dispatch() {
 			return
 		}
 		if wait > 0 {
-			l.wake(wait)
+			l.timer.Reset(wait)
 			return
 		}
 		l.left--
@@ -128,15 +131,10 @@ func (l *limiter) until(n float64) time.Duration {
 	return time.Duration(math.Ceil((n - l.left) / l.perSecond * float64(time.Second)))
 }
 
-func (l *limiter) wake(after time.Duration) {
-	if l.timer != nil {
-		l.timer.Stop()
-	}
-	l.timer = time.AfterFunc(after, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.dispatch()
-	})
+func (l *limiter) wake() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dispatch()
 }
 
 // pause holds every call back for d: the API answered 429.
@@ -158,23 +156,14 @@ func (l *limiter) remaining(n, limit int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.left = math.Min(l.left, math.Max(0, float64(n)))
-	if n > low {
-		if l.scarce {
-			l.scarce, l.pollsHeldUntil = false, time.Time{}
-			l.dispatch()
-		}
-		return
-	}
-	if !l.scarce {
+	switch {
+	case n > low && l.scarce:
+		l.scarce, l.pollsHeldUntil = false, time.Time{}
+		l.dispatch()
+	case n <= low && !l.scarce:
 		l.scarce, l.pollsHeldUntil = true, time.Now().Add(trickle)
 	}
 }
 
 // stop ends the timer. Waiters end by their context.
-func (l *limiter) stop() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.timer != nil {
-		l.timer.Stop()
-	}
-}
+func (l *limiter) stop() { l.timer.Stop() }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -43,10 +44,7 @@ func Outcomes() []Outcome {
 
 // String returns the metric label.
 func (o Outcome) String() string {
-	if name := outcomeNames[o]; name != "" {
-		return name
-	}
-	return fmt.Sprintf("outcome(%d)", uint8(o))
+	return cmp.Or(outcomeNames[o], fmt.Sprintf("outcome(%d)", uint8(o)))
 }
 
 // Operation names one of the API's operations; the values are metric labels.

@@ -46,12 +46,8 @@ func (s *scrubber) fieldError(path, message string) (FieldError, bool) {
 	if s.clean(path) != path || !pathLike.MatchString(path) || len(path) > maxPath {
 		path = ""
 	}
-	text := "The API refused this field."
 	k, ok := knownByKey[messageKey(message)]
-	if ok {
-		text = k.text
-	}
-	return FieldError{Path: path, Message: text}, path != "" || ok
+	return FieldError{Path: path, Message: cmp.Or(k.text, "The API refused this field.")}, path != "" || ok
 }
 
 // clean returns text without personal data and without control characters.

@@ -35,7 +35,11 @@ func (c *checker) broker(ctx context.Context) brokerFacts {
 		return brokerFacts{findings: fs.done(), agent: c.embeddedAgent(ctx)}
 	}
 	u, _ := url.Parse(c.cfg.MQTT.URL) // the configuration was checked
-	r, err := c.reachBroker(ctx, u)
+	var r reached
+	config, err := c.brokerTLS(u)
+	if err == nil {
+		r, err = reach(ctx, u.Hostname(), u.Port(), config)
+	}
 	if err != nil {
 		if u.Scheme != "tls" || !c.otherScheme(ctx, fs, u) {
 			fs.unreached(err)
@@ -67,14 +71,6 @@ func (c *checker) broker(ctx context.Context) brokerFacts {
 	}
 	c.reportPersistence(fs, u, name)
 	return brokerFacts{findings: fs.done(), agent: back.agent}
-}
-
-func (c *checker) reachBroker(ctx context.Context, u *url.URL) (reached, error) {
-	config, err := c.brokerTLS(u)
-	if err != nil {
-		return reached{}, err
-	}
-	return reach(ctx, u.Hostname(), u.Port(), config)
 }
 
 // brokerTLS returns nil for a broker without TLS.

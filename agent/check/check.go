@@ -126,16 +126,16 @@ func (c *checker) all(ctx context.Context, report func([]Finding)) {
 
 	report(result(ctx, secrets))
 	report(result(ctx, disk))
-	held, done := box.wait(ctx)
-	report(orLate(box.subject, held.findings, done))
+	held, late := box.wait(ctx)
+	report(append(held.findings, late...))
 	report(result(ctx, clock))
 	report(result(ctx, ports))
-	said, done := broker.wait(ctx)
-	report(orLate(broker.subject, said.findings, done))
+	said, late := broker.wait(ctx)
+	report(append(said.findings, late...))
 	running, _ := daemon.wait(ctx)
 	report(c.agent(held, running, said.agent))
-	answers, done := calls.wait(ctx)
-	report(orLate(calls.subject, answers.findings, done))
+	answers, late := calls.wait(ctx)
+	report(append(answers.findings, late...))
 }
 
 // probe is a check of one subject, running in a goroutine of its own.
@@ -157,33 +157,25 @@ func start[T any](subject string, look func() T) *probe[T] {
 // grace is how long a probe whose time is over may take to report that itself, in better words than ours.
 const grace = 500 * time.Millisecond
 
-// wait returns what the probe found; false if it did not end in time, which the operating system can cause: calls to a
-// file system that hangs hang too.
-func (p *probe[T]) wait(ctx context.Context) (T, bool) {
+// wait returns what the probe found, or says that it did not end in time, which the operating system can cause: calls to
+// a file system that hangs hang too.
+func (p *probe[T]) wait(ctx context.Context) (found T, late []Finding) {
 	select {
 	case <-p.done:
-		return p.value, true
+		return p.value, nil
 	case <-ctx.Done():
 	}
 	select {
 	case <-p.done:
-		return p.value, true
+		return p.value, nil
 	case <-time.After(grace):
-		var none T
-		return none, false
+		fs := about(p.subject)
+		fs.fail("look for what hangs on this machine: a disk, a network folder, a name server", "it could not be looked into in time")
+		return found, fs.done()
 	}
 }
 
 func result(ctx context.Context, p *probe[[]Finding]) []Finding {
-	list, done := p.wait(ctx)
-	return orLate(p.subject, list, done)
-}
-
-func orLate(subject string, list []Finding, done bool) []Finding {
-	if done {
-		return list
-	}
-	fs := about(subject)
-	fs.fail("look for what hangs on this machine: a disk, a network folder, a name server", "it could not be looked into in time")
-	return fs.done()
+	list, late := p.wait(ctx)
+	return append(list, late...)
 }

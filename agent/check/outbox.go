@@ -71,11 +71,11 @@ func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFac
 		err   error
 	}
 	read := start("outbox", func() (l looked) { l.older, l.err = readThrough(path); return l })
-	found, done := read.wait(ctx)
+	found, late := read.wait(ctx)
 	err := found.err
 	damaged, isDamage := errors.AsType[*bolt.DamagedError](err)
 	switch {
-	case !done:
+	case late != nil:
 		fs.warn("", "%s; reading it through takes longer than this check", figures(there))
 	case err == nil && found.older:
 		fs.warn("find out which copy was at work last; if it is this one, start tillpost, stop it, and run tillpost outbox accept",

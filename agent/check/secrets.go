@@ -108,13 +108,8 @@ func (c *checker) pair(fs *findings, key, certFile, keyFile string) {
 	if _, err := config.ReadSecretFile(keyFile); err != nil {
 		fs.fail("tillpost does not start with it", "%s: the key is not well guarded: %v", key, err)
 	}
-	leaf, err := x509.ParseCertificate(cert.Certificate[0])
-	if err != nil {
-		fs.fail("get a new certificate", "%s: %s can't be read: %v", key, certFile, err)
-		return
-	}
-	c.expiry(fs, key+" "+certFile, leaf.NotAfter)
-	if key == embeddedCert && nameless(leaf) {
+	c.expiry(fs, key+" "+certFile, cert.Leaf.NotAfter)
+	if key == embeddedCert && nameless(cert.Leaf) {
 		fs.warn(withName("NAME"), "%s: %s has no subjectAltName, without which tills take no name of this machine for the right one", key, certFile)
 	}
 }

@@ -84,16 +84,15 @@ type MQTT struct {
 	Embedded *Embedded
 }
 
-// Embedded is the broker inside the agent.
+// Embedded is the broker inside the agent. Its listeners are host:port.
 type Embedded struct {
-	// Listen is host:port.
 	Listen string
 	// CertFile and KeyFile are both set or both empty.
 	CertFile string
 	KeyFile  string
 	// UsersFile is set wherever Listen or WebSocketListen is reachable from other machines.
 	UsersFile string
-	// WebSocketListen is host:port for tills in a browser, "" for none.
+	// WebSocketListen is for tills in a browser, "" for none.
 	WebSocketListen string
 	// WebSocketOrigins are the pages that may connect there, as browsers name them; empty without WebSocketListen.
 	WebSocketOrigins []string
@@ -143,17 +142,15 @@ type OrderDefaults struct {
 	SendOrderBy     json.RawMessage
 }
 
-// Callback is the listener for the API's notifications.
+// Callback is the listener, host:port, for the API's notifications.
 type Callback struct {
-	// Listen is host:port.
 	Listen string
 	// PublicURL is how the API reaches Listen: https, or http on a loopback host, without a slash at its end.
 	PublicURL string
 }
 
-// HTTP is the side for technicians and displays.
+// HTTP is the side for technicians and displays. Listen is host:port.
 type HTTP struct {
-	// Listen is host:port.
 	Listen string
 	// WebConfigFile is a file in the format of Prometheus' exporter-toolkit, for TLS and users; empty: neither.
 	WebConfigFile string
