@@ -18,10 +18,7 @@ const (
 	maxHeader = 64 << 10
 )
 
-var (
-	errEarlyBytes = errors.New("the server spoke before it was asked")
-	errEnded      = errors.New("the connection ended")
-)
+var errEnded = errors.New("the connection ended")
 
 // Conn is a fresh connection for exactly one create, refund or approval, its TLS handshake done. The call that it is
 // passed to closes it; a Conn that is not passed to a call must be closed by its owner. Its methods may be called at
@@ -110,7 +107,8 @@ func (c *Conn) roundTrip(ctx context.Context, rq *http.Request) exchange {
 
 	select {
 	case <-c.gone:
-		return exchange{err: fmt.Errorf("connection lost before use: %w", cmp.Or(c.goneErr, errEarlyBytes)), at: time.Now()}
+		err := cmp.Or(c.goneErr, errors.New("the server spoke before it was asked"))
+		return exchange{err: fmt.Errorf("connection lost before use: %w", err), at: time.Now()}
 	default:
 	}
 	if err := ctx.Err(); err != nil {

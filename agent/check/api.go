@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -203,5 +202,3 @@ func few(names []string) string {
 	}
 	return strings.Join(names, ", ")
 }
-
-var errEnough = errors.New("one is enough")

@@ -91,12 +91,6 @@ func (fs *findings) fail(fix, format string, args ...any) {
 	fs.add(LevelFail, fix, fmt.Sprintf(format, args...))
 }
 
-func (fs *findings) okIfNone(format string, args ...any) {
-	if len(fs.list) == 0 {
-		fs.ok(format, args...)
-	}
-}
-
 // done returns the findings, with all that is well in one line before the rest.
 func (fs *findings) done() []Finding {
 	var well []string

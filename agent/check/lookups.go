@@ -30,7 +30,7 @@ func (c *checker) lookups(ctx context.Context, client *api.Client, token, fs *fi
 	uuid := ""
 	reply := client.OrderStatuses(ctx, "", func(o api.OrderStatus) error {
 		uuid = o.UUID
-		return errEnough
+		return errors.New("one is enough")
 	})
 	list := answered(reply)
 	switch {
@@ -52,14 +52,11 @@ func (c *checker) lookups(ctx context.Context, client *api.Client, token, fs *fi
 			"the API's list of orders comes in pages: a lost reply is not looked up in it, and ends with your staff")
 		return
 	}
-	asked := cmp.Or(uuid, noOrder)
+	asked := cmp.Or(uuid, "ODR-tillpost-check") // no order has it
 	_, one := client.OrderStatus(ctx, asked)
 	_, details := client.OrderDetails(ctx, asked)
 	c.reportLookups(fs, list, answered(one), answered(details))
 }
-
-// noOrder is the uuid of no order.
-const noOrder = "ODR-tillpost-check"
 
 func answered(r api.Reply) answer {
 	switch {

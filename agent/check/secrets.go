@@ -51,7 +51,9 @@ func (c *checker) secrets() []Finding {
 			fs.fail("correct the file, or take the key out", "http.web_config_file %s: %s", file, quoted.ReplaceAllString(err.Error(), "…"))
 		}
 	}
-	fs.okIfNone("the files that the configuration names are there and well guarded")
+	if len(fs.list) == 0 {
+		fs.ok("the files that the configuration names are there and well guarded")
+	}
 	return fs.done()
 }
 

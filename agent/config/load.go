@@ -120,19 +120,10 @@ func (r *reader) api(t *table, c *Config) {
 	}
 	t.duration("timeout", &a.Timeout)
 	t.text("ca_file", &a.CAFile, notEmpty)
-	r.requestsPerMinute(t, a)
-}
-
-func (r *reader) requestsPerMinute(t *table, a *API) {
-	const most = 1_000_000 // fits an int on the 32-bit machines too
+	const perMinute, most = "requests_per_minute", 1_000_000 // fits an int on the 32-bit machines too
 	value := int64(a.RequestsPerMinute)
-	if !as(t, "requests_per_minute", &value, "a whole number, such as 180") {
-		return
-	}
-	if value < 1 || value > most {
-		r.fault(join(t.path, "requests_per_minute"), strconv.FormatInt(value, 10)+" is out of range",
-			"write a whole number from 1 to "+strconv.Itoa(most))
-		return
+	if as(t, perMinute, &value, "a whole number, such as 180") && (value < 1 || value > most) {
+		r.fault(join(t.path, perMinute), strconv.FormatInt(value, 10)+" is out of range", "write a whole number from 1 to "+strconv.Itoa(most))
 	}
 	a.RequestsPerMinute = int(value)
 }

@@ -33,19 +33,19 @@ func readToken(file string) (string, error) {
 	if file == "" {
 		file = credential("api-token")
 	}
+	source, token := "TILLPOST_API_TOKEN", strings.TrimSpace(os.Getenv("TILLPOST_API_TOKEN"))
 	if file != "" {
-		token, err := ReadSecretFile(file)
-		if err == nil && !FitForHeader(token) {
-			err = fmt.Errorf("%s holds more than one word of plain characters; it must hold the token alone", file)
+		secret, err := ReadSecretFile(file)
+		if err != nil {
+			return "", err
 		}
-		return token, err
+		source, token = file, secret
 	}
-	token := strings.TrimSpace(os.Getenv("TILLPOST_API_TOKEN"))
 	switch {
 	case token == "":
 		return "", ErrNoToken
 	case !FitForHeader(token):
-		return "", errors.New("TILLPOST_API_TOKEN holds more than one word of plain characters; it must hold the token alone")
+		return "", fmt.Errorf("%s holds more than one word of plain characters; it must hold the token alone", source)
 	}
 	return token, nil
 }
