@@ -21,8 +21,7 @@ import (
 
 // Options configure a [Client].
 type Options struct {
-	// BaseURL is where the API lives, with its version: "https://host/api/v1".
-	// Plain http is refused unless the host is a loopback address.
+	// BaseURL has the API's version: "https://host/api/v1". Plain http is for loopback addresses only.
 	BaseURL string
 	// OrganizationUUID is whose terminals ListTerminals asks for.
 	OrganizationUUID string

@@ -146,8 +146,7 @@ func (l *limiter) pause(d time.Duration) {
 	}
 }
 
-// remaining applies what the API says is left (x-ratelimit-remaining, of limit;
-// 0 where that is not known). It never allows more calls than we would ourselves.
+// remaining applies x-ratelimit-remaining, of limit (0 where unknown). It never allows more than we would ourselves.
 func (l *limiter) remaining(n, limit int) {
 	low := 12
 	if limit > 0 {

@@ -37,8 +37,7 @@ const (
 	PaymentExpired
 )
 
-// PaymentStatus is the answer to a payment status check. Raw is the API's
-// order_status as it came, bounded; "" where there was none (then pending).
+// PaymentStatus is the answer to a payment status check. Raw is order_status, bounded; "" if missing (pending).
 type PaymentStatus struct {
 	State PaymentState
 	Raw   string
@@ -85,25 +84,21 @@ func (c *Client) CreateOrder(ctx context.Context, conn *Conn, body []byte) (stri
 
 // orderUUID returns data.orderUuid, in an object, in a list, or beside the message; "" where none is well-formed.
 func (e envelope) orderUUID() string {
-	candidates := []json.RawMessage{e.data}
-	if list, ok := asList(e.data); ok {
-		candidates = append(candidates, list...)
+	var objects []map[string]json.RawMessage
+	list, _ := asList(e.data)
+	for _, raw := range append([]json.RawMessage{e.data}, list...) {
+		m, _ := asObject(raw)
+		objects = append(objects, m)
 	}
-	for _, raw := range candidates {
-		if m, ok := asObject(raw); ok {
-			if id, ok := asText(field(m, "orderUuid")); ok && validID(id) {
-				return id
-			}
+	for _, m := range append(objects, e.fields) {
+		if id, ok := asText(field(m, "orderUuid")); ok && validID(id) {
+			return id
 		}
-	}
-	if id, ok := asText(field(e.fields, "orderUuid")); ok && validID(id) {
-		return id
 	}
 	return ""
 }
 
-// Cancel cancels an order's payment or refund request. A refusal with the code
-// orderStatusAlreadyPaid means that the order is paid.
+// Cancel cancels an order's payment or refund request. Refused as orderStatusAlreadyPaid, the order is paid.
 func (c *Client) Cancel(ctx context.Context, orderUUID string, t CancelType) Reply {
 	if t != CancelPayment && t != CancelRefund {
 		return c.invalid(OpCancel, "the cancel's type is neither payment nor refund")
@@ -154,8 +149,7 @@ func (e envelope) status(name string) (string, error) {
 	return strings.TrimSpace(s), nil
 }
 
-// needsFrame checks that a reply is in the API's envelope. It is for calls whose
-// success has nothing but a message: any other 2xx may come from a proxy.
+// needsFrame is for calls whose success is but a message: a 2xx outside the API's envelope may come from a proxy.
 func needsFrame(e envelope) error {
 	if !e.fromAPI {
 		return errors.New("the reply is not one of the API's")

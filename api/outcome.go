@@ -96,8 +96,7 @@ type Reply struct {
 	// HTTPStatus is the status that decided: the reply's own or, where that is
 	// a success and the body's status_code is not, the body's. 0 without reply.
 	HTTPStatus int
-	// Code is the API's message in the camelCase form of its documents, the part
-	// before a colon; "" where no envelope could be read.
+	// Code is the API's message in the camelCase of its documents, up to a colon; "" where no envelope could be read.
 	Code string
 	// Message is a sentence for people, at most 200 characters.
 	Message string
@@ -111,8 +110,7 @@ type Reply struct {
 	// Withheld reports whether its status, or status_code in its body, was 401 or 429, whatever else it said: the API, or a
 	// proxy before it, did not let the call in.
 	Withheld bool
-	// Err is the cause of OutcomeUnavailable and OutcomeAmbiguous, and of an
-	// OutcomeUnauthorized without a reply; otherwise nil.
+	// Err is the cause of OutcomeUnavailable, OutcomeAmbiguous, and an OutcomeUnauthorized without a reply; else nil.
 	Err error
 }
 
@@ -134,8 +132,7 @@ type Call struct {
 	Err           error         // why nothing was sent, where it was tried; otherwise nil
 }
 
-// UnavailableError says that no connection could be made, or that it was not
-// tried because the API is known to be out of reach. Nothing was sent.
+// UnavailableError says that no connection was made, or tried, as the API is out of reach. Nothing was sent.
 type UnavailableError struct {
 	RetryAfter time.Duration // until the next try is let through
 	Err        error         // the cause, never nil

@@ -101,8 +101,7 @@ func (p positions) lineColumn(offset int) (line, column int) {
 
 var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// join appends a part to a dotted key, quoted where TOML would need quotes, so
-// that the key "a.b" and the key b of table a stay apart.
+// join appends a part to a dotted key, in quotes where TOML needs them: the key "a.b" and b of table a stay apart.
 func join(path, part string) string {
 	if !bareKey.MatchString(part) {
 		part = strconv.Quote(part)
