@@ -70,12 +70,11 @@ func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time
 	asked := time.Now()
 	pause, err := c.limiter.acquire(ctx, rq.op.urgent(), c.timeout)
 	waited := time.Since(asked)
-	switch {
-	case errors.Is(err, errHeld):
+	if err != nil {
 		t.done(wasAbandoned)
-		return Reply{Outcome: OutcomeRateLimited, Message: defaultMessage(OutcomeRateLimited, 0), RetryAfter: pause}, exchange{}, waited
-	case err != nil:
-		t.done(wasAbandoned)
+		if errors.Is(err, errHeld) {
+			return Reply{Outcome: OutcomeRateLimited, Message: defaultMessage(OutcomeRateLimited, 0), RetryAfter: pause}, exchange{}, waited
+		}
 		return unavailable(0, err), exchange{}, waited
 	}
 	begun, answered := c.unanswered.add()
@@ -132,10 +131,15 @@ func (c *Client) exchange(ctx context.Context, rq request, token string) (exchan
 	if err != nil {
 		return exchange{err: err}, nil
 	}
-	if rq.conn == nil {
-		return c.shared(hr), nil
+	if rq.conn != nil {
+		return rq.conn.roundTrip(ctx, hr), nil
 	}
-	return rq.conn.roundTrip(ctx, hr), nil
+	resp, ex := c.open(hr)
+	if resp != nil {
+		defer func() { _ = resp.Body.Close() }()
+		ex.body, ex.err = readBounded(resp.Body)
+	}
+	return ex, nil
 }
 
 // newRequest never sets GetBody or an Idempotency-Key: either would allow a transport to repeat the call by itself.
@@ -158,18 +162,7 @@ func (c *Client) newRequest(ctx context.Context, rq request, token string) (*htt
 	return hr, nil
 }
 
-// shared makes an exchange over the transport's shared connections.
-func (c *Client) shared(hr *http.Request) exchange {
-	resp, ex := c.open(hr)
-	if resp == nil {
-		return ex
-	}
-	defer func() { _ = resp.Body.Close() }()
-	ex.body, ex.err = readBounded(resp.Body)
-	return ex
-}
-
-// open sends hr and reads the reply's header; resp is nil where there is none. The caller closes the body.
+// open sends hr over a shared connection and reads the reply's header; resp is nil without one. The caller closes the body.
 func (c *Client) open(hr *http.Request) (*http.Response, exchange) {
 	var sent sentCounter
 	hr = hr.WithContext(httptrace.WithClientTrace(hr.Context(), &httptrace.ClientTrace{GotConn: sent.gotConn}))

@@ -68,11 +68,7 @@ func (l *limiter) acquire(ctx context.Context, urgent bool, patience time.Durati
 	w := &waiter{ready: make(chan struct{})}
 	element := queue.PushBack(w)
 	l.dispatch()
-	granted := w.granted
 	l.mu.Unlock()
-	if granted {
-		return 0, nil
-	}
 	err := errHeld
 	select {
 	case <-w.ready:
