@@ -131,7 +131,8 @@ func New(o Options) (_ *Agent, err error) {
 	a.connections = newConnections(func() time.Time { return o.Clock.Now().Time() }, a.board.Touch)
 	answering := &clock.Answering{}
 	a.health = health.New(health.Options{
-		Answering: answering, Problems: a.problems, Gate: a.gate, Token: cfg.CheckToken, Up: a.metrics.APIUp, Log: o.Logger,
+		Answering: answering, Problems: a.problems, Gate: a.gate, Up: a.metrics.APIUp, Log: o.Logger,
+		Token: func() error { _, err := cfg.Token(); return err },
 	})
 	if a.store, err = a.openStore(); err != nil {
 		return nil, err
@@ -234,7 +235,7 @@ func (a *Agent) openAPI() (*api.Client, error) {
 		}
 	}
 	return api.New(api.Options{
-		BaseURL: a.cfg.API.BaseURL, OrganizationUUID: a.cfg.API.OrganizationUUID, Token: a.cfg.TokenReader(),
+		BaseURL: a.cfg.API.BaseURL, OrganizationUUID: a.cfg.API.OrganizationUUID, Token: a.cfg.Token,
 		Timeout: a.cfg.API.Timeout, RootCAs: roots, RequestsPerMinute: a.cfg.API.RequestsPerMinute,
 		UserAgent: "tillpost/" + a.opts.Version, DialContext: a.opts.DialAPI, Observe: a.observe, Rand: a.opts.Rand,
 	})

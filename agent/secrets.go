@@ -11,7 +11,7 @@ import (
 // checkSecrets refuses to start with a secret that is missing, or open to others. Found out later it would look as if
 // Front Payment or the broker refused us. What goes wrong with one while the agent runs becomes a problem, which ends by itself.
 func checkSecrets(c *config.Config) error {
-	if err := c.CheckToken(); err != nil {
+	if _, err := c.Token(); err != nil {
 		return secretFault("api.token_file", c.API.TokenFile, err)
 	}
 	if read := c.PasswordReader(); read != nil {

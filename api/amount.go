@@ -15,12 +15,6 @@ type Amount struct {
 	known bool
 }
 
-// Known reports whether the API's reply had the amount in a form that is understood.
-func (a Amount) Known() bool { return a.known }
-
-// Decimal returns the amount with the digits that the API wrote; zero where unknown.
-func (a Amount) Decimal() decimal.Decimal { return a.value }
-
 // Minor returns the amount in øre, and false where it is unknown, has a fraction of an øre, or does not fit.
 func (a Amount) Minor() (int64, bool) {
 	if !a.known {
@@ -55,9 +49,6 @@ func digits(s string) bool {
 }
 
 func amountOf(m map[string]json.RawMessage, name string) Amount {
-	s, ok := asText(field(m, name))
-	if !ok {
-		return Amount{}
-	}
+	s, _ := asText(field(m, name))
 	return parseAmount(s)
 }

@@ -86,12 +86,6 @@ func (b *breaker) wait() time.Duration {
 	return b.waitLocked(time.Now())
 }
 
-func (b *breaker) reachable() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.failures == 0
-}
-
 func (t *ticket) done(r result) {
 	t.once.Do(func() { t.b.done(t, r) })
 }

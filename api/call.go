@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -18,7 +19,6 @@ const (
 	defaultRetryAfter = 15 * time.Second // a 429 that does not say when
 )
 
-// request is one call to make.
 type request struct {
 	op     Operation
 	method string
@@ -38,17 +38,12 @@ func (c *Client) call(ctx context.Context, rq request) Reply {
 	reply, ex, waited := c.attempt(ctx, rq)
 	report := Call{
 		Operation: rq.op, Outcome: reply.Outcome, HTTPStatus: ex.status, Duration: time.Since(started) - waited,
-		Begun: ex.begun, At: ex.at, RateRemaining: -1, Replied: ex.status != 0, FromAPI: reply.FromAPI, Withheld: reply.Withheld, Held: errors.Is(reply.Err, ErrBreakerOpen),
-	}
-	if report.At.IsZero() {
-		report.At = time.Now()
+		Begun: ex.begun, At: cmp.Or(ex.at, time.Now()), RateRemaining: -1, Replied: ex.status != 0, FromAPI: reply.FromAPI, Withheld: reply.Withheld, Held: errors.Is(reply.Err, ErrBreakerOpen),
 	}
 	if reply.Outcome == OutcomeUnavailable && !report.Held {
 		report.Err = reply.Err
 	}
-	if date, err := http.ParseTime(ex.header.Get("Date")); err == nil {
-		report.Date = date
-	}
+	report.Date, _ = http.ParseTime(ex.header.Get("Date"))
 	if n, ok := headerInt(ex.header, "X-Ratelimit-Remaining"); ok {
 		report.RateRemaining = n
 	}
@@ -56,8 +51,7 @@ func (c *Client) call(ctx context.Context, rq request) Reply {
 	return reply
 }
 
-// attempt passes what may hold a call back (token, breaker, limiter), and then
-// makes it. It also returns how long it waited for the limiter.
+// attempt makes the call once token, breaker and limiter let it, and returns how long it waited for the last.
 func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time.Duration) {
 	if rq.conn != nil {
 		if rq.conn.used.Swap(true) {
@@ -76,12 +70,11 @@ func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time
 	asked := time.Now()
 	pause, err := c.limiter.acquire(ctx, rq.op.urgent(), c.timeout)
 	waited := time.Since(asked)
-	switch {
-	case errors.Is(err, errHeld):
+	if err != nil {
 		t.done(wasAbandoned)
-		return Reply{Outcome: OutcomeRateLimited, Message: defaultMessage(OutcomeRateLimited, 0), RetryAfter: pause}, exchange{}, waited
-	case err != nil:
-		t.done(wasAbandoned)
+		if errors.Is(err, errHeld) {
+			return Reply{Outcome: OutcomeRateLimited, Message: defaultMessage(OutcomeRateLimited, 0), RetryAfter: pause}, exchange{}, waited
+		}
 		return unavailable(0, err), exchange{}, waited
 	}
 	begun, answered := c.unanswered.add()
@@ -102,14 +95,12 @@ func (c *Client) attempt(ctx context.Context, rq request) (Reply, exchange, time
 	return c.replyTo(rq, token, ex, env), ex, waited
 }
 
-// enter gets the breaker's ticket for the call, for a submit together with the
-// connection. Where the ticket is nil, the reply says why.
+// enter gets the breaker's ticket, for a submit with its connection. Where the ticket is nil, the reply says why.
 func (c *Client) enter(ctx context.Context, rq *request) (*ticket, Reply) {
 	if rq.conn == nil && rq.op.Submits() {
 		conn, err := c.Dial(ctx)
 		if err != nil {
-			var ue *UnavailableError
-			errors.As(err, &ue)
+			ue, _ := errors.AsType[*UnavailableError](err)
 			return nil, unavailable(ue.RetryAfter, ue.Err)
 		}
 		conn.used.Store(true)
@@ -129,8 +120,7 @@ func unavailable(wait time.Duration, err error) Reply {
 	return Reply{Outcome: OutcomeUnavailable, Message: defaultMessage(OutcomeUnavailable, 0), RetryAfter: wait, Err: err}
 }
 
-// exchange makes the HTTP exchange. The envelope is that of a streamed reply;
-// otherwise it is nil, and still to be decoded from the body.
+// exchange makes the HTTP exchange. The envelope is nil, and still in the body, unless the reply was streamed.
 func (c *Client) exchange(ctx context.Context, rq request, token string) (exchange, *envelope) {
 	if rq.stream != nil {
 		return c.streamed(ctx, rq, token)
@@ -141,10 +131,15 @@ func (c *Client) exchange(ctx context.Context, rq request, token string) (exchan
 	if err != nil {
 		return exchange{err: err}, nil
 	}
-	if rq.conn == nil {
-		return c.shared(hr), nil
+	if rq.conn != nil {
+		return rq.conn.roundTrip(ctx, hr), nil
 	}
-	return rq.conn.roundTrip(ctx, hr), nil
+	resp, ex := c.open(hr)
+	if resp != nil {
+		defer func() { _ = resp.Body.Close() }()
+		ex.body, ex.err = readBounded(resp.Body)
+	}
+	return ex, nil
 }
 
 // newRequest never sets GetBody or an Idempotency-Key: either would allow a transport to repeat the call by itself.
@@ -167,18 +162,7 @@ func (c *Client) newRequest(ctx context.Context, rq request, token string) (*htt
 	return hr, nil
 }
 
-// shared makes an exchange over the transport's shared connections.
-func (c *Client) shared(hr *http.Request) exchange {
-	resp, ex := c.open(hr)
-	if resp == nil {
-		return ex
-	}
-	defer func() { _ = resp.Body.Close() }()
-	ex.body, ex.err = readBounded(resp.Body)
-	return ex
-}
-
-// open sends hr and reads the reply's header; resp is nil where there is none. The caller closes the body.
+// open sends hr over a shared connection and reads the reply's header; resp is nil without one. The caller closes the body.
 func (c *Client) open(hr *http.Request) (*http.Response, exchange) {
 	var sent sentCounter
 	hr = hr.WithContext(httptrace.WithClientTrace(hr.Context(), &httptrace.ClientTrace{GotConn: sent.gotConn}))
@@ -194,8 +178,7 @@ func (c *Client) open(hr *http.Request) (*http.Response, exchange) {
 	return resp, ex
 }
 
-// sentCounter counts on all wires that one request may have used: the transport
-// takes another where a kept-alive one turns out to be closed.
+// sentCounter counts on all wires of a request: the transport takes another where a kept one turns out to be closed.
 type sentCounter struct {
 	mu     sync.Mutex
 	wires  []*wire
@@ -222,7 +205,6 @@ func (s *sentCounter) any() bool {
 	return false
 }
 
-// replyTo turns an exchange into a Reply.
 func (c *Client) replyTo(rq request, token string, ex exchange, env *envelope) Reply {
 	if ex.status == 0 {
 		if !ex.sent {

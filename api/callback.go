@@ -5,34 +5,20 @@ import (
 	"net/url"
 )
 
-// Callback is the API's call of a callback URL ("Callback URL Parameters"). It is
-// unsigned: a reason to ask, never a proof.
+// Callback is the API's call of a callback URL ("Callback URL Parameters"): unsigned, a reason to ask, never a proof.
 type Callback struct {
-	OrderUUID   string
-	Approved    bool // status Approved; otherwise Cancelled
-	Refund      bool // type Payment_Refund; otherwise Payment
-	BaseAmount  Amount
-	VATAmount   Amount
-	TotalAmount Amount
-	Currency    string
+	OrderUUID string
+	Refund    bool // type Payment_Refund; otherwise Payment
 }
 
-// ParseCallback reads the query of a callback. Order, status and type must be
-// well-formed; amounts that are not are unknown. Errors do not echo the query.
+// ParseCallback reads the query of a callback. Order, status and type must be well-formed. Errors do not echo the query.
 func ParseCallback(q url.Values) (Callback, error) {
-	c := Callback{
-		OrderUUID:   q.Get("orderUuid"),
-		BaseAmount:  parseAmount(q.Get("baseAmount")),
-		VATAmount:   parseAmount(q.Get("vatAmount")),
-		TotalAmount: parseAmount(q.Get("totalAmount")),
-	}
+	c := Callback{OrderUUID: q.Get("orderUuid")}
 	if !validID(c.OrderUUID) {
 		return Callback{}, errors.New("the callback's orderUuid is missing or not an id")
 	}
 	switch messageKey(q.Get("status")) {
-	case "approved":
-		c.Approved = true
-	case "cancelled":
+	case "approved", "cancelled":
 	default:
 		return Callback{}, errors.New("the callback's status is neither Approved nor Cancelled")
 	}
@@ -42,9 +28,6 @@ func ParseCallback(q url.Values) (Callback, error) {
 		c.Refund = true
 	default:
 		return Callback{}, errors.New("the callback's type is neither Payment nor Payment_Refund")
-	}
-	if currency := q.Get("currency"); len(currency) == 3 && messageKey(currency) != "" {
-		c.Currency = currency
 	}
 	return c, nil
 }

@@ -21,8 +21,7 @@ import (
 
 // Options configure a [Client].
 type Options struct {
-	// BaseURL is where the API lives, with its version: "https://host/api/v1".
-	// Plain http is refused unless the host is a loopback address.
+	// BaseURL has the API's version: "https://host/api/v1". Plain http is for loopback addresses only.
 	BaseURL string
 	// OrganizationUUID is whose terminals ListTerminals asks for.
 	OrganizationUUID string
@@ -40,8 +39,7 @@ type Options struct {
 	UserAgent string
 	// DialContext replaces the network, for tests. TLS still goes on top of it.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Observe is called with every finished call, on the caller's goroutine. It
-	// must be quick and safe for concurrent use.
+	// Observe gets every finished call, on the caller's goroutine. It must be quick and safe for concurrent use.
 	Observe func(Call)
 	// Rand returns jitter in [0,1), safe for concurrent use; nil means math/rand/v2.
 	Rand func() float64
@@ -152,9 +150,6 @@ func (c *Client) Close() {
 	c.transport.CloseIdleConnections()
 	c.limiter.stop()
 }
-
-// Reachable reports whether the API could be reached last; before the first call it is true.
-func (c *Client) Reachable() bool { return c.breaker.reachable() }
 
 func parseBase(text string) (*url.URL, error) {
 	u, err := url.Parse(text)

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -19,10 +18,7 @@ const (
 	maxHeader = 64 << 10
 )
 
-var (
-	errEarlyBytes = errors.New("the server spoke before it was asked")
-	errEnded      = errors.New("the connection ended")
-)
+var errEnded = errors.New("the connection ended")
 
 // Conn is a fresh connection for exactly one create, refund or approval, its TLS handshake done. The call that it is
 // passed to closes it; a Conn that is not passed to a call must be closed by its owner. Its methods may be called at
@@ -34,9 +30,8 @@ type Conn struct {
 	ticket  *ticket
 	reader  *bufio.Reader
 	bounded *io.LimitedReader
-	first   chan error // the first byte's arrival, or why there will be none
 	gone    chan struct{}
-	closing sync.Once
+	goneErr error // once gone: why no first byte came; nil if one did
 }
 
 // Dial opens a connection for one create, refund or approval. The error is always an *[UnavailableError]: nothing was
@@ -63,13 +58,12 @@ func newConn(l *link, t *ticket) *Conn {
 	bounded := &io.LimitedReader{R: l, N: maxHeader}
 	conn := &Conn{
 		link: l, dialled: time.Now(), ticket: t, bounded: bounded,
-		reader: bufio.NewReader(bounded), first: make(chan error, 1), gone: make(chan struct{}),
+		reader: bufio.NewReader(bounded), gone: make(chan struct{}),
 	}
 	// Reading from the start notices a server that closes the connection before the
 	// request is sent, when that still proves that nothing happened.
 	go func() {
-		_, err := conn.reader.Peek(1)
-		conn.first <- err
+		_, conn.goneErr = conn.reader.Peek(1)
 		close(conn.gone)
 	}()
 	return conn
@@ -83,15 +77,12 @@ func (c *Conn) Gone() <-chan struct{} { return c.gone }
 
 // Close ends the connection. It may be called more than once, and after a call that used the connection.
 func (c *Conn) Close() error {
-	c.closing.Do(func() {
-		_ = c.link.Close()
-		// A connection without a call proves only that the API could be reached.
-		c.ticket.done(wasAnswered)
-	})
+	_ = c.link.Close()
+	// A connection without a call proves only that the API could be reached.
+	c.ticket.done(wasAnswered)
 	return nil
 }
 
-// exchange is the result of one HTTP exchange.
 type exchange struct {
 	sent   bool // a byte of the request left
 	status int  // 0 without reply
@@ -115,10 +106,8 @@ func (c *Conn) roundTrip(ctx context.Context, rq *http.Request) exchange {
 	defer stop()
 
 	select {
-	case err := <-c.first:
-		if err == nil {
-			err = errEarlyBytes
-		}
+	case <-c.gone:
+		err := cmp.Or(c.goneErr, errors.New("the server spoke before it was asked"))
 		return exchange{err: fmt.Errorf("connection lost before use: %w", err), at: time.Now()}
 	default:
 	}
@@ -140,8 +129,8 @@ func (c *Conn) roundTrip(ctx context.Context, rq *http.Request) exchange {
 }
 
 func (c *Conn) readReply(rq *http.Request) exchange {
-	if err := <-c.first; err != nil {
-		return exchange{err: err, at: time.Now()}
+	if <-c.gone; c.goneErr != nil {
+		return exchange{err: c.goneErr, at: time.Now()}
 	}
 	resp, err := c.readHeader(rq)
 	if err != nil {

@@ -55,8 +55,8 @@ func TestTimeoutAfterSending(t *testing.T) {
 			if took := time.Since(start); took != 5*time.Second {
 				t.Errorf("took %v, want the timeout of 5s", took)
 			}
-			if c.Reachable() != (late != "" && late[len(late)-1] == '{') {
-				t.Errorf("reachable %t after %q", c.Reachable(), late)
+			if c.breaker.reachable() != (late != "" && late[len(late)-1] == '{') {
+				t.Errorf("reachable %t after %q", c.breaker.reachable(), late)
 			}
 			start = time.Now()
 			time.Sleep(time.Second)
@@ -117,7 +117,7 @@ func TestNothingIsSentOnAConnectionThatTheServerClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = far.Close()
-	conn.first <- <-conn.first // the close has been seen
+	<-conn.Gone() // the close has been seen
 	_, r := c.CreateOrder(t.Context(), conn, []byte(`{}`))
 	wantOutcome(t, "closed by the server", r, OutcomeUnavailable)
 }
@@ -157,7 +157,7 @@ func TestCallersContext(t *testing.T) {
 		wantOutcome(t, "cancelled under way", r, OutcomeAmbiguous)
 		_, r = c.CreateOrder(ctx, nil, []byte(`{}`))
 		wantOutcome(t, "cancelled before", r, OutcomeUnavailable)
-		if !c.Reachable() {
+		if !c.breaker.reachable() {
 			t.Error("a caller who gives up says nothing about the API")
 		}
 	})

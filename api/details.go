@@ -1,24 +1,22 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
 // OrderDetails is the API's record of an order. All of it is read leniently: which fields come back for terminal orders
 // is not documented, so a field that is absent or not understood is simply unknown.
 type OrderDetails struct {
-	UUID    string
-	Status  string // as the API writes it; State reads it
-	Summary OrderSummary
+	Status     string // as the API writes it; State reads it
+	GrandTotal Amount // of the order's summary
 	// Products are in the order in which the API lists them.
 	Products []OrderProduct
 	Payment  PaymentHistory
-	// CallbackURL is the order's callback URL, "" where the reply does not have it.
-	CallbackURL string
 	// ReferencesKnown is false where the references are absent or null: they may come later.
 	ReferencesKnown bool
 	// ReferenceNo and CustomerReference are two of them; ReferencesRead is false where the reply does not separate them.
@@ -27,28 +25,16 @@ type OrderDetails struct {
 	references                     []string
 }
 
-// OrderSummary holds the order's sums.
-type OrderSummary struct {
-	SubTotal, TotalTax, TotalDiscount, GrandTotal Amount
-}
-
-// OrderProduct is a line of the order. ID is the number by which a refund names
-// it ("Refund or Reverse Payment"); 0 where the reply does not have it.
+// OrderProduct is a line of the order. ID is how a refund names it ("Refund or Reverse Payment"); 0 where unknown.
 type OrderProduct struct {
 	ID        int64
-	Name      string
 	ProductID string // the till's own
-	Quantity  Amount
-	Rate      Amount
-	Discount  Amount
-	Tax       Amount
 	Amount    Amount
 }
 
-// PaymentHistory is what was paid and refunded. Times are as the API wrote them.
+// PaymentHistory is what was paid and refunded.
 type PaymentHistory struct {
 	Known    bool // false where the reply had none
-	PaidAt   string
 	Amount   Amount
 	Refunded Amount
 	Refunds  []RefundEntry
@@ -56,10 +42,8 @@ type PaymentHistory struct {
 
 // RefundEntry is one refund of the history, in the API's order.
 type RefundEntry struct {
-	At         string
 	Amount     Amount
 	IsRefunded bool
-	IsPartial  bool
 }
 
 // State returns what the status means.
@@ -71,35 +55,25 @@ func (d OrderDetails) References() string { return strings.Join(d.references, "\
 
 // OrderDetails reads an order ("Get Order Details By UUID"). A reply that holds no order, or another one, is ambiguous.
 func (c *Client) OrderDetails(ctx context.Context, orderUUID string) (OrderDetails, Reply) {
-	var details OrderDetails
-	reply := c.order(ctx, OpOrderDetails, http.MethodGet, "connect/orders/details/", orderUUID, nil, request{
-		read: func(e envelope) error {
-			m, err := e.record(orderUUID)
-			if err == nil {
-				details = readDetails(orderUUID, m)
-			}
-			return err
-		},
+	return ask(ctx, c, OpOrderDetails, http.MethodGet, "connect/orders/details/", orderUUID, func(e envelope) (OrderDetails, error) {
+		m, err := e.record(orderUUID)
+		return readDetails(m), err
 	})
-	return details, reply
 }
 
-func readDetails(uuid string, m map[string]json.RawMessage) OrderDetails {
-	d := OrderDetails{UUID: uuid, Status: textOf(m, "status")}
-	d.CallbackURL, _ = asText(field(m, "callbackUrl")) // whole: a mark stands at its end
+func readDetails(m map[string]json.RawMessage) OrderDetails {
+	d := OrderDetails{Status: textOf(m, "status")}
 	sums, _ := asObject(field(m, "orderSummary"))
-	d.Summary = OrderSummary{
-		SubTotal: amountOf(sums, "subTotal"), TotalTax: amountOf(sums, "totalTax"),
-		TotalDiscount: amountOf(sums, "totalDiscount"), GrandTotal: amountOf(sums, "grandTotal"),
-	}
+	d.GrandTotal = amountOf(sums, "grandTotal")
 	d.Products = readProducts(m)
 	d.Payment = readHistory(field(m, "paymentHistory"))
 	references := field(m, "invoiceReferences")
-	d.ReferencesKnown = !empty(references)
+	text, isText := asText(references)
+	d.ReferencesKnown = !isNull(references) && (!isText || text != "")
 	d.references = leaves(nil, references, maxDepth)
 	d.readReferences(references)
-	if d.CallbackURL != "" {
-		d.references = append(d.references, d.CallbackURL)
+	if url, _ := asText(field(m, "callbackUrl")); url != "" {
+		d.references = append(d.references, url) // whole: a mark stands at its end
 	}
 	return d
 }
@@ -114,11 +88,7 @@ func readProducts(m map[string]json.RawMessage) []OrderProduct {
 		// One that cannot be read keeps its place: lines are counted.
 		p, _ := asObject(raw)
 		id, _ := asInt(field(p, "id"))
-		products = append(products, OrderProduct{
-			ID: max(id, 0), Name: textOf(p, "name"), ProductID: textOf(p, "productId"),
-			Quantity: amountOf(p, "quantity"), Rate: amountOf(p, "rate"), Discount: amountOf(p, "discount"),
-			Tax: amountOf(p, "tax"), Amount: amountOf(p, "amount"),
-		})
+		products = append(products, OrderProduct{ID: max(id, 0), ProductID: textOf(p, "productId"), Amount: amountOf(p, "amount")})
 	}
 	return products
 }
@@ -128,16 +98,11 @@ func readHistory(raw json.RawMessage) PaymentHistory {
 	if !ok {
 		return PaymentHistory{}
 	}
-	h := PaymentHistory{
-		Known: true, PaidAt: textOf(m, "paidAt"), Amount: amountOf(m, "amount"), Refunded: amountOf(m, "refunded"),
-	}
+	h := PaymentHistory{Known: true, Amount: amountOf(m, "amount"), Refunded: amountOf(m, "refunded")}
 	list, _ := asList(field(m, "refunds"))
 	for _, raw := range list {
 		r, _ := asObject(raw)
-		h.Refunds = append(h.Refunds, RefundEntry{
-			At: textOf(r, "at"), Amount: amountOf(r, "amount"),
-			IsRefunded: asBool(field(r, "isRefunded")), IsPartial: asBool(field(r, "isPartial")),
-		})
+		h.Refunds = append(h.Refunds, RefundEntry{Amount: amountOf(r, "amount"), IsRefunded: asBool(field(r, "isRefunded"))})
 	}
 	return h
 }
@@ -165,16 +130,10 @@ func leaves(found []string, raw json.RawMessage, depth int) []string {
 		return found
 	}
 	m, _ := asObject(raw)
-	for _, name := range sortedKeys(m) {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
 		found = leaves(found, m[name], depth-1)
 	}
 	return found
-}
-
-// empty reports whether raw is absent, null or "".
-func empty(raw json.RawMessage) bool {
-	raw = bytes.TrimSpace(raw)
-	return isNull(raw) || string(raw) == `""`
 }
 
 // readReferences reads the two references that a till may fill in, where the reply separates them.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net"
@@ -35,7 +36,6 @@ type link struct {
 // longer reads, and nothing depends on it: replies bear their length.
 func (l *link) Close() error { return l.wire.Close() }
 
-// dialer makes links to the API's host.
 type dialer struct {
 	network func(ctx context.Context, network, addr string) (net.Conn, error)
 	addr    string      // host:port of the base URL
@@ -71,11 +71,6 @@ func (d *dialer) dial(ctx context.Context) (*link, error) {
 
 // hostPort returns the address of a base URL, with its port.
 func hostPort(u *url.URL) string {
-	if port := u.Port(); port != "" {
-		return net.JoinHostPort(u.Hostname(), port)
-	}
-	if u.Scheme == "https" {
-		return net.JoinHostPort(u.Hostname(), "443")
-	}
-	return net.JoinHostPort(u.Hostname(), "80")
+	usual := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), usual))
 }

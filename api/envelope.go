@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +15,6 @@ import (
 type envelope struct {
 	parsed     bool // the body is an object
 	fromAPI    bool // it is the API's own, and not a proxy's or a framework's
-	broken     bool // the body begins as an object, and can't be read
 	statusCode int  // 0 where there is none
 	isError    bool
 	code       string
@@ -34,14 +35,13 @@ func decodeEnvelope(body []byte, s *scrubber) envelope {
 	if json.Unmarshal(body, &fields) != nil {
 		fields = nil
 		if json.Unmarshal(repair(body), &fields) != nil {
-			return envelope{broken: true}
+			return envelope{}
 		}
 	}
 	return readFields(fields, s)
 }
 
-// frameKeys beside a message make an object the API's envelope: a gateway's own
-// refusal has a message too, but none of these.
+// frameKeys beside a message make the API's envelope: a gateway's own refusal has a message too, but none of these.
 var frameKeys = []string{"status_code", "status_message", "is_error", "is_data", "errors", "data"}
 
 func readFields(fields map[string]json.RawMessage, s *scrubber) envelope {
@@ -88,7 +88,7 @@ func readErrors(raw json.RawMessage, s *scrubber) []FieldError {
 		return found
 	}
 	m, _ := asObject(raw)
-	for _, name := range sortedKeys(m) {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
 		addTexts(name, m[name], add)
 	}
 	return found
@@ -191,7 +191,6 @@ func withheld(status int) bool {
 	return status == http.StatusUnauthorized || status == http.StatusTooManyRequests
 }
 
-// reply returns what was read as a Reply.
 func (e envelope) reply(op Operation, status int) Reply {
 	r := Reply{Outcome: classify(op, status, e), HTTPStatus: effectiveStatus(status, e), FromAPI: e.fromAPI, Withheld: withheld(status) || withheld(e.statusCode)}
 	if e.fromAPI {
@@ -200,20 +199,16 @@ func (e envelope) reply(op Operation, status int) Reply {
 	if r.Message == "" {
 		r.Message = defaultMessage(r.Outcome, r.HTTPStatus)
 	}
-	if r.Outcome == OutcomeAmbiguous {
-		r.Err = ambiguousError(r)
-		if !e.fromAPI && status == 404 {
-			r.Err = fmt.Errorf("%w (HTTP %d)", ErrNoOperation, status)
-		}
+	switch {
+	case r.Outcome != OutcomeAmbiguous:
+	case !e.fromAPI && status == 404:
+		r.Err = fmt.Errorf("%w (HTTP %d)", ErrNoOperation, status)
+	case r.Code != "":
+		r.Err = fmt.Errorf("the reply (HTTP %d, %s) does not settle the call", r.HTTPStatus, r.Code)
+	default:
+		r.Err = fmt.Errorf("the reply (HTTP %d) is not one of the API's", r.HTTPStatus)
 	}
 	return r
-}
-
-func ambiguousError(r Reply) error {
-	if r.Code != "" {
-		return fmt.Errorf("the reply (HTTP %d, %s) does not settle the call", r.HTTPStatus, r.Code)
-	}
-	return fmt.Errorf("the reply (HTTP %d) is not one of the API's", r.HTTPStatus)
 }
 
 var defaultMessages = map[Outcome]string{

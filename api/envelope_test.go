@@ -128,7 +128,7 @@ func FuzzReply(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		s := &scrubber{body: body}
+		s := &scrubber{echo: echoes(body)}
 		e := decodeEnvelope(body, s)
 		for _, op := range Operations() {
 			r := e.reply(op, status)
@@ -151,7 +151,7 @@ func FuzzReply(f *testing.F) {
 			t.Fatalf("order uuid %q", id)
 		}
 		if m, err := e.record("ODR1"); err == nil {
-			readDetails("ODR1", m)
+			readDetails(m)
 		}
 		_, _ = readTerminals(e)
 		_, _ = readStatuses(strings.NewReader(string(body)), maxList, func(OrderStatus) error { return nil })

@@ -150,7 +150,7 @@ func TestDocumentedValues(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]RefundState{"refunded.json": RefundDone, "refund_rejected.json": RefundRejected, "refund_taken.json": RefundPending} {
-		if s, r := file(name, 200).RefundStatus(t.Context(), "ODR1"); s.State != want {
+		if s, r := file(name, 200).RefundStatus(t.Context(), "ODR1"); s != want {
 			t.Errorf("%s: %+v (%+v), want %v", name, s, r, want)
 		}
 	}

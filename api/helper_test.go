@@ -41,6 +41,13 @@ func newClient(t *testing.T, o Options) *Client {
 	return c
 }
 
+// reachable reports whether the API could be reached last; before the first call it is true.
+func (b *breaker) reachable() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failures == 0
+}
+
 // serve starts an HTTP server and returns a client of it.
 func serve(t *testing.T, h http.HandlerFunc) *Client {
 	t.Helper()

@@ -57,11 +57,6 @@ func asList(raw json.RawMessage) ([]json.RawMessage, bool) {
 	return list, true
 }
 
-// sortedKeys returns the keys of an object in a fixed order.
-func sortedKeys(m map[string]json.RawMessage) []string {
-	return slices.Sorted(maps.Keys(m))
-}
-
 // isNull reports whether raw is absent or null.
 func isNull(raw json.RawMessage) bool {
 	raw = bytes.TrimSpace(raw)
@@ -86,10 +81,7 @@ func asText(raw json.RawMessage) (string, bool) {
 
 // asInt reads a whole number, written as a number or as a string.
 func asInt(raw json.RawMessage) (int64, bool) {
-	s, ok := asText(raw)
-	if !ok {
-		return 0, false
-	}
+	s, _ := asText(raw)
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	return n, err == nil
 }
@@ -109,17 +101,12 @@ func field(m map[string]json.RawMessage, name string) json.RawMessage {
 		return raw
 	}
 	key := messageKey(name)
-	best := ""
-	for k := range m {
-		// The smallest of several, so that the answer does not depend on map order.
-		if messageKey(k) == key && (best == "" || k < best) {
-			best = k
+	for _, k := range slices.Sorted(maps.Keys(m)) { // there may be several
+		if messageKey(k) == key {
+			return m[k]
 		}
 	}
-	if best == "" {
-		return nil
-	}
-	return m[best]
+	return nil
 }
 
 // repair rewrites the two ways in which the documents' examples are not JSON: single-quoted strings, and pairs in

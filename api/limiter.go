@@ -41,13 +41,16 @@ type waiter struct {
 func newLimiter(perMinute int) *limiter {
 	const mostReserved = 8 // a lane makes one urgent call at a time
 	burst := math.Max(2, float64(perMinute)/6)
-	return &limiter{
+	l := &limiter{
 		perSecond: float64(perMinute) / 60,
 		burst:     burst,
 		reserve:   math.Min(mostReserved, math.Min(burst-1, math.Max(1, burst/4))),
 		left:      burst,
 		filled:    time.Now(),
 	}
+	l.timer = time.AfterFunc(time.Hour, l.wake)
+	l.timer.Stop() // until dispatch sets it
+	return l
 }
 
 // acquire waits until one call may be made. Where the API asked for a pause longer than a second it does not wait, but
@@ -65,17 +68,12 @@ func (l *limiter) acquire(ctx context.Context, urgent bool, patience time.Durati
 	w := &waiter{ready: make(chan struct{})}
 	element := queue.PushBack(w)
 	l.dispatch()
-	granted := w.granted
 	l.mu.Unlock()
-	if granted {
-		return 0, nil
-	}
-	limit := time.After(patience)
 	err := errHeld
 	select {
 	case <-w.ready:
 		return 0, nil
-	case <-limit:
+	case <-time.After(patience):
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
@@ -106,7 +104,7 @@ func (l *limiter) dispatch() {
 			return
 		}
 		if wait > 0 {
-			l.wake(wait)
+			l.timer.Reset(wait)
 			return
 		}
 		l.left--
@@ -129,15 +127,10 @@ func (l *limiter) until(n float64) time.Duration {
 	return time.Duration(math.Ceil((n - l.left) / l.perSecond * float64(time.Second)))
 }
 
-func (l *limiter) wake(after time.Duration) {
-	if l.timer != nil {
-		l.timer.Stop()
-	}
-	l.timer = time.AfterFunc(after, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.dispatch()
-	})
+func (l *limiter) wake() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dispatch()
 }
 
 // pause holds every call back for d: the API answered 429.
@@ -149,8 +142,7 @@ func (l *limiter) pause(d time.Duration) {
 	}
 }
 
-// remaining applies what the API says is left (x-ratelimit-remaining, of limit;
-// 0 where that is not known). It never allows more calls than we would ourselves.
+// remaining applies x-ratelimit-remaining, of limit (0 where unknown). It never allows more than we would ourselves.
 func (l *limiter) remaining(n, limit int) {
 	low := 12
 	if limit > 0 {
@@ -159,23 +151,14 @@ func (l *limiter) remaining(n, limit int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.left = math.Min(l.left, math.Max(0, float64(n)))
-	if n > low {
-		if l.scarce {
-			l.scarce, l.pollsHeldUntil = false, time.Time{}
-			l.dispatch()
-		}
-		return
-	}
-	if !l.scarce {
+	switch {
+	case n > low && l.scarce:
+		l.scarce, l.pollsHeldUntil = false, time.Time{}
+		l.dispatch()
+	case n <= low && !l.scarce:
 		l.scarce, l.pollsHeldUntil = true, time.Now().Add(trickle)
 	}
 }
 
 // stop ends the timer. Waiters end by their context.
-func (l *limiter) stop() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.timer != nil {
-		l.timer.Stop()
-	}
-}
+func (l *limiter) stop() { l.timer.Stop() }

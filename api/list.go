@@ -42,8 +42,7 @@ func (c *Client) OrderStatuses(ctx context.Context, status string, each func(Ord
 	})
 }
 
-// streamed makes an exchange whose 2xx body rq.stream reads as it comes. The
-// call's timeout bounds each wait for more of it.
+// streamed has rq.stream read a 2xx body as it comes. The call's timeout bounds each wait for more of it.
 func (c *Client) streamed(ctx context.Context, rq request, token string) (exchange, *envelope) {
 	ctx, cancel := context.WithTimeout(ctx, longestList)
 	defer cancel()
@@ -85,8 +84,7 @@ func (p *progress) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// allowance reads at most left bytes in all, and at most entry bytes between
-// two refills, so that one endless value cannot fill the memory.
+// allowance bounds what is read in all, and between two refills: one endless value cannot fill the memory.
 type allowance struct {
 	r     io.Reader
 	left  int64
@@ -107,8 +105,7 @@ func (a *allowance) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// readStatuses reads {…, "data": [{uuid,status}…], …} to the end of the body, at
-// most bound bytes. The keys may come in any order.
+// readStatuses reads {…, "data": [{uuid,status}…], …}, in any order, to the body's end, at most bound bytes.
 func readStatuses(r io.Reader, bound int64, each func(OrderStatus) error) (envelope, error) {
 	in := &allowance{r: r, left: bound, entry: maxListEntry}
 	dec := json.NewDecoder(in)

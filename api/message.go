@@ -79,8 +79,7 @@ var knownByKey = func() map[string]knownMessage {
 	return m
 }()
 
-// messageKey reduces a message to what stays the same when its writing drifts:
-// the part before a colon, without case, spaces and punctuation.
+// messageKey returns a message up to a colon, without what drifts in writing: case, spaces and punctuation.
 func messageKey(message string) string {
 	message, _, _ = strings.Cut(message, ":")
 	var b strings.Builder

@@ -37,22 +37,13 @@ const (
 	PaymentExpired
 )
 
-var paymentNames = map[PaymentState]string{
-	PaymentPending: "pending", PaymentPaid: "paid", PaymentDeclined: "declined", PaymentCancelled: "cancelled", PaymentExpired: "expired",
-}
-
-// String returns the state's name in lower case.
-func (s PaymentState) String() string { return cmp.Or(paymentNames[s], "unknown") }
-
-// PaymentStatus is the answer to a payment status check. Raw is the API's
-// order_status as it came, bounded; "" where there was none (then pending).
+// PaymentStatus is the answer to a payment status check. Raw is order_status, bounded; "" if missing (pending).
 type PaymentStatus struct {
 	State PaymentState
 	Raw   string
 }
 
-// OrderStatus is one order with its status, as the API writes it. A declined
-// payment has the same one as a cancelled order.
+// OrderStatus is an order's status as the API writes it. A declined payment has the same one as a cancelled order.
 type OrderStatus struct {
 	UUID   string
 	Status string
@@ -61,20 +52,17 @@ type OrderStatus struct {
 // State returns what the status means.
 func (s OrderStatus) State() PaymentState { return paymentState(s.Status, "") }
 
+var paymentStates = map[string]PaymentState{
+	"paid": PaymentPaid, "refunded": PaymentPaid, "partialrefunded": PaymentPaid, "partiallyrefunded": PaymentPaid, "invoiced": PaymentPaid,
+	"cancelled": PaymentCancelled, "canceled": PaymentCancelled, "expired": PaymentExpired,
+}
+
 func paymentState(status, code string) PaymentState {
-	switch messageKey(status) {
-	case "paid", "refunded", "partialrefunded", "partiallyrefunded", "invoiced":
-		return PaymentPaid
-	case "cancelled", "canceled":
-		if code == codePaymentFailed {
-			return PaymentDeclined
-		}
-		return PaymentCancelled
-	case "expired":
-		return PaymentExpired
-	default:
-		return PaymentPending
+	state := cmp.Or(paymentStates[messageKey(status)], PaymentPending)
+	if state == PaymentCancelled && code == codePaymentFailed {
+		return PaymentDeclined
 	}
+	return state
 }
 
 // CreateOrder places an order ("Create Terminal Order"). body is sent byte for byte. conn is consumed; nil dials one.
@@ -94,28 +82,23 @@ func (c *Client) CreateOrder(ctx context.Context, conn *Conn, body []byte) (stri
 	return uuid, reply
 }
 
-// orderUUID returns data.orderUuid, in an object, in a list, or beside the message;
-// "" where there is no well-formed one.
+// orderUUID returns data.orderUuid, in an object, in a list, or beside the message; "" where none is well-formed.
 func (e envelope) orderUUID() string {
-	candidates := []json.RawMessage{e.data}
-	if list, ok := asList(e.data); ok {
-		candidates = append(candidates, list...)
+	var objects []map[string]json.RawMessage
+	list, _ := asList(e.data)
+	for _, raw := range append([]json.RawMessage{e.data}, list...) {
+		m, _ := asObject(raw)
+		objects = append(objects, m)
 	}
-	for _, raw := range candidates {
-		if m, ok := asObject(raw); ok {
-			if id, ok := asText(field(m, "orderUuid")); ok && validID(id) {
-				return id
-			}
+	for _, m := range append(objects, e.fields) {
+		if id, ok := asText(field(m, "orderUuid")); ok && validID(id) {
+			return id
 		}
-	}
-	if id, ok := asText(field(e.fields, "orderUuid")); ok && validID(id) {
-		return id
 	}
 	return ""
 }
 
-// Cancel cancels an order's payment or refund request. A refusal with the code
-// orderStatusAlreadyPaid means that the order is paid.
+// Cancel cancels an order's payment or refund request. Refused as orderStatusAlreadyPaid, the order is paid.
 func (c *Client) Cancel(ctx context.Context, orderUUID string, t CancelType) Reply {
 	if t != CancelPayment && t != CancelRefund {
 		return c.invalid(OpCancel, "the cancel's type is neither payment nor refund")
@@ -131,37 +114,45 @@ func (c *Client) Resend(ctx context.Context, orderUUID string) Reply {
 
 // PaymentStatus reads the status of an order's payment ("Payment Status Check"). Not accepted: PaymentStatus is zero.
 func (c *Client) PaymentStatus(ctx context.Context, orderUUID string) (PaymentStatus, Reply) {
-	var status PaymentStatus
-	reply := c.order(ctx, OpPaymentStatus, http.MethodGet, "connect/terminal/orders/payment-status/", orderUUID, nil, request{
+	const path = "connect/terminal/orders/payment-status/"
+	return ask(ctx, c, OpPaymentStatus, http.MethodGet, path, orderUUID, func(e envelope) (PaymentStatus, error) {
+		raw, err := e.status("order_status")
+		return PaymentStatus{State: paymentState(raw, e.code), Raw: cutText(raw, maxText)}, err
+	})
+}
+
+// ask makes a call that only reads about one order. The value is that of read where the reply is accepted, else zero.
+func ask[T any](ctx context.Context, c *Client, op Operation, method, prefix, uuid string, read func(envelope) (T, error)) (T, Reply) {
+	var value T
+	reply := c.order(ctx, op, method, prefix, uuid, nil, request{
 		read: func(e envelope) error {
-			raw, found := e.status("order_status")
-			if !found && !e.fromAPI {
-				return errNotFramed
+			found, err := read(e)
+			if err == nil {
+				value = found
 			}
-			status = PaymentStatus{State: paymentState(raw, e.code), Raw: cutText(raw, maxText)}
-			return nil
+			return err
 		},
 	})
-	return status, reply
+	return value, reply
 }
 
-// status returns a status by name, beside the message or in data.
-func (e envelope) status(name string) (string, bool) {
-	if s, ok := asText(field(e.fields, name)); ok {
-		return strings.TrimSpace(s), true
+// status returns a status by name, beside the message or in data; "" where only the API's own envelope came.
+func (e envelope) status(name string) (string, error) {
+	s, ok := asText(field(e.fields, name))
+	if !ok {
+		m, _ := asObject(e.data)
+		s, ok = asText(field(m, name))
 	}
-	m, _ := asObject(e.data)
-	s, ok := asText(field(m, name))
-	return strings.TrimSpace(s), ok
+	if !ok {
+		return "", needsFrame(e)
+	}
+	return strings.TrimSpace(s), nil
 }
 
-var errNotFramed = errors.New("the reply is not one of the API's")
-
-// needsFrame checks that a reply is in the API's envelope. It is for calls whose
-// success has nothing but a message: any other 2xx may come from a proxy.
+// needsFrame is for calls whose success is but a message: a 2xx outside the API's envelope may come from a proxy.
 func needsFrame(e envelope) error {
 	if !e.fromAPI {
-		return errNotFramed
+		return errors.New("the reply is not one of the API's")
 	}
 	return nil
 }
@@ -186,26 +177,17 @@ func (c *Client) invalid(op Operation, why string) Reply {
 
 // OrderStatus reads one order's status ("Get Order Status By UUID"). A reply about another order is ambiguous.
 func (c *Client) OrderStatus(ctx context.Context, orderUUID string) (OrderStatus, Reply) {
-	var status OrderStatus
-	reply := c.order(ctx, OpOrderStatus, http.MethodGet, "connect/orders/status/", orderUUID, nil, request{
-		read: func(e envelope) error {
-			m, err := e.record(orderUUID)
-			if err != nil {
-				return err
-			}
-			raw, ok := asText(m["status"])
-			if !ok {
-				return errors.New("the reply holds no status")
-			}
-			status = OrderStatus{UUID: orderUUID, Status: cutText(raw, maxText)}
-			return nil
-		},
+	return ask(ctx, c, OpOrderStatus, http.MethodGet, "connect/orders/status/", orderUUID, func(e envelope) (OrderStatus, error) {
+		m, err := e.record(orderUUID)
+		raw, ok := asText(m["status"])
+		if err == nil && !ok {
+			err = errors.New("the reply holds no status")
+		}
+		return OrderStatus{UUID: orderUUID, Status: cutText(raw, maxText)}, err
 	})
-	return status, reply
 }
 
-// record returns the one object in data, or in a list of one. Where it names its
-// order, that must be the one that was asked for.
+// record returns the one object in data, or in a list of one, unless it names another order than was asked for.
 func (e envelope) record(orderUUID string) (map[string]json.RawMessage, error) {
 	raw := e.data
 	if list, ok := asList(raw); ok && len(list) == 1 {

@@ -1,13 +1,15 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
-// Outcome says what is known after a call. It is a closed enum whose names are
-// also metric labels; new values are only ever appended.
+// Outcome says what is known after a call. Its names are metric labels too; new values are only ever appended.
 type Outcome uint8
 
 const (
@@ -37,19 +39,12 @@ var outcomeNames = map[Outcome]string{
 
 // Outcomes lists every [Outcome].
 func Outcomes() []Outcome {
-	var all []Outcome
-	for o := OutcomeAccepted; o <= OutcomeAmbiguous; o++ {
-		all = append(all, o)
-	}
-	return all
+	return slices.Sorted(maps.Keys(outcomeNames))
 }
 
 // String returns the metric label.
 func (o Outcome) String() string {
-	if name := outcomeNames[o]; name != "" {
-		return name
-	}
-	return fmt.Sprintf("outcome(%d)", uint8(o))
+	return cmp.Or(outcomeNames[o], fmt.Sprintf("outcome(%d)", uint8(o)))
 }
 
 // Operation names one of the API's operations; the values are metric labels.
@@ -95,15 +90,13 @@ type FieldError struct {
 	Message string `json:"message"`
 }
 
-// Reply is what is known after a call. Its texts may be published: they hold
-// neither personal data nor the token, and do not echo customer details.
+// Reply is what is known after a call. Its texts may be published: they hold neither personal data nor the token.
 type Reply struct {
 	Outcome Outcome
 	// HTTPStatus is the status that decided: the reply's own or, where that is
 	// a success and the body's status_code is not, the body's. 0 without reply.
 	HTTPStatus int
-	// Code is the API's message in the camelCase form of its documents, the part
-	// before a colon; "" where no envelope could be read.
+	// Code is the API's message in the camelCase of its documents, up to a colon; "" where no envelope could be read.
 	Code string
 	// Message is a sentence for people, at most 200 characters.
 	Message string
@@ -117,8 +110,7 @@ type Reply struct {
 	// Withheld reports whether its status, or status_code in its body, was 401 or 429, whatever else it said: the API, or a
 	// proxy before it, did not let the call in.
 	Withheld bool
-	// Err is the cause of OutcomeUnavailable and OutcomeAmbiguous, and of an
-	// OutcomeUnauthorized without a reply; otherwise nil.
+	// Err is the cause of OutcomeUnavailable, OutcomeAmbiguous, and an OutcomeUnauthorized without a reply; else nil.
 	Err error
 }
 
@@ -140,8 +132,7 @@ type Call struct {
 	Err           error         // why nothing was sent, where it was tried; otherwise nil
 }
 
-// UnavailableError says that no connection could be made, or that it was not
-// tried because the API is known to be out of reach. Nothing was sent.
+// UnavailableError says that no connection was made, or tried, as the API is out of reach. Nothing was sent.
 type UnavailableError struct {
 	RetryAfter time.Duration // until the next try is let through
 	Err        error         // the cause, never nil
@@ -154,8 +145,7 @@ func (e *UnavailableError) Error() string {
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
 var (
-	// ErrBreakerOpen is the cause of an unavailable call that was not tried,
-	// because earlier ones failed and the pause after them is not over.
+	// ErrBreakerOpen is the cause of a call that was not tried, as the pause after earlier failures is not over.
 	ErrBreakerOpen = errors.New("not tried: the API was out of reach a moment ago")
 	// ErrConnUsed is the cause where a Conn was given to a second call.
 	ErrConnUsed = errors.New("this connection was used before")

@@ -168,8 +168,8 @@ func TestNothingListens(t *testing.T) {
 		c := newClient(t, options(nobody))
 		r := invoke(t, c, op)
 		wantOutcome(t, string(op), r, OutcomeUnavailable)
-		if r.RetryAfter <= 0 || c.Reachable() {
-			t.Errorf("%s: RetryAfter %v, reachable %t", op, r.RetryAfter, c.Reachable())
+		if r.RetryAfter <= 0 || c.breaker.reachable() {
+			t.Errorf("%s: RetryAfter %v, reachable %t", op, r.RetryAfter, c.breaker.reachable())
 		}
 	}
 }
@@ -179,7 +179,7 @@ func TestRefundStatusFallsBackToGet(t *testing.T) {
 	var seen []string
 	s := serveMethods(t, &seen, "GET")
 	for range 2 {
-		if status, r := s.RefundStatus(t.Context(), "ODR1"); status.State != RefundDone {
+		if status, r := s.RefundStatus(t.Context(), "ODR1"); status != RefundDone {
 			t.Errorf("%+v (%+v)", status, r)
 		}
 	}

@@ -18,18 +18,6 @@ const (
 	RefundRejected
 )
 
-var refundNames = map[RefundState]string{RefundPending: "pending", RefundDone: "refunded", RefundRejected: "rejected"}
-
-// String returns the state's name in lower case.
-func (s RefundState) String() string { return cmp.Or(refundNames[s], "unknown") }
-
-// RefundStatus is the answer to a refund status check. Raw is the API's
-// refund_status as it came, bounded; "" where there was none (then pending).
-type RefundStatus struct {
-	State RefundState
-	Raw   string
-}
-
 // Refund refunds or reverses a payment ("Refund or Reverse Payment"). body is sent byte for byte. conn is consumed; nil
 // dials one. final reports whether the money went back with this reply (a reversal); otherwise an accepted refund is
 // under way, and RefundStatus returns how it ends.
@@ -55,45 +43,31 @@ func (c *Client) RequestApproval(ctx context.Context, conn *Conn, orderUUID stri
 
 // RefundStatus reads the status of an order's refund ("Refund Status Check"). The documents say POST, a public client
 // uses GET: on 405 the other one is tried, and remembered. Each of the two is a call of its own to the observer.
-func (c *Client) RefundStatus(ctx context.Context, orderUUID string) (RefundStatus, Reply) {
+func (c *Client) RefundStatus(ctx context.Context, orderUUID string) (RefundState, Reply) {
 	get := c.getRefunds.Load()
-	status, reply := c.refundStatus(ctx, orderUUID, get)
+	state, reply := c.refundStatus(ctx, orderUUID, get)
 	if reply.HTTPStatus != http.StatusMethodNotAllowed {
-		return status, reply
+		return state, reply
 	}
-	status, reply = c.refundStatus(ctx, orderUUID, !get)
+	state, reply = c.refundStatus(ctx, orderUUID, !get)
 	if reply.HTTPStatus != 0 && reply.HTTPStatus != http.StatusMethodNotAllowed {
 		c.getRefunds.Store(!get)
 	}
-	return status, reply
+	return state, reply
 }
 
-func (c *Client) refundStatus(ctx context.Context, orderUUID string, get bool) (RefundStatus, Reply) {
+func (c *Client) refundStatus(ctx context.Context, orderUUID string, get bool) (RefundState, Reply) {
 	method := http.MethodPost
 	if get {
 		method = http.MethodGet
 	}
-	var status RefundStatus
-	reply := c.order(ctx, OpRefundStatus, method, "connect/terminal/orders/refund-status/", orderUUID, nil, request{
-		read: func(e envelope) error {
-			raw, found := e.status("refund_status")
-			if !found && !e.fromAPI {
-				return errNotFramed
-			}
-			status = RefundStatus{State: refundState(raw), Raw: cutText(raw, maxText)}
-			return nil
-		},
+	const path = "connect/terminal/orders/refund-status/"
+	return ask(ctx, c, OpRefundStatus, method, path, orderUUID, func(e envelope) (RefundState, error) {
+		raw, err := e.status("refund_status")
+		return refundState(raw), err
 	})
-	return status, reply
 }
 
-func refundState(raw string) RefundState {
-	switch messageKey(raw) {
-	case "refunded":
-		return RefundDone
-	case "rejected":
-		return RefundRejected
-	default:
-		return RefundPending
-	}
-}
+var refundStates = map[string]RefundState{"refunded": RefundDone, "rejected": RefundRejected}
+
+func refundState(raw string) RefundState { return cmp.Or(refundStates[messageKey(raw)], RefundPending) }

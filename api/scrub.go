@@ -22,18 +22,15 @@ var (
 // scrubber takes personal data out of the API's sentences: what looks like a mail address or a long number, and
 // whatever of the customer details of the request itself comes back as an echo.
 type scrubber struct {
-	// body is the call's own; knowsCustomer reports whether it held the customer's
-	// data: only then can a free sentence be cleaned of them, and only then is one
-	// published. The replies to all other calls may name a customer unknown here.
-	body          []byte
+	// knowsCustomer reports whether the call's own body held the customer's data: only then can a free sentence be cleaned
+	// of them, and only then is one published. The replies to all other calls may name a customer unknown here.
 	knowsCustomer bool
-	echo          *strings.Replacer
-	prepared      bool
+	echo          *strings.Replacer // nil where the body held none
 }
 
 // scrubberFor returns the scrubber for the reply to one call.
 func scrubberFor(op Operation, body []byte) *scrubber {
-	return &scrubber{body: body, knowsCustomer: op == OpCreate}
+	return &scrubber{knowsCustomer: op == OpCreate, echo: echoes(body)}
 }
 
 // pathLike matches the paths of fields as the API writes them; anything else may hold personal data.
@@ -49,20 +46,12 @@ func (s *scrubber) fieldError(path, message string) (FieldError, bool) {
 	if s.clean(path) != path || !pathLike.MatchString(path) || len(path) > maxPath {
 		path = ""
 	}
-	text := "The API refused this field."
 	k, ok := knownByKey[messageKey(message)]
-	if ok {
-		text = k.text
-	}
-	return FieldError{Path: path, Message: text}, path != "" || ok
+	return FieldError{Path: path, Message: cmp.Or(k.text, "The API refused this field.")}, path != "" || ok
 }
 
 // clean returns text without personal data and without control characters.
 func (s *scrubber) clean(text string) string {
-	if !s.prepared {
-		s.prepared = true
-		s.echo = echoes(s.body)
-	}
 	if s.echo != nil {
 		text = replaceFold(text, s.echo)
 	}
@@ -73,8 +62,7 @@ func (s *scrubber) clean(text string) string {
 	}), " ")
 }
 
-// impersonal are the customer details that name nobody; as words they stand in
-// many an innocent sentence ("type must be private").
+// impersonal are customer details that name nobody, and are words of innocent sentences ("type must be private").
 var impersonal = map[string]bool{"type": true, "countryCode": true, "preferredLanguage": true, "country": true}
 
 // echoes prepares the replacement of the customer details in body; nil where there are none.
@@ -109,14 +97,9 @@ func echoes(body []byte) *strings.Replacer {
 		}
 	}
 	walk("", sent.CustomerDetails)
-	if len(words) == 0 {
-		return nil
-	}
-	list := slices.Collect(maps.Keys(words))
+	var pairs []string
 	// The replacer prefers the earlier pair: whole values before their words.
-	slices.SortFunc(list, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-	pairs := make([]string, 0, 2*len(list))
-	for _, w := range list {
+	for _, w := range slices.SortedFunc(maps.Keys(words), func(a, b string) int { return cmp.Compare(len(b), len(a)) }) {
 		pairs = append(pairs, w, redacted)
 	}
 	return strings.NewReplacer(pairs...)

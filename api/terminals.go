@@ -9,8 +9,7 @@ import (
 	"strings"
 )
 
-// Terminal is a card terminal. Name is bounded. Organization is the uuid of the
-// organisation that it belongs to, "" where the list does not have it.
+// Terminal is a card terminal. Name is bounded. Organization is a uuid, "" where the list does not have it.
 type Terminal struct {
 	UUID   string
 	Name   string

@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// tokenAge is how long a token is used before it is asked for again, so that a
-// changed one is in use well within 10 seconds.
+// tokenAge is after how long a token is read again, so that a changed one is in use well within 10 seconds.
 const tokenAge = 5 * time.Second
 
 // tokens keeps the bearer token between reads of it.
@@ -22,8 +21,6 @@ type tokens struct {
 	last  string // the digest's part of the last one that was used
 	at    time.Time
 }
-
-const tokenIDLen = 6 // bytes of the digest: enough to tell tokens apart, none of the token itself
 
 func (t *tokens) id() string {
 	t.mu.Lock()
@@ -51,7 +48,7 @@ func (t *tokens) get() (string, error) {
 	}
 	t.value, t.at = value, time.Now()
 	digest := sha256.Sum256([]byte(value))
-	t.last = hex.EncodeToString(digest[:tokenIDLen])
+	t.last = hex.EncodeToString(digest[:6]) // enough to tell tokens apart, none of the token itself
 	return value, nil
 }
 

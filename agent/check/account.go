@@ -26,10 +26,7 @@ func serviceAccount() (a account, ok bool) {
 	if err != nil {
 		return account{}, false
 	}
-	uid, err := strconv.Atoi(u.Uid)
-	if err != nil {
-		return account{}, false
-	}
+	uid, _ := strconv.Atoi(u.Uid) // a number wherever there is a root
 	a = account{name: u.Username, uid: uid}
 	ids, err := u.GroupIds()
 	if err != nil {
@@ -46,7 +43,6 @@ func serviceAccount() (a account, ok bool) {
 // mayRead reports whether the account may read a file, as far as its mode says; what is not known counts as yes.
 func (a account) mayRead(path string) bool { return a.may(path, 0o4) }
 
-// mayWriteIn reports whether the account may make files in a folder.
 func (a account) mayWriteIn(path string) bool { return a.may(path, 0o3) }
 
 func (a account) may(path string, bits os.FileMode) bool {

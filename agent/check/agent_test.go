@@ -22,7 +22,7 @@ func TestAgent(t *testing.T) {
 		"stopped":               {outboxFacts{instance: "a"}, daemonFacts{}, offline, "ok agent does not run here"},
 		"here":                  {here, daemonFacts{ours: true}, online, "ok agent runs here, version v1"},
 		"here, nothing said":    {here, daemonFacts{ours: true, version: "v2"}, nil, "ok agent runs here, version v2"},
-		"here, behind a login":  {here, daemonFacts{guarded: true}, nil, "ok agent runs here; "},
+		"here, behind a login":  {here, daemonFacts{}, nil, "ok agent runs here; "},
 		"here, with problems":   {here, daemonFacts{ours: true}, degraded, "warn agent…problems: unauthorized, needsStaff"},
 		"here, not ready":       {here, daemonFacts{ours: true, reasons: []string{"no broker"}}, nil, "warn agent…takes no requests: no broker"},
 		"here, told offline":    {here, daemonFacts{ours: true}, offline, "warn agent…has it offline"},

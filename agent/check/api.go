@@ -1,42 +1,31 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"tillpost/api"
 )
 
-// apiFacts is what the API answered.
 type apiFacts struct {
 	findings []Finding
-	// skew is how far our clock is ahead of the API's, if dated.
+	// skew is how far our clock is ahead of the API's by its last Date header, if dated.
 	skew  time.Duration
 	dated bool
 }
 
-// observed keeps the last Date header.
-type observed struct {
-	mu    sync.Mutex
-	skew  time.Duration
-	dated bool
-}
-
-func (o *observed) call(c api.Call) {
-	if c.Date.IsZero() {
-		return
+// observe is called with each call, one after the other.
+func (a *apiFacts) observe(c api.Call) {
+	if !c.Date.IsZero() {
+		a.skew, a.dated = c.At.Sub(c.Date).Truncate(time.Second), true
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.skew, o.dated = c.At.Sub(c.Date).Truncate(time.Second), true
 }
 
 const notTried = "not asked: the API can't be reached"
@@ -44,48 +33,36 @@ const notTried = "not asked: the API can't be reached"
 // api connects to the API and calls what only reads.
 func (c *checker) api(ctx context.Context) apiFacts {
 	reachable, token, terminals, lookups := about("API"), about("token"), about("terminals"), about("lookups")
+	var facts apiFacts
 	hasToken := c.token(token)
-	var seen observed
-	all := func() apiFacts {
-		var list []Finding
-		for _, fs := range []*findings{reachable, token, terminals, lookups} {
-			list = append(list, fs.done()...)
-		}
-		seen.mu.Lock()
-		defer seen.mu.Unlock()
-		return apiFacts{findings: list, skew: seen.skew, dated: seen.dated}
-	}
-	client, err := c.reachAPI(ctx, reachable, &seen)
-	if err != nil {
+	client, err := c.reachAPI(ctx, reachable, facts.observe)
+	switch {
+	case err != nil:
 		if hasToken {
 			token.warn("", notTried)
 		}
 		terminals.warn("", notTried)
 		lookups.warn("", notTried)
-		return all()
-	}
-	defer client.Close()
-	if !hasToken {
+	case !hasToken:
 		terminals.warn("", "not asked: there is no token")
 		lookups.warn("", "not asked: there is no token")
-		return all()
-	}
-	good := c.terminals(ctx, client, reachable, token, terminals)
-	if good {
+	case c.terminals(ctx, client, reachable, token, terminals):
 		c.lookups(ctx, client, token, lookups)
-	} else {
+	default:
 		lookups.warn("", "not asked: the API did not take the call before")
 	}
-	return all()
+	if client != nil {
+		client.Close()
+	}
+	for _, fs := range []*findings{reachable, token, terminals, lookups} {
+		facts.findings = append(facts.findings, fs.done()...)
+	}
+	return facts
 }
 
 // reachAPI takes the steps to the API one by one, and returns a client for it.
-func (c *checker) reachAPI(ctx context.Context, fs *findings, seen *observed) (*api.Client, error) {
-	u, err := url.Parse(c.cfg.API.BaseURL)
-	if err != nil {
-		fs.fail("correct api.base_url", "the address can't be read")
-		return nil, err
-	}
+func (c *checker) reachAPI(ctx context.Context, fs *findings, observe func(api.Call)) (*api.Client, error) {
+	u, _ := url.Parse(c.cfg.API.BaseURL) // the configuration was checked
 	roots, err := readRoots(c.cfg.API.CAFile)
 	if err != nil {
 		fs.fail("see secrets", "the API was not asked: api.ca_file can't be used")
@@ -95,10 +72,7 @@ func (c *checker) reachAPI(ctx context.Context, fs *findings, seen *observed) (*
 	if u.Scheme == "https" {
 		port, config = "443", &tls.Config{RootCAs: roots, ServerName: u.Hostname(), MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
 	}
-	if u.Port() != "" {
-		port = u.Port()
-	}
-	r, err := reach(ctx, u.Hostname(), port, config)
+	r, err := reach(ctx, u.Hostname(), cmp.Or(u.Port(), port), config)
 	if err != nil {
 		fs.unreached(err)
 		return nil, err
@@ -109,9 +83,9 @@ func (c *checker) reachAPI(ctx context.Context, fs *findings, seen *observed) (*
 		fs.ok("certificate good until %s", r.end.In(c.cfg.Store.Location).Format("2 January 2006"))
 	}
 	return api.New(api.Options{
-		BaseURL: c.cfg.API.BaseURL, OrganizationUUID: c.cfg.API.OrganizationUUID, Token: c.cfg.TokenReader(),
+		BaseURL: c.cfg.API.BaseURL, OrganizationUUID: c.cfg.API.OrganizationUUID, Token: c.cfg.Token,
 		Timeout: min(c.cfg.API.Timeout, answerTimeout), RootCAs: roots, RequestsPerMinute: c.cfg.API.RequestsPerMinute,
-		UserAgent: "tillpost-check/" + c.opts.Version, Observe: seen.call,
+		UserAgent: "tillpost-check/" + c.opts.Version, Observe: observe,
 	})
 }
 
@@ -184,7 +158,6 @@ func describe(r api.Reply) string {
 	return r.Message
 }
 
-// reportTerminals reports the API's terminals, compared with those of the configuration.
 func (c *checker) reportTerminals(fs *findings, list []api.Terminal) {
 	var active, resting []string
 	known := map[string]bool{}
@@ -205,12 +178,7 @@ func (c *checker) reportTerminals(fs *findings, list []api.Terminal) {
 	if len(resting) > 0 {
 		fs.warn("activate them at Front Payment, or leave them out", "not active: %s", few(resting))
 	}
-	var missing []string
-	for _, uuid := range c.cfg.Terminals {
-		if !known[uuid] {
-			missing = append(missing, uuid)
-		}
-	}
+	missing := slices.DeleteFunc(slices.Clone(c.cfg.Terminals), func(uuid string) bool { return known[uuid] })
 	if len(missing) > 0 {
 		fs.fail("correct terminals in the configuration, or api.organization_uuid", "the API does not have %s", few(missing))
 	}
@@ -234,6 +202,3 @@ func few(names []string) string {
 	}
 	return strings.Join(names, ", ")
 }
-
-// errEnough ends the reading of a list early.
-var errEnough = errors.New("one is enough")

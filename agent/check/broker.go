@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"tillpost/internal/hostport"
@@ -16,14 +18,9 @@ import (
 	"tillpost/mqtt/message"
 )
 
-const (
-	// returnTimeout is how long our own message may take to come back.
-	returnTimeout = 4 * time.Second
-	// nameTimeout is how long the broker may take to send its name.
-	nameTimeout = 2 * time.Second
-)
+// nameTimeout is how long the broker may take to send its name.
+const nameTimeout = 2 * time.Second
 
-// brokerFacts is what was found at the broker.
 type brokerFacts struct {
 	findings []Finding
 	// agent is the agent's last state there; nil where there is none, or it was not read.
@@ -37,12 +34,12 @@ func (c *checker) broker(ctx context.Context) brokerFacts {
 		c.embedded(fs)
 		return brokerFacts{findings: fs.done(), agent: c.embeddedAgent(ctx)}
 	}
-	u, err := url.Parse(c.cfg.MQTT.URL)
-	if err != nil {
-		fs.fail("correct mqtt.url", "the address can't be read")
-		return brokerFacts{findings: fs.done()}
+	u, _ := url.Parse(c.cfg.MQTT.URL) // the configuration was checked
+	var r reached
+	config, err := c.brokerTLS(u)
+	if err == nil {
+		r, err = reach(ctx, u.Hostname(), u.Port(), config)
 	}
-	r, err := c.reachBroker(ctx, u)
 	if err != nil {
 		if u.Scheme != "tls" || !c.otherScheme(ctx, fs, u) {
 			fs.unreached(err)
@@ -74,14 +71,6 @@ func (c *checker) broker(ctx context.Context) brokerFacts {
 	}
 	c.reportPersistence(fs, u, name)
 	return brokerFacts{findings: fs.done(), agent: back.agent}
-}
-
-func (c *checker) reachBroker(ctx context.Context, u *url.URL) (reached, error) {
-	config, err := c.brokerTLS(u)
-	if err != nil {
-		return reached{}, err
-	}
-	return reach(ctx, u.Hostname(), u.Port(), config)
 }
 
 // brokerTLS returns nil for a broker without TLS.
@@ -134,16 +123,11 @@ func (c *checker) loop(ctx context.Context) loopResult {
 	topic := topics.Display("tillpost-check-" + rand.Text()[:12])
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	bus, events, err := c.subscriber(ctx, []string{topics.Agent(), topics.RequestFilter()})
+	bus, events, end, err := c.subscribe(ctx, topics.Agent(), topics.RequestFilter())
 	if err != nil {
 		return loopResult{err: err}
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = bus.Run(ctx) // why it ended came as an event
-	}()
-	defer func() { cancel(); <-ended }()
+	defer end()
 
 	var result loopResult
 	var sent time.Time
@@ -188,13 +172,14 @@ func (c *checker) loop(ctx context.Context) loopResult {
 	}
 }
 
-// subscriber returns a client whose events are sent on a channel until ctx ends.
-func (c *checker) subscriber(ctx context.Context, filters []string) (*client.Subscriber, <-chan busEvent, error) {
+// subscribe runs a client whose events are sent on a channel until ctx ends. The caller calls end.
+func (c *checker) subscribe(ctx context.Context, filters ...string) (bus *client.Subscriber, events <-chan busEvent, end func(), err error) {
 	m := c.cfg.MQTT
-	events := make(chan busEvent)
+	ctx, cancel := context.WithCancel(ctx)
+	seen := make(chan busEvent)
 	send := func(e busEvent) {
 		select {
-		case events <- e:
+		case seen <- e:
 		case <-ctx.Done():
 		}
 	}
@@ -202,7 +187,7 @@ func (c *checker) subscriber(ctx context.Context, filters []string) (*client.Sub
 	if m.Embedded != nil {
 		cert = m.Embedded.CertFile
 	}
-	bus, err := client.NewSubscriber(client.Options{
+	bus, err = client.NewSubscriber(client.Options{
 		URL: m.NearURL(), PeerCertFile: cert, ClientID: c.clientID(), Topics: mqtt.Topics{Prefix: m.TopicPrefix},
 		Username: m.Username, Password: c.cfg.PasswordReader(), CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile,
 		ConnectTimeout: connectTimeout, CloseGrace: 200 * time.Millisecond,
@@ -215,7 +200,13 @@ func (c *checker) subscriber(ctx context.Context, filters []string) (*client.Sub
 		},
 		Deliver: func(d mqtt.Delivery) { send(busEvent{message: &d}) },
 	})
-	return bus, events, err
+	if err != nil {
+		cancel()
+		return nil, nil, nil, err
+	}
+	var running sync.WaitGroup
+	running.Go(func() { _ = bus.Run(ctx) }) // why it ended came as an event
+	return bus, seen, func() { cancel(); running.Wait() }, nil
 }
 
 func readState(payload []byte) *message.AgentState {
@@ -229,7 +220,7 @@ func readState(payload []byte) *message.AgentState {
 // reportLoop reports what became of the message to ourselves. It returns true if it came back.
 func (c *checker) reportLoop(fs *findings, host string, l loopResult) bool {
 	topics := mqtt.Topics{Prefix: c.cfg.MQTT.TopicPrefix}
-	rights := "allow " + orAnonymous(c.cfg.MQTT.Username) + " to read " + topics.RequestFilter() + " and to write " + topics.Display("+") +
+	rights := "allow " + cmp.Or(c.cfg.MQTT.Username, anonymous) + " to read " + topics.RequestFilter() + " and to write " + topics.Display("+") +
 		"; packaging/mosquitto/tillpost.acl has all that the agent needs"
 	switch {
 	case l.err != nil && refusedLogin(l.err):
@@ -249,15 +240,9 @@ func (c *checker) reportLoop(fs *findings, host string, l loopResult) bool {
 	return false
 }
 
-func orAnonymous(user string) string {
-	if user == "" {
-		return "clients without a login"
-	}
-	return user
-}
+const anonymous = "clients without a login"
 
-// refusedLogin reports whether the broker refused the login. It goes by the client library's texts, for want of errors to
-// compare with.
+// refusedLogin goes by the client library's texts, for want of errors to compare with.
 func refusedLogin(err error) bool {
 	text := strings.ToLower(err.Error())
 	return strings.Contains(text, "not authorized") || strings.Contains(text, "bad user name or password") || strings.Contains(text, "identifier rejected")
@@ -273,16 +258,11 @@ func (c *checker) brokerName(ctx context.Context) string {
 func (c *checker) retained(ctx context.Context, topics ...string) []byte {
 	ctx, cancel := context.WithTimeout(ctx, nameTimeout)
 	defer cancel()
-	bus, events, err := c.subscriber(ctx, topics)
+	_, events, end, err := c.subscribe(ctx, topics...)
 	if err != nil {
 		return nil
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = bus.Run(ctx) // a broker that sends nothing is no failure
-	}()
-	defer func() { cancel(); <-ended }()
+	defer end()
 	for {
 		select {
 		case e := <-events:

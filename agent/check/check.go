@@ -6,6 +6,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -27,7 +28,6 @@ type Options struct {
 }
 
 const (
-	defaultTimeout = 30 * time.Second
 	// connectTimeout bounds reaching something over the network, answerTimeout one answer of it.
 	connectTimeout = 6 * time.Second
 	answerTimeout  = 10 * time.Second
@@ -56,7 +56,7 @@ type machine struct {
 
 func thisMachine() machine {
 	return machine{
-		now: time.Now, disk: diskOf, sync: syncSpeed, mosquitto: "/etc/mosquitto/mosquitto.conf", returnTimeout: returnTimeout, service: serviceAccount,
+		now: time.Now, disk: diskOf, sync: syncSpeed, mosquitto: "/etc/mosquitto/mosquitto.conf", returnTimeout: 4 * time.Second, service: serviceAccount,
 	}
 }
 
@@ -65,7 +65,7 @@ func thisMachine() machine {
 // reported: nothing else can be checked.
 func Run(ctx context.Context, o Options, report func(Finding)) bool {
 	if o.Timeout <= 0 {
-		o.Timeout = defaultTimeout
+		o.Timeout = 30 * time.Second
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
@@ -90,12 +90,9 @@ func (c *checker) config() []Finding {
 	cfg, err := config.Load(c.opts.File)
 	if faults, ok := errors.AsType[*config.Error](err); ok {
 		for _, f := range faults.Faults {
-			one := config.Error{File: faults.File, Faults: []config.Fault{{Line: f.Line, Column: f.Column, Key: f.Key, Problem: f.Problem}}}
-			fix := f.Want
-			if fix == "" {
-				fix = "correct the line"
-			}
-			fs.fail(fix, "%v", &one)
+			fix := cmp.Or(f.Want, "correct the line")
+			f.Want = ""
+			fs.fail(fix, "%v", &config.Error{File: faults.File, Faults: []config.Fault{f}})
 		}
 		return fs.done()
 	}
@@ -129,16 +126,16 @@ func (c *checker) all(ctx context.Context, report func([]Finding)) {
 
 	report(result(ctx, secrets))
 	report(result(ctx, disk))
-	held, done := box.wait(ctx)
-	report(orLate(box.subject, held.findings, done))
+	held, late := box.wait(ctx)
+	report(append(held.findings, late...))
 	report(result(ctx, clock))
 	report(result(ctx, ports))
-	said, done := broker.wait(ctx)
-	report(orLate(broker.subject, said.findings, done))
+	said, late := broker.wait(ctx)
+	report(append(said.findings, late...))
 	running, _ := daemon.wait(ctx)
 	report(c.agent(held, running, said.agent))
-	answers, done := calls.wait(ctx)
-	report(orLate(calls.subject, answers.findings, done))
+	answers, late := calls.wait(ctx)
+	report(append(answers.findings, late...))
 }
 
 // probe is a check of one subject, running in a goroutine of its own.
@@ -160,35 +157,25 @@ func start[T any](subject string, look func() T) *probe[T] {
 // grace is how long a probe whose time is over may take to report that itself, in better words than ours.
 const grace = 500 * time.Millisecond
 
-// wait returns what the probe found; false if it did not end in time, which the operating system can cause: calls to a
-// file system that hangs hang too.
-func (p *probe[T]) wait(ctx context.Context) (T, bool) {
+// wait returns what the probe found, or says that it did not end in time, which the operating system can cause: calls to
+// a file system that hangs hang too.
+func (p *probe[T]) wait(ctx context.Context) (found T, late []Finding) {
 	select {
 	case <-p.done:
-		return p.value, true
+		return p.value, nil
 	case <-ctx.Done():
 	}
-	late := time.NewTimer(grace)
-	defer late.Stop()
 	select {
 	case <-p.done:
-		return p.value, true
-	case <-late.C:
-		var none T
-		return none, false
+		return p.value, nil
+	case <-time.After(grace):
+		fs := about(p.subject)
+		fs.fail("look for what hangs on this machine: a disk, a network folder, a name server", "it could not be looked into in time")
+		return found, fs.done()
 	}
 }
 
 func result(ctx context.Context, p *probe[[]Finding]) []Finding {
-	list, done := p.wait(ctx)
-	return orLate(p.subject, list, done)
-}
-
-func orLate(subject string, list []Finding, done bool) []Finding {
-	if done {
-		return list
-	}
-	fs := about(subject)
-	fs.fail("look for what hangs on this machine: a disk, a network folder, a name server", "it could not be looked into in time")
-	return fs.done()
+	list, late := p.wait(ctx)
+	return append(list, late...)
 }

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"io"
@@ -20,17 +19,12 @@ type daemonFacts struct {
 	// ours: it is a tillpost, of that version, "" where that is not known.
 	ours    bool
 	version string
-	// guarded: it asks for a user, so that nothing is known.
-	guarded bool
 	// reasons are why it takes no requests now; empty where it does, or that is not known.
 	reasons []string
 }
 
-const daemonTimeout = 3 * time.Second
-
-// daemon returns what answers at http.listen.
 func (c *checker) daemon(ctx context.Context) daemonFacts {
-	ctx, cancel := context.WithTimeout(ctx, daemonTimeout)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	address, err := hostport.Near(c.cfg.HTTP.Listen)
 	if err != nil || strings.HasSuffix(address, ":0") {
@@ -48,13 +42,13 @@ func (c *checker) daemon(ctx context.Context) daemonFacts {
 			return daemonFacts{}
 		}
 		if status == http.StatusUnauthorized {
-			return daemonFacts{guarded: true}
+			return daemonFacts{} // it asks for a user, so that nothing is known
 		}
 		facts := daemonFacts{}
 		if facts.version, facts.ours = buildVersion(page); !facts.ours {
 			continue
 		}
-		if status, page, err = get(ctx, client, base+"/readyz"); err == nil && status == http.StatusServiceUnavailable {
+		if status, page, err := get(ctx, client, base+"/readyz"); err == nil && status == http.StatusServiceUnavailable {
 			for line := range strings.Lines(page) {
 				facts.reasons = append(facts.reasons, strings.TrimSpace(line))
 			}
@@ -64,8 +58,7 @@ func (c *checker) daemon(ctx context.Context) daemonFacts {
 	return daemonFacts{}
 }
 
-// buildVersion returns the version of the tillpost whose metrics the page is. It
-// is not ok where the page is something else.
+// buildVersion returns the version of the tillpost whose metrics the page is; it is not ok where it is something else.
 func buildVersion(page string) (version string, ok bool) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	// What follows a fault is not needed.
@@ -90,6 +83,6 @@ func get(ctx context.Context, client *http.Client, url string) (status int, page
 		return 0, "", err
 	}
 	defer func() { _ = reply.Body.Close() }()
-	data, err := io.ReadAll(bufio.NewReader(io.LimitReader(reply.Body, 4<<20)))
+	data, err := io.ReadAll(io.LimitReader(reply.Body, 4<<20))
 	return reply.StatusCode, string(data), err
 }

@@ -20,7 +20,6 @@ type diskFacts struct {
 	medium   medium
 }
 
-// medium is what a disk is made of.
 type medium uint8
 
 const (

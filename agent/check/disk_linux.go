@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,7 +18,6 @@ var kinds = map[uint32]string{
 	unix.SQUASHFS_MAGIC: "squashfs", unix.ISOFS_SUPER_MAGIC: "iso9660",
 }
 
-// diskOf returns what the kernel knows.
 func diskOf(folder string) (diskFacts, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(folder, &st); err != nil {
@@ -40,12 +38,8 @@ func diskOf(folder string) (diskFacts, error) {
 
 // mediumOf looks up, in sysfs, what the disk under a folder is made of.
 func mediumOf(sysfs, folder string) medium {
-	info, err := os.Stat(folder)
-	if err != nil {
-		return mediumUnknown
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
+	var st unix.Stat_t
+	if unix.Stat(folder, &st) != nil {
 		return mediumUnknown
 	}
 	dev := uint64(st.Dev) //nolint:unconvert // it has 32 bits on some architectures
@@ -94,10 +88,7 @@ func mediumAt(disk string) medium {
 }
 
 func value(folder, name string) string {
-	data, err := os.ReadFile(filepath.Join(folder, name))
-	if err != nil {
-		return ""
-	}
+	data, _ := os.ReadFile(filepath.Join(folder, name)) // "" where it is not known
 	return strings.TrimSpace(string(data))
 }
 

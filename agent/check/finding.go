@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"tillpost/internal/term"
 )
@@ -21,18 +20,10 @@ const (
 	LevelFail
 )
 
+var levels = map[Level]string{LevelOK: "ok", LevelWarn: "warn", LevelFail: "FAIL"}
+
 // String returns the level for a person; only a failure is in capitals.
-func (l Level) String() string {
-	switch l {
-	case LevelOK:
-		return "ok"
-	case LevelWarn:
-		return "warn"
-	case LevelFail:
-		return "FAIL"
-	}
-	return fmt.Sprintf("level(%d)", uint8(l))
-}
+func (l Level) String() string { return levels[l] }
 
 // MarshalText returns the level for a program: "ok", "warn" or "fail".
 func (l Level) MarshalText() ([]byte, error) { return []byte(strings.ToLower(l.String())), nil }
@@ -63,7 +54,7 @@ func (f Finding) Write(w io.Writer, width int) error {
 	if f.Fix != "" {
 		words += "; " + f.Fix
 	}
-	head := pad(f.Level.String(), levelColumn) + pad(f.Subject, subjectColumn)
+	head := fmt.Sprintf("%-*s%-*s", levelColumn, f.Level, subjectColumn, f.Subject)
 	if width <= 0 {
 		_, err := fmt.Fprintln(w, head+words)
 		return err
@@ -76,14 +67,9 @@ func (f Finding) Write(w io.Writer, width int) error {
 	return err
 }
 
-func pad(s string, width int) string {
-	return s + strings.Repeat(" ", max(width-utf8.RuneCountInString(s), 1))
-}
-
 // clean returns a text that may come from elsewhere as one that is safe in a line on a screen.
 func clean(s string) string { return term.Printable(term.OneLine(s)) }
 
-// findings collects the findings about one subject.
 type findings struct {
 	subject string
 	list    []Finding
@@ -103,13 +89,6 @@ func (fs *findings) warn(fix, format string, args ...any) {
 
 func (fs *findings) fail(fix, format string, args ...any) {
 	fs.add(LevelFail, fix, fmt.Sprintf(format, args...))
-}
-
-// okIfNone adds an ok if there are no findings yet.
-func (fs *findings) okIfNone(format string, args ...any) {
-	if len(fs.list) == 0 {
-		fs.ok(format, args...)
-	}
 }
 
 // done returns the findings, with all that is well in one line before the rest.

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -18,6 +19,10 @@ const (
 	answerRefused               // it does not let us
 )
 
+var answers = map[answer]string{answerNone: "no answer", answerGood: "yes", answerEmpty: "nothing there", answerRefused: "refused"}
+
+func (a answer) String() string { return answers[a] }
+
 // lookups asks which of the three look-ups the API lets us use ("Get All Order Status", "Get Order Status By UUID", "Get
 // Order Details By UUID"), and says what follows for requests in doubt. Whether they show terminal orders is not
 // documented, so only the API can show it.
@@ -25,7 +30,7 @@ func (c *checker) lookups(ctx context.Context, client *api.Client, token, fs *fi
 	uuid := ""
 	reply := client.OrderStatuses(ctx, "", func(o api.OrderStatus) error {
 		uuid = o.UUID
-		return errEnough
+		return errors.New("one is enough")
 	})
 	list := answered(reply)
 	switch {
@@ -47,23 +52,10 @@ func (c *checker) lookups(ctx context.Context, client *api.Client, token, fs *fi
 			"the API's list of orders comes in pages: a lost reply is not looked up in it, and ends with your staff")
 		return
 	}
-	one, details := c.lookUp(ctx, client, uuid)
-	c.reportLookups(fs, list, one, details)
-}
-
-// noOrder is the uuid of no order.
-const noOrder = "ODR-tillpost-check"
-
-// lookUp asks for one order and its details.
-func (c *checker) lookUp(ctx context.Context, client *api.Client, uuid string) (status, details answer) {
-	asked := uuid
-	if asked == "" {
-		asked = noOrder
-	}
-	_, reply := client.OrderStatus(ctx, asked)
-	status = answered(reply)
-	_, reply = client.OrderDetails(ctx, asked)
-	return status, answered(reply)
+	asked := cmp.Or(uuid, "ODR-tillpost-check") // no order has it
+	_, one := client.OrderStatus(ctx, asked)
+	_, details := client.OrderDetails(ctx, asked)
+	c.reportLookups(fs, list, answered(one), answered(details))
 }
 
 func answered(r api.Reply) answer {
@@ -99,17 +91,4 @@ func (c *checker) reportLookups(fs *findings, list, one, details answer) {
 	default:
 		fs.warn(fix, "the API shows us no orders (list: %s, one: %s, details: %s): %s", list, one, details, staff)
 	}
-}
-
-func (a answer) String() string {
-	switch a {
-	case answerGood:
-		return "yes"
-	case answerEmpty:
-		return "nothing there"
-	case answerRefused:
-		return "refused"
-	case answerNone:
-	}
-	return "no answer"
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,7 +30,8 @@ func (c *checker) reportPersistence(fs *findings, u *url.URL, name string) {
 		return
 	}
 	if hostport.Loopback(u.Hostname()) {
-		if set, ok := readMosquitto(c.machine.mosquitto); ok && set.listensOn(u.Port()) {
+		set := settings{values: map[string]string{}}
+		if set.read(c.machine.mosquitto, true) && set.listensOn(u.Port()) {
 			if wrong := set.losing(); len(wrong) > 0 {
 				fs.warn(dropIn, "mosquitto loses what waits for tillpost when it crashes; %s lacks: %s", c.machine.mosquitto, strings.Join(wrong, ", "))
 				return
@@ -41,11 +43,11 @@ func (c *checker) reportPersistence(fs *findings, u *url.URL, name string) {
 			return
 		}
 	}
+	fix := rightSet + dropIn
 	if name == "" {
-		fs.warn("if it is a mosquitto: "+rightSet+dropIn+"; of others, docs/brokers.md tells", "whether it keeps what waits for tillpost over a crash can't be seen from here")
-		return
+		fix = "if it is a mosquitto: " + fix + "; of others, docs/brokers.md tells"
 	}
-	fs.warn(rightSet+dropIn, "whether it keeps what waits for tillpost over a crash can't be seen from here")
+	fs.warn(fix, "whether it keeps what waits for tillpost over a crash can't be seen from here")
 }
 
 // oldBroker stands for the name of a broker that does not publish its own, and is no mosquitto of the last years.
@@ -70,13 +72,7 @@ type settings struct {
 	listeners []string
 }
 
-// readMosquitto reads a configuration with what it includes; ok is false if it can't be read.
-func readMosquitto(path string) (settings, bool) {
-	s := settings{values: map[string]string{}}
-	ok := s.read(path, true)
-	return s, ok
-}
-
+// read reads a configuration, on request with what it includes. It returns false if it can't be read.
 func (s *settings) read(path string, include bool) bool {
 	f, err := os.Open(path)
 	if err != nil {
@@ -114,12 +110,7 @@ func (s settings) listensOn(port string) bool {
 	if len(s.listeners) == 0 {
 		return port == "1883"
 	}
-	for _, l := range s.listeners {
-		if l == port {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.listeners, port)
 }
 
 // losing returns the settings for want of which messages are lost in a crash.

@@ -16,7 +16,6 @@ const lostAdvice = "set outbox.path to another one, and look up at Front Payment
 // readWhole is the largest outbox that is read as a whole: a daemon that is started meanwhile has to wait for that.
 const readWhole = 64 << 20
 
-// outboxFacts is what was found at the outbox.
 type outboxFacts struct {
 	findings []Finding
 	// locked: a daemon runs on it.
@@ -72,11 +71,11 @@ func (c *checker) readOutbox(ctx context.Context, fs *findings, facts *outboxFac
 		err   error
 	}
 	read := start("outbox", func() (l looked) { l.older, l.err = readThrough(path); return l })
-	found, done := read.wait(ctx)
+	found, late := read.wait(ctx)
 	err := found.err
 	damaged, isDamage := errors.AsType[*bolt.DamagedError](err)
 	switch {
-	case !done:
+	case late != nil:
 		fs.warn("", "%s; reading it through takes longer than this check", figures(there))
 	case err == nil && found.older:
 		fs.warn("find out which copy was at work last; if it is this one, start tillpost, stop it, and run tillpost outbox accept",
@@ -111,13 +110,11 @@ func readThrough(path string) (older bool, err error) {
 	return f.Outdated, errors.Join(err, r.Close())
 }
 
-// chownAdvice returns how to make files belong to the service.
 func (c *checker) chownAdvice(path string) string {
 	return fmt.Sprintf("its files must belong to the service's user: chown %s %s*", serviceUser, path)
 }
 
-// owners reports files that another user than the service's has made: if tillpost was run as root once, the service can't
-// open them any more.
+// owners reports files of another user, which the service can't open: as a rule, tillpost was run as root once.
 func (c *checker) owners(fs *findings, path string, files []bolt.File) {
 	folder, err := os.Stat(filepath.Dir(path))
 	if err != nil {
@@ -140,7 +137,6 @@ func (c *checker) owners(fs *findings, path string, files []bolt.File) {
 	}
 }
 
-// figures returns how large an outbox is, and of which generation.
 func figures(there bolt.Facts) string {
 	if there.Identity.Instance == "" {
 		return bytes(there.Size) + ", its generation is not known"

@@ -7,7 +7,6 @@ import (
 	"syscall"
 )
 
-// ownerOf returns the user and group of a file.
 func ownerOf(info os.FileInfo) (uid, gid int, ok bool) {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

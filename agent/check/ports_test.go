@@ -63,7 +63,7 @@ func TestDaemon(t *testing.T) {
 		"ready":     {httptest.NewServer(page(ours, "ready\n", 200)), daemonFacts{ours: true, version: "v1.2.3"}, ""},
 		"not ready": {httptest.NewServer(page(ours, "not connected\nno disk\n", 503)), daemonFacts{ours: true, version: "v1.2.3"}, "not connected|no disk"},
 		"over TLS":  {httptest.NewTLSServer(page(ours, "ready\n", 200)), daemonFacts{ours: true, version: "v1.2.3"}, ""},
-		"guarded":   {httptest.NewServer(page("", "", 401)), daemonFacts{guarded: true}, ""},
+		"guarded":   {httptest.NewServer(page("", "", 401)), daemonFacts{}, ""},
 		"another":   {httptest.NewServer(page("node_exporter_build_info{version=\"1\"} 1\n", "", 200)), daemonFacts{}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,14 +72,14 @@ func TestDaemon(t *testing.T) {
 			c := newChecker(t)
 			c.cfg.HTTP.Listen = tc.server.Listener.Addr().String()
 			got := c.daemon(t.Context())
-			if got.ours != tc.want.ours || got.version != tc.want.version || got.guarded != tc.want.guarded || strings.Join(got.reasons, "|") != tc.reasons {
+			if got.ours != tc.want.ours || got.version != tc.want.version || strings.Join(got.reasons, "|") != tc.reasons {
 				t.Errorf("%+v", got)
 			}
 		})
 	}
 	c := newChecker(t)
 	c.cfg.HTTP.Listen = "127.0.0.1:" + closedPort(t)
-	if got := c.daemon(t.Context()); got.ours || got.guarded {
+	if got := c.daemon(t.Context()); got.ours {
 		t.Errorf("nobody is there: %+v", got)
 	}
 }

@@ -52,7 +52,6 @@ func (c *checker) quirks(ctx context.Context) quirks {
 	return q
 }
 
-// report reports what follows for the shop.
 func (q quirks) report(fs *findings) {
 	if !q.tried {
 		return
@@ -86,8 +85,7 @@ func (c *checker) delivers(ctx context.Context, filter, topic string, publish *m
 		if publish != nil {
 			bus.Publish(*publish)
 		}
-		patience := time.NewTimer(retainedTimeout)
-		defer patience.Stop()
+		patience := time.After(retainedTimeout)
 		for !found {
 			select {
 			case e := <-events:
@@ -95,7 +93,7 @@ func (c *checker) delivers(ctx context.Context, filter, topic string, publish *m
 					return
 				}
 				found = e.message != nil && e.message.Topic == topic && (publish != nil || e.message.Retained)
-			case <-patience.C:
+			case <-patience:
 				return
 			case <-ctx.Done():
 				return
@@ -109,16 +107,11 @@ func (c *checker) delivers(ctx context.Context, filter, topic string, publish *m
 func (c *checker) withSubscriber(ctx context.Context, filter string, do func(*client.Subscriber, <-chan busEvent)) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	bus, events, err := c.subscriber(ctx, []string{filter})
+	bus, events, end, err := c.subscribe(ctx, filter)
 	if err != nil {
 		return
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = bus.Run(ctx) // a broker that does not let us in is reported elsewhere
-	}()
-	defer func() { cancel(); <-ended }()
+	defer end()
 	for {
 		select {
 		case e := <-events:

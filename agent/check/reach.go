@@ -10,9 +10,7 @@ import (
 	"time"
 )
 
-// reached is a server that answered.
 type reached struct {
-	address string // of this try: IP and port
 	// end is when the first of its certificates ends; zero without TLS.
 	end  time.Time
 	took time.Duration
@@ -41,7 +39,7 @@ func reach(ctx context.Context, host, port string, config *tls.Config) (reached,
 		return reached{}, unconnected(host, port, err)
 	}
 	defer func() { _ = conn.Close() }()
-	r := reached{address: conn.RemoteAddr().String(), took: time.Since(begun)}
+	r := reached{took: time.Since(begun)}
 	if config == nil {
 		return r, nil
 	}

@@ -3,6 +3,7 @@ package check
 import (
 	"bufio"
 	buffers "bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -46,7 +47,7 @@ func (c *checker) rights(ctx context.Context, fs *findings, u *url.URL) (five bo
 		return false
 	}
 	if t.denied {
-		fs.fail("allow "+orAnonymous(c.cfg.MQTT.Username)+" to write "+topics.Status("+", "+")+"; packaging/mosquitto/tillpost.acl has all that the agent needs",
+		fs.fail("allow "+cmp.Or(c.cfg.MQTT.Username, anonymous)+" to write "+topics.Status("+", "+")+"; packaging/mosquitto/tillpost.acl has all that the agent needs",
 			"its access list denies us to publish statuses: no till would see that its order is queued")
 	}
 	if t.noRetain {

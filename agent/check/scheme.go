@@ -10,13 +10,10 @@ import (
 	"time"
 )
 
-// schemeTimeout bounds the trial of the other scheme.
-const schemeTimeout = 3 * time.Second
-
 // otherScheme reports a broker that can't be reached because mqtt.url has tcp:// for a port that speaks TLS, or the
 // reverse. No login is sent. It returns false if that is not the fault.
 func (c *checker) otherScheme(ctx context.Context, fs *findings, u *url.URL) bool {
-	ctx, cancel := context.WithTimeout(ctx, schemeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	switch {
 	case u.Scheme == "tcp" && speaksTLS(ctx, u.Host):
@@ -43,8 +40,7 @@ func speaksTLS(ctx context.Context, address string) bool {
 	return err == nil || alerted
 }
 
-// speaksMQTT reports whether an address answers a CONNECT that has no client id and wants to keep its session, which is
-// refused.
+// speaksMQTT reports whether an address refuses a CONNECT that has no client id and wants to keep its session.
 func speaksMQTT(ctx context.Context, address string) bool {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {

@@ -51,11 +51,12 @@ func (c *checker) secrets() []Finding {
 			fs.fail("correct the file, or take the key out", "http.web_config_file %s: %s", file, quoted.ReplaceAllString(err.Error(), "…"))
 		}
 	}
-	fs.okIfNone("the files that the configuration names are there and well guarded")
+	if len(fs.list) == 0 {
+		fs.ok("the files that the configuration names are there and well guarded")
+	}
 	return fs.done()
 }
 
-// users reads the accounts of the embedded broker.
 func (c *checker) users(fs *findings, file string) {
 	text, err := config.ReadSecretFile(file)
 	if err != nil {
@@ -71,7 +72,7 @@ func (c *checker) users(fs *findings, file string) {
 
 // token reports whether there is a token to call with.
 func (c *checker) token(fs *findings) bool {
-	err := c.cfg.CheckToken()
+	_, err := c.cfg.Token()
 	switch {
 	case errors.Is(err, config.ErrNoToken):
 		fs.fail("a credential of systemd is seen by the service alone: to check it too, give it here in TILLPOST_API_TOKEN", "%v", err)
@@ -93,7 +94,6 @@ func (c *checker) readable(fs *findings, key, file string) {
 		"%s: the user %s can't read %s", key, service.name, file)
 }
 
-// pair checks a certificate and its key.
 func (c *checker) pair(fs *findings, key, certFile, keyFile string) {
 	if certFile == "" {
 		return
@@ -110,13 +110,8 @@ func (c *checker) pair(fs *findings, key, certFile, keyFile string) {
 	if _, err := config.ReadSecretFile(keyFile); err != nil {
 		fs.fail("tillpost does not start with it", "%s: the key is not well guarded: %v", key, err)
 	}
-	leaf, err := x509.ParseCertificate(cert.Certificate[0])
-	if err != nil {
-		fs.fail("get a new certificate", "%s: %s can't be read: %v", key, certFile, err)
-		return
-	}
-	c.expiry(fs, key+" "+certFile, leaf.NotAfter)
-	if key == embeddedCert && nameless(leaf) {
+	c.expiry(fs, key+" "+certFile, cert.Leaf.NotAfter)
+	if key == embeddedCert && nameless(cert.Leaf) {
 		fs.warn(withName("NAME"), "%s: %s has no subjectAltName, without which tills take no name of this machine for the right one", key, certFile)
 	}
 }
@@ -135,7 +130,6 @@ func withName(host string) string {
 	return "make one that has it: openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=" + host + " -addext subjectAltName=" + kind + host + " -keyout key.pem -out cert.pem"
 }
 
-// hasPassphrase reports whether a key is encrypted.
 func hasPassphrase(file string) bool {
 	data, err := os.ReadFile(file)
 	for err == nil {

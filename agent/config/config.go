@@ -1,7 +1,7 @@
 // Package config reads tillpost's configuration: one TOML file, in which every key has a default but the API's address,
 // the token, and either the organisation or the list of terminals.
 //
-// A Config holds no secret. It names the files that do; [Config.TokenReader] and [ReadSecretFile] read them.
+// A Config holds no secret. It names the files that do; [Config.Token] and [ReadSecretFile] read them.
 package config
 
 import (
@@ -51,7 +51,7 @@ type API struct {
 	// BaseURL is https, or http on a loopback host; its scheme and host are in lower case and it does not end in a
 	// slash, so that two spellings of one address compare equal.
 	BaseURL string
-	// TokenFile may be empty; see [Config.TokenReader].
+	// TokenFile may be empty; see [Config.Token].
 	TokenFile string
 	// OrganizationUUID may be empty if Terminals are named.
 	OrganizationUUID string
@@ -63,8 +63,7 @@ type API struct {
 	RequestsPerMinute int
 }
 
-// MQTT says how tills reach the agent: over an external broker (URL) or over
-// the embedded one (Embedded). Exactly one of the two is set.
+// MQTT says how tills reach the agent. Exactly one of URL, an external broker, and Embedded is set.
 type MQTT struct {
 	// URL is tcp://host:port or tls://host:port, always with a port.
 	URL string
@@ -79,23 +78,21 @@ type MQTT struct {
 	KeyFile  string
 	// TopicPrefix has no wildcard and neither begins nor ends with a slash.
 	TopicPrefix string
-	// StatusRetention is how long the status of a request that has ended stays
-	// retained at the broker; a second or more.
+	// StatusRetention is how long the broker retains the status of a request that has ended; a second or more.
 	StatusRetention time.Duration
 	// Embedded is nil where URL is set.
 	Embedded *Embedded
 }
 
-// Embedded is the broker inside the agent.
+// Embedded is the broker inside the agent. Its listeners are host:port.
 type Embedded struct {
-	// Listen is host:port.
 	Listen string
 	// CertFile and KeyFile are both set or both empty.
 	CertFile string
 	KeyFile  string
 	// UsersFile is set wherever Listen or WebSocketListen is reachable from other machines.
 	UsersFile string
-	// WebSocketListen is host:port for tills in a browser, "" for none.
+	// WebSocketListen is for tills in a browser, "" for none.
 	WebSocketListen string
 	// WebSocketOrigins are the pages that may connect there, as browsers name them; empty without WebSocketListen.
 	WebSocketOrigins []string
@@ -108,8 +105,7 @@ type Outbox struct {
 	Retention time.Duration
 }
 
-// BusyMeans says what a busy terminal's reply to a create proves where the API
-// does not let the agent search for the order.
+// BusyMeans says what a busy reply to a create proves where the API does not let the agent search for the order.
 type BusyMeans string
 
 // The two readings of a busy reply.
@@ -120,8 +116,7 @@ const (
 	BusyDoubt BusyMeans = "doubt"
 )
 
-// Policy holds the deadlines and choices of the state machine. Durations are
-// positive unless their comment says otherwise.
+// Policy holds deadlines and choices of the state machine. Durations are positive unless their comment says otherwise.
 type Policy struct {
 	OrderTTL  time.Duration
 	RefundTTL time.Duration
@@ -147,17 +142,15 @@ type OrderDefaults struct {
 	SendOrderBy     json.RawMessage
 }
 
-// Callback is the listener for the API's notifications.
+// Callback is the listener, host:port, for the API's notifications.
 type Callback struct {
-	// Listen is host:port.
 	Listen string
 	// PublicURL is how the API reaches Listen: https, or http on a loopback host, without a slash at its end.
 	PublicURL string
 }
 
-// HTTP is the side for technicians and displays.
+// HTTP is the side for technicians and displays. Listen is host:port.
 type HTTP struct {
-	// Listen is host:port.
 	Listen string
 	// WebConfigFile is a file in the format of Prometheus' exporter-toolkit, for TLS and users; empty: neither.
 	WebConfigFile string
@@ -180,39 +173,26 @@ type Log struct {
 	Format LogFormat
 }
 
-// DefaultPath returns where the configuration is unless --config says otherwise:
-// /etc/tillpost/tillpost.toml, on Windows below %ProgramData%.
-func DefaultPath() string {
-	if runtime.GOOS == "windows" {
-		return filepath.Join(os.Getenv("ProgramData"), "tillpost", "tillpost.toml")
-	}
-	return "/etc/tillpost/tillpost.toml"
-}
+// DefaultPath returns where the configuration is unless --config says otherwise.
+func DefaultPath() string { return here("/etc/tillpost/tillpost.toml") }
 
-func defaultOutboxPath() string {
-	if runtime.GOOS == "windows" {
-		return filepath.Join(os.Getenv("ProgramData"), "tillpost", "outbox.db")
-	}
-	return "/var/lib/tillpost/outbox.db"
-}
+func defaultOutboxPath() string { return here("/var/lib/tillpost/outbox.db") }
 
-const (
-	defaultTimezone       = "Europe/Oslo"
-	defaultEmbeddedListen = "127.0.0.1:1883"
-	defaultCallbackListen = "127.0.0.1:9721"
-	defaultTopicPrefix    = "tillpost"
-)
+// here returns the path of a file that is there on Linux; on Windows it is below %ProgramData%.
+func here(path string) string {
+	if runtime.GOOS == "windows" {
+		return filepath.Join(os.Getenv("ProgramData"), "tillpost", filepath.Base(path))
+	}
+	return path
+}
 
 // defaults returns the configuration of an empty file; what has no default is empty.
 func defaults() *Config {
 	return &Config{
-		Store: Store{Currency: "NOK"},
-		API:   API{Timeout: 30 * time.Second, RequestsPerMinute: 180},
-		MQTT:  MQTT{TopicPrefix: defaultTopicPrefix, StatusRetention: 24 * time.Hour},
-		Outbox: Outbox{
-			Path:      defaultOutboxPath(),
-			Retention: 720 * time.Hour,
-		},
+		Store:  Store{Currency: "NOK"},
+		API:    API{Timeout: 30 * time.Second, RequestsPerMinute: 180},
+		MQTT:   MQTT{TopicPrefix: "tillpost", StatusRetention: 24 * time.Hour},
+		Outbox: Outbox{Path: defaultOutboxPath(), Retention: 720 * time.Hour},
 		Policy: Policy{
 			OrderTTL:        10 * time.Minute,
 			RefundTTL:       24 * time.Hour,

@@ -28,7 +28,8 @@ func (r *reader) mqtt(t *table, m *MQTT) {
 	embedded := r.embedded(within)
 
 	if _, external := t.values["url"]; !external {
-		r.withoutURL(t)
+		// They show that the address of an external broker was forgotten.
+		t.idle("has no effect without mqtt.url", "add mqtt.url, or take the key out", "username", "password_file", "ca_file", "cert_file", "key_file")
 		m.Embedded = embedded
 		return
 	}
@@ -40,32 +41,19 @@ func (r *reader) mqtt(t *table, m *MQTT) {
 	}
 	t.pair("cert_file", "key_file")
 	if strings.HasPrefix(m.URL, "tcp:") {
-		for _, key := range []string{"ca_file", "cert_file", "key_file"} {
-			if _, set := t.values[key]; set {
-				r.fault(join(t.path, key), "has no effect on an unencrypted connection", "write mqtt.url with tls://, or take the key out")
-			}
-		}
-	}
-}
-
-// withoutURL refuses keys that only an external broker needs: they show that its address was forgotten.
-func (r *reader) withoutURL(t *table) {
-	for _, key := range []string{"username", "password_file", "ca_file", "cert_file", "key_file"} {
-		if _, set := t.values[key]; set {
-			r.fault(join(t.path, key), "has no effect without mqtt.url", "add mqtt.url, or take the key out")
-		}
+		t.idle("has no effect on an unencrypted connection", "write mqtt.url with tls://, or take the key out", "ca_file", "cert_file", "key_file")
 	}
 }
 
 func (r *reader) embedded(t *table) *Embedded {
-	e := &Embedded{Listen: defaultEmbeddedListen}
+	e := &Embedded{Listen: "127.0.0.1:1883"}
 	t.text("listen", &e.Listen, isListen)
 	t.text("cert_file", &e.CertFile, notEmpty)
 	t.text("key_file", &e.KeyFile, notEmpty)
 	t.text("users_file", &e.UsersFile, notEmpty)
 	t.pair("cert_file", "key_file")
 	t.text("websocket_listen", &e.WebSocketListen, isListen)
-	r.origins(t, e)
+	t.origins(e)
 	for key, listen := range map[string]string{"listen": e.Listen, "websocket_listen": e.WebSocketListen} {
 		if listen != "" && hostport.BeyondLoopback(listen) && e.UsersFile == "" && !r.bad["mqtt.embedded.users_file"] {
 			r.fault("mqtt.embedded."+key, "lets every machine that reaches it order and refund", "add users_file, or listen on 127.0.0.1")
@@ -75,15 +63,24 @@ func (r *reader) embedded(t *table) *Embedded {
 }
 
 // origins reads which pages may connect over WebSockets.
-func (r *reader) origins(t *table, e *Embedded) {
-	list, set := t.texts("websocket_origins", `a list of origins, such as ["https://till.shop.example"]`, isOrigin)
-	for _, origin := range list {
+func (t *table) origins(e *Embedded) {
+	const key, want = "websocket_origins", `a list of origins, such as ["https://till.shop.example"]`
+	for _, origin := range t.texts(key, key, want, isOrigin) {
 		if origin = canonicalOrigin(origin); !slices.Contains(e.WebSocketOrigins, origin) {
 			e.WebSocketOrigins = append(e.WebSocketOrigins, origin)
 		}
 	}
-	if _, listens := t.values["websocket_listen"]; set && !listens {
-		r.fault(join(t.path, "websocket_origins"), "has no effect without websocket_listen", "add websocket_listen, or take the key out")
+	if _, listens := t.values["websocket_listen"]; !listens {
+		t.idle("has no effect without websocket_listen", "add websocket_listen, or take the key out", key)
+	}
+}
+
+// hosts reads the further names of the HTTP side.
+func (t *table) hosts(c *Config) {
+	for _, name := range t.texts("hosts", "http.hosts", `a list of names, such as ["till-7.shop.example"]`, isHost) {
+		if name = strings.ToLower(name); !slices.Contains(c.HTTP.Hosts, name) {
+			c.HTTP.Hosts = append(c.HTTP.Hosts, name)
+		}
 	}
 }
 
@@ -102,7 +99,7 @@ func (t *table) pair(a, b string) {
 
 // callback reads the table whose presence turns callbacks on.
 func (r *reader) callback(t *table, c *Config) {
-	cb := &Callback{Listen: defaultCallbackListen}
+	cb := &Callback{Listen: "127.0.0.1:9721"}
 	t.text("listen", &cb.Listen, isListen)
 	if t.text("public_url", &cb.PublicURL, isWebURL) {
 		cb.PublicURL = canonicalURL(cb.PublicURL)
@@ -122,10 +119,8 @@ func (r *reader) listeners(c *Config) {
 		all = append(all, listener{"callback.listen", c.Callback.Listen})
 	}
 	if c.MQTT.Embedded != nil {
-		all = append(all, listener{"mqtt.embedded.listen", c.MQTT.Embedded.Listen})
-		if listen := c.MQTT.Embedded.WebSocketListen; listen != "" {
-			all = append(all, listener{"mqtt.embedded.websocket_listen", listen})
-		}
+		all = append(all, listener{"mqtt.embedded.listen", c.MQTT.Embedded.Listen},
+			listener{"mqtt.embedded.websocket_listen", c.MQTT.Embedded.WebSocketListen})
 	}
 	for i, a := range all {
 		for _, b := range all[i+1:] {
@@ -156,7 +151,7 @@ func (m MQTT) NearURL() string {
 	return "tcp://" + address
 }
 
-// samePort reports whether two addresses can't both be listened on.
+// samePort reports whether two addresses can't both be listened on; "" is none.
 func samePort(a, b string) bool {
 	hostA, portA, errA := net.SplitHostPort(a)
 	hostB, portB, errB := net.SplitHostPort(b)

@@ -2,12 +2,13 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -56,7 +57,9 @@ func Parse(name string, data []byte) (*Config, error) {
 	r.config(doc, c)
 	r.unknown()
 	if len(r.faults) > 0 {
-		sortFaults(r.faults)
+		slices.SortStableFunc(r.faults, func(a, b Fault) int {
+			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		})
 		return nil, &Error{File: name, Faults: r.faults}
 	}
 	c.resolvePaths(filepath.Dir(name))
@@ -64,9 +67,10 @@ func Parse(name string, data []byte) (*Config, error) {
 }
 
 func (r *reader) config(doc map[string]any, c *Config) {
-	root := r.root(doc)
+	root := &table{r: r, values: doc, present: true}
+	r.tables = append(r.tables, root)
 	terminals(root, c)
-	r.store(root.table("store"), &c.Store)
+	store(root.table("store"), &c.Store)
 	r.api(root.table("api"), c)
 	r.mqtt(root.table("mqtt"), &c.MQTT)
 	outbox := root.table("outbox")
@@ -84,9 +88,9 @@ func (r *reader) config(doc map[string]any, c *Config) {
 }
 
 func terminals(t *table, c *Config) {
-	const want = `a list of terminal uuids, such as ["TRML1216693970"]`
+	const key, want = "terminals", `a list of terminal uuids, such as ["TRML1216693970"]`
 	seen := map[string]bool{}
-	c.Terminals, _ = t.texts("terminals", want, isID, func(id string) (problem, want string) {
+	c.Terminals = t.texts(key, key, want, isID, func(id string) (problem, want string) {
 		if seen[id] {
 			return id + " is there twice", "take one out"
 		}
@@ -95,16 +99,11 @@ func terminals(t *table, c *Config) {
 	})
 }
 
-func (r *reader) store(t *table, s *Store) {
+func store(t *table, s *Store) {
 	t.text("name", &s.Name)
-	zone := defaultTimezone
+	zone := "Europe/Oslo"
 	t.text("timezone", &zone, isTimezone)
-	location, err := time.LoadLocation(zone)
-	if err != nil { // the default; the zones are compiled in
-		r.fault(join(t.path, "timezone"), err.Error(), "")
-		return
-	}
-	s.Location = location
+	s.Location, _ = time.LoadLocation(zone) // it is the default, which is compiled in, or was found by isTimezone
 	t.text("currency", &s.Currency, isCurrency)
 }
 
@@ -121,19 +120,10 @@ func (r *reader) api(t *table, c *Config) {
 	}
 	t.duration("timeout", &a.Timeout)
 	t.text("ca_file", &a.CAFile, notEmpty)
-	r.requestsPerMinute(t, a)
-}
-
-func (r *reader) requestsPerMinute(t *table, a *API) {
-	const most = 1_000_000 // fits an int on the 32-bit machines too
+	const perMinute, most = "requests_per_minute", 1_000_000 // fits an int on the 32-bit machines too
 	value := int64(a.RequestsPerMinute)
-	if !as(t, "requests_per_minute", &value, "a whole number, such as 180") {
-		return
-	}
-	if value < 1 || value > most {
-		r.fault(join(t.path, "requests_per_minute"), strconv.FormatInt(value, 10)+" is out of range",
-			"write a whole number from 1 to "+strconv.Itoa(most))
-		return
+	if as(t, perMinute, &value, "a whole number, such as 180") && (value < 1 || value > most) {
+		r.fault(join(t.path, perMinute), strconv.FormatInt(value, 10)+" is out of range", "write a whole number from 1 to "+strconv.Itoa(most))
 	}
 	a.RequestsPerMinute = int(value)
 }
@@ -141,14 +131,14 @@ func (r *reader) requestsPerMinute(t *table, a *API) {
 func (r *reader) policy(t *table, p *Policy) {
 	t.duration("order_ttl", &p.OrderTTL)
 	t.duration("refund_ttl", &p.RefundTTL)
-	t.durationOrZero("customer_timeout", &p.CustomerTimeout) // "0s" waits for ever
-	t.durationOrZero("resend_after", &p.ResendAfter)         // "0s" is off
+	t.durationFrom(0, "customer_timeout", &p.CustomerTimeout) // "0s" waits for ever
+	t.durationFrom(0, "resend_after", &p.ResendAfter)         // "0s" is off
 	busy := string(p.BusyMeans)
 	t.text("busy_means", &busy, oneOf(string(BusyNotCreated), string(BusyDoubt)))
 	p.BusyMeans = BusyMeans(busy)
 	t.duration("doubt_check", &p.DoubtCheck)
 	t.duration("doubt_hold", &p.DoubtHold)
-	t.boolean("allow_personal_number", &p.AllowPersonalNumber)
+	as(t, "allow_personal_number", &p.AllowPersonalNumber, "true or false, without quotes")
 	t.duration("poll_interval", &p.PollInterval)
 	t.duration("busy_backoff_min", &p.BusyBackoffMin)
 	t.duration("busy_backoff_max", &p.BusyBackoffMax)
@@ -171,10 +161,8 @@ func (r *reader) ordered(t *table, low string, least time.Duration, high string,
 
 func (r *reader) log(t *table, l *Log) {
 	level, format := "info", string(l.Format)
-	if t.text("level", &level, oneOf("debug", "info", "warn", "error")) {
-		l.Level = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo,
-			"warn": slog.LevelWarn, "error": slog.LevelError}[level]
-	}
+	t.text("level", &level, oneOf("debug", "info", "warn", "error"))
+	_ = l.Level.UnmarshalText([]byte(level)) // it knows each of them
 	t.text("format", &format, oneOf(string(LogText), string(LogJSON)))
 	l.Format = LogFormat(format)
 }

@@ -69,7 +69,6 @@ func (r *reader) sendOrderBy(t *table) {
 	}
 }
 
-// required reads a text that must be there.
 func (t *table) required(key, want string, rules ...rule) string {
 	var value string
 	if !t.text(key, &value, rules...) {
@@ -78,7 +77,6 @@ func (t *table) required(key, want string, rules ...rule) string {
 	return value
 }
 
-// flag reads a yes or no that must be there.
 func (t *table) flag(key string) bool {
 	var value bool
 	if !as(t, key, &value, "true or false, without quotes") {
@@ -88,12 +86,7 @@ func (t *table) flag(key string) bool {
 }
 
 func matches(pattern *regexp.Regexp, want string) rule {
-	return func(v string) (string, string) {
-		if !pattern.MatchString(v) {
-			return "has not the form that the API asks for", want
-		}
-		return "", ""
-	}
+	return is(pattern.MatchString, "has not the form that the API asks for", want)
 }
 
 func isMail(v string) (problem, want string) {
@@ -103,23 +96,17 @@ func isMail(v string) (problem, want string) {
 	return "", ""
 }
 
-// json turns a table into a JSON object.
 func (r *reader) json(t *table) json.RawMessage {
 	faults := len(r.faults)
 	r.onlyJSON(t.path, t.values)
 	if len(r.faults) > faults {
 		return nil
 	}
-	text, err := json.Marshal(t.values)
-	if err != nil {
-		r.fault(t.path, "can't be written as JSON", "")
-		return nil
-	}
+	text, _ := json.Marshal(t.values) // nothing is left that JSON does not have
 	return text
 }
 
-// onlyJSON refuses the values that would not arrive at the API as written:
-// JSON has no dates, and decimals could change their digits.
+// onlyJSON refuses what would not arrive as written: JSON has no dates, and decimals could change their digits.
 func (r *reader) onlyJSON(path string, v any) {
 	switch v := v.(type) {
 	case map[string]any:

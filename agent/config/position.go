@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"sort"
 	"strconv"
-	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 )
@@ -45,8 +44,7 @@ func locate(data []byte) positions {
 	return p
 }
 
-// addKey adds every part of a dotted key, so that [a.b] adds "a" too, and returns
-// the whole path and the offset of the key's end.
+// addKey adds every part of a dotted key, of [a.b] "a" too, and returns the path and the offset of the key's end.
 func (p positions) addKey(prefix string, parts unstable.Iterator) (path string, end int) {
 	path = prefix
 	for parts.Next() {
@@ -103,8 +101,7 @@ func (p positions) lineColumn(offset int) (line, column int) {
 
 var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// join appends a part to a dotted key, quoted where TOML would need quotes, so
-// that the key "a.b" and the key b of table a stay apart.
+// join appends a part to a dotted key, in quotes where TOML needs them: the key "a.b" and b of table a stay apart.
 func join(path, part string) string {
 	if !bareKey.MatchString(part) {
 		part = strconv.Quote(part)
@@ -113,12 +110,4 @@ func join(path, part string) string {
 		return part
 	}
 	return path + "." + part
-}
-
-// parent returns the path of the table that holds a key, "" for the root.
-func parent(path string) string {
-	if i := strings.LastIndexByte(path, '.'); i >= 0 {
-		return path[:i]
-	}
-	return ""
 }

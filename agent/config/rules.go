@@ -1,9 +1,12 @@
 package config
 
 import (
+	"cmp"
 	"net"
+	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,22 +16,26 @@ import (
 	"tillpost/internal/topic"
 )
 
-var currencyPattern = regexp.MustCompile(`^[A-Z]{3}$`)
+var (
+	currencyPattern = regexp.MustCompile(`^[A-Z]{3}$`)
+	hostPattern     = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$`)
+)
 
-func notEmpty(v string) (problem, want string) {
-	if strings.TrimSpace(v) == "" {
-		return "is empty", "write a value, or leave the key out"
+// is returns the rule that a text is good. A fault does not repeat it.
+func is(good func(string) bool, problem, want string) rule {
+	return func(v string) (string, string) {
+		if !good(v) {
+			return problem, want
+		}
+		return "", ""
 	}
-	return "", ""
 }
 
-// isID is the rule for what becomes part of topics and of the API's paths.
-func isID(v string) (problem, want string) {
-	if !topic.ValidID(v) {
-		return "is not a usable id", "an id has 1 to 64 letters, digits and . _ : -"
-	}
-	return "", ""
-}
+var (
+	notEmpty = is(func(v string) bool { return strings.TrimSpace(v) != "" }, "is empty", "write a value, or leave the key out")
+	// isID is the rule for what becomes part of topics and of the API's paths.
+	isID = is(topic.ValidID, "is not a usable id", "an id has 1 to 64 letters, digits and . _ : -")
+)
 
 func isCurrency(v string) (problem, want string) {
 	if !currencyPattern.MatchString(v) {
@@ -53,16 +60,13 @@ func isTopicPrefix(v string) (problem, want string) {
 }
 
 func isClientID(v string) (problem, want string) {
-	if v == "" || len(v) > 128 || hasControl(v) {
+	if v == "" || len(v) > 128 || strings.ContainsFunc(v, unicode.IsControl) {
 		return "is not a usable client id", "write 1 to 128 bytes without control characters, and another one for every agent"
 	}
 	return "", ""
 }
 
-func hasControl(v string) bool { return strings.ContainsFunc(v, unicode.IsControl) }
-
-// isListen is the rule for host:port; an empty host means every address of the
-// machine, port 0 one that the system chooses.
+// isListen is the rule for host:port; no host is every address of the machine, port 0 one that the system chooses.
 func isListen(v string) (problem, want string) {
 	const example = `write host:port, such as "127.0.0.1:9720"`
 	host, port, err := net.SplitHostPort(v)
@@ -100,6 +104,17 @@ func isWebURL(v string) (problem, want string) {
 	return "", ""
 }
 
+func isHost(v string) (problem, want string) {
+	name := strings.ToLower(v)
+	if _, err := netip.ParseAddr(name); err == nil {
+		return "is an address, which needs no word here", "take it out; names alone are checked"
+	}
+	if len(name) > 253 || !hostPattern.MatchString(name) {
+		return "is no host's name", "write it without scheme, port and path, as till-7.shop.example"
+	}
+	return "", ""
+}
+
 // isOrigin is the rule for what browsers call the origin of a page.
 func isOrigin(v string) (problem, want string) {
 	const example = `write scheme, host and port as the browser shows them, like "https://till.shop.example" or "http://localhost:8080"`
@@ -121,10 +136,7 @@ func isOrigin(v string) (problem, want string) {
 
 // canonicalOrigin returns an origin that passed isOrigin as browsers write it.
 func canonicalOrigin(v string) string {
-	u, err := url.Parse(v)
-	if err != nil {
-		return v
-	}
+	u, _ := url.Parse(v)
 	host := strings.ToLower(u.Host)
 	if usual := map[string]string{"http": "80", "https": "443"}[u.Scheme]; u.Port() == usual || u.Port() == "" {
 		host = strings.TrimSuffix(strings.TrimSuffix(host, ":"+u.Port()), ":")
@@ -134,16 +146,12 @@ func canonicalOrigin(v string) string {
 
 // canonicalURL returns the same text for two spellings of an address that passed isWebURL.
 func canonicalURL(v string) string {
-	u, err := url.Parse(v)
-	if err != nil {
-		return v
-	}
+	u, _ := url.Parse(v)
 	u.Host = strings.ToLower(u.Host)
 	return strings.TrimRight(u.String(), "/")
 }
 
-// isBrokerURL is the rule for tcp://host[:port] and tls://host[:port]. The value is
-// not repeated; it might hold a password.
+// isBrokerURL is the rule for tcp:// and tls://host[:port]. The value is not repeated; it might hold a password.
 func isBrokerURL(v string) (problem, want string) {
 	const example = `write it like "tls://host:8883" or "tcp://host:1883"`
 	u, err := url.Parse(v)
@@ -162,31 +170,16 @@ func isBrokerURL(v string) (problem, want string) {
 
 // canonicalBroker adds the scheme's usual port to an address that passed isBrokerURL and has none.
 func canonicalBroker(v string) string {
-	u, err := url.Parse(v)
-	if err != nil {
-		return v
-	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"tcp": "1883", "tls": "8883"}[u.Scheme]
-	}
-	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+	u, _ := url.Parse(v)
+	usual := map[string]string{"tcp": "1883", "tls": "8883"}[u.Scheme]
+	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), cmp.Or(u.Port(), usual))
 }
 
-// oneOf returns the rule that a text is one of a few. The value is not repeated;
-// the rule is used for customers' data too.
+// oneOf returns the rule that a text is one of a few. The value, which may be a customer's, is not repeated.
 func oneOf(choices ...string) rule {
-	return func(v string) (problem, want string) {
-		for _, choice := range choices {
-			if v == choice {
-				return "", ""
-			}
-		}
-		return "is not one of the choices", "write " + listedQuoted(choices)
-	}
+	chosen := func(v string) bool { return slices.Contains(choices, v) }
+	return is(chosen, "is not one of the choices", "write "+listedQuoted(choices))
 }
-
-func listed(words []string) string { return strings.Join(words, ", ") }
 
 func listedQuoted(words []string) string {
 	quoted := make([]string, len(words))

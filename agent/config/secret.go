@@ -17,45 +17,35 @@ var ErrNoToken = errors.New("no API token: set api.token_file, or give the servi
 // maxSecret bounds a secret file; a certificate's key has a few KiB.
 const maxSecret = 64 << 10
 
-// TokenReader returns the function that reads the API's token. It reads anew at each call, so that a changed token is
-// found without a restart: from the file api.token_file, else from api-token in systemd's $CREDENTIALS_DIRECTORY, else
-// from $TILLPOST_API_TOKEN; [ErrNoToken] if there is none of them. A file that is named but can't be used is an error,
-// not a reason to try the next source. The token has no surrounding white space and is fit for a header. The function
-// may be called by several goroutines at once; its errors never contain the token.
-func (c *Config) TokenReader() func() (string, error) {
-	file := c.API.TokenFile
-	return func() (string, error) {
-		token, err := readToken(file)
-		if err != nil {
-			return "", fmt.Errorf("read the API token: %w", err)
-		}
-		return token, nil
+// Token reads the API's token, anew at each call, so that a changed one is found without a restart: from the file
+// api.token_file, else from api-token in systemd's $CREDENTIALS_DIRECTORY, else from $TILLPOST_API_TOKEN; [ErrNoToken] if
+// there is none of them. A file that is named but can't be used is an error, not a reason to try the next source. The
+// token has no surrounding white space and is fit for a header; errors never contain it.
+func (c *Config) Token() (string, error) {
+	token, err := readToken(c.API.TokenFile)
+	if err != nil {
+		return "", fmt.Errorf("read the API token: %w", err)
 	}
-}
-
-// CheckToken returns nil if there is a token that can be used now.
-func (c *Config) CheckToken() error {
-	_, err := c.TokenReader()()
-	return err
+	return token, nil
 }
 
 func readToken(file string) (string, error) {
 	if file == "" {
 		file = credential("api-token")
 	}
+	source, token := "TILLPOST_API_TOKEN", strings.TrimSpace(os.Getenv("TILLPOST_API_TOKEN"))
 	if file != "" {
-		token, err := ReadSecretFile(file)
-		if err == nil && !FitForHeader(token) {
-			err = fmt.Errorf("%s holds more than one word of plain characters; it must hold the token alone", file)
+		secret, err := ReadSecretFile(file)
+		if err != nil {
+			return "", err
 		}
-		return token, err
+		source, token = file, secret
 	}
-	token := strings.TrimSpace(os.Getenv("TILLPOST_API_TOKEN"))
 	switch {
 	case token == "":
 		return "", ErrNoToken
 	case !FitForHeader(token):
-		return "", errors.New("TILLPOST_API_TOKEN holds more than one word of plain characters; it must hold the token alone")
+		return "", fmt.Errorf("%s holds more than one word of plain characters; it must hold the token alone", source)
 	}
 	return token, nil
 }

@@ -85,7 +85,7 @@ func TestCredentialsNeedNoMode(t *testing.T) {
 	}
 }
 
-func TestTokenReader(t *testing.T) {
+func TestToken(t *testing.T) {
 	credentials := secretFile(t, "api-token", "of-the-credential\n", 0o400)
 	file := secretFile(t, "token", "of-the-file\n", 0o600)
 	none := filepath.Join(t.TempDir(), "none")
@@ -106,12 +106,9 @@ func TestTokenReader(t *testing.T) {
 			t.Setenv("CREDENTIALS_DIRECTORY", tc.credentials)
 			t.Setenv("TILLPOST_API_TOKEN", tc.env)
 			c := &Config{API: API{TokenFile: tc.file}}
-			got, err := c.TokenReader()()
+			got, err := c.Token()
 			if got != tc.want || errText(err) != tc.err {
 				t.Errorf("got %q, %v", got, err)
-			}
-			if check := c.CheckToken(); errText(check) != tc.err {
-				t.Errorf("CheckToken: %v", check)
 			}
 			if tc.name == "nothing" && !errors.Is(err, ErrNoToken) {
 				t.Error("the error is not ErrNoToken")
@@ -123,7 +120,7 @@ func TestTokenReader(t *testing.T) {
 func TestTokenIsReadAnew(t *testing.T) {
 	t.Parallel()
 	file := secretFile(t, "token", "first", 0o600)
-	read := (&Config{API: API{TokenFile: file}}).TokenReader()
+	read := (&Config{API: API{TokenFile: file}}).Token
 	for _, want := range []string{"first", "second"} {
 		if err := os.WriteFile(file, []byte(want), 0o600); err != nil {
 			t.Fatal(err)

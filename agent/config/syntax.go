@@ -11,8 +11,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// notUTF8 returns the fault of a file in an encoding that some editors write and
-// TOML does not allow; false if it is in UTF-8.
+// notUTF8 returns the fault of a file in another encoding, as some editors write it; false if there is none.
 func notUTF8(data []byte) (Fault, bool) {
 	const want = "save it as UTF-8"
 	halves := len(data) > 1 && (data[0] == 0) != (data[1] == 0) // of ASCII, one byte of each two is 0
@@ -48,8 +47,7 @@ func notTOML(name string, data []byte, err error) error {
 // bareKeys are dotted keys without quotes, before the equals sign.
 var bareKeys = regexp.MustCompile(`^[ \t]*([A-Za-z0-9_-]+(?:[ \t]*\.[ \t]*[A-Za-z0-9_-]+)*)[ \t]*=[ \t]*(.*)$`)
 
-// unquoted returns the key of a line whose value would be valid TOML in quotes and is not without; "" if that is not what
-// is wrong there.
+// unquoted returns the key of a line whose value would be valid TOML in quotes, and is not without; else "".
 func unquoted(data []byte, line int) string {
 	all := bytes.Split(data, []byte("\n"))
 	if line < 1 || line > len(all) {

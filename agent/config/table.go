@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -22,7 +23,7 @@ type reader struct {
 func (r *reader) fault(path, problem, want string) {
 	at, found := r.positions.at[path]
 	for up := path; !found && up != ""; {
-		up = parent(up)
+		up = up[:max(strings.LastIndexByte(up, '.'), 0)] // the table that holds it
 		at, found = r.positions.at[up]
 	}
 	r.faultAt(at.value, path, problem, want)
@@ -52,12 +53,6 @@ type table struct {
 	open bool
 }
 
-func (r *reader) root(doc map[string]any) *table {
-	t := &table{r: r, values: doc, present: true}
-	r.tables = append(r.tables, t)
-	return t
-}
-
 func (t *table) table(key string) *table {
 	sub := &table{r: t.r, path: join(t.path, key), broken: t.broken}
 	if v, found := t.get(key); found {
@@ -84,8 +79,7 @@ func (t *table) missing(key, want string) {
 	}
 }
 
-// as reads a value of type T into into; it returns false and does not change into
-// where the file does not have the key or has something else there.
+// as reads a value of type T. It returns false, and leaves into alone, where the file has none or something else.
 func as[T any](t *table, key string, into *T, want string) bool {
 	v, found := t.get(key)
 	if !found {
@@ -109,45 +103,47 @@ func (t *table) text(key string, into *string, rules ...rule) bool {
 	if !as(t, key, &value, "a text in quotes") {
 		return false
 	}
-	for _, rule := range rules {
-		if problem, want := rule(value); problem != "" {
-			t.r.fault(join(t.path, key), problem, want)
-			return false
-		}
+	if !t.passes(join(t.path, key), value, rules) {
+		return false
 	}
 	*into = value
 	return true
 }
 
-// texts reads a list of texts and returns those that pass, and whether the file
-// has the key. want says what the list should be.
-func (t *table) texts(key, want string, rules ...rule) (passed []string, set bool) {
+// passes reports whether a text keeps to the rules, and adds the first fault.
+func (t *table) passes(path, value string, rules []rule) bool {
+	for _, rule := range rules {
+		if problem, want := rule(value); problem != "" {
+			t.r.fault(path, problem, want)
+			return false
+		}
+	}
+	return true
+}
+
+// texts reads a list of texts and returns those that pass. want says what the list should be, name is the key there.
+func (t *table) texts(key, name, want string, rules ...rule) (passed []string) {
 	var list []any
 	as(t, key, &list, want)
 	for i, v := range list {
 		path := join(t.path, key) + "[" + strconv.Itoa(i) + "]"
 		text, isText := v.(string)
 		if !isText {
-			t.r.fault(path, "is "+typeName(v), key+" must be "+want)
-			continue
-		}
-		good := true
-		for _, rule := range rules {
-			if problem, want := rule(text); problem != "" && good {
-				t.r.fault(path, problem, want)
-				good = false
-			}
-		}
-		if good {
+			t.r.fault(path, "is "+typeName(v), name+" must be "+want)
+		} else if t.passes(path, text, rules) {
 			passed = append(passed, text)
 		}
 	}
-	_, set = t.values[key]
-	return passed, set
+	return passed
 }
 
-func (t *table) boolean(key string, into *bool) {
-	as(t, key, into, "true or false, without quotes")
+// idle reports those of some keys that the file has, as ones without effect.
+func (t *table) idle(problem, want string, keys ...string) {
+	for _, key := range keys {
+		if _, set := t.values[key]; set {
+			t.r.fault(join(t.path, key), problem, want)
+		}
+	}
 }
 
 // duration reads a duration of more than zero.
@@ -155,11 +151,7 @@ func (t *table) duration(key string, into *time.Duration) {
 	t.durationFrom(1, key, into)
 }
 
-// durationOrZero reads a duration for which zero has a meaning of its own.
-func (t *table) durationOrZero(key string, into *time.Duration) {
-	t.durationFrom(0, key, into)
-}
-
+// durationFrom reads a duration of least or more.
 func (t *table) durationFrom(least time.Duration, key string, into *time.Duration) {
 	path := join(t.path, key)
 	var text string
@@ -192,8 +184,7 @@ func (r *reader) unknown() {
 	}
 }
 
-// suggestion returns what an unknown key was probably meant to be: a name of the
-// same table, or one that belongs into another table.
+// suggestion returns which key of the same table, or of another one, an unknown key was probably meant to be.
 func (r *reader) suggestion(t *table, key string) string {
 	if name := suggest(key, t.known); name != "" {
 		return "did you mean " + join(t.path, name) + "?"
@@ -206,9 +197,9 @@ func (r *reader) suggestion(t *table, key string) string {
 		}
 	}
 	if t.path == "" {
-		return "known here: " + listed(t.known)
+		return "known here: " + strings.Join(t.known, ", ")
 	}
-	return "known in [" + t.path + "]: " + listed(t.known)
+	return "known in [" + t.path + "]: " + strings.Join(t.known, ", ")
 }
 
 // typeName returns the words for a value's type, in a fault.

@@ -199,9 +199,9 @@ func (g *Gateway) Status(ctx context.Context, orderUUID string, refund bool) out
 	e := outbox.Event{Type: outbox.StatusSeen, OrderUUID: orderUUID}
 	var reply api.Reply
 	if refund {
-		var refund api.RefundStatus
-		refund, reply = g.o.API.RefundStatus(ctx, orderUUID)
-		e.Status = lookups.RefundStatusOf(refund.State)
+		var state api.RefundState
+		state, reply = g.o.API.RefundStatus(ctx, orderUUID)
+		e.Status = lookups.RefundStatusOf(state)
 	} else {
 		var payment api.PaymentStatus
 		payment, reply = g.o.API.PaymentStatus(ctx, orderUUID)

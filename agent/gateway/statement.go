@@ -39,10 +39,10 @@ func (g *Gateway) Statement(ctx context.Context, uuid string) StatementReply {
 	default:
 		return s.failed(reply)
 	}
-	status, reply := g.o.API.RefundStatus(ctx, uuid)
+	state, reply := g.o.API.RefundStatus(ctx, uuid)
 	switch reply.Outcome {
 	case api.OutcomeAccepted:
-		s.Statement.Status, s.Statement.StatusRead = lookups.RefundStatusOf(status.State), true
+		s.Statement.Status, s.Statement.StatusRead = lookups.RefundStatusOf(state), true
 	case api.OutcomeNotFound:
 		s.Statement.Status, s.Statement.StatusRead = outbox.StatusRefundNone, true // nothing was ever refunded
 	case api.OutcomeRefused: // the API does not say

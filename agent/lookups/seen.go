@@ -51,7 +51,7 @@ func ReferencesOf(d api.OrderDetails) string {
 
 // AmountOf returns what an order comes to, in øre; false where the details don't say.
 func AmountOf(d api.OrderDetails) (int64, bool) {
-	if ore, ok := d.Summary.GrandTotal.Minor(); ok {
+	if ore, ok := d.GrandTotal.Minor(); ok {
 		return ore, true
 	}
 	ore, ok := d.Payment.Amount.Minor()

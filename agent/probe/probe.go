@@ -6,7 +6,6 @@ package probe
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -66,19 +65,19 @@ type Report struct {
 type prober struct {
 	Options
 	report       Report
-	known        map[string]bool // orders that were there before
-	listLag      time.Duration   // from the create's reply to the list showing it; -1 if it never did
-	referenceLag time.Duration   // from there to the details showing its reference; -1 if they never did
-	allRead      bool            // all that came to be listed since was looked into, and nothing is left that may be ours
-	unattributed []string        // orders in the list that may be ours, or anybody's
-	stored       bool            // a busy create came to an order all the same
-	busy         string          // what a create on a busy terminal was answered: "busy", "accepted", or something else
+	known        map[string]bool   // orders that were there before
+	seen         seen              // of the first order
+	allRead      bool              // all that came to be listed since was looked into, and nothing is left that may be ours
+	unattributed []string          // orders in the list that may be ours, or anybody's
+	stored       bool              // a busy create came to an order all the same
+	limits       map[string]string // what the headers said of the rate
+	busy         string            // what a create on a busy terminal was answered: "busy", "accepted", or something else
 }
 
 // Run probes. Whatever happens, orders that it placed are ended before it returns, or are in Report.Left. The error says
 // why it could not be carried out.
 func Run(ctx context.Context, o Options) (Report, error) {
-	p := &prober{Options: o, known: map[string]bool{}, listLag: -1, referenceLag: -1}
+	p := &prober{Options: o, known: map[string]bool{}, seen: seen{listed: -1, referenced: -1, numbered: -1, position: "unknown"}}
 	before, reply := p.list(ctx)
 	for _, uuid := range before {
 		p.known[uuid] = true
@@ -183,14 +182,12 @@ func describe(r api.Reply) string {
 	return text
 }
 
-var errInterrupted = errors.New("interrupted")
-
 func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
-		return errInterrupted
+		return ctx.Err()
 	}
 }
 

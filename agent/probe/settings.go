@@ -23,30 +23,17 @@ func (p *prober) settings() {
 		set("policy.busy_means", `"doubt"`, "whether a busy answer creates an order could not be seen")
 	}
 	switch {
-	case p.listLag < 0:
+	case p.seen.listed < 0:
 		set("callback.public_url", "…", "orders can't be looked up in the list: only a callback names a lost one by itself")
-	case 3*p.listLag > 150*time.Second:
-		set("policy.doubt_check", strconv.Quote((3 * p.listLag).Round(time.Second).String()), "the list shows an order late")
+	case 3*p.seen.listed > 150*time.Second:
+		set("policy.doubt_check", strconv.Quote((3 * p.seen.listed).Round(time.Second).String()), "the list shows an order late")
 	}
-	for _, a := range p.report.Answers {
-		limits, ok := a.Value.(map[string]string)
-		if !ok {
-			continue
-		}
-		if n, err := strconv.Atoi(limits["x-ratelimit-limit"]); err == nil && n > 0 {
-			set("api.requests_per_minute", strconv.Itoa(n*3/4), fmt.Sprintf("the API allows %d a minute, to all that use the token", n))
-		}
+	if n, err := strconv.Atoi(p.limits["x-ratelimit-limit"]); err == nil && n > 0 {
+		set("api.requests_per_minute", strconv.Itoa(n*3/4), fmt.Sprintf("the API allows %d a minute, to all that use the token", n))
 	}
 }
 
 func short(d time.Duration) string { return d.Round(100 * time.Millisecond).String() }
-
-func orNone(list []string) string {
-	if len(list) == 0 {
-		return "not seen"
-	}
-	return strings.Join(list, ", ")
-}
 
 func pairs(m map[string]string) string {
 	var list []string

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -20,16 +21,15 @@ type seen struct {
 
 // watch polls an order on its terminal, creates a second one there, and returns the orders that this made.
 func (p *prober) watch(ctx context.Context, first, mark string, listable bool) (more []string) {
-	s := seen{listed: -1, referenced: -1, numbered: -1, position: "unknown"}
 	p.Say("looking for it, for at most %s: leave the terminal alone", p.Watch)
 	began := time.Now()
-	for time.Since(began) < p.Watch && !s.complete() {
-		p.poll(ctx, first, mark, &s, began)
+	for time.Since(began) < p.Watch && !p.seen.complete() {
+		p.poll(ctx, first, mark, began)
 		if sleep(ctx, p.Pace) != nil {
 			return nil
 		}
 	}
-	p.answerSeen(s, listable)
+	p.answerSeen(listable)
 	p.Say("placing a second one on the same terminal, which is busy")
 	otherMark := p.Mark()
 	uuid, reply := p.create(ctx, otherMark)
@@ -50,7 +50,8 @@ func (p *prober) watch(ctx context.Context, first, mark string, listable bool) (
 func (s seen) complete() bool { return s.listed >= 0 && s.referenced >= 0 && s.numbered >= 0 }
 
 // poll asks the API once for all that was not seen yet.
-func (p *prober) poll(ctx context.Context, uuid, mark string, s *seen, began time.Time) {
+func (p *prober) poll(ctx context.Context, uuid, mark string, began time.Time) {
+	s := &p.seen
 	note := func(status string) {
 		if status != "" && !slices.Contains(s.pending, status) {
 			s.pending = append(s.pending, status)
@@ -63,7 +64,6 @@ func (p *prober) poll(ctx context.Context, uuid, mark string, s *seen, began tim
 	if s.listed < 0 {
 		if all, s.list = p.list(ctx); slices.Contains(all, uuid) {
 			s.listed, s.position = time.Since(began), positionIn(all, uuid)
-			p.listLag = s.listed
 		}
 	}
 	if s.referenced < 0 || s.numbered < 0 {
@@ -77,7 +77,6 @@ func (p *prober) poll(ctx context.Context, uuid, mark string, s *seen, began tim
 		}
 		if s.referenced < 0 && strings.Contains(details.References(), mark) {
 			s.referenced = time.Since(began)
-			p.referenceLag = s.referenced
 		}
 		if s.numbered < 0 && len(details.Products) > 0 && details.Products[0].ID != 0 {
 			s.numbered = time.Since(began)
@@ -86,7 +85,8 @@ func (p *prober) poll(ctx context.Context, uuid, mark string, s *seen, began tim
 }
 
 // answerSeen adds the answers that follow from what was seen.
-func (p *prober) answerSeen(s seen, listable bool) {
+func (p *prober) answerSeen(listable bool) {
+	s := p.seen
 	switch {
 	case s.listed >= 0:
 		p.answer("do terminal orders show in the list", "yes", "yes, %s after the reply", short(s.listed))
@@ -109,13 +109,13 @@ func (p *prober) answerSeen(s seen, listable bool) {
 	when("do details show our reference", s.referenced)
 	when("do details show the products' numbers", s.numbered)
 	slices.Sort(s.pending)
-	p.answer("what is an order called that waits for the customer", s.pending, "%s", orNone(s.pending))
+	p.answer("what is an order called that waits for the customer", s.pending, "%s", cmp.Or(strings.Join(s.pending, ", "), "not seen"))
 }
 
 // orphans returns orders of the second create beside the one that its reply named. It waits first for twice the time that
 // list and details took for the first order.
 func (p *prober) orphans(ctx context.Context, first, named, mark string) (found []string) {
-	if p.listLag < 0 || sleep(ctx, 2*max(p.listLag, p.referenceLag)+p.Pace) != nil {
+	if p.seen.listed < 0 || sleep(ctx, 2*max(p.seen.listed, p.seen.referenced)+p.Pace) != nil {
 		return nil
 	}
 	all, reply := p.list(ctx)
@@ -131,7 +131,7 @@ func (p *prober) orphans(ctx context.Context, first, named, mark string) (found 
 		case reply.Outcome == api.OutcomeAccepted && strings.Contains(details.References(), mark):
 			p.stored = true
 			found = append(found, uuid)
-		case reply.Outcome != api.OutcomeAccepted || p.referenceLag < 0 || details.References() == "":
+		case reply.Outcome != api.OutcomeAccepted || p.seen.referenced < 0 || details.References() == "":
 			p.unattributed = append(p.unattributed, uuid)
 		}
 	}
@@ -158,7 +158,7 @@ func (p *prober) answerBusy(more []string) {
 // refundStatus tries both methods on an order that has no refund: which of them is one that the API knows.
 func (p *prober) refundStatus(ctx context.Context, uuid string) {
 	taken := map[string]bool{}
-	limits := map[string]string{}
+	p.limits = map[string]string{}
 	var last error
 	for _, method := range []string{http.MethodPost, http.MethodGet} {
 		resp, err := p.Raw(ctx, method, "connect/terminal/orders/refund-status/"+uuid)
@@ -170,7 +170,7 @@ func (p *prober) refundStatus(ctx context.Context, uuid string) {
 		taken[method] = resp.StatusCode != http.StatusMethodNotAllowed && strings.Contains(resp.Header.Get("Content-Type"), "json")
 		for name, values := range resp.Header {
 			if low := strings.ToLower(name); strings.Contains(low, "ratelimit") || low == "retry-after" {
-				limits[low] = strings.Join(values, ", ")
+				p.limits[low] = strings.Join(values, ", ")
 			}
 		}
 	}
@@ -187,11 +187,7 @@ func (p *prober) refundStatus(ctx context.Context, uuid string) {
 	default:
 		p.answer(question, "unknown", "neither is answered as the API answers")
 	}
-	if len(limits) == 0 {
-		p.answer("what do the headers say of the rate", limits, "nothing")
-	} else {
-		p.answer("what do the headers say of the rate", limits, "%s", pairs(limits))
-	}
+	p.answer("what do the headers say of the rate", p.limits, "%s", cmp.Or(pairs(p.limits), "nothing"))
 }
 
 func (p *prober) callbacks(ctx context.Context) {

@@ -104,7 +104,7 @@ func probeOptions(ctx context.Context, c *cobra.Command, cfg *config.Config, f p
 		roots.AppendCertsFromPEM(pem)
 	}
 	client, err := api.New(api.Options{
-		BaseURL: cfg.API.BaseURL, OrganizationUUID: cfg.API.OrganizationUUID, Token: cfg.TokenReader(), Timeout: cfg.API.Timeout, RootCAs: roots,
+		BaseURL: cfg.API.BaseURL, OrganizationUUID: cfg.API.OrganizationUUID, Token: cfg.Token, Timeout: cfg.API.Timeout, RootCAs: roots,
 		RequestsPerMinute: cfg.API.RequestsPerMinute, UserAgent: "tillpost/" + thisBuild().Version,
 	})
 	if err != nil {
@@ -122,7 +122,7 @@ func probeOptions(ctx context.Context, c *cobra.Command, cfg *config.Config, f p
 			if err != nil {
 				return nil, err
 			}
-			token, err := cfg.TokenReader()()
+			token, err := cfg.Token()
 			if err != nil {
 				return nil, err
 			}

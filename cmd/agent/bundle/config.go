@@ -51,7 +51,7 @@ func Secrets(c *config.Config) []string {
 	if c == nil {
 		return secrets
 	}
-	if token, err := c.TokenReader()(); err == nil {
+	if token, err := c.Token(); err == nil {
 		secrets = append(secrets, token)
 	}
 	if read := c.PasswordReader(); read != nil {
