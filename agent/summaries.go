@@ -36,7 +36,7 @@ func (a *Agent) will() []byte {
 
 func (a *Agent) problemsChanged() {
 	a.publish.Touch(publish.SummaryAgent)
-	a.lanes.Show()
+	a.lanes.ShowAll()
 }
 
 func (a *Agent) terminalInfos() []message.TerminalInfo {

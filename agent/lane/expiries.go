@@ -139,8 +139,7 @@ func (l *lane) expire(seqs []uint64) {
 	ends := make([]end, len(seqs))
 	var commits sync.WaitGroup
 	for i, seq := range seqs {
-		e := outbox.Event{Type: outbox.Expired}
-		l.bring(seq, &e)
+		e := l.event(outbox.Expired, seq)
 		commits.Go(func() { ends[i].r, ends[i].fx, ends[i].err = l.commit(seq, e) })
 	}
 	commits.Wait()

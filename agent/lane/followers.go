@@ -19,8 +19,6 @@ type follower struct {
 	terminal string
 }
 
-func newFollowers() *followers { return &followers{set: map[string][]follower{}} }
-
 func (f *followers) follow(target string, r outbox.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -45,12 +45,6 @@ type submission struct {
 	body    []byte // of an order; a refund's is made once its turn is on disk
 }
 
-func newLane(ls *Lanes, terminal string) *lane {
-	return &lane{
-		Lanes: ls, terminal: terminal, wake: notify.NewSignal(), requests: map[uint64]*inflight{},
-	}
-}
-
 // do runs f on the lane's goroutine, after what was asked before. It never blocks.
 func (l *lane) do(f func()) {
 	l.mu.Lock()
@@ -86,17 +80,13 @@ func (l *lane) run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-			l.stopTimers()
+			for seq := range l.requests {
+				l.clearTimers(seq)
+			}
 			l.dropConn()
 			return
 		case <-l.wake:
 		}
-	}
-}
-
-func (l *lane) stopTimers() {
-	for seq := range l.requests {
-		l.clearTimers(seq)
 	}
 }
 
@@ -152,27 +142,21 @@ func (l *lane) commitFailed(seq uint64, e outbox.Event, err error) {
 }
 
 func (l *lane) clearTimers(seq uint64) {
-	if known := l.requests[seq]; known != nil {
-		for _, t := range known.timers {
-			t.Stop()
-		}
-		clear(known.timers)
+	known := l.known(seq)
+	for _, t := range known.timers {
+		t.Stop()
 	}
-}
-
-// timed reports whether a timer of a request runs.
-func (l *lane) timed(seq uint64, t outbox.Timer) bool {
-	known := l.requests[seq]
-	return known != nil && known.timers[t] != nil
+	clear(known.timers)
 }
 
 // stopTimer stops a timer of a request; false if it does not run.
 func (l *lane) stopTimer(seq uint64, t outbox.Timer) bool {
-	if !l.timed(seq, t) {
+	timers := l.known(seq).timers
+	if timers[t] == nil {
 		return false
 	}
-	l.requests[seq].timers[t].Stop()
-	delete(l.requests[seq].timers, t)
+	timers[t].Stop()
+	delete(timers, t)
 	return true
 }
 
@@ -184,9 +168,6 @@ func (l *lane) wakeAt(seq uint64, t outbox.Timer, after time.Duration, answering
 	}
 	l.stopTimer(seq, t)
 	known := l.of(seq)
-	if known.timers == nil {
-		known.timers = map[outbox.Timer]*clock.Alarm{}
-	}
 	var al *clock.Alarm // written and read on the lane's goroutine only
 	al = l.o.Answering.After(after, answering, func() {
 		l.do(func() {
@@ -205,7 +186,7 @@ func (l *lane) fired(seq uint64, t outbox.Timer) {
 	case outbox.TimerRetry:
 		l.moved = true
 		if r, err := l.o.Store.Get(seq); err == nil && (r.Parked || !r.Kind.Laned()) {
-			l.apply(seq, l.dueEvent(r))
+			l.apply(seq, l.event(outbox.Due, seq))
 		}
 		return
 	case outbox.TimerCustomer:
