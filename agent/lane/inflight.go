@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"tillpost/agent/clock"
+	"tillpost/agent/gateway"
+	"tillpost/agent/reconcile"
 	"tillpost/outbox"
 )
 
@@ -18,20 +20,13 @@ type inflight struct {
 	timers  map[outbox.Timer]*clock.Alarm
 	calls   map[call]*underway
 
-	search    reading[outbox.SearchResult] // on which the next attempt may rest
-	statement reading[outbox.Statement]
+	search    reconcile.Result // on which the next attempt may rest
+	statement gateway.StatementReply
 
 	judged time.Time // when an order that a callback named was last asked for
 	word   time.Time // when the API accepted a refund
 	shown  int       // how many the statement has shown since that may be it
 	dials  int       // that failed while it waits
-}
-
-// reading is an answer of the API. seen dates it for the state machine, begun by the clock of this process.
-type reading[T any] struct {
-	value T
-	seen  outbox.Seen
-	begun time.Time
 }
 
 // of returns what is known of a request, to be filled in.
@@ -73,9 +68,9 @@ func (l *lane) entered(r outbox.Request) {
 func (l *lane) event(t outbox.EventType, seq uint64) outbox.Event {
 	e := outbox.Event{Type: t}
 	if known := l.requests[seq]; known != nil {
-		e.Search, e.Seen, e.Statement = known.search.value, known.search.seen, known.statement.value
-		e.Seen.Broken = l.o.Health.FailedSince(known.search.begun)
-		e.Statement.Seen.Broken = l.o.Health.FailedSince(known.statement.begun)
+		e.Search, e.Seen, e.Statement = known.search.Search, known.search.Seen, known.statement.Statement
+		e.Seen.Broken = l.o.Health.FailedSince(known.search.Begun)
+		e.Statement.Seen.Broken = l.o.Health.FailedSince(known.statement.Begun)
 	}
 	return e
 }

@@ -109,7 +109,7 @@ func (l *lane) searchedFrom(r outbox.Request) outbox.Instant {
 	if r.Busy > 0 && r.State == outbox.StateQueued {
 		from = r.LastBusy().Add(l.o.Lags.List())
 	}
-	if seen := l.known(r.Seq).search.seen; seen.After(from, 0) {
+	if seen := l.known(r.Seq).search.Seen; seen.After(from, 0) {
 		from = seen.Answered
 	}
 	return from
@@ -119,41 +119,36 @@ func (l *lane) searchedFrom(r outbox.Request) outbox.Instant {
 func (l *lane) searched(asked outbox.Request, f reconcile.Result) {
 	seq := asked.Seq
 	r, err := l.o.Store.Get(seq)
-	if err != nil || r.Terminal != l.terminal || r.Entered != asked.Entered && f.Outcome != reconcile.Found {
+	if err != nil || r.Terminal != l.terminal || r.Entered != asked.Entered && !f.Found {
 		return // pruned, moved, or no longer what was asked about
 	}
-	result := outbox.SearchClear
-	switch f.Outcome {
-	case reconcile.Found:
+	switch {
+	case f.Found:
 		l.apply(seq, outbox.Event{Type: outbox.Found, OrderUUID: f.OrderUUID, Status: f.Status})
 		return
-	case reconcile.Incomplete:
+	case f.Search == outbox.SearchNone:
 		l.apply(seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.RetryAfter})
 		return
-	case reconcile.Forbidden:
-		result = outbox.SearchForbidden
 	}
 	f.Seen.Broken = l.o.Health.FailedSince(f.Begun)
-	l.of(seq).search = reading[outbox.SearchResult]{result, f.Seen, f.Begun}
+	l.of(seq).search = f
 	if r.State == outbox.StateQueued {
 		l.moved = true
 		return
 	}
-	l.apply(seq, outbox.Event{Type: outbox.NotFound, Search: result, Seen: f.Seen})
+	l.apply(seq, outbox.Event{Type: outbox.NotFound, Search: f.Search, Seen: f.Seen})
 }
 
 // resubmitOrder takes what the search before a resubmission came to.
 func (l *lane) resubmitOrder(r, t outbox.Request, f reconcile.Result) {
 	f.Seen.Broken = l.o.Health.FailedSince(f.Begun)
-	switch f.Outcome {
-	case reconcile.Found:
+	switch {
+	case f.Found:
 		l.apply(t.Seq, outbox.Event{Type: outbox.Found, OrderUUID: f.OrderUUID, Status: f.Status})
 		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the order was found at the API: it is "+f.OrderUUID)
-	case reconcile.Clear:
-		l.resolve(r, t, outbox.Event{Search: outbox.SearchClear, Seen: f.Seen})
-	case reconcile.Forbidden:
-		l.resolve(r, t, outbox.Event{Search: outbox.SearchForbidden, Seen: f.Seen})
-	default:
+	case f.Search == outbox.SearchNone:
 		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.RetryAfter})
+	default:
+		l.resolve(r, t, outbox.Event{Search: f.Search, Seen: f.Seen})
 	}
 }

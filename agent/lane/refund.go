@@ -84,7 +84,7 @@ func (l *lane) statementRead(asked outbox.Request, s gateway.StatementReply) {
 	case s.Failed.Type == 0 && !queued:
 		l.apply(r.Seq, outbox.Event{Type: outbox.StatementSeen, Statement: s.Statement})
 	case s.Failed.Type == 0:
-		l.of(r.Seq).statement = reading[outbox.Statement]{s.Statement, s.Statement.Seen, s.Begun}
+		l.of(r.Seq).statement = s
 		l.moved = true
 		if r.Parked {
 			l.apply(r.Seq, l.event(outbox.Due, r.Seq))

@@ -45,8 +45,8 @@ func MeasureFrom(begun time.Time) time.Time {
 // NoteAccepted notes an order that the API has just accepted, and has the list's lag measured by it, from what MeasureFrom
 // returned; zero: it is not measured.
 func (c *Reconciler) NoteAccepted(uuid string, from time.Time) {
-	c.sample.add(uuid)
 	now := time.Now()
+	c.sample.add(uuid, now)
 	if from.IsZero() || !c.o.Lags.BeginMeasurement(now) {
 		return
 	}
@@ -59,12 +59,16 @@ func (c *Reconciler) NoteAccepted(uuid string, from time.Time) {
 // NoteSeen notes an order whose status the API has returned: if it is ours, a list has to show it.
 func (c *Reconciler) NoteSeen(orderUUID string) {
 	if c.owns(orderUUID) {
-		c.sample.add(orderUUID)
+		c.sample.add(orderUUID, time.Now())
 	}
 }
 
 // NotePast notes an order of ours for which the API answered so long ago, before this process; a negative ago is ignored.
-func (c *Reconciler) NotePast(orderUUID string, ago time.Duration) { c.sample.addPast(orderUUID, ago) }
+func (c *Reconciler) NotePast(orderUUID string, ago time.Duration) {
+	if ago >= 0 {
+		c.sample.add(orderUUID, time.Now().Add(-ago))
+	}
+}
 
 // untilNextWork returns how long it is until something is to be done that nobody asks for.
 func (c *Reconciler) untilNextWork() time.Duration {

@@ -27,28 +27,17 @@ const (
 	examinedMost = 200_000
 )
 
-// Outcome is what a search came to.
-type Outcome uint8
-
-const (
-	// Incomplete: the list or an order could not be read, or the list lacks an order of ours; it proves nothing.
-	Incomplete Outcome = iota
-	// Clear: list and details answered in full, without the marks.
-	Clear
-	// Found: an order bears a mark.
-	Found
-	// Forbidden: it is established that look-ups are not ours, and was confirmed just now.
-	Forbidden
-)
-
 // Result is the answer to one search.
 type Result struct {
-	Outcome    Outcome
-	OrderUUID  string             // of the order that was found
-	Status     outbox.OrderStatus // and its status in the list
-	RetryAfter time.Duration      // the pause that the API asks for, 0 for none
-	Seen       outbox.Seen        // Broken is for the receiver to fill in, by Begun
-	Begun      time.Time          // when reading the list began, by this process's clock
+	Found     bool               // an order bears a mark
+	OrderUUID string             // of that order
+	Status    outbox.OrderStatus // and its status in the list
+	// Search is what was seen where none was found. SearchNone: the list or an order could not be read, or the list lacks an order
+	// of ours; it proves nothing.
+	Search     outbox.SearchResult
+	RetryAfter time.Duration // the pause that the API asks for, 0 for none
+	Seen       outbox.Seen   // Broken is for the receiver to fill in, by Begun
+	Begun      time.Time     // when reading the list began, by this process's clock
 }
 
 // Job asks for the order that bears one of a request's marks, by calls that began after Since.
@@ -190,7 +179,7 @@ func (c *Reconciler) round(ctx context.Context, jobs []Job) {
 		f := Result{RetryAfter: reply.RetryAfter}
 		if c.o.Rights.NotOurs(lookups.List) && (lookups.Forbids(reply) || lookups.Missing(reply)) {
 			now := c.o.Clock.Now()
-			f = Result{Outcome: Forbidden, Seen: outbox.Seen{Begun: now, Answered: now}, Begun: time.Now()}
+			f = Result{Search: outbox.SearchForbidden, Seen: outbox.Seen{Begun: now, Answered: now}, Begun: time.Now()}
 		}
 		for _, j := range jobs {
 			j.Done(f)
