@@ -45,10 +45,6 @@ type poller struct {
 // polled is when an order was polled, and when it was last asked for by itself or first polled.
 type polled struct{ first, last, own time.Time }
 
-func newPoller(client *api.Client) *poller {
-	return &poller{api: client, polled: map[string]polled{}}
-}
-
 // covered reports whether an order is still pending by the list; where not, it is to be asked for by itself.
 func (p *poller) covered(ctx context.Context, orderUUID string) bool {
 	if !p.many(orderUUID) || p.cooldown.lasts() {

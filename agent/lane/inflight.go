@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"tillpost/agent/clock"
-	"tillpost/agent/gateway"
 	"tillpost/agent/reconcile"
 	"tillpost/outbox"
 )
@@ -21,7 +20,8 @@ type inflight struct {
 	calls   map[call]*underway
 
 	search    reconcile.Result // on which the next attempt may rest
-	statement gateway.StatementReply
+	statement outbox.Statement
+	read      time.Time // when reading the statement began
 
 	judged time.Time // when an order that a callback named was last asked for
 	word   time.Time // when the API accepted a refund
@@ -68,9 +68,9 @@ func (l *lane) entered(r outbox.Request) {
 func (l *lane) event(t outbox.EventType, seq uint64) outbox.Event {
 	e := outbox.Event{Type: t}
 	if known := l.requests[seq]; known != nil {
-		e.Search, e.Seen, e.Statement = known.search.Search, known.search.Seen, known.statement.Statement
+		e.Search, e.Seen, e.Statement = known.search.Search, known.search.Seen, known.statement
 		e.Seen.Broken = l.o.Health.FailedSince(known.search.Begun)
-		e.Statement.Seen.Broken = l.o.Health.FailedSince(known.statement.Begun)
+		e.Statement.Seen.Broken = l.o.Health.FailedSince(known.read)
 	}
 	return e
 }

@@ -19,7 +19,7 @@ func (refunds) due(l *lane, r outbox.Request) {
 
 // submit makes the body only now: what is paid back of each product was fixed in the commit of its turn.
 func (refunds) submit(l *lane, r outbox.Request) {
-	body, err := l.o.Gateway.ComposeRefund(r)
+	body, err := gateway.ComposeRefund(r)
 	if err != nil {
 		l.dropConn()
 		l.post(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeInvalidRequest, Message: "the refund can't be forwarded: " + err.Error()}})
@@ -84,7 +84,8 @@ func (l *lane) statementRead(asked outbox.Request, s gateway.StatementReply) {
 	case s.Failed.Type == 0 && !queued:
 		l.apply(r.Seq, outbox.Event{Type: outbox.StatementSeen, Statement: s.Statement})
 	case s.Failed.Type == 0:
-		l.of(r.Seq).statement = s
+		known := l.of(r.Seq)
+		known.statement, known.read = s.Statement, s.Begun
 		l.moved = true
 		if r.Parked {
 			l.apply(r.Seq, l.event(outbox.Due, r.Seq))
