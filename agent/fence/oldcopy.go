@@ -9,7 +9,6 @@ import (
 
 	"tillpost/agent/blob"
 	"tillpost/mqtt/message"
-
 	"tillpost/outbox"
 )
 

@@ -43,11 +43,7 @@ type Options struct {
 // New makes a gateway; it makes no call.
 func New(o Options) *Gateway {
 	g := &Gateway{o: o, instance: o.Store.Identity().Instance, poller: &poller{api: o.API, polled: map[string]polled{}}}
-	dial := func(ctx context.Context) (*api.Conn, error) {
-		conn, _, err := g.Dial(ctx)
-		return conn, err
-	}
-	g.spares = newSpares(dial, func(since time.Time) bool { return !g.o.Health.FailedSince(since) })
+	g.spares = newSpares(g.Dial, func(since time.Time) bool { return !g.o.Health.FailedSince(since) })
 	return g
 }
 

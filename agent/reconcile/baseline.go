@@ -129,12 +129,13 @@ func (c *Reconciler) owns(orderUUID string) bool {
 
 // reportGained reports what a list shows beyond the baseline.
 func (c *Reconciler) reportGained(ctx context.Context, l *listing) {
-	if c.baseline == nil {
+	b := c.baseline.Load()
+	if b == nil {
 		return
 	}
 	var gained []string
 	for _, one := range l.candidates {
-		if !c.baseline.hasHash(one.hash) {
+		if !b.hasHash(one.hash) {
 			gained = append(gained, one.uuid)
 		}
 	}
@@ -143,17 +144,8 @@ func (c *Reconciler) reportGained(ctx context.Context, l *listing) {
 	}
 }
 
-// setBaseline replaces the baseline.
-func (c *Reconciler) setBaseline(b *baseline) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.baseline = b
-}
-
 // GainedSince reports whether an order is not in the baseline, so that the list has gained it since; false while there is none.
 func (c *Reconciler) GainedSince(orderUUID string) bool {
-	c.mu.Lock()
-	b := c.baseline
-	c.mu.Unlock()
+	b := c.baseline.Load()
 	return b != nil && !b.hasHash(hashUUID(orderUUID))
 }

@@ -35,6 +35,7 @@ type candidate struct {
 // readList reads the list of all orders, and notes all that it shows beside; nil with the reply where it could not be read in full.
 func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Reply) {
 	l := &listing{begun: c.o.Clock.Now(), begunAt: time.Now(), whole: !c.baselineHolds(jobs)}
+	b := c.baseline.Load()
 	missed := c.sample.expected(c.o.Lags.List())
 	expected := len(missed)
 	shown := map[string]bool{}
@@ -48,7 +49,7 @@ func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Re
 		}
 		measured = measured || c.measured != nil && c.measured.uuid == o.UUID
 		switch {
-		case !l.whole && c.baseline.hasHash(h):
+		case !l.whole && b.hasHash(h):
 		case c.owns(o.UUID):
 			ours = true
 		default:
@@ -87,10 +88,8 @@ func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Re
 
 // baselineHolds reports whether the baseline was complete before any submission of the jobs.
 func (c *Reconciler) baselineHolds(jobs []Job) bool {
-	if c.baseline == nil {
-		return false
-	}
-	return !slices.ContainsFunc(jobs, func(j Job) bool { return !c.baseline.before(j.first()) })
+	b := c.baseline.Load()
+	return b != nil && !slices.ContainsFunc(jobs, func(j Job) bool { return !b.before(j.first()) })
 }
 
 // first returns when the request's first submission began; zero where it has none, which no list is before.
@@ -104,7 +103,7 @@ func (j Job) first() outbox.Instant {
 // serves reports whether a job may be answered by a list that was read for others: it began after what the job is about, and is
 // not old.
 func (l *listing) serves(j Job, c *Reconciler) bool {
-	if l == nil || !l.whole && !c.baseline.before(j.first()) || time.Since(l.answeredAt) > listLasts {
+	if l == nil || !l.whole && !c.baseline.Load().before(j.first()) || time.Since(l.answeredAt) > listLasts {
 		return false
 	}
 	return (outbox.Seen{Begun: l.begun}).After(j.Since, 0)

@@ -51,7 +51,7 @@ func (c *Reconciler) NoteAccepted(uuid string, from time.Time) {
 		return
 	}
 	c.mu.Lock()
-	c.measurements = append(c.measurements, measurement{uuid: uuid, from: from, next: now, wait: measureFirst})
+	c.begun = &measurement{uuid: uuid, from: from, next: now, wait: measureFirst}
 	c.mu.Unlock()
 	c.wake.Set()
 }
@@ -89,10 +89,7 @@ func (c *Reconciler) untilNextWork() time.Duration {
 func (c *Reconciler) measure(ctx context.Context) {
 	if c.measured == nil {
 		c.mu.Lock()
-		if len(c.measurements) > 0 {
-			first := c.measurements[0]
-			c.measured, c.measurements = &first, c.measurements[1:]
-		}
+		c.measured, c.begun = c.begun, nil
 		c.mu.Unlock()
 	}
 	m := c.measured
@@ -115,7 +112,7 @@ func (c *Reconciler) measure(ctx context.Context) {
 
 // listOnce asks for the list once, and reports whether it could be read; where not, that says nothing of its lag.
 func (c *Reconciler) listOnce(ctx context.Context, m *measurement) bool {
-	if c.baseline == nil || len(c.baseline.hashes) <= measureInFull {
+	if b := c.baseline.Load(); b == nil || len(b.hashes) <= measureInFull {
 		l, _ := c.readList(ctx, nil)
 		return l != nil
 	}

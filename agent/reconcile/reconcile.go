@@ -47,7 +47,7 @@ type Job struct {
 	Done    func(Result) // is called on the reconciler's goroutine
 }
 
-// Options are what a reconciler needs; all of it is required, but for Path.
+// Options are what a reconciler needs; all of it is required.
 type Options struct {
 	API      *api.Client
 	Store    outbox.Store
@@ -56,8 +56,7 @@ type Options struct {
 	Lags     *lookups.Lags
 	Clock    clock.Clock
 	Log      *slog.Logger
-	// Path is where the baseline is kept; "": nowhere.
-	Path string
+	Path     string // where the baseline is kept
 }
 
 // Reports are what a reconciler calls with what it finds without being asked, on its goroutine; all of it is required.
@@ -76,19 +75,19 @@ type Reports struct {
 type Reconciler struct {
 	o      Options
 	sample *controlSample // orders that a list has to show
-	// empty: the outbox was made just now, so that no order can bear a mark of it.
-	empty bool
 	// searchedUntil: until then (Unix ns) the marks of ended requests are looked for.
 	searchedUntil atomic.Int64
 
-	mu           sync.Mutex
-	jobs         []Job
-	measurements []measurement
-	wake         notify.Signal
+	mu    sync.Mutex
+	jobs  []Job
+	begun *measurement // the next one
+	wake  notify.Signal
 
-	// Owned by Run; the baseline is written under mu, for who reads it from elsewhere.
-	reports  Reports
-	baseline *baseline
+	// baseline is written by Run.
+	baseline atomic.Pointer[baseline]
+
+	// Owned by Run.
+	reports Reports
 	// recent is when a list first showed an order that is not in the baseline.
 	recent   map[uint64]outbox.Instant
 	examined map[uint64]examined
@@ -103,7 +102,7 @@ type Reconciler struct {
 // New makes a reconciler; it asks nothing yet.
 func New(o Options) *Reconciler {
 	return &Reconciler{
-		o: o, empty: o.Store.Recovery().Created, wake: notify.NewSignal(), sample: &controlSample{},
+		o: o, wake: notify.NewSignal(), sample: &controlSample{},
 		recent: map[uint64]outbox.Instant{}, examined: map[uint64]examined{},
 	}
 }
@@ -120,13 +119,11 @@ func (c *Reconciler) Search(j Job) {
 // Run answers jobs and keeps the baseline, until ctx ends. It is called once.
 func (c *Reconciler) Run(ctx context.Context, r Reports) {
 	c.reports = r
-	if c.o.Path != "" {
-		kept, err := loadBaseline(c.o.Path)
-		if err != nil {
-			c.o.Log.Warn("a search may take longer", "file", c.o.Path, "err", err)
-		}
-		c.setBaseline(kept)
+	kept, err := loadBaseline(c.o.Path)
+	if err != nil {
+		c.o.Log.Warn("a search may take longer", "file", c.o.Path, "err", err)
 	}
+	c.baseline.Store(kept)
 	renew := time.NewTimer(c.survey(ctx))
 	defer renew.Stop()
 	again := time.NewTimer(time.Hour)
@@ -237,12 +234,11 @@ func (c *Reconciler) untried() string {
 func (c *Reconciler) keepAsBaseline(l *listing) {
 	fresh := &baseline{at: l.ended, hashes: l.hashes}
 	fresh.sort()
-	known := c.baseline != nil && slices.Equal(c.baseline.hashes, fresh.hashes)
-	c.setBaseline(fresh)
+	was := c.baseline.Swap(fresh)
 	clear(c.recent)
 	clear(c.examined)
 	c.last = nil // its candidates are of the former baseline
-	if known || c.o.Path == "" {
+	if was != nil && slices.Equal(was.hashes, fresh.hashes) {
 		return
 	}
 	if err := fresh.save(c.o.Path); err != nil {
