@@ -29,13 +29,10 @@ func (ls *Lanes) LookAtHint(r outbox.Request, orderUUID string, refund bool) {
 	ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
 }
 
-// errHintsFull: callbacks have named so many orders for a request that no further one is kept.
-var errHintsFull = errors.New("callbacks have named too many orders for this request; none of them is judged yet")
-
 // KeepHint writes the order that a callback names down with its request.
 func (ls *Lanes) KeepHint(ctx context.Context, r outbox.Request, orderUUID string) error {
 	if r.HintsFull() {
-		return errHintsFull
+		return errors.New("callbacks have named too many orders for this request; none of them is judged yet")
 	}
 	l := ls.lane(r.Terminal)
 	kept := make(chan error, 1)

@@ -33,7 +33,7 @@ const writeGrace = 500 * time.Millisecond
 type Lanes struct {
 	o Options
 
-	expiries  *expiries
+	expiries  expiries
 	followers followers
 	busy      atomic.Int64 // lanes that wait for a busy terminal
 	instance  string       // of the outbox, for marks
@@ -80,12 +80,11 @@ type Options struct {
 // New makes lanes that start nothing before they are resumed.
 func New(o Options) *Lanes {
 	ls := &Lanes{
-		o: o, followers: followers{set: map[string][]follower{}}, instance: o.Store.Identity().Instance, all: map[string]*lane{},
+		o: o, expiries: expiries{wake: notify.NewSignal(), heap: expiryHeap{index: map[uint64]int{}}}, followers: followers{set: map[string][]follower{}}, instance: o.Store.Identity().Instance, all: map[string]*lane{},
 		asked: questions{open: map[*lane]question{}},
 	}
 	ls.ctx, ls.end = context.WithCancel(context.Background())
 	ls.calls, ls.giveUp = context.WithCancel(context.Background())
-	ls.expiries = newExpiries(o.Clock, o.Store, ls.unread)
 	return ls
 }
 
@@ -97,15 +96,9 @@ func (ls *Lanes) Run(ctx context.Context) {
 	ls.o.Gate.Watch(ls.WakeAll)
 	ls.o.Lags.Watch(ls.lagMeasured)
 	var parts sync.WaitGroup
-	parts.Go(func() { ls.expiries.run(ctx, ls.expire) })
+	parts.Go(func() { ls.runExpiries(ctx) })
 	ls.resume(ctx)
 	parts.Wait()
-}
-
-// expire ends requests of a terminal whose time to live is over.
-func (ls *Lanes) expire(terminal string, seqs []uint64) {
-	l := ls.lane(terminal)
-	l.do(func() { l.expire(seqs) })
 }
 
 // Show brings the display of a terminal up to date.
