@@ -65,8 +65,13 @@ func New(o Options) *Fence {
 		peers:     peerWatch{delay: delay{gate: o.Gate, why: health.GateWatchingPeers}, silent: true},
 		listDelay: delay{gate: o.Gate, why: health.GateListingTerminals},
 	}
-	if err := f.holds.load(); err != nil {
+	left, err := readHolds(o.Store)
+	if err != nil {
 		f.o.Log.Warn("started without the kept notices", "err", err)
+	}
+	f.holds.list = left
+	for _, n := range left {
+		f.holds.enforce(n)
 	}
 	id, stats := f.o.Store.Identity(), f.o.Store.Stats()
 	f.peers.detector.mine = announcement{Instance: id.Instance, Generation: id.Generation, Since: message.At(o.Since).String()}

@@ -55,16 +55,6 @@ var gateReasons = map[health.ProblemCode]health.GateReason{
 	health.ProblemWrongAccount: health.GateWrongAccount,
 }
 
-// load takes up the holds that a former process left.
-func (g *holds) load() error {
-	list, err := readHolds(g.o.Store)
-	g.list = list
-	for _, n := range list {
-		g.enforce(n)
-	}
-	return err
-}
-
 // enforce shuts the gate for a hold, and raises its problem.
 func (g *holds) enforce(n hold) {
 	if why, ok := gateReasons[n.Code]; ok {

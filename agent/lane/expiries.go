@@ -137,11 +137,7 @@ func (l *lane) expire(seqs []uint64) {
 	commits.Wait()
 	e := outbox.Event{Type: outbox.Expired}
 	for i, seq := range seqs {
-		if ends[i].err != nil {
-			l.commitFailed(seq, e, ends[i].err)
-			continue
-		}
-		l.applied(ends[i].r, e, ends[i].fx)
+		l.written(seq, e, ends[i].r, ends[i].fx, ends[i].err)
 	}
 }
 

@@ -40,11 +40,7 @@ func (ls *Lanes) KeepHint(ctx context.Context, r outbox.Request, orderUUID strin
 		e := outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID}
 		after, fx, err := l.commit(r.Seq, e)
 		kept <- err
-		if err != nil {
-			l.commitFailed(r.Seq, e, err)
-			return
-		}
-		l.applied(after, e, fx)
+		l.written(r.Seq, e, after, fx, err)
 	})
 	select {
 	case err := <-kept:

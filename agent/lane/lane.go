@@ -100,11 +100,7 @@ func (l *lane) dropConn() {
 // apply has an event decided by the outbox, and runs what it asks for.
 func (l *lane) apply(seq uint64, e outbox.Event) {
 	r, fx, err := l.commit(seq, e)
-	if err != nil {
-		l.commitFailed(seq, e, err)
-		return
-	}
-	l.applied(r, e, fx)
+	l.written(seq, e, r, fx, err)
 }
 
 // applied runs the effects of a change that is on disk.
@@ -129,8 +125,12 @@ func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 	}
 }
 
-func (l *lane) commitFailed(seq uint64, e outbox.Event, err error) {
+// written goes on after a commit: with its effects, or where it failed as its error says.
+func (l *lane) written(seq uint64, e outbox.Event, r outbox.Request, fx []outbox.Effect, err error) {
 	switch {
+	case err == nil:
+		l.applied(r, e, fx)
+		return
 	case errors.Is(err, outbox.ErrMoved):
 		l.passOn(seq, e)
 		return
