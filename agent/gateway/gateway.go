@@ -74,8 +74,7 @@ func (g *Gateway) Dial(ctx context.Context) (conn *api.Conn, retry time.Duration
 	if !errors.Is(err, api.ErrBreakerOpen) {
 		g.o.Health.DialFailed(err)
 	}
-	var out *api.UnavailableError
-	if errors.As(err, &out) {
+	if out, ok := errors.AsType[*api.UnavailableError](err); ok {
 		return nil, max(out.RetryAfter, 50*time.Millisecond), err
 	}
 	return nil, dialAgain, err

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,11 +93,7 @@ func (p *poller) many(orderUUID string) bool {
 	}
 	this.last = now
 	p.polled[orderUUID] = this
-	for uuid, other := range p.polled {
-		if now.Sub(other.last) > time.Minute {
-			delete(p.polled, uuid)
-		}
-	}
+	maps.DeleteFunc(p.polled, func(_ string, other polled) bool { return now.Sub(other.last) > time.Minute })
 	return len(p.polled) > pollSingly
 }
 

@@ -123,21 +123,19 @@ func (l *lane) expire(seqs []uint64) {
 		seqs = seqs[:expireBatch]
 		defer l.do(func() { l.expire(rest) })
 	}
-	type end struct {
-		r   outbox.Request
-		fx  []outbox.Effect
-		err error
-	}
-	ends := make([]end, len(seqs))
+	expired := outbox.Event{Type: outbox.Expired}
+	afterwards := make([]func(), len(seqs))
 	var commits sync.WaitGroup
 	for i, seq := range seqs {
 		e := l.event(outbox.Expired, seq)
-		commits.Go(func() { ends[i].r, ends[i].fx, ends[i].err = l.commit(seq, e) })
+		commits.Go(func() {
+			r, fx, err := l.commit(seq, e)
+			afterwards[i] = func() { l.written(seq, expired, r, fx, err) }
+		})
 	}
 	commits.Wait()
-	e := outbox.Event{Type: outbox.Expired}
-	for i, seq := range seqs {
-		l.written(seq, e, ends[i].r, ends[i].fx, ends[i].err)
+	for _, f := range afterwards {
+		f()
 	}
 }
 

@@ -34,14 +34,10 @@ func (e *controlSample) add(uuid string, at time.Time) {
 		return
 	}
 	i, _ := slices.BinarySearchFunc(e.orders, at, func(o sampleOrder, t time.Time) int { return o.at.Compare(t) })
-	if len(e.orders) == sampleMost {
-		if i == 0 {
-			return
-		}
-		e.orders = slices.Delete(e.orders, 0, 1)
-		i--
-	}
 	e.orders = slices.Insert(e.orders, i, sampleOrder{uuid: uuid, at: at})
+	if len(e.orders) > sampleMost {
+		e.orders = slices.Delete(e.orders, 0, 1)
+	}
 }
 
 // latest returns the order for which the API answered last, "" for none.
