@@ -157,15 +157,6 @@ func (l *lane) dialled(conn *api.Conn, retry time.Duration, err error) {
 	l.wakeAt(at.Head, outbox.TimerRetry, retry, false)
 }
 
-// expectRequest dials ahead for a request that is being written to disk, if the terminal is free for it.
-func (l *lane) expectRequest() {
-	l.do(func() {
-		if l.next.conn == nil && l.free(l.terminal) {
-			l.dial()
-		}
-	})
-}
-
 // waits publishes, without a write, why the head of the lane does not move.
 func (l *lane) waits(r outbox.Request, code string, next time.Duration) {
 	if now, err := l.o.Store.Get(r.Seq); err != nil || now.Revision != r.Revision {

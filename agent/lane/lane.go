@@ -131,8 +131,12 @@ func (l *lane) written(seq uint64, e outbox.Event, r outbox.Request, fx []outbox
 	case err == nil:
 		l.applied(r, e, fx)
 		return
-	case errors.Is(err, outbox.ErrMoved):
-		l.passOn(seq, e)
+	case errors.Is(err, outbox.ErrMoved): // the event goes where the request waits by now; a turn comes there by itself
+		l.forget(seq)
+		l.moved = true
+		if r, err := l.o.Store.Get(seq); err == nil && e.Type != outbox.Due {
+			l.lane(r.Terminal).post(seq, e)
+		}
 		return
 	case errors.Is(err, outbox.ErrClosed), errors.Is(err, outbox.ErrNotFound), l.ctx.Err() != nil:
 		return

@@ -82,15 +82,6 @@ func (ls *Lanes) moved(r outbox.Request, from string) {
 	}
 }
 
-// passOn posts an event to the lane where its request waits by now. A turn is not passed on: it comes there by itself.
-func (l *lane) passOn(seq uint64, e outbox.Event) {
-	l.forget(seq)
-	l.moved = true
-	if r, err := l.o.Store.Get(seq); err == nil && e.Type != outbox.Due {
-		l.lane(r.Terminal).post(seq, e)
-	}
-}
-
 // repaused has the lane check what it may start after its terminal was paused or resumed.
 func (l *lane) repaused() {
 	l.moved = true

@@ -32,7 +32,12 @@ func (ls *Lanes) Start(r outbox.Request) outbox.FirstTurn {
 	}
 	conn := ls.o.Gateway.Spare()
 	if conn == nil {
-		ls.lane(r.Terminal).expectRequest()
+		l := ls.lane(r.Terminal)
+		l.do(func() {
+			if l.next.conn == nil && l.free(l.terminal) {
+				l.dial()
+			}
+		})
 		return nil
 	}
 	if !ls.begins() {
