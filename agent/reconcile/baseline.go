@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"hash/fnv"
 	"io/fs"
@@ -55,17 +54,14 @@ func (b *baseline) sort() {
 }
 
 // encode writes magic, a line of JSON with the moment, the hashes, and a checksum of all that.
-func (b *baseline) encode() ([]byte, error) {
-	at, err := json.Marshal(b.at)
-	if err != nil {
-		return nil, fmt.Errorf("encode the baseline: %w", err)
-	}
+func (b *baseline) encode() []byte {
+	at, _ := json.Marshal(b.at) // numbers and a string always marshal
 	out := append([]byte(baselineMagic), at...)
 	out = append(out, '\n')
 	for _, h := range b.hashes {
 		out = binary.BigEndian.AppendUint64(out, h)
 	}
-	return binary.BigEndian.AppendUint32(out, crc32.Checksum(out, baselineTable)), nil
+	return binary.BigEndian.AppendUint32(out, crc32.Checksum(out, baselineTable))
 }
 
 func decodeBaseline(raw []byte) (*baseline, error) {
@@ -102,15 +98,11 @@ func loadBaseline(path string) (*baseline, error) {
 
 // save replaces what was saved before. It is not synced to the disk: one that a power cut damages is noticed and left aside.
 func (b *baseline) save(path string) error {
-	raw, err := b.encode()
-	if err != nil {
-		return err
-	}
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(raw)
+	_, err = f.Write(b.encode())
 	err = errors.Join(err, f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
