@@ -105,7 +105,6 @@ func (l *lane) apply(seq uint64, e outbox.Event) {
 
 // applied runs the effects of a change that is on disk.
 func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
-	seq := r.Seq
 	l.measureStatementLag(r, e)
 	l.entered(r)
 	for _, f := range fx {
@@ -113,14 +112,14 @@ func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 		// Only a change can make something startable; advancing after none would never end.
 		l.moved = l.moved || f.Type == outbox.Publish && f.Waiting == nil
 	}
-	if r.State.Final() && l.idle(seq) {
-		l.forget(seq)
+	if r.State.Final() && l.idle(r.Seq) {
+		l.forget(r.Seq)
 	}
 	if r.Kind.Laned() {
 		l.noteBusy(r)
 		l.show(r)
 		if !r.State.Final() && r.State != outbox.StateQueued {
-			l.checkMoves(seq)
+			l.checkMoves(r.Seq)
 		}
 	}
 }

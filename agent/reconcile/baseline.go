@@ -46,7 +46,15 @@ func (b *baseline) hasHash(h uint64) bool {
 }
 
 // before reports whether the list had been read before a submission for sure.
-func (b *baseline) before(submitted outbox.Instant) bool { return b != nil && before(b.at, submitted) }
+func (b *baseline) before(submitted outbox.Instant) bool {
+	switch {
+	case b == nil:
+		return false
+	case b.at.Boot == submitted.Boot:
+		return b.at.Mono < submitted.Mono
+	}
+	return b.at.Known && submitted.Known && b.at.Wall < submitted.Wall
+}
 
 func (b *baseline) sort() {
 	slices.Sort(b.hashes)

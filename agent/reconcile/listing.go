@@ -119,14 +119,6 @@ func (c *Reconciler) relevant(one candidate, j Job) bool {
 	return shown.Boot != first.Boot || shown.Mono >= first.Mono
 }
 
-// before reports whether a moment was before another one for sure.
-func before(at, event outbox.Instant) bool {
-	if at.Boot == event.Boot {
-		return at.Mono < event.Mono
-	}
-	return at.Known && event.Known && at.Wall < event.Wall
-}
-
 // sorted returns the candidates in the order in which they are examined: those that the earliest list showed first, and of
 // each list from both ends by turns, as nothing says which end is the newest.
 func (c *Reconciler) sorted(list []candidate) []candidate {
