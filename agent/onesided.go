@@ -28,10 +28,10 @@ type gainedOrder struct {
 	Day  string `json:"day"`
 }
 
-// noteGained keeps orders that a list gained, and logs where it can't.
-func (a *Agent) noteGained(ctx context.Context, orderUUIDs []string) {
+// noteGained keeps orders that a list gained, and reports whether it could; it logs where it can't.
+func (a *Agent) noteGained(ctx context.Context, orderUUIDs []string) (kept bool) {
 	if len(orderUUIDs) == 0 {
-		return
+		return true
 	}
 	a.reports.gained.Lock()
 	defer a.reports.gained.Unlock()
@@ -39,6 +39,7 @@ func (a *Agent) noteGained(ctx context.Context, orderUUIDs []string) {
 	if err != nil && ctx.Err() == nil {
 		a.log.Warn("what only the API's list has could not be kept for the day's report", "err", err)
 	}
+	return err == nil
 }
 
 func (a *Agent) keepGained(ctx context.Context, orderUUIDs []string) error {

@@ -74,7 +74,7 @@ func (r Request) Bears(mark string) bool {
 }
 
 // FindMarks lists what looks like marks in a text, such as an order's references. Overlapping places are all listed, as
-// what stands before a mark may look like the start of one.
+// what stands before a mark may look like the start of one. They are copies, and keep the text from no collection.
 func FindMarks(text string) []string {
 	var marks []string
 	for i := 0; i+MarkLen <= len(text); i++ {
@@ -82,7 +82,7 @@ func FindMarks(text string) []string {
 			continue
 		}
 		if _, ok := MarkSeq(text[i : i+MarkLen]); ok {
-			marks = append(marks, text[i:i+MarkLen])
+			marks = append(marks, strings.Clone(text[i:i+MarkLen]))
 		}
 	}
 	return marks

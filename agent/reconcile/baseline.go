@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -125,23 +124,6 @@ func (b *baseline) save(path string) error {
 func (c *Reconciler) owns(orderUUID string) bool {
 	_, err := c.o.Store.ByOrder(orderUUID)
 	return err == nil
-}
-
-// reportGained reports what a list shows beyond the baseline.
-func (c *Reconciler) reportGained(ctx context.Context, l *listing) {
-	b := c.baseline.Load()
-	if b == nil {
-		return
-	}
-	var gained []string
-	for _, one := range l.candidates {
-		if !b.hasHash(one.hash) {
-			gained = append(gained, one.uuid)
-		}
-	}
-	if len(gained) > 0 {
-		c.reports.Gained(ctx, gained)
-	}
 }
 
 // GainedSince reports whether an order is not in the baseline, so that the list has gained it since; false while there is none.

@@ -28,9 +28,13 @@ type inspection struct {
 
 // classify reads the details of the candidates of a list that may concern the jobs, and answers them.
 func (c *Reconciler) classify(ctx context.Context, l *listing, jobs []Job) {
-	relevant := slices.DeleteFunc(c.sorted(l.candidates), func(one candidate) bool {
-		return !slices.ContainsFunc(jobs, func(j Job) bool { return c.relevant(one, j) })
-	})
+	var relevant []candidate // mostly few of thousands
+	for _, one := range l.candidates {
+		if slices.ContainsFunc(jobs, func(j Job) bool { return c.relevant(one, j) }) {
+			relevant = append(relevant, one)
+		}
+	}
+	relevant = c.sorted(relevant)
 	k := &inspection{unread: map[uint64]bool{}}
 	for _, one := range relevant {
 		c.examine(ctx, l, one, k)

@@ -36,6 +36,7 @@ type candidate struct {
 func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Reply) {
 	l := &listing{begun: c.o.Clock.Now(), begunAt: time.Now(), whole: !c.baselineHolds(jobs)}
 	b := c.baseline.Load()
+	c.last = nil // before another of that size is read
 	missed := c.sample.expected(c.o.Lags.List())
 	expected := len(missed)
 	shown := map[string]bool{}
@@ -76,12 +77,19 @@ func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Re
 	if len(c.recent) > examinedMost {
 		clear(c.recent) // then they count as first shown by this list, and are looked into once more
 	}
+	c.boot = l.ended.Boot
 	for _, one := range l.candidates {
-		if _, known := c.recent[one.hash]; !known {
-			c.recent[one.hash] = l.ended
+		if _, known := c.recent[one.hash]; known {
+			continue
+		}
+		c.recent[one.hash] = l.ended.Mono
+		if b != nil && !b.hasHash(one.hash) {
+			c.unreported = append(c.unreported, one.uuid)
 		}
 	}
-	c.reportGained(ctx, l)
+	if len(c.unreported) > 0 && c.reports.Gained(ctx, c.unreported) {
+		c.unreported = nil
+	}
 	c.last = l
 	return l, reply
 }
@@ -103,11 +111,14 @@ func (j Job) first() outbox.Instant {
 // serves reports whether a job may be answered by a list that was read for others: it began after what the job is about, and is
 // not old.
 func (l *listing) serves(j Job, c *Reconciler) bool {
-	if l == nil || !l.whole && !c.baseline.Load().before(j.first()) || time.Since(l.answeredAt) > listLasts {
+	if !l.young() || !l.whole && !c.baseline.Load().before(j.first()) {
 		return false
 	}
 	return (outbox.Seen{Begun: l.begun}).After(j.Since, 0)
 }
+
+// young reports whether there is a list, and it may answer another search.
+func (l *listing) young() bool { return l != nil && time.Since(l.answeredAt) <= listLasts }
 
 // listLasts is how old a list may be that answers another search.
 const listLasts = 2 * time.Second
@@ -115,16 +126,15 @@ const listLasts = 2 * time.Second
 // relevant reports whether a candidate may be what a job looks for: no list from before the first submission showed it. All lists
 // are of this process's life, so that a submission of an earlier boot was before them, whatever the clocks said then and now.
 func (c *Reconciler) relevant(one candidate, j Job) bool {
-	shown, first := c.recent[one.hash], j.first()
-	return shown.Boot != first.Boot || shown.Mono >= first.Mono
+	first := j.first()
+	return c.boot != first.Boot || c.recent[one.hash] >= first.Mono
 }
 
-// sorted returns the candidates in the order in which they are examined: those that the earliest list showed first, and of
-// each list from both ends by turns, as nothing says which end is the newest.
-func (c *Reconciler) sorted(list []candidate) []candidate {
-	all := slices.Clone(list)
+// sorted returns candidates, which it reorders, in the order in which they are examined: those that the earliest list showed
+// first, and of each list from both ends by turns, as nothing says which end is the newest.
+func (c *Reconciler) sorted(all []candidate) []candidate {
 	slices.SortStableFunc(all, func(a, b candidate) int {
-		return cmp.Compare(c.recent[a.hash].Mono, c.recent[b.hash].Mono) // all of this process's life
+		return cmp.Compare(c.recent[a.hash], c.recent[b.hash])
 	})
 	out := make([]candidate, 0, len(all))
 	for len(all) > 0 {

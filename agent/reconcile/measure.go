@@ -82,6 +82,9 @@ func (c *Reconciler) untilNextWork() time.Duration {
 	if c.untried() != "" {
 		next = min(next, max(time.Until(c.nextTry), 0))
 	}
+	if c.last != nil {
+		next = min(next, listLasts)
+	}
 	return next
 }
 

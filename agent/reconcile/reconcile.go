@@ -63,8 +63,9 @@ type Options struct {
 type Reports struct {
 	// Orphan is called with an order that bears a mark for which no job asks.
 	Orphan func(mark, orderUUID string, status outbox.OrderStatus)
-	// Gained is called with orders that are in the list, not in the baseline, and held by no request.
-	Gained func(ctx context.Context, orderUUIDs []string)
+	// Gained is called with orders that a list shows for the first time: not in the baseline, and held by no request. It reports
+	// whether they are kept; what is not comes again with those of the next list.
+	Gained func(ctx context.Context, orderUUIDs []string) (kept bool)
 	// Surveyed is called once it is known whether the API shows marks of this outbox that it does not know, as far as that
 	// could be read.
 	Surveyed func()
@@ -88,11 +89,14 @@ type Reconciler struct {
 
 	// Owned by Run.
 	reports Reports
-	// recent is when a list first showed an order that is not in the baseline.
-	recent   map[uint64]outbox.Instant
-	examined map[uint64]examined
-	last     *listing     // the latest list that was read in full
-	measured *measurement // under way
+	// recent is when a list first showed an order that is not in the baseline, by the monotonic clock of boot.
+	recent map[uint64]time.Duration
+	boot   string
+	// unreported are orders that the list gained, and that could not be kept yet.
+	unreported []string
+	examined   map[uint64]examined
+	last       *listing     // the latest list that was read in full, as long as it may answer another search
+	measured   *measurement // under way
 	// unsurveyed: no list could be read yet since the start. rest is what the survey left to be examined.
 	unsurveyed bool
 	rest       []candidate
@@ -103,7 +107,7 @@ type Reconciler struct {
 func New(o Options) *Reconciler {
 	return &Reconciler{
 		o: o, wake: notify.NewSignal(), sample: &controlSample{},
-		recent: map[uint64]outbox.Instant{}, examined: map[uint64]examined{},
+		recent: map[uint64]time.Duration{}, examined: map[uint64]examined{},
 	}
 }
 
@@ -136,6 +140,9 @@ func (c *Reconciler) Run(ctx context.Context, r Reports) {
 		case <-renew.C:
 			renew.Reset(c.renew(ctx))
 		case <-again.C:
+			if !c.last.young() {
+				c.last = nil
+			}
 			c.examineRest(ctx)
 			c.tryDetails(ctx)
 		case <-c.wake:

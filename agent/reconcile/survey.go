@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -50,7 +51,7 @@ func (c *Reconciler) surveyList(ctx context.Context, l *listing) {
 		return
 	}
 	c.unsurveyed = false
-	list := c.sorted(l.candidates)
+	list := c.sorted(slices.Clone(l.candidates))
 	k := &inspection{unread: map[uint64]bool{}}
 	for _, one := range list[:min(len(list), surveyMost)] {
 		if ctx.Err() != nil {
