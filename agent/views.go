@@ -85,7 +85,7 @@ func (a *Agent) will() []byte {
 
 func (a *Agent) problemsChanged() {
 	a.publish.Touch(publish.SummaryAgent)
-	a.lanes.Show()
+	a.lanes.ShowAll()
 }
 
 // Agent implements monitor.Source.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,28 +57,19 @@ var meanings = map[health.ProblemCode]string{
 
 // ToAccept returns what keeps an outbox from sending, without At and By. The account is compared with cfg, unless that is nil.
 func ToAccept(store Readable, cfg *config.Config) ([]Acceptance, error) {
-	held, err := readHolds(store)
+	found, err := readHolds(store)
 	if err != nil {
 		return nil, err
 	}
+	if store.Identity().RolledBack && !slices.ContainsFunc(found, func(n hold) bool { return n.Code == health.ProblemRolledBack }) {
+		found = append(found, hold{Code: health.ProblemRolledBack, Message: olderCopy})
+	}
+	if bound, ok := store.Account(); ok && cfg != nil && otherAccount(bound, AccountOf(cfg)) {
+		found = append(found, hold{Code: health.ProblemWrongAccount, Message: foreignAccount(bound, AccountOf(cfg))})
+	}
 	var list []Acceptance
-	listed := map[health.ProblemCode]bool{}
-	add := func(code health.ProblemCode, message string, since time.Time) {
-		list = append(list, Acceptance{Code: code, Message: strings.TrimSuffix(message, acceptHint), Means: meanings[code], Since: since})
-		listed[code] = true
-	}
-	for _, n := range held {
-		add(n.Code, n.Message, n.At)
-	}
-	if store.Identity().RolledBack && !listed[health.ProblemRolledBack] {
-		add(health.ProblemRolledBack, olderCopy, time.Time{})
-	}
-	if cfg == nil {
-		return list, nil
-	}
-	bound, ok := store.Account()
-	if mine := AccountOf(cfg); ok && otherAccount(bound, mine) {
-		add(health.ProblemWrongAccount, foreignAccount(bound, mine), time.Time{})
+	for _, n := range found {
+		list = append(list, Acceptance{Code: n.Code, Message: strings.TrimSuffix(n.Message, acceptHint), Means: meanings[n.Code], Since: n.At})
 	}
 	return list, nil
 }

@@ -3,6 +3,7 @@ package fence
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -62,12 +63,10 @@ func (f *Fence) SameAccount(ctx context.Context, list []api.Terminal) bool {
 		return false
 	}
 	f.holds.withdraw(ctx)
-	for uuid, organization := range known {
-		if _, ok := owners[uuid]; !ok {
-			owners[uuid] = organization
-		}
-	}
-	if err := blob.Write(ctx, f.o.Store, ownersBlob, owners); err != nil && ctx.Err() == nil {
+	all := map[string]string{}
+	maps.Copy(all, known)
+	maps.Copy(all, owners)
+	if err := blob.Write(ctx, f.o.Store, ownersBlob, all); err != nil && ctx.Err() == nil {
 		f.o.Log.Warn("the terminals' organisations could not be kept on disk", "err", err)
 	}
 	return true
@@ -79,24 +78,19 @@ func otherOwner(known, listed map[string]string) string {
 		return ""
 	}
 	shared := false
-	organizations := map[string]bool{}
-	for _, o := range known {
-		organizations[o] = true
-	}
+	organizations := slices.Collect(maps.Values(known))
 	var others []string
 	for uuid, o := range listed {
 		if was, ok := known[uuid]; ok && was != o {
 			return fmt.Sprintf("terminal %s belonged to organisation %s and is now listed under %s; move it back, or give the other organisation an outbox of its own", uuid, was, o)
 		}
-		shared = shared || organizations[o]
-		if !slices.Contains(others, o) {
-			others = append(others, o)
-		}
+		shared = shared || slices.Contains(organizations, o)
+		others = append(others, o)
 	}
 	if shared {
 		return ""
 	}
 	slices.Sort(others)
-	return "the API token shows terminals of organisation " + strings.Join(others, ", ") +
+	return "the API token shows terminals of organisation " + strings.Join(slices.Compact(others), ", ") +
 		" only, none of the one that the outbox was filled for; put the right token into the token file"
 }

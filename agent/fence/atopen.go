@@ -13,16 +13,11 @@ type atOpen struct {
 	revisions map[string]uint64 // by requestId, of what has changed since; nil when nothing is remembered
 }
 
-func (a *atOpen) begin() {
+// remember begins with an empty map, and ends with nil.
+func (a *atOpen) remember(revisions map[string]uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.revisions = map[string]uint64{}
-}
-
-func (a *atOpen) end() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.revisions = nil
+	a.revisions = revisions
 }
 
 // revision returns the one that a request had then; now is what it has.

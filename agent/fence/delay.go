@@ -16,9 +16,6 @@ type delay struct {
 	timer *time.Timer
 }
 
-// shut shuts the gate until shutFor or end is called.
-func (b *delay) shut() { b.gate.Shut(b.why) }
-
 // shutFor shuts the gate for d from now, whatever was said before.
 func (b *delay) shutFor(d time.Duration) {
 	b.mu.Lock()

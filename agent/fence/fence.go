@@ -9,9 +9,8 @@ import (
 
 	"tillpost/agent/clock"
 	"tillpost/agent/health"
-	"tillpost/mqtt/message"
-
 	"tillpost/mqtt"
+	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
 
@@ -66,8 +65,13 @@ func New(o Options) *Fence {
 		peers:     peerWatch{delay: delay{gate: o.Gate, why: health.GateWatchingPeers}, silent: true},
 		listDelay: delay{gate: o.Gate, why: health.GateListingTerminals},
 	}
-	if err := f.holds.load(); err != nil {
+	left, err := readHolds(o.Store)
+	if err != nil {
 		f.o.Log.Warn("started without the kept notices", "err", err)
+	}
+	f.holds.list = left
+	for _, n := range left {
+		f.holds.enforce(n)
 	}
 	id, stats := f.o.Store.Identity(), f.o.Store.Stats()
 	f.peers.detector.mine = announcement{Instance: id.Instance, Generation: id.Generation, Since: message.At(o.Since).String()}
@@ -97,22 +101,15 @@ func New(o Options) *Fence {
 func (f *Fence) Begin(ctx context.Context, r Reports) {
 	f.ctx, f.reports = ctx, r
 	if f.o.ExternalBroker { // the embedded broker retains no announcement
-		f.peers.shut()
+		f.o.Gate.Shut(health.GateWatchingPeers)
 		f.o.Gate.Shut(health.GateUnannounced)
 		f.o.Gate.Shut(health.GateReadingRetained)
-		f.atOpen.begin()
+		f.atOpen.remember(map[string]uint64{})
 	}
 	if f.o.ListsTerminals {
 		f.listDelay.shutFor(listDelayMost)
 	}
 	f.o.Gate.Shut(health.GateSurveying)
-}
-
-// Connected is called when the broker is connected. The bus has read by then what it retains.
-func (f *Fence) Connected() {
-	f.atOpen.end()
-	f.o.Gate.Open(health.GateReadingRetained)
-	f.retainedRead()
 }
 
 // Listed is called once the list of terminals was asked for: the wait for it ends.

@@ -2,7 +2,6 @@ package fence
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -56,16 +55,6 @@ var gateReasons = map[health.ProblemCode]health.GateReason{
 	health.ProblemWrongAccount: health.GateWrongAccount,
 }
 
-// load takes up the holds that a former process left.
-func (g *holds) load() error {
-	list, err := readHolds(g.o.Store)
-	g.list = list
-	for _, n := range list {
-		g.enforce(n)
-	}
-	return err
-}
-
 // enforce shuts the gate for a hold, and raises its problem.
 func (g *holds) enforce(n hold) {
 	if why, ok := gateReasons[n.Code]; ok {
@@ -112,13 +101,11 @@ const retryWriteAfter = 5 * time.Second
 func (g *holds) save(ctx context.Context) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	var raw []byte
 	var err error
 	if len(g.list) > 0 {
-		raw, err = json.Marshal(g.list)
-	}
-	if err == nil {
-		err = g.o.Store.PutBlob(ctx, holdsBlob, raw)
+		err = blob.Write(ctx, g.o.Store, holdsBlob, g.list)
+	} else {
+		err = g.o.Store.PutBlob(ctx, holdsBlob, nil)
 	}
 	if err == nil || ctx.Err() != nil || errors.Is(err, outbox.ErrClosed) || g.retrying {
 		return

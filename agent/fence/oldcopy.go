@@ -9,7 +9,6 @@ import (
 
 	"tillpost/agent/blob"
 	"tillpost/mqtt/message"
-
 	"tillpost/outbox"
 )
 
@@ -57,13 +56,6 @@ func (f *Fence) sawSettled(s message.SettledThrough) {
 	f.reports.Settled(s)
 }
 
-// holdOlderCopy places a hold, and puts what is open in doubt: this is an older copy of the outbox than one that was at work, put
-// back at the same generation.
-func (f *Fence) holdOlderCopy(found string) {
-	f.placeRolledBack(found + "; it is an older copy, and what is open in it is in doubt")
-	f.doubtOpen(f.o.Store.Identity().Generation)
-}
-
 // doubtOpen puts the open requests in doubt, as a process with this outbox, of a generation, is or was at work elsewhere. What
 // the disk does not take is tried again until it does.
 func (f *Fence) doubtOpen(generation uint64) {
@@ -101,7 +93,8 @@ func (f *Fence) sawUnknown(name, found string) {
 	case f.o.Clock.Now().Time().Before(f.acceptedUntil):
 		f.o.Log.Warn("something of the newer copy turned up that an operator has accepted to go on without", "found", found)
 	default:
-		f.holdOlderCopy(found)
+		f.placeRolledBack(found + "; it is an older copy, and what is open in it is in doubt")
+		f.doubtOpen(f.o.Store.Identity().Generation) // it was put back at the same generation
 	}
 	known = append(known, name)
 	if err := blob.Write(ctx, f.o.Store, unknownBlob, known[max(0, len(known)-unknownMost):]); err != nil && ctx.Err() == nil {

@@ -65,7 +65,11 @@ func (f *Fence) SawAgent(payload []byte, retained bool) {
 		}
 		f.o.Log.Warn("another agent may be at work under our topic prefix; nothing is sent until that is clear", "instance", h.Instance, "generation", h.Generation, "state", h.State)
 	case foundOlderCopy:
-		f.distrust(h)
+		// What is open here may have been sent there.
+		f.holds.place(f.ctx, hold{Code: health.ProblemRolledBack, Message: fmt.Sprintf(
+			"the broker holds word of this outbox at generation %d, this one is at %d: it is an older copy, or a second one; what was open in it is in doubt",
+			h.Generation, mine.Generation) + acceptHint})
+		f.doubtOpen(h.Generation)
 	case foundAnotherAgent:
 		f.holds.place(f.ctx, hold{Code: health.ProblemAnotherAgent, Message: fmt.Sprintf(
 			"another agent (outbox %s, generation %d, started %s) is at work on our client id or under our topic prefix; stop one of the two",
@@ -73,8 +77,11 @@ func (f *Fence) SawAgent(payload []byte, retained bool) {
 	}
 }
 
-// retainedRead ends the wait for what the broker retains, or says how much longer it takes.
-func (f *Fence) retainedRead() {
+// Connected is called when the broker is connected. The bus has read by then what it retains, so the wait for that ends, or it is
+// said how much longer it takes.
+func (f *Fence) Connected() {
+	f.atOpen.remember(nil)
+	f.o.Gate.Open(health.GateReadingRetained)
 	o := &f.peers
 	o.mu.Lock()
 	first := !o.connected
@@ -106,13 +113,4 @@ func (f *Fence) assumeSilent() {
 	default:
 		time.AfterFunc(silentAfter, f.assumeSilent)
 	}
-}
-
-// distrust takes up the announcement of a newer copy of our outbox: what is open here may have been sent there.
-func (f *Fence) distrust(h announcement) {
-	n := hold{Code: health.ProblemRolledBack, Message: fmt.Sprintf(
-		"the broker holds word of this outbox at generation %d, this one is at %d: it is an older copy, or a second one; what was open in it is in doubt",
-		h.Generation, f.o.Store.Identity().Generation) + acceptHint}
-	f.holds.place(f.ctx, n)
-	f.doubtOpen(h.Generation)
 }

@@ -5,20 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
-
-// composer turns what a till sent into what the API gets. Everything it does not fill in is forwarded value for value,
-// numbers by their digits.
-type composer struct {
-	location        *time.Location
-	customerDetails json.RawMessage // used where an order has none; nil: not set
-	sendOrderBy     json.RawMessage
-	callbackURL     string // the mark is its last path segment; "": callbacks are off
-}
 
 // ErrDateUnknown is returned for an order that has to be dated while today is not known.
 var ErrDateUnknown = errors.New("the order has no date of today or later, and the clock is not known to be right")
@@ -32,23 +22,24 @@ type ComposedOrder struct {
 	References string
 }
 
-// order builds the create payload of "Front Payment, Create Terminal Order". It returns ErrDateUnknown for an order that has to
-// be dated while the clock is not known to be right.
-func (c composer) order(r outbox.Request, mark string, now outbox.Instant) (made ComposedOrder, err error) {
+// order builds the create payload of "Front Payment, Create Terminal Order". Everything it does not fill in is forwarded value for
+// value, numbers by their digits. It returns ErrDateUnknown for an order that has to be dated while the clock is not known to be
+// right.
+func (o Options) order(r outbox.Request, mark string, now outbox.Instant) (made ComposedOrder, err error) {
 	var order map[string]json.RawMessage
 	if err := json.Unmarshal(r.Body, &order); err != nil {
 		return made, fmt.Errorf("the stored order is not a JSON object: %w", err)
 	}
 	order["terminalUuid"] = quote(r.Terminal)
-	date, ok := c.orderDate(order["orderDate"], now)
+	date, ok := o.orderDate(order["orderDate"], now)
 	if !ok {
 		return made, ErrDateUnknown
 	}
 	order["orderDate"] = date
-	fillIn(order, "customerDetails", c.customerDetails)
-	fillIn(order, "sendOrderBy", c.sendOrderBy)
-	if c.callbackURL != "" && empty(order["callbackUrl"]) {
-		order["callbackUrl"] = quote(c.callbackURL + "/callback/" + mark)
+	fillIn(order, "customerDetails", o.CustomerDetails)
+	fillIn(order, "sendOrderBy", o.SendOrderBy)
+	if o.CallbackURL != "" && empty(order["callbackUrl"]) {
+		order["callbackUrl"] = quote(o.CallbackURL + "/callback/" + mark)
 	}
 	if refs, ok := withMark(order["invoiceReferences"], mark); ok {
 		order["invoiceReferences"], made.Shown = refs, true
@@ -62,8 +53,8 @@ func (c composer) order(r outbox.Request, mark string, now outbox.Instant) (made
 // orderDate keeps a date of today or later; an absent one, and one that has passed while the order waited, become
 // today in the store's time zone: the API takes no other. ok is false where that day is not known: while the clock is not
 // known to be right, and does not make the date that is given one of today or later.
-func (c composer) orderDate(given json.RawMessage, now outbox.Instant) (date json.RawMessage, ok bool) {
-	today := message.DateOf(now.Time().In(c.location))
+func (o Options) orderDate(given json.RawMessage, now outbox.Instant) (date json.RawMessage, ok bool) {
+	today := message.DateOf(now.Time().In(o.Location))
 	var text string
 	if json.Unmarshal(given, &text) == nil {
 		if d, err := message.ParseDate(text); err == nil && !d.Before(today) {

@@ -11,9 +11,10 @@ import (
 	"tillpost/outbox"
 )
 
-// refundBody builds the payload of "Front Payment, Refund or Reverse Payment", or of "Request Refund Approval". What
-// the till sent is forwarded value for value; products that it named in its own way get their numbers.
-func refundBody(r outbox.Request) ([]byte, error) {
+// ComposeRefund makes the payload of "Front Payment, Refund or Reverse Payment", or of "Request Refund Approval", for one whose
+// lines are weighed. What the till sent is forwarded value for value; products that it named in its own way get their numbers. An
+// error says that what is stored can't be sent.
+func ComposeRefund(r outbox.Request) ([]byte, error) {
 	body := map[string]json.RawMessage{}
 	if len(r.Body) > 0 {
 		if err := json.Unmarshal(r.Body, &body); err != nil {

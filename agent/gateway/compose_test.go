@@ -20,33 +20,33 @@ func TestOrderIsForwardedValueForValue(t *testing.T) {
 	now := time.Date(2026, 11, 20, 23, 30, 0, 0, time.UTC) // the 21st in Oslo
 	const mark = "MARK"
 	for _, c := range []struct {
-		name     string
-		composer composer
-		given    string
-		want     string
-		shown    bool
+		name    string
+		options Options
+		given   string
+		want    string
+		shown   bool
 	}{
-		{"numbers keep their digits", composer{}, `{"orderDate":"01 Jan, 2030","x":[1E2,42.00,1e-2,-0,123456789012345678901234567890]}`,
+		{"numbers keep their digits", Options{}, `{"orderDate":"01 Jan, 2030","x":[1E2,42.00,1e-2,-0,123456789012345678901234567890]}`,
 			`{"invoiceReferences":{"referenceNo":"MARK"},"orderDate":"01 Jan, 2030","terminalUuid":"T1","x":[1E2,42.00,1e-2,-0,123456789012345678901234567890]}`, true},
-		{"text keeps its letters", composer{}, `{"orderDate":"01 Jan, 2030","x":"<å> & \u00e5 \ud83d\ude00"}`,
+		{"text keeps its letters", Options{}, `{"orderDate":"01 Jan, 2030","x":"<å> & \u00e5 \ud83d\ude00"}`,
 			`{"invoiceReferences":{"referenceNo":"MARK"},"orderDate":"01 Jan, 2030","terminalUuid":"T1","x":"<å> & \u00e5 \ud83d\ude00"}`, true},
-		{"no date is today in the store", composer{}, `{}`, `{"invoiceReferences":{"referenceNo":"MARK"},"orderDate":"21 Nov, 2026","terminalUuid":"T1"}`, true},
-		{"a date that has passed is today", composer{}, `{"orderDate":"20 Nov, 2026"}`, `{"invoiceReferences":{"referenceNo":"MARK"},"orderDate":"21 Nov, 2026","terminalUuid":"T1"}`, true},
-		{"today is kept", composer{}, `{"orderDate":"21 Nov, 2026"}`, `{"invoiceReferences":{"referenceNo":"MARK"},"orderDate":"21 Nov, 2026","terminalUuid":"T1"}`, true},
-		{"the mark takes the second place", composer{}, `{"invoiceReferences":{"referenceNo":"7","customerReference":null,"tnc":"x"}}`,
+		{"no date is today in the store", Options{}, `{}`, `{"invoiceReferences":{"referenceNo":"MARK"},"orderDate":"21 Nov, 2026","terminalUuid":"T1"}`, true},
+		{"a date that has passed is today", Options{}, `{"orderDate":"20 Nov, 2026"}`, `{"invoiceReferences":{"referenceNo":"MARK"},"orderDate":"21 Nov, 2026","terminalUuid":"T1"}`, true},
+		{"today is kept", Options{}, `{"orderDate":"21 Nov, 2026"}`, `{"invoiceReferences":{"referenceNo":"MARK"},"orderDate":"21 Nov, 2026","terminalUuid":"T1"}`, true},
+		{"the mark takes the second place", Options{}, `{"invoiceReferences":{"referenceNo":"7","customerReference":null,"tnc":"x"}}`,
 			`{"invoiceReferences":{"customerReference":"MARK","referenceNo":"7","tnc":"x"},"orderDate":"21 Nov, 2026","terminalUuid":"T1"}`, true},
-		{"the till's references are never touched", composer{}, `{"invoiceReferences":{"referenceNo":"7","customerReference":"8"}}`,
+		{"the till's references are never touched", Options{}, `{"invoiceReferences":{"referenceNo":"7","customerReference":"8"}}`,
 			`{"invoiceReferences":{"referenceNo":"7","customerReference":"8"},"orderDate":"21 Nov, 2026","terminalUuid":"T1"}`, false},
-		{"null references", composer{}, `{"invoiceReferences":null}`, `{"invoiceReferences":{"referenceNo":"MARK"},"orderDate":"21 Nov, 2026","terminalUuid":"T1"}`, true},
-		{"defaults fill what is absent", composer{customerDetails: defaults, sendOrderBy: json.RawMessage(`{"sms":false}`)}, `{"sendOrderBy":{"email":true}}`,
+		{"null references", Options{}, `{"invoiceReferences":null}`, `{"invoiceReferences":{"referenceNo":"MARK"},"orderDate":"21 Nov, 2026","terminalUuid":"T1"}`, true},
+		{"defaults fill what is absent", Options{CustomerDetails: defaults, SendOrderBy: json.RawMessage(`{"sms":false}`)}, `{"sendOrderBy":{"email":true}}`,
 			`{"customerDetails":{"type":"private"},"invoiceReferences":{"referenceNo":"MARK"},"orderDate":"21 Nov, 2026","sendOrderBy":{"email":true},"terminalUuid":"T1"}`, true},
-		{"a callback of ours", composer{callbackURL: "https://shop.example"}, `{}`,
+		{"a callback of ours", Options{CallbackURL: "https://shop.example"}, `{}`,
 			`{"callbackUrl":"https://shop.example/callback/MARK","invoiceReferences":{"referenceNo":"MARK"},"orderDate":"21 Nov, 2026","terminalUuid":"T1"}`, true},
-		{"the till's callback is left alone", composer{callbackURL: "https://shop.example"}, `{"callbackUrl":"https://till.example"}`,
+		{"the till's callback is left alone", Options{CallbackURL: "https://shop.example"}, `{"callbackUrl":"https://till.example"}`,
 			`{"callbackUrl":"https://till.example","invoiceReferences":{"referenceNo":"MARK"},"orderDate":"21 Nov, 2026","terminalUuid":"T1"}`, true},
 	} {
-		c.composer.location = oslo
-		made, err := c.composer.order(outbox.Request{Terminal: "T1", Body: []byte(c.given)}, mark, outbox.Instant{Wall: now.UnixMilli(), Known: true})
+		c.options.Location = oslo
+		made, err := c.options.order(outbox.Request{Terminal: "T1", Body: []byte(c.given)}, mark, outbox.Instant{Wall: now.UnixMilli(), Known: true})
 		if err != nil || string(made.Body) != c.want || made.Shown != c.shown || made.Shown != (made.References == "") {
 			t.Errorf("%s:\n got %s %v %q %v\nwant %s %v", c.name, made.Body, made.Shown, made.References, err, c.want, c.shown)
 		}
@@ -56,7 +56,7 @@ func TestOrderIsForwardedValueForValue(t *testing.T) {
 // A Pi that starts in 1970, or jumps to 2038, dates nothing; a date that has passed by its clock waits until that is right.
 func TestNoOrderIsDatedByAnUnknownClock(t *testing.T) {
 	t.Parallel()
-	c := composer{location: time.UTC}
+	c := Options{Location: time.UTC}
 	for _, year := range []int{1970, 2026, 2038} {
 		now := outbox.Instant{Wall: time.Date(year, 11, 20, 3, 14, 7, 0, time.UTC).UnixMilli()}
 		made, err := c.order(outbox.Request{Terminal: "T1", Body: []byte(`{"orderDate":"20 Nov, 2026"}`)}, "M", now)
@@ -98,12 +98,12 @@ func TestRefundIsForwardedWithItsNumbers(t *testing.T) {
 			Refund: &outbox.Refund{Lines: []outbox.RefundLine{{ID: 451, Minor: 5500}}}},
 			`{"grandTotal":55,"message":"m","products":[{"amount":55,"id":451}],"reference":"CHA1","source":"charged","type":"reservation"}`},
 	} {
-		body, err := refundBody(c.r)
+		body, err := ComposeRefund(c.r)
 		if err != nil || string(body) != c.want {
 			t.Errorf("%s:\n got %s %v\nwant %s", c.name, body, err, c.want)
 		}
 	}
-	_, err := refundBody(outbox.Request{Kind: order, Body: []byte(`{"products":[{},{}]}`), Refund: &outbox.Refund{Lines: []outbox.RefundLine{{ID: 1}}}})
+	_, err := ComposeRefund(outbox.Request{Kind: order, Body: []byte(`{"products":[{},{}]}`), Refund: &outbox.Refund{Lines: []outbox.RefundLine{{ID: 1}}}})
 	if err == nil || !strings.Contains(err.Error(), "weighed") {
 		t.Errorf("other products than were weighed: %v", err)
 	}

@@ -18,7 +18,6 @@ import (
 type Gateway struct {
 	o        Options
 	instance string // of the outbox, for marks
-	composer composer
 	poller   *poller
 	spares   *spares
 }
@@ -43,15 +42,8 @@ type Options struct {
 
 // New makes a gateway; it makes no call.
 func New(o Options) *Gateway {
-	g := &Gateway{
-		o: o, instance: o.Store.Identity().Instance, poller: newPoller(o.API),
-		composer: composer{location: o.Location, customerDetails: o.CustomerDetails, sendOrderBy: o.SendOrderBy, callbackURL: o.CallbackURL},
-	}
-	dial := func(ctx context.Context) (*api.Conn, error) {
-		conn, _, err := g.Dial(ctx)
-		return conn, err
-	}
-	g.spares = newSpares(dial, func(since time.Time) bool { return !g.o.Health.FailedSince(since) })
+	g := &Gateway{o: o, instance: o.Store.Identity().Instance, poller: &poller{api: o.API, polled: map[string]polled{}}}
+	g.spares = newSpares(g.Dial, func(since time.Time) bool { return !g.o.Health.FailedSince(since) })
 	return g
 }
 
@@ -67,12 +59,8 @@ func (g *Gateway) SpareServes(conn *api.Conn) bool { return g.spares.serves(conn
 // ComposeOrder makes the body of an order with its mark. It returns ErrDateUnknown for one that has to be dated while the clock is
 // not known to be right.
 func (g *Gateway) ComposeOrder(r outbox.Request, mark string) (ComposedOrder, error) {
-	return g.composer.order(r, mark, g.o.Clock.Now())
+	return g.o.order(r, mark, g.o.Clock.Now())
 }
-
-// ComposeRefund makes the JSON body of a refund, or of an approval, whose lines are weighed. An error says that what is stored
-// can't be sent.
-func (g *Gateway) ComposeRefund(r outbox.Request) ([]byte, error) { return refundBody(r) }
 
 // dialAgain is how soon a connection is tried again where the API does not say when.
 const dialAgain = time.Second
@@ -86,8 +74,7 @@ func (g *Gateway) Dial(ctx context.Context) (conn *api.Conn, retry time.Duration
 	if !errors.Is(err, api.ErrBreakerOpen) {
 		g.o.Health.DialFailed(err)
 	}
-	var out *api.UnavailableError
-	if errors.As(err, &out) {
+	if out, ok := errors.AsType[*api.UnavailableError](err); ok {
 		return nil, max(out.RetryAfter, 50*time.Millisecond), err
 	}
 	return nil, dialAgain, err
@@ -112,9 +99,9 @@ func (g *Gateway) Submit(ctx context.Context, conn *api.Conn, r outbox.Request, 
 	if reply.FromAPI {
 		g.spares.submitted()
 	}
-	e := g.eventOf(ctx, reply)
+	e := g.eventOf(ctx, reply, outbox.Accepted)
 	if reply.Outcome == api.OutcomeAccepted {
-		e.Type, e.OrderUUID, e.Final = outbox.Accepted, orderUUID, final
+		e.OrderUUID, e.Final = orderUUID, final
 	}
 	return e
 }
@@ -125,20 +112,12 @@ func (g *Gateway) Cancel(ctx context.Context, orderUUID string, refund bool) out
 	if refund {
 		what = api.CancelRefund
 	}
-	return g.done(ctx, g.o.API.Cancel(ctx, orderUUID, what))
+	return g.eventOf(ctx, g.o.API.Cancel(ctx, orderUUID, what), outbox.Done)
 }
 
 // Resend has an order shown on its terminal again. The event is Done where the API agrees.
 func (g *Gateway) Resend(ctx context.Context, orderUUID string) outbox.Event {
-	return g.done(ctx, g.o.API.Resend(ctx, orderUUID))
-}
-
-func (g *Gateway) done(ctx context.Context, reply api.Reply) outbox.Event {
-	e := g.eventOf(ctx, reply)
-	if reply.Outcome == api.OutcomeAccepted {
-		e.Type = outbox.Done
-	}
-	return e
+	return g.eventOf(ctx, g.o.API.Resend(ctx, orderUUID), outbox.Done)
 }
 
 // heldBack has the event and the waiting code for a call that the API did not look at: it could not be reached, or let nobody in.
@@ -151,8 +130,8 @@ var heldBack = map[api.Outcome]struct {
 	api.OutcomeUnavailable:  {outbox.Unavailable, outbox.WaitAPIUnreachable},
 }
 
-// eventOf returns what came of a call as an event; the type of an accepted one is for the caller to set.
-func (g *Gateway) eventOf(ctx context.Context, reply api.Reply) outbox.Event {
+// eventOf returns what came of a call as an event, accepted where the API agrees.
+func (g *Gateway) eventOf(ctx context.Context, reply api.Reply, accepted outbox.EventType) outbox.Event {
 	e := outbox.Event{RetryAfter: reply.RetryAfter}
 	if held, ok := heldBack[reply.Outcome]; ok {
 		e.Type = held.event
@@ -169,6 +148,9 @@ func (g *Gateway) eventOf(ctx context.Context, reply api.Reply) outbox.Event {
 		}
 	default:
 		e.Type = outbox.Ambiguous
+		if reply.Outcome == api.OutcomeAccepted {
+			e.Type = accepted
+		}
 		if reply.HTTPStatus != 0 {
 			e.Reason = reasonFrom(reply)
 		}
@@ -213,7 +195,7 @@ func (g *Gateway) Status(ctx context.Context, orderUUID string, refund bool) out
 	if reply.Outcome == api.OutcomeAccepted {
 		return e
 	}
-	e = g.eventOf(ctx, reply)
+	e = g.eventOf(ctx, reply, outbox.StatusSeen)
 	e.OrderUUID = orderUUID
 	if e.Type == outbox.Refused {
 		e.Type = outbox.Ambiguous // an error page, or a 404 on a uuid that we hold, decides nothing

@@ -2,8 +2,8 @@ package gateway
 
 import (
 	"context"
+	"maps"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"tillpost/agent/lookups"
@@ -30,10 +30,10 @@ const (
 // poller answers status polls: each by a call of its own while they are few, and by one list of what is still sent
 // (operation 11) for all of them when they are many. An order that the list no longer shows is asked for by itself.
 type poller struct {
-	api      *api.Client
-	cooldown cooldown
+	api *api.Client
 
 	mu      sync.Mutex
+	alone   time.Time // until when the list is left alone: the API does not let us have it, or it is of no use
 	polled  map[string]polled
 	pending map[string]bool // the last list of what is sent
 	at      time.Time       // when that list was asked for
@@ -45,18 +45,17 @@ type poller struct {
 // polled is when an order was polled, and when it was last asked for by itself or first polled.
 type polled struct{ first, last, own time.Time }
 
-func newPoller(client *api.Client) *poller {
-	return &poller{api: client, polled: map[string]polled{}}
-}
-
 // covered reports whether an order is still pending by the list; where not, it is to be asked for by itself.
 func (p *poller) covered(ctx context.Context, orderUUID string) bool {
-	if !p.many(orderUUID) || p.cooldown.lasts() {
+	if !p.many(orderUUID) {
 		return false
 	}
 	for {
 		p.mu.Lock()
 		switch {
+		case time.Now().Before(p.alone):
+			p.mu.Unlock()
+			return false
 		case time.Since(p.at) < pollFresh:
 			pending := p.pending[orderUUID] && !p.overdue(orderUUID)
 			p.mu.Unlock()
@@ -78,9 +77,6 @@ func (p *poller) covered(ctx context.Context, orderUUID string) bool {
 			case <-ctx.Done():
 				return false
 			}
-			if p.cooldown.lasts() {
-				return false
-			}
 		}
 	}
 }
@@ -96,11 +92,7 @@ func (p *poller) many(orderUUID string) bool {
 	}
 	this.last = now
 	p.polled[orderUUID] = this
-	for uuid, other := range p.polled {
-		if now.Sub(other.last) > time.Minute {
-			delete(p.polled, uuid)
-		}
-	}
+	maps.DeleteFunc(p.polled, func(_ string, other polled) bool { return now.Sub(other.last) > time.Minute })
 	return len(p.polled) > pollSingly
 }
 
@@ -134,7 +126,7 @@ func (p *poller) list(ctx context.Context) bool {
 	p.busy = nil
 	if reply.Outcome != api.OutcomeAccepted {
 		if reply.Outcome != api.OutcomeUnavailable && reply.Outcome != api.OutcomeRateLimited {
-			p.cooldown.begin()
+			p.alone = time.Now().Add(lookups.AskAgainEvery)
 		}
 		return false
 	}
@@ -156,16 +148,10 @@ func (p *poller) seen(orderUUID string, status outbox.OrderStatus) {
 		p.missing++
 		if p.missing >= pollDoubt {
 			p.missing = 0
-			p.cooldown.begin()
+			p.alone = time.Now().Add(lookups.AskAgainEvery)
 		}
 	}
 }
-
-// cooldown remembers for a while that the API does not let us do something.
-type cooldown struct{ until atomic.Int64 }
-
-func (c *cooldown) begin()      { c.until.Store(time.Now().Add(lookups.AskAgainEvery).UnixNano()) }
-func (c *cooldown) lasts() bool { return time.Now().UnixNano() < c.until.Load() }
 
 // Poll asks for the payment status of an order on its terminal, in the cheapest way. Its event is that of Status.
 func (g *Gateway) Poll(ctx context.Context, orderUUID string) outbox.Event {

@@ -27,7 +27,7 @@ const (
 // spares are connections that stand ready for the next submission at any terminal, each never used before: dialled ahead, they
 // take the handshake off its way. One that has grown old, or that the peer has closed, is replaced while the shop sells.
 type spares struct {
-	dial func(ctx context.Context) (*api.Conn, error)
+	dial func(ctx context.Context) (c *api.Conn, retry time.Duration, err error)
 	// trusted reports whether no call has failed since a moment: a connection from before an outage is none to rely on.
 	trusted func(since time.Time) bool
 
@@ -43,7 +43,7 @@ type spares struct {
 	under   sync.WaitGroup
 }
 
-func newSpares(dial func(context.Context) (*api.Conn, error), trusted func(time.Time) bool) *spares {
+func newSpares(dial func(context.Context) (*api.Conn, time.Duration, error), trusted func(time.Time) bool) *spares {
 	s := &spares{dial: dial, trusted: trusted, life: spareLife}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	return s
@@ -112,7 +112,7 @@ func (s *spares) fill() {
 	}
 	s.dialing = true
 	s.under.Go(func() {
-		c, err := s.dial(s.ctx)
+		c, _, err := s.dial(s.ctx)
 		s.mu.Lock()
 		s.dialing = false
 		keep := err == nil && s.ctx.Err() == nil

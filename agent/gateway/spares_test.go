@@ -47,7 +47,11 @@ func inBubble(t *testing.T, test func(t *testing.T, p *peers, s *spares, trust *
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := newSpares(client.Dial, func(since time.Time) bool { return !failed.After(since) })
+		dial := func(ctx context.Context) (*api.Conn, time.Duration, error) {
+			c, err := client.Dial(ctx)
+			return c, 0, err
+		}
+		s := newSpares(dial, func(since time.Time) bool { return !failed.After(since) })
 		defer client.Close()
 		defer s.close()
 		test(t, p, s, &failed)

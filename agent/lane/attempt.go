@@ -31,7 +31,7 @@ func (l *lane) advance() {
 		}
 		return
 	}
-	paused, later := l.o.Pauses.Of(l.terminal) != nil, l.timed(at.Head, outbox.TimerRetry)
+	paused, later := l.o.Pauses.Of(l.terminal) != nil, l.known(at.Head).timers[outbox.TimerRetry] != nil
 	if later && !paused {
 		return
 	}
@@ -85,12 +85,12 @@ func (l *lane) attempt(r outbox.Request) {
 
 // asksFirst has the state machine ask for the evidence that an attempt needs, and reports whether it is still missing.
 func (l *lane) asksFirst(r outbox.Request) bool {
-	e := l.dueEvent(r)
+	e := l.event(outbox.Due, r.Seq)
 	l.stamp(&e)
 	if !r.AsksFirst(e) {
 		return false
 	}
-	if known := l.requests[r.Seq]; known == nil || known.calls[call{effect: outbox.Search}] == nil {
+	if l.known(r.Seq).calls[call{effect: outbox.Search}] == nil {
 		l.apply(r.Seq, e)
 	}
 	return true
@@ -157,25 +157,13 @@ func (l *lane) dialled(conn *api.Conn, retry time.Duration, err error) {
 	l.wakeAt(at.Head, outbox.TimerRetry, retry, false)
 }
 
-// expectRequest dials ahead for a request that is being written to disk, if the terminal is free for it.
-func (l *lane) expectRequest() {
-	l.do(func() {
-		if l.next.conn == nil && l.free(l.terminal) {
-			l.dial()
-		}
-	})
-}
-
 // waits publishes, without a write, why the head of the lane does not move.
 func (l *lane) waits(r outbox.Request, code string, next time.Duration) {
 	if now, err := l.o.Store.Get(r.Seq); err != nil || now.Revision != r.Revision {
 		return // it has moved on since it was read, and that was published
 	}
 	now := l.o.Clock.Now()
-	w := &outbox.Waiting{Code: code, Since: now, Attempts: r.Attempts}
-	if known := l.requests[r.Seq]; known != nil {
-		w.Attempts += known.dials
-	}
+	w := &outbox.Waiting{Code: code, Since: now, Attempts: r.Attempts + l.known(r.Seq).dials}
 	if next > 0 {
 		w.Next = now.Add(next)
 	}

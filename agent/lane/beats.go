@@ -35,29 +35,22 @@ func (ls *Lanes) Hung(ctx context.Context) (terminals []string) {
 	ls.asked.mu.Lock()
 	defer ls.asked.mu.Unlock()
 	for l, q := range ls.asked.open {
-		// What it was asked may stand behind a write that is tried again and again: it lives as long as it tries.
-		if answeredWithin(ctx, q.answered) {
+		select {
+		case <-q.answered:
+		case <-ctx.Done():
+		}
+		select {
+		case <-q.answered: // in time, whatever ctx says
 			delete(ls.asked.open, l)
-		} else if now := l.beats.Load(); now != q.beats {
+			continue
+		default:
+		}
+		// What it was asked may stand behind a write that is tried again and again: it lives as long as it tries.
+		if now := l.beats.Load(); now != q.beats {
 			ls.asked.open[l] = question{q.answered, now}
 		} else {
 			terminals = append(terminals, l.terminal)
 		}
 	}
 	return terminals
-}
-
-// answeredWithin reports whether a question is answered before ctx ends. One that was answered in time counts, whatever ctx says.
-func answeredWithin(ctx context.Context, answered <-chan struct{}) bool {
-	select {
-	case <-answered:
-		return true
-	default:
-	}
-	select {
-	case <-answered:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -22,11 +22,11 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 		case err == nil && uncertain && e.Type == outbox.Due && ignored(fx):
 			e = outbox.Event{Type: outbox.Unavailable} // it had been written all the same, and nothing was sent
 			continue
-		case err == nil && uncertain:
-			l.o.Problems.Clear(health.ProblemOutboxFailed, "")
-			return l.regain(r, fx)
 		case err == nil:
 			l.o.Problems.Clear(health.ProblemOutboxFailed, "")
+			if uncertain {
+				return l.regain(r, fx)
+			}
 			return r, fx, nil
 		case errors.Is(err, outbox.ErrOrderTaken):
 			e = withoutOrder(e)
@@ -50,16 +50,16 @@ func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effe
 			if e.Type == outbox.Due {
 				return r, nil, err
 			}
-		case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrClosed), errors.Is(err, outbox.ErrLaneHeld), errors.Is(err, outbox.ErrMoved):
-			return r, nil, err
-		case l.ctx.Err() != nil:
-			return r, nil, err
-		case e.Type == outbox.Due && !errors.Is(err, outbox.ErrFailed):
-			l.o.Problems.Raise(health.ProblemOutboxFailed, "", health.OutboxFailed, time.Now())
+		case errors.Is(err, outbox.ErrNotFound), errors.Is(err, outbox.ErrClosed), errors.Is(err, outbox.ErrLaneHeld), errors.Is(err, outbox.ErrMoved),
+			l.ctx.Err() != nil:
 			return r, nil, err
 		default:
-			uncertain = uncertain || errors.Is(err, outbox.ErrFailed)
 			l.o.Problems.Raise(health.ProblemOutboxFailed, "", health.OutboxFailed, time.Now())
+			failed := errors.Is(err, outbox.ErrFailed)
+			if e.Type == outbox.Due && !failed {
+				return r, nil, err
+			}
+			uncertain = uncertain || failed
 		}
 		select {
 		case <-l.ctx.Done():

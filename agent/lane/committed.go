@@ -11,7 +11,7 @@ func (ls *Lanes) Committed(c outbox.Change) {
 	if c.Previous == 0 {
 		ls.admitted(r)
 	}
-	if r.State == outbox.StateSending && ls.starts.turnsUp(r.ID) {
+	if r.State == outbox.StateSending && ls.starts.CompareAndDelete(r.ID, turnUncertain) {
 		l := ls.lane(r.Terminal)
 		l.do(func() { l.unsent(r.ID) })
 	}
@@ -34,14 +34,13 @@ func (ls *Lanes) admitted(r outbox.Request) {
 		left, _ := r.LiveFor(ls.o.Clock.Now())
 		ls.expiries.set(r.Seq, left)
 	}
-	l := ls.lane(r.Terminal)
-	switch {
+	switch l := ls.lane(r.Terminal); {
 	case !r.Kind.Laned():
 		l.post(r.Seq, outbox.Event{Type: outbox.Due})
 	case r.CancelWanted:
 		l.post(r.Seq, outbox.Event{Type: outbox.CancelWanted})
 	default:
-		ls.wake(r.Terminal)
+		l.rouse()
 	}
 }
 

@@ -6,18 +6,12 @@ import (
 	"sync"
 	"time"
 
-	"tillpost/agent/clock"
 	"tillpost/internal/notify"
 	"tillpost/outbox"
 )
 
 // expiries holds the end of every queued request's time to live, wherever it stands in its queue, in a few bytes each.
 type expiries struct {
-	clock clock.Clock
-	store outbox.Store
-	// unread reports that it is not known yet whether this outbox is the newest copy.
-	unread func() bool
-
 	mu   sync.Mutex
 	heap expiryHeap
 	wake notify.Signal
@@ -26,10 +20,6 @@ type expiries struct {
 type expiry struct {
 	at  time.Time
 	seq uint64
-}
-
-func newExpiries(clock clock.Clock, store outbox.Store, unread func() bool) *expiries {
-	return &expiries{clock: clock, store: store, wake: notify.NewSignal(), heap: expiryHeap{index: map[uint64]int{}}, unread: unread}
 }
 
 // set has a request looked at once after has passed; an earlier setting is replaced.
@@ -61,18 +51,18 @@ func (x *expiries) drop(seq uint64) {
 // expireAgain is how soon a request is looked at again that could not be expired just now.
 const expireAgain = time.Second
 
-// run calls fire with what has come to its end, of one terminal at a time, until ctx ends.
-func (x *expiries) run(ctx context.Context, fire func(terminal string, seqs []uint64)) {
+// runExpiries has ended what has come to its end, until ctx ends.
+func (ls *Lanes) runExpiries(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		timer.Reset(x.next())
+		timer.Reset(ls.expiries.next())
 		select {
 		case <-ctx.Done():
 			return
-		case <-x.wake:
+		case <-ls.expiries.wake:
 		case <-timer.C:
-			x.due(fire)
+			ls.expireDue()
 		}
 	}
 }
@@ -86,37 +76,39 @@ func (x *expiries) next() time.Duration {
 	return time.Until(x.heap.list[0].at)
 }
 
-// due calls fire with what has expired. Nothing expires while the clock is not known, nor before the broker was asked for
-// what a newer copy of this outbox may have published, for "expired" says that nothing was sent.
-func (x *expiries) due(fire func(terminal string, seqs []uint64)) {
-	now := time.Now()
-	known := x.clock.Now().Known && !x.unread()
-	var ended []expiry
+// due takes out what has expired by now; where nothing can be expired yet, it is put off.
+func (x *expiries) due(now time.Time, canExpire bool) (seqs []uint64) {
 	x.mu.Lock()
+	defer x.mu.Unlock()
 	for len(x.heap.list) > 0 && !x.heap.list[0].at.After(now) {
-		if !known {
+		if canExpire {
+			seqs = append(seqs, x.heap.list[0].seq)
+			heap.Remove(&x.heap, 0)
+		} else {
 			x.heap.list[0].at = now.Add(expireAgain)
 			heap.Fix(&x.heap, 0)
-			continue
 		}
-		first := x.heap.list[0]
-		heap.Remove(&x.heap, 0)
-		ended = append(ended, first)
 	}
-	x.mu.Unlock()
+	return seqs
+}
+
+// expireDue ends what has expired, of each terminal on its lane. Nothing expires while the clock is not known, nor before the
+// broker was asked for what a newer copy of this outbox may have published, for "expired" says that nothing was sent.
+func (ls *Lanes) expireDue() {
 	over := map[string][]uint64{}
-	for _, e := range ended {
-		r, err := x.store.Get(e.seq)
+	for _, seq := range ls.expiries.due(time.Now(), ls.o.Clock.Now().Known && !ls.unread()) {
+		r, err := ls.o.Store.Get(seq)
 		switch {
 		case err != nil || r.State.Final():
 		case r.State == outbox.StateQueued:
-			over[r.Terminal] = append(over[r.Terminal], e.seq)
+			over[r.Terminal] = append(over[r.Terminal], seq)
 		case r.State == outbox.StateSending || r.State == outbox.StateInDoubt:
-			x.set(e.seq, expireAgain) // it may come back to the queue
+			ls.expiries.set(seq, expireAgain) // it may come back to the queue
 		}
 	}
 	for terminal, seqs := range over {
-		fire(terminal, seqs)
+		l := ls.lane(terminal)
+		l.do(func() { l.expire(seqs) })
 	}
 }
 
@@ -131,26 +123,19 @@ func (l *lane) expire(seqs []uint64) {
 		seqs = seqs[:expireBatch]
 		defer l.do(func() { l.expire(rest) })
 	}
-	type end struct {
-		r   outbox.Request
-		fx  []outbox.Effect
-		err error
-	}
-	ends := make([]end, len(seqs))
+	expired := outbox.Event{Type: outbox.Expired}
+	afterwards := make([]func(), len(seqs))
 	var commits sync.WaitGroup
 	for i, seq := range seqs {
-		e := outbox.Event{Type: outbox.Expired}
-		l.bring(seq, &e)
-		commits.Go(func() { ends[i].r, ends[i].fx, ends[i].err = l.commit(seq, e) })
+		e := l.event(outbox.Expired, seq)
+		commits.Go(func() {
+			r, fx, err := l.commit(seq, e)
+			afterwards[i] = func() { l.written(seq, expired, r, fx, err) }
+		})
 	}
 	commits.Wait()
-	e := outbox.Event{Type: outbox.Expired}
-	for i, seq := range seqs {
-		if ends[i].err != nil {
-			l.commitFailed(seq, e, ends[i].err)
-			continue
-		}
-		l.applied(ends[i].r, e, ends[i].fx)
+	for _, f := range afterwards {
+		f()
 	}
 }
 

@@ -19,40 +19,30 @@ type follower struct {
 	terminal string
 }
 
-func newFollowers() *followers { return &followers{set: map[string][]follower{}} }
-
-func (f *followers) follow(target string, r outbox.Request) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !slices.ContainsFunc(f.set[target], func(known follower) bool { return known.seq == r.Seq }) {
-		f.set[target] = append(f.set[target], follower{r.Seq, r.Terminal})
-	}
-}
-
-// of returns the followers of a request, and removes them once it has ended.
-func (f *followers) of(r outbox.Request) []follower {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	list := f.set[r.ID]
-	if r.State.Final() {
-		delete(f.set, r.ID)
-	}
-	return list
-}
-
 // followed posts TargetSeen to the followers of a request that has ended, or waits for an approval.
 func (ls *Lanes) followed(r outbox.Request) {
 	if !r.State.Final() && r.State != outbox.StateAwaitingApproval {
 		return
 	}
-	for _, f := range ls.followers.of(r) {
+	ls.followers.mu.Lock()
+	list := ls.followers.set[r.ID]
+	if r.State.Final() {
+		delete(ls.followers.set, r.ID)
+	}
+	ls.followers.mu.Unlock()
+	for _, f := range list {
 		ls.lane(f.terminal).post(f.seq, outbox.Event{Type: outbox.TargetSeen, Target: r.State})
 	}
 }
 
 // follow has TargetSeen posted to a request when another one ends, at once if that has ended already.
 func (l *lane) follow(r outbox.Request, target string) {
-	l.followers.follow(target, r)
+	fs := &l.followers
+	fs.mu.Lock()
+	if !slices.ContainsFunc(fs.set[target], func(known follower) bool { return known.seq == r.Seq }) {
+		fs.set[target] = append(fs.set[target], follower{r.Seq, r.Terminal})
+	}
+	fs.mu.Unlock()
 	t, err := l.o.Store.Lookup(target)
 	if t.ID == "" && err != nil {
 		return

@@ -20,22 +20,30 @@ func (ls *Lanes) Doubted(r outbox.Request, orderUUID string) {
 // HintPace is how often what callbacks name is asked for, of each request.
 const HintPace = time.Second
 
-// LookAtHint has what is known of an order looked at that a callback which bears a request's mark names once more.
+// LookAtHint has what is known of an order looked at that a callback which bears a request's mark names once more: the request,
+// or every refund of the order that is under way.
 func (ls *Lanes) LookAtHint(r outbox.Request, orderUUID string, refund bool) {
-	if refund {
-		ls.refundHinted(orderUUID)
+	e := outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID}
+	if !refund {
+		ls.lane(r.Terminal).post(r.Seq, e)
 		return
 	}
-	ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
+	list, err := ls.o.Store.Refunds(orderUUID)
+	if err != nil {
+		ls.o.Log.Warn("the refunds of an order could not be read after a callback; they are polled", "err", err)
+		return
+	}
+	for _, t := range list {
+		if t.RefundWatched() || !t.State.Final() && t.State != outbox.StateQueued && t.State != outbox.StateSending {
+			ls.lane(t.Terminal).post(t.Seq, e)
+		}
+	}
 }
-
-// errHintsFull: callbacks have named so many orders for a request that no further one is kept.
-var errHintsFull = errors.New("callbacks have named too many orders for this request; none of them is judged yet")
 
 // KeepHint writes the order that a callback names down with its request.
 func (ls *Lanes) KeepHint(ctx context.Context, r outbox.Request, orderUUID string) error {
 	if r.HintsFull() {
-		return errHintsFull
+		return errors.New("callbacks have named too many orders for this request; none of them is judged yet")
 	}
 	l := ls.lane(r.Terminal)
 	kept := make(chan error, 1)
@@ -43,11 +51,7 @@ func (ls *Lanes) KeepHint(ctx context.Context, r outbox.Request, orderUUID strin
 		e := outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID}
 		after, fx, err := l.commit(r.Seq, e)
 		kept <- err
-		if err != nil {
-			l.commitFailed(r.Seq, e, err)
-			return
-		}
-		l.applied(after, e, fx)
+		l.written(r.Seq, e, after, fx, err)
 	})
 	select {
 	case err := <-kept:
@@ -56,19 +60,5 @@ func (ls *Lanes) KeepHint(ctx context.Context, r outbox.Request, orderUUID strin
 		return ctx.Err()
 	case <-ls.ctx.Done():
 		return ls.ctx.Err()
-	}
-}
-
-// refundHinted has every refund of an order that is under way read its status.
-func (ls *Lanes) refundHinted(orderUUID string) {
-	list, err := ls.o.Store.Refunds(orderUUID)
-	if err != nil {
-		ls.o.Log.Warn("the refunds of an order could not be read after a callback; they are polled", "err", err)
-		return
-	}
-	for _, t := range list {
-		if t.RefundWatched() || !t.State.Final() && t.State != outbox.StateQueued && t.State != outbox.StateSending {
-			ls.lane(t.Terminal).post(t.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
-		}
 	}
 }

@@ -1,11 +1,13 @@
 package lane
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
 
 	"tillpost/agent/clock"
+	"tillpost/agent/reconcile"
 	"tillpost/outbox"
 )
 
@@ -17,8 +19,9 @@ type inflight struct {
 	timers  map[outbox.Timer]*clock.Alarm
 	calls   map[call]*underway
 
-	search    reading[outbox.SearchResult] // on which the next attempt may rest
-	statement reading[outbox.Statement]
+	search    reconcile.Result // on which the next attempt may rest
+	statement outbox.Statement
+	read      time.Time // when reading the statement began
 
 	judged time.Time // when an order that a callback named was last asked for
 	word   time.Time // when the API accepted a refund
@@ -26,22 +29,18 @@ type inflight struct {
 	dials  int       // that failed while it waits
 }
 
-// reading is an answer of the API. seen dates it for the state machine, begun by the clock of this process.
-type reading[T any] struct {
-	value T
-	seen  outbox.Seen
-	begun time.Time
-}
-
 // of returns what is known of a request, to be filled in.
 func (l *lane) of(seq uint64) *inflight {
 	known := l.requests[seq]
 	if known == nil {
-		known = &inflight{}
+		known = &inflight{timers: map[outbox.Timer]*clock.Alarm{}, calls: map[call]*underway{}}
 		l.requests[seq] = known
 	}
 	return known
 }
+
+// known returns what is known of a request, to be read only.
+func (l *lane) known(seq uint64) *inflight { return cmp.Or(l.requests[seq], &inflight{}) }
 
 // forget drops all that the lane knows of a request.
 func (l *lane) forget(seq uint64) {
@@ -51,8 +50,8 @@ func (l *lane) forget(seq uint64) {
 
 // idle reports whether nothing of a request is under way at this lane: no timer runs, and no call.
 func (l *lane) idle(seq uint64) bool {
-	known := l.requests[seq]
-	return known == nil || len(known.timers) == 0 && len(known.calls) == 0
+	known := l.known(seq)
+	return len(known.timers) == 0 && len(known.calls) == 0
 }
 
 // entered notes the state that a request is in: timers of an earlier one are over, and so are its failed dials.
@@ -65,32 +64,15 @@ func (l *lane) entered(r outbox.Request) {
 	known.entered, known.dials = r.Entered, 0
 }
 
-// mayJudge reports whether an order that a callback named may be asked for now, and notes that it is.
-func (l *lane) mayJudge(seq uint64) bool {
-	known := l.of(seq)
-	if time.Since(known.judged) < HintPace {
-		return false
+// event is an event of a request, with the answers that are at hand.
+func (l *lane) event(t outbox.EventType, seq uint64) outbox.Event {
+	e := outbox.Event{Type: t}
+	if known := l.requests[seq]; known != nil {
+		e.Search, e.Seen, e.Statement = known.search.Search, known.search.Seen, known.statement
+		e.Seen.Broken = l.o.Health.FailedSince(known.search.Begun)
+		e.Statement.Seen.Broken = l.o.Health.FailedSince(known.read)
 	}
-	known.judged = time.Now()
-	return true
-}
-
-// dueEvent is the request's turn, with the answers that are at hand.
-func (l *lane) dueEvent(r outbox.Request) outbox.Event {
-	e := outbox.Event{Type: outbox.Due}
-	l.bring(r.Seq, &e)
 	return e
-}
-
-// bring puts the answers at hand into an event.
-func (l *lane) bring(seq uint64, e *outbox.Event) {
-	known := l.requests[seq]
-	if known == nil {
-		return
-	}
-	e.Search, e.Seen, e.Statement = known.search.value, known.search.seen, known.statement.value
-	e.Seen.Broken = l.o.Health.FailedSince(known.search.begun)
-	e.Statement.Seen.Broken = l.o.Health.FailedSince(known.statement.begun)
 }
 
 // checkMoves checks that a request which is not final has something that will move it on. None is ever without; if one is,
@@ -109,7 +91,7 @@ func (l *lane) checkMoves(seq uint64) {
 	if r.State == outbox.StateQueued && r.Waiting != nil && r.Waiting.Code == outbox.WaitForOrder {
 		return // it follows its order
 	}
-	if l.starts.making(r.ID) {
+	if turn, _ := l.starts.Load(r.ID); turn == turnMaking {
 		return // its call is about to begin
 	}
 	l.o.Metrics.StuckRequest()
@@ -119,10 +101,12 @@ func (l *lane) checkMoves(seq uint64) {
 
 // judge reads an order that a callback named for a request.
 func (l *lane) judge(r outbox.Request, orderUUID string) {
-	if !l.mayJudge(r.Seq) {
+	known := l.of(r.Seq)
+	if time.Since(known.judged) < HintPace {
 		l.wakeAt(r.Seq, outbox.TimerHint, HintPace, false)
 		return
 	}
+	known.judged = time.Now()
 	l.call(r, outbox.Judge, orderUUID, func(ctx context.Context) outbox.Event {
 		return l.o.Gateway.ReadHint(ctx, orderUUID, r)
 	})

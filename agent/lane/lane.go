@@ -45,12 +45,6 @@ type submission struct {
 	body    []byte // of an order; a refund's is made once its turn is on disk
 }
 
-func newLane(ls *Lanes, terminal string) *lane {
-	return &lane{
-		Lanes: ls, terminal: terminal, wake: notify.NewSignal(), requests: map[uint64]*inflight{},
-	}
-}
-
 // do runs f on the lane's goroutine, after what was asked before. It never blocks.
 func (l *lane) do(f func()) {
 	l.mu.Lock()
@@ -86,17 +80,13 @@ func (l *lane) run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-			l.stopTimers()
+			for seq := range l.requests {
+				l.clearTimers(seq)
+			}
 			l.dropConn()
 			return
 		case <-l.wake:
 		}
-	}
-}
-
-func (l *lane) stopTimers() {
-	for seq := range l.requests {
-		l.clearTimers(seq)
 	}
 }
 
@@ -110,16 +100,11 @@ func (l *lane) dropConn() {
 // apply has an event decided by the outbox, and runs what it asks for.
 func (l *lane) apply(seq uint64, e outbox.Event) {
 	r, fx, err := l.commit(seq, e)
-	if err != nil {
-		l.commitFailed(seq, e, err)
-		return
-	}
-	l.applied(r, e, fx)
+	l.written(seq, e, r, fx, err)
 }
 
 // applied runs the effects of a change that is on disk.
 func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
-	seq := r.Seq
 	l.measureStatementLag(r, e)
 	l.entered(r)
 	for _, f := range fx {
@@ -127,22 +112,30 @@ func (l *lane) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 		// Only a change can make something startable; advancing after none would never end.
 		l.moved = l.moved || f.Type == outbox.Publish && f.Waiting == nil
 	}
-	if r.State.Final() && l.idle(seq) {
-		l.forget(seq)
+	if r.State.Final() && l.idle(r.Seq) {
+		l.forget(r.Seq)
 	}
 	if r.Kind.Laned() {
 		l.noteBusy(r)
 		l.show(r)
 		if !r.State.Final() && r.State != outbox.StateQueued {
-			l.checkMoves(seq)
+			l.checkMoves(r.Seq)
 		}
 	}
 }
 
-func (l *lane) commitFailed(seq uint64, e outbox.Event, err error) {
+// written goes on after a commit: with its effects, or where it failed as its error says.
+func (l *lane) written(seq uint64, e outbox.Event, r outbox.Request, fx []outbox.Effect, err error) {
 	switch {
-	case errors.Is(err, outbox.ErrMoved):
-		l.passOn(seq, e)
+	case err == nil:
+		l.applied(r, e, fx)
+		return
+	case errors.Is(err, outbox.ErrMoved): // the event goes where the request waits by now; a turn comes there by itself
+		l.forget(seq)
+		l.moved = true
+		if r, err := l.o.Store.Get(seq); err == nil && e.Type != outbox.Due {
+			l.lane(r.Terminal).post(seq, e)
+		}
 		return
 	case errors.Is(err, outbox.ErrClosed), errors.Is(err, outbox.ErrNotFound), l.ctx.Err() != nil:
 		return
@@ -152,27 +145,21 @@ func (l *lane) commitFailed(seq uint64, e outbox.Event, err error) {
 }
 
 func (l *lane) clearTimers(seq uint64) {
-	if known := l.requests[seq]; known != nil {
-		for _, t := range known.timers {
-			t.Stop()
-		}
-		clear(known.timers)
+	known := l.known(seq)
+	for _, t := range known.timers {
+		t.Stop()
 	}
-}
-
-// timed reports whether a timer of a request runs.
-func (l *lane) timed(seq uint64, t outbox.Timer) bool {
-	known := l.requests[seq]
-	return known != nil && known.timers[t] != nil
+	clear(known.timers)
 }
 
 // stopTimer stops a timer of a request; false if it does not run.
 func (l *lane) stopTimer(seq uint64, t outbox.Timer) bool {
-	if !l.timed(seq, t) {
+	timers := l.known(seq).timers
+	if timers[t] == nil {
 		return false
 	}
-	l.requests[seq].timers[t].Stop()
-	delete(l.requests[seq].timers, t)
+	timers[t].Stop()
+	delete(timers, t)
 	return true
 }
 
@@ -184,9 +171,6 @@ func (l *lane) wakeAt(seq uint64, t outbox.Timer, after time.Duration, answering
 	}
 	l.stopTimer(seq, t)
 	known := l.of(seq)
-	if known.timers == nil {
-		known.timers = map[outbox.Timer]*clock.Alarm{}
-	}
 	var al *clock.Alarm // written and read on the lane's goroutine only
 	al = l.o.Answering.After(after, answering, func() {
 		l.do(func() {
@@ -205,7 +189,7 @@ func (l *lane) fired(seq uint64, t outbox.Timer) {
 	case outbox.TimerRetry:
 		l.moved = true
 		if r, err := l.o.Store.Get(seq); err == nil && (r.Parked || !r.Kind.Laned()) {
-			l.apply(seq, l.dueEvent(r))
+			l.apply(seq, l.event(outbox.Due, seq))
 		}
 		return
 	case outbox.TimerCustomer:

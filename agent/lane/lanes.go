@@ -17,6 +17,7 @@ import (
 	"tillpost/agent/publish"
 	"tillpost/agent/reconcile"
 	"tillpost/agent/terminals"
+	"tillpost/internal/notify"
 	"tillpost/monitor"
 	"tillpost/mqtt/message"
 	"tillpost/outbox"
@@ -32,12 +33,12 @@ const writeGrace = 500 * time.Millisecond
 type Lanes struct {
 	o Options
 
-	expiries  *expiries
-	followers *followers
+	expiries  expiries
+	followers followers
 	busy      atomic.Int64 // lanes that wait for a busy terminal
 	instance  string       // of the outbox, for marks
 	asked     questions    // whether they work
-	starts    starts       // that are being made with an acceptance
+	starts    sync.Map     // by requestId; turnMaking or turnUncertain
 
 	ctx      context.Context // ends when the lanes are to work no more
 	end      context.CancelFunc
@@ -79,12 +80,11 @@ type Options struct {
 // New makes lanes that start nothing before they are resumed.
 func New(o Options) *Lanes {
 	ls := &Lanes{
-		o: o, followers: newFollowers(), instance: o.Store.Identity().Instance, all: map[string]*lane{},
-		asked: questions{open: map[*lane]question{}}, starts: starts{set: map[string]bool{}},
+		o: o, expiries: expiries{wake: notify.NewSignal(), heap: expiryHeap{index: map[uint64]int{}}}, followers: followers{set: map[string][]follower{}}, instance: o.Store.Identity().Instance, all: map[string]*lane{},
+		asked: questions{open: map[*lane]question{}},
 	}
 	ls.ctx, ls.end = context.WithCancel(context.Background())
 	ls.calls, ls.giveUp = context.WithCancel(context.Background())
-	ls.expiries = newExpiries(o.Clock, o.Store, ls.unread)
 	return ls
 }
 
@@ -96,34 +96,27 @@ func (ls *Lanes) Run(ctx context.Context) {
 	ls.o.Gate.Watch(ls.WakeAll)
 	ls.o.Lags.Watch(ls.lagMeasured)
 	var parts sync.WaitGroup
-	parts.Go(func() { ls.expiries.run(ctx, ls.expire) })
+	parts.Go(func() { ls.runExpiries(ctx) })
 	ls.resume(ctx)
 	parts.Wait()
 }
 
-// expire ends requests of a terminal whose time to live is over.
-func (ls *Lanes) expire(terminal string, seqs []uint64) {
-	l := ls.lane(terminal)
-	l.do(func() { l.expire(seqs) })
-}
+// Show brings the display of a terminal up to date.
+func (ls *Lanes) Show(terminal string) { ls.lane(terminal).refresh() }
 
-// Show brings the displays of some terminals up to date, or of all that have a lane.
-func (ls *Lanes) Show(terminals ...string) {
-	for _, t := range terminals {
-		l := ls.lane(t)
-		l.do(func() { l.show(outbox.Request{}) })
-	}
-	if len(terminals) == 0 {
-		ls.each(func(l *lane) { l.do(func() { l.show(outbox.Request{}) }) })
-	}
-}
+// ShowAll brings the displays of all terminals up to date that have a lane.
+func (ls *Lanes) ShowAll() { ls.each((*lane).refresh) }
 
-// Displays is what every display shows now.
+func (l *lane) refresh() { l.do(func() { l.show(outbox.Request{}) }) }
+
+// Displays is what every display shows now that has shown something.
 func (ls *Lanes) Displays() []message.Display {
 	var all []message.Display
 	ls.each(func(l *lane) {
-		if d, ok := l.displayed(); ok {
-			all = append(all, d)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.shown.last.TerminalUUID != "" {
+			all = append(all, l.shown.last)
 		}
 	})
 	return all
@@ -135,7 +128,7 @@ func (ls *Lanes) lane(terminal string) *lane {
 	defer ls.mu.Unlock()
 	l := ls.all[terminal]
 	if l == nil {
-		l = newLane(ls, terminal)
+		l = &lane{Lanes: ls, terminal: terminal, wake: notify.NewSignal(), requests: map[uint64]*inflight{}}
 		ls.all[terminal] = l
 		ls.running.Go(func() { l.run(ls.ctx) })
 	}
@@ -216,16 +209,10 @@ func (ls *Lanes) entropy() (b [outbox.MarkEntropy]byte) {
 	return outbox.TagMark(b, ls.instance)
 }
 
-// wake has a lane check whether something can be started.
-func (ls *Lanes) wake(terminal string) {
-	l := ls.lane(terminal)
-	l.do(func() { l.moved = true })
-}
+// WakeAll has every lane check whether something can be started, after something that holds all of them changed.
+func (ls *Lanes) WakeAll() { ls.each((*lane).rouse) }
 
-// WakeAll does so for every lane, after something that holds all of them changed.
-func (ls *Lanes) WakeAll() {
-	ls.each(func(l *lane) { l.do(func() { l.moved = true }) })
-}
+func (l *lane) rouse() { l.do(func() { l.moved = true }) }
 
 // lagMeasured wakes every request that waits until the API must show what came of a busy answer: the wait may be shorter.
 func (ls *Lanes) lagMeasured() {

@@ -15,36 +15,33 @@ var ErrUnmovable = errors.New("the request can't be moved")
 // Move puts a queued request of which no byte ever left at the end of another terminal's queue, and returns it as it is once that
 // is on disk; with ErrUnmovable, as it stays.
 func (ls *Lanes) Move(ctx context.Context, r outbox.Request, to, by string) (outbox.Request, error) {
-	type outcome struct {
-		r   outbox.Request
-		err error
-	}
-	moved := make(chan outcome, 1)
+	var moved outbox.Request
+	var err error
 	l := ls.lane(r.Terminal)
-	l.do(func() {
-		r, err := l.move(r.Seq, to, by)
-		moved <- outcome{r, err}
-	})
-	select {
-	case o := <-moved:
-		return o.r, o.err
-	case <-ctx.Done():
-		return r, ctx.Err()
-	case <-ls.ctx.Done():
-		return r, outbox.ErrClosed
+	if unheard := l.ask(ctx, func() { moved, err = l.move(r.Seq, to, by) }); unheard != nil {
+		return r, unheard
 	}
+	return moved, err
 }
 
 // Repaused has a terminal's lane keep to what a person has just said of it, and returns once it does: after that nothing is
 // started that was not.
 func (ls *Lanes) Repaused(ctx context.Context, terminal string) {
-	kept := make(chan struct{})
 	l := ls.lane(terminal)
-	l.do(func() { l.repaused(); close(kept) })
+	_ = l.ask(ctx, l.repaused) // what has ended starts nothing
+}
+
+// ask runs f on the lane's goroutine and returns nil after it; an error where ctx or the lanes end before.
+func (l *lane) ask(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	l.do(func() { f(); close(done) })
 	select {
-	case <-kept:
+	case <-done:
+		return nil
 	case <-ctx.Done():
-	case <-ls.ctx.Done():
+		return ctx.Err()
+	case <-l.ctx.Done():
+		return outbox.ErrClosed
 	}
 }
 
@@ -82,15 +79,6 @@ func (ls *Lanes) moved(r outbox.Request, from string) {
 			l.moved = true
 			l.show(outbox.Request{})
 		})
-	}
-}
-
-// passOn posts an event to the lane where its request waits by now. A turn is not passed on: it comes there by itself.
-func (l *lane) passOn(seq uint64, e outbox.Event) {
-	l.forget(seq)
-	l.moved = true
-	if r, err := l.o.Store.Get(seq); err == nil && e.Type != outbox.Due {
-		l.lane(r.Terminal).post(seq, e)
 	}
 }
 

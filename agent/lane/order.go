@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"tillpost/agent/gateway"
 	"tillpost/agent/reconcile"
@@ -15,7 +14,7 @@ import (
 type orders struct{}
 
 func (orders) due(l *lane, r outbox.Request) {
-	e := l.dueEvent(r)
+	e := l.event(outbox.Due, r.Seq)
 	e.Mark = r.Mark()
 	if e.Mark == "" || r.Fresh {
 		e.Mark = outbox.NewMark(r.Seq, l.entropy())
@@ -39,15 +38,7 @@ func (orders) due(l *lane, r outbox.Request) {
 func (orders) submit(l *lane, r outbox.Request) {
 	conn, body := l.takeConn(), l.next.body
 	l.next.body = nil
-	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
-		begun := time.Now()
-		e := l.o.Gateway.Submit(ctx, conn, r, body)
-		l.countBusyAnswer(e)
-		if e.Type == outbox.Accepted {
-			l.o.Reconciler.NoteAccepted(e.OrderUUID, reconcile.MeasureFrom(begun))
-		}
-		return e
-	})
+	l.submit(r, conn, body, l.o.Reconciler.NoteAccepted)
 }
 
 func (orders) query(l *lane, r outbox.Request, orderUUID string) {
@@ -64,14 +55,7 @@ func (orders) poll(l *lane, r outbox.Request) {
 
 // search has the reconciler look for the request's marks.
 func (orders) search(l *lane, r outbox.Request) {
-	c := call{effect: outbox.Search}
-	if l.underWay(r, c) {
-		return
-	}
-	l.begun(r, c)
-	l.o.Reconciler.Search(reconcile.Job{Request: r, Since: l.searchedFrom(r), Done: func(f reconcile.Result) {
-		l.do(func() { l.ended(r.Seq, c, func() { l.searched(r, f) }) })
-	}})
+	l.find(r, outbox.Search, r, l.searchedFrom(r), func(f reconcile.Result) { l.searched(r, f) })
 }
 
 // lookAgain queries the request's order, if that may still be paid, and its further ones, and searches for its marks.
@@ -90,11 +74,7 @@ func (o orders) lookAgain(l *lane, r outbox.Request) {
 }
 
 func (orders) cancel(l *lane, r outbox.Request, orderUUID string) {
-	l.call(r, outbox.SendCancel, orderUUID, func(ctx context.Context) outbox.Event {
-		e := l.o.Gateway.Cancel(ctx, orderUUID, false)
-		e.OrderUUID = orderUUID
-		return e
-	})
+	l.sendCancel(r, orderUUID, false)
 }
 
 func (orders) resend(l *lane, r outbox.Request, orderUUID string) {
@@ -119,14 +99,7 @@ func (orders) adopt(l *lane, d, t outbox.Request) {
 
 // resubmit searches once more before anything is sent again.
 func (orders) resubmit(l *lane, d, t outbox.Request) {
-	c := call{effect: outbox.Settle}
-	if l.underWay(d, c) {
-		return
-	}
-	l.begun(d, c)
-	l.o.Reconciler.Search(reconcile.Job{Request: t, Since: l.o.Clock.Now(), Done: func(f reconcile.Result) {
-		l.do(func() { l.ended(d.Seq, c, func() { l.resubmitOrder(d, t, f) }) })
-	}})
+	l.find(d, outbox.Settle, t, l.o.Clock.Now(), func(f reconcile.Result) { l.resubmitOrder(d, t, f) })
 }
 
 // searchedFrom is the moment after which a search has to begin: that at which what may have come of the last submission
@@ -136,8 +109,8 @@ func (l *lane) searchedFrom(r outbox.Request) outbox.Instant {
 	if r.Busy > 0 && r.State == outbox.StateQueued {
 		from = r.LastBusy().Add(l.o.Lags.List())
 	}
-	if known := l.requests[r.Seq]; known != nil && known.search.seen.After(from, 0) {
-		from = known.search.seen.Answered
+	if seen := l.known(r.Seq).search.Seen; seen.After(from, 0) {
+		from = seen.Answered
 	}
 	return from
 }
@@ -146,41 +119,36 @@ func (l *lane) searchedFrom(r outbox.Request) outbox.Instant {
 func (l *lane) searched(asked outbox.Request, f reconcile.Result) {
 	seq := asked.Seq
 	r, err := l.o.Store.Get(seq)
-	if err != nil || r.Terminal != l.terminal || r.Entered != asked.Entered && f.Outcome != reconcile.Found {
+	if err != nil || r.Terminal != l.terminal || r.Entered != asked.Entered && !f.Found {
 		return // pruned, moved, or no longer what was asked about
 	}
-	result := outbox.SearchClear
-	switch f.Outcome {
-	case reconcile.Found:
+	switch {
+	case f.Found:
 		l.apply(seq, outbox.Event{Type: outbox.Found, OrderUUID: f.OrderUUID, Status: f.Status})
 		return
-	case reconcile.Incomplete:
+	case f.Search == outbox.SearchNone:
 		l.apply(seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.RetryAfter})
 		return
-	case reconcile.Forbidden:
-		result = outbox.SearchForbidden
 	}
 	f.Seen.Broken = l.o.Health.FailedSince(f.Begun)
-	l.of(seq).search = reading[outbox.SearchResult]{result, f.Seen, f.Begun}
+	l.of(seq).search = f
 	if r.State == outbox.StateQueued {
 		l.moved = true
 		return
 	}
-	l.apply(seq, outbox.Event{Type: outbox.NotFound, Search: result, Seen: f.Seen})
+	l.apply(seq, outbox.Event{Type: outbox.NotFound, Search: f.Search, Seen: f.Seen})
 }
 
 // resubmitOrder takes what the search before a resubmission came to.
 func (l *lane) resubmitOrder(r, t outbox.Request, f reconcile.Result) {
 	f.Seen.Broken = l.o.Health.FailedSince(f.Begun)
-	switch f.Outcome {
-	case reconcile.Found:
+	switch {
+	case f.Found:
 		l.apply(t.Seq, outbox.Event{Type: outbox.Found, OrderUUID: f.OrderUUID, Status: f.Status})
 		l.refuseSettlement(r, outbox.CodeNotInDoubt, "the order was found at the API: it is "+f.OrderUUID)
-	case reconcile.Clear:
-		l.resolve(r, t, outbox.Event{Search: outbox.SearchClear, Seen: f.Seen})
-	case reconcile.Forbidden:
-		l.resolve(r, t, outbox.Event{Search: outbox.SearchForbidden, Seen: f.Seen})
-	default:
+	case f.Search == outbox.SearchNone:
 		l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable, RetryAfter: f.RetryAfter})
+	default:
+		l.resolve(r, t, outbox.Event{Search: f.Search, Seen: f.Seen})
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"tillpost/agent/gateway"
-	"tillpost/agent/reconcile"
 	"tillpost/outbox"
 )
 
@@ -13,28 +12,21 @@ import (
 type refunds struct{ unasked }
 
 func (refunds) due(l *lane, r outbox.Request) {
-	e := l.dueEvent(r)
+	e := l.event(outbox.Due, r.Seq)
 	e.Mark = outbox.NewMark(r.Seq, l.entropy())
 	l.apply(r.Seq, e)
 }
 
 // submit makes the body only now: what is paid back of each product was fixed in the commit of its turn.
 func (refunds) submit(l *lane, r outbox.Request) {
-	body, err := l.o.Gateway.ComposeRefund(r)
+	body, err := gateway.ComposeRefund(r)
 	if err != nil {
 		l.dropConn()
 		l.post(r.Seq, outbox.Event{Type: outbox.Refused, Reason: &outbox.Reason{Code: outbox.CodeInvalidRequest, Message: "the refund can't be forwarded: " + err.Error()}})
 		return
 	}
-	conn := l.takeConn()
-	l.call(r, outbox.Submit, "", func(ctx context.Context) outbox.Event {
-		begun := time.Now()
-		e := l.o.Gateway.Submit(ctx, conn, r, body)
-		l.countBusyAnswer(e)
-		if e.Type == outbox.Accepted {
-			l.do(func() { l.of(r.Seq).word = reconcile.MeasureFrom(begun) })
-		}
-		return e
+	l.submit(r, l.takeConn(), body, func(_ string, from time.Time) {
+		l.do(func() { l.of(r.Seq).word = from })
 	})
 }
 
@@ -59,11 +51,7 @@ func (refunds) search(l *lane, r outbox.Request) {
 func (x refunds) lookAgain(l *lane, r outbox.Request) { x.search(l, r) }
 
 func (refunds) cancel(l *lane, r outbox.Request, orderUUID string) {
-	l.call(r, outbox.SendCancel, orderUUID, func(ctx context.Context) outbox.Event {
-		e := l.o.Gateway.Cancel(ctx, orderUUID, r.Kind == outbox.KindRefund)
-		e.OrderUUID = orderUUID
-		return e
-	})
+	l.sendCancel(r, orderUUID, r.Kind == outbox.KindRefund)
 }
 
 // adopt takes the order that a refund pays back, and no other one.
@@ -96,10 +84,11 @@ func (l *lane) statementRead(asked outbox.Request, s gateway.StatementReply) {
 	case s.Failed.Type == 0 && !queued:
 		l.apply(r.Seq, outbox.Event{Type: outbox.StatementSeen, Statement: s.Statement})
 	case s.Failed.Type == 0:
-		l.of(r.Seq).statement = reading[outbox.Statement]{s.Statement, s.Statement.Seen, s.Begun}
+		known := l.of(r.Seq)
+		known.statement, known.read = s.Statement, s.Begun
 		l.moved = true
 		if r.Parked {
-			l.apply(r.Seq, l.dueEvent(r))
+			l.apply(r.Seq, l.event(outbox.Due, r.Seq))
 		}
 	case !queued || s.Failed.Type == outbox.Ambiguous:
 		l.apply(r.Seq, s.Failed)
@@ -114,8 +103,8 @@ func (l *lane) measureStatementLag(r outbox.Request, e outbox.Event) {
 	if e.Type != outbox.StatementSeen || !e.Statement.Readable || r.Kind != outbox.KindRefund {
 		return
 	}
-	known := l.requests[r.Seq]
-	if known == nil || known.word.IsZero() {
+	known := l.known(r.Seq)
+	if known.word.IsZero() {
 		return
 	}
 	n, took := r.NewIn(e.Statement), time.Since(known.word)

@@ -8,6 +8,7 @@ import (
 
 	"tillpost/agent/gateway"
 	"tillpost/api"
+	"tillpost/internal/notify"
 	"tillpost/outbox"
 	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
@@ -36,7 +37,9 @@ func TestARefundThatCannotBeForwardedLeavesNoConnection(t *testing.T) {
 		}
 		g := gateway.New(gateway.Options{API: client, Store: outboxtest.NewMem(bolt.Options{})})
 		defer g.Close()
-		l := newLane(&Lanes{o: Options{Gateway: g}}, "TRML1000000001")
+		l := &lane{
+			Lanes: &Lanes{o: Options{Gateway: g}}, terminal: "TRML1000000001", wake: notify.NewSignal(), requests: map[uint64]*inflight{},
+		}
 		l.next.conn = conn
 		stored := outbox.Request{Seq: 1, Kind: outbox.KindRefund, Body: []byte(`{"products":"none"}`), Refund: &outbox.Refund{}}
 		refunds{}.submit(l, stored)

@@ -25,10 +25,11 @@ func (ls *Lanes) resume(ctx context.Context) {
 		ls.o.Health.Doubted() // as after a submission that ended ambiguous
 	}
 	for _, at := range ls.o.Store.Lanes() {
+		l := ls.lane(at.Terminal)
 		if at.Holder != 0 {
-			ls.lane(at.Terminal).post(at.Holder, outbox.Event{Type: outbox.Restarted})
+			l.post(at.Holder, outbox.Event{Type: outbox.Restarted})
 		}
-		ls.wake(at.Terminal)
+		l.rouse()
 	}
 	now := ls.o.Clock.Now()
 	err := ls.o.Store.EachOpen(ctx, "", func(r outbox.Request) bool {

@@ -75,21 +75,15 @@ func (l *lane) tell(r *outbox.Request, queued int) {
 	}
 	l.mu.Lock()
 	last := l.shown.last
-	if d.Phase == last.Phase && d.RequestID == last.RequestID {
+	same := d.Phase == last.Phase && d.RequestID == last.RequestID
+	if same {
 		d.Since = last.Since
 	}
-	same := d.Phase == last.Phase && d.RequestID == last.RequestID && d.QueueLength == last.QueueLength && d.Name == last.Name
+	same = same && d.QueueLength == last.QueueLength && d.Name == last.Name
 	l.shown.last = d
 	l.mu.Unlock()
 	if !same {
 		l.o.Publish.Display(d)
 	}
 	l.o.Publish.Touch(publish.SummaryTerminals) // what the lane does may have changed behind the same display
-}
-
-// displayed is what the display shows now, safe to call from anywhere; ok is false before the first.
-func (l *lane) displayed() (d message.Display, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.shown.last, l.shown.last.TerminalUUID != ""
 }

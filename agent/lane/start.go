@@ -2,61 +2,23 @@ package lane
 
 import (
 	"errors"
-	"sync"
 
 	"tillpost/api"
 	"tillpost/outbox"
 )
 
-// starts are the first turns that are being made with an acceptance, by requestId; false for one of which it is not known
-// whether it is on disk.
-type starts struct {
-	mu  sync.Mutex
-	set map[string]bool
-}
-
-func (s *starts) begin(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.set[id] = true
-}
-
-// end forgets a first turn, unless it is uncertain what became of it.
-func (s *starts) end(id string, uncertain bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if uncertain {
-		s.set[id] = false
-	} else {
-		delete(s.set, id)
-	}
-}
-
-// making reports whether a first turn is being made.
-func (s *starts) making(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.set[id]
-}
-
-// turnsUp reports whether it was uncertain what became of a first turn, which is on disk now.
-func (s *starts) turnsUp(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	making, known := s.set[id]
-	if known && !making {
-		delete(s.set, id)
-	}
-	return known && !making
-}
+// What is known of the first turns that are made with an acceptance, by requestId.
+const (
+	turnMaking    = true
+	turnUncertain = false // whether it is on disk
+)
 
 // start is the first turn of an order, ready to be made in the commit that accepts it.
 type start struct {
-	lanes *Lanes
-	id    string
-	lane  *lane
-	conn  *api.Conn
-	mark  [outbox.MarkEntropy]byte
+	id   string
+	lane *lane
+	conn *api.Conn
+	mark [outbox.MarkEntropy]byte
 
 	event outbox.Event // of the last Turn
 	body  []byte
@@ -70,15 +32,20 @@ func (ls *Lanes) Start(r outbox.Request) outbox.FirstTurn {
 	}
 	conn := ls.o.Gateway.Spare()
 	if conn == nil {
-		ls.lane(r.Terminal).expectRequest()
+		l := ls.lane(r.Terminal)
+		l.do(func() {
+			if l.next.conn == nil && l.free(l.terminal) {
+				l.dial()
+			}
+		})
 		return nil
 	}
 	if !ls.begins() {
 		_ = conn.Close()
 		return nil
 	}
-	s := &start{lanes: ls, id: r.ID, lane: ls.lane(r.Terminal), conn: conn, mark: ls.entropy()}
-	ls.starts.begin(r.ID)
+	s := &start{id: r.ID, lane: ls.lane(r.Terminal), conn: conn, mark: ls.entropy()}
+	ls.starts.Store(r.ID, turnMaking)
 	return s
 }
 
@@ -107,17 +74,17 @@ func (ls *Lanes) waitsAt(terminal string) bool {
 
 // Turn makes the turn of the request, within the commit that accepts it.
 func (s *start) Turn(r outbox.Request) (outbox.Event, bool) {
-	if s.lanes.waitsAt(r.Terminal) {
+	if s.lane.waitsAt(r.Terminal) {
 		return outbox.Event{}, false
 	}
 	mark := outbox.NewMark(r.Seq, s.mark)
-	made, err := s.lanes.o.Gateway.ComposeOrder(r, mark)
+	made, err := s.lane.o.Gateway.ComposeOrder(r, mark)
 	if err != nil {
 		return outbox.Event{}, false // the lane says why
 	}
 	s.body = made.Body
 	s.event = outbox.Event{Type: outbox.Due, Lane: r.Terminal, Mark: mark, Shown: made.Shown, References: made.References}
-	s.lanes.stamp(&s.event)
+	s.lane.stamp(&s.event)
 	return s.event, true
 }
 
@@ -127,7 +94,11 @@ func (s *start) Done(added outbox.Added, err error) {
 	defer l.inFlight.Done()                                    // the lane has been told by then
 	uncertain := err != nil && !errors.Is(err, outbox.ErrFull) // it may be on disk all the same, or turn up there
 	l.do(func() {
-		l.starts.end(s.id, uncertain)
+		if uncertain {
+			l.starts.Store(s.id, turnUncertain)
+		} else {
+			l.starts.Delete(s.id)
+		}
 		switch {
 		case err != nil:
 			_ = s.conn.Close()
@@ -151,6 +122,6 @@ func (l *lane) unsent(id string) {
 	if err != nil || r.State != outbox.StateSending || r.Terminal != l.terminal || l.underWay(r, call{effect: outbox.Submit}) {
 		return
 	}
-	l.starts.end(id, false)
+	l.starts.Delete(id)
 	l.apply(r.Seq, outbox.Event{Type: outbox.Unavailable})
 }

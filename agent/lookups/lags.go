@@ -67,7 +67,13 @@ func (l *Lags) List() time.Duration {
 	if !l.rights.Searchable() {
 		return lagNone
 	}
-	return cmp.Or(l.listMeasured(), l.unmeasured)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lag := lagOf(l.kept.List)
+	if lag > 0 && !l.missingSince.IsZero() {
+		lag = max(lag, time.Since(l.missingSince)) // the one that is being measured is longer already
+	}
+	return cmp.Or(lag, l.unmeasured)
 }
 
 // Statement returns how long a statement may lag, 0 while that was not measured; next to nothing where it is not ours to read.
@@ -75,22 +81,6 @@ func (l *Lags) Statement() time.Duration {
 	if l.rights.NotOurs(Details) || l.rights.NotOurs(History) {
 		return lagNone
 	}
-	return l.statementMeasured()
-}
-
-// listMeasured is the list's lag, 0 while none was measured. One that is being measured and is longer already counts.
-func (l *Lags) listMeasured() time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	lag := lagOf(l.kept.List)
-	if lag > 0 && !l.missingSince.IsZero() {
-		lag = max(lag, time.Since(l.missingSince))
-	}
-	return lag
-}
-
-// statementMeasured is the lag of the statement, 0 while none was measured.
-func (l *Lags) statementMeasured() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return lagOf(l.kept.Statement)
@@ -131,34 +121,28 @@ func (l *Lags) EndMeasurement() {
 }
 
 // ListShowed notes how long it took the list to show an order.
-func (l *Lags) ListShowed(ctx context.Context, took time.Duration) {
-	l.showed(ctx, took, l.listMeasured, &l.kept.List)
-}
+func (l *Lags) ListShowed(ctx context.Context, took time.Duration) { l.showed(ctx, took, &l.kept.List) }
 
 // StatementShowed notes how long it took the statement to show a refund.
 func (l *Lags) StatementShowed(ctx context.Context, took time.Duration) {
-	l.showed(ctx, took, l.statementMeasured, &l.kept.Statement)
+	l.showed(ctx, took, &l.kept.Statement)
 }
 
-func (l *Lags) showed(ctx context.Context, took time.Duration, measured func() time.Duration, kept *int64) {
-	first := measured() == 0
-	l.keepLongest(ctx, took, kept)
-	if first {
-		l.watchers.Call()
-	}
-}
-
-// keepLongest keeps a lag if it is the longest; one that is longer by less than a tenth is not worth a write.
-func (l *Lags) keepLongest(ctx context.Context, took time.Duration, kept *int64) {
+// showed keeps a lag if it is the longest; one that is longer by less than a tenth is not worth a write.
+func (l *Lags) showed(ctx context.Context, took time.Duration, kept *int64) {
 	l.mu.Lock()
-	if known, least := lagOf(*kept), max(took, leastLag); least <= known+known/10 {
+	known, least := lagOf(*kept), max(took, leastLag)
+	if least <= known+known/10 {
 		l.mu.Unlock()
 		return
 	}
-	*kept = max(took, leastLag).Milliseconds()
+	*kept = least.Milliseconds()
 	all := l.kept
 	l.mu.Unlock()
 	if err := blob.Write(ctx, l.store, lagsBlob, all); err != nil && ctx.Err() == nil {
 		l.log.Warn("a measured lag could not be kept on disk; it is measured again after a restart", "err", err)
+	}
+	if known == 0 {
+		l.watchers.Call()
 	}
 }

@@ -90,8 +90,6 @@ type right struct {
 	first, last time.Time
 }
 
-func (r *right) forget() { r.rounds, r.first, r.last = 0, time.Time{}, time.Time{} }
-
 // saw takes what one round brought, and reports whether what is kept has changed.
 func (r *right) saw(what Permission, now time.Time) bool {
 	was := *r
@@ -100,7 +98,7 @@ func (r *right) saw(what Permission, now time.Time) bool {
 	case Granted:
 		*r = right{Answered: true}
 	case permissionPage:
-		r.forget()
+		r.rounds, r.first, r.last = 0, time.Time{}, time.Time{}
 	case Denied, permissionMissing:
 		if r.Answered {
 			r.refusedAgain(what, now)

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"hash/fnv"
 	"io/fs"
@@ -46,7 +45,15 @@ func (b *baseline) hasHash(h uint64) bool {
 }
 
 // before reports whether the list had been read before a submission for sure.
-func (b *baseline) before(submitted outbox.Instant) bool { return b != nil && before(b.at, submitted) }
+func (b *baseline) before(submitted outbox.Instant) bool {
+	switch {
+	case b == nil:
+		return false
+	case b.at.Boot == submitted.Boot:
+		return b.at.Mono < submitted.Mono
+	}
+	return b.at.Known && submitted.Known && b.at.Wall < submitted.Wall
+}
 
 func (b *baseline) sort() {
 	slices.Sort(b.hashes)
@@ -54,17 +61,14 @@ func (b *baseline) sort() {
 }
 
 // encode writes magic, a line of JSON with the moment, the hashes, and a checksum of all that.
-func (b *baseline) encode() ([]byte, error) {
-	at, err := json.Marshal(b.at)
-	if err != nil {
-		return nil, fmt.Errorf("encode the baseline: %w", err)
-	}
+func (b *baseline) encode() []byte {
+	at, _ := json.Marshal(b.at) // numbers and a string always marshal
 	out := append([]byte(baselineMagic), at...)
 	out = append(out, '\n')
 	for _, h := range b.hashes {
 		out = binary.BigEndian.AppendUint64(out, h)
 	}
-	return binary.BigEndian.AppendUint32(out, crc32.Checksum(out, baselineTable)), nil
+	return binary.BigEndian.AppendUint32(out, crc32.Checksum(out, baselineTable))
 }
 
 func decodeBaseline(raw []byte) (*baseline, error) {
@@ -101,15 +105,11 @@ func loadBaseline(path string) (*baseline, error) {
 
 // save replaces what was saved before. It is not synced to the disk: one that a power cut damages is noticed and left aside.
 func (b *baseline) save(path string) error {
-	raw, err := b.encode()
-	if err != nil {
-		return err
-	}
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(raw)
+	_, err = f.Write(b.encode())
 	err = errors.Join(err, f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
@@ -126,17 +126,8 @@ func (c *Reconciler) owns(orderUUID string) bool {
 	return err == nil
 }
 
-// setBaseline replaces the baseline.
-func (c *Reconciler) setBaseline(b *baseline) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.baseline = b
-}
-
 // GainedSince reports whether an order is not in the baseline, so that the list has gained it since; false while there is none.
 func (c *Reconciler) GainedSince(orderUUID string) bool {
-	c.mu.Lock()
-	b := c.baseline
-	c.mu.Unlock()
+	b := c.baseline.Load()
 	return b != nil && !b.hasHash(hashUUID(orderUUID))
 }

@@ -26,31 +26,18 @@ type sampleOrder struct {
 	shown bool      // a list has shown it
 }
 
-// add adds an order that the API has accepted, or whose status it has returned.
-func (e *controlSample) add(uuid string) { e.insert(uuid, time.Now()) }
-
-// addPast adds an order for which the API answered so long ago, before this process.
-func (e *controlSample) addPast(uuid string, ago time.Duration) {
-	if ago >= 0 {
-		e.insert(uuid, time.Now().Add(-ago))
-	}
-}
-
-func (e *controlSample) insert(uuid string, at time.Time) {
+// add adds an order that the API had accepted at a moment, or whose status it had returned.
+func (e *controlSample) add(uuid string, at time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if slices.ContainsFunc(e.orders, func(o sampleOrder) bool { return o.uuid == uuid }) || time.Since(at) >= sampleLasts {
 		return
 	}
 	i, _ := slices.BinarySearchFunc(e.orders, at, func(o sampleOrder, t time.Time) int { return o.at.Compare(t) })
-	if len(e.orders) == sampleMost {
-		if i == 0 {
-			return
-		}
-		e.orders = slices.Delete(e.orders, 0, 1)
-		i--
-	}
 	e.orders = slices.Insert(e.orders, i, sampleOrder{uuid: uuid, at: at})
+	if len(e.orders) > sampleMost {
+		e.orders = slices.Delete(e.orders, 0, 1)
+	}
 }
 
 // latest returns the order for which the API answered last, "" for none.

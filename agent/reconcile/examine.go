@@ -56,10 +56,10 @@ func (c *Reconciler) result(l *listing, k *inspection, j Job, candidates []candi
 	}
 	switch {
 	case c.o.Rights.NotOurs(lookups.OwnOrders), open && k.denied && c.o.Rights.NotOurs(lookups.Details):
-		f.Outcome = Forbidden
+		f.Search = outbox.SearchForbidden
 	case open || l.missed > 0:
 	default:
-		f.Outcome = Clear
+		f.Search = outbox.SearchClear
 	}
 	return f
 }
@@ -106,7 +106,7 @@ func (c *Reconciler) examine(ctx context.Context, l *listing, one candidate, k *
 func (c *Reconciler) matched(mark string, one candidate, jobs []Job) (rest []Job) {
 	for i, j := range jobs {
 		if j.Request.Bears(mark) {
-			j.Done(Result{Outcome: Found, OrderUUID: one.uuid, Status: lookups.StatusOf(one.status)})
+			j.Done(Result{Found: true, OrderUUID: one.uuid, Status: lookups.StatusOf(one.status)})
 			return append(jobs[:i:i], jobs[i+1:]...)
 		}
 	}

@@ -35,6 +35,7 @@ type candidate struct {
 // readList reads the list of all orders, and notes all that it shows beside; nil with the reply where it could not be read in full.
 func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Reply) {
 	l := &listing{begun: c.o.Clock.Now(), begunAt: time.Now(), whole: !c.baselineHolds(jobs)}
+	b := c.baseline.Load()
 	c.last = nil // before another of that size is read
 	missed := c.sample.expected(c.o.Lags.List())
 	expected := len(missed)
@@ -49,7 +50,7 @@ func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Re
 		}
 		measured = measured || c.measured != nil && c.measured.uuid == o.UUID
 		switch {
-		case !l.whole && c.baseline.hasHash(h):
+		case !l.whole && b.hasHash(h):
 		case c.owns(o.UUID):
 			ours = true
 		default:
@@ -82,7 +83,7 @@ func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Re
 			continue
 		}
 		c.recent[one.hash] = l.ended.Mono
-		if c.baseline != nil && !c.baseline.hasHash(one.hash) {
+		if b != nil && !b.hasHash(one.hash) {
 			c.unreported = append(c.unreported, one.uuid)
 		}
 	}
@@ -95,10 +96,8 @@ func (c *Reconciler) readList(ctx context.Context, jobs []Job) (*listing, api.Re
 
 // baselineHolds reports whether the baseline was complete before any submission of the jobs.
 func (c *Reconciler) baselineHolds(jobs []Job) bool {
-	if c.baseline == nil {
-		return false
-	}
-	return !slices.ContainsFunc(jobs, func(j Job) bool { return !c.baseline.before(j.first()) })
+	b := c.baseline.Load()
+	return b != nil && !slices.ContainsFunc(jobs, func(j Job) bool { return !b.before(j.first()) })
 }
 
 // first returns when the request's first submission began; zero where it has none, which no list is before.
@@ -112,7 +111,7 @@ func (j Job) first() outbox.Instant {
 // serves reports whether a job may be answered by a list that was read for others: it began after what the job is about, and is
 // not old.
 func (l *listing) serves(j Job, c *Reconciler) bool {
-	if !l.young() || !l.whole && !c.baseline.before(j.first()) {
+	if !l.young() || !l.whole && !c.baseline.Load().before(j.first()) {
 		return false
 	}
 	return (outbox.Seen{Begun: l.begun}).After(j.Since, 0)
@@ -129,14 +128,6 @@ const listLasts = 2 * time.Second
 func (c *Reconciler) relevant(one candidate, j Job) bool {
 	first := j.first()
 	return c.boot != first.Boot || c.recent[one.hash] >= first.Mono
-}
-
-// before reports whether a moment was before another one for sure.
-func before(at, event outbox.Instant) bool {
-	if at.Boot == event.Boot {
-		return at.Mono < event.Mono
-	}
-	return at.Known && event.Known && at.Wall < event.Wall
 }
 
 // sorted returns candidates, which it reorders, in the order in which they are examined: those that the earliest list showed

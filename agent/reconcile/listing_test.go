@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func TestWhatAListGainedIsReportedOnce(t *testing.T) {
 	rights := lookups.NewRights(store, token, slog.New(slog.DiscardHandler))
 	c := New(Options{
 		API: client, Store: store, Problems: health.NewProblems(), Rights: rights, Clock: clock.NewSystem(), Log: slog.New(slog.DiscardHandler),
-		Lags: lookups.NewLags(store, rights, time.Minute, slog.New(slog.DiscardHandler)),
+		Lags: lookups.NewLags(store, rights, time.Minute, slog.New(slog.DiscardHandler)), Path: filepath.Join(t.TempDir(), "b"),
 	})
 	var told []string
 	keep := false
@@ -53,7 +54,7 @@ func TestWhatAListGainedIsReportedOnce(t *testing.T) {
 		told = nil
 		if l, reply := c.readList(t.Context(), nil); l == nil {
 			t.Fatalf("the list: %+v", reply)
-		} else if c.baseline == nil {
+		} else if c.baseline.Load() == nil {
 			c.keepAsBaseline(l)
 		}
 		if !slices.Equal(told, want) {

@@ -45,13 +45,13 @@ func MeasureFrom(begun time.Time) time.Time {
 // NoteAccepted notes an order that the API has just accepted, and has the list's lag measured by it, from what MeasureFrom
 // returned; zero: it is not measured.
 func (c *Reconciler) NoteAccepted(uuid string, from time.Time) {
-	c.sample.add(uuid)
 	now := time.Now()
+	c.sample.add(uuid, now)
 	if from.IsZero() || !c.o.Lags.BeginMeasurement(now) {
 		return
 	}
 	c.mu.Lock()
-	c.measurements = append(c.measurements, measurement{uuid: uuid, from: from, next: now, wait: measureFirst})
+	c.begun = &measurement{uuid: uuid, from: from, next: now, wait: measureFirst}
 	c.mu.Unlock()
 	c.wake.Set()
 }
@@ -59,12 +59,16 @@ func (c *Reconciler) NoteAccepted(uuid string, from time.Time) {
 // NoteSeen notes an order whose status the API has returned: if it is ours, a list has to show it.
 func (c *Reconciler) NoteSeen(orderUUID string) {
 	if c.owns(orderUUID) {
-		c.sample.add(orderUUID)
+		c.sample.add(orderUUID, time.Now())
 	}
 }
 
 // NotePast notes an order of ours for which the API answered so long ago, before this process; a negative ago is ignored.
-func (c *Reconciler) NotePast(orderUUID string, ago time.Duration) { c.sample.addPast(orderUUID, ago) }
+func (c *Reconciler) NotePast(orderUUID string, ago time.Duration) {
+	if ago >= 0 {
+		c.sample.add(orderUUID, time.Now().Add(-ago))
+	}
+}
 
 // untilNextWork returns how long it is until something is to be done that nobody asks for.
 func (c *Reconciler) untilNextWork() time.Duration {
@@ -88,10 +92,7 @@ func (c *Reconciler) untilNextWork() time.Duration {
 func (c *Reconciler) measure(ctx context.Context) {
 	if c.measured == nil {
 		c.mu.Lock()
-		if len(c.measurements) > 0 {
-			first := c.measurements[0]
-			c.measured, c.measurements = &first, c.measurements[1:]
-		}
+		c.measured, c.begun = c.begun, nil
 		c.mu.Unlock()
 	}
 	m := c.measured
@@ -114,7 +115,7 @@ func (c *Reconciler) measure(ctx context.Context) {
 
 // listOnce asks for the list once, and reports whether it could be read; where not, that says nothing of its lag.
 func (c *Reconciler) listOnce(ctx context.Context, m *measurement) bool {
-	if c.baseline == nil || len(c.baseline.hashes) <= measureInFull {
+	if b := c.baseline.Load(); b == nil || len(b.hashes) <= measureInFull {
 		l, _ := c.readList(ctx, nil)
 		return l != nil
 	}

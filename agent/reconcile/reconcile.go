@@ -27,28 +27,17 @@ const (
 	examinedMost = 200_000
 )
 
-// Outcome is what a search came to.
-type Outcome uint8
-
-const (
-	// Incomplete: the list or an order could not be read, or the list lacks an order of ours; it proves nothing.
-	Incomplete Outcome = iota
-	// Clear: list and details answered in full, without the marks.
-	Clear
-	// Found: an order bears a mark.
-	Found
-	// Forbidden: it is established that look-ups are not ours, and was confirmed just now.
-	Forbidden
-)
-
 // Result is the answer to one search.
 type Result struct {
-	Outcome    Outcome
-	OrderUUID  string             // of the order that was found
-	Status     outbox.OrderStatus // and its status in the list
-	RetryAfter time.Duration      // the pause that the API asks for, 0 for none
-	Seen       outbox.Seen        // Broken is for the receiver to fill in, by Begun
-	Begun      time.Time          // when reading the list began, by this process's clock
+	Found     bool               // an order bears a mark
+	OrderUUID string             // of that order
+	Status    outbox.OrderStatus // and its status in the list
+	// Search is what was seen where none was found. SearchNone: the list or an order could not be read, or the list lacks an order
+	// of ours; it proves nothing.
+	Search     outbox.SearchResult
+	RetryAfter time.Duration // the pause that the API asks for, 0 for none
+	Seen       outbox.Seen   // Broken is for the receiver to fill in, by Begun
+	Begun      time.Time     // when reading the list began, by this process's clock
 }
 
 // Job asks for the order that bears one of a request's marks, by calls that began after Since.
@@ -58,7 +47,7 @@ type Job struct {
 	Done    func(Result) // is called on the reconciler's goroutine
 }
 
-// Options are what a reconciler needs; all of it is required, but for Path.
+// Options are what a reconciler needs; all of it is required.
 type Options struct {
 	API      *api.Client
 	Store    outbox.Store
@@ -67,8 +56,7 @@ type Options struct {
 	Lags     *lookups.Lags
 	Clock    clock.Clock
 	Log      *slog.Logger
-	// Path is where the baseline is kept; "": nowhere.
-	Path string
+	Path     string // where the baseline is kept
 }
 
 // Reports are what a reconciler calls with what it finds without being asked, on its goroutine; all of it is required.
@@ -88,19 +76,19 @@ type Reports struct {
 type Reconciler struct {
 	o      Options
 	sample *controlSample // orders that a list has to show
-	// empty: the outbox was made just now, so that no order can bear a mark of it.
-	empty bool
 	// searchedUntil: until then (Unix ns) the marks of ended requests are looked for.
 	searchedUntil atomic.Int64
 
-	mu           sync.Mutex
-	jobs         []Job
-	measurements []measurement
-	wake         notify.Signal
+	mu    sync.Mutex
+	jobs  []Job
+	begun *measurement // the next one
+	wake  notify.Signal
 
-	// Owned by Run; the baseline is written under mu, for who reads it from elsewhere.
-	reports  Reports
-	baseline *baseline
+	// baseline is written by Run.
+	baseline atomic.Pointer[baseline]
+
+	// Owned by Run.
+	reports Reports
 	// recent is when a list first showed an order that is not in the baseline, by the monotonic clock of boot.
 	recent map[uint64]time.Duration
 	boot   string
@@ -118,7 +106,7 @@ type Reconciler struct {
 // New makes a reconciler; it asks nothing yet.
 func New(o Options) *Reconciler {
 	return &Reconciler{
-		o: o, empty: o.Store.Recovery().Created, wake: notify.NewSignal(), sample: &controlSample{},
+		o: o, wake: notify.NewSignal(), sample: &controlSample{},
 		recent: map[uint64]time.Duration{}, examined: map[uint64]examined{},
 	}
 }
@@ -135,13 +123,11 @@ func (c *Reconciler) Search(j Job) {
 // Run answers jobs and keeps the baseline, until ctx ends. It is called once.
 func (c *Reconciler) Run(ctx context.Context, r Reports) {
 	c.reports = r
-	if c.o.Path != "" {
-		kept, err := loadBaseline(c.o.Path)
-		if err != nil {
-			c.o.Log.Warn("a search may take longer", "file", c.o.Path, "err", err)
-		}
-		c.setBaseline(kept)
+	kept, err := loadBaseline(c.o.Path)
+	if err != nil {
+		c.o.Log.Warn("a search may take longer", "file", c.o.Path, "err", err)
 	}
+	c.baseline.Store(kept)
 	renew := time.NewTimer(c.survey(ctx))
 	defer renew.Stop()
 	again := time.NewTimer(time.Hour)
@@ -197,7 +183,7 @@ func (c *Reconciler) round(ctx context.Context, jobs []Job) {
 		f := Result{RetryAfter: reply.RetryAfter}
 		if c.o.Rights.NotOurs(lookups.List) && (lookups.Forbids(reply) || lookups.Missing(reply)) {
 			now := c.o.Clock.Now()
-			f = Result{Outcome: Forbidden, Seen: outbox.Seen{Begun: now, Answered: now}, Begun: time.Now()}
+			f = Result{Search: outbox.SearchForbidden, Seen: outbox.Seen{Begun: now, Answered: now}, Begun: time.Now()}
 		}
 		for _, j := range jobs {
 			j.Done(f)
@@ -255,12 +241,11 @@ func (c *Reconciler) untried() string {
 func (c *Reconciler) keepAsBaseline(l *listing) {
 	fresh := &baseline{at: l.ended, hashes: l.hashes}
 	fresh.sort()
-	known := c.baseline != nil && slices.Equal(c.baseline.hashes, fresh.hashes)
-	c.setBaseline(fresh)
+	was := c.baseline.Swap(fresh)
 	clear(c.recent)
 	clear(c.examined)
 	c.last = nil // its candidates are of the former baseline
-	if known || c.o.Path == "" {
+	if was != nil && slices.Equal(was.hashes, fresh.hashes) {
 		return
 	}
 	if err := fresh.save(c.o.Path); err != nil {

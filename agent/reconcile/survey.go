@@ -20,8 +20,8 @@ const (
 // in how long the baseline is to be renewed.
 func (c *Reconciler) survey(ctx context.Context) time.Duration {
 	defer c.reports.Surveyed()
-	if c.empty {
-		return 0
+	if c.o.Store.Recovery().Created {
+		return 0 // no order can bear a mark of an outbox that was made just now
 	}
 	c.unsurveyed = true
 	within, cancel := context.WithTimeout(ctx, surveyPatience)
