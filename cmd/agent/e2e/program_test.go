@@ -57,6 +57,7 @@ func TestTheSimulatorAsAProcess(t *testing.T) {
 	w.Write("token", "demo-token") // the simulator's own, which it prints
 	w.Until("the simulator to be there", func() bool { return strings.Contains(api.Said.String(), "simulated.db") })
 	w.Set("api.base_url", "http://"+addr+"/api/v1")
+	w.Set("store.timezone", "Europe/Oslo") // the simulator's: what is today here may be yesterday there
 	w.Start()
 	w.Sale("TRML7", "one")
 	// An API that dies and comes back has forgotten all, and the till's order goes to it all the same.
