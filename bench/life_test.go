@@ -15,18 +15,19 @@ import (
 )
 
 // BenchmarkLife is what the real binary writes and syncs for an order from its acceptance until it is paid, as strace sees
-// it: one after the other in a young outbox and in one that keeps 10,000, and in a burst of 8 tills at 8 terminals. Run it
-// with a -benchtime in orders; a burst is one of hundreds.
+// it: one after the other in a young outbox, with ids of a uuid and of a till's name and one, and in one that keeps 10,000, and
+// in a burst of 8 tills at 8 terminals. Run it with a -benchtime in orders; a burst is one of hundreds.
 func BenchmarkLife(b *testing.B) {
 	for _, o := range []struct {
-		name, broker string
-		kept         int
-		burst        bool
+		name, broker, ids string
+		kept              int
+		burst             bool
 	}{
-		{"young", brokerEmbedded, 0, false},
-		{"kept=10000", brokerEmbedded, 10_000, false},
-		{"burst/embedded", brokerEmbedded, 0, true},
-		{"burst/mosquitto", brokerMosquitto, 0, true},
+		{name: "young", broker: brokerEmbedded},
+		{name: "young/long-ids", broker: brokerEmbedded, ids: "till-1-"},
+		{name: "kept=10000", broker: brokerEmbedded, kept: 10_000},
+		{name: "burst/embedded", broker: brokerEmbedded, burst: true},
+		{name: "burst/mosquitto", broker: brokerMosquitto, burst: true},
 	} {
 		b.Run(o.name, func(b *testing.B) {
 			dir := b.TempDir()
@@ -39,6 +40,7 @@ func BenchmarkLife(b *testing.B) {
 				keep(b, dir, o.kept)
 			}
 			s := startBusy(b, o.broker, dir, wrap...)
+			s.ids = o.ids
 			s.alone(b, 10)
 			n := orders(b)
 			before := readTrace(b, trace)
@@ -97,6 +99,7 @@ type busyShop struct {
 	api     *fakeAPI
 	process *proctest.Process
 	pos     *till
+	ids     string // what request ids begin with
 	next    atomic.Int64
 }
 
@@ -114,7 +117,7 @@ func startBusy(b *testing.B, broker, dir string, wrap ...string) *busyShop {
 // place has a till place the shop's next order. The ids come in no order, as those that tills make up.
 func (s *busyShop) place(pos *till) error {
 	n := int(s.next.Add(1))
-	return pos.publish(orderTopic(terminal(n%8)), request(outboxtest.ID(afterKept+n)))
+	return pos.publish(orderTopic(terminal(n%8)), request(s.ids+outboxtest.ID(afterKept+n)))
 }
 
 // allPaid waits until every order is paid, and a little: the last commit comes after the API's word.

@@ -112,7 +112,7 @@ func newTxn(s *Store, tx *bbolt.Tx) (*txn, error) {
 	if cold == nil {
 		return nil, noBucket(s, bucketCold)
 	}
-	t.ended.room, t.ids.room, t.orders.room = roomEnded, roomIndex, roomIndex
+	t.ended.room, t.ids.room, t.orders.room = roomEnded, roomIDs, roomOrders
 	for _, b := range []struct {
 		in interface {
 			Bucket(name []byte) *bbolt.Bucket

@@ -11,14 +11,18 @@ import (
 // within the root page or is one page. Once that is full its entries move over together, and share the pages they touch.
 type tiered struct {
 	all, newest *bbolt.Bucket
-	room        int
+	room        int // in bytes, for the newest entries
 }
 
 const (
-	// roomEnded records of a common size fill a page.
-	roomEnded = 7
-	// roomIndex entries fit in the root page, with the other small buckets.
-	roomIndex = 10
+	// entryHeader is what bbolt adds to a key and its value, in bytes.
+	entryHeader = 16
+	// roomEnded is a page of 4 KiB without its header.
+	roomEnded = 4096 - entryHeader
+	// roomIDs and roomOrders lie within the root page, with the other small buckets: eight ids of a uuid, fewer longer ones, and
+	// ten of the API's order uuids. With two more, bodies of 300 bytes can have the root page overflow.
+	roomIDs    = 8 * (entryHeader + 36 + 8)
+	roomOrders = 10 * (entryHeader + 13 + 8)
 )
 
 func (s tiered) Get(k []byte) []byte {
@@ -34,7 +38,7 @@ func (s tiered) Put(k, v []byte) error {
 		if s.all.Get(k) != nil {
 			return s.all.Put(k, v)
 		}
-		if err := s.flush(); err != nil {
+		if err := s.flush(entryHeader + len(k) + len(v)); err != nil {
 			return err
 		}
 	}
@@ -48,9 +52,9 @@ func (s tiered) Delete(k []byte) error {
 	return s.all.Delete(k)
 }
 
-// flush moves the newest entries over if there is no room for another.
-func (s tiered) flush() error {
-	if count(s.newest) < s.room {
+// flush moves the newest entries over if there is no room for another of so many bytes.
+func (s tiered) flush(another int) error {
+	if size(s.newest)+another <= s.room {
 		return nil
 	}
 	var keys [][]byte
@@ -69,7 +73,17 @@ func (s tiered) flush() error {
 	return nil
 }
 
-// count walks through a bucket.
+// size walks through a bucket, and returns how many bytes its entries take.
+func size(b *bbolt.Bucket) int {
+	n := 0
+	c := b.Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		n += entryHeader + len(k) + len(v)
+	}
+	return n
+}
+
+// count walks through a bucket, and returns how many entries it has.
 func count(b *bbolt.Bucket) int {
 	n := 0
 	c := b.Cursor()

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"tillpost/outbox"
 	"tillpost/outbox/bolt"
 	"tillpost/outbox/outboxtest"
 )
@@ -16,8 +19,10 @@ import (
 // write two more pages from then on.
 func TestOrderWritesLittleEver(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int{300, 980, 1100} { // within the root page, just so, and beside it
-		t.Run(fmt.Sprintf("%d bytes", size), func(t *testing.T) {
+	type till struct{ body, id int }
+	// Bodies within the root page, just so, and beside it; ids of a number, of a till's name and a uuid, and as long as any.
+	for _, of := range []till{{300, 0}, {980, 0}, {1100, 0}, {300, 43}, {460, 50}, {960, 80}, {980, 128}} {
+		t.Run(fmt.Sprintf("%d bytes, id of %d", of.body, of.id), func(t *testing.T) {
 			t.Parallel()
 			var pages atomic.Int64
 			s := outboxtest.Open(t, countPages(&pages))
@@ -29,10 +34,10 @@ func TestOrderWritesLittleEver(t *testing.T) {
 				var seqs []uint64
 				from := next
 				for ; next < from+n; next++ {
-					seqs = append(seqs, queue(t, s, next, size))
+					seqs = append(seqs, queue(t, s, next, of.body, of.id))
 				}
 				for i, seq := range seqs {
-					if err := outboxtest.Finish(s, seq, from+i); err != nil {
+					if err := finish(s, seq, from+i); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -55,14 +60,36 @@ func TestOrderWritesLittleEver(t *testing.T) {
 	}
 }
 
-// queue adds the n-th order, with a body of that size, on one of 20 terminals.
-func queue(t *testing.T, s *bolt.Store, n, size int) uint64 {
+// queue adds the n-th order, with a body of that size and an id of that length at least, on one of 20 terminals.
+func queue(t *testing.T, s *bolt.Store, n, size, length int) uint64 {
 	t.Helper()
-	r := outboxtest.Order(outboxtest.ID(n), fmt.Sprintf("TRML%010d", n%20))
+	id := outboxtest.ID(n)
+	id += strings.Repeat("-", max(0, length-len(id)))
+	r := outboxtest.Order(id, fmt.Sprintf("TRML%010d", n%20))
+	r.Accepted.Boot = boot
 	r.Body = bytes.Repeat([]byte("x"), size)
 	added, err := s.Add(context.Background(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return added[0].Request.Seq
+}
+
+// boot is as long as Linux's, so that records are as large as real ones.
+const boot = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
+
+// finish is outboxtest.Finish with moments of a boot.
+func finish(s *bolt.Store, seq uint64, n int) error {
+	for _, e := range []outbox.Event{
+		outboxtest.DueEvent(seq),
+		{Type: outbox.Accepted, OrderUUID: outboxtest.OrderUUID(n)},
+		{Type: outbox.StatusSeen, OrderUUID: outboxtest.OrderUUID(n), Status: outbox.StatusPaid},
+	} {
+		e.At = outboxtest.At(20 * time.Second)
+		e.At.Boot = boot
+		if _, _, err := s.Apply(context.Background(), seq, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
