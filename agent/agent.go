@@ -146,7 +146,7 @@ func New(o Options) (_ *Agent, err error) {
 	a.clocks = &clockWatch{clock: o.Clock, metrics: a.metrics, problems: a.problems}
 	answering := &clock.Answering{}
 	a.health = health.New(health.Options{
-		Answering: answering, Problems: a.problems, Gate: a.gate, Token: cfg.CheckToken, Up: a.metrics.APIUp, Log: o.Logger,
+		Answering: answering, Problems: a.problems, Gate: a.gate, Token: cfg.CheckToken, Up: a.metrics.APIUp, Log: o.Logger, Rand: o.Rand,
 	})
 	feed := &feed{}
 	if a.store, err = a.openStore(feed); err != nil {
