@@ -298,7 +298,9 @@ func (h *Health) due() bool {
 		asked = h.broke
 	}
 	idle := time.Since(asked) >= h.pause // no search or dial of a lane asks as well
-	ask := !h.failing.IsZero() && idle || !h.unsure.IsZero() && (idle || h.probed.Before(h.unsure))
+	failing, unsure := !h.failing.IsZero(), !h.unsure.IsZero()
+	doubted := unsure && h.probed.Before(h.unsure)
 	h.mu.Unlock()
-	return ask || h.o.Answering.Deadlines() > 0 && h.o.Answering.SilentFor() >= heartbeatEvery
+	waited := h.o.Answering.Deadlines() > 0 && h.o.Answering.SilentFor() >= heartbeatEvery
+	return doubted || idle && (failing || unsure || waited)
 }
