@@ -13,7 +13,7 @@ NATS    := v2.15.3
 
 TOOLS := $(abspath .tools)
 
-.PHONY: help build demo test check test-conformance race lint fmt bench bench-quick bench-peers fuzz docs e2e ci vuln clean cross chaos chaos-night soak packages packages-same test-packages test-brokers
+.PHONY: help build demo test check test-conformance race lint fmt bench bench-quick bench-peers fuzz docs e2e ci vuln clean cross chaos chaos-night crowd soak packages packages-same test-packages test-brokers
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
@@ -70,6 +70,9 @@ chaos: ## Run whole agents through 20,000 schedules of faults in fake time (SCHE
 
 chaos-night: ## Run a great many schedules (200,000), for a night or before a release
 	SCHEDULES=$(or $(SCHEDULES),200000) go test -count=1 -timeout 12h -v -run TestSchedules ./agent/chaos | grep -v '^=== '
+
+crowd: ## Have 1,000 agents lose one API for five minutes, in fake time, and draw what arrives there (CROWD, EVERY, PLOT)
+	CROWD=$(or $(CROWD),1000) PLOT=$(or $(PLOT),$(CURDIR)/docs/images/outage-1000-agents.svg) go test -count=1 -timeout 60m -v ./agent/crowd | grep -v '^=== '
 
 SOAK       ?= 1h
 SOAK_KILLS ?= 200

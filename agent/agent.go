@@ -131,7 +131,7 @@ func New(o Options) (_ *Agent, err error) {
 	a.connections = newConnections(func() time.Time { return o.Clock.Now().Time() }, a.board.Touch)
 	answering := &clock.Answering{}
 	a.health = health.New(health.Options{
-		Answering: answering, Problems: a.problems, Gate: a.gate, Up: a.metrics.APIUp, Log: o.Logger,
+		Answering: answering, Problems: a.problems, Gate: a.gate, Up: a.metrics.APIUp, Log: o.Logger, Rand: o.Rand,
 		Token: func() error { _, err := cfg.Token(); return err },
 	})
 	if a.store, err = a.openStore(); err != nil {

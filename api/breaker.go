@@ -16,7 +16,7 @@ const (
 )
 
 // breaker remembers whether the API can be reached, for all lanes. While it cannot, one probe at a time is let through,
-// after pauses that grow with the outage and are drawn from the upper half: a thousand stores whose network returns at
+// after pauses that grow with the outage and are drawn from the upper quarter: a thousand stores whose network returns at
 // once must not be a flood, and one whose line drops for a moment must not wait for longer than that took.
 type breaker struct {
 	rand func() float64
@@ -118,7 +118,7 @@ func (b *breaker) done(t *ticket, r result) {
 // take long to fail are not further apart than longestPause.
 func (b *breaker) pauseEnd(started, now time.Time) time.Time {
 	limit := min(max(now.Sub(b.since)/pausePart, shortestPause), longestPause)
-	pause := limit/2 + time.Duration(b.rand()*float64(limit/2))
+	pause := limit*3/4 + time.Duration(b.rand()*float64(limit/4))
 	end := started.Add(pause)
 	if least := now.Add(leastPause); end.Before(least) {
 		return least

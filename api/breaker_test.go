@@ -98,15 +98,15 @@ func TestBreakerCountsPausesFromTheTrysStart(t *testing.T) {
 	})
 }
 
-// The shortest pause is half of the longest, so that a thousand shops spread, and none waits much longer than another.
+// The shortest pause is three quarters of the longest, so that a thousand shops spread, and none waits much longer than another.
 func TestBreakerJitter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := &breaker{rand: func() float64 { return 0 }, failures: 9}
 		tk, _ := b.allow()
 		tk.done(wasUnanswered)
-		if wait := b.wait(); wait != longestPause/2 {
-			t.Errorf("shortest of many pauses %v, want %v", wait, longestPause/2)
+		if wait := b.wait(); wait != longestPause*3/4 {
+			t.Errorf("shortest of many pauses %v, want %v", wait, longestPause*3/4)
 		}
 	})
 }

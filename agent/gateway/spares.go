@@ -96,11 +96,12 @@ func (s *spares) submitted() {
 	now := time.Now()
 	s.pace, s.sold = now.Sub(s.sold), now
 	s.mu.Unlock()
-	s.fill()
+	s.fill(0)
 }
 
-// fill dials what is missing, one at a time.
-func (s *spares) fill() {
+// fill dials what is missing, one at a time. closedAt is how old the one was that the peer closed just now, 0 if none was: that is
+// the peer's habit only where it takes another one at once, and otherwise the beginning of an outage.
+func (s *spares) fill(closedAt time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	want := 1
@@ -115,7 +116,10 @@ func (s *spares) fill() {
 		c, _, err := s.dial(s.ctx)
 		s.mu.Lock()
 		s.dialing = false
-		keep := err == nil && s.ctx.Err() == nil
+		if half := closedAt / 2; err == nil && closedAt > 0 && half < s.allowed() {
+			s.life, s.short = half, time.Now()
+		}
+		keep := err == nil && s.ctx.Err() == nil && s.allowed() >= leastSpareLife
 		if keep {
 			s.list = append(s.list, c)
 			s.under.Go(func() { s.watch(c) })
@@ -123,7 +127,7 @@ func (s *spares) fill() {
 		s.mu.Unlock()
 		switch {
 		case keep:
-			s.fill()
+			s.fill(0)
 		case err == nil:
 			_ = c.Close()
 		}
@@ -141,21 +145,19 @@ func (s *spares) watch(c *api.Conn) {
 	case <-s.ctx.Done():
 	}
 	s.mu.Lock()
-	i := slices.Index(s.list, c)
+	i, closedAt := slices.Index(s.list, c), time.Duration(0)
 	if i >= 0 {
 		s.list = slices.Delete(s.list, i, i+1)
 		select {
 		case <-c.Gone():
-			if half := c.Age() / 2; half < s.allowed() {
-				s.life, s.short = half, time.Now()
-			}
+			closedAt = c.Age()
 		default:
 		}
 	}
 	s.mu.Unlock()
 	if i >= 0 {
 		_ = c.Close()
-		s.fill()
+		s.fill(closedAt)
 	}
 }
 

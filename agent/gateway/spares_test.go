@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,13 +14,19 @@ import (
 
 // peers are the other ends of the connections that were dialled.
 type peers struct {
-	mu   sync.Mutex
-	ends []net.Conn
+	mu    sync.Mutex
+	ends  []net.Conn
+	tried int
+	away  bool // they refuse
 }
 
 func (p *peers) dial(context.Context, string, string) (net.Conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.tried++
+	if p.away {
+		return nil, syscall.ECONNREFUSED
+	}
 	near, far := net.Pipe()
 	p.ends = append(p.ends, far)
 	return near, nil
@@ -134,28 +141,56 @@ func TestAPeerIsTriedAgainAfterAnHour(t *testing.T) {
 		p.dialled()
 		time.Sleep(time.Hour - time.Second)
 		s.submitted()
-		if n := p.dialled(); n != 1 {
+		if n := p.dialled(); n != 2 { // one that was let go at once, when it was known what the peer does
 			t.Fatalf("%d dialled within the hour", n)
 		}
 		time.Sleep(time.Second)
 		s.submitted()
-		if n := p.dialled(); n != 3 { // sales follow each other
+		if n := p.dialled(); n != 4 { // sales follow each other
 			t.Fatalf("%d dialled after the hour", n)
 		}
 		time.Sleep(spareLife - time.Second)
 		c := s.take()
-		if c == nil || c.Age() != spareLife-time.Second || p.dialled() != 3 {
+		if c == nil || c.Age() != spareLife-time.Second || p.dialled() != 4 {
 			t.Fatal("kept for a shorter time than ever")
 		}
 		_ = c.Close()
 		p.mu.Lock()
-		_ = p.ends[1].Close() // the other one, or nothing
-		_ = p.ends[2].Close()
+		_ = p.ends[2].Close() // the other one, or nothing
+		_ = p.ends[3].Close()
 		p.mu.Unlock()
 		p.dialled()
 		if s.allowed() != (spareLife-time.Second)/2 {
 			t.Errorf("kept for %v then", s.allowed())
 		}
+	})
+}
+
+// An outage cuts young connections too. A thousand shops that took this for the peer's habit would dial twice as often for an hour.
+func TestACutIsNotThePeersHabit(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *peers, s *spares, _ *time.Time) {
+		s.submitted()
+		p.dialled()
+		time.Sleep(8 * time.Second)
+		p.mu.Lock()
+		p.away = true
+		p.mu.Unlock()
+		p.closeLast()
+		if p.dialled() != 1 || p.tried != 2 || s.allowed() != spareLife {
+			t.Fatalf("%d dials, and connections live %v", p.tried, s.allowed())
+		}
+		time.Sleep(time.Minute)
+		p.mu.Lock()
+		p.away = false
+		p.mu.Unlock()
+		s.submitted()
+		p.dialled()
+		time.Sleep(spareLife - time.Second)
+		c := s.take()
+		if c == nil || c.Age() != spareLife-time.Second {
+			t.Fatal("not kept as long as before the outage")
+		}
+		_ = c.Close()
 	})
 }
 

@@ -33,13 +33,13 @@ type Health struct {
 	mu       sync.Mutex
 	answered time.Time // when the last reply in the API's envelope came
 	failing  time.Time // of the first call that failed since
-	failed   int       // such calls in a row
 	broke    time.Time // of the last call that failed
 	limited  time.Time // of the first 429 since any other reply
 	unsure   time.Time // when the last submission ended ambiguous, zero once a later call was answered
 	cause    string    // of the last connection that could not be made, for the log
 	advice   string    // what an operator can do about it, where that is known
 	probed   time.Time
+	pause    time.Duration // after that
 	wake     notify.Signal
 }
 
@@ -51,6 +51,8 @@ type Options struct {
 	Token     func() error // returns why there is no token to call with
 	Up        func(bool)   // is called with whether the last call was answered
 	Log       *slog.Logger
+	// Rand returns jitter in [0,1), to any goroutine.
+	Rand func() float64
 }
 
 // New makes a Health that has seen no call yet.
@@ -91,7 +93,7 @@ func (h *Health) sawReply(c api.Call) {
 	}
 	h.mu.Lock()
 	was := h.failing
-	h.answered, h.failing, h.failed, h.cause, h.advice = time.Now(), time.Time{}, 0, "", ""
+	h.answered, h.failing, h.cause, h.advice = time.Now(), time.Time{}, "", ""
 	sure := !h.unsure.IsZero() && c.Begun.After(h.unsure)
 	if sure {
 		h.unsure = time.Time{}
@@ -155,7 +157,6 @@ func (h *Health) sawFailure() {
 	if h.failing.IsZero() {
 		h.failing = h.broke
 	}
-	h.failed++
 	h.mu.Unlock()
 	h.o.Up(false)
 	h.wake.Set()
@@ -245,6 +246,10 @@ func (h *Health) Run(ctx context.Context, probe func(context.Context) api.Outcom
 		case <-h.wake:
 		}
 		if !asking.Load() && h.due() {
+			h.pause = heartbeatEvery
+			if h.unprobed() { // as in a thousand shops at once: they don't go on in step
+				h.pause -= time.Duration(h.o.Rand() * float64(heartbeatEvery-healthTick))
+			}
 			h.probed = time.Now()
 			asking.Store(true)
 			probes.Go(func() {
@@ -258,19 +263,33 @@ func (h *Health) Run(ctx context.Context, probe func(context.Context) api.Outcom
 	}
 }
 
+// unprobed reports whether calls fail, and the API was not asked since the first of them did.
+func (h *Health) unprobed() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.probed.Before(h.failing)
+}
+
 // due reports whether it is time to ask.
 func (h *Health) due() bool {
-	if time.Since(h.probed) < heartbeatEvery {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		// A first failure is looked into at once.
-		return h.failed == 1 && h.probed.Before(h.failing)
+	if h.unprobed() {
+		return true // a first failure is looked into at once
+	}
+	if time.Since(h.probed) < h.pause {
+		return false
 	}
 	if h.o.Gate.IsShut(gateUnauthorized) || h.o.Problems.Has(ProblemRateLimited) {
 		return true
 	}
 	h.mu.Lock()
-	failing := !h.failing.IsZero() || !h.unsure.IsZero()
+	asked := h.answered
+	if h.broke.After(asked) {
+		asked = h.broke
+	}
+	idle := time.Since(asked) >= h.pause // no search or dial of a lane asks as well
+	failing, unsure := !h.failing.IsZero(), !h.unsure.IsZero()
+	doubted := unsure && h.probed.Before(h.unsure)
 	h.mu.Unlock()
-	return failing || h.o.Answering.Deadlines() > 0 && h.o.Answering.SilentFor() >= heartbeatEvery
+	waited := h.o.Answering.Deadlines() > 0 && h.o.Answering.SilentFor() >= heartbeatEvery
+	return doubted || idle && (failing || unsure || waited)
 }

@@ -66,9 +66,10 @@ type (
 		Lookups Lookups `json:"lookups"`
 	}
 	wireTerminal struct {
-		UUID     string `json:"uuid"`
-		Name     string `json:"name"`
-		Inactive bool   `json:"inactive"`
+		UUID         string `json:"uuid"`
+		Name         string `json:"name"`
+		Inactive     bool   `json:"inactive"`
+		Organization string `json:"organization,omitempty"`
 	}
 	wireChange struct {
 		Deed   *wireDeed    `json:"deed"`

@@ -28,12 +28,19 @@ func (s *Simulator) listTerminals(req *request) reply {
 	if s.opts.Organization != "" && req.uuid != s.opts.Organization {
 		return failure(statusExecutionFailed, statusException, msgWentWrongWords)
 	}
-	list := make([]listedTerminal, len(s.terminals))
-	for i, t := range s.terminals {
-		list[i] = listedTerminal{UUID: t.UUID, Name: t.Name, Status: 1, Organization: req.uuid}
-		if t.Inactive {
-			list[i].Status = 0
+	if own, ok := s.opts.Merchants[req.token]; ok && req.uuid != own {
+		return failure(statusExecutionFailed, statusException, msgWentWrongWords)
+	}
+	list := make([]listedTerminal, 0, len(s.terminals))
+	for _, t := range s.terminals {
+		if !s.sees(req, t.Organization) {
+			continue
 		}
+		one := listedTerminal{UUID: t.UUID, Name: t.Name, Status: 1, Organization: req.uuid}
+		if t.Inactive {
+			one.Status = 0
+		}
+		list = append(list, one)
 	}
 	return success(http.StatusOK, "terminalsRetrievedSuccessfully", list)
 }
@@ -57,7 +64,7 @@ func (s *Simulator) orderStatuses(req *request) reply {
 	if s.lookups == LookupsShown {
 		for _, o := range s.list {
 			now, ok := o.views.list.now()
-			if word := s.unsaid.books(now.status); ok && (only == "" || word == only) {
+			if word := s.unsaid.books(now.status); ok && (only == "" || word == only) && s.sees(req, o.organization) {
 				list = append(list, listedOrder{o.UUID, word})
 			}
 		}
@@ -77,7 +84,7 @@ func (s *Simulator) lookUp(req *request, of func(*views) view[condition]) (*orde
 	if s.lookups == LookupsForbidden {
 		return nil, condition{}, forbidden()
 	}
-	o := s.orders[req.uuid]
+	o := s.named(req)
 	if o == nil || s.lookups == LookupsHidden {
 		return nil, condition{}, notFoundError(msgNotFound)
 	}

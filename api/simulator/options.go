@@ -13,6 +13,9 @@ import (
 type Options struct {
 	// Token is the bearer token that calls must carry; "" accepts any or none.
 	Token string
+	// Merchants has the organisation of each further token: who calls with one sees the
+	// terminals and orders of that organisation alone. Token, where it is set, sees all.
+	Merchants map[string]string
 	// Organization is the uuid whose terminals are listed; "" accepts any.
 	Organization string
 	// Terminals are there from the start; see also AddTerminal.

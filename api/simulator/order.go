@@ -84,6 +84,7 @@ type order struct {
 	tax           decimal.Decimal
 	payload       map[string]any
 	callback      string
+	organization  string // of its terminal
 	refunds       []*refund
 	views         views
 	confirmedPaid bool // a payment-status has answered orderPaymentConfirmed

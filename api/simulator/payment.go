@@ -15,7 +15,7 @@ func (s *Simulator) create(req *request) reply {
 	c.checkCreate(time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location()))
 	uuid, _ := req.payload["terminalUuid"].(string)
 	t := s.terminal(uuid)
-	if uuid != "" && (t == nil || t.Inactive) {
+	if uuid != "" && (t == nil || t.Inactive || !s.sees(req, t.Organization)) {
 		c.fail("terminalUuid", "is invalid.")
 	}
 	if len(c.errs) > 0 {
@@ -46,6 +46,9 @@ func (s *Simulator) addOrder(req *request, c *checker, status OrderStatus) *orde
 		stopCustomer: nothing, stopShowing: nothing, stopExpiry: nothing,
 	}
 	o.callback, _ = req.payload["callbackUrl"].(string)
+	if t := s.terminal(o.Terminal); t != nil {
+		o.organization = t.Organization
+	}
 	lines, _ := productLines(req.payload["products"])
 	for _, l := range lines {
 		amount, _ := parseAmount(l.fields["amount"])
@@ -136,7 +139,7 @@ func (s *Simulator) cancelOrder(req *request) reply {
 	if len(c.errs) > 0 {
 		return s.invalid(c.errs)
 	}
-	o := s.orders[req.uuid]
+	o := s.named(req)
 	if o == nil {
 		return notFoundData(msgNotFound)
 	}
@@ -163,7 +166,7 @@ func (s *Simulator) cancelOrder(req *request) reply {
 // For orders that have ended, on which the documents are silent, paid ones answer as
 // a cancel does and others with the general failure.
 func (s *Simulator) resend(req *request) reply {
-	o := s.orders[req.uuid]
+	o := s.named(req)
 	if o == nil {
 		return notFoundError(msgNotFound)
 	}
@@ -187,7 +190,7 @@ func (s *Simulator) resend(req *request) reply {
 // messages for PAID: the first reply after the payment confirms it, later ones
 // say that the status was updated.
 func (s *Simulator) paymentStatus(req *request) reply {
-	o := s.orders[req.uuid]
+	o := s.named(req)
 	if o == nil {
 		return notFoundError(msgNotFound)
 	}

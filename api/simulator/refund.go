@@ -70,7 +70,7 @@ func (s *Simulator) refund(req *request) reply {
 	c.oneOf("type", true, "regular")
 	w := c.refundContent()
 	reversal := c.boolean("isReversal", false)
-	o := s.orders[req.uuid]
+	o := s.named(req)
 	switch {
 	case len(c.errs) > 0:
 		return s.invalid(c.errs)
@@ -211,7 +211,7 @@ func (s *Simulator) endRefund(o *order, r *refund, done bool) {
 // refundStatus is operation 7, "Refund Status Check", of the refund asked for last.
 // An order that none was asked for is not found, on which the documents are silent.
 func (s *Simulator) refundStatus(req *request) reply {
-	o := s.orders[req.uuid]
+	o := s.named(req)
 	if o == nil {
 		return notFoundError(msgNotFound)
 	}
@@ -236,7 +236,7 @@ func (s *Simulator) approval(req *request) reply {
 	c.oneOf("source", kind == "reservation", "captured", "charged")
 	c.text("reference", kind == "reservation")
 	w := c.refundContent()
-	o := s.orders[req.uuid]
+	o := s.named(req)
 	switch {
 	case len(c.errs) > 0:
 		return s.invalid(c.errs)

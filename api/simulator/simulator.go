@@ -192,7 +192,7 @@ func (s *Simulator) answer(req *request, act Action) (reply, limits, bool) {
 	if lim.exceeded() {
 		return tooMany(lim.retryAfter), lim, true
 	}
-	if s.token != "" && req.token != s.token {
+	if !s.admits(req) {
 		return unauthenticated(), lim, true
 	}
 	if act.Kind == KindContradict && act.WithoutActing {

@@ -11,6 +11,8 @@ type Terminal struct {
 	Name string
 	// Inactive terminals are listed with status 0, and take no orders.
 	Inactive bool
+	// Organization is the uuid of the merchant that it belongs to; see Options.Merchants.
+	Organization string
 }
 
 // behaviour is what customers do, with orders and with refunds.
