@@ -2,7 +2,6 @@ package publish
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -233,23 +232,19 @@ func (p *Publisher) RaiseSettledThrough(s message.SettledThrough) {
 	p.endings.settle(s.Accepted, s.Commits)
 }
 
-// encodeEndings returns the bounds as they are stored; nil if they are on disk already.
-func (p *Publisher) encodeEndings() []byte {
+// unsavedEndings returns the bounds as they are stored; changed is false if they are on disk already.
+func (p *Publisher) unsavedEndings() (bounds storedEndings, changed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := p.endings
 	if len(p.clearings) == 0 {
 		e.cleared = max(e.cleared, e.due)
 	}
-	if !e.changed {
-		return nil
+	changed = e.changed
+	if changed {
+		e.changed, e.lowered = false, false
 	}
-	raw, err := json.Marshal(storedEndings{Through: e.through, Cleared: e.cleared})
-	if err != nil {
-		return nil // numbers alone always marshal
-	}
-	e.changed, e.lowered = false, false
-	return raw
+	return storedEndings{Through: e.through, Cleared: e.cleared}, changed
 }
 
 // endingsLowered reports whether what is on disk claims more than is true.
@@ -259,15 +254,13 @@ func (p *Publisher) endingsLowered() bool {
 	return p.endings.lowered
 }
 
-// loadEndings takes up the bounds that a former process stored.
+// loadEndings takes up the bounds that a former process stored, before anybody else has the publisher.
 func (p *Publisher) loadEndings() error {
 	stored, err := blob.Read[storedEndings](p.o.Store, endingsBlob)
 	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.endings.through, p.endings.cleared = p.endings.through.Join(stored.Through), stored.Cleared
+	p.endings.through, p.endings.cleared = stored.Through, stored.Cleared
 	return nil
 }
 
@@ -287,7 +280,9 @@ func (p *Publisher) ClearStatuses(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			p.saveEndingsAtEnd(ctx)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveEndingsGrace)
+			defer cancel()
+			p.saveEndings(last)
 			return
 		case <-keep:
 			p.saveEndings(ctx)
@@ -311,17 +306,10 @@ func (p *Publisher) clearAllDue(ctx context.Context) {
 	}
 }
 
-// saveEndingsAtEnd is saveEndings after ctx has ended.
-func (p *Publisher) saveEndingsAtEnd(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveEndingsGrace)
-	defer cancel()
-	p.saveEndings(ctx)
-}
-
 // saveEndings writes the bounds of what was cleared to disk. What is not written is found anew at the next start.
 func (p *Publisher) saveEndings(ctx context.Context) {
-	if raw := p.encodeEndings(); raw != nil {
-		if err := p.o.Store.PutBlob(ctx, endingsBlob, raw); err != nil && ctx.Err() == nil {
+	if bounds, changed := p.unsavedEndings(); changed {
+		if err := blob.Write(ctx, p.o.Store, endingsBlob, bounds); err != nil && ctx.Err() == nil {
 			p.o.Log.Warn("how far the retained statuses are cleared could not be kept on disk", "err", err)
 		}
 	}

@@ -49,9 +49,8 @@ func (p *Publisher) Flush(most time.Duration) {
 	p.flushes = append(p.flushes, done)
 	p.mu.Unlock()
 	p.wake.Set()
-	timer := time.After(most)
 	select {
 	case <-done:
-	case <-timer:
+	case <-time.After(most):
 	}
 }

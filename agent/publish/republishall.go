@@ -1,10 +1,8 @@
 package publish
 
 import (
-	"encoding/json"
 	"maps"
 
-	"tillpost/mqtt"
 	"tillpost/outbox"
 )
 
@@ -22,9 +20,7 @@ func (p *Publisher) republishAll(w *window, publishWaiting func()) {
 		w.publish(m)
 	}
 	for _, d := range p.source.Displays() {
-		if payload, err := json.Marshal(d); err == nil {
-			w.publish(mqtt.Message{Topic: p.o.Topics.Display(d.TerminalUUID), Payload: payload, Retained: true})
-		}
+		p.send(w, p.message(p.o.Topics.Display(d.TerminalUUID), true, d))
 	}
 	publishWaiting()
 	published := 0

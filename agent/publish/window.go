@@ -37,12 +37,12 @@ func (w *window) startOver() { w.tokens, w.lost = nil, false }
 
 // drain waits until the broker has acknowledged everything published; an error says that something got lost.
 func (w *window) drain() error {
-	for _, t := range w.tokens {
+	tokens := w.tokens
+	w.tokens = nil
+	for _, t := range tokens {
 		if err := t.Wait(w.ctx); err != nil {
-			w.tokens = nil
 			return err
 		}
 	}
-	w.tokens = nil
 	return nil
 }
