@@ -152,14 +152,14 @@ func TestACopyOlderThanWhatWasCleared(t *testing.T) {
 	})
 }
 
-// fullDisk takes no word of an older copy while it is full.
+// fullDisk takes no word of an older copy while it is full, or only does not put in doubt what is open in it.
 type fullDisk struct {
 	outbox.Store
-	full atomic.Bool
+	full, fullForDoubts atomic.Bool
 }
 
 func (d *fullDisk) Distrust(ctx context.Context, generation uint64) (int, error) {
-	if d.full.Load() {
+	if d.full.Load() || d.fullForDoubts.Load() {
 		return 0, outbox.ErrFull
 	}
 	return d.Store.Distrust(ctx, generation)
@@ -202,6 +202,61 @@ func TestAnOlderCopyOnAFullDisk(t *testing.T) {
 			t.Errorf("there is %q to accept", codes)
 		}
 	})
+}
+
+// TestAnOlderCopyThatIsNotInDoubtYet: by the broker's word the copy is an older one, and the disk does not take yet that what is
+// open in it is in doubt. Meanwhile its order's time ends, and its till wants it cancelled: nothing is told that says that it was
+// never sent, while the newer copy had it paid. A process that ends before the disk takes it leaves that to the next one, or to the
+// operator who accepts the copy.
+func TestAnOlderCopyThatIsNotInDoubtYet(t *testing.T) {
+	const later, operator = "the disk takes it later", "an operator accepts the copy"
+	for _, name := range []string{later, operator, "the next process does it"} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, "order_ttl = \"2m\"\n", func(w *world) {
+				restore := w.keepWaiting("o")
+				w.down(false)
+				w.until(time.Minute, oslo, "o", "paid")
+				w.stop()
+				restore()
+				before := len(w.published("o"))
+				disk := &fullDisk{}
+				disk.fullForDoubts.Store(true)
+				w.store = func(o bolt.Options) (outbox.Store, error) {
+					s, err := bolt.Open(w.outbox(), o)
+					disk.Store = s
+					return disk, err
+				}
+				w.start()
+				w.untilProblem("outboxRolledBack")
+				w.send(oslo, "cancels", `{"requestId":"c","target":"o"}`)
+				time.Sleep(5 * time.Minute)
+				if s := w.state("o"); s != outbox.StateQueued {
+					t.Errorf("before the disk takes it, it is %v", s)
+				}
+				creates := w.creates()
+				if name != later {
+					w.stop()
+					w.broker.Forget() // what the newer copy told may be told over
+					w.broker.Publish(mqtt.Message{Topic: "tillpost/agent", Payload: []byte(`{"state":"offline","instance":"former"}`), Retained: true})
+					w.store = nil
+					if name == operator {
+						w.accept()
+					}
+					w.start()
+				}
+				disk.fullForDoubts.Store(false)
+				w.until(time.Minute, oslo, "o", "paid")
+				if n := w.creates() - creates; n != 0 {
+					t.Errorf("%d creates by the copy", n)
+				}
+				for _, told := range w.published("o")[before:] {
+					if strings.Contains(told, `"expired"`) || strings.Contains(told, `"state":"cancelled"`) {
+						t.Errorf("told %s", told)
+					}
+				}
+			})
+		})
+	}
 }
 
 // state is how a request is on disk, by the agent's own word.

@@ -54,22 +54,22 @@ func (w *world) accounted(records map[string]outbox.Request, r outbox.Request, o
 	switch {
 	case r.State == outbox.StatePaid && (r.OrderUUID == o.UUID || slices.Contains(r.FurtherPaid, o.UUID)):
 		return true
+	case w.takenForAnother(records, r, o):
+		return true
 	case r.State == outbox.StateUnresolved:
 		return !w.knowable(r, o)
-	case r.Settled != nil:
-		return true // a person decided, right or wrong
 	}
-	return w.takenForAnother(records, r, o)
+	return r.Settled != nil // a person decided, right or wrong
 }
 
-// takenForAnother reports whether a person took an order for another request's: it is no longer found for its own.
+// takenForAnother reports whether a person took an order for another request's, which has it now: it is no longer found for its
+// own. While its references lag nothing shows whose it is.
 func (w *world) takenForAnother(records map[string]outbox.Request, r outbox.Request, o simulator.Order) bool {
-	for _, other := range records {
-		if other.Kind == outbox.KindOrder && other.ID != r.ID && other.OrderUUID == o.UUID && other.Settled != nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(w.allSent(), func(d sent) bool {
+		other := records[d.refers]
+		return d.outcome == "adopt" && other.Kind == outbox.KindOrder && other.ID != r.ID && other.OrderUUID == o.UUID && other.Settled != nil &&
+			strings.Contains(d.payload, fmt.Sprintf(`"orderUuid":%q`, o.UUID))
+	})
 }
 
 func (w *world) checkToldPaid(r outbox.Request) {

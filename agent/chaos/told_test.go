@@ -136,6 +136,7 @@ func isPersonal(text string) bool {
 // applied is called with every event that the store decided on, before the lane goes on.
 func (w *world) applied(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 	w.checkExceeds(r, e, fx)
+	w.checkAdopted(r, e)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.beat(r, e, fx)

@@ -113,6 +113,25 @@ func (w *world) checkExceeds(r outbox.Request, e outbox.Event, fx []outbox.Effec
 	}
 }
 
+// checkAdopted: a person may take an order for another request's than the one whose mark stands in it only as long as that can't
+// be read.
+func (w *world) checkAdopted(r outbox.Request, e outbox.Event) {
+	if e.Type != outbox.Resolved || e.Resolution != outbox.Adopt || r.Kind != outbox.KindOrder || r.Settled == nil || r.Settled.ID != e.Source {
+		return
+	}
+	o, ok := w.sim.Order(r.OrderUUID)
+	if !ok || !w.searchable() || time.Since(o.CreatedAt) < w.lag.References+w.lag.Details+booksAge {
+		return
+	}
+	for _, mark := range outbox.FindMarks(strings.Join(o.References, " ")) {
+		for _, other := range w.records() {
+			if other.ID != r.ID && other.Bears(mark) {
+				w.fail("order %s, which bears a mark of %s, is adopted for %s", o.UUID, other.ID, r.ID)
+			}
+		}
+	}
+}
+
 // cancels: nobody else's order is ever cancelled by us, unless a person gave it to us.
 func (w *world) cancels(order string) {
 	o, ok := w.sim.Order(order)

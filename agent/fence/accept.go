@@ -44,6 +44,7 @@ type Readable interface {
 type Acceptable interface {
 	Readable
 	PutBlob(ctx context.Context, name string, data []byte) error
+	Distrust(ctx context.Context, generation uint64) (inDoubt int, err error)
 	RebindAccount(ctx context.Context, a outbox.Account) error
 	AcceptRollback(ctx context.Context) error
 }
@@ -89,6 +90,12 @@ func Accept(ctx context.Context, store Acceptable, cfg *config.Config, list []Ac
 	for _, a := range list {
 		a.By, a.At = by, now.UTC()
 		journal = append(journal, a)
+		if id := store.Identity(); a.Code == health.ProblemRolledBack && !id.RolledBack {
+			// The daemon that found it ended before the disk took that what is open is in doubt.
+			if _, err := store.Distrust(ctx, id.Generation); err != nil {
+				return err
+			}
+		}
 		if a.Code == health.ProblemWrongAccount {
 			if err := rebind(ctx, store, cfg); err != nil {
 				return err

@@ -110,6 +110,9 @@ func (f *Fence) Begin(ctx context.Context, r Reports) {
 		f.listDelay.shutFor(listDelayMost)
 	}
 	f.o.Gate.Shut(health.GateSurveying)
+	if f.Older() && !f.o.Store.Identity().RolledBack {
+		f.doubtOpen(f.o.Store.Identity().Generation) // the process that found it ended before the disk took that
+	}
 }
 
 // Listed is called once the list of terminals was asked for: the wait for it ends.

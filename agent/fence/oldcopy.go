@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tillpost/agent/blob"
+	"tillpost/agent/health"
 	"tillpost/mqtt/message"
 	"tillpost/outbox"
 )
@@ -57,18 +58,24 @@ func (f *Fence) sawSettled(s message.SettledThrough) {
 }
 
 // doubtOpen puts the open requests in doubt, as a process with this outbox, of a generation, is or was at work elsewhere. What
-// the disk does not take is tried again until it does.
+// the disk does not take is tried again until it does; until then nothing that is queued ends as one that was never sent.
 func (f *Fence) doubtOpen(generation uint64) {
 	ctx := f.ctx
+	if !f.o.Store.Identity().RolledBack {
+		f.o.Gate.Shut(health.GateDoubting)
+	}
 	doubted, err := f.o.Store.Distrust(ctx, generation)
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
 		f.o.Log.Error("the open requests could not be put in doubt; nothing is sent all the same, and it is tried again", "err", err)
 		time.AfterFunc(retryWriteAfter, func() { f.doubtOpen(generation) })
-	case doubted > 0:
-		f.o.Log.Warn("the open requests are in doubt", "requests", doubted)
-		f.reports.Doubted(ctx)
+	default:
+		f.o.Gate.Open(health.GateDoubting)
+		if doubted > 0 {
+			f.o.Log.Warn("the open requests are in doubt", "requests", doubted)
+			f.reports.Doubted(ctx)
+		}
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // GateReason is why nothing may be sent, though everything may be queued.
 type GateReason uint8
 
-// The reasons for which the gate is shut. The last five last a moment, and have no waiting code.
+// The reasons for which the gate is shut. The last six last a moment, and have no waiting code.
 const (
 	GateWrongAccount GateReason = iota
 	GateRolledBack
@@ -19,6 +19,7 @@ const (
 	gateUnsure           // whether the API gets our calls at all, after a submission that ended ambiguous
 	GateSurveying        // what the API shows of this outbox
 	GateReadingRetained  // what the broker retains of our statuses
+	GateDoubting         // until what is open in an older copy is in doubt on disk
 	GateWatchingPeers    // whether another agent is at work
 	GateListingTerminals // whose terminals these are
 	GateUnannounced      // until our own announcement stands at the broker

@@ -14,6 +14,9 @@ import (
 func (l *lane) commit(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
 	uncertain := false
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, storeAgain) {
+		if l.tooEarly(seq, e) {
+			return outbox.Request{}, nil, errUnheard
+		}
 		l.stamp(&e)
 		l.beats.Add(1)
 		e.Lane = l.terminal

@@ -92,11 +92,11 @@ func (x *expiries) due(now time.Time, canExpire bool) (seqs []uint64) {
 	return seqs
 }
 
-// expireDue ends what has expired, of each terminal on its lane. Nothing expires while the clock is not known, nor before the
-// broker was asked for what a newer copy of this outbox may have published, for "expired" says that nothing was sent.
+// expireDue ends what has expired, of each terminal on its lane. Nothing expires while the clock is not known, nor while a newer
+// copy of this outbox is unheard, for "expired" says that nothing was sent.
 func (ls *Lanes) expireDue() {
 	over := map[string][]uint64{}
-	for _, seq := range ls.expiries.due(time.Now(), ls.o.Clock.Now().Known && !ls.unread()) {
+	for _, seq := range ls.expiries.due(time.Now(), ls.o.Clock.Now().Known && !ls.unheard()) {
 		r, err := ls.o.Store.Get(seq)
 		switch {
 		case err != nil || r.State.Final():

@@ -130,6 +130,9 @@ func (l *lane) written(seq uint64, e outbox.Event, r outbox.Request, fx []outbox
 	case err == nil:
 		l.applied(r, e, fx)
 		return
+	case errors.Is(err, errUnheard):
+		l.putOff(seq, e)
+		return
 	case errors.Is(err, outbox.ErrMoved): // the event goes where the request waits by now; a turn comes there by itself
 		l.forget(seq)
 		l.moved = true

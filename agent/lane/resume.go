@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"tillpost/agent/health"
 	"tillpost/outbox"
 )
 
@@ -63,12 +62,9 @@ func (ls *Lanes) resume(ctx context.Context) {
 	}
 }
 
-// unread reports that the broker was not asked yet for what a newer copy of this outbox may have told.
-func (ls *Lanes) unread() bool { return ls.o.Gate.IsShut(health.GateReadingRetained) }
-
 // takeUpParked takes up a refund that waits beside its lane, and may have expired.
 func (ls *Lanes) takeUpParked(r outbox.Request) {
-	if ls.unread() {
+	if ls.unheard() {
 		time.AfterFunc(expireAgain, func() {
 			if ls.ctx.Err() == nil {
 				ls.takeUpParked(r)
