@@ -23,8 +23,7 @@ func TestABusyRefundExpires(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, "", func(w *world) {
 				w.sale(oslo, "o")
-				w.refundPart("before", "o", "") // by which the lag of the books is measured
-				w.until(20*time.Second, oslo, "before", "refunded")
+				w.measureBooks("o")
 				op := simulator.OpRefund
 				if name == "approval" {
 					op = simulator.OpApproval

@@ -23,8 +23,9 @@ type Ledger struct {
 	UnderWay bool
 	Doubtful bool
 	// MayRefund and MayDeny: the order's refund status may have become REFUNDED or REJECTED by another one since this one
-	// was sent. SameAmount: another one of the same amount may have entered the order's statement since then.
-	MayRefund, MayDeny, SameAmount bool
+	// was sent. SameAmount counts what of the same amount others may have entered in the order's statement since then.
+	MayRefund, MayDeny bool
+	SameAmount         int
 	// SameAmountEnded is when another refund of the same amount, or an unknown one, was last paid back; zero if none was.
 	SameAmountEnded Instant
 }
@@ -120,7 +121,9 @@ func (l *Ledger) countEnds(other, r Request) {
 	}
 	l.MayRefund = l.MayRefund || refunds
 	l.MayDeny = l.MayDeny || denies
-	l.SameAmount = l.SameAmount || refunds && (other.AmountMinor == r.AmountMinor || other.AmountMinor == 0)
+	if refunds && (other.AmountMinor == r.AmountMinor || other.AmountMinor == 0) {
+		l.SameAmount += max(len(other.Submissions), 1) // what a person had sent again may have been carried out each time
+	}
 }
 
 // endedBefore reports whether a final request is known to have ended before another was last sent.

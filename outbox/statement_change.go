@@ -38,7 +38,7 @@ func statementChangeSince(before *Statement, now Statement, amount int64, denied
 		return changeDone
 	case one && grown == amount && !ambiguous:
 		return changeDone
-	case c.carriedOut(amount) && !ambiguous:
+	case c.carriedOut(amount) > 0 && !ambiguous:
 		return changeDone // whatever others did besides, and what of theirs was turned down or is under way
 	case one:
 		return changePending
@@ -50,11 +50,11 @@ func statementChangeSince(before *Statement, now Statement, amount int64, denied
 	return changeNone
 }
 
-// paidBackSince reports whether a statement shows a refund of exactly an amount that was carried out since the
-// statement before the submission, whatever else it shows.
-func paidBackSince(before *Statement, now Statement, amount int64, denied []int64) bool {
+// paidBackSince counts the refunds of exactly an amount that a statement shows as carried out since the statement
+// before the submission, whatever else it shows.
+func paidBackSince(before *Statement, now Statement, amount int64, denied []int64) int {
 	if before == nil || !before.Readable || !now.Readable {
-		return false
+		return 0
 	}
 	return compareEntries(*before, now, denied).carriedOut(amount)
 }
@@ -78,9 +78,14 @@ func (c *entryChange) explain(denied []int64) {
 	}
 }
 
-// carriedOut reports whether a new refund of an amount is done.
-func (c entryChange) carriedOut(amount int64) bool {
-	return slices.Contains(c.fresh, StatementEntry{Minor: amount, Done: true})
+// carriedOut counts the new refunds of an amount that are done.
+func (c entryChange) carriedOut(amount int64) (n int) {
+	for _, e := range c.fresh {
+		if e == (StatementEntry{Minor: amount, Done: true}) {
+			n++
+		}
+	}
+	return n
 }
 
 func compareEntries(before, now Statement, denied []int64) entryChange {

@@ -165,7 +165,7 @@ func ledgerWords(l Ledger) string {
 		is   bool
 	}{
 		{"spent", l.SpentMinor == 4200}, {"all", l.SpentMinor == math.MaxInt64}, {"under way", l.UnderWay}, {"doubtful", l.Doubtful},
-		{"refunds", l.MayRefund}, {"denies", l.MayDeny}, {"same amount", l.SameAmount},
+		{"refunds", l.MayRefund}, {"denies", l.MayDeny}, {"same amount", l.SameAmount > 0},
 	} {
 		if w.is && s != "" {
 			s += " "
@@ -184,7 +184,7 @@ func TestOnlyTheSameAmountIsTakenForAnother(t *testing.T) {
 	other.AmountMinor = 4201
 	var l Ledger
 	l.Count(other, mine)
-	if l.SameAmount || !l.MayRefund || l.SpentMinor != 4201 || len(l.Open) != 1 {
+	if l.SameAmount > 0 || !l.MayRefund || l.SpentMinor != 4201 || len(l.Open) != 1 {
 		t.Errorf("%+v", l)
 	}
 	other.Entered = other.Entered.Add(time.Hour)

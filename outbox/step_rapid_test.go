@@ -103,7 +103,7 @@ func anyEvent(t *rapid.T) Event {
 	}
 	e.ListLag = time.Duration(rapid.IntRange(0, 20).Draw(t, "list lag")) * time.Second
 	e.StatementLag = time.Duration(rapid.IntRange(0, 20).Draw(t, "books lag")) * time.Second
-	e.Ledger = rapid.SampledFrom([]Ledger{{}, {Order: &ledgerOrder}, evAwaitOrder.Ledger, {UnderWay: true}, {Doubtful: true, SpentMinor: 4200, SameAmount: true},
+	e.Ledger = rapid.SampledFrom([]Ledger{{}, {Order: &ledgerOrder}, evAwaitOrder.Ledger, {UnderWay: true}, {Doubtful: true, SpentMinor: 4200, SameAmount: 1},
 		{MayRefund: true, MayDeny: true}, {Order: &ledgerOrder, SpentMinor: 9000}}).Draw(t, "ledger")
 	e.Policy.BusyMeans = BusyMeans(rapid.IntRange(0, 1).Draw(t, "busy means"))
 	if rapid.Bool().Draw(t, "no policy") {

@@ -71,7 +71,7 @@ func (m *transition) judgeStatement() {
 	switch {
 	case m.changeShown() == changeDone, told && b.Status == StatusRefunded && b.NotOurs && !l.MayRefund:
 		m.end(StateRefunded, nil)
-	case denied && paidBackSince(m.r.Refund.Before, b, m.r.AmountMinor, l.Denied):
+	case denied && paidBackSince(m.r.Refund.Before, b, m.r.AmountMinor, l.Denied) > 0:
 		m.unresolved() // one was turned down, and one of this amount carried out: nobody knows which is ours
 	case denied && m.deniedTooSoon():
 		if m.r.Refund.DeniedAt == (Instant{}) { // REJECTED is seen for the first time

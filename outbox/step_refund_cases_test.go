@@ -257,7 +257,8 @@ func statementEvents() []caseEvent {
 		{"status rejected, the amount is done", evStatementSeen(StatusRefundDenied, ore42Done), nil},
 		{"status rejected, the amount is done and there again", evStatementSeen(StatusRefundDenied, ore42Done, ore42Pending), nil},
 		{"the amount is done", evStatementSeen(StatusRefunded, ore42Done), nil},
-		{"the amount is done, perhaps by another refund", beside(evStatementSeen(StatusRefunded, ore42Done), Ledger{SameAmount: true}), nil},
+		{"the amount is done, perhaps by another refund", beside(evStatementSeen(StatusRefunded, ore42Done), Ledger{SameAmount: 1}), nil},
+		{"the amount is done twice, perhaps once by another", beside(evStatementSeen(StatusRefunded, ore42Done, ore42Done), Ledger{SameAmount: 1}), nil},
 		{"the amount is under way", evStatementSeen(StatusRefundPending, ore42Pending), nil},
 		{"another amount is done", evStatementSeen(StatusRefunded, ore10Done), nil},
 	}

@@ -117,7 +117,7 @@ func checkRefundEnds(tr *trace, before Request, e Event, after Request, fx []Eff
 		return fmt.Errorf("refunded by %v", e.Type)
 	case after.State == StateCancelled && before.State == StateAwaitingApproval:
 		return errors.New("an approval was cancelled")
-	case before.State == StateInDoubt && after.State == StateRefunded && e.Type != Accepted && e.Ledger.SameAmount:
+	case before.State == StateInDoubt && after.State == StateRefunded && e.Type != Accepted && !amountShown(before, e):
 		return errors.New("a doubt ended by an amount that may be another's")
 	case e.Type == StatementSeen && after.State == StateRejected:
 		return refusalShown(before, e)
@@ -143,13 +143,14 @@ func checkLateRefund(before Request, e Event, after Request, fx []Effect) error 
 		return nil
 	case e.Type != StatementSeen, !before.Watched(), !late && (after.Kind != KindApproval || after.State != StateSubmitted):
 		return fmt.Errorf("%v changed %v to %v", e.Type, before.State, after.State)
-	case e.Ledger.SameAmount || !amountShown(before, e):
+	case !amountShown(before, e):
 		return fmt.Errorf("%v became %v, and the statement does not show it", before.State, after.State)
 	}
 	return nil
 }
 
-// amountShown: the statement shows more of this amount than before the submission, and more than other requests of ours explain.
+// amountShown: the statement shows more of this amount than before the submission, more than others of ours may have entered since, and
+// more than other requests of ours explain.
 func amountShown(before Request, e Event) bool {
 	b, was := e.Statement, before.Refund.Before
 	done := func(b Statement) int {
@@ -167,7 +168,9 @@ func amountShown(before Request, e Event) bool {
 			ours++
 		}
 	}
-	return b.Readable && was != nil && was.Readable && (done(b) > done(*was) && done(b) > ours || len(b.Entries) == 0 && b.RefundedMinor > was.RefundedMinor)
+	entered := b.Readable && was != nil && was.Readable && done(b)-done(*was) > e.Ledger.SameAmount && done(b) > ours
+	summed := b.Readable && was != nil && was.Readable && len(b.Entries) == 0 && b.RefundedMinor > was.RefundedMinor && e.Ledger.SameAmount == 0
+	return entered || summed
 }
 
 // endShown: the end of a refund under way rests on the statement; where it is not ours, on a status that was seen to change.

@@ -35,7 +35,7 @@ var refundMutants = map[string]struct {
 	step   stepFunc
 	ledger func(*refundActor, []*refundActor) Ledger
 }{
-	"a doubt ends by an amount although there is one of the same amount": {step: deceived(func(_ Request, e *Event) { e.Ledger.SameAmount = false })},
+	"a doubt ends by an amount although there is one of the same amount": {step: deceived(func(_ Request, e *Event) { e.Ledger.SameAmount = 0 })},
 	"a status that stood before is believed":                             {step: believesWhatStood},
 	"books of any age are taken as fresh":                                {step: deceived(func(_ Request, e *Event) { freshen(&e.Statement.Seen, e.At) })},
 	"the lag of the books is not waited for":                             {step: deceived(func(_ Request, e *Event) { e.StatementLag = 1 })},

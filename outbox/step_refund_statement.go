@@ -49,13 +49,15 @@ func (m *transition) firstQuery() {
 	m.wake(TimerPoll, m.refundPoll())
 }
 
-// changeShown returns what the statement shows of this refund: changeUnknown where another of that amount may be shown.
+// changeShown returns what the statement shows of this refund: changeUnknown where it may be others of that amount, all that
+// is shown.
 func (m *transition) changeShown() statementChange {
-	if m.e.Ledger.SameAmount {
+	l, before, amount := m.e.Ledger, m.r.Refund.Before, m.r.AmountMinor
+	change := statementChangeSince(before, m.e.Statement, amount, l.Denied)
+	switch {
+	case l.SameAmount > 0 && (change != changeDone || paidBackSince(before, m.e.Statement, amount, l.Denied) <= l.SameAmount):
 		return changeUnknown
-	}
-	change := statementChangeSince(m.r.Refund.Before, m.e.Statement, m.r.AmountMinor, m.e.Ledger.Denied)
-	if change == changeDone && m.e.Statement.explainedBy(m.r.AmountMinor, m.e.Ledger.Done) {
+	case change == changeDone && m.e.Statement.explainedBy(amount, l.Done):
 		return changeOther
 	}
 	return change

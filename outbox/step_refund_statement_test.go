@@ -285,7 +285,7 @@ func TestRefundsAreWatched(t *testing.T) {
 			t.Errorf("%s: %v, late %v, %v", name, done.State, done.Late, effectWords(fx, true))
 		}
 		same := evStatementSeen(StatusRefunded, ore42Done)
-		same.Ledger.SameAmount = true
+		same.Ledger.SameAmount = 1
 		if after, _ := stepAt(r, same, at); after.State != r.State {
 			t.Errorf("%s: another's refund made it %v", name, after.State)
 		}
@@ -371,6 +371,42 @@ func TestAStatusThatIsNotToldIsNoLeave(t *testing.T) {
 		after, fx := Step(r, Event{Type: Due, Mark: "mark1", Statement: b, StatementLag: 10 * time.Second, Ledger: Ledger{Order: &ledgerOrder}, At: busy.Add(21 * time.Second), Policy: stepPolicy()})
 		if sent := countFx(fx, Submit, "") == 1; sent != told || after.State == StateInDoubt {
 			t.Errorf("%s: %v, %v", name, after.State, effectWords(fx, true))
+		}
+	}
+}
+
+// TestTheSameAmountShownOftenerThanOthersExplain: one refund was called busy and carried out, another of the same amount was
+// sent and carried out after it. Each of the two has its own entry, so the one that is in doubt is done as well.
+func TestTheSameAmountShownOftenerThanOthersExplain(t *testing.T) {
+	t.Parallel()
+	doubt := journey(t, stepRefund(), evRefundDue, evAmbiguous)
+	other := journey(t, stepRefund(), evRefundDue, Event{Type: Accepted, Final: true})
+	other.Entered = doubt.Entered.Add(time.Minute)
+	again := other
+	again.Submissions = append(again.Submissions, Submission{})
+	stands := journey(t, doubt, Event{Type: Resolved, Resolution: Adopt, By: "Kari", OrderUUID: "order1"})
+	wantState(t, stands, StateAwaitingRefund, "")
+	for name, c := range map[string]struct {
+		other Request
+		shown []StatementEntry
+		done  bool
+	}{
+		"once":                                     {other, []StatementEntry{ore42Done}, false},
+		"once, and once under way":                 {other, []StatementEntry{ore42Done, ore42Pending}, false},
+		"once, and another amount":                 {other, []StatementEntry{ore42Done, ore10Done}, false},
+		"twice":                                    {other, []StatementEntry{ore42Done, ore42Done}, true},
+		"twice, and another amount":                {other, []StatementEntry{ore42Done, ore42Done, ore10Done}, true},
+		"twice, the other one was sent again":      {again, []StatementEntry{ore42Done, ore42Done}, false},
+		"three times, the other one sent again":    {again, []StatementEntry{ore42Done, ore42Done, ore42Done}, true},
+		"twice, the other one is not known either": {doubt, []StatementEntry{ore42Done, ore42Done}, true},
+		"once, the other one is not known either":  {doubt, []StatementEntry{ore42Done}, false},
+	} {
+		for _, r := range []Request{doubt, stands} {
+			e := evStatementSeen(StatusRefunded, c.shown...)
+			e.Ledger.Count(c.other, r)
+			if after := journey(t, r, e); (after.State == StateRefunded) != c.done || !c.done && after.State != r.State {
+				t.Errorf("%s: %v became %v", name, r.State, after.State)
+			}
 		}
 	}
 }

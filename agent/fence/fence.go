@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tillpost/agent/clock"
@@ -25,6 +26,7 @@ type Fence struct {
 	acceptedUntil time.Time
 	unknownMu     sync.Mutex // held while what is kept under unknownBlob is read and written
 	atOpen        atOpen
+	doubtFailed   atomic.Bool // the last try to put what is open in doubt came back with an error
 
 	ctx     context.Context // of Begin
 	reports Reports         // of Begin

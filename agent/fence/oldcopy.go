@@ -69,10 +69,12 @@ func (f *Fence) doubtOpen(generation uint64) {
 	case ctx.Err() != nil:
 	case err != nil:
 		f.o.Log.Error("the open requests could not be put in doubt; nothing is sent all the same, and it is tried again", "err", err)
+		f.doubtFailed.Store(true)
 		time.AfterFunc(retryWriteAfter, func() { f.doubtOpen(generation) })
 	default:
 		f.o.Gate.Open(health.GateDoubting)
-		if doubted > 0 {
+		// A try that failed may be on disk all the same, and have left nothing to this one.
+		if f.doubtFailed.Swap(false) || doubted > 0 {
 			f.o.Log.Warn("the open requests are in doubt", "requests", doubted)
 			f.reports.Doubted(ctx)
 		}

@@ -98,7 +98,9 @@ func (l *lane) statementRead(asked outbox.Request, s gateway.StatementReply) {
 	}
 }
 
-// measureStatementLag measures how long it takes the statement to show a refund that the API accepted.
+// measureStatementLag measures how long it takes the statement to show a refund that the API accepted. What it shows may be somebody
+// else's of the same amount, from shortly before: then it lags longer. A first measurement is kept only once that is ruled out;
+// after it only a longer one is.
 func (l *lane) measureStatementLag(r outbox.Request, e outbox.Event) {
 	if e.Type != outbox.StatementSeen || !e.Statement.Readable || r.Kind != outbox.KindRefund {
 		return
@@ -112,7 +114,17 @@ func (l *lane) measureStatementLag(r outbox.Request, e outbox.Event) {
 		return
 	}
 	known.shown = n // of several the last one may be ours
-	l.background(func(ctx context.Context) { l.o.Lags.StatementShowed(ctx, took) })
+	if l.o.Lags.Statement() > 0 || took >= l.o.DoubtCheck {
+		l.background(func(ctx context.Context) { l.o.Lags.StatementShowed(ctx, took) })
+		return
+	}
+	time.AfterFunc(l.o.DoubtCheck-took, func() {
+		l.background(func(ctx context.Context) {
+			if s := l.o.Gateway.Statement(ctx, r.OrderUUID); s.Failed.Type == 0 && r.NewIn(s.Statement) == n {
+				l.o.Lags.StatementShowed(ctx, took)
+			}
+		})
+	})
 }
 
 // resubmitRefund has the statement judged first: a refund that it shows as done is not sent again.
