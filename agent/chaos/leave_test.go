@@ -151,7 +151,8 @@ func (w *world) answered(op simulator.Operation, order, tag string, begun time.T
 		if late := begun.Add(clientPatience); late.Before(now) {
 			gaveUp = late
 		}
-		if gaveUp.After(l.framed) {
+		// A call of a process that has died says nothing to the next one.
+		if p := w.current.Load(); gaveUp.After(l.framed) && p != nil && begun.After(p.booted) {
 			l.failing = gaveUp
 		}
 	}

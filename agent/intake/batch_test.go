@@ -163,7 +163,7 @@ func (noPages) Touch()                         {}
 
 type noLanes struct{}
 
-func (noLanes) Doubted(outbox.Request, string)        {}
+func (noLanes) Named(outbox.Request, string)          {}
 func (noLanes) Start(outbox.Request) outbox.FirstTurn { return nil }
 
 func noSource() publish.Source {

@@ -40,9 +40,8 @@ type Intake struct {
 
 // Lanes are the lanes, as far as the door knows them.
 type Lanes interface {
-	// Doubted is called with a request that was written in doubt; orderUUID is the order that a newer copy of the outbox has
-	// named for it, or "".
-	Doubted(r outbox.Request, orderUUID string)
+	// Named is called with a request that was written in doubt, and the order that a newer copy of the outbox has named for it.
+	Named(r outbox.Request, orderUUID string)
 	// Start readies the first turn of an order that is about to be written, nil where its lane is to make it later.
 	Start(r outbox.Request) outbox.FirstTurn
 }
@@ -229,8 +228,8 @@ func (in *Intake) add(ctx context.Context, good []arrival) error {
 	for i, a := range good {
 		switch added[i].Verdict {
 		case outbox.AddedNew:
-			if r := added[i].Request; r.State == outbox.StateInDoubt {
-				in.o.Lanes.Doubted(r, a.hint)
+			if r := added[i].Request; r.State == outbox.StateInDoubt && a.hint != "" {
+				in.o.Lanes.Named(r, a.hint)
 			}
 		case outbox.AddedSame:
 			in.republish(added[i].Request)

@@ -34,7 +34,11 @@ func (ls *Lanes) admitted(r outbox.Request) {
 		left, _ := r.LiveFor(ls.o.Clock.Now())
 		ls.expiries.set(r.Seq, left)
 	}
-	switch l := ls.lane(r.Terminal); {
+	l := ls.lane(r.Terminal)
+	if r.State == outbox.StateInDoubt { // it comes from a newer copy of the outbox
+		l.post(r.Seq, outbox.Event{Type: outbox.Restarted})
+	}
+	switch {
 	case !r.Kind.Laned():
 		l.post(r.Seq, outbox.Event{Type: outbox.Due})
 	case r.CancelWanted:

@@ -8,13 +8,9 @@ import (
 	"tillpost/outbox"
 )
 
-// Doubted takes up a request that came in doubt. The order that a newer copy named for it is verified as a callback's is.
-func (ls *Lanes) Doubted(r outbox.Request, orderUUID string) {
-	l := ls.lane(r.Terminal)
-	l.post(r.Seq, outbox.Event{Type: outbox.Restarted})
-	if orderUUID != "" {
-		l.post(r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
-	}
+// Named verifies the order that a newer copy of the outbox named for a request, as a callback's is.
+func (ls *Lanes) Named(r outbox.Request, orderUUID string) {
+	ls.lane(r.Terminal).post(r.Seq, outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID})
 }
 
 // HintPace is how often what callbacks name is asked for, of each request.
