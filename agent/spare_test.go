@@ -16,8 +16,12 @@ func spareWorld(t *testing.T, change func(outbox.Store) outbox.Store, test func(
 	inWorld(t, "", func(w *world) {
 		c := w.noteConns()
 		w.restartNoting(&commitsOf{}, change)
-		if n := len(c.spares()); n != 1 {
-			t.Fatalf("%d connections stand ready", n)
+		// net/http may have dialled one more, for a call that another connection served in the end.
+		for tries := 0; len(c.spares()) != 1; tries++ {
+			if tries == 10 {
+				t.Fatalf("%d connections stand ready", len(c.spares()))
+			}
+			w.restartNoting(&commitsOf{}, change)
 		}
 		test(w, c)
 	})

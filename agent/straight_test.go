@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -43,8 +44,9 @@ func (w *world) restartNoting(c *commitsOf, before func(outbox.Store) outbox.Sto
 		return before(s), err
 	}
 	w.start()
-	w.order(oslo, "warm") // after it, a connection stands ready
-	w.until(time.Minute, oslo, "warm", "paid")
+	warm := fmt.Sprint("warm-", len(w.sim.Orders()))
+	w.order(oslo, warm) // after it, a connection stands ready
+	w.until(time.Minute, oslo, warm, "paid")
 }
 
 func itself(s outbox.Store) outbox.Store { return s }
