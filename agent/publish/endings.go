@@ -281,8 +281,8 @@ func (p *Publisher) ClearStatuses(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveEndingsGrace)
-			defer cancel()
 			p.saveEndings(last)
+			cancel()
 			return
 		case <-keep:
 			p.saveEndings(ctx)
