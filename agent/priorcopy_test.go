@@ -8,6 +8,8 @@ import (
 
 	"tillpost/api/simulator"
 	"tillpost/mqtt"
+	"tillpost/outbox"
+	"tillpost/outbox/bolt"
 )
 
 // keep notes the stopped outbox and its marker, to be put back later.
@@ -121,6 +123,36 @@ func TestWhatCouldNotBeAskedComesAgain(t *testing.T) {
 		w.until(10*time.Second, oslo, "new", "paid")
 		if s := w.now(oslo, "forgotten"); s.State != "paid" || w.creates() != 2 {
 			t.Errorf("%+v, %d creates", s, w.creates())
+		}
+	})
+}
+
+// A commit that came back with an error may be on disk all the same: what it wrote in doubt is looked for as soon.
+func TestWhatCameInDoubtByAnUncertainCommitIsLookedFor(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(oslo, "first")
+		w.stop()
+		restore := w.keep()
+		w.start()
+		w.sale(oslo, "forgotten")
+		told := w.now(oslo, "forgotten")
+		w.stop()
+		restore()
+		u := &uncertainAccept{}
+		w.store = func(o bolt.Options) (outbox.Store, error) {
+			s, err := bolt.Open(w.outbox(), o)
+			u.Store = s
+			return u, err
+		}
+		w.start()
+		w.untilProblem("outboxRolledBack")
+		u.mu.Lock()
+		u.fate = func(accept func()) { accept() }
+		u.mu.Unlock()
+		w.order(oslo, "forgotten")
+		w.eventually(10*time.Second, func() bool { return w.now(oslo, "forgotten").Revision > told.Revision })
+		if s := w.until(10*time.Second, oslo, "forgotten", "paid"); s.OrderUUID != told.OrderUUID || w.creates() != 2 {
+			t.Errorf("%+v is told after %+v, with %d creates", s, told, w.creates())
 		}
 	})
 }

@@ -220,6 +220,11 @@ func (in *Intake) add(ctx context.Context, good []arrival) error {
 		}
 	}
 	if err != nil {
+		if errors.Is(err, outbox.ErrUncertain) { // what is on disk all the same does not come as a new one again
+			for _, a := range good {
+				in.named(a)
+			}
+		}
 		in.notWritten(good, err)
 		return err
 	}
@@ -228,9 +233,7 @@ func (in *Intake) add(ctx context.Context, good []arrival) error {
 	for i, a := range good {
 		switch added[i].Verdict {
 		case outbox.AddedNew:
-			if r := added[i].Request; r.State == outbox.StateInDoubt && a.hint != "" {
-				in.o.Lanes.Named(r, a.hint)
-			}
+			in.named(a)
 		case outbox.AddedSame:
 			in.republish(added[i].Request)
 		case outbox.AddedConflict:
@@ -252,6 +255,16 @@ func (in *Intake) republish(r outbox.Request) {
 	s := in.o.Publish.Current(r)
 	s.At = message.At(in.o.Clock.Now().Time())
 	in.o.Publish.Unretained(s)
+}
+
+// named hands on the order that was named for what came in doubt.
+func (in *Intake) named(a arrival) {
+	if a.hint == "" {
+		return
+	}
+	if r, err := in.o.Store.Lookup(a.record.ID); err == nil && r.State == outbox.StateInDoubt {
+		in.o.Lanes.Named(r, a.hint)
+	}
 }
 
 // notWritten fails a batch that the outbox did not take: the broker sends it again when the connection is back.
