@@ -54,7 +54,8 @@ func newBrowser(t *testing.T) *browser {
 	}
 	browsers <- struct{}{}
 	t.Cleanup(func() { <-browsers })
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.DisableGPU)
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.DisableGPU,
+		chromedp.Flag("force-prefers-reduced-motion", true)) // a display that changes while axe-core looks is not halfway between two colours
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // it refuses to run as root with one
 	}
