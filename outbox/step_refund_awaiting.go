@@ -98,7 +98,7 @@ func (m *transition) deniedTooSoon() bool {
 	return m.otherUndone() && (at == (Instant{}) || !m.e.Statement.Seen.After(at, m.statementLag()))
 }
 
-// otherUndone reports whether the statement shows another refund, new since the submission, that is not done.
+// otherUndone reports whether the statement shows another refund that is not done: new since the submission, or under way then.
 func (m *transition) otherUndone() bool {
 	before := m.r.Refund.Before
 	if before == nil || !before.Readable || !m.e.Statement.Readable {
@@ -106,15 +106,20 @@ func (m *transition) otherUndone() bool {
 	}
 	c := compareEntries(*before, m.e.Statement, m.e.Ledger.Denied)
 	c.explain(m.e.Ledger.Denied)
+	if (before.Status == StatusRefundPending || !before.StatusRead) && !before.noneUnderWay(m.e.Ledger.Denied) && slices.ContainsFunc(c.kept, undone) {
+		return true
+	}
 	_, ours := without(slices.Clone(c.fresh), StatementEntry{Minor: m.r.AmountMinor})
-	undone := 0
+	n := 0
 	for _, e := range c.fresh {
-		if !e.Done {
-			undone++
+		if undone(e) {
+			n++
 		}
 	}
-	return undone > 1 || undone == 1 && !ours
+	return n > 1 || n == 1 && !ours
 }
+
+func undone(e StatementEntry) bool { return !e.Done }
 
 // statusMoved reports whether the order's refund status is another one than before the submission, or was meanwhile.
 // REJECTED may have stood there before we had ours called off.

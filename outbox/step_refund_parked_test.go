@@ -98,4 +98,13 @@ func TestARejectionThatMaySpeakOfAnother(t *testing.T) {
 	if same.State != StateAwaitingRefund {
 		t.Errorf("with another one of the same amount: %v", same.State)
 	}
+	beside := sent.Clone() // another one was under way when ours was sent
+	beside.Refund.Before.Status, beside.Refund.Before.StatusRead = StatusRefundPending, true
+	beside.Refund.Before.Entries = []StatementEntry{ore42Pending}
+	if r := journey(t, beside, look(time.Second, ore42Pending)); r.State != StateAwaitingRefund {
+		t.Errorf("with one that was under way before: %v", r.State)
+	}
+	if r := journey(t, beside, look(time.Second, ore42Pending), look(12*time.Second, ore42Pending, ore42Pending)); r.State != StateDeclined {
+		t.Errorf("with one that was under way before, by a fresh statement: %v", r.State)
+	}
 }

@@ -65,6 +65,17 @@ func (w *world) statusLate(o simulator.Order) bool {
 	return w.lag.RefundStatus > 0 && slices.ContainsFunc(o.Refunds, func(e simulator.Refund) bool { return tagOf(string(e.Body)) == foreign })
 }
 
+// takenForOurs counts the refunds of other tills over an amount that were turned down, where the refund status lags: nobody can say
+// that the status is not about one of ours of that amount.
+func (w *world) takenForOurs(o simulator.Order, ore int64) (n int) {
+	for _, e := range o.Refunds {
+		if w.lag.RefundStatus > 0 && tagOf(string(e.Body)) == foreign && e.Status == simulator.RefundRejected && minorOf(e.Amount) == ore {
+			n++
+		}
+	}
+	return n
+}
+
 type refundKey struct {
 	order string
 	ore   int64
