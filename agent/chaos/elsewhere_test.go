@@ -100,7 +100,7 @@ func (w *world) portalRefund(r *draw, uuid string) {
 			all = append(all, m.ore, m.ore)
 		}
 	}
-	deed := pick(r, simulator.Pay(0), simulator.Pay(r.between(0, 40*time.Second)), simulator.Decline(r.between(0, 20*time.Second)), simulator.WalkAway())
+	deed := pick(r, simulator.Pay(0), simulator.Pay(r.between(0, 40*time.Second)), simulator.Decline(r.between(0, turnedDownWithin)), simulator.WalkAway())
 	amount := decimal.MustNew(pick(r, all...), 2)
 	if err := w.sim.RefundElsewhere(o.UUID, amount, deed); err == nil {
 		w.count.fault("refund from elsewhere")

@@ -200,6 +200,9 @@ func (w *world) facts(changes []outbox.Change) {
 		if _, ok := w.sentAt[r.ID]; !ok && r.State == outbox.StateSending {
 			w.sentAt[r.ID] = time.Now()
 		}
+		if r.State.Final() {
+			w.endedAt[r.ID] = time.Now()
+		}
 		if r.State == outbox.StateQueued && r.History[len(r.History)-1].Event == "Resolved" {
 			w.leave.resubmitted[r.ID]++
 		}

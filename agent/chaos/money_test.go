@@ -204,7 +204,7 @@ func (w *world) checkWishes(records map[string]outbox.Request, o simulator.Order
 		if toldDone[ore] > g.done && !settledOne(wishes) && !w.statusOnly(o) {
 			w.fail("%d refunds over %d øre of order %s are told, %d are done: %s", toldDone[ore], ore, o.UUID, g.done, entriesOf(o))
 		}
-		if g.ours > mayBe[ore]+w.takenForOurs(o, ore) {
+		if g.ours > mayBe[ore]+w.takenForOurs(o, ore, wishes) {
 			w.fail("%d refunds over %d øre of order %s are done, %d are told or not known: %s", g.ours, ore, o.UUID, mayBe[ore], entriesOf(o))
 		}
 	}

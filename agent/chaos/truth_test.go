@@ -65,11 +65,24 @@ func (w *world) statusLate(o simulator.Order) bool {
 	return w.lag.RefundStatus > 0 && slices.ContainsFunc(o.Refunds, func(e simulator.Refund) bool { return tagOf(string(e.Body)) == foreign })
 }
 
-// takenForOurs counts the refunds of other tills over an amount that were turned down, where the refund status lags: nobody can say
-// that the status is not about one of ours of that amount.
-func (w *world) takenForOurs(o simulator.Order, ore int64) (n int) {
-	for _, e := range o.Refunds {
-		if w.lag.RefundStatus > 0 && tagOf(string(e.Body)) == foreign && e.Status == simulator.RefundRejected && minorOf(e.Amount) == ore {
+// turnedDownWithin is the longest that another till's refund takes until it is turned down.
+const turnedDownWithin = 20 * time.Second
+
+// takenForOurs counts the refunds of ours over an amount that were told turned down, and were carried out, where another till's of
+// that amount was turned down and the lagging refund status may have said so between sending ours and telling its end. Nobody
+// can say that the status is not about ours then.
+func (w *world) takenForOurs(o simulator.Order, ore int64, wishes map[string]*wish) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, v := range wishes {
+		if v.r.AmountMinor != ore || v.done == 0 || v.r.State != outbox.StateDeclined && v.r.State != outbox.StateCancelled {
+			continue
+		}
+		if w.lag.RefundStatus > 0 && slices.ContainsFunc(o.Refunds, func(e simulator.Refund) bool {
+			seen := e.At.Add(turnedDownWithin + w.lag.RefundStatus + booksAge)
+			return tagOf(string(e.Body)) == foreign && e.Status == simulator.RefundRejected && minorOf(e.Amount) == ore &&
+				e.At.Before(w.endedAt[id]) && w.sentAt[id].Before(seen)
+		}) {
 			n++
 		}
 	}

@@ -77,6 +77,7 @@ type world struct {
 	copied     map[string]uint64 // with their revisions
 	lost       map[string]bool
 	sentAt     map[string]time.Time          // when a request was first on its way
+	endedAt    map[string]time.Time          // and when it ended last
 	toldBack   map[refundKey]map[string]bool // refunds that were published as refunded
 	accepting  bool                          // an operator is to accept it while no process runs
 	refusing   atomic.Bool
@@ -123,7 +124,7 @@ func newWorld(seed uint64, o options) *world {
 	w := &world{
 		dice: dice(mix(seed)), o: o, count: o.count, broker: mqtttest.NewBroker(), clock: newClock(), restart: make(chan bool),
 		serverConns: map[net.Conn]bool{}, calls: map[string]int{}, seen: map[string]told{}, refused: map[string]bool{}, started: time.Now(),
-		leave: newLeave(time.Now()), pulses: pulses{}, hinted: map[string]bool{}, sentAt: map[string]time.Time{}, toldBack: map[refundKey]map[string]bool{}, lost: map[string]bool{}, carriedOut: map[string]bool{},
+		leave: newLeave(time.Now()), pulses: pulses{}, hinted: map[string]bool{}, sentAt: map[string]time.Time{}, endedAt: map[string]time.Time{}, toldBack: map[refundKey]map[string]bool{}, lost: map[string]bool{}, carriedOut: map[string]bool{},
 		paused: map[string]bool{}, resumed: map[string]int{}, resuming: map[string]int{},
 	}
 	w.plan = w.draw()
