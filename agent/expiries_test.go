@@ -8,7 +8,6 @@ import (
 
 	"tillpost/api/simulator"
 	"tillpost/outbox"
-	"tillpost/outbox/bolt"
 )
 
 // slow is an outbox on a slow card: each write takes its time, though those that come together share it.
@@ -22,12 +21,7 @@ func (s slow) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Req
 // TestAWholeQueueExpiresWithinASecond: what was accepted in one moment ends in one, and not one commit after the other.
 func TestAWholeQueueExpiresWithinASecond(t *testing.T) {
 	inWorld(t, "", func(w *world) {
-		w.stop()
-		w.store = func(o bolt.Options) (outbox.Store, error) {
-			s, err := bolt.Open(w.dir+"/outbox.db", o)
-			return slow{s}, err
-		}
-		w.start()
+		w.restartOn(func(s outbox.Store) outbox.Store { return slow{s} })
 		if err := w.sim.SetNextCustomers(oslo, simulator.WalkAway()); err != nil {
 			t.Fatal(err)
 		}

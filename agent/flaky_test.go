@@ -57,11 +57,16 @@ func onFlaky(w *world) *flaky {
 	return f
 }
 
-// restartOn gives the next starts of a world's agent an outbox that stands before the real one.
+// restartOn starts a world's agent anew, from now on with an outbox that stands before the real one.
 func (w *world) restartOn(before func(outbox.Store) outbox.Store) {
 	w.stop()
+	w.startOn(before)
+}
+
+// startOn is restartOn for an agent that is stopped.
+func (w *world) startOn(before func(outbox.Store) outbox.Store) {
 	w.store = func(o bolt.Options) (outbox.Store, error) {
-		s, err := bolt.Open(w.dir+"/outbox.db", o)
+		s, err := bolt.Open(w.outbox(), o)
 		return before(s), err
 	}
 	w.start()

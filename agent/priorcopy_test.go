@@ -9,7 +9,6 @@ import (
 	"tillpost/api/simulator"
 	"tillpost/mqtt"
 	"tillpost/outbox"
-	"tillpost/outbox/bolt"
 )
 
 // keep notes the stopped outbox and its marker, to be put back later.
@@ -139,12 +138,7 @@ func TestWhatCameInDoubtByAnUncertainCommitIsLookedFor(t *testing.T) {
 		w.stop()
 		restore()
 		u := &uncertainAccept{}
-		w.store = func(o bolt.Options) (outbox.Store, error) {
-			s, err := bolt.Open(w.outbox(), o)
-			u.Store = s
-			return u, err
-		}
-		w.start()
+		w.startOn(func(s outbox.Store) outbox.Store { u.Store = s; return u })
 		w.untilProblem("outboxRolledBack")
 		u.mu.Lock()
 		u.fate = func(accept func()) { accept() }

@@ -11,7 +11,6 @@ import (
 	"tillpost/api/simulator"
 	"tillpost/mqtt"
 	"tillpost/outbox"
-	"tillpost/outbox/bolt"
 )
 
 // TestACopyOfTheSameGeneration: all files of the outbox, copied by a snapshot of the machine while an order is queued, and put back after
@@ -183,12 +182,7 @@ func TestAnOlderCopyOnAFullDisk(t *testing.T) {
 		restore()
 		disk := &fullDisk{}
 		disk.full.Store(true)
-		w.store = func(o bolt.Options) (outbox.Store, error) {
-			s, err := bolt.Open(w.outbox(), o)
-			disk.Store = s
-			return disk, err
-		}
-		w.start()
+		w.startOn(func(s outbox.Store) outbox.Store { disk.Store = s; return disk })
 		w.untilProblem("outboxRolledBack")
 		time.Sleep(time.Minute)
 		if s := w.state("o"); s != outbox.StateQueued {
@@ -221,12 +215,7 @@ func TestAnOlderCopyThatIsNotInDoubtYet(t *testing.T) {
 				before := len(w.published("o"))
 				disk := &fullDisk{}
 				disk.fullForDoubts.Store(true)
-				w.store = func(o bolt.Options) (outbox.Store, error) {
-					s, err := bolt.Open(w.outbox(), o)
-					disk.Store = s
-					return disk, err
-				}
-				w.start()
+				w.startOn(func(s outbox.Store) outbox.Store { disk.Store = s; return disk })
 				w.untilProblem("outboxRolledBack")
 				w.send(oslo, "cancels", `{"requestId":"c","target":"o"}`)
 				time.Sleep(5 * time.Minute)

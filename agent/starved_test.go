@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"tillpost/outbox"
-	"tillpost/outbox/bolt"
 )
 
 // brokenDisk is an outbox whose writes fail while the test says so.
@@ -39,12 +38,7 @@ func (b brokenDisk) Apply(ctx context.Context, seq uint64, e outbox.Event) (outb
 func TestBrokenDiskIsToldAndOutlived(t *testing.T) {
 	var broken atomic.Bool
 	inWorld(t, "", func(w *world) {
-		w.stop()
-		w.store = func(o bolt.Options) (outbox.Store, error) {
-			s, err := bolt.Open(w.outbox(), o)
-			return brokenDisk{s, &broken}, err
-		}
-		w.start()
+		w.restartOn(func(s outbox.Store) outbox.Store { return brokenDisk{s, &broken} })
 		w.order(oslo, "begun")
 		w.until(5*time.Second, oslo, "begun", "awaiting_customer")
 		broken.Store(true)
