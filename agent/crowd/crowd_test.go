@@ -65,11 +65,10 @@ func TestOutage(t *testing.T) {
 	}
 	for _, kind := range outages {
 		t.Run(strings.ReplaceAll(string(kind), " ", "-"), func(t *testing.T) {
-			if kind != refuses && !large {
-				t.Skip("in this outage the bounds do not hold yet; see docs/performance.md")
-			}
 			all[kind] = suffer(t, shops, every, kind)
-			judge(t, shops, all[kind])
+			// A doubt is searched every five seconds, and behind pages every shop comes to have one: by a thousand that is the bound
+			// itself. It does not hold there yet, and is judged where it is asked for; see docs/performance.md.
+			judge(t, shops, all[kind], large || kind != gateway)
 		})
 	}
 	if path := os.Getenv("PLOT"); path != "" && len(all) == len(outages) {
@@ -158,22 +157,23 @@ func checkBooks(t *testing.T, sim *simulator.Simulator, shops []*shop) {
 	t.Logf("%d orders; open at the end: %v", orders, open)
 }
 
-// judge fails where more arrived than may.
-func judge(t *testing.T, shops int, seen record) {
+// judge fails where more arrived than may; of probes and searches only if looks says so.
+func judge(t *testing.T, shops int, seen record, looks bool) {
 	t.Helper()
 	from := int((before + judged) / time.Second)
 	for _, one := range []struct {
 		what string
 		in   []int
 		most int
-	}{{"dials", seen.dials, mostDials}, {"probes and searches", seen.looks, mostLooks}} {
+		must bool
+	}{{"dials", seen.dials, mostDials, true}, {"probes and searches", seen.looks, mostLooks, looks}} {
 		stretch := thousand / shops
 		back := int((before + away) / time.Second)
 		out, _ := busiest(one.in[:back], from, stretch)
 		most, at := busiest(one.in, from, stretch)
 		t.Logf("%s in %d s: at most %d from the %v of the outage on, %d with its end, %d s after its beginning; a second %.0f in it and %.0f after it", one.what,
 			stretch, out, judged, most, at-int(before/time.Second), mean(one.in[from:back]), mean(one.in[back:]))
-		if most > one.most {
+		if one.must && most > one.most {
 			t.Errorf("%d %s in %d s, more than %d", most, one.what, stretch, one.most)
 		}
 	}
