@@ -80,8 +80,10 @@ type Options struct {
 // New makes lanes that start nothing before they are resumed.
 func New(o Options) *Lanes {
 	ls := &Lanes{
-		o: o, expiries: expiries{wake: notify.NewSignal(), heap: expiryHeap{index: map[uint64]int{}}}, followers: followers{set: map[string][]follower{}}, instance: o.Store.Identity().Instance, all: map[string]*lane{},
-		asked: questions{open: map[*lane]question{}},
+		o: o, instance: o.Store.Identity().Instance, all: map[string]*lane{},
+		expiries:  expiries{wake: notify.NewSignal(), heap: expiryHeap{index: map[uint64]int{}}},
+		followers: followers{set: map[string][]follower{}},
+		asked:     questions{open: map[*lane]question{}},
 	}
 	ls.ctx, ls.end = context.WithCancel(context.Background())
 	ls.calls, ls.giveUp = context.WithCancel(context.Background())
