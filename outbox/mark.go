@@ -73,7 +73,7 @@ func (r Request) Bears(mark string) bool {
 }
 
 // FindMarks lists what looks like marks in a text, such as an order's references. Overlapping places are all listed, as
-// what stands before a mark may look like the start of one. They are copies, and keep the text from no collection.
+// what stands before a mark may look like the start of one. They are copies, so that the text need not stay in memory.
 func FindMarks(text string) []string {
 	var marks []string
 	for i := 0; i+MarkLen <= len(text); i++ {

@@ -112,7 +112,7 @@ func (s *session) takeRetained(m paho.Message) bool {
 	return taken
 }
 
-// take does it but for calling Handlers.Status: status reports whether that is to be called.
+// take is takeRetained without the call of Handlers.Status; status reports whether that is due.
 func (s *session) take(m paho.Message) (taken, status bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
