@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,8 +23,13 @@ import (
 	"tillpost/outbox"
 )
 
-// intakeBatch bounds how many requests share one commit.
-const intakeBatch = 256
+const (
+	// intakeBatch bounds how many requests share one commit.
+	intakeBatch = 256
+	// heldMost bounds how many messages are held while the disk is full, roomEvery is how often it is looked at.
+	heldMost  = 1000
+	roomEvery = time.Second
+)
 
 // Intake takes what tills publish, in the order of arrival: each message is refused, or on disk before it is acknowledged.
 type Intake struct {
@@ -127,7 +133,37 @@ func (in *Intake) Run(ctx context.Context, recaller mqtt.Recaller) {
 			if n == 0 {
 				break
 			}
-			in.take(ctx, batch)
+			if held := in.take(ctx, batch); len(held) > 0 {
+				in.hold(ctx, held)
+			}
+		}
+	}
+}
+
+// hold puts back what the full disk did not take, and returns when there is room: the connection stays, over which the
+// statuses of open requests go, and the broker sends no more than its in-flight window. What exceeds heldMost goes back to
+// the broker with all that is held, by the end of the connection.
+func (in *Intake) hold(ctx context.Context, batch []mqtt.Delivery) {
+	in.mu.Lock()
+	in.queue = append(batch, in.queue...)
+	in.mu.Unlock()
+	look := time.NewTicker(roomEvery)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+		if in.o.Store.Room() {
+			return
+		}
+		in.mu.Lock()
+		waiting := len(in.queue)
+		in.mu.Unlock()
+		if waiting > heldMost {
+			in.failFromNowOn(nil, outbox.ErrFull)
+			return
 		}
 	}
 }
@@ -144,8 +180,8 @@ func (in *Intake) Rules(now outbox.Instant) message.Rules {
 	}
 }
 
-// take brings a batch through the door: one commit for all that pass.
-func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
+// take brings a batch through the door: one commit for all that pass. It returns what is to be held, because the disk is full.
+func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) (held []mqtt.Delivery) {
 	in.o.Publish.WaitForRoom(ctx)
 	now := in.o.Clock.Now()
 	var written, good []arrival
@@ -155,8 +191,7 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 				// The target may be among them.
 				err := in.add(ctx, good)
 				if err != nil && in.o.InOrder {
-					fail(batch[i:], err)
-					return
+					return in.notTaken(good, batch[i:], err)
 				}
 				if err == nil {
 					written = append(written, good...)
@@ -174,15 +209,18 @@ func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) {
 		if a.record, a.hint, err = in.prepare(a, now); err != nil {
 			_ = in.add(ctx, good)
 			in.o.Log.Warn("the broker could not be asked what a newer copy of the outbox has told of a request; it is taken when it comes again", "err", err)
-			in.failFromNowOn(batch[i:], err)
-			return
+			in.failFromNowOn(slices.Concat(deliveries(good), batch[i:]), err)
+			return nil
 		}
 		if a.record.Kind == outbox.KindOrder && !a.idTaken {
 			a.first = in.o.Lanes.Start(a.record)
 		}
 		good = append(good, a)
 	}
-	_ = in.add(ctx, good) // nothing comes after it
+	if err := in.add(ctx, good); err != nil && in.o.InOrder {
+		return in.notTaken(good, nil, err)
+	}
+	return nil
 }
 
 // prepare makes what is to be written of a message that passed. An error says that the broker could not be asked about it.
@@ -267,7 +305,7 @@ func (in *Intake) named(a arrival) {
 	}
 }
 
-// notWritten fails a batch that the outbox did not take: the broker sends it again when the connection is back.
+// notWritten reports that the outbox did not take a batch. With the embedded broker its tills are told at once.
 func (in *Intake) notWritten(good []arrival, err error) {
 	if !errors.Is(err, outbox.ErrClosed) && !errors.Is(err, context.Canceled) {
 		if errors.Is(err, outbox.ErrFull) {
@@ -277,15 +315,28 @@ func (in *Intake) notWritten(good []arrival, err error) {
 		}
 		in.o.Log.Error("requests could not be written to the outbox; they are not acknowledged", "requests", len(good), "err", err)
 	}
-	batch := make([]mqtt.Delivery, len(good))
-	for i, a := range good {
-		batch[i] = a.delivery
+	if !in.o.InOrder {
+		fail(deliveries(good), err)
 	}
-	if in.o.InOrder {
-		in.failFromNowOn(batch, err)
-	} else {
-		fail(batch, err)
+}
+
+// notTaken returns what a full disk did not take and what comes after it, to be held. After any other error it fails them:
+// the broker sends them again when the connection is back.
+func (in *Intake) notTaken(good []arrival, rest []mqtt.Delivery, err error) (held []mqtt.Delivery) {
+	held = slices.Concat(deliveries(good), rest)
+	if errors.Is(err, outbox.ErrFull) {
+		return held
 	}
+	in.failFromNowOn(held, err)
+	return nil
+}
+
+func deliveries(batch []arrival) []mqtt.Delivery {
+	ds := make([]mqtt.Delivery, len(batch))
+	for i, a := range batch {
+		ds[i] = a.delivery
+	}
+	return ds
 }
 
 // failFromNowOn fails a batch, what waits behind it, and all that comes until the connection is back.

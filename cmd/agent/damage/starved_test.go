@@ -54,7 +54,8 @@ func fillUp(t *testing.T, dir string) string {
 }
 
 // A full disk ends nothing that was accepted: it goes on with the reserve. New requests wait at the broker until there is
-// room, and are then taken in their order, without anybody's help.
+// room, and are then taken in their order, without anybody's help. The connection to the broker stays: the agent is degraded, not
+// offline.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
