@@ -141,3 +141,27 @@ func TestAFirstTurnThatTurnsUpIsSentOnce(t *testing.T) {
 		})
 	}
 }
+
+// slowAccept is an outbox that takes its time to take requests.
+type slowAccept struct{ outbox.Store }
+
+func (s slowAccept) Accept(ctx context.Context, as ...outbox.Arrival) ([]outbox.Added, error) {
+	time.Sleep(40 * time.Millisecond)
+	return s.Store.Accept(ctx, as...)
+}
+
+// What comes while others are written has its connection by the time that it is looked at.
+func TestWhatWaitsForACommitGoesStraightThrough(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		c := &commitsOf{id: "o"}
+		w.restartNoting(c, func(s outbox.Store) outbox.Store { return slowAccept{s} })
+		time.Sleep(time.Hour) // no connection is kept
+		w.order(oslo, "other")
+		time.Sleep(5 * time.Millisecond)
+		w.order(bergen, "o")
+		w.until(time.Minute, bergen, "o", "paid")
+		if len(c.all) == 0 || !slices.Equal(c.all[0], []string{"queued", "sending"}) {
+			t.Errorf("committed as %v, want its first turn with its acceptance", c.all)
+		}
+	})
+}

@@ -15,6 +15,9 @@ type Store interface {
 	Add(ctx context.Context, rs ...Request) ([]Added, error)
 	// Accept is Add for requests of which some may make their first turn in the same commit.
 	Accept(ctx context.Context, rs ...Arrival) ([]Added, error)
+	// Announce says whether requests are about to be made ready for Accept. On a slow disk it returns when no commit is under way,
+	// as they would wait for its end all the same, and the next one waits a moment for them. The Accept ends the announcement.
+	Announce(comes bool)
 	// Apply runs Step on a request and commits what it changed; the effects that come back must be run. ErrLaneHeld,
 	// ErrOrderTaken, ErrMoved and ErrFull leave the record as it is; after ErrUncertain the caller has to read it.
 	Apply(ctx context.Context, seq uint64, e Event) (Request, []Effect, error)

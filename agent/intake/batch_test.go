@@ -164,6 +164,7 @@ func (noPages) Touch()                         {}
 type noLanes struct{}
 
 func (noLanes) Named(outbox.Request, string)          {}
+func (noLanes) Expect(string)                         {}
 func (noLanes) Start(outbox.Request) outbox.FirstTurn { return nil }
 
 func noSource() publish.Source {

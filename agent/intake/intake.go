@@ -23,13 +23,8 @@ import (
 	"tillpost/outbox"
 )
 
-const (
-	// intakeBatch bounds how many requests share one commit.
-	intakeBatch = 256
-	// heldMost bounds how many messages are held while the disk is full, roomEvery is how often it is looked at.
-	heldMost  = 1000
-	roomEvery = time.Second
-)
+// intakeBatch bounds how many requests share one commit.
+const intakeBatch = 256
 
 // Intake takes what tills publish, in the order of arrival: each message is refused, or on disk before it is acknowledged.
 type Intake struct {
@@ -40,6 +35,8 @@ type Intake struct {
 	mu    sync.Mutex
 	queue []mqtt.Delivery
 	wake  notify.Signal
+	// writing: a batch is being written, and what comes meanwhile waits for the next commit.
+	writing bool
 	// broken: a durable write failed, and nothing later of that connection may be taken before what failed.
 	broken error
 }
@@ -50,6 +47,8 @@ type Lanes interface {
 	Named(r outbox.Request, orderUUID string)
 	// Start readies the first turn of an order that is about to be written, nil where its lane is to make it later.
 	Start(r outbox.Request) outbox.FirstTurn
+	// Expect is called with the terminal of an order that has come, and is looked at once a commit is over.
+	Expect(terminal string)
 }
 
 // Options are what an intake needs; all of it is required.
@@ -91,7 +90,7 @@ func (in *Intake) Deliver(d mqtt.Delivery) {
 		return
 	}
 	in.mu.Lock()
-	broken := in.broken
+	broken, waits := in.broken, in.writing
 	if broken == nil {
 		in.queue = append(in.queue, d)
 	}
@@ -101,6 +100,9 @@ func (in *Intake) Deliver(d mqtt.Delivery) {
 		return
 	}
 	in.wake.Set()
+	if terminal, segment, _ := in.o.Topics.Parse(d.Topic); waits && segment == mqtt.KindOrder.Segment() {
+		in.o.Lanes.Expect(terminal)
+	}
 }
 
 // cleared reports whether a message is an empty retained one, by which somebody takes a request away that lies retained at the
@@ -122,50 +124,36 @@ func (in *Intake) Run(ctx context.Context, recaller mqtt.Recaller) {
 		case <-in.wake:
 		}
 		for ctx.Err() == nil {
-			in.mu.Lock()
-			n := min(len(in.queue), intakeBatch)
-			batch := in.queue[:n:n]
-			in.queue = in.queue[n:]
-			if len(in.queue) == 0 {
-				in.queue = nil
-			}
-			in.mu.Unlock()
-			if n == 0 {
+			batch := in.next()
+			if len(batch) == 0 {
 				break
 			}
-			if held := in.take(ctx, batch); len(held) > 0 {
+			held := in.take(ctx, batch)
+			in.o.Store.Announce(false)
+			if len(held) > 0 {
 				in.hold(ctx, held)
 			}
 		}
 	}
 }
 
-// hold puts back what the full disk did not take, and returns when there is room: the connection stays, over which the
-// statuses of open requests go, and the broker sends no more than its in-flight window. What exceeds heldMost goes back to
-// the broker with all that is held, by the end of the connection.
-func (in *Intake) hold(ctx context.Context, batch []mqtt.Delivery) {
+// next removes the head of the queue and returns it, for one commit.
+func (in *Intake) next() (batch []mqtt.Delivery) {
 	in.mu.Lock()
-	in.queue = append(batch, in.queue...)
+	in.writing = len(in.queue) > 0
 	in.mu.Unlock()
-	look := time.NewTicker(roomEvery)
-	defer look.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-look.C:
-		}
-		if in.o.Store.Room() {
-			return
-		}
-		in.mu.Lock()
-		waiting := len(in.queue)
-		in.mu.Unlock()
-		if waiting > heldMost {
-			in.failFromNowOn(nil, outbox.ErrFull)
-			return
-		}
+	if !in.writing {
+		return nil
 	}
+	in.o.Store.Announce(true) // what comes until then shares the commit
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	n := min(len(in.queue), intakeBatch)
+	batch, in.queue = in.queue[:n:n], in.queue[n:]
+	if len(in.queue) == 0 {
+		in.queue = nil
+	}
+	return batch
 }
 
 // Rules returns what messages are checked against, in this shop at this moment.
@@ -303,63 +291,6 @@ func (in *Intake) named(a arrival) {
 	if r, err := in.o.Store.Lookup(a.record.ID); err == nil && r.State == outbox.StateInDoubt {
 		in.o.Lanes.Named(r, a.hint)
 	}
-}
-
-// notWritten reports that the outbox did not take a batch. With the embedded broker its tills are told at once.
-func (in *Intake) notWritten(good []arrival, err error) {
-	if !errors.Is(err, outbox.ErrClosed) && !errors.Is(err, context.Canceled) {
-		if errors.Is(err, outbox.ErrFull) {
-			in.o.Problems.Raise(health.ProblemOutboxFull, "", health.OutboxFull, time.Now())
-		} else {
-			in.o.Problems.Raise(health.ProblemOutboxFailed, "", health.OutboxFailed, time.Now())
-		}
-		in.o.Log.Error("requests could not be written to the outbox; they are not acknowledged", "requests", len(good), "err", err)
-	}
-	if !in.o.InOrder {
-		fail(deliveries(good), err)
-	}
-}
-
-// notTaken returns what a full disk did not take and what comes after it, to be held. After any other error it fails them:
-// the broker sends them again when the connection is back.
-func (in *Intake) notTaken(good []arrival, rest []mqtt.Delivery, err error) (held []mqtt.Delivery) {
-	held = slices.Concat(deliveries(good), rest)
-	if errors.Is(err, outbox.ErrFull) {
-		return held
-	}
-	in.failFromNowOn(held, err)
-	return nil
-}
-
-func deliveries(batch []arrival) []mqtt.Delivery {
-	ds := make([]mqtt.Delivery, len(batch))
-	for i, a := range batch {
-		ds[i] = a.delivery
-	}
-	return ds
-}
-
-// failFromNowOn fails a batch, what waits behind it, and all that comes until the connection is back.
-func (in *Intake) failFromNowOn(batch []mqtt.Delivery, err error) {
-	in.mu.Lock()
-	rest := in.queue
-	in.queue, in.broken = nil, err
-	in.mu.Unlock()
-	fail(batch, err)
-	fail(rest, err)
-}
-
-func fail(rest []mqtt.Delivery, err error) {
-	for _, d := range rest {
-		d.Fail(err)
-	}
-}
-
-// Connected is called when the connection is back: what was not acknowledged comes again, in its order.
-func (in *Intake) Connected() {
-	in.mu.Lock()
-	in.broken = nil
-	in.mu.Unlock()
 }
 
 // refuse settles a message that is not taken, and publishes why: on the rejects topic, and as a status, unless its id is taken by a

@@ -1,17 +1,13 @@
 package lane
 
 import (
-	"context"
 	"time"
 
 	"tillpost/agent/publish"
-	"tillpost/api"
 	"tillpost/outbox"
 )
 
 const (
-	// connFresh is how long a connection may wait at a lane for the submission that starts on it: a server closes idle ones.
-	connFresh = 3 * time.Second
 	// positionsTold is how many positions of a queue are published when it moves up.
 	positionsTold = 20
 	positionsPace = time.Second
@@ -71,14 +67,13 @@ func (l *lane) attempt(r outbox.Request) {
 	if l.asksFirst(r) {
 		return
 	}
-	if !l.connServes() {
-		l.dropConn()
+	if !l.hasConn() {
 		conn := l.o.Gateway.Spare()
 		if conn == nil {
 			l.dial()
 			return
 		}
-		l.ready(conn, true)
+		l.keepConn(spareConn(conn))
 	}
 	executors[r.Kind].due(l, r)
 }
@@ -94,67 +89,6 @@ func (l *lane) asksFirst(r outbox.Request) bool {
 		l.apply(r.Seq, e)
 	}
 	return true
-}
-
-// dial readies a fresh connection for the next submission, before that is written to disk, so that an outage costs
-// neither doubt nor writes.
-func (l *lane) dial() {
-	if l.next.dialing || l.stopping() {
-		return
-	}
-	l.next.dialing = true
-	l.background(func(ctx context.Context) {
-		conn, retry, err := l.o.Gateway.Dial(ctx)
-		l.do(func() { l.dialled(conn, retry, err) })
-	})
-}
-
-// ready has the next submission start on a connection, if it comes soon.
-func (l *lane) ready(conn *api.Conn, spare bool) {
-	l.dropConn()
-	l.next.conn, l.next.spare, l.next.until = conn, spare, time.Now().Add(connFresh)
-	time.AfterFunc(connFresh, func() {
-		l.do(func() {
-			if l.next.conn == conn { // the request that it was meant for did not come
-				l.dropConn()
-			}
-		})
-	})
-}
-
-// connServes reports whether there is a connection that a submission may start on now.
-func (l *lane) connServes() bool {
-	n := &l.next
-	return n.conn != nil && !time.Now().After(n.until) && (!n.spare || l.o.Gateway.SpareServes(n.conn))
-}
-
-// takeConn returns the connection that a submission starts on; nil where it serves no more, because the turn took long to be
-// written: then the call dials one.
-func (l *lane) takeConn() *api.Conn {
-	if !l.connServes() {
-		l.dropConn()
-	}
-	conn := l.next.conn
-	l.next.conn = nil
-	return conn
-}
-
-func (l *lane) dialled(conn *api.Conn, retry time.Duration, err error) {
-	l.next.dialing = false
-	if err == nil {
-		l.ready(conn, false)
-		l.moved = true
-		return
-	}
-	at := l.o.Store.Lane(l.terminal)
-	if at.Holder != 0 || at.Head == 0 || l.stopping() {
-		return
-	}
-	if r, err := l.o.Store.Get(at.Head); err == nil {
-		l.of(r.Seq).dials++
-		l.waits(r, outbox.WaitAPIUnreachable, retry)
-	}
-	l.wakeAt(at.Head, outbox.TimerRetry, retry, false)
 }
 
 // waits publishes, without a write, why the head of the lane does not move.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"tillpost/agent/clock"
-	"tillpost/api"
 	"tillpost/internal/notify"
 	"tillpost/outbox"
 )
@@ -26,6 +25,7 @@ type lane struct {
 	inbox []func()
 	wake  notify.Signal
 	beats atomic.Uint64 // grows with all that the lane does, for Agent.Progress
+	ready ready
 
 	// Owned by run.
 	requests map[uint64]*inflight
@@ -38,9 +38,6 @@ type lane struct {
 
 // submission is the next call that creates or pays back, as far as it is ready.
 type submission struct {
-	conn    *api.Conn
-	until   time.Time // when conn has waited here for too long
-	spare   bool      // conn is from the gateway's, which says how old it may be
 	dialing bool
 	body    []byte // of an order; a refund's is made once its turn is on disk
 }
@@ -87,13 +84,6 @@ func (l *lane) run(ctx context.Context) {
 			return
 		case <-l.wake:
 		}
-	}
-}
-
-func (l *lane) dropConn() {
-	if l.next.conn != nil {
-		_ = l.next.conn.Close() // nothing was sent on it
-		l.next.conn = nil
 	}
 }
 

@@ -40,7 +40,7 @@ func TestARefundThatCannotBeForwardedLeavesNoConnection(t *testing.T) {
 		l := &lane{
 			Lanes: &Lanes{o: Options{Gateway: g}}, terminal: "TRML1000000001", wake: notify.NewSignal(), requests: map[uint64]*inflight{},
 		}
-		l.next.conn = conn
+		l.keepConn(dialledConn(conn))
 		stored := outbox.Request{Seq: 1, Kind: outbox.KindRefund, Body: []byte(`{"products":"none"}`), Refund: &outbox.Refund{}}
 		refunds{}.submit(l, stored)
 		synctest.Wait()
@@ -49,8 +49,8 @@ func TestARefundThatCannotBeForwardedLeavesNoConnection(t *testing.T) {
 		default:
 			t.Error("the connection is left open")
 		}
-		if l.next.conn != nil || len(l.inbox) != 1 {
-			t.Errorf("the lane keeps %v, and was told of %d refusals", l.next.conn, len(l.inbox))
+		if kept := l.takeConn(); kept != nil || len(l.inbox) != 1 {
+			t.Errorf("the lane keeps %v, and was told of %d refusals", kept, len(l.inbox))
 		}
 		_ = conn.Close()
 		_ = (<-far).Close()

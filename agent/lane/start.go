@@ -3,7 +3,6 @@ package lane
 import (
 	"errors"
 
-	"tillpost/api"
 	"tillpost/outbox"
 )
 
@@ -17,7 +16,7 @@ const (
 type start struct {
 	id   string
 	lane *lane
-	conn *api.Conn
+	conn conn
 	mark [outbox.MarkEntropy]byte
 
 	event outbox.Event // of the last Turn
@@ -30,21 +29,20 @@ func (ls *Lanes) Start(r outbox.Request) outbox.FirstTurn {
 	if r.Kind != outbox.KindOrder || r.State != outbox.StateQueued || r.CancelWanted || !ls.free(r.Terminal) {
 		return nil
 	}
-	conn := ls.o.Gateway.Spare()
-	if conn == nil {
-		l := ls.lane(r.Terminal)
-		l.do(func() {
-			if l.next.conn == nil && l.free(l.terminal) {
-				l.dial()
-			}
-		})
+	l := ls.lane(r.Terminal)
+	c := l.ready.take(l.serves)
+	if c.Conn == nil {
+		c = spareConn(ls.o.Gateway.Spare())
+	}
+	if c.Conn == nil {
+		ls.Expect(r.Terminal)
 		return nil
 	}
 	if !ls.begins() {
-		_ = conn.Close()
+		drop(c)
 		return nil
 	}
-	s := &start{id: r.ID, lane: ls.lane(r.Terminal), conn: conn, mark: ls.entropy()}
+	s := &start{id: r.ID, lane: l, conn: c, mark: ls.entropy()}
 	ls.starts.Store(r.ID, turnMaking)
 	return s
 }
@@ -101,15 +99,15 @@ func (s *start) Done(added outbox.Added, err error) {
 		}
 		switch {
 		case err != nil:
-			_ = s.conn.Close()
+			drop(s.conn)
 			if uncertain {
 				l.unsent(s.id)
 			}
 		case added.Request.State != outbox.StateSending || len(added.Effects) == 0:
-			l.ready(s.conn, true)
+			l.keepConn(s.conn)
 			l.moved = true
 		default:
-			l.ready(s.conn, true)
+			l.keepConn(s.conn)
 			l.next.body = s.body
 			l.applied(added.Request, s.event, added.Effects)
 		}

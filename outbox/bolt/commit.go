@@ -12,8 +12,16 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// maxBatch bounds how many calls share a commit, and with it the memory of a transaction.
-const maxBatch = 512
+const (
+	// maxBatch bounds how many calls share a commit, and with it the memory of a transaction.
+	maxBatch = 512
+	// A lingerPart of what the last commit took is how long one waits for callers who would else wait for all of it, and no
+	// longer than lingerMost; lingerLeast is the least that is worth a timer. For what was announced it waits lingerMore times that.
+	lingerPart  = 40
+	lingerMost  = time.Millisecond
+	lingerLeast = lingerMost / 10
+	lingerMore  = 8
+)
 
 // op is one caller's part of a commit. run may be called again after a failed commit, and must leave its results as if
 // that had been the first time. It returns an error only before its first write.
@@ -65,13 +73,19 @@ func (s *Store) committer() {
 		case o := <-s.ops:
 			batch := s.drain([]*op{o})
 			s.lastBatch = len(batch)
+			s.atWork <- struct{}{}
 			s.run(batch)
+			<-s.atWork
 		}
 	}
 }
 
-// drain takes what waits, and what callers of the last commit bring at once: else every other commit would be of one.
+// drain takes what waits, and what callers of the last commit bring at once: else every other commit would be of one. On a slow
+// disk it waits for more.
 func (s *Store) drain(batch []*op) []*op {
+	if d := time.Duration(s.linger.Load()); d > 0 {
+		return s.lingered(batch, d)
+	}
 	for turn := 0; ; turn++ {
 		for more := true; more && len(batch) < maxBatch; {
 			select {
@@ -86,6 +100,28 @@ func (s *Store) drain(batch []*op) []*op {
 		}
 		runtime.Gosched()
 	}
+}
+
+// lingered takes what comes within a time, or a multiple of it as long as new requests are announced.
+func (s *Store) lingered(batch []*op, d time.Duration) []*op {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for extended := false; len(batch) < maxBatch; {
+		select {
+		case o := <-s.ops:
+			batch = append(batch, o)
+			if extended && !s.announced.Load() {
+				return batch
+			}
+		case <-timer.C:
+			if extended || !s.announced.Load() {
+				return batch
+			}
+			extended = true
+			timer.Reset((lingerMore - 1) * d)
+		}
+	}
+	return batch
 }
 
 // run commits a batch and answers its callers.
@@ -159,8 +195,13 @@ func (s *Store) transact(batch []*op, errs []error) (*txn, int, error) {
 		return t, id, err
 	}
 	s.commits.Add(1)
+	took := time.Since(start)
+	s.linger.Store(0)
+	if d := min(took/lingerPart, lingerMost); d >= lingerLeast {
+		s.linger.Store(int64(d))
+	}
 	if s.o.OnCommit != nil {
-		s.o.OnCommit(time.Since(start))
+		s.o.OnCommit(took)
 	}
 	return t, id, nil
 }

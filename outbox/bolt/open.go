@@ -39,7 +39,7 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	s := &Store{
 		path: path, o: o, lock: lock, ballast: newBallast(path, o), down: outbox.ErrClosed,
-		ops: make(chan *op, maxBatch), closing: make(chan struct{}), stopped: make(chan struct{}),
+		ops: make(chan *op, maxBatch), atWork: make(chan struct{}, 1), closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if err := s.open(); err != nil {
 		if s.db != nil {

@@ -62,6 +62,9 @@ type Store struct {
 	closeOnce sync.Once
 	closeErr  error
 	lastBatch int
+	linger    atomic.Int64  // how long a commit waits for more callers, 0 on a quick disk
+	announced atomic.Bool   // an Accept is about to come
+	atWork    chan struct{} // holds one while a batch is committed
 	commits   atomic.Int64
 }
 
@@ -110,6 +113,15 @@ func read[T any](s *Store, fn func(t *txn) (T, error)) (value T, err error) {
 
 // Room is outbox.Store's: the reserve stands, or there was room to take it back. It may write.
 func (s *Store) Room() bool { return s.ballast.ready() }
+
+// Announce is outbox.Store's.
+func (s *Store) Announce(comes bool) {
+	s.announced.Store(comes)
+	if comes && s.linger.Load() > 0 {
+		s.atWork <- struct{}{}
+		<-s.atWork
+	}
+}
 
 // Path returns where the database is.
 func (s *Store) Path() string { return s.path }

@@ -35,6 +35,7 @@ func (s *Store) Accept(ctx context.Context, arrivals ...outbox.Arrival) ([]outbo
 		}
 	}
 	var added []outbox.Added
+	s.announced.Store(false) // it comes now
 	err := s.submit(ctx, true, func(t *txn) error {
 		added = make([]outbox.Added, len(arrivals))
 		known := make([]outbox.Request, len(arrivals))

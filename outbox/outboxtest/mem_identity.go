@@ -44,6 +44,9 @@ func (m *Mem) now() outbox.Instant {
 	return m.o.Now()
 }
 
+// Announce does nothing: no commit takes time.
+func (m *Mem) Announce(bool) {}
+
 // Room reports whether new requests are taken.
 func (m *Mem) Room() bool {
 	m.mu.Lock()
