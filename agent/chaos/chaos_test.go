@@ -4,6 +4,7 @@ package chaos_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -56,6 +57,9 @@ func TestSchedules(t *testing.T) {
 					if r := run(t, uint64(first+i), options{count: count, dir: dir, only: only}); len(r.failures) > 0 {
 						failed++
 						t.Errorf("%v\nreplay with: SEED=%d go test ./agent/chaos -run TestReplay -v", r, r.seed)
+					}
+					if err := os.RemoveAll(filepath.Join(dir, strconv.Itoa(first+i))); err != nil { // 300,000 of them fill a disk
+						t.Error(err)
 					}
 				}
 			})
