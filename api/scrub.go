@@ -26,11 +26,12 @@ type scrubber struct {
 	// of them, and only then is one published. The replies to all other calls may name a customer unknown here.
 	knowsCustomer bool
 	echo          *strings.Replacer // nil where the body held none
+	sent          []byte            // the body, until echo is made of it: few replies have a sentence to clean
 }
 
 // scrubberFor returns the scrubber for the reply to one call.
 func scrubberFor(op Operation, body []byte) *scrubber {
-	return &scrubber{knowsCustomer: op == OpCreate, echo: echoes(body)}
+	return &scrubber{knowsCustomer: op == OpCreate, sent: body}
 }
 
 // pathLike matches the paths of fields as the API writes them; anything else may hold personal data.
@@ -52,6 +53,9 @@ func (s *scrubber) fieldError(path, message string) (FieldError, bool) {
 
 // clean returns text without personal data and without control characters.
 func (s *scrubber) clean(text string) string {
+	if s.sent != nil {
+		s.echo, s.sent = echoes(s.sent), nil
+	}
 	if s.echo != nil {
 		text = replaceFold(text, s.echo)
 	}

@@ -177,6 +177,9 @@ func (t *txn) load(seq uint64) (outbox.Request, error) {
 }
 
 func (t *txn) decode(seq uint64, b []byte) (outbox.Request, error) {
+	if r, ok := t.s.recent.get(seq, b); ok {
+		return r, nil
+	}
 	r, h, err := decodeRecord(seq, b)
 	if err != nil {
 		return outbox.Request{}, t.damaged("record", seq, err)
@@ -186,6 +189,7 @@ func (t *txn) decode(seq uint64, b []byte) (outbox.Request, error) {
 			return outbox.Request{}, t.damaged("body", seq, err)
 		}
 	}
+	t.s.recent.put(bytes.Clone(b), r)
 	return r, nil
 }
 

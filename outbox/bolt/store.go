@@ -49,6 +49,7 @@ type Store struct {
 	uncommitted uncommitted
 
 	lanes     laneTable
+	recent    recentRecords
 	ballast   *ballast
 	snapshots sync.Mutex
 

@@ -74,7 +74,7 @@ func (t *txn) turn(event func(outbox.Request) (outbox.Event, bool), added *outbo
 		return
 	}
 	e.Policy = t.s.o.Policy
-	after, fx, err := t.apply(r.Seq, e)
+	after, fx, err := t.applyTo(r, e)
 	if err == nil && after.Revision != r.Revision { // else it stays queued, and its lane is told why
 		added.Request, added.Effects = after, fx
 	}
@@ -112,6 +112,9 @@ func (t *txn) note(err error) {
 
 // put writes a record, its body and the indexes; before is zero for a new one.
 func (t *txn) put(before, r outbox.Request, record []byte) {
+	if r.Refund == nil { // of its statement not all is stored
+		t.s.recent.put(record, r)
+	}
 	k, previous := seqKey(r.Seq), before.State
 	was, is := previous != 0 && !previous.Final(), !r.State.Final()
 	if is {
@@ -171,6 +174,10 @@ func (t *txn) apply(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect
 	if err != nil {
 		return outbox.Request{}, nil, err
 	}
+	return t.applyTo(before, e)
+}
+
+func (t *txn) applyTo(before outbox.Request, e outbox.Event) (_ outbox.Request, _ []outbox.Effect, err error) {
 	if before.Kind == outbox.KindRefund || before.Kind == outbox.KindApproval {
 		if e.Ledger, err = t.ledger(before); err != nil {
 			return outbox.Request{}, nil, err
