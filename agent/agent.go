@@ -54,7 +54,7 @@ type Options struct {
 	Bus func(topics mqtt.Topics, will func() []byte, handlers mqtt.Handlers) (mqtt.Bus, error)
 	// NoHTTP leaves out metrics, health, the JSON API and the pages.
 	NoHTTP bool
-	// Store replaces the outbox file; the agent closes it. It calls o.Committed as a bolt.Store does.
+	// Store replaces the outbox file; the agent closes it. It calls o.Committed and o.Answered as a bolt.Store does.
 	Store func(o bolt.Options) (outbox.Store, error)
 	// Started is called once by Run, when the lanes run; it may be nil.
 	Started func()
@@ -187,7 +187,7 @@ func New(o Options) (_ *Agent, err error) {
 }
 
 func (a *Agent) openStore() (outbox.Store, error) {
-	o := bolt.Options{Policy: policyOf(a.cfg.Policy), Now: a.clock.Now, Committed: a.committed, OnCommit: a.metrics.OutboxCommit}
+	o := bolt.Options{Policy: policyOf(a.cfg.Policy), Now: a.clock.Now, Committed: a.committed, Answered: a.answered, OnCommit: a.metrics.OutboxCommit}
 	if a.opts.Store != nil {
 		return a.opts.Store(o)
 	}
@@ -249,6 +249,13 @@ func (a *Agent) committed(changes []outbox.Change) {
 		a.publish.Changed(r, publish.Position{Number: c.Position, Behind: c.Behind})
 		a.fence.Committed(c)
 		a.lanes.Committed(c)
+	}
+}
+
+// answered logs what was committed. A log that nobody reads at once keeps no order waiting for its submission.
+func (a *Agent) answered(changes []outbox.Change) {
+	for _, c := range changes {
+		r := c.Request
 		a.log.Info("request", "request", r.ID, "kind", r.Kind.String(), "terminal", r.Terminal, "state", r.State.String(),
 			"revision", r.Revision, "order", r.OrderUUID, "reason", reasonCode(r))
 	}

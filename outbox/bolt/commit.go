@@ -146,6 +146,9 @@ func (s *Store) run(batch []*op) {
 	for i, o := range batch {
 		o.done <- errs[i]
 	}
+	if t != nil {
+		s.tellLater(t.changes)
+	}
 }
 
 // uncommitted is what a commit changed that came back with an error, until it is clear whether it is on the disk.
@@ -157,6 +160,12 @@ type uncommitted struct {
 func (s *Store) tell(changes []outbox.Change) {
 	if s.o.Committed != nil && len(changes) > 0 {
 		s.o.Committed(changes)
+	}
+}
+
+func (s *Store) tellLater(changes []outbox.Change) {
+	if s.o.Answered != nil && len(changes) > 0 {
+		s.o.Answered(changes)
 	}
 }
 
@@ -274,6 +283,7 @@ func (s *Store) revive() error {
 	late := s.uncommitted.changes
 	s.uncommitted = uncommitted{}
 	s.tell(late)
+	s.tellLater(late)
 	return nil
 }
 

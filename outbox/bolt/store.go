@@ -22,6 +22,8 @@ type Options struct {
 	// clear that it is on the disk all the same; its callers get ErrUncertain or ErrFailed nevertheless. It runs on the
 	// committing goroutine: it must not block, and must not call the store's writing methods.
 	Committed func([]outbox.Change)
+	// Answered is called with the same once those callers have their answers, before the next commit: for what nobody waits for.
+	Answered func([]outbox.Change)
 	// OnCommit is called with the time that each successful commit took to be on disk.
 	OnCommit func(d time.Duration)
 	// BallastSize is what is kept in reserve for a full disk, in bytes. 0 takes 4 MiB; less than 0 keeps none.

@@ -47,7 +47,7 @@ type Mem struct {
 	fail       error
 }
 
-// NewMem makes an empty store. It takes Policy, Committed and OnCommit of the options.
+// NewMem makes an empty store. It takes Policy, Committed, Answered and OnCommit of the options.
 func NewMem(o bolt.Options) *Mem {
 	return &Mem{
 		o: o, records: map[uint64]outbox.Request{}, tombs: map[uint64]outbox.Request{}, ids: map[string]uint64{},
@@ -114,6 +114,9 @@ func (m *Mem) write(ctx context.Context, fn func() ([]outbox.Change, error)) err
 		}
 		if m.o.Committed != nil {
 			m.o.Committed(changes)
+		}
+		if m.o.Answered != nil {
+			m.o.Answered(changes)
 		}
 	}
 	return nil
