@@ -153,8 +153,8 @@ func New(o Options) (_ *Agent, err error) {
 	rights := lookups.NewRights(a.store, a.api.TokenID, o.Logger)
 	lags := lookups.NewLags(a.store, rights, cfg.Policy.DoubtCheck, o.Logger)
 	a.reconciler = reconcile.New(reconcile.Options{
-		API: a.api, Store: a.store, Problems: a.problems, Rights: rights, Lags: lags, Clock: o.Clock, Log: o.Logger,
-		Path: cfg.Outbox.Path + ".baseline",
+		API: a.api, Store: a.store, Problems: a.problems, Rights: rights, Lags: lags, Health: a.health, Clock: o.Clock, Log: o.Logger,
+		Rand: o.Rand, Path: cfg.Outbox.Path + ".baseline",
 	})
 	a.publish = publish.New(publish.Options{
 		Topics: a.topics, Store: a.store, Clock: o.Clock, Pages: a.board, Log: o.Logger, Retention: cfg.MQTT.StatusRetention,
@@ -213,7 +213,7 @@ func policyOf(p config.Policy) outbox.Policy {
 
 func (a *Agent) newGateway(rights *lookups.Rights) *gateway.Gateway {
 	o := gateway.Options{
-		API: a.api, Store: a.store, Rights: rights, Health: a.health, Clock: a.clock, Seen: a.reconciler.NoteSeen,
+		API: a.api, Store: a.store, Rights: rights, Health: a.health, Clock: a.clock, Rand: a.opts.Rand, Seen: a.reconciler.NoteSeen,
 		Location: a.cfg.Store.Location, CustomerDetails: a.cfg.OrderDefaults.CustomerDetails, SendOrderBy: a.cfg.OrderDefaults.SendOrderBy,
 	}
 	if a.cfg.Callback != nil {

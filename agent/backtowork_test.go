@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"tillpost/api/simulator"
 )
 
 // What waits goes on soon after an outage: after a tenth of how long it lasted, from a second to fifteen.
@@ -30,4 +32,40 @@ func TestBackToWork(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAfterAnOutageTheListIsMeasuredLater: what a thousand shops need not ask in the same seconds waits, and a list that is asked
+// late, and shows the order, says nothing of its lag.
+func TestAfterAnOutageTheListIsMeasuredLater(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(oslo, "measured")
+		time.Sleep(time.Minute)
+		lists := w.sim.Count(simulator.OpOrderStatuses)
+		w.sale(oslo, "usual")
+		if n := w.sim.Count(simulator.OpOrderStatuses); n != lists+1 {
+			t.Errorf("%d lists for an order on a usual day, want 1", n-lists)
+		}
+		atOnce := 0
+		for i := range 3 { // by lot it may be at once, all the same
+			id := fmt.Sprint("waits-", i)
+			w.down(true)
+			w.order(oslo, id)
+			time.Sleep(20 * time.Second)
+			w.down(false)
+			w.until(20*time.Second, oslo, id, "awaiting_customer")
+			lists = w.sim.Count(simulator.OpOrderStatuses)
+			time.Sleep(50 * time.Millisecond)
+			if w.sim.Count(simulator.OpOrderStatuses) != lists {
+				atOnce++
+				continue
+			}
+			time.Sleep(31 * time.Second)
+			if n := w.sim.Count(simulator.OpOrderStatuses); n == lists {
+				t.Error("the list is not asked any more")
+			}
+		}
+		if atOnce == 3 {
+			t.Error("the list is asked at once after each outage")
+		}
+	})
 }

@@ -11,6 +11,11 @@ const (
 	shortestPause = time.Second
 	pausePart     = 10
 	leastPause    = 200 * time.Millisecond
+	// A connection that took hungDial or longer, in an outage, was let in as its end let in all who had asked: who has it
+	// waits for up to a part of the outage, so that not all go on in the same second.
+	hungDial    = time.Second
+	crowdedPart = 20
+	mostCrowded = 5 * time.Second
 	// A probe that hangs does not keep the next one away for longer.
 	probeLease = 10 * time.Second
 )
@@ -84,6 +89,16 @@ func (b *breaker) wait() time.Duration {
 		return 0
 	}
 	return b.waitLocked(time.Now())
+}
+
+// crowded returns how long to wait with a connection that took so long to be made; 0 where no outage was known.
+func (b *breaker) crowded(took time.Duration) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if took < hungDial || b.failures == 0 || b.unsure {
+		return 0
+	}
+	return time.Duration(b.rand() * float64(min(time.Since(b.since)/crowdedPart, mostCrowded)))
 }
 
 func (t *ticket) done(r result) {

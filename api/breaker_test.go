@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,5 +110,48 @@ func TestBreakerJitter(t *testing.T) {
 		if wait := b.wait(); wait != longestPause*3/4 {
 			t.Errorf("shortest of many pauses %v, want %v", wait, longestPause*3/4)
 		}
+	})
+}
+
+// Who was let in as a long outage ended, with all that had asked, does not go on at once; who was let in at once does.
+func TestBreakerHoldsBackACrowd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &breaker{rand: func() float64 { return 1 }}
+		if pause := b.crowded(3 * time.Second); pause != 0 {
+			t.Errorf("with no outage it waits %v", pause)
+		}
+		for range 2 {
+			tk, _ := b.allow()
+			tk.done(wasUnanswered)
+			time.Sleep(10 * time.Second)
+		}
+		for took, want := range map[time.Duration]time.Duration{300 * time.Millisecond: 0, 3 * time.Second: time.Second} {
+			if pause := b.crowded(took); pause != want {
+				t.Errorf("20 s into an outage, with a connection after %v, it waits %v, want %v", took, pause, want)
+			}
+		}
+		time.Sleep(time.Hour)
+		if pause := b.crowded(3 * time.Second); pause != mostCrowded {
+			t.Errorf("after an hour it waits %v, want %v", pause, mostCrowded)
+		}
+	})
+}
+
+// The pause leaves half of the time that a call has.
+func TestTheCrowdsPauseEndsInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		far, near := net.Pipe()
+		defer func() { _, _ = far.Close(), near.Close() }()
+		d := &dialer{timeout: 4 * time.Second, crowded: func(time.Duration) time.Duration { return time.Minute }, network: func(context.Context, string, string) (net.Conn, error) {
+			return near, nil
+		}}
+		begun := time.Now()
+		l, err := d.dial(t.Context())
+		if took := time.Since(begun); err != nil || took != 2*time.Second {
+			t.Fatalf("it took %v and ended with %v, want half of the time that there is", took, err)
+		}
+		_ = l.Close()
 	})
 }

@@ -92,6 +92,7 @@ func New(o Options) (*Client, error) {
 			timeout: min(o.Timeout, longestDial),
 		},
 	}
+	c.dialer.crowded = c.breaker.crowded
 	if base.Scheme == "https" {
 		c.dialer.tls = &tls.Config{
 			MinVersion:         tls.VersionTLS12,

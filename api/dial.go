@@ -41,17 +41,24 @@ type dialer struct {
 	addr    string      // host:port of the base URL
 	tls     *tls.Config // nil for plain http (loopback only)
 	timeout time.Duration
+	// crowded returns how long to wait with a connection that took so long to be made.
+	crowded func(took time.Duration) time.Duration
 }
 
 // dial connects and, for https, shakes hands. The caller closes the link.
 func (d *dialer) dial(ctx context.Context) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
+	begun := time.Now()
 	raw, err := d.network(ctx, "tcp", d.addr)
 	if err != nil {
 		return nil, err
 	}
 	w := &wire{Conn: raw}
+	if err := d.letOthersGo(ctx, time.Since(begun)); err != nil {
+		_ = w.Close()
+		return nil, err
+	}
 	if d.tls == nil {
 		return &link{Conn: w, wire: w}, nil
 	}
@@ -67,6 +74,26 @@ func (d *dialer) dial(ctx context.Context) (*link, error) {
 		return nil, err
 	}
 	return &link{Conn: conn, wire: w}, nil
+}
+
+// letOthersGo waits for a while where a connection was made only when an API that let dials hang was back: then TCP's repeated
+// question brings all who had asked in the same moment. Half of the time that ctx leaves stays for what comes next.
+func (d *dialer) letOthersGo(ctx context.Context, took time.Duration) error {
+	pause := d.crowded(took)
+	if end, ok := ctx.Deadline(); ok {
+		pause = min(pause, time.Until(end)/2)
+	}
+	if pause <= 0 {
+		return nil
+	}
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // hostPort returns the address of a base URL, with its port.

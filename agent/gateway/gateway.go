@@ -29,6 +29,8 @@ type Options struct {
 	Rights *lookups.Rights
 	Health *health.Health
 	Clock  clock.Clock
+	// Rand returns the jitter of a pause, in [0,1).
+	Rand func() float64
 	// Seen is called with each order whose payment status the API has returned.
 	Seen func(orderUUID string)
 
@@ -43,7 +45,7 @@ type Options struct {
 // New makes a gateway; it makes no call.
 func New(o Options) *Gateway {
 	g := &Gateway{o: o, instance: o.Store.Identity().Instance, poller: &poller{api: o.API, polled: map[string]polled{}}}
-	g.spares = newSpares(g.Dial, func(since time.Time) bool { return !g.o.Health.FailedSince(since) })
+	g.spares = newSpares(g.Dial, func(since time.Time) bool { return !g.o.Health.FailedSince(since) }, g.o.Rand)
 	return g
 }
 

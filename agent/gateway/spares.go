@@ -22,6 +22,9 @@ const (
 	// sparesMost is how many are kept while submissions follow each other within sparePace; otherwise it is one.
 	sparesMost = 2
 	sparePace  = 5 * time.Second
+	// calmAfter: where a call has failed so lately, the next one is dialled at some moment within that time. After an outage a
+	// thousand shops are back in the same seconds, and have enough to dial.
+	calmAfter = 30 * time.Second
 )
 
 // spares are connections that stand ready for the next submission at any terminal, each never used before: dialled ahead, they
@@ -30,10 +33,13 @@ type spares struct {
 	dial func(ctx context.Context) (c *api.Conn, retry time.Duration, err error)
 	// trusted reports whether no call has failed since a moment: a connection from before an outage is none to rely on.
 	trusted func(since time.Time) bool
+	rand    func() float64 // in [0,1)
 
 	mu      sync.Mutex
 	list    []*api.Conn
 	dialing bool
+	later   bool // it is dialled in a while, after a failure
+	waited  bool // that while is over
 	life    time.Duration
 	short   time.Time // when life was made shorter
 	sold    time.Time // of the last submission
@@ -43,8 +49,8 @@ type spares struct {
 	under   sync.WaitGroup
 }
 
-func newSpares(dial func(context.Context) (*api.Conn, time.Duration, error), trusted func(time.Time) bool) *spares {
-	s := &spares{dial: dial, trusted: trusted, life: spareLife}
+func newSpares(dial func(context.Context) (*api.Conn, time.Duration, error), trusted func(time.Time) bool, rand func() float64) *spares {
+	s := &spares{dial: dial, trusted: trusted, rand: rand, life: spareLife}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -111,7 +117,11 @@ func (s *spares) fill(closedAt time.Duration) {
 	if s.ctx.Err() != nil || s.dialing || len(s.list) >= want || s.allowed() < leastSpareLife || time.Since(s.sold) > sparesFor {
 		return
 	}
-	s.dialing = true
+	if !s.waited && !s.trusted(time.Now().Add(-calmAfter)) {
+		s.fillLater()
+		return
+	}
+	s.dialing, s.waited = true, false
 	s.under.Go(func() {
 		c, _, err := s.dial(s.ctx)
 		s.mu.Lock()
@@ -131,6 +141,26 @@ func (s *spares) fill(closedAt time.Duration) {
 		case err == nil:
 			_ = c.Close()
 		}
+	})
+}
+
+// fillLater has fill called at some moment within calmAfter. It is called with mu held.
+func (s *spares) fillLater() {
+	if s.later {
+		return
+	}
+	s.later = true
+	after := time.NewTimer(time.Duration(s.rand() * float64(calmAfter)))
+	s.under.Go(func() {
+		defer after.Stop()
+		select {
+		case <-after.C:
+		case <-s.ctx.Done():
+		}
+		s.mu.Lock()
+		s.later, s.waited = false, true
+		s.mu.Unlock()
+		s.fill(0)
 	})
 }
 

@@ -58,7 +58,7 @@ func inBubble(t *testing.T, test func(t *testing.T, p *peers, s *spares, trust *
 			c, err := client.Dial(ctx)
 			return c, 0, err
 		}
-		s := newSpares(dial, func(since time.Time) bool { return !failed.After(since) })
+		s := newSpares(dial, func(since time.Time) bool { return !failed.After(since) }, func() float64 { return 0.5 })
 		defer client.Close()
 		defer s.close()
 		test(t, p, s, &failed)
@@ -205,6 +205,10 @@ func TestASpareFromBeforeAFailureIsNotUsed(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		s.submitted()
+		if n := p.dialled(); n != 1 {
+			t.Errorf("%d dialled at once after a failure, want none but the one before", n-1)
+		}
+		time.Sleep(calmAfter / 2) // as the dice say
 		p.dialled()
 		c := s.take()
 		if c == nil {

@@ -106,6 +106,13 @@ func (l *Lags) BeginMeasurement(now time.Time) bool {
 	return true
 }
 
+// ListMeasured reports whether the list's lag is known.
+func (l *Lags) ListMeasured() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.kept.List > 0
+}
+
 // NoteMissing notes that the list did not show the order that is being measured, from when on.
 func (l *Lags) NoteMissing(from time.Time) {
 	l.mu.Lock()

@@ -14,6 +14,7 @@ type measurement struct {
 	from time.Time // when the API answered that it accepted it
 	next time.Time // when the list is to be asked for next
 	wait time.Duration
+	late bool // the list has not been asked yet, and is asked late: where it shows the order, that says nothing of its lag
 }
 
 const (
@@ -22,6 +23,10 @@ const (
 	promptReply = time.Second
 	lateReply   = 5 * time.Second
 
+	// Where a call failed within calmAfter, and a lag is known, the list is asked within measureLate instead of at once: when an
+	// outage is over, a thousand shops have an order accepted in the same seconds.
+	calmAfter    = 30 * time.Second
+	measureLate  = 30 * time.Second
 	measureFirst = 500 * time.Millisecond
 	measureMost  = 30 * time.Second
 	// measureInFull is how many orders a list may hold that is read in full to measure its lag; a longer one is asked for
@@ -50,8 +55,12 @@ func (c *Reconciler) NoteAccepted(uuid string, from time.Time) {
 	if from.IsZero() || !c.o.Lags.BeginMeasurement(now) {
 		return
 	}
+	m := &measurement{uuid: uuid, from: from, next: now, wait: measureFirst}
+	if c.o.Lags.ListMeasured() && c.o.Health.FailedSince(now.Add(-calmAfter)) {
+		m.next, m.late = now.Add(time.Duration(c.o.Rand()*float64(measureLate))), true
+	}
 	c.mu.Lock()
-	c.begun = &measurement{uuid: uuid, from: from, next: now, wait: measureFirst}
+	c.begun = m
 	c.mu.Unlock()
 	c.wake.Set()
 }
@@ -109,6 +118,7 @@ func (c *Reconciler) measure(ctx context.Context) {
 		return
 	}
 	c.o.Lags.NoteMissing(m.from)
+	m.late = false
 	m.next = time.Now().Add(m.wait)
 	m.wait = min(2*m.wait, measureMost)
 }
@@ -135,7 +145,9 @@ func (c *Reconciler) listOnce(ctx context.Context, m *measurement) bool {
 
 // finishMeasurement ends the measurement under way: the list has shown the order.
 func (c *Reconciler) finishMeasurement(ctx context.Context) {
-	c.o.Lags.ListShowed(ctx, time.Since(c.measured.from))
+	if !c.measured.late {
+		c.o.Lags.ListShowed(ctx, time.Since(c.measured.from))
+	}
 	c.measured = nil
 	c.o.Lags.EndMeasurement()
 	c.tryDetails(ctx)

@@ -54,9 +54,11 @@ type Options struct {
 	Problems *health.Problems
 	Rights   *lookups.Rights
 	Lags     *lookups.Lags
+	Health   *health.Health
 	Clock    clock.Clock
 	Log      *slog.Logger
-	Path     string // where the baseline is kept
+	Rand     func() float64 // the jitter of a pause, in [0,1)
+	Path     string         // where the baseline is kept
 }
 
 // Reports are what a reconciler calls with what it finds without being asked, on its goroutine; all of it is required.
