@@ -124,7 +124,7 @@ func (in *Intake) Run(ctx context.Context, recaller mqtt.Recaller) {
 		case <-in.wake:
 		}
 		for ctx.Err() == nil {
-			batch := in.next()
+			batch := in.next(ctx)
 			if len(batch) == 0 {
 				break
 			}
@@ -138,13 +138,14 @@ func (in *Intake) Run(ctx context.Context, recaller mqtt.Recaller) {
 }
 
 // next removes the head of the queue and returns it, for one commit.
-func (in *Intake) next() (batch []mqtt.Delivery) {
+func (in *Intake) next(ctx context.Context) (batch []mqtt.Delivery) {
 	in.mu.Lock()
 	in.writing = len(in.queue) > 0
 	in.mu.Unlock()
 	if !in.writing {
 		return nil
 	}
+	in.o.Publish.WaitForRoom(ctx)
 	in.o.Store.Announce(true) // what comes until then shares the commit
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -170,7 +171,6 @@ func (in *Intake) Rules(now outbox.Instant) message.Rules {
 
 // take brings a batch through the door: one commit for all that pass. It returns what is to be held, because the disk is full.
 func (in *Intake) take(ctx context.Context, batch []mqtt.Delivery) (held []mqtt.Delivery) {
-	in.o.Publish.WaitForRoom(ctx)
 	now := in.o.Clock.Now()
 	var written, good []arrival
 	for i, a := range in.readAll(batch, in.Rules(now)) {
