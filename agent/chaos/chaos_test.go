@@ -54,11 +54,15 @@ func TestSchedules(t *testing.T) {
 					if i >= n {
 						return
 					}
-					if r := run(t, uint64(first+i), options{count: count, dir: dir, only: only}); len(r.failures) > 0 {
+					own := filepath.Join(dir, strconv.Itoa(first+i))
+					if err := os.Mkdir(own, 0o700); err != nil {
+						t.Error(err)
+					}
+					if r := run(t, uint64(first+i), options{count: count, dir: own, only: only}); len(r.failures) > 0 {
 						failed++
 						t.Errorf("%v\nreplay with: SEED=%d go test ./agent/chaos -run TestReplay -v", r, r.seed)
 					}
-					if err := os.RemoveAll(filepath.Join(dir, strconv.Itoa(first+i))); err != nil { // 300,000 of them fill a disk
+					if err := os.RemoveAll(own); err != nil { // 300,000 of them fill a disk
 						t.Error(err)
 					}
 				}
