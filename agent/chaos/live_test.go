@@ -28,6 +28,8 @@ func (w *world) beat(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 		delete(w.pulses, r.Seq)
 		return
 	}
+	// Nobody searches for what is being submitted: what turns up then, in a look for another request, is no answer to a call of its own.
+	stray := e.Type == outbox.Found && p != nil && p.r.State == outbox.StateSending
 	if p == nil || p.r.Entered != r.Entered {
 		calls := 0
 		if p != nil {
@@ -39,7 +41,7 @@ func (w *world) beat(r outbox.Request, e outbox.Event, fx []outbox.Effect) {
 	p.fire(now)
 	p.r, p.last = r, now
 	ignored := slices.ContainsFunc(fx, func(f outbox.Effect) bool { return f.Type == outbox.Ignored })
-	if answers(e.Type) && !ignored && p.calls > 0 {
+	if answers(e.Type) && !ignored && !stray && p.calls > 0 {
 		p.calls--
 	}
 	for _, f := range fx {
