@@ -248,6 +248,36 @@ func TestAnOlderCopyThatIsNotInDoubtYet(t *testing.T) {
 	}
 }
 
+// TestAnOlderCopyGivesANumberToAnotherOrder: an older copy can't note on a full disk that it is one, and takes an order. The next process
+// finds that order on disk, under the number of one that only the newer copy had, and which is paid: that one's mark, with the same number
+// in it, makes nobody else's order paid.
+func TestAnOlderCopyGivesANumberToAnotherOrder(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(bergen, "before")
+		w.stop()
+		restore := w.keep()
+		w.start()
+		w.sale(oslo, "lost")
+		w.stop()
+		restore()
+		disk := &fullDisk{}
+		disk.fullForDoubts.Store(true)
+		w.startOn(func(s outbox.Store) outbox.Store { disk.Store = s; return disk })
+		w.untilProblem("outboxRolledBack")
+		w.order(oslo, "other")
+		w.untilWaiting(5*time.Second, oslo, "other", "outboxRolledBack")
+		w.stop()
+		w.store = nil
+		w.start()
+		if s := w.until(15*time.Minute, oslo, "other", "unresolved"); s.OrderUUID != "" {
+			t.Errorf("%+v", s)
+		}
+		if n := w.creates(); n != 2 {
+			t.Errorf("%d creates", n)
+		}
+	})
+}
+
 // state is how a request is on disk, by the agent's own word.
 func (w *world) state(id string) outbox.State {
 	w.Helper()

@@ -8,25 +8,58 @@ import (
 	"strings"
 )
 
-// MarkEntropy is how many bytes a mark holds beyond the request's sequence; with TagMark the first of them are not random.
+// MarkEntropy is how many bytes a mark holds beyond the request's sequence; in one of MarkOf the first and the last of them are
+// not random.
 const MarkEntropy = 15
 
 const (
 	markPrefix = "tp"
 	markSeq    = 5
 	markTag    = 4
+	markName   = 4
 	// MarkLen is the length of a mark in characters.
 	MarkLen = len(markPrefix) + (markSeq+MarkEntropy)*8/5
 )
 
 var markEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// TagMark puts the tag of an outbox's instance in front of a mark's random bytes, so that an older copy of the outbox knows
-// a mark of its own that it has forgotten. 88 random bits are left.
-func TagMark(random [MarkEntropy]byte, instance string) [MarkEntropy]byte {
+// MarkOf makes the mark of a submission of r from an outbox. Random bytes stand between the tag of the outbox's instance, so that
+// an older copy of it knows a mark of its own that it has forgotten, and the name of r, by which that copy knows whether the
+// mark is of a request that it has: the same number may mean another one there. 56 random bits are left, and as many as the
+// name has for whoever doesn't know the request.
+func MarkOf(r Request, random [MarkEntropy]byte, instance string) string {
+	b := tagMark(random, instance)
+	name := nameInMark(r, b, instance)
+	copy(b[MarkEntropy-markName:], name[:])
+	return NewMark(r.Seq, b)
+}
+
+// tagMark puts the tag of an outbox's instance in front of a mark's random bytes.
+func tagMark(random [MarkEntropy]byte, instance string) [MarkEntropy]byte {
 	tag := sha256.Sum256([]byte("tillpost mark " + instance))
 	copy(random[:markTag], tag[:])
 	return random
+}
+
+// nameInMark returns what a mark of r ends in, given what stands before that: a digest of the request's id and content.
+func nameInMark(r Request, b [MarkEntropy]byte, instance string) (name [markName]byte) {
+	text := append([]byte("tillpost mark "+instance+" "), b[:MarkEntropy-markName]...)
+	text = append(append(text, r.Digest[:]...), r.ID...)
+	sum := sha256.Sum256(text)
+	copy(name[:], sum[:])
+	return name
+}
+
+// MarkNames reports whether a mark was made for r, a request of the same id and content, in an outbox or a copy of it. It is so
+// of no mark that a version before such names made.
+func MarkNames(mark, instance string, r Request) bool {
+	if !MarkTagged(mark, instance) {
+		return false
+	}
+	raw, _ := markEncoding.DecodeString(mark[len(markPrefix):]) // MarkTagged has read it
+	b := [MarkEntropy]byte(raw[markSeq:])
+	name := nameInMark(r, b, instance)
+	return string(b[MarkEntropy-markName:]) == string(name[:])
 }
 
 // MarkTagged reports whether a mark bears the tag of an outbox's instance. One made by a version before tags bears none.
@@ -35,7 +68,7 @@ func MarkTagged(mark, instance string) bool {
 		return false
 	}
 	raw, _ := markEncoding.DecodeString(mark[len(markPrefix):]) // MarkSeq has read it
-	want := TagMark([MarkEntropy]byte{}, instance)
+	want := tagMark([MarkEntropy]byte{}, instance)
 	return string(raw[markSeq:markSeq+markTag]) == string(want[:markTag])
 }
 

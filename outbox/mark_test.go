@@ -85,7 +85,7 @@ func TestMarkTags(t *testing.T) {
 		copy(random[:], rapid.SliceOfN(rapid.Byte(), MarkEntropy, MarkEntropy).Draw(t, "random"))
 		instance := rapid.StringN(1, 40, 40).Draw(t, "instance")
 		seq := rapid.Uint64Range(0, 1<<40-1).Draw(t, "seq")
-		tagged := TagMark(random, instance)
+		tagged := tagMark(random, instance)
 		mark := NewMark(seq, tagged)
 		if got, ok := MarkSeq(mark); !ok || got != seq || len(mark) != MarkLen {
 			t.Fatalf("%s: %d, %v", mark, got, ok)
@@ -101,6 +101,49 @@ func TestMarkTags(t *testing.T) {
 	for _, mark := range []string{"", "tp", plain, plain[:MarkLen-1], plain + "a"} {
 		if MarkTagged(mark, "instance") {
 			t.Errorf("%q passes for a tagged mark", mark)
+		}
+	}
+}
+
+// TestMarkNames: a mark tells which request it is of, also to a copy of the outbox that does not know the mark. The number in it
+// does not: a copy may have given it to another request, and the same id to another content.
+func TestMarkNames(t *testing.T) {
+	t.Parallel()
+	of := func(seq uint64, id string, content byte) Request {
+		return Request{Seq: seq, ID: id, Digest: [32]byte{content}}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		var random [MarkEntropy]byte
+		copy(random[:], rapid.SliceOfN(rapid.Byte(), MarkEntropy, MarkEntropy).Draw(t, "random"))
+		mark := MarkOf(of(7, "a", 1), random, "instance")
+		if seq, ok := MarkSeq(mark); !ok || seq != 7 || !MarkTagged(mark, "instance") {
+			t.Fatalf("%s: %d, %v", mark, seq, ok)
+		}
+		for _, c := range []struct {
+			name, instance string
+			r              Request
+			want           bool
+		}{
+			{"its own", "instance", of(7, "a", 1), true},
+			{"by another number", "instance", of(8, "a", 1), true},
+			{"another request of the same number", "instance", of(7, "b", 1), false},
+			{"the same id with other content", "instance", of(7, "a", 2), false},
+			{"of another outbox", "other", of(7, "a", 1), false},
+		} {
+			if got := MarkNames(mark, c.instance, c.r); got != c.want {
+				t.Errorf("%s, %s: %v", mark, c.name, got)
+			}
+		}
+	})
+	var random [MarkEntropy]byte
+	a, b := MarkOf(of(7, "a", 1), random, "instance"), MarkOf(of(7, "a", 1), [MarkEntropy]byte{markTag: 1}, "instance")
+	if a[MarkLen-6:] == b[MarkLen-6:] {
+		t.Errorf("whoever sees two marks of a request, %s and %s, sees that they are of one", a, b)
+	}
+	before := NewMark(7, tagMark(random, "instance")) // as made by a version before names
+	for _, mark := range []string{"", "tp", before, a[:MarkLen-1], a + "a"} {
+		if MarkNames(mark, "instance", of(7, "a", 1)) {
+			t.Errorf("%q names a request", mark)
 		}
 	}
 }

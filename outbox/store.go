@@ -204,15 +204,13 @@ type Identity struct {
 	// RolledBack says that this is an older copy than the one that ran here last, a copy from elsewhere, or a restored
 	// snapshot, and that nobody has accepted it yet. What it does not remember may have been sent.
 	RolledBack bool
-	// Copied says which of an older copy's acceptance numbers mean something else in the newer one.
+	// Copied says which acceptance numbers an older copy has left out.
 	Copied Copied
 }
 
-// Copied says which acceptance numbers, by which marks name requests, mean the same in an older copy of an outbox and in
-// the newer one at work elsewhere. All are 0 in one that never was an older copy; of several times the last counts.
+// Copied says which acceptance numbers, by which marks are looked up, are left out in an older copy of an outbox. All are 0 in one
+// that never was an older copy; of several times the last counts.
 type Copied struct {
-	// Shared is the highest number that stands for the same request in both.
-	Shared uint64 `json:"shared,omitempty"`
 	// The numbers above Before and up to After are left out here: the newer copy may have given them to others.
 	Before uint64 `json:"before,omitempty"`
 	After  uint64 `json:"after,omitempty"`
@@ -225,10 +223,10 @@ func (c Copied) Skips(seq uint64) bool { return seq > c.Before && seq <= c.After
 // after the copy was taken must not name another.
 const seqGap = 1 << 20
 
-// AsCopy returns the bounds of an outbox that turns out to be an older copy. It had come to atOpen when it was opened, and
-// to now since.
-func AsCopy(atOpen, now uint64) Copied {
-	return Copied{Shared: atOpen, Before: now, After: now + seqGap}
+// AsCopy returns the bounds of an outbox that turns out to be an older copy, and whose numbers have come to now. From which on
+// they were its own, nobody knows: it may have been at work for some starts before it was found out.
+func AsCopy(now uint64) Copied {
+	return Copied{Before: now, After: now + seqGap}
 }
 
 // Account is what the outbox's requests were accepted for.

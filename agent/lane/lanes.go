@@ -205,10 +205,15 @@ func (ls *Lanes) park(r outbox.Request) {
 	l.do(func() { l.follow(r, target) })
 }
 
-// entropy is the random part of a mark, behind the outbox's tag.
-func (ls *Lanes) entropy() (b [outbox.MarkEntropy]byte) {
+// newMark makes a mark for a submission of r.
+func (ls *Lanes) newMark(r outbox.Request) string {
+	return outbox.MarkOf(r, entropy(), ls.instance)
+}
+
+// entropy is the random part of a mark.
+func entropy() (b [outbox.MarkEntropy]byte) {
 	_, _ = rand.Read(b[:]) // never fails
-	return outbox.TagMark(b, ls.instance)
+	return b
 }
 
 // WakeAll has every lane check whether something can be started, after something that holds all of them changed.

@@ -17,7 +17,7 @@ func (orders) due(l *lane, r outbox.Request) {
 	e := l.event(outbox.Due, r.Seq)
 	e.Mark = r.Mark()
 	if e.Mark == "" || r.Fresh {
-		e.Mark = outbox.NewMark(r.Seq, l.entropy())
+		e.Mark = l.newMark(r)
 	}
 	made, err := l.o.Gateway.ComposeOrder(r, e.Mark)
 	if errors.Is(err, gateway.ErrDateUnknown) {

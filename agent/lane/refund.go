@@ -13,7 +13,7 @@ type refunds struct{ unasked }
 
 func (refunds) due(l *lane, r outbox.Request) {
 	e := l.event(outbox.Due, r.Seq)
-	e.Mark = outbox.NewMark(r.Seq, l.entropy())
+	e.Mark = l.newMark(r)
 	l.apply(r.Seq, e)
 }
 

@@ -17,7 +17,6 @@ type start struct {
 	id   string
 	lane *lane
 	conn conn
-	mark [outbox.MarkEntropy]byte
 
 	event outbox.Event // of the last Turn
 	body  []byte
@@ -42,7 +41,7 @@ func (ls *Lanes) Start(r outbox.Request) outbox.FirstTurn {
 		drop(c)
 		return nil
 	}
-	s := &start{id: r.ID, lane: l, conn: c, mark: ls.entropy()}
+	s := &start{id: r.ID, lane: l, conn: c}
 	ls.starts.Store(r.ID, turnMaking)
 	return s
 }
@@ -75,7 +74,7 @@ func (s *start) Turn(r outbox.Request) (outbox.Event, bool) {
 	if s.lane.waitsAt(r.Terminal) {
 		return outbox.Event{}, false
 	}
-	mark := outbox.NewMark(r.Seq, s.mark)
+	mark := s.lane.newMark(r)
 	made, err := s.lane.o.Gateway.ComposeOrder(r, mark)
 	if err != nil {
 		return outbox.Event{}, false // the lane says why

@@ -20,8 +20,9 @@ func (ls *Lanes) Stray(mark, orderUUID string, status outbox.OrderStatus) {
 	case err != nil && !errors.Is(err, outbox.ErrNotFound), !outbox.MarkTagged(mark, ls.instance):
 	case err == nil:
 		ls.o.Stranger(mark, orderUUID)
-		if seq <= ls.o.Store.Identity().Copied.Shared && r.Kind == outbox.KindOrder {
-			// The newer copy had this request too, and has sent it: the mark names it by its number.
+		if copied := ls.o.Store.Identity().Copied; copied.After > 0 && r.Kind == outbox.KindOrder && outbox.MarkNames(mark, ls.instance, r) {
+			// The newer copy had this request too, and has sent it. Its number alone would be no proof: nobody knows for how
+			// long this copy was at work before it was found out, and gave numbers of its own.
 			ls.lane(r.Terminal).post(seq, outbox.Event{Type: outbox.Found, OrderUUID: orderUUID, Status: status})
 		}
 	case !ls.pruned(seq):

@@ -124,7 +124,7 @@ func (s *Store) Distrust(ctx context.Context, generation uint64) (inDoubt int, e
 	err = s.changeState(ctx, func(t *txn, st *fileState) (err error) {
 		inDoubt = 0
 		if !st.RolledBack {
-			inDoubt, err = t.rollBack(st, s.atOpen)
+			inDoubt, err = t.rollBack(st)
 			t.note(err)
 		}
 		st.Generation, copied = max(st.Generation, generation), st.Copied

@@ -88,9 +88,9 @@ func (t *txn) state() (fileState, error) {
 	return st, nil
 }
 
-// rollBack notes that the outbox, opened with the sequence atOpen, is an older copy, and puts all that is open in doubt.
-func (t *txn) rollBack(st *fileState, atOpen uint64) (inDoubt int, err error) {
-	st.RolledBack, st.Copied = true, outbox.AsCopy(atOpen, t.requests.Sequence())
+// rollBack notes that the outbox is an older copy, and puts all that is open in doubt.
+func (t *txn) rollBack(st *fileState) (inDoubt int, err error) {
+	st.RolledBack, st.Copied = true, outbox.AsCopy(t.requests.Sequence())
 	inDoubt, err = t.doubtAll()
 	return inDoubt, cmp.Or(err, t.requests.SetSequence(st.Copied.After))
 }

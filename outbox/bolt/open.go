@@ -175,7 +175,7 @@ func (s *Store) startGeneration(mark *marker) error {
 	switch {
 	case s.recovery.Restored: // all is in doubt already
 	case outdated(mark, st, t.requests.Sequence() > 0), stale(tx, tx.ID()-1):
-		s.recovery.InDoubt, err = t.rollBack(&st, t.requests.Sequence())
+		s.recovery.InDoubt, err = t.rollBack(&st)
 	case s.recovery.RootLost:
 		s.recovery.InDoubt, err = t.doubtHeads()
 	}
@@ -190,7 +190,6 @@ func (s *Store) startGeneration(mark *marker) error {
 		return err
 	}
 	s.identity = st.identity()
-	s.atOpen = t.requests.Sequence()
 	if err := stamp(tx); err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func (s *Store) convertRestored(path string) (inDoubt int, err error) {
 		if err != nil {
 			return err
 		}
-		if inDoubt, err = t.rollBack(&st, t.requests.Sequence()); err != nil {
+		if inDoubt, err = t.rollBack(&st); err != nil {
 			return err
 		}
 		if err := t.setState(st); err != nil {

@@ -56,7 +56,6 @@ type Store struct {
 	snapshots sync.Mutex
 
 	identity outbox.Identity // its RolledBack and Copied are guarded by mu
-	atOpen   uint64          // the highest acceptance number then
 	recovery outbox.Recovery
 
 	ops       chan *op

@@ -42,7 +42,6 @@ type Mem struct {
 	generation uint64
 	rolledBack bool
 	copied     outbox.Copied
-	atOpen     uint64 // last, as it was found
 	blobs      map[string][]byte
 	fail       error
 }
@@ -61,7 +60,7 @@ func (m *Mem) Reopen(o bolt.Options) *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n := NewMem(o)
-	n.Step, n.last, n.atOpen, n.copied = m.Step, m.last, m.last, m.copied
+	n.Step, n.last, n.copied = m.Step, m.last, m.copied
 	n.earlier = m.earlier + m.commits
 	n.generation, n.rolledBack = m.generation+1, m.rolledBack
 	for seq, r := range m.records {

@@ -28,7 +28,7 @@ func (m *Mem) Distrust(ctx context.Context, generation uint64) (inDoubt int, err
 			}
 		}
 		if !m.rolledBack {
-			m.copied = outbox.AsCopy(m.atOpen, m.last)
+			m.copied = outbox.AsCopy(m.last)
 			m.last = m.copied.After
 		}
 		m.rolledBack, m.generation, inDoubt = true, max(m.generation, generation), len(changes)
