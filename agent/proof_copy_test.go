@@ -278,6 +278,32 @@ func TestAnOlderCopyGivesANumberToAnotherOrder(t *testing.T) {
 	})
 }
 
+// TestWhatAnOlderCopyTakesAgainIsFoundByItsMark: the newer copy sent an order and lost the reply, and only its till brings it to the older
+// one, where it gets another number. The mark of the newer copy says that it is this order, which is paid: no person is asked, who
+// could have it sent again.
+func TestWhatAnOlderCopyTakesAgainIsFoundByItsMark(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		w.sale(bergen, "before")
+		w.stop()
+		restore := w.keep()
+		w.start()
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpCreate, Do: simulator.DropAfter()})
+		w.sim.Inject(simulator.Fault{Operation: simulator.OpOrderStatuses, Times: -1, Do: simulator.Page(502)})
+		w.order(oslo, "lost")
+		w.until(10*time.Second, oslo, "lost", "in_doubt")
+		w.stop()
+		w.sim.ClearFaults()
+		restore()
+		w.start()
+		w.untilProblem("outboxRolledBack")
+		w.order(oslo, "lost")
+		w.until(time.Minute, oslo, "lost", "paid")
+		if n := w.creates(); n != 2 {
+			t.Errorf("%d creates", n)
+		}
+	})
+}
+
 // state is how a request is on disk, by the agent's own word.
 func (w *world) state(id string) outbox.State {
 	w.Helper()

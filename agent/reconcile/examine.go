@@ -102,14 +102,18 @@ func (c *Reconciler) examine(ctx context.Context, l *listing, one candidate, k *
 	c.examined[one.hash] = seen
 }
 
-// matched answers the job that looks for a mark, and returns the other jobs; where none does, the order is an orphan.
+// matched answers the job that looks for a mark, and returns the other jobs; where none does, the order is an orphan. One that a newer
+// copy of the outbox placed for a job's request, by a mark that is not known here, is both.
 func (c *Reconciler) matched(mark string, one candidate, jobs []Job) (rest []Job) {
-	for i, j := range jobs {
-		if j.Request.Bears(mark) {
-			j.Done(Result{Found: true, OrderUUID: one.uuid, Status: lookups.StatusOf(one.status)})
-			return append(jobs[:i:i], jobs[i+1:]...)
-		}
+	i := slices.IndexFunc(jobs, func(j Job) bool {
+		return j.Request.Bears(mark) || outbox.MarkNames(mark, c.instance, j.Request)
+	})
+	if i < 0 || !jobs[i].Request.Bears(mark) {
+		c.reports.Orphan(mark, one.uuid, lookups.StatusOf(one.status))
 	}
-	c.reports.Orphan(mark, one.uuid, lookups.StatusOf(one.status))
-	return jobs
+	if i < 0 {
+		return jobs
+	}
+	jobs[i].Done(Result{Found: true, OrderUUID: one.uuid, Status: lookups.StatusOf(one.status)})
+	return append(jobs[:i:i], jobs[i+1:]...)
 }

@@ -76,8 +76,9 @@ type Reports struct {
 // Reconciler looks for marks in the API's order list and details. One list serves every search that it is young enough for. Its
 // methods may be called by several goroutines at once.
 type Reconciler struct {
-	o      Options
-	sample *controlSample // orders that a list has to show
+	o        Options
+	instance string         // of the outbox, for marks
+	sample   *controlSample // orders that a list has to show
 	// searchedUntil: until then (Unix ns) the marks of ended requests are looked for.
 	searchedUntil atomic.Int64
 
@@ -108,7 +109,7 @@ type Reconciler struct {
 // New makes a reconciler; it asks nothing yet.
 func New(o Options) *Reconciler {
 	return &Reconciler{
-		o: o, wake: notify.NewSignal(), sample: &controlSample{},
+		o: o, instance: o.Store.Identity().Instance, wake: notify.NewSignal(), sample: &controlSample{},
 		recent: map[uint64]time.Duration{}, examined: map[uint64]examined{},
 	}
 }
