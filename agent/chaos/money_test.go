@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"tillpost/api/simulator"
 	"tillpost/outbox"
@@ -112,12 +113,15 @@ func (w *world) checkRefunds(records map[string]outbox.Request) {
 				wishes[r.ID] = &wish{r: r}
 			}
 		}
-		groups := map[int64]*group{}
+		groups, explained := map[int64]*group{}, map[string]bool{}
 		for _, e := range o.Refunds {
 			ore := minorOf(e.Amount)
 			tag := tagOf(string(e.Body))
 			if tag == "" {
 				tag = fullOf(wishes, ore)
+				if lost := w.lostFull(o, e.At, wishes, tag, explained); lost != "" {
+					tag, explained[lost] = lost, true
+				}
 			}
 			g := groups[ore]
 			if g == nil {
@@ -160,6 +164,26 @@ func fullOf(wishes map[string]*wish, ore int64) string {
 		}
 	}
 	return best
+}
+
+// lostFull finds the refund of all that is left whose entry this is, where an older copy of the outbox has forgotten it: it was first on
+// its way before the entry was made, and after the one that the copy knows, id, which nobody had sent again. Each explains one entry.
+func (w *world) lostFull(o simulator.Order, made time.Time, wishes map[string]*wish, id string, explained map[string]bool) string {
+	v := wishes[id]
+	if v == nil || v.r.Settled != nil {
+		return ""
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	known, wasSent := w.sentAt[id]
+	for _, s := range w.tills.sent {
+		at, ok := w.sentAt[s.id]
+		if s.kind == "refunds" && s.refers == tagOf(string(o.Body)) && strings.Contains(s.payload, `"full":true`) && w.lost[s.id] && wishes[s.id] == nil &&
+			!explained[s.id] && ok && !at.After(made) && (!wasSent || at.After(known)) {
+			return s.id
+		}
+	}
+	return ""
 }
 
 // untagged counts the other refunds of all that is left of an order of which an older copy of the outbox does not know that
