@@ -209,7 +209,7 @@ func (w *world) checkWishes(records map[string]outbox.Request, o simulator.Order
 			w.fail("%d refunds exist for %s, at most %d may", v.entries, id, most)
 		}
 		ore := v.r.AmountMinor
-		sameAmount := groups[ore] != nil && (groups[ore].all > 1 || groups[ore].foreign) || sameAmountFull(wishes, ore) || alike(wishes, ore) > 1
+		sameAmount := groups[ore] != nil && (groups[ore].all > 1 || groups[ore].foreign) || sameAmountFull(wishes, ore)
 		if v.r.State == outbox.StateRefunded {
 			toldDone[ore]++
 		}
@@ -218,6 +218,7 @@ func (w *world) checkWishes(records map[string]outbox.Request, o simulator.Order
 		}
 		switch {
 		case sameAmount: // counted below
+		case w.swapped(o, wishes, v): // the books show one of that amount, and one is told
 		case v.r.State == outbox.StateRefunded && v.done == 0 && !settledOf(wishes, ore) && !w.statusOnly(o):
 			w.fail("%s over %d øre of order %s is told refunded, and is not: %s", id, ore, o.UUID, entriesOf(o))
 		case v.done > 0 && !v.mayHave() && !w.mayStand(v.r) && !w.statusLate(o):
@@ -234,16 +235,38 @@ func (w *world) checkWishes(records map[string]outbox.Request, o simulator.Order
 	}
 }
 
-// alike counts the refunds over an amount that were submitted, though nothing need have come of it: the books don't say whose the
-// one is that they show. So a refund of ours that was told turned down, by the status of another till's while the books lag, is not
-// found out by them if another one of ours takes it for itself.
-func alike(wishes map[string]*wish, ore int64) (n int) {
-	for _, v := range wishes {
-		if v.r.AmountMinor == ore && len(v.r.Submissions) > 0 {
-			n++
+// swapped reports whether a refund and another one of ours of its amount were taken for each other: one was carried out, and was told
+// turned down by the status of another till's, which was turned down before the books could show ours; the other one was sent, was
+// never carried out, and was told done by the entry that is the first one's. The books say of no entry whose it is.
+func (w *world) swapped(o simulator.Order, wishes map[string]*wish, v *wish) bool {
+	for _, other := range wishes {
+		if other.r.AmountMinor == v.r.AmountMinor && (w.deniedByAnothers(o, v) && toldByAnothers(other) || w.deniedByAnothers(o, other) && toldByAnothers(v)) {
+			return true
 		}
 	}
-	return n
+	return false
+}
+
+// deniedByAnothers reports whether a refund went back and is told turned down, where another till's, begun since it was sent, was
+// turned down, and no books that could be read by then showed ours.
+func (w *world) deniedByAnothers(o simulator.Order, v *wish) bool {
+	if v.done == 0 || v.r.State != outbox.StateDeclined && v.r.State != outbox.StateCancelled {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	sent, ended := w.sentAt[v.r.ID], w.endedAt[v.r.ID]
+	unseen := slices.ContainsFunc(o.Refunds, func(e simulator.Refund) bool {
+		return tagOf(string(e.Body)) != foreign && minorOf(e.Amount) == v.r.AmountMinor && e.At.Add(w.lag.History+booksAge).After(ended)
+	})
+	return unseen && slices.ContainsFunc(o.Refunds, func(e simulator.Refund) bool {
+		return tagOf(string(e.Body)) == foreign && e.Status == simulator.RefundRejected && e.At.After(sent) && e.At.Before(ended)
+	})
+}
+
+// toldByAnothers reports whether a refund is told done that was sent and of which the books hold nothing.
+func toldByAnothers(v *wish) bool {
+	return v.entries == 0 && v.r.State == outbox.StateRefunded && len(v.r.Submissions) > 0
 }
 
 // sameAmountFull reports whether several refunds asked for all that is left, of the same amount: the books don't say whose is whose.
