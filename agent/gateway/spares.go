@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"tillpost/agent/health"
 	"tillpost/api"
 )
 
@@ -22,9 +23,6 @@ const (
 	// sparesMost is how many are kept while submissions follow each other within sparePace; otherwise it is one.
 	sparesMost = 2
 	sparePace  = 5 * time.Second
-	// calmAfter: where a call has failed so lately, the next one is dialled at some moment within that time. After an outage a
-	// thousand shops are back in the same seconds, and have enough to dial.
-	calmAfter = 30 * time.Second
 )
 
 // spares are connections that stand ready for the next submission at any terminal, each never used before: dialled ahead, they
@@ -38,8 +36,7 @@ type spares struct {
 	mu      sync.Mutex
 	list    []*api.Conn
 	dialing bool
-	later   bool // it is dialled in a while, after a failure
-	waited  bool // that while is over
+	later   bool // one is dialled in a while, after a failure
 	life    time.Duration
 	short   time.Time // when life was made shorter
 	sold    time.Time // of the last submission
@@ -102,12 +99,13 @@ func (s *spares) submitted() {
 	now := time.Now()
 	s.pace, s.sold = now.Sub(s.sold), now
 	s.mu.Unlock()
-	s.fill(0)
+	s.fill(0, false)
 }
 
-// fill dials what is missing, one at a time. closedAt is how old the one was that the peer closed just now, 0 if none was: that is
-// the peer's habit only where it takes another one at once, and otherwise the beginning of an outage.
-func (s *spares) fill(closedAt time.Duration) {
+// fill dials what is missing, one at a time, and after a failure only once that has waited. closedAt is how old the one was that
+// the peer closed just now, 0 if none was: that is the peer's habit only where it takes another one at once, and otherwise the
+// beginning of an outage.
+func (s *spares) fill(closedAt time.Duration, waited bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	want := 1
@@ -117,11 +115,11 @@ func (s *spares) fill(closedAt time.Duration) {
 	if s.ctx.Err() != nil || s.dialing || len(s.list) >= want || s.allowed() < leastSpareLife || time.Since(s.sold) > sparesFor {
 		return
 	}
-	if !s.waited && !s.trusted(time.Now().Add(-calmAfter)) {
+	if !waited && !s.trusted(time.Now().Add(-health.CalmAfter)) {
 		s.fillLater()
 		return
 	}
-	s.dialing, s.waited = true, false
+	s.dialing = true
 	s.under.Go(func() {
 		c, _, err := s.dial(s.ctx)
 		s.mu.Lock()
@@ -137,20 +135,20 @@ func (s *spares) fill(closedAt time.Duration) {
 		s.mu.Unlock()
 		switch {
 		case keep:
-			s.fill(0)
+			s.fill(0, false)
 		case err == nil:
 			_ = c.Close()
 		}
 	})
 }
 
-// fillLater has fill called at some moment within calmAfter. It is called with mu held.
+// fillLater has fill called at some moment within health.CalmAfter. It is called with mu held.
 func (s *spares) fillLater() {
 	if s.later {
 		return
 	}
 	s.later = true
-	after := time.NewTimer(time.Duration(s.rand() * float64(calmAfter)))
+	after := time.NewTimer(time.Duration(s.rand() * float64(health.CalmAfter)))
 	s.under.Go(func() {
 		defer after.Stop()
 		select {
@@ -158,9 +156,9 @@ func (s *spares) fillLater() {
 		case <-s.ctx.Done():
 		}
 		s.mu.Lock()
-		s.later, s.waited = false, true
+		s.later = false
 		s.mu.Unlock()
-		s.fill(0)
+		s.fill(0, true)
 	})
 }
 
@@ -187,7 +185,7 @@ func (s *spares) watch(c *api.Conn) {
 	s.mu.Unlock()
 	if i >= 0 {
 		_ = c.Close()
-		s.fill(closedAt)
+		s.fill(closedAt, false)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tillpost/agent/health"
 	"tillpost/api"
 )
 
@@ -208,7 +209,7 @@ func TestASpareFromBeforeAFailureIsNotUsed(t *testing.T) {
 		if n := p.dialled(); n != 1 {
 			t.Errorf("%d dialled at once after a failure, want none but the one before", n-1)
 		}
-		time.Sleep(calmAfter / 2) // as the dice say
+		time.Sleep(health.CalmAfter / 2) // as the dice say
 		p.dialled()
 		c := s.take()
 		if c == nil {

@@ -118,6 +118,10 @@ func (h *Health) Doubted() {
 	h.wake.Set()
 }
 
+// CalmAfter is how long after a failed call it is calm again. When an outage is over, a thousand shops are back in the same seconds: what
+// they need not do at once, each does at some moment within that time.
+const CalmAfter = 30 * time.Second
+
 // FailedSince reports whether a call has failed since t: what was seen before that proves nothing any more.
 func (h *Health) FailedSince(t time.Time) bool {
 	h.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"tillpost/agent/health"
 	"tillpost/agent/lookups"
 	"tillpost/api"
 )
@@ -23,10 +24,6 @@ const (
 	promptReply = time.Second
 	lateReply   = 5 * time.Second
 
-	// Where a call failed within calmAfter, and a lag is known, the list is asked within measureLate instead of at once: when an
-	// outage is over, a thousand shops have an order accepted in the same seconds.
-	calmAfter    = 30 * time.Second
-	measureLate  = 30 * time.Second
 	measureFirst = 500 * time.Millisecond
 	measureMost  = 30 * time.Second
 	// measureInFull is how many orders a list may hold that is read in full to measure its lag; a longer one is asked for
@@ -56,8 +53,8 @@ func (c *Reconciler) NoteAccepted(uuid string, from time.Time) {
 		return
 	}
 	m := &measurement{uuid: uuid, from: from, next: now, wait: measureFirst}
-	if c.o.Lags.ListMeasured() && c.o.Health.FailedSince(now.Add(-calmAfter)) {
-		m.next, m.late = now.Add(time.Duration(c.o.Rand()*float64(measureLate))), true
+	if c.o.Lags.ListMeasured() && c.o.Health.FailedSince(now.Add(-health.CalmAfter)) {
+		m.next, m.late = now.Add(time.Duration(c.o.Rand()*float64(health.CalmAfter))), true
 	}
 	c.mu.Lock()
 	c.begun = m
