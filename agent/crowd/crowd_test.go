@@ -32,7 +32,7 @@ const (
 )
 
 // What a thousand agents may have arrive at the API in a second. Behind pages each of them comes to have an order in doubt, which is
-// searched for as often as we promise to its till: those searches come on top.
+// searched for as often as its till was promised: by a thousand that is the bound itself. In a small crowd those searches come on top.
 const (
 	thousand  = 1000
 	mostDials = 500
@@ -69,7 +69,7 @@ func TestOutage(t *testing.T) {
 		t.Run(strings.ReplaceAll(string(kind), " ", "-"), func(t *testing.T) {
 			all[kind] = suffer(t, shops, every, kind)
 			looks := mostLooks
-			if kind == gateway {
+			if kind == gateway && !large { // the bound does not hold there yet, and is judged where it is asked for
 				looks += thousand / int(searched/time.Second)
 			}
 			judge(t, shops, all[kind], looks)
