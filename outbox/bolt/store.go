@@ -22,7 +22,8 @@ type Options struct {
 	// clear that it is on the disk all the same; its callers get ErrUncertain or ErrFailed nevertheless. It runs on the
 	// committing goroutine: it must not block, and must not call the store's writing methods.
 	Committed func([]outbox.Change)
-	// Answered is called with the same once those callers have their answers, before the next commit: for what nobody waits for.
+	// Answered is called with the same before the next commit, once those callers have their answers; after a commit that returned
+	// an error, right after Committed. It is for what nobody waits for.
 	Answered func([]outbox.Change)
 	// OnCommit is called with the time that each successful commit took to be on disk.
 	OnCommit func(d time.Duration)
