@@ -42,6 +42,9 @@ func BenchmarkLife(b *testing.B) {
 			s := startBusy(b, o.broker, dir, wrap...)
 			s.ids = o.ids
 			s.alone(b, 10)
+			if o.kept > 0 {
+				s.burst(b, 1200) // more than the outbox keeps index entries of in memory
+			}
 			n := orders(b)
 			before := readTrace(b, trace)
 			if o.burst {

@@ -138,7 +138,7 @@ func checkError(path string, code int, how, said string) error {
 	case exitLocked:
 		return ErrLocked
 	case exitNewer:
-		return fmt.Errorf("%w: %s", ErrNewerFormat, said)
+		return fmt.Errorf("%w: %s", ErrNewerFormat, strings.TrimPrefix(said, ErrNewerFormat.Error()+": "))
 	case exitUnable:
 		return errors.New(said)
 	}
@@ -169,7 +169,7 @@ func inspectFile(path string) (err error) {
 	}
 	defer func() { _ = db.Close() }() // only read from
 	return db.View(func(tx *bbolt.Tx) error {
-		t, err := newTxn(&Store{path: path}, tx)
+		t, err := newTxn(&Store{path: path}, tx, nil)
 		if err != nil {
 			return err
 		}

@@ -74,6 +74,11 @@ type header struct {
 func (h header) tomb() bool    { return h.flags&flagTomb != 0 }
 func (h header) hasBody() bool { return h.flags&flagBody != 0 }
 
+// namesOrder reports whether the record may name an order of the API's.
+func (h header) namesOrder() bool {
+	return bytes.Contains(h.rest, []byte(`"o":`)) || bytes.Contains(h.rest, []byte(`"fo":`))
+}
+
 // inQueue is Request.InQueue.
 func (h header) inQueue() bool {
 	return h.kind.Laned() && h.state == outbox.StateQueued && h.flags&flagParked == 0

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -140,7 +141,7 @@ func (s *Store) run(batch []*op) {
 		return
 	}
 	if t != nil {
-		s.lanes.merge(t.lanes, t.opened)
+		s.committed(t)
 		s.tell(t.changes)
 	}
 	for i, o := range batch {
@@ -183,7 +184,7 @@ func (s *Store) transact(batch []*op, errs []error) (*txn, int, error) {
 		return nil, 0, err
 	}
 	defer func() { _ = tx.Rollback() }() // no more than an error once it is committed
-	t, err := newTxn(s, tx)
+	t, err := newTxn(s, tx, s.indexes.Load())
 	if err != nil {
 		return nil, 0, err
 	}
@@ -195,6 +196,9 @@ func (s *Store) transact(batch []*op, errs []error) (*txn, int, error) {
 	}
 	if !t.dirty {
 		return nil, 0, nil
+	}
+	if err := t.settle(cmp.Or(s.o.newest, newestMost)); err != nil {
+		return nil, 0, err
 	}
 	if err := stamp(tx); err != nil {
 		return nil, 0, err
@@ -287,7 +291,7 @@ func (s *Store) revive() error {
 	return nil
 }
 
-// reopen closes the file, opens it again and reads the lanes from it. It returns the id of the last transaction in it.
+// reopen closes the file, opens it again and reads what is kept in memory from it. It returns the id of the last transaction in it.
 func (s *Store) reopen() (txid int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -302,7 +306,7 @@ func (s *Store) reopen() (txid int, err error) {
 	}
 	err = db.View(func(tx *bbolt.Tx) error {
 		txid = tx.ID()
-		return s.loadLanes(tx)
+		return s.load(tx)
 	})
 	if err != nil {
 		_ = db.Close()
@@ -313,9 +317,9 @@ func (s *Store) reopen() (txid int, err error) {
 	return txid, nil
 }
 
-// loadLanes makes the lanes in the file the present ones.
-func (s *Store) loadLanes(tx *bbolt.Tx) error {
-	t, err := newTxn(s, tx)
+// load makes the lanes in the file, and what the indexes have in memory of it, the present ones.
+func (s *Store) load(tx *bbolt.Tx) error {
+	t, err := newTxn(s, tx, nil)
 	if err != nil {
 		return err
 	}
@@ -324,6 +328,7 @@ func (s *Store) loadLanes(tx *bbolt.Tx) error {
 		return err
 	}
 	s.lanes.replace(lanes, open)
+	s.indexes.Store(&indexes{t.ids.table, t.orders.table, t.unindexed})
 	return nil
 }
 

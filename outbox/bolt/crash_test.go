@@ -30,12 +30,21 @@ type image struct {
 	want map[string]string
 }
 
-// contents gives all of a store in comparable form.
+// contents gives all of a store in comparable form, and sees that its ids and orders lead to the requests.
 func contents(t testing.TB, s *bolt.Store) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	err := s.Each(func(r outbox.Request) bool {
 		all[r.ID] = fmt.Sprintf("%d %v rev %d body %d order %s", r.Seq, r.State, r.Revision, len(r.Body), r.OrderUUID)
+		if found, err := s.Lookup(r.ID); err != nil || found.Seq != r.Seq {
+			t.Errorf("request %s is %d, and its id leads to %d, %v", r.ID, r.Seq, found.Seq, err)
+		}
+		if r.Kind != outbox.KindOrder || r.OrderUUID == "" {
+			return true
+		}
+		if owner, err := s.ByOrder(r.OrderUUID); err != nil || owner.Seq != r.Seq {
+			t.Errorf("request %s is %d, and its order leads to %d, %v", r.ID, r.Seq, owner.Seq, err)
+		}
 		return true
 	})
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"tillpost/outbox/outboxtest"
 )
 
-// sample is a closed outbox with ended, pruned, open and doubtful requests, its marker, and what is in it.
+// sample is an outbox that was not closed, with ended, pruned, open and doubtful requests, its marker, and what is in it.
 type sample struct {
 	data, mark []byte
 	want       map[string]string
@@ -50,9 +50,6 @@ func newSample(t *testing.T) sample {
 	sm := sample{want: contents(t, s), tombs: map[string]outbox.State{}}
 	for _, r := range pruned {
 		sm.tombs[r.ID] = r.State
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
 	}
 	sm.data, sm.mark = readFile(t, s.Path()), readFile(t, s.Path()+".initialised")
 	return sm
@@ -161,9 +158,7 @@ func TestLostRootPutsTheHeadsInDoubt(t *testing.T) {
 	if _, _, err := s.Apply(ctx, seq, outboxtest.DueEvent(seq)); err != nil { // and it was sent
 		t.Fatal(err)
 	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	died(t, s)
 	loseNewestRoot(t, s.Path())
 	s = outboxtest.OpenAt(t, s.Path(), bolt.Options{Policy: outboxtest.Policy})
 	if r := s.Recovery(); !r.RootLost || r.InDoubt != 1 {
@@ -179,6 +174,16 @@ func TestLostRootPutsTheHeadsInDoubt(t *testing.T) {
 	if s.Recovery().RootLost {
 		t.Error("the root is lost again")
 	}
+}
+
+// died leaves an outbox as it is when its process dies.
+func died(t *testing.T, s *bolt.Store) {
+	t.Helper()
+	data := readFile(t, s.Path())
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, s.Path(), data)
 }
 
 func loseNewestRoot(t *testing.T, path string) {

@@ -14,6 +14,20 @@ func WithCommit(o Options, commit func(tx *bbolt.Tx) error) Options {
 	return o
 }
 
+// WithNewest gives options of a store that keeps no more than so many entries of each index in memory.
+func WithNewest(o Options, most int) Options {
+	o.newest = most
+	return o
+}
+
+// LookupAfter looks an id up in a read transaction that begins before what is done in between.
+func LookupAfter(s *Store, id string, between func()) (outbox.Request, error) {
+	return read(s, func(t *txn) (outbox.Request, error) {
+		between()
+		return t.lookup(id)
+	})
+}
+
 // WithReserve gives options whose reserve a test can refuse.
 func WithReserve(o Options, reserve func(path string, size int64) error) Options {
 	o.fallocate = reserve

@@ -19,16 +19,17 @@ var (
 	bucketEnded    = []byte("ended")    // seq: record, final
 	bucketBodies   = []byte("bodies")   // seq: body
 	bucketOpen     = []byte("open")     // terminal 0x00 turn: nothing, or seq where that differs, for what is not final
-	bucketIDs      = []byte("ids")      // request id: seq, for ever
-	bucketOrders   = []byte("orders")   // order uuid: seq of the order that owns it
+	bucketIDs      = []byte("ids")      // request id: seq, for ever; see indexes
+	bucketOrders   = []byte("orders")   // order uuid: seq of the order that owns it; see indexes
 	bucketTombs    = []byte("tombs")    // seq: tombstone
 	bucketRefunds  = []byte("refunds")  // order uuid 0x00 seq, or 0x00 order's id 0x00 seq: nothing, for refunds and approvals
 	bucketMeta     = []byte("meta")
 	bucketBlobs    = []byte("blobs") // small values of the agent's
 	bucketCold     = []byte("cold")  // holds coldBuckets
 
-	// The newest entries of the larger ones; see tiered.
-	bucketEndedNew  = []byte("ended.new")
+	bucketEndedNew = []byte("ended.new") // the newest ended records; see tiered
+	// Where layout 1 has the newest entries of ids and orders. They stay, empty, so that a build that knows no other layout comes as
+	// far as this one's number, and refuses it instead of taking the file for damaged.
 	bucketIDsNew    = []byte("ids.new")
 	bucketOrdersNew = []byte("orders.new")
 )
@@ -44,7 +45,12 @@ var (
 // metaKey is the one key in the meta bucket: a framed fileState.
 var metaKey = []byte("state")
 
-const layoutFormat = 1
+// In layout 2 the buckets of ids and orders may lack their newest entries. A file that was closed has layout 1, so that the build
+// before can take over.
+const (
+	layoutIndexed = 1
+	layoutFormat  = 2
+)
 
 // Ended records, bodies and tombstones are added in about the order of their sequence, so their pages can be full.
 const appendFill = 0.9
@@ -96,7 +102,9 @@ type txn struct {
 	tx *bbolt.Tx
 
 	requests, bodies, open, tombs, refunds, meta, blobs *bbolt.Bucket
-	ended, ids, orders                                  tiered
+	ended                                               tiered
+	ids, orders                                         index
+	unindexed                                           uint64 // fileState.Unindexed
 
 	lanes   map[string]*laneState
 	opened  int // change of the number of open requests
@@ -106,13 +114,14 @@ type txn struct {
 	broken error
 }
 
-func newTxn(s *Store, tx *bbolt.Tx) (*txn, error) {
+// newTxn looks up the buckets. What the indexes have in memory is read from the file where it is nil; a reader has to take it from the
+// store before tx began.
+func newTxn(s *Store, tx *bbolt.Tx, inMemory *indexes) (*txn, error) {
 	t := &txn{s: s, tx: tx}
 	cold := tx.Bucket(bucketCold)
 	if cold == nil {
 		return nil, noBucket(s, bucketCold)
 	}
-	t.ended.room, t.ids.room, t.orders.room = roomEnded, roomIDs, roomOrders
 	for _, b := range []struct {
 		in interface {
 			Bucket(name []byte) *bbolt.Bucket
@@ -122,9 +131,9 @@ func newTxn(s *Store, tx *bbolt.Tx) (*txn, error) {
 		fill float64
 	}{
 		{tx, bucketRequests, &t.requests, appendFill}, {tx, bucketBodies, &t.bodies, appendFill}, {tx, bucketOpen, &t.open, 0},
-		{tx, bucketMeta, &t.meta, 0}, {tx, bucketEndedNew, &t.ended.newest, 0}, {tx, bucketIDsNew, &t.ids.newest, 0},
-		{tx, bucketOrdersNew, &t.orders.newest, 0},
-		{cold, bucketEnded, &t.ended.all, appendFill}, {cold, bucketIDs, &t.ids.all, 0}, {cold, bucketOrders, &t.orders.all, 0},
+		{tx, bucketMeta, &t.meta, 0}, {tx, bucketEndedNew, &t.ended.newest, 0}, {tx, bucketIDsNew, &t.ids.older, 0},
+		{tx, bucketOrdersNew, &t.orders.older, 0},
+		{cold, bucketEnded, &t.ended.all, appendFill}, {cold, bucketIDs, &t.ids.bucket, 0}, {cold, bucketOrders, &t.orders.bucket, 0},
 		{cold, bucketTombs, &t.tombs, appendFill}, {cold, bucketRefunds, &t.refunds, 0}, {cold, bucketBlobs, &t.blobs, 0},
 	} {
 		*b.to = b.in.Bucket(b.name)
@@ -135,6 +144,14 @@ func newTxn(s *Store, tx *bbolt.Tx) (*txn, error) {
 			(*b.to).FillPercent = b.fill
 		}
 	}
+	t.ids.last, t.orders.last = t.requests.Sequence(), t.requests.Sequence()
+	if inMemory == nil {
+		if err := t.readIndexes(); err != nil {
+			return nil, err
+		}
+		return t, nil
+	}
+	t.ids.table, t.orders.table, t.unindexed = inMemory.ids, inMemory.orders, inMemory.unindexed
 	return t, nil
 }
 

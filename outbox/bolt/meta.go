@@ -67,6 +67,8 @@ type fileState struct {
 	RolledBack bool            `json:"rolledBack,omitempty"`
 	Account    *outbox.Account `json:"account,omitempty"`
 	Copied     outbox.Copied   `json:"copied,omitzero"`
+	// Unindexed is the first sequence of a record that the buckets of ids and orders may lack entries of; 0 if they lack none.
+	Unindexed uint64 `json:"unindexed,omitempty"`
 }
 
 func (st fileState) identity() outbox.Identity {
@@ -96,6 +98,10 @@ func (t *txn) rollBack(st *fileState) (inDoubt int, err error) {
 }
 
 func (t *txn) setState(st fileState) error {
+	st.Format = layoutFormat
+	if st.Unindexed == 0 {
+		st.Format = layoutIndexed
+	}
 	b, err := json.Marshal(st)
 	if err != nil {
 		return err

@@ -129,7 +129,7 @@ func (s *Store) open() error {
 	if err != nil && (mark == nil || !isFull(err)) { // on a full disk an older marker will do
 		return err
 	}
-	if err := s.db.View(s.loadLanes); err != nil {
+	if err := s.db.View(s.load); err != nil {
 		return err
 	}
 	s.ballast.ready()
@@ -164,7 +164,7 @@ func (s *Store) startGeneration(mark *marker) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // no more than an error once it is committed
-	t, err := newTxn(s, tx)
+	t, err := newTxn(s, tx, nil)
 	if err != nil {
 		return err
 	}
@@ -190,10 +190,7 @@ func (s *Store) startGeneration(mark *marker) error {
 		return err
 	}
 	s.identity = st.identity()
-	if err := stamp(tx); err != nil {
-		return err
-	}
-	return s.o.commit(tx)
+	return t.complete()
 }
 
 // outdated reports whether the marker was written for another copy of the outbox than this one.
@@ -237,7 +234,7 @@ func createBuckets(tx *bbolt.Tx) error {
 		}
 	}
 	t := &txn{meta: tx.Bucket(bucketMeta)}
-	if err := t.setState(fileState{Format: layoutFormat, Instance: newInstance()}); err != nil {
+	if err := t.setState(fileState{Instance: newInstance()}); err != nil {
 		return err
 	}
 	return stamp(tx)

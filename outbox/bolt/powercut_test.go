@@ -221,7 +221,7 @@ func TestPowerCutAnywhere(t *testing.T) {
 	t.Logf("%s=%d", cutsSeedEnv, seed)
 	c := &course{t: t, rnd: rand.New(rand.NewPCG(seed, 12))}
 	c.rec = &recorder{t: t, path: filepath.Join(t.TempDir(), "outbox.db")}
-	o := bolt.WithCommit(bolt.Options{Policy: outboxtest.Policy}, c.rec.commit)
+	o := bolt.WithNewest(bolt.WithCommit(bolt.Options{Policy: outboxtest.Policy}, c.rec.commit), 1+c.rnd.IntN(8))
 	c.store = outboxtest.OpenAt(t, c.rec.path, o)
 	want := contents(t, c.store)
 	queue := make(chan cutImage)
@@ -273,7 +273,7 @@ func TestDiskThatLies(t *testing.T) {
 	t.Logf("%s=%d", cutsSeedEnv, seed)
 	c := &course{t: t, rnd: rand.New(rand.NewPCG(seed, 13))}
 	c.rec = &recorder{t: t, path: filepath.Join(t.TempDir(), "outbox.db")}
-	o := bolt.WithCommit(bolt.Options{Policy: outboxtest.Policy}, c.rec.commit)
+	o := bolt.WithNewest(bolt.WithCommit(bolt.Options{Policy: outboxtest.Policy}, c.rec.commit), 1+c.rnd.IntN(8))
 	c.store = outboxtest.OpenAt(t, c.rec.path, o)
 	states := []map[string]string{contents(t, c.store)}
 	var ends lies

@@ -21,6 +21,11 @@ func OpenReader(path string) (*Reader, error) {
 	if err == nil {
 		s.db, err = openBolt(path, true)
 	}
+	if err == nil {
+		if err = s.db.View(s.load); err != nil {
+			_ = s.db.Close()
+		}
+	}
 	if err != nil {
 		return nil, openError(path, err)
 	}

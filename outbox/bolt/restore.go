@@ -61,7 +61,7 @@ func (s *Store) convertRestored(path string) (inDoubt int, err error) {
 	}
 	defer func() { err = cmp.Or(err, db.Close()) }()
 	err = db.Update(func(tx *bbolt.Tx) error {
-		t, err := newTxn(s, tx)
+		t, err := newTxn(s, tx, nil)
 		if err != nil {
 			return err
 		}
@@ -73,6 +73,9 @@ func (s *Store) convertRestored(path string) (inDoubt int, err error) {
 			return err
 		}
 		if err := t.setState(st); err != nil {
+			return err
+		}
+		if err := t.settle(0); err != nil {
 			return err
 		}
 		return stamp(tx)

@@ -32,6 +32,8 @@ type Options struct {
 
 	// commit replaces (*bbolt.Tx).Commit in tests of its failures.
 	commit func(*bbolt.Tx) error
+	// newest replaces newestMost in tests of what moves; 0 does not.
+	newest int
 	// fallocate replaces the reservation of the ballast in tests of a full disk.
 	fallocate func(path string, size int64) error
 }
@@ -52,6 +54,7 @@ type Store struct {
 	uncommitted uncommitted
 
 	lanes     laneTable
+	indexes   atomic.Pointer[indexes]
 	recent    recentRecords
 	ballast   *ballast
 	snapshots sync.Mutex
@@ -80,6 +83,7 @@ func (s *Store) Close() error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.db != nil {
+			s.complete()
 			s.closeErr = s.db.Close()
 			s.db = nil
 		}
@@ -96,8 +100,9 @@ func (s *Store) view(fn func(t *txn) error) error {
 	if s.db == nil {
 		return s.down
 	}
+	inMemory := s.indexes.Load() // before the transaction begins: what moves to its bucket meanwhile is in here
 	return s.db.View(func(tx *bbolt.Tx) error {
-		t, err := newTxn(s, tx)
+		t, err := newTxn(s, tx, inMemory)
 		if err != nil {
 			return err
 		}

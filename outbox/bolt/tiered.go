@@ -9,20 +9,13 @@ import (
 // tiered is a large bucket with a small one in front for its newest entries. A commit writes every page from a changed
 // leaf up to the root: two or three for each entry of a large bucket, none or one for one of a small bucket, which lies
 // within the root page or is one page. Once that is full its entries move over together, and share the pages they touch.
-type tiered struct {
-	all, newest *bbolt.Bucket
-	room        int // in bytes, for the newest entries
-}
+type tiered struct{ all, newest *bbolt.Bucket }
 
 const (
 	// entryHeader is what bbolt adds to a key and its value, in bytes.
 	entryHeader = 16
-	// roomEnded is a page of 4 KiB without its header.
-	roomEnded = 4096 - entryHeader
-	// roomIDs and roomOrders lie within the root page, with the other small buckets: eight ids of a uuid, fewer longer ones, and
-	// ten of the API's order uuids. With two more, bodies of 300 bytes can have the root page overflow.
-	roomIDs    = 8 * (entryHeader + 36 + 8)
-	roomOrders = 10 * (entryHeader + 13 + 8)
+	// newestRoom is a page of 4 KiB without its header, in bytes.
+	newestRoom = 4096 - entryHeader
 )
 
 func (s tiered) Get(k []byte) []byte {
@@ -54,7 +47,7 @@ func (s tiered) Delete(k []byte) error {
 
 // flush moves the newest entries over if there is no room for another of so many bytes.
 func (s tiered) flush(another int) error {
-	if size(s.newest)+another <= s.room {
+	if size(s.newest)+another <= newestRoom {
 		return nil
 	}
 	var keys [][]byte

@@ -94,7 +94,7 @@ func (t *txn) add(r, known outbox.Request, record []byte) outbox.Added {
 	r = r.Clone()
 	record = bytes.Clone(record) // a retry takes another sequence, and bbolt keeps what it is given
 	seal(record, seq)
-	t.note(t.ids.Put([]byte(r.ID), seqKey(seq)))
+	t.note(t.ids.Put([]byte(r.ID), seq))
 	t.put(outbox.Request{}, r, record)
 	place, err := t.position(r)
 	t.note(err)
@@ -223,7 +223,7 @@ func (t *txn) change(before, after outbox.Request) error {
 		return err
 	}
 	for _, uuid := range gained {
-		t.note(t.orders.Put([]byte(uuid), seqKey(after.Seq)))
+		t.note(t.orders.Put([]byte(uuid), after.Seq))
 	}
 	for _, uuid := range lost {
 		t.note(t.orders.Delete([]byte(uuid)))
