@@ -35,6 +35,11 @@ func (f *flaky) set(fate func(e outbox.Event) (bool, error)) {
 }
 
 func (f *flaky) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
+	r, fx, _, err := f.Release(ctx, seq, e, nil)
+	return r, fx, err
+}
+
+func (f *flaky) Release(ctx context.Context, seq uint64, e outbox.Event, turn func(outbox.Request) (outbox.Event, bool)) (outbox.Request, []outbox.Effect, outbox.Added, error) {
 	f.mu.Lock()
 	write, err := true, error(nil)
 	if f.fate != nil {
@@ -42,12 +47,12 @@ func (f *flaky) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.R
 	}
 	f.mu.Unlock()
 	if err == nil {
-		return f.Store.Apply(ctx, seq, e)
+		return f.Store.Release(ctx, seq, e, turn)
 	}
 	if write {
-		_, _, _ = f.Store.Apply(ctx, seq, e) // nobody hears of it
+		_, _, _, _ = f.Store.Release(ctx, seq, e, turn) // nobody hears of it
 	}
-	return outbox.Request{}, nil, err
+	return outbox.Request{}, nil, outbox.Added{}, err
 }
 
 // onFlaky starts a world's agent with a flaky outbox next.

@@ -143,10 +143,15 @@ func (d *slowDisk) Accept(ctx context.Context, as ...outbox.Arrival) ([]outbox.A
 }
 
 func (d *slowDisk) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
-	d.wait()
-	r, fx, err := d.Store.Apply(ctx, seq, e)
-	d.wait()
+	r, fx, _, err := d.Release(ctx, seq, e, nil)
 	return r, fx, err
+}
+
+func (d *slowDisk) Release(ctx context.Context, seq uint64, e outbox.Event, turn func(outbox.Request) (outbox.Event, bool)) (outbox.Request, []outbox.Effect, outbox.Added, error) {
+	d.wait()
+	r, fx, next, err := d.Store.Release(ctx, seq, e, turn)
+	d.wait()
+	return r, fx, next, err
 }
 
 // An order that is on its way to the disk as `sending` when the agent is told to stop: nothing of it is sent, the stop waits until that is

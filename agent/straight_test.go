@@ -12,7 +12,8 @@ import (
 	"tillpost/outbox/bolt"
 )
 
-// commitsOf notes, for each commit, the states that one request came to be in with it.
+// commitsOf notes, for each commit, the states that one request came to be in with it; or, without an id, those of all, each behind
+// its request's.
 type commitsOf struct {
 	id string
 
@@ -25,8 +26,11 @@ func (c *commitsOf) note(changes []outbox.Change) {
 	defer c.mu.Unlock()
 	var states []string
 	for _, change := range changes {
-		if change.Request.ID == c.id {
-			states = append(states, change.Request.State.String())
+		switch r := change.Request; c.id {
+		case r.ID:
+			states = append(states, r.State.String())
+		case "":
+			states = append(states, r.ID+" "+r.State.String())
 		}
 	}
 	if states != nil {

@@ -21,6 +21,9 @@ type Store interface {
 	// Apply runs Step on a request and commits what it changed; the effects that come back must be run. ErrLaneHeld,
 	// ErrOrderTaken, ErrMoved and ErrFull leave the record as it is; after ErrUncertain the caller has to read it.
 	Apply(ctx context.Context, seq uint64, e Event) (Request, []Effect, error)
+	// Release is Apply for an event that may end what holds a lane: where nothing holds the lane after it, turn makes the first turn
+	// of what waits there next, in the same commit. It is called as an Arrival's. next is zero where no turn was made.
+	Release(ctx context.Context, seq uint64, e Event, turn func(Request) (Event, bool)) (r Request, fx []Effect, next Added, err error)
 
 	// Get reads a request: ErrNotFound if there is none, ErrPruned if its record was removed.
 	Get(seq uint64) (Request, error)
@@ -139,10 +142,11 @@ func (v Verdict) String() string {
 	return nameOf([]string{AddedNew: "new", AddedSame: "same", AddedConflict: "conflict"}, v, "verdict")
 }
 
-// Added is what Add did with one request.
+// Added is what Add did with one request, or Release with the next.
 type Added struct {
 	// Request is the record as it stands. Of a pruned one only ID, Kind, Terminal, State, Digest and Revision are known.
 	Request Request
+	// Verdict is 0 for what was there before.
 	Verdict Verdict
 	// Effects are what the first turn asked for, where it was made; they must be run.
 	Effects []Effect

@@ -105,8 +105,8 @@ func TestReplay(t *testing.T) {
 
 func (c *counters) report(took time.Duration) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d schedules in %v (%d on a real file): %d lives, %d commits, %d orders straight through, %d API calls, %d messages to tills, %d from them\n",
-		c.schedules.Load(), took.Round(time.Second), c.onFile.Load(), c.lives.Load(), c.commits.Load(), c.straight.Load(), c.calls.Load(), c.messages.Load(), c.deliveries.Load())
+	fmt.Fprintf(&b, "%d schedules in %v (%d on a real file): %d lives, %d commits, %d orders straight through, %d handed over, %d API calls, %d messages to tills, %d from them\n",
+		c.schedules.Load(), took.Round(time.Second), c.onFile.Load(), c.lives.Load(), c.commits.Load(), c.straight.Load(), c.handed.Load(), c.calls.Load(), c.messages.Load(), c.deliveries.Load())
 	for _, s := range sites {
 		fmt.Fprintf(&b, "  died %s: %d\n", s, c.deaths[s].Load())
 	}

@@ -119,10 +119,10 @@ var (
 
 // counters add up over all schedules of a run.
 type counters struct {
-	schedules, onFile, lives, deliveries, calls, commits, straight, messages, callbacks atomic.Int64
-	deaths                                                                              map[site]*atomic.Int64
-	faults                                                                              map[string]*atomic.Int64
-	ends                                                                                map[string]*atomic.Int64
+	schedules, onFile, lives, deliveries, calls, commits, straight, handed, messages, callbacks atomic.Int64
+	deaths                                                                                      map[site]*atomic.Int64
+	faults                                                                                      map[string]*atomic.Int64
+	ends                                                                                        map[string]*atomic.Int64
 }
 
 // faultNames are what the counters know of.

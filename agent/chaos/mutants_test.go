@@ -55,6 +55,7 @@ var mutants = map[string]options{
 	}},
 	"a message is acknowledged before it is written": {ackFirst: true},
 	"a first turn that is on disk is not sent":       {dropsFirst: true},
+	"a turn made with another's end is not sent":     {dropsNext: true},
 }
 
 // requeue moves a request back by hand, as a broken machine would.

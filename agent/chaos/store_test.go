@@ -164,17 +164,37 @@ func (s *store) Accept(ctx context.Context, as ...outbox.Arrival) (added []outbo
 
 // Apply implements outbox.Store.
 func (s *store) Apply(ctx context.Context, seq uint64, e outbox.Event) (r outbox.Request, fx []outbox.Effect, err error) {
+	r, fx, _, err = s.Release(ctx, seq, e, nil)
+	return r, fx, err
+}
+
+// Release implements outbox.Store.
+func (s *store) Release(ctx context.Context, seq uint64, e outbox.Event, turn func(outbox.Request) (outbox.Event, bool)) (r outbox.Request, fx []outbox.Effect, next outbox.Added, err error) {
+	var due outbox.Event
+	noted := turn
+	if turn != nil {
+		noted = func(r outbox.Request) (e outbox.Event, ok bool) { due, ok = turn(r); return due, ok }
+	}
 	err = s.write(false, e.Type.String(), int(seq), func() (err error) {
-		r, fx, err = s.Store.Apply(context.WithoutCancel(ctx), seq, e)
+		r, fx, next, err = s.Store.Release(context.WithoutCancel(ctx), seq, e, noted)
 		if err == nil {
 			s.p.w.applied(r, e, fx)
+			if len(next.Effects) > 0 {
+				s.p.w.applied(next.Request, due, next.Effects)
+			}
 		}
 		return err
 	})
 	if err != nil {
-		return outbox.Request{}, nil, err
+		return outbox.Request{}, nil, outbox.Added{}, err
 	}
-	return r, fx, nil
+	if len(next.Effects) > 0 {
+		s.p.w.count.handed.Add(1)
+		if s.p.w.o.dropsNext { // the mutant
+			next.Effects = nil
+		}
+	}
+	return r, fx, next, nil
 }
 
 // Prune implements outbox.Store.

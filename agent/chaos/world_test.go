@@ -28,6 +28,7 @@ type options struct {
 	stepOf     func(*world) stepFunc
 	ackFirst   bool
 	dropsFirst bool
+	dropsNext  bool
 	deaf       bool // to what the broker retains
 	atOnce     bool // the lags that were measured are forgotten
 	misread    func(op simulator.Operation, rec *recorder)

@@ -99,8 +99,20 @@ func (ls *Lanes) Expect(terminal string) {
 	})
 }
 
-// keepConn has the next submission start on a connection, if it comes soon.
+// atHand takes the connection that is ready here, or for all lanes; none where there is none.
+func (l *lane) atHand() conn {
+	c := l.ready.take(l.serves)
+	if c.Conn == nil {
+		c = spareConn(l.o.Gateway.Spare())
+	}
+	return c
+}
+
+// keepConn has the next submission start on a connection, if there is one and the submission comes soon.
 func (l *lane) keepConn(c conn) {
+	if c.Conn == nil {
+		return
+	}
 	drop(l.ready.swap(c))
 	time.AfterFunc(time.Until(c.until), func() { // the request that it was meant for did not come
 		drop(l.ready.take(func(now conn) bool { return now.Conn == c.Conn }))

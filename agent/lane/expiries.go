@@ -129,7 +129,7 @@ func (l *lane) expire(seqs []uint64) {
 	for i, seq := range seqs {
 		e := l.event(outbox.Expired, seq)
 		commits.Go(func() {
-			r, fx, err := l.commit(seq, e)
+			r, fx, err := l.commit(seq, e, nil)
 			afterwards[i] = func() { l.written(seq, expired, r, fx, err) }
 		})
 	}

@@ -45,7 +45,7 @@ func (ls *Lanes) KeepHint(ctx context.Context, r outbox.Request, orderUUID strin
 	kept := make(chan error, 1)
 	l.do(func() {
 		e := outbox.Event{Type: outbox.CallbackSeen, OrderUUID: orderUUID}
-		after, fx, err := l.commit(r.Seq, e)
+		after, fx, err := l.commit(r.Seq, e, nil)
 		kept <- err
 		l.written(r.Seq, e, after, fx, err)
 	})

@@ -29,10 +29,7 @@ func (ls *Lanes) Start(r outbox.Request) outbox.FirstTurn {
 		return nil
 	}
 	l := ls.lane(r.Terminal)
-	c := l.ready.take(l.serves)
-	if c.Conn == nil {
-		c = spareConn(ls.o.Gateway.Spare())
-	}
+	c := l.atHand()
 	if c.Conn == nil {
 		ls.Expect(r.Terminal)
 		return nil
@@ -85,32 +82,35 @@ func (s *start) Turn(r outbox.Request) (outbox.Event, bool) {
 	return s.event, true
 }
 
-// Done takes what came of the acceptance: what was started is submitted, else the connection is the lane's for its next turn.
+// Done takes what came of the acceptance.
 func (s *start) Done(added outbox.Added, err error) {
+	defer s.lane.inFlight.Done() // the lane has been told by then
+	s.lane.do(func() { s.took(added, err) })
+}
+
+// took goes on after the commit: what was started is submitted, else the connection is the lane's for its next turn.
+func (s *start) took(added outbox.Added, err error) {
 	l := s.lane
-	defer l.inFlight.Done()                                    // the lane has been told by then
 	uncertain := err != nil && !errors.Is(err, outbox.ErrFull) // it may be on disk all the same, or turn up there
-	l.do(func() {
+	if uncertain {
+		l.starts.Store(s.id, turnUncertain)
+	} else {
+		l.starts.Delete(s.id)
+	}
+	switch {
+	case err != nil:
+		drop(s.conn)
 		if uncertain {
-			l.starts.Store(s.id, turnUncertain)
-		} else {
-			l.starts.Delete(s.id)
+			l.unsent(s.id)
 		}
-		switch {
-		case err != nil:
-			drop(s.conn)
-			if uncertain {
-				l.unsent(s.id)
-			}
-		case added.Request.State != outbox.StateSending || len(added.Effects) == 0:
-			l.keepConn(s.conn)
-			l.moved = true
-		default:
-			l.keepConn(s.conn)
-			l.next.body = s.body
-			l.applied(added.Request, s.event, added.Effects)
-		}
-	})
+	case added.Request.State != outbox.StateSending || len(added.Effects) == 0:
+		l.keepConn(s.conn)
+		l.moved = true
+	default:
+		l.keepConn(s.conn)
+		l.next.body = s.body
+		l.applied(added.Request, s.event, added.Effects)
+	}
 }
 
 // unsent takes back a first turn that turned up on disk after its commit had come back with an error: of it nothing was sent.

@@ -52,7 +52,9 @@ func (s *Store) Accept(ctx context.Context, arrivals ...outbox.Arrival) ([]outbo
 			}
 			added[i] = t.add(a.Request, known[i], records[i])
 			if a.Turn != nil && added[i].Verdict == outbox.AddedNew {
-				t.turn(a.Turn, &added[i])
+				if c := t.changes[len(t.changes)-1]; t.broken == nil && c.Position == 1 && !c.Behind {
+					t.turn(added[i].Request, a.Turn, &added[i])
+				}
 			}
 		}
 		return nil
@@ -63,20 +65,19 @@ func (s *Store) Accept(ctx context.Context, arrivals ...outbox.Arrival) ([]outbo
 	return added, nil
 }
 
-// turn makes the first turn of a request that was just added, if it is the next of its lane.
-func (t *txn) turn(event func(outbox.Request) (outbox.Event, bool), added *outbox.Added) {
-	r, c := added.Request, t.changes[len(t.changes)-1]
-	if t.broken != nil || c.Position != 1 || c.Behind {
-		return
-	}
-	e, ok := event(r)
+// turn is an Arrival's Turn.
+type turn = func(outbox.Request) (outbox.Event, bool)
+
+// turn makes the first turn of a request that is the next of its lane.
+func (t *txn) turn(r outbox.Request, turn turn, made *outbox.Added) {
+	e, ok := turn(r)
 	if !ok {
 		return
 	}
 	e.Policy = t.s.o.Policy
 	after, fx, err := t.applyTo(r, e)
 	if err == nil && after.Revision != r.Revision { // else it stays queued, and its lane is told why
-		added.Request, added.Effects = after, fx
+		made.Request, made.Effects = after, fx
 	}
 }
 
@@ -156,17 +157,38 @@ func (t *txn) put(before, r outbox.Request, record []byte) {
 
 // Apply is outbox.Store's. If nothing durable changed, nothing is written, and there may be effects all the same.
 func (s *Store) Apply(ctx context.Context, seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {
+	after, fx, _, err := s.Release(ctx, seq, e, nil)
+	return after, fx, err
+}
+
+// Release is outbox.Store's.
+func (s *Store) Release(ctx context.Context, seq uint64, e outbox.Event, turn turn) (outbox.Request, []outbox.Effect, outbox.Added, error) {
 	e.Policy = s.o.Policy
 	var after outbox.Request
 	var fx []outbox.Effect
+	var next outbox.Added
 	err := s.submit(ctx, false, func(t *txn) (err error) {
-		after, fx, err = t.apply(seq, e)
+		next = outbox.Added{}
+		if after, fx, err = t.apply(seq, e); err == nil && turn != nil {
+			t.next(after.Terminal, turn, &next)
+		}
 		return err
 	})
 	if err != nil {
-		return outbox.Request{}, nil, err
+		return outbox.Request{}, nil, outbox.Added{}, err
 	}
-	return after, fx, nil
+	return after, fx, next, nil
+}
+
+// next makes the first turn of what comes next in a lane that nothing holds. Where it can't be read its lane says so.
+func (t *txn) next(terminal string, turn turn, next *outbox.Added) {
+	l := t.lane(terminal)
+	if t.broken != nil || len(l.holders) > 0 || l.head == 0 {
+		return
+	}
+	if r, err := t.load(l.head); err == nil {
+		t.turn(r, turn, next)
+	}
 }
 
 func (t *txn) apply(seq uint64, e outbox.Event) (outbox.Request, []outbox.Effect, error) {

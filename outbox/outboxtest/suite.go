@@ -28,6 +28,7 @@ func TestStore(t *testing.T, factory func(t testing.TB, o bolt.Options) Store) {
 		"an order has one owner":                       testOrderTaken,
 		"lanes and positions":                          testLanes,
 		"a first turn with the acceptance":             testTurn,
+		"a first turn with the end before it":          testRelease,
 		"a request is moved":                           testMoved,
 		"kinds beside the lanes":                       testUnlaned,
 		"refunds and their order":                      testRefunds,

@@ -53,8 +53,12 @@ func testCourse(t *testing.T, f *fixture) {
 // applyAsIn applies an event to the store and to a model of it, which must come to the same.
 func (f *fixture) applyAsIn(t *testing.T, model *Mem, step int, seq uint64, e outbox.Event) {
 	t.Helper()
-	got, gotFx, gotErr := f.Apply(t.Context(), seq, e)
-	want, wantFx, wantErr := model.Apply(t.Context(), seq, e)
+	var turn func(outbox.Request) (outbox.Event, bool)
+	if step%2 == 0 {
+		turn = func(r outbox.Request) (outbox.Event, bool) { return DueEvent(r.Seq), r.Seq%3 > 0 }
+	}
+	got, gotFx, gotNext, gotErr := f.Release(t.Context(), seq, e, turn)
+	want, wantFx, wantNext, wantErr := model.Release(t.Context(), seq, e, turn)
 	for _, kind := range []error{nil, outbox.ErrLaneHeld, outbox.ErrOrderTaken, outbox.ErrMoved} {
 		if errors.Is(gotErr, kind) != errors.Is(wantErr, kind) {
 			t.Fatalf("step %d: %v: %v, want %v", step, e.Type, gotErr, wantErr)
@@ -64,6 +68,7 @@ func (f *fixture) applyAsIn(t *testing.T, model *Mem, step int, seq uint64, e ou
 		t.Fatalf("step %d: %v: effects %v, want %v", step, e.Type, gotFx, wantFx)
 	}
 	Equal(t, got, want)
+	Equal(t, gotNext.Request, wantNext.Request)
 	for i := range 3 {
 		name := fmt.Sprintf("T%d", i)
 		if got, want := f.Lane(name), model.Lane(name); !reflect.DeepEqual(got, want) {
