@@ -328,6 +328,7 @@ func (s *Store) load(tx *bbolt.Tx) error {
 		return err
 	}
 	s.lanes.replace(lanes, open)
+	s.recent.clear()
 	s.indexes.Store(&indexes{t.ids.table, t.orders.table, t.unindexed})
 	return nil
 }

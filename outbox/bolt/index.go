@@ -250,6 +250,7 @@ func (t *txn) readIndexed(k, record []byte) error {
 // committed takes over what a committed transaction changed of what is kept in memory.
 func (s *Store) committed(t *txn) {
 	s.lanes.merge(t.lanes, t.opened)
+	s.recent.committed(t.changes)
 	s.indexes.Store(&indexes{t.ids.committed(), t.orders.committed(), t.unindexed})
 }
 

@@ -59,6 +59,7 @@ func (s *Store) prunable(prunable func(outbox.Request) bool, most int) ([]outbox
 }
 
 func (t *txn) prune(r outbox.Request) {
+	t.s.recent.drop(r.Seq)
 	k := seqKey(r.Seq)
 	t.note(t.tombs.Put(k, encodeTomb(r)))
 	t.note(t.ended.Delete(k))

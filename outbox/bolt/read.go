@@ -19,6 +19,9 @@ const (
 
 // Get is outbox.Store's.
 func (s *Store) Get(seq uint64) (outbox.Request, error) {
+	if r, ok := s.standing(seq); ok {
+		return r, nil
+	}
 	return read(s, func(t *txn) (outbox.Request, error) { return t.load(seq) })
 }
 
@@ -43,11 +46,17 @@ func (s *Store) Records(seqs []uint64) ([]outbox.Request, error) {
 
 // Lookup is outbox.Store's.
 func (s *Store) Lookup(id string) (outbox.Request, error) {
+	if r, ok := s.standing(s.indexes.Load().ids.get([]byte(id))); ok {
+		return r, nil
+	}
 	return read(s, func(t *txn) (outbox.Request, error) { return t.lookup(id) })
 }
 
 // ByOrder is outbox.Store's.
 func (s *Store) ByOrder(uuid string) (outbox.Request, error) {
+	if r, ok := s.standing(s.indexes.Load().orders.get([]byte(uuid))); ok {
+		return r, nil
+	}
 	return read(s, func(t *txn) (outbox.Request, error) {
 		v := t.orders.Get([]byte(uuid))
 		if v == nil {

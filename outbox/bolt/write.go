@@ -113,8 +113,10 @@ func (t *txn) note(err error) {
 
 // put writes a record, its body and the indexes; before is zero for a new one.
 func (t *txn) put(before, r outbox.Request, record []byte) {
-	if r.Refund == nil { // of its statement not all is stored
+	if r.Refund == nil {
 		t.s.recent.put(record, r)
+	} else {
+		t.s.recent.drop(r.Seq) // of its statement not all is stored
 	}
 	k, previous := seqKey(r.Seq), before.State
 	was, is := previous != 0 && !previous.Final(), !r.State.Final()
