@@ -122,20 +122,7 @@ func (x *index) settle(most int) error {
 		delete(stay.seqs, k)
 	}
 	x.instead = stay
-	return x.empty()
-}
-
-// empty empties layout 1's bucket of the newest entries.
-func (x *index) empty() error {
-	for c := x.older.Cursor(); ; {
-		k, _ := c.First()
-		if k == nil {
-			return nil
-		}
-		if err := c.Delete(); err != nil {
-			return err
-		}
-	}
+	return nil
 }
 
 // committed returns the table once the transaction is committed.
@@ -254,30 +241,10 @@ func (s *Store) committed(t *txn) {
 	s.indexes.Store(&indexes{t.ids.committed(), t.orders.committed(), t.unindexed})
 }
 
-// complete moves all entries that are in memory to their buckets, and commits.
-func (t *txn) complete() error {
-	if err := t.settle(0); err != nil {
-		return err
-	}
+// commit commits a transaction of its own, beside those of the callers.
+func (t *txn) commit() error {
 	if err := stamp(t.tx); err != nil {
 		return err
 	}
 	return t.s.o.commit(t.tx)
-}
-
-// complete completes the indexes in a file that is about to be closed, so that the build before can open it. Where that fails, they
-// are completed from the records by the next start, as after a power cut.
-func (s *Store) complete() {
-	inMemory := s.indexes.Load()
-	if inMemory.unindexed == 0 || s.suspect || s.uncommitted.txid != 0 {
-		return
-	}
-	tx, err := s.db.Begin(true)
-	if err != nil {
-		return
-	}
-	defer func() { _ = tx.Rollback() }() // no more than an error once it is committed
-	if t, err := newTxn(s, tx, inMemory); err == nil {
-		_ = t.complete()
-	}
 }

@@ -108,14 +108,19 @@ func TestAClosedFileHasCompleteIndexes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for i := range 3 {
+		if _, err := s.Add(context.Background(), outboxtest.Order(fmt.Sprint("open-", i), "T1")); err != nil {
+			t.Fatal(err)
+		}
+	}
 	inUse := filepath.Join(t.TempDir(), "outbox.db")
 	write(t, inUse, readFile(t, s.Path()))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		inUse:    `"format":2 unindexed, 0 ids, 0 orders`,
-		s.Path(): `"format":1, 30 ids, 30 orders`,
+		inUse:    `"format":2 unindexed, 0 ids, 0 orders, 0 open`,
+		s.Path(): `"format":1, 33 ids, 30 orders, 3 open`,
 	} {
 		if got := layout(t, path); got != want {
 			t.Errorf("%s has %s, want %s", filepath.Base(path), got, want)
@@ -133,7 +138,8 @@ func layout(t *testing.T, path string) (is string) {
 			is += " unindexed"
 		}
 		cold := tx.Bucket([]byte("cold"))
-		is += fmt.Sprintf(", %d ids, %d orders", cold.Bucket([]byte("ids")).Stats().KeyN, cold.Bucket([]byte("orders")).Stats().KeyN)
+		is += fmt.Sprintf(", %d ids, %d orders, %d open",
+			cold.Bucket([]byte("ids")).Stats().KeyN, cold.Bucket([]byte("orders")).Stats().KeyN, tx.Bucket([]byte("open")).Stats().KeyN)
 		return err
 	})
 	return is

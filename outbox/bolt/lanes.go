@@ -1,7 +1,7 @@
 package bolt
 
 import (
-	"bytes"
+	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -11,6 +11,7 @@ import (
 
 // laneState is what is kept in memory of a lane: never the requests.
 type laneState struct {
+	queue   queue
 	holders []uint64 // ascending
 	head    uint64
 	turn    uint64 // the head's
@@ -41,6 +42,13 @@ func (t *laneTable) get(terminal string) laneState {
 		c.holders = slices.Clone(l.holders)
 	}
 	return c
+}
+
+// all returns the lanes, which nothing may change meanwhile.
+func (t *laneTable) all() map[string]*laneState {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.lanes
 }
 
 func (t *laneTable) openCount() int {
@@ -221,22 +229,15 @@ func (t *txn) behind(r outbox.Request, position int) bool {
 
 // eachQueued visits the queued laned requests of a terminal from a turn on, without decoding them.
 func (t *txn) eachQueued(terminal string, from uint64, fn func(turn, seq uint64) (bool, error)) error {
-	prefix := openPrefix(terminal)
-	c := t.open.Cursor()
-	for k, v := c.Seek(openKey(terminal, from)); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		turn, seq, ok := openEntry(k, v)
-		if !ok {
-			return t.wrong("the index of open requests has a key that is none")
-		}
-		b := t.requests.Get(seqKey(seq))
-		h, err := decodeHeader(seq, b)
+	for _, p := range t.queue(terminal).from(from) {
+		h, there, err := t.header(terminal, p)
 		if err != nil {
-			return t.damaged("record", seq, err)
+			return err
 		}
-		if !h.inQueue() {
+		if !there || !h.inQueue() {
 			continue
 		}
-		if more, err := fn(turn, seq); err != nil || !more {
+		if more, err := fn(p.turn, p.seq); err != nil || !more {
 			return err
 		}
 	}
@@ -262,6 +263,7 @@ func (t *txn) rebuildLanes() (map[string]*laneState, int, error) {
 			l = &laneState{}
 			lanes[string(h.terminal)] = l
 		}
+		l.queue.places = append(l.queue.places, place{h.turn(seq), seq})
 		switch {
 		case !h.kind.Laned():
 		case h.inQueue():
@@ -272,6 +274,9 @@ func (t *txn) rebuildLanes() (map[string]*laneState, int, error) {
 		case h.state.HoldsLane():
 			l.holders = append(l.holders, seq)
 		}
+	}
+	for _, l := range lanes {
+		slices.SortFunc(l.queue.places, func(a, b place) int { return cmp.Compare(a.turn, b.turn) }) // moved ones come later
 	}
 	return lanes, open, nil
 }

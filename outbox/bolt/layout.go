@@ -18,7 +18,7 @@ var (
 	bucketRequests = []byte("requests") // seq: record, not final
 	bucketEnded    = []byte("ended")    // seq: record, final
 	bucketBodies   = []byte("bodies")   // seq: body
-	bucketOpen     = []byte("open")     // terminal 0x00 turn: nothing, or seq where that differs, for what is not final
+	bucketOpen     = []byte("open")     // terminal 0x00 turn: nothing, or seq where that differs, for what is not final; empty in layout 2
 	bucketIDs      = []byte("ids")      // request id: seq, for ever; see indexes
 	bucketOrders   = []byte("orders")   // order uuid: seq of the order that owns it; see indexes
 	bucketTombs    = []byte("tombs")    // seq: tombstone
@@ -45,11 +45,11 @@ var (
 // metaKey is the one key in the meta bucket: a framed fileState.
 var metaKey = []byte("state")
 
-// In layout 2 the buckets of ids and orders may lack their newest entries. A file that was closed has layout 1, so that the build
-// before can take over.
+// A file in use has layout 2: the index of open requests is empty, for their records tell the same, and those of ids and orders may lack
+// their newest entries. One that was closed has layout 1, so that the build before can take over.
 const (
-	layoutIndexed = 1
-	layoutFormat  = 2
+	layoutClosed = 1
+	layoutInUse  = 2
 )
 
 // Ended records, bodies and tombstones are added in about the order of their sequence, so their pages can be full.
@@ -75,25 +75,25 @@ func openKey(terminal string, turn uint64) []byte {
 }
 
 // openValue is what stands in the open index under a request's key.
-func openValue(r outbox.Request) []byte {
-	if r.Turn() == r.Seq {
+func openValue(p place) []byte {
+	if p.turn == p.seq {
 		return nil
 	}
-	return seqKey(r.Seq)
+	return seqKey(p.seq)
 }
 
-// openEntry decodes an entry of the open index: a request, and its turn in its lane.
-func openEntry(k, v []byte) (turn, seq uint64, ok bool) {
+// openEntry decodes an entry of the open index.
+func openEntry(k, v []byte) (p place, ok bool) {
 	i := bytes.IndexByte(k, 0)
 	if i < 0 || len(k) != i+9 {
-		return 0, 0, false
+		return place{}, false
 	}
-	turn = binary.BigEndian.Uint64(k[i+1:])
+	turn := binary.BigEndian.Uint64(k[i+1:])
 	if len(v) == 0 {
-		return turn, turn, true
+		return place{turn, turn}, true
 	}
-	seq, ok = seqOfKey(v)
-	return turn, seq, ok
+	seq, ok := seqOfKey(v)
+	return place{turn, seq}, ok
 }
 
 // txn is one bbolt transaction with the outbox's buckets. Its changes of the lanes count once it is committed.

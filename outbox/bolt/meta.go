@@ -67,6 +67,8 @@ type fileState struct {
 	RolledBack bool            `json:"rolledBack,omitempty"`
 	Account    *outbox.Account `json:"account,omitempty"`
 	Copied     outbox.Copied   `json:"copied,omitzero"`
+	// InUse says that the file has layout 2.
+	InUse bool `json:"inUse,omitempty"`
 	// Unindexed is the first sequence of a record that the buckets of ids and orders may lack entries of; 0 if they lack none.
 	Unindexed uint64 `json:"unindexed,omitempty"`
 }
@@ -84,8 +86,8 @@ func (t *txn) state() (fileState, error) {
 	if err != nil {
 		return st, t.damaged("the state of the file, record", 0, err)
 	}
-	if st.Format > layoutFormat {
-		return st, fmt.Errorf("%w: its layout is %d, this one knows %d", ErrNewerFormat, st.Format, layoutFormat)
+	if st.Format > layoutInUse {
+		return st, fmt.Errorf("%w: its layout is %d, this one knows %d", ErrNewerFormat, st.Format, layoutInUse)
 	}
 	return st, nil
 }
@@ -98,9 +100,9 @@ func (t *txn) rollBack(st *fileState) (inDoubt int, err error) {
 }
 
 func (t *txn) setState(st fileState) error {
-	st.Format = layoutFormat
-	if st.Unindexed == 0 {
-		st.Format = layoutIndexed
+	st.Format = layoutClosed
+	if st.InUse {
+		st.Format = layoutInUse
 	}
 	b, err := json.Marshal(st)
 	if err != nil {

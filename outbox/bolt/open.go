@@ -186,11 +186,11 @@ func (s *Store) startGeneration(mark *marker) error {
 		st.Generation = max(st.Generation, mark.Generation)
 	}
 	st.Generation++
-	if err := t.setState(st); err != nil {
+	s.identity = st.identity()
+	if err := t.takeUp(st); err != nil {
 		return err
 	}
-	s.identity = st.identity()
-	return t.complete()
+	return t.commit()
 }
 
 // outdated reports whether the marker was written for another copy of the outbox than this one.

@@ -166,26 +166,21 @@ func (t *txn) chunk(from uint64, down bool, buckets ...*bbolt.Bucket) (list []ou
 
 // openChunk reads some of a terminal's open requests.
 func (t *txn) openChunk(terminal string, from uint64) (list []outbox.Request, more bool, err error) {
-	prefix := openPrefix(terminal)
 	size := 0
-	c := t.open.Cursor()
-	for k, v := c.Seek(openKey(terminal, from)); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
+	for _, p := range t.queue(terminal).from(from) {
 		if len(list) == chunkRecords || size > chunkBytes {
 			return list, true, nil
 		}
-		_, seq, ok := openEntry(k, v)
-		if !ok {
-			return nil, false, t.wrong("the index of open requests has a key that is none")
+		if _, there, err := t.header(terminal, p); err != nil {
+			return nil, false, err
+		} else if !there {
+			continue
 		}
-		b := t.requests.Get(seqKey(seq))
-		if b == nil {
-			return nil, false, t.wrong("the index of open requests names record %d, which is not there", seq)
-		}
-		r, err := t.decode(seq, b)
+		r, err := t.load(p.seq)
 		if err != nil {
 			return nil, false, err
 		}
-		size += len(b) + len(r.Body)
+		size += len(r.Body)
 		list = append(list, r)
 	}
 	return list, false, nil

@@ -72,10 +72,7 @@ func (s *Store) convertRestored(path string) (inDoubt int, err error) {
 		if inDoubt, err = t.rollBack(&st); err != nil {
 			return err
 		}
-		if err := t.setState(st); err != nil {
-			return err
-		}
-		if err := t.settle(0); err != nil {
+		if err := t.takeUp(st); err != nil {
 			return err
 		}
 		return stamp(tx)

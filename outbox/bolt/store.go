@@ -83,7 +83,7 @@ func (s *Store) Close() error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.db != nil {
-			s.complete()
+			s.layDown()
 			s.closeErr = s.db.Close()
 			s.db = nil
 		}

@@ -135,13 +135,13 @@ func (t *txn) put(before, r outbox.Request, record []byte) {
 	switch {
 	case is && !was:
 		t.opened++
-		t.note(t.open.Put(openKey(r.Terminal, r.Turn()), openValue(r)))
+		t.lane(r.Terminal).queue.enter(place{r.Turn(), r.Seq})
 	case was && !is:
 		t.opened--
-		t.note(t.open.Delete(openKey(before.Terminal, before.Turn())))
+		t.leave(before.Terminal, before.Turn())
 	case is && before.Moved != r.Moved:
-		t.note(t.open.Delete(openKey(before.Terminal, before.Turn())))
-		t.note(t.open.Put(openKey(r.Terminal, r.Turn()), openValue(r)))
+		t.leave(before.Terminal, before.Turn())
+		t.lane(r.Terminal).queue.enter(place{r.Turn(), r.Seq})
 	}
 	switch {
 	case bytes.Equal(before.Body, r.Body):
