@@ -55,6 +55,9 @@ func (g *Gateway) Close() { g.spares.close() }
 // Spare is a connection that stands ready and was never used, nil if there is none. It is the caller's from now on.
 func (g *Gateway) Spare() *api.Conn { return g.spares.take() }
 
+// Respare has the place of a spare that was taken filled at once, for one that follows close behind.
+func (g *Gateway) Respare() { g.spares.fill(0, false) }
+
 // SpareServes reports whether what Spare returned a while ago may still be used.
 func (g *Gateway) SpareServes(conn *api.Conn) bool { return g.spares.serves(conn) }
 

@@ -108,11 +108,8 @@ func (l *lane) atHand() conn {
 	return c
 }
 
-// keepConn has the next submission start on a connection, if there is one and the submission comes soon.
+// keepConn has the next submission start on a connection, if it comes soon.
 func (l *lane) keepConn(c conn) {
-	if c.Conn == nil {
-		return
-	}
 	drop(l.ready.swap(c))
 	time.AfterFunc(time.Until(c.until), func() { // the request that it was meant for did not come
 		drop(l.ready.take(func(now conn) bool { return now.Conn == c.Conn }))

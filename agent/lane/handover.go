@@ -10,8 +10,8 @@ type handover struct {
 	err  error
 }
 
-// handOver readies the turn of what waits next, where an event ends a sale; nil where it does not, or nothing may start then. The
-// API has just said how the sale ended, so the next one goes ahead without a connection at hand: its call dials one.
+// handOver readies the turn of what waits next, where an event ends a sale; nil where it does not, nothing may start then, or no
+// connection stands ready for it: dialled after the commit, it would lengthen the moment in which a death leaves a doubt.
 func (l *lane) handOver(seq uint64, e outbox.Event) *handover {
 	if e.Type != outbox.StatusSeen || e.Status == outbox.StatusPending {
 		return nil
@@ -20,7 +20,12 @@ func (l *lane) handOver(seq uint64, e outbox.Event) *handover {
 	if at.Holder != seq || at.Head == 0 || len(at.Holders) > 1 || l.waitsAt(l.terminal) {
 		return nil
 	}
-	return &handover{start: start{lane: l, conn: l.atHand()}}
+	c := l.atHand()
+	l.o.Gateway.Respare()
+	if c.Conn == nil {
+		return nil
+	}
+	return &handover{start: start{lane: l, conn: c}}
 }
 
 // Turn makes the turn of an order that was never tried, within the commit; the lane waits for that meanwhile. With others it comes
