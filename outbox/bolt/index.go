@@ -54,7 +54,6 @@ func (t *table) change(to map[string]uint64) {
 // index is an index as one transaction sees and changes it: sequences by a key.
 type index struct {
 	bucket *bbolt.Bucket
-	older  *bbolt.Bucket // where layout 1 keeps the newest entries; empty as long as a Store has the file
 	table  *table
 	last   uint64 // the last sequence that this transaction knows
 	// changed holds this transaction's changes of the table, 0 for what it deleted; instead is set where another takes its place.
@@ -181,8 +180,8 @@ func (t *txn) settle(most int) error {
 // in the buckets and do not have there, and what layout 1 keeps apart.
 func (t *txn) readIndexes() error {
 	t.ids.table, t.orders.table = &table{seqs: map[string]uint64{}}, &table{seqs: map[string]uint64{}}
-	for _, x := range []*index{&t.ids, &t.orders} {
-		c := x.older.Cursor()
+	for name, x := range map[string]*index{string(bucketIDsNew): &t.ids, string(bucketOrdersNew): &t.orders} {
+		c := t.tx.Bucket([]byte(name)).Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
 			seq, ok := seqOfKey(v)
 			if !ok {
@@ -195,7 +194,7 @@ func (t *txn) readIndexes() error {
 	if t.unindexed = st.Unindexed; err != nil || t.unindexed == 0 {
 		return err
 	}
-	for _, b := range []*bbolt.Bucket{t.requests, t.ended.all, t.ended.newest, t.tombs} {
+	for _, b := range []*bbolt.Bucket{t.requests, t.ended.all, t.ended.newest, t.tombs()} {
 		c := b.Cursor()
 		for k, v := c.Seek(seqKey(t.unindexed)); k != nil; k, v = c.Next() {
 			if err := t.readIndexed(k, v); err != nil {

@@ -101,10 +101,10 @@ type txn struct {
 	s  *Store
 	tx *bbolt.Tx
 
-	requests, bodies, open, tombs, refunds, meta, blobs *bbolt.Bucket
-	ended                                               tiered
-	ids, orders                                         index
-	unindexed                                           uint64 // fileState.Unindexed
+	cold, requests, bodies, meta *bbolt.Bucket
+	ended                        tiered
+	ids, orders                  index
+	unindexed                    uint64 // fileState.Unindexed
 
 	lanes   map[string]*laneState
 	opened  int // change of the number of open requests
@@ -117,9 +117,8 @@ type txn struct {
 // newTxn looks up the buckets. What the indexes have in memory is read from the file where it is nil; a reader has to take it from the
 // store before tx began.
 func newTxn(s *Store, tx *bbolt.Tx, inMemory *indexes) (*txn, error) {
-	t := &txn{s: s, tx: tx}
-	cold := tx.Bucket(bucketCold)
-	if cold == nil {
+	t := &txn{s: s, tx: tx, cold: tx.Bucket(bucketCold)}
+	if t.cold == nil {
 		return nil, noBucket(s, bucketCold)
 	}
 	for _, b := range []struct {
@@ -130,11 +129,9 @@ func newTxn(s *Store, tx *bbolt.Tx, inMemory *indexes) (*txn, error) {
 		to   **bbolt.Bucket
 		fill float64
 	}{
-		{tx, bucketRequests, &t.requests, appendFill}, {tx, bucketBodies, &t.bodies, appendFill}, {tx, bucketOpen, &t.open, 0},
-		{tx, bucketMeta, &t.meta, 0}, {tx, bucketEndedNew, &t.ended.newest, 0}, {tx, bucketIDsNew, &t.ids.older, 0},
-		{tx, bucketOrdersNew, &t.orders.older, 0},
-		{cold, bucketEnded, &t.ended.all, appendFill}, {cold, bucketIDs, &t.ids.bucket, 0}, {cold, bucketOrders, &t.orders.bucket, 0},
-		{cold, bucketTombs, &t.tombs, appendFill}, {cold, bucketRefunds, &t.refunds, 0}, {cold, bucketBlobs, &t.blobs, 0},
+		{tx, bucketRequests, &t.requests, appendFill}, {tx, bucketBodies, &t.bodies, appendFill}, {tx, bucketMeta, &t.meta, 0},
+		{tx, bucketEndedNew, &t.ended.newest, 0}, {t.cold, bucketEnded, &t.ended.all, appendFill},
+		{t.cold, bucketIDs, &t.ids.bucket, 0}, {t.cold, bucketOrders, &t.orders.bucket, 0},
 	} {
 		*b.to = b.in.Bucket(b.name)
 		if *b.to == nil {
@@ -145,15 +142,33 @@ func newTxn(s *Store, tx *bbolt.Tx, inMemory *indexes) (*txn, error) {
 		}
 	}
 	t.ids.last, t.orders.last = t.requests.Sequence(), t.requests.Sequence()
-	if inMemory == nil {
-		if err := t.readIndexes(); err != nil {
-			return nil, err
-		}
+	if inMemory != nil {
+		t.ids.table, t.orders.table, t.unindexed = inMemory.ids, inMemory.orders, inMemory.unindexed
 		return t, nil
 	}
-	t.ids.table, t.orders.table, t.unindexed = inMemory.ids, inMemory.orders, inMemory.unindexed
+	for _, b := range []struct {
+		is   *bbolt.Bucket
+		name []byte
+	}{
+		{t.open(), bucketOpen}, {t.tombs(), bucketTombs}, {t.refunds(), bucketRefunds}, {t.blobs(), bucketBlobs},
+		{tx.Bucket(bucketIDsNew), bucketIDsNew}, {tx.Bucket(bucketOrdersNew), bucketOrdersNew},
+	} {
+		if b.is == nil {
+			return nil, noBucket(s, b.name)
+		}
+	}
+	if err := t.readIndexes(); err != nil {
+		return nil, err
+	}
 	return t, nil
 }
+
+// The buckets that few transactions look into: to look each up costs as much as a read. That they are there is seen when a file is opened.
+
+func (t *txn) open() *bbolt.Bucket    { return t.tx.Bucket(bucketOpen) }
+func (t *txn) tombs() *bbolt.Bucket   { return t.cold.Bucket(bucketTombs) }
+func (t *txn) refunds() *bbolt.Bucket { return t.cold.Bucket(bucketRefunds) }
+func (t *txn) blobs() *bbolt.Bucket   { return t.cold.Bucket(bucketBlobs) }
 
 func noBucket(s *Store, name []byte) error {
 	return &DamagedError{Path: s.path, Found: fmt.Sprintf("it has no bucket %q", name)}
@@ -185,7 +200,7 @@ func (t *txn) raw(seq uint64) []byte {
 func (t *txn) load(seq uint64) (outbox.Request, error) {
 	b := t.raw(seq)
 	if b == nil {
-		if t.tombs.Get(seqKey(seq)) != nil {
+		if t.tombs().Get(seqKey(seq)) != nil {
 			return outbox.Request{}, outbox.ErrPruned
 		}
 		return outbox.Request{}, outbox.ErrNotFound
@@ -223,7 +238,7 @@ func (t *txn) lookup(id string) (outbox.Request, error) {
 	if b := t.raw(seq); b != nil {
 		return t.decode(seq, b)
 	}
-	b := t.tombs.Get(seqKey(seq))
+	b := t.tombs().Get(seqKey(seq))
 	if b == nil {
 		return outbox.Request{}, t.wrong("the index of ids names record %d, which is not there", seq)
 	}

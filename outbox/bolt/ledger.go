@@ -34,10 +34,10 @@ func (t *txn) indexRefund(before, after outbox.Request) {
 		return
 	}
 	if was != nil {
-		t.note(t.refunds.Delete(was))
+		t.note(t.refunds().Delete(was))
 	}
 	if is != nil {
-		t.note(t.refunds.Put(is, nil))
+		t.note(t.refunds().Put(is, nil))
 	}
 }
 
@@ -94,7 +94,7 @@ func (t *txn) ledgerOrder(r outbox.Request, l *outbox.Ledger) (uuid, id string, 
 
 // eachRefund visits the refunds and approvals whose keys begin with prefix.
 func (t *txn) eachRefund(prefix []byte, fn func(outbox.Request)) error {
-	c := t.refunds.Cursor()
+	c := t.refunds().Cursor()
 	for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
 		seq, ok := seqOfKey(k[len(prefix):])
 		if !ok {

@@ -114,7 +114,7 @@ func (t *txn) setState(st fileState) error {
 // GetBlob is outbox.Store's.
 func (s *Store) GetBlob(name string) ([]byte, error) {
 	return read(s, func(t *txn) ([]byte, error) {
-		v := t.blobs.Get([]byte(name))
+		v := t.blobs().Get([]byte(name))
 		if v == nil {
 			return nil, outbox.ErrNotFound
 		}
@@ -133,14 +133,14 @@ func (s *Store) PutBlob(ctx context.Context, name string, data []byte) error {
 	}
 	return s.submit(ctx, false, func(t *txn) error {
 		k := []byte(name)
-		have := t.blobs.Get(k)
+		have := t.blobs().Get(k)
 		switch {
 		case len(data) == 0 && have == nil:
 		case len(data) == 0:
-			t.note(t.blobs.Delete(k))
+			t.note(t.blobs().Delete(k))
 		default:
 			if b := encodeBody(0, data); !bytes.Equal(have, b) {
-				t.note(t.blobs.Put(k, b))
+				t.note(t.blobs().Put(k, b))
 			}
 		}
 		return nil

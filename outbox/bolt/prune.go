@@ -61,7 +61,9 @@ func (s *Store) prunable(prunable func(outbox.Request) bool, most int) ([]outbox
 func (t *txn) prune(r outbox.Request) {
 	t.s.recent.drop(r.Seq)
 	k := seqKey(r.Seq)
-	t.note(t.tombs.Put(k, encodeTomb(r)))
+	tombs := t.tombs()
+	tombs.FillPercent = appendFill
+	t.note(tombs.Put(k, encodeTomb(r)))
 	t.note(t.ended.Delete(k))
 	for _, uuid := range owned(r) {
 		t.note(t.orders.Delete([]byte(uuid)))

@@ -90,7 +90,7 @@ func (t *txn) writeOpen(lanes map[string]*laneState) error {
 			} else if !there {
 				continue
 			}
-			if err := t.open.Put(openKey(terminal, p.turn), openValue(p)); err != nil {
+			if err := t.open().Put(openKey(terminal, p.turn), openValue(p)); err != nil {
 				return err
 			}
 		}

@@ -90,7 +90,7 @@ func (r *Reader) Figures() (Figures, error) {
 		f.Identity = st.identity()
 		f.Outdated = outdated(mark, st, t.requests.Sequence() > 0)
 		f.Free = int64(r.s.db.Stats().FreePageN) * pageSize
-		f.Pruned = count(t.tombs)
+		f.Pruned = count(t.tombs())
 		for _, b := range []*bbolt.Bucket{t.requests, t.ended.all, t.ended.newest} {
 			c := b.Cursor()
 			for k, v := c.First(); k != nil; k, v = c.Next() {

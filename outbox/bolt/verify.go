@@ -22,7 +22,7 @@ func (t *txn) verify() error {
 		bucket *bbolt.Bucket
 		check  func(seq uint64, h header, n *tally) error
 	}{
-		{t.requests, t.verifyOpen}, {t.ended.all, t.verifyEnded}, {t.ended.newest, t.verifyEnded}, {t.tombs, t.verifyTomb},
+		{t.requests, t.verifyOpen}, {t.ended.all, t.verifyEnded}, {t.ended.newest, t.verifyEnded}, {t.tombs(), t.verifyTomb},
 	} {
 		c := b.bucket.Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
@@ -62,7 +62,7 @@ func (t *txn) verifyOpen(seq uint64, h header, n *tally) error {
 	if !n.inUse {
 		n.open++
 		key := openKey(string(h.terminal), h.turn(seq))
-		k, v := t.open.Cursor().Seek(key)
+		k, v := t.open().Cursor().Seek(key)
 		if p, ok := openEntry(k, v); !ok || p.seq != seq || !bytes.Equal(k, key) {
 			return t.wrong("record %d is not in the index of open requests", seq)
 		}
@@ -112,7 +112,7 @@ func (t *txn) verifyWhole(seq uint64, h header, n *tally) error {
 	}
 	if key := refundKey(r); key != nil {
 		n.refunds++
-		if k, _ := t.refunds.Cursor().Seek(key); !bytes.Equal(k, key) {
+		if k, _ := t.refunds().Cursor().Seek(key); !bytes.Equal(k, key) {
 			return t.wrong("record %d is not in the index of refunds", seq)
 		}
 	}
@@ -127,8 +127,8 @@ func (t *txn) verifyCounts(n tally) error {
 	}{
 		{"ids", n.records, t.ids.count()},
 		{"orders", n.orders, t.orders.count()},
-		{"open requests", n.open, count(t.open)},
-		{"refunds", n.refunds, count(t.refunds)},
+		{"open requests", n.open, count(t.open())},
+		{"refunds", n.refunds, count(t.refunds())},
 		{"bodies", n.bodies, count(t.bodies)},
 	} {
 		if c.have != c.want {
@@ -139,7 +139,7 @@ func (t *txn) verifyCounts(n tally) error {
 }
 
 func (t *txn) verifyBlobs() error {
-	c := t.blobs.Cursor()
+	c := t.blobs().Cursor()
 	for k, v := c.First(); k != nil; k, v = c.Next() {
 		if err := checkBody(0, v); err != nil {
 			return t.wrong("value %q: %v", k, err)
