@@ -71,6 +71,9 @@ func (l *lane) run(ctx context.Context) {
 				l.moved = false
 				l.advance()
 			}
+			if l.shown.stale && ctx.Err() == nil {
+				l.showPresent()
+			}
 		}
 		if len(todo) > 0 && ctx.Err() == nil {
 			continue

@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"cmp"
 	"time"
 
 	"tillpost/agent/health"
@@ -14,25 +15,26 @@ type shown struct {
 	last  message.Display
 	ended *outbox.Request // shown until its time is over
 	timer *time.Timer
+	stale bool // the lane has changed since
 }
 
-// show updates the display after a change of r, or for a zero r after any other change of the lane.
+// show has the display brought up to date after a change of r, or for a zero r after any other change of the lane. How r ended is
+// shown at once, and what the lane comes to once the lane has done what it does now.
 func (l *lane) show(r outbox.Request) {
 	if r.Seq != 0 && r.State.Final() && r.ID == l.shown.last.RequestID && l.shown.ended == nil {
 		l.showEnding(r)
 	}
+	l.shown.stale = true
+}
+
+// showPresent brings the display up to date.
+func (l *lane) showPresent() {
+	l.shown.stale = false
 	at := l.o.Store.Lane(l.terminal)
-	seq := at.Holder
-	if seq == 0 {
-		seq = at.Head
-	}
 	var current *outbox.Request
-	switch seq {
+	switch seq := cmp.Or(at.Holder, at.Head); seq {
 	case 0:
 		current = l.shown.ended
-	case r.Seq: // just written: it need not be read
-		current = &r
-		l.forgetEnding()
 	default:
 		if got, err := l.o.Store.Get(seq); err == nil {
 			current = &got
