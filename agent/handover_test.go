@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"tillpost/api/simulator"
 	"tillpost/outbox"
 )
 
@@ -33,6 +34,33 @@ func TestTheNextStartsWithTheEndBeforeIt(t *testing.T) {
 		}
 		if n := len(w.sim.Orders()); n != 4 { // with the one before
 			t.Errorf("%d orders at the API", n)
+		}
+	})
+}
+
+// At several terminals sales that end in the same moment hand over to the next, though they began far apart.
+func TestSalesAreHandedOverAtSeveralTerminals(t *testing.T) {
+	c := &commitsOf{}
+	spareWorld(t, itself, func(w *world, conns *conns) {
+		w.restartNoting(c, itself)
+		for terminal, after := range map[string]time.Duration{oslo: 60 * time.Second, bergen: 40 * time.Second} {
+			if err := w.sim.SetNextCustomers(terminal, simulator.Pay(after)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, terminal := range []string{oslo, bergen} {
+			w.order(terminal, "a-"+terminal)
+			w.order(terminal, "b-"+terminal)
+			time.Sleep(20 * time.Second)
+		}
+		if n := len(conns.spares()); n != 2 {
+			t.Errorf("%d connections stand ready for two terminals", n)
+		}
+		for _, terminal := range []string{oslo, bergen} {
+			w.until(2*time.Minute, terminal, "b-"+terminal, "paid")
+			if !c.has("a-"+terminal+" paid", "b-"+terminal+" sending") {
+				t.Errorf("at %s it was not handed over: %v", terminal, c.all)
+			}
 		}
 	})
 }

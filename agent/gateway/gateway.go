@@ -55,8 +55,8 @@ func (g *Gateway) Close() { g.spares.close() }
 // Spare is a connection that stands ready and was never used, nil if there is none. It is the caller's from now on.
 func (g *Gateway) Spare() *api.Conn { return g.spares.take() }
 
-// Respare has the place of a spare that was taken filled at once, for one that follows close behind.
-func (g *Gateway) Respare() { g.spares.fill(0, false) }
+// Behind notes at how many terminals an order waits behind a sale: each of them needs a spare soon.
+func (g *Gateway) Behind(terminals int) { g.spares.setBehind(terminals) }
 
 // SpareServes reports whether what Spare returned a while ago may still be used.
 func (g *Gateway) SpareServes(conn *api.Conn) bool { return g.spares.serves(conn) }

@@ -20,9 +20,11 @@ const (
 	leastSpareLife = 2 * time.Second
 	// sparesFor is how long after the last submission connections are kept ready: then the shop rests.
 	sparesFor = 10 * time.Minute
-	// sparesMost is how many are kept while submissions follow each other within sparePace; otherwise it is one.
-	sparesMost = 2
-	sparePace  = 5 * time.Second
+	// sparesMost is how many are kept while submissions follow each other within sparePace; otherwise it is one. In a backlog there is
+	// one for each terminal where an order waits behind a sale, and sparesBehind of them at most.
+	sparesMost   = 2
+	sparePace    = 5 * time.Second
+	sparesBehind = 8
 )
 
 // spares are connections that stand ready for the next submission at any terminal, each never used before: dialled ahead, they
@@ -41,6 +43,7 @@ type spares struct {
 	short   time.Time // when life was made shorter
 	sold    time.Time // of the last submission
 	pace    time.Duration
+	behind  int // terminals where an order waits behind a sale
 	ctx     context.Context
 	end     context.CancelFunc
 	under   sync.WaitGroup
@@ -102,17 +105,30 @@ func (s *spares) submitted() {
 	s.fill(0, false)
 }
 
+// setBehind notes at how many terminals an order waits behind a sale, which starts as soon as that has ended.
+func (s *spares) setBehind(n int) {
+	s.mu.Lock()
+	s.behind = n
+	s.mu.Unlock()
+	s.fill(0, false)
+}
+
+// want is how many are to stand ready. It is called with mu held.
+func (s *spares) want() int {
+	want := 1
+	if s.pace < sparePace {
+		want = sparesMost
+	}
+	return max(want, min(s.behind, sparesBehind))
+}
+
 // fill dials what is missing, one at a time, and after a failure only once that has waited. closedAt is how old the one was that
 // the peer closed just now, 0 if none was: that is the peer's habit only where it takes another one at once, and otherwise the
 // beginning of an outage.
 func (s *spares) fill(closedAt time.Duration, waited bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	want := 1
-	if s.pace < sparePace {
-		want = sparesMost
-	}
-	if s.ctx.Err() != nil || s.dialing || len(s.list) >= want || s.allowed() < leastSpareLife || time.Since(s.sold) > sparesFor {
+	if s.ctx.Err() != nil || s.dialing || len(s.list) >= s.want() || s.allowed() < leastSpareLife || time.Since(s.sold) > sparesFor {
 		return
 	}
 	if !waited && !s.trusted(time.Now().Add(-health.CalmAfter)) {

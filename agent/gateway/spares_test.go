@@ -103,6 +103,32 @@ func TestASpareIsReadyWhileTheShopSells(t *testing.T) {
 	})
 }
 
+// In a backlog one stands ready for each terminal where an order waits behind a sale, as far as eight.
+func TestSparesInABacklog(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *peers, s *spares, _ *time.Time) {
+		s.setBehind(3)
+		if p.dialled() != 0 {
+			t.Fatalf("%d dialled before anything was sold", p.dialled())
+		}
+		s.submitted()
+		ready := func() (n int) {
+			synctest.Wait()
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return len(s.list)
+		}
+		for _, at := range []struct{ behind, ready int }{{3, 3}, {20, 8}, {0, 8}} { // what stands ready already is kept
+			if s.setBehind(at.behind); ready() != at.ready {
+				t.Errorf("%d stand ready for %d terminals, want %d", ready(), at.behind, at.ready)
+			}
+		}
+		time.Sleep(spareLife + time.Second)
+		if ready() != 1 {
+			t.Errorf("%d stand ready after the backlog", ready())
+		}
+	})
+}
+
 // Where the peer closes unused connections, they live half as long from then on.
 func TestAPeerThatClosesSparesIsNotWaitedFor(t *testing.T) {
 	inBubble(t, func(t *testing.T, p *peers, s *spares, _ *time.Time) {

@@ -20,6 +20,7 @@ func (l *lane) advance() {
 	}
 	at := l.o.Store.Lane(l.terminal)
 	l.tellPositions(at)
+	l.noteBehind(at.Holder != 0 && at.Head != 0)
 	if at.Holder != 0 || at.Head == 0 {
 		l.show(outbox.Request{})
 		if at.Holder != 0 {
@@ -120,4 +121,17 @@ func (l *lane) tellPositions(at outbox.Lane) {
 			}
 		})
 	})
+}
+
+// noteBehind keeps count of the lanes where something waits behind what holds them.
+func (l *lane) noteBehind(is bool) {
+	switch {
+	case is == l.behind:
+		return
+	case is:
+		l.o.Gateway.Behind(int(l.Lanes.behind.Add(1)))
+	default:
+		l.o.Gateway.Behind(int(l.Lanes.behind.Add(-1)))
+	}
+	l.behind = is
 }

@@ -21,7 +21,6 @@ func (l *lane) handOver(seq uint64, e outbox.Event) *handover {
 		return nil
 	}
 	c := l.atHand()
-	l.o.Gateway.Respare()
 	if c.Conn == nil {
 		return nil
 	}

@@ -31,6 +31,7 @@ type lane struct {
 	requests map[uint64]*inflight
 	next     submission
 	busyWith uint64 // what waits for a busy terminal, 0 if nothing does
+	behind   bool   // something waits behind what holds the lane
 	moved    bool   // something may be startable now
 	told     bool   // positions are to be told soon
 	shown    shown
