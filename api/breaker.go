@@ -70,6 +70,17 @@ func (b *breaker) allow() (*ticket, time.Duration) {
 	return t, 0
 }
 
+// allowAhead is allow for what can wait until the API is known to be reachable.
+func (b *breaker) allowAhead() (*ticket, time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	if b.failures == 0 || b.unsure {
+		return &ticket{b: b, round: b.round, started: now}, 0
+	}
+	return nil, max(b.waitLocked(now), leastPause)
+}
+
 func (b *breaker) waitLocked(now time.Time) time.Duration {
 	if wait := b.until.Sub(now); wait > 0 {
 		return wait
@@ -99,6 +110,16 @@ func (b *breaker) crowded(took time.Duration) time.Duration {
 		return 0
 	}
 	return time.Duration(b.rand() * float64(min(time.Since(b.since)/crowdedPart, mostCrowded)))
+}
+
+// unused ends a ticket whose connection was made and never used. As a try it has shown that the API can be reached; one from before an
+// outage shows nothing.
+func (t *ticket) unused() {
+	if t.probe {
+		t.done(wasAnswered)
+	} else {
+		t.done(wasAbandoned)
+	}
 }
 
 func (t *ticket) done(r result) {

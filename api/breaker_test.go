@@ -155,3 +155,32 @@ func TestTheCrowdsPauseEndsInTime(t *testing.T) {
 		_ = l.Close()
 	})
 }
+
+// What is dialled for later is no try at an API that is out of reach, and an unused connection from before says nothing of it.
+func TestWhatIsDialledAheadIsNoTry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &breaker{rand: func() float64 { return 1 }}
+		early, _ := b.allowAhead()
+		if early == nil {
+			t.Fatal("refused while the API is in reach")
+		}
+		for range 2 {
+			tk, _ := b.allow()
+			tk.done(wasUnanswered)
+			time.Sleep(longestPause)
+		}
+		if ahead, wait := b.allowAhead(); ahead != nil || wait <= 0 {
+			t.Errorf("%v, %v while the API is out of reach", ahead, wait)
+		}
+		if early.unused(); b.reachable() {
+			t.Error("a connection from before the outage ended it")
+		}
+		probe, _ := b.allow()
+		if probe == nil {
+			t.Fatal("the try is not let through")
+		}
+		if probe.unused(); !b.reachable() {
+			t.Error("a try that was connected did not end the outage")
+		}
+	})
+}

@@ -39,6 +39,17 @@ type Conn struct {
 // try. The caller passes the Conn to a call or closes it.
 func (c *Client) Dial(ctx context.Context) (*Conn, error) {
 	t, wait := c.breaker.allow()
+	return c.dial(ctx, t, wait)
+}
+
+// DialAhead is Dial for a call that is not there yet. It makes no try at an API that is out of reach: that belongs to a call, whose
+// reply ends the outage, where a connection that waits for its call would only keep the others from trying.
+func (c *Client) DialAhead(ctx context.Context) (*Conn, error) {
+	t, wait := c.breaker.allowAhead()
+	return c.dial(ctx, t, wait)
+}
+
+func (c *Client) dial(ctx context.Context, t *ticket, wait time.Duration) (*Conn, error) {
 	if t == nil {
 		return nil, &UnavailableError{RetryAfter: wait, Err: ErrBreakerOpen}
 	}
@@ -78,8 +89,7 @@ func (c *Conn) Gone() <-chan struct{} { return c.gone }
 // Close ends the connection. It may be called more than once, and after a call that used the connection.
 func (c *Conn) Close() error {
 	_ = c.link.Close()
-	// A connection without a call proves only that the API could be reached.
-	c.ticket.done(wasAnswered)
+	c.ticket.unused()
 	return nil
 }
 

@@ -45,7 +45,7 @@ type Options struct {
 // New makes a gateway; it makes no call.
 func New(o Options) *Gateway {
 	g := &Gateway{o: o, instance: o.Store.Identity().Instance, poller: &poller{api: o.API, polled: map[string]polled{}}}
-	g.spares = newSpares(g.Dial, func(since time.Time) bool { return !g.o.Health.FailedSince(since) }, g.o.Rand)
+	g.spares = newSpares(g.dialAhead, func(since time.Time) bool { return !g.o.Health.FailedSince(since) }, g.o.Rand)
 	return g
 }
 
@@ -76,13 +76,27 @@ func (g *Gateway) Dial(ctx context.Context) (conn *api.Conn, retry time.Duration
 	if err == nil {
 		return conn, 0, nil
 	}
+	return nil, g.notDialled(err), err
+}
+
+// dialAhead opens a connection for a later submission.
+func (g *Gateway) dialAhead(ctx context.Context) (*api.Conn, error) {
+	conn, err := g.o.API.DialAhead(ctx)
+	if err != nil {
+		g.notDialled(err)
+	}
+	return conn, err
+}
+
+// notDialled notes why there is no connection, and returns how soon it is worth another try.
+func (g *Gateway) notDialled(err error) time.Duration {
 	if !errors.Is(err, api.ErrBreakerOpen) {
 		g.o.Health.DialFailed(err)
 	}
 	if out, ok := errors.AsType[*api.UnavailableError](err); ok {
-		return nil, max(out.RetryAfter, 50*time.Millisecond), err
+		return max(out.RetryAfter, 50*time.Millisecond)
 	}
-	return nil, dialAgain, err
+	return dialAgain
 }
 
 // Submit makes the one call that creates an order, refunds one, or asks for the approval to, on a connection that was dialled for

@@ -30,7 +30,7 @@ const (
 // spares are connections that stand ready for the next submission at any terminal, each never used before: dialled ahead, they
 // take the handshake off its way. One that has grown old, or that the peer has closed, is replaced while the shop sells.
 type spares struct {
-	dial func(ctx context.Context) (c *api.Conn, retry time.Duration, err error)
+	dial func(ctx context.Context) (*api.Conn, error)
 	// trusted reports whether no call has failed since a moment: a connection from before an outage is none to rely on.
 	trusted func(since time.Time) bool
 	rand    func() float64 // in [0,1)
@@ -49,7 +49,7 @@ type spares struct {
 	under   sync.WaitGroup
 }
 
-func newSpares(dial func(context.Context) (*api.Conn, time.Duration, error), trusted func(time.Time) bool, rand func() float64) *spares {
+func newSpares(dial func(context.Context) (*api.Conn, error), trusted func(time.Time) bool, rand func() float64) *spares {
 	s := &spares{dial: dial, trusted: trusted, rand: rand, life: spareLife}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	return s
@@ -137,7 +137,7 @@ func (s *spares) fill(closedAt time.Duration, waited bool) {
 	}
 	s.dialing = true
 	s.under.Go(func() {
-		c, _, err := s.dial(s.ctx)
+		c, err := s.dial(s.ctx)
 		s.mu.Lock()
 		s.dialing = false
 		if half := closedAt / 2; err == nil && closedAt > 0 && half < s.allowed() {

@@ -19,6 +19,18 @@ type peers struct {
 	ends  []net.Conn
 	tried int
 	away  bool // they refuse
+
+	client *api.Client
+}
+
+// answer has a call reach the API.
+func (p *peers) answer(t *testing.T) {
+	t.Helper()
+	c, err := p.client.Dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
 }
 
 func (p *peers) dial(context.Context, string, string) (net.Conn, error) {
@@ -55,11 +67,8 @@ func inBubble(t *testing.T, test func(t *testing.T, p *peers, s *spares, trust *
 		if err != nil {
 			t.Fatal(err)
 		}
-		dial := func(ctx context.Context) (*api.Conn, time.Duration, error) {
-			c, err := client.Dial(ctx)
-			return c, 0, err
-		}
-		s := newSpares(dial, func(since time.Time) bool { return !failed.After(since) }, func() float64 { return 0.5 })
+		p.client = client
+		s := newSpares(client.DialAhead, func(since time.Time) bool { return !failed.After(since) }, func() float64 { return 0.5 })
 		defer client.Close()
 		defer s.close()
 		test(t, p, s, &failed)
@@ -210,6 +219,12 @@ func TestACutIsNotThePeersHabit(t *testing.T) {
 		p.mu.Lock()
 		p.away = false
 		p.mu.Unlock()
+		tried := p.tried
+		s.submitted()
+		if p.dialled(); p.tried != tried {
+			t.Error("a spare is dialled before it is known that the API is back: it would be the one try, that no reply ends")
+		}
+		p.answer(t)
 		s.submitted()
 		p.dialled()
 		time.Sleep(spareLife - time.Second)
