@@ -73,21 +73,23 @@ func TestWhatHasToWaitIsNotStartedWithAnEnd(t *testing.T) {
 			w.until(time.Minute, bergen, "b", "queued")
 			w.pause(bergen, "Kari")
 		},
-		"to be cancelled": func(w *world) {
-			w.order(bergen, "b")
-			w.send(bergen, "cancels", `{"requestId":"c","target":"b"}`)
+		"a refund is next": func(w *world) {
+			warm := w.now(oslo, "warm-0").OrderUUID
+			w.send(bergen, "refunds", `{"requestId":"b","orderUuid":"`+warm+`","full":true}`)
+			w.until(time.Minute, bergen, "b", "queued")
+			w.order(bergen, "c")
 		},
-		"a refund":         func(w *world) { w.send(bergen, "refunds", `{"requestId":"b","orderRequestId":"a","full":true}`) },
-		"another terminal": func(w *world) { w.order(oslo, "b") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, "", func(w *world) {
 				c := &commitsOf{}
 				w.restartNoting(c, itself)
+				if err := w.sim.SetNextCustomers(bergen, simulator.Pay(20*time.Second)); err != nil {
+					t.Fatal(err)
+				}
 				w.order(bergen, "a")
 				next(w)
 				w.until(time.Minute, bergen, "a", "paid")
-				time.Sleep(time.Minute)
 				if !c.has("a paid") {
 					t.Errorf("committed as %v, want the end by itself", c.all)
 				}
@@ -158,6 +160,27 @@ func TestWhatMeetsAHandover(t *testing.T) {
 	}
 }
 
+// A terminal that is paused while a sale ends there starts nothing: whoever paused it is told so only then.
+func TestAPauseWhileASaleIsHandedOver(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		h, c := &handsOver{}, &commitsOf{}
+		w.restartNoting(c, func(s outbox.Store) outbox.Store { h.Store = s; return h })
+		h.met = func(release func()) error {
+			go w.pause(bergen, "Kari") // it waits for the lane
+			time.Sleep(time.Millisecond)
+			release()
+			return nil
+		}
+		w.order(bergen, "a")
+		w.order(bergen, "b")
+		w.until(time.Minute, bergen, "a", "paid")
+		time.Sleep(time.Minute)
+		if s := w.now(bergen, "b"); s.State != "queued" || !c.has("a paid") {
+			t.Errorf("it is %s; committed as %v", s.State, c.all)
+		}
+	})
+}
+
 // A stop that comes while a sale ends and the next one starts: of that nothing is sent, and it is in no doubt at the next start.
 func TestAStopWhileASaleIsHandedOver(t *testing.T) {
 	inWorld(t, "", func(w *world) {
@@ -168,7 +191,8 @@ func TestAStopWhileASaleIsHandedOver(t *testing.T) {
 		h.met = func(release func()) error {
 			release()
 			close(commits)
-			time.Sleep(200 * time.Millisecond)
+			time.Sleep(time.Second) // longer than a stop waits for what is to be written
+
 			return nil
 		}
 		w.order(bergen, "a")

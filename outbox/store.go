@@ -146,7 +146,7 @@ func (v Verdict) String() string {
 type Added struct {
 	// Request is the record as it stands. Of a pruned one only ID, Kind, Terminal, State, Digest and Revision are known.
 	Request Request
-	// Verdict is 0 for what was there before.
+	// Verdict is 0 in what Release returns.
 	Verdict Verdict
 	// Effects are what the first turn asked for, where it was made; they must be run.
 	Effects []Effect

@@ -55,8 +55,8 @@ func (g *Gateway) Close() { g.spares.close() }
 // Spare is a connection that stands ready and was never used, nil if there is none. It is the caller's from now on.
 func (g *Gateway) Spare() *api.Conn { return g.spares.take() }
 
-// Behind notes at how many terminals an order waits behind a sale: each of them needs a spare soon.
-func (g *Gateway) Behind(terminals int) { g.spares.setBehind(terminals) }
+// AddBehind notes at how many more terminals an order waits behind a sale, less than 0 for fewer: each needs a spare soon.
+func (g *Gateway) AddBehind(terminals int) { g.spares.addBehind(terminals) }
 
 // SpareServes reports whether what Spare returned a while ago may still be used.
 func (g *Gateway) SpareServes(conn *api.Conn) bool { return g.spares.serves(conn) }

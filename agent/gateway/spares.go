@@ -105,10 +105,10 @@ func (s *spares) submitted() {
 	s.fill(0, false)
 }
 
-// setBehind notes at how many terminals an order waits behind a sale, which starts as soon as that has ended.
-func (s *spares) setBehind(n int) {
+// addBehind notes at how many more terminals an order waits behind a sale, to start as soon as that has ended.
+func (s *spares) addBehind(n int) {
 	s.mu.Lock()
-	s.behind = n
+	s.behind += n
 	s.mu.Unlock()
 	s.fill(0, false)
 }

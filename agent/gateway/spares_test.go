@@ -115,7 +115,7 @@ func TestASpareIsReadyWhileTheShopSells(t *testing.T) {
 // In a backlog one stands ready for each terminal where an order waits behind a sale, as far as eight.
 func TestSparesInABacklog(t *testing.T) {
 	inBubble(t, func(t *testing.T, p *peers, s *spares, _ *time.Time) {
-		s.setBehind(3)
+		s.addBehind(3)
 		if p.dialled() != 0 {
 			t.Fatalf("%d dialled before anything was sold", p.dialled())
 		}
@@ -126,9 +126,9 @@ func TestSparesInABacklog(t *testing.T) {
 			defer s.mu.Unlock()
 			return len(s.list)
 		}
-		for _, at := range []struct{ behind, ready int }{{3, 3}, {20, 8}, {0, 8}} { // what stands ready already is kept
-			if s.setBehind(at.behind); ready() != at.ready {
-				t.Errorf("%d stand ready for %d terminals, want %d", ready(), at.behind, at.ready)
+		for _, at := range []struct{ more, ready int }{{0, 3}, {17, 8}, {-20, 8}} { // what stands ready already is kept
+			if s.addBehind(at.more); ready() != at.ready {
+				t.Errorf("%d stand ready after %d terminals more, want %d", ready(), at.more, at.ready)
 			}
 		}
 		time.Sleep(spareLife + time.Second)

@@ -123,15 +123,15 @@ func (l *lane) tellPositions(at outbox.Lane) {
 	})
 }
 
-// noteBehind keeps count of the lanes where something waits behind what holds them.
+// noteBehind has the gateway know whether something waits behind what holds the lane.
 func (l *lane) noteBehind(is bool) {
-	switch {
-	case is == l.behind:
+	if is == l.behind {
 		return
-	case is:
-		l.o.Gateway.Behind(int(l.Lanes.behind.Add(1)))
-	default:
-		l.o.Gateway.Behind(int(l.Lanes.behind.Add(-1)))
 	}
 	l.behind = is
+	if is {
+		l.o.Gateway.AddBehind(1)
+	} else {
+		l.o.Gateway.AddBehind(-1)
+	}
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // commit applies an event durably. An outcome of the API that could not be written is held and written again while the
-// lane stands; a Due that could not be written was not sent, and comes again by itself. next may be nil.
-func (l *lane) commit(seq uint64, e outbox.Event, next *handover) (outbox.Request, []outbox.Effect, error) {
+// lane stands; a Due that could not be written was not sent, and comes again by itself. h may be nil.
+func (l *lane) commit(seq uint64, e outbox.Event, h *handover) (outbox.Request, []outbox.Effect, error) {
 	uncertain := false
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, storeAgain) {
 		if l.tooEarly(seq, e) {
@@ -20,7 +20,7 @@ func (l *lane) commit(seq uint64, e outbox.Event, next *handover) (outbox.Reques
 		l.stamp(&e)
 		l.beats.Add(1)
 		e.Lane = l.terminal
-		r, fx, err := next.write(l, seq, e)
+		r, fx, err := h.write(l, seq, e)
 		switch {
 		case err == nil && uncertain && e.Type == outbox.Due && ignored(fx):
 			e = outbox.Event{Type: outbox.Unavailable} // it had been written all the same, and nothing was sent

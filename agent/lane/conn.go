@@ -54,8 +54,8 @@ func (r *ready) take(is func(conn) bool) (c conn) {
 	return c
 }
 
-// dial readies a fresh connection for the next submission, before that is written to disk, so that an outage costs
-// neither doubt nor writes.
+// dial readies a fresh connection for the next submission, where none is at hand, before that is written to disk, so that an outage
+// costs neither doubt nor writes.
 func (l *lane) dial() {
 	if l.next.dialing || l.stopping() {
 		return

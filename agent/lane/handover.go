@@ -31,21 +31,22 @@ func (l *lane) handOver(seq uint64, e outbox.Event) *handover {
 // by itself.
 func (h *handover) Turn(r outbox.Request) (e outbox.Event, ok bool) {
 	l := h.lane
-	if r.Kind != outbox.KindOrder || r.CancelWanted || r.Attempts > 0 || !r.NeverSent() || l.known(r.Seq).timers[outbox.TimerRetry] != nil {
+	if r.Kind != outbox.KindOrder || r.CancelWanted || r.Attempts > 0 || l.known(r.Seq).timers[outbox.TimerRetry] != nil {
 		return e, false
 	}
 	if e, ok = h.start.Turn(r); ok {
 		h.id = r.ID
-		l.starts.Store(r.ID, turnMaking)
 	}
 	return e, ok
 }
 
-// write is the store's Apply, and with it the turn, once: a commit that is tried again is the event's alone.
+// write is the store's Apply, and with it the turn, once: a commit that is tried again is the event's alone. An ordered stop waits for
+// a turn that is being written, and for no try after that.
 func (h *handover) write(l *lane, seq uint64, e outbox.Event) (r outbox.Request, fx []outbox.Effect, err error) {
-	if h == nil || h.made {
+	if h == nil || h.made || !l.begins() {
 		return l.o.Store.Apply(l.ctx, seq, e)
 	}
+	defer l.inFlight.Done()
 	h.made = true
 	r, fx, h.next, h.err = l.o.Store.Release(l.ctx, seq, e, h.Turn)
 	return r, fx, h.err

@@ -93,10 +93,10 @@ func (l *lane) run(ctx context.Context) {
 
 // apply has an event decided by the outbox, and runs what it asks for.
 func (l *lane) apply(seq uint64, e outbox.Event) {
-	next := l.handOver(seq, e)
-	r, fx, err := l.commit(seq, e, next)
+	h := l.handOver(seq, e)
+	r, fx, err := l.commit(seq, e, h)
 	l.written(seq, e, r, fx, err)
-	next.done()
+	h.done()
 }
 
 // applied runs the effects of a change that is on disk.

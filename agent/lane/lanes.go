@@ -36,7 +36,6 @@ type Lanes struct {
 	expiries  expiries
 	followers followers
 	busy      atomic.Int64 // lanes that wait for a busy terminal
-	behind    atomic.Int64 // lanes where something waits behind what holds them
 	instance  string       // of the outbox, for marks
 	asked     questions    // whether they work
 	starts    sync.Map     // by requestId; turnMaking or turnUncertain

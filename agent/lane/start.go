@@ -6,13 +6,13 @@ import (
 	"tillpost/outbox"
 )
 
-// What is known of the first turns that are made with an acceptance, by requestId.
+// What is known of the first turns that are made in a commit with something else, by requestId.
 const (
 	turnMaking    = true
 	turnUncertain = false // whether it is on disk
 )
 
-// start is the first turn of an order, ready to be made in the commit that accepts it.
+// start is the first turn of an order, ready to be made in the commit that accepts it, or that ends the one before it.
 type start struct {
 	id   string
 	lane *lane
@@ -66,7 +66,7 @@ func (ls *Lanes) waitsAt(terminal string) bool {
 	return shut || ls.stopping() || ls.o.Pauses.Of(terminal) != nil || !ls.o.Directory.Has(terminal)
 }
 
-// Turn makes the turn of the request, within the commit that accepts it.
+// Turn makes the turn of the request, within the commit.
 func (s *start) Turn(r outbox.Request) (outbox.Event, bool) {
 	if s.lane.waitsAt(r.Terminal) {
 		return outbox.Event{}, false

@@ -1,7 +1,6 @@
 package bolt
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -197,7 +196,7 @@ func (s *Store) transact(batch []*op, errs []error) (*txn, int, error) {
 	if !t.dirty {
 		return nil, 0, nil
 	}
-	if err := t.settle(cmp.Or(s.o.newest, newestMost)); err != nil {
+	if err := t.settle(false); err != nil {
 		return nil, 0, err
 	}
 	if err := stamp(tx); err != nil {

@@ -28,6 +28,9 @@ func LookupAfter(s *Store, id string, between func()) (outbox.Request, error) {
 	})
 }
 
+// Places returns how many places of a terminal are kept in memory.
+func Places(s *Store, terminal string) int { return len(s.lanes.get(terminal).places.list) }
+
 // WithReserve gives options whose reserve a test can refuse.
 func WithReserve(o Options, reserve func(path string, size int64) error) Options {
 	o.fallocate = reserve

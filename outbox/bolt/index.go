@@ -11,12 +11,14 @@ import (
 
 const (
 	// newestMost is how many entries of an index stay in memory, at some 120 bytes each. Once there are more, a newestPart of them
-	// moves to the bucket, neighbours: with ten thousand in it they touch fourteen of its pages.
-	newestMost = 1024
-	newestPart = 16
+	// moves to the bucket, neighbours: with ten thousand in it they touch fourteen of its pages. None is of a request that newestReach
+	// times as many have come after.
+	newestMost  = 1024
+	newestPart  = 16
+	newestReach = 16
 )
 
-// indexes are the newest entries of the indexes of ids and orders. Such keys come in no order, so that each would cost its commit a
+// indexes are the entries of the indexes of ids and orders that have not moved to their buckets yet, about the newest. Such keys come in no order, so that each would cost its commit a
 // page of the bucket, where neighbours that move together share one. They are in memory only: an entry follows from its record, and
 // the file says from which record on the buckets may lack entries.
 type indexes struct {
@@ -56,6 +58,7 @@ type index struct {
 	bucket *bbolt.Bucket
 	table  *table
 	last   uint64 // the last sequence that this transaction knows
+	most   int    // how many may be in memory
 	// changed holds this transaction's changes of the table, 0 for what it deleted; instead is set where another takes its place.
 	changed map[string]uint64
 	instead *table
@@ -75,9 +78,10 @@ func (x *index) Get(k []byte) []byte {
 	return x.bucket.Get(k)
 }
 
-// Put sets an entry. One that is in the bucket is replaced there, so that none is in both.
+// Put adds an entry. One of a request of long ago goes to the bucket at once: in memory it would have every start read all records
+// since then.
 func (x *index) Put(k []byte, seq uint64) error {
-	if x.bucket.Get(k) != nil {
+	if seq+uint64(newestReach*x.most) < x.last {
 		return x.bucket.Put(k, seqKey(seq))
 	}
 	x.set(k, seq)
@@ -100,15 +104,15 @@ func (x *index) set(k []byte, seq uint64) {
 // count walks through the bucket, and returns how many entries the index has as it is committed.
 func (x *index) count() int { return count(x.bucket) + len(x.table.seqs) }
 
-// settle moves a run of neighbours to the bucket if more than most would be in memory; all of them for 0.
-func (x *index) settle(most int) error {
-	if most > 0 && len(x.table.seqs)+len(x.changed) <= most {
+// settle moves a run of neighbours to the bucket if more than may be would be in memory, or all of them.
+func (x *index) settle(all bool) error {
+	if !all && len(x.table.seqs)+len(x.changed) <= x.most {
 		return nil
 	}
 	stay := &table{seqs: maps.Clone(x.table.seqs)}
 	stay.change(x.changed)
 	run := slices.Sorted(maps.Keys(stay.seqs))
-	if n := max(most/newestPart, len(run)-most); most > 0 && n < len(run) {
+	if n := max(x.most/newestPart, len(run)-x.most); !all && n < len(run) {
 		at, _ := slices.BinarySearch(run, x.table.next)
 		run = slices.Concat(run[at:], run[:at])
 		run, stay.next = run[:n], run[n]
@@ -152,11 +156,11 @@ func (x *index) lowest(seq uint64, all bool) uint64 {
 	return seq
 }
 
-// settle makes room in memory for the newest entries of the indexes, all of it for 0, and notes in the file from which record on
-// their buckets may lack some. It comes last in a transaction.
-func (t *txn) settle(most int) error {
+// settle makes room in memory for newer entries of the indexes, or moves all to their buckets, and notes in the file from which record
+// on those may lack some. It comes last in a transaction.
+func (t *txn) settle(all bool) error {
 	for _, x := range []*index{&t.ids, &t.orders} {
-		if err := x.settle(most); err != nil {
+		if err := x.settle(all); err != nil {
 			return err
 		}
 	}

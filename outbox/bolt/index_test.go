@@ -119,7 +119,7 @@ func TestAClosedFileHasCompleteIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		inUse:    `"format":2 unindexed, 0 ids, 0 orders, 0 open`,
+		inUse:    `"format":2 unindexed from 1, 0 ids, 0 orders, 0 open`,
 		s.Path(): `"format":1, 33 ids, 30 orders, 3 open`,
 	} {
 		if got := layout(t, path); got != want {
@@ -134,8 +134,8 @@ func layout(t *testing.T, path string) (is string) {
 		state, err := bolt.DecodeBody(0, tx.Bucket([]byte("meta")).Get([]byte("state")))
 		_, rest, _ := strings.Cut(string(state), "{")
 		is, _, _ = strings.Cut(rest, ",")
-		if strings.Contains(string(state), `"unindexed":1`) {
-			is += " unindexed"
+		if _, from, ok := strings.Cut(string(state), `"unindexed":`); ok {
+			is += " unindexed from " + strings.TrimRight(from, "}")
 		}
 		cold := tx.Bucket([]byte("cold"))
 		is += fmt.Sprintf(", %d ids, %d orders, %d open",
@@ -153,6 +153,32 @@ func edit(t *testing.T, path string, change func(tx *bbolt.Tx) error) {
 	}
 	if err := errors.Join(db.Update(change), db.Close()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// An order that becomes known of a request of long ago has no start read all records since then.
+func TestAnOldRequestsOrderIsIndexedAtOnce(t *testing.T) {
+	t.Parallel()
+	s := outboxtest.Open(t, bolt.WithNewest(bolt.Options{Policy: outboxtest.Policy}, 2))
+	old, err := s.Add(context.Background(), outboxtest.Order("old", "T0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 40 {
+		if err := outboxtest.Live(s, i, "T1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := outboxtest.Finish(s, old[0].Request.Seq, 99); err != nil {
+		t.Fatal(err)
+	}
+	died := filepath.Join(t.TempDir(), "outbox.db")
+	write(t, died, readFile(t, s.Path()))
+	if is := layout(t, died); strings.Contains(is, "unindexed from 1,") {
+		t.Errorf("it has %s", is)
+	}
+	if r, err := s.ByOrder(outboxtest.OrderUUID(99)); err != nil || r.ID != "old" {
+		t.Errorf("its order is that of %q, %v", r.ID, err)
 	}
 }
 
@@ -223,7 +249,7 @@ func TestReadersFindWhatMoves(t *testing.T) {
 	readers.Wait()
 }
 
-// A look-up sees the outbox as it was when it began, also where the entry was accepted, or moved to its bucket, meanwhile.
+// A look-up by id sees the outbox as it was when it began, also where the entry was accepted, or moved to its bucket, meanwhile.
 func TestALookupSeesOneMoment(t *testing.T) {
 	t.Parallel()
 	for _, most := range []int{1, 100} {

@@ -2,11 +2,11 @@ package bolt
 
 // takeUp gives the file layout 2 with what it says of itself, last in the first transaction that a start makes.
 func (t *txn) takeUp(st fileState) error {
-	st.InUse = true
+	st.Format = layoutInUse
 	if err := t.setState(st); err != nil {
 		return err
 	}
-	if err := t.settle(0); err != nil {
+	if err := t.settle(true); err != nil {
 		return err
 	}
 	for _, name := range [][]byte{bucketOpen, bucketIDsNew, bucketOrdersNew} {
@@ -23,9 +23,6 @@ func (t *txn) takeUp(st fileState) error {
 // layDown gives a file that is about to be closed layout 1, so that the build before can open it. Where that fails, the next start
 // makes up the indexes from the records, as after a power cut.
 func (s *Store) layDown() {
-	if s.suspect || s.uncommitted.txid != 0 {
-		return
-	}
 	tx, err := s.db.Begin(true)
 	if err != nil {
 		return
@@ -41,13 +38,13 @@ func (t *txn) writeClosed(lanes map[string]*laneState) error {
 	if err := t.writeOpen(lanes); err != nil {
 		return err
 	}
-	if err := t.settle(0); err != nil {
+	if err := t.settle(true); err != nil {
 		return err
 	}
 	st, err := t.state()
 	if err != nil {
 		return err
 	}
-	st.InUse = false
+	st.Format = layoutClosed
 	return t.setState(st)
 }

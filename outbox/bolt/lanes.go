@@ -11,7 +11,7 @@ import (
 
 // laneState is what is kept in memory of a lane: never the requests.
 type laneState struct {
-	queue   queue
+	places  places
 	holders []uint64 // ascending
 	head    uint64
 	turn    uint64 // the head's
@@ -229,7 +229,7 @@ func (t *txn) behind(r outbox.Request, position int) bool {
 
 // eachQueued visits the queued laned requests of a terminal from a turn on, without decoding them.
 func (t *txn) eachQueued(terminal string, from uint64, fn func(turn, seq uint64) (bool, error)) error {
-	for _, p := range t.queue(terminal).from(from) {
+	for _, p := range t.places(terminal).from(from) {
 		h, there, err := t.header(terminal, p)
 		if err != nil {
 			return err
@@ -263,7 +263,7 @@ func (t *txn) rebuildLanes() (map[string]*laneState, int, error) {
 			l = &laneState{}
 			lanes[string(h.terminal)] = l
 		}
-		l.queue.places = append(l.queue.places, place{h.turn(seq), seq})
+		l.places.list = append(l.places.list, place{h.turn(seq), seq})
 		switch {
 		case !h.kind.Laned():
 		case h.inQueue():
@@ -276,7 +276,7 @@ func (t *txn) rebuildLanes() (map[string]*laneState, int, error) {
 		}
 	}
 	for _, l := range lanes {
-		slices.SortFunc(l.queue.places, func(a, b place) int { return cmp.Compare(a.turn, b.turn) }) // moved ones come later
+		slices.SortFunc(l.places.list, func(a, b place) int { return cmp.Compare(a.turn, b.turn) }) // moved ones come later
 	}
 	return lanes, open, nil
 }

@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -66,12 +67,9 @@ func seqOfKey(k []byte) (uint64, bool) {
 	return binary.BigEndian.Uint64(k), true
 }
 
-func openPrefix(terminal string) []byte {
-	return append(append(make([]byte, 0, len(terminal)+9), terminal...), 0)
-}
-
 func openKey(terminal string, turn uint64) []byte {
-	return binary.BigEndian.AppendUint64(openPrefix(terminal), turn)
+	k := append(append(make([]byte, 0, len(terminal)+9), terminal...), 0)
+	return binary.BigEndian.AppendUint64(k, turn)
 }
 
 // openValue is what stands in the open index under a request's key.
@@ -141,7 +139,9 @@ func newTxn(s *Store, tx *bbolt.Tx, inMemory *indexes) (*txn, error) {
 			(*b.to).FillPercent = b.fill
 		}
 	}
-	t.ids.last, t.orders.last = t.requests.Sequence(), t.requests.Sequence()
+	for _, x := range []*index{&t.ids, &t.orders} {
+		x.last, x.most = t.requests.Sequence(), cmp.Or(s.o.newest, newestMost)
+	}
 	if inMemory != nil {
 		t.ids.table, t.orders.table, t.unindexed = inMemory.ids, inMemory.orders, inMemory.unindexed
 		return t, nil

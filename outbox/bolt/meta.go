@@ -67,8 +67,6 @@ type fileState struct {
 	RolledBack bool            `json:"rolledBack,omitempty"`
 	Account    *outbox.Account `json:"account,omitempty"`
 	Copied     outbox.Copied   `json:"copied,omitzero"`
-	// InUse says that the file has layout 2.
-	InUse bool `json:"inUse,omitempty"`
 	// Unindexed is the first sequence of a record that the buckets of ids and orders may lack entries of; 0 if they lack none.
 	Unindexed uint64 `json:"unindexed,omitempty"`
 }
@@ -100,10 +98,6 @@ func (t *txn) rollBack(st *fileState) (inDoubt int, err error) {
 }
 
 func (t *txn) setState(st fileState) error {
-	st.Format = layoutClosed
-	if st.InUse {
-		st.Format = layoutInUse
-	}
 	b, err := json.Marshal(st)
 	if err != nil {
 		return err

@@ -234,7 +234,7 @@ func createBuckets(tx *bbolt.Tx) error {
 		}
 	}
 	t := &txn{meta: tx.Bucket(bucketMeta)}
-	if err := t.setState(fileState{Instance: newInstance()}); err != nil {
+	if err := t.setState(fileState{Format: layoutClosed, Instance: newInstance()}); err != nil {
 		return err
 	}
 	return stamp(tx)

@@ -133,3 +133,24 @@ func TestWhatStandsIsWhatIsOnDisk(t *testing.T) {
 		}
 	}
 }
+
+// A record that grows too large to be kept in memory is not told as it was before.
+func TestARecordThatGrowsIsNotToldAsItWas(t *testing.T) {
+	t.Parallel()
+	s := outboxtest.Open(t, bolt.Options{Policy: outboxtest.Policy})
+	for size := 6500; size < 8300; size += 60 {
+		r := outboxtest.Order(outboxtest.ID(size), fmt.Sprint("T", size))
+		r.Body = bytes.Repeat([]byte("x"), size)
+		added, err := s.Add(context.Background(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seq := added[0].Request.Seq
+		if _, _, err := s.Apply(context.Background(), seq, outboxtest.DueEvent(seq)); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := s.Get(seq); err != nil || r.State != outbox.StateSending {
+			t.Errorf("with a body of %d bytes it is %v, %v", size, r.State, err)
+		}
+	}
+}

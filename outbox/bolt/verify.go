@@ -17,7 +17,7 @@ func (t *txn) verify() error {
 	if err := t.verifyBlobs(); err != nil {
 		return err
 	}
-	n := tally{inUse: st.InUse}
+	n := tally{inUse: st.Format == layoutInUse}
 	for _, b := range []struct {
 		bucket *bbolt.Bucket
 		check  func(seq uint64, h header, n *tally) error

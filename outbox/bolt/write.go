@@ -135,13 +135,13 @@ func (t *txn) put(before, r outbox.Request, record []byte) {
 	switch {
 	case is && !was:
 		t.opened++
-		t.lane(r.Terminal).queue.enter(place{r.Turn(), r.Seq})
+		t.lane(r.Terminal).places.take(place{r.Turn(), r.Seq})
 	case was && !is:
 		t.opened--
-		t.leave(before.Terminal, before.Turn())
+		t.leavePlace(before.Terminal, before.Turn())
 	case is && before.Moved != r.Moved:
-		t.leave(before.Terminal, before.Turn())
-		t.lane(r.Terminal).queue.enter(place{r.Turn(), r.Seq})
+		t.leavePlace(before.Terminal, before.Turn())
+		t.lane(r.Terminal).places.take(place{r.Turn(), r.Seq})
 	}
 	switch {
 	case bytes.Equal(before.Body, r.Body):
@@ -151,9 +151,6 @@ func (t *txn) put(before, r outbox.Request, record []byte) {
 		t.note(t.bodies.Delete(k))
 	}
 	t.indexRefund(before, r)
-	if !r.Kind.Laned() {
-		t.lane(r.Terminal) // so that its terminal is listed
-	}
 	t.note(t.moveLane(before, r))
 }
 

@@ -14,9 +14,9 @@ import (
 	"tillpost/outbox/outboxtest"
 )
 
-// Queues that are left from the front, the middle and the end, by requests that end, expire and move, are what they are in a model,
+// Queues that are left from the front, the middle and the end, by requests that expire and move, are what they are in a model,
 // and after a death.
-func TestQueuesAreThoseOfTheModel(t *testing.T) {
+func TestPlacesAreThoseOfTheModel(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	o := bolt.Options{Policy: outboxtest.Policy}
@@ -82,6 +82,41 @@ func TestQueuesAreThoseOfTheModel(t *testing.T) {
 	}
 	if len(open) > 400 {
 		t.Errorf("%d are open: too few have left", len(open))
+	}
+}
+
+// Whatever has left, behind one that stays and then with it, takes no memory for good.
+func TestPlacesAreGivenUp(t *testing.T) {
+	t.Parallel()
+	s := outboxtest.Open(t, bolt.Options{Policy: outboxtest.Policy})
+	var seqs []uint64
+	for i := range 300 {
+		added, err := s.Add(context.Background(), outboxtest.Order(outboxtest.ID(i), "T1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seqs = append(seqs, added[0].Request.Seq)
+	}
+	apply := func(seq uint64, e outbox.Event) {
+		t.Helper()
+		if _, _, err := s.Apply(context.Background(), seq, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply(seqs[0], outboxtest.DueEvent(seqs[0]))
+	for _, seq := range seqs[1:290] {
+		apply(seq, outbox.Event{Type: outbox.Expired, At: outboxtest.At(time.Hour)})
+	}
+	if n := bolt.Places(s, "T1"); n > 50 {
+		t.Errorf("%d places are kept for 11 requests", n)
+	}
+	for _, seq := range seqs[291:] {
+		apply(seq, outbox.Event{Type: outbox.Expired, At: outboxtest.At(time.Hour)})
+	}
+	apply(seqs[0], outbox.Event{Type: outbox.Refused, At: outboxtest.At(time.Hour), Reason: &outbox.Reason{Code: "refused"}})
+	apply(seqs[290], outbox.Event{Type: outbox.Expired, At: outboxtest.At(time.Hour)})
+	if n := bolt.Places(s, "T1"); n != 0 {
+		t.Errorf("%d places are kept for nothing", n)
 	}
 }
 
