@@ -186,6 +186,15 @@ func died(t *testing.T, s *bolt.Store) {
 	write(t, s.Path(), data)
 }
 
+// leftBy copies an outbox as its process would leave it if it died now, with its marker, and returns the path of the copy.
+func leftBy(t *testing.T, s *bolt.Store) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "outbox.db")
+	write(t, path, readFile(t, s.Path()))
+	write(t, path+".initialised", readFile(t, s.Path()+".initialised"))
+	return path
+}
+
 func loseNewestRoot(t *testing.T, path string) {
 	t.Helper()
 	data := readFile(t, path)

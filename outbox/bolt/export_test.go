@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"context"
 	"time"
 
 	"tillpost/outbox"
@@ -26,6 +27,17 @@ func LookupAfter(s *Store, id string, between func()) (outbox.Request, error) {
 		between()
 		return t.lookup(id)
 	})
+}
+
+// PassOrder has an order pass to another request in one transaction, and returns whose it is for that.
+func PassOrder(s *Store, uuid string, to uint64) (owner uint64, err error) {
+	err = s.submit(context.Background(), false, func(t *txn) error {
+		t.note(t.orders.Delete([]byte(uuid)))
+		t.note(t.orders.Put([]byte(uuid), to))
+		owner, _ = seqOfKey(t.orders.Get([]byte(uuid)))
+		return nil
+	})
+	return owner, err
 }
 
 // Places returns how many places of a terminal are kept in memory.

@@ -18,9 +18,9 @@ const (
 	newestReach = 16
 )
 
-// indexes are the entries of the indexes of ids and orders that have not moved to their buckets yet, about the newest. Such keys come in no order, so that each would cost its commit a
-// page of the bucket, where neighbours that move together share one. They are in memory only: an entry follows from its record, and
-// the file says from which record on the buckets may lack entries.
+// indexes are the entries of the indexes of ids and orders that have not moved to their buckets yet, about the newest. Such keys come
+// in no order, so that each would cost its commit a page of the bucket, where neighbours that move together share one. They are in
+// memory only: an entry follows from its record, and the file says from which record on the buckets may lack entries.
 type indexes struct {
 	ids, orders *table
 	unindexed   uint64 // fileState.Unindexed
@@ -81,7 +81,8 @@ func (x *index) Get(k []byte) []byte {
 // Put adds an entry. One of a request of long ago goes to the bucket at once: in memory it would have every start read all records
 // since then.
 func (x *index) Put(k []byte, seq uint64) error {
-	if seq+uint64(newestReach*x.most) < x.last {
+	_, changed := x.changed[string(k)] // another request lost it in this transaction: what that says would hide the bucket's
+	if !changed && seq+uint64(newestReach*x.most) < x.last {
 		return x.bucket.Put(k, seqKey(seq))
 	}
 	x.set(k, seq)
@@ -104,7 +105,7 @@ func (x *index) set(k []byte, seq uint64) {
 // count walks through the bucket, and returns how many entries the index has as it is committed.
 func (x *index) count() int { return count(x.bucket) + len(x.table.seqs) }
 
-// settle moves a run of neighbours to the bucket if more than may be would be in memory, or all of them.
+// settle moves a run of neighbours to the bucket if more would be in memory than may be; or all there are.
 func (x *index) settle(all bool) error {
 	if !all && len(x.table.seqs)+len(x.changed) <= x.most {
 		return nil

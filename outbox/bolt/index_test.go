@@ -59,9 +59,7 @@ func TestIndexesAfterADeath(t *testing.T) {
 				}
 				indexed(t, s, ids, pruned)
 
-				path := filepath.Join(t.TempDir(), "outbox.db")
-				write(t, path, readFile(t, s.Path()))
-				write(t, path+".initialised", readFile(t, s.Path()+".initialised"))
+				path := leftBy(t, s)
 				if err := bolt.CheckFile(path); err != nil {
 					t.Fatal(err)
 				}
@@ -113,8 +111,7 @@ func TestAClosedFileHasCompleteIndexes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	inUse := filepath.Join(t.TempDir(), "outbox.db")
-	write(t, inUse, readFile(t, s.Path()))
+	inUse := leftBy(t, s)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -172,14 +169,31 @@ func TestAnOldRequestsOrderIsIndexedAtOnce(t *testing.T) {
 	if err := outboxtest.Finish(s, old[0].Request.Seq, 99); err != nil {
 		t.Fatal(err)
 	}
-	died := filepath.Join(t.TempDir(), "outbox.db")
-	write(t, died, readFile(t, s.Path()))
-	if is := layout(t, died); strings.Contains(is, "unindexed from 1,") {
+	if is := layout(t, leftBy(t, s)); strings.Contains(is, "unindexed from 1,") {
 		t.Errorf("it has %s", is)
 	}
 	if r, err := s.ByOrder(outboxtest.OrderUUID(99)); err != nil || r.ID != "old" {
 		t.Errorf("its order is that of %q, %v", r.ID, err)
 	}
+}
+
+// An order that passes to a request of long ago, in the transaction in which another one loses it, is that one's at once.
+func TestAnOrderPassesToAnOldRequest(t *testing.T) {
+	t.Parallel()
+	s := outboxtest.Open(t, bolt.WithNewest(bolt.Options{Policy: outboxtest.Policy}, 2))
+	for i := range 40 {
+		if err := outboxtest.Live(s, i, "T1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	uuid := outboxtest.OrderUUID(39)
+	if owner, err := bolt.PassOrder(s, uuid, 1); err != nil || owner != 1 {
+		t.Errorf("within the transaction it is %d's, %v", owner, err)
+	}
+	if r, err := s.ByOrder(uuid); err != nil || r.Seq != 1 {
+		t.Errorf("after it, it is %d's, %v", r.Seq, err)
+	}
+	rm(t, s.Path()) // the records say otherwise
 }
 
 // What a bucket says of a record whose entries it may lack is held against the record all the same.
