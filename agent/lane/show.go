@@ -32,14 +32,11 @@ func (l *lane) showPresent() {
 	l.shown.stale = false
 	at := l.o.Store.Lane(l.terminal)
 	var current *outbox.Request
-	switch seq := cmp.Or(at.Holder, at.Head); seq {
-	case 0:
+	if seq := cmp.Or(at.Holder, at.Head); seq == 0 {
 		current = l.shown.ended
-	default:
-		if got, err := l.o.Store.Get(seq); err == nil {
-			current = &got
-			l.forgetEnding()
-		}
+	} else if got, err := l.o.Store.Get(seq); err == nil {
+		current = &got
+		l.forgetEnding()
 	}
 	l.tell(current, at.Queued)
 }
