@@ -120,14 +120,22 @@ func (w *world) repeatsBusy(op simulator.Operation, order, tag string, at time.T
 	}
 }
 
-// answered takes a reply as it leaves the API; nil where the connection was closed instead.
-func (w *world) answered(op simulator.Operation, order, tag string, begun time.Time, rec *recorder, aborted bool) {
+// answered takes a reply as it leaves the API; aborted where the connection is closed instead. The caller's patience began as it
+// wrote, and it has known of a cut since then, though the API works on.
+func (w *world) answered(conn *serverConn, op simulator.Operation, order, tag string, begun time.Time, rec *recorder, aborted bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
+	if !conn.cut.IsZero() {
+		now, aborted = conn.cut, true
+	}
+	late, gaveUp := conn.called.Add(clientPatience), now
+	if late.Before(now) {
+		gaveUp = late
+	}
 	l := &w.leave
 	var r replied
-	if !aborted && now.Sub(begun) < clientPatience {
+	if !aborted && now.Before(late) {
 		r = read(rec.status, rec.body.Bytes())
 		if rec.status/100 != 2 {
 			text := rec.body.String()
@@ -147,10 +155,6 @@ func (w *world) answered(op simulator.Operation, order, tag string, begun time.T
 			l.heardBegun = begun
 		}
 	case l.failing.IsZero():
-		gaveUp := now
-		if late := begun.Add(clientPatience); late.Before(now) {
-			gaveUp = late
-		}
 		// A call of a process that has died says nothing to the next one.
 		if p := w.current.Load(); gaveUp.After(l.framed) && p != nil && begun.After(p.booted) {
 			l.failing = gaveUp
@@ -175,10 +179,7 @@ func (w *world) answered(op simulator.Operation, order, tag string, begun time.T
 			return // who made the call has died, and who came after it began with a look at the API
 		}
 		// Whoever waits knows it when the connection is closed, or when the patience is over.
-		l.unclear = now
-		if end := begun.Add(clientPatience); now.After(end) {
-			l.unclear = end
-		}
+		l.unclear = gaveUp
 	}
 }
 

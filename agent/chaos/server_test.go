@@ -19,12 +19,16 @@ import (
 // apiConn is a process's end of a connection to the API.
 type apiConn struct {
 	net.Conn
-	p *process
+	p   *process
+	far *serverConn
 }
 
 // Write implements net.Conn; a request is one write.
 func (c *apiConn) Write(b []byte) (int, error) {
 	w := c.p.w
+	w.mu.Lock()
+	c.far.called = time.Now()
+	w.mu.Unlock()
 	time.Sleep(w.between(20*time.Microsecond, 400*time.Microsecond, "write", w.now()))
 	switch {
 	case c.p.reached(beforeWrite):
@@ -72,12 +76,13 @@ func (p *process) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 		}
 	}
 	client, server := net.Pipe()
-	c := &apiConn{client, p}
+	far := &serverConn{Conn: server}
+	c := &apiConn{client, p, far}
 	p.mu.Lock()
 	p.conns[c] = true
 	p.mu.Unlock()
-	if w.down.Load() || p.dead.Load() || !w.serve(server) {
-		_, _ = c.Close(), server.Close()
+	if w.down.Load() || p.dead.Load() || !w.serve(far) {
+		_, _ = c.Close(), far.Close()
 		return nil, errRefused
 	}
 	return c, nil
@@ -94,8 +99,15 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// serverConn is the API's end of a connection. Its times are guarded by the world.
+type serverConn struct {
+	net.Conn
+	called time.Time // when the process began to write its latest request
+	cut    time.Time // when the API went away
+}
+
 // serve answers what comes on a connection: HTTP/1.1, of which the agent uses little enough.
-func (w *world) serve(conn net.Conn) bool {
+func (w *world) serve(conn *serverConn) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
@@ -120,7 +132,7 @@ func (w *world) serve(conn net.Conn) bool {
 				return
 			}
 			rq.Body = io.NopCloser(bytes.NewReader(body))
-			out, ok := w.answer(rq, string(body))
+			out, ok := w.answer(conn, rq, string(body))
 			if _, err := conn.Write(out); err != nil || !ok || rq.Close {
 				return
 			}
@@ -139,13 +151,14 @@ func (w *world) setDown(down bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for c := range w.serverConns {
+		c.cut = time.Now()
 		_ = c.Close()
 	}
 }
 
-// answer has the simulator answer one call, after the fault that the dice have for it. ok is false where the connection
+// answer has the simulator answer one call on conn, after the fault that the dice have for it. ok is false where the connection
 // is to be closed after the reply, or instead of one.
-func (w *world) answer(rq *http.Request, body string) (out []byte, ok bool) {
+func (w *world) answer(conn *serverConn, rq *http.Request, body string) (out []byte, ok bool) {
 	op, order := operation(rq.URL.Path)
 	subject := order
 	if op == simulator.OpCreate || op == simulator.OpRefund || op == simulator.OpApproval {
@@ -166,7 +179,7 @@ func (w *world) answer(rq *http.Request, body string) (out []byte, ok bool) {
 	}
 	rec := &recorder{header: http.Header{}}
 	aborted := rec.serve(w.sim, rq)
-	w.answered(op, order, tagOf(body), begun, rec, aborted)
+	w.answered(conn, op, order, tagOf(body), begun, rec, aborted)
 	if w.o.misread != nil && !aborted {
 		w.o.misread(op, rec)
 	}

@@ -2,7 +2,6 @@ package chaos_test
 
 import (
 	"fmt"
-	"net"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -56,7 +55,7 @@ type world struct {
 
 	mu          sync.Mutex
 	closed      bool
-	serverConns map[net.Conn]bool
+	serverConns map[*serverConn]bool
 	calls       map[string]int
 	arrivals    []arrival
 	started     time.Time
@@ -124,7 +123,7 @@ func run(t *testing.T, seed uint64, o options) (r *result) {
 func newWorld(seed uint64, o options) *world {
 	w := &world{
 		dice: dice(mix(seed)), o: o, count: o.count, broker: mqtttest.NewBroker(), clock: newClock(), restart: make(chan bool),
-		serverConns: map[net.Conn]bool{}, calls: map[string]int{}, seen: map[string]told{}, refused: map[string]bool{}, started: time.Now(),
+		serverConns: map[*serverConn]bool{}, calls: map[string]int{}, seen: map[string]told{}, refused: map[string]bool{}, started: time.Now(),
 		leave: newLeave(time.Now()), pulses: pulses{}, hinted: map[string]bool{}, sentAt: map[string]time.Time{}, endedAt: map[string]time.Time{}, toldBack: map[refundKey]map[string]bool{}, lost: map[string]bool{}, carriedOut: map[string]bool{},
 		paused: map[string]bool{}, resumed: map[string]int{}, resuming: map[string]int{},
 	}
