@@ -12,6 +12,8 @@ import (
 )
 
 const (
+	// terminalsEvery is the longest pause between two look-ups of the list, a tenth less by lot: shops that opened in one moment don't
+	// go on in step.
 	terminalsEvery = 10 * time.Minute
 	// terminalsAgain is how soon the list is asked for again while none was had since the start.
 	terminalsAgain = 5 * time.Second
@@ -48,7 +50,7 @@ func (a *Agent) showTerminals() {
 func (a *Agent) followTerminals(ctx context.Context) {
 	a.showTerminals()
 	for {
-		wait := terminalsEvery
+		wait := terminalsEvery - time.Duration(a.opts.Rand()*float64(terminalsEvery/10))
 		if a.refreshTerminals(ctx) != api.OutcomeAccepted && !a.directory.Fresh() || a.gate.IsShut(health.GateWrongAccount) {
 			wait = terminalsAgain
 		}

@@ -249,7 +249,7 @@ func (h *Health) Run(ctx context.Context, probe func(context.Context) api.Outcom
 		case <-tick:
 		case <-h.wake:
 		}
-		if !asking.Load() && h.due() {
+		if !asking.Load() && h.due(unanswered()) {
 			h.pause = heartbeatEvery
 			if h.unprobed() { // as in a thousand shops at once: they don't go on in step
 				h.pause -= time.Duration(h.o.Rand() * float64(heartbeatEvery-healthTick))
@@ -274,8 +274,8 @@ func (h *Health) unprobed() bool {
 	return h.probed.Before(h.failing)
 }
 
-// due reports whether it is time to ask.
-func (h *Health) due() bool {
+// due reports whether it is time to ask. The oldest call under way has waited since then, zero for none.
+func (h *Health) due(waits time.Time) bool {
 	if h.unprobed() {
 		return true // a first failure is looked into at once
 	}
@@ -287,8 +287,10 @@ func (h *Health) due() bool {
 	}
 	h.mu.Lock()
 	asked := h.answered
-	if h.broke.After(asked) {
-		asked = h.broke
+	for _, at := range []time.Time{h.broke, waits} {
+		if at.After(asked) {
+			asked = at
+		}
 	}
 	idle := time.Since(asked) >= h.pause // no search or dial of a lane asks as well
 	failing, unsure := !h.failing.IsZero(), !h.unsure.IsZero()
