@@ -41,7 +41,7 @@ func PassOrder(s *Store, uuid string, to uint64) (owner uint64, err error) {
 }
 
 // Places returns how many places of a terminal are kept in memory.
-func Places(s *Store, terminal string) int { return len(s.lanes.get(terminal).places.list) }
+func Places(s *Store, terminal string) int { return len(s.lanes.get(terminal).places.turns) }
 
 // WithReserve gives options whose reserve a test can refuse.
 func WithReserve(o Options, reserve func(path string, size int64) error) Options {

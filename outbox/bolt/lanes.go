@@ -1,7 +1,6 @@
 package bolt
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -229,7 +228,7 @@ func (t *txn) behind(r outbox.Request, position int) bool {
 
 // eachQueued visits the queued laned requests of a terminal from a turn on, without decoding them.
 func (t *txn) eachQueued(terminal string, from uint64, fn func(turn, seq uint64) (bool, error)) error {
-	for _, p := range t.places(terminal).from(from) {
+	for p := range t.places(terminal).from(from) {
 		h, there, err := t.header(terminal, p)
 		if err != nil {
 			return err
@@ -263,7 +262,7 @@ func (t *txn) rebuildLanes() (map[string]*laneState, int, error) {
 			l = &laneState{}
 			lanes[string(h.terminal)] = l
 		}
-		l.places.list = append(l.places.list, place{h.turn(seq), seq})
+		l.places.note(place{h.turn(seq), seq})
 		switch {
 		case !h.kind.Laned():
 		case h.inQueue():
@@ -276,7 +275,7 @@ func (t *txn) rebuildLanes() (map[string]*laneState, int, error) {
 		}
 	}
 	for _, l := range lanes {
-		slices.SortFunc(l.places.list, func(a, b place) int { return cmp.Compare(a.turn, b.turn) }) // moved ones come later
+		l.places.sort()
 	}
 	return lanes, open, nil
 }

@@ -1,7 +1,7 @@
 package bolt
 
 import (
-	"cmp"
+	"iter"
 	"maps"
 	"slices"
 )
@@ -9,46 +9,101 @@ import (
 // place is where an open request stands at its terminal.
 type place struct{ turn, seq uint64 }
 
-// places are those of all open requests of a terminal, of whatever kind, by turn. Copies share the list: what one has is never changed,
-// only added to behind it. A place may be left of a request that has ended or moved, so whoever reads one looks at the record.
+// places are those of all open requests of a terminal, of whatever kind, by turn. Copies share what they have: of that nothing is
+// changed, only added to behind it. A place may be left of a request that has ended or moved, so whoever reads one looks at the record.
 type places struct {
-	list []place
-	left int // how many are of requests that are not there any more
+	turns []uint64
+	// moved has the sequences of those whose turn is another one, by turn.
+	moved map[uint64]uint64
+	left  int // how many are of requests that are not there any more
 }
 
-// from returns the places from a turn on.
-func (p places) from(turn uint64) []place {
-	i, _ := p.find(turn)
-	return p.list[i:]
+func (p places) at(turn uint64) place {
+	if seq, ok := p.moved[turn]; ok {
+		return place{turn, seq}
+	}
+	return place{turn, turn}
 }
 
-func (p places) find(turn uint64) (int, bool) {
-	return slices.BinarySearchFunc(p.list, turn, func(at place, turn uint64) int { return cmp.Compare(at.turn, turn) })
+// from visits the places from a turn on.
+func (p places) from(turn uint64) iter.Seq[place] {
+	return func(yield func(place) bool) {
+		i, _ := slices.BinarySearch(p.turns, turn)
+		for _, turn := range p.turns[i:] {
+			if !yield(p.at(turn)) {
+				return
+			}
+		}
+	}
 }
 
 // take gives a request that is open from now on its place.
 func (p *places) take(at place) {
-	i, found := p.find(at.turn)
+	i, found := slices.BinarySearch(p.turns, at.turn)
 	switch {
 	case found: // it was open before
 		p.left--
-	case i == len(p.list):
-		p.list = append(p.list, at)
+		return
+	case i == len(p.turns):
+		p.turns = append(p.turns, at.turn)
 	default:
-		p.list = slices.Insert(slices.Clone(p.list), i, at)
+		p.turns = slices.Insert(slices.Clone(p.turns), i, at.turn)
+	}
+	if at.seq != at.turn {
+		moved := maps.Clone(p.moved)
+		if moved == nil {
+			moved = map[uint64]uint64{}
+		}
+		moved[at.turn] = at.seq
+		p.moved = moved
 	}
 }
+
+// note adds a place of a list that nobody shares yet, in any order; sort ends that.
+func (p *places) note(at place) {
+	p.turns = append(p.turns, at.turn)
+	if at.seq != at.turn {
+		if p.moved == nil {
+			p.moved = map[uint64]uint64{}
+		}
+		p.moved[at.turn] = at.seq
+	}
+}
+
+func (p *places) sort() { slices.Sort(p.turns) }
 
 // leave takes away the place of a request whose record has gone from there, with those that were left in front, and all of those
 // once they are the most.
 func (p *places) leave(turn uint64, there func(place) bool) {
 	p.left++
-	for p.left > 0 && len(p.list) > 0 && (p.list[0].turn == turn || !there(p.list[0])) {
-		p.list = p.list[1:]
+	first := 0
+	for p.left > 0 && first < len(p.turns) && (p.turns[first] == turn || !there(p.at(p.turns[first]))) {
 		p.left--
+		first++
 	}
-	if p.left > fewLeft && p.left > len(p.list)/2 {
-		p.list, p.left = slices.DeleteFunc(slices.Clone(p.list), func(at place) bool { return !there(at) }), 0
+	p.forget(p.turns[:first])
+	p.turns = p.turns[first:]
+	if p.left > fewLeft && p.left > len(p.turns)/2 {
+		var gone []uint64
+		p.turns, p.left = slices.DeleteFunc(slices.Clone(p.turns), func(turn uint64) bool {
+			if there(p.at(turn)) {
+				return false
+			}
+			gone = append(gone, turn)
+			return true
+		}), 0
+		p.forget(gone)
+	}
+}
+
+// forget forgets what had moved to some turns.
+func (p *places) forget(turns []uint64) {
+	if len(p.moved) == 0 {
+		return
+	}
+	p.moved = maps.Clone(p.moved)
+	for _, turn := range turns {
+		delete(p.moved, turn)
 	}
 }
 
@@ -86,7 +141,7 @@ func (t *txn) leavePlace(terminal string, turn uint64) {
 // writeOpen fills the index of open requests, which is empty while the file is in use.
 func (t *txn) writeOpen(lanes map[string]*laneState) error {
 	for _, terminal := range slices.Sorted(maps.Keys(lanes)) {
-		for _, p := range lanes[terminal].places.list {
+		for p := range lanes[terminal].places.from(0) {
 			if _, there, err := t.header(terminal, p); err != nil {
 				return err
 			} else if !there {

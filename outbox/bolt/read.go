@@ -167,7 +167,7 @@ func (t *txn) chunk(from uint64, down bool, buckets ...*bbolt.Bucket) (list []ou
 // openChunk reads some of a terminal's open requests.
 func (t *txn) openChunk(terminal string, from uint64) (list []outbox.Request, more bool, err error) {
 	size := 0
-	for _, p := range t.places(terminal).from(from) {
+	for p := range t.places(terminal).from(from) {
 		if len(list) == chunkRecords || size > chunkBytes {
 			return list, true, nil
 		}
