@@ -40,8 +40,11 @@ func PassOrder(s *Store, uuid string, to uint64) (owner uint64, err error) {
 	return owner, err
 }
 
-// Places returns how many places of a terminal are kept in memory.
-func Places(s *Store, terminal string) int { return len(s.lanes.get(terminal).places.turns) }
+// Places returns how many places of a terminal are kept in memory, or how many numbers of requests that moved there if those are more.
+func Places(s *Store, terminal string) int {
+	p := s.lanes.get(terminal).places
+	return max(len(p.turns), len(p.moved))
+}
 
 // WithReserve gives options whose reserve a test can refuse.
 func WithReserve(o Options, reserve func(path string, size int64) error) Options {

@@ -99,11 +99,17 @@ func TestPlacesAreGivenUp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, seq := range seqs {
+		apply(seq, outbox.Event{Type: outbox.Moved, At: outboxtest.At(time.Minute), To: "T2", By: "Kari"})
+	}
+	if n := bolt.Places(s, "T1"); n != 0 {
+		t.Errorf("%d places are kept of requests that have moved", n)
+	}
 	apply(seqs[0], outboxtest.DueEvent(seqs[0]))
 	for _, seq := range seqs[1:290] {
 		apply(seq, outbox.Event{Type: outbox.Expired, At: outboxtest.At(time.Hour)})
 	}
-	if n := bolt.Places(s, "T1"); n > 50 {
+	if n := bolt.Places(s, "T2"); n > 50 {
 		t.Errorf("%d places are kept for 11 requests", n)
 	}
 	for _, seq := range seqs[291:] {
@@ -111,7 +117,7 @@ func TestPlacesAreGivenUp(t *testing.T) {
 	}
 	apply(seqs[0], outbox.Event{Type: outbox.Refused, At: outboxtest.At(time.Hour), Reason: &outbox.Reason{Code: "refused"}})
 	apply(seqs[290], outbox.Event{Type: outbox.Expired, At: outboxtest.At(time.Hour)})
-	if n := bolt.Places(s, "T1"); n != 0 {
+	if n := bolt.Places(s, "T2"); n != 0 {
 		t.Errorf("%d places are kept for nothing", n)
 	}
 }
