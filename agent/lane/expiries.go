@@ -12,20 +12,26 @@ import (
 
 // expiries holds the end of every queued request's time to live, wherever it stands in its queue, in a few bytes each.
 type expiries struct {
-	mu   sync.Mutex
-	heap expiryHeap
-	wake notify.Signal
+	began time.Time // times are counted from here
+	mu    sync.Mutex
+	heap  expiryHeap
+	wake  notify.Signal
 }
 
+func newExpiries() expiries {
+	return expiries{began: time.Now(), wake: notify.NewSignal(), heap: expiryHeap{index: map[uint64]int{}}}
+}
+
+// expiry is the end of a request's time to live. There may be 100,000 of them.
 type expiry struct {
-	at  time.Time
+	at  time.Duration
 	seq uint64
 }
 
 // set has a request looked at once after has passed; an earlier setting is replaced.
 func (x *expiries) set(seq uint64, after time.Duration) {
 	x.mu.Lock()
-	at := time.Now().Add(max(after, 0))
+	at := time.Since(x.began) + max(after, 0)
 	if i, ok := x.heap.index[seq]; ok {
 		x.heap.list[i].at = at
 		heap.Fix(&x.heap, i)
@@ -73,19 +79,20 @@ func (x *expiries) next() time.Duration {
 	if len(x.heap.list) == 0 {
 		return time.Hour
 	}
-	return time.Until(x.heap.list[0].at)
+	return x.heap.list[0].at - time.Since(x.began)
 }
 
 // due takes out what has expired by now; where nothing can be expired yet, it is put off.
-func (x *expiries) due(now time.Time, canExpire bool) (seqs []uint64) {
+func (x *expiries) due(canExpire bool) (seqs []uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for len(x.heap.list) > 0 && !x.heap.list[0].at.After(now) {
+	now := time.Since(x.began)
+	for len(x.heap.list) > 0 && x.heap.list[0].at <= now {
 		if canExpire {
 			seqs = append(seqs, x.heap.list[0].seq)
 			heap.Remove(&x.heap, 0)
 		} else {
-			x.heap.list[0].at = now.Add(expireAgain)
+			x.heap.list[0].at = now + expireAgain
 			heap.Fix(&x.heap, 0)
 		}
 	}
@@ -96,7 +103,7 @@ func (x *expiries) due(now time.Time, canExpire bool) (seqs []uint64) {
 // copy of this outbox is unheard, for "expired" says that nothing was sent.
 func (ls *Lanes) expireDue() {
 	over := map[string][]uint64{}
-	for _, seq := range ls.expiries.due(time.Now(), ls.o.Clock.Now().Known && !ls.unheard()) {
+	for _, seq := range ls.expiries.due(ls.o.Clock.Now().Known && !ls.unheard()) {
 		r, err := ls.o.Store.Get(seq)
 		switch {
 		case err != nil || r.State.Final():
@@ -146,7 +153,7 @@ type expiryHeap struct {
 }
 
 func (h *expiryHeap) Len() int           { return len(h.list) }
-func (h *expiryHeap) Less(i, j int) bool { return h.list[i].at.Before(h.list[j].at) }
+func (h *expiryHeap) Less(i, j int) bool { return h.list[i].at < h.list[j].at }
 func (h *expiryHeap) Swap(i, j int) {
 	h.list[i], h.list[j] = h.list[j], h.list[i]
 	h.index[h.list[i].seq], h.index[h.list[j].seq] = i, j

@@ -81,7 +81,7 @@ type Options struct {
 func New(o Options) *Lanes {
 	ls := &Lanes{
 		o: o, instance: o.Store.Identity().Instance, all: map[string]*lane{},
-		expiries:  expiries{wake: notify.NewSignal(), heap: expiryHeap{index: map[uint64]int{}}},
+		expiries:  newExpiries(),
 		followers: followers{set: map[string][]follower{}},
 		asked:     questions{open: map[*lane]question{}},
 	}
