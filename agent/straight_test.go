@@ -73,20 +73,23 @@ func TestAnOrderGoesStraightThrough(t *testing.T) {
 
 // What is not the next of a free lane, or comes while nothing may be sent, waits as ever.
 func TestWhatHasToWaitDoesNotGoStraightThrough(t *testing.T) {
-	for name, hold := range map[string]func(w *world){
-		"behind another": func(w *world) { w.order(bergen, "first") },
-		"paused": func(w *world) {
+	for name, hold := range map[string]func(w *world, conns *conns){
+		"behind another": func(w *world, _ *conns) { w.order(bergen, "first") },
+		"paused": func(w *world, _ *conns) {
 			if _, err := w.a.Pause(w.Context(), bergen, []byte(`{"by":"Kari"}`)); err != nil {
 				w.Fatal(err)
 			}
 		},
-		"an hour later": func(*world) { time.Sleep(time.Hour) }, // the shop rests, and keeps no connection
+		"an hour later": func(_ *world, conns *conns) { // the shop rests, and keeps no connection
+			time.Sleep(time.Hour)
+			conns.setSlow(100 * time.Millisecond) // longer than the commit takes
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, "", func(w *world) {
-				c := &commitsOf{id: "o"}
+				c, conns := &commitsOf{id: "o"}, w.noteConns()
 				w.restartNoting(c, itself)
-				hold(w)
+				hold(w, conns)
 				w.order(bergen, "o")
 				w.until(time.Minute, bergen, "o", map[bool]string{true: "queued", false: "paid"}[name == "paused"])
 				if len(c.all) == 0 || !slices.Equal(c.all[0], []string{"queued"}) {
@@ -152,6 +155,20 @@ type slowAccept struct{ outbox.Store }
 func (s slowAccept) Accept(ctx context.Context, as ...outbox.Arrival) ([]outbox.Added, error) {
 	time.Sleep(40 * time.Millisecond)
 	return s.Store.Accept(ctx, as...)
+}
+
+// What has to wait for a commit under way goes straight through on the connection that is dialled meanwhile.
+func TestWhatIsDialledBeforeTheCommitGoesStraightThrough(t *testing.T) {
+	inWorld(t, "", func(w *world) {
+		c := &commitsOf{id: "o"}
+		w.restartNoting(c, func(s outbox.Store) outbox.Store { return slowAccept{s} })
+		time.Sleep(time.Hour) // no connection is kept
+		w.order(bergen, "o")
+		w.until(time.Minute, bergen, "o", "paid")
+		if len(c.all) == 0 || !slices.Equal(c.all[0], []string{"queued", "sending"}) {
+			t.Errorf("committed as %v, want its first turn with its acceptance", c.all)
+		}
+	})
 }
 
 // What comes while others are written has its connection by the time that it is looked at.

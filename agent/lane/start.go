@@ -22,23 +22,21 @@ type start struct {
 	body  []byte
 }
 
-// Start readies the first turn of an order that is about to be accepted, nil where it has to wait, or where no connection
-// stands ready for it: then its lane dials one meanwhile, and makes its turn once it is on disk.
+// Start readies the first turn of an order that is about to be accepted, nil where it has to wait. Where no connection stands ready
+// for it, its lane dials one meanwhile: if that is there by the time of the commit, which may have to wait for another, the turn is made
+// in it, and otherwise once the order is on disk.
 func (ls *Lanes) Start(r outbox.Request) outbox.FirstTurn {
 	if r.Kind != outbox.KindOrder || r.State != outbox.StateQueued || r.CancelWanted || !ls.free(r.Terminal) {
 		return nil
 	}
 	l := ls.lane(r.Terminal)
-	c := l.atHand()
-	if c.Conn == nil {
-		ls.Expect(r.Terminal)
-		return nil
-	}
 	if !ls.begins() {
-		drop(c)
 		return nil
 	}
-	s := &start{id: r.ID, lane: l, conn: c}
+	s := &start{id: r.ID, lane: l, conn: l.atHand()}
+	if s.conn.Conn == nil {
+		ls.Expect(r.Terminal)
+	}
 	ls.starts.Store(r.ID, turnMaking)
 	return s
 }
@@ -66,9 +64,15 @@ func (ls *Lanes) waitsAt(terminal string) bool {
 	return shut || ls.stopping() || ls.o.Pauses.Of(terminal) != nil || !ls.o.Directory.Has(terminal)
 }
 
-// Turn makes the turn of the request, within the commit.
+// Turn makes the turn of the request, within the commit, where a connection is at hand.
 func (s *start) Turn(r outbox.Request) (outbox.Event, bool) {
 	if s.lane.waitsAt(r.Terminal) {
+		return outbox.Event{}, false
+	}
+	if s.conn.Conn == nil {
+		s.conn = s.lane.atHand()
+	}
+	if s.conn.Conn == nil {
 		return outbox.Event{}, false
 	}
 	mark := s.lane.newMark(r)
@@ -104,7 +108,9 @@ func (s *start) took(added outbox.Added, err error) {
 			l.unsent(s.id)
 		}
 	case added.Request.State != outbox.StateSending || len(added.Effects) == 0:
-		l.keepConn(s.conn)
+		if s.conn.Conn != nil {
+			l.keepConn(s.conn)
+		}
 		l.moved = true
 	default:
 		l.keepConn(s.conn)
