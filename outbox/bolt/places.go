@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"cmp"
 	"iter"
 	"maps"
 	"slices"
@@ -9,20 +10,23 @@ import (
 // place is where an open request stands at its terminal.
 type place struct{ turn, seq uint64 }
 
-// places are those of all open requests of a terminal, of whatever kind, by turn. Copies share what they have: of that nothing is
-// changed, only added to behind it. A place may be left of a request that has ended or moved, so whoever reads one looks at the record.
+// places are those of all open requests of a terminal, of whatever kind, by turn. Copies share the lists: what one has is never changed,
+// only added to behind it. A place may be left of a request that has ended or moved, so whoever reads one looks at the record.
 type places struct {
 	turns []uint64
-	// moved has the sequences of those whose turn is another one, by turn.
-	moved map[uint64]uint64
-	left  int // how many are of requests that are not there any more
+	moved []place // those whose turn is not the request's own number, by turn
+	left  int     // how many are of requests that are not there any more
 }
 
 func (p places) at(turn uint64) place {
-	if seq, ok := p.moved[turn]; ok {
-		return place{turn, seq}
+	if i, found := p.findMoved(turn); found {
+		return p.moved[i]
 	}
 	return place{turn, turn}
+}
+
+func (p places) findMoved(turn uint64) (int, bool) {
+	return slices.BinarySearchFunc(p.moved, turn, func(at place, turn uint64) int { return cmp.Compare(at.turn, turn) })
 }
 
 // from visits the places from a turn on.
@@ -40,70 +44,52 @@ func (p places) from(turn uint64) iter.Seq[place] {
 // take gives a request that is open from now on its place.
 func (p *places) take(at place) {
 	i, found := slices.BinarySearch(p.turns, at.turn)
-	switch {
-	case found: // it was open before
+	if found { // it was open before
 		p.left--
 		return
-	case i == len(p.turns):
-		p.turns = append(p.turns, at.turn)
-	default:
-		p.turns = slices.Insert(slices.Clone(p.turns), i, at.turn)
 	}
+	p.turns = insert(p.turns, i, at.turn)
 	if at.seq != at.turn {
-		moved := maps.Clone(p.moved)
-		if moved == nil {
-			moved = map[uint64]uint64{}
-		}
-		moved[at.turn] = at.seq
-		p.moved = moved
+		i, _ = p.findMoved(at.turn)
+		p.moved = insert(p.moved, i, at)
 	}
 }
 
-// note adds a place of a list that nobody shares yet, in any order; sort ends that.
+// insert returns a list that copies share with v in it, behind what they have, or in a list of its own.
+func insert[T any](list []T, i int, v T) []T {
+	if i == len(list) {
+		return append(list, v)
+	}
+	return slices.Insert(slices.Clone(list), i, v)
+}
+
+// note adds a place to lists that nobody shares yet, in any order; sort ends that.
 func (p *places) note(at place) {
 	p.turns = append(p.turns, at.turn)
 	if at.seq != at.turn {
-		if p.moved == nil {
-			p.moved = map[uint64]uint64{}
-		}
-		p.moved[at.turn] = at.seq
+		p.moved = append(p.moved, at)
 	}
 }
 
-func (p *places) sort() { slices.Sort(p.turns) }
+func (p *places) sort() {
+	slices.Sort(p.turns)
+	slices.SortFunc(p.moved, func(a, b place) int { return cmp.Compare(a.turn, b.turn) })
+}
 
 // leave takes away the place of a request whose record has gone from there, with those that were left in front, and all of those
 // once they are the most.
 func (p *places) leave(turn uint64, there func(place) bool) {
 	p.left++
-	first := 0
-	for p.left > 0 && first < len(p.turns) && (p.turns[first] == turn || !there(p.at(p.turns[first]))) {
+	for p.left > 0 && len(p.turns) > 0 && (p.turns[0] == turn || !there(p.at(p.turns[0]))) {
+		if len(p.moved) > 0 && p.moved[0].turn == p.turns[0] {
+			p.moved = p.moved[1:]
+		}
+		p.turns = p.turns[1:]
 		p.left--
-		first++
 	}
-	p.forget(p.turns[:first])
-	p.turns = p.turns[first:]
 	if p.left > fewLeft && p.left > len(p.turns)/2 {
-		var gone []uint64
-		p.turns, p.left = slices.DeleteFunc(slices.Clone(p.turns), func(turn uint64) bool {
-			if there(p.at(turn)) {
-				return false
-			}
-			gone = append(gone, turn)
-			return true
-		}), 0
-		p.forget(gone)
-	}
-}
-
-// forget forgets what had moved to some turns.
-func (p *places) forget(turns []uint64) {
-	if len(p.moved) == 0 {
-		return
-	}
-	p.moved = maps.Clone(p.moved)
-	for _, turn := range turns {
-		delete(p.moved, turn)
+		p.turns, p.left = slices.DeleteFunc(slices.Clone(p.turns), func(turn uint64) bool { return !there(p.at(turn)) }), 0
+		p.moved = slices.DeleteFunc(slices.Clone(p.moved), func(at place) bool { return !there(at) })
 	}
 }
 
