@@ -17,7 +17,7 @@ func (c *commitsOf) has(states ...string) bool {
 	return slices.ContainsFunc(c.all, func(commit []string) bool { return slices.Equal(commit, states) })
 }
 
-// together says whether one commit, which may be that of other terminals too, held these states.
+// together reports whether one commit, in which there may be those of other terminals too, held these states.
 func (c *commitsOf) together(states ...string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// terminalsEvery is the longest pause between two look-ups of the list, a tenth less by lot: shops that opened in one moment don't
-	// go on in step.
+	// terminalsEvery is the longest pause between two look-ups of the list. It is up to a tenth less, by lot: shops that opened in one
+	// moment don't go on in step.
 	terminalsEvery = 10 * time.Minute
 	// terminalsAgain is how soon the list is asked for again while none was had since the start.
 	terminalsAgain = 5 * time.Second

@@ -274,7 +274,7 @@ func (h *Health) unprobed() bool {
 	return h.probed.Before(h.failing)
 }
 
-// due reports whether it is time to ask. The oldest call under way has waited since then, zero for none.
+// due reports whether it is time to ask. waits is since when the oldest call under way has waited, zero for none.
 func (h *Health) due(waits time.Time) bool {
 	if h.unprobed() {
 		return true // a first failure is looked into at once

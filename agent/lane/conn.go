@@ -108,8 +108,11 @@ func (l *lane) atHand() conn {
 	return c
 }
 
-// keepConn has the next submission start on a connection, if it comes soon.
+// keepConn has the next submission start on a connection, if there is one and it comes soon.
 func (l *lane) keepConn(c conn) {
+	if c.Conn == nil {
+		return
+	}
 	drop(l.ready.swap(c))
 	time.AfterFunc(time.Until(c.until), func() { // the request that it was meant for did not come
 		drop(l.ready.take(func(now conn) bool { return now.Conn == c.Conn }))

@@ -108,9 +108,7 @@ func (s *start) took(added outbox.Added, err error) {
 			l.unsent(s.id)
 		}
 	case added.Request.State != outbox.StateSending || len(added.Effects) == 0:
-		if s.conn.Conn != nil {
-			l.keepConn(s.conn)
-		}
+		l.keepConn(s.conn)
 		l.moved = true
 	default:
 		l.keepConn(s.conn)
